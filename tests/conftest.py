@@ -1,0 +1,41 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def provider_data_folder() -> Path:
+    """Real provider files, kept outside the project because their licences forbid passing them on."""
+    return Path(os.environ.get("INGESTIFY_PROVIDER_DATA") or ROOT.parent / "shared" / "data")
+
+
+@pytest.fixture(scope="session")
+def provider_data() -> Path:
+    """The folder of real provider files; the test is skipped where there is none, but not in CI."""
+    folder = provider_data_folder()
+    if not (folder / "MANIFEST.tsv").exists():
+        reason = f"there are no real provider files in {folder}; INGESTIFY_PROVIDER_DATA names their folder"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a person has set must not change what a test sees."""
+    for name in (
+        "INGESTIFY_CONFIG_FILE",
+        "INGESTIFY_CONCURRENCY",
+        "http_proxy",
+        "https_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+    ):
+        monkeypatch.delenv(name, raising=False)
