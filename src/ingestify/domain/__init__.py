@@ -1,0 +1,1 @@
+"""What a football-data lake is. Standard library only."""

@@ -1,0 +1,156 @@
+"""A change to one dataset, worked out before it is committed."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.events import DatasetCreated, DatasetEvent, MetadataUpdated, RevisionAdded
+from ingestify.domain.file import FeedState, File
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.revision import Revision
+
+__all__ = ["AppliedChange", "DatasetChange", "NewFile", "apply_change", "metadata_text"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file whose object is at its final place, and that no row names yet. The attributes are those of `File`."""
+
+    data_feed_key: str
+    data_spec_version: str
+    data_serialization_format: str
+    size: int
+    tag: str
+    content_type: str | None
+    storage_size: int
+    storage_compression_method: str
+    storage_path: str
+    modified_at: dt.datetime | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetChange:
+    """What is to become true of one dataset, in one transaction.
+
+    Attributes:
+        existing: The dataset as it was when the change was worked out; None if there was none. If the lake
+            has moved on since, the change is refused and worked out again.
+        files: The files whose bytes are new, for one new revision; none: no revision.
+        feeds: What the look at each file found.
+        source: Where it came from, kept with the revision.
+    """
+
+    bucket: str
+    provider: str
+    dataset_type: str
+    identifier: Identifier
+    name: str
+    state: DatasetState
+    metadata: Mapping[str, Any]
+    existing: Dataset | None
+    files: Sequence[NewFile] = ()
+    feeds: Sequence[FeedState] = ()
+    description: str = ""
+    source: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def expected_revision_count(self) -> int:
+        """How many revisions the dataset must still have for the change to hold."""
+        return 0 if self.existing is None else len(self.existing.revisions)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AppliedChange:
+    """A change and what it made true.
+
+    Attributes:
+        dataset: The dataset after the change.
+        revision: The revision it added, or None.
+        events: The domain events, in order.
+    """
+
+    dataset: Dataset
+    revision: Revision | None
+    events: tuple[DatasetEvent, ...]
+
+
+# Made once: json.dumps makes an encoder for each call that has options, which takes longer than the encoding.
+_encode_metadata = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str).encode
+
+
+def metadata_text(metadata: Mapping[str, Any]) -> str:
+    """Return the JSON text by which metadata is stored and compared; key order does not matter."""
+    return _encode_metadata(metadata)
+
+
+def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
+    """Return what `change` makes of its dataset at `moment`. Pure: nothing is written."""
+    existing = change.existing
+    revisions = () if existing is None else existing.revisions
+    revision = None
+    if change.files:
+        number = len(revisions)
+        revision = Revision(
+            revision_id=number,
+            created_at=moment,
+            modified_files=tuple(
+                File(
+                    data_feed_key=new.data_feed_key,
+                    data_spec_version=new.data_spec_version,
+                    data_serialization_format=new.data_serialization_format,
+                    size=new.size,
+                    tag=new.tag,
+                    content_type=new.content_type,
+                    storage_size=new.storage_size,
+                    storage_compression_method=new.storage_compression_method,
+                    storage_path=new.storage_path,
+                    modified_at=new.modified_at,
+                    created_at=moment,
+                    revision_id=number,
+                )
+                for new in change.files
+            ),
+            description=change.description,
+            source=dict(change.source),
+        )
+        revisions = (*revisions, revision)
+    feeds = {**({} if existing is None else existing.feeds), **{feed.file_id: feed for feed in change.feeds}}
+    differs = existing is None or revision is not None or _description_differs(existing, change)
+    times = [feed.modified_at for feed in feeds.values() if feed.present and feed.modified_at is not None]
+    dataset = Dataset(
+        dataset_id=str(uuid.uuid4()) if existing is None else existing.dataset_id,
+        bucket=change.bucket,
+        provider=change.provider,
+        dataset_type=change.dataset_type,
+        identifier=change.identifier if existing is None else existing.identifier,
+        name=change.name,
+        state=change.state,
+        metadata=json.loads(metadata_text(change.metadata)),
+        created_at=moment if existing is None else existing.created_at,
+        updated_at=moment if existing is None or differs else existing.updated_at,
+        last_modified_at=max(times, default=None if existing is None else existing.last_modified_at),
+        revisions=revisions,
+        feeds=feeds,
+    )
+    events: list[DatasetEvent] = []
+    if existing is None:
+        events.append(DatasetCreated(dataset=dataset, occurred_at=moment))
+    if revision is not None:
+        events.append(RevisionAdded(dataset=dataset, occurred_at=moment))
+    elif existing is not None and differs:
+        events.append(MetadataUpdated(dataset=dataset, occurred_at=moment))
+    return AppliedChange(dataset, revision, tuple(events))
+
+
+def _description_differs(before: Dataset, change: DatasetChange) -> bool:
+    return (before.name, before.state, metadata_text(before.metadata)) != (
+        change.name,
+        change.state,
+        metadata_text(change.metadata),
+    )

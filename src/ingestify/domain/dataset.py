@@ -1,0 +1,204 @@
+"""A dataset: one match, one video, one season's aggregates, versioned as a whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ingestify.domain.file import FeedState, File
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.revision import Revision, RevisionState
+
+__all__ = [
+    "CollectionMetadata",
+    "Dataset",
+    "DatasetCollection",
+    "DatasetState",
+    "DatasetSummary",
+]
+
+
+class DatasetState(enum.StrEnum):
+    """How much of a dataset the provider has."""
+
+    SCHEDULED = "SCHEDULED"
+    PARTIAL = "PARTIAL"
+    COMPLETE = "COMPLETE"
+    MISSING = "MISSING"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every file of the dataset is there."""
+        return self is DatasetState.COMPLETE
+
+    @classmethod
+    def parse(cls, value: object) -> DatasetState:
+        """Return the state that `value` names, in any case.
+
+        Raises:
+            ValueError: It names none. The message lists the valid ones.
+        """
+        if isinstance(value, cls):
+            return value
+        try:
+            return cls(str(value).upper())
+        except ValueError:
+            valid = ", ".join(state.value for state in cls)
+            raise ValueError(f"'{value}' is not a dataset state; valid are {valid}.") from None
+
+    @classmethod
+    def parse_many(cls, value: object) -> tuple[DatasetState, ...]:
+        """Return the states that a name, a state, or a collection of them names; None is all: ()."""
+        if value is None:
+            return ()
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return tuple(dict.fromkeys(cls.parse(item) for item in value))
+        return (cls.parse(value),)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetSummary:
+    """What is known of a dataset in the lake before it is loaded in full.
+
+    Attributes:
+        last_modified: The newest provider time of its files, in UTC; None if unknown.
+        current_created_at: When its current revision was committed; None if it has none.
+        current_state: The state of its current revision; None if it has none.
+        has_revisions: Whether it has any revision.
+        feeds: File id to what the last look at that file found; None if that is not known here.
+    """
+
+    last_modified: dt.datetime | None
+    current_created_at: dt.datetime | None
+    current_state: RevisionState | None
+    has_revisions: bool
+    feeds: Mapping[str, FeedState] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """One dataset of the lake with its history.
+
+    Attributes:
+        dataset_id: A UUID, as text.
+        identifier: What it is at the provider: `dataset.identifier["match_id"]`.
+        state: SCHEDULED, PARTIAL, COMPLETE or MISSING.
+        metadata: What the source says of it besides its files; JSON values.
+        created_at: When it came into the lake; `updated_at`: when its row last changed.
+        last_modified_at: The newest time at which the provider says a file changed; None if it never says.
+        revisions: Oldest first, numbered from 0 without gaps.
+        feeds: File id to what the last look at that file found.
+    """
+
+    dataset_id: str
+    bucket: str
+    provider: str
+    dataset_type: str
+    identifier: Identifier
+    name: str
+    state: DatasetState
+    metadata: Mapping[str, Any]
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    last_modified_at: dt.datetime | None
+    revisions: tuple[Revision, ...] = ()
+    feeds: Mapping[str, FeedState] = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether its state is COMPLETE."""
+        return self.state.is_complete
+
+    @property
+    def current_revision(self) -> Revision | None:
+        """The whole current set of files: the newest of each, whatever revision brought it.
+
+        Its id, time and state are those of the last revision. None if there is no revision.
+        """
+        if not self.revisions:
+            return None
+        newest: dict[str, File] = {}
+        for revision in self.revisions:
+            newest.update(revision.files)
+        return dataclasses.replace(self.revisions[-1], modified_files=tuple(newest.values()))
+
+    @property
+    def files(self) -> dict[str, File]:
+        """The current files by file id; empty if there is no revision."""
+        current = self.current_revision
+        return {} if current is None else current.files
+
+    @property
+    def summary(self) -> DatasetSummary:
+        """The summary that a fetch policy sees."""
+        last = self.revisions[-1] if self.revisions else None
+        return DatasetSummary(
+            last_modified=self.last_modified_at,
+            current_created_at=None if last is None else last.created_at,
+            current_state=None if last is None else last.state,
+            has_revisions=last is not None,
+            feeds=self.feeds,
+        )
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.dataset_type}/{self.identifier}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CollectionMetadata:
+    """What a collection holds, without loading it.
+
+    Attributes:
+        row_count: How many datasets.
+        last_modified: The newest provider time among them, in UTC; None if there is none.
+    """
+
+    row_count: int
+    last_modified: dt.datetime | None
+
+    @property
+    def count(self) -> int:
+        """The same as `row_count`."""
+        return self.row_count
+
+
+class DatasetCollection(Sequence[Dataset]):
+    """Datasets that were read together.
+
+    Args:
+        datasets: In the order in which they came into the lake.
+        metadata: Of everything that the filters name, which may be more than this page.
+    """
+
+    def __init__(self, datasets: Sequence[Dataset], metadata: CollectionMetadata) -> None:
+        self._datasets = tuple(datasets)
+        self._by_identifier: dict[Identifier, Dataset] | None = None
+        self.metadata = metadata
+
+    def first(self) -> Dataset | None:
+        """Return the first dataset, or None if there is none."""
+        return self._datasets[0] if self._datasets else None
+
+    def get(self, identifier: Mapping[str, object] | None = None, **attributes: object) -> Dataset | None:
+        """Return the dataset with that identifier, compared by value, or None.
+
+        Example: `collection.get({"match_id": 12})` or `collection.get(match_id=12)`.
+        """
+        if self._by_identifier is None:
+            self._by_identifier = {dataset.identifier: dataset for dataset in self._datasets}
+        return self._by_identifier.get(Identifier({**(identifier or {}), **attributes}))
+
+    def __len__(self) -> int:
+        return len(self._datasets)
+
+    def __iter__(self) -> Iterator[Dataset]:
+        return iter(self._datasets)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._datasets[index]
+
+    def __repr__(self) -> str:
+        return f"DatasetCollection({len(self)} of {self.metadata.row_count} datasets)"

@@ -1,0 +1,92 @@
+"""Domain events: what became true in the lake. (What happens on the pitch is a match event.)"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import re
+from typing import ClassVar
+
+from ingestify.clock import now
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.selector import Selector
+
+__all__ = [
+    "LOGGED_EVENTS",
+    "DatasetCreated",
+    "DatasetEvent",
+    "DatasetSkipped",
+    "DomainEvent",
+    "MetadataUpdated",
+    "RevisionAdded",
+    "RevisionInvalidated",
+    "SelectorSkipped",
+]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DomainEvent:
+    """Something that became true.
+
+    Attributes:
+        event_type: The class's name in snake_case, such as `revision_added`.
+        occurred_at: When, in UTC.
+        position: Its place in the catalogue's event log, rising; None for an event that is not logged.
+    """
+
+    event_type: ClassVar[str] = "domain_event"
+    occurred_at: dt.datetime = dataclasses.field(default_factory=now)
+    position: int | None = None
+
+    def __init_subclass__(cls) -> None:
+        cls.event_type = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatasetEvent(DomainEvent):
+    """A domain event about one dataset, which it shows as it was right after the event."""
+
+    dataset: Dataset
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatasetCreated(DatasetEvent):
+    """A dataset came into the lake. Its first files come with the `RevisionAdded` that follows."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RevisionAdded(DatasetEvent):
+    """A revision was committed, the first one included."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MetadataUpdated(DatasetEvent):
+    """A dataset's name, metadata or state changed, and no file did."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RevisionInvalidated(DatasetEvent):
+    """The current revision was marked VALIDATION_FAILED; `reason` says why."""
+
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatasetSkipped(DatasetEvent):
+    """A run found the dataset unchanged. Not logged."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SelectorSkipped(DomainEvent):
+    """A run skipped a whole selector: the lake already holds something as new as its hint. Not logged."""
+
+    source: str
+    provider: str
+    dataset_type: str
+    selector: Selector
+
+
+LOGGED_EVENTS: dict[str, type[DatasetEvent]] = {
+    event.event_type: event for event in (DatasetCreated, RevisionAdded, MetadataUpdated, RevisionInvalidated)
+}
+"""The events that are also in the catalogue's event log, by their type."""

@@ -1,0 +1,113 @@
+"""When is a dataset fetched, again or at all."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from ingestify.clock import now
+from ingestify.domain.dataset import Dataset, DatasetSummary
+from ingestify.domain.file import FeedState
+from ingestify.domain.resource import DatasetResource, FileResource
+from ingestify.domain.revision import RevisionState
+
+__all__ = ["FetchPolicy", "reasons_to_fetch", "why_due"]
+
+
+class FetchPolicy:
+    """Decides what is fetched; subclass it to fetch more rarely, or more often.
+
+    The base policy fetches every dataset that the lake has not got, and again when a file is new, or newer
+    than both its stored file and the dataset's last modification, or when the current revision is
+    `VALIDATION_FAILED`. A file for which the provider gives no time is asked for in every run, with the
+    provider's own validators where it sent any.
+
+    The methods are called by one thread of the run, before anything is fetched; they must not block.
+
+    Args:
+        **configuration: What the plan's `fetch_policy: {type:, configuration:}` says.
+    """
+
+    def __init__(self, **configuration: Any) -> None:
+        self.configuration = configuration
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # can_skip answers for should_refetch: a policy that changes only the latter would never be asked.
+        if "should_refetch" in cls.__dict__ and "can_skip" not in cls.__dict__:
+            cls.can_skip = _never_sure  # type: ignore[method-assign]
+
+    def should_fetch(self, dataset_resource: DatasetResource) -> bool:  # noqa: ARG002 - for subclasses
+        """Return whether to fetch a dataset that the lake has not got."""
+        return True
+
+    def can_skip(self, summary: DatasetSummary, dataset_resource: DatasetResource) -> bool:
+        """Return True only if it is sure, from the summary alone, that nothing needs to be fetched."""
+        if summary.feeds is None or not summary.has_revisions:
+            return False
+        if summary.current_state is RevisionState.VALIDATION_FAILED:
+            return False
+        return not _any_due(summary.feeds, summary.last_modified, dataset_resource)
+
+    def should_refetch(self, dataset: Dataset, dataset_resource: DatasetResource) -> bool:
+        """Return whether to fetch a dataset again that the lake has."""
+        current = dataset.revisions[-1] if dataset.revisions else None
+        if current is None or current.state is RevisionState.VALIDATION_FAILED:
+            return True
+        return _any_due(dataset.feeds, dataset.last_modified_at, dataset_resource)
+
+
+def _never_sure(
+    self: FetchPolicy,  # noqa: ARG001 - the signature of the method it stands for
+    summary: DatasetSummary,  # noqa: ARG001
+    dataset_resource: DatasetResource,  # noqa: ARG001
+) -> bool:
+    return False
+
+
+def _any_due(feeds: Mapping[str, FeedState], dataset_modified: dt.datetime | None, resource: DatasetResource) -> bool:
+    return any(why_due(file, feeds.get(file_id), dataset_modified) for file_id, file in resource.files.items())
+
+
+def why_due(file: FileResource, known: FeedState | None, dataset_modified: dt.datetime | None) -> str:
+    """Return why the base policy wants to ask for a file, for people; empty if it does not."""
+    if known is None:
+        return "new file"
+    if not known.present:
+        return _why_absence_due(file, known)
+    if file.last_modified is None:
+        return "the provider gives no time"
+    if known.modified_at is None:
+        return f"changed {_text(file.last_modified)}"
+    if file.last_modified > known.modified_at and (dataset_modified is None or file.last_modified > dataset_modified):
+        return f"changed {_text(file.last_modified)}, was {_text(known.modified_at)}"
+    return ""
+
+
+def _why_absence_due(file: FileResource, known: FeedState) -> str:
+    """An allowed 404 is asked for again when its time moved, or when it was last asked for long enough ago."""
+    if file.last_modified is not None and (known.modified_at is None or file.last_modified > known.modified_at):
+        return "was not there, and its time moved"
+    recheck_after_seconds = file.http_options.get("recheck_after_seconds")
+    if recheck_after_seconds is None or now() - known.checked_at >= dt.timedelta(seconds=float(recheck_after_seconds)):
+        return f"was not there on {_text(known.checked_at)}"
+    return ""
+
+
+def _text(moment: dt.datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def reasons_to_fetch(summary: DatasetSummary, resource: DatasetResource) -> list[str]:
+    """Return, for people, what the base policy sees in a dataset that the lake has."""
+    if not summary.has_revisions:
+        return ["no files yet"]
+    reasons = []
+    if summary.current_state is RevisionState.VALIDATION_FAILED:
+        reasons.append("the current revision was invalidated")
+    for file_id, file in resource.files.items():
+        why = why_due(file, (summary.feeds or {}).get(file_id), summary.last_modified)
+        if why:
+            reasons.append(f"{file_id}: {why}")
+    return reasons

@@ -1,0 +1,182 @@
+"""A provider's file, before and after it is in the lake."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import io
+from typing import BinaryIO
+
+from ingestify.clock import as_utc
+from ingestify.domain.feeds import file_id
+from ingestify.errors import SourceError
+
+__all__ = ["NO_VALIDATORS", "DraftFile", "FeedState", "File", "NotModifiedFile", "Validators"]
+
+FileInput = str | bytes | bytearray | memoryview | BinaryIO | io.TextIOBase
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Validators:
+    """What the provider calls the version of a file, in its own words (RFC 9110, section 8.8).
+
+    Kept beside our sha256 and never mixed with it: an ETag is an opaque text, and often no hash at all.
+
+    Attributes:
+        etag: The ETag header, with its quotes and its `W/`; None if there was none.
+        last_modified: The Last-Modified header as it was sent; None if there was none.
+    """
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.etag or self.last_modified)
+
+
+NO_VALIDATORS = Validators()
+"""The provider sent none, or none is known."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class File:
+    """One file of a committed revision.
+
+    Attributes:
+        data_feed_key: The feed, such as `events`.
+        data_spec_version: The feed's version, such as `v8`.
+        data_serialization_format: `json`, `csv`, `jsonl`, `zip`, `mp4`, …
+        size: The provider's bytes.
+        tag: The sha256 of the provider's bytes, hexadecimal.
+        content_type: The provider's Content-Type, or None.
+        storage_size: The bytes that it takes in the lake.
+        storage_compression_method: `zstd`, `gzip` or `none`.
+        storage_path: The object's path below the lake's `file_url`.
+        modified_at: When the provider changed it, by the provider's word; None if it does not say.
+        created_at: When it came into the lake.
+        revision_id: The revision that brought it.
+    """
+
+    data_feed_key: str
+    data_spec_version: str
+    data_serialization_format: str
+    size: int
+    tag: str
+    content_type: str | None
+    storage_size: int
+    storage_compression_method: str
+    storage_path: str
+    modified_at: dt.datetime | None
+    created_at: dt.datetime
+    revision_id: int
+
+    @property
+    def file_id(self) -> str:
+        """`{data_feed_key}__{data_spec_version}`, unique within a dataset."""
+        return file_id(self.data_feed_key, self.data_spec_version)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FeedState:
+    """What the last look at a dataset's file found; it moves on without a revision.
+
+    Attributes:
+        file_id: `{data_feed_key}__{data_spec_version}`.
+        present: False if the provider answered that it is not there, where that is allowed.
+        modified_at: The newest time that the source announced for it, whether or not bytes changed.
+        validators: Of the answer whose bytes are in the lake.
+        checked_at: When the provider was last asked for it.
+    """
+
+    file_id: str
+    present: bool
+    modified_at: dt.datetime | None
+    validators: Validators
+    checked_at: dt.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DraftFile:
+    """A file that a loader brings and that is not in the lake yet.
+
+    Attributes:
+        stream: A binary file object, read once from where it stands, then closed.
+        modified_at: When the provider changed it; None: what the file resource announced.
+    """
+
+    data_feed_key: str
+    data_spec_version: str
+    data_serialization_format: str
+    stream: BinaryIO
+    modified_at: dt.datetime | None = None
+    content_type: str | None = None
+    validators: Validators = NO_VALIDATORS
+
+    @classmethod
+    def from_input(
+        cls,
+        file_: FileInput,
+        data_feed_key: str,
+        data_spec_version: str = "v1",
+        data_serialization_format: str = "txt",
+        modified_at: dt.datetime | None = None,
+        *,
+        content_type: str | None = None,
+        validators: Validators | None = None,
+    ) -> DraftFile:
+        """Make a draft of text (stored as UTF-8), bytes, or a file object (binary or text).
+
+        Raises:
+            SourceError: `file_` is none of these.
+        """
+        stream: BinaryIO
+        if isinstance(file_, str):
+            stream = io.BytesIO(file_.encode())
+        elif isinstance(file_, (bytes, bytearray, memoryview)):
+            stream = io.BytesIO(bytes(file_))
+        elif isinstance(file_, io.TextIOBase):
+            stream = io.BytesIO(file_.read().encode())
+        elif hasattr(file_, "read"):
+            stream = file_
+        else:
+            raise SourceError(
+                f"The content of '{data_feed_key}' is a {type(file_).__name__}; "
+                f"a DraftFile is made of str, bytes or a file object."
+            )
+        return cls(
+            data_feed_key=data_feed_key,
+            data_spec_version=data_spec_version,
+            data_serialization_format=data_serialization_format,
+            stream=stream,
+            modified_at=None if modified_at is None else as_utc(modified_at),
+            content_type=content_type,
+            validators=validators or NO_VALIDATORS,
+        )
+
+    @property
+    def file_id(self) -> str:
+        """`{data_feed_key}__{data_spec_version}`."""
+        return file_id(self.data_feed_key, self.data_spec_version)
+
+    def compute_tag(self) -> str:
+        """Return the sha256 of a seekable stream's remaining bytes, and rewind it to where it stood."""
+        position = self.stream.tell()
+        digest = hashlib.sha256()
+        while chunk := self.stream.read(1 << 20):
+            digest.update(chunk)
+        self.stream.seek(position)
+        return digest.hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NotModifiedFile:
+    """A loader's answer that the file in the lake is still the provider's.
+
+    Attributes:
+        modified_at: The newest time known for it; None: what the file resource announced.
+        reason: Why it is known to be unchanged, for the log.
+    """
+
+    modified_at: dt.datetime | None = None
+    reason: str = ""

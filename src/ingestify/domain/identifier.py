@@ -1,0 +1,158 @@
+"""The identity of a dataset, compared by value."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import json
+import math
+import numbers
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ingestify.errors import SourceError
+
+__all__ = ["Identifier", "Scalar", "canonical_text", "canonical_value"]
+
+Scalar = str | int | float | bool
+"""What an identifier's value can be, as JSON knows it."""
+
+
+# Made once: json.dumps with these options makes an encoder for each call.
+_canonical_encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _is_storable(text: str) -> bool:
+    """Whether it is text that every database keeps whole: no NUL, no half of a surrogate pair."""
+    if "\0" in text:
+        return False
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _plain(key: str, value: object) -> Scalar:
+    """Return the JSON scalar that `value` is stored as; its type is kept where JSON has one."""
+    kind = type(value)
+    if kind is int or kind is bool:
+        return value  # type: ignore[return-value]
+    if kind is str:
+        if not _is_storable(value):  # type: ignore[arg-type]
+            raise SourceError(
+                f"The identifier value {value!r} of '{key}' holds a NUL or half a character, which no database keeps."
+            )
+        return value  # type: ignore[return-value]
+    if isinstance(value, enum.Enum):
+        return _plain(key, value.value)
+    if isinstance(value, str):
+        return _plain(key, str(value))
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real) and math.isfinite(number := float(value)):
+        # pandas turns a column of ids into floats as soon as one is missing: 12.0 means match 12.
+        return int(number) if number.is_integer() else number
+    if isinstance(value, (dt.date, dt.datetime)):
+        return value.isoformat()
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    raise SourceError(
+        f"The identifier value {value!r} of '{key}' is a {type(value).__name__}: "
+        f"use a string, an integer, a date, or another single value."
+    )
+
+
+def canonical_value(value: object, key: str = "value") -> str:
+    """Return the text by which identifier values are compared: 12 and "12" give "12".
+
+    Raises:
+        SourceError: The value is None, not finite, or not a single value.
+    """
+    plain = _plain(key, value)
+    if isinstance(plain, bool):
+        return "true" if plain else "false"
+    return str(plain)
+
+
+def canonical_text(attributes: Mapping[str, object]) -> str:
+    """Return the sorted JSON text of `attributes` with every value in its canonical form."""
+    canonical = {key: canonical_value(value, key) for key, value in attributes.items()}
+    return _canonical_encoder.encode(canonical)
+
+
+class Identifier(Mapping[str, Any]):
+    """An immutable mapping such as `{"competition_id": 11, "season_id": 90, "match_id": 3764440}`.
+
+    Two identifiers are equal when they have the same keys, in any order, with the same values, where an
+    integer and the string of its digits are the same value: a source that changes `12` to `"12"` does not
+    make a second dataset. The keys keep the order in which they were given; that order makes the path.
+
+    Args:
+        attributes: Key to single value. Dates and UUIDs become their text.
+
+    Raises:
+        SourceError: No key at all, an empty key, or a value that is None or not a single value.
+    """
+
+    __slots__ = ("_attributes", "_canonical")
+
+    def __init__(self, attributes: Mapping[str, object]) -> None:
+        if not attributes:
+            raise SourceError("An identifier needs at least one key, such as match_id; this one is empty.")
+        for key in attributes:
+            if not isinstance(key, str) or not key or not _is_storable(key):
+                raise SourceError(f"An identifier's keys are non-empty strings without NUL; {key!r} is not.")
+        self._attributes: dict[str, Scalar] = {key: _plain(key, value) for key, value in attributes.items()}
+        self._canonical: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Identifier:
+        """Read what `str()` writes: `competition_id=11/match_id=12`.
+
+        Raises:
+            SourceError: A part is not `key=value`.
+        """
+        attributes: dict[str, object] = {}
+        for part in text.split("/"):
+            key, separator, value = part.partition("=")
+            if not separator or not key:
+                raise SourceError(f"'{text}' is not an identifier: write key=value/key=value.")
+            attributes[key] = value
+        return cls(attributes)
+
+    @property
+    def canonical(self) -> str:
+        """The text that is unique per dataset within (bucket, provider, dataset type)."""
+        if self._canonical is None:
+            self._canonical = canonical_text(self._attributes)
+        return self._canonical
+
+    def to_json(self) -> str:
+        """Return the JSON text that keeps key order and value types."""
+        return json.dumps(self._attributes, ensure_ascii=False, separators=(",", ":"))
+
+    def __getitem__(self, key: str) -> Scalar:
+        return self._attributes[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._attributes)
+
+    def __len__(self) -> int:
+        return len(self._attributes)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Identifier):
+            return self.canonical == other.canonical
+        if isinstance(other, Mapping):
+            try:
+                return self.canonical == canonical_text(other)
+            except (SourceError, TypeError):
+                return False
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.canonical)
+
+    def __str__(self) -> str:
+        return "/".join(f"{key}={canonical_value(value)}" for key, value in self._attributes.items())
+
+    def __repr__(self) -> str:
+        return f"Identifier({self._attributes!r})"

@@ -1,0 +1,90 @@
+"""What is to be ingested."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.fetch_policy import FetchPolicy
+from ingestify.domain.selector import Filters, Selector
+from ingestify.domain.source import Source
+
+__all__ = ["EVERYTHING", "IngestionPlan", "Job", "SelectorExpression", "SelectorRule"]
+
+EVERYTHING = "*"
+"""The selector that stands for everything that `discover_selectors` finds."""
+
+
+class SelectorExpression(Protocol):
+    """A rule over the attributes of discovered selectors."""
+
+    def matches(self, attributes: Mapping[str, object]) -> bool:
+        """Return whether a selector with these attributes is meant."""
+
+
+SelectorRule = Selector | Mapping[str, Any] | str | SelectorExpression
+"""A selector, `*`, an expression such as `competition_id == 11 and season_id > 42`, or one already parsed."""
+
+
+class IngestionPlan:
+    """One source, one dataset type, and which part of it.
+
+    Args:
+        source: Where from.
+        dataset_type: `match`, `tracking`, …
+        data_spec_versions: The feeds and versions; None: every feed, v1.
+        selectors: The parts; None: everything that `discover_selectors` finds. In a mapping, lists multiply:
+            `{"competition_id": 11, "season_id": [90, 91]}` is two.
+        fetch_policy: When to fetch; None: the base policy.
+    """
+
+    __slots__ = ("data_spec_versions", "dataset_type", "fetch_policy", "selectors", "source")
+
+    def __init__(
+        self,
+        source: Source,
+        dataset_type: str,
+        data_spec_versions: DataSpecVersionCollection | Mapping[str, str | Sequence[str]] | None = None,
+        selectors: Sequence[SelectorRule] | None = None,
+        fetch_policy: FetchPolicy | None = None,
+    ) -> None:
+        self.source = source
+        self.dataset_type = dataset_type
+        self.data_spec_versions = (
+            data_spec_versions
+            if isinstance(data_spec_versions, DataSpecVersionCollection)
+            else DataSpecVersionCollection(data_spec_versions)
+        )
+        self.selectors: tuple[SelectorRule, ...] = tuple(selectors) if selectors else (EVERYTHING,)
+        self.fetch_policy = fetch_policy or FetchPolicy()
+
+    def __repr__(self) -> str:
+        return f"IngestionPlan(source={self.source!r}, dataset_type={self.dataset_type!r})"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Job:
+    """One selector of one plan, to be discovered and ingested.
+
+    Attributes:
+        source_name: The source's name in the configuration.
+        provider: The source's provider.
+        filters: What the caller asked for besides the selector, such as `{"match_id": 12}`: passed on to
+            `find_datasets`, and applied to what it finds.
+    """
+
+    plan: IngestionPlan
+    source_name: str
+    provider: str
+    selector: Selector
+    filters: Filters = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_whole_selector(self) -> bool:
+        """Whether it asks for all that the selector has."""
+        return not self.filters
+
+
+ParseExpression = Callable[[str], SelectorExpression]

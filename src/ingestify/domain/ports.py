@@ -1,0 +1,442 @@
+"""What the use cases need of the outside world. Adapters implement these; nothing here does anything."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, BinaryIO, Protocol
+
+from ingestify.domain.change import AppliedChange, DatasetChange
+from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
+from ingestify.domain.events import DatasetEvent, DomainEvent
+from ingestify.domain.file import NO_VALIDATORS, Validators
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.run import JobSummary, ProcessIdentity
+from ingestify.domain.selector import Filters
+
+__all__ = [
+    "ByteSink",
+    "Catalogue",
+    "DatasetFilter",
+    "DatasetStorePort",
+    "EventPublisher",
+    "FetchContext",
+    "FetchRequest",
+    "FetchResult",
+    "FetchStatus",
+    "Fetcher",
+    "HeadMoved",
+    "HttpAnswer",
+    "HttpClientPort",
+    "KnownDataset",
+    "SelectorSync",
+    "Storage",
+    "StoredObject",
+    "TemporaryObject",
+    "Usage",
+]
+
+
+# ---- the network ---------------------------------------------------------------------------------------
+
+
+class Usage:
+    """Counts requests and received bytes; safe to share between threads."""
+
+    __slots__ = ("_lock", "received_bytes", "requests")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.requests = 0
+        self.received_bytes = 0
+
+    def add(self, *, requests: int = 0, received_bytes: int = 0) -> None:
+        """Count more of them."""
+        with self._lock:
+            self.requests += requests
+            self.received_bytes += received_bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FetchContext:
+    """What a thread works for while it fetches.
+
+    Attributes:
+        usage: Counts what this work costs, beside the client's own total.
+        stop: When set, waiting (for a retry, for the rate limit) ends at once with a FetchError.
+    """
+
+    usage: Usage
+    stop: threading.Event
+
+
+class FetchStatus(enum.StrEnum):
+    """How the provider answered for a file."""
+
+    FETCHED = "fetched"
+    NOT_MODIFIED = "not modified"
+    NOT_FOUND = "not found"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """One file to fetch.
+
+    Attributes:
+        url: `http://` or `https://`.
+        headers: Sent to this URL's host only, never on to another one after a redirect; `auth` neither.
+        params: Added to the URL's query; None values are left out, lists repeat the key.
+        auth: User and password for Basic authentication, or None.
+        ignore_not_found: Whether a 404 or 410 is an answer (NOT_FOUND) instead of an error.
+        validators: Of the bytes that the lake has: asked for conditionally. Empty: in full.
+        data_serialization_format: The declared format. Where it is a compressed one (`gz`, `zip`, `mp4`, …) the
+            bytes are the provider's own, and a Content-Encoding that only says so is not undone.
+        pager: How to go on to further pages, or None; see `ingestify.fetch.pages`.
+    """
+
+    url: str
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    auth: tuple[str, str] | None = dataclasses.field(default=None, repr=False)
+    ignore_not_found: bool = False
+    validators: Validators = NO_VALIDATORS
+    data_serialization_format: str | None = None
+    pager: Any = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FetchResult:
+    """What came of a fetch.
+
+    Attributes:
+        validators: Of the answer; empty if the provider sends none.
+        content_type: The Content-Type header without parameters, lower case, or None.
+        url: Where the bytes came from after redirects, with secrets masked.
+        attempts: How many times it was tried.
+    """
+
+    status: FetchStatus
+    validators: Validators = NO_VALIDATORS
+    content_type: str | None = None
+    url: str = ""
+    attempts: int = 1
+
+
+class ByteSink(Protocol):
+    """Where the bytes of one file go."""
+
+    def write(self, data: bytes) -> object:
+        """Take the next bytes."""
+
+    def restart(self) -> None:
+        """Forget what was written: the file begins anew."""
+
+
+class HttpAnswer(Protocol):
+    """A whole answer in memory, for indexes and other small things."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def url(self) -> str:
+        """Where it came from after redirects."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers; names in any case."""
+
+    @property
+    def content(self) -> bytes:
+        """The body, Content-Encoding undone."""
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+
+    def json(self) -> Any:
+        """The body as JSON values; a SourceError that names the URL if it is none."""
+
+
+class HttpClientPort(Protocol):
+    """The HTTP client of one source: retries, its rate limit, its concurrency. Safe to use from any thread."""
+
+    def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        ignore_not_found: bool = False,
+    ) -> HttpAnswer:
+        """Return the answer. With `ignore_not_found` a 404 is one too. Raises FetchError after retries."""
+
+    def get_json(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+    ) -> Any:
+        """Return the answer's JSON values. Raises FetchError after retries, SourceError if it is not JSON."""
+
+    def iter_pages(
+        self,
+        url: str,
+        pager: Any,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+    ) -> Iterator[HttpAnswer]:
+        """Yield page after page, each fetched when it is asked for; see `ingestify.fetch.pages`."""
+
+
+class Fetcher(HttpClientPort, Protocol):
+    """The same client, as the engine uses it for files."""
+
+    @property
+    def usage(self) -> Usage:
+        """All that this client has sent and received."""
+
+    @property
+    def max_concurrency(self) -> int | None:
+        """The most requests it lets be in flight; None: no limit of its own."""
+
+    def fetch(self, request: FetchRequest, sink: ByteSink) -> FetchResult:
+        """Stream a file into `sink`, with retries; a retry that cannot resume restarts the sink.
+
+        Raises:
+            FetchError: It could not be had. What was written to the sink is worth nothing.
+        """
+
+    def activated(self, context: FetchContext) -> AbstractContextManager[None]:
+        """Make this the client that `retrieve_http` uses in this thread, working for `context`."""
+
+    def close(self) -> None:
+        """Close its connections."""
+
+
+# ---- storage -------------------------------------------------------------------------------------------
+
+
+class TemporaryObject(Protocol):
+    """Bytes on their way into the lake, visible to nobody."""
+
+    def write(self, data: bytes) -> object:
+        """Append bytes."""
+
+    def restart(self) -> None:
+        """Forget what was written."""
+
+    def finish(self) -> None:
+        """Make what was written durable; nothing is written after that."""
+
+    def open(self) -> BinaryIO:
+        """Read back what was written so far."""
+
+    def discard(self) -> None:
+        """Remove it. Harmless when it was published or discarded already."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object that storage lists."""
+
+    path: str
+    size: int
+    modified_at: dt.datetime
+
+
+class Storage(Protocol):
+    """Immutable objects by path. Paths are relative, with `/`. Every method may be called from any thread.
+
+    All raise StoreError, which names the path, when the storage refuses.
+    """
+
+    def create_temporary(self) -> TemporaryObject:
+        """Begin an object."""
+
+    def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:
+        """Move finished objects to their paths, durably: when this returns they survive a power loss.
+
+        A path names its content, so one that exists already holds the same bytes, and writing it again
+        is harmless.
+        """
+
+    def open(self, path: str) -> BinaryIO:
+        """Open an object for reading. Raises IntegrityError if it is not there."""
+
+    def get_size(self, path: str) -> int | None:
+        """Return an object's size in bytes, or None if it is not there."""
+
+    def delete(self, paths: Iterable[str]) -> int:
+        """Remove objects; those that are not there count as removed. Returns how many were there."""
+
+    def iter_objects(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Yield every object below `prefix`, lazily; temporary ones are not among them."""
+
+
+# ---- the catalogue -------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetFilter:
+    """Which datasets are meant.
+
+    Attributes:
+        states: Empty: any.
+        dataset_id: A whole id.
+        selector: Identifier key to value, or to a list of which any may match; compared by value.
+    """
+
+    bucket: str
+    dataset_type: str | None = None
+    provider: str | None = None
+    dataset_id: str | None = None
+    states: tuple[DatasetState, ...] = ()
+    selector: Filters = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class KnownDataset:
+    """What the catalogue tells, in one set query, of a dataset that was just discovered.
+
+    Attributes:
+        metadata: The stored JSON text.
+        summary: For the fetch policy's cheap check.
+    """
+
+    dataset_id: str
+    identifier: Identifier
+    name: str
+    state: DatasetState
+    metadata: str
+    summary: DatasetSummary
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SelectorSync:
+    """When a selector was last ingested whole, and what its hint was then.
+
+    Attributes:
+        last_modified: The selector's `_last_modified` at that time, in UTC; None if it had none.
+        complete: Whether all of it was discovered and nothing failed.
+    """
+
+    last_modified: dt.datetime | None
+    complete: bool
+    finished_at: dt.datetime
+
+
+class HeadMoved(Exception):
+    """Another writer changed a dataset after a change to it was worked out; work it out again.
+
+    Not an IngestifyError: nobody outside the engine sees it.
+    """
+
+    def __init__(self, changes: Sequence[DatasetChange]) -> None:
+        super().__init__(", ".join(str(change.identifier) for change in changes))
+        self.changes = tuple(changes)
+
+
+class Catalogue(Protocol):
+    """The SQL side of the lake. Every method may be called from any thread; StoreError when it refuses."""
+
+    def find_known(
+        self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
+    ) -> dict[Identifier, KnownDataset]:
+        """Return those of `identifiers` that the lake has, by one set query; at most 1,000 at a time."""
+
+    def get_datasets(self, dataset_ids: Sequence[str]) -> list[Dataset]:
+        """Return datasets in full, in the order of the ids; those that are gone are left out."""
+
+    def find_dataset(self, bucket: str, provider: str, dataset_type: str, identifier: Identifier) -> Dataset | None:
+        """Return one dataset in full, or None."""
+
+    def iter_batches(
+        self, dataset_filter: DatasetFilter, batch_size: int, offset: int = 0, limit: int | None = None
+    ) -> Iterator[list[Dataset]]:
+        """Yield datasets in full, in the order in which they came into the lake. Memory stays flat."""
+
+    def read_metadata(self, dataset_filter: DatasetFilter) -> CollectionMetadata:
+        """Count what the filter names, and find its newest provider time, without loading it."""
+
+    def apply(self, changes: Sequence[DatasetChange]) -> list[AppliedChange]:
+        """Commit changes with their event-log rows, in one transaction: all or none.
+
+        Raises:
+            HeadMoved: Some were worked out on a dataset that has moved on; nothing was written.
+            SaveError: The catalogue refused; nothing was written.
+        """
+
+    def invalidate(self, dataset_ids: Sequence[str], reason: str) -> list[DatasetEvent]:
+        """Mark current revisions VALIDATION_FAILED, in one transaction. Returns the events."""
+
+    def delete(self, dataset_ids: Sequence[str]) -> list[str]:
+        """Remove datasets with all their rows. Returns the paths of objects that no row names any more."""
+
+    def save_job(self, job: JobSummary) -> None:
+        """Write a job's row, new or again, and the tasks that are not written yet."""
+
+    def load_jobs(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
+        """Return jobs, newest first."""
+
+    def abort_dead_jobs(self, is_alive: Callable[[ProcessIdentity, dt.datetime], bool]) -> int:
+        """Mark RUNNING jobs ABORTED whose process is not alive, given its last sign of life. Returns how many."""
+
+    def find_selector_sync(self, key: str) -> SelectorSync | None:
+        """Return when the selector that `key` names was last ingested, or None."""
+
+    def save_selector_sync(self, key: str, sync: SelectorSync) -> None:
+        """Remember it."""
+
+    def read_events(self, after_position: int, limit: int) -> list[DatasetEvent]:
+        """Return logged events after a position, in commit order."""
+
+    def get_reader_position(self, reader_name: str) -> int:
+        """Return where a reader of the event log stands; 0 for a new one."""
+
+    def set_reader_position(self, reader_name: str, position: int) -> None:
+        """Remember where a reader stands."""
+
+    def storage_totals(self, bucket: str) -> Mapping[str, int]:
+        """Return `datasets`, `revisions`, `files`, `size_bytes` and `storage_bytes` of a bucket."""
+
+    def sync_indexes(self, wanted: Sequence[tuple[str, str, str]]) -> tuple[list[str], list[str]]:
+        """Make expression indexes for (provider, dataset type, identifier key), drop those no longer wanted.
+
+        Returns the names of those made and of those dropped.
+        """
+
+    def close(self) -> None:
+        """Close its connections."""
+
+
+# ---- events --------------------------------------------------------------------------------------------
+
+
+class EventPublisher(Protocol):
+    """Tells subscribers in this process what was committed."""
+
+    def publish(self, event: DomainEvent) -> None:
+        """Tell every subscriber; never raises what one of them raised."""
+
+    def wants(self, event_type: type[DomainEvent]) -> bool:
+        """Whether any subscriber listens to events of this type."""
+
+
+class DatasetStorePort(Protocol):
+    """What a subscriber may ask of the lake."""
+
+    bucket: str
+
+    def load_files(self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False) -> Any:
+        """Return the dataset's current files; see `DatasetStore.load_files`."""

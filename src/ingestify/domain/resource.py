@@ -1,0 +1,257 @@
+"""What a source announces: a dataset at the provider, with its files."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import posixpath
+import urllib.parse
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ingestify.clock import as_utc
+from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.feeds import file_id
+from ingestify.domain.file import DraftFile, NotModifiedFile
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.selector import Selector
+from ingestify.errors import DuplicateFile, SourceError
+
+__all__ = ["HTTP_OPTIONS", "DatasetResource", "FileLoader", "FileResource", "PostLoadFiles"]
+
+FileLoader = Callable[..., DraftFile | NotModifiedFile | None]
+"""`(file_resource, current_file, **loader_kwargs)`; a worker thread calls it. It gets `dataset_resource` too if
+it names that parameter. None leaves the file out, as an allowed 404 does."""
+
+PostLoadFiles = Callable[["DatasetResource", Mapping[str, Any], Dataset | None], object]
+"""`(dataset_resource, files, existing_dataset)`; `files` maps file ids to what is new or in the lake, each with
+`stream`, `read()`, `json()` and the attributes of `File`."""
+
+HTTP_OPTIONS = frozenset({"auth", "headers", "params", "ignore_not_found", "recheck_after_seconds", "pager"})
+"""The keys that `http_options` may have."""
+
+_COMPRESSED_SUFFIXES = {".gz", ".zst", ".bz2", ".xz"}
+
+
+def _format_of_url(url: str) -> str | None:
+    """Return `json` for `…/events/12.json?x=1`, `csv.gz` for `…/a.csv.gz`, None if the path has no suffix."""
+    name = posixpath.basename(urllib.parse.urlsplit(url).path).lower()
+    stem, suffix = posixpath.splitext(name)
+    if not suffix or not stem:
+        return None
+    if suffix in _COMPRESSED_SUFFIXES and (inner := posixpath.splitext(stem)[1]):
+        suffix = inner + suffix
+    form = suffix[1:]
+    # What ends /v1.2 is a version, and no format.
+    return form if form.replace(".", "").isalnum() and not form.replace(".", "").isdecimal() else None
+
+
+@dataclasses.dataclass(slots=True)
+class FileResource:
+    """One file that a provider has. Made by `DatasetResource.add_file`.
+
+    Attributes:
+        last_modified: When the provider says it changed, in UTC. None: it does not say, so each run asks.
+        json_content: The content itself, as JSON values.
+        url: Where it is. `http_options` may hold `auth` (user, password), `headers`, `params`,
+            `ignore_not_found` (a 404 leaves the file out), `recheck_after_seconds` (how long such a 404 is
+            believed while no timestamp moves; None: each run asks again) and `pager`.
+        file_loader: A callable that brings the content; see `FileLoader`.
+        data_serialization_format: `json`, `csv`, …; None: by the content, the URL, or the Content-Type.
+    """
+
+    dataset_resource: DatasetResource = dataclasses.field(repr=False)
+    last_modified: dt.datetime | None
+    data_feed_key: str
+    data_spec_version: str = "v1"
+    json_content: Any = None
+    url: str | None = None
+    http_options: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    data_serialization_format: str | None = None
+    file_loader: FileLoader | None = None
+    loader_kwargs: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.check()
+
+    @property
+    def file_id(self) -> str:
+        """`{data_feed_key}__{data_spec_version}`, unique within a dataset."""
+        return file_id(self.data_feed_key, self.data_spec_version)
+
+    @property
+    def has_content(self) -> bool:
+        """Whether it says where its bytes come from."""
+        return self.json_content is not None or self.url is not None or self.file_loader is not None
+
+    @property
+    def serialization_format(self) -> str | None:
+        """The format that was declared, or that the content or the URL shows; None if neither says."""
+        if self.data_serialization_format:
+            return self.data_serialization_format
+        if self.json_content is not None:
+            return "json"
+        return None if self.url is None else _format_of_url(self.url)
+
+    def check(self) -> None:
+        """Bring the attributes into form.
+
+        Raises:
+            SourceError: An attribute is not what it must be.
+        """
+        where = f"The file '{self.data_feed_key}' of {self.dataset_resource}"
+        if not self.data_feed_key or not self.data_spec_version:
+            raise SourceError(f"{where} needs a data_feed_key and a data_spec_version.")
+        if self.last_modified is not None:
+            if not isinstance(self.last_modified, dt.datetime):
+                raise SourceError(f"{where} has last_modified {self.last_modified!r}; it must be a datetime or None.")
+            self.last_modified = as_utc(self.last_modified)
+        self.http_options = dict(self.http_options or {})
+        self.loader_kwargs = dict(self.loader_kwargs or {})
+        if unknown := sorted(set(self.http_options) - HTTP_OPTIONS):
+            raise SourceError(
+                f"{where} has the unknown http_options {', '.join(unknown)}; "
+                f"there are {', '.join(sorted(HTTP_OPTIONS))}."
+            )
+        contents = [name for name in ("json_content", "url", "file_loader") if getattr(self, name) is not None]
+        if len(contents) > 1:
+            raise SourceError(f"{where} has {' and '.join(contents)}; give one of them.")
+
+
+class DatasetResource:
+    """One dataset that a provider has, as a source announces it.
+
+    Args:
+        dataset_resource_id: What identifies it besides the selector, such as `{"match_id": 12}`.
+        dataset_type: `match`, `tracking`, `video`, …
+        provider: The provider's name; None: the source's.
+        name: For people, such as `Barcelona - Alavés, 2018-08-18`.
+        metadata: JSON values that are worth keeping beside the files.
+        state: A `DatasetState` or its name: how much of it the provider has.
+        fetch_policy_config: Whatever the plan's fetch policy wants to know of this dataset.
+        post_load_files: `(dataset_resource, files, existing_dataset)`, called in a worker thread after all
+            files are loaded and before anything is saved; `files` maps file ids to what is new or in the lake.
+            It may set `dataset_resource.state`.
+    """
+
+    def __init__(
+        self,
+        dataset_resource_id: Mapping[str, object],
+        dataset_type: str,
+        provider: str | None = None,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        state: DatasetState | str = DatasetState.COMPLETE,
+        fetch_policy_config: Mapping[str, Any] | None = None,
+        post_load_files: PostLoadFiles | None = None,
+    ) -> None:
+        self.dataset_resource_id = dict(dataset_resource_id)
+        self.dataset_type = dataset_type
+        self.provider = provider
+        self.name = name
+        self.metadata: dict[str, Any] = dict(metadata or {})
+        self._state = DatasetState.parse(state)
+        self.fetch_policy_config: dict[str, Any] = dict(fetch_policy_config or {})
+        self.post_load_files = post_load_files
+        self.files: dict[str, FileResource] = {}
+        self.error: BaseException | None = None
+
+    @property
+    def state(self) -> DatasetState:
+        """How much of it the provider has; may be set to a `DatasetState` or the name of one."""
+        return self._state
+
+    @state.setter
+    def state(self, value: DatasetState | str) -> None:
+        self._state = DatasetState.parse(value)
+
+    def add_file(
+        self,
+        last_modified: dt.datetime | None,
+        data_feed_key: str,
+        data_spec_version: str = "v1",
+        json_content: Any = None,
+        url: str | None = None,
+        http_options: Mapping[str, Any] | None = None,
+        data_serialization_format: str | None = None,
+        file_loader: FileLoader | None = None,
+        loader_kwargs: Mapping[str, Any] | None = None,
+    ) -> DatasetResource:
+        """Announce a file; see `FileResource` for the arguments. Returns itself, to chain.
+
+        Raises:
+            DuplicateFile: A file of this feed and version is announced already.
+            SourceError: An argument is not what it must be.
+        """
+        file = FileResource(
+            dataset_resource=self,
+            last_modified=last_modified,
+            data_feed_key=data_feed_key,
+            data_spec_version=data_spec_version,
+            json_content=json_content,
+            url=url,
+            http_options=dict(http_options or {}),
+            data_serialization_format=data_serialization_format,
+            file_loader=file_loader,
+            loader_kwargs=dict(loader_kwargs or {}),
+        )
+        if file.file_id in self.files:
+            raise DuplicateFile(
+                f"{self} announces the file '{file.file_id}' twice; "
+                f"give each its own data_feed_key or data_spec_version."
+            )
+        self.files[file.file_id] = file
+        return self
+
+    def update_file(self, data_feed_key: str, **attributes: Any) -> DatasetResource:
+        """Change attributes of the announced files of a feed, say to set the content that arrived.
+
+        Args:
+            data_feed_key: The feed; with `data_spec_version=` among the attributes, only that version.
+            **attributes: As `add_file` takes them.
+
+        Raises:
+            SourceError: No such file is announced, or there is no such attribute.
+        """
+        version = attributes.pop("data_spec_version", None)
+        files = [
+            file
+            for file in self.files.values()
+            if file.data_feed_key == data_feed_key and version in (None, file.data_spec_version)
+        ]
+        if not files:
+            raise SourceError(f"{self} has no file of the feed '{data_feed_key}' to update.")
+        known = {field.name for field in dataclasses.fields(FileResource)} - {
+            "dataset_resource",
+            "data_feed_key",
+        }
+        if unknown := sorted(set(attributes) - known):
+            raise SourceError(
+                f"update_file has no attribute {', '.join(unknown)}; there are {', '.join(sorted(known))}."
+            )
+        for file in files:
+            for name, value in attributes.items():
+                setattr(file, name, value)
+            file.check()
+        return self
+
+    def mark_failed(self, error: BaseException | str) -> DatasetResource:
+        """Say that its content cannot be had: the dataset fails with that error, the others go on."""
+        self.error = SourceError(error) if isinstance(error, str) else error
+        return self
+
+    def identifier(self, selector: Selector) -> Identifier:
+        """Return its identity: the selector's attributes updated with `dataset_resource_id`, without hints.
+
+        Raises:
+            SourceError: Nothing identifies it, or with a value that is not a single value.
+        """
+        merged = {**selector.attributes, **self.dataset_resource_id}
+        return Identifier({key: value for key, value in merged.items() if not key.startswith("_")})
+
+    def __str__(self) -> str:
+        parts = "/".join(f"{k}={v}" for k, v in self.dataset_resource_id.items() if not k.startswith("_"))
+        return f"{self.provider or '?'}/{self.dataset_type}/{parts}"
+
+    def __repr__(self) -> str:
+        return f"DatasetResource({self})"

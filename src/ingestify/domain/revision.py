@@ -1,0 +1,88 @@
+"""A revision: the files that changed at one moment, together."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+from collections.abc import Mapping
+
+from ingestify.domain.file import File
+from ingestify.errors import LoadError
+
+__all__ = ["Revision", "RevisionState"]
+
+
+class RevisionState(enum.StrEnum):
+    """Whether a committed revision is trusted."""
+
+    VALID = "VALID"
+    VALIDATION_FAILED = "VALIDATION_FAILED"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Revision:
+    """One committed step of a dataset.
+
+    Attributes:
+        revision_id: 0, 1, 2, … without gaps.
+        modified_files: The files that this revision brought. Of `Dataset.current_revision`, which is the
+            whole current set, it is every file: the newest of each.
+        created_at: When it was committed.
+        state: VALIDATION_FAILED after `store.invalidate_revision`.
+        description: Why it was made or invalidated, for people.
+        source: Where it came from: the names of the source and of the job.
+    """
+
+    revision_id: int
+    created_at: dt.datetime
+    modified_files: tuple[File, ...]
+    state: RevisionState = RevisionState.VALID
+    description: str = ""
+    source: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def files(self) -> dict[str, File]:
+        """The same files by their file id."""
+        return {file.file_id: file for file in self.modified_files}
+
+    def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> File:
+        """Return the file of a feed; without a version, the highest version there is.
+
+        Raises:
+            LoadError: The revision has no such file. The message names those it has.
+        """
+        return pick_file(self.modified_files, data_feed_key, data_spec_version)
+
+
+def _version_order(version: str) -> tuple[tuple[int, int | str], ...]:
+    """Sort v10 after v9."""
+    parts: list[tuple[int, int | str]] = []
+    digits = ""
+    for character in version + "\0":
+        if character.isdecimal():
+            digits += character
+            continue
+        if digits:
+            parts.append((1, int(digits)))
+            digits = ""
+        parts.append((0, character))
+    return tuple(parts)
+
+
+def pick_file(files: tuple[File, ...], data_feed_key: str, data_spec_version: str | None = None) -> File:
+    """Return the file of a feed; without a version, the highest version there is.
+
+    Raises:
+        LoadError: There is no such file. The message names those there are.
+    """
+    found = [
+        file
+        for file in files
+        if file.data_feed_key == data_feed_key and data_spec_version in (None, file.data_spec_version)
+    ]
+    if not found:
+        wanted = data_feed_key if data_spec_version is None else f"{data_feed_key} {data_spec_version}"
+        there = ", ".join(sorted(file.file_id for file in files)) or "none at all"
+        raise LoadError(f"There is no file of the feed '{wanted}'; the files are: {there}.")
+    return max(found, key=lambda file: _version_order(file.data_spec_version))

@@ -1,0 +1,161 @@
+"""What a run did: jobs, tasks, counts."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["Counters", "JobSummary", "ProcessIdentity", "RunReport", "RunState", "TaskOutcome", "TaskSummary"]
+
+
+class RunState(enum.StrEnum):
+    """How a run, a job or a task stands."""
+
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
+    ABORTED = "ABORTED"
+
+
+class TaskOutcome(enum.StrEnum):
+    """What became of one dataset in one run."""
+
+    NEW = "new"
+    REVISED = "revised"
+    METADATA = "metadata"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counters:
+    """Counts of a job or of a run.
+
+    Attributes:
+        discovered: Datasets that the source announced and the filters let through.
+        new: Datasets that came into the lake.
+        revised: Datasets that got a revision.
+        metadata: Datasets whose name, metadata or state changed, and no file.
+        unchanged: Datasets that are current as they were, whether or not anything was asked for.
+        skipped: Datasets that the fetch policy did not want although the lake has not got them.
+        failed: Datasets that failed.
+        requests: HTTP requests, retries included.
+        received_bytes: What those answers held, as it came over the wire.
+    """
+
+    discovered: int = 0
+    new: int = 0
+    revised: int = 0
+    metadata: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    failed: int = 0
+    requests: int = 0
+    received_bytes: int = 0
+
+    def __add__(self, other: Counters) -> Counters:
+        return Counters(**{name: getattr(self, name) + getattr(other, name) for name in COUNTER_NAMES})
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the counts by name."""
+        return {name: getattr(self, name) for name in COUNTER_NAMES}
+
+
+COUNTER_NAMES = tuple(field.name for field in dataclasses.fields(Counters))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TaskSummary:
+    """What became of one dataset; kept for those that changed or failed.
+
+    Attributes:
+        identifier: The dataset's identifier as text.
+        dataset_id: None if it never came into the lake.
+        error: The error of a failed task, one line, with secrets masked.
+    """
+
+    identifier: str
+    outcome: TaskOutcome
+    state: RunState
+    started_at: dt.datetime
+    ended_at: dt.datetime
+    dataset_id: str | None = None
+    name: str = ""
+    revision_id: int | None = None
+    error: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """Which process runs a job, so that a dead one can be told from a live one.
+
+    Attributes:
+        host: The machine's name.
+        pid: The process id.
+        started: A text that differs between two processes that had the same pid, as far as the system tells.
+    """
+
+    host: str
+    pid: int
+    started: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class JobSummary:
+    """One job: written when it starts, kept current while it runs.
+
+    Attributes:
+        job_id: A UUID, as text; `run_id` is the same for all jobs of one run.
+        timings: Seconds by phase: `discovery`, `total`.
+        error: Why it FAILED, was SKIPPED or ABORTED, for people.
+        updated_at: When the row was last written; a running job writes it every few seconds.
+        tasks: Those that changed or failed.
+    """
+
+    job_id: str
+    run_id: str
+    source: str
+    provider: str
+    dataset_type: str
+    data_spec_versions: Mapping[str, Any]
+    selector: Mapping[str, Any]
+    selector_name: str
+    state: RunState
+    process: ProcessIdentity
+    started_at: dt.datetime
+    updated_at: dt.datetime
+    ended_at: dt.datetime | None = None
+    counters: Counters = Counters()
+    timings: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    error: str = ""
+    tasks: Sequence[TaskSummary] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a run did.
+
+    Attributes:
+        state: FINISHED; FAILED if a job failed or a source raised FatalError; ABORTED if it was stopped.
+        error: The exception that stopped it, or that failed the first job; None.
+        dry_run: Whether it only looked; then the counts are what would be done.
+        totals: Over all jobs, with the requests that planning made.
+        duration_seconds: From call to end.
+    """
+
+    run_id: str
+    state: RunState
+    jobs: Sequence[JobSummary]
+    totals: Counters
+    duration_seconds: float
+    dry_run: bool = False
+    error: BaseException | None = None
+
+    @property
+    def failed_tasks(self) -> list[TaskSummary]:
+        """The failed tasks of all jobs."""
+        return [task for job in self.jobs for task in job.tasks if task.state is RunState.FAILED]

@@ -1,0 +1,87 @@
+"""A part of what a provider has: one competition and season, one keyword, one date."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ingestify.clock import as_utc
+from ingestify.domain.identifier import canonical_text, canonical_value
+from ingestify.errors import SourceError
+
+__all__ = ["Filters", "Selector", "filter_values", "identifier_matches"]
+
+Filters = Mapping[str, object]
+"""Key to a value, or to a list of values of which any may match."""
+
+
+def filter_values(value: object) -> list[object]:
+    """Return the alternatives that a filter's value names; a single value is one alternative."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        return [value]
+    return list(value)
+
+
+def _matches(value: object, wanted: object) -> bool:
+    text = canonical_value(value)
+    return any(canonical_value(alternative) == text for alternative in filter_values(wanted))
+
+
+class Selector:
+    """Attributes that identify a part of a provider's data, and hints about it.
+
+    Args:
+        attributes: As `Source.discover_selectors` or the configuration gives them. Keys that begin with `_`
+            are hints and not identity: `_last_modified` (datetime, naive is UTC), `_name` (for people).
+    """
+
+    __slots__ = ("attributes", "hints")
+
+    def __init__(self, attributes: Mapping[str, object]) -> None:
+        self.attributes: dict[str, Any] = {k: v for k, v in attributes.items() if not k.startswith("_")}
+        self.hints: dict[str, Any] = {k: v for k, v in attributes.items() if k.startswith("_")}
+        moment = self.hints.get("_last_modified")
+        if moment is not None and not isinstance(moment, dt.datetime):
+            raise SourceError(
+                f"The selector {self} has _last_modified {moment!r}; it must be a datetime, or be left out."
+            )
+
+    @property
+    def last_modified(self) -> dt.datetime | None:
+        """When the provider last changed anything in it, in UTC; None if the provider does not say."""
+        moment = self.hints.get("_last_modified")
+        return None if moment is None else as_utc(moment)
+
+    @property
+    def name(self) -> str:
+        """What people call it: the `_name` hint, else its attributes."""
+        return str(self.hints.get("_name") or self)
+
+    @property
+    def canonical(self) -> str:
+        """The text by which selectors are compared."""
+        return canonical_text(self.attributes)
+
+    def matches(self, filters: Filters) -> bool:
+        """Return whether no filter contradicts it. A filter on a key it has not got says nothing about it."""
+        return all(
+            key not in self.attributes or _matches(self.attributes[key], wanted) for key, wanted in filters.items()
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Selector) and self.canonical == other.canonical
+
+    def __hash__(self) -> int:
+        return hash(self.canonical)
+
+    def __str__(self) -> str:
+        return "/".join(f"{k}={v}" for k, v in self.attributes.items()) or "everything"
+
+    def __repr__(self) -> str:
+        return f"Selector({self.attributes!r})"
+
+
+def identifier_matches(identifier: Mapping[str, object], filters: Filters) -> bool:
+    """Return whether `identifier` has every key that `filters` names, with a value that it allows."""
+    return all(key in identifier and _matches(identifier[key], wanted) for key, wanted in filters.items())

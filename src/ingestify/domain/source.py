@@ -1,0 +1,131 @@
+"""A source: what knows how to find datasets at one provider."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from ingestify.domain.dataset import CollectionMetadata
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.resource import DatasetResource
+from ingestify.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ingestify.domain.ports import HttpClientPort
+
+__all__ = ["CollectingSource", "Source", "collecting"]
+
+
+class Source(abc.ABC):
+    """Subclass it to connect a provider. Plain synchronous Python.
+
+    `discover_selectors` and `find_datasets` are called by discovery threads: those of several selectors at
+    once, so a source keeps no state between them that is not safe to share.
+
+    Attributes:
+        provider: The provider's name, such as `statsbomb`; a class attribute or a property.
+        max_concurrency: The most requests in flight for this source; None leaves it to the settings.
+        name: What the configuration calls this source.
+        configuration: What the configuration says beside its type.
+    """
+
+    provider: str
+    max_concurrency: int | None = None
+    _http: HttpClientPort | None = None
+
+    def __init__(self, name: str, **configuration: Any) -> None:
+        self.name = name
+        self.configuration = configuration
+
+    @property
+    def http(self) -> HttpClientPort:
+        """The engine's HTTP client: with retries, this source's rate limit, and its concurrency.
+
+        Raises:
+            ConfigurationError: The source is not attached to an engine yet, as in its `__init__`.
+        """
+        if self._http is None:
+            raise ConfigurationError(
+                f"The source '{getattr(self, 'name', type(self).__name__)}' has no HTTP client yet: it gets one "
+                f"when an engine takes it, from get_engine, add_ingestion_plan or debug_source. "
+                f"Use self.http in discover_selectors, find_datasets and loaders, not in __init__."
+            )
+        return self._http
+
+    def attach_http(self, client: HttpClientPort) -> None:
+        """Give it the client that `http` returns; the engine calls this."""
+        self._http = client
+
+    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+        """Return what there is, such as `{"competition_id": 11, "season_id": 90, "_name": "La Liga 2020/2021"}`.
+
+        Keys that begin with `_` are hints and not identity: `_last_modified` (datetime: the whole selector is
+        skipped when the lake already holds something as new), `_name` (for people).
+
+        Raises:
+            ConfigurationError: The source does not override this, so its selectors must be configured.
+        """
+        raise ConfigurationError(
+            f"The source '{self.name}' cannot discover its selectors: list them under 'selectors' of its "
+            f"ingestion plan for '{dataset_type}'."
+        )
+
+    @abc.abstractmethod
+    def find_datasets(
+        self,
+        dataset_type: str,
+        data_spec_versions: DataSpecVersionCollection,
+        dataset_collection_metadata: CollectionMetadata,
+        *_: Any,
+        **selector: Any,
+    ) -> Iterable[DatasetResource] | Iterable[list[DatasetResource]]:
+        """Announce the datasets of one selector: a list, a generator of resources, or a generator of lists.
+
+        It is consumed lazily: what was yielded is being fetched while this still runs. A list is looked up
+        in the lake at once, so an index of a thousand matches is best yielded whole.
+
+        Args:
+            dataset_type: What kind is wanted: `match`, `tracking`, …
+            data_spec_versions: The wanted feeds and versions.
+            dataset_collection_metadata: Of what the lake has of this selector; read only when looked at.
+            **selector: The selector's attributes, and the filters of the call, such as `match_id=12`. Those that
+                this method's signature does not take are left out.
+        """
+
+    def __repr__(self) -> str:
+        # The configuration may hold secrets, so it is not shown.
+        return f"{type(self).__name__}(name={getattr(self, 'name', None)!r})"
+
+
+@runtime_checkable
+class CollectingSource(Protocol):
+    """A source that submits work and collects it later. The engine alternates the two until nothing is pending.
+
+    All three are called by the discovery thread of one selector; a plan of such a source discovers one
+    selector at a time.
+    """
+
+    def submit(self, iterator: Iterator[DatasetResource]) -> bool:
+        """Take resources from the iterator. True: it is exhausted; False: this source is full for now."""
+
+    def collect(self) -> Iterable[DatasetResource]:
+        """Yield resources whose files now have content, or that were marked failed."""
+
+    def has_pending(self) -> bool:
+        """Whether anything that was submitted is still to be collected."""
+
+
+def collecting(source: Source) -> CollectingSource | None:
+    """Return `source` if it submits and collects, else None.
+
+    Raises:
+        ConfigurationError: It defines some of `submit`, `collect` and `has_pending`, and not all.
+    """
+    names = ("submit", "collect", "has_pending")
+    missing = [name for name in names if not callable(getattr(source, name, None))]
+    if len(missing) == len(names):
+        return None
+    if missing:
+        raise ConfigurationError(f"{source!r} submits work, and has no {' and no '.join(missing)}.")
+    return source if isinstance(source, CollectingSource) else None

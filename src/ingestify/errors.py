@@ -1,0 +1,115 @@
+"""The exception tree: one branch for each thing the caller can do about it.
+
+    IngestifyError
+    ├── ConfigurationError      fix the settings
+    │   └── MissingExtraError   install the extra that the message names
+    ├── SourceError             the provider's answer, or a source's, makes no sense
+    │   └── DuplicateFile       a dataset announced the same file twice
+    ├── FetchError              one file could not be fetched, after retries
+    ├── IntegrityError          bytes are not what was announced
+    ├── StoreError              the lake refused: catalogue or storage
+    │   ├── SaveError           a revision could not be committed
+    │   ├── LakeVersionError    the lake was written by a newer ingestify
+    │   └── DatasetNotFound     no dataset has that id or identifier
+    ├── LoadError               a stored dataset cannot be made into the object asked for
+    ├── StopProcessing          stop cleanly, keep what finished (exit code 2)
+    └── FatalError              stop loudly (exit code 1)
+
+A foreign exception is translated at the edge of the adapter that met it, `from` its cause.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigurationError",
+    "DatasetNotFound",
+    "DuplicateFile",
+    "FatalError",
+    "FetchError",
+    "IngestifyError",
+    "IntegrityError",
+    "LakeVersionError",
+    "LoadError",
+    "MissingExtraError",
+    "SaveError",
+    "SourceError",
+    "StopProcessing",
+    "StoreError",
+]
+
+
+class IngestifyError(Exception):
+    """Whatever ingestify raises on purpose."""
+
+
+class ConfigurationError(IngestifyError):
+    """The settings are wrong. The message says which, and what would be right."""
+
+
+class MissingExtraError(ConfigurationError):
+    """An optional dependency is not installed.
+
+    Args:
+        extra: The extra that brings it, as in `pip install 'ingestify[extra]'`.
+        purpose: What it is needed for.
+    """
+
+    def __init__(self, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the extra '{extra}': run  pip install 'ingestify[{extra}]'")
+        self.extra = extra
+
+
+class SourceError(IngestifyError):
+    """A provider's answer, or a source's, makes no sense."""
+
+
+class DuplicateFile(SourceError):
+    """A dataset resource announced two files with the same id."""
+
+
+class FetchError(IngestifyError):
+    """One file could not be fetched, after retries.
+
+    Attributes:
+        url: What was asked for, with secrets masked.
+        status: The last HTTP status, or None if there was no answer.
+        attempts: How many times it was tried.
+    """
+
+    def __init__(self, message: str, *, url: str = "", status: int | None = None, attempts: int = 1) -> None:
+        super().__init__(message)
+        self.url = url
+        self.status = status
+        self.attempts = attempts
+
+
+class IntegrityError(IngestifyError):
+    """Bytes are not what was announced: a wrong length, a wrong hash, a broken format."""
+
+
+class StoreError(IngestifyError):
+    """The lake refused: its catalogue or its storage."""
+
+
+class SaveError(StoreError):
+    """A revision could not be committed. Readers still see the one before."""
+
+
+class LakeVersionError(StoreError):
+    """The lake was written by a newer ingestify than this one."""
+
+
+class DatasetNotFound(StoreError):
+    """No dataset has that id or identifier."""
+
+
+class LoadError(IngestifyError):
+    """A stored dataset cannot be made into the object that was asked for."""
+
+
+class StopProcessing(IngestifyError):
+    """Raised by a source to stop the run cleanly: what finished is kept, the job is ABORTED."""
+
+
+class FatalError(IngestifyError):
+    """Raised by a source to stop the run loudly: the job is FAILED."""

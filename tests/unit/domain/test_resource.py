@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from ingestify import DatasetResource, DuplicateFile, Selector
+from ingestify.errors import SourceError
+
+AT = dt.datetime(2024, 5, 1)
+
+
+def resource() -> DatasetResource:
+    return DatasetResource({"match_id": 12, "_hint": 1}, "match", "mine")
+
+
+def test_files_chain_and_have_an_id():
+    made = resource().add_file(AT, "events", "v8", url="https://host/e.json").add_file(AT, "match", json_content={})
+    assert list(made.files) == ["events__v8", "match__v1"]
+    assert made.files["events__v8"].last_modified == AT.replace(tzinfo=dt.UTC)
+
+
+def test_a_second_file_with_the_same_id_is_refused():
+    with pytest.raises(DuplicateFile, match="events__v1"):
+        resource().add_file(AT, "events", json_content=1).add_file(AT, "events", json_content=2)
+
+
+def test_two_contents_for_one_file_are_refused():
+    with pytest.raises(SourceError, match="json_content and url"):
+        resource().add_file(AT, "events", json_content=1, url="https://host/")
+
+
+def test_unknown_http_options_are_refused_and_named():
+    with pytest.raises(SourceError, match="ignore_not_fond"):
+        resource().add_file(AT, "events", url="https://host/", http_options={"ignore_not_fond": True})
+
+
+def test_last_modified_must_be_a_time():
+    with pytest.raises(SourceError, match="last_modified"):
+        resource().add_file("2024-05-01", "events", json_content=1)  # type: ignore[arg-type]
+
+
+def test_its_identity_is_the_selector_and_its_own_id_without_hints():
+    selector = Selector({"competition_id": 1, "match_id": "as asked", "_last_modified": AT})
+    assert resource().identifier(selector) == {"competition_id": 1, "match_id": 12}
+    assert str(resource().identifier(selector)) == "competition_id=1/match_id=12"
+
+
+def test_a_file_can_be_updated_when_its_content_arrives():
+    made = resource().add_file(AT, "events")
+    assert not made.files["events__v1"].has_content
+    made.update_file("events", json_content=[1])
+    assert made.files["events__v1"].has_content
+    with pytest.raises(SourceError, match="lineups"):
+        made.update_file("lineups", json_content=[1])
+    with pytest.raises(SourceError, match="jason"):
+        made.update_file("events", jason=[1])
+
+
+def test_it_can_be_marked_failed():
+    assert isinstance(resource().mark_failed("no stock").error, SourceError)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://host/a/12.json?x=1.csv", "json"),
+        ("https://host/a.csv.gz", "csv.gz"),
+        ("https://host/tracking.ZIP", "zip"),
+        ("https://host/v3/matches/12", None),
+        ("https://host/.hidden", None),
+        ("https://host/api/v1.2", None),
+    ],
+)
+def test_the_format_shows_in_the_url(url, expected):
+    assert resource().add_file(AT, "f", url=url).files["f__v1"].serialization_format == expected
+
+
+def test_states_are_names_in_any_case():
+    made = DatasetResource({"a": 1}, "match", state="partial")
+    assert made.state == "PARTIAL"
+    made.state = "Complete"
+    assert made.state.is_complete
+    with pytest.raises(ValueError, match="SCHEDULED, PARTIAL, COMPLETE, MISSING"):
+        made.state = "finished"

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import urllib.parse
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestify.masking import is_secret_key, mask_text, mask_url
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://api.example.com/v1/match/12.json", "https://api.example.com/v1/match/12.json"),
+        ("https://x.com/a?season=2024&token=abc&page=2", "https://x.com/a?season=2024&token=***&page=2"),
+        ("https://user:pw@x.com:8443/a", "https://***@x.com:8443/a"),
+        ("https://user@x.com/a", "https://***@x.com/a"),
+        ("https://x.com/a?api_key=1&API-KEY=2&apikey=3&key=4", "https://x.com/a?api_key=***&API-KEY=***&apikey=***&key=***"),
+        ("https://b.s3.com/k?X-Amz-Signature=f&X-Amz-Credential=g&x=1", "https://b.s3.com/k?X-Amz-Signature=***&X-Amz-Credential=***&x=1"),
+        ("https://x.com/a?api%5Fkey=hidden", "https://x.com/a?api%5Fkey=***"),
+        ("https://x.com/a;token=abc/b", "https://x.com/a;token=***/b"),
+        ("https://x.com/?a=1;password=hidden", "https://x.com/?a=1;password=***"),
+        ("https://x.com/login?next=https%3A%2F%2Fy.com%2F%3Ftoken%3Dabc", "https://x.com/login?next=***"),
+        ("https://x.com/#access_token=abc", "https://x.com/#***"),
+        ("user:pw@x.com/a", "***@x.com/a"),
+        ("postgresql://user:pw@db/lake", "postgresql://***@db/lake"),
+        ("postgresql+psycopg://ann:p@ss/w@rd@db:5432/lake", "postgresql+psycopg://***@db:5432/lake"),
+        ("https://host:8443/x?mail=ann@host&keyword=arsenal", "https://host:8443/x?mail=ann@host&keyword=arsenal"),
+        ("sqlite:///database/catalog.db", "sqlite:///database/catalog.db"),
+        ("s3://bucket/prefix", "s3://bucket/prefix"),
+        ("https://[bad:url?token=abc", "https://***"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_secrets_are_masked_and_the_rest_is_shown(url: str, shown: str) -> None:
+    assert mask_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["token", "key", "apikey", "api_key", "secret", "client_secret", "password", "pwd", "auth", "signature", "sig",
+     "access_token", "x-amz-security-token", "X-Amz-Credential", "credential", "subscription-key", "jwt"],
+)  # fmt: skip
+def test_keys_that_look_secret_are_known(key: str) -> None:
+    assert is_secret_key(key)
+
+
+@pytest.mark.parametrize("key", ["season_id", "competition", "page", "limit", "keyword", "design", "from", "match_id"])
+def test_keys_of_football_are_shown(key: str) -> None:
+    assert not is_secret_key(key)
+
+
+@given(st.text())
+def test_any_text_can_be_masked(text: str) -> None:
+    assert isinstance(mask_url(text), str)
+
+
+@pytest.mark.parametrize("garbage", [None, 12, b"https://user:secret@x/", object()])
+def test_what_is_no_text_can_be_masked(garbage: object) -> None:
+    assert mask_url(garbage) == "***"  # type: ignore[arg-type]
+
+
+SECRET = "5ecr3t" + "Zq9"
+_words = st.text(alphabet="abcdefgh/.-_%;&=?:#[]@ \\é", max_size=12)
+
+
+@given(
+    st.sampled_from(["http", "https", "HTTPS", "s3", "ftp"]),
+    st.sampled_from(["token", "key", "apikey", "api_key", "secret", "password", "pwd", "auth", "sig", "Access_Token"]),
+    st.text(alphabet="abc/.-_%é ", max_size=12),
+    st.text(alphabet="abc.-_%é=", max_size=12),
+    _words,
+)
+def test_no_secret_of_a_query_survives(scheme: str, key: str, path: str, before: str, after: str) -> None:
+    url = f"{scheme}://host/{path}?{before}&{key}={SECRET}&{after}"
+    assert SECRET not in mask_url(url)
+
+
+@given(st.text(alphabet="abc:!$é%+", max_size=8), st.text(alphabet="abc:!$é%+@", max_size=8), _words)
+def test_no_secret_of_userinfo_survives(user: str, more: str, after: str) -> None:
+    assert SECRET not in mask_url(f"https://{user}{SECRET}:{more}@host/{after}")
+    assert SECRET not in mask_url(f"https://{user}:{more}{SECRET}@host/{after}")
+
+
+@given(st.text(min_size=1, max_size=20))
+def test_a_quoted_secret_of_any_characters_does_not_survive(secret: str) -> None:
+    marked = SECRET + secret
+    url = "https://host/a?" + urllib.parse.urlencode({"x": "1", "token": marked}, errors="replace")
+    assert SECRET not in mask_url(url)
+
+
+@given(st.text(min_size=1))
+def test_no_database_password_shows_whatever_characters_it_has(password: str) -> None:
+    assert mask_url(f"postgresql://ann:{SECRET}{password}@db/lake").startswith("postgresql://***@")
+
+
+def test_urls_and_credentials_in_a_text_are_masked() -> None:
+    text = f"GET https://me:{SECRET}@host/x?token={SECRET} said no to 'Basic {SECRET}==' and Bearer {SECRET}."
+    assert mask_text(text) == "GET https://***@host/x?token=*** said no to 'Basic ***' and Bearer ***"
+    assert mask_text("the basic idea: 3 matches") == "the basic idea: 3 matches"
