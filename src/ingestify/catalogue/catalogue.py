@@ -1,0 +1,154 @@
+"""The catalogue in an SQL database."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from ingestify.catalogue.changes import DatasetWriter
+from ingestify.catalogue.connection import Database
+from ingestify.catalogue.datasets import DatasetReader
+from ingestify.catalogue.event_log import EventLog
+from ingestify.catalogue.indexes import AttributeIndexes
+from ingestify.catalogue.runs import RunLog
+from ingestify.catalogue.schema import prepare_schema
+from ingestify.catalogue.tables import Tables, build_tables
+from ingestify.domain.change import AppliedChange, DatasetChange
+from ingestify.domain.dataset import CollectionMetadata, Dataset
+from ingestify.domain.events import DatasetEvent
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.ports import DatasetFilter, KnownDataset, SelectorSync
+from ingestify.domain.run import JobSummary, ProcessIdentity
+
+__all__ = ["SqlCatalogue"]
+
+
+class SqlCatalogue:
+    """Implements `domain.ports.Catalogue`. Open one with `SqlCatalogue.open`; close it when done.
+
+    Every method may be called from any thread, and each sees one moment of the lake. Writers take turns:
+    threads of one process by a lock, processes by the database's own.
+    """
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self._database = database
+        self._datasets = DatasetReader(database, tables)
+        self._events = EventLog(database, tables)
+        self._changes = DatasetWriter(database, tables, self._datasets, self._events)
+        self._runs = RunLog(database, tables)
+        self._indexes = AttributeIndexes(database, tables)
+
+    @classmethod
+    def open(cls, url: str, *, table_prefix: str = "", echo: bool = False) -> SqlCatalogue:
+        """Open a lake's catalogue; make its folder, file and tables if they are not there, or migrate them.
+
+        Args:
+            url: `sqlite:///path/to/catalog.db`, or `sqlite:///:memory:` for one that is gone when closed.
+            table_prefix: Begins the name of every table, for a database that others use too.
+            echo: Whether SQLAlchemy shows each statement.
+
+        Raises:
+            ConfigurationError: The URL, its scheme or the prefix is wrong, or the tables there are others'.
+            LakeVersionError: A newer ingestify wrote the lake.
+            StoreError: The database refused; the message says why and what to do.
+        """
+        tables = build_tables(table_prefix)
+        database = Database.open(url, echo=echo)
+        try:
+            prepare_schema(database, tables)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, tables)
+
+    def find_known(
+        self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
+    ) -> dict[Identifier, KnownDataset]:
+        """Return those of `identifiers` that the lake has."""
+        return self._datasets.find_known(bucket, provider, dataset_type, identifiers)
+
+    def get_datasets(self, dataset_ids: Sequence[str]) -> list[Dataset]:
+        """Return datasets in full, in the order of the ids; those that are gone are left out."""
+        return self._datasets.get_datasets(dataset_ids)
+
+    def find_dataset(self, bucket: str, provider: str, dataset_type: str, identifier: Identifier) -> Dataset | None:
+        """Return one dataset in full, or None."""
+        return self._datasets.find_dataset(bucket, provider, dataset_type, identifier)
+
+    def iter_batches(
+        self, dataset_filter: DatasetFilter, batch_size: int, offset: int = 0, limit: int | None = None
+    ) -> Iterator[list[Dataset]]:
+        """Yield datasets in full, in the order in which they came into the lake; each batch is of one moment."""
+        return self._datasets.iter_batches(dataset_filter, batch_size, offset, limit)
+
+    def read_metadata(self, dataset_filter: DatasetFilter) -> CollectionMetadata:
+        """Count what the filter names, and find its newest provider time."""
+        return self._datasets.read_metadata(dataset_filter)
+
+    def apply(self, changes: Sequence[DatasetChange]) -> list[AppliedChange]:
+        """Commit changes with their event-log rows, in one transaction.
+
+        Raises:
+            HeadMoved: Some were worked out on a dataset that has moved on; nothing was written.
+            SaveError: The database refused; nothing was written.
+        """
+        return self._changes.apply(changes)
+
+    def invalidate(self, dataset_ids: Sequence[str], reason: str) -> list[DatasetEvent]:
+        """Mark current revisions VALIDATION_FAILED; those that are already so stay, without an event."""
+        return self._changes.invalidate(dataset_ids, reason)
+
+    def delete(self, dataset_ids: Sequence[str]) -> list[str]:
+        """Remove datasets with all their rows but their events. Returns the paths that no row names any more."""
+        return self._changes.delete(dataset_ids)
+
+    def save_job(self, job: JobSummary) -> None:
+        """Write a job's row, new or again, and the tasks that are not written yet."""
+        self._runs.save_job(job)
+
+    def load_jobs(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
+        """Return jobs, newest first."""
+        return self._runs.load_jobs(limit, with_tasks=with_tasks)
+
+    def abort_dead_jobs(self, is_alive: Callable[[ProcessIdentity, dt.datetime], bool]) -> int:
+        """Mark RUNNING jobs ABORTED whose process is not alive, given its last sign of life. Returns how many."""
+        return self._runs.abort_dead_jobs(is_alive)
+
+    def find_selector_sync(self, key: str) -> SelectorSync | None:
+        """Return when the selector that `key` names was last ingested, or None."""
+        return self._runs.find_selector_sync(key)
+
+    def save_selector_sync(self, key: str, sync: SelectorSync) -> None:
+        """Remember when a selector was ingested."""
+        self._runs.save_selector_sync(key, sync)
+
+    def read_events(self, after_position: int, limit: int) -> list[DatasetEvent]:
+        """Return logged events after a position, in commit order.
+
+        Their datasets are as they were right after the event, without feeds; of their files the current ones.
+        """
+        return self._events.read(after_position, limit)
+
+    def get_reader_position(self, reader_name: str) -> int:
+        """Return where a reader of the event log stands; 0 for a new one."""
+        return self._events.get_reader_position(reader_name)
+
+    def set_reader_position(self, reader_name: str, position: int) -> None:
+        """Remember where a reader stands."""
+        self._events.set_reader_position(reader_name, position)
+
+    def storage_totals(self, bucket: str) -> Mapping[str, int]:
+        """Return `datasets`, `revisions`, `files`, `size_bytes` and `storage_bytes` of a bucket."""
+        return self._datasets.storage_totals(bucket)
+
+    def sync_indexes(self, wanted: Sequence[tuple[str, str, str]]) -> tuple[list[str], list[str]]:
+        """Make indexes for (provider, dataset type, identifier key), drop those no longer wanted.
+
+        Returns:
+            The names of those made and of those dropped.
+        """
+        return self._indexes.sync(wanted)
+
+    def close(self) -> None:
+        """Close its connections. Harmless when they are closed already."""
+        self._database.close()

@@ -1,0 +1,254 @@
+"""Datasets as they are written: changes, invalidations, removals, each in one transaction."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.bulk import BulkStatement
+from ingestify.catalogue.connection import Database
+from ingestify.catalogue.datasets import DatasetReader
+from ingestify.catalogue.event_log import EventLog
+from ingestify.catalogue.rows import feeds_to_text, file_to_row, json_text, moment_to_text
+from ingestify.catalogue.selection import chunks
+from ingestify.catalogue.tables import Tables
+from ingestify.clock import now
+from ingestify.domain.change import AppliedChange, DatasetChange, apply_change, metadata_text
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.events import DatasetEvent, RevisionInvalidated
+from ingestify.domain.ports import HeadMoved
+from ingestify.domain.revision import Revision, RevisionState
+from ingestify.errors import SaveError
+
+__all__ = ["DatasetWriter"]
+
+
+class DatasetWriter:
+    """Writes the dataset, revision and file tables, and the event log with them."""
+
+    def __init__(self, database: Database, tables: Tables, reader: DatasetReader, log: EventLog) -> None:
+        self._database = database
+        self._dialect = database.dialect
+        self._tables = tables
+        self._reader = reader
+        self._log = log
+        self._insert_datasets, self._insert_revisions, self._insert_files = (
+            BulkStatement(table.insert(), database.sql_dialect, [c.name for c in table.c if c.name != "position"])
+            for table in (tables.dataset, tables.revision, tables.file)
+        )
+        self._describe = self._update("name", "state", "metadata", "updated_at", "last_modified_at", "feeds")
+        self._move_head = self._update("current_revision_id", "current_created_at", "current_state")
+
+    def _update(self, *names: str) -> BulkStatement:
+        dataset = self._tables.dataset
+        statement = (
+            dataset.update()
+            .where(dataset.c.dataset_id == sa.bindparam("which"))
+            .values({name: sa.bindparam(f"new_{name}") for name in names})
+        )
+        return BulkStatement(statement, self._database.sql_dialect)
+
+    def apply(self, changes: Sequence[DatasetChange]) -> list[AppliedChange]:
+        """Commit changes with their events: all or none.
+
+        Raises:
+            HeadMoved: Some were worked out on a dataset that has moved on, or that comes twice.
+            SaveError: The database refused.
+        """
+        if not changes:
+            return []
+        doing = f"save {len(changes)} {'dataset' if len(changes) == 1 else 'datasets'}"
+        try:
+            with self._database.write(doing, SaveError) as connection:
+                if moved := self._find_moved(connection, changes):
+                    raise HeadMoved(moved)
+                moment = now()
+                applied = [apply_change(change, moment) for change in changes]
+                self._write(connection, changes, applied)
+                events = iter(self._log.append(connection, (event for one in applied for event in one.events)))
+        except SaveError as error:
+            if isinstance(error.__cause__, sa.exc.IntegrityError):
+                # The database's own uniqueness is what counts where writers do not exclude each other.
+                with self._database.read(doing) as connection:
+                    if moved := self._find_moved(connection, changes):
+                        raise HeadMoved(moved) from error
+            raise
+        return [dataclasses.replace(one, events=tuple(next(events) for _ in one.events)) for one in applied]
+
+    def invalidate(self, dataset_ids: Sequence[str], reason: str) -> list[DatasetEvent]:
+        """Mark current revisions VALIDATION_FAILED; those without a revision, or marked already, stay as they are."""
+        moment = now()
+        dataset, revision = self._tables.dataset.c, self._tables.revision.c
+        with self._database.write("invalidate revisions", SaveError) as connection:
+            events: list[DatasetEvent] = []
+            for before in self._reader.load(connection, list(dict.fromkeys(dataset_ids))):
+                if not before.revisions or before.revisions[-1].state is RevisionState.VALIDATION_FAILED:
+                    continue
+                after = _invalidated(before, reason, moment=moment)
+                head = after.revisions[-1]
+                connection.execute(
+                    self._tables.revision.update()
+                    .where(revision.dataset_id == after.dataset_id, revision.revision_id == head.revision_id)
+                    .values(state=head.state.value, description=head.description)
+                )
+                connection.execute(
+                    self._tables.dataset.update()
+                    .where(dataset.dataset_id == after.dataset_id)
+                    .values(current_state=head.state.value, updated_at=moment_to_text(moment))
+                )
+                events.append(RevisionInvalidated(dataset=after, reason=reason, occurred_at=moment))
+            return self._log.append(connection, events)
+
+    def delete(self, dataset_ids: Sequence[str]) -> list[str]:
+        """Remove datasets with their revisions and files, in one transaction; their events stay.
+
+        Returns:
+            The paths of objects that no row names any more.
+        """
+        dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
+        with self._database.write("delete datasets", SaveError) as connection:
+            paths: dict[str, None] = {}
+            for ids in chunks(dict.fromkeys(dataset_ids)):
+                named = sa.select(file.c.storage_path).where(self._dialect.any_of(file.c.dataset_id, ids))
+                paths.update(dict.fromkeys(connection.scalars(named)))
+                for table in (file, revision, dataset):
+                    connection.execute(table.delete().where(self._dialect.any_of(table.c.dataset_id, ids)))
+            for some in chunks(list(paths)):
+                still = sa.select(file.c.storage_path).where(self._dialect.any_of(file.c.storage_path, some)).distinct()
+                for path in connection.scalars(still):
+                    del paths[path]
+            return list(paths)
+
+    # ---- the parts of apply ----------------------------------------------------------------------------
+
+    def _find_moved(self, connection: sa.Connection, changes: Sequence[DatasetChange]) -> list[DatasetChange]:
+        """Return the changes that do not hold any more, by one set query of each kind."""
+        counts = self._count_revisions(
+            connection, [change.existing.dataset_id for change in changes if change.existing is not None]
+        )
+        taken = self._find_taken(connection, [change for change in changes if change.existing is None])
+        moved = []
+        for change in changes:
+            if change.existing is None:
+                identity = _identity(change)
+                if identity in taken:
+                    moved.append(change)
+                taken.add(identity)
+            else:
+                # Popped: of two changes to one dataset the second was worked out without the first.
+                if counts.pop(change.existing.dataset_id, None) != change.expected_revision_count:
+                    moved.append(change)
+        return moved
+
+    def _count_revisions(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> dict[str, int]:
+        columns = self._tables.dataset.c
+        counts: dict[str, int] = {}
+        for ids in chunks(dict.fromkeys(dataset_ids)):
+            statement = sa.select(columns.dataset_id, columns.current_revision_id).where(
+                self._dialect.any_of(columns.dataset_id, ids)
+            )
+            for dataset_id, current in connection.execute(statement):
+                counts[dataset_id] = 0 if current is None else current + 1
+        return counts
+
+    def _find_taken(
+        self, connection: sa.Connection, changes: Sequence[DatasetChange]
+    ) -> set[tuple[str, str, str, str]]:
+        columns = self._tables.dataset.c
+        groups: dict[tuple[str, str, str], list[str]] = {}
+        for change in changes:
+            kind = (change.bucket, change.provider, change.dataset_type)
+            groups.setdefault(kind, []).append(change.identifier.canonical)
+        taken: set[tuple[str, str, str, str]] = set()
+        for (bucket, provider, dataset_type), keys in groups.items():
+            for some in chunks(keys):
+                statement = sa.select(columns.identifier_key).where(
+                    columns.bucket == bucket,
+                    columns.provider == provider,
+                    columns.dataset_type == dataset_type,
+                    self._dialect.any_of(columns.identifier_key, some),
+                )
+                taken.update((bucket, provider, dataset_type, key) for key in connection.scalars(statement))
+        return taken
+
+    def _write(
+        self, connection: sa.Connection, changes: Sequence[DatasetChange], applied: Sequence[AppliedChange]
+    ) -> None:
+        new, described, heads, revisions = [], [], [], []
+        files: list[dict[str, Any]] = []
+        for change, one in zip(changes, applied, strict=True):
+            dataset, revision = one.dataset, one.revision
+            row = _described(dataset, metadata_text(change.metadata))
+            if change.existing is None:
+                new.append({**_fixed(dataset), **row, **_head(revision)})
+            else:
+                described.append({"which": dataset.dataset_id, **{f"new_{name}": value for name, value in row.items()}})
+                if revision is not None:
+                    head = {f"new_{name}": value for name, value in _head(revision).items()}
+                    heads.append({"which": dataset.dataset_id, **head})
+            if revision is not None:
+                revisions.append(_revision_row(dataset.dataset_id, revision))
+                files += [
+                    file_to_row(dataset.dataset_id, number, file) for number, file in enumerate(revision.modified_files)
+                ]
+        self._insert_datasets.execute(connection, new)
+        self._describe.execute(connection, described)
+        self._move_head.execute(connection, heads)
+        self._insert_revisions.execute(connection, revisions)
+        self._insert_files.execute(connection, files)
+
+
+def _identity(change: DatasetChange) -> tuple[str, str, str, str]:
+    return change.bucket, change.provider, change.dataset_type, change.identifier.canonical
+
+
+def _fixed(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "dataset_id": dataset.dataset_id,
+        "bucket": dataset.bucket,
+        "provider": dataset.provider,
+        "dataset_type": dataset.dataset_type,
+        "identifier": dataset.identifier.to_json(),
+        "identifier_key": dataset.identifier.canonical,
+        "created_at": moment_to_text(dataset.created_at),
+    }
+
+
+def _described(dataset: Dataset, metadata: str) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "state": dataset.state.value,
+        "metadata": metadata,
+        "updated_at": moment_to_text(dataset.updated_at),
+        "last_modified_at": moment_to_text(dataset.last_modified_at),
+        "feeds": feeds_to_text(dataset.feeds),
+    }
+
+
+def _head(revision: Revision | None) -> dict[str, Any]:
+    return {
+        "current_revision_id": None if revision is None else revision.revision_id,
+        "current_created_at": None if revision is None else moment_to_text(revision.created_at),
+        "current_state": None if revision is None else revision.state.value,
+    }
+
+
+def _revision_row(dataset_id: str, revision: Revision) -> dict[str, Any]:
+    return {
+        "dataset_id": dataset_id,
+        "revision_id": revision.revision_id,
+        "created_at": moment_to_text(revision.created_at),
+        "state": revision.state.value,
+        "description": revision.description,
+        "source": json_text(revision.source),
+    }
+
+
+def _invalidated(dataset: Dataset, reason: str, *, moment: dt.datetime) -> Dataset:
+    head = dataset.revisions[-1]
+    failed = dataclasses.replace(head, state=RevisionState.VALIDATION_FAILED, description=reason or head.description)
+    return dataclasses.replace(dataset, revisions=(*dataset.revisions[:-1], failed), updated_at=moment)

@@ -1,0 +1,281 @@
+"""Datasets as they are read."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.connection import Database
+from ingestify.catalogue.rows import (
+    DATASET_STATES,
+    REVISION_STATES,
+    Feeds,
+    file_from_row,
+    json_value,
+    moment_from_text,
+    to_moment,
+)
+from ingestify.catalogue.selection import chunks, conditions
+from ingestify.catalogue.tables import Tables
+from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetSummary
+from ingestify.domain.file import File
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.ports import DatasetFilter, KnownDataset
+from ingestify.domain.revision import Revision
+
+__all__ = ["DatasetReader"]
+
+_file_number = operator.itemgetter(1)
+
+
+class DatasetReader:
+    """Reads the dataset, revision and file tables. Each call, or each batch, is of one moment."""
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self._database = database
+        self._dialect = database.dialect
+        self._tables = tables
+        dataset, revision, file = tables.dataset.c, tables.revision.c, tables.file.c
+        self._known_columns = (
+            dataset.identifier_key,
+            dataset.dataset_id,
+            dataset.identifier,
+            dataset.name,
+            dataset.state,
+            dataset.metadata,
+            dataset.last_modified_at,
+            dataset.current_created_at,
+            dataset.current_state,
+            dataset.feeds,
+        )
+        self._dataset_columns = (
+            dataset.position,
+            dataset.dataset_id,
+            dataset.bucket,
+            dataset.provider,
+            dataset.dataset_type,
+            dataset.identifier,
+            dataset.name,
+            dataset.state,
+            dataset.metadata,
+            dataset.created_at,
+            dataset.updated_at,
+            dataset.last_modified_at,
+            dataset.feeds,
+        )
+        self._revision_columns = (
+            revision.dataset_id,
+            revision.revision_id,
+            revision.created_at,
+            revision.state,
+            revision.description,
+            revision.source,
+        )
+        self._file_columns = (
+            file.dataset_id,
+            file.file_number,
+            file.data_feed_key,
+            file.data_spec_version,
+            file.data_serialization_format,
+            file.size,
+            file.tag,
+            file.content_type,
+            file.storage_size,
+            file.storage_compression_method,
+            file.storage_path,
+            file.modified_at,
+            file.created_at,
+            file.revision_id,
+        )
+
+    def find_known(
+        self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
+    ) -> dict[Identifier, KnownDataset]:
+        """Return those of `identifiers` that the lake has, by one set query a thousand."""
+        by_key = {identifier.canonical: identifier for identifier in identifiers}
+        found: dict[Identifier, KnownDataset] = {}
+        with self._database.read("look up datasets") as connection:
+            for keys in chunks(by_key):
+                statement = sa.select(*self._known_columns).where(
+                    *self._identity(bucket, provider, dataset_type),
+                    self._dialect.any_of(self._tables.dataset.c.identifier_key, keys),
+                )
+                for (
+                    key,
+                    dataset_id,
+                    own,
+                    name,
+                    state,
+                    metadata,
+                    modified,
+                    current,
+                    current_state,
+                    feeds,
+                ) in connection.execute(statement).all():
+                    found[by_key[key]] = KnownDataset(
+                        dataset_id,
+                        Identifier(json_value(own)),
+                        name,
+                        DATASET_STATES[state],
+                        metadata,
+                        DatasetSummary(
+                            moment_from_text(modified),
+                            moment_from_text(current),
+                            None if current_state is None else REVISION_STATES[current_state],
+                            current_state is not None,
+                            Feeds(feeds),
+                        ),
+                    )
+        return found
+
+    def find_dataset(self, bucket: str, provider: str, dataset_type: str, identifier: Identifier) -> Dataset | None:
+        """Return one dataset in full, or None."""
+        statement = sa.select(*self._dataset_columns).where(
+            *self._identity(bucket, provider, dataset_type),
+            self._tables.dataset.c.identifier_key == identifier.canonical,
+        )
+        with self._database.read("find a dataset") as connection:
+            found = self._complete(connection, connection.execute(statement).all())
+        return found[0] if found else None
+
+    def get_datasets(self, dataset_ids: Sequence[str]) -> list[Dataset]:
+        """Return datasets in full, in the order of the ids; those that are gone are left out."""
+        with self._database.read("read datasets") as connection:
+            return self.load(connection, dataset_ids)
+
+    def load(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> list[Dataset]:
+        """Do the same inside the caller's transaction."""
+        found: dict[str, Dataset] = {}
+        for ids in chunks(dict.fromkeys(dataset_ids)):
+            statement = sa.select(*self._dataset_columns).where(
+                self._dialect.any_of(self._tables.dataset.c.dataset_id, ids)
+            )
+            rows = connection.execute(statement).all()
+            found.update((dataset.dataset_id, dataset) for dataset in self._complete(connection, rows))
+        return [found[dataset_id] for dataset_id in dataset_ids if dataset_id in found]
+
+    def iter_batches(
+        self, dataset_filter: DatasetFilter, batch_size: int, offset: int = 0, limit: int | None = None
+    ) -> Iterator[list[Dataset]]:
+        """Yield datasets in full, in the order of arrival. No connection is held between two batches."""
+        position = self._tables.dataset.c.position
+        wanted = conditions(self._dialect, self._tables, dataset_filter)
+        statement = sa.select(*self._dataset_columns).where(*wanted).order_by(position)
+        remaining, last = limit, None
+        while remaining is None or remaining > 0:
+            size = batch_size if remaining is None else min(batch_size, remaining)
+            page = statement.limit(size)
+            # Behind the last one by position: counting past rows again would make a long read quadratic.
+            page = page.offset(offset) if last is None else page.where(position > last)
+            with self._database.read("read datasets") as connection:
+                rows = connection.execute(page).all()
+                batch = self._complete(connection, rows)
+            if not batch:
+                return
+            yield batch
+            if len(rows) < size:
+                return
+            last = rows[-1].position
+            if remaining is not None:
+                remaining -= len(rows)
+
+    def read_metadata(self, dataset_filter: DatasetFilter) -> CollectionMetadata:
+        """Count what the filter names, and find its newest provider time."""
+        columns = self._tables.dataset.c
+        statement = sa.select(sa.func.count(), sa.func.max(columns.last_modified_at)).where(
+            *conditions(self._dialect, self._tables, dataset_filter)
+        )
+        with self._database.read("count datasets") as connection:
+            count, newest = connection.execute(statement.select_from(self._tables.dataset)).one()
+        return CollectionMetadata(count, moment_from_text(newest))
+
+    def storage_totals(self, bucket: str) -> dict[str, int]:
+        """Count datasets, revisions, files and bytes. An object that several files share is stored once."""
+        dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
+        here = dataset.c.bucket == bucket
+        files = file.join(dataset, dataset.c.dataset_id == file.c.dataset_id)
+        objects = (
+            sa.select(sa.func.max(file.c.storage_size).label("size"))
+            .select_from(files)
+            .where(here)
+            .group_by(file.c.storage_path)
+            .subquery()
+        )
+        revisions = revision.join(dataset, dataset.c.dataset_id == revision.c.dataset_id)
+        with self._database.read("count what it holds") as connection:
+            file_count, size = connection.execute(
+                sa.select(sa.func.count(), sa.func.sum(file.c.size)).select_from(files).where(here)
+            ).one()
+            return {
+                "datasets": connection.scalar(sa.select(sa.func.count()).select_from(dataset).where(here)) or 0,
+                "revisions": connection.scalar(sa.select(sa.func.count()).select_from(revisions).where(here)) or 0,
+                "files": file_count,
+                "size_bytes": int(size or 0),
+                "storage_bytes": int(connection.scalar(sa.select(sa.func.sum(objects.c.size))) or 0),
+            }
+
+    def _identity(self, bucket: str, provider: str, dataset_type: str) -> tuple[sa.ColumnElement[bool], ...]:
+        columns = self._tables.dataset.c
+        return columns.bucket == bucket, columns.provider == provider, columns.dataset_type == dataset_type
+
+    def _complete(self, connection: sa.Connection, rows: Sequence[Any]) -> list[Dataset]:
+        """Return the datasets of rows, with their revisions and files."""
+        files: dict[tuple[str, int], list[File]] = {}
+        revisions: dict[str, list[Revision]] = {}
+        for ids in chunks(row[1] for row in rows):
+            # In the order in which the revision named them; sorting here is cheaper than in the database.
+            file_rows = connection.execute(self._of(self._tables.file, self._file_columns, ids)).all()
+            for dataset_id, _, *row in sorted(file_rows, key=_file_number):
+                files.setdefault((dataset_id, row[-1]), []).append(file_from_row(row))
+            statement = self._of(self._tables.revision, self._revision_columns, ids).order_by(
+                *self._tables.revision.primary_key.columns
+            )
+            for dataset_id, number, created_at, state, description, source in connection.execute(statement).all():
+                revisions.setdefault(dataset_id, []).append(
+                    Revision(
+                        number,
+                        to_moment(created_at),
+                        tuple(files.get((dataset_id, number), ())),
+                        REVISION_STATES[state],
+                        description,
+                        json_value(source),
+                    )
+                )
+        return [
+            Dataset(
+                dataset_id,
+                bucket,
+                provider,
+                dataset_type,
+                Identifier(json_value(identifier)),
+                name,
+                DATASET_STATES[state],
+                json_value(metadata),
+                to_moment(created_at),
+                to_moment(updated_at),
+                moment_from_text(last_modified_at),
+                tuple(revisions.get(dataset_id, ())),
+                Feeds(feeds),
+            )
+            for (
+                _,
+                dataset_id,
+                bucket,
+                provider,
+                dataset_type,
+                identifier,
+                name,
+                state,
+                metadata,
+                created_at,
+                updated_at,
+                last_modified_at,
+                feeds,
+            ) in rows
+        ]
+
+    def _of(self, table: sa.Table, columns: Sequence[sa.Column[Any]], ids: Sequence[str]) -> sa.Select[Any]:
+        return sa.select(*columns).where(self._dialect.any_of(table.c.dataset_id, ids))

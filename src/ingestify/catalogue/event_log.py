@@ -1,0 +1,120 @@
+"""The event log: what became true, in the order and in the transaction in which it did."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.bulk import BulkStatement
+from ingestify.catalogue.connection import Database
+from ingestify.catalogue.rows import (
+    dataset_from_snapshot,
+    json_text,
+    json_value,
+    moment_to_text,
+    snapshot_of,
+    to_moment,
+)
+from ingestify.catalogue.tables import Tables
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.events import LOGGED_EVENTS, DatasetEvent, RevisionInvalidated
+
+__all__ = ["EventLog"]
+
+
+class EventLog:
+    """The log's rows and its readers' positions.
+
+    An event's payload is `{"dataset": …, "reason": …}`: a snapshot, so that removing the dataset takes nothing
+    from it; `reason` is there for events that have one. A payload of NULL stands for that of the dataset's event
+    before it, which the same commit wrote: what a new dataset's two events show would be a third of the database.
+    """
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self._database = database
+        self._log = tables.event_log
+        self._reader = tables.event_reader
+        self._insert = BulkStatement(
+            self._log.insert(), database.sql_dialect, ["event_type", "dataset_id", "occurred_at", "payload"]
+        )
+
+    def append(self, connection: sa.Connection, events: Iterable[DatasetEvent]) -> list[DatasetEvent]:
+        """Log events in the caller's transaction. Returns them with their positions."""
+        listed = list(events)
+        if not listed:
+            return []
+        rows = []
+        shown: Dataset | None = None
+        for event in listed:
+            reason = f',"reason":{json_text(event.reason)}' if isinstance(event, RevisionInvalidated) else ""
+            payload = None
+            if event.dataset is not shown or reason:
+                payload = f'{{"dataset":{json_text(snapshot_of(event.dataset))}{reason}}}'
+            shown = event.dataset
+            rows.append(
+                {
+                    "event_type": event.event_type,
+                    "dataset_id": event.dataset.dataset_id,
+                    "occurred_at": moment_to_text(event.occurred_at),
+                    "payload": payload,
+                }
+            )
+        positions = self._database.dialect.append(connection, self._log, self._insert, rows)
+        return [
+            dataclasses.replace(event, position=position) for event, position in zip(listed, positions, strict=True)
+        ]
+
+    def read(self, after_position: int, limit: int) -> list[DatasetEvent]:
+        """Return events after a position, in commit order."""
+        columns = self._log.c
+        statement = (
+            sa.select(columns.position, columns.event_type, columns.dataset_id, columns.occurred_at, columns.payload)
+            .where(columns.position > after_position)
+            .order_by(columns.position)
+            .limit(limit)
+        )
+        with self._database.read("read its event log") as connection:
+            rows = connection.execute(statement).all()
+            # Only the first row's payload can be that of an event outside of these.
+            earlier = self._find_payload_before(connection, rows[0]) if rows and rows[0].payload is None else None
+        events: list[DatasetEvent] = []
+        content: dict[str, Any] = {}
+        for position, event_type, _, occurred_at, payload in rows:
+            text = payload or earlier
+            earlier = None
+            if text is not None:
+                content = json_value(text)
+                dataset = dataset_from_snapshot(content["dataset"])
+            reason = {"reason": content["reason"]} if "reason" in content else {}
+            events.append(
+                LOGGED_EVENTS[event_type](
+                    dataset=dataset, occurred_at=to_moment(occurred_at), position=position, **reason
+                )
+            )
+        return events
+
+    def _find_payload_before(self, connection: sa.Connection, row: Any) -> str | None:
+        columns = self._log.c
+        return connection.scalar(
+            sa.select(columns.payload)
+            .where(columns.position < row.position, columns.dataset_id == row.dataset_id, columns.payload.is_not(None))
+            .order_by(columns.position.desc())
+            .limit(1)
+        )
+
+    def get_reader_position(self, reader_name: str) -> int:
+        """Return where a reader stands; 0 for a new one."""
+        statement = sa.select(self._reader.c.position).where(self._reader.c.reader_name == reader_name)
+        with self._database.read("read an event reader's position") as connection:
+            return connection.scalar(statement) or 0
+
+    def set_reader_position(self, reader_name: str, position: int) -> None:
+        """Remember where a reader stands."""
+        with self._database.write("save an event reader's position") as connection:
+            known = self._reader.c.reader_name == reader_name
+            updated = connection.execute(self._reader.update().where(known).values(position=position))
+            if not updated.rowcount:
+                connection.execute(self._reader.insert().values(reader_name=reader_name, position=position))

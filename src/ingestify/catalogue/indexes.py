@@ -1,0 +1,58 @@
+"""Indexes on single attributes of identifiers, as the settings want them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+from ingestify.catalogue.connection import Database
+from ingestify.catalogue.tables import Tables
+from ingestify.errors import ConfigurationError
+
+__all__ = ["AttributeIndexes"]
+
+
+class AttributeIndexes:
+    """Makes and drops them. Those of ours are known by the beginning of their names."""
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self._database = database
+        self._table = tables.dataset
+        self._name_start = f"{tables.prefix}attribute_"
+
+    def sync(self, wanted: Sequence[tuple[str, str, str]]) -> tuple[list[str], list[str]]:
+        """Make indexes for (provider, dataset type, identifier key), drop those no longer wanted.
+
+        Returns:
+            The names of those made and of those dropped.
+
+        Raises:
+            ConfigurationError: A key holds characters that an index cannot be made for.
+        """
+        dialect = self._database.dialect
+        bodies: dict[str, str] = {}
+        for provider, dataset_type, key in wanted:
+            if not dialect.is_indexable(key):
+                raise ConfigurationError(
+                    f"dataset_types: no index can be made for the identifier key {key!r} of {provider}/{dataset_type}, "
+                    f"because of its quotes, backslashes or control characters. Set identifier_index to false there."
+                )
+            body = dialect.attribute_index_body(self._table, provider, dataset_type, key)
+            bodies[self._name(f"{provider}_{dataset_type}_{key}", body)] = body
+        with self._database.write("make indexes") as connection:
+            names = dialect.find_index_names(connection, self._table)
+            there = {name for name in names if name.startswith(self._name_start)}
+            dropped = sorted(there - bodies.keys())
+            made = [name for name in bodies if name not in there]
+            for name in dropped:
+                connection.exec_driver_sql(f"DROP INDEX {name}")
+            for name in made:
+                connection.exec_driver_sql(f"CREATE INDEX {name} ON {bodies[name]}")
+            dialect.analyze(connection, self._table)
+        return made, dropped
+
+    def _name(self, words: str, body: str) -> str:
+        """Return a safe name, the same for the same definition, below PostgreSQL's 63 characters."""
+        slug = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")[:24]
+        return f"{self._name_start}{slug}_{hashlib.sha256(body.encode()).hexdigest()[:10]}"

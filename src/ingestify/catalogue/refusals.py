@@ -1,0 +1,78 @@
+"""What a database refuses, in words that say what to do about it."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from ingestify.errors import StoreError
+
+__all__ = ["translated"]
+
+_ADVICE = (
+    (
+        "is locked",
+        "another process is writing to it and did not finish in time",
+        "Wait until it is done, or stop it, then run again.",
+    ),
+    (
+        "not a database",
+        "the file there is something else, or is encrypted",
+        "Check metadata_url, or move that file away to begin a new lake.",
+    ),
+    ("malformed", "the database file is damaged", "Restore it from a backup, or try sqlite3's '.recover'."),
+    (
+        "unable to open",
+        "the file cannot be opened or made",
+        "Check the path in metadata_url, and that this user may write the file and its folder.",
+    ),
+    (
+        "readonly",
+        "it is read-only",
+        "Give this user the right to write the file and its folder, or move the lake to where it may.",
+    ),
+    ("disk is full", "the disk is full", "Free some space, then run again; what was saved before is safe."),
+    (
+        "disk i/o",
+        "the disk refused to read or write",
+        "Check the disk and its free space; a network drive is no place for an SQLite catalogue.",
+    ),
+    (
+        "no such",
+        "its tables are not those that this ingestify makes",
+        "Restore the database from a backup, or check metadata_url and table_prefix.",
+    ),
+)
+
+
+@contextlib.contextmanager
+def translated(where: str, doing: str, refusal: type[StoreError] = StoreError) -> Iterator[None]:
+    """Translate what the database raises inside into a `refusal`.
+
+    Args:
+        where: The catalogue's URL without a password.
+        doing: What was tried, such as `save 3 datasets`.
+        refusal: StoreError or one of its kinds.
+    """
+    try:
+        yield
+    except (sa.exc.SQLAlchemyError, sqlite3.Error, UnicodeError, OverflowError) as error:
+        raise refusal(_describe(error, where, doing)) from error
+
+
+def _describe(error: BaseException, where: str, doing: str) -> str:
+    # SQLAlchemy's own text quotes the statement with all its values, which is nothing for people.
+    original = getattr(error, "orig", None) or error
+    said = " ".join(str(original).split())
+    start = f"The catalogue {where} refused to {doing}"
+    for fragment, reason, advice in _ADVICE:
+        if fragment in said.lower():
+            return f"{start}: {reason} ({said}). {advice}"
+    if isinstance(error, UnicodeError):
+        return f"{start}: a text holds characters that no encoding knows ({said}). Clean it in the source."
+    if isinstance(error, OverflowError):
+        return f"{start}: a number is too large for the database ({said}). Store it as text."
+    return f"{start}: {type(original).__name__}: {said}. Run again; if it stays, check the database."

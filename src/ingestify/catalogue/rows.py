@@ -1,0 +1,263 @@
+"""How the domain's values are written as rows and as JSON, and read again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ingestify.clock import as_utc
+from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.file import NO_VALIDATORS, FeedState, File, Validators
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.revision import Revision, RevisionState
+
+__all__ = [
+    "DATASET_STATES",
+    "REVISION_STATES",
+    "Feeds",
+    "dataset_from_snapshot",
+    "feeds_to_text",
+    "file_from_row",
+    "file_to_row",
+    "json_text",
+    "json_value",
+    "moment_from_text",
+    "moment_to_text",
+    "snapshot_of",
+    "to_moment",
+]
+
+DATASET_STATES = {state.value: state for state in DatasetState}
+REVISION_STATES = {state.value: state for state in RevisionState}
+"""Text to state, four times as fast as calling the enumeration."""
+
+_from_iso = dt.datetime.fromisoformat
+_decode = json.JSONDecoder().raw_decode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+
+
+def json_text(value: object) -> str:
+    """Return compact JSON text; what JSON does not know, such as a date, becomes its text."""
+    return _encode(value)
+
+
+@functools.lru_cache(maxsize=1024)  # one commit writes the same few moments thousands of times
+def moment_to_text(moment: dt.datetime | None) -> str | None:
+    """Return `2024-05-01T18:30:00.000000Z`; None stays None."""
+    if moment is None:
+        return None
+    return as_utc(moment).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def json_value(text: str) -> Any:
+    """Return the value that `json_text` wrote; faster than `json.loads`, as nothing else stands in the text."""
+    return _decode(text)[0]
+
+
+def moment_from_text(text: str | None) -> dt.datetime | None:
+    """Return the aware moment in UTC that `moment_to_text` wrote."""
+    return None if text is None else _from_iso(text)
+
+
+def to_moment(text: str) -> dt.datetime:
+    """Return the moment of a column that is never NULL."""
+    return _from_iso(text)
+
+
+def feeds_to_text(feeds: Mapping[str, FeedState]) -> str:
+    """Return the JSON text of feed states: file id to [present, modified, ETag, Last-Modified, checked]."""
+    if isinstance(feeds, Feeds):
+        return feeds.text
+    return _encode(
+        {
+            file_id: [
+                int(feed.present),
+                moment_to_text(feed.modified_at),
+                feed.validators.etag,
+                feed.validators.last_modified,
+                moment_to_text(feed.checked_at),
+            ]
+            for file_id, feed in feeds.items()
+        }
+    )
+
+
+class Feeds(Mapping[str, FeedState]):
+    """Feed states that are parsed when they are looked at: of most datasets of a run, few ever are.
+
+    Args:
+        text: What `feeds_to_text` wrote.
+    """
+
+    __slots__ = ("_parsed", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._parsed: dict[str, list[Any]] | None = None
+
+    def _rows(self) -> dict[str, list[Any]]:
+        parsed = self._parsed
+        if parsed is None:
+            # Two threads may both do this; they come to the same.
+            parsed = self._parsed = _decode(self.text)[0]
+        return parsed
+
+    def __getitem__(self, file_id: str) -> FeedState:
+        present, modified_at, etag, last_modified, checked_at = self._rows()[file_id]
+        return FeedState(
+            file_id,
+            bool(present),
+            None if modified_at is None else _from_iso(modified_at),
+            NO_VALIDATORS if etag is None and last_modified is None else Validators(etag, last_modified),
+            _from_iso(checked_at),
+        )
+
+    def get(self, file_id: str, default: Any = None) -> Any:
+        """Return a file's feed state, or `default`."""
+        # The mixin's version catches a KeyError, which is slow where many files are new.
+        return self[file_id] if file_id in self._rows() else default
+
+    def __contains__(self, file_id: object) -> bool:
+        return file_id in self._rows()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows())
+
+    def __len__(self) -> int:
+        return len(self._rows())
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+def file_to_row(dataset_id: str, number: int, file: File) -> dict[str, Any]:
+    """Return the row of the file that is `number` within its revision."""
+    return {
+        "dataset_id": dataset_id,
+        "revision_id": file.revision_id,
+        "file_id": file.file_id,
+        "file_number": number,
+        "data_feed_key": file.data_feed_key,
+        "data_spec_version": file.data_spec_version,
+        "data_serialization_format": file.data_serialization_format,
+        "size": file.size,
+        "tag": file.tag,
+        "content_type": file.content_type,
+        "storage_size": file.storage_size,
+        "storage_compression_method": file.storage_compression_method,
+        "storage_path": file.storage_path,
+        "modified_at": moment_to_text(file.modified_at),
+        "created_at": moment_to_text(file.created_at),
+    }
+
+
+def file_from_row(row: Sequence[Any]) -> File:
+    """Return the file of a row that has the columns of `File`, in its order."""
+    feed, version, data_format, size, tag, content_type, stored, compression, path, modified, created, number = row
+    return File(
+        feed,
+        version,
+        data_format,
+        size,
+        tag,
+        content_type,
+        stored,
+        compression,
+        path,
+        None if modified is None else _from_iso(modified),
+        _from_iso(created),
+        number,
+    )
+
+
+# ---- the event log's snapshot of a dataset -------------------------------------------------------------
+
+
+def snapshot_of(dataset: Dataset) -> dict[str, Any]:
+    """Return a dataset as JSON values: everything but its feeds, and of its files the current ones.
+
+    Files that a later revision replaced are left out: with them, the log of a dataset that is refreshed
+    through a match would grow with the square of its revisions.
+    """
+    current = {
+        (file.data_feed_key, file.data_spec_version): revision.revision_id
+        for revision in dataset.revisions
+        for file in revision.modified_files
+    }
+    return {
+        "dataset_id": dataset.dataset_id,
+        "bucket": dataset.bucket,
+        "provider": dataset.provider,
+        "dataset_type": dataset.dataset_type,
+        "identifier": dict(dataset.identifier),
+        "name": dataset.name,
+        "state": dataset.state.value,
+        "metadata": dataset.metadata,
+        "created_at": moment_to_text(dataset.created_at),
+        "updated_at": moment_to_text(dataset.updated_at),
+        "last_modified_at": moment_to_text(dataset.last_modified_at),
+        "revisions": [
+            {
+                "revision_id": revision.revision_id,
+                "created_at": moment_to_text(revision.created_at),
+                "state": revision.state.value,
+                "description": revision.description,
+                "source": revision.source,
+                "files": [
+                    _file_snapshot(file)
+                    for file in revision.modified_files
+                    if current[file.data_feed_key, file.data_spec_version] == revision.revision_id
+                ],
+            }
+            for revision in dataset.revisions
+        ],
+    }
+
+
+def _file_snapshot(file: File) -> list[Any]:
+    """Return the values of `File` in its order; without names, which would be half of the log's bytes."""
+    return [
+        file.data_feed_key,
+        file.data_spec_version,
+        file.data_serialization_format,
+        file.size,
+        file.tag,
+        file.content_type,
+        file.storage_size,
+        file.storage_compression_method,
+        file.storage_path,
+        moment_to_text(file.modified_at),
+        moment_to_text(file.created_at),
+        file.revision_id,
+    ]
+
+
+def dataset_from_snapshot(snapshot: Mapping[str, Any]) -> Dataset:
+    """Return the dataset that `snapshot_of` described."""
+    return Dataset(
+        dataset_id=snapshot["dataset_id"],
+        bucket=snapshot["bucket"],
+        provider=snapshot["provider"],
+        dataset_type=snapshot["dataset_type"],
+        identifier=Identifier(snapshot["identifier"]),
+        name=snapshot["name"],
+        state=DATASET_STATES[snapshot["state"]],
+        metadata=snapshot["metadata"],
+        created_at=_from_iso(snapshot["created_at"]),
+        updated_at=_from_iso(snapshot["updated_at"]),
+        last_modified_at=moment_from_text(snapshot["last_modified_at"]),
+        revisions=tuple(
+            Revision(
+                revision_id=revision["revision_id"],
+                created_at=_from_iso(revision["created_at"]),
+                modified_files=tuple(file_from_row(file) for file in revision["files"]),
+                state=REVISION_STATES[revision["state"]],
+                description=revision["description"],
+                source=revision["source"],
+            )
+            for revision in snapshot["revisions"]
+        ),
+    )

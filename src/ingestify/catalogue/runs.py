@@ -1,0 +1,209 @@
+"""Jobs, their tasks, and when each selector was last ingested."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.connection import Database
+from ingestify.catalogue.rows import json_text, json_value, moment_from_text, moment_to_text, to_moment
+from ingestify.catalogue.selection import chunks
+from ingestify.catalogue.tables import Tables
+from ingestify.domain.ports import SelectorSync
+from ingestify.domain.run import Counters, JobSummary, ProcessIdentity, RunState, TaskOutcome, TaskSummary
+
+__all__ = ["RunLog"]
+
+_COUNTER_NAMES = frozenset(Counters().as_dict())
+
+
+class RunLog:
+    """The job, task and selector_sync tables."""
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self._database = database
+        self._dialect = database.dialect
+        self._job = tables.job
+        self._task = tables.task
+        self._sync = tables.selector_sync
+
+    def save_job(self, job: JobSummary) -> None:
+        """Write a job's row, new or again, and those of its tasks that are not written yet."""
+        with self._database.write("save a job") as connection:
+            row = _job_row(job)
+            known = self._job.c.job_id == job.job_id
+            if not connection.execute(self._job.update().where(known).values(row)).rowcount:
+                connection.execute(self._job.insert().values(row))
+            # Tasks are only ever added, so the number of the last one tells which are new.
+            last = connection.scalar(
+                sa.select(sa.func.max(self._task.c.task_number)).where(self._task.c.job_id == job.job_id)
+            )
+            first_new = 0 if last is None else last + 1
+            rows = [
+                _task_row(job.job_id, number, task)
+                for number, task in enumerate(job.tasks[first_new:], start=first_new)
+            ]
+            if rows:
+                connection.execute(self._task.insert(), rows)
+
+    def load_jobs(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
+        """Return jobs, newest first; without tasks each has none."""
+        statement = sa.select(self._job).order_by(self._job.c.started_at.desc(), self._job.c.job_id.desc()).limit(limit)
+        tasks: dict[str, list[TaskSummary]] = {}
+        with self._database.read("read jobs") as connection:
+            rows = connection.execute(statement).mappings().all()
+            for ids in chunks(row["job_id"] for row in rows) if with_tasks else ():
+                written = (
+                    sa.select(self._task)
+                    .where(self._dialect.any_of(self._task.c.job_id, ids))
+                    .order_by(self._task.c.job_id, self._task.c.task_number)
+                )
+                for row in connection.execute(written).mappings():
+                    tasks.setdefault(row["job_id"], []).append(_task_from(row))
+        return [_job_from(row, tasks.get(row["job_id"], ())) for row in rows]
+
+    def abort_dead_jobs(self, is_alive: Callable[[ProcessIdentity, dt.datetime], bool]) -> int:
+        """Mark RUNNING jobs ABORTED whose process is not alive. Returns how many.
+
+        They end with their last sign of life, as nobody knows better.
+        """
+        columns = self._job.c
+        running = columns.state == RunState.RUNNING.value
+        with self._database.read("read jobs") as connection:
+            rows = connection.execute(
+                sa.select(columns.job_id, columns.host, columns.pid, columns.process_started, columns.updated_at).where(
+                    running
+                )
+            ).all()
+        # Asked outside of a transaction: it is not ours, and may look at the system's processes.
+        dead = [
+            row
+            for row in rows
+            if not is_alive(ProcessIdentity(row.host, row.pid, row.process_started), to_moment(row.updated_at))
+        ]
+        if not dead:
+            return 0
+        aborted = 0
+        with self._database.write("abort the jobs of dead processes") as connection:
+            for row in dead:
+                # Only as it was read: one that gave a sign of life since then is not dead.
+                unchanged = (columns.job_id == row.job_id) & running & (columns.updated_at == row.updated_at)
+                aborted += connection.execute(
+                    self._job.update()
+                    .where(unchanged)
+                    .values(
+                        state=RunState.ABORTED.value,
+                        ended_at=row.updated_at,
+                        error=f"Its process ended without a word (process {row.pid} on {row.host}).",
+                    )
+                ).rowcount
+        return aborted
+
+    def find_selector_sync(self, key: str) -> SelectorSync | None:
+        """Return when the selector that `key` names was last ingested, or None."""
+        columns = self._sync.c
+        statement = sa.select(columns.last_modified, columns.complete, columns.finished_at).where(
+            columns.key_hash == _hash(key)
+        )
+        with self._database.read("read when a selector was ingested") as connection:
+            row = connection.execute(statement).one_or_none()
+        if row is None:
+            return None
+        return SelectorSync(moment_from_text(row.last_modified), bool(row.complete), to_moment(row.finished_at))
+
+    def save_selector_sync(self, key: str, sync: SelectorSync) -> None:
+        """Remember it."""
+        values = {
+            "selector_key": key,
+            "last_modified": moment_to_text(sync.last_modified),
+            "complete": sync.complete,
+            "finished_at": moment_to_text(sync.finished_at),
+        }
+        with self._database.write("save when a selector was ingested") as connection:
+            known = self._sync.c.key_hash == _hash(key)
+            if not connection.execute(self._sync.update().where(known).values(values)).rowcount:
+                connection.execute(self._sync.insert().values(key_hash=_hash(key), **values))
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _job_row(job: JobSummary) -> dict[str, Any]:
+    return {
+        "job_id": job.job_id,
+        "run_id": job.run_id,
+        "source": job.source,
+        "provider": job.provider,
+        "dataset_type": job.dataset_type,
+        "data_spec_versions": json_text(dict(job.data_spec_versions)),
+        "selector": json_text(dict(job.selector)),
+        "selector_name": job.selector_name,
+        "state": job.state.value,
+        "host": job.process.host,
+        "pid": job.process.pid,
+        "process_started": job.process.started,
+        "started_at": moment_to_text(job.started_at),
+        "updated_at": moment_to_text(job.updated_at),
+        "ended_at": moment_to_text(job.ended_at),
+        "counters": json_text(job.counters.as_dict()),
+        "timings": json_text(dict(job.timings)),
+        "error": job.error,
+    }
+
+
+def _job_from(row: sa.RowMapping, tasks: Sequence[TaskSummary]) -> JobSummary:
+    counters = json_value(row["counters"])
+    return JobSummary(
+        job_id=row["job_id"],
+        run_id=row["run_id"],
+        source=row["source"],
+        provider=row["provider"],
+        dataset_type=row["dataset_type"],
+        data_spec_versions=json_value(row["data_spec_versions"]),
+        selector=json_value(row["selector"]),
+        selector_name=row["selector_name"],
+        state=RunState(row["state"]),
+        process=ProcessIdentity(row["host"], row["pid"], row["process_started"]),
+        started_at=to_moment(row["started_at"]),
+        updated_at=to_moment(row["updated_at"]),
+        ended_at=moment_from_text(row["ended_at"]),
+        counters=Counters(**{name: count for name, count in counters.items() if name in _COUNTER_NAMES}),
+        timings=json_value(row["timings"]),
+        error=row["error"],
+        tasks=tuple(tasks),
+    )
+
+
+def _task_row(job_id: str, number: int, task: TaskSummary) -> dict[str, Any]:
+    return {
+        "job_id": job_id,
+        "task_number": number,
+        "identifier": task.identifier,
+        "outcome": task.outcome.value,
+        "state": task.state.value,
+        "started_at": moment_to_text(task.started_at),
+        "ended_at": moment_to_text(task.ended_at),
+        "dataset_id": task.dataset_id,
+        "name": task.name,
+        "revision_id": task.revision_id,
+        "error": task.error,
+    }
+
+
+def _task_from(row: sa.RowMapping) -> TaskSummary:
+    return TaskSummary(
+        identifier=row["identifier"],
+        outcome=TaskOutcome(row["outcome"]),
+        state=RunState(row["state"]),
+        started_at=to_moment(row["started_at"]),
+        ended_at=to_moment(row["ended_at"]),
+        dataset_id=row["dataset_id"],
+        name=row["name"],
+        revision_id=row["revision_id"],
+        error=row["error"],
+    )

@@ -1,0 +1,76 @@
+"""The schema's version: brings a lake's tables up to what this ingestify knows, when the lake is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.connection import Database
+from ingestify.catalogue.tables import Tables
+from ingestify.errors import ConfigurationError, LakeVersionError
+
+__all__ = ["HEAD", "MIGRATIONS", "prepare_schema"]
+
+HEAD = "0001"
+"""The newest migration. Written down here so that opening a lake need not import alembic; a test compares."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def prepare_schema(database: Database, tables: Tables) -> None:
+    """Make the lake's tables, or migrate them to HEAD; nothing to do for most lakes.
+
+    Raises:
+        LakeVersionError: A newer ingestify wrote the lake.
+        ConfigurationError: The tables there are not ingestify's.
+        StoreError: The database refused.
+    """
+    with database.read("read the version of its tables") as connection:
+        if _read_version(connection, tables) == HEAD:
+            return
+    with database.write("make its tables") as connection:
+        # Again, now that nobody else writes: another process may have opened the same new lake.
+        version = _read_version(connection, tables)
+        if version is None:
+            _refuse_foreign_tables(connection, database.where, tables)
+        if version != HEAD:
+            _migrate(connection, database.where, tables, version)
+
+
+def _read_version(connection: sa.Connection, tables: Tables) -> str | None:
+    """Return the version of the lake's tables; None if there are none yet."""
+    name = tables.version_table_name
+    if not connection.dialect.has_table(connection, name):
+        return None
+    return connection.scalar(sa.select(sa.column("version_num")).select_from(sa.table(name)))
+
+
+def _refuse_foreign_tables(connection: sa.Connection, where: str, tables: Tables) -> None:
+    taken = [name for name in tables.metadata.tables if connection.dialect.has_table(connection, name)]
+    if taken:
+        raise ConfigurationError(
+            f"The database {where} has the {'table' if len(taken) == 1 else 'tables'} {', '.join(sorted(taken))} "
+            f"already, and ingestify did not make {'it' if len(taken) == 1 else 'them'}. Set "
+            f"metadata_options: {{table_prefix: ingestify_}} to keep the lake's tables apart, or name another database "
+            f"in metadata_url."
+        )
+
+
+def _migrate(connection: sa.Connection, where: str, tables: Tables, version: str | None) -> None:
+    # Here, because a lake that is up to date must not pay the 0.2 s of this import.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    config.attributes["tables"] = tables
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if version is not None and version not in known:
+        raise LakeVersionError(
+            f"The lake {where} was written by a newer ingestify: its tables have the version '{version}', and this "
+            f"ingestify knows up to '{HEAD}'. Upgrade the package: pip install --upgrade ingestify"
+        )
+    command.upgrade(config, "head")

@@ -1,0 +1,552 @@
+"""What every catalogue does, whatever its database."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingestify.catalogue import SqlCatalogue
+from ingestify.domain.change import metadata_text
+from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState
+from ingestify.domain.events import DatasetCreated, MetadataUpdated, RevisionAdded, RevisionInvalidated
+from ingestify.domain.file import FeedState, Validators
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.ports import Catalogue, HeadMoved, SelectorSync
+from ingestify.domain.revision import RevisionState
+from ingestify.domain.run import Counters, ProcessIdentity, RunState, TaskOutcome
+from ingestify.errors import SourceError
+from tests.contracts.catalogue_data import (
+    PROCESS,
+    T0,
+    apply_one,
+    change,
+    everything,
+    feed_state,
+    found_ids,
+    job,
+    minutes,
+    new_file,
+    read_all,
+    task,
+    with_file,
+    without_feeds,
+)
+
+
+def _open_sqlite(folder: Path) -> Catalogue:
+    return SqlCatalogue.open(f"sqlite:///{folder}/lake/catalog.db")
+
+
+def _open_sqlite_in_memory(folder: Path) -> Catalogue:
+    return SqlCatalogue.open("sqlite:///:memory:", table_prefix="lake_")
+
+
+@pytest.fixture(params=[_open_sqlite, _open_sqlite_in_memory])  # another database is another line here
+def catalogue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalogue]:
+    opened: Catalogue = request.param(tmp_path)
+    yield opened
+    opened.close()
+
+
+class TestApplying:
+    def test_a_new_dataset_is_read_again_as_it_was_applied(self, catalogue: Catalogue) -> None:
+        files = [new_file("match"), new_file("events", modified_at=None, content_type=None)]
+        applied = apply_one(catalogue, change(files=files, feeds=[feed_state()], description="first"))
+        assert catalogue.get_datasets([applied.dataset.dataset_id]) == [applied.dataset]
+        assert read_all(catalogue) == [applied.dataset]
+        assert [file.data_feed_key for file in applied.dataset.revisions[0].modified_files] == ["match", "events"]
+
+    def test_it_logs_events_in_order_with_their_positions(self, catalogue: Catalogue) -> None:
+        one, two = catalogue.apply([with_file(1), change(2)])
+        assert [type(event) for event in one.events] == [DatasetCreated, RevisionAdded]
+        assert [type(event) for event in two.events] == [DatasetCreated]
+        positions = [event.position for event in (*one.events, *two.events)]
+        assert positions == sorted(positions)
+        assert len(set(positions)) == 3
+        assert [event.position for event in catalogue.read_events(0, 10)] == positions
+
+    def test_nothing_to_apply_is_nothing_done(self, catalogue: Catalogue) -> None:
+        assert catalogue.apply([]) == []
+
+    def test_revisions_count_up_and_keep_the_files_of_before(self, catalogue: Catalogue) -> None:
+        first = apply_one(catalogue, change(files=[new_file("match"), new_file("events")])).dataset
+        second = apply_one(catalogue, change(existing=first, files=[new_file("events", "b")])).dataset
+        (read,) = read_all(catalogue)
+        assert read == second
+        assert [revision.revision_id for revision in read.revisions] == [0, 1]
+        assert {file_id: file.revision_id for file_id, file in read.files.items()} == {"match__v1": 0, "events__v1": 1}
+
+    def test_a_change_of_feeds_alone_adds_no_revision_no_event_and_no_update(self, catalogue: Catalogue) -> None:
+        before = apply_one(catalogue, with_file()).dataset
+        moved = feed_state(modified_at=minutes(5), checked_at=minutes(6))
+        applied = apply_one(catalogue, change(existing=before, feeds=[moved]))
+        (after,) = read_all(catalogue)
+        assert applied.events == ()
+        assert applied.revision is None
+        assert after == applied.dataset
+        assert after.feeds == {"events__v1": moved}
+        assert after.last_modified_at == minutes(5)
+        assert after.updated_at == before.updated_at
+
+    @pytest.mark.parametrize(
+        "attributes", [{"name": "new"}, {"state": DatasetState.PARTIAL}, {"metadata": {"home": "PSV"}}]
+    )
+    def test_a_changed_description_is_an_update_without_a_revision(self, catalogue, attributes) -> None:
+        before = apply_one(catalogue, with_file()).dataset
+        applied = apply_one(catalogue, change(existing=before, **attributes))
+        (after,) = read_all(catalogue)
+        assert [type(event) for event in applied.events] == [MetadataUpdated]
+        assert after == applied.dataset
+        assert {name: getattr(after, name) for name in attributes} == attributes
+        assert after.updated_at > before.updated_at
+        assert after.revisions == before.revisions
+
+    def test_a_dataset_that_exists_by_now_moved(self, catalogue: Catalogue) -> None:
+        apply_one(catalogue, with_file(1))
+        late = with_file("1", name="late")
+        with pytest.raises(HeadMoved) as moved:
+            catalogue.apply([with_file(2), late])
+        assert moved.value.changes == (late,)
+        assert found_ids(catalogue) == [1]
+        assert len(catalogue.read_events(0, 10)) == 2
+
+    def test_a_dataset_with_another_revision_by_now_moved(self, catalogue: Catalogue) -> None:
+        before = apply_one(catalogue, with_file()).dataset
+        apply_one(catalogue, change(existing=before, files=[new_file(content="b")]))
+        late = change(existing=before, files=[new_file(content="c")])
+        with pytest.raises(HeadMoved) as moved:
+            catalogue.apply([late])
+        assert moved.value.changes == (late,)
+
+    def test_a_dataset_that_is_gone_by_now_moved(self, catalogue: Catalogue) -> None:
+        before = apply_one(catalogue, with_file()).dataset
+        catalogue.delete([before.dataset_id])
+        with pytest.raises(HeadMoved):
+            catalogue.apply([change(existing=before, files=[new_file(content="b")])])
+        apply_one(catalogue, with_file())
+        with pytest.raises(HeadMoved):
+            catalogue.apply([change(existing=before)])
+
+    def test_the_second_of_two_changes_to_one_dataset_moved(self, catalogue: Catalogue) -> None:
+        with pytest.raises(HeadMoved) as moved:
+            catalogue.apply([first := with_file(1), second := with_file(1)])
+        assert moved.value.changes == (second,)
+        existing = apply_one(catalogue, first).dataset
+        again = [change(existing=existing, files=[new_file(content=text)]) for text in "bc"]
+        with pytest.raises(HeadMoved) as moved:
+            catalogue.apply(again)
+        assert moved.value.changes == (again[1],)
+
+    def test_the_same_identifier_in_another_bucket_provider_or_type_is_another_dataset(self, catalogue) -> None:
+        others = [with_file(1), with_file(1, bucket="b"), with_file(1, provider="p"), with_file(1, dataset_type="t")]
+        assert len({applied.dataset.dataset_id for applied in catalogue.apply(others)}) == 4
+
+    def test_more_changes_than_one_set_query_takes(self, catalogue: Catalogue) -> None:
+        applied = catalogue.apply([with_file(number) for number in range(2100)])
+        datasets = [one.dataset for one in applied]
+        assert read_all(catalogue, batch_size=700) == datasets
+        revised = catalogue.apply([change(existing=d, files=[new_file(content="new")]) for d in datasets])
+        assert catalogue.get_datasets([d.dataset_id for d in datasets]) == [one.dataset for one in revised]
+
+    def test_threads_may_write_and_read_at_once(self, catalogue: Catalogue) -> None:
+        errors: list[BaseException] = []
+
+        def work(start: int) -> None:
+            try:
+                for number in range(start, start + 10):
+                    dataset = apply_one(catalogue, with_file(number)).dataset
+                    assert catalogue.get_datasets([dataset.dataset_id]) == [dataset]
+                    for one in read_all(catalogue):
+                        assert one.revisions  # never a dataset without its files
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=work, args=(start,)) for start in range(0, 80, 10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        assert sorted(found_ids(catalogue)) == list(range(80))
+
+
+class TestFinding:
+    def test_known_datasets_are_told_with_their_summary(self, catalogue: Catalogue) -> None:
+        absent = FeedState("360__v1", False, None, Validators(), T0)
+        dataset = apply_one(
+            catalogue, change(files=[new_file()], feeds=[feed_state(), absent], metadata={"b": 1, "a": "é"})
+        ).dataset
+        unknown = Identifier({"match_id": 2})
+        known = catalogue.find_known("main", "fake", "match", [unknown, dataset.identifier])
+        assert list(known) == [dataset.identifier]
+        found = known[dataset.identifier]
+        assert (found.dataset_id, found.name, found.state) == (dataset.dataset_id, dataset.name, dataset.state)
+        assert found.identifier.to_json() == dataset.identifier.to_json()
+        assert found.metadata == metadata_text({"a": "é", "b": 1})
+        assert found.summary == dataset.summary
+        assert found.summary.feeds == {"events__v1": feed_state(), "360__v1": absent}
+        assert found.summary.feeds.get("nothing") is None
+
+    def test_a_dataset_without_revisions_has_a_summary_that_says_so(self, catalogue: Catalogue) -> None:
+        identifier = apply_one(catalogue, change()).dataset.identifier
+        summary = catalogue.find_known("main", "fake", "match", [identifier])[identifier].summary
+        assert not summary.has_revisions
+        assert summary.current_created_at is summary.current_state is summary.last_modified is None
+        assert summary.feeds == {}
+
+    def test_a_thousand_are_known_by_one_call(self, catalogue: Catalogue) -> None:
+        catalogue.apply([change(number) for number in range(1000)])
+        wanted = [Identifier({"match_id": str(number), "competition_id": "11"}) for number in range(500, 1500)]
+        assert set(catalogue.find_known("main", "fake", "match", wanted)) == set(wanted[:500])
+        assert catalogue.find_known("other", "fake", "match", wanted) == {}
+        assert catalogue.find_known("main", "fake", "match", []) == {}
+
+    def test_a_dataset_is_found_by_its_identifier_in_any_order_and_type(self, catalogue: Catalogue) -> None:
+        dataset = apply_one(catalogue, with_file(12)).dataset
+        same = Identifier({"match_id": "12", "competition_id": "11"})
+        assert catalogue.find_dataset("main", "fake", "match", same) == dataset
+        assert catalogue.find_dataset("main", "fake", "match", Identifier({"match_id": 12})) is None
+        assert catalogue.find_dataset("main", "other", "match", same) is None
+
+    def test_datasets_come_in_the_order_of_the_ids(self, catalogue: Catalogue) -> None:
+        one, _, three = (applied.dataset for applied in catalogue.apply([with_file(n) for n in (1, 2, 3)]))
+        wanted = [three.dataset_id, "gone", one.dataset_id]
+        assert catalogue.get_datasets(wanted) == [three, one]
+        assert catalogue.get_datasets([]) == []
+
+
+class TestIterating:
+    @pytest.fixture
+    def datasets(self, catalogue: Catalogue) -> list[Dataset]:
+        return [one.dataset for one in catalogue.apply([with_file(number) for number in range(7)])]
+
+    @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 8])
+    def test_batches_follow_the_order_of_arrival(self, catalogue, datasets, batch_size) -> None:
+        batches = list(catalogue.iter_batches(everything(), batch_size))
+        assert [dataset for batch in batches for dataset in batch] == datasets
+        assert all(len(batch) == batch_size for batch in batches[:-1])
+
+    @pytest.mark.parametrize(("offset", "limit"), [(0, 0), (0, 3), (2, 3), (5, 10), (7, 1), (99, 1), (3, None)])
+    @pytest.mark.parametrize("batch_size", [2, 100])
+    def test_offset_and_limit_cut_out_a_part(self, catalogue, datasets, batch_size, offset, limit) -> None:
+        batches = catalogue.iter_batches(everything(), batch_size, offset=offset, limit=limit)
+        end = None if limit is None else offset + limit
+        assert [dataset for batch in batches for dataset in batch] == datasets[offset:end]
+
+    def test_what_changes_between_two_batches_is_seen_and_does_not_stop_it(self, catalogue, datasets) -> None:
+        batches = catalogue.iter_batches(everything(), 3)
+        next(batches)
+        catalogue.delete([datasets[0].dataset_id, datasets[4].dataset_id])
+        apply_one(catalogue, with_file(7))
+        rest = [dataset.identifier["match_id"] for batch in batches for dataset in batch]
+        assert rest == [3, 5, 6, 7]
+
+    def test_metadata_counts_and_tells_the_newest_provider_time(self, catalogue: Catalogue, datasets) -> None:
+        apply_one(catalogue, change(8, feeds=[feed_state(modified_at=minutes(9))]))
+        assert catalogue.read_metadata(everything()) == CollectionMetadata(8, minutes(9))
+        assert catalogue.read_metadata(everything(selector={"match_id": [1, 2]})) == CollectionMetadata(2, T0)
+        assert catalogue.read_metadata(everything(bucket="empty")) == CollectionMetadata(0, None)
+
+
+class TestFiltering:
+    def test_by_bucket_provider_type_state_and_id(self, catalogue: Catalogue) -> None:
+        one, two, three, four = (
+            applied.dataset
+            for applied in catalogue.apply(
+                [
+                    change(1),
+                    change(2, provider="o'ther", state=DatasetState.PARTIAL),
+                    change(3, dataset_type="vi:de?o %s", state=DatasetState.SCHEDULED),
+                    change(4, bucket="b"),
+                ]
+            )
+        )
+        assert read_all(catalogue) == [one, two, three]
+        assert read_all(catalogue, everything(bucket="b")) == [four]
+        assert read_all(catalogue, everything(provider="o'ther")) == [two]
+        assert read_all(catalogue, everything(dataset_type="vi:de?o %s")) == [three]
+        assert read_all(catalogue, everything(states=(DatasetState.PARTIAL, DatasetState.SCHEDULED))) == [two, three]
+        assert read_all(catalogue, everything(dataset_id=two.dataset_id)) == [two]
+        assert read_all(catalogue, everything(dataset_id=two.dataset_id, provider="fake")) == []
+
+    def test_by_value_whatever_its_type(self, catalogue: Catalogue) -> None:
+        catalogue.apply([change(12), change("x y"), change(True), change(dt.date(2024, 5, 1)), change(0.5)])
+        assert found_ids(catalogue, match_id="12") == [12]
+        assert found_ids(catalogue, match_id=12.0) == [12]
+        assert found_ids(catalogue, match_id="x y") == ["x y"]
+        assert found_ids(catalogue, match_id="true") == [True]
+        assert found_ids(catalogue, match_id=dt.date(2024, 5, 1)) == ["2024-05-01"]
+        assert found_ids(catalogue, match_id="0.5") == [0.5]
+        assert found_ids(catalogue, match_id=1) == []
+
+    def test_a_list_means_any_and_several_keys_mean_all(self, catalogue: Catalogue) -> None:
+        catalogue.apply([change(number) for number in range(5)])
+        assert found_ids(catalogue, match_id=[1, "3", 99]) == [1, 3]
+        assert found_ids(catalogue, match_id=(2,), competition_id="11") == [2]
+        assert found_ids(catalogue, match_id=2, competition_id=12) == []
+        assert found_ids(catalogue, match_id=range(5000)) == [0, 1, 2, 3, 4]
+        assert found_ids(catalogue, match_id=[]) == []
+        assert found_ids(catalogue, season_id=1) == []
+
+    @pytest.mark.parametrize(
+        "key",
+        ["a.b", "a b", "$", "[0]", "é😀", "'", '"', "\\", 'a"b\\"', "\n", "%s :x ?", "--", "a'; DROP TABLE dataset"],
+    )
+    def test_odd_keys_and_values(self, catalogue: Catalogue, key: str) -> None:
+        identifiers = [Identifier({key: value}) for value in (key, "other", 1)]
+        catalogue.apply([change(identifier=identifier) for identifier in identifiers])
+        for identifier in identifiers:
+            (found,) = read_all(catalogue, everything(selector={key: identifier[key]}))
+            assert found.identifier == identifier
+        assert len(read_all(catalogue, everything(selector={key: [key, 1]}))) == 2
+        assert read_all(catalogue, everything(selector={key: []})) == []
+        assert set(catalogue.find_known("main", "fake", "match", identifiers)) == set(identifiers)
+
+    def test_a_filter_that_is_no_value_is_refused(self, catalogue: Catalogue) -> None:
+        with pytest.raises(SourceError, match="match_id"):
+            read_all(catalogue, everything(selector={"match_id": None}))
+
+
+class TestMoments:
+    @pytest.mark.parametrize(
+        "moment",
+        [
+            T0,
+            dt.datetime(2024, 1, 1, tzinfo=dt.UTC),
+            dt.datetime(1, 1, 1, 0, 0, 0, 1, tzinfo=dt.UTC),
+            dt.datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=dt.UTC),
+            dt.datetime(2024, 7, 1, 1, 2, 3, 4, tzinfo=dt.timezone(dt.timedelta(hours=5, minutes=30))),
+        ],
+    )
+    def test_keep_their_microseconds_and_come_back_in_utc(self, catalogue: Catalogue, moment: dt.datetime) -> None:
+        state = feed_state(modified_at=moment, checked_at=moment)
+        apply_one(catalogue, change(files=[new_file(modified_at=moment)], feeds=[state]))
+        (read,) = read_all(catalogue)
+        for back in (
+            read.last_modified_at,
+            read.files["events__v1"].modified_at,
+            read.feeds["events__v1"].modified_at,
+            read.feeds["events__v1"].checked_at,
+        ):
+            assert back == moment
+            assert back.tzinfo is dt.UTC
+
+
+class TestInvalidating:
+    def test_the_current_revision_is_marked_and_an_event_logged(self, catalogue: Catalogue) -> None:
+        first = apply_one(catalogue, with_file()).dataset
+        second = apply_one(catalogue, change(existing=first, files=[new_file(content="b")])).dataset
+        (event,) = catalogue.invalidate([second.dataset_id], "no second half")
+        (after,) = read_all(catalogue)
+        assert isinstance(event, RevisionInvalidated)
+        assert event.reason == "no second half"
+        assert event.dataset == after
+        assert [revision.state for revision in after.revisions] == [
+            RevisionState.VALID,
+            RevisionState.VALIDATION_FAILED,
+        ]
+        assert after.revisions[-1].description == "no second half"
+        assert after.updated_at > second.updated_at
+        (known,) = catalogue.find_known("main", "fake", "match", [after.identifier]).values()
+        assert known.summary.current_state is RevisionState.VALIDATION_FAILED
+        assert catalogue.read_events(event.position - 1, 10)[0].reason == "no second half"
+
+    def test_another_revision_is_valid_again(self, catalogue: Catalogue) -> None:
+        apply_one(catalogue, with_file())
+        catalogue.invalidate([d.dataset_id for d in read_all(catalogue)], "")
+        (failed,) = read_all(catalogue)
+        fixed = apply_one(catalogue, change(existing=failed, files=[new_file(content="b")])).dataset
+        assert read_all(catalogue) == [fixed]
+        (known,) = catalogue.find_known("main", "fake", "match", [fixed.identifier]).values()
+        assert known.summary.current_state is RevisionState.VALID
+
+    def test_a_change_of_feeds_leaves_it_marked(self, catalogue: Catalogue) -> None:
+        dataset = apply_one(catalogue, with_file()).dataset
+        catalogue.invalidate([dataset.dataset_id], "bad")
+        apply_one(catalogue, change(existing=dataset, feeds=[feed_state(modified_at=minutes(3))]))
+        (known,) = catalogue.find_known("main", "fake", "match", [dataset.identifier]).values()
+        assert known.summary.current_state is RevisionState.VALIDATION_FAILED
+
+    def test_what_has_no_revision_or_is_marked_or_gone_is_left_alone(self, catalogue: Catalogue) -> None:
+        empty = apply_one(catalogue, change(1)).dataset
+        full = apply_one(catalogue, with_file(2)).dataset
+        ids = [empty.dataset_id, full.dataset_id, "gone", full.dataset_id]
+        assert len(catalogue.invalidate(ids, "bad")) == 1
+        assert catalogue.invalidate(ids, "again") == []
+
+
+class TestDeleting:
+    def test_everything_of_it_goes_but_its_events(self, catalogue: Catalogue) -> None:
+        keep, gone = (applied.dataset for applied in catalogue.apply([with_file(1), with_file(2)]))
+        paths = catalogue.delete([gone.dataset_id])
+        assert paths == [gone.files["events__v1"].storage_path]
+        assert read_all(catalogue) == [keep]
+        assert catalogue.storage_totals("main")["files"] == 1
+        shown = [event.dataset.dataset_id for event in catalogue.read_events(0, 10)]
+        assert shown == [keep.dataset_id] * 2 + [gone.dataset_id] * 2
+
+    def test_objects_that_another_dataset_names_stay(self, catalogue: Catalogue) -> None:
+        shared = new_file(content="shared")
+        one, two = (
+            applied.dataset
+            for applied in catalogue.apply([change(1, files=[shared]), change(2, files=[shared, new_file("own")])])
+        )
+        assert catalogue.delete([one.dataset_id]) == []
+        assert sorted(catalogue.delete([two.dataset_id])) == sorted([shared.storage_path, new_file("own").storage_path])
+
+    def test_2500_go_at_once(self, catalogue: Catalogue) -> None:
+        datasets = [one.dataset for one in catalogue.apply([with_file(number) for number in range(2501)])]
+        assert len(catalogue.delete([dataset.dataset_id for dataset in datasets[:-1]])) == 2500
+        assert read_all(catalogue) == datasets[-1:]
+
+    def test_what_is_gone_already_does_not_matter(self, catalogue: Catalogue) -> None:
+        assert catalogue.delete(["gone"]) == []
+        assert catalogue.delete([]) == []
+
+    def test_a_deleted_dataset_can_come_again(self, catalogue: Catalogue) -> None:
+        before = apply_one(catalogue, with_file()).dataset
+        catalogue.delete([before.dataset_id])
+        again = apply_one(catalogue, with_file()).dataset
+        assert again.dataset_id != before.dataset_id
+        assert [revision.revision_id for revision in again.revisions] == [0]
+
+
+class TestEventLog:
+    def test_events_come_back_as_they_were_dispatched(self, catalogue: Catalogue) -> None:
+        created = apply_one(catalogue, change(1, files=[new_file("match"), new_file()]))
+        renamed = apply_one(catalogue, change(existing=created.dataset, name="renamed"))
+        (invalidated,) = catalogue.invalidate([created.dataset.dataset_id], 'said "no"')
+        dispatched = [*created.events, *renamed.events, invalidated]
+        logged = catalogue.read_events(0, 100)
+        assert logged == [dataclasses.replace(e, dataset=without_feeds(e.dataset)) for e in dispatched]
+        assert all(event.occurred_at.tzinfo is dt.UTC for event in logged)
+
+    def test_an_event_of_a_later_revision_shows_the_current_files(self, catalogue: Catalogue) -> None:
+        first = apply_one(catalogue, change(files=[new_file("match"), new_file()])).dataset
+        second = apply_one(catalogue, change(existing=first, files=[new_file(content="b")]))
+        logged = catalogue.read_events(0, 10)[-1].dataset
+        assert logged.current_revision == second.dataset.current_revision
+        assert len(logged.revisions) == 2
+        assert logged.revisions[-1] == second.revision
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 100])
+    def test_pages_of_any_size_show_the_same(self, catalogue: Catalogue, limit: int) -> None:
+        catalogue.apply([with_file(1), change(2), with_file(3)])
+        whole = catalogue.read_events(0, 100)
+        assert len(whole) == 5
+        paged, position = [], 0
+        while page := catalogue.read_events(position, limit):
+            assert len(page) <= limit
+            paged += page
+            position = page[-1].position
+        assert paged == whole
+
+    def test_readers_have_positions_of_their_own(self, catalogue: Catalogue) -> None:
+        assert catalogue.get_reader_position("a") == 0
+        catalogue.set_reader_position("a", 5)
+        catalogue.set_reader_position("b", 2**40)
+        catalogue.set_reader_position("a", 7)
+        assert (catalogue.get_reader_position("a"), catalogue.get_reader_position("b")) == (7, 2**40)
+
+
+class TestRuns:
+    def test_a_job_is_read_again_as_it_was_saved(self, catalogue: Catalogue) -> None:
+        tasks = (
+            task(1, dataset_id="d", name="n", revision_id=3),
+            task(2, outcome=TaskOutcome.FAILED, state=RunState.FAILED, error="no"),
+        )
+        saved = job(tasks=tasks, ended_at=minutes(3), state=RunState.FINISHED, error="é")
+        catalogue.save_job(saved)
+        assert catalogue.load_jobs() == [saved]
+        assert catalogue.load_jobs(with_tasks=False) == [dataclasses.replace(saved, tasks=())]
+
+    def test_saving_again_updates_it_and_adds_the_new_tasks(self, catalogue: Catalogue) -> None:
+        tasks = tuple(task(number) for number in range(1500))
+        for number in (0, 1, 1, 3, 1500):
+            latest = job(tasks=tasks[:number], counters=Counters(new=number), updated_at=minutes(number))
+            catalogue.save_job(latest)
+            assert catalogue.load_jobs() == [latest]
+
+    def test_jobs_come_newest_first(self, catalogue: Catalogue) -> None:
+        for number in (2, 1, 3):
+            catalogue.save_job(job(f"j{number}", started_at=minutes(number), tasks=(task(number),)))
+        assert [one.job_id for one in catalogue.load_jobs()] == ["j3", "j2", "j1"]
+        newest = catalogue.load_jobs(2)
+        assert [(one.job_id, one.tasks) for one in newest] == [("j3", (task(3),)), ("j2", (task(2),))]
+
+    def test_jobs_of_dead_processes_are_aborted(self, catalogue: Catalogue) -> None:
+        dead = ProcessIdentity("host", 7, "then")
+        catalogue.save_job(job("alive"))
+        catalogue.save_job(job("dead", process=dead, updated_at=minutes(2)))
+        catalogue.save_job(job("done", process=dead, state=RunState.FINISHED))
+        asked = []
+
+        def is_alive(process: ProcessIdentity, last_sign: dt.datetime) -> bool:
+            asked.append((process, last_sign))
+            return process == PROCESS
+
+        assert catalogue.abort_dead_jobs(is_alive) == 1
+        assert sorted(asked, key=str) == sorted([(PROCESS, minutes(1)), (dead, minutes(2))], key=str)
+        jobs = {one.job_id: one for one in catalogue.load_jobs()}
+        assert {job_id: one.state for job_id, one in jobs.items()} == {
+            "alive": RunState.RUNNING,
+            "dead": RunState.ABORTED,
+            "done": RunState.FINISHED,
+        }
+        assert jobs["dead"].ended_at == minutes(2)
+        assert "7" in jobs["dead"].error
+        assert catalogue.abort_dead_jobs(lambda process, last_sign: True) == 0
+
+    def test_a_job_that_gave_a_sign_of_life_meanwhile_is_not_aborted(self, catalogue: Catalogue) -> None:
+        catalogue.save_job(job())
+
+        def is_alive(process: ProcessIdentity, last_sign: dt.datetime) -> bool:
+            catalogue.save_job(job(updated_at=minutes(5)))
+            return False
+
+        assert catalogue.abort_dead_jobs(is_alive) == 0
+        assert catalogue.load_jobs()[0].state is RunState.RUNNING
+
+    def test_when_a_selector_was_ingested_is_remembered(self, catalogue: Catalogue) -> None:
+        key = "k" * 5000
+        assert catalogue.find_selector_sync(key) is None
+        for sync in (SelectorSync(None, False, T0), SelectorSync(minutes(1), True, minutes(2))):
+            catalogue.save_selector_sync(key, sync)
+            assert catalogue.find_selector_sync(key) == sync
+        assert catalogue.find_selector_sync("other") is None
+
+
+def test_totals_count_each_object_once(catalogue: Catalogue) -> None:
+    first = apply_one(catalogue, change(1, files=[new_file("match"), new_file()])).dataset
+    second = apply_one(catalogue, change(existing=first, files=[new_file(content="b")])).dataset
+    apply_one(catalogue, change(existing=second, files=[new_file()]))
+    apply_one(catalogue, change(2))
+    apply_one(catalogue, with_file(3, bucket="other"))
+    assert dict(catalogue.storage_totals("main")) == {
+        "datasets": 2,
+        "revisions": 3,
+        "files": 4,
+        "size_bytes": 400,
+        "storage_bytes": 30,
+    }
+    assert set(catalogue.storage_totals("empty").values()) == {0}
+
+
+def test_indexes_are_made_dropped_and_change_no_answer(catalogue: Catalogue) -> None:
+    catalogue.apply([change(number) for number in range(20)])
+    wanted = [("fake", "match", "match_id"), ("o'ther", "vi deo", "a.b é")]
+    made, dropped = catalogue.sync_indexes(wanted)
+    assert (len(made), dropped) == (2, [])
+    assert all(name.replace("_", "").isalnum() and name.isascii() and len(name) <= 63 for name in made)
+    assert catalogue.sync_indexes(wanted) == ([], [])
+    assert [
+        d.identifier["match_id"]
+        for d in read_all(catalogue, everything(provider="fake", dataset_type="match", selector={"match_id": [3, "5"]}))
+    ] == [3, 5]
+    assert catalogue.sync_indexes(wanted[1:]) == ([], [made[0]])
+    assert catalogue.sync_indexes([]) == ([], [made[1]])

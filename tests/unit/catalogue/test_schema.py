@@ -1,0 +1,142 @@
+"""Making and migrating the tables."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from ingestify.catalogue import SqlCatalogue
+from ingestify.catalogue.schema import HEAD, MIGRATIONS
+from ingestify.catalogue.tables import build_tables
+from ingestify.errors import ConfigurationError, LakeVersionError
+from tests.contracts.catalogue_data import apply_one, read_all, with_file
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_head_that_is_written_down_is_that_of_the_scripts() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+@pytest.mark.parametrize("prefix", ["", "lake_"])
+def test_the_migrations_make_the_tables_that_the_code_knows(tmp_path: Path, prefix: str) -> None:
+    SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db", table_prefix=prefix).close()
+    tables = build_tables(prefix)
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/c.db")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table": tables.version_table_name, "compare_type": True}
+        )
+        assert compare_metadata(context, tables.metadata) == []
+        made = {
+            name: sql
+            for name, sql in connection.execute(
+                sa.text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'")
+            )
+            if name != tables.version_table_name
+        }
+    engine.dispose()
+    direct = sa.create_engine("sqlite://")
+    with direct.begin() as connection:
+        tables.metadata.create_all(connection)
+        known = dict(
+            connection.execute(
+                sa.text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'")
+            ).all()
+        )
+    direct.dispose()
+    # Word for word, so that AUTOINCREMENT and the constraints' names are compared too.
+    assert {name: " ".join(sql.split()) for name, sql in made.items()} == {
+        name: " ".join(sql.split()) for name, sql in known.items()
+    }
+
+
+def test_two_lakes_share_a_database_by_their_prefixes(tmp_path: Path) -> None:
+    one = SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db")
+    two = SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db", table_prefix="x_")
+    dataset = apply_one(one, with_file()).dataset
+    assert one.sync_indexes([("fake", "match", "match_id")])[1] == []
+    assert two.sync_indexes([]) == ([], [])
+    assert one.sync_indexes([("fake", "match", "match_id")]) == ([], [])
+    assert (read_all(one), read_all(two)) == ([dataset], [])
+    one.close()
+    two.close()
+
+
+def test_a_lake_of_a_newer_ingestify_is_left_alone(tmp_path: Path) -> None:
+    SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db").close()
+    connection = sqlite3.connect(tmp_path / "c.db")
+    connection.execute("UPDATE ingestify_version SET version_num = '9999'")
+    connection.commit()
+    with pytest.raises(LakeVersionError, match=r"c\.db.*newer ingestify.*9999.*[Uu]pgrade"):
+        SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db")
+    assert connection.execute("SELECT version_num FROM ingestify_version").fetchall() == [("9999",)]
+    connection.close()
+
+
+def test_tables_of_others_are_left_alone(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "c.db")
+    connection.executescript("CREATE TABLE dataset (x); CREATE TABLE alembic_version (version_num)")
+    with pytest.raises(ConfigurationError, match=r"dataset.*table_prefix"):
+        SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db")
+    assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (2,)
+    SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db", table_prefix="ingestify_").close()
+    connection.close()
+
+
+def test_a_folder_with_odd_characters_is_fine(tmp_path: Path) -> None:
+    folder = tmp_path / "100% ünïcode 'quoted' lake"
+    SqlCatalogue.open(f"sqlite:///{folder}/c.db").close()
+    assert (folder / "c.db").exists()
+
+
+def test_opening_configures_no_logging(tmp_path: Path) -> None:
+    before = (list(logging.root.handlers), logging.root.level, logging.getLogger("alembic").handlers)
+    SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db").close()
+    assert (list(logging.root.handlers), logging.root.level, logging.getLogger("alembic").handlers) == before
+
+
+def test_opening_a_lake_that_is_up_to_date_does_not_import_alembic(tmp_path: Path) -> None:
+    SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db").close()
+    script = (
+        "import sys\n"
+        "from ingestify.catalogue import SqlCatalogue\n"
+        f"SqlCatalogue.open('sqlite:///{tmp_path}/c.db').close()\n"
+        "sys.exit('alembic' in sys.modules)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def _open_and_save(path: str, number: int, start: object) -> None:
+    start.wait()
+    catalogue = SqlCatalogue.open(f"sqlite:///{path}")
+    catalogue.apply([with_file(number)])
+    catalogue.close()
+
+
+def test_four_processes_open_a_new_lake_at_the_same_moment(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(4)
+    path = str(tmp_path / "new" / "c.db")
+    processes = [context.Process(target=_open_and_save, args=(path, number, start)) for number in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * 4
+    catalogue = SqlCatalogue.open(f"sqlite:///{path}")
+    assert sorted(d.identifier["match_id"] for d in read_all(catalogue)) == [0, 1, 2, 3]
+    catalogue.close()

@@ -1,0 +1,93 @@
+"""That the indexes are made in the words in which the filters ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ingestify.catalogue import SqlCatalogue
+from ingestify.catalogue.selection import SqliteDialect, conditions
+from ingestify.catalogue.tables import build_tables
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.ports import DatasetFilter
+from ingestify.errors import ConfigurationError
+from tests.contracts.catalogue_data import change, everything
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Iterator[SqlCatalogue]:
+    opened = SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db")
+    yield opened
+    opened.close()
+
+
+def _plans_of(catalogue: SqlCatalogue, ask: Any) -> list[str]:
+    """Run `ask`, and return SQLite's plan for each of its queries of the dataset table."""
+    statements: list[tuple[str, Any]] = []
+    engine = catalogue._database._engine
+
+    def remember(conn: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith("SELECT") and "json_extract" in statement:
+            statements.append((statement, parameters))
+
+    sa.event.listen(engine, "before_cursor_execute", remember)
+    ask()
+    sa.event.remove(engine, "before_cursor_execute", remember)
+    plans = []
+    with catalogue._database.read("explain") as connection:
+        for statement, parameters in statements:
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+            plans.append(" / ".join(row[3] for row in rows))
+    return plans
+
+
+@pytest.mark.parametrize(
+    ("provider", "dataset_type", "key"), [("fake", "match", "match_id"), ("o'ther % :x", "vi?deo", "a.b é 'q'")]
+)
+@pytest.mark.parametrize("value", [7, [7, 8, "9"]])
+def test_a_filter_uses_the_index_of_its_key(catalogue, provider, dataset_type, key, value) -> None:
+    catalogue.apply(
+        [
+            change(provider=provider, dataset_type=dataset_type, identifier=Identifier({key: number, "z": 1}))
+            for number in range(500)
+        ]
+    )
+    (name,), _ = catalogue.sync_indexes([(provider, dataset_type, key)])
+    wanted = everything(provider=provider, dataset_type=dataset_type, selector={key: value})
+
+    def ask() -> None:
+        list(catalogue.iter_batches(wanted, 1000))
+        catalogue.read_metadata(wanted)
+
+    plans = _plans_of(catalogue, ask)
+    assert len(plans) == 2
+    assert all(f"INDEX {name} (" in plan for plan in plans), plans
+
+
+def test_a_key_that_no_index_can_be_made_for_is_a_setting_to_change(catalogue: SqlCatalogue) -> None:
+    with pytest.raises(ConfigurationError, match="identifier_index"):
+        catalogue.sync_indexes([("fake", "match", 'a"b')])
+
+
+def test_look_ups_use_the_unique_index(catalogue: SqlCatalogue) -> None:
+    catalogue.apply([change(number) for number in range(500)])
+    catalogue.sync_indexes([])
+    statements: list[Any] = []
+    engine = catalogue._database._engine
+    sa.event.listen(engine, "before_cursor_execute", lambda c, cur, s, p, *_: statements.append((s, p)))
+    catalogue.find_known("main", "fake", "match", [Identifier({"match_id": n}) for n in range(1000)])
+    (look_up,) = [(s, p) for s, p in statements if s.startswith("SELECT")]
+    with catalogue._database.read("explain") as connection:
+        plan = " / ".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {look_up[0]}", look_up[1]))
+    assert "(bucket=? AND provider=? AND dataset_type=? AND identifier_key=?)" in plan
+
+
+def test_only_what_is_asked_for_becomes_a_condition() -> None:
+    tables = build_tables()
+    assert len(conditions(SqliteDialect(), tables, DatasetFilter("main"))) == 1
+    full = everything(provider="p", dataset_type="t", dataset_id="i", selector={"a": 1, "b": [2]})
+    assert len(conditions(SqliteDialect(), tables, full)) == 6
