@@ -1,0 +1,1 @@
+"""Where the objects are: adapters of `domain.ports.Storage`."""

@@ -1,0 +1,244 @@
+"""Objects on a local disk, with the standard library: durable, atomic, immutable.
+
+The order that survives a power loss: sync the temporary file; rename it to a name that says its content; sync
+the folder, and the parent of every folder just made; only then may the catalogue commit a row that names it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import errno
+import os
+import sys
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from ingestify.domain.ports import StoredObject, TemporaryObject
+from ingestify.errors import IntegrityError, StoreError
+
+__all__ = ["LocalStorage"]
+
+STAGING_FOLDER = ".staging"
+"""Temporary objects live here, on the same file system as the lake, so that a rename is atomic."""
+
+FOLDER_TRIES = 100
+
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full: make room, then run again; nothing that was committed is lost",
+    errno.EDQUOT: "your quota on this disk is used up: make room, then run again; nothing committed is lost",
+    errno.EROFS: "the disk is mounted read-only: mount it for writing, or choose another file_url",
+    errno.EACCES: "this user may not write there: change the folder's permissions, or choose another file_url",
+    errno.EPERM: "this user may not write there: change the folder's permissions, or choose another file_url",
+    errno.ENAMETOOLONG: "the path is too long for this file system: choose a shorter file_url",
+}
+
+
+def _refused(action: str, path: Path | str, error: OSError) -> StoreError:
+    remedy = _REMEDIES.get(error.errno or 0, "look at the disk, then run again")
+    return StoreError(f"Cannot {action} {path}: {error.strerror or error}; {remedy}.")
+
+
+def _sync(descriptor: int) -> None:
+    if sys.platform == "darwin":
+        # On macOS fsync leaves the bytes in the drive's cache; this asks the drive to write them.
+        import fcntl  # there is none on Windows
+
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows cannot open a folder; NTFS journals the rename.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class _LocalTemporary:
+    """A temporary file. Used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file: BinaryIO | None = path.open("xb", buffering=0)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("xb", buffering=0)
+
+    def write(self, data: bytes) -> None:
+        assert self._file is not None, "written to after finish()"
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            raise _refused("write", self.path, error) from error
+
+    def restart(self) -> None:
+        assert self._file is not None, "restarted after finish()"
+        try:
+            self._file.seek(0)
+            self._file.truncate()
+        except OSError as error:
+            raise _refused("write", self.path, error) from error
+
+    def finish(self) -> None:
+        if self._file is None:
+            return
+        try:
+            _sync(self._file.fileno())
+            self._file.close()
+        except OSError as error:
+            raise _refused("write", self.path, error) from error
+        self._file = None
+
+    def open(self) -> BinaryIO:
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise _refused("read", self.path, error) from error
+
+    def discard(self) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
+
+class LocalStorage:
+    """Implements `domain.ports.Storage` on a folder.
+
+    Args:
+        root: The folder. It is made with the first object.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self._staging = self.root / STAGING_FOLDER
+
+    def create_temporary(self) -> TemporaryObject:
+        """Begin an object in the staging folder."""
+        path = self._staging / uuid.uuid4().hex
+        try:
+            return _LocalTemporary(path)
+        except OSError as error:
+            raise _refused("write", path, error) from error
+
+    def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:
+        """Rename finished temporary files to their final names and sync every folder this touched."""
+        touched: dict[Path, None] = {}
+        for temporary, path in objects:
+            assert isinstance(temporary, _LocalTemporary)
+            final = self._resolve(path)
+            try:
+                self._rename(temporary.path, final, touched)
+            except OSError as error:
+                raise _refused("write", final, error) from error
+        for folder in touched:
+            try:
+                _sync_folder(folder)
+            except FileNotFoundError:
+                continue  # emptied and removed by a deletion beside us; its parent is synced
+            except OSError as error:
+                raise _refused("sync", folder, error) from error
+
+    def _rename(self, temporary: Path, final: Path, touched: dict[Path, None]) -> None:
+        for _ in range(FOLDER_TRIES):
+            try:
+                self._make_folder(final.parent, touched)
+                temporary.replace(final)
+            except (FileNotFoundError, FileExistsError):
+                # A deletion beside us removes folders that it leaves empty, also between making and using one.
+                if not temporary.exists() or final.parent.is_file():
+                    raise
+                continue
+            touched[final.parent] = None
+            return
+        raise FileNotFoundError(errno.ENOENT, "its folder is being removed again and again", str(final))
+
+    def _make_folder(self, folder: Path, touched: dict[Path, None]) -> None:
+        missing = []
+        while not folder.is_dir():
+            missing.append(folder)
+            folder = folder.parent
+        for new in reversed(missing):
+            new.mkdir(exist_ok=True)
+            touched[new.parent] = None
+
+    def open(self, path: str) -> BinaryIO:
+        """Open an object for reading, buffered."""
+        final = self._resolve(path)
+        try:
+            return final.open("rb")
+        except FileNotFoundError as error:
+            raise IntegrityError(
+                f"The object {final} is in the catalogue and not on the disk: restore it from a backup, "
+                f"or delete its dataset and run again to fetch it anew."
+            ) from error
+        except OSError as error:
+            raise _refused("read", final, error) from error
+
+    def get_size(self, path: str) -> int | None:
+        """Return an object's size in bytes, or None if it is not there."""
+        try:
+            return self._resolve(path).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _refused("read", path, error) from error
+
+    def delete(self, paths: Iterable[str]) -> int:
+        """Remove objects, and the folders that this leaves empty."""
+        count = 0
+        for path in paths:
+            final = self._resolve(path)
+            try:
+                final.unlink()
+                count += 1
+            except (FileNotFoundError, NotADirectoryError):
+                pass
+            except OSError as error:
+                raise _refused("delete", final, error) from error
+            for folder in final.parents:
+                if folder == self.root:
+                    break
+                try:
+                    folder.rmdir()
+                except OSError:
+                    break
+        return count
+
+    def iter_objects(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Yield every object below the folder `prefix`, folder by folder."""
+        start = self._resolve(prefix) if prefix else self.root
+        for folder, folders, names in os.walk(start):
+            if Path(folder) == self.root and STAGING_FOLDER in folders:
+                folders.remove(STAGING_FOLDER)
+            folders.sort()
+            for name in sorted(names):
+                path = Path(folder, name)
+                try:
+                    status = path.stat()
+                except FileNotFoundError:
+                    continue  # deleted beside us
+                yield StoredObject(
+                    path=path.relative_to(self.root).as_posix(),
+                    size=status.st_size,
+                    modified_at=dt.datetime.fromtimestamp(status.st_mtime, dt.UTC),
+                )
+
+    def _resolve(self, path: str) -> Path:
+        """Return the absolute path of an object. The layout encodes every part; this is the second lock."""
+        parts = path.split("/")
+        if not path or any(part in ("", ".", "..") or "\0" in part or "\\" in part for part in parts):
+            raise StoreError(f"'{path}' is no path inside the lake.")
+        return self.root.joinpath(*parts)

@@ -1,0 +1,1 @@
+"""The lake as one object: its catalogue and its storage together."""

@@ -1,0 +1,323 @@
+"""The lake as one object: what is in it, and the only way into it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, Literal, overload
+
+from ingestify.domain.change import AppliedChange, DatasetChange, NewFile
+from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection, DatasetState
+from ingestify.domain.events import DatasetEvent
+from ingestify.domain.file import File
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, Storage
+from ingestify.domain.run import JobSummary
+from ingestify.errors import DatasetNotFound
+from ingestify.store.compression import check_method, open_decompressed
+from ingestify.store.file_cache import FileCache
+from ingestify.store.file_collection import FileCollection, LoadedFile
+from ingestify.store.layout import Layout
+from ingestify.store.staging import StagedFile
+
+__all__ = ["DatasetStore"]
+
+# What is larger is streamed from the lake even when `load_files` is not lazy: a video does not fit in memory.
+_PRELOAD_BYTES = 64 << 20
+
+StateArgument = DatasetState | str | Sequence[DatasetState | str] | None
+
+
+class DatasetStore:
+    """One bucket of a lake. Every method may be called from any thread.
+
+    Args:
+        bucket: Which part of the lake; datasets of different buckets know nothing of each other.
+        compression: `zstd`, `gzip` or `none`, for new objects; old ones are read whatever they have.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        storage: Storage,
+        publisher: EventPublisher,
+        *,
+        bucket: str,
+        layout: Layout | None = None,
+        compression: str = "zstd",
+    ) -> None:
+        self.catalogue = catalogue
+        self.storage = storage
+        self.publisher = publisher
+        self.bucket = bucket
+        self._layout = layout or Layout()
+        self._compression = check_method(compression)
+        # Events go out in commit order, so committing and telling are one step.
+        self._commit_lock = threading.RLock()
+        self._cache: FileCache | None = None
+
+    # ---- reading ---------------------------------------------------------------------------------------
+
+    def dataset_filter(
+        self,
+        dataset_type: str | None = None,
+        provider: str | None = None,
+        dataset_id: str | None = None,
+        dataset_state: StateArgument = None,
+        **selector: object,
+    ) -> DatasetFilter:
+        """Return the filter that the arguments of the reading methods describe.
+
+        Raises:
+            ValueError: A `dataset_state` that is none; the message names the valid ones.
+        """
+        return DatasetFilter(
+            bucket=self.bucket,
+            dataset_type=dataset_type,
+            provider=provider,
+            dataset_id=dataset_id,
+            states=DatasetState.parse_many(dataset_state),
+            selector={key: value for key, value in selector.items() if value is not None},
+        )
+
+    def get_dataset_collection(
+        self,
+        dataset_type: str | None = None,
+        provider: str | None = None,
+        dataset_id: str | None = None,
+        dataset_state: StateArgument = None,
+        metadata_only: bool = False,
+        page: int | None = None,
+        page_size: int | None = None,
+        **selector: object,
+    ) -> DatasetCollection:
+        """Return the datasets that the filters name, in the order in which they came into the lake.
+
+        Args:
+            dataset_state: A name in any case, a `DatasetState`, or a list of these; None: any.
+            metadata_only: Leave the datasets out and fill only `.metadata`.
+            page: From 1; needs `page_size`.
+            page_size: Datasets a page; None: all of them.
+            **selector: Identifier keys; a list means any of its values. `match_id=12` and `match_id="12"` are the same.
+
+        Raises:
+            ValueError: An unknown `dataset_state`, or a page or page size below 1.
+        """
+        for name, number in (("page", page), ("page_size", page_size)):
+            if number is not None and number < 1:
+                raise ValueError(f"{name} is {number}; pages and page sizes count from 1.")
+        if page is not None and page_size is None:
+            raise ValueError("page is given without page_size; say how many datasets a page has.")
+        wanted = self.dataset_filter(dataset_type, provider, dataset_id, dataset_state, **selector)
+        metadata = self.catalogue.read_metadata(wanted)
+        if metadata_only:
+            return DatasetCollection((), metadata)
+        offset = 0 if page is None or page_size is None else (page - 1) * page_size
+        datasets: list[Dataset] = []
+        for batch in self.catalogue.iter_batches(wanted, batch_size=1000, offset=offset, limit=page_size):
+            datasets += batch
+        return DatasetCollection(datasets, metadata)
+
+    @overload
+    def iter_dataset_collection_batches(
+        self, *, batch_size: int = ..., yield_dataset_collection: Literal[False] = ..., **filters: Any
+    ) -> Iterator[Dataset]: ...
+
+    @overload
+    def iter_dataset_collection_batches(
+        self, *, batch_size: int = ..., yield_dataset_collection: Literal[True], **filters: Any
+    ) -> Iterator[DatasetCollection]: ...
+
+    @overload
+    def iter_dataset_collection_batches(
+        self, *, batch_size: int = ..., yield_dataset_collection: bool, **filters: Any
+    ) -> Iterator[Dataset] | Iterator[DatasetCollection]: ...
+
+    def iter_dataset_collection_batches(
+        self, *, batch_size: int = 1000, yield_dataset_collection: bool = False, **filters: Any
+    ) -> Iterator[Dataset] | Iterator[DatasetCollection]:
+        """Yield datasets, or collections of up to `batch_size` of them; memory stays flat.
+
+        Args:
+            **filters: As `get_dataset_collection` takes them, without paging.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
+        wanted = self.dataset_filter(**filters)
+        if yield_dataset_collection:
+            return self._iter_collections(wanted, batch_size)
+        return (dataset for batch in self.catalogue.iter_batches(wanted, batch_size) for dataset in batch)
+
+    def _iter_collections(self, wanted: DatasetFilter, batch_size: int) -> Iterator[DatasetCollection]:
+        metadata: CollectionMetadata | None = None
+        for batch in self.catalogue.iter_batches(wanted, batch_size):
+            metadata = metadata or self.catalogue.read_metadata(wanted)
+            yield DatasetCollection(batch, metadata)
+
+    def get_dataset(self, dataset_id: str) -> Dataset:
+        """Return one dataset of this bucket.
+
+        Raises:
+            DatasetNotFound: There is none with that id here.
+        """
+        for dataset in self.catalogue.get_datasets([dataset_id]):
+            if dataset.bucket == self.bucket:
+                return dataset
+        raise DatasetNotFound(
+            f"The bucket '{self.bucket}' has no dataset with the id '{dataset_id}'; see 'ingestify list'."
+        )
+
+    def load_files(
+        self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False
+    ) -> FileCollection:
+        """Return the files of the dataset's current revision, as `dataset` shows it.
+
+        Args:
+            data_feed_keys: Only these feeds; None: all.
+            lazy: Open a file when its stream is asked for. Otherwise files of up to 64 MB are read now.
+
+        Raises:
+            IntegrityError: An object is missing or damaged.
+        """
+        loaded = []
+        for file in dataset.files.values():
+            if data_feed_keys is None or file.data_feed_key in data_feed_keys:
+                one = LoadedFile(file, self._opener(file))
+                if not lazy and file.size <= _PRELOAD_BYTES:
+                    one.preload()
+                loaded.append(one)
+        return FileCollection(loaded)
+
+    def _opener(self, file: File) -> Any:
+        def open_object() -> BinaryIO:
+            raw = self.storage.open(file.storage_path)
+            return open_decompressed(file.storage_compression_method, raw, file.storage_path)
+
+        cache = self._cache
+        return open_object if cache is None else lambda: cache.open(file, open_object)
+
+    def with_file_cache(self) -> FileCacheScope:
+        """Keep what `load_files` reads, so that reading it again does not go to the storage.
+
+        Returns:
+            A store with a cache of its own. In a `with` block this store uses that cache too, and the cache
+            is emptied at its end::
+
+                with store.with_file_cache() as cached:
+                    cached.load_files(dataset)
+        """
+        return FileCacheScope(self)
+
+    def load_ingestion_job_summaries(self, limit: int | None = None) -> list[JobSummary]:
+        """Return what past and running jobs did, newest first, with the tasks that changed or failed."""
+        return self.catalogue.load_jobs(limit)
+
+    # ---- writing ---------------------------------------------------------------------------------------
+
+    def stage(self, serialization_format: str | None) -> StagedFile:
+        """Begin a file; see `StagedFile`."""
+        return StagedFile(self.storage, self._compression, serialization_format)
+
+    def publish(
+        self, provider: str, dataset_type: str, identifier: Identifier, drafts: Sequence[tuple[StagedFile, NewFile]]
+    ) -> list[NewFile]:
+        """Move persisted files to their final places, durably, and return them with their paths.
+
+        Args:
+            drafts: Each staged file with what is known of it; size, hash and path are filled in here.
+        """
+        folder = self._layout.folder(self.bucket, provider, dataset_type, identifier)
+        objects, files = [], []
+        for staged, draft in drafts:
+            name = self._layout.file_name(
+                draft.data_feed_key,
+                draft.data_spec_version,
+                staged.tag,
+                draft.data_serialization_format,
+                staged.compression_method,
+            )
+            assert staged.temporary is not None, "published before persist()"
+            objects.append((staged.temporary, f"{folder}/{name}"))
+            files.append(
+                NewFile(
+                    data_feed_key=draft.data_feed_key,
+                    data_spec_version=draft.data_spec_version,
+                    data_serialization_format=draft.data_serialization_format,
+                    size=staged.size,
+                    tag=staged.tag,
+                    content_type=draft.content_type,
+                    storage_size=staged.storage_size,
+                    storage_compression_method=staged.compression_method,
+                    storage_path=f"{folder}/{name}",
+                    modified_at=draft.modified_at,
+                )
+            )
+        self.storage.publish(objects)
+        return files
+
+    def commit(self, changes: Sequence[DatasetChange]) -> list[AppliedChange]:
+        """Commit changes in one transaction, then tell subscribers, in commit order.
+
+        Raises:
+            HeadMoved: Some were worked out on a dataset that has moved on; nothing was written.
+            SaveError: The catalogue refused; nothing was written.
+        """
+        with self._commit_lock:
+            applied = self.catalogue.apply(changes)
+            for one in applied:
+                self._tell(one.events)
+        return applied
+
+    def invalidate_revision(self, dataset: Dataset, reason: str = "") -> None:
+        """Mark a dataset's current revision VALIDATION_FAILED, so that the next run fetches it again.
+
+        Readers go on seeing its files until the provider has others.
+        """
+        with self._commit_lock:
+            self._tell(self.catalogue.invalidate([dataset.dataset_id], reason))
+
+    def delete_datasets(self, datasets: Sequence[Dataset]) -> int:
+        """Remove datasets and their objects. Returns how many datasets there were."""
+        with self._commit_lock:
+            orphans = self.catalogue.delete([dataset.dataset_id for dataset in datasets])
+        # Rows before objects: a crash in between leaves unreferenced objects, never rows without any.
+        self.storage.delete(orphans)
+        return len(datasets)
+
+    def totals(self) -> Mapping[str, int]:
+        """Return `datasets`, `revisions`, `files`, `size_bytes` and `storage_bytes` of this bucket."""
+        return self.catalogue.storage_totals(self.bucket)
+
+    def close(self) -> None:
+        """Close the catalogue's connections."""
+        self.catalogue.close()
+
+    def _tell(self, events: Sequence[DatasetEvent]) -> None:
+        for event in events:
+            self.publisher.publish(event)
+
+
+class FileCacheScope(DatasetStore):
+    """A store that keeps what it read; made by `DatasetStore.with_file_cache`."""
+
+    def __init__(self, parent: DatasetStore) -> None:
+        super().__init__(
+            parent.catalogue,
+            parent.storage,
+            parent.publisher,
+            bucket=parent.bucket,
+            layout=parent._layout,
+            compression=parent._compression,
+        )
+        self._commit_lock = parent._commit_lock
+        self._parent = parent
+        self._cache = FileCache()
+
+    def __enter__(self) -> FileCacheScope:
+        self._parent._cache = self._cache
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._parent._cache = None
+        assert self._cache is not None
+        self._cache.clear()

@@ -1,0 +1,236 @@
+"""The files of one dataset, opened."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO, cast
+
+from ingestify.domain.file import File
+from ingestify.domain.revision import pick_file
+from ingestify.errors import IntegrityError
+
+__all__ = ["FileCollection", "LoadedFile"]
+
+
+class _RewindableStream(io.RawIOBase):
+    """A forward-only stream that can seek, by opening anew and reading on. What is large stays out of memory."""
+
+    def __init__(self, open_stream: Callable[[], BinaryIO], size: int) -> None:
+        self._open_stream = open_stream
+        self._size = size
+        self._stream = open_stream()
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        data = self._stream.read(len(view))
+        view[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        target = max(0, start + offset)
+        if target < self._position:
+            self._stream.close()
+            self._stream = self._open_stream()
+            self._position = 0
+        while self._position < target:
+            data = self._stream.read(min(1 << 20, target - self._position))
+            if not data:
+                break
+            self._position += len(data)
+        return self._position
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+        super().close()
+
+
+class LoadedFile:
+    """A file of the lake and the means to read it. It has every attribute of `File` too.
+
+    Args:
+        file: What the catalogue knows of it.
+        open_stream: Opens the provider's bytes from their beginning.
+    """
+
+    def __init__(self, file: File, open_stream: Callable[[], BinaryIO]) -> None:
+        self.file = file
+        self._open_stream = open_stream
+        self._stream: BinaryIO | None = None
+
+    @property
+    def stream(self) -> BinaryIO:
+        """A binary file object with exactly the provider's bytes; it can seek. The same one each time."""
+        if self._stream is None or self._stream.closed:
+            self._stream = cast(BinaryIO, io.BufferedReader(_RewindableStream(self._open_stream, self.file.size)))
+        return self._stream
+
+    def preload(self) -> None:
+        """Read it into memory now, checking its length."""
+        content = self.read()
+        self._open_stream = lambda: io.BytesIO(content)
+        self._stream = None
+
+    def read(self) -> bytes:
+        """Return all of the provider's bytes.
+
+        Raises:
+            IntegrityError: The object in the lake is damaged.
+        """
+        with self._open_stream() as stream:
+            content = stream.read()
+        if len(content) != self.file.size:
+            raise IntegrityError(
+                f"The object {self.file.storage_path} holds {len(content)} of the provider's bytes, and "
+                f"{self.file.size} were stored: it is damaged. Restore it from a backup, or delete its dataset "
+                f"and run again to fetch it anew."
+            )
+        return content
+
+    def text(self, encoding: str = "utf-8") -> str:
+        """Return the content as text."""
+        return self.read().decode(encoding)
+
+    def json(self) -> Any:
+        """Return the content as JSON values."""
+        return json.loads(self.read())
+
+    def close(self) -> None:
+        """Close the stream, if it was opened."""
+        if self._stream is not None:
+            self._stream.close()
+
+    @property
+    def file_id(self) -> str:
+        """`{data_feed_key}__{data_spec_version}`."""
+        return self.file.file_id
+
+    @property
+    def data_feed_key(self) -> str:
+        """The feed, such as `events`."""
+        return self.file.data_feed_key
+
+    @property
+    def data_spec_version(self) -> str:
+        """The feed's version, such as `v8`."""
+        return self.file.data_spec_version
+
+    @property
+    def data_serialization_format(self) -> str:
+        """`json`, `csv`, …"""
+        return self.file.data_serialization_format
+
+    @property
+    def size(self) -> int:
+        """The provider's bytes."""
+        return self.file.size
+
+    @property
+    def tag(self) -> str:
+        """The sha256 of the provider's bytes, hexadecimal."""
+        return self.file.tag
+
+    @property
+    def modified_at(self) -> dt.datetime | None:
+        """When the provider changed it; None if it does not say."""
+        return self.file.modified_at
+
+    @property
+    def created_at(self) -> dt.datetime:
+        """When it came into the lake."""
+        return self.file.created_at
+
+    @property
+    def content_type(self) -> str | None:
+        """The provider's Content-Type, or None."""
+        return self.file.content_type
+
+    @property
+    def storage_size(self) -> int:
+        """The bytes that it takes in the lake."""
+        return self.file.storage_size
+
+    @property
+    def storage_compression_method(self) -> str:
+        """`zstd`, `gzip` or `none`."""
+        return self.file.storage_compression_method
+
+    @property
+    def storage_path(self) -> str:
+        """The object's path below the lake's `file_url`."""
+        return self.file.storage_path
+
+    @property
+    def revision_id(self) -> int:
+        """The revision that brought it."""
+        return self.file.revision_id
+
+    def __repr__(self) -> str:
+        return f"LoadedFile({self.file_id}, {self.size} bytes)"
+
+
+class FileCollection(Sequence[LoadedFile]):
+    """The current files of one dataset: one moment at the provider, never a mix.
+
+    Use it in a `with` block, or leave closing to the garbage collector.
+    """
+
+    def __init__(self, files: Sequence[LoadedFile]) -> None:
+        self._files = tuple(files)
+        self._by_id = {loaded.file_id: loaded for loaded in self._files}
+
+    @property
+    def feeds(self) -> list[str]:
+        """The feeds that are there."""
+        return list(dict.fromkeys(loaded.data_feed_key for loaded in self._files))
+
+    def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> LoadedFile:
+        """Return the file of a feed; without a version, the highest version there is.
+
+        Raises:
+            LoadError: There is no such file. The message names those there are.
+        """
+        chosen = pick_file(tuple(loaded.file for loaded in self._files), data_feed_key, data_spec_version)
+        return self._by_id[chosen.file_id]
+
+    def find_file(self, data_feed_key: str) -> LoadedFile | None:
+        """Return the file of a feed in its highest version, or None."""
+        return self.get_file(data_feed_key) if data_feed_key in self.feeds else None
+
+    def close(self) -> None:
+        """Close every stream that was opened."""
+        for loaded in self._files:
+            loaded.close()
+
+    def __enter__(self) -> FileCollection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[LoadedFile]:
+        return iter(self._files)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._files[index]
+
+    def __repr__(self) -> str:
+        return f"FileCollection({', '.join(self._by_id)})"

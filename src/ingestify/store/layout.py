@@ -1,0 +1,128 @@
+"""Where an object lies: Hive-style paths that nothing a provider sends can leave.
+
+`{bucket}/provider={p}/dataset_type={t}/{key}={value}/…/{feed}__{version}.{hash}.{format}{compression}`
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+import urllib.parse
+from collections.abc import Mapping
+from typing import Protocol
+
+from ingestify.domain.identifier import Identifier, canonical_value
+from ingestify.errors import ConfigurationError
+from ingestify.store.compression import suffix
+
+__all__ = ["BucketTransformation", "KeyTransformation", "Layout", "PrefixTransformation", "encode_component"]
+
+MAX_VALUE_CHARACTERS = 40
+"""A longer value is cut and given a hash, so that no path grows too long for a file system."""
+
+_HASH_CHARACTERS = 32
+
+
+def encode_component(text: str) -> str:
+    """Return `text` as one safe path component: NFC, cut at 40 characters with a hash, percent-encoded.
+
+    Letters, digits, `-`, `_`, `.` and `~` stay. A component that a file system reserves (`.`, `..`, a leading
+    or trailing dot) has its dots encoded too.
+    """
+    text = unicodedata.normalize("NFC", text)
+    if len(text) > MAX_VALUE_CHARACTERS:
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        text = f"{text[:MAX_VALUE_CHARACTERS]}~{digest}"
+    encoded = urllib.parse.quote(text, safe="", errors="surrogatepass")
+    if encoded.startswith("."):
+        encoded = "%2E" + encoded[1:]
+    if encoded.endswith("."):
+        encoded = encoded[:-1] + "%2E"
+    return encoded or "%00"
+
+
+class KeyTransformation(Protocol):
+    """Adds a folder level above one identifier key, so that no folder holds a million others."""
+
+    name: str
+    """What is added to the key's name: `bucket` makes `match_id_bucket=…`."""
+
+    def transform(self, value: str) -> str:
+        """Return the value of the added level."""
+
+
+class BucketTransformation:
+    """Numbers by ranges: with a size of 1,000, 12 lies in `match_id_bucket=0-999`.
+
+    Args:
+        bucket_size: How many numbers a range holds.
+    """
+
+    name = "bucket"
+
+    def __init__(self, bucket_size: int) -> None:
+        if bucket_size < 1:
+            raise ConfigurationError(f"bucket_size: {bucket_size} is not 1 or more.")
+        self.bucket_size = bucket_size
+
+    def transform(self, value: str) -> str:
+        """Return the range that `value` lies in; text that is no integer lies in `other`."""
+        if not re.fullmatch(r"-?[0-9]{1,30}", value):
+            return "other"
+        start = int(value) // self.bucket_size * self.bucket_size
+        return f"{start}-{start + self.bucket_size - 1}"
+
+
+class PrefixTransformation:
+    """Text by its first characters: with a length of 2, `arsenal` lies in `keyword_prefix=ar`."""
+
+    name = "prefix"
+
+    def __init__(self, prefix_length: int) -> None:
+        if prefix_length < 1:
+            raise ConfigurationError(f"prefix_length: {prefix_length} is not 1 or more.")
+        self.prefix_length = prefix_length
+
+    def transform(self, value: str) -> str:
+        """Return the first characters of `value`."""
+        return value[: self.prefix_length]
+
+
+TransformationKey = tuple[str, str, str]
+
+
+class Layout:
+    """Makes paths.
+
+    Args:
+        transformations: (provider, dataset type, identifier key) to its transformation. Changing one never
+            loses a file: rows keep the path that each object was written to.
+    """
+
+    def __init__(self, transformations: Mapping[TransformationKey, KeyTransformation] | None = None) -> None:
+        self._transformations = dict(transformations or {})
+
+    def folder(self, bucket: str, provider: str, dataset_type: str, identifier: Identifier) -> str:
+        """Return the folder of a dataset, below the lake's root, without a slash at its end."""
+        parts = [
+            encode_component(bucket),
+            f"provider={encode_component(provider)}",
+            f"dataset_type={encode_component(dataset_type)}",
+        ]
+        for key, raw in identifier.items():
+            value = canonical_value(raw, key)
+            transformation = self._transformations.get((provider, dataset_type, key))
+            if transformation is not None:
+                level = encode_component(transformation.transform(value))
+                parts.append(f"{encode_component(key)}_{transformation.name}={level}")
+            parts.append(f"{encode_component(key)}={encode_component(value)}")
+        return "/".join(parts)
+
+    def file_name(
+        self, data_feed_key: str, data_spec_version: str, tag: str, serialization_format: str, compression_method: str
+    ) -> str:
+        """Return an object's name. It carries the content's hash, and never a revision number."""
+        feed = f"{encode_component(data_feed_key)}__{encode_component(data_spec_version)}"
+        ending = encode_component(serialization_format).lower()
+        return f"{feed}.{tag[:_HASH_CHARACTERS]}.{ending}{suffix(compression_method)}"
