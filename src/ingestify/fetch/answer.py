@@ -1,0 +1,58 @@
+"""A whole answer in memory, for indexes and other small things."""
+
+from __future__ import annotations
+
+import dataclasses
+import email.message
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ingestify.errors import SourceError
+from ingestify.masking import mask_url
+
+__all__ = ["WholeAnswer"]
+
+_SHOWN_CHARACTERS = 80
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WholeAnswer:
+    """A whole answer in memory; implements `domain.ports.HttpAnswer`.
+
+    Attributes:
+        url: Where it came from after redirects, with whatever secrets its query has.
+        headers: Names in any case.
+        content: The body, Content-Encoding undone.
+    """
+
+    status: int
+    url: str = dataclasses.field(repr=False)
+    headers: Mapping[str, str] = dataclasses.field(repr=False)
+    content: bytes = dataclasses.field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """The body as text, in the charset that it names, else UTF-8; what cannot be read is replaced."""
+        message = email.message.Message()
+        message["Content-Type"] = self.headers.get("Content-Type") or ""
+        charset = message.get_content_charset("utf-8")
+        try:
+            text = self.content.decode(charset, "replace")
+        except LookupError:
+            text = self.content.decode("utf-8", "replace")
+        return text.removeprefix("\ufeff")
+
+    def json(self) -> Any:
+        """Return the body as JSON values.
+
+        Raises:
+            SourceError: It is no JSON; the message shows the URL, where it fails, and how the body begins.
+        """
+        try:
+            return json.loads(self.content)
+        except (ValueError, RecursionError) as error:
+            begins = f"it begins {self.text[:_SHOWN_CHARACTERS]!r}" if self.content else "it is empty"
+            raise SourceError(
+                f"The answer of {mask_url(self.url)} should be JSON, and is not ({error}); {begins}."
+            ) from error

@@ -1,0 +1,324 @@
+"""One request with everything that may happen to it: limits, redirects, statuses, and further tries."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
+
+from ingestify.domain.ports import FetchContext, Usage
+from ingestify.errors import FetchError, SourceError
+from ingestify.fetch.active import active_context
+from ingestify.fetch.encoding import Truncated, UnknownEncoding, decoded
+from ingestify.fetch.options import HttpOptions
+from ingestify.fetch.rate_limit import RateLimit, Slots, Stopped
+from ingestify.fetch.request import OutgoingRequest
+from ingestify.fetch.retry import RETRIED_STATUSES, TryAgain, backoff_seconds, retry_after_seconds
+from ingestify.fetch.transport import Answer, BadUrl, Transport, TransportError
+from ingestify.masking import mask_url
+
+__all__ = ["NOT_FOUND", "Exchange", "Incoming"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+NOT_FOUND = frozenset({404, 410})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+_MOST_STALE = 8
+_MOST_TURNS = 50
+
+_EXCERPT_CHARACTERS = 200
+_EXCERPT_BYTES = 4096
+
+_HINTS = {
+    304: "it was not asked conditionally, so there is nothing that could be unchanged: the provider is at fault",
+    401: "check the credentials of this source",
+    403: "check the credentials of this source, and whether they give access to this",
+    404: "the provider does not have it, or not yet",
+    407: "check the user and password in the proxy's URL",
+    410: "the provider removed it",
+    429: "lower this source's rate_limit or max_concurrency",
+}
+
+
+class Incoming:
+    """An answer whose body is still on the wire, for whoever asked.
+
+    Attributes:
+        request: What was asked last, after redirects.
+        received_bytes: How many of the body have come so far.
+    """
+
+    def __init__(self, answer: Answer, request: OutgoingRequest, usages: tuple[Usage, ...], stop: threading.Event):
+        self._answer = answer
+        self._usages = usages
+        self._stop = stop
+        self.request = request
+        self.received_bytes = 0
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self._answer.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers; names in any case."""
+        return self._answer.headers
+
+    def iter_body(self, *, keep_own_gzip: bool = False) -> Iterator[bytes]:
+        """Yield the body with its Content-Encoding undone; see `encoding.decoded`."""
+        return decoded(self._iter_wire(), self.headers.get("Content-Encoding"), keep_own_gzip=keep_own_gzip)
+
+    def _iter_wire(self) -> Iterator[bytes]:
+        for data in self._answer.iter_wire():
+            self.received_bytes += len(data)
+            for usage in self._usages:
+                usage.add(received_bytes=len(data))
+            if self._stop.is_set():
+                raise Stopped
+            yield data
+
+
+class Exchange:
+    """Sends requests until there is an answer that counts. One for each client; safe to use from any thread.
+
+    Args:
+        name: The source's name, for logs.
+        usage: The client's total.
+    """
+
+    def __init__(self, name: str, options: HttpOptions, transport: Transport, usage: Usage) -> None:
+        self._name = name
+        self._options = options
+        self._transport = transport
+        self._usage = usage
+        self._limit = RateLimit(options.requests_per_second)
+        self._slots = Slots(options.max_concurrency)
+        self._successes = 0
+
+    def run(
+        self,
+        make_request: Callable[[], OutgoingRequest],
+        receive: Callable[[Incoming], T],
+        accepts: Callable[[int, OutgoingRequest], bool],
+    ) -> tuple[T, int]:
+        """Return what `receive` made of the answer, and how many tries it took.
+
+        Args:
+            make_request: Called before each try.
+            receive: Called with each answer that is accepted, and again if its body breaks off.
+            accepts: Whether a status is an answer to the request.
+
+        Raises:
+            FetchError: After as many tries as the options allow, or at once where another will not help.
+        """
+        context = active_context()
+        tries = faults = stale = turns = 0
+        waited = 0.0
+        while True:
+            tries += 1
+            request = make_request()
+            successes = self._successes
+            try:
+                result = self._follow(request, receive, accepts, context)
+            except Stopped as stopped:
+                raise self._stopped(request, tries) from stopped
+            except FetchError as error:
+                error.attempts = tries
+                raise
+            except TryAgain as again:
+                if again.stale and stale < _MOST_STALE:
+                    stale += 1
+                    continue
+                pause = self._pause_seconds(again, faults + 1)
+                if again.progressed:
+                    faults = 1
+                elif self._is_only_its_turn(again, successes, turns, waited + pause):
+                    turns += 1
+                else:
+                    faults += 1
+                if again.says_slow_down:
+                    self._pause(pause)
+                self._check_patience(again, request, tries, faults)
+                waited += pause
+                logger.debug(
+                    "%s: GET %s: %s; trying again in %.1f s", self._name, mask_url(request.url), again.reason, pause
+                )
+                if not again.says_slow_down and context.stop.wait(pause):
+                    raise self._stopped(request, tries) from None
+            else:
+                self._successes += 1
+                return result, tries
+
+    def _is_only_its_turn(self, again: TryAgain, successes: int, turns: int, waited: float) -> bool:
+        """Whether a 429 is no fault, but a queue: others got through while this one was sent away."""
+        return (
+            again.status == 429
+            and self._successes > successes
+            and turns < _MOST_TURNS
+            and waited <= 2 * self._options.max_retry_after_seconds
+        )
+
+    def _pause_seconds(self, again: TryAgain, faults: int) -> float:
+        backoff = backoff_seconds(faults, self._options.backoff_base_seconds, self._options.backoff_cap_seconds)
+        return again.after_seconds or backoff
+
+    def _check_patience(self, again: TryAgain, request: OutgoingRequest, tries: int, faults: int) -> None:
+        """Raise if there is to be no further try."""
+        shown = mask_url(request.url)
+        after = again.after_seconds
+        if after is not None and after > self._options.max_retry_after_seconds:
+            raise FetchError(
+                f"GET {shown}: {again.reason}; tried {_times(tries)}; the provider asks to wait {after:.0f} s; "
+                f"run again then.",
+                url=shown,
+                status=again.status,
+                attempts=tries,
+            ) from again.__cause__
+        if faults >= self._options.attempts:
+            hint = _HINTS.get(again.status or 0, "the provider or the network fails; run again later")
+            raise FetchError(
+                f"GET {shown}: {again.reason}; tried {_times(tries)}; {hint}.",
+                url=shown,
+                status=again.status,
+                attempts=tries,
+            ) from again.__cause__
+
+    def _pause(self, seconds: float) -> None:
+        """Hold back all threads: "too many" is said to the client, not to one request."""
+        if seconds <= self._options.max_retry_after_seconds and self._limit.pause(seconds):
+            logger.info("%s: rate limited by the provider, waiting %.1f s.", self._name, seconds)
+
+    def _stopped(self, request: OutgoingRequest, tries: int) -> FetchError:
+        shown = mask_url(request.url)
+        return FetchError(f"GET {shown}: stopped before all of an answer came.", url=shown, attempts=tries)
+
+    # ---- one try ---------------------------------------------------------------------------------------
+
+    def _follow(
+        self,
+        request: OutgoingRequest,
+        receive: Callable[[Incoming], T],
+        accepts: Callable[[int, OutgoingRequest], bool],
+        context: FetchContext,
+    ) -> T:
+        """Send, and follow redirects."""
+        first = request.url
+        seen = {first}
+        for _ in range(self._options.max_redirects + 1):
+            # The rate limit inside, so that what it lets through starts now and does not queue for a place.
+            with self._slots.one(context.stop):
+                self._limit.wait(context.stop)
+                answered, location = self._send(request, receive, accepts, context)
+            if location is None:
+                assert answered is not None
+                return answered[0]
+            request = request.redirected(location)
+            if request.url in seen:
+                raise FetchError(
+                    f"GET {mask_url(first)}: redirected in a circle, back to {mask_url(request.url)}; "
+                    f"check the URL and the credentials of this source.",
+                    url=mask_url(first),
+                )
+            seen.add(request.url)
+        raise FetchError(
+            f"GET {mask_url(first)}: redirected more than {self._options.max_redirects} times; check the URL.",
+            url=mask_url(first),
+        )
+
+    def _send(
+        self,
+        request: OutgoingRequest,
+        receive: Callable[[Incoming], T],
+        accepts: Callable[[int, OutgoingRequest], bool],
+        context: FetchContext,
+    ) -> tuple[tuple[T] | None, str | None]:
+        """Return what was received, or where a redirect leads."""
+        usages = (self._usage, context.usage)
+        for usage in usages:
+            usage.add(requests=1)
+        started = time.monotonic()
+        incoming: Incoming | None = None
+        try:
+            with self._transport.send("GET", request.url, request.headers) as answer:
+                incoming = Incoming(answer, request, usages, context.stop)
+                if answer.status in _REDIRECTS and (location := answer.headers.get("Location")):
+                    return None, location
+                if not accepts(answer.status, request):
+                    self._refuse(incoming)
+                return (receive(incoming),), None
+        except TransportError as error:
+            if error.permanent:
+                shown = mask_url(request.url)
+                raise FetchError(
+                    f"GET {shown}: {error}; if the certificate is right, name its authority in SSL_CERT_FILE.",
+                    url=shown,
+                ) from error
+            raise TryAgain(str(error), status=_status(incoming), stale=error.stale) from error
+        except Truncated as error:
+            raise TryAgain(str(error), status=_status(incoming)) from error
+        except UnknownEncoding as error:
+            shown = mask_url(request.url)
+            raise FetchError(
+                f"GET {shown}: the body has the Content-Encoding {str(error)[:40]!r}, which was not asked for and "
+                f"cannot be undone.",
+                url=shown,
+                status=_status(incoming),
+            ) from error
+        except BadUrl as error:
+            raise SourceError(f"'{mask_url(request.url)}' cannot be asked for: {error}.") from error
+        finally:
+            if logger.isEnabledFor(logging.DEBUG):
+                logger.debug(
+                    "%s: GET %s: %s, %.0f ms, %d bytes",
+                    self._name,
+                    mask_url(request.url),
+                    "no answer" if incoming is None else incoming.status,
+                    (time.monotonic() - started) * 1e3,
+                    0 if incoming is None else incoming.received_bytes,
+                )
+
+    def _refuse(self, incoming: Incoming) -> None:
+        """Raise for an answer that is none."""
+        status, headers = incoming.status, incoming.headers
+        if status in RETRIED_STATUSES:
+            after = retry_after_seconds(headers.get("Retry-After"), headers.get("Date"))
+            raise TryAgain(f"status {status}", status=status, after_seconds=after)
+        if status == 416:  # the file has changed since the first part of it came; begin anew
+            raise TryAgain("status 416", status=status)
+        shown = mask_url(incoming.request.url)
+        hint = _HINTS.get(status, "the provider's documentation may say why")
+        raise FetchError(f"GET {shown}: status {status}{_excerpt(incoming)}; {hint}.", url=shown, status=status)
+
+
+def _status(incoming: Incoming | None) -> int | None:
+    return None if incoming is None else incoming.status
+
+
+def _times(tries: int) -> str:
+    return "once" if tries == 1 else f"{tries} times"
+
+
+def _excerpt(incoming: Incoming) -> str:
+    """Return how the text of an error begins, on one line and without secrets."""
+    content_type = (incoming.headers.get("Content-Type") or "").lower()
+    if incoming.status < 400 or not re.match(r"text/plain|application/([\w.-]*\+)?(json|xml)", content_type):
+        return ""  # a page says nothing that the status does not
+    body = b""
+    try:
+        for data in incoming.iter_body():
+            body += data
+            if len(body) >= _EXCERPT_BYTES:
+                break
+    except (TransportError, Truncated, UnknownEncoding):
+        return ""
+    text = body[:_EXCERPT_BYTES].decode("utf-8", "replace")
+    text = incoming.request.redact(text)
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return f" ({text[:_EXCERPT_CHARACTERS]})" if text else ""

@@ -1,0 +1,202 @@
+"""The HTTP client of one source: retries, rate limit, conditional requests, redirects that leak nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from ingestify.domain.file import NO_VALIDATORS
+from ingestify.domain.ports import ByteSink, FetchContext, FetchRequest, FetchResult, FetchStatus, HttpAnswer, Usage
+from ingestify.errors import FetchError
+from ingestify.fetch import pages
+from ingestify.fetch.active import activate, active_client
+from ingestify.fetch.answer import WholeAnswer
+from ingestify.fetch.download import Download
+from ingestify.fetch.exchange import NOT_FOUND, Exchange, Incoming
+from ingestify.fetch.options import HttpOptions
+from ingestify.fetch.request import OutgoingRequest, make_request
+from ingestify.fetch.transport import Transport
+from ingestify.masking import mask_url
+
+__all__ = ["HttpClient", "HttpOptions", "active_client"]
+
+
+class HttpClient:
+    """Implements `domain.ports.Fetcher`. One for each source; safe to use from any thread.
+
+    Args:
+        name: The source's name, for logs.
+        options: How the provider is asked.
+        transport: What sends; None: urllib3.
+    """
+
+    def __init__(self, name: str, options: HttpOptions | None = None, transport: Transport | None = None) -> None:
+        self.name = name
+        self.options = options or HttpOptions()
+        self.usage = Usage()
+        self._transport = transport or _make_transport(self.options)
+        self._exchange = Exchange(name, self.options, self._transport, self.usage)
+
+    @property
+    def max_concurrency(self) -> int | None:
+        """The most requests that it lets be in flight."""
+        return self.options.max_concurrency
+
+    def activated(self, context: FetchContext) -> AbstractContextManager[None]:
+        """Make this the client that `retrieve_http` uses in this thread, working for `context`."""
+        return activate(self, context)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._transport.close()
+
+    # ---- files -----------------------------------------------------------------------------------------
+
+    def fetch(self, request: FetchRequest, sink: ByteSink) -> FetchResult:
+        """Stream a file into `sink`, with retries; see `domain.ports.Fetcher.fetch`.
+
+        With a pager the file is a JSON array of all pages (see `fetch.pages`), it is always asked for in full,
+        and an allowed 404 of the first page is NOT_FOUND.
+
+        Raises:
+            FetchError: It could not be had. What was written to the sink is worth nothing.
+            SourceError: The request cannot be sent, or a page is no JSON.
+        """
+        if request.pager is not None:
+            return self._fetch_pages(request, sink)
+        download = Download(request, sink, self.options.user_agent)
+        result, attempts = self._exchange.run(download.make_request, download.receive, download.accepts)
+        if attempts == 1:
+            return result
+        return FetchResult(result.status, result.validators, result.content_type, result.url, attempts)
+
+    def _fetch_pages(self, request: FetchRequest, sink: ByteSink) -> FetchResult:
+        pager = pages.as_pager(request.pager)
+        first = self._make_request(request.url, request.params, request.headers, request.auth)
+        answers = self._iter_answers(first, pager, ignore_not_found=request.ignore_not_found)
+        shown = mask_url(first.url)
+        found = True
+
+        def found_answers() -> Iterator[HttpAnswer]:
+            nonlocal found
+            for answer in answers:
+                if answer.status in NOT_FOUND:
+                    found = False
+                    return
+                yield answer
+
+        for piece in pages.iter_joined(found_answers(), pager):
+            if not found:
+                return FetchResult(FetchStatus.NOT_FOUND, url=shown)
+            sink.write(piece)
+        return FetchResult(FetchStatus.FETCHED, NO_VALIDATORS, "application/json", shown)
+
+    # ---- indexes ---------------------------------------------------------------------------------------
+
+    def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        ignore_not_found: bool = False,
+    ) -> WholeAnswer:
+        """Return a whole answer.
+
+        Args:
+            params: Added to the query: None is left out, a list repeats its key, True is `true`.
+            headers: Sent to this URL's origin only.
+            auth: User and password for Basic authentication.
+            ignore_not_found: A 404 or 410 is an answer, too.
+
+        Raises:
+            FetchError: After retries.
+            SourceError: The request cannot be sent.
+        """
+        return self._get(self._make_request(url, params, headers, auth), ignore_not_found=ignore_not_found)
+
+    def get_json(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+    ) -> Any:
+        """Return an answer's JSON values.
+
+        Raises:
+            FetchError: After retries.
+            SourceError: It is not JSON, or the request cannot be sent.
+        """
+        return self.get(url, params=params, headers=headers, auth=auth).json()
+
+    def iter_pages(
+        self,
+        url: str,
+        pager: Any,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+    ) -> Iterator[HttpAnswer]:
+        """Yield page after page, each fetched when it is asked for.
+
+        Args:
+            pager: See `ingestify.fetch.pages`.
+
+        Raises:
+            FetchError: A page could not be had, after retries.
+            SourceError: `pager` is none, or the pages go in a circle.
+        """
+        first = self._make_request(url, params, headers, auth)
+        return self._iter_answers(first, pages.as_pager(pager), ignore_not_found=False)
+
+    def _iter_answers(
+        self, first: OutgoingRequest, pager: pages.Pager, *, ignore_not_found: bool
+    ) -> Iterator[HttpAnswer]:
+        def get_page(url: str, is_first: bool) -> HttpAnswer:
+            # Behind the last page there is a 404 with some providers; where a page links to the next, it is a gap.
+            allowed = ignore_not_found and (is_first or pages.counts_pages(pager))
+            return self._get(first.moved(url), ignore_not_found=allowed)
+
+        return pages.iter_answers(first.url, pager, get_page)
+
+    def _make_request(self, url: str, params: Any, headers: Any, auth: Any) -> OutgoingRequest:
+        return make_request(url, params=params, headers=headers, auth=auth, user_agent=self.options.user_agent)
+
+    def _get(self, request: OutgoingRequest, *, ignore_not_found: bool) -> WholeAnswer:
+        def accepts(status: int, _: OutgoingRequest) -> bool:
+            # A 206 was not asked for: it is a part of something.
+            return (200 <= status < 300 and status != 206) or (ignore_not_found and status in NOT_FOUND)
+
+        answer, _ = self._exchange.run(lambda: request, self._receive_whole, accepts)
+        return answer
+
+    def _receive_whole(self, incoming: Incoming) -> WholeAnswer:
+        chunks = []
+        left = self.options.max_body_bytes
+        for data in incoming.iter_body():
+            chunks.append(data)
+            left -= len(data)
+            if left < 0:
+                shown = mask_url(incoming.request.url)
+                raise FetchError(
+                    f"GET {shown}: the body has more than {self.options.max_body_bytes} bytes, which is too much for "
+                    f"an index; announce it as a file.",
+                    url=shown,
+                    status=incoming.status,
+                )
+        return WholeAnswer(incoming.status, incoming.request.url, incoming.headers, b"".join(chunks))
+
+
+def _make_transport(options: HttpOptions) -> Transport:
+    from ingestify.fetch.urllib3_transport import Urllib3Transport  # heavy: urllib3 takes 0.1 s
+
+    return Urllib3Transport(
+        connect_timeout_seconds=options.connect_timeout_seconds,
+        read_timeout_seconds=options.read_timeout_seconds,
+        connections=max(options.connections, options.max_concurrency or 0),
+    )

@@ -1,0 +1,175 @@
+"""`retrieve_http`: the engine's own HTTP, for use inside a file loader."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import posixpath
+import tempfile
+import threading
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any, BinaryIO, cast
+
+from ingestify.clock import as_utc
+from ingestify.domain.file import NO_VALIDATORS, DraftFile, File, NotModifiedFile, Validators
+from ingestify.domain.ports import FetchRequest, FetchStatus
+from ingestify.errors import SourceError
+from ingestify.fetch.http import HttpClient, active_client
+
+__all__ = ["retrieve_http"]
+
+_IN_MEMORY_BYTES = 8 << 20
+
+_OPTIONS = frozenset(
+    {"http_auth", "http_params", "http_ignore_not_found", "http_validators"}
+    | {"file_data_feed_key", "file_data_spec_version", "file_data_serialization_format", "file_modified_at"}
+)
+
+_FORMAT_BY_CONTENT_TYPE = {
+    "application/gzip": "gz",
+    "application/json": "json",
+    "application/x-ndjson": "jsonl",
+    "application/xml": "xml",
+    "application/zip": "zip",
+    "text/csv": "csv",
+    "text/xml": "xml",
+    "video/mp4": "mp4",
+}
+
+_default: HttpClient | None = None
+_making_default = threading.Lock()
+
+
+def _client() -> HttpClient:
+    """Return the engine's client for this thread's source; outside an engine, one for all."""
+    global _default
+    found = active_client()
+    if found is not None:
+        return found
+    with _making_default:
+        if _default is None:
+            _default = HttpClient("retrieve_http")
+        return _default
+
+
+class _Spool:
+    """Keeps bytes in memory up to 8 MB, then on disk; hashes them on the way."""
+
+    def __init__(self) -> None:
+        self.file = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES))  # noqa: SIM115 - handed on
+        self.digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> None:
+        self.digest.update(data)
+        self.file.write(data)
+
+    def restart(self) -> None:
+        self.file.seek(0)
+        self.file.truncate()
+        self.digest = hashlib.sha256()
+
+
+def retrieve_http(
+    url: str,
+    current_file: File | None = None,
+    headers: Mapping[str, str] | None = None,
+    pager: Any = None,
+    last_modified: dt.datetime | None = None,
+    **options: Any,
+) -> DraftFile | NotModifiedFile | None:
+    """Fetch a file with the retries, rate limit and concurrency of the source whose loader calls this.
+
+    Args:
+        url: Where it is.
+        current_file: What the lake has of it, as the loader got it, or None.
+        headers: Sent to this URL's host only.
+        pager: How to go on to further pages; see `ingestify.fetch.pages`.
+        last_modified: When the provider says it changed: if that is no later than `current_file.modified_at`,
+            nothing is asked.
+        **options: `http_auth` (user, password), `http_params`, `http_ignore_not_found`, `http_validators`;
+            `file_data_feed_key`, `file_data_spec_version` (both default to those of `current_file`),
+            `file_data_serialization_format` (defaults to that of `current_file`, else to what the URL's path or the
+            Content-Type shows), `file_modified_at` (defaults to `last_modified`).
+
+    Returns:
+        A `DraftFile`; a `NotModifiedFile` if the lake has the same bytes; None for an allowed 404.
+
+    Raises:
+        FetchError: It could not be had.
+        SourceError: An option is unknown, or the feed is named nowhere.
+    """
+    if unknown := sorted(set(options) - _OPTIONS):
+        raise SourceError(f"retrieve_http has no option {', '.join(unknown)}; there are {', '.join(sorted(_OPTIONS))}.")
+    feed = options.get("file_data_feed_key") or (current_file.data_feed_key if current_file else None)
+    if not feed:
+        raise SourceError("retrieve_http does not know which feed it fetches: give file_data_feed_key=….")
+    version = options.get("file_data_spec_version") or (current_file.data_spec_version if current_file else "v1")
+    modified_at = _time("file_modified_at", options.get("file_modified_at")) or _time("last_modified", last_modified)
+    announced = _time("last_modified", last_modified)
+    known = None if current_file is None else current_file.modified_at
+    if known is not None and announced is not None and announced <= known:
+        return NotModifiedFile(announced, "its time has not moved")
+    declared = options.get("file_data_serialization_format") or (
+        current_file.data_serialization_format if current_file else None
+    )
+    request = FetchRequest(
+        url=url,
+        headers=headers or {},
+        params=options.get("http_params") or {},
+        auth=options.get("http_auth"),
+        ignore_not_found=bool(options.get("http_ignore_not_found")),
+        validators=_validators(options.get("http_validators"), current_file),
+        data_serialization_format=declared,
+        pager=pager,
+    )
+    spool = _Spool()
+    try:
+        result = _client().fetch(request, spool)
+        if result.status is FetchStatus.NOT_FOUND:
+            spool.file.close()
+            return None
+        if result.status is FetchStatus.NOT_MODIFIED:
+            spool.file.close()
+            return NotModifiedFile(modified_at, "the provider says so (304)")
+        if current_file is not None and spool.digest.hexdigest() == current_file.tag:
+            spool.file.close()
+            return NotModifiedFile(modified_at, "the provider has the same bytes")
+        spool.file.seek(0)
+        return DraftFile.from_input(
+            spool.file,
+            data_feed_key=feed,
+            data_spec_version=version,
+            data_serialization_format=declared or _format(url, result.content_type),
+            modified_at=modified_at,
+            content_type=result.content_type,
+            validators=result.validators,
+        )
+    except BaseException:
+        spool.file.close()
+        raise
+
+
+def _time(name: str, value: object) -> dt.datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, dt.datetime):
+        raise SourceError(f"retrieve_http takes a datetime as {name}; {value!r} is a {type(value).__name__}.")
+    return as_utc(value)
+
+
+def _validators(given: object, current_file: File | None) -> Validators:
+    if given is not None and not isinstance(given, Validators):
+        raise SourceError(f"retrieve_http takes Validators as http_validators; {given!r} are none.")
+    # Only what the lake really has may be asked for conditionally.
+    return NO_VALIDATORS if given is None or current_file is None else given
+
+
+def _format(url: str, content_type: str | None) -> str:
+    """Return the format that the URL's path shows, else the Content-Type's, else `txt`."""
+    stem, suffix = posixpath.splitext(posixpath.basename(urllib.parse.urlsplit(url).path).lower())
+    if suffix in (".bz2", ".gz", ".xz", ".zst"):
+        suffix = posixpath.splitext(stem)[1] + suffix
+    if suffix[1:].replace(".", "").isalnum() and not suffix[1:].isdigit():
+        return suffix[1:]
+    return _FORMAT_BY_CONTENT_TYPE.get(content_type or "", "txt")

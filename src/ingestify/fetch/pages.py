@@ -1,0 +1,317 @@
+"""Answers that come in pages.
+
+A `pager` says where the next page is: one of the classes below, or a callable `(answer) -> URL | None` that gets the
+page (`status`, `url`, `headers`, `content`, `text`, `json()`) and returns the next one's URL, which may be relative.
+A next page on another origin (scheme, host and port) gets neither the caller's headers nor the credentials. The
+caller's `params` are part of the first URL only; `PageNumber`, `Offset` and `Cursor` keep that URL's query.
+
+A file that is fetched with a pager is stored as one JSON array:
+
+- of all pages' items, in order, if the pager has `items`, the way to a page's list of items;
+- else of the pages' bodies, in order, each as the provider sent it.
+
+`items` and `path` are dotted: `"data.matches"`; `""` is the body itself. The page without items that ends a
+`PageNumber` or an `Offset` is not part of the file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import urllib.parse
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from ingestify.domain.ports import HttpAnswer
+from ingestify.errors import SourceError
+from ingestify.masking import mask_url
+
+__all__ = ["Cursor", "LinkHeader", "NextLink", "Offset", "PageNumber", "Pager"]
+
+MOST_PAGES = 100_000
+
+_LINK = re.compile(r'<([^>]*)>((?:"[^"]*"|[^<"])*)')
+_LINK_PARAMETER = re.compile(r""";\s*([\w!#$&+.^`|~*-]+)\s*=\s*("[^"]*"|[^\s;,"]*)""")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NextLink:
+    """The body holds the next page's URL, as `{"next": "https://…", "results": […]}`; null or nothing is the end.
+
+    Attributes:
+        path: Where the URL is.
+        items: Where a page's items are, for a file of them all.
+    """
+
+    path: str = "next"
+    items: str | None = None
+
+    def first_url(self, url: str) -> str:
+        """Return `url` itself."""
+        return url
+
+    def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
+        """Return what the body of the page at `asked_url` says."""
+        return _joined(answer, look_up(answer.json(), self.path), asked_url)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PageNumber:
+    """`?page=1`, `?page=2`, … until a page has no items.
+
+    Attributes:
+        param: The query parameter.
+        items: Where a page's items are; None: the body is their list.
+        start: The first page's number.
+    """
+
+    param: str = "page"
+    items: str | None = None
+    start: int = 1
+
+    def first_url(self, url: str) -> str:
+        """Return the URL of the page `start`."""
+        return with_param(url, self.param, self.start)
+
+    def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
+        """Return the URL of the next number, or None after a page without items."""
+        if not items_of(answer, self.items or ""):
+            return None
+        return with_param(asked_url, self.param, int(get_param(asked_url, self.param) or self.start) + 1)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Offset:
+    """`?offset=0&limit=100`, `?offset=100&limit=100`, … until a page has no items.
+
+    A page may have fewer than the limit and not be the last: some providers cap the limit without a word. The
+    next offset counts what really came.
+
+    Attributes:
+        param: The query parameter of the offset.
+        limit_param: That of the limit.
+        limit: How many items a page is asked to have.
+        items: Where a page's items are; None: the body is their list.
+    """
+
+    param: str = "offset"
+    limit_param: str = "limit"
+    limit: int = 100
+    items: str | None = None
+
+    def first_url(self, url: str) -> str:
+        """Return the URL with offset 0."""
+        return with_param(with_param(url, self.param, 0), self.limit_param, self.limit)
+
+    def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
+        """Return the URL behind the page at `asked_url`, or None after one without items."""
+        count = len(items_of(answer, self.items or ""))
+        return with_param(asked_url, self.param, int(get_param(asked_url, self.param) or 0) + count) if count else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Cursor:
+    """The body holds a text that asks for the next page, as `{"cursor": "abc"}` and `?cursor=abc`.
+
+    Attributes:
+        param: The query parameter.
+        path: Where the text is in the body; null or nothing is the end.
+        items: Where a page's items are, for a file of them all.
+    """
+
+    param: str
+    path: str
+    items: str | None = None
+
+    def first_url(self, url: str) -> str:
+        """Return `url` itself."""
+        return url
+
+    def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
+        """Return `asked_url` with the body's cursor."""
+        found = look_up(answer.json(), self.path)
+        return None if found in (None, "", False) else with_param(asked_url, self.param, found)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LinkHeader:
+    """`Link: <https://…>; rel="next"` (RFC 8288).
+
+    Attributes:
+        items: Where a page's items are, for a file of them all.
+    """
+
+    items: str | None = None
+
+    def first_url(self, url: str) -> str:
+        """Return `url` itself."""
+        return url
+
+    def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
+        """Return the target of the link whose relation is `next`."""
+        for target, parameters in _LINK.findall(answer.headers.get("Link") or ""):
+            relations = [value for name, value in _LINK_PARAMETER.findall(parameters) if name.lower() == "rel"]
+            if relations and "next" in relations[0].strip('"').lower().split():
+                return _joined(answer, target, asked_url)
+        return None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Called:
+    call: Callable[[HttpAnswer], str | None]
+    items: str | None = None
+
+    def first_url(self, url: str) -> str:
+        return url
+
+    def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
+        return _joined(answer, self.call(answer), asked_url)
+
+
+Pager: TypeAlias = NextLink | PageNumber | Offset | Cursor | LinkHeader | _Called
+"""Where the next page is."""
+
+
+def as_pager(pager: Any) -> Pager:
+    """Return a pager of what a source gave as one.
+
+    Raises:
+        SourceError: It is none.
+    """
+    if isinstance(pager, (NextLink, PageNumber, Offset, Cursor, LinkHeader, _Called)):
+        return pager
+    if callable(pager) and not isinstance(pager, type):
+        return _Called(pager)
+    raise SourceError(
+        f"pager is {pager!r}; it must be a callable (answer) -> URL or None, or an object such as NextLink(path='next')"
+        f" of ingestify.fetch.pages."
+    )
+
+
+def counts_pages(pager: Pager) -> bool:
+    """Return whether the pager goes on by itself until there are no items, and not where a provider leads it."""
+    return isinstance(pager, (PageNumber, Offset))
+
+
+def iter_answers(url: str, pager: Pager, get_page: Callable[[str, bool], HttpAnswer]) -> Iterator[HttpAnswer]:
+    """Yield pages, each fetched when it is asked for; the empty one that ends a count only if it is the first.
+
+    Args:
+        get_page: Takes a URL and whether it is the first page's.
+
+    Raises:
+        SourceError: A page leads back to one that was already fetched, or there is no end to them.
+    """
+    next_url: str | None = pager.first_url(url)
+    seen: set[str] = set()
+    before: bytes | None = None
+    while next_url is not None:
+        if next_url in seen:
+            raise SourceError(f"The pages of {mask_url(url)} go in a circle, back to {mask_url(next_url)}.")
+        if len(seen) >= MOST_PAGES:
+            raise SourceError(f"{mask_url(url)} has more than {MOST_PAGES} pages; does its pager ever end?")
+        answer = get_page(next_url, not seen)
+        seen.add(next_url)
+        if not 200 <= answer.status < 300:  # an allowed 404: there is nothing, or nothing more
+            if len(seen) == 1:
+                yield answer
+            return
+        if counts_pages(pager) and len(seen) > 1:
+            if not items_of(answer, pager.items or ""):
+                return
+            if answer.content == before:
+                raise SourceError(f"{mask_url(next_url)} answers as the page before it; does it know its parameters?")
+        before = answer.content
+        yield answer
+        next_url = pager.next_url(answer, next_url)
+
+
+def iter_joined(answers: Iterable[HttpAnswer], pager: Pager) -> Iterator[bytes]:
+    """Yield, in pieces, the JSON array that pages are stored as; see the module's text."""
+    separator = b"["
+    for answer in answers:
+        pieces = [_body(answer)] if pager.items is None else map(_dump, items_of(answer, pager.items))
+        page = b",".join(pieces)
+        if page:
+            yield separator + page
+            separator = b","
+    yield b"[]" if separator == b"[" else b"]"
+
+
+def _body(answer: HttpAnswer) -> bytes:
+    """Return a page's own bytes, if they can be part of a JSON text in UTF-8 as they are."""
+    value = answer.json()
+    try:
+        answer.content.decode("utf-8")
+    except UnicodeDecodeError:
+        return _dump(value)
+    return answer.content.removeprefix(b"\xef\xbb\xbf").strip() if b"\0" not in answer.content else _dump(value)
+
+
+def _dump(value: Any) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can say
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def look_up(value: Any, path: str) -> Any:
+    """Return what a dotted path leads to in JSON values, or None."""
+    for part in filter(None, path.split(".")):
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isascii() and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
+
+
+def items_of(answer: HttpAnswer, path: str) -> list[Any]:
+    """Return a page's items; nothing there, or null, is none.
+
+    Raises:
+        SourceError: What is there is no list.
+    """
+    found = look_up(answer.json(), path)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise SourceError(
+            f"The items of {mask_url(answer.url)} at '{path or '(the body)'}' are a JSON {type(found).__name__}, "
+            f"no list; check the pager's items."
+        )
+    return found
+
+
+def _joined(answer: HttpAnswer, found: object, asked_url: str) -> str | None:
+    """Return the URL that `found` is, relative to where the page came from."""
+    if found in (None, "", False):
+        return None
+    if not isinstance(found, str):
+        raise SourceError(f"The next page of {mask_url(asked_url)} is a {type(found).__name__}, no URL.")
+    try:
+        return urllib.parse.urljoin(answer.url, found.strip())
+    except ValueError as error:
+        raise SourceError(f"The next page of {mask_url(asked_url)} is {mask_url(found)!r}, no URL.") from error
+
+
+def with_param(url: str, key: str, value: object) -> str:
+    """Return `url` with one query parameter set; the others stay as they are written."""
+    parts = urllib.parse.urlsplit(url)
+    pairs = [pair for pair in parts.query.split("&") if pair and _key(pair) != key]
+    pairs.append(urllib.parse.urlencode({key: value}))
+    return urllib.parse.urlunsplit(parts._replace(query="&".join(pairs)))
+
+
+def get_param(url: str, key: str) -> str | None:
+    """Return one query parameter, or None."""
+    for pair in urllib.parse.urlsplit(url).query.split("&"):
+        if _key(pair) == key:
+            return urllib.parse.unquote_plus(pair.partition("=")[2])
+    return None
+
+
+def _key(pair: str) -> str:
+    return urllib.parse.unquote_plus(pair.partition("=")[0])

@@ -1,0 +1,218 @@
+"""A request as it goes out: query, headers, credentials, and what of these survives a redirect."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import dataclasses
+import datetime as dt
+import re
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ingestify.errors import FetchError, SourceError
+from ingestify.masking import MASK, is_secret_key, mask_url
+
+__all__ = ["OutgoingRequest", "make_request", "origin"]
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+_SHORTEST_SECRET = 4
+_HARMLESS = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "referer", "user-agent"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OutgoingRequest:
+    """One GET.
+
+    Attributes:
+        url: Without userinfo and fragment.
+        headers: All that are sent to this URL.
+        bare_headers: Those of them that say nothing of the caller: what another origin gets.
+        conditional: Whether a 304 would be an answer.
+        secrets: The caller's headers and credentials: not to be shown where a provider repeats them.
+    """
+
+    url: str
+    headers: Mapping[str, str] = dataclasses.field(repr=False)
+    bare_headers: Mapping[str, str] = dataclasses.field(repr=False)
+    conditional: bool = False
+    secrets: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+
+    def redirected(self, location: str) -> OutgoingRequest:
+        """Return the request that a Location header leads to. Another origin gets no headers and no credentials.
+
+        Raises:
+            FetchError: It leads to what is no http or https URL.
+        """
+        # http.client takes header bytes for Latin-1; a Location that is not ASCII is UTF-8 as a rule.
+        with contextlib.suppress(UnicodeError):
+            location = location.encode("latin-1").decode("utf-8")
+        try:
+            url = urllib.parse.urljoin(self.url, location.strip())
+            return self.moved(url)
+        except (ValueError, SourceError) as error:
+            raise FetchError(
+                f"GET {mask_url(self.url)} is redirected to {mask_url(location.strip())!r}, which is no http or "
+                f"https URL; it is not followed.",
+                url=mask_url(self.url),
+            ) from error
+
+    def moved(self, url: str) -> OutgoingRequest:
+        """Return the same request for another URL, which gets the caller's headers only if it is of this origin.
+
+        Raises:
+            SourceError: It is no http or https URL.
+        """
+        url, _ = _without_userinfo(_checked_url(url))
+        if origin(url) == origin(self.url):
+            return dataclasses.replace(self, url=url)
+        return dataclasses.replace(self, url=url, headers=self.bare_headers, conditional=False)
+
+    def with_range(self, first_byte: int, etag: str) -> OutgoingRequest:
+        """Return the request for the rest of a file, if it is still the one that `etag` names (RFC 9110, 13.1.5)."""
+        ranged = {"Range": f"bytes={first_byte}-", "If-Range": etag, "Accept-Encoding": "identity"}
+        return dataclasses.replace(
+            self,
+            headers={**self.headers, **ranged},
+            bare_headers={**self.bare_headers, **ranged},
+        )
+
+    def redact(self, text: str) -> str:
+        """Return what a provider answered without the secrets of this request, should it repeat them."""
+        query = urllib.parse.parse_qsl(urllib.parse.urlsplit(self.url).query)
+        hidden = {*self.secrets, *(value for key, value in query if is_secret_key(key))}
+        for secret in sorted(hidden, key=len, reverse=True):
+            if len(secret) >= _SHORTEST_SECRET:
+                text = text.replace(secret, MASK)
+        return text
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port."""
+    parts = urllib.parse.urlsplit(url)
+    return (parts.scheme, (parts.hostname or "").lower(), parts.port or _DEFAULT_PORTS.get(parts.scheme))
+
+
+def make_request(
+    url: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    headers: Mapping[str, Any] | None = None,
+    auth: Any = None,
+    user_agent: str,
+    accept_encoding: str = "gzip",
+    conditional_headers: Mapping[str, str] | None = None,
+) -> OutgoingRequest:
+    """Return a GET request.
+
+    Args:
+        url: http or https.
+        params: Added to the query: None is left out, a list repeats its key, True is `true`, a time is ISO 8601.
+        headers: Of the caller; None is left out.
+        auth: (user, password) for Basic authentication (RFC 7617). Userinfo in the URL serves as well, and is
+            taken out of it.
+        user_agent: Sent unless `headers` has one.
+        accept_encoding: Sent whatever `headers` has, so that nobody asks for an encoding that is not undone.
+        conditional_headers: If-None-Match and If-Modified-Since.
+
+    Raises:
+        SourceError: The URL is not http(s), or a part of the request cannot be sent.
+    """
+    if not isinstance(url, str):
+        raise SourceError(f"A URL is text; {url!r} is a {type(url).__name__}.")
+    url, userinfo = _without_userinfo(_checked_url(url.strip()))
+    if query := urllib.parse.urlencode(list(_pairs(params or {}))):
+        separator = "?" if "?" not in url else "" if url.endswith(("?", "&")) else "&"
+        url = f"{url}{separator}{query}"
+
+    own = {str(name): _text(value) for name, value in (headers or {}).items() if value is not None}
+    for name, value in own.items():
+        _check_header(name, value)
+    credentials = userinfo if auth is None else auth
+    secrets = [part for name, value in own.items() if name.lower() not in _HARMLESS for part in (value, *value.split())]
+    if credentials is not None:
+        own = {name: value for name, value in own.items() if name.lower() != "authorization"}
+        own["Authorization"] = _basic(credentials)
+        secrets += [_text(credentials[0]), _text(credentials[1]), own["Authorization"].partition(" ")[2]]
+
+    bare = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": accept_encoding}
+    given = {name.lower() for name in own}
+    return OutgoingRequest(
+        url=url,
+        headers={
+            **{name: value for name, value in bare.items() if name.lower() not in given},
+            **{name: value for name, value in own.items() if name.lower() != "accept-encoding"},
+            **(conditional_headers or {}),
+            "Accept-Encoding": accept_encoding,
+        },
+        bare_headers=bare,
+        conditional=bool(conditional_headers),
+        secrets=tuple(secrets),
+    )
+
+
+def _checked_url(url: str) -> str:
+    """Return an http or https URL without its fragment; a SourceError for anything else."""
+    if _has_control_characters(url):
+        raise SourceError(f"The URL {mask_url(url)!r} holds control characters; it is not asked for.")
+    try:
+        parts = urllib.parse.urlsplit(url)
+        valid = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        valid = False
+    if not valid:
+        raise SourceError(f"'{mask_url(url)}' is no http or https URL.")
+    return url.partition("#")[0]
+
+
+def _check_header(name: str, value: str) -> None:
+    """Raise a SourceError, without the value, if the header could end early or cannot be written."""
+    if not _TOKEN.fullmatch(name):
+        raise SourceError(f"{name!r} is no name of a header.")
+    if _has_control_characters(value):
+        raise SourceError(f"The header {name} holds control characters; it is not sent.")
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError:
+        raise SourceError(f"The header {name} holds characters that no header can; percent-encode them.") from None
+
+
+def _has_control_characters(text: str) -> bool:
+    return not text.isprintable() and any(ord(character) < 32 or ord(character) == 127 for character in text)
+
+
+def _without_userinfo(url: str) -> tuple[str, tuple[str, str] | None]:
+    parts = urllib.parse.urlsplit(url)
+    userinfo, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, None
+    user, _, password = userinfo.partition(":")
+    return (
+        urllib.parse.urlunsplit(parts._replace(netloc=host)),
+        (urllib.parse.unquote(user), urllib.parse.unquote(password)),
+    )
+
+
+def _basic(auth: Any) -> str:
+    if not isinstance(auth, (tuple, list)) or len(auth) != 2:
+        raise SourceError("auth must be a pair of user and password.")
+    pair = f"{_text(auth[0])}:{_text(auth[1])}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def _pairs(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in params.items():
+        for one in value if isinstance(value, (list, tuple, set, frozenset)) else (value,):
+            if one is not None:
+                yield str(key), _text(one)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dt.date):  # a datetime is one too
+        return value.isoformat()
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+
+import pytest
+
+from ingestify.fetch.rate_limit import RateLimit, Slots, Stopped
+
+
+class FakeTime(threading.Event):
+    """A clock, and a stop event whose waiting moves that clock on at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.now += timeout
+        return self.is_set()
+
+
+def test_no_second_has_more_requests_than_the_limit() -> None:
+    fake = FakeTime()
+    limit = RateLimit(12, clock=fake.clock)
+    starts = []
+    for number in range(100):
+        limit.wait(fake)
+        starts.append(fake.now)
+        if number % 7 == 0:
+            fake.now += 0.4  # a slow request leaves no credit that could burst
+    for start in starts:
+        assert sum(start <= other < start + 1 for other in starts) <= 12
+
+
+def test_the_limit_is_used() -> None:
+    fake = FakeTime()
+    limit = RateLimit(10, clock=fake.clock)
+    for _ in range(101):
+        limit.wait(fake)
+    assert 10 <= fake.now - 1000 < 10.5
+
+
+def test_without_a_limit_nothing_waits() -> None:
+    fake = FakeTime()
+    limit = RateLimit(clock=fake.clock)
+    for _ in range(1000):
+        limit.wait(fake)
+    assert fake.now == 1000
+
+
+@pytest.mark.parametrize("rate", [None, 5.0])
+def test_a_pause_holds_everything_back_and_ends(rate: float | None) -> None:
+    fake = FakeTime()
+    limit = RateLimit(rate, clock=fake.clock)
+    limit.wait(fake)
+    assert limit.pause(30)
+    limit.wait(fake)
+    assert 1030 <= fake.now < 1031
+    before = fake.now
+    limit.wait(fake)
+    assert fake.now - before < 0.3
+
+
+def test_after_a_pause_the_spacing_still_holds() -> None:
+    fake = FakeTime()
+    limit = RateLimit(10, clock=fake.clock)
+    limit.pause(5)
+    starts = []
+    for _ in range(20):
+        limit.wait(fake)
+        starts.append(fake.now)
+    assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(starts))
+
+
+def test_a_pause_that_many_threads_tell_of_is_news_once() -> None:
+    fake = FakeTime()
+    limit = RateLimit(clock=fake.clock)
+    assert limit.pause(10)
+    fake.now += 0.05
+    assert not limit.pause(10)
+    assert limit.pause(60)
+    assert not limit.pause(1)
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
+    fake = FakeTime()
+    limit = RateLimit(clock=fake.clock)
+    limit.pause(10)
+    limit.pause(1)
+    limit.wait(fake)
+    assert fake.now >= 1010
+
+
+def test_threads_share_the_spacing() -> None:
+    limit = RateLimit(100)
+    starts = []
+
+    def run() -> None:
+        for _ in range(4):
+            limit.wait(threading.Event())
+            starts.append(time.monotonic())
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    starts.sort()
+    assert len(starts) == 32
+    assert starts[-1] - starts[0] >= 31 * 0.0099
+    assert all(starts[i + 10] - starts[i] > 0.08 for i in range(22))
+
+
+@pytest.mark.parametrize("rate", [None, 0.001])
+def test_stop_ends_a_wait_at_once(rate: float | None) -> None:
+    limit = RateLimit(rate)
+    limit.wait(threading.Event())
+    limit.pause(60)
+    stop = threading.Event()
+    ended = []
+
+    def run() -> None:
+        with pytest.raises(Stopped):
+            limit.wait(stop)
+        ended.append(time.monotonic())
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.05)
+    began = time.monotonic()
+    stop.set()
+    for thread in threads:
+        thread.join(5)
+    assert len(ended) == 3
+    assert max(ended) - began < 0.5
+
+
+def test_who_is_stopped_already_does_not_start() -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        RateLimit().wait(stop)
+
+
+def test_slots_hold_at_most_their_number() -> None:
+    slots = Slots(2)
+    stop = threading.Event()
+    with slots.one(stop), slots.one(stop):
+        stop.set()
+        with pytest.raises(Stopped), slots.one(stop):
+            pass
+    with slots.one(stop):  # given back
+        pass
+
+
+def test_a_slot_is_given_back_after_an_error() -> None:
+    slots = Slots(1)
+    never = threading.Event()
+    for _ in range(3):
+        with pytest.raises(ValueError, match="x"), slots.one(never):
+            raise ValueError("x")
