@@ -1,0 +1,1 @@
+"""The use cases: plan, discover, decide, fetch, verify, commit, publish."""

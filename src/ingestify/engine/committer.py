@@ -1,0 +1,113 @@
+"""One writer per run: groups commits, then tells subscribers and readers, in commit order."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from ingestify.domain.change import AppliedChange, DatasetChange
+from ingestify.domain.ports import HeadMoved
+from ingestify.errors import IngestifyError, SaveError
+from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["Commit", "Committer"]
+
+logger = logging.getLogger(__name__)
+
+GROUP_SIZE = 100
+"""How many datasets one transaction commits at the most: one sync of the disk for all of them."""
+
+
+class Commit(Protocol):
+    """A change on its way into the lake. The committer's thread calls the methods."""
+
+    change: DatasetChange
+
+    def moved(self) -> None:
+        """Another writer changed the dataset after the change was worked out; nothing was written."""
+
+    def committed(self, applied: AppliedChange) -> None:
+        """It is in the lake."""
+
+    def failed(self, error: Exception) -> None:
+        """It is not, and will not be."""
+
+
+class Committer:
+    """A thread that takes what is waiting, up to 100 changes, and commits it in one transaction.
+
+    Args:
+        store: The lake.
+    """
+
+    def __init__(self, store: DatasetStore) -> None:
+        self._store = store
+        # Bounded, so that a slow disk, a slow subscriber or a slow reader slows the downloads too.
+        self._queue: queue.Queue[Commit | Callable[[], None] | None] = queue.Queue(maxsize=2 * GROUP_SIZE)
+        self.thread = threading.Thread(target=self._work, name="ingestify-commit", daemon=True)
+        self.thread.start()
+
+    def put(self, item: Commit | Callable[[], None]) -> None:
+        """Queue a change, or a call to make in its turn (to tell readers of what needs no commit)."""
+        self._queue.put(item)
+
+    def close(self) -> None:
+        """Finish what is queued, and end."""
+        self._queue.put(None)
+        self.thread.join()
+
+    def _work(self) -> None:
+        ending = False
+        while not ending:
+            items = [self._queue.get()]
+            while len(items) < GROUP_SIZE:
+                try:
+                    items.append(self._queue.get_nowait())
+                except queue.Empty:
+                    break
+            group: list[Commit] = []
+            for item in items:
+                if item is None:
+                    ending = True
+                elif callable(item):
+                    self._commit(group)
+                    group = []
+                    self._call(item)
+                else:
+                    group.append(item)
+            self._commit(group)
+
+    def _call(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except BaseException:  # whatever it is, the run must not hang
+            logger.exception("Telling of an unchanged dataset failed; this is a bug in ingestify.")
+
+    def _commit(self, group: Sequence[Commit]) -> None:
+        if not group:
+            return
+        try:
+            applied = self._store.commit([commit.change for commit in group])
+        except Exception as error:  # noqa: BLE001 - whatever it is, each change of the group is told
+            if len(group) == 1:
+                self._commit_alone(group[0], error)
+                return
+            # One refused change must not take the others of its group with it.
+            for commit in group:
+                self._commit([commit])
+            return
+        for commit, one in zip(group, applied, strict=True):
+            commit.committed(one)
+
+    def _commit_alone(self, commit: Commit, error: Exception) -> None:
+        if isinstance(error, HeadMoved):
+            commit.moved()
+            return
+        if not isinstance(error, IngestifyError):
+            wrapped = SaveError(f"The commit failed with {type(error).__name__}: {error}")
+            wrapped.__cause__ = error
+            error = wrapped
+        commit.failed(error)

@@ -1,0 +1,337 @@
+"""What users hold in their hands: a lake, the plans that fill it, and the ways to read it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from ingestify.domain.dataset import Dataset, DatasetCollection
+from ingestify.domain.plan import IngestionPlan, ParseExpression
+from ingestify.domain.ports import Fetcher
+from ingestify.domain.run import RunReport
+from ingestify.domain.selector import Filters
+from ingestify.domain.source import Source
+from ingestify.engine.planner import choose_plans
+from ingestify.engine.report import RunListener
+from ingestify.engine.run import IngestionRun
+from ingestify.engine.streaming import Stream, in_collections
+from ingestify.errors import ConfigurationError
+from ingestify.store.dataset_store import DatasetStore, StateArgument
+
+__all__ = ["IngestionEngine"]
+
+logger = logging.getLogger(__name__)
+
+AUTO_INGEST_OPTIONS = frozenset({"streaming", "use_open_data", "configuration", "data_spec_versions"})
+
+
+class IngestionEngine:
+    """Made by `get_engine`. Use it from one thread at a time; what it reads may be used anywhere.
+
+    Args:
+        store: The lake.
+        make_fetcher: Makes the HTTP client of a source.
+        plans: What `load` ingests.
+        concurrency: How many files are fetched at once.
+        parse_expression: Reads a selector that is an expression.
+        make_open_data_source: `(provider, configuration)` → the source of a provider's open data.
+        load_with_kloppy: `(store, dataset, **kwargs)` → kloppy's object.
+    """
+
+    def __init__(
+        self,
+        store: DatasetStore,
+        *,
+        make_fetcher: Callable[[Source], Fetcher],
+        plans: Sequence[IngestionPlan] = (),
+        concurrency: int = 32,
+        parse_expression: ParseExpression | None = None,
+        make_open_data_source: Callable[[str, Mapping[str, Any]], Source] | None = None,
+        load_with_kloppy: Callable[..., Any] | None = None,
+    ) -> None:
+        self.store = store
+        self._make_fetcher = make_fetcher
+        self._plans: list[IngestionPlan] = []
+        self._fetchers: dict[int, tuple[Source, Fetcher]] = {}
+        self._concurrency = concurrency
+        self._parse_expression = parse_expression
+        self._make_open_data_source = make_open_data_source
+        self._load_with_kloppy = load_with_kloppy
+        for plan in plans:
+            self.add_ingestion_plan(plan)
+
+    # ---- filling the lake ------------------------------------------------------------------------------
+
+    @property
+    def ingestion_plans(self) -> tuple[IngestionPlan, ...]:
+        """What `load` ingests."""
+        return tuple(self._plans)
+
+    def add_ingestion_plan(self, plan: IngestionPlan) -> None:
+        """Let `load` ingest this too. Its source gets this engine's HTTP client."""
+        self._attach(plan.source)
+        self._plans.append(plan)
+
+    def load(
+        self,
+        dry_run: bool = False,
+        provider: str | None = None,
+        source: str | None = None,
+        dataset_type: str | None = None,
+        *,
+        listener: RunListener | None = None,
+        **selector: Any,
+    ) -> RunReport:
+        """Bring the lake up to date with what the plans and the filters name.
+
+        Args:
+            dry_run: Only look: indexes are asked for, files are not, and nothing is written.
+            provider: Only plans of this provider; `source`, `dataset_type` likewise. None: any.
+            listener: Hears of progress, from the run's threads.
+            **selector: Narrow the selectors, and what is found: `competition_id=11, match_id=[12, 13]`.
+
+        Returns:
+            What was done. Datasets that failed are counted and listed there, and raise nothing.
+
+        Raises:
+            ConfigurationError: No plan has what the filters name.
+            StopProcessing: A source stopped the run. What finished is kept.
+            FatalError: A source stopped it loudly. What finished is kept.
+            KeyboardInterrupt: After Ctrl-C; what finished is kept.
+            Exception: What a source raised while discovering; the other jobs went on to their end.
+        """
+        report = self.run_report(
+            dry_run=dry_run,
+            provider=provider,
+            source=source,
+            dataset_type=dataset_type,
+            listener=listener,
+            **selector,
+        )
+        if report.error is not None:
+            raise report.error
+        if report.totals.failed:
+            first = next(iter(report.failed_tasks), None)
+            logger.warning(
+                "%d of %d datasets failed%s",
+                report.totals.failed,
+                report.totals.discovered,
+                "" if first is None else f"; the first: {first.name}: {first.error}",
+            )
+        return report
+
+    def run(self, *args: Any, **kwargs: Any) -> RunReport:
+        """The same as `load`."""
+        return self.load(*args, **kwargs)
+
+    def run_report(
+        self,
+        dry_run: bool = False,
+        provider: str | None = None,
+        source: str | None = None,
+        dataset_type: str | None = None,
+        *,
+        listener: RunListener | None = None,
+        **selector: Any,
+    ) -> RunReport:
+        """The same as `load`, but what ended the run early is told in the report and not raised."""
+        filters = _filters(selector)
+        plans = choose_plans(self._plans, provider, source, dataset_type)
+        if not plans:
+            raise ConfigurationError(
+                "There is no ingestion plan: add one under 'ingestion_plans' of the config.yaml, or with "
+                "engine.add_ingestion_plan(…)."
+            )
+        return self._new_run(plans, filters, dry_run=dry_run, listener=listener).execute()
+
+    def _new_run(self, plans: Sequence[IngestionPlan], filters: Filters, **options: Any) -> IngestionRun:
+        return IngestionRun(
+            self.store,
+            plans,
+            filters,
+            concurrency=self._concurrency,
+            fetcher_of=self._fetcher_of,
+            parse_expression=self._parse_expression,
+            **options,
+        )
+
+    def _attach(self, source: Source) -> Fetcher:
+        if id(source) not in self._fetchers:
+            fetcher = self._make_fetcher(source)
+            source.attach_http(fetcher)
+            # The source is kept too: the id of one that is gone could be another's.
+            self._fetchers[id(source)] = (source, fetcher)
+        return self._fetchers[id(source)][1]
+
+    def _fetcher_of(self, source: Source) -> Fetcher:
+        return self._attach(source)
+
+    # ---- reading the lake ------------------------------------------------------------------------------
+
+    def iter_datasets(
+        self,
+        auto_ingest: bool | Mapping[str, Any] = False,
+        provider: str | None = None,
+        dataset_type: str | None = None,
+        dataset_id: str | None = None,
+        dataset_state: StateArgument = None,
+        batch_size: int = 1000,
+        yield_dataset_collection: bool = False,
+        **selector: Any,
+    ) -> Iterator[Any]:
+        """Yield datasets of the lake, if wanted after bringing them up to date.
+
+        Args:
+            auto_ingest: True: first sync what the filters name, then yield. A dict: `streaming` (yield each
+                dataset the moment it is known to be current, each exactly once), `use_open_data` (no plan needed:
+                the provider's open data; `provider` and `dataset_type` must be given), `configuration` (of that
+                source, such as `{"base_url": …}`) and `data_spec_versions`.
+            dataset_state: A name in any case, a `DatasetState`, or a list of these; None: any.
+            batch_size: How many datasets are read from the catalogue at a time.
+            yield_dataset_collection: Yield `DatasetCollection`s of up to `batch_size` instead.
+            **selector: Identifier keys; a list means any of its values.
+
+        Returns:
+            An iterator. Nothing is done before its first step; leaving the loop early stops a streaming
+            ingest cleanly.
+
+        Raises:
+            ValueError: An unknown `dataset_state`; raised by the call itself.
+            ConfigurationError: An unknown option; raised by the call itself.
+            Exception: On iterating: what ended the ingest, after all that finished was yielded.
+        """
+        filters = _filters(selector)
+        wanted = self.store.dataset_filter(dataset_type, provider, dataset_id, dataset_state, **filters)
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
+        reading = self.store.iter_dataset_collection_batches(
+            batch_size=batch_size,
+            yield_dataset_collection=yield_dataset_collection,
+            dataset_type=dataset_type,
+            provider=provider,
+            dataset_id=dataset_id,
+            dataset_state=dataset_state,
+            **filters,
+        )
+        if auto_ingest is False or auto_ingest is None:
+            return reading
+        options = _auto_ingest_options(auto_ingest)
+        plans = self._auto_ingest_plans(options, provider, dataset_type)
+        if options.get("streaming"):
+            stream = Stream(wanted)
+            run = self._new_run(plans, filters, on_current=stream.on_current)
+            datasets = stream.iterate(run)
+            return in_collections(datasets, batch_size) if yield_dataset_collection else datasets
+        return self._sync_and_read(plans, filters, reading)
+
+    def _sync_and_read(self, plans: Sequence[IngestionPlan], filters: Filters, reading: Iterator[Any]) -> Iterator[Any]:
+        report = self._new_run(plans, filters).execute()
+        if report.error is not None:
+            raise report.error
+        if report.totals.failed:
+            first = report.failed_tasks[0]
+            logger.warning(
+                "%d datasets failed; the lake has what it had of them before. The first: %s: %s",
+                report.totals.failed,
+                first.name,
+                first.error,
+            )
+        yield from reading
+
+    def _auto_ingest_plans(
+        self, options: Mapping[str, Any], provider: str | None, dataset_type: str | None
+    ) -> list[IngestionPlan]:
+        if options.get("use_open_data"):
+            if provider is None or dataset_type is None:
+                raise ConfigurationError(
+                    "use_open_data needs to know what to get: give provider= and dataset_type=, such as "
+                    'provider="statsbomb", dataset_type="match".'
+                )
+            if self._make_open_data_source is None:
+                raise ConfigurationError("This engine knows no open data sources.")
+            source = self._make_open_data_source(provider, options.get("configuration") or {})
+            plan = IngestionPlan(source, dataset_type, options.get("data_spec_versions"))
+            self._attach(source)
+            return [plan]
+        if extra := sorted({"configuration", "data_spec_versions"} & set(options)):
+            raise ConfigurationError(f"auto_ingest has {' and '.join(extra)}, which only goes with use_open_data.")
+        plans = choose_plans(self._plans, provider, None, dataset_type)
+        if not plans:
+            raise ConfigurationError(
+                "auto_ingest has nothing to ingest: there is no ingestion plan. Configure one, or use the provider's "
+                'open data with auto_ingest={"use_open_data": True}.'
+            )
+        return plans
+
+    def list_datasets(self, **filters: Any) -> list[Dataset]:
+        """Return the datasets of the lake; the filters are those of `iter_datasets`."""
+        return list(cast("Iterator[Dataset]", self.store.iter_dataset_collection_batches(**filters)))
+
+    def load_dataset_with_kloppy(self, dataset: Dataset, **kwargs: Any) -> Any:
+        """Return kloppy's object of a dataset, read from the lake.
+
+        Args:
+            **kwargs: Passed on to kloppy, such as `coordinates="statsbomb"`, `event_types=["pass"]`.
+
+        Raises:
+            MissingExtraError: kloppy is not installed.
+            LoadError: A feed that kloppy needs is not there, or kloppy cannot read this dataset.
+        """
+        if self._load_with_kloppy is None:
+            raise ConfigurationError("This engine has no kloppy loader.")
+        return self._load_with_kloppy(self.store, dataset, **kwargs)
+
+    def destroy_dataset(self, dataset_id: str | None = None, **selector: Any) -> int:
+        """Remove datasets and their files from the lake.
+
+        Args:
+            dataset_id: One dataset.
+            **selector: Or all that the filters of `iter_datasets` name, such as `match_id=12`.
+
+        Returns:
+            How many were removed.
+
+        Raises:
+            ConfigurationError: Neither is given; everything is never meant by leaving both out.
+            DatasetNotFound: There is none with that id.
+        """
+        filters = _filters(selector)
+        if dataset_id is None and not filters:
+            raise ConfigurationError("destroy_dataset needs a dataset_id or a filter such as match_id=12.")
+        if dataset_id is not None and not filters:
+            return self.store.delete_datasets([self.store.get_dataset(dataset_id)])
+        count = 0
+        collections: Iterator[DatasetCollection] = self.store.iter_dataset_collection_batches(
+            yield_dataset_collection=True, dataset_id=dataset_id, **filters
+        )
+        for collection in collections:
+            count += self.store.delete_datasets(list(collection))
+        return count
+
+    def close(self) -> None:
+        """Close the connections to providers and to the catalogue."""
+        for _, fetcher in self._fetchers.values():
+            fetcher.close()
+        self.store.close()
+
+    def __enter__(self) -> IngestionEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _filters(selector: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the filters that say something: None means that there is none."""
+    return {key: value for key, value in selector.items() if value is not None}
+
+
+def _auto_ingest_options(auto_ingest: bool | Mapping[str, Any]) -> dict[str, Any]:
+    options = {} if isinstance(auto_ingest, bool) else dict(auto_ingest)
+    if unknown := sorted(set(options) - AUTO_INGEST_OPTIONS):
+        raise ConfigurationError(
+            f"auto_ingest has the unknown option {', '.join(unknown)}; "
+            f"there are {', '.join(sorted(AUTO_INGEST_OPTIONS))}."
+        )
+    return options

@@ -1,0 +1,204 @@
+"""The jobs of a run: their rows in the catalogue, kept current, and what is remembered of their selectors."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+
+from ingestify.clock import now
+from ingestify.domain.identifier import canonical_text
+from ingestify.domain.plan import Job
+from ingestify.domain.ports import SelectorSync, Usage
+from ingestify.domain.run import Counters, RunReport, RunState, TaskSummary
+from ingestify.engine.liveness import is_alive, this_process
+from ingestify.engine.report import JobProgress, RunListener, one_line
+from ingestify.engine.workers import ReaderLeft, StopToken
+from ingestify.errors import FatalError, StopProcessing, StoreError
+from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["JobBook"]
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 2.0
+
+
+class JobBook:
+    """Keeps the summaries of one run's jobs. Safe to use from any thread.
+
+    Args:
+        dry_run: Nothing is written.
+        listener: Hears when jobs begin and end.
+    """
+
+    def __init__(
+        self, store: DatasetStore, stop: StopToken, *, dry_run: bool, listener: RunListener | None = None
+    ) -> None:
+        self.run_id = str(uuid.uuid4())
+        self.planning_usage = Usage()
+        self._store = store
+        self._stop = stop
+        self._dry_run = dry_run
+        self._listener = listener
+        self._process = this_process()
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+        self._progresses: list[JobProgress] = []
+        self._end_of_beats = threading.Event()
+        self._beats = threading.Thread(target=self._beat, name="ingestify-summaries", daemon=True)
+
+    def open(self) -> None:
+        """Mark the jobs of dead runs ABORTED, and begin to keep this run's current.
+
+        Raises:
+            StoreError: The catalogue refuses, so that the run cannot begin.
+        """
+        if not self._dry_run:
+            dead = self._store.catalogue.abort_dead_jobs(is_alive)
+            if dead:
+                logger.warning("%d jobs of runs that died were marked ABORTED; see 'ingestify status'.", dead)
+        self._beats.start()
+
+    def close(self) -> None:
+        """The run has ended: no job is left RUNNING."""
+        self._end_of_beats.set()
+        self._beats.join()
+        for progress in self._running():
+            progress.note = _stop_text(self._stop.reason)
+            progress.end(RunState.ABORTED)
+            self._save(progress)
+
+    def begin(self, job: Job) -> JobProgress:
+        """A job's discovery begins; its row is written."""
+        progress = JobProgress(job, self.run_id, self._process)
+        with self._lock:
+            self._progresses.append(progress)
+        self._save(progress)
+        if self._listener is not None:
+            self._listener.job_started(progress.summary(with_tasks=False))
+        return progress
+
+    def fail(self, progress: JobProgress, error: Exception) -> None:
+        """A job's discovery raised. StopProcessing and FatalError stop the run; anything else, this job only."""
+        if isinstance(error, (StopProcessing, FatalError)):
+            progress.error = error
+            self._stop.stop(error)
+        elif not self._stop.is_set:  # a stop ends waits and requests, which then raise
+            progress.error = error
+            logger.error("%s: %s: %s", progress.job.source_name, progress.job.selector.name, one_line(error))
+            logger.debug("discovery failed", exc_info=error)
+
+    def end(self, progress: JobProgress) -> None:
+        """All of a job is done."""
+        state = self._final_state(progress)
+        if state is RunState.ABORTED and not progress.note and progress.error is None:
+            progress.note = _stop_text(self._stop.reason)
+        progress.end(state)
+        if state is RunState.FINISHED and progress.job.is_whole_selector and not self._dry_run:
+            self._remember_sync(progress)
+        self._save(progress)
+        if self._listener is not None:
+            self._listener.job_ended(progress.summary())
+
+    def add_task(self, progress: JobProgress, task: TaskSummary) -> None:
+        """Keep what became of a dataset that changed or failed."""
+        progress.add_task(task)
+        if task.state is RunState.FAILED:
+            logger.info("%s failed: %s", task.name, task.error)
+        if self._listener is not None:
+            self._listener.task_ended(progress.summary(with_tasks=False), task)
+
+    def report(self, *, done: bool) -> RunReport:
+        """Return how far the run is."""
+        with self._lock:
+            progresses = list(self._progresses)
+        jobs = [progress.summary() for progress in progresses]
+        usage = self.planning_usage
+        totals = Counters(requests=usage.requests, received_bytes=usage.received_bytes)
+        errors = [progress.error for progress in progresses if progress.state is RunState.FAILED and progress.error]
+        return RunReport(
+            run_id=self.run_id,
+            state=self._run_state(any_failed=bool(errors)) if done else RunState.RUNNING,
+            jobs=jobs,
+            totals=sum((job.counters for job in jobs), totals),
+            duration_seconds=time.monotonic() - self._started,
+            dry_run=self._dry_run,
+            error=self._stop.reason or (errors[0] if errors else None),
+        )
+
+    def find_newest(self, job: Job) -> SelectorSync | None:
+        """Return what is remembered of a selector that was ingested whole, without a failure; else None."""
+        sync = self._store.catalogue.find_selector_sync(_sync_key(self._store.bucket, job))
+        return sync if sync is not None and sync.complete else None
+
+    def _remember_sync(self, progress: JobProgress) -> None:
+        job = progress.job
+        sync = SelectorSync(job.selector.last_modified, progress.failed == 0, now())
+        try:
+            self._store.catalogue.save_selector_sync(_sync_key(self._store.bucket, job), sync)
+        except StoreError as error:
+            logger.error("Cannot remember that %s is ingested: %s", job.selector.name, error)
+
+    def _final_state(self, progress: JobProgress) -> RunState:
+        if progress.state is RunState.SKIPPED:
+            return RunState.SKIPPED
+        if isinstance(progress.error, StopProcessing):
+            return RunState.ABORTED
+        if progress.error is not None:
+            return RunState.FAILED
+        if self._stop.is_set and (progress.dropped or not progress.is_discovered):
+            return RunState.ABORTED
+        return RunState.FINISHED
+
+    def _run_state(self, *, any_failed: bool) -> RunState:
+        if self._stop.is_set:
+            asked_for = isinstance(self._stop.reason, (KeyboardInterrupt, StopProcessing, ReaderLeft))
+            return RunState.ABORTED if asked_for else RunState.FAILED
+        return RunState.FAILED if any_failed else RunState.FINISHED
+
+    def _running(self) -> list[JobProgress]:
+        with self._lock:
+            return [progress for progress in self._progresses if progress.state is RunState.RUNNING]
+
+    def _beat(self) -> None:
+        while not self._end_of_beats.wait(HEARTBEAT_SECONDS):
+            for progress in self._running():
+                self._save(progress)
+
+    def _save(self, progress: JobProgress) -> None:
+        if self._dry_run:
+            return
+        with progress.saving:
+            try:
+                self._store.catalogue.save_job(progress.summary())
+            except StoreError as error:
+                logger.error("The summary of %s could not be written: %s", progress.job.selector.name, error)
+
+
+def _sync_key(bucket: str, job: Job) -> str:
+    """Name what was ingested: another policy, other feeds or another source make it another thing."""
+    plan = job.plan
+    versions: Mapping[str, object] = {
+        feed: ",".join(sorted(wanted)) for feed, wanted in plan.data_spec_versions.items()
+    }
+    policy = type(plan.fetch_policy)
+    return canonical_text(
+        {
+            "bucket": bucket,
+            "source": job.source_name,
+            "provider": job.provider,
+            "dataset_type": plan.dataset_type,
+            "versions": canonical_text(versions),
+            "policy": f"{policy.__module__}.{policy.__qualname__}",
+            "selector": job.selector.canonical,
+        }
+    )
+
+
+def _stop_text(reason: BaseException | None) -> str:
+    if reason is None or isinstance(reason, (KeyboardInterrupt, ReaderLeft)):
+        return "interrupted"
+    return f"stopped: {one_line(reason)}"

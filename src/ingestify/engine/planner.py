@@ -1,0 +1,184 @@
+"""Plans × filters → jobs."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ingestify.domain.plan import EVERYTHING, IngestionPlan, Job, ParseExpression, SelectorExpression
+from ingestify.domain.selector import Filters, Selector, filter_values
+from ingestify.domain.source import Source
+from ingestify.errors import ConfigurationError, SourceError
+
+__all__ = ["choose_plans", "expand_plan", "find_arguments"]
+
+logger = logging.getLogger(__name__)
+
+_FIXED_ARGUMENTS = 3  # dataset_type, data_spec_versions, dataset_collection_metadata
+
+
+def choose_plans(
+    plans: Sequence[IngestionPlan], provider: str | None, source: str | None, dataset_type: str | None
+) -> list[IngestionPlan]:
+    """Return the plans that the caller means; None means any.
+
+    Raises:
+        ConfigurationError: A name that no plan has; the message lists those there are.
+    """
+    chosen = list(plans)
+    for what, wanted in (("source", source), ("provider", provider), ("dataset type", dataset_type)):
+        if wanted is None:
+            continue
+        there = sorted({_trait(plan, what) for plan in chosen})
+        chosen = [plan for plan in chosen if _trait(plan, what) == wanted]
+        if not chosen:
+            raise ConfigurationError(
+                f"No ingestion plan has the {what} '{wanted}'; there {'is' if len(there) == 1 else 'are'} "
+                f"{', '.join(there) or 'none at all'}."
+            )
+    return chosen
+
+
+def _trait(plan: IngestionPlan, what: str) -> str:
+    return {"source": plan.source.name, "provider": plan.source.provider, "dataset type": plan.dataset_type}[what]
+
+
+def expand_plan(plan: IngestionPlan, filters: Filters, parse_expression: ParseExpression | None) -> list[Job]:
+    """Return the jobs of a plan, narrowed by the caller's filters. May ask the provider for its selectors.
+
+    A mapping is used as it is when it has every argument that the source's `find_datasets` requires; one that
+    has fewer stands for all discovered selectors that agree with it.
+
+    Raises:
+        ConfigurationError: A selector that cannot be used; the message says what to write.
+        Exception: Whatever the source's `discover_selectors` raises.
+    """
+    discovered = _Discovered(plan)
+    selectors: dict[Selector, Selector] = {}
+    for rule in plan.selectors:
+        for selector in _expand_rule(rule, plan, filters, discovered, parse_expression):
+            if selector.matches(filters):
+                known = selectors.get(selector)
+                # The same selector from two rules: keep the one that a discovery gave hints to.
+                if known is None or (selector.hints and not known.hints):
+                    selectors[selector] = selector
+    return [_job(plan, selector, filters) for selector in selectors.values()]
+
+
+def _job(plan: IngestionPlan, selector: Selector, filters: Filters) -> Job:
+    rest = {key: value for key, value in filters.items() if key not in selector.attributes}
+    return Job(plan, plan.source.name, plan.source.provider, selector, rest)
+
+
+def _expand_rule(
+    rule: Any,
+    plan: IngestionPlan,
+    filters: Filters,
+    discovered: _Discovered,
+    parse_expression: ParseExpression | None,
+) -> Iterable[Selector]:
+    if isinstance(rule, Selector):
+        return [rule]
+    if isinstance(rule, Mapping):
+        return _expand_mapping(rule, plan, filters, discovered)
+    if rule == EVERYTHING:
+        if not _can_discover(plan.source):
+            # A source without selectors has one part: all that it has.
+            return _expand_mapping({}, plan, filters, discovered)
+        return discovered.all()
+    expression: SelectorExpression
+    if isinstance(rule, str):
+        if parse_expression is None:
+            raise ConfigurationError(f"The selector '{rule}' is an expression, and this engine has no parser for them.")
+        expression = parse_expression(rule)
+    else:
+        expression = rule
+    return [selector for selector in discovered.all() if expression.matches(selector.attributes)]
+
+
+def _expand_mapping(
+    rule: Mapping[str, Any], plan: IngestionPlan, filters: Filters, discovered: _Discovered
+) -> Iterator[Selector]:
+    hints = {key: value for key, value in rule.items() if key.startswith("_")}
+    attributes = {key: value for key, value in rule.items() if not key.startswith("_")}
+    required = [key for key in _required_arguments(plan.source) if key not in attributes]
+    completed = {key: filters[key] for key in required if key in filters}
+    missing = [key for key in required if key not in completed]
+    keys = [*attributes, *completed]
+    alternatives = [filter_values({**attributes, **completed}[key]) for key in keys]
+    for values in itertools.product(*alternatives):
+        selector = Selector({**dict(zip(keys, values, strict=True)), **hints})
+        if missing:
+            if not _can_discover(plan.source):
+                raise ConfigurationError(
+                    f"The selector {selector} of the source '{plan.source.name}' lacks "
+                    f"{', '.join(missing)}, which find_datasets needs; add it to the selector."
+                )
+            yield from (found for found in discovered.all() if found.matches(selector.attributes))
+        else:
+            yield selector
+
+
+def _can_discover(source: Source) -> bool:
+    return type(source).discover_selectors is not Source.discover_selectors
+
+
+class _Discovered:
+    """The selectors of a source, asked for once and only if a rule needs them."""
+
+    def __init__(self, plan: IngestionPlan) -> None:
+        self._plan = plan
+        self._selectors: list[Selector] | None = None
+
+    def all(self) -> list[Selector]:
+        """Return every discovered selector."""
+        if self._selectors is None:
+            found = self._plan.source.discover_selectors(self._plan.dataset_type)
+            self._selectors = [self._selector(attributes) for attributes in found]
+            logger.debug("%s discovered %d selectors", self._plan.source.name, len(self._selectors))
+        return self._selectors
+
+    def _selector(self, attributes: object) -> Selector:
+        if isinstance(attributes, Selector):
+            return attributes
+        if isinstance(attributes, Mapping):
+            return Selector(attributes)
+        raise SourceError(
+            f"The source '{self._plan.source.name}' discovered the selector {attributes!r}; "
+            f'it must be a dict such as {{"competition_id": 11}}.'
+        )
+
+
+def _selector_parameters(source: Source) -> tuple[dict[str, inspect.Parameter], bool]:
+    """Return the parameters of `find_datasets` that take selector attributes, and whether it takes any other."""
+    parameters = inspect.signature(source.find_datasets).parameters
+    anything = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    named = {
+        name: one
+        for name, one in list(parameters.items())[_FIXED_ARGUMENTS:]
+        if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+    }
+    return named, anything
+
+
+def _required_arguments(source: Source) -> list[str]:
+    named, _ = _selector_parameters(source)
+    return [name for name, one in named.items() if one.default is one.empty]
+
+
+def find_arguments(job: Job) -> dict[str, Any]:
+    """Return the keyword arguments for `find_datasets`: the selector and the filters that its signature takes.
+
+    A filter with several values is not among them: the source sees one value or none, and what it finds is
+    filtered afterwards.
+    """
+    named, anything = _selector_parameters(job.plan.source)
+    arguments: dict[str, Any] = dict(job.selector.attributes)
+    for key, wanted in job.filters.items():
+        values = filter_values(wanted)
+        if len(values) == 1:
+            arguments[key] = values[0]
+    return {key: value for key, value in arguments.items() if anything or key in named}

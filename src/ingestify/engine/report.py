@@ -1,0 +1,163 @@
+"""Progress as data: what a run's jobs have done so far."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Protocol
+
+from ingestify.clock import now
+from ingestify.domain.plan import Job
+from ingestify.domain.ports import Usage
+from ingestify.domain.run import COUNTER_NAMES, Counters, JobSummary, ProcessIdentity, RunReport, RunState, TaskSummary
+from ingestify.masking import mask_text
+
+__all__ = ["JobProgress", "PlannedDataset", "RunListener", "one_line"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PlannedDataset:
+    """What a dry run would do with one dataset.
+
+    Attributes:
+        action: `fetch` (not in the lake), `refetch`, `metadata` (only its description changed), `unchanged`,
+            `skip` (the fetch policy does not want it), or `failed` (it could not be decided).
+        reasons: Why, for people.
+        files: The ids of the files that it announces.
+    """
+
+    source: str
+    provider: str
+    dataset_type: str
+    identifier: str
+    name: str
+    action: str
+    reasons: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+class RunListener(Protocol):
+    """Hears of a run while it goes on. Called by the run's threads; it must be quick and not raise."""
+
+    def run_started(self, snapshot: Callable[[], RunReport]) -> None:
+        """A run began; `snapshot` tells at any time, from any thread, how far it is."""
+
+    def job_started(self, job: JobSummary) -> None:
+        """A selector is being discovered."""
+
+    def job_ended(self, job: JobSummary) -> None:
+        """A selector is done."""
+
+    def task_ended(self, job: JobSummary, task: TaskSummary) -> None:
+        """A dataset changed or failed."""
+
+    def planned(self, dataset: PlannedDataset) -> None:
+        """A dry run decided about a dataset."""
+
+
+class JobProgress:
+    """One job while it runs. Safe to use from any thread."""
+
+    def __init__(self, job: Job, run_id: str, process: ProcessIdentity) -> None:
+        self.job = job
+        self.job_id = str(uuid.uuid4())
+        self.usage = Usage()
+        self.state = RunState.RUNNING
+        self.error: BaseException | None = None
+        self.note = ""
+        self.is_discovered = False  # all of it
+        self.dropped = False  # something of it, by a stop
+        self.saving = threading.Lock()  # one write of its row at a time, so that none overtakes another
+        self._run_id = run_id
+        self._process = process
+        self._started_at = now()
+        self._started = time.monotonic()
+        self._ended_at: dt.datetime | None = None
+        self._timings: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._counts = dict.fromkeys(COUNTER_NAMES, 0)
+        self._tasks: list[TaskSummary] = []
+        self._pending = 1  # the discovery itself
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Add to a counter."""
+        with self._lock:
+            self._counts[name] += number
+
+    def add_task(self, task: TaskSummary) -> None:
+        """Keep what became of a dataset, and count it."""
+        with self._lock:
+            self._tasks.append(task)
+            self._counts[task.outcome.value] += 1
+
+    def begin_dataset(self) -> None:
+        """One more dataset was discovered, and is pending."""
+        with self._lock:
+            self._pending += 1
+            self._counts["discovered"] += 1
+
+    def end_one(self) -> bool:
+        """The discovery, or one dataset, has ended. Returns True for the last."""
+        with self._lock:
+            self._pending -= 1
+            return self._pending == 0
+
+    @property
+    def failed(self) -> int:
+        """How many datasets failed."""
+        with self._lock:
+            return self._counts["failed"]
+
+    def mark_phase(self, name: str) -> None:
+        """Note the seconds from the job's start until now."""
+        with self._lock:
+            self._timings[name] = round(time.monotonic() - self._started, 3)
+
+    def end(self, state: RunState) -> None:
+        """The job has ended in `state`."""
+        self.mark_phase("total")
+        with self._lock:
+            self.state = state
+            self._ended_at = now()
+
+    def summary(self, *, with_tasks: bool = True) -> JobSummary:
+        """Return how it stands."""
+        job = self.job
+        with self._lock:
+            counts = {
+                **self._counts,
+                "requests": self.usage.requests,
+                "received_bytes": self.usage.received_bytes,
+            }
+            return JobSummary(
+                job_id=self.job_id,
+                run_id=self._run_id,
+                source=job.source_name,
+                provider=job.provider,
+                dataset_type=job.plan.dataset_type,
+                data_spec_versions=job.plan.data_spec_versions.as_dict(),
+                selector={**job.selector.attributes, **job.filters},
+                selector_name=job.selector.name,
+                state=self.state,
+                process=self._process,
+                started_at=self._started_at,
+                updated_at=now(),
+                ended_at=self._ended_at,
+                counters=Counters(**counts),
+                timings=dict(self._timings),
+                error=self.note or ("" if self.error is None else one_line(self.error)),
+                tasks=tuple(self._tasks) if with_tasks else (),
+            )
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error as one line: its message without secrets, with its type where it is not one of ours."""
+    text = mask_text(" ".join(str(error).split()))
+    name = type(error).__name__
+    if type(error).__module__.startswith("ingestify.") and text:
+        return text
+    return f"{name}: {text}" if text else name

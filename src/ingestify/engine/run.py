@@ -1,0 +1,490 @@
+"""One run: jobs are discovered side by side, files fetched by a bounded pool, changes committed in groups."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+from ingestify.clock import now
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.events import DatasetSkipped, SelectorSkipped
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.plan import IngestionPlan, Job, ParseExpression
+from ingestify.domain.ports import FetchContext, Fetcher
+from ingestify.domain.resource import DatasetResource
+from ingestify.domain.run import RunReport, RunState, TaskOutcome, TaskSummary
+from ingestify.domain.selector import Filters, Selector
+from ingestify.domain.source import CollectingSource, Source, collecting
+from ingestify.engine.committer import Committer
+from ingestify.engine.discovery import (
+    LOOK_UP_SIZE,
+    Action,
+    Decision,
+    Discovered,
+    as_exception,
+    decide,
+    iter_discovered,
+)
+from ingestify.engine.ingest import DatasetIngest, Outcome
+from ingestify.engine.jobs import JobBook
+from ingestify.engine.lanes import SourceLane, SourceLanes
+from ingestify.engine.planner import expand_plan
+from ingestify.engine.report import JobProgress, RunListener, one_line
+from ingestify.engine.workers import StopToken, WorkerPool
+from ingestify.errors import SaveError, SourceError
+from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["IngestionRun"]
+
+logger = logging.getLogger(__name__)
+
+DISCOVERY_THREADS = 32
+MOST_TRIES = 5
+"""How often a dataset is decided about anew because another writer was faster."""
+
+_PLANNED = {
+    "fetch": "new",
+    "refetch": "revised",
+    "metadata": "metadata",
+    "unchanged": "unchanged",
+    "skip": "skipped",
+    "failed": "failed",
+}
+"""What a dry run counts for each planned action."""
+
+_Key = tuple[str, str, Identifier]
+
+
+class IngestionRun:
+    """One call of `engine.load`.
+
+    Args:
+        plans: What to ingest.
+        filters: What the caller narrows it to.
+        concurrency: How many files are fetched at once.
+        fetcher_of: The HTTP client of a source.
+        dry_run: Only look: nothing is fetched but indexes, and nothing is written.
+        on_current: Called by the committing thread with each dataset the moment it is known to be current, once.
+        listener: Hears of progress.
+    """
+
+    def __init__(
+        self,
+        store: DatasetStore,
+        plans: Sequence[IngestionPlan],
+        filters: Filters,
+        *,
+        concurrency: int,
+        fetcher_of: Callable[[Source], Fetcher],
+        parse_expression: ParseExpression | None = None,
+        dry_run: bool = False,
+        on_current: Callable[[Dataset], None] | None = None,
+        listener: RunListener | None = None,
+    ) -> None:
+        self.stop = StopToken()
+        self._store = store
+        self._plans = plans
+        self._filters = filters
+        self._concurrency = concurrency
+        self._lanes = SourceLanes(fetcher_of, concurrency)
+        self._parse_expression = parse_expression
+        self._dry_run = dry_run
+        self._on_current = on_current
+        self._listener = listener
+        self._jobs = JobBook(store, self.stop, dry_run=dry_run, listener=listener)
+        self._lock = threading.Lock()
+        self._open_work = 0
+        self._all_done = threading.Event()
+        self._decisions: queue.SimpleQueue[list[Discovered] | None] = queue.SimpleQueue()
+        self._in_flight: dict[_Key, list[Discovered]] = {}
+        self._told: set[_Key] = set()
+        self._tells_skipped = store.publisher.wants(DatasetSkipped)
+
+    # ---- the caller's thread ---------------------------------------------------------------------------
+
+    def execute(self) -> RunReport:
+        """Run to the end, in the caller's thread, and return what was done.
+
+        Ctrl-C stops it cleanly: what is in flight is finished, and the report says ABORTED. A second Ctrl-C
+        leaves at once with KeyboardInterrupt.
+        """
+        self._jobs.open()
+        if self._listener is not None:
+            self._listener.run_started(self.report)
+        self._pool = WorkerPool(self._concurrency, "ingestify-fetch")
+        self._discovery = WorkerPool(DISCOVERY_THREADS, "ingestify-discover")
+        self._committer = Committer(self._store)
+        decider = threading.Thread(target=self._decide_all, name="ingestify-decide", daemon=True)
+        decider.start()
+        self._begin_work()
+        for plan in self._plans:
+            self._begin_work()
+            lane = self._lanes.of(plan.source)
+            self._discovery.submit(lane.discovery, _call(self._plan, plan, lane))
+        self._end_work()
+        try:
+            self._wait()
+        except KeyboardInterrupt as interrupt:
+            logger.debug("Interrupted: finishing what is in flight. Interrupt again to leave at once.")
+            self.stop.stop(interrupt)
+            self._wait()
+        self._discovery.close()
+        self._decisions.put(None)
+        decider.join()
+        self._pool.close()
+        self._committer.close()
+        self._jobs.close()
+        return self.report()
+
+    def report(self) -> RunReport:
+        """Return how far the run is; may be called from any thread."""
+        return self._jobs.report(done=self._all_done.is_set())
+
+    def _wait(self) -> None:
+        # A wait without a timeout cannot be interrupted by Ctrl-C on Windows.
+        while not self._all_done.wait(0.5):
+            pass
+
+    def _begin_work(self) -> None:
+        """Something is open: a plan, a job, a dataset. The run ends when nothing is."""
+        with self._lock:
+            self._open_work += 1
+
+    def _end_work(self) -> None:
+        with self._lock:
+            self._open_work -= 1
+            done = self._open_work == 0
+        if done:
+            self._all_done.set()
+
+    # ---- discovery threads -----------------------------------------------------------------------------
+
+    def _plan(self, plan: IngestionPlan, lane: SourceLane) -> None:
+        """Expand a plan into jobs, and queue them."""
+        try:
+            if self.stop.is_set:
+                return
+            try:
+                with lane.fetcher.activated(FetchContext(self._jobs.planning_usage, self.stop.event)):
+                    jobs = expand_plan(plan, self._filters, self._parse_expression)
+            except BaseException as error:  # noqa: BLE001 - the job's boundary
+                selector = Selector({"_name": "(finding selectors)"})
+                progress = self._jobs.begin(Job(plan, plan.source.name, plan.source.provider, selector))
+                self._jobs.fail(progress, as_exception(error))
+                self._jobs.end(progress)
+                return
+            if not jobs:
+                logger.warning(
+                    "%s: no selector for %s matches %s.",
+                    plan.source.name,
+                    plan.dataset_type,
+                    ", ".join(f"{key}={value}" for key, value in self._filters.items()) or "the plan",
+                )
+            for job in jobs:
+                self._begin_work()
+                self._discovery.submit(lane.discovery, _call(self._discover, job, lane))
+        finally:
+            self._end_work()
+
+    def _discover(self, job: Job, lane: SourceLane) -> None:
+        """Discover one job's datasets and pass them on to be decided about."""
+        try:
+            if self.stop.is_set:
+                return
+            progress = self._jobs.begin(job)
+            self._begin_work()  # ended with the job, when its last dataset is
+            try:
+                with lane.fetcher.activated(FetchContext(progress.usage, self.stop.event)):
+                    if not self._skip_selector(progress):
+                        collector = collecting(job.plan.source)
+                        if collector is None:
+                            self._pass_on(progress, lane)
+                        else:
+                            self._submit_and_collect(progress, lane, collector)
+                if not self.stop.is_set:
+                    progress.is_discovered = True
+                    progress.mark_phase("discovery")
+            except BaseException as error:  # noqa: BLE001 - the job's boundary: it fails this job only
+                self._jobs.fail(progress, as_exception(error))
+            finally:
+                self._end_of_job_part(progress)
+        finally:
+            self._end_work()
+
+    def _skip_selector(self, progress: JobProgress) -> bool:
+        """Whether the lake already holds something as new as the selector's hint, and all of it."""
+        job = progress.job
+        hint = job.selector.last_modified
+        if hint is None or not job.is_whole_selector or self._dry_run:
+            return False
+        sync = self._jobs.find_newest(job)
+        if sync is None:
+            return False
+        held = self._store.get_dataset_collection(
+            dataset_type=job.plan.dataset_type, provider=job.provider, metadata_only=True, **job.selector.attributes
+        ).metadata
+        newest = max((moment for moment in (held.last_modified, sync.last_modified) if moment), default=None)
+        if newest is None or newest < hint or held.row_count == 0:
+            return False
+        progress.note = f"nothing changed since {newest:%Y-%m-%d %H:%M:%S}"
+        progress.count("discovered", held.row_count)
+        progress.count("unchanged", held.row_count)
+        progress.state = RunState.SKIPPED
+        event = SelectorSkipped(
+            source=job.source_name, provider=job.provider, dataset_type=job.plan.dataset_type, selector=job.selector
+        )
+        self._committer.put(_call(self._store.publisher.publish, event))
+        if self._on_current is not None:
+            for dataset in self._store.iter_dataset_collection_batches(
+                dataset_type=job.plan.dataset_type, provider=job.provider, **job.selector.attributes
+            ):
+                if self.stop.is_set:
+                    break
+                self._committer.put(_call(self._tell_current, dataset))
+        return True
+
+    def _pass_on(self, progress: JobProgress, lane: SourceLane) -> None:
+        """Let what a source announces through the gate, and on to the deciding thread."""
+        for batch in iter_discovered(progress, self._store):
+            admitted: list[Discovered] = []
+            for discovered in batch:
+                # What came before must be on its way before anything waits at the gate for its place.
+                if admitted and not lane.gate.has_room:
+                    self._decisions.put(admitted)
+                    admitted = []
+                if not self._admit(discovered, lane):
+                    break
+                admitted.append(discovered)
+            if admitted:
+                self._decisions.put(admitted)
+            if self.stop.is_set:
+                return
+
+    def _admit(self, discovered: Discovered, lane: SourceLane) -> bool:
+        """Let one dataset through the gate. False: the run is to stop."""
+        if not lane.gate.enter(self.stop):
+            return False
+        discovered.progress.begin_dataset()
+        self._begin_work()
+        return True
+
+    def _submit_and_collect(self, progress: JobProgress, lane: SourceLane, collector: CollectingSource) -> None:
+        """Alternate a source's `submit` and `collect`, with those datasets that need fetching."""
+        accepted: dict[int, Decision] = {}
+
+        def to_fetch() -> Iterator[DatasetResource]:
+            for batch in iter_discovered(progress, self._store):
+                for decision in decide(self._store, batch):
+                    if not self._admit(decision.discovered, lane):
+                        return
+                    needs_fetching = decision.action in (Action.FETCH, Action.REFETCH) and decision.error is None
+                    if needs_fetching and not self._dry_run:
+                        accepted[id(decision.discovered.resource)] = decision
+                        yield decision.discovered.resource
+                    else:
+                        self._act(decision)
+
+        try:
+            self._alternate(progress, collector, to_fetch(), accepted)
+        except BaseException:
+            for decision in accepted.values():
+                self._finish(decision.discovered, Outcome(None, None, current=False))
+            raise
+        for decision in accepted.values():
+            # Submitted and never collected: failed, unless the run was stopped.
+            if self.stop.is_set:
+                self._finish(decision.discovered, Outcome(None, None, current=False))
+            else:
+                lost = SourceError(f"{progress.job.source_name} submitted it, and never collected it")
+                self._act(dataclasses.replace(decision, error=lost))
+
+    def _alternate(
+        self,
+        progress: JobProgress,
+        collector: CollectingSource,
+        resources: Iterator[DatasetResource],
+        accepted: dict[int, Decision],
+    ) -> None:
+        exhausted = False
+        while not self.stop.is_set and (not exhausted or collector.has_pending()):
+            if not exhausted:
+                exhausted = collector.submit(resources)
+            progressed = False
+            for resource in collector.collect():
+                progressed = True
+                decision = accepted.pop(id(resource), None)
+                if decision is None:
+                    logger.warning("%s collected %s, which was not submitted.", progress.job.source_name, resource)
+                    continue
+                if resource.error is not None:
+                    decision = dataclasses.replace(decision, error=as_exception(resource.error))
+                self._act(decision)
+            if not progressed:
+                self.stop.event.wait(0.01)  # nothing came back yet; do not spin
+
+    # ---- the deciding thread ---------------------------------------------------------------------------
+
+    def _decide_all(self) -> None:
+        """Decide about what was discovered, in batches of whatever is waiting."""
+        while True:
+            batch = self._decisions.get()
+            if batch is None:
+                return
+            waiting = list(batch)
+            while len(waiting) < LOOK_UP_SIZE and not self._decisions.empty():
+                more = self._decisions.get()
+                if more is None:
+                    self._decisions.put(None)
+                    break
+                waiting += more
+            self._decide([discovered for discovered in waiting if not self._waits_for_twin(discovered)])
+
+    def _decide(self, batch: Sequence[Discovered]) -> None:
+        decisions: list[Decision] = []
+        if not self.stop.is_set:
+            try:
+                decisions = decide(self._store, batch)
+            except Exception as error:  # noqa: BLE001 - without the catalogue nothing can go on
+                self.stop.stop(error)
+        if not decisions:
+            for discovered in batch:
+                self._finish(discovered, Outcome(None, None, current=False))
+            return
+        unchanged = self._load_unchanged(decisions)
+        for decision in decisions:
+            self._act(decision, unchanged.get(decision.dataset_id or ""))
+
+    def _load_unchanged(self, decisions: Sequence[Decision]) -> dict[str, Dataset]:
+        """Return those unchanged datasets that somebody wants to be told of, read at once."""
+        if self._dry_run or (self._on_current is None and not self._tells_skipped):
+            return {}
+        ids = [
+            decision.dataset_id
+            for decision in decisions
+            if decision.action is Action.UNCHANGED and decision.dataset_id is not None
+        ]
+        return {dataset.dataset_id: dataset for dataset in self._store.catalogue.get_datasets(ids)} if ids else {}
+
+    def _waits_for_twin(self, discovered: Discovered) -> bool:
+        """Two jobs may find the same dataset: the second waits until the first is done, then is decided about."""
+        with self._lock:
+            twins = self._in_flight.get(discovered.key)
+            if twins is not None:
+                twins.append(discovered)
+                return True
+            self._in_flight[discovered.key] = []
+            return False
+
+    def _act(self, decision: Decision, unchanged: Dataset | None = None) -> None:
+        """Do what was decided about one dataset. The deciding thread, or a discovery thread."""
+        discovered = decision.discovered
+        if self._dry_run:
+            self._tell_planned(decision)
+            self._finish(discovered, Outcome(None, None, current=False))
+        elif decision.action is Action.UNCHANGED and decision.error is None:
+            self._finish(discovered, Outcome(decision.existing or unchanged, None, current=True))
+        elif decision.action is Action.SKIP and decision.error is None:
+            discovered.progress.count("skipped")
+            self._finish(discovered, Outcome(None, None, current=False))
+        else:
+            lane = self._lanes.of(discovered.job.plan.source)
+            ingest = DatasetIngest(
+                decision,
+                store=self._store,
+                fetcher=lane.fetcher,
+                stop=self.stop,
+                run_id=self._jobs.run_id,
+                done=self._ingested,
+                put_commit=self._committer.put,
+            )
+            if decision.action is Action.METADATA and decision.error is None:
+                ingest.start_description()
+            else:
+                ingest.start(self._pool, lane.files)
+
+    def _tell_planned(self, decision: Decision) -> None:
+        """A dry run counts what would be done, and tells why."""
+        planned = decision.as_planned()
+        decision.discovered.progress.count(_PLANNED[planned.action])
+        if self._listener is not None:
+            self._listener.planned(planned)
+
+    # ---- ends: any thread of the run -------------------------------------------------------------------
+
+    def _ingested(self, ingest: DatasetIngest, outcome: Outcome) -> None:
+        """A dataset's ingest has ended, or must be decided about again because another writer came first."""
+        discovered = ingest.discovered
+        if outcome.again and not self.stop.is_set:
+            again = dataclasses.replace(discovered, tries=discovered.tries + 1)
+            if again.tries < MOST_TRIES:
+                with self._lock:
+                    twins = self._in_flight.pop(discovered.key, [])
+                self._decisions.put([again, *twins])
+                return
+            outcome = dataclasses.replace(outcome, task=_lost_task(discovered))
+        self._finish(discovered, outcome)
+
+    def _finish(self, discovered: Discovered, outcome: Outcome) -> None:
+        """One dataset is done with, in whatever way."""
+        progress, dataset = discovered.progress, outcome.dataset
+        if outcome.task is not None:
+            self._jobs.add_task(progress, outcome.task)
+        elif outcome.current:
+            progress.count("unchanged")
+            if dataset is not None and self._tells_skipped:
+                self._in_turn(_call(self._store.publisher.publish, DatasetSkipped(dataset=dataset)))
+        elif self.stop.is_set:
+            progress.dropped = True
+        if outcome.current and dataset is not None and self._on_current is not None:
+            self._in_turn(_call(self._tell_current, dataset))
+        self._lanes.of(discovered.job.plan.source).gate.leave()
+        with self._lock:
+            twins = self._in_flight.pop(discovered.key, [])
+        if twins:
+            self._decisions.put(twins)
+        self._end_of_job_part(progress)
+        self._end_work()
+
+    def _in_turn(self, call: Callable[[], None]) -> None:
+        """Tell subscribers and readers in the committing thread, in the order of its work."""
+        if threading.current_thread() is self._committer.thread:
+            call()
+        else:
+            self._committer.put(call)
+
+    def _tell_current(self, dataset: Dataset) -> None:
+        """Tell the reader of a stream, once for each dataset. The committing thread."""
+        key = (dataset.provider, dataset.dataset_type, dataset.identifier)
+        if self._on_current is not None and key not in self._told:
+            self._told.add(key)
+            self._on_current(dataset)
+
+    def _end_of_job_part(self, progress: JobProgress) -> None:
+        if progress.end_one():
+            self._jobs.end(progress)
+            self._end_work()
+
+
+def _call(function: Callable[..., object], *arguments: object) -> Callable[[], None]:
+    """Return a task that calls `function` with arguments that are fixed now."""
+
+    def call() -> None:
+        function(*arguments)
+
+    return call
+
+
+def _lost_task(discovered: Discovered) -> TaskSummary:
+    lost = SaveError(f"another writer changed {discovered.identifier} {MOST_TRIES} times meanwhile; run again")
+    return TaskSummary(
+        identifier=str(discovered.identifier),
+        outcome=TaskOutcome.FAILED,
+        state=RunState.FAILED,
+        started_at=now(),
+        ended_at=now(),
+        name=discovered.name,
+        error=one_line(lost),
+    )

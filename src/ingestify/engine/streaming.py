@@ -1,0 +1,112 @@
+"""Datasets reach the analyst the moment they land, while the run goes on in the background."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Iterator
+
+from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection
+from ingestify.domain.ports import DatasetFilter
+from ingestify.domain.run import RunReport
+from ingestify.domain.selector import identifier_matches
+from ingestify.engine.run import IngestionRun
+from ingestify.engine.workers import ReaderLeft
+
+__all__ = ["Stream", "matches_filter"]
+
+logger = logging.getLogger(__name__)
+
+AHEAD = 100
+"""How many datasets may wait for a slow reader; then the run waits for it too."""
+
+
+def matches_filter(dataset: Dataset, wanted: DatasetFilter) -> bool:
+    """Return whether a dataset is what a reader asked for."""
+    return (
+        dataset.bucket == wanted.bucket
+        and wanted.dataset_type in (None, dataset.dataset_type)
+        and wanted.provider in (None, dataset.provider)
+        and wanted.dataset_id in (None, dataset.dataset_id)
+        and (not wanted.states or dataset.state in wanted.states)
+        and identifier_matches(dataset.identifier, wanted.selector)
+    )
+
+
+class Stream:
+    """Runs an ingestion in a thread and yields what is known to be current, each dataset once.
+
+    Args:
+        wanted: What the reader asked for; other datasets that the run brings are not yielded.
+    """
+
+    def __init__(self, wanted: DatasetFilter) -> None:
+        self._wanted = wanted
+        self._queue: queue.Queue[Dataset | None] = queue.Queue(maxsize=AHEAD)
+        self._left = threading.Event()
+        self._report: RunReport | None = None
+        self._error: BaseException | None = None
+
+    def on_current(self, dataset: Dataset) -> None:
+        """Take a dataset from the run, and wait if the reader is slow. The committing thread calls this."""
+        if not matches_filter(dataset, self._wanted):
+            return
+        while not self._left.is_set():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(dataset, timeout=0.1)
+                return
+
+    def iterate(self, run: IngestionRun) -> Iterator[Dataset]:
+        """Execute the run in the background and yield; the reader's thread.
+
+        Raises:
+            BaseException: What ended the run, after everything that finished was yielded.
+        """
+        thread = threading.Thread(target=self._execute, args=(run,), name="ingestify-run", daemon=True)
+        thread.start()
+        try:
+            while (dataset := self._queue.get()) is not None:
+                yield dataset
+        except BaseException as error:
+            # The reader left the loop, or was interrupted in it: stop cleanly, and wait for that.
+            run.stop.stop(ReaderLeft() if isinstance(error, GeneratorExit) else error)
+            raise
+        finally:
+            self._left.set()
+            thread.join()
+        if self._error is not None:
+            raise self._error
+        assert self._report is not None
+        if self._report.totals.failed:
+            logger.warning(
+                "%d datasets failed and were not yielded; the first: %s: %s",
+                self._report.totals.failed,
+                self._report.failed_tasks[0].name,
+                self._report.failed_tasks[0].error,
+            )
+        if self._report.error is not None:
+            raise self._report.error
+
+    def _execute(self, run: IngestionRun) -> None:
+        try:
+            self._report = run.execute()
+        except BaseException as error:  # noqa: BLE001 - it is handed to the reader
+            self._error = error
+        finally:
+            while not self._left.is_set():
+                with contextlib.suppress(queue.Full):
+                    self._queue.put(None, timeout=0.1)
+                    break
+
+
+def in_collections(datasets: Iterator[Dataset], batch_size: int) -> Iterator[DatasetCollection]:
+    """Yield each dataset of a stream as a collection of its own, as soon as it is there.
+
+    A stream has no whole to count, so the metadata is that of the collection; `batch_size` is only the most.
+    """
+    assert batch_size >= 1
+    with contextlib.closing(datasets) as closing:  # type: ignore[type-var]
+        for dataset in closing:
+            yield DatasetCollection([dataset], CollectionMetadata(1, dataset.last_modified_at))

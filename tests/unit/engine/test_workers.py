@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from ingestify.engine.workers import Gate, Lane, StopToken, WorkerPool
+
+
+@pytest.fixture
+def pool():
+    made = WorkerPool(8, "test")
+    yield made
+    made.close()
+
+
+def test_tasks_that_come_at_once_run_at_once(pool):
+    for _ in range(3):
+        # Everybody waits for everybody: it only ends if all eight run side by side, also with threads that idle.
+        barrier = threading.Barrier(9)
+        for _ in range(8):
+            pool.submit(Lane("one"), barrier.wait)
+        barrier.wait(timeout=10)
+
+
+def test_a_lane_keeps_its_limit_and_does_not_hold_up_the_others(pool):
+    release, started, other_done = threading.Event(), threading.Semaphore(0), threading.Event()
+    running: list[int] = []
+
+    def slow() -> None:
+        running.append(1)
+        started.release()
+        release.wait(10)
+        running.pop()
+
+    lane = Lane("slow", limit=2)
+    for _ in range(20):
+        pool.submit(lane, slow)
+    assert started.acquire(timeout=10)
+    assert started.acquire(timeout=10)
+    pool.submit(Lane("quick"), other_done.set)
+    assert other_done.wait(10)
+    assert len(running) == 2
+    release.set()
+
+
+def test_an_error_that_escapes_is_logged_and_does_not_end_the_thread(pool, caplog):
+    done = threading.Event()
+    lane = Lane("one", limit=1)
+    pool.submit(lane, lambda: 1 / 0)
+    pool.submit(lane, done.set)
+    assert done.wait(10)
+    assert "bug in ingestify" in caplog.text
+
+
+def test_closing_waits_for_what_is_queued():
+    pool = WorkerPool(2, "test")
+    done = []
+    for number in range(100):
+        pool.submit(Lane("one", limit=1), lambda number=number: done.append(number))
+    pool.close()
+    assert sorted(done) == list(range(100))
+
+
+def test_a_gate_lets_in_as_many_as_it_may_and_opens_on_a_stop():
+    gate, stop = Gate(2), StopToken()
+    assert gate.enter(stop)
+    assert gate.enter(stop)
+    assert not gate.has_room
+    gate.leave()
+    assert gate.enter(stop)
+    threading.Timer(0.05, stop.stop, args=(KeyboardInterrupt(),)).start()
+    assert not gate.enter(stop)
+
+
+def test_the_first_reason_to_stop_stays():
+    stop = StopToken()
+    stop.stop(ValueError("first"))
+    stop.stop(ValueError("second"))
+    assert str(stop.reason) == "first"
