@@ -1,0 +1,159 @@
+"""The types of settings that pydantic has none for, with messages that say what to write."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from ingestify.config.expressions import Expression
+from ingestify.config.secrets import is_vault_url
+from ingestify.errors import ConfigurationError
+
+__all__ = ["BucketName", "Configuration", "Name", "Seconds", "Selector", "Url", "Versions", "wrong"]
+
+
+def wrong(problem: str) -> PydanticCustomError:
+    """Return what a validator raises so that the message is `problem`, word for word."""
+    # The text goes in as data: a brace in it is no placeholder.
+    return PydanticCustomError("wrong", "{problem}", {"problem": problem})
+
+
+def _url(value: str) -> str:
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", value) or re.match(r"[A-Za-z]:[\\/]", value):
+        raise wrong("is no URL; write sqlite:/// or file:// before a path, or another scheme.")
+    if re.fullmatch(r"(?i)file:/*", value):
+        raise wrong("names no folder; write one, such as file://database/files/.")
+    return value
+
+
+def _bucket(value: str) -> str:
+    if not value.strip(". ") or re.search(r"[/\\\x00-\x1f]", value):
+        raise wrong("must be a name without / and \\, such as main.")
+    return value
+
+
+def _configuration(value: object) -> object:
+    """Check the shape only, and never show the value: it may hold secrets."""
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    for part in parts:
+        if isinstance(part, str) and not is_vault_url(part):
+            raise wrong("is text, but no vault url (vault+aws:// or vault+gcp://); write key: value.")
+        if isinstance(part, Mapping) and not all(isinstance(key, str) for key in part):
+            raise wrong("has a key that is not text; put it in quotes.")
+        if not isinstance(part, (str, Mapping)):
+            raise wrong("must be a mapping (key: value), a vault url, or a list of those.")
+    return value
+
+
+def _versions(value: object) -> object:
+    """Return feed → tuple of versions; YAML reads a bare 8 as a number."""
+    if not isinstance(value, Mapping):
+        raise wrong("must be a mapping of feeds to versions, such as {match: v6, events: [v8, v9]}.")
+    if not value:
+        raise wrong("is empty; leave it out for the default, {default: v1}.")
+    return {str(feed): _versions_of(str(feed), wanted) for feed, wanted in value.items()}
+
+
+def _versions_of(feed: str, wanted: object) -> tuple[str, ...]:
+    several = wanted if isinstance(wanted, (list, tuple)) else [wanted]
+    versions = []
+    for version in several:
+        if isinstance(version, float):
+            # 1.10 has already become 1.1 here.
+            raise wrong(f"the version of '{feed}' is a number with a point; put it in quotes.")
+        if isinstance(version, bool) or not isinstance(version, (str, int)) or version == "":
+            raise wrong(f"'{feed}' needs a version such as v1, or a list of them.")
+        versions.append(str(version))
+    if not versions:
+        raise wrong(f"'{feed}' has an empty list; write a version such as v1.")
+    return tuple(versions)
+
+
+def _selector(value: object) -> object:
+    if isinstance(value, str):
+        if value.strip() == "*":
+            return "*"
+        try:
+            return Expression.parse(value).text
+        except ConfigurationError as error:
+            raise wrong(str(error)) from error
+    if not isinstance(value, Mapping):
+        raise wrong('must be a mapping such as {competition_id: 11}, "*", or an expression in quotes.')
+    return {str(key): _selector_value(str(key), each) for key, each in value.items()}
+
+
+def _selector_value(key: str, value: object) -> object:
+    if key.startswith("_"):
+        return value  # a hint such as _last_modified: the selector's own business
+    if isinstance(value, (list, tuple)):
+        if not value:
+            raise wrong(f"the list of '{key}' is empty, so the selector would select nothing.")
+        return tuple(_single_value(key, each) for each in value)
+    return _single_value(key, value)
+
+
+def _single_value(key: str, value: object) -> str | int | float:
+    if isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    problem = "has no value" if value is None else f"is a {type(value).__name__}"
+    raise wrong(f"'{key}' {problem}; write a single value, or a list of them.")
+
+
+_VAULT_SCHEMA = {"type": "string", "pattern": r"^vault\+(aws|gcp)://"}
+_CONFIGURATION_SCHEMA = {
+    "anyOf": [
+        {"type": "object"},
+        _VAULT_SCHEMA,
+        {"type": "array", "items": {"anyOf": [{"type": "object"}, _VAULT_SCHEMA]}},
+    ]
+}
+_VERSION_SCHEMA = {"type": ["string", "integer"]}
+_VERSIONS_SCHEMA = {
+    "type": "object",
+    "additionalProperties": {"anyOf": [_VERSION_SCHEMA, {"type": "array", "items": _VERSION_SCHEMA, "minItems": 1}]},
+    "minProperties": 1,
+}
+_VALUE_SCHEMA = {"type": ["string", "number", "boolean"]}
+_SELECTOR_SCHEMA = {
+    "anyOf": [
+        {
+            "type": "object",
+            "additionalProperties": {
+                "anyOf": [_VALUE_SCHEMA, {"type": "array", "items": _VALUE_SCHEMA, "minItems": 1}]
+            },
+        },
+        {"type": "string"},
+    ]
+}
+
+Name = Annotated[str, Field(min_length=1)]
+"""Text that is not empty."""
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""A span of time."""
+
+Url = Annotated[str, AfterValidator(_url)]
+"""An address with a scheme; that the scheme is known is for those who open it."""
+
+BucketName = Annotated[str, AfterValidator(_bucket)]
+"""The name of a part of the lake."""
+
+Configuration = Annotated[
+    dict[str, Any] | str | list[dict[str, Any] | str],
+    PlainValidator(_configuration),
+    WithJsonSchema(_CONFIGURATION_SCHEMA),
+]
+"""What `ingestify.config.secrets.resolve_configuration` takes."""
+
+Versions = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_versions), WithJsonSchema(_VERSIONS_SCHEMA)]
+"""Feed to its wanted versions."""
+
+Selector = Annotated[dict[str, Any] | str, PlainValidator(_selector), WithJsonSchema(_SELECTOR_SCHEMA)]
+"""Attributes, of which tuples multiply; or `*`; or the text of an expression that can be parsed."""

@@ -1,0 +1,76 @@
+"""URLs of local files: relative ones made absolute, and turned into paths.
+
+What follows `file://` is a plain path, as people write it: a blank is a blank and `%20` is three characters, also
+in the name of a folder that the URL is relative to. `Path.as_uri()` is therefore not the way to make one.
+What follows `sqlite:///` is read by SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from ingestify.errors import ConfigurationError
+
+__all__ = ["local_path", "resolve_url"]
+
+_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]*)(.*)", re.IGNORECASE | re.DOTALL)
+_FILE = re.compile(r"(file://)(.+)", re.IGNORECASE | re.DOTALL)
+_PERCENT_CODE = re.compile(r"%[0-9A-Fa-f]{2}")
+_WINDOWS_DRIVE = re.compile(r"/?[A-Za-z]:[\\/]")
+
+
+def resolve_url(url: str, folder: str | Path) -> str:
+    """Return `url` with the relative path of a `sqlite:///` or `file://` URL made absolute.
+
+    `sqlite:///database/catalog.db` becomes `sqlite:////lake/database/catalog.db`, and `file://database/files/`
+    `file:///lake/database/files/`. Absolute paths, Windows' drives, `sqlite:///:memory:`, SQLite's own `file:` names
+    and all other schemes stay as they are, so that doing it twice is harmless.
+
+    Args:
+        folder: What it is relative to: the config file's folder, or the current one.
+
+    Raises:
+        ConfigurationError: A SQLite file would lie in a folder with a `?` or a percent code such as `%20` in its
+            name, which no SQLite URL can say.
+    """
+    if match := _SQLITE.fullmatch(url):
+        prefix, path, options = match.groups()
+        if not path or path == ":memory:" or path.startswith("file:") or _is_absolute(path):
+            return url
+        absolute = _absolute(path, folder)
+        # SQLAlchemy 2.1 decodes %20 in the path and 2.0 does not: with either, such a folder would be another one.
+        if "?" in absolute or _PERCENT_CODE.search(str(Path(folder).absolute())):
+            raise ConfigurationError(
+                f"The catalogue cannot lie in '{absolute}': a SQLite URL cannot name a folder with "
+                "a ? or a percent code such as %20. Rename the folder, or give metadata_url an absolute path elsewhere."
+            )
+        return f"{prefix}{absolute}{options}"
+    if (match := _FILE.fullmatch(url)) and not _is_absolute(match[2]):
+        return f"{match[1]}{_absolute(match[2], folder)}"
+    return url
+
+
+def local_path(file_url: str) -> Path:
+    """Return the folder that a `file://` URL names; on Windows `file:///C:/lake` and `file://C:/lake` are the same.
+
+    Raises:
+        ConfigurationError: It is no `file://` URL, or names no folder.
+    """
+    match = _FILE.fullmatch(file_url)
+    if match is None or not match[2].strip("/"):
+        raise ConfigurationError("file_url: this names no local folder; write file:// and a path.")
+    path = match[2]
+    if os.name == "nt" and _WINDOWS_DRIVE.match(path):
+        path = path.removeprefix("/")
+    return Path(path)
+
+
+def _is_absolute(path: str) -> bool:
+    return path.startswith(("/", "\\")) or _WINDOWS_DRIVE.match(path) is not None
+
+
+def _absolute(path: str, folder: str | Path) -> str:
+    absolute = (Path(folder).absolute() / path).as_posix()
+    return f"{absolute}/" if path.endswith(("/", "\\")) else absolute

@@ -1,0 +1,197 @@
+"""From a config.yaml to `Settings`.
+
+A file's problems are told all at once, each with its line and the path of its key, and never with the value.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values, load_dotenv
+from pydantic import ValidationError
+
+from ingestify.config.locations import local_path, resolve_url
+from ingestify.config.schema import field_description, known_keys
+from ingestify.config.settings import Settings, find_contradictions
+from ingestify.config.suggestion import did_you_mean
+from ingestify.config.yaml_document import Document, Problem, path_text, read_document
+from ingestify.errors import ConfigurationError
+
+__all__ = ["CONFIG_FILE_VARIABLE", "find_config", "local_path", "read_settings", "resolve_url"]
+
+CONFIG_FILE_VARIABLE = "INGESTIFY_CONFIG_FILE"
+"""The environment variable that names the config file; it may stand in a .env file in the current folder."""
+
+CONFIG_FILE_NAME = "config.yaml"
+ENV_FILE_NAME = ".env"
+
+
+def find_config(explicit: str | Path | None = None) -> Path | None:
+    """Return the config file that is meant, or None if there is none.
+
+    Args:
+        explicit: What the caller named. None: `INGESTIFY_CONFIG_FILE`, else `config.yaml` in the current folder or
+            the nearest folder above it.
+
+    Raises:
+        ConfigurationError: The file that the caller or the variable names does not exist.
+    """
+    if explicit is not None and str(explicit):
+        return _existing(Path(explicit), "The config file")
+    here = Path.cwd()
+    named = os.environ.get(CONFIG_FILE_VARIABLE) or _env_file(here).get(CONFIG_FILE_VARIABLE)
+    if named:
+        return _existing(Path(named), f"The config file that {CONFIG_FILE_VARIABLE} names,")
+    for folder in (here, *here.parents):
+        if (path := folder / CONFIG_FILE_NAME).is_file():
+            return path
+    return None
+
+
+def read_settings(path: str | Path) -> Settings:
+    """Read a config file. Relative paths of its URLs are below its folder.
+
+    The variables of the .env files next to it and in the current folder are put into this process's environment,
+    where sources and database drivers find them too. A variable that is there already wins, then the file next to
+    the config file.
+
+    Raises:
+        ConfigurationError: It cannot be read, or something in it is wrong. The message names all that is.
+    """
+    path = Path(path)
+    folder = path.absolute().parent
+    for place in dict.fromkeys((folder, Path.cwd())):
+        _load_env_file(place)
+    document = read_document(_text_of(path), str(path), os.environ)
+    content = document.content
+    if content is None and not document.problems:
+        raise ConfigurationError(f"{path}: it is empty. Write at least main with metadata_url and file_url.")
+    if not isinstance(content, dict):
+        content = {}
+        if not document.problems:
+            raise ConfigurationError(f"{path}: it must begin with keys such as main: and sources:.")
+    try:
+        settings = Settings.model_validate(_with_absolute_paths(content, folder))
+    except ValidationError as error:
+        raise _all_problems(path, document, content, error) from error
+    if document.problems:
+        raise _all_problems(path, document, content, None)
+    return settings
+
+
+def _existing(path: Path, what: str) -> Path:
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise ConfigurationError(f"{what} {path} is a folder; name a file in it, such as {path / CONFIG_FILE_NAME}.")
+    raise ConfigurationError(f"{what} {path} does not exist (the current folder is {Path.cwd()}).")
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: it is not UTF-8 text (byte {error.start + 1}); save it as UTF-8.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: it cannot be read: {error.strerror or error}.") from error
+
+
+def _env_file(folder: Path) -> dict[str, str | None]:
+    path = folder / ENV_FILE_NAME
+    if not path.is_file():
+        return {}
+    return dict(dotenv_values(stream=io.StringIO(_text_of(path))))
+
+
+def _load_env_file(folder: Path) -> None:
+    path = folder / ENV_FILE_NAME
+    if not path.is_file():
+        return
+    try:
+        load_dotenv(stream=io.StringIO(_text_of(path)), override=False)
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: it has a character that no environment variable can have.") from error
+
+
+def _with_absolute_paths(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    main = content.get("main")
+    if not isinstance(main, Mapping):
+        return dict(content)
+    urls = {
+        key: resolve_url(main[key], folder) for key in ("metadata_url", "file_url") if isinstance(main.get(key), str)
+    }
+    return {**content, "main": {**main, **urls}}
+
+
+# Problems -----------------------------------------------------------------------------------------------------------
+
+
+def _all_problems(
+    path: Path, document: Document, content: Mapping[str, Any], error: ValidationError | None
+) -> ConfigurationError:
+    problems = list(document.problems)
+    lost = {problem.path for problem in problems if problem.is_lost}
+    found = [] if error is None else _validation_problems(error)
+    found += [Problem(place, message) for place, message in find_contradictions(content)]
+    seen: set[tuple[object, ...]] = set()
+    for problem in found:
+        # What could not be read is told already, and nothing fits the None that stands in its place.
+        hidden = any(problem.path[: len(place)] == place[: len(problem.path)] for place in lost)
+        if not hidden and (problem.path, problem.message) not in seen:
+            seen.add((problem.path, problem.message))
+            problems.append(Problem(problem.path, problem.message, document.line_of(problem.path)))
+    problems.sort(key=lambda problem: problem.line or 0)
+    return ConfigurationError(_message(str(path), problems))
+
+
+def _message(name: str, problems: list[Problem]) -> str:
+    if len(problems) == 1:
+        [problem] = problems
+        line = "" if problem.line is None else f":{problem.line}"
+        return f"{name}{line}: {_one(problem)}"
+    lines = [f"{name} has {len(problems)} problems:"]
+    for problem in problems:
+        line = "" if problem.line is None else f"line {problem.line}: "
+        lines.append(f"  {line}{_one(problem)}".replace("\n", "\n    "))
+    return "\n".join(lines)
+
+
+def _one(problem: Problem) -> str:
+    return f"{path_text(problem.path)}: {problem.message}" if problem.path else problem.message
+
+
+def _validation_problems(error: ValidationError) -> list[Problem]:
+    return [
+        _problem(detail["type"], detail["loc"], detail["msg"])
+        for detail in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _problem(kind: str, path: tuple[str | int, ...], message: str) -> Problem:
+    """Return a problem in our words, for the kinds of error that people make."""
+    if path and path[-1] == "[key]":
+        return Problem(path[:-1], "the key must be text.")
+    match kind:
+        case "extra_forbidden":
+            known = known_keys(path[:-1])
+            hint = did_you_mean(str(path[-1]), known) or f"; there {_listed(known)}."
+            return Problem(path, f"unknown key{hint}")
+        case "missing":
+            about = field_description(path)
+            return Problem(path, f"this key is missing{f'. {about}' if about else '.'}")
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return Problem(path, "must be a mapping of keys to values.")
+        case "string_type":
+            return Problem(path, "must be text; put quotes around it.")
+        case "tuple_type" | "list_type":
+            return Problem(path, "must be a list: put a - before each entry.")
+    return Problem(path, message.replace("Input should", "should").replace("String should", "should"))
+
+
+def _listed(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    return f"{'is' if len(listed) == 1 else 'are'} {', '.join(listed) or 'none'}"

@@ -1,0 +1,299 @@
+"""What a config.yaml can say, with types.
+
+The descriptions of the fields are also those of the JSON schema that `ingestify config schema` prints, and part of
+error messages. Reading a file, with its environment variables and line numbers, is `ingestify.config.reader`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.config import JsonDict
+from pydantic_core import InitErrorDetails
+
+from ingestify.config.field_types import BucketName, Configuration, Name, Seconds, Selector, Url, Versions, wrong
+from ingestify.config.suggestion import did_you_mean
+
+__all__ = [
+    "Contradiction",
+    "DatasetTypeSettings",
+    "FetchPolicySettings",
+    "IdentifierKeySettings",
+    "IngestionPlanSettings",
+    "MainSettings",
+    "MetadataOptions",
+    "RateLimitSettings",
+    "RetrySettings",
+    "Settings",
+    "SourceSettings",
+    "SubscriberSettings",
+    "TimeoutSettings",
+    "TransformationSettings",
+    "find_contradictions",
+]
+
+Contradiction = tuple[tuple[str | int, ...], str]
+"""The path of a key, and what is wrong with its value in the light of another key."""
+
+
+def _selectors(value: object) -> object:
+    if isinstance(value, (Mapping, str)):
+        raise wrong("must be a list: put a - before each selector.")
+    # As without any: everything that the source discovers.
+    return None if isinstance(value, (list, tuple)) and not value else value
+
+
+def _default_versions() -> dict[str, tuple[str, ...]]:
+    return {"default": ("v1",)}
+
+
+def _fetch_policy(value: object) -> object:
+    return {"type": value} if isinstance(value, str) else value
+
+
+def _or_text(schema: JsonDict) -> None:
+    """Add text to the alternatives of a schema."""
+    alternatives = schema.get("anyOf")
+    if isinstance(alternatives, list):
+        alternatives.append({"type": "string"})
+
+
+class _Section(BaseModel):
+    """A mapping of the file. An unknown key is an error; a key without a value is as if it were not there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty_keys(cls, data: object) -> object:
+        if not isinstance(data, Mapping):
+            return data
+        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+
+
+class MetadataOptions(_Section):
+    """How the catalogue is kept."""
+
+    table_prefix: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_]*$",
+        description="Begins the name of each table, so that a database can be shared. Letters, digits and _.",
+    )
+
+
+class MainSettings(_Section):
+    """Where the lake is."""
+
+    metadata_url: Url = Field(
+        description="Where the catalogue is: sqlite:///database/catalog.db, postgresql://…, mysql://…, or a vault url. "
+        "A relative path is below the folder of the config file.",
+        repr=False,
+    )
+    file_url: Url = Field(
+        description="Where the files are: file://database/files/, s3://…, gs://… or az://…. After file:// comes a "
+        "plain path, without percent-encoding; a relative one is below the folder of the config file.",
+        repr=False,
+    )
+    default_bucket: BucketName = Field(
+        default="main", description="The part of the lake that is used when no --bucket is given."
+    )
+    metadata_options: MetadataOptions = Field(default=MetadataOptions(), description="How the catalogue is kept.")
+
+
+class RateLimitSettings(_Section):
+    """How fast a provider may be asked."""
+
+    requests_per_second: float = Field(
+        gt=0, allow_inf_nan=False, description="Requests that may start in a second, for the whole source."
+    )
+
+
+class TimeoutSettings(_Section):
+    """How long an answer is waited for."""
+
+    connect_seconds: Seconds = Field(default=10.0, description="For the connection to be made.")
+    read_seconds: Seconds = Field(default=60.0, description="For the next bytes of an answer, not for all of it.")
+
+
+class RetrySettings(_Section):
+    """How often a request is tried that failed for a reason that may pass."""
+
+    attempts: int = Field(default=5, ge=1, le=100, description="Tries in all; 1 is no second try.")
+    backoff_base_seconds: Seconds = Field(
+        default=0.5, description="The most that is waited after the first try; it doubles after each."
+    )
+    backoff_cap_seconds: Seconds = Field(default=30.0, description="The most that is ever waited between two tries.")
+    max_retry_after_seconds: Seconds = Field(
+        default=120.0, description="A provider that asks for a longer pause than this is not waited for."
+    )
+
+
+class SourceSettings(_Section):
+    """One source."""
+
+    type: Name = Field(
+        description="A built-in source such as ingestify.statsbomb_github, an entry point's name, or a dotted path "
+        "such as my_package.MySource."
+    )
+    configuration: Configuration = Field(
+        default_factory=dict,
+        description="What the source is made with: a mapping, a vault url, or a list of those, merged in order.",
+        repr=False,
+    )
+    rate_limit: RateLimitSettings | None = Field(
+        default=None, description="How fast the provider may be asked. Left out: no limit."
+    )
+    max_concurrency: int | None = Field(
+        default=None, ge=1, description="The most requests in flight. Left out: what the source says itself."
+    )
+    timeout: TimeoutSettings = Field(default=TimeoutSettings(), description="How long an answer is waited for.")
+    retries: RetrySettings = Field(default=RetrySettings(), description="How often a failed request is tried.")
+
+
+class TransformationSettings(_Section):
+    """Adds a folder level above a key, so that no folder holds a million others."""
+
+    type: Name = Field(description="identity, bucket, prefix, or a dotted path.")
+    bucket_size: int | None = Field(default=None, ge=1, description="For bucket: how many numbers share a folder.")
+    bucket_count: int | None = Field(default=None, ge=1, description="For bucket: how many folders there are.")
+    prefix_length: int | None = Field(
+        default=None, ge=1, description="For prefix: how many characters name the folder."
+    )
+
+    @model_validator(mode="after")
+    def _check_options(self) -> TransformationSettings:
+        given = {name for name in ("bucket_size", "bucket_count", "prefix_length") if getattr(self, name) is not None}
+        if self.type == "bucket" and len(given & {"bucket_size", "bucket_count"}) != 1:
+            raise wrong("bucket needs a bucket_size or a bucket_count, and not both.")
+        if self.type == "prefix" and "prefix_length" not in given:
+            raise wrong("prefix needs a prefix_length.")
+        taken = {"bucket": {"bucket_size", "bucket_count"}, "prefix": {"prefix_length"}, "identity": set[str]()}
+        if "." not in self.type and self.type not in taken:
+            raise wrong(f"there is no transformation of that type{did_you_mean(self.type, taken) or '.'}")
+        if surplus := sorted(given - taken.get(self.type, given)):
+            raise wrong(f"{self.type} takes no {' and no '.join(surplus)}.")
+        return self
+
+
+class IdentifierKeySettings(_Section):
+    """One key of the identifiers of a dataset type."""
+
+    transformation: TransformationSettings | None = Field(
+        default=None, description="How the key's values are spread over folders. Left out: not at all."
+    )
+    key_type: Literal["int", "str"] = Field(default="str", description="What the key's values are: int or str.")
+
+
+class DatasetTypeSettings(_Section):
+    """How the datasets of one type are kept."""
+
+    provider: Name = Field(description="The provider of the datasets, as the source names it.")
+    dataset_type: Name = Field(description="Their type, such as match.")
+    identifier_index: bool = Field(
+        default=False, description="Whether the catalogue gets an index on each of the identifier's keys."
+    )
+    identifier_keys: dict[str, IdentifierKeySettings] = Field(
+        default_factory=dict, description="Key of the identifier to how it is kept."
+    )
+
+
+class FetchPolicySettings(_Section):
+    """When a dataset is fetched again."""
+
+    type: Name = Field(description="The dotted path of a FetchPolicy, such as my_package.Cadence.")
+    configuration: dict[str, Any] = Field(default_factory=dict, description="What it is made with.", repr=False)
+
+
+class IngestionPlanSettings(_Section):
+    """What is to be ingested: one source, one dataset type, and which part of it."""
+
+    source: Name = Field(description="A name under sources.")
+    dataset_type: Name = Field(description="What to ingest, such as match.")
+    data_spec_versions: Versions = Field(
+        default_factory=_default_versions,
+        description="Feed to the wanted version, or to a list of them; `default` stands for each feed not named.",
+    )
+    fetch_policy: Annotated[FetchPolicySettings | None, BeforeValidator(_fetch_policy)] = Field(
+        default=None,
+        description="When a dataset is fetched again: a dotted path, or a type with its configuration. Left out: when "
+        "a file is new or newer.",
+        json_schema_extra=_or_text,
+    )
+    selectors: Annotated[tuple[Selector, ...] | None, BeforeValidator(_selectors)] = Field(
+        default=None,
+        description='Which part: mappings (lists in them multiply), "*" for everything discovered, or expressions over '
+        "discovered selectors such as competition_id == 11 and season_id > 42. Left out: everything discovered.",
+    )
+
+
+class SubscriberSettings(_Section):
+    """Somebody who is told of what happens."""
+
+    type: Name = Field(description="The dotted path of a Subscriber, such as my_package.MySubscriber.")
+    configuration: dict[str, Any] = Field(default_factory=dict, description="What it is made with.", repr=False)
+
+
+class Settings(_Section):
+    """A config.yaml of ingestify."""
+
+    main: MainSettings = Field(description="Where the lake is.")
+    sources: dict[str, SourceSettings] = Field(
+        default_factory=dict, description="Name of the source to its settings. A lake that is only read needs none."
+    )
+    dataset_types: tuple[DatasetTypeSettings, ...] = Field(
+        default=(), description="How datasets are kept, where it is not the usual way."
+    )
+    ingestion_plans: tuple[IngestionPlanSettings, ...] = Field(
+        default=(), description="What is to be ingested, in this order."
+    )
+    event_subscribers: tuple[SubscriberSettings, ...] = Field(default=(), description="Who is told of what happens.")
+
+    @model_validator(mode="after")
+    def _check_contradictions(self) -> Settings:
+        found = find_contradictions(self.model_dump())
+        if found:
+            raise ValidationError.from_exception_data(
+                "Settings",
+                [InitErrorDetails(type=wrong(problem), loc=path, input=None) for path, problem in found],
+            )
+        return self
+
+
+def find_contradictions(document: Mapping[str, object]) -> list[Contradiction]:
+    """Return what is wrong between keys: a plan with an unknown source, a dataset type that is there twice.
+
+    Args:
+        document: The file's mappings and lists. Whatever has not the right shape is left for others to refuse.
+    """
+    found: list[Contradiction] = []
+    sources = document.get("sources")
+    if isinstance(sources, Mapping):
+        names = [str(name) for name in sources]
+        for index, plan in _entries(document, "ingestion_plans"):
+            wanted = plan.get("source")
+            if isinstance(wanted, str) and wanted and wanted not in names:
+                hint = did_you_mean(wanted, names) or f"; there {'is' if len(names) == 1 else 'are'} {_listed(names)}."
+                found.append((("ingestion_plans", index, "source"), f"there is no source '{wanted}'{hint}"))
+    seen: set[tuple[object, object]] = set()
+    for index, entry in _entries(document, "dataset_types"):
+        provider, dataset_type = entry.get("provider"), entry.get("dataset_type")
+        if not isinstance(provider, str) or not isinstance(dataset_type, str):
+            continue
+        if (provider, dataset_type) in seen:
+            problem = f"the dataset type '{dataset_type}' of '{provider}' is there a second time."
+            found.append((("dataset_types", index), problem))
+        seen.add((provider, dataset_type))
+    return found
+
+
+def _entries(document: Mapping[str, object], section: str) -> list[tuple[int, Mapping[str, object]]]:
+    entries = document.get(section)
+    if not isinstance(entries, Sequence) or isinstance(entries, str):
+        return []
+    return [(index, entry) for index, entry in enumerate(entries) if isinstance(entry, Mapping)]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(sorted(names)) or "none at all"

@@ -1,0 +1,23 @@
+"""What somebody probably meant to write."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["did_you_mean"]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'season_id'?` for the known name that is most like `name`, or an empty string.
+
+    Args:
+        name: What was written. Its case is no difference.
+        known: What could have been written.
+    """
+    # Longer words are no names that anybody mistyped, and difflib is quadratic.
+    if len(name) > 100:
+        return ""
+    by_lower = {each.lower(): each for each in known}
+    similar = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f"; did you mean '{by_lower[similar[0]]}'?" if similar else ""

@@ -1,0 +1,92 @@
+"""The config.yaml that `ingestify init` writes."""
+
+from __future__ import annotations
+
+__all__ = ["config_template"]
+
+_TEMPLATE = """\
+# The settings of ingestify.  `ingestify run` fetches what the plans below ask for.
+# A line that begins with #, without a blank after it, can be switched on by removing the #.
+# Any text can come from the environment, or from a file .env next to this one: !ENV "${NAME}", or with a
+# default, !ENV "${NAME:default}".
+
+main:
+  # The catalogue: which datasets, revisions and files there are. Relative paths begin at this file's folder.
+  metadata_url: sqlite:///database/catalog.db
+
+  # The files themselves. A plain path after file://, with blanks as blanks.
+  file_url: file://database/files/
+
+  # The part of the lake that is used when no --bucket is given.
+  default_bucket: main
+
+  # Begins the name of each table, for a database that is shared with others.
+  #metadata_options: {table_prefix: "football_"}
+
+sources:
+  # StatsBomb's open data. Please read their terms: https://github.com/statsbomb/open-data
+  statsbomb:
+    type: ingestify.statsbomb_github
+
+    # What the source is made with. Here: a mirror in place of GitHub.
+    #configuration: {base_url: "https://mirror.example/statsbomb/open-data/master/data"}
+
+    # How fast the provider may be asked, and how many requests may be in flight at once.
+    #rate_limit: {requests_per_second: 10}
+    #max_concurrency: 8
+
+    # How long an answer is waited for, and how often a request is tried in all.
+    #timeout: {connect_seconds: 10, read_seconds: 60}
+    #retries: {attempts: 5}
+
+  # A source of your own: a class in my_package.py next to this file. A list is merged from left to right.
+  #mine:
+  #  type: my_package.MySource
+  #  configuration:
+  #    - {base_url: "https://api.example/v1", options: {page_size: 100}}
+  #    - {api_key: !ENV "${MY_API_KEY:not-set}"}
+
+# How datasets are kept, where it is not the usual way. Here: an index to find matches by, and folders of 1,000.
+#dataset_types:
+#  - provider: mine
+#    dataset_type: match
+#    identifier_index: true
+#    identifier_keys:
+#      match_id: {key_type: int, transformation: {type: bucket, bucket_size: 1000}}
+
+ingestion_plans:
+  - source: statsbomb
+    dataset_type: match
+
+    # The feeds and their versions; a list asks for several. Left out: each feed, as v1.
+    #data_spec_versions: {default: v1, events: [v1]}
+
+    # When a dataset is fetched again; left out: when a file is new or newer. Or a type with a configuration.
+    #fetch_policy: my_package.Cadence
+    #fetch_policy: {type: my_package.Cadence, configuration: {hours: 6}}
+
+    # Which part. Left out: everything that the source discovers.
+    selectors:
+      # The FIFA World Cup 2022.
+      - {competition_id: 43, season_id: 106}
+
+      # Lists multiply: La Liga in two seasons.
+      #- {competition_id: 11, season_id: [90, 42]}
+
+      # An expression over what the source discovers: all seasons of La Liga that came after number 42.
+      #- "competition_id == 11 and season_id > 42"
+      #- "competition_id in [43, 55] or season_id == 106"
+
+      # Everything.
+      #- "*"
+
+# Who is told of new datasets and revisions while they are committed: a class in my_package.py.
+#event_subscribers:
+#  - type: my_package.MySubscriber
+#    configuration: {channel: football}
+"""
+
+
+def config_template() -> str:
+    """Return a config.yaml that works as it is, with every other setting as a comment."""
+    return _TEMPLATE
