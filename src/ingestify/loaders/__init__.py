@@ -1,0 +1,1 @@
+"""From a stored dataset to the object an analyst works with."""

@@ -1,0 +1,1 @@
+"""Providers: one module each, found by name in the registry."""

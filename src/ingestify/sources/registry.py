@@ -1,0 +1,128 @@
+"""From a name in the configuration to the class of a source."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+import inspect
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from ingestify.domain.source import Source
+from ingestify.errors import ConfigurationError
+
+__all__ = ["BUILT_IN", "OPEN_DATA", "find_source_class", "import_object", "make_open_data_source"]
+
+ENTRY_POINT_GROUP = "ingestify.sources"
+
+BUILT_IN = {
+    "ingestify.statsbomb_github": "ingestify.sources.statsbomb_github:StatsBombGithub",
+}
+"""What `type:` can be without any other package."""
+
+OPEN_DATA = {
+    "statsbomb": "ingestify.statsbomb_github",
+}
+"""Provider to the source of its open data."""
+
+
+def import_object(path: str, what: str) -> Any:
+    """Return the object at a dotted path, `package.module.Name` or `package.module:Name`.
+
+    Raises:
+        ConfigurationError: It cannot be imported; the message says which part is missing.
+    """
+    module_name, separator, name = path.partition(":") if ":" in path else path.rpartition(".")
+    if not separator or not module_name or not name:
+        raise ConfigurationError(f"The {what} '{path}' is no dotted path such as my_package.my_module.MyClass.")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise ConfigurationError(
+                f"The {what} '{path}' cannot be found: there is no module '{error.name}'. The folder of the config "
+                f"file and the current folder are searched; is it spelt right, and installed?"
+            ) from error
+        raise ConfigurationError(
+            f"The {what} '{path}' cannot be imported: it needs the module '{error.name}', which is not installed."
+        ) from error
+    except Exception as error:
+        raise ConfigurationError(f"The {what} '{path}' cannot be imported: {type(error).__name__}: {error}") from error
+    try:
+        return getattr(module, name)
+    except AttributeError as error:
+        close = difflib.get_close_matches(name, dir(module), n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise ConfigurationError(
+            f"The {what} '{path}' cannot be found: '{module_name}' has no '{name}'{hint}"
+        ) from error
+
+
+def find_source_class(type_name: str) -> type[Source]:
+    """Return the class that `type:` names: a built-in source, an entry point, or a dotted path.
+
+    Raises:
+        ConfigurationError: There is none, or it is no `Source`.
+    """
+    if type_name in BUILT_IN:
+        found = import_object(BUILT_IN[type_name], "source type")
+    else:
+        entry_points = {one.name: one for one in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)}
+        if type_name in entry_points:
+            found = import_object(entry_points[type_name].value, "source type")
+        elif type_name.startswith("ingestify.") or "." not in type_name:
+            names = [*BUILT_IN, *entry_points]
+            close = difflib.get_close_matches(type_name, names, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(names)}, or a dotted path."
+            raise ConfigurationError(f"There is no source type '{type_name}'; {hint}")
+        else:
+            found = import_object(type_name, "source type")
+    if not (inspect.isclass(found) and issubclass(found, Source)):
+        raise ConfigurationError(
+            f"The source type '{type_name}' is {found!r}; it must be a subclass of ingestify.Source."
+        )
+    return found
+
+
+def make_source(name: str, source_class: type[Source], configuration: Mapping[str, Any]) -> Source:
+    """Return a source made with its configuration.
+
+    Raises:
+        ConfigurationError: The class does not take these arguments, lacks one, or lacks a method.
+    """
+    try:
+        source = source_class(name, **configuration)
+    except TypeError as error:
+        # The message names arguments, never their values, which may be secrets.
+        if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+            raise
+        raise ConfigurationError(
+            f"The source '{name}' ({source_class.__name__}) cannot be made from its configuration "
+            f"({', '.join(configuration) or 'none'}): {error}"
+        ) from error
+    if not hasattr(source, "name"):
+        source.name = name  # a subclass whose __init__ does not call super().__init__
+    if not isinstance(getattr(source, "provider", None), str) or not source.provider:
+        raise ConfigurationError(
+            f"The source '{name}' ({source_class.__name__}) says no provider: give the class `provider = \"…\"`."
+        )
+    return source
+
+
+def make_open_data_source(provider: str, configuration: Mapping[str, Any]) -> Source:
+    """Return the source of a provider's open data.
+
+    Raises:
+        ConfigurationError: The provider has none; the message lists those that have.
+    """
+    if provider not in OPEN_DATA:
+        raise ConfigurationError(f"There is no open data of '{provider}'; there is of {', '.join(sorted(OPEN_DATA))}.")
+    return make_source(f"{provider}_open_data", find_source_class(OPEN_DATA[provider]), configuration)
+
+
+def make_importable(folder: str) -> None:
+    """Let modules in `folder` be imported: that of the config file holds people's sources."""
+    if folder not in sys.path:
+        sys.path.insert(0, folder)

@@ -1,0 +1,184 @@
+"""StatsBomb's open data, from its GitHub repository or a mirror of it.
+
+Format: https://github.com/statsbomb/open-data (README and `doc/`). Below the data root there are
+`competitions.json`, `matches/{competition_id}/{season_id}.json`, and `events`, `lineups` and `three-sixty`, each with
+`{match_id}.json`. Times are naive UTC, of 16 to 26 characters (`2022-08-04T12:00`, `2022-12-01T16:23:46.374386`).
+
+StatsBomb asks those who publish anything based on the data to name StatsBomb as the source and to show its logo.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+from ingestify.domain.bundle import MATCH
+from ingestify.domain.dataset import CollectionMetadata, DatasetState
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.resource import DatasetResource
+from ingestify.domain.source import Source
+from ingestify.errors import ConfigurationError, SourceError
+
+__all__ = ["StatsBombGithub"]
+
+BASE_URL = "https://raw.githubusercontent.com/statsbomb/open-data/master/data"
+
+_FOLDERS = {"events": "events", "lineups": "lineups", "360-frames": "three-sixty"}
+
+
+class StatsBombGithub(Source):
+    """Matches of the StatsBomb open data; dataset type `match`.
+
+    The feeds are `match` (its entry in the index), `lineups`, `events`, and `360-frames` for the matches that have
+    them. The first three belong to every match, whatever `data_spec_versions` names; the open data has one version
+    of each feed, so a version is only the label under which it is stored. `360-frames` comes along where it, or
+    `default`, is named.
+
+    Args:
+        name: The source's name in the configuration.
+        base_url: The data root, for a mirror: it has `{base_url}/competitions.json`. None: GitHub.
+        recheck_missing_360_after_seconds: How long a 360 file that the index promised and that was not there
+            (it appears hours after the match) is not asked for again while its time in the index stays. It keeps
+            a run that follows right after another free of requests for what is known to be missing.
+    """
+
+    provider = "statsbomb"
+
+    def __init__(self, name: str, base_url: str | None = None, recheck_missing_360_after_seconds: float = 60.0) -> None:
+        super().__init__(name, base_url=base_url)
+        base_url = BASE_URL if base_url is None else base_url
+        if not isinstance(base_url, str) or not base_url.startswith(("http://", "https://")):
+            raise ConfigurationError(
+                f"The source '{name}' has base_url {base_url!r}; it must begin with https:// or http://."
+            )
+        self._base_url = base_url.rstrip("/")
+        self._recheck_after_seconds = float(recheck_missing_360_after_seconds)
+
+    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+        """Return every competition and season of `competitions.json`."""
+        self._check(dataset_type)
+        return [
+            {
+                "competition_id": entry["competition_id"],
+                "season_id": entry["season_id"],
+                "_name": f"{entry['competition_name']} {entry['season_name']}",
+            }
+            for entry in self._get_entries(f"{self._base_url}/competitions.json", "competition_id", "season_id")
+        ]
+
+    def find_datasets(
+        self,
+        dataset_type: str,
+        data_spec_versions: DataSpecVersionCollection,
+        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and asked for whole
+        competition_id: int,
+        season_id: int,
+        match_id: int | str | None = None,
+        **_: Any,
+    ) -> Iterator[list[DatasetResource]]:
+        """Yield the matches of one season, all at once: the index is one file."""
+        self._check(dataset_type)
+        if unknown := MATCH.unknown(data_spec_versions):
+            raise ConfigurationError(
+                f"The source '{self.name}' has no feed {', '.join(unknown)}; "
+                f"a match has {', '.join((*MATCH.requires, *MATCH.optional))}."
+            )
+        url = f"{self._base_url}/matches/{competition_id}/{season_id}.json"
+        wanted = MATCH.wanted(data_spec_versions)
+        yield [
+            self._match(entry, competition_id, season_id, wanted)
+            for entry in self._get_entries(url, "match_id", "last_updated")
+            if match_id is None or str(entry["match_id"]) == str(match_id)
+        ]
+
+    def _match(
+        self, entry: dict[str, Any], competition_id: int, season_id: int, wanted: list[tuple[str, str]]
+    ) -> DatasetResource:
+        match_id = entry["match_id"]
+        updated = _time(entry["last_updated"], match_id)
+        resource = DatasetResource(
+            {"competition_id": competition_id, "season_id": season_id, "match_id": match_id},
+            "match",
+            self.provider,
+            name=_name(entry),
+            metadata=_metadata(entry),
+            state=DatasetState.COMPLETE,
+        )
+        for feed, version in wanted:
+            if feed == "match":
+                resource.add_file(updated, feed, version, json_content=entry)
+            elif feed == "360-frames":
+                if entry.get("match_status_360") == "available":
+                    resource.add_file(
+                        _time(entry.get("last_updated_360") or entry["last_updated"], match_id),
+                        feed,
+                        version,
+                        url=self._file_url(feed, match_id),
+                        # The 360 feed appears hours after the match: a 404 here means "not yet", not "gone".
+                        http_options={
+                            "ignore_not_found": True,
+                            "recheck_after_seconds": self._recheck_after_seconds,
+                        },
+                    )
+            else:
+                resource.add_file(updated, feed, version, url=self._file_url(feed, match_id))
+        return resource
+
+    def _file_url(self, feed: str, match_id: object) -> str:
+        return f"{self._base_url}/{_FOLDERS[feed]}/{match_id}.json"
+
+    def _get_entries(self, url: str, *keys: str) -> list[dict[str, Any]]:
+        entries = self.http.get_json(url)
+        if not isinstance(entries, list):
+            raise SourceError(
+                f"{url} is a JSON {type(entries).__name__}; a list was expected. Is base_url the data root?"
+            )
+        for number, entry in enumerate(entries):
+            missing = [key for key in keys if not isinstance(entry, dict) or entry.get(key) is None]
+            if missing:
+                raise SourceError(f"Entry {number} of {url} has no {', '.join(missing)}.")
+        return entries
+
+    def _check(self, dataset_type: str) -> None:
+        if dataset_type != MATCH.dataset_type:
+            raise ConfigurationError(
+                f"The source '{self.name}' has no datasets of the type '{dataset_type}'; it has 'match'."
+            )
+
+
+def _time(text: str, match_id: object) -> dt.datetime:
+    try:
+        return dt.datetime.fromisoformat(text)
+    except (TypeError, ValueError) as error:
+        raise SourceError(f"Match {match_id} has the time {text!r}, which is no ISO 8601 time.") from error
+
+
+def _metadata(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return what is worth filtering and showing without opening a file; the `match` feed has all of it."""
+    home, away = entry.get("home_team") or {}, entry.get("away_team") or {}
+    return {
+        "match_date": entry.get("match_date"),
+        "kick_off": entry.get("kick_off"),
+        "match_week": entry.get("match_week"),
+        "competition": (entry.get("competition") or {}).get("competition_name"),
+        "season": (entry.get("season") or {}).get("season_name"),
+        "stage": (entry.get("competition_stage") or {}).get("name"),
+        "home_team": {"id": home.get("home_team_id"), "name": home.get("home_team_name")},
+        "away_team": {"id": away.get("away_team_id"), "name": away.get("away_team_name")},
+        "home_score": entry.get("home_score"),
+        "away_score": entry.get("away_score"),
+        "stadium": (entry.get("stadium") or {}).get("name"),
+        "match_status": entry.get("match_status"),
+        "match_status_360": entry.get("match_status_360"),
+    }
+
+
+def _name(entry: dict[str, Any]) -> str:
+    """Return `Barcelona 3-0 Deportivo Alavés, 2018-08-18`; the score is left out while there is none."""
+    home = (entry.get("home_team") or {}).get("home_team_name") or "?"
+    away = (entry.get("away_team") or {}).get("away_team_name") or "?"
+    scores = (entry.get("home_score"), entry.get("away_score"))
+    score = "-" if None in scores else f"{scores[0]}-{scores[1]}"
+    date = entry.get("match_date")
+    return f"{home} {score} {away}" + (f", {date}" if date else "")

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import builtins
+
+import pytest
+
+from ingestify import DatasetResource, Source, debug_source
+from ingestify.errors import IntegrityError, LoadError, MissingExtraError
+
+
+class Bare(Source):
+    """A StatsBomb match that has one feed, and not the line-ups."""
+
+    provider = "statsbomb"
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **selector):
+        yield DatasetResource({"match_id": 1}, dataset_type).add_file(None, "events", json_content=[])
+
+
+def test_a_feed_that_is_missing_is_named():
+    with debug_source(Bare("bare"), dataset_type="match") as engine:
+        (dataset,) = engine.list_datasets()
+        with pytest.raises(LoadError, match=r"match_id=1 cannot be loaded .* 'lineups'; the files are: events__v1"):
+            engine.load_dataset_with_kloppy(dataset)
+
+
+def test_a_kind_that_has_no_loader_says_which_have():
+    with debug_source(Bare("bare"), dataset_type="video") as engine:
+        (dataset,) = engine.list_datasets()
+        with pytest.raises(LoadError, match="no kloppy loader for statsbomb/video; there is for statsbomb/match"):
+            engine.load_dataset_with_kloppy(dataset)
+
+
+def test_a_missing_object_says_so_itself():
+    class WithLineups(Bare):
+        def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **selector):
+            (resource,) = super().find_datasets(dataset_type, data_spec_versions, dataset_collection_metadata)
+            yield resource.add_file(None, "lineups", json_content=[])
+
+    with debug_source(WithLineups("bare"), dataset_type="match") as engine:
+        (dataset,) = engine.list_datasets()
+        engine.store.storage.delete([dataset.files["events__v1"].storage_path])
+        with pytest.raises(IntegrityError, match="events__v1"):
+            engine.load_dataset_with_kloppy(dataset)
+
+
+def test_without_kloppy_the_extra_is_named(monkeypatch):
+    real_import = builtins.__import__
+
+    def without_kloppy(name, *args, **kwargs):
+        if name.partition(".")[0] == "kloppy":
+            raise ModuleNotFoundError("No module named 'kloppy'", name="kloppy")
+        return real_import(name, *args, **kwargs)
+
+    with debug_source(Bare("bare"), dataset_type="match") as engine:
+        (dataset,) = engine.list_datasets()
+        monkeypatch.setattr(builtins, "__import__", without_kloppy)
+        with pytest.raises(MissingExtraError, match=r"pip install 'ingestify\[kloppy\]'"):
+            engine.load_dataset_with_kloppy(dataset)
