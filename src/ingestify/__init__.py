@@ -1,0 +1,156 @@
+"""Your own lake of untouched football data: versioned, validated, complete.
+
+Everything that users rely on is importable from here; each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ingestify._version import __version__
+
+if TYPE_CHECKING:
+    from ingestify.domain.dataset import Dataset, DatasetCollection, DatasetState, DatasetSummary
+    from ingestify.domain.events import (
+        DatasetCreated,
+        DatasetSkipped,
+        DomainEvent,
+        MetadataUpdated,
+        RevisionAdded,
+        RevisionInvalidated,
+        SelectorSkipped,
+    )
+    from ingestify.domain.feeds import DataSpecVersionCollection
+    from ingestify.domain.fetch_policy import FetchPolicy
+    from ingestify.domain.file import DraftFile, File, NotModifiedFile
+    from ingestify.domain.identifier import Identifier
+    from ingestify.domain.plan import IngestionPlan
+    from ingestify.domain.resource import DatasetResource, FileResource
+    from ingestify.domain.revision import Revision, RevisionState
+    from ingestify.domain.selector import Selector
+    from ingestify.domain.source import Source
+    from ingestify.domain.subscriber import Subscriber
+    from ingestify.engine.engine import IngestionEngine
+    from ingestify.errors import (
+        ConfigurationError,
+        DuplicateFile,
+        FatalError,
+        FetchError,
+        IngestifyError,
+        IntegrityError,
+        LoadError,
+        SaveError,
+        SourceError,
+        StopProcessing,
+        StoreError,
+    )
+    from ingestify.events.consumer import EventLogConsumer
+    from ingestify.fetch.loader import retrieve_http
+    from ingestify.main import debug_source, get_datastore, get_dev_engine, get_engine
+    from ingestify.store.dataset_store import DatasetStore
+    from ingestify.store.file_collection import FileCollection
+
+_MODULES = {
+    "domain.dataset": ("Dataset", "DatasetCollection", "DatasetState", "DatasetSummary"),
+    "domain.events": (
+        "DatasetCreated",
+        "DatasetSkipped",
+        "DomainEvent",
+        "MetadataUpdated",
+        "RevisionAdded",
+        "RevisionInvalidated",
+        "SelectorSkipped",
+    ),
+    "domain.feeds": ("DataSpecVersionCollection",),
+    "domain.fetch_policy": ("FetchPolicy",),
+    "domain.file": ("DraftFile", "File", "NotModifiedFile"),
+    "domain.identifier": ("Identifier",),
+    "domain.plan": ("IngestionPlan",),
+    "domain.resource": ("DatasetResource", "FileResource"),
+    "domain.revision": ("Revision", "RevisionState"),
+    "domain.selector": ("Selector",),
+    "domain.source": ("Source",),
+    "domain.subscriber": ("Subscriber",),
+    "engine.engine": ("IngestionEngine",),
+    "errors": (
+        "ConfigurationError",
+        "DuplicateFile",
+        "FatalError",
+        "FetchError",
+        "IngestifyError",
+        "IntegrityError",
+        "LoadError",
+        "SaveError",
+        "SourceError",
+        "StopProcessing",
+        "StoreError",
+    ),
+    # Consumers are opened from a config file, which only main can read; importing it provides the opening.
+    "main": ("EventLogConsumer", "debug_source", "get_datastore", "get_dev_engine", "get_engine"),
+    "fetch.loader": ("retrieve_http",),
+    "store.dataset_store": ("DatasetStore",),
+    "store.file_collection": ("FileCollection",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "ConfigurationError",
+    "DataSpecVersionCollection",
+    "Dataset",
+    "DatasetCollection",
+    "DatasetCreated",
+    "DatasetResource",
+    "DatasetSkipped",
+    "DatasetState",
+    "DatasetStore",
+    "DatasetSummary",
+    "DomainEvent",
+    "DraftFile",
+    "DuplicateFile",
+    "EventLogConsumer",
+    "FatalError",
+    "FetchError",
+    "FetchPolicy",
+    "File",
+    "FileCollection",
+    "FileResource",
+    "Identifier",
+    "IngestifyError",
+    "IngestionEngine",
+    "IngestionPlan",
+    "IntegrityError",
+    "LoadError",
+    "MetadataUpdated",
+    "NotModifiedFile",
+    "Revision",
+    "RevisionAdded",
+    "RevisionInvalidated",
+    "RevisionState",
+    "SaveError",
+    "Selector",
+    "SelectorSkipped",
+    "Source",
+    "SourceError",
+    "StopProcessing",
+    "StoreError",
+    "Subscriber",
+    "__version__",
+    "debug_source",
+    "get_datastore",
+    "get_dev_engine",
+    "get_engine",
+    "retrieve_http",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'ingestify' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"ingestify.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""`python -m ingestify`."""
+
+from ingestify.cli import main
+
+main()

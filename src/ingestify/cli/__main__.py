@@ -1,0 +1,5 @@
+"""`python -m ingestify.cli`."""
+
+from ingestify.cli import main
+
+main()

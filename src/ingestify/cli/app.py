@@ -1,0 +1,132 @@
+"""The commands by name, each imported when it is called, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from typing import Any
+
+import click
+
+from ingestify._version import __version__
+from ingestify.errors import IngestifyError, StopProcessing
+from ingestify.masking import mask_text
+
+__all__ = ["EXIT_FAILED", "EXIT_INTERRUPTED", "EXIT_OK", "EXIT_SOME_FAILED", "EXIT_STOPPED", "app", "run_command_line"]
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_STOPPED = 2
+EXIT_SOME_FAILED = 3
+EXIT_INTERRUPTED = 130
+
+COMMANDS = {
+    "run": ("ingestify.cli.run", "Bring the lake up to date."),
+    "plan": ("ingestify.cli.run", "Show what a run would fetch, change and skip, and why."),
+    "list": ("ingestify.cli.lake", "List the datasets in the lake."),
+    "show": ("ingestify.cli.lake", "Show one dataset: its revisions and files."),
+    "delete": ("ingestify.cli.lake", "Remove datasets and their files."),
+    "status": ("ingestify.cli.lake", "Show the last runs, and how large the lake is."),
+    "sync-indexes": ("ingestify.cli.lake", "Make the database indexes that dataset_types asks for."),
+    "init": ("ingestify.cli.project", "Write a commented config.yaml."),
+    "config": ("ingestify.cli.project", "Check the configuration, or print its JSON schema."),
+    "demo": ("ingestify.cli.demo", "See it work: a simulated season, in under 20 seconds, without network."),
+    "completion": ("ingestify.cli.project", "Print a shell completion script."),
+    "version": ("ingestify.cli.project", "Print the version."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, so that --help costs no SQLAlchemy."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            raise click.UsageError(f"There is no command '{args[0]}'.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    name="ingestify",
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="New here? Run  ingestify demo , then  ingestify init . Data goes to stdout, all else to stderr. "
+    "Exit codes: 0 done, 1 failed, 2 stopped by the source or wrong usage, 3 some datasets failed, 130 interrupted.",
+)
+@click.version_option(__version__, "--version", message="%(version)s")
+def app() -> None:
+    """Your own lake of untouched football data: versioned, validated, complete."""
+
+
+def run_command_line(arguments: list[str]) -> int:
+    """Run one command and return its exit code. Errors are printed to stderr, tracebacks only with --debug."""
+    debug = "--debug" in arguments
+    try:
+        result = app.main(arguments, prog_name="ingestify", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.exceptions.Abort:
+        _say("Aborted.")
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return EXIT_STOPPED
+    except KeyboardInterrupt:
+        _say("Interrupted.")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output left, as `head` does; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except StopProcessing as stop:
+        _say(f"Stopped by the source: {mask_text(str(stop))}")
+        return EXIT_STOPPED
+    except IngestifyError as error:
+        _say_error(error, debug=debug)
+        return EXIT_FAILED
+    except Exception as error:  # noqa: BLE001 - the last edge: a person sees a sentence, not a traceback
+        _say_error(error, debug=debug, unexpected=True)
+        return EXIT_FAILED
+    return result if isinstance(result, int) else EXIT_OK
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _say_error(error: Exception, *, debug: bool, unexpected: bool = False) -> None:
+    text = mask_text(str(error)) or type(error).__name__
+    if unexpected:
+        text = f"{type(error).__name__}: {text}"
+    _say(f"Error: {text}")
+    if debug:
+        logging.getLogger("ingestify").debug("the traceback", exc_info=error)
+    elif unexpected:
+        _say("Run it again with --debug to see where it comes from.")
+
+
+def exit_with(code: int) -> Any:
+    """Leave the command with an exit code."""
+    raise click.exceptions.Exit(code)

@@ -1,0 +1,178 @@
+"""How a run is shown while it goes on: a moving line on a terminal, a line every few seconds elsewhere, or JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ingestify.cli.options import set_stderr_writer, write_stderr
+from ingestify.cli.texts import clock, counts, noun, size
+from ingestify.domain.run import JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
+from ingestify.engine.report import PlannedDataset
+
+__all__ = ["RunView", "job_as_dict", "task_as_dict"]
+
+LINE_SECONDS = 5.0
+REFRESH_SECONDS = 0.25
+
+
+def task_as_dict(task: TaskSummary) -> dict[str, Any]:
+    """Return a task as JSON values."""
+    return {
+        "outcome": task.outcome.value,
+        "identifier": task.identifier,
+        "name": task.name,
+        "dataset_id": task.dataset_id,
+        "revision_id": task.revision_id,
+        "seconds": round((task.ended_at - task.started_at) / dt.timedelta(seconds=1), 3),
+        "error": task.error or None,
+    }
+
+
+def job_as_dict(job: JobSummary) -> dict[str, Any]:
+    """Return a job as JSON values, without its tasks."""
+    return {
+        "job_id": job.job_id,
+        "run_id": job.run_id,
+        "source": job.source,
+        "provider": job.provider,
+        "dataset_type": job.dataset_type,
+        "selector": dict(job.selector),
+        "selector_name": job.selector_name,
+        "state": job.state.value,
+        "started_at": job.started_at.isoformat(),
+        "ended_at": None if job.ended_at is None else job.ended_at.isoformat(),
+        **job.counters.as_dict(),
+        "timings": dict(job.timings),
+        "error": job.error or None,
+    }
+
+
+class RunView:
+    """Implements `engine.report.RunListener`.
+
+    Args:
+        as_json: JSON Lines on stdout, one for each event.
+        quiet: Nothing.
+        verbose: A line for each dataset that changed; in a plan, also for the unchanged ones.
+    """
+
+    def __init__(self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+        self._as_json = as_json
+        self._quiet = quiet
+        self._verbose = verbose
+        self._snapshot: Callable[[], RunReport] | None = None
+        self._ended = threading.Event()
+        self._output = threading.Lock()
+
+    # ---- called by the run's threads -------------------------------------------------------------------
+
+    def run_started(self, snapshot: Callable[[], RunReport]) -> None:
+        """A run began."""
+        self._snapshot = snapshot
+
+    def job_started(self, job: JobSummary) -> None:
+        """A selector is being discovered."""
+        if self._as_json:
+            self.write_json({"event": "job_started", **job_as_dict(job)})
+
+    def job_ended(self, job: JobSummary) -> None:
+        """A selector is done."""
+        if self._as_json:
+            self.write_json({"event": "job_ended", **job_as_dict(job)})
+
+    def task_ended(self, job: JobSummary, task: TaskSummary) -> None:
+        """A dataset changed or failed."""
+        if self._as_json:
+            self.write_json(
+                {"event": "dataset", "source": job.source, "dataset_type": job.dataset_type, **task_as_dict(task)}
+            )
+        elif self._verbose and task.outcome is not TaskOutcome.FAILED:
+            write_stderr(f"{task.outcome.value:<9} {task.name or task.identifier}")
+
+    def planned(self, dataset: PlannedDataset) -> None:
+        """A dry run decided about a dataset."""
+        if self._as_json:
+            self.write_json(
+                {
+                    "event": "planned",
+                    "action": dataset.action,
+                    "source": dataset.source,
+                    "provider": dataset.provider,
+                    "dataset_type": dataset.dataset_type,
+                    "identifier": dataset.identifier,
+                    "name": dataset.name,
+                    "reasons": list(dataset.reasons),
+                    "files": list(dataset.files),
+                }
+            )
+        elif not self._quiet and (self._verbose or dataset.action != "unchanged"):
+            why = f"  ({'; '.join(dataset.reasons)})" if dataset.reasons else ""
+            self._write_stdout(f"{dataset.action:<9}  {dataset.identifier}  {dataset.name}{why}")
+
+    # ---- called by the command -------------------------------------------------------------------------
+
+    def write_json(self, value: Any) -> None:
+        """Write one line of JSON to stdout."""
+        self._write_stdout(json.dumps(value, ensure_ascii=False, default=str))
+
+    def _write_stdout(self, line: str) -> None:
+        with self._output:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+
+    @contextlib.contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show progress on stderr while the block runs."""
+        if self._quiet or self._as_json:
+            yield
+            return
+        show = self._show_live if sys.stderr.isatty() else self._show_lines
+        thread = threading.Thread(target=show, name="ingestify-progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            thread.join()
+
+    def _show_lines(self) -> None:
+        """A line every few seconds: for logs, cron and notebooks."""
+        while not self._ended.wait(LINE_SECONDS):
+            if self._snapshot is not None:
+                write_stderr(_progress_text(self._snapshot()))
+
+    def _show_live(self) -> None:
+        from rich.console import Console  # heavy, and only for terminals
+        from rich.live import Live
+        from rich.spinner import Spinner
+
+        console = Console(stderr=True)
+        spinner = Spinner("dots", text="starting")
+        with Live(spinner, console=console, refresh_per_second=1 / REFRESH_SECONDS, transient=True):
+            set_stderr_writer(lambda text: console.print(text, markup=False, highlight=False))
+            try:
+                while not self._ended.wait(REFRESH_SECONDS):
+                    if self._snapshot is not None:
+                        spinner.update(text=_progress_text(self._snapshot()))
+            finally:
+                set_stderr_writer(None)
+
+
+def _progress_text(report: RunReport) -> str:
+    totals = report.totals
+    done = totals.new + totals.revised + totals.metadata + totals.unchanged + totals.skipped + totals.failed
+    what = noun((job.dataset_type for job in report.jobs), totals.discovered)
+    if not totals.discovered:
+        return f"finding what there is · {clock(report.duration_seconds)}"
+    jobs = sum(job.state is RunState.RUNNING for job in report.jobs)
+    return (
+        f"{done:,} of {totals.discovered:,} {what}: {counts(totals, dry_run=report.dry_run)} · "
+        f"{totals.requests:,} requests · {size(totals.received_bytes)} · {clock(report.duration_seconds)}"
+        + (f" · {jobs} selectors open" if jobs > 1 else "")
+    )

@@ -1,0 +1,75 @@
+"""`ingestify init`, `config`, `completion` and `version`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from ingestify._version import __version__
+from ingestify.cli.options import config_option, logging_options, set_up_logging, write_stderr
+from ingestify.errors import ConfigurationError
+
+__all__ = ["completion_command", "config_command", "init_command", "version_command"]
+
+
+@click.command("init")
+@click.option("--force", is_flag=True, help="Write over a config.yaml that is there.")
+@click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
+def init_command(folder: Path, force: bool) -> None:
+    """Write a commented config.yaml into FOLDER, by default this one."""
+    from ingestify.config.template import config_template  # pulls in the settings
+
+    path = folder / "config.yaml"
+    if path.exists() and not force:
+        raise ConfigurationError(f"{path} is there already; --force writes over it.")
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(config_template(), encoding="utf-8")
+    write_stderr(f"Wrote {path}. Look it over, then run  ingestify plan , and  ingestify run .")
+
+
+@click.group("config")
+def config_command() -> None:
+    """Check the configuration, or print its JSON schema."""
+
+
+@config_command.command("check")
+@config_option
+@logging_options
+def check_command(config_file: str | None, quiet: bool, verbose: bool, debug: bool) -> None:
+    """Read the configuration and everything that it names, and say what is wrong. Nothing is fetched or written."""
+    from ingestify.main import check_config  # heavy: everything
+
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+    path, found = check_config(config_file)
+    if not quiet:
+        write_stderr(f"{path} is right: {found}.")
+
+
+@config_command.command("schema")
+def schema_command() -> None:
+    """Print the JSON schema of config.yaml, for editors that complete and check YAML."""
+    from ingestify.config.schema import settings_schema  # heavy: pydantic
+
+    sys.stdout.write(json.dumps(settings_schema(), indent=2) + "\n")
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_command(shell: str) -> None:
+    """Print a completion script. For bash:  eval "$(ingestify completion bash)"  in ~/.bashrc."""
+    from click.shell_completion import get_completion_class
+
+    from ingestify.cli.app import app
+
+    found = get_completion_class(shell)
+    assert found is not None, "click knows the three shells"
+    sys.stdout.write(found(app, {}, "ingestify", "_INGESTIFY_COMPLETE").source() + "\n")
+
+
+@click.command("version")
+def version_command() -> None:
+    """Print the version."""
+    sys.stdout.write(f"{__version__}\n")

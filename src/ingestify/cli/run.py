@@ -1,0 +1,186 @@
+"""`ingestify run` and `ingestify plan`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+import click
+
+from ingestify.cli.app import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_SOME_FAILED,
+    EXIT_STOPPED,
+    exit_with,
+)
+from ingestify.cli.options import (
+    config_option,
+    dataset_filters,
+    filter_arguments,
+    logging_options,
+    parse_filters,
+    set_up_logging,
+    write_stderr,
+)
+from ingestify.cli.progress import RunView
+from ingestify.cli.texts import summary_line
+from ingestify.domain.run import RunReport, RunState
+from ingestify.engine.engine import IngestionEngine
+from ingestify.engine.report import one_line
+from ingestify.errors import FatalError, StopProcessing
+from ingestify.main import config_path, get_engine
+
+__all__ = ["execute", "exit_code", "plan_command", "run_command"]
+
+SHOWN_FAILURES = 5
+
+
+@click.command("run")
+@config_option
+@dataset_filters
+@click.option("--source", metavar="NAME", help="Only this source of the configuration.")
+@click.option("--dry-run", is_flag=True, help="The same as 'ingestify plan'.")
+@click.option("--disable-events", is_flag=True, help="Do not tell the event subscribers.")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
+@logging_options
+@filter_arguments
+def run_command(
+    config_file: str | None, dry_run: bool, disable_events: bool, filters: tuple[str, ...], **options: Any
+) -> None:
+    """Bring the lake up to date with what the ingestion plans name.
+
+    KEY=VALUE narrows what is looked at, such as  competition_id=11 match_id=12,13 .
+    """
+    _run(config_file, dry_run=dry_run, disable_events=disable_events, filters=filters, **options)
+
+
+@click.command("plan")
+@config_option
+@dataset_filters
+@click.option("--source", metavar="NAME", help="Only this source of the configuration.")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
+@logging_options
+@filter_arguments
+def plan_command(config_file: str | None, filters: tuple[str, ...], **options: Any) -> None:
+    """Show what a run would fetch, change and skip, and why. Only indexes are asked for; nothing is written.
+
+    Datasets that are unchanged are counted; -v shows them too.
+    """
+    _run(config_file, dry_run=True, disable_events=True, filters=filters, **options)
+
+
+def _run(
+    config_file: str | None,
+    *,
+    dry_run: bool,
+    disable_events: bool,
+    filters: tuple[str, ...],
+    bucket: str | None,
+    provider: str | None,
+    source: str | None,
+    dataset_type: str | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+    selector = parse_filters(filters)
+    view = RunView(as_json=as_json, quiet=quiet, verbose=verbose)
+    with get_engine(config_path(config_file), bucket, disable_events=disable_events) as engine:
+        report = execute(
+            engine,
+            view,
+            dry_run=dry_run,
+            provider=provider,
+            source=source,
+            dataset_type=dataset_type,
+            **selector,
+        )
+    code = exit_code(report)
+    if as_json:
+        view.write_json(
+            {
+                "event": "run_ended",
+                "run_id": report.run_id,
+                "state": report.state.value,
+                "exit_code": code,
+                "seconds": round(report.duration_seconds, 3),
+                **report.totals.as_dict(),
+                "error": None if report.error is None else one_line(report.error),
+            }
+        )
+    else:
+        _tell(report, quiet=quiet)
+    exit_with(code)
+
+
+def execute(engine: IngestionEngine, view: RunView, **arguments: Any) -> RunReport:
+    """Run with progress shown, and with signals taken as a wish to stop cleanly."""
+    with _two_stage_interrupt(), view.shown():
+        return engine.run_report(listener=view, **arguments)
+
+
+def exit_code(report: RunReport) -> int:
+    """Return 0 done, 1 failed, 2 stopped by the source, 3 some datasets failed, 130 interrupted."""
+    if isinstance(report.error, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    if isinstance(report.error, StopProcessing):
+        return EXIT_STOPPED
+    if report.state is RunState.FAILED or report.error is not None:
+        return EXIT_FAILED
+    return EXIT_SOME_FAILED if report.totals.failed else EXIT_OK
+
+
+def _tell(report: RunReport, *, quiet: bool) -> None:
+    failed = report.failed_tasks
+    jobs = [job for job in report.jobs if job.state is RunState.FAILED]
+    for task in failed[:SHOWN_FAILURES]:
+        write_stderr(f"failed: {task.name or task.identifier}: {task.error}")
+    if len(failed) > SHOWN_FAILURES:
+        write_stderr(f"… and {len(failed) - SHOWN_FAILURES:,} more failed; 'ingestify status --failed' lists them.")
+    if report.error is not None:
+        if isinstance(report.error, KeyboardInterrupt):
+            write_stderr("Interrupted: what had finished is kept; run again to go on.")
+        elif isinstance(report.error, StopProcessing):
+            write_stderr(f"Stopped by the source: {one_line(report.error)}")
+        elif isinstance(report.error, FatalError) or not jobs:
+            write_stderr(f"Error: {one_line(report.error)}")
+        else:
+            # What each of them raised was logged when it happened.
+            write_stderr(f"{len(jobs)} of {len(report.jobs)} selectors failed; the next run tries them again.")
+    if not quiet:
+        sys.stdout.write(summary_line(report) + "\n")
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _two_stage_interrupt() -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM stops cleanly, the second leaves at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals belong to the main thread
+        return
+    stopping = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+        nonlocal stopping
+        if stopping:
+            os._exit(EXIT_INTERRUPTED)
+        stopping = True
+        write_stderr("Stopping: finishing what is in flight. Once more to leave at once.")
+        raise KeyboardInterrupt
+
+    before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

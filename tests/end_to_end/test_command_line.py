@@ -1,0 +1,224 @@
+"""The commands as a person types them, around a source that needs no network."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFIG = """
+main:
+  metadata_url: sqlite:///database/catalog.db
+  file_url: file://database/files/
+sources:
+  mine: {type: my_source.MySource, configuration: {api_key: !ENV "${MY_KEY:canary-1234567}"}}
+dataset_types:
+  - provider: mine
+    dataset_type: match
+    identifier_index: true
+    identifier_keys: {match_id: {transformation: {type: bucket, bucket_size: 10}, key_type: int}}
+ingestion_plans:
+  - {source: mine, dataset_type: match}
+event_subscribers:
+  - {type: my_source.Told}
+  - {type: ingestify.infra.event_log.EventLogSubscriber}
+"""
+
+SOURCE = """
+import datetime as dt
+import json
+from pathlib import Path
+
+from ingestify import DatasetResource, FatalError, Source, StopProcessing, Subscriber
+
+HERE = Path(__file__).parent
+
+
+class MySource(Source):
+    provider = "mine"
+
+    def discover_selectors(self, dataset_type):
+        return [{"season_id": 1}, {"season_id": 2}]
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, season_id, **_):
+        behaviour = json.loads((HERE / "behaviour.json").read_text())
+        for number in range(behaviour.get("matches", 3)):
+            resource = DatasetResource({"match_id": number + 20}, "match", name=f"match {number + 20}")
+            resource.add_file(
+                dt.datetime(2024, 5, 1 + behaviour.get("day", 0)), "events",
+                json_content={"day": behaviour.get("day", 0), "number": number},
+            )
+            yield resource
+        if season_id == 2 and "raise" in behaviour:
+            raise {"stop": StopProcessing, "fatal": FatalError, "other": ValueError}[behaviour["raise"]](
+                f"https://me:{self.configuration['api_key']}@host/x?token={self.configuration['api_key']} said no"
+            )
+
+
+class Told(Subscriber):
+    def on_revision_added(self, event):
+        with (HERE / "told.txt").open("a") as file:
+            file.write(f"{event.event_type} {event.dataset.identifier}\\n")
+"""
+
+
+class Project:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "config.yaml").write_text(CONFIG)
+        (folder / "my_source.py").write_text(SOURCE)
+        self.behave()
+
+    def behave(self, **behaviour: object) -> None:
+        (self.folder / "behaviour.json").write_text(json.dumps(behaviour))
+
+    def __call__(self, *arguments: str, code: int = 0, cwd: Path | None = None) -> str:
+        ran = subprocess.run(
+            [sys.executable, "-m", "ingestify", *arguments],
+            cwd=cwd or self.folder,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            timeout=60,
+        )
+        self.err = ran.stderr
+        assert ran.returncode == code, ran.stdout + ran.stderr
+        assert "canary" not in ran.stdout + ran.stderr
+        if "--debug" not in arguments:
+            assert "Traceback" not in ran.stderr
+        return ran.stdout
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def test_plan_run_and_run_again(project: Project):
+    planned = project("plan")
+    assert "6 matches: 6 to fetch, 0 to refetch, 0 unchanged, 0 failed" in planned
+    assert "not in the lake" in planned
+    assert project("list", "--count") == "0\n"
+    assert project("run").startswith("6 matches: 6 new, 0 revised, 0 unchanged, 0 failed · 0 requests · ")
+    assert project("run").startswith("6 matches: 0 new, 0 revised, 6 unchanged, 0 failed · ")
+    project.behave(day=1)
+    assert "events__v1: changed 2024-05-02" in project("run", "--dry-run")
+    assert project("run", "season_id=1").startswith("3 matches: 0 new, 3 revised, 0 unchanged")
+    assert len((project.folder / "told.txt").read_text().splitlines()) == 9
+
+
+def test_a_run_speaks_json_lines(project: Project):
+    lines = [json.loads(line) for line in project("run", "--json").splitlines()]
+    assert [line["event"] for line in lines].count("dataset") == 6
+    assert lines[-1]["event"] == "run_ended"
+    assert (lines[-1]["exit_code"], lines[-1]["new"], lines[-1]["state"]) == (0, 6, "FINISHED")
+    planned = [json.loads(line) for line in project("plan", "--json").splitlines()]
+    assert {line["action"] for line in planned if line["event"] == "planned"} == {"unchanged"}
+
+
+def test_quiet_says_nothing_and_verbose_names_what_changed(project: Project):
+    assert project("run", "-q") == ""
+    assert project.err == ""
+    project.behave(day=2)
+    project("run", "-v")
+    assert "revised   match 20" in project.err
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "state"), [("stop", 2, "ABORTED"), ("fatal", 1, "FAILED"), ("other", 1, "FAILED")]
+)
+def test_exit_codes_tell_how_it_ended_and_no_secret_is_shown(project: Project, what: str, code: int, state: str):
+    project.behave(**{"raise": what})
+    assert " 0 failed" in project("run", code=code)
+    assert "https://***@host/x?token=***" in project.err
+    shown = project("status")
+    assert state in shown
+    project("run", "--debug", code=code)
+    assert "canary" not in (project.folder / "database" / "catalog.db").read_bytes().decode("latin-1")
+
+
+def test_list_show_and_delete(project: Project):
+    project("run", "-q")
+    assert project("list", "--count", "season_id=1") == "3\n"
+    assert project("list", "--count", "--provider", "nobody") == "0\n"
+    first = json.loads(project("list", "--json", "match_id=20", "season_id=1"))
+    assert first["identifier"] == {"season_id": 1, "match_id": 20}
+    assert "match_id_bucket=20-29/match_id=20/" in first["files"][0]["storage_path"]
+    assert "revision 0" in project("show", first["dataset_id"])
+    assert "match 20" in project("show", "season_id=1/match_id=20")
+    project("delete", first["dataset_id"])
+    project("delete", "season_id=2")
+    assert project("list", "--count") == "2\n"
+    project("delete", "season_id=2", code=1)
+    assert "No dataset" in project.err
+    project("show", "no-such-id", code=1)
+    assert "ingestify list" in project.err
+    paths = [path for path in (project.folder / "database" / "files").rglob("*") if path.is_file()]
+    assert len(paths) == 2
+
+
+def test_sync_indexes(project: Project):
+    assert "made" in project("sync-indexes")
+    assert project("sync-indexes") == ""
+
+
+def test_wrong_usage_is_exit_code_2(project: Project):
+    project("runn", code=2)
+    assert "Did you mean 'run'?" in project.err
+    project("run", "--no-such-option", code=2)
+    project("run", "no-filter", code=2)
+    assert "key=value" in project.err
+
+
+def test_a_misspelt_filter_is_warned_of(project: Project):
+    assert project("run", "matchid=20").startswith("0 datasets") or "0 matches" in project("run", "matchid=20")
+    assert "no dataset has the identifier key 'matchid'" in project.err
+
+
+def test_the_configuration_is_found_from_below_and_checked(project: Project, tmp_path: Path):
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    project("config", "check", cwd=below)
+    assert "1 sources, 1 ingestion plans" in project.err
+    project("run", "-q", cwd=below)
+    assert (tmp_path / "database" / "catalog.db").exists()
+    assert json.loads(project("config", "schema"))["properties"]["main"]
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("dataset_type: match}\nevent", "dataset_typ: match}\nevent"))
+    project("config", "check", code=1)
+    assert "did you mean 'dataset_type'?" in project.err
+
+
+def test_a_source_that_cannot_be_found_says_so(project: Project, tmp_path: Path):
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("my_source.MySource", "my_sauce.MySource"))
+    project("config", "check", code=1)
+    assert "no module 'my_sauce'" in project.err
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("my_source.MySource", "ingestify.statsbom_github"))
+    project("config", "check", code=1)
+    assert "did you mean 'ingestify.statsbomb_github'?" in project.err
+
+
+def test_init_writes_a_configuration_once(project: Project, tmp_path: Path):
+    empty = tmp_path / "new"
+    empty.mkdir()
+    project("init", cwd=empty)
+    project("config", "check", cwd=empty)
+    project("init", cwd=empty, code=1)
+    assert "--force" in project.err
+
+
+def test_without_a_configuration_it_says_how_to_get_one(project: Project, tmp_path_factory: pytest.TempPathFactory):
+    nowhere = tmp_path_factory.mktemp("nowhere")
+    project("run", cwd=nowhere, code=1)
+    assert "ingestify init" in project.err
+    assert list(nowhere.iterdir()) == []
+
+
+def test_version_help_and_completion(project: Project):
+    assert project("version").strip() == project("--version").strip()
+    assert "Bring the lake up to date" in project("--help")
+    for shell in ("bash", "zsh", "fish"):
+        assert "_INGESTIFY_COMPLETE" in project("completion", shell)

@@ -1,0 +1,42 @@
+"""`ingestify demo`, as the README says to run it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ingestify", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_demo_shows_a_run_a_rerun_and_a_correction(tmp_path: Path):
+    started = time.monotonic()
+    shown = run(tmp_path, "demo")
+    assert shown.returncode == 0, shown.stderr
+    assert time.monotonic() - started < 20
+    assert "20 matches: 20 new, 0 revised, 0 unchanged, 0 failed" in shown.stdout
+    assert "20 matches: 0 new, 0 revised, 20 unchanged, 0 failed · 2 requests" in shown.stdout
+    assert "20 matches: 0 new, 2 revised, 18 unchanged, 0 failed" in shown.stdout
+    assert "revision 1: " in shown.stdout
+    assert "events, " in shown.stdout
+    assert "ingestify init" in shown.stdout
+    assert shown.stderr == ""
+    config = str(tmp_path / "ingestify-demo" / "config.yaml")
+    assert run(tmp_path, "list", "--count", "--config", config).stdout == "20\n"
+
+
+def test_the_demo_replaces_its_own_lake_and_nobody_elses(tmp_path: Path):
+    assert run(tmp_path, "demo", "--matches", "4").returncode == 0
+    assert run(tmp_path, "demo", "--matches", "5").returncode == 0
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("all of it")
+    refused = run(tmp_path, "demo", "--folder", "mine")
+    assert refused.returncode == 1
+    assert "--folder" in refused.stderr
+    assert (mine / "thesis.txt").read_text() == "all of it"
