@@ -10,14 +10,16 @@ from ingestify.catalogue.connection import Database
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.event_log import EventLog
 from ingestify.catalogue.indexes import AttributeIndexes
+from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.runs import RunLog
 from ingestify.catalogue.schema import prepare_schema
 from ingestify.catalogue.tables import Tables, build_tables
 from ingestify.domain.change import AppliedChange, DatasetChange
-from ingestify.domain.dataset import CollectionMetadata, Dataset
+from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter, KnownDataset, SelectorSync
+from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.run import JobSummary, ProcessIdentity
 
 __all__ = ["SqlCatalogue"]
@@ -34,7 +36,8 @@ class SqlCatalogue:
         self._database = database
         self._datasets = DatasetReader(database, tables)
         self._events = EventLog(database, tables)
-        self._changes = DatasetWriter(database, tables, self._datasets, self._events)
+        self._quarantine = QuarantineLog(database, tables)
+        self._changes = DatasetWriter(database, tables, self._datasets, self._events, self._quarantine)
         self._runs = RunLog(database, tables)
         self._indexes = AttributeIndexes(database, tables)
 
@@ -101,6 +104,42 @@ class SqlCatalogue:
     def delete(self, dataset_ids: Sequence[str]) -> list[str]:
         """Remove datasets with all their rows but their events. Returns the paths that no row names any more."""
         return self._changes.delete(dataset_ids)
+
+    def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
+        """Yield (dataset id, canonical identifier, state) of what the filter names."""
+        return self._datasets.iter_identities(dataset_filter)
+
+    def mark_missing(self, dataset_ids: Sequence[str]) -> list[DatasetEvent]:
+        """Set the state of datasets to MISSING; those that are so already stay, without an event."""
+        return self._changes.mark_missing(dataset_ids)
+
+    def find_quarantined(
+        self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
+    ) -> dict[Identifier, QuarantineEntry]:
+        """Return the newest entry of each that is OPEN or DISCARDED."""
+        return self._quarantine.find(bucket, provider, dataset_type, identifiers)
+
+    def list_quarantine(
+        self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
+    ) -> list[QuarantineEntry]:
+        """Return entries, newest first. No states: any."""
+        return self._quarantine.list_entries(dataset_filter, states)
+
+    def find_quarantine_entry(self, entry_id: str) -> QuarantineEntry | None:
+        """Return one entry, or None."""
+        return self._quarantine.find_entry(entry_id)
+
+    def save_quarantine_look(self, entry: QuarantineEntry) -> None:
+        """Remember that the provider was asked and still serves that bundle."""
+        self._quarantine.save_look(entry)
+
+    def request_quarantine_retry(self, entry_ids: Sequence[str]) -> int:
+        """Let open or discarded entries be fetched anew by the next run. Returns how many there were."""
+        return self._quarantine.request_retry(entry_ids)
+
+    def discard_quarantine(self, entry_ids: Sequence[str], decided_by: str, note: str) -> list[str]:
+        """Mark open entries DISCARDED. Returns the paths of objects that no row names any more."""
+        return self._changes.discard_quarantine(entry_ids, decided_by, note)
 
     def save_job(self, job: JobSummary) -> None:
         """Write a job's row, new or again, and the tasks that are not written yet."""

@@ -13,14 +13,16 @@ from ingestify.catalogue.bulk import BulkStatement
 from ingestify.catalogue.connection import Database
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.event_log import EventLog
-from ingestify.catalogue.rows import feeds_to_text, file_to_row, json_text, moment_to_text
+from ingestify.catalogue.quarantine import QuarantineLog
+from ingestify.catalogue.rows import feeds_to_text, file_to_row, json_text, moment_to_text, names_to_text
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
 from ingestify.domain.change import AppliedChange, DatasetChange, apply_change, metadata_text
-from ingestify.domain.dataset import Dataset
-from ingestify.domain.events import DatasetEvent, RevisionInvalidated
+from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.events import DatasetEvent, MetadataUpdated, RevisionInvalidated
 from ingestify.domain.ports import HeadMoved
+from ingestify.domain.quarantine import QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
 from ingestify.errors import SaveError
 
@@ -30,17 +32,22 @@ __all__ = ["DatasetWriter"]
 class DatasetWriter:
     """Writes the dataset, revision and file tables, and the event log with them."""
 
-    def __init__(self, database: Database, tables: Tables, reader: DatasetReader, log: EventLog) -> None:
+    def __init__(
+        self, database: Database, tables: Tables, reader: DatasetReader, log: EventLog, quarantine: QuarantineLog
+    ) -> None:
         self._database = database
         self._dialect = database.dialect
         self._tables = tables
         self._reader = reader
         self._log = log
+        self._quarantine = quarantine
         self._insert_datasets, self._insert_revisions, self._insert_files = (
             BulkStatement(table.insert(), database.sql_dialect, [c.name for c in table.c if c.name != "position"])
             for table in (tables.dataset, tables.revision, tables.file)
         )
-        self._describe = self._update("name", "state", "metadata", "updated_at", "last_modified_at", "feeds")
+        self._describe = self._update(
+            "name", "state", "metadata", "updated_at", "last_modified_at", "feeds", "missing_feeds"
+        )
         self._move_head = self._update("current_revision_id", "current_created_at", "current_state")
 
     def _update(self, *names: str) -> BulkStatement:
@@ -68,6 +75,8 @@ class DatasetWriter:
                     raise HeadMoved(moved)
                 moment = now()
                 applied = [apply_change(change, moment) for change in changes]
+                if moved := self._settle(connection, changes, moment):
+                    raise HeadMoved(moved)
                 self._write(connection, changes, applied)
                 events = iter(self._log.append(connection, (event for one in applied for event in one.events)))
         except SaveError as error:
@@ -111,17 +120,48 @@ class DatasetWriter:
         """
         dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
         with self._database.write("delete datasets", SaveError) as connection:
-            paths: dict[str, None] = {}
+            paths: list[str] = []
             for ids in chunks(dict.fromkeys(dataset_ids)):
                 named = sa.select(file.c.storage_path).where(self._dialect.any_of(file.c.dataset_id, ids))
-                paths.update(dict.fromkeys(connection.scalars(named)))
+                paths += connection.scalars(named)
+                paths += self._quarantine.remove_of_datasets(connection, ids)
                 for table in (file, revision, dataset):
                     connection.execute(table.delete().where(self._dialect.any_of(table.c.dataset_id, ids)))
-            for some in chunks(list(paths)):
-                still = sa.select(file.c.storage_path).where(self._dialect.any_of(file.c.storage_path, some)).distinct()
+            return self._unnamed(connection, paths)
+
+    def discard_quarantine(self, entry_ids: Sequence[str], decided_by: str, note: str) -> list[str]:
+        """Mark open quarantine entries DISCARDED. Returns the paths of objects that no row names any more."""
+        with self._database.write("discard quarantine entries", SaveError) as connection:
+            return self._unnamed(connection, self._quarantine.discard(connection, entry_ids, decided_by, note))
+
+    def _unnamed(self, connection: sa.Connection, paths: Sequence[str]) -> list[str]:
+        """Return those of `paths` that neither a revision nor the quarantine names."""
+        left = dict.fromkeys(paths)
+        for table in (self._tables.file, self._tables.quarantine_file):
+            path_column = table.c.storage_path
+            for some in chunks(list(left)):
+                still = sa.select(path_column).where(self._dialect.any_of(path_column, some)).distinct()
                 for path in connection.scalars(still):
-                    del paths[path]
-            return list(paths)
+                    del left[path]
+        return list(left)
+
+    def mark_missing(self, dataset_ids: Sequence[str]) -> list[DatasetEvent]:
+        """Set the state of datasets to MISSING; those that are so already stay as they are."""
+        moment = now()
+        columns = self._tables.dataset.c
+        with self._database.write("mark datasets as missing", SaveError) as connection:
+            events: list[DatasetEvent] = []
+            for before in self._reader.load(connection, list(dict.fromkeys(dataset_ids))):
+                if before.state is DatasetState.MISSING:
+                    continue
+                after = dataclasses.replace(before, state=DatasetState.MISSING, updated_at=moment)
+                connection.execute(
+                    self._tables.dataset.update()
+                    .where(columns.dataset_id == after.dataset_id)
+                    .values(state=after.state.value, updated_at=moment_to_text(moment))
+                )
+                events.append(MetadataUpdated(dataset=after, occurred_at=moment))
+            return self._log.append(connection, events)
 
     # ---- the parts of apply ----------------------------------------------------------------------------
 
@@ -143,6 +183,18 @@ class DatasetWriter:
                 if counts.pop(change.existing.dataset_id, None) != change.expected_revision_count:
                     moved.append(change)
         return moved
+
+    def _settle(
+        self, connection: sa.Connection, changes: Sequence[DatasetChange], moment: dt.datetime
+    ) -> list[DatasetChange]:
+        """Settle quarantine entries. Returns the changes that accept one which is settled already."""
+        return [
+            change
+            for change in changes
+            if change.settles is not None
+            and not self._quarantine.settle(connection, change.settles, moment)
+            and change.settles.state is QuarantineState.ACCEPTED
+        ]
 
     def _count_revisions(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> dict[str, int]:
         columns = self._tables.dataset.c
@@ -182,6 +234,8 @@ class DatasetWriter:
         files: list[dict[str, Any]] = []
         for change, one in zip(changes, applied, strict=True):
             dataset, revision = one.dataset, one.revision
+            if one.entry is not None:
+                continue  # the dataset stays as it is
             row = _described(dataset, metadata_text(change.metadata))
             if change.existing is None:
                 new.append({**_fixed(dataset), **row, **_head(revision)})
@@ -200,6 +254,7 @@ class DatasetWriter:
         self._move_head.execute(connection, heads)
         self._insert_revisions.execute(connection, revisions)
         self._insert_files.execute(connection, files)
+        self._quarantine.add(connection, [one.entry for one in applied if one.entry is not None])
 
 
 def _identity(change: DatasetChange) -> tuple[str, str, str, str]:
@@ -226,6 +281,7 @@ def _described(dataset: Dataset, metadata: str) -> dict[str, Any]:
         "updated_at": moment_to_text(dataset.updated_at),
         "last_modified_at": moment_to_text(dataset.last_modified_at),
         "feeds": feeds_to_text(dataset.feeds),
+        "missing_feeds": names_to_text(dataset.missing_feeds),
     }
 
 
@@ -245,6 +301,7 @@ def _revision_row(dataset_id: str, revision: Revision) -> dict[str, Any]:
         "state": revision.state.value,
         "description": revision.description,
         "source": json_text(revision.source),
+        "removed_file_ids": names_to_text(revision.removed_file_ids),
     }
 
 

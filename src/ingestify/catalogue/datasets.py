@@ -16,17 +16,20 @@ from ingestify.catalogue.rows import (
     file_from_row,
     json_value,
     moment_from_text,
+    names_from_text,
     to_moment,
 )
 from ingestify.catalogue.selection import chunks, conditions
 from ingestify.catalogue.tables import Tables
-from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetSummary
+from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
 from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter, KnownDataset
 from ingestify.domain.revision import Revision
 
 __all__ = ["DatasetReader"]
+
+IDENTITIES_AT_ONCE = 10_000
 
 _file_number = operator.itemgetter(1)
 
@@ -50,6 +53,7 @@ class DatasetReader:
             dataset.current_created_at,
             dataset.current_state,
             dataset.feeds,
+            dataset.missing_feeds,
         )
         self._dataset_columns = (
             dataset.position,
@@ -65,6 +69,7 @@ class DatasetReader:
             dataset.updated_at,
             dataset.last_modified_at,
             dataset.feeds,
+            dataset.missing_feeds,
         )
         self._revision_columns = (
             revision.dataset_id,
@@ -73,6 +78,7 @@ class DatasetReader:
             revision.state,
             revision.description,
             revision.source,
+            revision.removed_file_ids,
         )
         self._file_columns = (
             file.dataset_id,
@@ -114,6 +120,7 @@ class DatasetReader:
                     current,
                     current_state,
                     feeds,
+                    missing_feeds,
                 ) in connection.execute(statement).all():
                     found[by_key[key]] = KnownDataset(
                         dataset_id,
@@ -128,6 +135,7 @@ class DatasetReader:
                             current_state is not None,
                             Feeds(feeds),
                         ),
+                        names_from_text(missing_feeds),
                     )
         return found
 
@@ -162,7 +170,7 @@ class DatasetReader:
     ) -> Iterator[list[Dataset]]:
         """Yield datasets in full, in the order of arrival. No connection is held between two batches."""
         position = self._tables.dataset.c.position
-        wanted = conditions(self._dialect, self._tables, dataset_filter)
+        wanted = conditions(self._dialect, self._tables.dataset, dataset_filter)
         statement = sa.select(*self._dataset_columns).where(*wanted).order_by(position)
         remaining, last = limit, None
         while remaining is None or remaining > 0:
@@ -182,11 +190,30 @@ class DatasetReader:
             if remaining is not None:
                 remaining -= len(rows)
 
+    def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
+        """Yield (dataset id, canonical identifier, state), by 10,000 of one moment each."""
+        columns = self._tables.dataset.c
+        statement = (
+            sa.select(columns.position, columns.dataset_id, columns.identifier_key, columns.state)
+            .where(*conditions(self._dialect, self._tables.dataset, dataset_filter))
+            .order_by(columns.position)
+            .limit(IDENTITIES_AT_ONCE)
+        )
+        last = 0
+        while True:
+            with self._database.read("list datasets") as connection:
+                rows = connection.execute(statement.where(columns.position > last)).all()
+            for _, dataset_id, key, state in rows:
+                yield dataset_id, key, DATASET_STATES[state]
+            if len(rows) < IDENTITIES_AT_ONCE:
+                return
+            last = rows[-1].position
+
     def read_metadata(self, dataset_filter: DatasetFilter) -> CollectionMetadata:
         """Count what the filter names, and find its newest provider time."""
         columns = self._tables.dataset.c
         statement = sa.select(sa.func.count(), sa.func.max(columns.last_modified_at)).where(
-            *conditions(self._dialect, self._tables, dataset_filter)
+            *conditions(self._dialect, self._tables.dataset, dataset_filter)
         )
         with self._database.read("count datasets") as connection:
             count, newest = connection.execute(statement.select_from(self._tables.dataset)).one()
@@ -233,7 +260,9 @@ class DatasetReader:
             statement = self._of(self._tables.revision, self._revision_columns, ids).order_by(
                 *self._tables.revision.primary_key.columns
             )
-            for dataset_id, number, created_at, state, description, source in connection.execute(statement).all():
+            for dataset_id, number, created_at, state, description, source, removed in connection.execute(
+                statement
+            ).all():
                 revisions.setdefault(dataset_id, []).append(
                     Revision(
                         number,
@@ -242,6 +271,7 @@ class DatasetReader:
                         REVISION_STATES[state],
                         description,
                         json_value(source),
+                        names_from_text(removed),
                     )
                 )
         return [
@@ -259,6 +289,7 @@ class DatasetReader:
                 moment_from_text(last_modified_at),
                 tuple(revisions.get(dataset_id, ())),
                 Feeds(feeds),
+                names_from_text(missing_feeds),
             )
             for (
                 _,
@@ -274,6 +305,7 @@ class DatasetReader:
                 updated_at,
                 last_modified_at,
                 feeds,
+                missing_feeds,
             ) in rows
         ]
 

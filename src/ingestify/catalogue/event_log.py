@@ -20,7 +20,7 @@ from ingestify.catalogue.rows import (
 )
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.dataset import Dataset
-from ingestify.domain.events import LOGGED_EVENTS, DatasetEvent, RevisionInvalidated
+from ingestify.domain.events import LOGGED_EVENTS, DatasetEvent, RevisionInvalidated, RevisionRejected
 
 __all__ = ["EventLog"]
 
@@ -28,9 +28,10 @@ __all__ = ["EventLog"]
 class EventLog:
     """The log's rows and its readers' positions.
 
-    An event's payload is `{"dataset": …, "reason": …}`: a snapshot, so that removing the dataset takes nothing
-    from it; `reason` is there for events that have one. A payload of NULL stands for that of the dataset's event
-    before it, which the same commit wrote: what a new dataset's two events show would be a third of the database.
+    An event's payload is `{"dataset": …, …}`: a snapshot, so that removing the dataset takes nothing from it; what
+    else there is, such as `reason`, is what the event has besides. A payload of NULL stands for that of the
+    dataset's event before it, which the same commit wrote: what a new dataset's two events show would be a third of
+    the database.
     """
 
     def __init__(self, database: Database, tables: Tables) -> None:
@@ -49,10 +50,10 @@ class EventLog:
         rows = []
         shown: Dataset | None = None
         for event in listed:
-            reason = f',"reason":{json_text(event.reason)}' if isinstance(event, RevisionInvalidated) else ""
+            extra = _extra(event)
             payload = None
-            if event.dataset is not shown or reason:
-                payload = f'{{"dataset":{json_text(snapshot_of(event.dataset))}{reason}}}'
+            if event.dataset is not shown or extra:
+                payload = json_text({"dataset": snapshot_of(event.dataset), **extra})
             shown = event.dataset
             rows.append(
                 {
@@ -88,10 +89,12 @@ class EventLog:
             if text is not None:
                 content = json_value(text)
                 dataset = dataset_from_snapshot(content["dataset"])
-            reason = {"reason": content["reason"]} if "reason" in content else {}
+            extra = {name: value for name, value in content.items() if name != "dataset"}
+            if "reasons" in extra:
+                extra["reasons"] = tuple(extra["reasons"])
             events.append(
                 LOGGED_EVENTS[event_type](
-                    dataset=dataset, occurred_at=to_moment(occurred_at), position=position, **reason
+                    dataset=dataset, occurred_at=to_moment(occurred_at), position=position, **extra
                 )
             )
         return events
@@ -118,3 +121,12 @@ class EventLog:
             updated = connection.execute(self._reader.update().where(known).values(position=position))
             if not updated.rowcount:
                 connection.execute(self._reader.insert().values(reader_name=reader_name, position=position))
+
+
+def _extra(event: DatasetEvent) -> dict[str, Any]:
+    """Return what an event says besides its dataset."""
+    if isinstance(event, RevisionInvalidated):
+        return {"reason": event.reason}
+    if isinstance(event, RevisionRejected):
+        return {"reasons": list(event.reasons), "entry_id": event.entry_id}
+    return {}

@@ -12,6 +12,7 @@ from ingestify.clock import as_utc
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import NO_VALIDATORS, FeedState, File, Validators
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "REVISION_STATES",
     "Feeds",
     "dataset_from_snapshot",
+    "entry_from_row",
     "feeds_to_text",
     "file_from_row",
     "file_to_row",
@@ -26,6 +28,10 @@ __all__ = [
     "json_value",
     "moment_from_text",
     "moment_to_text",
+    "names_from_text",
+    "names_to_text",
+    "new_file_from_row",
+    "object_columns",
     "snapshot_of",
     "to_moment",
 ]
@@ -133,6 +139,16 @@ class Feeds(Mapping[str, FeedState]):
         return repr(dict(self))
 
 
+def names_to_text(names: Sequence[str]) -> str | None:
+    """Return the JSON text of a list of names; None for the many that are empty."""
+    return json_text(list(names)) if names else None
+
+
+def names_from_text(text: str | None) -> tuple[str, ...]:
+    """Return the names that `names_to_text` wrote."""
+    return () if text is None else tuple(json_value(text))
+
+
 def file_to_row(dataset_id: str, number: int, file: File) -> dict[str, Any]:
     """Return the row of the file that is `number` within its revision."""
     return {
@@ -140,6 +156,14 @@ def file_to_row(dataset_id: str, number: int, file: File) -> dict[str, Any]:
         "revision_id": file.revision_id,
         "file_id": file.file_id,
         "file_number": number,
+        **object_columns(file),
+        "created_at": moment_to_text(file.created_at),
+    }
+
+
+def object_columns(file: File | NewFile) -> dict[str, Any]:
+    """Return the columns that describe a stored object."""
+    return {
         "data_feed_key": file.data_feed_key,
         "data_spec_version": file.data_spec_version,
         "data_serialization_format": file.data_serialization_format,
@@ -150,7 +174,6 @@ def file_to_row(dataset_id: str, number: int, file: File) -> dict[str, Any]:
         "storage_compression_method": file.storage_compression_method,
         "storage_path": file.storage_path,
         "modified_at": moment_to_text(file.modified_at),
-        "created_at": moment_to_text(file.created_at),
     }
 
 
@@ -170,6 +193,43 @@ def file_from_row(row: Sequence[Any]) -> File:
         None if modified is None else _from_iso(modified),
         _from_iso(created),
         number,
+    )
+
+
+def new_file_from_row(row: Sequence[Any]) -> NewFile:
+    """Return the file of a row that has the columns of `NewFile`, in its order."""
+    feed, version, data_format, size, tag, content_type, stored, compression, path, modified = row
+    return NewFile(
+        feed, version, data_format, size, tag, content_type, stored, compression, path, moment_from_text(modified)
+    )
+
+
+def entry_from_row(row: Any, files: Sequence[NewFile]) -> QuarantineEntry:
+    """Return the quarantine entry of a row."""
+    return QuarantineEntry(
+        entry_id=row["entry_id"],
+        bucket=row["bucket"],
+        provider=row["provider"],
+        dataset_type=row["dataset_type"],
+        identifier=Identifier(json_value(row["identifier"])),
+        dataset_id=row["dataset_id"],
+        name=row["name"],
+        state=QuarantineState(row["state"]),
+        dataset_state=DATASET_STATES[row["dataset_state"]],
+        reasons=tuple(json_value(row["reasons"])),
+        files=tuple(files),
+        removed_file_ids=names_from_text(row["removed_file_ids"]),
+        missing_feeds=names_from_text(row["missing_feeds"]),
+        feeds=Feeds(row["feeds"]),
+        metadata=json_value(row["metadata"]),
+        base_revision_id=row["base_revision_id"],
+        source=json_value(row["source"]),
+        created_at=to_moment(row["created_at"]),
+        checked_at=to_moment(row["checked_at"]),
+        retry_requested_at=moment_from_text(row["retry_requested_at"]),
+        decided_at=moment_from_text(row["decided_at"]),
+        decided_by=row["decided_by"],
+        note=row["note"],
     )
 
 
@@ -199,6 +259,7 @@ def snapshot_of(dataset: Dataset) -> dict[str, Any]:
         "created_at": moment_to_text(dataset.created_at),
         "updated_at": moment_to_text(dataset.updated_at),
         "last_modified_at": moment_to_text(dataset.last_modified_at),
+        **({"missing_feeds": list(dataset.missing_feeds)} if dataset.missing_feeds else {}),
         "revisions": [
             {
                 "revision_id": revision.revision_id,
@@ -206,6 +267,7 @@ def snapshot_of(dataset: Dataset) -> dict[str, Any]:
                 "state": revision.state.value,
                 "description": revision.description,
                 "source": revision.source,
+                **({"removed": list(revision.removed_file_ids)} if revision.removed_file_ids else {}),
                 "files": [
                     _file_snapshot(file)
                     for file in revision.modified_files
@@ -257,7 +319,9 @@ def dataset_from_snapshot(snapshot: Mapping[str, Any]) -> Dataset:
                 state=REVISION_STATES[revision["state"]],
                 description=revision["description"],
                 source=revision["source"],
+                removed_file_ids=tuple(revision.get("removed", ())),
             )
             for revision in snapshot["revisions"]
         ),
+        missing_feeds=tuple(snapshot.get("missing_feeds", ())),
     )

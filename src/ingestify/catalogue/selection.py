@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
-from ingestify.catalogue.tables import Tables
 from ingestify.domain.identifier import canonical_value
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.selector import filter_values
@@ -122,13 +121,13 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def conditions(dialect: Dialect, tables: Tables, dataset_filter: DatasetFilter) -> list[sa.ColumnElement[bool]]:
-    """Return what a row of the dataset table must fulfil.
+def conditions(dialect: Dialect, table: sa.Table, dataset_filter: DatasetFilter) -> list[sa.ColumnElement[bool]]:
+    """Return what a row must fulfil of a table that has a dataset's columns.
 
     Raises:
         SourceError: A filter's value is not a single value, nor a list of them.
     """
-    columns = tables.dataset.c
+    columns = table.c
     wanted: list[sa.ColumnElement[bool]] = [columns.bucket == dataset_filter.bucket]
     if dataset_filter.provider is not None:
         wanted.append(columns.provider == dialect.constant(dataset_filter.provider))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -39,6 +40,8 @@ class Tables:
     selector_sync: sa.Table
     event_log: sa.Table
     event_reader: sa.Table
+    quarantine: sa.Table
+    quarantine_file: sa.Table
 
     @property
     def version_table_name(self) -> str:
@@ -98,6 +101,7 @@ def build_tables(prefix: str = "") -> Tables:
             _moment("last_modified", nullable=True),
             sa.Column("complete", sa.Boolean(), nullable=False),
             _moment("finished_at"),
+            _text("listing", 64, nullable=True),
         ),
         event_log=sa.Table(
             f"{prefix}event_log",
@@ -116,6 +120,8 @@ def build_tables(prefix: str = "") -> Tables:
             _key("reader_name", 255),
             sa.Column("position", sa.BigInteger(), nullable=False),
         ),
+        quarantine=_quarantine(prefix, metadata),
+        quarantine_file=_quarantine_file(prefix, metadata),
     )
 
 
@@ -141,6 +147,8 @@ def _dataset(prefix: str, metadata: sa.MetaData) -> sa.Table:
         _moment("current_created_at", nullable=True),
         _text("current_state", 32, nullable=True),
         _text("feeds"),
+        # NULL for the many that lack nothing.
+        _text("missing_feeds", nullable=True),
         sa.UniqueConstraint("dataset_id", name=f"{prefix}dataset_id_unique"),
         sa.UniqueConstraint(
             "bucket", "provider", "dataset_type", "identifier_key", name=f"{prefix}dataset_identity_unique"
@@ -159,18 +167,14 @@ def _revision(prefix: str, metadata: sa.MetaData) -> sa.Table:
         _text("state", 32),
         _text("description"),
         _text("source"),
+        _text("removed_file_ids", nullable=True),
         sa.ForeignKeyConstraint(["dataset_id"], [f"{prefix}dataset.dataset_id"], name=f"{prefix}revision_dataset"),
     )
 
 
-def _file(prefix: str, metadata: sa.MetaData) -> sa.Table:
-    return sa.Table(
-        f"{prefix}file",
-        metadata,
-        _key("dataset_id", 36),
-        sa.Column("revision_id", sa.Integer(), primary_key=True, autoincrement=False),
-        _key("file_id", 255),
-        sa.Column("file_number", sa.Integer(), nullable=False),
+def _object_columns() -> list[sa.Column[Any]]:
+    """What is known of a stored object, whether or not a revision names it."""
+    return [
         _text("data_feed_key", 255),
         _text("data_spec_version", 255),
         _text("data_serialization_format", 64),
@@ -181,6 +185,18 @@ def _file(prefix: str, metadata: sa.MetaData) -> sa.Table:
         _text("storage_compression_method", 16),
         _text("storage_path", 1024),
         _moment("modified_at", nullable=True),
+    ]
+
+
+def _file(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        f"{prefix}file",
+        metadata,
+        _key("dataset_id", 36),
+        sa.Column("revision_id", sa.Integer(), primary_key=True, autoincrement=False),
+        _key("file_id", 255),
+        sa.Column("file_number", sa.Integer(), nullable=False),
+        *_object_columns(),
         _moment("created_at"),
         sa.ForeignKeyConstraint(
             ["dataset_id", "revision_id"],
@@ -189,6 +205,54 @@ def _file(prefix: str, metadata: sa.MetaData) -> sa.Table:
         ),
         # A delete asks for each object whether any other row names it.
         sa.Index(f"{prefix}file_storage_path", "storage_path", mysql_length={"storage_path": 255}),
+    )
+
+
+def _quarantine(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        f"{prefix}quarantine",
+        metadata,
+        _position(),
+        _text("entry_id", 36),
+        _text("bucket", 64),
+        _text("provider", 64),
+        _text("dataset_type", 64),
+        _text("identifier"),
+        _text("identifier_key", 512),
+        _text("dataset_id", 36),
+        _text("name"),
+        _text("state", 16),
+        _text("dataset_state", 16),
+        _text("reasons"),
+        _text("removed_file_ids", nullable=True),
+        _text("missing_feeds", nullable=True),
+        _text("feeds"),
+        _text("metadata"),
+        sa.Column("base_revision_id", sa.Integer(), nullable=True),
+        _text("source"),
+        _moment("created_at"),
+        _moment("checked_at"),
+        _moment("retry_requested_at", nullable=True),
+        _moment("decided_at", nullable=True),
+        _text("decided_by", 255),
+        _text("note"),
+        sa.UniqueConstraint("entry_id", name=f"{prefix}quarantine_entry_unique"),
+        # A run asks for those of one kind that still count, which mostly are none.
+        sa.Index(f"{prefix}quarantine_state", "bucket", "provider", "dataset_type", "state"),
+        sa.Index(f"{prefix}quarantine_dataset", "dataset_id"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _quarantine_file(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        f"{prefix}quarantine_file",
+        metadata,
+        _key("entry_id", 36),
+        sa.Column("file_number", sa.Integer(), primary_key=True, autoincrement=False),
+        *_object_columns(),
+        sa.ForeignKeyConstraint(["entry_id"], [f"{prefix}quarantine.entry_id"], name=f"{prefix}quarantine_file_entry"),
+        sa.Index(f"{prefix}quarantine_file_path", "storage_path", mysql_length={"storage_path": 255}),
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Mapping
 
+from ingestify.domain.dataset import DatasetState
 from ingestify.domain.feeds import DEFAULT_FEED, DataSpecVersionCollection
 
-__all__ = ["MATCH", "BundleType"]
+__all__ = ["BUILT_IN_BUNDLE_TYPES", "MATCH", "TRACKING", "VIDEO", "BundleOverride", "BundleType", "BundleTypes"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -15,13 +17,15 @@ class BundleType:
 
     Attributes:
         dataset_type: `match`, …
-        requires: The feeds without which it is not of one piece.
+        requires: The feeds without which it is not of one piece: a dataset that lacks one is never COMPLETE.
         optional: The feeds that some have.
+        file_checks: Whether each file is looked at before it is committed: is it what its format says?
     """
 
     dataset_type: str
-    requires: tuple[str, ...]
+    requires: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    file_checks: bool = True
 
     def wanted(self, versions: DataSpecVersionCollection) -> list[tuple[str, str]]:
         """Return each (feed, version) that belongs in a dataset.
@@ -37,6 +41,65 @@ class BundleType:
         """Return the named feeds that this type has not got."""
         return [feed for feed in versions if feed not in (*self.requires, *self.optional, DEFAULT_FEED)]
 
+    def lacking(self, feeds: Collection[str]) -> tuple[str, ...]:
+        """Return the required feeds that are not among `feeds`."""
+        return tuple(feed for feed in self.requires if feed not in feeds)
+
+    def state_of(self, feeds: Collection[str], announced: DatasetState) -> DatasetState:
+        """Return the state of a dataset that has `feeds` and that its source calls `announced`.
+
+        What lacks a required feed is never COMPLETE: it is PARTIAL, or SCHEDULED while there is nothing of it.
+        """
+        if announced is not DatasetState.COMPLETE or not self.lacking(feeds):
+            return announced
+        return DatasetState.PARTIAL if feeds else DatasetState.SCHEDULED
+
 
 MATCH = BundleType("match", requires=("match", "lineups", "events"), optional=("360-frames",))
 """One match: its index entry, who played, and what happened on the pitch."""
+
+TRACKING = BundleType("tracking", requires=("metadata", "frames"))
+"""Where everybody was: the pitch, the teams and the frame rate, and the raw frames."""
+
+VIDEO = BundleType("video", requires=("video",))
+"""One recording."""
+
+BUILT_IN_BUNDLE_TYPES = {bundle_type.dataset_type: bundle_type for bundle_type in (MATCH, TRACKING, VIDEO)}
+"""What holds where neither the settings nor the source say anything else."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BundleOverride:
+    """What the settings say of a dataset type; None leaves it as it is."""
+
+    requires: tuple[str, ...] | None = None
+    optional: tuple[str, ...] | None = None
+    file_checks: bool | None = None
+
+
+class BundleTypes:
+    """Says what a complete dataset holds: the settings, else its source, else what is built in, else nothing.
+
+    Args:
+        overrides: (provider, dataset type) to what the settings say.
+    """
+
+    def __init__(self, overrides: Mapping[tuple[str, str], BundleOverride] | None = None) -> None:
+        self._overrides = dict(overrides or {})
+
+    def of(self, provider: str, dataset_type: str, declared: Mapping[str, BundleType]) -> BundleType:
+        """Return the bundle type of a provider's datasets.
+
+        Args:
+            declared: What the source declares, by dataset type.
+        """
+        chosen = declared.get(dataset_type) or BUILT_IN_BUNDLE_TYPES.get(dataset_type) or BundleType(dataset_type)
+        override = self._overrides.get((provider, dataset_type))
+        if override is None:
+            return chosen
+        return dataclasses.replace(
+            chosen,
+            requires=chosen.requires if override.requires is None else override.requires,
+            optional=chosen.optional if override.optional is None else override.optional,
+            file_checks=chosen.file_checks if override.file_checks is None else override.file_checks,
+        )

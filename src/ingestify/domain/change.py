@@ -10,28 +10,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.events import DatasetCreated, DatasetEvent, MetadataUpdated, RevisionAdded
+from ingestify.domain.events import DatasetCreated, DatasetEvent, MetadataUpdated, RevisionAdded, RevisionRejected
 from ingestify.domain.file import FeedState, File
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision
 
-__all__ = ["AppliedChange", "DatasetChange", "NewFile", "apply_change", "metadata_text"]
+__all__ = ["AppliedChange", "DatasetChange", "NewFile", "Settlement", "apply_change", "metadata_text"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class NewFile:
-    """A file whose object is at its final place, and that no row names yet. The attributes are those of `File`."""
+class Settlement:
+    """What a change makes of an open quarantine entry.
 
-    data_feed_key: str
-    data_spec_version: str
-    data_serialization_format: str
-    size: int
-    tag: str
-    content_type: str | None
-    storage_size: int
-    storage_compression_method: str
-    storage_path: str
-    modified_at: dt.datetime | None
+    Attributes:
+        state: RESOLVED by a bundle that passed, or ACCEPTED by a person.
+        decided_by: Who accepted it; empty: nobody.
+        note: What that person said.
+    """
+
+    entry_id: str
+    state: QuarantineState = QuarantineState.RESOLVED
+    decided_by: str = ""
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class DatasetChange:
         files: The files whose bytes are new, for one new revision; none: no revision.
         feeds: What the look at each file found.
         source: Where it came from, kept with the revision.
+        missing_feeds: The required feeds that the dataset will lack.
+        removed_file_ids: Files that leave the current set with this revision: the provider has them no more.
+        dataset_id: The id of a new dataset; None: any.
+        rejected: Why the bundle failed its checks. Then it goes into quarantine, and the dataset stays as it is.
+        settles: What becomes of a quarantine entry with it.
     """
 
     bucket: str
@@ -58,6 +64,11 @@ class DatasetChange:
     feeds: Sequence[FeedState] = ()
     description: str = ""
     source: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    missing_feeds: tuple[str, ...] = ()
+    removed_file_ids: tuple[str, ...] = ()
+    dataset_id: str | None = None
+    rejected: tuple[str, ...] = ()
+    settles: Settlement | None = None
 
     @property
     def expected_revision_count(self) -> int:
@@ -70,14 +81,17 @@ class AppliedChange:
     """A change and what it made true.
 
     Attributes:
-        dataset: The dataset after the change.
+        dataset: The dataset after the change. After a rejection: as it was; as it would be without any revision if
+            the lake has it not.
         revision: The revision it added, or None.
         events: The domain events, in order.
+        entry: The quarantine entry it made, or None.
     """
 
     dataset: Dataset
     revision: Revision | None
     events: tuple[DatasetEvent, ...]
+    entry: QuarantineEntry | None = None
 
 
 # Made once: json.dumps makes an encoder for each call that has options, which takes longer than the encoding.
@@ -91,48 +105,19 @@ def metadata_text(metadata: Mapping[str, Any]) -> str:
 
 def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
     """Return what `change` makes of its dataset at `moment`. Pure: nothing is written."""
+    if change.rejected:
+        return _apply_rejection(change, moment)
     existing = change.existing
     revisions = () if existing is None else existing.revisions
     revision = None
-    if change.files:
-        number = len(revisions)
-        revision = Revision(
-            revision_id=number,
-            created_at=moment,
-            modified_files=tuple(
-                File(
-                    data_feed_key=new.data_feed_key,
-                    data_spec_version=new.data_spec_version,
-                    data_serialization_format=new.data_serialization_format,
-                    size=new.size,
-                    tag=new.tag,
-                    content_type=new.content_type,
-                    storage_size=new.storage_size,
-                    storage_compression_method=new.storage_compression_method,
-                    storage_path=new.storage_path,
-                    modified_at=new.modified_at,
-                    created_at=moment,
-                    revision_id=number,
-                )
-                for new in change.files
-            ),
-            description=change.description,
-            source=dict(change.source),
-        )
+    if change.files or change.removed_file_ids:
+        revision = _revision(change, len(revisions), moment)
         revisions = (*revisions, revision)
     feeds = {**({} if existing is None else existing.feeds), **{feed.file_id: feed for feed in change.feeds}}
     differs = existing is None or revision is not None or _description_differs(existing, change)
     times = [feed.modified_at for feed in feeds.values() if feed.present and feed.modified_at is not None]
-    dataset = Dataset(
-        dataset_id=str(uuid.uuid4()) if existing is None else existing.dataset_id,
-        bucket=change.bucket,
-        provider=change.provider,
-        dataset_type=change.dataset_type,
-        identifier=change.identifier if existing is None else existing.identifier,
-        name=change.name,
-        state=change.state,
-        metadata=json.loads(metadata_text(change.metadata)),
-        created_at=moment if existing is None else existing.created_at,
+    dataset = dataclasses.replace(
+        _described(change, moment),
         updated_at=moment if existing is None or differs else existing.updated_at,
         last_modified_at=max(times, default=None if existing is None else existing.last_modified_at),
         revisions=revisions,
@@ -148,9 +133,87 @@ def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
     return AppliedChange(dataset, revision, tuple(events))
 
 
+def _described(change: DatasetChange, moment: dt.datetime) -> Dataset:
+    """Return the dataset as the change describes it, without revisions."""
+    existing = change.existing
+    new_id = change.dataset_id or str(uuid.uuid4())
+    return Dataset(
+        dataset_id=new_id if existing is None else existing.dataset_id,
+        bucket=change.bucket,
+        provider=change.provider,
+        dataset_type=change.dataset_type,
+        identifier=change.identifier if existing is None else existing.identifier,
+        name=change.name,
+        state=change.state,
+        metadata=json.loads(metadata_text(change.metadata)),
+        created_at=moment if existing is None else existing.created_at,
+        updated_at=moment,
+        last_modified_at=None,
+        missing_feeds=change.missing_feeds,
+    )
+
+
+def _revision(change: DatasetChange, number: int, moment: dt.datetime) -> Revision:
+    return Revision(
+        revision_id=number,
+        created_at=moment,
+        modified_files=tuple(
+            File(
+                data_feed_key=new.data_feed_key,
+                data_spec_version=new.data_spec_version,
+                data_serialization_format=new.data_serialization_format,
+                size=new.size,
+                tag=new.tag,
+                content_type=new.content_type,
+                storage_size=new.storage_size,
+                storage_compression_method=new.storage_compression_method,
+                storage_path=new.storage_path,
+                modified_at=new.modified_at,
+                created_at=moment,
+                revision_id=number,
+            )
+            for new in change.files
+        ),
+        description=change.description,
+        source=dict(change.source),
+        removed_file_ids=change.removed_file_ids,
+    )
+
+
+def _apply_rejection(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
+    """The dataset stays as it is; the bundle goes into quarantine."""
+    dataset = change.existing
+    if dataset is None:
+        dataset = dataclasses.replace(_described(change, moment), state=DatasetState.SCHEDULED)
+    entry = QuarantineEntry(
+        entry_id=str(uuid.uuid4()),
+        bucket=change.bucket,
+        provider=change.provider,
+        dataset_type=change.dataset_type,
+        identifier=dataset.identifier,
+        dataset_id=dataset.dataset_id,
+        name=change.name,
+        state=QuarantineState.OPEN,
+        dataset_state=change.state,
+        reasons=change.rejected,
+        files=tuple(change.files),
+        removed_file_ids=change.removed_file_ids,
+        missing_feeds=change.missing_feeds,
+        feeds={feed.file_id: feed for feed in change.feeds},
+        metadata=json.loads(metadata_text(change.metadata)),
+        base_revision_id=change.expected_revision_count - 1 if change.expected_revision_count else None,
+        source=dict(change.source),
+        created_at=moment,
+        checked_at=moment,
+    )
+    event = RevisionRejected(dataset=dataset, occurred_at=moment, reasons=change.rejected, entry_id=entry.entry_id)
+    return AppliedChange(dataset, None, (event,), entry)
+
+
 def _description_differs(before: Dataset, change: DatasetChange) -> bool:
-    return (before.name, before.state, metadata_text(before.metadata)) != (
+    return (before.name, before.state, before.missing_feeds, metadata_text(before.metadata)) != (
         change.name,
         change.state,
+        change.missing_feeds,
         metadata_text(change.metadata),
     )

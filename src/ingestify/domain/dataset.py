@@ -91,6 +91,7 @@ class Dataset:
         last_modified_at: The newest time at which the provider says a file changed; None if it never says.
         revisions: Oldest first, numbered from 0 without gaps.
         feeds: File id to what the last look at that file found.
+        missing_feeds: The feeds that a complete dataset of its type has and that this one lacks.
     """
 
     dataset_id: str
@@ -106,6 +107,7 @@ class Dataset:
     last_modified_at: dt.datetime | None
     revisions: tuple[Revision, ...] = ()
     feeds: Mapping[str, FeedState] = dataclasses.field(default_factory=dict)
+    missing_feeds: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -116,13 +118,16 @@ class Dataset:
     def current_revision(self) -> Revision | None:
         """The whole current set of files: the newest of each, whatever revision brought it.
 
-        Its id, time and state are those of the last revision. None if there is no revision.
+        What a revision removed, because the provider had it no more, is not among them. Its id, time and state
+        are those of the last revision. None if there is no revision.
         """
         if not self.revisions:
             return None
         newest: dict[str, File] = {}
         for revision in self.revisions:
             newest.update(revision.files)
+            for gone in revision.removed_file_ids:
+                newest.pop(gone, None)
         return dataclasses.replace(self.revisions[-1], modified_files=tuple(newest.values()))
 
     @property

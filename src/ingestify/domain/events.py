@@ -20,6 +20,7 @@ __all__ = [
     "MetadataUpdated",
     "RevisionAdded",
     "RevisionInvalidated",
+    "RevisionRejected",
     "SelectorSkipped",
 ]
 
@@ -72,6 +73,20 @@ class RevisionInvalidated(DatasetEvent):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RevisionRejected(DatasetEvent):
+    """What the provider served failed its checks, and is in quarantine. The dataset is as it was before.
+
+    Attributes:
+        dataset: As readers see it; without any revision if the lake has it not.
+        reasons: Why, a sentence each.
+        entry_id: The quarantine entry.
+    """
+
+    reasons: tuple[str, ...] = ()
+    entry_id: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DatasetSkipped(DatasetEvent):
     """A run found the dataset unchanged. Not logged."""
 
@@ -87,6 +102,7 @@ class SelectorSkipped(DomainEvent):
 
 
 LOGGED_EVENTS: dict[str, type[DatasetEvent]] = {
-    event.event_type: event for event in (DatasetCreated, RevisionAdded, MetadataUpdated, RevisionInvalidated)
+    event.event_type: event
+    for event in (DatasetCreated, RevisionAdded, MetadataUpdated, RevisionInvalidated, RevisionRejected)
 }
 """The events that are also in the catalogue's event log, by their type."""

@@ -15,6 +15,7 @@ from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, 
 from ingestify.domain.events import DatasetEvent, DomainEvent
 from ingestify.domain.file import NO_VALIDATORS, Validators
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.run import JobSummary, ProcessIdentity
 from ingestify.domain.selector import Filters
 
@@ -117,6 +118,7 @@ class FetchResult:
         content_type: The Content-Type header without parameters, lower case, or None.
         url: Where the bytes came from after redirects, with secrets masked.
         attempts: How many times it was tried.
+        date: The Date header as it was sent: the moment of the answer by the provider's clock; None if there was none.
     """
 
     status: FetchStatus
@@ -124,6 +126,7 @@ class FetchResult:
     content_type: str | None = None
     url: str = ""
     attempts: int = 1
+    date: str | None = None
 
 
 class ByteSink(Protocol):
@@ -312,6 +315,7 @@ class KnownDataset:
     Attributes:
         metadata: The stored JSON text.
         summary: For the fetch policy's cheap check.
+        missing_feeds: As those of `Dataset`.
     """
 
     dataset_id: str
@@ -320,6 +324,7 @@ class KnownDataset:
     state: DatasetState
     metadata: str
     summary: DatasetSummary
+    missing_feeds: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -329,11 +334,13 @@ class SelectorSync:
     Attributes:
         last_modified: The selector's `_last_modified` at that time, in UTC; None if it had none.
         complete: Whether all of it was discovered and nothing failed.
+        listing: A digest of the datasets that were listed and are in the lake; None if that is not known.
     """
 
     last_modified: dt.datetime | None
     complete: bool
     finished_at: dt.datetime
+    listing: str | None = None
 
 
 class HeadMoved(Exception):
@@ -382,6 +389,36 @@ class Catalogue(Protocol):
 
     def delete(self, dataset_ids: Sequence[str]) -> list[str]:
         """Remove datasets with all their rows. Returns the paths of objects that no row names any more."""
+
+    def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
+        """Yield (dataset id, canonical identifier, state) of what the filter names, in batches of one moment each."""
+
+    def mark_missing(self, dataset_ids: Sequence[str]) -> list[DatasetEvent]:
+        """Set the state of datasets to MISSING, in one transaction. Returns the events."""
+
+    # ---- quarantine
+
+    def find_quarantined(
+        self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
+    ) -> dict[Identifier, QuarantineEntry]:
+        """Return the newest entry of each that is OPEN or DISCARDED, by one set query; none costs next to nothing."""
+
+    def list_quarantine(
+        self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
+    ) -> list[QuarantineEntry]:
+        """Return entries, newest first. No states: any."""
+
+    def find_quarantine_entry(self, entry_id: str) -> QuarantineEntry | None:
+        """Return one entry, or None."""
+
+    def save_quarantine_look(self, entry: QuarantineEntry) -> None:
+        """Remember that the provider was asked and still serves that bundle: its `feeds`, now; a retry is done."""
+
+    def request_quarantine_retry(self, entry_ids: Sequence[str]) -> int:
+        """Let open or discarded entries be fetched anew by the next run. Returns how many there were."""
+
+    def discard_quarantine(self, entry_ids: Sequence[str], decided_by: str, note: str) -> list[str]:
+        """Mark open entries DISCARDED. Returns the paths of objects that nothing names any more."""
 
     def save_job(self, job: JobSummary) -> None:
         """Write a job's row, new or again, and the tasks that are not written yet."""

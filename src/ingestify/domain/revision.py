@@ -32,6 +32,8 @@ class Revision:
         state: VALIDATION_FAILED after `store.invalidate_revision`.
         description: Why it was made or invalidated, for people.
         source: Where it came from: the names of the source and of the job.
+        removed_file_ids: Files that left the current set with it: the provider had them no more. Earlier
+            revisions keep them.
     """
 
     revision_id: int
@@ -40,6 +42,7 @@ class Revision:
     state: RevisionState = RevisionState.VALID
     description: str = ""
     source: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    removed_file_ids: tuple[str, ...] = ()
 
     @property
     def files(self) -> dict[str, File]:

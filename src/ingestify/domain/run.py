@@ -29,6 +29,7 @@ class TaskOutcome(enum.StrEnum):
     METADATA = "metadata"
     UNCHANGED = "unchanged"
     FAILED = "failed"
+    QUARANTINED = "quarantined"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Counters:
         unchanged: Datasets that are current as they were, whether or not anything was asked for.
         skipped: Datasets that the fetch policy did not want although the lake has not got them.
         failed: Datasets that failed.
+        quarantined: Datasets of which the provider serves a bundle that failed its checks, found so now or before.
+        missing: Datasets that the provider stopped listing, and that were marked MISSING.
         requests: HTTP requests, retries included.
         received_bytes: What those answers held, as it came over the wire.
     """
@@ -54,6 +57,8 @@ class Counters:
     unchanged: int = 0
     skipped: int = 0
     failed: int = 0
+    quarantined: int = 0
+    missing: int = 0
     requests: int = 0
     received_bytes: int = 0
 
@@ -70,12 +75,12 @@ COUNTER_NAMES = tuple(field.name for field in dataclasses.fields(Counters))
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TaskSummary:
-    """What became of one dataset; kept for those that changed or failed.
+    """What became of one dataset; kept for those that changed, failed or are in quarantine.
 
     Attributes:
         identifier: The dataset's identifier as text.
         dataset_id: None if it never came into the lake.
-        error: The error of a failed task, one line, with secrets masked.
+        error: Why it failed, or is in quarantine: one line, with secrets masked.
     """
 
     identifier: str
@@ -158,4 +163,12 @@ class RunReport:
     @property
     def failed_tasks(self) -> list[TaskSummary]:
         """The failed tasks of all jobs."""
-        return [task for job in self.jobs for task in job.tasks if task.state is RunState.FAILED]
+        return self._tasks_that(TaskOutcome.FAILED)
+
+    @property
+    def quarantined_tasks(self) -> list[TaskSummary]:
+        """The datasets of all jobs whose bundle is in quarantine."""
+        return self._tasks_that(TaskOutcome.QUARANTINED)
+
+    def _tasks_that(self, outcome: TaskOutcome) -> list[TaskSummary]:
+        return [task for job in self.jobs for task in job.tasks if task.outcome is outcome]

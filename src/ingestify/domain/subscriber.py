@@ -11,6 +11,7 @@ from ingestify.domain.events import (
     MetadataUpdated,
     RevisionAdded,
     RevisionInvalidated,
+    RevisionRejected,
     SelectorSkipped,
 )
 
@@ -46,6 +47,9 @@ class Subscriber:
 
     def on_revision_invalidated(self, event: RevisionInvalidated) -> None:
         """A current revision was marked VALIDATION_FAILED."""
+
+    def on_revision_rejected(self, event: RevisionRejected) -> None:
+        """What the provider served failed its checks and is in quarantine; the dataset is as it was."""
 
     def on_dataset_skipped(self, event: DatasetSkipped) -> None:
         """A run found a dataset unchanged. Overriding this costs a read of every such dataset."""

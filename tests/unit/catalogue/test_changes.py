@@ -94,7 +94,7 @@ def test_a_broken_constraint_that_is_no_race_is_an_error(catalogue: SqlCatalogue
 
 def test_rows_cannot_name_what_is_not_there(catalogue: SqlCatalogue) -> None:
     with pytest.raises(SaveError, match="FOREIGN KEY"), catalogue._database.write("break it", SaveError) as connection:
-        connection.exec_driver_sql("INSERT INTO revision VALUES ('nobody', 0, '', '', '', '')")
+        connection.exec_driver_sql("INSERT INTO revision VALUES ('nobody', 0, '', '', '', '', NULL)")
 
 
 def test_a_delete_leaves_no_position_to_be_given_again(catalogue: SqlCatalogue) -> None:

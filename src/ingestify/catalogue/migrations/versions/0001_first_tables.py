@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -26,10 +28,26 @@ def _number_key(name: str) -> sa.Column[int]:
     return sa.Column(name, sa.Integer(), primary_key=True, autoincrement=False)
 
 
+def _object_columns() -> list[sa.Column[Any]]:
+    return [
+        _text("data_feed_key", 255),
+        _text("data_spec_version", 255),
+        _text("data_serialization_format", 64),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        _text("tag", 64),
+        _text("content_type", 255, nullable=True),
+        sa.Column("storage_size", sa.BigInteger(), nullable=False),
+        _text("storage_compression_method", 16),
+        _text("storage_path", 1024),
+        _text("modified_at", 27, nullable=True),
+    ]
+
+
 def upgrade() -> None:
     """Make them."""
     prefix = op.get_context().opts["table_prefix"]
     _make_datasets(prefix)
+    _make_quarantine(prefix)
     _make_runs(prefix)
     _make_events(prefix)
 
@@ -54,6 +72,7 @@ def _make_datasets(prefix: str) -> None:
         _text("current_created_at", 27, nullable=True),
         _text("current_state", 32, nullable=True),
         _text("feeds"),
+        _text("missing_feeds", nullable=True),
         sa.UniqueConstraint("dataset_id", name=f"{prefix}dataset_id_unique"),
         sa.UniqueConstraint(
             "bucket", "provider", "dataset_type", "identifier_key", name=f"{prefix}dataset_identity_unique"
@@ -68,6 +87,7 @@ def _make_datasets(prefix: str) -> None:
         _text("state", 32),
         _text("description"),
         _text("source"),
+        _text("removed_file_ids", nullable=True),
         sa.ForeignKeyConstraint(["dataset_id"], [f"{prefix}dataset.dataset_id"], name=f"{prefix}revision_dataset"),
     )
     op.create_table(
@@ -76,16 +96,7 @@ def _make_datasets(prefix: str) -> None:
         _number_key("revision_id"),
         _key("file_id", 255),
         sa.Column("file_number", sa.Integer(), nullable=False),
-        _text("data_feed_key", 255),
-        _text("data_spec_version", 255),
-        _text("data_serialization_format", 64),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        _text("tag", 64),
-        _text("content_type", 255, nullable=True),
-        sa.Column("storage_size", sa.BigInteger(), nullable=False),
-        _text("storage_compression_method", 16),
-        _text("storage_path", 1024),
-        _text("modified_at", 27, nullable=True),
+        *_object_columns(),
         _text("created_at", 27),
         sa.ForeignKeyConstraint(
             ["dataset_id", "revision_id"],
@@ -94,6 +105,53 @@ def _make_datasets(prefix: str) -> None:
         ),
     )
     op.create_index(f"{prefix}file_storage_path", f"{prefix}file", ["storage_path"], mysql_length={"storage_path": 255})
+
+
+def _make_quarantine(prefix: str) -> None:
+    op.create_table(
+        f"{prefix}quarantine",
+        _position(),
+        _text("entry_id", 36),
+        _text("bucket", 64),
+        _text("provider", 64),
+        _text("dataset_type", 64),
+        _text("identifier"),
+        _text("identifier_key", 512),
+        _text("dataset_id", 36),
+        _text("name"),
+        _text("state", 16),
+        _text("dataset_state", 16),
+        _text("reasons"),
+        _text("removed_file_ids", nullable=True),
+        _text("missing_feeds", nullable=True),
+        _text("feeds"),
+        _text("metadata"),
+        sa.Column("base_revision_id", sa.Integer(), nullable=True),
+        _text("source"),
+        _text("created_at", 27),
+        _text("checked_at", 27),
+        _text("retry_requested_at", 27, nullable=True),
+        _text("decided_at", 27, nullable=True),
+        _text("decided_by", 255),
+        _text("note"),
+        sa.UniqueConstraint("entry_id", name=f"{prefix}quarantine_entry_unique"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(f"{prefix}quarantine_state", f"{prefix}quarantine", ["bucket", "provider", "dataset_type", "state"])
+    op.create_index(f"{prefix}quarantine_dataset", f"{prefix}quarantine", ["dataset_id"])
+    op.create_table(
+        f"{prefix}quarantine_file",
+        _key("entry_id", 36),
+        _number_key("file_number"),
+        *_object_columns(),
+        sa.ForeignKeyConstraint(["entry_id"], [f"{prefix}quarantine.entry_id"], name=f"{prefix}quarantine_file_entry"),
+    )
+    op.create_index(
+        f"{prefix}quarantine_file_path",
+        f"{prefix}quarantine_file",
+        ["storage_path"],
+        mysql_length={"storage_path": 255},
+    )
 
 
 def _make_runs(prefix: str) -> None:
@@ -142,6 +200,7 @@ def _make_runs(prefix: str) -> None:
         _text("last_modified", 27, nullable=True),
         sa.Column("complete", sa.Boolean(), nullable=False),
         _text("finished_at", 27),
+        _text("listing", 64, nullable=True),
     )
 
 

@@ -1,0 +1,234 @@
+"""Quarantine entries and their files."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.connection import Database
+from ingestify.catalogue.rows import (
+    entry_from_row,
+    feeds_to_text,
+    json_text,
+    moment_to_text,
+    names_to_text,
+    new_file_from_row,
+    object_columns,
+)
+from ingestify.catalogue.selection import chunks, conditions
+from ingestify.catalogue.tables import Tables
+from ingestify.clock import now
+from ingestify.domain.change import Settlement, metadata_text
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.ports import DatasetFilter
+from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
+from ingestify.errors import SaveError
+
+__all__ = ["QuarantineLog"]
+
+_COUNTING = (QuarantineState.OPEN.value, QuarantineState.DISCARDED.value)
+"""The states of entries that a run must know of: it neither fetches those bundles again, nor shows them."""
+
+
+class QuarantineLog:
+    """The quarantine tables. What takes a connection belongs to the caller's transaction."""
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self._database = database
+        self._dialect = database.dialect
+        self._entry = tables.quarantine
+        self._file = tables.quarantine_file
+        self._file_columns = [
+            column for column in self._file.c if column.name not in ("entry_id", "file_number", "modified_at")
+        ] + [self._file.c.modified_at]
+
+    # ---- reading ---------------------------------------------------------------------------------------
+
+    def find(
+        self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
+    ) -> dict[Identifier, QuarantineEntry]:
+        """Return the newest entry of each that is OPEN or DISCARDED."""
+        columns = self._entry.c
+        counting = (
+            columns.bucket == bucket,
+            columns.provider == provider,
+            columns.dataset_type == dataset_type,
+            columns.state.in_(_COUNTING),
+        )
+        by_key = {identifier.canonical: identifier for identifier in identifiers}
+        found: dict[Identifier, QuarantineEntry] = {}
+        with self._database.read("look into the quarantine") as connection:
+            # Mostly there is none at all; then the identifiers need not be written into a statement.
+            if connection.scalar(sa.select(columns.position).where(*counting).limit(1)) is None:
+                return {}
+            for keys in chunks(by_key):
+                statement = (
+                    sa.select(self._entry)
+                    .where(*counting, self._dialect.any_of(columns.identifier_key, keys))
+                    .order_by(columns.position)
+                )
+                for entry in self._complete(connection, connection.execute(statement).mappings().all()):
+                    found[by_key[entry.identifier.canonical]] = entry
+        return found
+
+    def list_entries(
+        self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
+    ) -> list[QuarantineEntry]:
+        """Return entries, newest first; the filter's states are those of datasets, and say nothing here."""
+        wanted = conditions(self._dialect, self._entry, dataclasses.replace(dataset_filter, states=()))
+        if states:
+            wanted.append(self._entry.c.state.in_([state.value for state in states]))
+        statement = sa.select(self._entry).where(*wanted).order_by(self._entry.c.position.desc())
+        with self._database.read("list the quarantine") as connection:
+            return self._complete(connection, connection.execute(statement).mappings().all())
+
+    def find_entry(self, entry_id: str) -> QuarantineEntry | None:
+        """Return one entry, or None."""
+        statement = sa.select(self._entry).where(self._entry.c.entry_id == entry_id)
+        with self._database.read("read a quarantine entry") as connection:
+            found = self._complete(connection, connection.execute(statement).mappings().all())
+        return found[0] if found else None
+
+    def _complete(self, connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> list[QuarantineEntry]:
+        files: dict[str, list[NewFile]] = {}
+        for ids in chunks(row["entry_id"] for row in rows):
+            statement = (
+                sa.select(self._file.c.entry_id, *self._file_columns)
+                .where(self._dialect.any_of(self._file.c.entry_id, ids))
+                .order_by(self._file.c.entry_id, self._file.c.file_number)
+            )
+            for entry_id, *values in connection.execute(statement):
+                files.setdefault(entry_id, []).append(new_file_from_row(values))
+        return [entry_from_row(row, files.get(row["entry_id"], ())) for row in rows]
+
+    # ---- writing, within a change's transaction --------------------------------------------------------
+
+    def add(self, connection: sa.Connection, entries: Sequence[QuarantineEntry]) -> None:
+        """Insert entries. What waited of the same datasets is superseded."""
+        if not entries:
+            return
+        columns = self._entry.c
+        for entry in entries:
+            connection.execute(
+                self._entry.update()
+                .where(
+                    columns.bucket == entry.bucket,
+                    columns.provider == entry.provider,
+                    columns.dataset_type == entry.dataset_type,
+                    columns.identifier_key == entry.identifier.canonical,
+                    columns.state.in_(_COUNTING),
+                )
+                .values(state=QuarantineState.SUPERSEDED.value)
+            )
+        connection.execute(self._entry.insert(), [_entry_row(entry) for entry in entries])
+        files = [
+            {"entry_id": entry.entry_id, "file_number": number, **object_columns(file)}
+            for entry in entries
+            for number, file in enumerate(entry.files)
+        ]
+        if files:
+            connection.execute(self._file.insert(), files)
+
+    def settle(self, connection: sa.Connection, settlement: Settlement, moment: dt.datetime) -> bool:
+        """Say what became of an entry. False: it is settled already, in another way."""
+        columns = self._entry.c
+        accepted = settlement.state is QuarantineState.ACCEPTED
+        values = {"state": settlement.state.value}
+        if accepted:
+            values |= {
+                "decided_at": str(moment_to_text(moment)),
+                "decided_by": settlement.decided_by,
+                "note": settlement.note,
+            }
+        settled = connection.execute(
+            self._entry.update()
+            .where(
+                columns.entry_id == settlement.entry_id,
+                columns.state.in_((QuarantineState.OPEN.value,) if accepted else _COUNTING),
+            )
+            .values(values)
+        )
+        return bool(settled.rowcount)
+
+    def remove_of_datasets(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> list[str]:
+        """Remove the entries of datasets that are removed. Returns their objects' paths."""
+        of_them = sa.select(self._entry.c.entry_id).where(self._dialect.any_of(self._entry.c.dataset_id, dataset_ids))
+        theirs = self._file.c.entry_id.in_(of_them)
+        paths = list(connection.scalars(sa.select(self._file.c.storage_path).where(theirs)))
+        connection.execute(self._file.delete().where(theirs))
+        connection.execute(self._entry.delete().where(self._dialect.any_of(self._entry.c.dataset_id, dataset_ids)))
+        return paths
+
+    # ---- writing, in a transaction of its own ----------------------------------------------------------
+
+    def save_look(self, entry: QuarantineEntry) -> None:
+        """Remember that the provider still serves this bundle; a retry that was asked for is done."""
+        with self._database.write("save a look at a quarantine entry", SaveError) as connection:
+            connection.execute(
+                self._entry.update()
+                .where(self._entry.c.entry_id == entry.entry_id)
+                .values(feeds=feeds_to_text(entry.feeds), checked_at=moment_to_text(now()), retry_requested_at=None)
+            )
+
+    def request_retry(self, entry_ids: Iterable[str]) -> int:
+        """Let entries be fetched anew by the next run. Returns how many there were."""
+        with self._database.write("ask for a retry", SaveError) as connection:
+            return sum(
+                connection.execute(
+                    self._entry.update()
+                    .where(self._entry.c.entry_id == entry_id, self._entry.c.state.in_(_COUNTING))
+                    .values(retry_requested_at=moment_to_text(now()))
+                ).rowcount
+                for entry_id in entry_ids
+            )
+
+    def discard(self, connection: sa.Connection, entry_ids: Iterable[str], decided_by: str, note: str) -> list[str]:
+        """Mark open entries DISCARDED and forget their files. Returns those files' paths."""
+        paths: list[str] = []
+        for entry_id in entry_ids:
+            discarded = connection.execute(
+                self._entry.update()
+                .where(self._entry.c.entry_id == entry_id, self._entry.c.state == QuarantineState.OPEN.value)
+                .values(
+                    state=QuarantineState.DISCARDED.value,
+                    decided_at=moment_to_text(now()),
+                    decided_by=decided_by,
+                    note=note,
+                )
+            )
+            if discarded.rowcount:
+                theirs = self._file.c.entry_id == entry_id
+                paths += connection.scalars(sa.select(self._file.c.storage_path).where(theirs))
+                connection.execute(self._file.delete().where(theirs))
+        return paths
+
+
+def _entry_row(entry: QuarantineEntry) -> dict[str, object]:
+    return {
+        "entry_id": entry.entry_id,
+        "bucket": entry.bucket,
+        "provider": entry.provider,
+        "dataset_type": entry.dataset_type,
+        "identifier": entry.identifier.to_json(),
+        "identifier_key": entry.identifier.canonical,
+        "dataset_id": entry.dataset_id,
+        "name": entry.name,
+        "state": entry.state.value,
+        "dataset_state": entry.dataset_state.value,
+        "reasons": json_text(list(entry.reasons)),
+        "removed_file_ids": names_to_text(entry.removed_file_ids),
+        "missing_feeds": names_to_text(entry.missing_feeds),
+        "feeds": feeds_to_text(entry.feeds),
+        "metadata": metadata_text(entry.metadata),
+        "base_revision_id": entry.base_revision_id,
+        "source": json_text(entry.source),
+        "created_at": moment_to_text(entry.created_at),
+        "checked_at": moment_to_text(entry.checked_at),
+        "retry_requested_at": moment_to_text(entry.retry_requested_at),
+        "decided_at": moment_to_text(entry.decided_at),
+        "decided_by": entry.decided_by,
+        "note": entry.note,
+    }

@@ -1,0 +1,107 @@
+"""Quarantine: bundles that failed a check. Kept with their reasons, and seen by nobody who reads the lake."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+from ingestify.domain.dataset import DatasetState
+from ingestify.domain.feeds import file_id
+from ingestify.domain.file import FeedState
+from ingestify.domain.identifier import Identifier
+
+__all__ = ["NewFile", "QuarantineEntry", "QuarantineState"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file whose object is at its final place, and that no revision names. The attributes are those of `File`."""
+
+    data_feed_key: str
+    data_spec_version: str
+    data_serialization_format: str
+    size: int
+    tag: str
+    content_type: str | None
+    storage_size: int
+    storage_compression_method: str
+    storage_path: str
+    modified_at: dt.datetime | None
+
+    @property
+    def file_id(self) -> str:
+        """`{data_feed_key}__{data_spec_version}`, unique within a dataset."""
+        return file_id(self.data_feed_key, self.data_spec_version)
+
+
+class QuarantineState(enum.StrEnum):
+    """What became of a bundle in quarantine."""
+
+    OPEN = "OPEN"
+    """It waits: for the provider, or for a person."""
+    ACCEPTED = "ACCEPTED"
+    """A person decided that it is right; it is a revision now."""
+    DISCARDED = "DISCARDED"
+    """A person decided that it is worthless."""
+    SUPERSEDED = "SUPERSEDED"
+    """The provider served another bundle since, which failed too."""
+    RESOLVED = "RESOLVED"
+    """The provider served a bundle since that passed, or went back to what the lake has."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class QuarantineEntry:
+    """One bundle in quarantine.
+
+    Attributes:
+        entry_id: A UUID, as text.
+        dataset_id: The dataset it would change, or the one it would become.
+        dataset_state: The state that the dataset would have.
+        reasons: Why it is here, a sentence each.
+        files: Those that differ from what the lake had.
+        removed_file_ids: Files of the lake that the provider has no more; accepting the bundle takes them out of
+            the current set.
+        missing_feeds: The required feeds that it lacks.
+        feeds: What the look at each file found, with the provider's validators.
+        base_revision_id: The revision that was current then; None if there was none.
+        source: Where it came from: the names of the source, the run and the job.
+        created_at: When it came here; `checked_at`: when the provider was last asked whether it is still so.
+        retry_requested_at: When somebody asked for it to be fetched anew; None: nobody did.
+        decided_by: Who accepted or discarded it; empty: nobody.
+        note: What that person said.
+    """
+
+    entry_id: str
+    bucket: str
+    provider: str
+    dataset_type: str
+    identifier: Identifier
+    dataset_id: str
+    name: str
+    state: QuarantineState
+    dataset_state: DatasetState
+    reasons: tuple[str, ...]
+    files: tuple[NewFile, ...]
+    removed_file_ids: tuple[str, ...]
+    missing_feeds: tuple[str, ...]
+    feeds: Mapping[str, FeedState]
+    metadata: Mapping[str, Any]
+    base_revision_id: int | None
+    source: Mapping[str, str]
+    created_at: dt.datetime
+    checked_at: dt.datetime
+    retry_requested_at: dt.datetime | None = None
+    decided_at: dt.datetime | None = None
+    decided_by: str = ""
+    note: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still waits."""
+        return self.state is QuarantineState.OPEN
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.dataset_type}/{self.identifier}"
