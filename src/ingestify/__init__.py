@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ingestify._version import __version__
 
 if TYPE_CHECKING:
+    from ingestify.domain.bundle import BundleType
+    from ingestify.domain.bundle_check import Bundle, BundleCheck
     from ingestify.domain.dataset import Dataset, DatasetCollection, DatasetState, DatasetSummary
     from ingestify.domain.events import (
         DatasetCreated,
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
         MetadataUpdated,
         RevisionAdded,
         RevisionInvalidated,
+        RevisionRejected,
         SelectorSkipped,
     )
     from ingestify.domain.feeds import DataSpecVersionCollection
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from ingestify.domain.file import DraftFile, File, NotModifiedFile
     from ingestify.domain.identifier import Identifier
     from ingestify.domain.plan import IngestionPlan
+    from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
     from ingestify.domain.resource import DatasetResource, FileResource
     from ingestify.domain.revision import Revision, RevisionState
     from ingestify.domain.selector import Selector
@@ -52,6 +56,8 @@ if TYPE_CHECKING:
     from ingestify.store.file_collection import FileCollection
 
 _MODULES = {
+    "domain.bundle": ("BundleType",),
+    "domain.bundle_check": ("Bundle", "BundleCheck"),
     "domain.dataset": ("Dataset", "DatasetCollection", "DatasetState", "DatasetSummary"),
     "domain.events": (
         "DatasetCreated",
@@ -60,6 +66,7 @@ _MODULES = {
         "MetadataUpdated",
         "RevisionAdded",
         "RevisionInvalidated",
+        "RevisionRejected",
         "SelectorSkipped",
     ),
     "domain.feeds": ("DataSpecVersionCollection",),
@@ -67,6 +74,7 @@ _MODULES = {
     "domain.file": ("DraftFile", "File", "NotModifiedFile"),
     "domain.identifier": ("Identifier",),
     "domain.plan": ("IngestionPlan",),
+    "domain.quarantine": ("QuarantineEntry", "QuarantineState"),
     "domain.resource": ("DatasetResource", "FileResource"),
     "domain.revision": ("Revision", "RevisionState"),
     "domain.selector": ("Selector",),
@@ -95,6 +103,9 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "Bundle",
+    "BundleCheck",
+    "BundleType",
     "ConfigurationError",
     "DataSpecVersionCollection",
     "Dataset",
@@ -123,9 +134,12 @@ __all__ = [
     "LoadError",
     "MetadataUpdated",
     "NotModifiedFile",
+    "QuarantineEntry",
+    "QuarantineState",
     "Revision",
     "RevisionAdded",
     "RevisionInvalidated",
+    "RevisionRejected",
     "RevisionState",
     "SaveError",
     "Selector",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 import tempfile
@@ -14,12 +15,15 @@ from ingestify.config.locations import local_path, resolve_url
 from ingestify.config.reader import find_config, read_settings
 from ingestify.config.secrets import refuse_vault_url, resolve_configuration
 from ingestify.config.settings import FetchPolicySettings, Settings, SourceSettings
+from ingestify.domain.bundle import BundleOverride, BundleTypes
+from ingestify.domain.bundle_check import BundleCheck
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.fetch_policy import FetchPolicy
 from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.ports import Fetcher, Storage
 from ingestify.domain.source import Source
 from ingestify.domain.subscriber import Subscriber
+from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError
 from ingestify.events import consumer as _consumer
@@ -29,6 +33,7 @@ from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.loaders.kloppy import load_with_kloppy
 from ingestify.masking import mask_url
 from ingestify.sources.registry import (
+    find_entry_points,
     find_source_class,
     import_object,
     make_importable,
@@ -50,6 +55,9 @@ logger = logging.getLogger(__name__)
 DEFAULT_METADATA_URL = "sqlite:///database/catalog.db"
 DEFAULT_FILE_URL = "file://database/files/"
 DEFAULT_CONCURRENCY = 32
+
+CHECKS_GROUP = "ingestify.checks"
+"""The entry point group of bundle checks that are for every lake."""
 
 # Configurations of before the event log was part of every lake name this; nothing needs to be done for it.
 _EVENT_LOG_SUBSCRIBER = "ingestify.infra.event_log.EventLogSubscriber"
@@ -155,7 +163,7 @@ def debug_source(
         **selector: What to get; with none, everything that `discover_selectors` finds.
 
     Raises:
-        IngestifyError: What failed, the first failed dataset included.
+        IngestifyError: What ended the run. A dataset that failed is logged as an error, and is not in the lake.
     """
     if selector and type(source).discover_selectors is Source.discover_selectors:
         # Nothing can be narrowed down: what was given is the selector itself.
@@ -203,6 +211,7 @@ def check_config(config_file: str | Path | None = None) -> tuple[Path, str]:
     for subscriber in settings.event_subscribers:
         _find_subscriber(subscriber.type)
     _make_layout(settings)
+    _make_rules(settings)
     _make_storage(resolve_url(settings.main.file_url, path.absolute().parent))
     return path, f"{len(settings.sources)} sources, {len(settings.ingestion_plans)} ingestion plans"
 
@@ -253,7 +262,7 @@ def _engine_from_config(path: Path, bucket: str | None, disable_events: bool) ->
     store = _store_from_settings(settings, path, bucket)
     if not disable_events:
         _subscribe(store, settings)
-    return _make_engine(store, settings.sources, plans)
+    return _make_engine(store, settings.sources, plans, settings)
 
 
 def _store_from_settings(settings: Settings, path: Path, bucket: str | None) -> DatasetStore:
@@ -306,6 +315,32 @@ def _find_subscriber(type_name: str) -> type[Subscriber] | None:
     return found
 
 
+def _make_rules(settings: Settings | None) -> BundleRules:
+    """What the settings, and installed packages, ask of bundles."""
+    checks = [_make_check(path, {}) for path in find_entry_points(CHECKS_GROUP).values()]
+    if settings is None:
+        return BundleRules(checks=checks)
+    overrides = {}
+    for one in settings.dataset_types:
+        overrides[one.provider, one.dataset_type] = BundleOverride(one.requires, one.optional, one.file_checks)
+        for check in one.checks:
+            made = _make_check(check.type, check.configuration)
+            # Named under a dataset type, it is for that one, whatever its class says.
+            made.provider, made.dataset_type = one.provider, one.dataset_type
+            checks.append(made)
+    return BundleRules(BundleTypes(overrides), checks, dt.timedelta(hours=settings.quarantine.retry_after_hours))
+
+
+def _make_check(path: str, configuration: Mapping[str, Any]) -> BundleCheck:
+    found = import_object(path, "check")
+    if not (isinstance(found, type) and issubclass(found, BundleCheck)):
+        raise ConfigurationError(f"The check '{path}' is {found!r}; it must be a subclass of ingestify.BundleCheck.")
+    try:
+        return found(**configuration)
+    except TypeError as error:
+        raise ConfigurationError(f"The check '{path}' cannot be made from its configuration: {error}") from error
+
+
 def _make_layout(settings: Settings) -> Layout:
     transformations: dict[tuple[str, str, str], KeyTransformation] = {}
     for dataset_type in settings.dataset_types:
@@ -335,7 +370,10 @@ def _make_transformation(setting: Any, where: str) -> KeyTransformation | None:
 
 
 def _make_engine(
-    store: DatasetStore, sources: Mapping[str, SourceSettings], plans: Sequence[IngestionPlan] = ()
+    store: DatasetStore,
+    sources: Mapping[str, SourceSettings],
+    plans: Sequence[IngestionPlan] = (),
+    settings: Settings | None = None,
 ) -> IngestionEngine:
     def make_fetcher(source: Source) -> Fetcher:
         return HttpClient(source.name, _http_options(source, sources.get(source.name)))
@@ -348,6 +386,7 @@ def _make_engine(
         parse_expression=Expression.parse,
         make_open_data_source=make_open_data_source,
         load_with_kloppy=load_with_kloppy,
+        rules=_make_rules(settings),
     )
 
 

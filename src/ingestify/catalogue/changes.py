@@ -110,7 +110,12 @@ class DatasetWriter:
                     .values(current_state=head.state.value, updated_at=moment_to_text(moment))
                 )
                 events.append(RevisionInvalidated(dataset=after, reason=reason, occurred_at=moment))
+            self._forget_syncs(connection)
             return self._log.append(connection, events)
+
+    def _forget_syncs(self, connection: sa.Connection) -> None:
+        """What selectors were ingested whole is not there any more: the next run looks at each of them."""
+        connection.execute(self._tables.selector_sync.update().values(complete=False))
 
     def delete(self, dataset_ids: Sequence[str]) -> list[str]:
         """Remove datasets with their revisions and files, in one transaction; their events stay.
@@ -127,6 +132,7 @@ class DatasetWriter:
                 paths += self._quarantine.remove_of_datasets(connection, ids)
                 for table in (file, revision, dataset):
                     connection.execute(table.delete().where(self._dialect.any_of(table.c.dataset_id, ids)))
+            self._forget_syncs(connection)
             return self._unnamed(connection, paths)
 
     def discard_quarantine(self, entry_ids: Sequence[str], decided_by: str, note: str) -> list[str]:

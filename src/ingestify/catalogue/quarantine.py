@@ -186,7 +186,10 @@ class QuarantineLog:
             )
 
     def discard(self, connection: sa.Connection, entry_ids: Iterable[str], decided_by: str, note: str) -> list[str]:
-        """Mark open entries DISCARDED and forget their files. Returns those files' paths."""
+        """Mark open entries DISCARDED. Returns their files' paths.
+
+        What is known of the files stays, so that the next run recognizes them; only where they were is forgotten.
+        """
         paths: list[str] = []
         for entry_id in entry_ids:
             discarded = connection.execute(
@@ -202,7 +205,7 @@ class QuarantineLog:
             if discarded.rowcount:
                 theirs = self._file.c.entry_id == entry_id
                 paths += connection.scalars(sa.select(self._file.c.storage_path).where(theirs))
-                connection.execute(self._file.delete().where(theirs))
+                connection.execute(self._file.update().where(theirs).values(storage_path=""))
         return paths
 
 

@@ -74,7 +74,7 @@ def to_moment(text: str) -> dt.datetime:
 
 
 def feeds_to_text(feeds: Mapping[str, FeedState]) -> str:
-    """Return the JSON text of feed states: file id to [present, modified, ETag, Last-Modified, checked]."""
+    """Return the JSON text of feed states: file id to [present, modified, ETag, Last-Modified, checked, asked for]."""
     if isinstance(feeds, Feeds):
         return feeds.text
     return _encode(
@@ -85,6 +85,7 @@ def feeds_to_text(feeds: Mapping[str, FeedState]) -> str:
                 feed.validators.etag,
                 feed.validators.last_modified,
                 moment_to_text(feed.checked_at),
+                feed.asked_for,
             ]
             for file_id, feed in feeds.items()
         }
@@ -112,13 +113,14 @@ class Feeds(Mapping[str, FeedState]):
         return parsed
 
     def __getitem__(self, file_id: str) -> FeedState:
-        present, modified_at, etag, last_modified, checked_at = self._rows()[file_id]
+        present, modified_at, etag, last_modified, checked_at, asked_for = self._rows()[file_id]
         return FeedState(
             file_id,
             bool(present),
             None if modified_at is None else _from_iso(modified_at),
             NO_VALIDATORS if etag is None and last_modified is None else Validators(etag, last_modified),
             _from_iso(checked_at),
+            asked_for,
         )
 
     def get(self, file_id: str, default: Any = None) -> Any:

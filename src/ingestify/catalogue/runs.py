@@ -30,6 +30,7 @@ class RunLog:
         self._job = tables.job
         self._task = tables.task
         self._sync = tables.selector_sync
+        self._revision = tables.revision
 
     def save_job(self, job: JobSummary) -> None:
         """Write a job's row, new or again, and those of its tasks that are not written yet."""
@@ -75,9 +76,14 @@ class RunLog:
         running = columns.state == RunState.RUNNING.value
         with self._database.read("read jobs") as connection:
             rows = connection.execute(
-                sa.select(columns.job_id, columns.host, columns.pid, columns.process_started, columns.updated_at).where(
-                    running
-                )
+                sa.select(
+                    columns.job_id,
+                    columns.host,
+                    columns.pid,
+                    columns.process_started,
+                    columns.updated_at,
+                    columns.counters,
+                ).where(running)
             ).all()
         # Asked outside of a transaction: it is not ours, and may look at the system's processes.
         dead = [
@@ -98,10 +104,27 @@ class RunLog:
                     .values(
                         state=RunState.ABORTED.value,
                         ended_at=row.updated_at,
+                        counters=self._recount(connection, row),
                         error=f"Its process ended without a word (process {row.pid} on {row.host}).",
                     )
                 ).rowcount
         return aborted
+
+    def _recount(self, connection: sa.Connection, row: Any) -> str:
+        """Return the counters of a dead job with what it really committed: it wrote them only every few seconds.
+
+        Each revision names its job. There is no index on that; a job dies rarely.
+        """
+        revision = self._revision.c
+        theirs = revision.source.contains(f'"job_id":{json_text(row.job_id)}', autoescape=True)
+        new, all_of_them = connection.execute(
+            sa.select(sa.func.count().filter(revision.revision_id == 0), sa.func.count()).where(theirs)
+        ).one()
+        counters = json_value(row.counters)
+        counters["new"] = max(counters.get("new", 0), new)
+        counters["revised"] = max(counters.get("revised", 0), all_of_them - new)
+        counters["discovered"] = max(counters.get("discovered", 0), all_of_them)
+        return json_text(counters)
 
     def find_selector_sync(self, key: str) -> SelectorSync | None:
         """Return when the selector that `key` names was last ingested, or None."""

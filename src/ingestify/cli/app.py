@@ -28,6 +28,7 @@ COMMANDS = {
     "list": ("ingestify.cli.lake", "List the datasets in the lake."),
     "show": ("ingestify.cli.lake", "Show one dataset: its revisions and files."),
     "delete": ("ingestify.cli.lake", "Remove datasets and their files."),
+    "quarantine": ("ingestify.cli.quarantine", "Look at what failed its checks, and decide about it."),
     "status": ("ingestify.cli.lake", "Show the last runs, and how large the lake is."),
     "sync-indexes": ("ingestify.cli.lake", "Make the database indexes that dataset_types asks for."),
     "init": ("ingestify.cli.project", "Write a commented config.yaml."),
@@ -73,7 +74,8 @@ class _LazyGroup(click.Group):
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="New here? Run  ingestify demo , then  ingestify init . Data goes to stdout, all else to stderr. "
-    "Exit codes: 0 done, 1 failed, 2 stopped by the source or wrong usage, 3 some datasets failed, 130 interrupted.",
+    "Exit codes: 0 done, 1 failed, 2 stopped by the source or wrong usage, 3 some datasets failed or are in "
+    "quarantine, 130 interrupted.",
 )
 @click.version_option(__version__, "--version", message="%(version)s")
 def app() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import itertools
-import json
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -18,13 +18,15 @@ from ingestify.cli.options import (
     filter_arguments,
     logging_options,
     parse_filters,
+    parse_identifier,
     set_up_logging,
     write_stderr,
 )
+from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.cli.progress import job_as_dict, task_as_dict
 from ingestify.cli.texts import clock, counts, noun, size
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.run import Counters, JobSummary, RunState
+from ingestify.domain.run import Counters, JobSummary, RunState, TaskOutcome
 from ingestify.errors import DatasetNotFound
 from ingestify.main import config_path, get_datastore, wanted_indexes
 from ingestify.store.dataset_store import DatasetStore
@@ -40,22 +42,6 @@ _states = click.option(
 )
 
 
-def _write(line: str) -> None:
-    sys.stdout.write(line + "\n")
-
-
-def _write_json(value: Any) -> None:
-    _write(json.dumps(value, ensure_ascii=False, default=_plain))
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, dt.datetime) else str(value)
-
-
-def _time(moment: dt.datetime | None) -> str:
-    return "-" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
-
-
 def _as_dict(dataset: Dataset) -> dict[str, Any]:
     revision = dataset.current_revision
     return {
@@ -66,6 +52,7 @@ def _as_dict(dataset: Dataset) -> dict[str, Any]:
         "identifier": dict(dataset.identifier),
         "name": dataset.name,
         "state": dataset.state.value,
+        "missing_feeds": list(dataset.missing_feeds),
         "metadata": dict(dataset.metadata),
         "created_at": dataset.created_at,
         "updated_at": dataset.updated_at,
@@ -124,14 +111,14 @@ def list_command(
             **parse_filters(filters),
         }
         if count:
-            _write(str(store.get_dataset_collection(metadata_only=True, **wanted).metadata.row_count))
+            write_line(str(store.get_dataset_collection(metadata_only=True, **wanted).metadata.row_count))
             return
         datasets: Iterator[Dataset] = store.iter_dataset_collection_batches(**wanted)
         shown = 0
         for dataset in itertools.islice(datasets, limit):
             shown += 1
             if as_json:
-                _write_json(_as_dict(dataset))
+                write_json(_as_dict(dataset))
             else:
                 _write_row(dataset)
         if not shown and not as_json and not quiet:
@@ -143,17 +130,19 @@ def list_command(
 def _write_row(dataset: Dataset) -> None:
     revision = dataset.current_revision
     number = "-" if revision is None else str(revision.revision_id)
-    _write(
+    write_line(
         f"{dataset.dataset_id}  {dataset.state.value:<9}  r{number:<3}  "
         f"{dataset.provider}/{dataset.dataset_type}/{dataset.identifier}  {dataset.name}"
+        + (f"  (lacks {', '.join(dataset.missing_feeds)})" if dataset.missing_feeds else "")
     )
 
 
 def _find(store: DatasetStore, what: str, **filters: Any) -> list[Dataset]:
     """Return the datasets that an id, the beginning of one, or `key=value/key=value` names; at least one."""
     if "=" in what:
-        wanted = {**filters, **parse_filters([what])}
-        found: list[Dataset] = list(store.iter_dataset_collection_batches(**wanted))
+        wanted = store.dataset_filter(**filters)
+        identified = dataclasses.replace(wanted, selector=parse_identifier(what))
+        found = [dataset for batch in store.catalogue.iter_batches(identified, 1000) for dataset in batch]
         if not found:
             raise DatasetNotFound(f"No dataset in the bucket '{store.bucket}' matches {what}; see 'ingestify list'.")
         return found
@@ -183,7 +172,7 @@ def show_command(
     try:
         for found in _find(store, dataset, provider=provider, dataset_type=dataset_type):
             if as_json:
-                _write_json({**_as_dict(found), "revisions": [_revision_as_dict(one) for one in found.revisions]})
+                write_json({**_as_dict(found), "revisions": [_revision_as_dict(one) for one in found.revisions]})
             else:
                 _show(found)
     finally:
@@ -198,26 +187,32 @@ def _revision_as_dict(revision: Any) -> dict[str, Any]:
         "description": revision.description,
         "source": dict(revision.source),
         "modified_files": [file.file_id for file in revision.modified_files],
+        "removed_file_ids": list(revision.removed_file_ids),
     }
 
 
 def _show(dataset: Dataset) -> None:
-    _write(f"{dataset.name}")
+    write_line(f"{dataset.name}")
     for title, text in (
         ("dataset id", dataset.dataset_id),
         ("what", f"{dataset.provider}/{dataset.dataset_type}/{dataset.identifier}"),
-        ("state", dataset.state.value),
-        ("in the lake since", _time(dataset.created_at)),
-        ("changed by the provider", _time(dataset.last_modified_at)),
+        (
+            "state",
+            dataset.state.value + (f", lacks {', '.join(dataset.missing_feeds)}" if dataset.missing_feeds else ""),
+        ),
+        ("in the lake since", time_text(dataset.created_at)),
+        ("changed by the provider", time_text(dataset.last_modified_at)),
     ):
-        _write(f"  {title:<24} {text}")
+        write_line(f"  {title:<24} {text}")
     for revision in dataset.revisions:
-        changed = ", ".join(file.file_id for file in revision.modified_files)
+        changed = ", ".join(
+            [file.file_id for file in revision.modified_files] + [f"-{gone}" for gone in revision.removed_file_ids]
+        )
         state = "" if revision.state.value == "VALID" else f"  {revision.state.value}"
         why = f"  ({revision.description})" if revision.description else ""
-        _write(f"  revision {revision.revision_id}  {_time(revision.created_at)}{state}  {changed}{why}")
+        write_line(f"  revision {revision.revision_id}  {time_text(revision.created_at)}{state}  {changed}{why}")
     for file in dataset.files.values():
-        _write(
+        write_line(
             f"  {file.file_id:<20} r{file.revision_id}  {size(file.size):>8}, stored as {size(file.storage_size)}"
             f"  sha256 {file.tag[:12]}…  {file.storage_path}"
         )
@@ -283,7 +278,7 @@ def status_command(
         totals = dict(store.totals())
         grouped = _last_runs(store, runs, with_tasks=failed or as_json)
         if as_json:
-            _write_json(
+            write_json(
                 {
                     "bucket": store.bucket,
                     **totals,
@@ -300,7 +295,7 @@ def status_command(
                 }
             )
             return
-        _write(
+        write_line(
             f"bucket {store.bucket}: {totals['datasets']:,} datasets, {totals['revisions']:,} revisions, "
             f"{totals['files']:,} files · {size(totals['size_bytes'])} of the providers' bytes, stored in "
             f"{size(totals['storage_bytes'])}"
@@ -308,7 +303,7 @@ def status_command(
         for jobs in grouped.values():
             _show_run(jobs, failed=failed)
         if not grouped:
-            _write("no run yet")
+            write_line("no run yet")
     finally:
         store.close()
 
@@ -340,17 +335,18 @@ def _show_run(jobs: list[JobSummary], *, failed: bool) -> None:
     took = f" · {clock((max(ended) - started) / dt.timedelta(seconds=1))}" if len(ended) == len(jobs) else ""
     totals = sum((job.counters for job in jobs), Counters())
     what = noun((job.dataset_type for job in jobs), totals.discovered)
-    _write(
-        f"run {_time(started)}  {_run_state(jobs)}  {totals.discovered:,} {what}: {counts(totals)} · "
+    write_line(
+        f"run {time_text(started)}  {_run_state(jobs)}  {totals.discovered:,} {what}: {counts(totals)} · "
         f"{size(totals.received_bytes)}{took}"
     )
     for job in jobs:
         if job.state not in (RunState.FINISHED, RunState.SKIPPED):
             why = f": {job.error}" if job.error else ""
-            _write(f"  {job.state.value:<8} {job.source}: {job.selector_name}{why}")
+            write_line(f"  {job.state.value:<8} {job.source}: {job.selector_name}{why}")
         tasks = [task for task in job.tasks if task.state is RunState.FAILED] if failed else []
         for task in tasks:
-            _write(f"  failed   {task.name or task.identifier}: {task.error}")
+            what = "in quarantine" if task.outcome is TaskOutcome.QUARANTINED else "failed"
+            write_line(f"  {what:<8} {task.name or task.identifier}: {task.error}")
 
 
 def _run_state(jobs: list[JobSummary]) -> str:
@@ -371,9 +367,9 @@ def sync_indexes_command(config_file: str | None, quiet: bool, verbose: bool, de
     try:
         made, dropped = store.catalogue.sync_indexes(wanted_indexes(config_file))
         for name in made:
-            _write(f"made {name}")
+            write_line(f"made {name}")
         for name in dropped:
-            _write(f"dropped {name}")
+            write_line(f"dropped {name}")
         if not made and not dropped and not quiet:
             write_stderr("The indexes are as the configuration asks.")
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -11,7 +12,15 @@ import click
 
 from ingestify.masking import mask_text
 
-__all__ = ["config_option", "dataset_filters", "filter_arguments", "logging_options", "parse_filters", "set_up_logging"]
+__all__ = [
+    "config_option",
+    "dataset_filters",
+    "filter_arguments",
+    "logging_options",
+    "parse_filters",
+    "parse_identifier",
+    "set_up_logging",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,6 +57,31 @@ def dataset_filters(function: F) -> F:
 filter_arguments = click.argument("filters", nargs=-1, metavar="[KEY=VALUE]...")
 
 
+_OPTIONS = {
+    "provider": "--provider",
+    "source": "--source",
+    "dataset_type": "--dataset-type",
+    "dataset_state": "--state",
+    "bucket": "--bucket",
+}
+"""Keys that are arguments of the engine, by the option that gives them."""
+
+_RESERVED = frozenset(
+    {"auto_ingest", "batch_size", "dataset_id", "dry_run", "listener", "metadata_only", "page", "page_size", "states"}
+    | {"yield_dataset_collection"}
+)
+"""Keys that are arguments of the engine, and are given by no option."""
+
+
+def parse_identifier(text: str) -> dict[str, str]:
+    """Return `competition_id=11/name=a/b` as the identifier's attributes: a value may hold `/`, `,` and `=`."""
+    parts = re.split(r"/(?=[^/=]+=)", text)
+    pairs = [part.partition("=") for part in parts]
+    if not all(key and equals and value for key, equals, value in pairs):
+        raise click.UsageError(f"'{text}' is no identifier: write key=value/key=value, such as match_id=12.")
+    return {key: value for key, _, value in pairs}
+
+
 def parse_filters(arguments: Sequence[str]) -> dict[str, Any]:
     """Return `competition_id=11 match_id=12,13` or `competition_id=11/match_id=12` as filters."""
     filters: dict[str, Any] = {}
@@ -56,6 +90,10 @@ def parse_filters(arguments: Sequence[str]) -> dict[str, Any]:
             key, equals, value = part.partition("=")
             if not equals or not key or not value:
                 raise click.UsageError(f"'{argument}' is no filter: write key=value, such as competition_id=11.")
+            if key in _OPTIONS:
+                raise click.UsageError(f"'{part}' is no filter of an identifier: write {_OPTIONS[key]} {value}.")
+            if key in _RESERVED:
+                raise click.UsageError(f"'{part}' is no filter: no identifier has the key '{key}'.")
             values = value.split(",")
             filters[key] = values if len(values) > 1 else value
     return filters

@@ -92,7 +92,7 @@ class RunView:
             self.write_json(
                 {"event": "dataset", "source": job.source, "dataset_type": job.dataset_type, **task_as_dict(task)}
             )
-        elif self._verbose and task.outcome is not TaskOutcome.FAILED:
+        elif self._verbose and task.outcome not in (TaskOutcome.FAILED, TaskOutcome.QUARANTINED):
             write_stderr(f"{task.outcome.value:<9} {task.name or task.identifier}")
 
     def planned(self, dataset: PlannedDataset) -> None:
@@ -166,7 +166,15 @@ class RunView:
 
 def _progress_text(report: RunReport) -> str:
     totals = report.totals
-    done = totals.new + totals.revised + totals.metadata + totals.unchanged + totals.skipped + totals.failed
+    done = (
+        totals.new
+        + totals.revised
+        + totals.metadata
+        + totals.unchanged
+        + totals.skipped
+        + totals.failed
+        + totals.quarantined
+    )
     what = noun((job.dataset_type for job in report.jobs), totals.discovered)
     if not totals.discovered:
         return f"finding what there is · {clock(report.duration_seconds)}"

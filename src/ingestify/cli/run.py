@@ -130,14 +130,14 @@ def execute(engine: IngestionEngine, view: RunView, **arguments: Any) -> RunRepo
 
 
 def exit_code(report: RunReport) -> int:
-    """Return 0 done, 1 failed, 2 stopped by the source, 3 some datasets failed, 130 interrupted."""
+    """Return 0 done, 1 failed, 2 stopped by the source, 3 some failed or are in quarantine, 130 interrupted."""
     if isinstance(report.error, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     if isinstance(report.error, StopProcessing):
         return EXIT_STOPPED
     if report.state is RunState.FAILED or report.error is not None:
         return EXIT_FAILED
-    return EXIT_SOME_FAILED if report.totals.failed else EXIT_OK
+    return EXIT_SOME_FAILED if report.totals.failed or report.totals.quarantined else EXIT_OK
 
 
 def _tell(report: RunReport, *, quiet: bool) -> None:
@@ -147,6 +147,11 @@ def _tell(report: RunReport, *, quiet: bool) -> None:
         write_stderr(f"failed: {task.name or task.identifier}: {task.error}")
     if len(failed) > SHOWN_FAILURES:
         write_stderr(f"… and {len(failed) - SHOWN_FAILURES:,} more failed; 'ingestify status --failed' lists them.")
+    quarantined = report.quarantined_tasks
+    for task in quarantined[:SHOWN_FAILURES]:
+        write_stderr(f"in quarantine: {task.name or task.identifier}: {task.error}")
+    if quarantined:
+        write_stderr("What readers see stayed as it was; 'ingestify quarantine list' shows what waits, and why.")
     if report.error is not None:
         if isinstance(report.error, KeyboardInterrupt):
             write_stderr("Interrupted: what had finished is kept; run again to go on.")
@@ -175,7 +180,7 @@ def _two_stage_interrupt() -> Iterator[None]:
         if stopping:
             os._exit(EXIT_INTERRUPTED)
         stopping = True
-        write_stderr("Stopping: finishing what is in flight. Once more to leave at once.")
+        write_stderr("Stopping: keeping what is complete. Once more to leave at once.")
         raise KeyboardInterrupt
 
     before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM)}

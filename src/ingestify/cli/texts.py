@@ -55,6 +55,10 @@ def counts(totals: Counters, *, dry_run: bool = False) -> str:
     if totals.skipped:
         parts.append(f"{totals.skipped:,} skipped by the fetch policy")
     parts.append(f"{totals.failed:,} failed")
+    if totals.quarantined:
+        parts.append(f"{totals.quarantined:,} in quarantine")
+    if totals.missing:
+        parts.append(f"{totals.missing:,} no longer listed")
     return ", ".join(parts)
 
 

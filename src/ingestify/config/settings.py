@@ -17,6 +17,7 @@ from ingestify.config.field_types import BucketName, Configuration, Name, Second
 from ingestify.config.suggestion import did_you_mean
 
 __all__ = [
+    "CheckSettings",
     "Contradiction",
     "DatasetTypeSettings",
     "FetchPolicySettings",
@@ -24,6 +25,7 @@ __all__ = [
     "IngestionPlanSettings",
     "MainSettings",
     "MetadataOptions",
+    "QuarantineSettings",
     "RateLimitSettings",
     "RetrySettings",
     "Settings",
@@ -49,8 +51,13 @@ def _default_versions() -> dict[str, tuple[str, ...]]:
     return {"default": ("v1",)}
 
 
-def _fetch_policy(value: object) -> object:
+def _type_or_text(value: object) -> object:
     return {"type": value} if isinstance(value, str) else value
+
+
+def _items_or_text(schema: JsonDict) -> None:
+    """Add text to the alternatives of a list's items."""
+    schema["items"] = {"anyOf": [schema.get("items", {}), {"type": "string"}]}
 
 
 def _or_text(schema: JsonDict) -> None:
@@ -186,8 +193,15 @@ class IdentifierKeySettings(_Section):
     key_type: Literal["int", "str"] = Field(default="str", description="What the key's values are: int or str.")
 
 
+class CheckSettings(_Section):
+    """One bundle check."""
+
+    type: Name = Field(description="The dotted path of a BundleCheck, such as my_package.MyCheck.")
+    configuration: dict[str, Any] = Field(default_factory=dict, description="What it is made with.", repr=False)
+
+
 class DatasetTypeSettings(_Section):
-    """How the datasets of one type are kept."""
+    """What the datasets of one type hold, and how they are kept."""
 
     provider: Name = Field(description="The provider of the datasets, as the source names it.")
     dataset_type: Name = Field(description="Their type, such as match.")
@@ -196,6 +210,35 @@ class DatasetTypeSettings(_Section):
     )
     identifier_keys: dict[str, IdentifierKeySettings] = Field(
         default_factory=dict, description="Key of the identifier to how it is kept."
+    )
+    requires: tuple[Name, ...] | None = Field(
+        default=None,
+        description="The feeds that a complete dataset has; what lacks one is PARTIAL. Left out: what the source says, "
+        "else what is built in (match: match, lineups, events; tracking: metadata, frames; video: video).",
+    )
+    optional: tuple[Name, ...] | None = Field(
+        default=None, description="The feeds that some have. Left out: what the source says, else what is built in."
+    )
+    file_checks: bool | None = Field(
+        default=None,
+        description="Whether each file is looked at before it is committed: does its JSON parse, is its ZIP whole, is "
+        "it an error page? Left out: yes.",
+    )
+    checks: tuple[Annotated[CheckSettings, BeforeValidator(_type_or_text)], ...] = Field(
+        default=(),
+        description="What must hold between the files of a dataset: dotted paths of BundleChecks, or types with their "
+        "configuration. They come on top of those of the source.",
+        json_schema_extra=_items_or_text,
+    )
+
+
+class QuarantineSettings(_Section):
+    """What becomes of bundles that failed a check."""
+
+    retry_after_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        default=20.0,
+        description="After how many hours a bundle in quarantine is fetched anew, whatever the provider says of its "
+        "versions. Until then only what is answered with 'not modified' is asked for.",
     )
 
 
@@ -215,7 +258,7 @@ class IngestionPlanSettings(_Section):
         default_factory=_default_versions,
         description="Feed to the wanted version, or to a list of them; `default` stands for each feed not named.",
     )
-    fetch_policy: Annotated[FetchPolicySettings | None, BeforeValidator(_fetch_policy)] = Field(
+    fetch_policy: Annotated[FetchPolicySettings | None, BeforeValidator(_type_or_text)] = Field(
         default=None,
         description="When a dataset is fetched again: a dotted path, or a type with its configuration. Left out: when "
         "a file is new or newer.",
@@ -243,10 +286,13 @@ class Settings(_Section):
         default_factory=dict, description="Name of the source to its settings. A lake that is only read needs none."
     )
     dataset_types: tuple[DatasetTypeSettings, ...] = Field(
-        default=(), description="How datasets are kept, where it is not the usual way."
+        default=(), description="What datasets hold and how they are kept, where it is not the usual way."
     )
     ingestion_plans: tuple[IngestionPlanSettings, ...] = Field(
         default=(), description="What is to be ingested, in this order."
+    )
+    quarantine: QuarantineSettings = Field(
+        default=QuarantineSettings(), description="What becomes of bundles that failed a check."
     )
     event_subscribers: tuple[SubscriberSettings, ...] = Field(default=(), description="Who is told of what happens.")
 

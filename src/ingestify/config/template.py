@@ -46,13 +46,20 @@ sources:
   #    - {base_url: "https://api.example/v1", options: {page_size: 100}}
   #    - {api_key: !ENV "${MY_API_KEY:not-set}"}
 
-# How datasets are kept, where it is not the usual way. Here: an index to find matches by, and folders of 1,000.
+# What datasets hold and how they are kept, where it is not the usual way. Here: what a complete match has, checks of
+# your own in my_package.py, an index to find matches by, and folders of 1,000.
 #dataset_types:
 #  - provider: mine
 #    dataset_type: match
+#    requires: [events, lineups]
+#    optional: [tracking]
+#    checks: [my_package.MyCheck]
 #    identifier_index: true
 #    identifier_keys:
 #      match_id: {key_type: int, transformation: {type: bucket, bucket_size: 1000}}
+
+# What failed a check is kept in quarantine:  ingestify quarantine list
+#quarantine: {retry_after_hours: 20}
 
 ingestion_plans:
   - source: statsbomb

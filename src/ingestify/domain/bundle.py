@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.feeds import DEFAULT_FEED, DataSpecVersionCollection
@@ -45,14 +45,15 @@ class BundleType:
         """Return the required feeds that are not among `feeds`."""
         return tuple(feed for feed in self.requires if feed not in feeds)
 
-    def state_of(self, feeds: Collection[str], announced: DatasetState) -> DatasetState:
-        """Return the state of a dataset that has `feeds` and that its source calls `announced`.
+    @staticmethod
+    def state_of(announced: DatasetState, missing_feeds: Collection[str], *, is_empty: bool) -> DatasetState:
+        """Return the state of a dataset that its source calls `announced`.
 
         What lacks a required feed is never COMPLETE: it is PARTIAL, or SCHEDULED while there is nothing of it.
         """
-        if announced is not DatasetState.COMPLETE or not self.lacking(feeds):
+        if announced is not DatasetState.COMPLETE or not missing_feeds:
             return announced
-        return DatasetState.PARTIAL if feeds else DatasetState.SCHEDULED
+        return DatasetState.SCHEDULED if is_empty else DatasetState.PARTIAL
 
 
 MATCH = BundleType("match", requires=("match", "lineups", "events"), optional=("360-frames",))
@@ -65,7 +66,7 @@ VIDEO = BundleType("video", requires=("video",))
 """One recording."""
 
 BUILT_IN_BUNDLE_TYPES = {bundle_type.dataset_type: bundle_type for bundle_type in (MATCH, TRACKING, VIDEO)}
-"""What holds where neither the settings nor the source say anything else."""
+"""What holds where neither the settings nor the source say anything else; see `BundleTypes`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,6 +81,9 @@ class BundleOverride:
 class BundleTypes:
     """Says what a complete dataset holds: the settings, else its source, else what is built in, else nothing.
 
+    What is built in holds for bundles that use its names: those that have its first feed (`match`, `metadata`,
+    `video`). A source that calls its datasets matches and has nothing but a feed `f24` has said nothing of lineups.
+
     Args:
         overrides: (provider, dataset type) to what the settings say.
     """
@@ -87,13 +91,19 @@ class BundleTypes:
     def __init__(self, overrides: Mapping[tuple[str, str], BundleOverride] | None = None) -> None:
         self._overrides = dict(overrides or {})
 
-    def of(self, provider: str, dataset_type: str, declared: Mapping[str, BundleType]) -> BundleType:
-        """Return the bundle type of a provider's datasets.
+    def of(
+        self, provider: str, dataset_type: str, declared: Sequence[BundleType], feeds: Collection[str]
+    ) -> BundleType:
+        """Return the bundle type of one of a provider's datasets.
 
         Args:
-            declared: What the source declares, by dataset type.
+            declared: What the source declares.
+            feeds: The feeds that the dataset has, or is announced to have.
         """
-        chosen = declared.get(dataset_type) or BUILT_IN_BUNDLE_TYPES.get(dataset_type) or BundleType(dataset_type)
+        chosen = next((one for one in declared if one.dataset_type == dataset_type), None)
+        if chosen is None:
+            built_in = BUILT_IN_BUNDLE_TYPES.get(dataset_type)
+            chosen = built_in if built_in and built_in.requires[0] in feeds else BundleType(dataset_type)
         override = self._overrides.get((provider, dataset_type))
         if override is None:
             return chosen

@@ -36,7 +36,7 @@ class BundleFile(Protocol):
 
     @property
     def stream(self) -> BinaryIO:
-        """A binary file object with exactly the provider's bytes; a new one each time."""
+        """A binary file object with exactly the provider's bytes, from their beginning; it can seek."""
 
     @property
     def is_new(self) -> bool:

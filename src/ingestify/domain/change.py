@@ -15,6 +15,7 @@ from ingestify.domain.file import FeedState, File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision
+from ingestify.errors import SourceError
 
 __all__ = ["AppliedChange", "DatasetChange", "NewFile", "Settlement", "apply_change", "metadata_text"]
 
@@ -99,8 +100,15 @@ _encode_metadata = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separato
 
 
 def metadata_text(metadata: Mapping[str, Any]) -> str:
-    """Return the JSON text by which metadata is stored and compared; key order does not matter."""
-    return _encode_metadata(metadata)
+    """Return the JSON text by which metadata is stored and compared; key order does not matter.
+
+    Raises:
+        SourceError: It is not JSON.
+    """
+    try:
+        return _encode_metadata(metadata)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SourceError(f"the metadata is not JSON: {error}; its keys must be texts") from error
 
 
 def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:

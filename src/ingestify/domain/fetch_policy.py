@@ -12,7 +12,7 @@ from ingestify.domain.file import FeedState
 from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.domain.revision import RevisionState
 
-__all__ = ["FetchPolicy", "reasons_to_fetch", "why_due"]
+__all__ = ["FetchPolicy", "is_announced_newer", "reasons_to_fetch", "why_due"]
 
 
 class FetchPolicy:
@@ -66,6 +66,11 @@ def _never_sure(
     return False
 
 
+def is_announced_newer(file: FileResource, known: FeedState) -> bool:
+    """Return whether the source announces a later time for a file than was known of it."""
+    return file.last_modified is not None and (known.modified_at is None or file.last_modified > known.modified_at)
+
+
 def _any_due(feeds: Mapping[str, FeedState], dataset_modified: dt.datetime | None, resource: DatasetResource) -> bool:
     return any(why_due(file, feeds.get(file_id), dataset_modified) for file_id, file in resource.files.items())
 
@@ -87,7 +92,7 @@ def why_due(file: FileResource, known: FeedState | None, dataset_modified: dt.da
 
 def _why_absence_due(file: FileResource, known: FeedState) -> str:
     """An allowed 404 is asked for again when its time moved, or when it was last asked for long enough ago."""
-    if file.last_modified is not None and (known.modified_at is None or file.last_modified > known.modified_at):
+    if is_announced_newer(file, known):
         return "was not there, and its time moved"
     recheck_after_seconds = file.http_options.get("recheck_after_seconds")
     if recheck_after_seconds is None or now() - known.checked_at >= dt.timedelta(seconds=float(recheck_after_seconds)):

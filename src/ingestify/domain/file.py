@@ -87,6 +87,7 @@ class FeedState:
         modified_at: The newest time that the source announced for it, whether or not bytes changed.
         validators: Of the answer whose bytes are in the lake.
         checked_at: When the provider was last asked for it.
+        asked_for: Stands for the URL and parameters that the validators belong to; empty where there was none.
     """
 
     file_id: str
@@ -94,6 +95,7 @@ class FeedState:
     modified_at: dt.datetime | None
     validators: Validators
     checked_at: dt.datetime
+    asked_for: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.fetch_policy import FetchPolicy
+from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import Source
 
@@ -80,6 +81,10 @@ class Job:
     provider: str
     selector: Selector
     filters: Filters = dataclasses.field(default_factory=dict)
+
+    def dataset_filter(self, bucket: str) -> DatasetFilter:
+        """Return what the lake may have of the selector."""
+        return DatasetFilter(bucket, self.plan.dataset_type, self.provider, selector=dict(self.selector.attributes))
 
     @property
     def is_whole_selector(self) -> bool:

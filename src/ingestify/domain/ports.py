@@ -223,6 +223,9 @@ class Fetcher(HttpClientPort, Protocol):
     def activated(self, context: FetchContext) -> AbstractContextManager[None]:
         """Make this the client that `retrieve_http` uses in this thread, working for `context`."""
 
+    def abort(self) -> None:
+        """Break off what is on the wire; who waits for it gets a FetchError. It can be used again afterwards."""
+
     def close(self) -> None:
         """Close its connections."""
 
@@ -329,10 +332,11 @@ class KnownDataset:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SelectorSync:
-    """When a selector was last ingested whole, and what its hint was then.
+    """When a selector was last ingested whole, and how new what it had was then.
 
     Attributes:
-        last_modified: The selector's `_last_modified` at that time, in UTC; None if it had none.
+        last_modified: The selector's `_last_modified` at that time, or the newest time that was announced for a file,
+            whichever is later, in UTC; None if there was neither.
         complete: Whether all of it was discovered and nothing failed.
         listing: A digest of the datasets that were listed and are in the lake; None if that is not known.
     """
@@ -388,7 +392,10 @@ class Catalogue(Protocol):
         """Mark current revisions VALIDATION_FAILED, in one transaction. Returns the events."""
 
     def delete(self, dataset_ids: Sequence[str]) -> list[str]:
-        """Remove datasets with all their rows. Returns the paths of objects that no row names any more."""
+        """Remove datasets with all their rows. Returns the paths of objects that no row names any more.
+
+        No selector counts as ingested whole any more; likewise after `invalidate`.
+        """
 
     def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
         """Yield (dataset id, canonical identifier, state) of what the filter names, in batches of one moment each."""

@@ -61,7 +61,7 @@ class QuarantineEntry:
         dataset_id: The dataset it would change, or the one it would become.
         dataset_state: The state that the dataset would have.
         reasons: Why it is here, a sentence each.
-        files: Those that differ from what the lake had.
+        files: Those that differ from what the lake had. Those of a discarded entry have no `storage_path` any more.
         removed_file_ids: Files of the lake that the provider has no more; accepting the bundle takes them out of
             the current set.
         missing_feeds: The required feeds that it lacks.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import posixpath
 import urllib.parse
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from ingestify.domain.file import DraftFile, NotModifiedFile
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.selector import Selector
 from ingestify.errors import DuplicateFile, SourceError
+from ingestify.masking import is_secret_key
 
 __all__ = ["HTTP_OPTIONS", "DatasetResource", "FileLoader", "FileResource", "PostLoadFiles"]
 
@@ -44,6 +46,15 @@ def _format_of_url(url: str) -> str | None:
     form = suffix[1:]
     # What ends /v1.2 is a version, and no format.
     return form if form.replace(".", "").isalnum() and not form.replace(".", "").isdecimal() else None
+
+
+def _pairs(params: Any) -> list[tuple[str, str]]:
+    return [(str(key), str(value)) for key, value in dict(params or {}).items() if value is not None]
+
+
+def _is_passing(key: str) -> bool:
+    """Whether a parameter is of a signature, and so another one with each announcement of the same file."""
+    return is_secret_key(key) or key.lower() in ("expires", "policy")
 
 
 @dataclasses.dataclass(slots=True)
@@ -92,6 +103,20 @@ class FileResource:
         if self.json_content is not None:
             return "json"
         return None if self.url is None else _format_of_url(self.url)
+
+    @property
+    def asked_for(self) -> str:
+        """Stands for the URL and its parameters, without what is signed or secret in them; empty without a URL.
+
+        A validator says something of what it was sent for, and nothing of another URL.
+        """
+        if self.url is None:
+            return ""
+        parts = urllib.parse.urlsplit(self.url)
+        asked = [*urllib.parse.parse_qsl(parts.query, keep_blank_values=True), *_pairs(self.http_options.get("params"))]
+        kept = sorted(f"{key}={value}" for key, value in asked if not _is_passing(key))
+        text = "\n".join((f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}", *kept))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def check(self) -> None:
         """Bring the attributes into form.

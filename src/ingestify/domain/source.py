@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ingestify.domain.bundle import BundleType
@@ -30,8 +30,8 @@ class Source(abc.ABC):
         max_concurrency: The most requests in flight for this source; None leaves it to the settings.
         name: What the configuration calls this source.
         configuration: What the configuration says beside its type.
-        bundle_types: Dataset type to what a complete dataset of it holds, where that is not what is built in
-            (see `domain.bundle`). The settings' `dataset_types` have the last word.
+        bundle_types: What complete datasets of its types hold, where that is not what is built in (see
+            `domain.bundle`). The settings' `dataset_types` have the last word.
         bundle_checks: What must hold between the files of its datasets.
         lists_everything: Whether `find_datasets` lists all that a selector has. Then a dataset that it stops
             listing is marked MISSING. Say False if it lists only what is recent or has changed; a source that
@@ -40,7 +40,7 @@ class Source(abc.ABC):
 
     provider: str
     max_concurrency: int | None = None
-    bundle_types: Mapping[str, BundleType] = {}
+    bundle_types: Sequence[BundleType] = ()
     bundle_checks: Sequence[BundleCheck] = ()
     lists_everything: bool = True
     _http: HttpClientPort | None = None

@@ -12,6 +12,7 @@ from ingestify.domain.ports import Fetcher
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import Filters
 from ingestify.domain.source import Source
+from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.planner import choose_plans
 from ingestify.engine.report import RunListener
 from ingestify.engine.run import IngestionRun
@@ -37,6 +38,7 @@ class IngestionEngine:
         parse_expression: Reads a selector that is an expression.
         make_open_data_source: `(provider, configuration)` → the source of a provider's open data.
         load_with_kloppy: `(store, dataset, **kwargs)` → kloppy's object.
+        rules: What is asked of bundles before they are seen; None: what is built in.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class IngestionEngine:
         parse_expression: ParseExpression | None = None,
         make_open_data_source: Callable[[str, Mapping[str, Any]], Source] | None = None,
         load_with_kloppy: Callable[..., Any] | None = None,
+        rules: BundleRules | None = None,
     ) -> None:
         self.store = store
         self._make_fetcher = make_fetcher
@@ -58,6 +61,7 @@ class IngestionEngine:
         self._parse_expression = parse_expression
         self._make_open_data_source = make_open_data_source
         self._load_with_kloppy = load_with_kloppy
+        self._rules = rules or BundleRules()
         for plan in plans:
             self.add_ingestion_plan(plan)
 
@@ -153,6 +157,7 @@ class IngestionEngine:
             concurrency=self._concurrency,
             fetcher_of=self._fetcher_of,
             parse_expression=self._parse_expression,
+            rules=self._rules,
             **options,
         )
 
@@ -199,7 +204,7 @@ class IngestionEngine:
         Raises:
             ValueError: An unknown `dataset_state`; raised by the call itself.
             ConfigurationError: An unknown option; raised by the call itself.
-            Exception: On iterating: what ended the ingest, after all that finished was yielded.
+            Exception: On iterating: what ended the ingest; of a stream after all that finished was yielded.
         """
         filters = _filters(selector)
         wanted = self.store.dataset_filter(dataset_type, provider, dataset_id, dataset_state, **filters)
@@ -328,6 +333,10 @@ def _filters(selector: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _auto_ingest_options(auto_ingest: bool | Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(auto_ingest, (bool, Mapping)):
+        raise ConfigurationError(
+            f'auto_ingest is {auto_ingest!r}; write True, or a dict such as {{"streaming": True}}.'
+        )
     options = {} if isinstance(auto_ingest, bool) else dict(auto_ingest)
     if unknown := sorted(set(options) - AUTO_INGEST_OPTIONS):
         raise ConfigurationError(

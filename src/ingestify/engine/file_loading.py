@@ -1,4 +1,4 @@
-"""One file, from wherever its bytes come: fetch it, stage it, and see whether it is new."""
+"""One file, from wherever its bytes come: fetch it, stage it, check it, and see whether it is new."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import enum
 import inspect
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ingestify.checks.files import Findings, check_bytes, check_stream
 from ingestify.clock import now
-from ingestify.domain.change import NewFile
 from ingestify.domain.dataset import Dataset
-from ingestify.domain.file import NO_VALIDATORS, DraftFile, FeedState, File, NotModifiedFile, Validators
-from ingestify.domain.ports import Fetcher, FetchRequest, FetchStatus
+from ingestify.domain.fetch_policy import is_announced_newer
+from ingestify.domain.file import NO_VALIDATORS, DraftFile, FeedState, NotModifiedFile, Validators
+from ingestify.domain.ports import Fetcher, FetchRequest, FetchResult, FetchStatus
+from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import FileResource
 from ingestify.errors import FetchError, IngestifyError, SourceError
 from ingestify.store.dataset_store import DatasetStore
@@ -37,21 +39,45 @@ _FORMAT_BY_CONTENT_TYPE = {
     "video/mp4": "mp4",
 }
 
+_NOTHING_FOUND = Findings()
+
 
 class FileKind(enum.Enum):
+    """What a file is, against what the lake and the quarantine have."""
+
     NEW = enum.auto()
+    """Other bytes; they are staged."""
+    HELD = enum.auto()
+    """The bytes that are in quarantine."""
     UNCHANGED = enum.auto()
+    """The bytes of the current revision."""
     ABSENT = enum.auto()
+    """The provider has it not, which is allowed, and the lake neither."""
+    GONE = enum.auto()
+    """The provider has it not, which is allowed, and the lake has it."""
 
 
 @dataclasses.dataclass(slots=True)
 class LoadedResource:
-    """What became of one file."""
+    """What became of one file.
+
+    Attributes:
+        draft: Of a NEW or HELD file.
+        staged: Of a NEW file, or of one whose object is to be restored.
+        findings: What checking a NEW file brought.
+        tag: The sha256 of the bytes that the provider has; empty if that is not known.
+        size: Their number.
+        date: The Date header of the provider's answer, or None.
+    """
 
     kind: FileKind
     feed: FeedState
     staged: StagedFile | None = None
     draft: NewFile | None = None
+    findings: Findings = _NOTHING_FOUND
+    tag: str = ""
+    size: int = 0
+    date: str | None = None
 
 
 class FileLoading:
@@ -59,14 +85,39 @@ class FileLoading:
 
     Args:
         existing: The dataset as the lake has it, or None.
+        entry: What the quarantine has of it, or None.
+        in_full: Whether everything is asked for without conditions.
+        restores: Whether the bytes that the lake has already are staged too, to be written over an object that
+            somebody may have found damaged.
         fetcher: The HTTP client of its source.
+        shapes: Feed to the msgspec types that its JSON is decoded into while it is checked.
+        checked: Whether new files are checked.
     """
 
-    def __init__(self, existing: Dataset | None, *, store: DatasetStore, fetcher: Fetcher) -> None:
-        self._existing = existing
+    def __init__(
+        self,
+        existing: Dataset | None,
+        entry: QuarantineEntry | None = None,
+        *,
+        store: DatasetStore,
+        fetcher: Fetcher,
+        in_full: bool = False,
+        restores: bool = False,
+        shapes: Mapping[str, Sequence[Any]] | None = None,
+        checked: bool = True,
+    ) -> None:
         self._current = {} if existing is None else existing.files
+        self._held = {} if entry is None else {file.file_id: file for file in entry.files}
+        self._feeds: Mapping[str, FeedState] = {} if existing is None else existing.feeds
+        if entry is not None:
+            self._feeds = {**self._feeds, **entry.feeds}
+        self._is_held = entry is not None
         self._store = store
         self._fetcher = fetcher
+        self._in_full = in_full
+        self._restores = restores
+        self._shapes = shapes or {}
+        self._checked = checked
 
     def load(self, file: FileResource) -> LoadedResource:
         """Load one file. The caller discards what was staged in the end.
@@ -75,63 +126,115 @@ class FileLoading:
             SourceError: What the source says of the file makes no sense.
             Exception: Whatever fetching, staging or a file loader raises.
         """
-        current = self._current.get(file.file_id)
         if file.url is not None:
-            return self._load_url(file, file.url, current)
+            return self._load_url(file, in_full=self._in_full)
         if file.json_content is not None:
-            return self._load_json(file, current)
+            return self._load_json(file)
         if file.file_loader is not None:
-            return self._load_by_loader(file, current)
+            return self._load_by_loader(file)
         raise SourceError(f"the file '{file.file_id}' has no url, no json_content and no file_loader")
 
-    def _load_json(self, file: FileResource, current: File | None) -> LoadedResource:
+    def load_in_full(self, file: FileResource) -> LoadedResource:
+        """Load a file whose bytes are nowhere else any more: without conditions."""
+        return self._load_url(file, in_full=True) if file.url is not None else self.load(file)
+
+    def has_moved(self, file: FileResource, loaded: LoadedResource) -> bool:
+        """Ask the provider once more for a file that was just loaded: has it other bytes by now?
+
+        By its ETag where it has one; otherwise in full, and the bytes decide.
+        """
+        etag = Validators(loaded.feed.validators.etag)
+        staged = self._store.stage(file.serialization_format)
+        try:
+            result = self._fetcher.fetch(self._request(file, etag), staged)
+            if result.status is FetchStatus.NOT_MODIFIED:
+                return False
+            if result.status is FetchStatus.NOT_FOUND:
+                return loaded.kind not in (FileKind.ABSENT, FileKind.GONE)
+            staged.complete()
+            return staged.tag != loaded.tag
+        finally:
+            staged.discard()
+
+    # ---- where the bytes come from ---------------------------------------------------------------------
+
+    def _load_json(self, file: FileResource) -> LoadedResource:
         try:
             content = json.dumps(file.json_content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         except (TypeError, ValueError) as error:
             raise SourceError(f"the json_content of '{file.file_id}' is not JSON: {error}") from error
-        return self._stage(file, current, lambda staged: staged.write(content.encode()), "application/json")
+        return self._stage(file, lambda staged: staged.write(content.encode()), "application/json")
 
-    def _load_url(self, file: FileResource, url: str, current: File | None) -> LoadedResource:
-        known = None if self._existing is None else self._existing.feeds.get(file.file_id)
-        options = file.http_options
-        request = FetchRequest(
-            url=url,
-            headers=options.get("headers") or {},
-            params=options.get("params") or {},
-            auth=options.get("auth"),
-            ignore_not_found=bool(options.get("ignore_not_found")),
-            # Only what the lake really has may be asked for conditionally.
-            validators=known.validators if known is not None and current is not None else NO_VALIDATORS,
-            data_serialization_format=file.serialization_format,
-            pager=options.get("pager"),
-        )
+    def _load_url(self, file: FileResource, *, in_full: bool) -> LoadedResource:
+        validators = NO_VALIDATORS if in_full else self._validators(file)
+        if not in_full and not validators and self._is_known_from_quarantine(file):
+            return self._unchanged(file, self._feeds[file.file_id].validators)
         staged = self._store.stage(file.serialization_format)
         try:
-            result = self._fetcher.fetch(request, staged)
+            result = self._fetcher.fetch(self._request(file, validators), staged)
             if result.status is FetchStatus.FETCHED:
-                return self._complete(file, current, staged, result.content_type, result.validators)
+                return self._complete(file, staged, result.content_type, result.validators, date=result.date)
         except BaseException:
             staged.discard()
             raise
         staged.discard()
         if result.status is FetchStatus.NOT_FOUND:
-            return self._absent(file, current)
-        return LoadedResource(FileKind.UNCHANGED, self._feed(file, validators=result.validators or request.validators))
+            return self._absent(file, result)
+        return self._unchanged(file, result.validators or validators, result.date)
 
-    def _load_by_loader(self, file: FileResource, current: File | None) -> LoadedResource:
+    def _request(self, file: FileResource, validators: Validators) -> FetchRequest:
+        assert file.url is not None
+        options = file.http_options
+        return FetchRequest(
+            url=file.url,
+            headers=options.get("headers") or {},
+            params=options.get("params") or {},
+            auth=options.get("auth"),
+            ignore_not_found=bool(options.get("ignore_not_found")),
+            validators=validators,
+            data_serialization_format=file.serialization_format,
+            pager=options.get("pager"),
+        )
+
+    def _validators(self, file: FileResource) -> Validators:
+        """Return what the file may be asked for by: only what the lake, or the quarantine, really has."""
+        known = self._feeds.get(file.file_id)
+        if known is None or not (file.file_id in self._current or file.file_id in self._held):
+            return NO_VALIDATORS
+        if known.asked_for != file.asked_for:
+            return NO_VALIDATORS  # they say nothing of another URL
+        if is_announced_newer(file, known):
+            # The index says that it changed: a date, which may have been set to anything, does not refute that.
+            return Validators(known.validators.etag)
+        return known.validators
+
+    def _is_known_from_quarantine(self, file: FileResource) -> bool:
+        """Whether nothing speaks for asking again for a file of a bundle in quarantine."""
+        known = self._feeds.get(file.file_id)
+        return (
+            self._is_held
+            and known is not None
+            and known.present
+            and known.asked_for == file.asked_for
+            and not is_announced_newer(file, known)
+        )
+
+    def _load_by_loader(self, file: FileResource) -> LoadedResource:
         assert file.file_loader is not None
+        current = self._current.get(file.file_id)
         arguments: dict[str, Any] = dict(file.loader_kwargs)
         if _takes_dataset_resource(file.file_loader):
             arguments["dataset_resource"] = file.dataset_resource
         draft = file.file_loader(file, current, **arguments)
         if draft is None:
-            return self._absent(file, current)
+            return self._absent(file)
         if isinstance(draft, NotModifiedFile):
             if current is None:
                 raise SourceError(
                     f"the loader of '{file.file_id}' returned a NotModifiedFile, and the lake has no such file"
                 )
-            return LoadedResource(FileKind.UNCHANGED, self._feed(file, modified_at=draft.modified_at))
+            feed = self._feed(file, modified_at=draft.modified_at)
+            return LoadedResource(FileKind.UNCHANGED, feed, tag=current.tag, size=current.size)
         if not isinstance(draft, DraftFile):
             raise SourceError(
                 f"the loader of '{file.file_id}' returned a {type(draft).__name__}; "
@@ -140,7 +243,6 @@ class FileLoading:
         with draft.stream:
             return self._stage(
                 file,
-                current,
                 lambda staged: staged.copy_from(draft.stream),
                 draft.content_type,
                 draft.validators,
@@ -148,10 +250,11 @@ class FileLoading:
                 serialization_format=file.data_serialization_format or draft.data_serialization_format,
             )
 
+    # ---- what the bytes are ----------------------------------------------------------------------------
+
     def _stage(
         self,
         file: FileResource,
-        current: File | None,
         fill: Callable[[StagedFile], object],
         content_type: str | None,
         validators: Validators = NO_VALIDATORS,
@@ -164,7 +267,6 @@ class FileLoading:
             fill(staged)
             return self._complete(
                 file,
-                current,
                 staged,
                 content_type,
                 validators,
@@ -178,27 +280,42 @@ class FileLoading:
     def _complete(
         self,
         file: FileResource,
-        current: File | None,
         staged: StagedFile,
         content_type: str | None,
         validators: Validators,
         *,
         modified_at: dt.datetime | None = None,
         serialization_format: str | None = None,
+        date: str | None = None,
     ) -> LoadedResource:
         """The bytes have arrived: equal bytes are no change, other bytes become a durable temporary object."""
-        staged.complete()
-        feed = self._feed(file, modified_at=modified_at, validators=validators)
-        if current is not None and current.tag == staged.tag:
-            staged.discard()
-            return LoadedResource(FileKind.UNCHANGED, feed)
-        staged.persist()
         chosen = (
             serialization_format
             or file.serialization_format
             or _FORMAT_BY_CONTENT_TYPE.get((content_type or "").lower())
             or "bin"
         )
+        findings = _NOTHING_FOUND
+        shapes = self._shapes.get(file.data_feed_key, ())
+
+        def look(body: bytes) -> None:
+            nonlocal findings
+            if self._checked and self._known_kind(file, staged.tag) is None:
+                findings = check_bytes(body, chosen, shapes)
+
+        was_looked_at = staged.complete(look)
+        feed = self._feed(file, modified_at=modified_at, validators=validators)
+        kind = self._known_kind(file, staged.tag)
+        if kind is not None:
+            if kind is FileKind.UNCHANGED and self._can_restore(file, staged):
+                staged.persist()
+                return LoadedResource(kind, feed, staged, tag=staged.tag, size=staged.size, date=date)
+            staged.discard()
+            held = self._held.get(file.file_id) if kind is FileKind.HELD else None
+            return LoadedResource(kind, feed, draft=held, tag=staged.tag, size=staged.size, date=date)
+        if self._checked and not was_looked_at:
+            findings = check_stream(staged.open, staged.size, chosen, shapes)
+        staged.persist()
         draft = NewFile(
             data_feed_key=file.data_feed_key,
             data_spec_version=file.data_spec_version,
@@ -211,19 +328,33 @@ class FileLoading:
             storage_path="",
             modified_at=feed.modified_at,
         )
-        return LoadedResource(FileKind.NEW, feed, staged, draft)
+        return LoadedResource(FileKind.NEW, feed, staged, draft, findings, staged.tag, staged.size, date)
 
-    def _absent(self, file: FileResource, current: File | None) -> LoadedResource:
-        if current is not None:
-            # It was there once: the lake keeps what it has, and asks again when the provider's time moves.
-            logger.warning(
-                "%s: the provider no longer has '%s'; the lake keeps the copy of revision %d.",
-                file.dataset_resource,
-                file.file_id,
-                current.revision_id,
-            )
-            return LoadedResource(FileKind.UNCHANGED, self._feed(file))
-        return LoadedResource(FileKind.ABSENT, self._feed(file, present=False))
+    def _can_restore(self, file: FileResource, staged: StagedFile) -> bool:
+        """Whether the object would be the same, byte for byte."""
+        return self._restores and self._current[file.file_id].storage_compression_method == staged.compression_method
+
+    def _known_kind(self, file: FileResource, tag: str) -> FileKind | None:
+        """Return UNCHANGED or HELD for bytes that are there already, else None."""
+        current, held = self._current.get(file.file_id), self._held.get(file.file_id)
+        if current is not None and current.tag == tag:
+            return FileKind.UNCHANGED
+        return FileKind.HELD if held is not None and held.tag == tag and held.storage_path else None
+
+    def _unchanged(self, file: FileResource, validators: Validators, date: str | None = None) -> LoadedResource:
+        """The provider says that it is as it was, or need not be asked."""
+        feed = self._feed(file, validators=validators)
+        held = self._held.get(file.file_id)
+        if held is not None:
+            return LoadedResource(FileKind.HELD, feed, draft=held, tag=held.tag, size=held.size, date=date)
+        current = self._current[file.file_id]
+        return LoadedResource(FileKind.UNCHANGED, feed, tag=current.tag, size=current.size, date=date)
+
+    def _absent(self, file: FileResource, result: FetchResult | None = None) -> LoadedResource:
+        date = None if result is None else result.date
+        if file.file_id in self._current:
+            return LoadedResource(FileKind.GONE, self._feed(file), date=date)
+        return LoadedResource(FileKind.ABSENT, self._feed(file, present=False), date=date)
 
     def _feed(
         self,
@@ -233,10 +364,10 @@ class FileLoading:
         modified_at: dt.datetime | None = None,
         validators: Validators = NO_VALIDATORS,
     ) -> FeedState:
-        known = None if self._existing is None else self._existing.feeds.get(file.file_id)
+        known = self._feeds.get(file.file_id)
         before = None if known is None else known.modified_at
         times = [moment for moment in (before, file.last_modified, modified_at) if moment is not None]
-        return FeedState(file.file_id, present, max(times, default=None), validators, now())
+        return FeedState(file.file_id, present, max(times, default=None), validators, now(), file.asked_for)
 
 
 def _takes_dataset_resource(loader: Callable[..., Any]) -> bool:

@@ -1,30 +1,41 @@
-"""One dataset, start to end: load its files side by side, verify, publish, commit. All or nothing."""
+"""One dataset, start to end: load its files side by side, make sure of them, publish, commit. All or nothing."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ingestify.clock import now
-from ingestify.domain.change import AppliedChange, DatasetChange, NewFile, metadata_text
-from ingestify.domain.dataset import Dataset
-from ingestify.domain.file import FeedState, File
-from ingestify.domain.ports import FetchContext, Fetcher
+from ingestify.domain.change import AppliedChange, DatasetChange, NewFile, Settlement, metadata_text
+from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.file import FeedState
+from ingestify.domain.ports import FetchContext
 from ingestify.domain.resource import FileResource
+from ingestify.domain.revision import RevisionState
 from ingestify.domain.run import RunState, TaskOutcome, TaskSummary
-from ingestify.engine.discovery import Decision, Discovered, as_exception
-from ingestify.engine.file_loading import FileLoading, LoadedResource, located
+from ingestify.domain.source import collecting
+from ingestify.engine.bundle import LoadedBundle
+from ingestify.engine.bundle_rules import BundleRules
+from ingestify.engine.decision import Decision
+from ingestify.engine.discovery import Discovered, discover_again
+from ingestify.engine.file_loading import FileKind, FileLoading, LoadedResource
+from ingestify.engine.lanes import SourceLane
 from ingestify.engine.report import one_line
-from ingestify.engine.workers import Lane, StopToken, WorkerPool
-from ingestify.errors import FatalError, StopProcessing, StoreError
+from ingestify.engine.second_look import files_to_ask_again
+from ingestify.engine.steps import Steps
+from ingestify.engine.verdict import CheckedBundle, reasons_against, shapes_of
+from ingestify.engine.workers import StopToken, WorkerPool
+from ingestify.errors import FatalError, FetchError, SourceError, StopProcessing, StoreError
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.file_collection import LoadedFile
 
 __all__ = ["DatasetIngest", "Outcome"]
 
 logger = logging.getLogger(__name__)
+
+MOST_MOVES = 3
+"""How often a dataset is fetched that moved each time; what still moves then answers anew each time it is asked."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,23 +45,26 @@ class Outcome:
     Attributes:
         dataset: As it is in the lake now; None if it failed without ever having been there, or was dropped.
         task: What is kept of it in the job's summary; None for one that is unchanged or was dropped by a stop.
-        current: Whether it is known to be current: fetched now, or found unchanged.
-        again: Whether another writer came first, so that it must be decided about anew.
+        current: Whether it is as current as readers may see it: fetched now, found unchanged, or as it was before a
+            bundle that is in quarantine.
+        again: What is to be decided about anew, because another writer came first or the provider moved on.
     """
 
     dataset: Dataset | None
     task: TaskSummary | None
     current: bool
-    again: bool = False
+    again: Discovered | None = None
 
 
 class DatasetIngest:
     """Brings one dataset into the lake; implements `engine.committer.Commit`.
 
-    `start` is called by the deciding thread, files are loaded by worker threads, the last of which finishes
-    the dataset; the committer calls the rest.
+    `start` is called by the deciding thread. Then worker threads go through its steps: the last one to finish a file of
+    a step goes on to the next: files are loaded; those that may have moved meanwhile are asked for again; the bundle
+    is judged. The committer calls the rest.
 
     Args:
+        lane: That of its source.
         done: Called once, with what became of it.
         put_commit: Takes it when it is ready to be committed.
     """
@@ -60,184 +74,282 @@ class DatasetIngest:
         decision: Decision,
         *,
         store: DatasetStore,
-        fetcher: Fetcher,
+        lane: SourceLane,
+        pool: WorkerPool,
+        rules: BundleRules,
         stop: StopToken,
         run_id: str,
         done: Callable[[DatasetIngest, Outcome], None],
         put_commit: Callable[[DatasetIngest], None],
     ) -> None:
-        self.discovered: Discovered = decision.discovered
+        discovered = decision.discovered
+        resource, source = discovered.resource, discovered.job.plan.source
+        self.discovered: Discovered = discovered
         self.existing = decision.existing
+        self._entry = decision.entry
+        self._is_invalidated = _was_invalidated_since(decision.existing)
+        self._in_full = self._is_invalidated or (decision.entry is not None and rules.wants_in_full(decision.entry))
         self._reasons = decision.reasons
         self._store = store
-        self._fetcher = fetcher
-        self._loading = FileLoading(decision.existing, store=store, fetcher=fetcher)
+        self._lane = lane
+        context = FetchContext(discovered.progress.usage, stop.event)
+        self._steps = Steps(pool, lane, stop, context, self._stop_run, self._stopped_or_failed)
         self._stop = stop
         self._run_id = run_id
         self._done = done
         self._put_commit = put_commit
+        feeds = {file.data_feed_key for file in resource.files.values()}
+        if decision.existing is not None:
+            feeds |= {file.data_feed_key for file in decision.existing.files.values()}
+        self._bundle_type = rules.type_of(source, discovered.provider, resource.dataset_type, feeds)
+        self._checks = rules.checks_of(source, discovered.provider, resource.dataset_type)
+        self._loading = FileLoading(
+            decision.existing,
+            decision.entry,
+            store=store,
+            fetcher=lane.fetcher,
+            in_full=self._in_full,
+            restores=self._is_invalidated,
+            shapes=shapes_of(self._checks),
+            checked=self._bundle_type.file_checks,
+        )
         self._lock = threading.Lock()
-        self._waiting = 0
         self._loaded: dict[str, LoadedResource] = {}
-        self._error: Exception | None = decision.error
-        self._dropped = False
+        self._moved: set[str] = set()
+        self._confirmed: set[str] = set()
+        self._is_post_loaded = False
+        self._error = decision.error
         self._published: dict[str, NewFile] = {}
         self._started_at = now()
         self.change: DatasetChange
-
-    # ---- loading ---------------------------------------------------------------------------------------
-
-    def start(self, pool: WorkerPool, lane: Lane) -> None:
-        """Queue its files; they are loaded side by side."""
-        files = list(self.discovered.resource.files.values())
-        if not files or self._error is not None:
-            pool.submit(lane, self._finish)
-            return
-        self._waiting = len(files)
-        for file in files:
-            pool.submit(lane, self._task_for(file))
-
-    def start_description(self) -> None:
-        """Commit a changed name, state or metadata; no file is looked at."""
-        if self._work_out_change():
-            self._put_commit(self)
-        else:
-            self._end(Outcome(self.existing, None, current=True))
-
-    def _task_for(self, file: FileResource) -> Callable[[], None]:
-        return lambda: self._load_one(file)
-
-    def _load_one(self, file: FileResource) -> None:
-        try:
-            if self._stop.is_set:
-                self._dropped = True
-            elif self._error is None:
-                context = FetchContext(self.discovered.progress.usage, self._stop.event)
-                with self._fetcher.activated(context):
-                    loaded = self._loading.load(file)
-                with self._lock:
-                    self._loaded[file.file_id] = loaded
-        except (StopProcessing, FatalError) as error:
-            self._stop_run(error)
-        except BaseException as error:  # noqa: BLE001 - the task's boundary, also to a loader that calls sys.exit
-            if self._stop.is_set:
-                self._dropped = True
-            else:
-                self._error = self._error or located(as_exception(error), file)
-        finally:
-            with self._lock:
-                self._waiting -= 1
-                last = self._waiting == 0
-            if last:
-                self._finish()
-
-    def _stop_run(self, error: StopProcessing | FatalError) -> None:
-        self._dropped = True
-        progress = self.discovered.progress
-        if progress.error is None:
-            progress.error = error
-        self._stop.stop(error)
-
-    # ---- finishing -------------------------------------------------------------------------------------
-
-    def _finish(self) -> None:
-        """All files are loaded, or one failed. Called by the worker that loaded the last."""
-        try:
-            if self._dropped or (self._stop.is_set and not self._is_loaded):
-                self._end(Outcome(self.existing, None, current=False))
-                return
-            if self._error is not None:
-                raise self._error
-            assert self._is_loaded, "a file neither arrived nor failed"
-            resource = self.discovered.resource
-            if resource.post_load_files is not None:
-                resource.post_load_files(resource, self._files_to_look_at(), self.existing)
-            self._publish()
-            if self._work_out_change():
-                self._put_commit(self)
-            else:
-                self._end(Outcome(self.existing, None, current=True))
-        except (StopProcessing, FatalError) as error:
-            self._stop_run(error)
-            self._end(Outcome(self.existing, None, current=False))
-        except BaseException as error:  # noqa: BLE001 - the task's boundary: it fails this dataset only
-            self.failed(as_exception(error))
-
-    @property
-    def _is_loaded(self) -> bool:
-        return len(self._loaded) == len(self.discovered.resource.files)
 
     @property
     def _title(self) -> str:
         discovered = self.discovered
         return f"{discovered.provider}/{discovered.resource.dataset_type}/{discovered.identifier}"
 
-    def _files_to_look_at(self) -> dict[str, LoadedFile]:
-        """What `post_load_files` sees: the new files, and of the others those that the lake has."""
-        seen: dict[str, LoadedFile] = {}
-        if self.existing is not None:
-            seen = {loaded.file_id: loaded for loaded in self._store.load_files(self.existing, lazy=True)}
-        number = 0 if self.existing is None else len(self.existing.revisions)
-        for file_id, loaded in self._loaded.items():
-            if loaded.staged is not None and loaded.draft is not None:
-                attributes = {
-                    field.name: getattr(loaded.draft, field.name) for field in dataclasses.fields(loaded.draft)
-                }
-                file = File(**attributes, created_at=now(), revision_id=number)
-                seen[file_id] = LoadedFile(file, loaded.staged.open)
-        return seen
+    @property
+    def _bundle(self) -> LoadedBundle:
+        return LoadedBundle(self.discovered.resource, self._bundle_type, self.existing, self._entry, self._loaded)
 
-    def _publish(self) -> None:
-        in_order = [self._loaded[file_id] for file_id in self.discovered.resource.files if file_id in self._loaded]
-        drafts = [
-            (loaded.staged, loaded.draft)
-            for loaded in in_order
-            if loaded.staged is not None and loaded.draft is not None
-        ]
+    # ---- the steps -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Queue its files; they are loaded side by side."""
+        if self._error is not None:
+            self._steps.side_by_side([], self._load, self._fail)
+        else:
+            self._steps.side_by_side(self.discovered.resource.files.values(), self._load, self._files_loaded)
+
+    def _fail(self) -> None:
+        assert self._error is not None, "it failed before it began"
+        raise self._error
+
+    def _files(self, file_ids: Iterable[str]) -> list[FileResource]:
+        return [self.discovered.resource.files[file_id] for file_id in file_ids]
+
+    def start_description(self) -> None:
+        """Commit a changed name, state or metadata; no file is looked at."""
+        self._commit_if_news()
+
+    def _load(self, file: FileResource) -> None:
+        loaded = self._loading.load(file)
+        with self._lock:
+            self._loaded[file.file_id] = loaded
+
+    def _load_in_full(self, file: FileResource) -> None:
+        loaded = self._loading.load_in_full(file)
+        with self._lock:
+            self._loaded[file.file_id] = loaded
+
+    def _ask_again(self, file: FileResource) -> None:
+        moved = self._loading.has_moved(file, self._loaded[file.file_id])
+        with self._lock:
+            (self._moved if moved else self._confirmed).add(file.file_id)
+
+    def _files_loaded(self) -> None:
+        bundle = self._bundle
+        if bundle.is_as_in_quarantine and not self._in_full:
+            self._end_in_quarantine()
+        elif bundle.lost_bytes:
+            self._steps.side_by_side(self._files(bundle.lost_bytes), self._load_in_full, self._files_loaded)
+        elif bundle.new:
+            self._look_again(bundle, suspicious=False)
+        else:
+            self._judge()
+
+    def _look_again(self, bundle: LoadedBundle, *, suspicious: bool) -> bool:
+        """Ask once more for what may have moved, and then go on to the verdict. False: nothing is left to ask for."""
+        asked = files_to_ask_again(
+            bundle.resource.files,
+            bundle.loaded,
+            is_change=self.existing is not None,
+            suspicious=suspicious,
+            unsteady_feeds=self._lane.unsteady_feeds,
+        )
+        left = [file_id for file_id in asked if file_id not in self._confirmed]
+        if left:
+            self._steps.side_by_side(self._files(left), self._ask_again, self._looked_again)
+        elif not suspicious:
+            self._judge()
+        return bool(left)
+
+    def _looked_again(self) -> None:
+        if not self._moved:
+            self._judge()
+            return
+        discovered = self.discovered
+        if discovered.moves + 1 >= MOST_MOVES:
+            feeds = {file.data_feed_key for file in self._files(self._moved)}
+            logger.warning(
+                "%s: %s: %s answered with other bytes each of %d times, so that its files are of one moment cannot be "
+                "shown; the last answer is taken.",
+                discovered.job.source_name,
+                discovered.name,
+                ", ".join(sorted(feeds)),
+                2 * MOST_MOVES,
+            )
+            self._lane.unsteady_feeds |= feeds
+            self._confirmed |= self._moved
+            self._judge()
+            return
+        self._start_over()
+
+    def _start_over(self) -> None:
+        """The provider changed the dataset meanwhile: look at it anew, with what its index says by now."""
+        logger.debug("%s: %s moved while it was being fetched", self._title, ", ".join(sorted(self._moved)))
+        if collecting(self.discovered.job.plan.source) is not None:
+            raise FetchError("the provider changed it while it was being fetched; the next run fetches it")
+        again = discover_again(self.discovered, self._store)
+        if again is None:
+            raise SourceError("the provider changed it while it was being fetched, and lists it no more")
+        self._end(Outcome(self.existing, None, current=False, again=dataclasses.replace(again, moves=again.moves + 1)))
+
+    def _judge(self) -> None:
+        """All files are there, and of one moment as far as can be told: may the bundle be seen?"""
+        bundle = self._bundle
+        resource = self.discovered.resource
+        seen = self._as_checked(bundle)
+        try:
+            if resource.post_load_files is not None and not self._is_post_loaded:
+                self._is_post_loaded = True
+                resource.post_load_files(resource, seen.as_loaded_files(), self.existing)
+                seen.state = bundle.state
+            rejected: list[str] = []
+            if bundle.new:
+                rejected = reasons_against(bundle, seen, self._checks, with_files=self._bundle_type.file_checks)
+        finally:
+            seen.close()
+        # What does not agree may be a mix of two moments after all.
+        if rejected and self._look_again(bundle, suspicious=True):
+            return
+        entry = self._entry
+        is_same = entry is not None and entry.is_open and tuple(rejected) == entry.reasons
+        if rejected and is_same and bundle.is_as_in_quarantine:
+            self._end_in_quarantine()
+            return
+        self._publish(bundle)
+        self._commit_if_news(tuple(rejected))
+
+    def _as_checked(self, bundle: LoadedBundle) -> CheckedBundle:
+        discovered = self.discovered
+        return CheckedBundle(
+            bundle,
+            self._store,
+            provider=discovered.provider,
+            identifier=discovered.identifier,
+            name=discovered.name,
+        )
+
+    # ---- publishing ------------------------------------------------------------------------------------
+
+    def _publish(self, bundle: LoadedBundle) -> None:
+        """Move what is new to its final place, also what goes into quarantine; restore what is to be restored."""
+        current = {} if self.existing is None else self.existing.files
+        for file_id, loaded in self._loaded.items():
+            if loaded.staged is not None and loaded.kind is FileKind.UNCHANGED:
+                self._store.restore(current[file_id], loaded.staged)
+        drafts = []
+        for file_id, loaded in bundle.new.items():
+            assert loaded.draft is not None, "a new file has a draft"
+            if loaded.staged is None:
+                self._published[file_id] = loaded.draft  # it is there already, in quarantine
+            else:
+                drafts.append((loaded.staged, loaded.draft))
         if drafts:
             discovered = self.discovered
             published = self._store.publish(
                 discovered.provider, discovered.resource.dataset_type, discovered.identifier, drafts
             )
-            self._published = {f"{new.data_feed_key}__{new.data_spec_version}": new for new in published}
+            self._published |= {new.file_id: new for new in published}
 
-    def _work_out_change(self) -> bool:
-        """Set `change` to what is to be committed. False: the lake is as it should be."""
-        discovered, existing = self.discovered, self.existing
+    def _commit_if_news(self, rejected: tuple[str, ...] = ()) -> None:
+        """Set `change` to what is to be committed, and queue it; or end, if the lake is as it should be."""
+        discovered, existing, entry = self.discovered, self.existing, self._entry
+        bundle = self._bundle
         resource = discovered.resource
-        current = {} if existing is None else existing.files
-        state = resource.state
-        if existing is not None and resource.post_load_files is not None and not self._loaded:
-            state = existing.state  # post_load_files would say, and was not called
-        new = [
-            file
-            for file_id, file in self._published.items()
-            if file_id not in current or current[file_id].tag != file.tag
-        ]
         self.change = DatasetChange(
             bucket=self._store.bucket,
             provider=discovered.provider,
             dataset_type=resource.dataset_type,
             identifier=discovered.identifier,
             name=discovered.name,
-            state=state,
+            state=bundle.state,
             metadata=resource.metadata,
             existing=existing,
-            files=new,
+            files=[self._published[file_id] for file_id in resource.files if file_id in self._published],
             feeds=[loaded.feed for loaded in self._loaded.values()],
             description="" if existing is None else "; ".join(self._reasons)[:500],
             source={"source": discovered.job.source_name, "run_id": self._run_id, "job_id": discovered.progress.job_id},
+            missing_feeds=bundle.missing_feeds,
+            removed_file_ids=bundle.gone if rejected else (),
+            dataset_id=None if entry is None else entry.dataset_id,
+            rejected=rejected,
+            settles=None if rejected or entry is None else Settlement(entry.entry_id),
         )
-        if existing is None or new:
+        self._tell_of_gaps(bundle)
+        if self._is_news:
+            self._put_commit(self)
+        else:
+            self._end(Outcome(self.existing, None, current=True))
+
+    @property
+    def _is_news(self) -> bool:
+        change, existing = self.change, self.existing
+        if existing is None or change.files or change.settles is not None or self._is_invalidated:
             return True
-        if metadata_text(resource.metadata) != metadata_text(existing.metadata):
+        if metadata_text(change.metadata) != metadata_text(existing.metadata):
             return True
-        if (discovered.name, state) != (existing.name, existing.state):
+        described = (existing.name, existing.state, existing.missing_feeds)
+        if (change.name, change.state, change.missing_feeds) != described:
             return True
         # The look itself is remembered, so that the next run does not download the same bytes again.
-        return any(_is_news(existing.feeds.get(feed.file_id), feed) for feed in self.change.feeds)
+        return any(_is_news(existing.feeds.get(feed.file_id), feed) for feed in change.feeds)
 
-    # ---- committing ------------------------------------------------------------------------------------
+    def _tell_of_gaps(self, bundle: LoadedBundle) -> None:
+        discovered, resource = self.discovered, self.discovered.resource
+        for file_id in () if bundle.new else bundle.gone:
+            logger.warning(
+                "%s: the provider no longer has '%s'; nothing else changed, and the lake keeps its copy.",
+                self._title,
+                file_id,
+            )
+        missing = bundle.missing_feeds
+        if resource.state is not DatasetState.COMPLETE or not missing:
+            return
+        if self._lane.tells_first("lacks", resource.dataset_type, *missing):
+            logger.warning(
+                "%s: %s lacks %s, so it is kept as %s, and so are others like it. If that is all that a %s of '%s' "
+                "has, say so with `requires` under dataset_types, or with bundle_types of its source.",
+                discovered.job.source_name,
+                discovered.name,
+                ", ".join(missing),
+                bundle.state,
+                resource.dataset_type,
+                discovered.provider,
+            )
+
+    # ---- ends ------------------------------------------------------------------------------------------
 
     def moved(self) -> None:
         """Another writer changed the dataset meanwhile.
@@ -253,8 +365,9 @@ class DatasetIngest:
         except StoreError as error:
             self.failed(error)
             return
-        same = there is not None and self._agrees_with(there)
-        self._end(Outcome(there, None, current=same, again=not same))
+        same = there is not None and not self.change.rejected and self._agrees_with(there)
+        again = None if same else dataclasses.replace(discovered, tries=discovered.tries + 1)
+        self._end(Outcome(there, None, current=same, again=again))
 
     def _agrees_with(self, there: Dataset) -> bool:
         before = {} if self.existing is None else self.existing.files
@@ -263,19 +376,48 @@ class DatasetIngest:
         return bool(self._loaded) and wanted == {file_id: file.tag for file_id, file in there.files.items()}
 
     def committed(self, applied: AppliedChange) -> None:
-        """It is in the lake."""
+        """It is in the lake, or in quarantine."""
+        if applied.entry is not None:
+            reasons = "; ".join(applied.entry.reasons)
+            task = self._summary(TaskOutcome.QUARANTINED, RunState.FAILED, None, reasons)
+            self._end(Outcome(self.existing, task, current=True))
+            return
         outcome = _outcome(applied, is_new=self.existing is None)
-        task = None if outcome is TaskOutcome.UNCHANGED else self._summary(outcome, RunState.FINISHED, applied)
-        self._end(Outcome(applied.dataset, task, current=True))
+        done = None if outcome is TaskOutcome.UNCHANGED else self._summary(outcome, RunState.FINISHED, applied)
+        self._end(Outcome(applied.dataset, done, current=True))
+
+    def _stop_run(self, error: StopProcessing | FatalError) -> None:
+        progress = self.discovered.progress
+        if progress.error is None:
+            progress.error = error
+        self._stop.stop(error)
+
+    def _stopped_or_failed(self, error: Exception | None) -> None:
+        if error is None:
+            self._end(Outcome(self.existing, None, current=False))
+        else:
+            self.failed(error)
 
     def failed(self, error: Exception) -> None:
         """It is not in the lake, and what was there before stays."""
         logger.debug("%s failed", self._title, exc_info=error)
-        task = self._summary(TaskOutcome.FAILED, RunState.FAILED, None, error)
+        task = self._summary(TaskOutcome.FAILED, RunState.FAILED, None, one_line(error))
         self._end(Outcome(self.existing, task, current=False))
 
+    def _end_in_quarantine(self) -> None:
+        """The provider still serves the bundle that is in quarantine; or that was discarded, which is no news."""
+        entry = self._entry
+        assert entry is not None, "there is something in quarantine"
+        feeds = {**entry.feeds, **{loaded.feed.file_id: loaded.feed for loaded in self._loaded.values()}}
+        if self._in_full or any(_is_news(entry.feeds.get(file_id), feed) for file_id, feed in feeds.items()):
+            self._store.catalogue.save_quarantine_look(dataclasses.replace(entry, feeds=feeds))
+        task = None
+        if entry.is_open:
+            task = self._summary(TaskOutcome.QUARANTINED, RunState.FAILED, None, "; ".join(entry.reasons))
+        self._end(Outcome(self.existing, task, current=True))
+
     def _summary(
-        self, outcome: TaskOutcome, state: RunState, applied: AppliedChange | None, error: Exception | None = None
+        self, outcome: TaskOutcome, state: RunState, applied: AppliedChange | None, error: str = ""
     ) -> TaskSummary:
         dataset = self.existing if applied is None else applied.dataset
         return TaskSummary(
@@ -287,7 +429,7 @@ class DatasetIngest:
             dataset_id=None if dataset is None else dataset.dataset_id,
             name=self.discovered.name,
             revision_id=None if applied is None or applied.revision is None else applied.revision.revision_id,
-            error="" if error is None else one_line(error),
+            error=error,
         )
 
     def _end(self, outcome: Outcome) -> None:
@@ -298,10 +440,18 @@ class DatasetIngest:
         self._done(self, outcome)
 
 
+def _was_invalidated_since(existing: Dataset | None) -> bool:
+    """Whether the current revision was marked VALIDATION_FAILED, and the provider was not asked since then."""
+    if existing is None or not existing.revisions or existing.revisions[-1].state is RevisionState.VALID:
+        return False
+    return all(feed.checked_at <= existing.updated_at for feed in existing.feeds.values())
+
+
 def _is_news(known: FeedState | None, seen: FeedState) -> bool:
     if known is None or not seen.present:
         return True  # of an absence, the time of the look counts
-    return (known.present, known.modified_at, known.validators) != (True, seen.modified_at, seen.validators)
+    was = (known.present, known.modified_at, known.validators, known.asked_for)
+    return was != (True, seen.modified_at, seen.validators, seen.asked_for)
 
 
 def _outcome(applied: AppliedChange, *, is_new: bool) -> TaskOutcome:

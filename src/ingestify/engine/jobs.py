@@ -12,7 +12,7 @@ from ingestify.clock import now
 from ingestify.domain.identifier import canonical_text
 from ingestify.domain.plan import Job
 from ingestify.domain.ports import SelectorSync, Usage
-from ingestify.domain.run import Counters, RunReport, RunState, TaskSummary
+from ingestify.domain.run import Counters, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.engine.liveness import is_alive, this_process
 from ingestify.engine.report import JobProgress, RunListener, one_line
 from ingestify.engine.workers import ReaderLeft, StopToken
@@ -96,9 +96,9 @@ class JobBook:
         state = self._final_state(progress)
         if state is RunState.ABORTED and not progress.note and progress.error is None:
             progress.note = _stop_text(self._stop.reason)
-        progress.end(state)
         if state is RunState.FINISHED and progress.job.is_whole_selector and not self._dry_run:
-            self._remember_sync(progress)
+            self._remember_sync(progress, self._mark_missing(progress))
+        progress.end(state)
         self._save(progress)
         if self._listener is not None:
             self._listener.job_ended(progress.summary())
@@ -106,8 +106,10 @@ class JobBook:
     def add_task(self, progress: JobProgress, task: TaskSummary) -> None:
         """Keep what became of a dataset that changed or failed."""
         progress.add_task(task)
-        if task.state is RunState.FAILED:
+        if task.outcome is TaskOutcome.FAILED:
             logger.info("%s failed: %s", task.name, task.error)
+        elif task.outcome is TaskOutcome.QUARANTINED:
+            logger.info("%s is in quarantine: %s", task.name, task.error)
         if self._listener is not None:
             self._listener.task_ended(progress.summary(with_tasks=False), task)
 
@@ -134,9 +136,28 @@ class JobBook:
         sync = self._store.catalogue.find_selector_sync(_sync_key(self._store.bucket, job))
         return sync if sync is not None and sync.complete else None
 
-    def _remember_sync(self, progress: JobProgress) -> None:
+    def _mark_missing(self, progress: JobProgress) -> str | None:
+        """Mark what the source stopped listing. Returns the digest of the listing; None if it was not a whole one."""
+        if not progress.listing.is_whole:
+            return None
+        try:
+            before = self._store.catalogue.find_selector_sync(_sync_key(self._store.bucket, progress.job))
+            missing = progress.listing.mark_missing(
+                self._store, progress.job, None if before is None else before.listing
+            )
+        except StoreError as error:
+            logger.error("Cannot look for what %s lists no more: %s", progress.job.selector.name, error)
+            return None
+        if missing:
+            progress.count("missing", missing)
+        return progress.listing.digest
+
+    def _remember_sync(self, progress: JobProgress, listing: str | None) -> None:
         job = progress.job
-        sync = SelectorSync(job.selector.last_modified, progress.failed == 0, now())
+        # A bundle that is in quarantine, or failed, is to be looked at again: such a selector is never skipped whole.
+        complete = progress.failed == 0 and progress.quarantined == 0
+        times = [moment for moment in (job.selector.last_modified, progress.listing.newest) if moment is not None]
+        sync = SelectorSync(max(times, default=None), complete, now(), listing)
         try:
             self._store.catalogue.save_selector_sync(_sync_key(self._store.bucket, job), sync)
         except StoreError as error:

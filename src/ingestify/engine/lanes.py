@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ingestify.domain.ports import Fetcher
 from ingestify.domain.source import Source, collecting
-from ingestify.engine.workers import Gate, Lane
+from ingestify.engine.workers import Gate, Lane, StopToken
 
 __all__ = ["SourceLane", "SourceLanes"]
 
@@ -25,6 +25,18 @@ class SourceLane:
         # A source that submits and collects keeps state between the two: one selector at a time.
         self.discovery = Lane(source.name, 1 if collecting(source) else SELECTORS_AT_ONCE)
         self.gate = Gate(max(64, 4 * concurrency))
+        # Feeds that answered with other bytes each time they were asked for; nothing is learnt from asking again.
+        self.unsteady_feeds: set[str] = set()
+        self._told: set[tuple[str, ...]] = set()
+        self._lock = threading.Lock()
+
+    def tells_first(self, *what: str) -> bool:
+        """Whether this is the first time in the run that something is to be told of the source."""
+        with self._lock:
+            if what in self._told:
+                return False
+            self._told.add(what)
+            return True
 
 
 class SourceLanes:
@@ -33,10 +45,12 @@ class SourceLanes:
     Args:
         fetcher_of: The HTTP client of a source.
         concurrency: How many files the run fetches at once.
+        stop: Breaks off what is on the wire.
     """
 
-    def __init__(self, fetcher_of: Callable[[Source], Fetcher], concurrency: int) -> None:
+    def __init__(self, fetcher_of: Callable[[Source], Fetcher], concurrency: int, stop: StopToken) -> None:
         self._fetcher_of = fetcher_of
+        self._stop = stop
         self._concurrency = concurrency
         self._lock = threading.Lock()
         self._lanes: dict[int, SourceLane] = {}
@@ -47,4 +61,6 @@ class SourceLanes:
             lane = self._lanes.get(id(source))
             if lane is None:
                 lane = self._lanes[id(source)] = SourceLane(source, self._fetcher_of(source), self._concurrency)
+                # A provider that does not answer must not hold up the stop.
+                self._stop.when_stopped(lane.fetcher.abort)
             return lane

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import itertools
 import logging
@@ -117,9 +118,31 @@ def _expand_mapping(
                     f"The selector {selector} of the source '{plan.source.name}' lacks "
                     f"{', '.join(missing)}, which find_datasets needs; add it to the selector."
                 )
-            yield from (found for found in discovered.all() if found.matches(selector.attributes))
+            yield from _discovered_like(selector, plan, discovered)
         else:
             yield selector
+
+
+def _discovered_like(selector: Selector, plan: IngestionPlan, discovered: _Discovered) -> Iterator[Selector]:
+    """Yield the discovered selectors that agree with one that is not whole, each with what that says besides.
+
+    Raises:
+        ConfigurationError: It has a key that nobody knows: misspelt, it would select more than is meant.
+    """
+    there = discovered.all()
+    named, _ = _selector_parameters(plan.source)
+    known = {key for found in there for key in found.attributes} | named.keys()
+    for key in selector.attributes:
+        if there and key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(sorted(known))}."
+            raise ConfigurationError(
+                f"The selector {selector} of the source '{plan.source.name}' has the key '{key}', which no discovered "
+                f"selector has; {hint}"
+            )
+    for found in there:
+        if found.matches(selector.attributes):
+            yield Selector({**selector.attributes, **found.attributes, **found.hints})
 
 
 def _can_discover(source: Source) -> bool:
@@ -137,6 +160,11 @@ class _Discovered:
         """Return every discovered selector."""
         if self._selectors is None:
             found = self._plan.source.discover_selectors(self._plan.dataset_type)
+            if found is None or isinstance(found, (str, Mapping)):
+                raise SourceError(
+                    f"discover_selectors of the source '{self._plan.source.name}' returned {type(found).__name__}; "
+                    f"it must return a list of dicts."
+                )
             self._selectors = [self._selector(attributes) for attributes in found]
             logger.debug("%s discovered %d selectors", self._plan.source.name, len(self._selectors))
         return self._selectors

@@ -14,6 +14,7 @@ from ingestify.clock import now
 from ingestify.domain.plan import Job
 from ingestify.domain.ports import Usage
 from ingestify.domain.run import COUNTER_NAMES, Counters, JobSummary, ProcessIdentity, RunReport, RunState, TaskSummary
+from ingestify.engine.listing import Listing
 from ingestify.masking import mask_text
 
 __all__ = ["JobProgress", "PlannedDataset", "RunListener", "one_line"]
@@ -25,7 +26,8 @@ class PlannedDataset:
 
     Attributes:
         action: `fetch` (not in the lake), `refetch`, `metadata` (only its description changed), `unchanged`,
-            `skip` (the fetch policy does not want it), or `failed` (it could not be decided).
+            `skip` (the fetch policy does not want it), `quarantined` (what the provider serves failed its checks, and
+            stays in quarantine), or `failed` (it could not be decided).
         reasons: Why, for people.
         files: The ids of the files that it announces.
     """
@@ -66,6 +68,7 @@ class JobProgress:
         self.job = job
         self.job_id = str(uuid.uuid4())
         self.usage = Usage()
+        self.listing = Listing()
         self.state = RunState.RUNNING
         self.error: BaseException | None = None
         self.note = ""
@@ -111,6 +114,12 @@ class JobProgress:
         """How many datasets failed."""
         with self._lock:
             return self._counts["failed"]
+
+    @property
+    def quarantined(self) -> int:
+        """How many datasets have a bundle in quarantine."""
+        with self._lock:
+            return self._counts["quarantined"]
 
     def mark_phase(self, name: str) -> None:
         """Note the seconds from the job's start until now."""

@@ -18,16 +18,10 @@ from ingestify.domain.resource import DatasetResource
 from ingestify.domain.run import RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import CollectingSource, Source, collecting
+from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.committer import Committer
-from ingestify.engine.discovery import (
-    LOOK_UP_SIZE,
-    Action,
-    Decision,
-    Discovered,
-    as_exception,
-    decide,
-    iter_discovered,
-)
+from ingestify.engine.decision import Action, Decision, decide
+from ingestify.engine.discovery import LOOK_UP_SIZE, Discovered, as_exception, iter_discovered
 from ingestify.engine.ingest import DatasetIngest, Outcome
 from ingestify.engine.jobs import JobBook
 from ingestify.engine.lanes import SourceLane, SourceLanes
@@ -51,6 +45,7 @@ _PLANNED = {
     "metadata": "metadata",
     "unchanged": "unchanged",
     "skip": "skipped",
+    "quarantined": "quarantined",
     "failed": "failed",
 }
 """What a dry run counts for each planned action."""
@@ -69,6 +64,7 @@ class IngestionRun:
         dry_run: Only look: nothing is fetched but indexes, and nothing is written.
         on_current: Called by the committing thread with each dataset the moment it is known to be current, once.
         listener: Hears of progress.
+        rules: What is asked of bundles; None: what is built in.
     """
 
     def __init__(
@@ -83,13 +79,15 @@ class IngestionRun:
         dry_run: bool = False,
         on_current: Callable[[Dataset], None] | None = None,
         listener: RunListener | None = None,
+        rules: BundleRules | None = None,
     ) -> None:
+        self._rules = rules or BundleRules()
         self.stop = StopToken()
         self._store = store
         self._plans = plans
         self._filters = filters
         self._concurrency = concurrency
-        self._lanes = SourceLanes(fetcher_of, concurrency)
+        self._lanes = SourceLanes(fetcher_of, concurrency, self.stop)
         self._parse_expression = parse_expression
         self._dry_run = dry_run
         self._on_current = on_current
@@ -108,8 +106,8 @@ class IngestionRun:
     def execute(self) -> RunReport:
         """Run to the end, in the caller's thread, and return what was done.
 
-        Ctrl-C stops it cleanly: what is in flight is finished, and the report says ABORTED. A second Ctrl-C
-        leaves at once with KeyboardInterrupt.
+        Ctrl-C stops it cleanly: what is complete is committed, requests in flight are broken off, loaders that run are
+        waited for, and the report says ABORTED. A second Ctrl-C leaves at once with KeyboardInterrupt.
         """
         self._jobs.open()
         if self._listener is not None:
@@ -128,7 +126,7 @@ class IngestionRun:
         try:
             self._wait()
         except KeyboardInterrupt as interrupt:
-            logger.debug("Interrupted: finishing what is in flight. Interrupt again to leave at once.")
+            logger.debug("Interrupted: keeping what is complete. Interrupt again to leave at once.")
             self.stop.stop(interrupt)
             self._wait()
         self._discovery.close()
@@ -215,21 +213,23 @@ class IngestionRun:
             self._end_work()
 
     def _skip_selector(self, progress: JobProgress) -> bool:
-        """Whether the lake already holds something as new as the selector's hint, and all of it."""
+        """Whether the lake already holds something as new as the selector's hint, and all of it.
+
+        What counts is the last time that the selector was ingested whole: what the lake holds of it since then may
+        have come with a run that broke off, and be all that came.
+        """
         job = progress.job
         hint = job.selector.last_modified
         if hint is None or not job.is_whole_selector or self._dry_run:
             return False
         sync = self._jobs.find_newest(job)
-        if sync is None:
+        if sync is None or sync.last_modified is None or sync.last_modified < hint:
             return False
-        held = self._store.get_dataset_collection(
-            dataset_type=job.plan.dataset_type, provider=job.provider, metadata_only=True, **job.selector.attributes
-        ).metadata
-        newest = max((moment for moment in (held.last_modified, sync.last_modified) if moment), default=None)
-        if newest is None or newest < hint or held.row_count == 0:
+        wanted = job.dataset_filter(self._store.bucket)
+        held = self._store.catalogue.read_metadata(wanted)
+        if held.row_count == 0:
             return False
-        progress.note = f"nothing changed since {newest:%Y-%m-%d %H:%M:%S}"
+        progress.note = f"nothing changed since {sync.last_modified:%Y-%m-%d %H:%M:%S}"
         progress.count("discovered", held.row_count)
         progress.count("unchanged", held.row_count)
         progress.state = RunState.SKIPPED
@@ -238,12 +238,11 @@ class IngestionRun:
         )
         self._committer.put(_call(self._store.publisher.publish, event))
         if self._on_current is not None:
-            for dataset in self._store.iter_dataset_collection_batches(
-                dataset_type=job.plan.dataset_type, provider=job.provider, **job.selector.attributes
-            ):
-                if self.stop.is_set:
-                    break
-                self._committer.put(_call(self._tell_current, dataset))
+            for batch in self._store.catalogue.iter_batches(wanted, LOOK_UP_SIZE):
+                for dataset in batch:
+                    if self.stop.is_set:
+                        return True
+                    self._committer.put(_call(self._tell_current, dataset))
         return True
 
     def _pass_on(self, progress: JobProgress, lane: SourceLane) -> None:
@@ -267,9 +266,12 @@ class IngestionRun:
         """Let one dataset through the gate. False: the run is to stop."""
         if not lane.gate.enter(self.stop):
             return False
+        self._begin_dataset(discovered)
+        return True
+
+    def _begin_dataset(self, discovered: Discovered) -> None:
         discovered.progress.begin_dataset()
         self._begin_work()
-        return True
 
     def _submit_and_collect(self, progress: JobProgress, lane: SourceLane, collector: CollectingSource) -> None:
         """Alternate a source's `submit` and `collect`, with those datasets that need fetching."""
@@ -277,15 +279,20 @@ class IngestionRun:
 
         def to_fetch() -> Iterator[DatasetResource]:
             for batch in iter_discovered(progress, self._store):
-                for decision in decide(self._store, batch):
-                    if not self._admit(decision.discovered, lane):
+                decisions = decide(self._store, batch, self._rules)
+                unchanged = self._load_unchanged(decisions)
+                for decision in decisions:
+                    if self.stop.is_set:
                         return
+                    # No waiting here, inside the source's own submit: it says itself when it is full.
+                    lane.gate.enter_at_once()
+                    self._begin_dataset(decision.discovered)
                     needs_fetching = decision.action in (Action.FETCH, Action.REFETCH) and decision.error is None
                     if needs_fetching and not self._dry_run:
                         accepted[id(decision.discovered.resource)] = decision
                         yield decision.discovered.resource
                     else:
-                        self._act(decision)
+                        self._act(decision, unchanged.get(decision.dataset_id or ""))
 
         try:
             self._alternate(progress, collector, to_fetch(), accepted)
@@ -346,7 +353,7 @@ class IngestionRun:
         decisions: list[Decision] = []
         if not self.stop.is_set:
             try:
-                decisions = decide(self._store, batch)
+                decisions = decide(self._store, batch, self._rules)
             except Exception as error:  # noqa: BLE001 - without the catalogue nothing can go on
                 self.stop.stop(error)
         if not decisions:
@@ -364,7 +371,7 @@ class IngestionRun:
         ids = [
             decision.dataset_id
             for decision in decisions
-            if decision.action is Action.UNCHANGED and decision.dataset_id is not None
+            if decision.action in (Action.UNCHANGED, Action.QUARANTINED) and decision.dataset_id is not None
         ]
         return {dataset.dataset_id: dataset for dataset in self._store.catalogue.get_datasets(ids)} if ids else {}
 
@@ -381,6 +388,8 @@ class IngestionRun:
     def _act(self, decision: Decision, unchanged: Dataset | None = None) -> None:
         """Do what was decided about one dataset. The deciding thread, or a discovery thread."""
         discovered = decision.discovered
+        if decision.dataset_id is not None:
+            discovered.progress.listing.found(discovered.identifier)
         if self._dry_run:
             self._tell_planned(decision)
             self._finish(discovered, Outcome(None, None, current=False))
@@ -389,12 +398,16 @@ class IngestionRun:
         elif decision.action is Action.SKIP and decision.error is None:
             discovered.progress.count("skipped")
             self._finish(discovered, Outcome(None, None, current=False))
+        elif decision.action is Action.QUARANTINED and decision.error is None:
+            task = _quarantined_task(decision)
+            self._finish(discovered, Outcome(decision.existing or unchanged, task, current=True))
         else:
-            lane = self._lanes.of(discovered.job.plan.source)
             ingest = DatasetIngest(
                 decision,
                 store=self._store,
-                fetcher=lane.fetcher,
+                lane=self._lanes.of(discovered.job.plan.source),
+                pool=self._pool,
+                rules=self._rules,
                 stop=self.stop,
                 run_id=self._jobs.run_id,
                 done=self._ingested,
@@ -403,7 +416,7 @@ class IngestionRun:
             if decision.action is Action.METADATA and decision.error is None:
                 ingest.start_description()
             else:
-                ingest.start(self._pool, lane.files)
+                ingest.start()
 
     def _tell_planned(self, decision: Decision) -> None:
         """A dry run counts what would be done, and tells why."""
@@ -415,10 +428,10 @@ class IngestionRun:
     # ---- ends: any thread of the run -------------------------------------------------------------------
 
     def _ingested(self, ingest: DatasetIngest, outcome: Outcome) -> None:
-        """A dataset's ingest has ended, or must be decided about again because another writer came first."""
+        """A dataset's ingest has ended, or it must be decided about anew."""
         discovered = ingest.discovered
-        if outcome.again and not self.stop.is_set:
-            again = dataclasses.replace(discovered, tries=discovered.tries + 1)
+        again = outcome.again
+        if again is not None and not self.stop.is_set:
             if again.tries < MOST_TRIES:
                 with self._lock:
                     twins = self._in_flight.pop(discovered.key, [])
@@ -432,6 +445,8 @@ class IngestionRun:
         progress, dataset = discovered.progress, outcome.dataset
         if outcome.task is not None:
             self._jobs.add_task(progress, outcome.task)
+            if outcome.task.outcome is TaskOutcome.NEW:
+                progress.listing.came(discovered.identifier)
         elif outcome.current:
             progress.count("unchanged")
             if dataset is not None and self._tells_skipped:
@@ -475,6 +490,21 @@ def _call(function: Callable[..., object], *arguments: object) -> Callable[[], N
         function(*arguments)
 
     return call
+
+
+def _quarantined_task(decision: Decision) -> TaskSummary:
+    """Nothing was asked of the provider that could change that the bundle is in quarantine."""
+    discovered = decision.discovered
+    return TaskSummary(
+        identifier=str(discovered.identifier),
+        outcome=TaskOutcome.QUARANTINED,
+        state=RunState.FAILED,
+        started_at=now(),
+        ended_at=now(),
+        dataset_id=decision.dataset_id,
+        name=discovered.name,
+        error="; ".join(decision.reasons),
+    )
 
 
 def _lost_task(discovered: Discovered) -> TaskSummary:

@@ -26,13 +26,25 @@ class StopToken:
         self.event = threading.Event()
         self.reason: BaseException | None = None
         self._lock = threading.Lock()
+        self._calls: list[Callable[[], None]] = []
 
     def stop(self, reason: BaseException) -> None:
         """Ask for the stop; may be called from any thread."""
         with self._lock:
             if self.reason is None:
                 self.reason = reason
+            calls, self._calls = self._calls, []
         self.event.set()
+        for call in calls:
+            call()
+
+    def when_stopped(self, call: Callable[[], None]) -> None:
+        """Let `call` be called, once, by whoever asks for the stop: at once if that has happened."""
+        with self._lock:
+            if not self.event.is_set():
+                self._calls.append(call)
+                return
+        call()
 
     @property
     def is_set(self) -> bool:
@@ -65,6 +77,11 @@ class Gate:
                 return False
             self._inside += 1
             return True
+
+    def enter_at_once(self) -> None:
+        """Take a place even if there is none: for those who hold themselves back."""
+        with self._changed:
+            self._inside += 1
 
     def leave(self) -> None:
         """Give a place back."""

@@ -77,10 +77,11 @@ class Download:
         headers = incoming.headers
         url = mask_url(incoming.request.url)
         validators = Validators(headers.get("ETag") or None, headers.get("Last-Modified") or None)
+        date = headers.get("Date") or None
         if incoming.status == 304:
-            return FetchResult(FetchStatus.NOT_MODIFIED, validators or self._asked.validators, url=url)
+            return FetchResult(FetchStatus.NOT_MODIFIED, validators or self._asked.validators, url=url, date=date)
         if incoming.status in NOT_FOUND:
-            return FetchResult(FetchStatus.NOT_FOUND, url=url)
+            return FetchResult(FetchStatus.NOT_FOUND, url=url, date=date)
         if incoming.status == 206 and self._first is not None:
             self._check_rest(headers)
             result = self._first
@@ -88,7 +89,7 @@ class Download:
             if self._written:
                 self._sink.restart()
                 self._written = 0
-            result = FetchResult(FetchStatus.FETCHED, validators, content_type_of(headers), url)
+            result = FetchResult(FetchStatus.FETCHED, validators, content_type_of(headers), url, date=date)
             self._first = result
             self._etag = _resumable_etag(headers)
         self._copy(incoming)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -47,6 +48,10 @@ class HttpClient:
         """Make this the client that `retrieve_http` uses in this thread, working for `context`."""
         return activate(self, context)
 
+    def abort(self) -> None:
+        """Break off what is on the wire; see `domain.ports.Fetcher.abort`."""
+        self._transport.abort()
+
     def close(self) -> None:
         """Close its connections."""
         self._transport.close()
@@ -69,7 +74,7 @@ class HttpClient:
         result, attempts = self._exchange.run(download.make_request, download.receive, download.accepts)
         if attempts == 1:
             return result
-        return FetchResult(result.status, result.validators, result.content_type, result.url, attempts)
+        return dataclasses.replace(result, attempts=attempts)
 
     def _fetch_pages(self, request: FetchRequest, sink: ByteSink) -> FetchResult:
         pager = pages.as_pager(request.pager)

@@ -56,5 +56,8 @@ class Transport(Protocol):
             ConfigurationError: The environment's proxy is of a kind that is not supported.
         """
 
+    def abort(self) -> None:
+        """Shut every open connection down, so that whoever waits on one gets a TransportError now."""
+
     def close(self) -> None:
         """Close all connections."""

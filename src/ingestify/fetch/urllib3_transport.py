@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.errors
 import http.client
 import io
 import logging
+import socket
 import ssl
 import threading
 import urllib.parse
 import urllib.request
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -81,13 +84,14 @@ class _Response(http.client.HTTPResponse):
 
 
 class _Connection(HTTPConnection):
-    """Notes when it is made anew: only a kept connection can be stale."""
+    """Notes when it is made anew: only a kept connection can be stale. And tells its socket, to be shut down."""
 
     response_class = _Response
 
     def connect(self) -> None:
         _this_thread.connected = True
         super().connect()
+        _note_socket(self.sock)
 
 
 class _TlsConnection(HTTPSConnection):
@@ -98,6 +102,14 @@ class _TlsConnection(HTTPSConnection):
     def connect(self) -> None:
         _this_thread.connected = True
         super().connect()
+        _note_socket(self.sock)
+
+
+def _note_socket(connected: socket.socket | None) -> None:
+    """Let the transport that this thread sends for know the socket, for as long as it is in use."""
+    note = getattr(_this_thread, "note_socket", None)
+    if connected is not None and note is not None:
+        note(connected)
 
 
 class _Pool(HTTPConnectionPool):
@@ -229,6 +241,7 @@ class Urllib3Transport:
             "timeout": urllib3.Timeout(connect=connect_timeout_seconds, read=read_timeout_seconds),
         }
         self._lock = threading.Lock()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         # Each filter is there once, however often it is added.
         logging.getLogger("urllib3.connectionpool").addFilter(_mask_record)
         logging.getLogger("urllib3.connection").addFilter(_is_no_header_warning)
@@ -239,6 +252,7 @@ class Urllib3Transport:
         """Send one request; see `Transport.send`."""
         manager = self._manager(url)
         _this_thread.connected = False
+        _this_thread.note_socket = self._note_socket
         try:
             response = manager.urlopen(
                 method, url, headers=headers, redirect=False, preload_content=False, decode_content=False
@@ -283,6 +297,20 @@ class Urllib3Transport:
             manager = _make_proxy_manager(proxy, options)
         manager.pool_classes_by_scheme = _POOLS
         return manager
+
+    def abort(self) -> None:
+        """Shut every open connection down; see `Transport.abort`."""
+        with self._lock:
+            sockets = list(self._sockets)
+        for one in sockets:
+            with contextlib.suppress(OSError):  # it is closed already
+                # Closing alone would not wake up the thread that reads; and of a TLS socket only what is below it,
+                # so that the reader sees an end and not half of a connection.
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+    def _note_socket(self, connected: socket.socket) -> None:
+        with self._lock:
+            self._sockets.add(connected)
 
     def close(self) -> None:
         """Close all kept connections."""

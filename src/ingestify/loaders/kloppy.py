@@ -26,14 +26,18 @@ class OpenedFile(Protocol):
         """The provider's bytes."""
 
 
-class OpenedFiles(Protocol):
-    """What a loader needs of a dataset's files."""
+class FeedFiles(Protocol):
+    """What a loader needs of a dataset's files: those of the lake, or of a bundle that is being checked."""
 
     def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> OpenedFile:
         """Return the file of a feed, or raise a LoadError."""
 
     def find_file(self, data_feed_key: str) -> OpenedFile | None:
         """Return the file of a feed, or None."""
+
+
+class OpenedFiles(FeedFiles, Protocol):
+    """Files that are closed when they were read."""
 
     def close(self) -> None:
         """Close what was opened."""
@@ -46,7 +50,7 @@ class FileStore(Protocol):
         """Return the dataset's current files."""
 
 
-def _load_statsbomb(files: OpenedFiles, kwargs: Mapping[str, Any]) -> Any:
+def _load_statsbomb(files: FeedFiles, kwargs: Mapping[str, Any]) -> Any:
     from kloppy import statsbomb  # heavy and optional
 
     three_sixty = files.find_file("360-frames")
@@ -58,7 +62,7 @@ def _load_statsbomb(files: OpenedFiles, kwargs: Mapping[str, Any]) -> Any:
     )
 
 
-Loader = Callable[[OpenedFiles, Mapping[str, Any]], Any]
+Loader = Callable[[FeedFiles, Mapping[str, Any]], Any]
 
 LOADERS: dict[tuple[str, str], Loader] = {("statsbomb", "match"): _load_statsbomb}
 """(provider, dataset type) to what makes kloppy's object of its files."""

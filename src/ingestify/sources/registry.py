@@ -13,7 +13,7 @@ from typing import Any
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError
 
-__all__ = ["BUILT_IN", "OPEN_DATA", "find_source_class", "import_object", "make_open_data_source"]
+__all__ = ["BUILT_IN", "OPEN_DATA", "find_entry_points", "find_source_class", "import_object", "make_open_data_source"]
 
 ENTRY_POINT_GROUP = "ingestify.sources"
 
@@ -60,6 +60,11 @@ def import_object(path: str, what: str) -> Any:
         ) from error
 
 
+def find_entry_points(group: str) -> dict[str, str]:
+    """Return the entry points that installed packages have in a group: name to dotted path."""
+    return {one.name: one.value for one in importlib.metadata.entry_points(group=group)}
+
+
 def find_source_class(type_name: str) -> type[Source]:
     """Return the class that `type:` names: a built-in source, an entry point, or a dotted path.
 
@@ -69,9 +74,9 @@ def find_source_class(type_name: str) -> type[Source]:
     if type_name in BUILT_IN:
         found = import_object(BUILT_IN[type_name], "source type")
     else:
-        entry_points = {one.name: one for one in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)}
+        entry_points = find_entry_points(ENTRY_POINT_GROUP)
         if type_name in entry_points:
-            found = import_object(entry_points[type_name].value, "source type")
+            found = import_object(entry_points[type_name], "source type")
         elif type_name.startswith("ingestify.") or "." not in type_name:
             names = [*BUILT_IN, *entry_points]
             close = difflib.get_close_matches(type_name, names, n=1)

@@ -13,6 +13,7 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
+from ingestify.checks.statsbomb import StatsBombMatchCheck
 from ingestify.domain.bundle import MATCH
 from ingestify.domain.dataset import CollectionMetadata, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
@@ -44,6 +45,8 @@ class StatsBombGithub(Source):
     """
 
     provider = "statsbomb"
+    bundle_types = (MATCH,)
+    bundle_checks = (StatsBombMatchCheck(),)
 
     def __init__(self, name: str, base_url: str | None = None, recheck_missing_360_after_seconds: float = 60.0) -> None:
         super().__init__(name, base_url=base_url)
@@ -97,13 +100,15 @@ class StatsBombGithub(Source):
     ) -> DatasetResource:
         match_id = entry["match_id"]
         updated = _time(entry["last_updated"], match_id)
+        is_available = entry.get("match_status", "available") == "available"
         resource = DatasetResource(
             {"competition_id": competition_id, "season_id": season_id, "match_id": match_id},
             "match",
             self.provider,
             name=_name(entry),
             metadata=_metadata(entry),
-            state=DatasetState.COMPLETE,
+            # What is missing then makes it PARTIAL; before the match there is nothing but its entry.
+            state=DatasetState.COMPLETE if is_available else DatasetState.SCHEDULED,
         )
         for feed, version in wanted:
             if feed == "match":
@@ -121,7 +126,7 @@ class StatsBombGithub(Source):
                             "recheck_after_seconds": self._recheck_after_seconds,
                         },
                     )
-            else:
+            elif is_available:
                 resource.add_file(updated, feed, version, url=self._file_url(feed, match_id))
         return resource
 

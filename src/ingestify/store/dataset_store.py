@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, overload
 
 from ingestify.domain.change import AppliedChange, DatasetChange, NewFile
@@ -16,14 +17,12 @@ from ingestify.domain.run import JobSummary
 from ingestify.errors import DatasetNotFound
 from ingestify.store.compression import check_method, open_decompressed
 from ingestify.store.file_cache import FileCache
-from ingestify.store.file_collection import FileCollection, LoadedFile
+from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 from ingestify.store.layout import Layout
+from ingestify.store.quarantine import Quarantine
 from ingestify.store.staging import StagedFile
 
 __all__ = ["DatasetStore"]
-
-# What is larger is streamed from the lake even when `load_files` is not lazy: a video does not fit in memory.
-_PRELOAD_BYTES = 64 << 20
 
 StateArgument = DatasetState | str | Sequence[DatasetState | str] | None
 
@@ -34,6 +33,9 @@ class DatasetStore:
     Args:
         bucket: Which part of the lake; datasets of different buckets know nothing of each other.
         compression: `zstd`, `gzip` or `none`, for new objects; old ones are read whatever they have.
+
+    Attributes:
+        quarantine: The bundles that failed a check.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class DatasetStore:
         # Events go out in commit order, so committing and telling are one step.
         self._commit_lock = threading.RLock()
         self._cache: FileCache | None = None
+        self.quarantine = Quarantine(self)
 
     # ---- reading ---------------------------------------------------------------------------------------
 
@@ -182,13 +185,15 @@ class DatasetStore:
         loaded = []
         for file in dataset.files.values():
             if data_feed_keys is None or file.data_feed_key in data_feed_keys:
-                one = LoadedFile(file, self._opener(file))
-                if not lazy and file.size <= _PRELOAD_BYTES:
+                one = LoadedFile(file, self.opener(file))
+                if not lazy and file.size <= PRELOAD_BYTES:
                     one.preload()
                 loaded.append(one)
         return FileCollection(loaded)
 
-    def _opener(self, file: File) -> Any:
+    def opener(self, file: File) -> Callable[[], BinaryIO]:
+        """Return what opens the provider's bytes of a file."""
+
         def open_object() -> BinaryIO:
             raw = self.storage.open(file.storage_path)
             return open_decompressed(file.storage_compression_method, raw, file.storage_path)
@@ -255,6 +260,12 @@ class DatasetStore:
         self.storage.publish(objects)
         return files
 
+    def restore(self, file: File, staged: StagedFile) -> None:
+        """Write a file of the lake over its object, with the same bytes fetched anew and persisted."""
+        assert staged.tag == file.tag, "restored with other bytes"
+        assert staged.temporary is not None, "restored before persist()"
+        self.storage.publish([(staged.temporary, file.storage_path)])
+
     def commit(self, changes: Sequence[DatasetChange]) -> list[AppliedChange]:
         """Commit changes in one transaction, then tell subscribers, in commit order.
 
@@ -273,8 +284,38 @@ class DatasetStore:
 
         Readers go on seeing its files until the provider has others.
         """
+        self.invalidate_revisions([dataset], reason)
+
+    def invalidate_revisions(self, datasets: Iterable[Dataset], reason: str = "", batch_size: int = 1000) -> int:
+        """Mark the current revisions of many datasets VALIDATION_FAILED, in transactions of up to `batch_size`.
+
+        Args:
+            datasets: May be a generator over a lake of any size, such as `iter_dataset_collection_batches(…)`.
+
+        Returns:
+            How many were marked. Those that were so already, or have no revision, are not counted.
+
+        Raises:
+            ValueError: A batch size below 1.
+            SaveError: The catalogue refused; the batches before are marked.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
+        remaining = iter(datasets)
+        count = 0
+        while batch := [dataset.dataset_id for dataset in itertools.islice(remaining, batch_size)]:
+            with self._commit_lock:
+                events = self.catalogue.invalidate(batch, reason)
+                self._tell(events)
+            count += len(events)
+        return count
+
+    def mark_missing(self, dataset_ids: Sequence[str]) -> int:
+        """Set datasets that the provider stopped listing to MISSING; nothing of them is removed. Returns how many."""
         with self._commit_lock:
-            self._tell(self.catalogue.invalidate([dataset.dataset_id], reason))
+            events = self.catalogue.mark_missing(dataset_ids)
+            self._tell(events)
+        return len(events)
 
     def delete_datasets(self, datasets: Sequence[Dataset]) -> int:
         """Remove datasets and their objects. Returns how many datasets there were."""

@@ -12,7 +12,10 @@ from ingestify.domain.file import File
 from ingestify.domain.revision import pick_file
 from ingestify.errors import IntegrityError
 
-__all__ = ["FileCollection", "LoadedFile"]
+__all__ = ["PRELOAD_BYTES", "FileCollection", "LoadedFile"]
+
+PRELOAD_BYTES = 64 << 20
+"""What is larger is streamed from the lake even when `load_files` is not lazy: a video does not fit in memory."""
 
 
 class _RewindableStream(io.RawIOBase):
@@ -70,20 +73,20 @@ class LoadedFile:
 
     def __init__(self, file: File, open_stream: Callable[[], BinaryIO]) -> None:
         self.file = file
-        self._open_stream = open_stream
+        self.open_stream = open_stream
         self._stream: BinaryIO | None = None
 
     @property
     def stream(self) -> BinaryIO:
         """A binary file object with exactly the provider's bytes; it can seek. The same one each time."""
         if self._stream is None or self._stream.closed:
-            self._stream = cast(BinaryIO, io.BufferedReader(_RewindableStream(self._open_stream, self.file.size)))
+            self._stream = cast(BinaryIO, io.BufferedReader(_RewindableStream(self.open_stream, self.file.size)))
         return self._stream
 
     def preload(self) -> None:
         """Read it into memory now, checking its length."""
         content = self.read()
-        self._open_stream = lambda: io.BytesIO(content)
+        self.open_stream = lambda: io.BytesIO(content)
         self._stream = None
 
     def read(self) -> bytes:
@@ -92,7 +95,7 @@ class LoadedFile:
         Raises:
             IntegrityError: The object in the lake is damaged.
         """
-        with self._open_stream() as stream:
+        with self.open_stream() as stream:
             content = stream.read()
         if len(content) != self.file.size:
             raise IntegrityError(

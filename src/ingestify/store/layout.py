@@ -21,25 +21,39 @@ __all__ = ["BucketTransformation", "KeyTransformation", "Layout", "PrefixTransfo
 MAX_VALUE_CHARACTERS = 40
 """A longer value is cut and given a hash, so that no path grows too long for a file system."""
 
+MAX_ENCODED_BYTES = 110
+"""So is one that is longer than this once it is encoded: `日` is nine bytes then, and a name may have 255 in all."""
+
+_FEED_BYTES = 80
 _HASH_CHARACTERS = 32
 
 
-def encode_component(text: str) -> str:
-    """Return `text` as one safe path component: NFC, cut at 40 characters with a hash, percent-encoded.
+def encode_component(text: str, max_bytes: int = MAX_ENCODED_BYTES) -> str:
+    """Return `text` as one safe part of a path: NFC, cut at 40 characters with a hash, percent-encoded.
 
-    Letters, digits, `-`, `_`, `.` and `~` stay. A component that a file system reserves (`.`, `..`, a leading
-    or trailing dot) has its dots encoded too.
+    Letters, digits, `-`, `_`, `.` and `~` stay. A part that a file system reserves (`.`, `..`, a leading or trailing
+    dot) has its dots encoded too.
+
+    Args:
+        max_bytes: The most that it may have once it is encoded; more is cut too.
     """
     text = unicodedata.normalize("NFC", text)
-    if len(text) > MAX_VALUE_CHARACTERS:
+    encoded = _quote(text)
+    if len(text) > MAX_VALUE_CHARACTERS or len(encoded) > max_bytes:
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-        text = f"{text[:MAX_VALUE_CHARACTERS]}~{digest}"
-    encoded = urllib.parse.quote(text, safe="", errors="surrogatepass")
+        kept = text[:MAX_VALUE_CHARACTERS]
+        while len(_quote(kept)) > max_bytes - len(digest) - 1:
+            kept = kept[:-1]
+        encoded = f"{_quote(kept)}~{digest}"
     if encoded.startswith("."):
         encoded = "%2E" + encoded[1:]
     if encoded.endswith("."):
         encoded = encoded[:-1] + "%2E"
     return encoded or "%00"
+
+
+def _quote(text: str) -> str:
+    return urllib.parse.quote(text, safe="", errors="surrogatepass")
 
 
 class KeyTransformation(Protocol):
@@ -123,6 +137,6 @@ class Layout:
         self, data_feed_key: str, data_spec_version: str, tag: str, serialization_format: str, compression_method: str
     ) -> str:
         """Return an object's name. It carries the content's hash, and never a revision number."""
-        feed = f"{encode_component(data_feed_key)}__{encode_component(data_spec_version)}"
-        ending = encode_component(serialization_format).lower()
+        feed = f"{encode_component(data_feed_key, _FEED_BYTES)}__{encode_component(data_spec_version, _FEED_BYTES)}"
+        ending = encode_component(serialization_format, _FEED_BYTES // 2).lower()
         return f"{feed}.{tag[:_HASH_CHARACTERS]}.{ending}{suffix(compression_method)}"

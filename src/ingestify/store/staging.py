@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import threading
+from collections.abc import Callable
 from typing import BinaryIO
 
 from ingestify.domain.ports import Storage, TemporaryObject
@@ -88,8 +89,15 @@ class StagedFile:
         while data := stream.read(_CHUNK_BYTES):
             self.write(data)
 
-    def complete(self) -> None:
-        """The body has ended: work out its tag, and compress it."""
+    def complete(self, look: Callable[[bytes], object] | None = None) -> bool:
+        """The body has ended: work out its tag, and compress it.
+
+        Args:
+            look: Called with a body that is in memory, once its tag is known.
+
+        Returns:
+            Whether `look` was called. A larger body can be read with `open()`.
+        """
         if self._buffer is None:
             assert self._compressor is not None
             self._put(self._compressor.flush())
@@ -99,10 +107,15 @@ class StagedFile:
             self._buffer = []
             with _cores:
                 self._digest.update(body)
+                self.tag = self._digest.hexdigest()
                 self._choose_method(body[:12])
                 self._compressed = compression.compress(self.compression_method, body)
+                if look is not None:
+                    look(body)
             self.storage_size = len(self._compressed)
+            return look is not None
         self.tag = self._digest.hexdigest()
+        return False
 
     def persist(self) -> None:
         """Make the object durable, still under a temporary name."""

@@ -10,7 +10,9 @@ import base64
 import contextlib
 import dataclasses
 import datetime as dt
+import email.utils
 import fnmatch
+import functools
 import http
 import socket
 import socketserver
@@ -377,9 +379,14 @@ def _faulty_answer(method: str, fault: Fault) -> tuple[int, bytes]:
     return status, _answer(method, status, b"it is not our day\n", extra)
 
 
+@functools.lru_cache(maxsize=4)
+def _http_date(second: int) -> str:
+    return email.utils.formatdate(second, usegmt=True)
+
+
 def _answer(method: str, status: int, body: bytes, extra: Mapping[str, str], *, truncate: bool = False) -> bytes:
     """Return an answer's bytes; truncated, they announce the whole body and hold half of it."""
-    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}"]
+    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}", f"Date: {_http_date(int(time.time()))}"]
     lines += [f"{name}: {value}" for name, value in extra.items()]
     if status != 304:
         lines.append(f"Content-Length: {len(body)}")

@@ -34,7 +34,14 @@ def test_every_key_of_the_schema_is_described() -> None:
 
 
 def test_the_keys_of_a_section_are_known_by_its_path() -> None:
-    assert known_keys(()) == ["main", "sources", "dataset_types", "ingestion_plans", "event_subscribers"]
+    assert known_keys(()) == [
+        "main",
+        "sources",
+        "dataset_types",
+        "ingestion_plans",
+        "quarantine",
+        "event_subscribers",
+    ]
     assert known_keys(("sources", "any", "rate_limit")) == ["requests_per_second"]
     assert known_keys(("ingestion_plans", 3, "fetch_policy")) == ["type", "configuration"]
     assert known_keys(("sources", "any", "configuration")) == []

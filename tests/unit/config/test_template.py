@@ -72,6 +72,7 @@ def test_the_prose_of_the_template_is_no_setting() -> None:
         "main",
         "sources",
         "dataset_types",
+        "quarantine",
         "ingestion_plans",
         "event_subscribers",
     }

@@ -1,0 +1,120 @@
+"""Delimited text, CSV and TSV: a header, and rows.
+
+How many cells a row has is not looked at: Metrica's tracking has three lines of headers of three lengths.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+
+from ingestify.checks.appearance import UTF8_BOM, UTF16_BOMS, looks_like_json, mismatch
+from ingestify.checks.content import Content, iter_chunks
+from ingestify.checks.problem import Problem, excerpt
+
+__all__ = ["check_csv", "check_tsv"]
+
+MOST_BYTES = 64 << 20
+"""How much of a file is looked at."""
+
+_IN_A_CELL = re.compile(rb"[^\s,;|\"']")
+_END_OF_LINE = re.compile(rb"[\r\n]")
+_NOT_BLANK = re.compile(rb"\S")
+_DELIMITERS = ",;\t|"
+_SENTINEL = "\x1eend\x1e"
+
+
+def check_csv(content: Content) -> None:
+    """Raise a Problem unless it is text with a header and a row, whose last cell is not cut in its quotes.
+
+    Any encoding will do, as no byte but NUL is wrong in all of them.
+    """
+    quotes, last = _check(content, "CSV")
+    # An even number of quotes is balanced. An odd one may be an inch: only then the cells are looked at.
+    if quotes % 2 and last not in b"\r\n" and _ends_in_quotes(content):
+        raise Problem("the CSV breaks off in a quoted cell, at its end")
+
+
+def check_tsv(content: Content) -> None:
+    """Raise a Problem unless it is text with a header and a row. A quote means nothing in TSV."""
+    _check(content, "TSV")
+
+
+def _check(content: Content, expected: str) -> tuple[int, bytes]:
+    """Check the text. Return how many quotes it has, and its last byte; neither, if they were not looked at."""
+    head = content.head().removeprefix(UTF8_BOM).lstrip()
+    if head.startswith((b"<", b"{")) or looks_like_json(head):
+        raise mismatch(head, expected)
+    table = _Table()
+    is_utf16 = head.startswith(UTF16_BOMS)
+    quotes = position = 0
+    last = b""
+    with content.open() as stream:
+        chunks = iter_chunks(stream)
+        for chunk in _as_utf8(chunks) if is_utf16 else chunks:
+            zero = chunk.find(0)
+            if zero >= 0:
+                raise Problem(f"it holds a NUL byte, which no {expected} has, at byte {position + zero}")
+            table.feed(chunk)
+            quotes += 0 if is_utf16 else chunk.count(b'"')
+            last = chunk[-1:]
+            position += len(chunk)
+            if position > MOST_BYTES:
+                return 0, b""
+    table.end(expected, head)
+    return quotes, last
+
+
+class _Table:
+    """Finds, in this order, a cell of a header, the end of its line, and something on a line after it."""
+
+    def __init__(self) -> None:
+        self._wanted = [_IN_A_CELL, _END_OF_LINE, _NOT_BLANK]
+
+    def feed(self, chunk: bytes) -> None:
+        start = 0
+        while self._wanted:
+            found = self._wanted[0].search(chunk, start)
+            if found is None:
+                return
+            start = found.end()
+            del self._wanted[0]
+
+    def end(self, expected: str, head: bytes) -> None:
+        if len(self._wanted) == 3:
+            raise Problem(f"the {expected} has no header: nothing is in it but white space and separators")
+        if self._wanted:
+            raise Problem(f"the {expected} has a single line, and no row after its header: {excerpt(head)}")
+
+
+def _as_utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Excel's "Unicode text" is UTF-16, which is full of NUL bytes."""
+    decoder = codecs.getincrementaldecoder("utf-16")("surrogatepass")
+    try:
+        for chunk in chunks:
+            if text := decoder.decode(chunk):
+                yield text.encode("utf-8", "surrogatepass")
+        decoder.decode(b"", True)
+    except UnicodeDecodeError as error:
+        raise Problem(f"it is not the UTF-16 that it begins as: {error.reason}") from error
+
+
+def _ends_in_quotes(content: Content) -> bool:
+    """Whether a reader of CSV would take whatever came next for more of the last cell."""
+    with content.open() as stream:
+        # Quotes and separators are the same bytes in UTF-8 and in every code page.
+        text = io.TextIOWrapper(stream, encoding="latin-1", newline="")
+        header = text.readline()
+        delimiter = max(_DELIMITERS, key=header.count)
+        row: list[str] = []
+        try:
+            for row in csv.reader(itertools.chain([header], text, [_SENTINEL]), delimiter=delimiter):  # noqa: B007
+                pass
+        except csv.Error:
+            # A cell of more than 128 KiB: a stray quote in the middle of a file, rather than a cut one at its end.
+            return False
+    return row != [_SENTINEL]

@@ -1,0 +1,144 @@
+"""Is this file what it says it is? By its declared format, and by its bytes.
+
+A format is checked as thoroughly as reading it through once allows: see the module of each. An unknown one, or none,
+is only not empty, no Git LFS pointer and no HTML page.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, BinaryIO
+
+from ingestify.checks import (
+    appearance,
+    delimited,
+    gzip_file,
+    iso_media,
+    json_document,
+    json_lines,
+    signature,
+    xml_document,
+    zip_archive,
+)
+from ingestify.checks.content import Content
+from ingestify.checks.problem import Problem
+from ingestify.domain import formats
+
+__all__ = ["Findings", "check_bytes", "check_stream"]
+
+_JSON = frozenset({"json", "geojson"})
+
+_TEXTS: Mapping[str, Callable[[Content], object]] = {
+    "csv": delimited.check_csv,
+    "json": json_document.check,
+    "geojson": json_document.check,
+    "jsonl": json_lines.check,
+    "ndjson": json_lines.check,
+    "tsv": delimited.check_tsv,
+    "xml": xml_document.check,
+}
+
+_jpeg = signature.begins_with("a JPEG image", b"\xff\xd8\xff")
+# A skippable frame may come first: RFC 8878, section 3.1.2.
+_zstd = signature.begins_with("zstd", b"\x28\xb5\x2f\xfd", *(bytes([0x50 + n, 0x2A, 0x4D, 0x18]) for n in range(16)))
+_xz = signature.begins_with("xz", b"\xfd7zXZ\x00")
+_bzip2 = signature.begins_with("bzip2", b"BZh")
+
+_BINARIES: Mapping[str, Callable[[Content], object]] = {
+    "7z": signature.begins_with("a 7-Zip archive", b"7z\xbc\xaf\x27\x1c"),
+    "bz2": _bzip2,
+    "docx": zip_archive.check,
+    "gif": signature.begins_with("a GIF image", b"GIF8"),
+    "jpeg": _jpeg,
+    "jpg": _jpeg,
+    "m4a": iso_media.check_mp4,
+    "m4v": iso_media.check_mp4,
+    "mov": iso_media.check_quicktime,
+    "mp4": iso_media.check_mp4,
+    "parquet": signature.check_parquet,
+    "pdf": signature.check_pdf,
+    "png": signature.begins_with("a PNG image", b"\x89PNG\r\n\x1a\n"),
+    "tbz2": _bzip2,
+    "txz": _xz,
+    "xlsx": zip_archive.check,
+    "xz": _xz,
+    "zip": zip_archive.check,
+    "zst": _zstd,
+    "zstd": _zstd,
+}
+
+_CHECKS = {**_TEXTS, **_BINARIES}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found in a file.
+
+    Attributes:
+        problem: Why the file is not what it says it is: one line for people, without a period, and without the
+            secrets of URLs. Empty: nothing was found.
+        parsed: Each msgspec type that was asked for, and that the file's JSON has, to the value of that type.
+    """
+
+    problem: str = ""
+    parsed: Mapping[Any, Any] = dataclasses.field(default_factory=dict)
+
+
+def check_bytes(body: bytes, serialization_format: str | None, shapes: Sequence[Any] = ()) -> Findings:
+    """Check a file that is in memory. Never raises for what the file holds; any thread may call it.
+
+    Args:
+        body: All of the provider's bytes.
+        serialization_format: What they are said to be: `json`, `csv.gz`, …; None: nobody says.
+        shapes: msgspec types, such as `list[SomeStruct]`, that JSON is decoded into in the same pass. One that it
+            does not fit is left out of `parsed`, and is no problem of the file.
+    """
+    return _check(Content.of_bytes(body), serialization_format, shapes)
+
+
+def check_stream(
+    open_stream: Callable[[], BinaryIO], size: int, serialization_format: str | None, shapes: Sequence[Any] = ()
+) -> Findings:
+    """Check a file that is too large to hold; only JSON of up to 512 MB is read whole. See `check_bytes`.
+
+    Args:
+        open_stream: Opens the provider's bytes from their beginning; called more than once, and each stream is
+            closed. Formats that the lake stores as they are, such as ZIP, are checked in full only if it can seek.
+        size: The number of bytes.
+        serialization_format: As for `check_bytes`.
+        shapes: As for `check_bytes`.
+
+    Raises:
+        IntegrityError: The lake's own object is damaged.
+        OSError: The stream cannot be read.
+    """
+    return _check(Content(open_stream, size), serialization_format, shapes)
+
+
+def _check(content: Content, serialization_format: str | None, shapes: Sequence[Any]) -> Findings:
+    try:
+        return Findings(parsed=_examine(content, (serialization_format or "").lower(), shapes))
+    except Problem as problem:
+        return Findings(str(problem))
+    except (RecursionError, MemoryError) as error:
+        return Findings(f"reading it takes more than this computer has ({type(error).__name__})")
+
+
+def _examine(content: Content, serialization_format: str, shapes: Sequence[Any]) -> Mapping[Any, Any]:
+    """Return what was parsed, or raise a Problem."""
+    form = formats.last_part(serialization_format)
+    head = content.head()
+    known = form in _CHECKS or form in formats.GZIP
+    expected = form.upper() if known else "the file itself"
+    appearance.check_any(head, len(head) if content.size is None else content.size, form, expected)
+    if form in _TEXTS and appearance.binary_kind(head):
+        raise appearance.mismatch(head, expected)
+    if form in _JSON:  # the only one that is parsed
+        return json_document.check(content, shapes)
+    if form in formats.GZIP:
+        inner = serialization_format.rpartition(".")[0].rpartition(".")[2]
+        gzip_file.check(content, _TEXTS.get(inner))
+    elif check := _CHECKS.get(form):
+        check(content)
+    return {}

@@ -1,0 +1,91 @@
+"""Do the files of a StatsBomb match agree? By the ids with which they refer to each other.
+
+StatsBomb gives all events of a match new ids now and then. Match 3788741, exported in November 2022 and in March 2023,
+has 3,803 events each and not one id in common; the 360 file, which names events by their ids, and its time in the
+index stayed as they were. kloppy joins what joins: 37 freeze frames of 3,482, without a word.
+
+Format: https://github.com/statsbomb/open-data, `doc/`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ingestify.domain.bundle_check import Bundle, BundleCheck
+
+__all__ = ["StatsBombMatchCheck"]
+
+
+class StatsBombMatchCheck(BundleCheck):
+    """Freeze frames belong to events, events to teams of the lineups, lineups to the match."""
+
+    provider = "statsbomb"
+    dataset_type = "match"
+
+    @property
+    def shapes(self) -> Mapping[str, Any]:
+        """Of each feed only the ids."""
+        return _shapes()
+
+    def find_problems(self, bundle: Bundle) -> Iterator[str]:
+        """Yield what does not agree; a feed that the bundle has not got says nothing."""
+        match = self._ids_of_match(bundle)
+        lineups = self._ids(bundle, "lineups", "team_id")
+        event_file = bundle.find_file("events")
+        events = None if event_file is None else event_file.json_as(self.shapes["events"])
+        if lineups is not None and match and lineups != match:
+            yield f"the lineups are of the teams {_listed(lineups)}, and the match is of {_listed(match)}"
+        if events is not None:
+            yield from self._check_events(bundle, events, lineups)
+        frames = self._ids(bundle, "360-frames", "event_uuid")
+        if frames is not None and events is not None:
+            strangers = len(frames - {event.id for event in events})
+            if strangers:
+                yield (
+                    f"{strangers:,} of {len(frames):,} freeze frames of 360-frames belong to no event of the events "
+                    f"file: the two are of different exports"
+                )
+
+    def _check_events(self, bundle: Bundle, events: list[Any], lineups: set[Any] | None) -> Iterator[str]:
+        if not events and bundle.state.is_complete:
+            yield "the events file holds no event, though the match is said to be complete"
+        teams = {event.team.id for event in events if event.team is not None}
+        if lineups is not None and not teams <= lineups:
+            yield (
+                f"events are of the teams {_listed(teams - lineups)}, which the lineups do not have; they are of "
+                f"{_listed(lineups)}"
+            )
+
+    def _ids(self, bundle: Bundle, feed: str, name: str) -> set[Any] | None:
+        file = bundle.find_file(feed)
+        return None if file is None else {getattr(entry, name) for entry in file.json_as(self.shapes[feed])}
+
+    def _ids_of_match(self, bundle: Bundle) -> set[Any]:
+        file = bundle.find_file("match")
+        if file is None:
+            return set()
+        match = file.json_as(self.shapes["match"])
+        home = None if match.home_team is None else match.home_team.home_team_id
+        away = None if match.away_team is None else match.away_team.away_team_id
+        return set() if home is None or away is None else {home, away}
+
+
+def _listed(ids: set[Any]) -> str:
+    return ", ".join(str(one) for one in sorted(ids, key=str)) or "nobody"
+
+
+@functools.cache
+def _shapes() -> Mapping[str, Any]:
+    import msgspec  # it takes a while, and only a run needs it
+
+    # What is not named is skipped, which is what makes this quick.
+    team = msgspec.defstruct("Team", [("id", int | None, None)])
+    event = msgspec.defstruct("Event", [("id", str), ("team", team | None, None)])
+    lineup = msgspec.defstruct("Lineup", [("team_id", int)])
+    frame = msgspec.defstruct("Frame", [("event_uuid", str)])
+    home = msgspec.defstruct("HomeTeam", [("home_team_id", int | None, None)])
+    away = msgspec.defstruct("AwayTeam", [("away_team_id", int | None, None)])
+    match = msgspec.defstruct("Match", [("home_team", home | None, None), ("away_team", away | None, None)])
+    return {"events": list[event], "lineups": list[lineup], "360-frames": list[frame], "match": match}  # type: ignore[valid-type]

@@ -1,0 +1,318 @@
+"""`ingestify quarantine`: what failed its checks, and what a person decides about it."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ingestify.cli.app import EXIT_SOME_FAILED, exit_with
+from ingestify.cli.options import (
+    config_option,
+    dataset_filters,
+    filter_arguments,
+    logging_options,
+    parse_filters,
+    set_up_logging,
+    write_stderr,
+)
+from ingestify.cli.output import time_text, write_json, write_line
+from ingestify.cli.progress import RunView
+from ingestify.cli.run import execute, exit_code
+from ingestify.cli.texts import size, summary_line
+from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
+from ingestify.errors import ConfigurationError, DatasetNotFound
+from ingestify.main import config_path, get_datastore, get_engine
+from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["quarantine_command"]
+
+_note = click.option("--note", default="", metavar="TEXT", help="Why, for those who come later; it is kept.")
+_by = click.option(
+    "--by", "decided_by", default=None, metavar="NAME", help="Who decides; it is kept. Default: the user's name."
+)
+_entries = click.argument("entry_ids", nargs=-1, required=True, metavar="ENTRY...")
+_bucket = click.option("--bucket", metavar="NAME", help="Which bucket of the lake. Default: the configuration's.")
+
+
+@click.group("quarantine")
+def quarantine_command() -> None:
+    """Look at what failed its checks, and decide about it.
+
+    What the provider served and a check rejected is kept here with its reasons; readers see what they saw before. The
+    next runs publish it by themselves once the provider serves something that passes.
+    """
+
+
+@quarantine_command.command("list")
+@config_option
+@dataset_filters
+@click.option("--all", "show_all", is_flag=True, help="Also what was accepted, discarded, or settled by a later run.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each entry.")
+@logging_options
+@filter_arguments
+def list_command(
+    config_file: str | None,
+    bucket: str | None,
+    provider: str | None,
+    dataset_type: str | None,
+    show_all: bool,
+    as_json: bool,
+    filters: tuple[str, ...],
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """List what is in quarantine, newest first, with the reasons."""
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+
+    def show(store: DatasetStore) -> None:
+        states = () if show_all else (QuarantineState.OPEN,)
+        wanted = {"provider": provider, "dataset_type": dataset_type, **parse_filters(filters)}
+        entries = store.quarantine.list_entries(states, **wanted)
+        for entry in entries:
+            if as_json:
+                write_json(_as_dict(entry))
+            else:
+                _write_entry(entry)
+        if not entries and not as_json and not quiet:
+            write_stderr("Nothing is in quarantine.")
+
+    _with_store(config_file, bucket, show)
+
+
+@quarantine_command.command("show")
+@config_option
+@_bucket
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@logging_options
+@click.argument("entry_id", metavar="ENTRY")
+def show_command(
+    config_file: str | None,
+    bucket: str | None,
+    as_json: bool,
+    entry_id: str,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """Show one entry: what was served, why it was rejected, where it came from."""
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+
+    def show(store: DatasetStore) -> None:
+        entry = _find(store, entry_id)
+        if as_json:
+            write_json(_as_dict(entry))
+        else:
+            _show(entry)
+
+    _with_store(config_file, bucket, show)
+
+
+@quarantine_command.command("retry")
+@config_option
+@_bucket
+@click.option("--later", is_flag=True, help="Only mark it; the next run fetches it.")
+@logging_options
+@click.argument("entry_ids", nargs=-1, metavar="[ENTRY]...")
+def retry_command(
+    config_file: str | None,
+    bucket: str | None,
+    later: bool,
+    entry_ids: tuple[str, ...],
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """Fetch bundles anew and check them again, whatever the provider says of their versions. None: all that wait."""
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+    with get_engine(config_path(config_file), bucket) as engine:
+        quarantine = engine.store.quarantine
+        entries = [_find(engine.store, one) for one in entry_ids] if entry_ids else quarantine.list_entries()
+        marked = quarantine.request_retry([entry.entry_id for entry in entries])
+        if not marked:
+            write_stderr("Nothing waits in quarantine." if not entries else "None of them waits any more.")
+            return
+        if later:
+            if not quiet:
+                write_stderr(f"The next run fetches {marked:,} anew.")
+            return
+        codes = []
+        for entry in entries:
+            report = execute(
+                engine,
+                RunView(quiet=quiet, verbose=verbose),
+                provider=entry.provider,
+                source=entry.source.get("source"),
+                dataset_type=entry.dataset_type,
+                **dict(entry.identifier),
+            )
+            if not quiet:
+                write_line(f"{entry.name}: {summary_line(report)}")
+            for task in report.failed_tasks + report.quarantined_tasks:
+                write_stderr(f"  {task.error}")
+            codes.append(exit_code(report))
+    # Failed before in quarantine: the worse is what a scheduler should see.
+    exit_with(next((code for code in codes if code not in (0, EXIT_SOME_FAILED)), max(codes)))
+
+
+@quarantine_command.command("accept")
+@config_option
+@_bucket
+@_note
+@_by
+@logging_options
+@_entries
+def accept_command(
+    config_file: str | None,
+    bucket: str | None,
+    note: str,
+    decided_by: str | None,
+    entry_ids: tuple[str, ...],
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """Publish bundles although a check rejected them. Who decided it, and why, is kept with the revision."""
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+
+    def accept(store: DatasetStore) -> None:
+        for entry_id in entry_ids:
+            entry = _find(store, entry_id)
+            dataset = store.quarantine.accept(entry.entry_id, _person(decided_by), note)
+            revision = dataset.revisions[-1].revision_id
+            if not quiet:
+                write_stderr(f"{dataset.name}: published as revision {revision}.")
+
+    _with_store(config_file, bucket, accept)
+
+
+@quarantine_command.command("discard")
+@config_option
+@_bucket
+@_note
+@_by
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@logging_options
+@_entries
+def discard_command(
+    config_file: str | None,
+    bucket: str | None,
+    note: str,
+    decided_by: str | None,
+    yes: bool,
+    entry_ids: tuple[str, ...],
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """Throw the files of bundles away. The same bundle is not fetched again; another one is. On a terminal it asks."""
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+
+    def discard(store: DatasetStore) -> None:
+        entries = [_find(store, entry_id) for entry_id in entry_ids]
+        if not yes and sys.stdin.isatty():
+            for entry in entries:
+                write_stderr(f"  {entry.entry_id}  {entry.name}")
+            click.confirm("Throw their files away?", abort=True, err=True)
+        removed = store.quarantine.discard([entry.entry_id for entry in entries], _person(decided_by), note)
+        if not quiet:
+            write_stderr(f"Discarded; {removed:,} {'file' if removed == 1 else 'files'} removed.")
+
+    _with_store(config_file, bucket, discard)
+
+
+def _with_store(config_file: str | None, bucket: str | None, use: Callable[[DatasetStore], None]) -> None:
+    store = get_datastore(config_path(config_file), bucket)
+    try:
+        use(store)
+    finally:
+        store.close()
+
+
+def _find(store: DatasetStore, beginning: str) -> QuarantineEntry:
+    """Return the entry that an id, or the beginning of one, names."""
+    found = [entry for entry in store.quarantine.list_entries(()) if entry.entry_id.startswith(beginning)]
+    if not found:
+        raise DatasetNotFound(
+            f"No quarantine entry has an id that begins '{beginning}'; see 'ingestify quarantine list'."
+        )
+    if len(found) > 1:
+        raise ConfigurationError(
+            f"{len(found)} quarantine entries have an id that begins '{beginning}'; give more of it."
+        )
+    return found[0]
+
+
+def _person(name: str | None) -> str:
+    if name:
+        return name
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        raise ConfigurationError("This system does not say who you are; name yourself with --by NAME.") from None
+
+
+def _write_entry(entry: QuarantineEntry) -> None:
+    state = "" if entry.is_open else f"  {entry.state.value}"
+    write_line(f"{entry.entry_id}  {time_text(entry.created_at)}{state}  {entry}  {entry.name}")
+    for reason in entry.reasons:
+        write_line(f"    {reason}")
+
+
+def _show(entry: QuarantineEntry) -> None:
+    base = entry.base_revision_id
+    write_line(entry.name)
+    for title, text in (
+        ("entry", entry.entry_id),
+        ("what", str(entry)),
+        ("state", entry.state.value),
+        ("in quarantine since", time_text(entry.created_at)),
+        ("provider last asked", time_text(entry.checked_at)),
+        ("readers see", "nothing: the dataset was never published" if base is None else f"revision {base}"),
+        ("fetched by", f"source {entry.source.get('source', '?')}, run {entry.source.get('run_id', '?')}"),
+    ):
+        write_line(f"  {title:<24} {text}")
+    if entry.decided_by:
+        said = f": {entry.note}" if entry.note else ""
+        write_line(f"  {'decided by':<24} {entry.decided_by}, {time_text(entry.decided_at)}{said}")
+    write_line("  why")
+    for reason in entry.reasons:
+        write_line(f"    {reason}")
+    for file in entry.files:
+        where = file.storage_path or "(discarded)"
+        write_line(f"  {file.file_id:<20} {size(file.size):>8}  sha256 {file.tag[:12]}…  {where}")
+    for file_id in entry.removed_file_ids:
+        write_line(f"  {file_id:<20} the provider has it no more; accepting takes it out of the current files")
+
+
+def _as_dict(entry: QuarantineEntry) -> dict[str, Any]:
+    return {
+        "entry_id": entry.entry_id,
+        "bucket": entry.bucket,
+        "provider": entry.provider,
+        "dataset_type": entry.dataset_type,
+        "identifier": dict(entry.identifier),
+        "dataset_id": entry.dataset_id,
+        "name": entry.name,
+        "state": entry.state.value,
+        "dataset_state": entry.dataset_state.value,
+        "reasons": list(entry.reasons),
+        "base_revision_id": entry.base_revision_id,
+        "removed_file_ids": list(entry.removed_file_ids),
+        "missing_feeds": list(entry.missing_feeds),
+        "source": dict(entry.source),
+        "created_at": entry.created_at,
+        "checked_at": entry.checked_at,
+        "retry_requested_at": entry.retry_requested_at,
+        "decided_at": entry.decided_at,
+        "decided_by": entry.decided_by,
+        "note": entry.note,
+        "files": [
+            {"file_id": file.file_id, "size": file.size, "tag": file.tag, "storage_path": file.storage_path}
+            for file in entry.files
+        ],
+    }

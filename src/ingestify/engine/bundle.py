@@ -1,0 +1,100 @@
+"""The files of one dataset, all loaded: what is new, what is lacking, what is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ingestify.domain.bundle import BundleType
+from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.quarantine import QuarantineEntry
+from ingestify.domain.resource import DatasetResource
+from ingestify.engine.file_loading import FileKind, LoadedResource
+
+__all__ = ["LoadedBundle"]
+
+_THERE = (FileKind.NEW, FileKind.HELD, FileKind.UNCHANGED)
+
+
+class LoadedBundle:
+    """What the provider has of one dataset, against what the lake and the quarantine have.
+
+    Args:
+        loaded: File id to what became of each announced file; may be replaced file by file.
+    """
+
+    def __init__(
+        self,
+        resource: DatasetResource,
+        bundle_type: BundleType,
+        existing: Dataset | None,
+        entry: QuarantineEntry | None,
+        loaded: dict[str, LoadedResource],
+    ) -> None:
+        self.resource = resource
+        self.bundle_type = bundle_type
+        self.existing = existing
+        self.entry = entry
+        self.loaded = loaded
+        self._current = {} if existing is None else existing.files
+
+    @property
+    def new(self) -> Mapping[str, LoadedResource]:
+        """The files whose bytes the lake's current set has not, in the announced order."""
+        return {
+            file_id: self.loaded[file_id]
+            for file_id in self.resource.files
+            if file_id in self.loaded and self._is_new(file_id, self.loaded[file_id])
+        }
+
+    def _is_new(self, file_id: str, loaded: LoadedResource) -> bool:
+        if loaded.kind not in (FileKind.NEW, FileKind.HELD):
+            return False
+        current = self._current.get(file_id)
+        return current is None or current.tag != loaded.tag
+
+    @property
+    def is_as_in_quarantine(self) -> bool:
+        """Whether it is the very bundle that waits in quarantine."""
+        if self.entry is None:
+            return False
+        tags = {file_id: loaded.tag for file_id, loaded in self.new.items()}
+        held = {file.file_id: file.tag for file in self.entry.files}
+        return bool(held or self.gone) and tags == held and set(self.gone) == set(self.entry.removed_file_ids)
+
+    @property
+    def lost_bytes(self) -> list[str]:
+        """Files of a discarded bundle that the provider still has, and of which only the hash is known here."""
+        return [
+            file_id
+            for file_id, loaded in self.new.items()
+            if loaded.kind is FileKind.HELD and (loaded.draft is None or not loaded.draft.storage_path)
+        ]
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """Files of the lake that the provider says it has no more."""
+        return tuple(file_id for file_id, loaded in self.loaded.items() if loaded.kind is FileKind.GONE)
+
+    @property
+    def feeds_there(self) -> set[str]:
+        """The feeds that the provider has now."""
+        files = self.resource.files
+        return {files[file_id].data_feed_key for file_id, one in self.loaded.items() if one.kind in _THERE}
+
+    @property
+    def all_feeds(self) -> set[str]:
+        """Those, and the ones that the lake has besides, from another source or an earlier plan."""
+        return self.feeds_there | {file.data_feed_key for file in self._current.values()}
+
+    @property
+    def missing_feeds(self) -> tuple[str, ...]:
+        """The required feeds that the dataset will lack."""
+        return self.bundle_type.lacking(self.all_feeds)
+
+    @property
+    def state(self) -> DatasetState:
+        """The state that the dataset will have."""
+        resource, existing = self.resource, self.existing
+        if existing is not None and resource.post_load_files is not None and not self.loaded:
+            return existing.state  # post_load_files would say, and was not called
+        return self.bundle_type.state_of(resource.state, self.missing_feeds, is_empty=not self.all_feeds)

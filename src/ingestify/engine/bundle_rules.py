@@ -1,0 +1,65 @@
+"""What a run asks of bundles: what is complete, which checks there are, and when a rejected one is tried again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+
+from ingestify.clock import now
+from ingestify.domain.bundle import BundleType, BundleTypes
+from ingestify.domain.bundle_check import BundleCheck
+from ingestify.domain.fetch_policy import is_announced_newer
+from ingestify.domain.quarantine import QuarantineEntry
+from ingestify.domain.resource import DatasetResource
+from ingestify.domain.source import Source
+
+__all__ = ["BundleRules"]
+
+RETRY_AFTER = dt.timedelta(hours=20)
+"""Shorter than a day, so that a run that starts every night always tries again."""
+
+
+class BundleRules:
+    """Safe to use from any thread.
+
+    Args:
+        types: What the settings say of dataset types.
+        checks: Those of the settings and of installed packages; a source brings its own.
+        retry_after: How long a bundle in quarantine is left alone that the provider gives no version of.
+    """
+
+    def __init__(
+        self,
+        types: BundleTypes | None = None,
+        checks: Sequence[BundleCheck] = (),
+        retry_after: dt.timedelta = RETRY_AFTER,
+    ) -> None:
+        self._types = types or BundleTypes()
+        self._checks = tuple(checks)
+        self._retry_after = retry_after
+
+    def type_of(self, source: Source, provider: str, dataset_type: str, feeds: Collection[str]) -> BundleType:
+        """Return what a complete dataset holds; `feeds` are those that it has, or is announced to have."""
+        return self._types.of(provider, dataset_type, source.bundle_types, feeds)
+
+    def checks_of(self, source: Source, provider: str, dataset_type: str) -> list[BundleCheck]:
+        """Return the checks that are for a kind of dataset; those of its source first."""
+        return [check for check in (*source.bundle_checks, *self._checks) if check.is_for(provider, dataset_type)]
+
+    def wants_in_full(self, entry: QuarantineEntry) -> bool:
+        """Whether a bundle in quarantine is to be fetched anew, whatever the provider says of its versions."""
+        return entry.retry_requested_at is not None or (entry.is_open and now() - entry.checked_at >= self._retry_after)
+
+    def wants_a_look(self, entry: QuarantineEntry, resource: DatasetResource) -> bool:
+        """Whether the provider is to be asked if it still serves the bundle that is in quarantine.
+
+        It is where that costs no download: where it named a version of a file, to which it can answer "not modified".
+        And it is where the index announces something new.
+        """
+        for file_id, file in resource.files.items():
+            known = entry.feeds.get(file_id)
+            if known is None or known.asked_for != file.asked_for:
+                return True
+            if known.validators or is_announced_newer(file, known):
+                return True
+        return False

@@ -1,0 +1,116 @@
+"""What a source listed of a selector, and what it stopped listing."""
+
+from __future__ import annotations
+
+import array
+import datetime as dt
+import hashlib
+import logging
+import threading
+
+from ingestify.domain.dataset import DatasetState
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.plan import Job
+from ingestify.domain.resource import DatasetResource
+from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["Listing"]
+
+logger = logging.getLogger(__name__)
+
+_MODULUS = 1 << 64
+
+
+class Listing:
+    """The datasets of one job. Safe to use from any thread; of a hundred thousand it takes a megabyte.
+
+    Attributes:
+        is_whole: Whether all that the selector has was listed, so that what is not among it is missing.
+        newest: The newest time that was announced for a file; None if there was none.
+    """
+
+    def __init__(self) -> None:
+        self.is_whole = False
+        self.newest: dt.datetime | None = None
+        self._listed = array.array("Q")
+        self._lock = threading.Lock()
+        self._found = _Digest()
+        self._held = _Digest()
+
+    def add(self, identifier: Identifier, resource: DatasetResource) -> None:
+        """The source listed it. The discovery thread."""
+        self._listed.append(_hash(identifier.canonical))
+        for file in resource.files.values():
+            if file.last_modified is not None and (self.newest is None or file.last_modified > self.newest):
+                self.newest = file.last_modified
+
+    def found(self, identifier: Identifier) -> None:
+        """The lake had it when the run looked."""
+        with self._lock:
+            number = _hash(identifier.canonical)
+            self._found.add(number)
+            self._held.add(number)
+
+    def came(self, identifier: Identifier) -> None:
+        """It came into the lake with this run."""
+        with self._lock:
+            self._held.add(_hash(identifier.canonical))
+
+    @property
+    def digest(self) -> str:
+        """Stands for the set of what was listed and is in the lake now."""
+        return self._held.text
+
+    def mark_missing(self, store: DatasetStore, job: Job, digest_before: str | None) -> int:
+        """Mark what the lake has of the selector from this source, and the source lists no more. Returns how many.
+
+        Args:
+            digest_before: Of the listing before this one. If it is that of what the lake has of this listing, all
+                of that is listed still, and the lake need not be searched.
+        """
+        if digest_before == self._found.text:
+            return 0
+        wanted = job.dataset_filter(store.bucket)
+        listed = set(self._listed)
+        absent = [
+            dataset_id
+            for dataset_id, key, state in store.catalogue.iter_identities(wanted)
+            if state is not DatasetState.MISSING and _hash(key) not in listed
+        ]
+        # What another source of the same provider brought is for that source to list.
+        missing = [
+            dataset.dataset_id
+            for start in range(0, len(absent), 1000)
+            for dataset in store.catalogue.get_datasets(absent[start : start + 1000])
+            if not dataset.revisions or dataset.revisions[-1].source.get("source") == job.source_name
+        ]
+        if not missing:
+            return 0
+        logger.warning(
+            "%s: %s: %d datasets of the lake are no longer listed; they are kept, and marked MISSING.",
+            job.source_name,
+            job.selector.name,
+            len(missing),
+        )
+        return store.mark_missing(missing)
+
+
+class _Digest:
+    """Of a set, in whatever order its members come."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._sum = 0
+
+    def add(self, number: int) -> None:
+        self._count += 1
+        self._sum = (self._sum + number) % _MODULUS
+
+    @property
+    def text(self) -> str:
+        return f"{self._count}/{self._sum:016x}"
+
+
+def _hash(key: str) -> int:
+    # The same in every process, which Python's own hash of a text is not.
+    return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

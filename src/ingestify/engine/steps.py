@@ -1,0 +1,98 @@
+"""Work on the files of one dataset, step by step: side by side within a step, one step after the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+
+from ingestify.domain.ports import FetchContext
+from ingestify.domain.resource import FileResource
+from ingestify.engine.discovery import as_exception
+from ingestify.engine.file_loading import located
+from ingestify.engine.lanes import SourceLane
+from ingestify.engine.workers import StopToken, WorkerPool
+from ingestify.errors import FatalError, StopProcessing
+
+__all__ = ["Steps"]
+
+
+class Steps:
+    """The steps of one dataset. No thread waits: the worker that finishes the last file of a step takes the next.
+
+    Args:
+        context: What the workers fetch for.
+        stops: Called with a StopProcessing or FatalError that work raised: it stops the run.
+        ended: Called once, when a step ends it all: with an error, or with None when the run is to stop.
+    """
+
+    def __init__(
+        self,
+        pool: WorkerPool,
+        lane: SourceLane,
+        stop: StopToken,
+        context: FetchContext,
+        stops: Callable[[StopProcessing | FatalError], None],
+        ended: Callable[[Exception | None], None],
+    ) -> None:
+        self._pool = pool
+        self._lane = lane
+        self._stop = stop
+        self._context = context
+        self._stops = stops
+        self._ended = ended
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._error: Exception | None = None
+        self._dropped = False
+
+    def side_by_side(
+        self, files: Iterable[FileResource], work: Callable[[FileResource], None], then: Callable[[], None]
+    ) -> None:
+        """Queue `work` for each file, and `then` for the worker that finishes the last of them."""
+        several = list(files)
+        if not several:
+            self._pool.submit(self._lane.files, lambda: self._go_on(then))
+            return
+        self._waiting = len(several)
+        for file in several:
+            self._pool.submit(self._lane.files, self._task_for(file, work, then))
+
+    def _task_for(
+        self, file: FileResource, work: Callable[[FileResource], None], then: Callable[[], None]
+    ) -> Callable[[], None]:
+        return lambda: self._work_on(file, work, then)
+
+    def _work_on(self, file: FileResource, work: Callable[[FileResource], None], then: Callable[[], None]) -> None:
+        try:
+            if self._stop.is_set:
+                self._dropped = True
+            elif self._error is None:
+                with self._lane.fetcher.activated(self._context):
+                    work(file)
+        except (StopProcessing, FatalError) as error:
+            self._dropped = True
+            self._stops(error)
+        except BaseException as error:  # noqa: BLE001 - the task's boundary, also to a loader that calls sys.exit
+            if self._stop.is_set:
+                self._dropped = True
+            else:
+                self._error = self._error or located(as_exception(error), file)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+                last = self._waiting == 0
+            if last:
+                self._go_on(then)
+
+    def _go_on(self, then: Callable[[], None]) -> None:
+        if self._dropped or self._error is not None:
+            self._ended(None if self._dropped else self._error)
+            return
+        try:
+            with self._lane.fetcher.activated(self._context):
+                then()
+        except (StopProcessing, FatalError) as error:
+            self._stops(error)
+            self._ended(None)
+        except BaseException as error:  # noqa: BLE001 - the task's boundary: it fails this dataset only
+            self._ended(as_exception(error))

@@ -1,0 +1,194 @@
+"""May a bundle be seen? Its files' own checks, what it lacks, and whether its files agree."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, cast
+
+from ingestify.checks.files import check_stream
+from ingestify.clock import now
+from ingestify.domain.bundle_check import BundleCheck, BundleFile
+from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.file import File
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.revision import pick_file
+from ingestify.engine.bundle import LoadedBundle
+from ingestify.engine.file_loading import FileKind
+from ingestify.engine.report import one_line
+from ingestify.errors import FatalError, LoadError, SourceError, StopProcessing
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.file_collection import LoadedFile
+
+__all__ = ["CheckedBundle", "reasons_against", "shapes_of"]
+
+logger = logging.getLogger(__name__)
+
+MOST_REASONS = 20
+MOST_CHARACTERS = 500
+
+
+def shapes_of(checks: Sequence[BundleCheck]) -> dict[str, tuple[Any, ...]]:
+    """Return feed to the shapes that any of `checks` wants of it."""
+    shapes: dict[str, list[Any]] = {}
+    for check in checks:
+        for feed, shape in check.shapes.items():
+            if shape not in shapes.setdefault(feed, []):
+                shapes[feed].append(shape)
+    return {feed: tuple(wanted) for feed, wanted in shapes.items()}
+
+
+class CheckedFile(LoadedFile):
+    """Implements `domain.bundle_check.BundleFile`."""
+
+    def __init__(
+        self, file: File, open_stream: Callable[[], BinaryIO], *, is_new: bool, parsed: Mapping[Any, Any] | None = None
+    ) -> None:
+        super().__init__(file, open_stream)
+        self.is_new = is_new
+        self._parsed = dict(parsed or {})
+
+    def json(self) -> Any:
+        """The content as JSON values, parsed once."""
+        if object not in self._parsed:
+            self._parsed[object] = super().json()
+        return self._parsed[object]
+
+    def json_as(self, shape: Any) -> Any:
+        """The JSON content decoded into a msgspec type, once for each."""
+        if shape not in self._parsed:
+            import msgspec  # it is only needed where JSON is checked
+
+            try:
+                self._parsed[shape] = msgspec.json.decode(self.read(), type=shape)
+            except msgspec.MsgspecError as error:
+                raise SourceError(f"{self.file_id} has not the shape it should have: {error}") from error
+        return self._parsed[shape]
+
+
+class CheckedBundle:
+    """Implements `domain.bundle_check.Bundle` over what was just loaded, and what the lake has besides.
+
+    Args:
+        bundle: What was loaded.
+    """
+
+    def __init__(self, bundle: LoadedBundle, store: DatasetStore, *, provider: str, identifier: Identifier, name: str):
+        self.provider = provider
+        self.dataset_type = bundle.resource.dataset_type
+        self.identifier = identifier
+        self.name = name
+        self.metadata: Mapping[str, Any] = bundle.resource.metadata
+        self.state: DatasetState = bundle.state
+        self.existing: Dataset | None = bundle.existing
+        self._files = _files_of(bundle, store)
+
+    @property
+    def files(self) -> Mapping[str, BundleFile]:
+        """File id to file."""
+        return cast("Mapping[str, BundleFile]", self._files)
+
+    def find_file(self, data_feed_key: str) -> BundleFile | None:
+        """Return the file of a feed in its highest version, or None."""
+        there = any(file.data_feed_key == data_feed_key for file in self._files.values())
+        return self.get_file(data_feed_key) if there else None
+
+    def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> BundleFile:
+        """Return the file of a feed, or raise a LoadError."""
+        chosen = pick_file(tuple(one.file for one in self._files.values()), data_feed_key, data_spec_version)
+        return cast(BundleFile, self._files[chosen.file_id])
+
+    def as_loaded_files(self) -> dict[str, LoadedFile]:
+        """Return the same files as `post_load_files` sees them."""
+        return dict(self._files)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for file in self._files.values():
+            file.close()
+
+
+def _files_of(bundle: LoadedBundle, store: DatasetStore) -> dict[str, CheckedFile]:
+    files: dict[str, CheckedFile] = {}
+    gone = bundle.gone
+    if bundle.existing is not None:
+        for loaded in store.load_files(bundle.existing, lazy=True):
+            if loaded.file_id not in gone:
+                files[loaded.file_id] = CheckedFile(loaded.file, loaded.open_stream, is_new=False)
+    number = 0 if bundle.existing is None else len(bundle.existing.revisions)
+    for file_id, one in bundle.new.items():
+        assert one.draft is not None, "a new file has a draft"
+        attributes = {field.name: getattr(one.draft, field.name) for field in dataclasses.fields(one.draft)}
+        file = File(**attributes, created_at=now(), revision_id=number)
+        open_stream = store.opener(file) if one.staged is None else one.staged.open
+        files[file_id] = CheckedFile(file, open_stream, is_new=True, parsed=one.findings.parsed)
+    return files
+
+
+def reasons_against(
+    bundle: LoadedBundle, seen: CheckedBundle, checks: Sequence[BundleCheck], *, with_files: bool
+) -> list[str]:
+    """Return why a changed bundle may not be seen, a sentence each; nothing: it may.
+
+    Args:
+        seen: The same bundle, for checks.
+        checks: Those that are for this kind of dataset.
+        with_files: Whether each file's own check counts.
+
+    Raises:
+        StopProcessing: A check stops the run.
+        FatalError: A check stops it loudly.
+    """
+    reasons = [*_file_problems(bundle, seen)] if with_files else []
+    reasons += _gaps(bundle)
+    if not reasons:
+        for check in checks:
+            reasons += _ask(check, seen)
+    shown = [one_line(SourceError(reason))[:MOST_CHARACTERS] for reason in reasons[:MOST_REASONS]]
+    if len(reasons) > MOST_REASONS:
+        shown.append(f"and {len(reasons) - MOST_REASONS} more")
+    return shown
+
+
+def _file_problems(bundle: LoadedBundle, seen: CheckedBundle) -> Iterator[str]:
+    for file_id, one in bundle.new.items():
+        problem = one.findings.problem
+        if one.kind is FileKind.HELD and one.draft is not None:
+            # It was checked when it came into quarantine; what was found then is not kept by file.
+            opener = seen.as_loaded_files()[file_id].open_stream
+            problem = check_stream(opener, one.size, one.draft.data_serialization_format).problem
+        if problem:
+            yield f"{file_id}: {problem}"
+
+
+def _gaps(bundle: LoadedBundle) -> Iterator[str]:
+    existing = bundle.existing
+    if existing is None or not existing.revisions:
+        return
+    if existing.is_complete:
+        for feed in bundle.bundle_type.lacking(bundle.feeds_there):
+            yield f"it lacks {feed}, which revision {existing.revisions[-1].revision_id} has: that one was complete"
+    for file_id in bundle.gone:
+        yield (
+            f"the provider has {file_id} no more, while other files changed: what the lake has of it is of another "
+            f"moment"
+        )
+
+
+def _ask(check: BundleCheck, seen: CheckedBundle) -> list[str]:
+    """Return what a check finds. One that raises has shown nothing, so the bundle stays unproven."""
+    try:
+        found: Iterable[str] | None = check.find_problems(seen)
+        if found is None:
+            return []
+        return [found] if isinstance(found, str) else [str(problem) for problem in found]
+    except (StopProcessing, FatalError):
+        raise
+    except (LoadError, SourceError) as error:
+        return [f"{check.name}: {error}"]
+    except BaseException as error:
+        logger.debug("the check %s raised", check.name, exc_info=error)
+        return [f"the check {check.name} raised {one_line(error)}"]
+    finally:
+        seen.close()  # the next one reads from the beginning

@@ -1,0 +1,91 @@
+"""A slow bundle check: load the match with kloppy before anybody else does, and see whether it can be a match.
+
+It is an example to copy as much as one to use. In config.yaml:
+
+    dataset_types:
+      - provider: statsbomb
+        dataset_type: match
+        checks:
+          - type: ingestify.loaders.kloppy_bounds.KloppyBounds
+            configuration: {shots: [1, 80], goals: [0, 20]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ingestify.domain.bundle_check import Bundle, BundleCheck
+from ingestify.errors import ConfigurationError, LoadError, MissingExtraError
+from ingestify.loaders.kloppy import LOADERS
+
+__all__ = ["KloppyBounds"]
+
+
+class KloppyBounds(BundleCheck):
+    """kloppy reads the match, and it has a believable number of shots and goals.
+
+    It is for every kind of dataset that `load_dataset_with_kloppy` can load as events; a load takes a second or two.
+
+    Args:
+        shots: The fewest and the most of both teams together, or None.
+        goals: The same.
+        events: The fewest and the most events, or None.
+        **kloppy: Passed on to kloppy.
+    """
+
+    dataset_type = "match"
+
+    def __init__(
+        self,
+        shots: Sequence[int] | None = (1, 80),
+        goals: Sequence[int] | None = (0, 20),
+        events: Sequence[int] | None = None,
+        **kloppy: Any,
+    ) -> None:
+        super().__init__(shots=shots, goals=goals, events=events, **kloppy)
+        self._bounds = {
+            name: _bounds(name, wanted)
+            for name, wanted in (("events", events), ("shots", shots), ("goals", goals))
+            if wanted is not None
+        }
+        self._kloppy = kloppy
+
+    def is_for(self, provider: str, dataset_type: str) -> bool:
+        """Return whether kloppy has a loader for it."""
+        return super().is_for(provider, dataset_type) and (provider, dataset_type) in LOADERS
+
+    def find_problems(self, bundle: Bundle) -> Iterator[str]:
+        """Yield that kloppy cannot read it, or what it has too few or too many of."""
+        if not bundle.state.is_complete:
+            return  # there is nothing yet to load
+        counts = _count(self._load(bundle))
+        for name, (fewest, most) in self._bounds.items():
+            if not fewest <= counts[name] <= most:
+                yield f"kloppy finds {counts[name]:,} {name}; {fewest:,} to {most:,} are believable"
+
+    def _load(self, bundle: Bundle) -> Any:
+        try:
+            import kloppy  # noqa: F401 - only to see whether it is there
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("kloppy", "The check KloppyBounds") from error
+        try:
+            return LOADERS[bundle.provider, bundle.dataset_type](bundle, self._kloppy)
+        except Exception as error:
+            raise LoadError(f"kloppy cannot read it: {type(error).__name__}: {error}") from error
+
+
+def _bounds(name: str, wanted: Sequence[int]) -> tuple[int, int]:
+    try:
+        fewest, most = (int(number) for number in wanted)
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"KloppyBounds: {name} is {wanted!r}; write two numbers, such as [1, 80].") from None
+    if fewest > most:
+        raise ConfigurationError(f"KloppyBounds: {name} is {wanted!r}; the smaller number comes first.")
+    return fewest, most
+
+
+def _count(match: Any) -> dict[str, int]:
+    shots = [event for event in match.events if event.event_name == "shot"]
+    goals = [shot for shot in shots if shot.result is not None and shot.result.is_success]
+    return {"events": len(match.events), "shots": len(shots), "goals": len(goals)}

@@ -1,0 +1,142 @@
+"""The bundles that failed a check: to look at, and for a person to decide about."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ingestify.domain.change import DatasetChange, Settlement
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.file import File
+from ingestify.domain.ports import HeadMoved
+from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
+from ingestify.errors import DatasetNotFound, IntegrityError, SaveError
+from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
+
+if TYPE_CHECKING:
+    from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["Quarantine"]
+
+
+class Quarantine:
+    """The quarantine of one bucket: `store.quarantine`. Every method may be called from any thread."""
+
+    def __init__(self, store: DatasetStore) -> None:
+        self._store = store
+
+    def list_entries(
+        self, states: Sequence[QuarantineState] = (QuarantineState.OPEN,), **filters: Any
+    ) -> list[QuarantineEntry]:
+        """Return the bundles in quarantine, newest first.
+
+        Args:
+            states: Empty: also what was accepted, discarded or settled by a later bundle.
+            **filters: As `get_dataset_collection` takes them, without paging.
+        """
+        return self._store.catalogue.list_quarantine(self._store.dataset_filter(**filters), states)
+
+    def get_entry(self, entry_id: str) -> QuarantineEntry:
+        """Return one entry of this bucket.
+
+        Raises:
+            DatasetNotFound: There is none with that id here.
+        """
+        entry = self._store.catalogue.find_quarantine_entry(entry_id)
+        if entry is None or entry.bucket != self._store.bucket:
+            raise DatasetNotFound(
+                f"The quarantine of the bucket '{self._store.bucket}' has no entry with the id '{entry_id}'; see "
+                f"'ingestify quarantine list'."
+            )
+        return entry
+
+    def load_files(self, entry: QuarantineEntry, lazy: bool = False) -> FileCollection:
+        """Return the files of a bundle in quarantine that differ from the lake's, to look at them.
+
+        Raises:
+            IntegrityError: An object is missing or damaged, or the entry was discarded.
+        """
+        if entry.state is QuarantineState.DISCARDED:
+            raise IntegrityError(f"The files of the quarantine entry {entry.entry_id} were discarded.")
+        loaded = []
+        for new in entry.files:
+            file = File(
+                **{field.name: getattr(new, field.name) for field in dataclasses.fields(new)},
+                created_at=entry.created_at,
+                revision_id=0 if entry.base_revision_id is None else entry.base_revision_id + 1,
+            )
+            one = LoadedFile(file, self._store.opener(file))
+            if not lazy and file.size <= PRELOAD_BYTES:
+                one.preload()
+            loaded.append(one)
+        return FileCollection(loaded)
+
+    def accept(self, entry_id: str, decided_by: str, note: str = "") -> Dataset:
+        """Publish a bundle in quarantine as a revision: a person's decision, which is kept with it.
+
+        Args:
+            decided_by: Who decides.
+            note: Why, for those who come later.
+
+        Returns:
+            The dataset with its new revision.
+
+        Raises:
+            DatasetNotFound: There is no such entry.
+            SaveError: It does not wait any more, or the dataset has moved on since.
+        """
+        entry = self.get_entry(entry_id)
+        existing = self._store.catalogue.find_dataset(
+            self._store.bucket, entry.provider, entry.dataset_type, entry.identifier
+        )
+        head = existing.revisions[-1].revision_id if existing is not None and existing.revisions else None
+        if not entry.is_open or head != entry.base_revision_id:
+            now_is = f"it is {entry.state}" if not entry.is_open else "the dataset has got another revision since"
+            raise SaveError(f"The quarantine entry {entry_id} of {entry} cannot be accepted: {now_is}.")
+        said = f": {note}" if note else ""
+        change = DatasetChange(
+            bucket=self._store.bucket,
+            provider=entry.provider,
+            dataset_type=entry.dataset_type,
+            identifier=entry.identifier,
+            name=entry.name,
+            state=entry.dataset_state,
+            metadata=entry.metadata,
+            existing=existing,
+            files=entry.files,
+            feeds=list(entry.feeds.values()),
+            description=f"accepted by {decided_by}{said} (its checks had said: {'; '.join(entry.reasons)})"[:500],
+            source=entry.source,
+            missing_feeds=entry.missing_feeds,
+            removed_file_ids=entry.removed_file_ids,
+            dataset_id=entry.dataset_id,
+            settles=Settlement(entry.entry_id, QuarantineState.ACCEPTED, decided_by, note),
+        )
+        try:
+            (applied,) = self._store.commit([change])
+        except HeadMoved as moved:
+            raise SaveError(
+                f"The quarantine entry {entry_id} of {entry} cannot be accepted: somebody else decided about it, or "
+                f"wrote to its dataset, at this moment. Look at it again with 'ingestify quarantine show {entry_id}'."
+            ) from moved
+        return applied.dataset
+
+    def discard(self, entry_ids: Sequence[str], decided_by: str, note: str = "") -> int:
+        """Throw the files of bundles in quarantine away: a person's decision, which is kept.
+
+        The next run does not fetch the same bundles again; another one of the provider's is looked at as ever.
+
+        Returns:
+            How many files were removed from the storage; those that a revision names too stay.
+
+        Raises:
+            DatasetNotFound: There is no such entry.
+        """
+        for entry_id in entry_ids:
+            self.get_entry(entry_id)
+        return self._store.storage.delete(self._store.catalogue.discard_quarantine(entry_ids, decided_by, note))
+
+    def request_retry(self, entry_ids: Sequence[str]) -> int:
+        """Let the next run fetch bundles in quarantine anew, whatever the provider says of them. Returns how many."""
+        return self._store.catalogue.request_quarantine_retry(entry_ids)

@@ -1,0 +1,270 @@
+"""StatsBomb gave all events of match 3788741 new ids and left its 360 file as it was. With the real files of both exports.
+
+Old 360 with old events: 3,482 freeze frames in kloppy. Old 360 with new events: 37, and no warning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestify import IngestionEngine, QuarantineState, get_engine
+
+MATCH_ID = 3788741
+FRAMES = 3482
+EVENTS, LINEUPS, FRAMES_360 = (f"/data/{folder}/{MATCH_ID}.json" for folder in ("events", "lineups", "three-sixty"))
+INDEX = "/data/matches/55/43.json"
+
+CONFIG = """
+main:
+  metadata_url: sqlite:///catalog.db
+  file_url: file://files/
+sources:
+  statsbomb: {{type: ingestify.statsbomb_github, configuration: {{base_url: "{url}/data"}}}}
+ingestion_plans:
+  - source: statsbomb
+    dataset_type: match
+    selectors: [{{competition_id: 55, season_id: 43}}]
+"""
+
+
+class Export(http.server.ThreadingHTTPServer):
+    """Serves documents that can be changed at any moment, also between two requests."""
+
+    daemon_threads = True
+
+    def __init__(self, documents: dict[str, bytes], validator: str) -> None:
+        self.documents = documents
+        self.validator = validator
+        self.asked: list[tuple[str, int]] = []
+        self.before_answer: Callable[[str], None] = lambda path: None
+        self.lock = threading.Lock()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Export
+
+    def do_GET(self) -> None:
+        with self.server.lock:
+            self.server.before_answer(self.path)
+            body = self.server.documents.get(self.path)
+        if body is None:
+            self._send(404, b"")
+            return
+        headers = {}
+        if self.server.validator == "etag":
+            headers["ETag"] = f'"{hashlib.md5(body).hexdigest()}"'
+        elif self.server.validator == "date":
+            # As a static server has it over files that were unpacked with old dates: it says nothing of the content.
+            headers["Last-Modified"] = "Wed, 01 Mar 2023 00:00:00 GMT"
+        current = (
+            headers.get("ETag") == self.headers.get("If-None-Match")
+            if "If-None-Match" in self.headers
+            else "If-Modified-Since" in self.headers and "Last-Modified" in headers
+        )
+        self._send(304 if current else 200, b"" if current else body, headers)
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.server.asked.append((self.path, status))
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        if status != 304:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the signature
+        pass
+
+
+@pytest.fixture(params=["etag", "date", "nothing"])
+def export(request: pytest.FixtureRequest, provider_data: Path) -> Iterator[Export]:
+    data = provider_data / "statsbomb" / "data"
+    index = [entry for entry in json.loads((data / "matches/55/43.json").read_bytes()) if entry["match_id"] == MATCH_ID]
+    documents = {
+        INDEX: json.dumps(index).encode(),
+        EVENTS: (data / f"events/{MATCH_ID}.json").read_bytes(),
+        LINEUPS: (data / f"lineups/{MATCH_ID}.json").read_bytes(),
+        FRAMES_360: (data / f"three-sixty/{MATCH_ID}.json").read_bytes(),
+    }
+    with Export(documents, request.param) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def config(tmp_path: Path, export: Export) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG.format(url=export.url))
+    return path
+
+
+def rekey(export: Export, provider_data: Path, *, with_index: bool = True) -> None:
+    """Serve the events and lineups of 2023-03; of the index only `last_updated` moves."""
+    newer = provider_data / "_revisions/statsbomb/2023-03/data"
+    export.documents[EVENTS] = (newer / f"events/{MATCH_ID}.json").read_bytes()
+    export.documents[LINEUPS] = (newer / f"lineups/{MATCH_ID}.json").read_bytes()
+    if with_index:
+        (entry,) = json.loads(export.documents[INDEX])
+        entry["last_updated"] = "2023-03-08T10:00:00"
+        export.documents[INDEX] = json.dumps([entry]).encode()
+
+
+def frames_that_join(provider_data: Path) -> bytes:
+    """The old 360 file with the ids of the new events; both exports have the events in the same order."""
+    older = json.loads((provider_data / f"statsbomb/data/events/{MATCH_ID}.json").read_bytes())
+    newer = json.loads((provider_data / f"_revisions/statsbomb/2023-03/data/events/{MATCH_ID}.json").read_bytes())
+    new_ids = {old["id"]: new["id"] for old, new in zip(older, newer, strict=True)}
+    frames = json.loads((provider_data / f"statsbomb/data/three-sixty/{MATCH_ID}.json").read_bytes())
+    for frame in frames:
+        frame["event_uuid"] = new_ids[frame["event_uuid"]]
+    return json.dumps(frames).encode()
+
+
+def count_frames(engine: IngestionEngine, dataset: Any) -> int:
+    match = engine.load_dataset_with_kloppy(dataset)
+    return sum(event.freeze_frame is not None for event in match.events)
+
+
+def read(engine: IngestionEngine) -> int:
+    (dataset,) = engine.list_datasets()
+    return count_frames(engine, dataset)
+
+
+def stream(engine: IngestionEngine) -> list[int]:
+    found = engine.iter_datasets(auto_ingest={"streaming": True}, provider="statsbomb", dataset_type="match")
+    return [count_frames(engine, dataset) for dataset in found]
+
+
+def test_nobody_ever_sees_old_frames_with_new_events(config: Path, export: Export, provider_data: Path):
+    with get_engine(config) as engine:
+        assert engine.load().totals.new == 1
+        assert read(engine) == FRAMES
+
+        rekey(export, provider_data)
+        assert stream(engine) == [FRAMES]
+        assert read(engine) == FRAMES
+        (dataset,) = engine.list_datasets()
+        assert len(dataset.revisions) == 1
+        (entry,) = engine.store.quarantine.list_entries()
+        assert entry.reasons == (
+            "3,470 of 3,470 freeze frames of 360-frames belong to no event of the events file: the two are of "
+            "different exports",
+        )
+        assert {file.data_feed_key for file in entry.files} == {"match", "events", "lineups"}
+
+        export.asked.clear()
+        report = engine.load()
+        assert report.totals.quarantined == 1
+        if export.validator == "etag":
+            assert {status for path, status in export.asked if path != INDEX} == {304}
+        elif export.validator == "nothing":
+            assert [path for path, _ in export.asked] == [INDEX]
+        assert read(engine) == FRAMES
+
+        export.documents[FRAMES_360] = frames_that_join(provider_data)
+        if export.validator != "etag":
+            # Nothing says that the file is another one, so somebody has to.
+            engine.store.quarantine.request_retry([entry.entry_id])
+        assert engine.load().totals.revised == 1
+        assert stream(engine) == [FRAMES]
+        (dataset,) = engine.list_datasets()
+        assert [revision.revision_id for revision in dataset.revisions] == [0, 1]
+        assert {file.data_feed_key for file in dataset.revisions[1].modified_files} == {
+            "match",
+            "events",
+            "lineups",
+            "360-frames",
+        }
+        assert engine.store.quarantine.list_entries() == []
+        assert engine.load().totals.unchanged == 1
+
+
+@pytest.mark.parametrize("requests", range(1, 9))
+def test_nor_when_the_provider_changes_in_the_middle_of_a_fetch(
+    config: Path, export: Export, provider_data: Path, requests: int
+):
+    older = dict(export.documents)
+    with get_engine(config) as engine:
+        engine.load()
+        (entry,) = json.loads(export.documents[INDEX])
+        entry["last_updated"] = "2023-01-01T10:00:00"
+        export.documents[INDEX] = json.dumps([entry]).encode()
+        count = 0
+
+        def change(path: str) -> None:
+            nonlocal count
+            count += 1
+            if count == requests:
+                rekey(export, provider_data)
+
+        export.before_answer = change
+        assert stream(engine) == [FRAMES]
+        export.before_answer = lambda path: None
+        for _ in range(2):
+            assert stream(engine) == [FRAMES]
+        (dataset,) = engine.list_datasets()
+        files = engine.store.load_files(dataset)
+        for path, feed in ((EVENTS, "events"), (LINEUPS, "lineups"), (FRAMES_360, "360-frames")):
+            assert files.get_file(feed).read() == older[path], "what readers see is of the old export, all of it"
+        assert len(engine.store.quarantine.list_entries()) == 1
+
+
+def test_the_command_line_tells_and_decides(config: Path, export: Export, provider_data: Path):
+    def ingestify(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "ingestify", *arguments, "--config", str(config)],
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+    assert ingestify("run").returncode == 0
+    assert "Nothing is in quarantine" in ingestify("quarantine", "list").stderr
+    rekey(export, provider_data)
+    ran = ingestify("run")
+    assert ran.returncode == 3
+    assert ran.stdout.startswith("1 match: 0 new, 0 revised, 0 unchanged, 0 failed, 1 in quarantine · ")
+    assert "in quarantine: " in ran.stderr
+    assert "freeze frames of 360-frames belong to no event" in ran.stderr
+    listed = ingestify("quarantine", "list", "--json")
+    entry = json.loads(listed.stdout)
+    assert entry["base_revision_id"] == 0
+    assert "3,470 of 3,470 freeze frames" in ingestify("quarantine", "list").stdout
+    shown = ingestify("quarantine", "show", entry["entry_id"][:8])
+    assert "readers see              revision 0" in shown.stdout
+    assert ingestify("status", "--failed").stdout.count("in quarantine") >= 1
+    planned = ingestify("plan", "-v")
+    assert "1 match: 0 to fetch" in planned.stdout
+    retried = ingestify("quarantine", "retry", entry["entry_id"])
+    assert retried.returncode == 3, retried.stderr
+    discarded = ingestify("quarantine", "discard", entry["entry_id"], "--by", "Rinus", "--note", "wait for 360", "-y")
+    assert discarded.returncode == 0, discarded.stderr
+    assert "Discarded; 3 files removed." in discarded.stderr
+    assert ingestify("run").returncode == 0
+    both = ingestify("quarantine", "list", "--all")
+    assert "DISCARDED" in both.stdout
+    again = ingestify("quarantine", "accept", entry["entry_id"], "--by", "Rinus")
+    assert again.returncode == 1
+    assert "cannot be accepted: it is DISCARDED" in again.stderr
+    with get_engine(config) as engine:
+        assert read(engine) == FRAMES
+        assert [entry.state for entry in engine.store.quarantine.list_entries(())] == [QuarantineState.DISCARDED]
