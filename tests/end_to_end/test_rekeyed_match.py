@@ -21,6 +21,7 @@ from ingestify import IngestionEngine, QuarantineState, get_engine
 
 MATCH_ID = 3788741
 FRAMES = 3482
+JOINED = 3470  # of the 360 file's entries; kloppy gives some to two of its events
 EVENTS, LINEUPS, FRAMES_360 = (f"/data/{folder}/{MATCH_ID}.json" for folder in ("events", "lineups", "three-sixty"))
 INDEX = "/data/matches/55/43.json"
 
@@ -143,24 +144,33 @@ def count_frames(engine: IngestionEngine, dataset: Any) -> int:
     return sum(event.freeze_frame is not None for event in match.events)
 
 
-def read(engine: IngestionEngine) -> int:
+def count_joined(engine: IngestionEngine, dataset: Any) -> int:
+    """The same without kloppy, which takes two seconds: how many frames of the 360 file belong to an event."""
+    files = engine.store.load_files(dataset)
+    ids = {event["id"] for event in files.get_file("events").json()}
+    return sum(frame["event_uuid"] in ids for frame in files.get_file("360-frames").json())
+
+
+def read(engine: IngestionEngine, count: Callable[[IngestionEngine, Any], int] = count_frames) -> int:
     (dataset,) = engine.list_datasets()
-    return count_frames(engine, dataset)
+    return count(engine, dataset)
 
 
-def stream(engine: IngestionEngine) -> list[int]:
+def stream(engine: IngestionEngine, count: Callable[[IngestionEngine, Any], int] = count_frames) -> list[int]:
     found = engine.iter_datasets(auto_ingest={"streaming": True}, provider="statsbomb", dataset_type="match")
-    return [count_frames(engine, dataset) for dataset in found]
+    return [count(engine, dataset) for dataset in found]
 
 
 def test_nobody_ever_sees_old_frames_with_new_events(config: Path, export: Export, provider_data: Path):
+    # With kloppy once; that takes a while.
+    count, whole = (count_frames, FRAMES) if export.validator == "etag" else (count_joined, JOINED)
     with get_engine(config) as engine:
         assert engine.load().totals.new == 1
-        assert read(engine) == FRAMES
+        assert read(engine, count) == whole
 
         rekey(export, provider_data)
-        assert stream(engine) == [FRAMES]
-        assert read(engine) == FRAMES
+        assert stream(engine, count) == [whole]
+        assert read(engine, count_joined) == JOINED
         (dataset,) = engine.list_datasets()
         assert len(dataset.revisions) == 1
         (entry,) = engine.store.quarantine.list_entries()
@@ -177,14 +187,14 @@ def test_nobody_ever_sees_old_frames_with_new_events(config: Path, export: Expor
             assert {status for path, status in export.asked if path != INDEX} == {304}
         elif export.validator == "nothing":
             assert [path for path, _ in export.asked] == [INDEX]
-        assert read(engine) == FRAMES
+        assert read(engine, count_joined) == JOINED
 
         export.documents[FRAMES_360] = frames_that_join(provider_data)
         if export.validator != "etag":
             # Nothing says that the file is another one, so somebody has to.
             engine.store.quarantine.request_retry([entry.entry_id])
         assert engine.load().totals.revised == 1
-        assert stream(engine) == [FRAMES]
+        assert stream(engine, count) == [whole]
         (dataset,) = engine.list_datasets()
         assert [revision.revision_id for revision in dataset.revisions] == [0, 1]
         assert {file.data_feed_key for file in dataset.revisions[1].modified_files} == {
@@ -197,7 +207,7 @@ def test_nobody_ever_sees_old_frames_with_new_events(config: Path, export: Expor
         assert engine.load().totals.unchanged == 1
 
 
-@pytest.mark.parametrize("requests", range(1, 9))
+@pytest.mark.parametrize("requests", range(1, 8))
 def test_nor_when_the_provider_changes_in_the_middle_of_a_fetch(
     config: Path, export: Export, provider_data: Path, requests: int
 ):
@@ -216,10 +226,10 @@ def test_nor_when_the_provider_changes_in_the_middle_of_a_fetch(
                 rekey(export, provider_data)
 
         export.before_answer = change
-        assert stream(engine) == [FRAMES]
+        assert stream(engine, count_joined) == [JOINED]
         export.before_answer = lambda path: None
         for _ in range(2):
-            assert stream(engine) == [FRAMES]
+            assert stream(engine, count_joined) == [JOINED]
         (dataset,) = engine.list_datasets()
         files = engine.store.load_files(dataset)
         for path, feed in ((EVENTS, "events"), (LINEUPS, "lineups"), (FRAMES_360, "360-frames")):
@@ -227,6 +237,7 @@ def test_nor_when_the_provider_changes_in_the_middle_of_a_fetch(
         assert len(engine.store.quarantine.list_entries()) == 1
 
 
+@pytest.mark.parametrize("export", ["etag"], indirect=True)
 def test_the_command_line_tells_and_decides(config: Path, export: Export, provider_data: Path):
     def ingestify(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -266,5 +277,5 @@ def test_the_command_line_tells_and_decides(config: Path, export: Export, provid
     assert again.returncode == 1
     assert "cannot be accepted: it is DISCARDED" in again.stderr
     with get_engine(config) as engine:
-        assert read(engine) == FRAMES
+        assert read(engine, count_joined) == JOINED
         assert [entry.state for entry in engine.store.quarantine.list_entries(())] == [QuarantineState.DISCARDED]
