@@ -9,6 +9,7 @@
     ├── IntegrityError          bytes are not what was announced
     ├── StoreError              the lake refused: catalogue or storage
     │   ├── SaveError           a revision could not be committed
+    │   │   └── LakeUnwritable  the disk is full, or may not be written: nothing will be
     │   ├── LakeVersionError    the lake was written by a newer ingestify
     │   └── DatasetNotFound     no dataset has that id or identifier
     ├── LoadError               a stored dataset cannot be made into the object asked for
@@ -28,6 +29,7 @@ __all__ = [
     "FetchError",
     "IngestifyError",
     "IntegrityError",
+    "LakeUnwritable",
     "LakeVersionError",
     "LoadError",
     "MissingExtraError",
@@ -93,6 +95,10 @@ class StoreError(IngestifyError):
 
 class SaveError(StoreError):
     """A revision could not be committed. Readers still see the one before."""
+
+
+class LakeUnwritable(SaveError):
+    """The disk is full, read-only or forbidden: whatever comes next would fail too, so the run stops."""
 
 
 class LakeVersionError(StoreError):

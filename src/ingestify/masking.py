@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import urllib.parse
+from collections.abc import Mapping
 
-__all__ = ["is_secret_key", "mask_text", "mask_url"]
+__all__ = ["hide", "hide_all", "is_secret_key", "mask_text", "mask_url"]
 
 MASK = "***"
 
 _SECRET_KEY = re.compile(
     r"""(?ix)
     token | secret | passw | passphrase | pwd | credential | signature | auth | session | jwt | bearer
-    | key $ | ^x-(amz|goog)- | ^(sig|pass|pw|code|awsaccesskeyid)$
+    | key $ | ^x-(amz|goog)- | ^(sig|pass|pw|code|awsaccesskeyid|app_?id)$
     """
 )
 # A secret inside a value or a path, such as `…?next=https%3A%2F%2Fx%3Ftoken%3Dabc` or `/a;token=abc/b`.
@@ -24,6 +25,17 @@ _SCHEME = re.compile(r"(?i)^(https?|ftp|file|s3|gs|az|postgresql|mysql|sqlite):/
 
 
 _LONG_PASSWORD = re.compile(r"^((?!https?:)[A-Za-z][\w+.-]*://)[^:/?#@]*:.*@", re.DOTALL | re.IGNORECASE)
+# `http://user:pass/word@host/`: what follows the colon is no port, so it is a password, up to the last @.
+_HTTP_PASSWORD = re.compile(r"(?i)^(https?://)[^/:?#@]*:(?!\d*(?:[/?#]|$)).*@", re.DOTALL)
+# `'X-Api-Key': 'abc'` as a dictionary is shown, and `password=abc` as in a connection string.
+_PAIR = re.compile(
+    r"""(?ix)
+    ( (?P<quote>["']) [\w-]*(?:token|secret|passw|pwd|credential|signature|authorization|session|key)[\w-]* (?P=quote)
+      \s*[:=]\s* (?P<open>["'])
+    | \b[\w-]*(?:token|secret|passw|pwd|credential|signature|api[_-]?key|access[_-]?key)[\w-]* = ["']? )
+    [^"'\s,;&})]+
+    """
+)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
 _CREDENTIALS = re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{6,}")
 
@@ -39,8 +51,10 @@ def mask_url(url: str) -> str:
     Never raises: of what cannot be parsed only a known scheme is shown.
     """
     try:
+        url = _without_hidden(url)
         # A database's password may hold anything, an unescaped / too: up to the last @ rather too much is masked.
         url = _LONG_PASSWORD.sub(rf"\1{MASK}@", url)
+        url = _HTTP_PASSWORD.sub(rf"\1{MASK}@", url)
         parts = urllib.parse.urlsplit(url)
         _, at, host = parts.netloc.rpartition("@")
         netloc = f"{MASK}@{host}" if at else parts.netloc
@@ -74,7 +88,41 @@ def _mask_pair(pair: str) -> str:
     return f"{key}={MASK}" if hidden else pair
 
 
+_hidden: set[str] = set()
+_SHORTEST_HIDDEN = 6
+
+
+def hide(value: object) -> None:
+    """Let `mask_text` and `mask_url` never show a value again that is known to be a secret: a password, an API key.
+
+    What is shorter than six characters is left alone, as it would be found in ordinary words.
+    """
+    if isinstance(value, str) and len(value) >= _SHORTEST_HIDDEN:
+        _hidden.update({value, urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value)})
+
+
+def hide_all(values: object, key: str = "") -> None:
+    """Hide each text below a key that is likely to hold a secret, in mappings and lists of any depth."""
+    if isinstance(values, Mapping):
+        for name, value in values.items():
+            hide_all(value, str(name) if not key or is_secret_key(str(name)) else key)
+    elif isinstance(values, (list, tuple)):
+        for value in values:
+            hide_all(value, key)
+    elif is_secret_key(key):
+        hide(values)
+
+
 def mask_text(text: str) -> str:
-    """Return `text` with every URL in it masked, and what follows `Basic` or `Bearer` too."""
-    masked = _URL.sub(lambda found: mask_url(found.group()), text)
+    """Return `text` without what is hidden, with every URL in it masked, and what follows `Basic` or `Bearer` too."""
+    masked = _without_hidden(text)
+    masked = _URL.sub(lambda found: mask_url(found.group()), masked)
+    masked = _PAIR.sub(lambda found: f"{found.group(1)}{MASK}", masked)
     return _CREDENTIALS.sub(lambda found: f"{found.group(1)} {MASK}", masked)
+
+
+def _without_hidden(text: str) -> str:
+    for value in tuple(_hidden):
+        if value in text:
+            text = text.replace(value, MASK)
+    return text

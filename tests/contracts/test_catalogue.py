@@ -11,12 +11,19 @@ from pathlib import Path
 import pytest
 
 from ingestify.catalogue import SqlCatalogue
-from ingestify.domain.change import metadata_text
+from ingestify.domain.change import Settlement, metadata_text
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState
-from ingestify.domain.events import DatasetCreated, MetadataUpdated, RevisionAdded, RevisionInvalidated
+from ingestify.domain.events import (
+    DatasetCreated,
+    MetadataUpdated,
+    RevisionAdded,
+    RevisionInvalidated,
+    RevisionRejected,
+)
 from ingestify.domain.file import FeedState, Validators
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import Catalogue, HeadMoved, SelectorSync
+from ingestify.domain.quarantine import QuarantineState
 from ingestify.domain.revision import RevisionState
 from ingestify.domain.run import Counters, ProcessIdentity, RunState, TaskOutcome
 from ingestify.errors import SourceError
@@ -416,6 +423,144 @@ class TestDeleting:
         assert [revision.revision_id for revision in again.revisions] == [0]
 
 
+class TestQuarantine:
+    def test_a_rejected_change_leaves_the_dataset_as_it_is(self, catalogue: Catalogue) -> None:
+        before = apply_one(catalogue, with_file()).dataset
+        rejected = change(
+            existing=before,
+            files=[new_file(content="bad")],
+            feeds=[feed_state()],
+            rejected=("it is an HTML page", "and late"),
+            removed_file_ids=("lineups__v1",),
+            missing_feeds=("lineups",),
+        )
+        applied = apply_one(catalogue, rejected)
+        assert read_all(catalogue) == [before] == [applied.dataset]
+        assert applied.revision is None
+        assert applied.entry is not None
+        (event,) = applied.events
+        assert isinstance(event, RevisionRejected)
+        assert (event.dataset, event.reasons) == (before, ("it is an HTML page", "and late"))
+        assert catalogue.read_events(0, 10)[-1] == dataclasses.replace(event, dataset=without_feeds(before))
+        assert catalogue.find_quarantine_entry(applied.entry.entry_id) == applied.entry
+        assert catalogue.list_quarantine(everything()) == [applied.entry]
+        found = catalogue.find_quarantined("main", "fake", "match", [before.identifier, Identifier({"match_id": 9})])
+        assert found == {before.identifier: applied.entry}
+
+    def test_what_was_never_seen_is_no_dataset(self, catalogue: Catalogue) -> None:
+        applied = apply_one(catalogue, with_file(rejected=("empty",)))
+        assert read_all(catalogue) == []
+        assert applied.entry is not None
+        later = apply_one(catalogue, with_file(dataset_id=applied.entry.dataset_id))
+        assert later.dataset.dataset_id == applied.entry.dataset_id
+
+    def test_a_second_rejection_supersedes_the_first(self, catalogue: Catalogue) -> None:
+        first, second = (apply_one(catalogue, with_file(rejected=(why,))).entry for why in ("one", "two"))
+        assert first is not None
+        assert second is not None
+        assert [entry.state for entry in catalogue.list_quarantine(everything())] == [
+            QuarantineState.OPEN,
+            QuarantineState.SUPERSEDED,
+        ]
+        assert catalogue.list_quarantine(everything(), [QuarantineState.OPEN]) == [second]
+        assert catalogue.find_quarantined("main", "fake", "match", [second.identifier]) == {second.identifier: second}
+
+    def test_a_change_settles_an_entry(self, catalogue: Catalogue) -> None:
+        entry = apply_one(catalogue, with_file(rejected=("bad",))).entry
+        assert entry is not None
+        accept = Settlement(entry.entry_id, QuarantineState.ACCEPTED, "Rinus", "it is right")
+        applied = apply_one(catalogue, with_file(settles=accept))
+        (settled,) = catalogue.list_quarantine(everything())
+        assert (settled.state, settled.decided_by, settled.note) == (QuarantineState.ACCEPTED, "Rinus", "it is right")
+        assert settled.decided_at == applied.dataset.created_at
+        assert catalogue.find_quarantined("main", "fake", "match", [entry.identifier]) == {}
+        again = change(existing=applied.dataset, files=[new_file(content="x")], settles=accept)
+        with pytest.raises(HeadMoved):
+            catalogue.apply([again])
+        assert len(read_all(catalogue)[0].revisions) == 1
+        # One that is settled already is nothing to a run that brings something better.
+        apply_one(catalogue, dataclasses.replace(again, settles=Settlement(entry.entry_id)))
+
+    def test_a_look_is_remembered_and_ends_a_retry(self, catalogue: Catalogue) -> None:
+        entry = apply_one(catalogue, with_file(rejected=("bad",))).entry
+        assert entry is not None
+        assert catalogue.request_quarantine_retry([entry.entry_id, "nobody"]) == 1
+        waiting = catalogue.find_quarantine_entry(entry.entry_id)
+        assert waiting is not None
+        assert waiting.retry_requested_at is not None
+        feeds = {"events__v1": dataclasses.replace(feed_state(), validators=Validators('"2"', None), asked_for="a")}
+        catalogue.save_quarantine_look(dataclasses.replace(waiting, feeds=feeds))
+        looked = catalogue.find_quarantine_entry(entry.entry_id)
+        assert looked is not None
+        assert looked.retry_requested_at is None
+        assert looked.checked_at > entry.checked_at
+        assert dict(looked.feeds) == feeds
+
+    def test_discarding_gives_back_what_nothing_else_names(self, catalogue: Catalogue) -> None:
+        before = apply_one(catalogue, with_file()).dataset
+        shared = before.files["events__v1"].storage_path
+        files = [new_file("events", content="1"), new_file("lineups", content="bad")]
+        entry = apply_one(catalogue, change(existing=before, files=files, rejected=("bad",))).entry
+        assert entry is not None
+        assert shared in {file.storage_path for file in entry.files}
+        (path,) = catalogue.discard_quarantine([entry.entry_id], "Rinus", "nonsense")
+        assert path != shared
+        (discarded,) = catalogue.list_quarantine(everything())
+        assert discarded.state is QuarantineState.DISCARDED
+        assert {file.storage_path for file in discarded.files} == {""}
+        assert [file.tag for file in discarded.files] == [file.tag for file in entry.files]
+        assert catalogue.discard_quarantine([entry.entry_id], "Rinus", "again") == []
+        assert set(catalogue.find_quarantined("main", "fake", "match", [before.identifier])) == {before.identifier}
+
+    def test_deleting_a_dataset_takes_its_entries_along(self, catalogue: Catalogue) -> None:
+        before = apply_one(catalogue, with_file()).dataset
+        entry = apply_one(catalogue, change(existing=before, files=[new_file(content="bad")], rejected=("bad",))).entry
+        assert entry is not None
+        paths = catalogue.delete([before.dataset_id])
+        assert set(paths) == {before.files["events__v1"].storage_path, entry.files[0].storage_path}
+        assert catalogue.list_quarantine(everything()) == []
+
+    def test_an_object_in_quarantine_is_named(self, catalogue: Catalogue) -> None:
+        first = apply_one(catalogue, with_file(1)).dataset
+        second = apply_one(catalogue, with_file(2)).dataset
+        same = new_file(content="1")
+        apply_one(catalogue, change(existing=second, files=[same], rejected=("bad",)))
+        assert catalogue.delete([first.dataset_id]) == []
+
+
+class TestMissing:
+    def test_datasets_are_marked_and_told_of_once(self, catalogue: Catalogue) -> None:
+        datasets = [apply_one(catalogue, with_file(number)).dataset for number in (1, 2)]
+        (event,) = catalogue.mark_missing([datasets[0].dataset_id, "nobody"])
+        assert isinstance(event, MetadataUpdated)
+        assert event.dataset.state is DatasetState.MISSING
+        assert catalogue.mark_missing([datasets[0].dataset_id]) == []
+        states = {d.identifier["match_id"]: d.state for d in read_all(catalogue)}
+        assert states == {1: DatasetState.MISSING, 2: DatasetState.COMPLETE}
+        assert catalogue.read_events(0, 100)[-1].position == event.position
+
+    def test_identities_are_listed(self, catalogue: Catalogue) -> None:
+        datasets = [apply_one(catalogue, with_file(number)).dataset for number in range(3)]
+        assert list(catalogue.iter_identities(everything(selector={"match_id": [0, 2]}))) == [
+            (dataset.dataset_id, dataset.identifier.canonical, DatasetState.COMPLETE)
+            for dataset in (datasets[0], datasets[2])
+        ]
+
+
+class TestForgetting:
+    @pytest.mark.parametrize("what", ["delete", "invalidate"])
+    def test_no_selector_counts_as_ingested_whole_any_more(self, catalogue: Catalogue, what: str) -> None:
+        dataset = apply_one(catalogue, with_file()).dataset
+        catalogue.save_selector_sync("key", SelectorSync(T0, True, T0))
+        if what == "delete":
+            catalogue.delete([dataset.dataset_id])
+        else:
+            catalogue.invalidate([dataset.dataset_id], "wrong")
+        sync = catalogue.find_selector_sync("key")
+        assert sync is not None
+        assert not sync.complete
+
+
 class TestEventLog:
     def test_events_come_back_as_they_were_dispatched(self, catalogue: Catalogue) -> None:
         created = apply_one(catalogue, change(1, files=[new_file("match"), new_file()]))
@@ -502,6 +647,17 @@ class TestRuns:
         assert "7" in jobs["dead"].error
         assert catalogue.abort_dead_jobs(lambda process, last_sign: True) == 0
 
+    def test_what_a_dead_job_committed_is_counted(self, catalogue: Catalogue) -> None:
+        catalogue.save_job(job("dead", counters=Counters(discovered=9)))
+        for number in range(3):
+            apply_one(catalogue, with_file(number, source={"source": "mine", "job_id": "dead"}))
+        apply_one(catalogue, with_file(7, source={"source": "mine", "job_id": "other"}))
+        first = read_all(catalogue)[0]
+        apply_one(catalogue, change(existing=first, files=[new_file(content="x")], source={"job_id": "dead"}))
+        assert catalogue.abort_dead_jobs(lambda process, last_sign: False) == 1
+        counters = catalogue.load_jobs()[0].counters
+        assert (counters.discovered, counters.new, counters.revised) == (9, 3, 1)
+
     def test_a_job_that_gave_a_sign_of_life_meanwhile_is_not_aborted(self, catalogue: Catalogue) -> None:
         catalogue.save_job(job())
 
@@ -515,7 +671,7 @@ class TestRuns:
     def test_when_a_selector_was_ingested_is_remembered(self, catalogue: Catalogue) -> None:
         key = "k" * 5000
         assert catalogue.find_selector_sync(key) is None
-        for sync in (SelectorSync(None, False, T0), SelectorSync(minutes(1), True, minutes(2))):
+        for sync in (SelectorSync(None, False, T0), SelectorSync(minutes(1), True, minutes(2), "3/00ff")):
             catalogue.save_selector_sync(key, sync)
             assert catalogue.find_selector_sync(key) == sync
         assert catalogue.find_selector_sync("other") is None

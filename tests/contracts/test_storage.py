@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ingestify.clock import now
 from ingestify.errors import IntegrityError, StoreError
 from ingestify.storage.local import STAGING_FOLDER, LocalStorage
 from ingestify.storage.memory import MemoryStorage
@@ -115,3 +117,13 @@ def test_a_folder_that_cannot_be_written_to_is_named_with_a_remedy(tmp_path):
     (tmp_path / "lake").write_text("a file, no folder")
     with pytest.raises(StoreError, match="lake"):
         LocalStorage(tmp_path / "lake").create_temporary()
+
+
+def test_what_was_written_since_is_not_deleted(storage):
+    put(storage, "main/old", b"old")
+    time.sleep(0.02)
+    begun = now()
+    time.sleep(0.02)
+    put(storage, "main/new", b"new")
+    assert storage.delete(["main/old", "main/new", "main/never"], unless_written_since=begun) == 1
+    assert [stored.path for stored in storage.iter_objects()] == ["main/new"]

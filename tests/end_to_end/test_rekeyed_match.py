@@ -1,4 +1,4 @@
-"""StatsBomb gave all events of match 3788741 new ids and left its 360 file as it was. With the real files of both exports.
+"""StatsBomb gave all events of match 3788741 new ids and left its 360 file as it was. With the files of both exports.
 
 Old 360 with old events: 3,482 freeze frames in kloppy. Old 360 with new events: 37, and no warning.
 """
@@ -174,10 +174,8 @@ def test_nobody_ever_sees_old_frames_with_new_events(config: Path, export: Expor
         (dataset,) = engine.list_datasets()
         assert len(dataset.revisions) == 1
         (entry,) = engine.store.quarantine.list_entries()
-        assert entry.reasons == (
-            "3,470 of 3,470 freeze frames of 360-frames belong to no event of the events file: the two are of "
-            "different exports",
-        )
+        (reason,) = entry.reasons
+        assert reason.startswith("3,470 of 3,470 freeze frames of 360-frames belong to no event of the events file")
         assert {file.data_feed_key for file in entry.files} == {"match", "events", "lineups"}
 
         export.asked.clear()

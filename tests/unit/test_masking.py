@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestify.masking import is_secret_key, mask_text, mask_url
+from ingestify.masking import hide, hide_all, is_secret_key, mask_text, mask_url
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,28 @@ def test_urls_and_credentials_in_a_text_are_masked() -> None:
     text = f"GET https://me:{SECRET}@host/x?token={SECRET} said no to 'Basic {SECRET}==' and Bearer {SECRET}."
     assert mask_text(text) == "GET https://***@host/x?token=*** said no to 'Basic ***' and Bearer ***"
     assert mask_text("the basic idea: 3 matches") == "the basic idea: 3 matches"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("{'X-Api-Key': 'abc123', 'Accept': 'json'}", "{'X-Api-Key': '***', 'Accept': 'json'}"),
+        ('{"access_token": "abc123"}', '{"access_token": "***"}'),
+        ("login failed for password=abc123 on db", "login failed for password=*** on db"),
+        ("https://x.com/a?appid=abc123 status 404", "https://x.com/a?appid=*** status 404"),
+        ("http://user:a/abc123@host/x is none", "http://***@host/x is none"),
+        ("the key error: 'events'", "the key error: 'events'"),
+        ("match_key=12", "match_key=12"),
+    ],
+)
+def test_secrets_in_text_are_masked(text: str, shown: str) -> None:
+    assert mask_text(text) == shown
+
+
+def test_what_is_known_to_be_a_secret_is_never_shown() -> None:
+    hide_all(
+        {"url": "https://visible.example", "auth": {"user": "somebody", "pin": "1234567"}, "api_key": ["s3cr3t/+x"]}
+    )
+    hide("short")
+    text = mask_text("1234567 s3cr3t/+x s3cr3t%2F%2Bx short visible.example")
+    assert text == "*** *** *** short visible.example"

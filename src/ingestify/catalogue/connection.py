@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 import time
+import urllib.parse
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from ingestify.catalogue.refusals import translated
 from ingestify.catalogue.selection import Dialect, SqliteDialect
-from ingestify.errors import ConfigurationError, StoreError
+from ingestify.errors import ConfigurationError, LakeUnwritable, StoreError
 
 __all__ = ["Database"]
 
@@ -50,10 +52,12 @@ class Database:
     Args:
         url: Parsed; a scheme that `Database.open` knows.
         echo: Whether SQLAlchemy shows each statement.
+        read_only: Whether its file may only be read.
     """
 
-    def __init__(self, url: sa.URL, *, echo: bool = False) -> None:
+    def __init__(self, url: sa.URL, *, echo: bool = False, read_only: bool = False) -> None:
         self.where = url.render_as_string(hide_password=True)
+        self._read_only = read_only
         self.dialect: Dialect = SqliteDialect()
         self._closed = False
         in_memory = _sqlite_path(url) is None
@@ -73,7 +77,8 @@ class Database:
             # No upper limit: a thread that reads must never wait for a connection that another one keeps.
             else {"poolclass": QueuePool, "pool_size": 4, "max_overflow": -1}
         )
-        self._engine = sa.create_engine(url, echo=echo, connect_args=arguments, **pool)
+        opened = _read_only_url(url) if read_only else url
+        self._engine = sa.create_engine(opened, echo=echo, connect_args=arguments, **pool)
         sa.event.listen(self._engine, "connect", _prepare_connection)
         sa.event.listen(self._engine, "begin", _begin)
         self._writer = self._engine.execution_options(ingestify_begin="BEGIN IMMEDIATE")
@@ -88,11 +93,12 @@ class Database:
         """
         parsed = _parse(url)
         path = _sqlite_path(parsed)
-        if path is not None:
+        read_only = path is not None and _may_only_be_read(path)
+        if path is not None and not read_only:
             _make_folder(path, parsed.render_as_string(hide_password=True))
-        database = cls(parsed, echo=echo)
+        database = cls(parsed, echo=echo, read_only=read_only)
         try:
-            if path is not None:
+            if path is not None and not read_only:
                 database._use_write_ahead_log()
         except BaseException:
             database.close()
@@ -119,6 +125,11 @@ class Database:
             StoreError: As `refusal`, when the database refuses.
         """
         self._check_open(doing)
+        if self._read_only:
+            raise LakeUnwritable(
+                f"The catalogue {self.where} cannot {doing}: this user may only read its file. Give the user the "
+                f"right to write the file and its folder, or use another lake."
+            )
         with translated(self.where, doing, refusal), self._lock.lock, self._writer.begin() as connection:
             yield connection
 
@@ -172,6 +183,23 @@ def _sqlite_path(url: sa.URL) -> Path | None:
     if not name or name == ":memory:" or name.startswith("file:"):
         return None
     return Path(name).absolute()
+
+
+def _may_only_be_read(path: Path) -> bool:
+    """Whether the database is there, and this user may not write it: an archive, or a colleague's lake."""
+    return path.is_file() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def _read_only_url(url: sa.URL) -> sa.URL:
+    path = _sqlite_path(url)
+    assert path is not None, "only a file is opened for reading alone"
+    query = {"mode": "ro", "uri": "true"}
+    # Without a log beside it nobody is writing; then SQLite need not make the files by which writers and readers
+    # speak to each other, which it may not.
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists() or log.stat().st_size == 0:
+        query["immutable"] = "1"
+    return url.set(database=f"file:{urllib.parse.quote(str(path))}", query={**url.query, **query})
 
 
 def _make_folder(path: Path, where: str) -> None:

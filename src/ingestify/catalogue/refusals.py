@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from ingestify.errors import StoreError
+from ingestify.errors import LakeUnwritable, StoreError
 
 __all__ = ["translated"]
 
@@ -48,6 +48,10 @@ _ADVICE = (
 )
 
 
+_HOPELESS = ("disk is full", "readonly", "read-only")
+"""What the next change would meet too."""
+
+
 @contextlib.contextmanager
 def translated(where: str, doing: str, refusal: type[StoreError] = StoreError) -> Iterator[None]:
     """Translate what the database raises inside into a `refusal`.
@@ -60,7 +64,9 @@ def translated(where: str, doing: str, refusal: type[StoreError] = StoreError) -
     try:
         yield
     except (sa.exc.SQLAlchemyError, sqlite3.Error, UnicodeError, OverflowError) as error:
-        raise refusal(_describe(error, where, doing)) from error
+        said = str(getattr(error, "orig", None) or error).lower()
+        kind = LakeUnwritable if any(one in said for one in _HOPELESS) else refusal
+        raise kind(_describe(error, where, doing)) from error
 
 
 def _describe(error: BaseException, where: str, doing: str) -> str:

@@ -46,14 +46,19 @@ class BundleType:
         return tuple(feed for feed in self.requires if feed not in feeds)
 
     @staticmethod
-    def state_of(announced: DatasetState, missing_feeds: Collection[str], *, is_empty: bool) -> DatasetState:
+    def state_of(
+        announced: DatasetState, missing_feeds: Collection[str], *, is_empty: bool, has_files: bool
+    ) -> DatasetState:
         """Return the state of a dataset that its source calls `announced`.
 
-        What lacks a required feed is never COMPLETE: it is PARTIAL, or SCHEDULED while there is nothing of it.
+        What lacks a required feed is never COMPLETE: it is PARTIAL, or SCHEDULED while there is nothing of it. So is
+        one of whose announced files (`has_files`) none is there.
         """
-        if announced is not DatasetState.COMPLETE or not missing_feeds:
+        if announced is not DatasetState.COMPLETE:
             return announced
-        return DatasetState.SCHEDULED if is_empty else DatasetState.PARTIAL
+        if is_empty and (missing_feeds or has_files):
+            return DatasetState.SCHEDULED
+        return DatasetState.PARTIAL if missing_feeds else announced
 
 
 MATCH = BundleType("match", requires=("match", "lineups", "events"), optional=("360-frames",))

@@ -283,8 +283,11 @@ class Storage(Protocol):
     def get_size(self, path: str) -> int | None:
         """Return an object's size in bytes, or None if it is not there."""
 
-    def delete(self, paths: Iterable[str]) -> int:
-        """Remove objects; those that are not there count as removed. Returns how many were there."""
+    def delete(self, paths: Iterable[str], unless_written_since: dt.datetime | None = None) -> int:
+        """Remove objects; those that are not there count as removed. Returns how many were there.
+
+        Those written after `unless_written_since` are left: somebody may be about to name them again.
+        """
 
     def iter_objects(self, prefix: str = "") -> Iterator[StoredObject]:
         """Yield every object below `prefix`, lazily; temporary ones are not among them."""

@@ -97,4 +97,6 @@ class LoadedBundle:
         resource, existing = self.resource, self.existing
         if existing is not None and resource.post_load_files is not None and not self.loaded:
             return existing.state  # post_load_files would say, and was not called
-        return self.bundle_type.state_of(resource.state, self.missing_feeds, is_empty=not self.all_feeds)
+        return self.bundle_type.state_of(
+            resource.state, self.missing_feeds, is_empty=not self.all_feeds, has_files=bool(resource.files)
+        )

@@ -208,7 +208,9 @@ def _description_changes(discovered: Discovered, row: KnownDataset, rules: Bundl
         bundle_type = rules.type_of(discovered.job.plan.source, discovered.provider, resource.dataset_type, known)
         # What is required may have changed since.
         missing = bundle_type.lacking(known.difference(row.missing_feeds))
-        state = bundle_type.state_of(resource.state, missing, is_empty=not row.summary.has_revisions)
+        state = bundle_type.state_of(
+            resource.state, missing, is_empty=not row.summary.has_revisions, has_files=bool(resource.files)
+        )
         if state is not row.state:
             changes.append(f"state: {row.state} → {state}")
         elif set(missing) != set(row.missing_feeds):

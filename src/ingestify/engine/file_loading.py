@@ -19,7 +19,7 @@ from ingestify.domain.file import NO_VALIDATORS, DraftFile, FeedState, NotModifi
 from ingestify.domain.ports import Fetcher, FetchRequest, FetchResult, FetchStatus
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import FileResource
-from ingestify.errors import FetchError, IngestifyError, SourceError
+from ingestify.errors import FetchError, IngestifyError, LakeUnwritable, SourceError
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.staging import StagedFile
 
@@ -378,8 +378,8 @@ def _takes_dataset_resource(loader: Callable[..., Any]) -> bool:
 
 
 def located(error: Exception, file: FileResource) -> Exception:
-    """Return an error that names the file; one of ours that names its URL says enough."""
-    if isinstance(error, FetchError) and error.url:
+    """Return an error that names the file; one of ours that names its URL, or is of all files, says enough."""
+    if isinstance(error, LakeUnwritable) or (isinstance(error, FetchError) and error.url):
         return error
     text = " ".join(str(error).split())
     name = "" if isinstance(error, IngestifyError) else f"{type(error).__name__}: "

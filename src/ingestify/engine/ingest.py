@@ -27,7 +27,7 @@ from ingestify.engine.second_look import files_to_ask_again
 from ingestify.engine.steps import Steps
 from ingestify.engine.verdict import CheckedBundle, reasons_against, shapes_of
 from ingestify.engine.workers import StopToken, WorkerPool
-from ingestify.errors import FatalError, FetchError, SourceError, StopProcessing, StoreError
+from ingestify.errors import FatalError, FetchError, LakeUnwritable, SourceError, StopProcessing, StoreError
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["DatasetIngest", "Outcome"]
@@ -400,6 +400,10 @@ class DatasetIngest:
 
     def failed(self, error: Exception) -> None:
         """It is not in the lake, and what was there before stays."""
+        if isinstance(error, LakeUnwritable):
+            self._stop.stop(error)
+            self._end(Outcome(self.existing, None, current=False))
+            return
         logger.debug("%s failed", self._title, exc_info=error)
         task = self._summary(TaskOutcome.FAILED, RunState.FAILED, None, one_line(error))
         self._end(Outcome(self.existing, task, current=False))

@@ -14,7 +14,7 @@ from ingestify.domain.plan import Job
 from ingestify.domain.ports import SelectorSync, Usage
 from ingestify.domain.run import Counters, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.engine.liveness import is_alive, this_process
-from ingestify.engine.report import JobProgress, RunListener, one_line
+from ingestify.engine.report import GuardedListener, JobProgress, one_line
 from ingestify.engine.workers import ReaderLeft, StopToken
 from ingestify.errors import FatalError, StopProcessing, StoreError
 from ingestify.store.dataset_store import DatasetStore
@@ -35,14 +35,14 @@ class JobBook:
     """
 
     def __init__(
-        self, store: DatasetStore, stop: StopToken, *, dry_run: bool, listener: RunListener | None = None
+        self, store: DatasetStore, stop: StopToken, *, dry_run: bool, listener: GuardedListener | None = None
     ) -> None:
         self.run_id = str(uuid.uuid4())
         self.planning_usage = Usage()
         self._store = store
         self._stop = stop
         self._dry_run = dry_run
-        self._listener = listener
+        self._listener = listener or GuardedListener(None)
         self._process = this_process()
         self._started = time.monotonic()
         self._lock = threading.Lock()
@@ -77,8 +77,7 @@ class JobBook:
         with self._lock:
             self._progresses.append(progress)
         self._save(progress)
-        if self._listener is not None:
-            self._listener.job_started(progress.summary(with_tasks=False))
+        self._listener.tell("job_started", progress.summary(with_tasks=False))
         return progress
 
     def fail(self, progress: JobProgress, error: Exception) -> None:
@@ -100,8 +99,7 @@ class JobBook:
             self._remember_sync(progress, self._mark_missing(progress))
         progress.end(state)
         self._save(progress)
-        if self._listener is not None:
-            self._listener.job_ended(progress.summary())
+        self._listener.tell("job_ended", progress.summary())
 
     def add_task(self, progress: JobProgress, task: TaskSummary) -> None:
         """Keep what became of a dataset that changed or failed."""
@@ -110,8 +108,8 @@ class JobBook:
             logger.info("%s failed: %s", task.name, task.error)
         elif task.outcome is TaskOutcome.QUARANTINED:
             logger.info("%s is in quarantine: %s", task.name, task.error)
-        if self._listener is not None:
-            self._listener.task_ended(progress.summary(with_tasks=False), task)
+        if self._listener.is_there:
+            self._listener.tell("task_ended", progress.summary(with_tasks=False), task)
 
     def report(self, *, done: bool) -> RunReport:
         """Return how far the run is."""

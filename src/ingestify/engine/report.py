@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import logging
 import threading
 import time
 import uuid
@@ -17,7 +18,9 @@ from ingestify.domain.run import COUNTER_NAMES, Counters, JobSummary, ProcessIde
 from ingestify.engine.listing import Listing
 from ingestify.masking import mask_text
 
-__all__ = ["JobProgress", "PlannedDataset", "RunListener", "one_line"]
+__all__ = ["GuardedListener", "JobProgress", "PlannedDataset", "RunListener", "one_line"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class PlannedDataset:
 
 
 class RunListener(Protocol):
-    """Hears of a run while it goes on. Called by the run's threads; it must be quick and not raise."""
+    """Hears of a run while it goes on. Called by the run's threads; it must be quick."""
 
     def run_started(self, snapshot: Callable[[], RunReport]) -> None:
         """A run began; `snapshot` tells at any time, from any thread, how far it is."""
@@ -59,6 +62,31 @@ class RunListener(Protocol):
 
     def planned(self, dataset: PlannedDataset) -> None:
         """A dry run decided about a dataset."""
+
+
+class GuardedListener:
+    """Stands before a listener, or before none: what it raises is logged once and ends nothing."""
+
+    def __init__(self, listener: RunListener | None) -> None:
+        self._listener = listener
+        self._failed = False
+
+    def tell(self, what: str, *arguments: object) -> None:
+        """Call one of the listener's methods."""
+        if self._listener is None:
+            return
+        try:
+            getattr(self._listener, what)(*arguments)
+        except BaseException as error:  # the edge to user code
+            if not self._failed:
+                logger.error("The run's listener failed in %s: %s; the run goes on.", what, one_line(error))
+                logger.debug("the listener's traceback", exc_info=error)
+            self._failed = True
+
+    @property
+    def is_there(self) -> bool:
+        """Whether anybody listens."""
+        return self._listener is not None
 
 
 class JobProgress:

@@ -26,7 +26,7 @@ from ingestify.engine.ingest import DatasetIngest, Outcome
 from ingestify.engine.jobs import JobBook
 from ingestify.engine.lanes import SourceLane, SourceLanes
 from ingestify.engine.planner import expand_plan
-from ingestify.engine.report import JobProgress, RunListener, one_line
+from ingestify.engine.report import GuardedListener, JobProgress, RunListener, one_line
 from ingestify.engine.workers import StopToken, WorkerPool
 from ingestify.errors import SaveError, SourceError
 from ingestify.store.dataset_store import DatasetStore
@@ -91,8 +91,8 @@ class IngestionRun:
         self._parse_expression = parse_expression
         self._dry_run = dry_run
         self._on_current = on_current
-        self._listener = listener
-        self._jobs = JobBook(store, self.stop, dry_run=dry_run, listener=listener)
+        self._listener = GuardedListener(listener)
+        self._jobs = JobBook(store, self.stop, dry_run=dry_run, listener=self._listener)
         self._lock = threading.Lock()
         self._open_work = 0
         self._all_done = threading.Event()
@@ -110,8 +110,7 @@ class IngestionRun:
         waited for, and the report says ABORTED. A second Ctrl-C leaves at once with KeyboardInterrupt.
         """
         self._jobs.open()
-        if self._listener is not None:
-            self._listener.run_started(self.report)
+        self._listener.tell("run_started", self.report)
         self._pool = WorkerPool(self._concurrency, "ingestify-fetch")
         self._discovery = WorkerPool(DISCOVERY_THREADS, "ingestify-discover")
         self._committer = Committer(self._store)
@@ -422,8 +421,7 @@ class IngestionRun:
         """A dry run counts what would be done, and tells why."""
         planned = decision.as_planned()
         decision.discovered.progress.count(_PLANNED[planned.action])
-        if self._listener is not None:
-            self._listener.planned(planned)
+        self._listener.tell("planned", planned)
 
     # ---- ends: any thread of the run -------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ingestify.domain.events import DomainEvent
 from ingestify.domain.subscriber import Subscriber
+from ingestify.masking import mask_text
 
 __all__ = ["Dispatcher"]
 
@@ -18,6 +19,7 @@ class Dispatcher:
 
     def __init__(self, subscribers: Sequence[Subscriber] = ()) -> None:
         self._subscribers = list(subscribers)
+        self._failed: set[tuple[str, str]] = set()
 
     def add_subscriber(self, subscriber: Subscriber) -> None:
         """Let it hear what is published from now on."""
@@ -28,12 +30,23 @@ class Dispatcher:
         for subscriber in self._subscribers:
             try:
                 subscriber.handle(event)
-            except BaseException:  # the edge to user code, also to one that calls sys.exit
-                logger.exception(
-                    "The subscriber %s failed on %s; the run goes on, and the event stays in the event log.",
-                    type(subscriber).__name__,
-                    event.event_type,
-                )
+            except BaseException as error:  # noqa: BLE001 - the edge to user code, also to one that calls sys.exit
+                self._log(subscriber, event, error)
+
+    def _log(self, subscriber: Subscriber, event: DomainEvent, error: BaseException) -> None:
+        """Log a failure: loudly the first time, as one that fails on one event mostly fails on twenty thousand."""
+        kind = (type(subscriber).__name__, type(error).__name__)
+        level = logging.INFO if kind in self._failed else logging.ERROR
+        self._failed.add(kind)
+        logger.log(
+            level,
+            "The subscriber %s failed on %s with %s: %s; the run goes on, and the event stays in the event log.",
+            kind[0],
+            event.event_type,
+            kind[1],
+            mask_text(" ".join(str(error).split())),
+        )
+        logger.debug("the subscriber's traceback", exc_info=error)
 
     def wants(self, event_type: type[DomainEvent]) -> bool:
         """Whether any subscriber overrides the hook for `event_type`."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingestify.errors import FetchError, SourceError
-from ingestify.masking import MASK, is_secret_key, mask_url
+from ingestify.masking import MASK, hide, is_secret_key, mask_url
 
 __all__ = ["OutgoingRequest", "make_request", "origin"]
 
@@ -136,6 +136,7 @@ def make_request(
         own = {name: value for name, value in own.items() if name.lower() != "authorization"}
         own["Authorization"] = _basic(credentials)
         secrets += [_text(credentials[0]), _text(credentials[1]), own["Authorization"].partition(" ")[2]]
+        hide(_text(credentials[1]))
 
     bare = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": accept_encoding}
     given = {name.lower() for name in own}

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ingestify.domain.ports import StoredObject, TemporaryObject
-from ingestify.errors import IntegrityError, StoreError
+from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
 
 __all__ = ["LocalStorage"]
 
@@ -36,9 +36,14 @@ _REMEDIES = {
 }
 
 
+_HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+"""What another file would meet too."""
+
+
 def _refused(action: str, path: Path | str, error: OSError) -> StoreError:
     remedy = _REMEDIES.get(error.errno or 0, "look at the disk, then run again")
-    return StoreError(f"Cannot {action} {path}: {error.strerror or error}; {remedy}.")
+    kind = LakeUnwritable if action == "write" and error.errno in _HOPELESS else StoreError
+    return kind(f"Cannot {action} {path}: {error.strerror or error}; {remedy}.")
 
 
 def _sync(descriptor: int) -> None:
@@ -196,14 +201,13 @@ class LocalStorage:
         except OSError as error:
             raise _refused("read", path, error) from error
 
-    def delete(self, paths: Iterable[str]) -> int:
+    def delete(self, paths: Iterable[str], unless_written_since: dt.datetime | None = None) -> int:
         """Remove objects, and the folders that this leaves empty."""
         count = 0
         for path in paths:
             final = self._resolve(path)
             try:
-                final.unlink()
-                count += 1
+                count += self._remove(final, unless_written_since)
             except (FileNotFoundError, NotADirectoryError):
                 pass
             except OSError as error:
@@ -216,6 +220,24 @@ class LocalStorage:
                 except OSError:
                     break
         return count
+
+    def _remove(self, final: Path, unless_written_since: dt.datetime | None) -> bool:
+        if unless_written_since is None:
+            final.unlink()
+            return True
+        before = final.stat()
+        # The change time, which a rename sets too: that of the last write may be long before it was published.
+        if before.st_ctime > unless_written_since.timestamp():
+            return False
+        # Aside first: whoever publishes at this very moment puts another file there, which is put back.
+        self._staging.mkdir(parents=True, exist_ok=True)
+        aside = self._staging / uuid.uuid4().hex
+        final.replace(aside)
+        if aside.stat().st_ino != before.st_ino:
+            aside.replace(final)
+            return False
+        aside.unlink()
+        return True
 
     def iter_objects(self, prefix: str = "") -> Iterator[StoredObject]:
         """Yield every object below the folder `prefix`, folder by folder."""

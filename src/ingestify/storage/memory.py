@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -69,10 +70,16 @@ class MemoryStorage:
             found = self._objects.get(path)
         return None if found is None else found[1].size
 
-    def delete(self, paths: Iterable[str]) -> int:
+    def delete(self, paths: Iterable[str], unless_written_since: dt.datetime | None = None) -> int:
         """Remove objects."""
         with self._lock:
-            return sum(self._objects.pop(path, None) is not None for path in paths)
+            return sum(
+                self._objects.pop(path, None) is not None
+                for path in paths
+                if unless_written_since is None
+                or path not in self._objects
+                or self._objects[path][1].modified_at <= unless_written_since
+            )
 
     def iter_objects(self, prefix: str = "") -> Iterator[StoredObject]:
         """Yield every object below `prefix`, by path."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, overload
 
+from ingestify.clock import now
 from ingestify.domain.change import AppliedChange, DatasetChange, NewFile
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection, DatasetState
 from ingestify.domain.events import DatasetEvent
@@ -14,7 +15,7 @@ from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, Storage
 from ingestify.domain.run import JobSummary
-from ingestify.errors import DatasetNotFound
+from ingestify.errors import DatasetNotFound, StoreError
 from ingestify.store.compression import check_method, open_decompressed
 from ingestify.store.file_cache import FileCache
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
@@ -318,11 +319,24 @@ class DatasetStore:
         return len(events)
 
     def delete_datasets(self, datasets: Sequence[Dataset]) -> int:
-        """Remove datasets and their objects. Returns how many datasets there were."""
+        """Remove datasets and their objects. Returns how many datasets there were.
+
+        Raises:
+            SaveError: The catalogue refused; nothing is removed.
+            StoreError: The datasets are removed, and not all of their objects.
+        """
+        begun = now()
         with self._commit_lock:
             orphans = self.catalogue.delete([dataset.dataset_id for dataset in datasets])
-        # Rows before objects: a crash in between leaves unreferenced objects, never rows without any.
-        self.storage.delete(orphans)
+        # Rows before objects: a crash in between leaves unreferenced objects, never rows without any. What another
+        # process has written since to the same place, as it fetches the same dataset anew, is not ours to remove.
+        try:
+            self.storage.delete(orphans, unless_written_since=begun)
+        except StoreError as error:
+            raise StoreError(
+                f"The {len(datasets)} datasets are removed from the lake, but not all of their files from the storage; "
+                f"nothing names those any more. {error}"
+            ) from error
         return len(datasets)
 
     def totals(self) -> Mapping[str, int]:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ingestify.clock import now
 from ingestify.domain.change import DatasetChange, Settlement
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.file import File
@@ -135,7 +136,9 @@ class Quarantine:
         """
         for entry_id in entry_ids:
             self.get_entry(entry_id)
-        return self._store.storage.delete(self._store.catalogue.discard_quarantine(entry_ids, decided_by, note))
+        begun = now()
+        orphans = self._store.catalogue.discard_quarantine(entry_ids, decided_by, note)
+        return self._store.storage.delete(orphans, unless_written_since=begun)
 
     def request_retry(self, entry_ids: Sequence[str]) -> int:
         """Let the next run fetch bundles in quarantine anew, whatever the provider says of them. Returns how many."""

@@ -14,7 +14,7 @@ import pytest
 
 from ingestify.catalogue import SqlCatalogue
 from ingestify.catalogue.connection import Database
-from ingestify.errors import ConfigurationError, SaveError, StoreError
+from ingestify.errors import ConfigurationError, LakeUnwritable, SaveError, StoreError
 from tests.contracts.catalogue_data import apply_one, read_all, with_file
 
 
@@ -204,3 +204,18 @@ def test_closing_leaves_no_connection_behind(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(child.name for child in tmp_path.iterdir()) == ["c.db"]
+
+
+def test_a_lake_that_may_only_be_read_can_be_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_one = SqlCatalogue.open(f"sqlite:///{path}")
+    dataset = apply_one(with_one, with_file()).dataset
+    with_one.close()
+    # The tests may run as root, who may write everything.
+    monkeypatch.setattr("ingestify.catalogue.connection.os.access", lambda *_: False)
+    before = sorted(path.parent.iterdir())
+    archive = SqlCatalogue.open(f"sqlite:///{path}")
+    assert read_all(archive) == [dataset]
+    with pytest.raises(LakeUnwritable, match="this user may only read its file"):
+        archive.delete([dataset.dataset_id])
+    archive.close()
+    assert sorted(path.parent.iterdir()) == before

@@ -331,7 +331,6 @@ def test_file_checks_can_be_switched_off_for_a_kind_of_dataset(files: Files):
 
 def test_deleting_a_dataset_empties_its_quarantine(lake: Lake, files: Files):
     reject_one(lake, files)
-    (entry,) = entries(lake)
     assert lake.engine.destroy_dataset(match_id=1) == 1
     assert entries(lake, *QuarantineState) == []
     assert list(lake.engine.store.storage.iter_objects()) == []

@@ -71,3 +71,16 @@ def test_components_are_equal_only_for_equal_text(one, other):
 
     same = unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
     assert (encode_component(one) == encode_component(other)) == same
+
+
+@given(st.text("日😀éa/%.", min_size=30, max_size=200), st.text("日a", min_size=1, max_size=200))
+def test_no_name_is_longer_than_a_file_system_takes(text, version):
+    layout = Layout({("p", "t", text): PrefixTransformation(100)})
+    folder = layout.folder("b", "p", "t", Identifier({text: text}))
+    for part in [*folder.split("/"), layout.file_name(text, version, "0" * 64, text, "zstd")]:
+        assert len(part.encode()) <= 255
+
+
+def test_long_values_in_any_script_stay_apart():
+    names = {encode_component("日" * 40 + end) for end in ("", "a", "b")} | {encode_component("日" * 39)}
+    assert len(names) == 4
