@@ -45,7 +45,16 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
         for name, code in blocks("run"):
             exec(compile(code, f"the block '{name}'", "exec"), namespace)
             ran.append(name)
-        assert ran == ["open-data", "reading", "own-source", "consumer", "a-source", "a-loader", "a-policy"]
+        assert ran == [
+            "open-data",
+            "reading",
+            "own-source",
+            "consumer",
+            "a-check",
+            "a-source",
+            "a-loader",
+            "a-policy",
+        ]
         assert namespace["exit_code"] == 0
     out = capsys.readouterr().out
     assert out.count(" shots\n") == 4

@@ -80,12 +80,16 @@ def _listed(ids: set[Any]) -> str:
 def _shapes() -> Mapping[str, Any]:
     import msgspec  # it takes a while, and only a run needs it
 
-    # What is not named is skipped, which is what makes this quick.
-    team = msgspec.defstruct("Team", [("id", int | None, None)])
-    event = msgspec.defstruct("Event", [("id", str), ("team", team | None, None)])
-    lineup = msgspec.defstruct("Lineup", [("team_id", int)])
-    frame = msgspec.defstruct("Frame", [("event_uuid", str)])
-    home = msgspec.defstruct("HomeTeam", [("home_team_id", int | None, None)])
-    away = msgspec.defstruct("AwayTeam", [("away_team_id", int | None, None)])
-    match = msgspec.defstruct("Match", [("home_team", home | None, None), ("away_team", away | None, None)])
+    def struct(name: str, *fields: tuple[Any, ...]) -> Any:
+        # What is not named is skipped, which is what makes this quick; and they hold no references that could come
+        # back to themselves: thousands of objects that the garbage collector need not look at.
+        return msgspec.defstruct(name, list(fields), gc=False)
+
+    team = struct("Team", ("id", int | None, None))
+    event = struct("Event", ("id", str), ("team", team | None, None))
+    lineup = struct("Lineup", ("team_id", int))
+    frame = struct("Frame", ("event_uuid", str))
+    home = struct("HomeTeam", ("home_team_id", int | None, None))
+    away = struct("AwayTeam", ("away_team_id", int | None, None))
+    match = struct("Match", ("home_team", home | None, None), ("away_team", away | None, None))
     return {"events": list[event], "lineups": list[lineup], "360-frames": list[frame], "match": match}  # type: ignore[valid-type]

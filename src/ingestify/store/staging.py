@@ -110,8 +110,9 @@ class StagedFile:
                 self.tag = self._digest.hexdigest()
                 self._choose_method(body[:12])
                 self._compressed = compression.compress(self.compression_method, body)
-                if look is not None:
-                    look(body)
+            if look is not None:
+                # Outside: it holds the interpreter, and two others can hash and compress beside it.
+                look(body)
             self.storage_size = len(self._compressed)
             return look is not None
         self.tag = self._digest.hexdigest()
