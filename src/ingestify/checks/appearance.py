@@ -84,20 +84,12 @@ def seeming(head: bytes) -> str:
         return "XML"
     if looks_like_json(head):
         return "JSON"
-    if head.strip() and not _NOT_TEXT.search(head) and _is_utf8(head):
+    if head.strip() and not _NOT_TEXT.search(head):
         return "text"
     for signature, name in _PRINTABLE_SIGNATURES:
         if head.startswith(signature):
             return name
     return "binary data" if head.strip() else "white space"
-
-
-def _is_utf8(head: bytes) -> bool:
-    try:
-        head.decode()
-    except UnicodeDecodeError as error:
-        return error.end == len(head) and error.reason == "unexpected end of data"
-    return True
 
 
 def mismatch(head: bytes, expected: str) -> Problem:

@@ -59,7 +59,7 @@ def _check(content: Content, expected: str) -> tuple[int, bytes]:
             zero = chunk.find(0)
             if zero >= 0:
                 raise Problem(f"it holds a NUL byte, which no {expected} has, at byte {position + zero}")
-            table.feed(chunk)
+            table.feed(chunk if position else chunk.removeprefix(UTF8_BOM))
             quotes += 0 if is_utf16 else chunk.count(b'"')
             last = chunk[-1:]
             position += len(chunk)

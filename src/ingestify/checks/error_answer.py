@@ -10,6 +10,7 @@ from ingestify.checks.problem import excerpt
 __all__ = ["find_error"]
 
 MOST_BYTES = 4096
+MOST_LEVELS = 10
 
 # Of API gateways, RFC 9457, GitHub, ASP.NET, Spring and OAuth; written without case, dashes and underscores.
 _VOCABULARY = frozenset(
@@ -48,20 +49,20 @@ def find_error(body: bytes) -> str:
     if not answer.keys() <= _VOCABULARY:
         return ""
     is_error = any(answer.get(key) for key in _ALWAYS) or any(isinstance(answer.get(key), str) for key in _IF_TEXT)
-    return excerpt(_message(answer) or body) if is_error else ""
+    return excerpt(_message(answer, MOST_LEVELS) or body) if is_error else ""
 
 
 def _plain(key: str) -> str:
     return key.lower().replace("_", "").replace("-", "")
 
 
-def _message(value: Any) -> str:
-    """Return the text for people that is in an error, however deep."""
+def _message(value: Any, levels: int) -> str:
+    """Return the text for people that is in an error, at most so many levels deep."""
     if isinstance(value, str):
         return value
-    if isinstance(value, list):
-        return next((text for text in map(_message, value) if text), "")
-    if isinstance(value, dict):
+    if levels and isinstance(value, list):
+        return next((text for part in value if (text := _message(part, levels - 1))), "")
+    if levels and isinstance(value, dict):
         parts = {_plain(key): part for key, part in value.items()}
-        return next((text for key in _MESSAGES if (text := _message(parts.get(key)))), "")
+        return next((text for key in _MESSAGES if (text := _message(parts.get(key), levels - 1))), "")
     return ""

@@ -30,8 +30,9 @@ def check(content: Content, shapes: Sequence[Any] = ()) -> Mapping[Any, Any]:
     Raises:
         Problem: It is not JSON by the letter, or only says that an error occurred.
     """
-    body = content.read(WHOLE_BYTES + 1)
-    if len(body) > WHOLE_BYTES:
+    is_large = content.size is not None and content.size > WHOLE_BYTES
+    body = b"" if is_large else content.read(WHOLE_BYTES + 1)
+    if is_large or len(body) > WHOLE_BYTES:
         del body
         _check_large(content)
         return {}
@@ -62,5 +63,7 @@ def _check_large(content: Content) -> None:
                 last = text[-1]
             position += len(chunk)
     reader.end()
+    if first < 0:
+        raise mismatch(content.head(), "JSON")
     if last != _CLOSING.get(first):
         raise Problem(f"the JSON breaks off at byte {position}: it begins with {chr(first)} and ends with {chr(last)}")

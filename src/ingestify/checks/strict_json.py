@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["decode"]
 
 _SPACE = b" \t\r\n"
+_WORD_BYTES = 1000
+_ENDS_OF_WORDS = (b'"', b",", b" ", b"\n", b"\t", b"\r")
 _BEGINS_JSON = re.compile(rb'["\[{\-0-9tfn]')
 _NOT_A_NUMBER = re.compile(rb"-?(?:NaN|Infinity)")
 _POSITION = re.compile(r"^(?:JSON is malformed: )?(.*?)(?: \(byte (\d+)\))?$", re.DOTALL)
@@ -41,7 +43,8 @@ def decode(body: bytes, shapes: Sequence[Any] = (), *, start: int = 0) -> dict[A
         start: The position of `body` in its file, for what people read.
 
     Raises:
-        Problem: It is not JSON by the letter, or is nested too deeply.
+        Problem: It is not JSON by the letter, or is nested deeper than Python can follow: about 1,000 levels, less
+            those of the calls that led here.
     """
     import msgspec  # it takes a while, and only a run needs it
 
@@ -85,7 +88,7 @@ def _decode(body: bytes, shapes: Sequence[Any]) -> dict[Any, Any]:
 def _find_decoder(shape: Any) -> msgspec.json.Decoder[Any] | None:
     try:
         return _decoder(shape)
-    except TypeError:  # no type of msgspec's, or not hashable: the check that asked for it hears of it
+    except (TypeError, ValueError, NameError):  # the check that asked for it hears of it when it reads the file
         return None
 
 
@@ -123,9 +126,16 @@ def _problem(body: bytes, start: int, said: str) -> Problem:
         return Problem(f"the JSON breaks off at byte {start + len(body)}")
     found = _POSITION.match(said)
     reason, position = (found[1], int(found[2] or 0)) if found else (said, 0)
-    # Of -Infinity, msgspec names the second byte.
+    if reason == "trailing characters":  # of these msgspec names the second byte, and of -Infinity
+        position -= 1
     first = position - 1 if body[position - 1 : position] == b"-" else position
     if not_a_number := _NOT_A_NUMBER.match(body, first):
         return Problem(f"it holds {not_a_number[0].decode()}, which no JSON has, at byte {start + first}")
-    near = body[max(0, position - 20) : position + 60]
-    return Problem(f"the JSON is broken at byte {start + position} ({reason}), near {excerpt(near)}")
+    return Problem(f"the JSON is broken at byte {start + position} ({reason}), near {_near(body, position)}")
+
+
+def _near(body: bytes, position: int) -> str:
+    """Return the word at a position and what follows it: the second half of a URL is not known to hold a secret."""
+    first = max(0, position - _WORD_BYTES)
+    begin = max(first, *(body.rfind(end, first, position) for end in _ENDS_OF_WORDS))
+    return excerpt(body[begin : position + _WORD_BYTES])

@@ -21,6 +21,10 @@ _END_BYTES = 1 << 16
 # Expat before 2.6 reads an unfinished token again with every piece that it gets.
 _STEP_BYTES = 1 << 20
 
+# What expat says of a document that is cut, and of one whose encoding it cannot read.
+_BROKEN_OFF = frozenset({"no element found", "partial character", "unclosed CDATA section", "unclosed token"})
+_UNCHECKED = frozenset({"encoding specified in XML declaration is incorrect", "unknown encoding"})
+
 # S3, Google and Azure answer <Error>; others <errors> or <fault>. A large document is data.
 _ERROR_ROOTS = frozenset({"error", "errors", "fault"})
 _ERROR_BYTES = 1 << 16
@@ -34,7 +38,7 @@ def check(content: Content) -> None:
     refused where they are declared, and nothing outside the file is read. An encoding that the parser does not know
     cannot be checked, and is no problem.
     """
-    from pyexpat import ErrorString, ExpatError  # only where XML is fetched
+    from xml.parsers import expat  # only where XML is fetched
 
     head = content.head()
     if not (looks_like_markup(head) or head.startswith(UTF16_BOMS)):
@@ -44,12 +48,12 @@ def check(content: Content) -> None:
     with content.open() as stream:
         try:
             ended = document.read(stream, most)
-        except ExpatError as error:
-            reason = ErrorString(error.code)
-            if reason in ("unknown encoding", "encoding specified in XML declaration is incorrect"):
+        except expat.ExpatError as error:
+            reason = expat.ErrorString(error.code)
+            if reason in _UNCHECKED:
                 return
             line = error.lineno + document.lines_before
-            if document.is_final:
+            if reason in _BROKEN_OFF:
                 raise Problem(f"the XML breaks off at byte {document.position}, line {line} ({reason})") from error
             where = f"line {line}, column {error.offset + 1}"
             raise Problem(f"the XML is broken at {where}: {reason}") from error
@@ -68,22 +72,20 @@ class _Document:
 
     Attributes:
         position: How many bytes were read.
-        is_final: Whether these are all.
         lines_before: How many lines of white space were left out before the document begins.
         error: The texts of the elements, in lower case, if it is an error; else None.
     """
 
     def __init__(self, *, is_small: bool) -> None:
-        from pyexpat import ParserCreate
+        from xml.parsers import expat
 
         self.root = ""
         self.position = 0
-        self.is_final = False
         self.lines_before = 0
         self.error: dict[str, str] | None = None
         self._is_small = is_small
         self._element = ""
-        self._parser: XMLParserType = ParserCreate()
+        self._parser: XMLParserType = expat.ParserCreate()
         self._parser.buffer_text = True
         self._parser.EntityDeclHandler = self._refuse_entity
         self._parser.StartElementHandler = self._start_root
@@ -100,7 +102,6 @@ class _Document:
             self._parser.Parse(text, False)
             if most is not None and self.position >= most:
                 return False
-        self.is_final = True
         self._parser.Parse(b"", True)
         return True
 

@@ -62,7 +62,7 @@ def _check_archive(stream: BinaryIO) -> None:
     except NotImplementedError:  # a version that Python does not know
         return
     with archive:
-        files = [member for member in archive.infolist() if not member.is_dir()]
+        files = [member for member in archive.infolist() if not member.filename.endswith("/")]
         if not files:
             raise Problem("the ZIP archive holds no file")
         _check_ratio(files)
@@ -114,9 +114,11 @@ def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
 @contextlib.contextmanager
 def _damage_as_problem(what: str) -> Iterator[None]:
     """Translate what zipfile and its decompressors raise for a damaged archive."""
-    import lzma
     import zipfile
 
+    # Python may be built without the one, and before 3.14 has not got the other.
+    lzma_error = getattr(getattr(zipfile, "lzma", None), "LZMAError", zlib.error)
+    zstd_error = getattr(getattr(zipfile, "zstd", None), "ZstdError", zlib.error)
     try:
         yield
     except NotImplementedError:
@@ -126,7 +128,7 @@ def _damage_as_problem(what: str) -> Iterator[None]:
         if error.errno not in (None, errno.EINVAL):
             raise
         raise Problem(f"{what}: {_reason(error)}") from error
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma_error, zstd_error, struct.error) as error:
         raise Problem(f"{what}: {_reason(error)}") from error
     except (EOFError, ValueError, OverflowError, RuntimeError, LookupError) as error:
         raise Problem(f"{what}: {_reason(error)}") from error
