@@ -52,12 +52,15 @@ class MissingExtraError(ConfigurationError):
     """An optional dependency is not installed.
 
     Args:
-        extra: The extra that brings it, as in `pip install 'ingestify[extra]'`.
+        extra: The extra that brings it, as in `pip install -e '.[extra]'`.
         purpose: What it is needed for.
     """
 
     def __init__(self, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs the extra '{extra}': run  pip install 'ingestify[{extra}]'")
+        # Not by the package's name: on the registry that name is somebody else's.
+        super().__init__(
+            f"{purpose} needs the extra '{extra}': in ingestify's folder, run  pip install -e '.[{extra}]'"
+        )
         self.extra = extra
 
 

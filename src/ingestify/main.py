@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import inspect
 import logging
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from ingestify.config.expressions import Expression
 from ingestify.config.locations import local_path, resolve_url
 from ingestify.config.reader import find_config, read_settings
 from ingestify.config.secrets import refuse_vault_url, resolve_configuration
-from ingestify.config.settings import FetchPolicySettings, Settings, SourceSettings
+from ingestify.config.settings import FetchPolicySettings, Settings, SourceSettings, SubscriberSettings
 from ingestify.domain.bundle import BundleOverride, BundleTypes
 from ingestify.domain.bundle_check import BundleCheck
 from ingestify.domain.feeds import DataSpecVersionCollection
@@ -31,7 +33,7 @@ from ingestify.events.consumer import EventLogConsumer
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.loaders.kloppy import load_with_kloppy
-from ingestify.masking import mask_url
+from ingestify.masking import hide_all, mask_url
 from ingestify.sources.registry import (
     find_entry_points,
     find_source_class,
@@ -209,9 +211,10 @@ def check_config(config_file: str | Path | None = None) -> tuple[Path, str]:
     for plan in settings.ingestion_plans:
         _make_fetch_policy(plan.fetch_policy)
     for subscriber in settings.event_subscribers:
-        _find_subscriber(subscriber.type)
+        _check_subscriber(subscriber)
     _make_layout(settings)
     _make_rules(settings)
+    _check_catalogue(resolve_url(settings.main.metadata_url, path.absolute().parent))
     _make_storage(resolve_url(settings.main.file_url, path.absolute().parent))
     return path, f"{len(settings.sources)} sources, {len(settings.ingestion_plans)} ingestion plans"
 
@@ -279,6 +282,7 @@ def _store_from_settings(settings: Settings, path: Path, bucket: str | None) -> 
 
 def _make_source(name: str, settings: SourceSettings) -> Source:
     configuration = resolve_configuration(settings.configuration, where=f"sources.{name}.configuration")
+    hide_all(configuration)
     return make_source(name, find_source_class(settings.type), configuration)
 
 
@@ -292,7 +296,8 @@ def _make_fetch_policy(settings: FetchPolicySettings | None) -> FetchPolicy:
         raise ConfigurationError(
             f"The fetch policy '{settings.type}' is {found!r}; it must be a subclass of ingestify.FetchPolicy."
         )
-    return found(**settings.configuration)
+    with _accepting("fetch policy", settings):
+        return found(**settings.configuration)
 
 
 def _subscribe(store: DatasetStore, settings: Settings) -> None:
@@ -301,7 +306,16 @@ def _subscribe(store: DatasetStore, settings: Settings) -> None:
     for one in settings.event_subscribers:
         found = _find_subscriber(one.type)
         if found is not None:
-            dispatcher.add_subscriber(found(store, **(one.configuration or {})))
+            with _accepting("event subscriber", one):
+                dispatcher.add_subscriber(found(store, **one.configuration))
+
+
+def _check_subscriber(settings: SubscriberSettings) -> None:
+    """Refuse a configuration that it would not take. It is not made: that needs a lake, and may do anything."""
+    found = _find_subscriber(settings.type)
+    if found is not None:
+        with _accepting("event subscriber", settings):
+            inspect.signature(found).bind(None, **settings.configuration)
 
 
 def _find_subscriber(type_name: str) -> type[Subscriber] | None:
@@ -313,6 +327,18 @@ def _find_subscriber(type_name: str) -> type[Subscriber] | None:
             f"The event subscriber '{type_name}' is {found!r}; it must be a subclass of ingestify.Subscriber."
         )
     return found
+
+
+@contextlib.contextmanager
+def _accepting(what: str, settings: FetchPolicySettings | SubscriberSettings) -> Iterator[None]:
+    """Say which class it was that did not accept its configuration, with the names of what it was given."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"The {what} '{settings.type}' cannot be made from its configuration "
+            f"({', '.join(settings.configuration) or 'none'}): {error}"
+        ) from error
 
 
 def _make_rules(settings: Settings | None) -> BundleRules:
@@ -423,6 +449,24 @@ def _open_catalogue(metadata_url: str, table_prefix: str) -> SqlCatalogue:
     return SqlCatalogue.open(metadata_url, table_prefix=table_prefix)
 
 
+def _check_catalogue(metadata_url: str) -> None:
+    """Refuse what opening would refuse before it opens anything."""
+    from ingestify.catalogue.connection import _parse, _sqlite_path  # heavy: SQLAlchemy
+
+    refuse_vault_url(metadata_url, "main.metadata_url")
+    path = _sqlite_path(_parse(metadata_url))
+    if path is not None and path.is_dir():
+        raise ConfigurationError(f"metadata_url: {path} is a folder; name a file in it, such as {path / 'catalog.db'}.")
+    if path is not None:
+        _refuse_file_as_folder("metadata_url", path.parent)
+
+
+def _refuse_file_as_folder(what: str, folder: Path) -> None:
+    there = next((one for one in (folder, *folder.parents) if one.exists()), folder)
+    if there.is_file():
+        raise ConfigurationError(f"{what}: {there} is a file, so it cannot be a folder of the lake; name another.")
+
+
 def _make_storage(file_url: str) -> Storage:
     scheme, separator, _ = file_url.partition("://")
     if not separator:
@@ -434,7 +478,9 @@ def _make_storage(file_url: str) -> Storage:
             f"file_url: the scheme '{scheme}://' is not supported by this version; use file://, such as "
             f"file://database/files/."
         )
-    return LocalStorage(local_path(file_url))
+    root = local_path(file_url)
+    _refuse_file_as_folder("file_url", root)
+    return LocalStorage(root)
 
 
 def _open_event_log(path: str | Path) -> SqlCatalogue:

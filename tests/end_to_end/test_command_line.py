@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -150,10 +152,12 @@ def test_list_show_and_delete(project: Project):
     assert "match_id_bucket=20-29/match_id=20/" in first["files"][0]["storage_path"]
     assert "revision 0" in project("show", first["dataset_id"])
     assert "match 20" in project("show", "season_id=1/match_id=20")
-    project("delete", first["dataset_id"])
-    project("delete", "season_id=2")
+    project("delete", first["dataset_id"], code=2)
+    assert "no terminal to ask on" in project.err
+    project("delete", first["dataset_id"][:8], "-y")
+    project("delete", "season_id=2", "--yes")
     assert project("list", "--count") == "2\n"
-    project("delete", "season_id=2", code=1)
+    project("delete", "season_id=2", "-y", code=1)
     assert "No dataset" in project.err
     project("show", "no-such-id", code=1)
     assert "ingestify list" in project.err
@@ -222,3 +226,137 @@ def test_version_help_and_completion(project: Project):
     assert "Bring the lake up to date" in project("--help")
     for shell in ("bash", "zsh", "fish"):
         assert "_INGESTIFY_COMPLETE" in project("completion", shell)
+
+
+# ---- pipes, terminals and closed streams ---------------------------------------------------------------------
+
+posix = pytest.mark.skipif(os.name != "posix", reason="a shell's redirections, and terminals, of POSIX")
+
+
+@pytest.fixture
+def shell(project: Project):
+    """Run a line of bash in the project, where `ingestify` is the command."""
+
+    def run(line: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+        ran = subprocess.run(
+            ["bash", "-c", f'ingestify() {{ "{sys.executable}" -m ingestify "$@"; }}; {line}'],
+            cwd=project.folder,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **variables},
+            check=False,
+            timeout=60,
+        )
+        assert ran.returncode == code, ran.stdout + ran.stderr
+        assert "Traceback" not in ran.stderr
+        assert "Exception ignored" not in ran.stderr
+        return ran
+
+    return run
+
+
+@posix
+@pytest.mark.parametrize("command", ["list", "list --json", "show season_id=1", "plan -v", "plan --json", "run --json"])
+def test_a_reader_who_leaves_ends_it_quietly(project: Project, shell, command: str):
+    project.behave(matches=400)
+    if command.startswith(("list", "show")):
+        project("run", "-q")
+    ran = shell(f"ingestify {command} 2>said | head -1; test ${{PIPESTATUS[0]}} = 0")
+    assert len(ran.stdout.splitlines()) == 1
+    assert (project.folder / "said").read_text() == ""
+    if command.startswith("run"):
+        assert project("list", "--count") == "800\n"
+
+
+@posix
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("command", ["plan -v", "run", "status", "version"])
+def test_output_that_cannot_be_written_is_told_once(shell, command: str):
+    said = shell(f"ingestify {command} > /dev/full", code=1).stderr
+    assert said == "Error: The output cannot be written: No space left on device.\n"
+
+
+@posix
+def test_closed_streams_end_nothing(project: Project, shell):
+    shell("ingestify run >&-")
+    shell("ingestify list --count >&- 2>&-")
+    assert "no terminal" in shell("ingestify delete season_id=1 <&-", code=2).stderr
+    assert project("list", "--count") == "6\n"
+    # The lake's files did not take the place of stdout.
+    assert (project.folder / "database" / "catalog.db").read_bytes().startswith(b"SQLite format 3")
+
+
+@posix
+def test_a_narrow_encoding_ends_nothing(project: Project, shell):
+    (project.folder / "my_source.py").write_text(SOURCE.replace('f"match {', 'f"Málaga 横浜 {'))
+    for encoding in ("ascii", "latin-1", "cp1252"):
+        assert "laga" in shell("ingestify plan", PYTHONIOENCODING=encoding, PYTHONUTF8="0").stdout
+
+
+class Terminal:
+    """A command with a terminal for its stdin, stdout and stderr."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.screen = b""
+        self._ours, theirs = os.openpty()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "ingestify", *arguments],
+            cwd=folder,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, "TERM": "xterm"},
+            start_new_session=True,
+        )
+        os.close(theirs)
+
+    def wait_for(self, text: bytes) -> None:
+        while text not in self.screen:
+            assert self._read(), f"it ended without {text!r}: {self.screen!r}"
+
+    def type(self, text: bytes) -> None:
+        os.write(self._ours, text)
+
+    def interrupt(self) -> None:
+        self._process.send_signal(2)
+
+    def wait(self) -> int:
+        while self._read():
+            pass
+        os.close(self._ours)
+        return self._process.wait(60)
+
+    def _read(self) -> bytes:
+        data = b""
+        with contextlib.suppress(OSError):  # Linux says EIO when the other end is closed
+            data = os.read(self._ours, 4096)
+        self.screen += data
+        return data
+
+
+@posix
+def test_a_terminal_is_asked_before_anything_is_removed(project: Project):
+    project("run", "-q")
+    for answer, left in ((b"n\n", "6\n"), (b"y\n", "3\n")):
+        terminal = Terminal(project.folder, "delete", "season_id=1")
+        terminal.wait_for(b"Remove 3 matches with all revisions?")
+        terminal.type(answer)
+        assert terminal.wait() == (130 if answer == b"n\n" else 0)
+        assert project("list", "--count") == left
+
+
+@posix
+def test_a_second_interrupt_leaves_the_cursor_visible(project: Project):
+    waits = "def discover_selectors(self, dataset_type):\n        import threading; threading.Event().wait(60)"
+    (project.folder / "my_source.py").write_text(SOURCE.replace("def discover_selectors(self, dataset_type):", waits))
+    terminal = Terminal(project.folder, "run")
+    terminal.wait_for(b"finding what there is")
+    assert b"\x1b[?25l" in terminal.screen
+    terminal.interrupt()
+    terminal.wait_for(b"Once more to leave at once")
+    terminal.interrupt()
+    assert terminal.wait() == 130
+    assert terminal.screen.rindex(b"\x1b[?25h") > terminal.screen.rindex(b"\x1b[?25l")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -40,3 +41,22 @@ def test_the_demo_replaces_its_own_lake_and_nobody_elses(tmp_path: Path):
     assert refused.returncode == 1
     assert "--folder" in refused.stderr
     assert (mine / "thesis.txt").read_text() == "all of it"
+
+
+def test_an_interrupted_demo_says_so(tmp_path: Path):
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "ingestify", "demo", "--matches", "380"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("First run"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.endswith("Interrupted.\n")
+    assert "Aborted" not in err

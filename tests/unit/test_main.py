@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import traceback
+
 import pytest
 
 from ingestify import (
     ConfigurationError,
     DatasetResource,
+    FetchPolicy,
     Source,
+    Subscriber,
     debug_source,
     get_datastore,
     get_dev_engine,
     get_engine,
 )
+from ingestify.errors import IntegrityError
+from ingestify.main import check_config
 from ingestify.storage.local import LocalStorage
 
 
@@ -30,6 +37,19 @@ class Seasons(Source):
 
     def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, season_id):
         yield DatasetResource({"article_id": 1}, dataset_type).add_file(None, "text", json_content=season_id)
+
+
+class Cadence(FetchPolicy):
+    def __init__(self, hours):
+        if int(hours) <= 0:
+            raise ValueError("hours must be above 0")
+
+
+class Hook(Subscriber):
+    made = 0
+
+    def __init__(self, store, address):
+        Hook.made += 1
 
 
 def test_a_source_is_tried_out_with_a_selector_of_its_own():
@@ -105,3 +125,110 @@ def test_nothing_is_destroyed_by_leaving_everything_out(tmp_path):
         assert engine.destroy_dataset(keyword="b") == 0
         assert engine.destroy_dataset(keyword="a") == 1
         assert engine.list_datasets() == []
+
+
+def test_a_stream_that_could_not_be_opened_can_be_closed_by_the_garbage_collector():
+    with debug_source(Keywords("k"), dataset_type="article", keyword="a") as engine:
+        (dataset,) = engine.list_datasets()
+        engine.store.storage.delete([file.storage_path for file in dataset.files.values()])
+        loaded = engine.store.load_files(dataset, lazy=True).get_file("text")
+        with pytest.raises(IntegrityError) as raised:
+            _ = loaded.stream
+    objects = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(raised.tb)]
+    (stream,) = [one for one in objects if isinstance(one, io.RawIOBase)]
+    stream.close()
+    assert stream.closed
+
+
+# ---- config check ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Write a configuration with something of it replaced, and return its path."""
+
+    def write(metadata_url="sqlite:///catalog.db", file_url="file://files/", policy="", subscribers=""):
+        path = tmp_path / "config.yaml"
+        path.write_text(f"""
+main: {{metadata_url: "{metadata_url}", file_url: "{file_url}"}}
+sources:
+  k: {{type: tests.unit.test_main.Keywords}}
+ingestion_plans:
+  - source: k
+    dataset_type: article
+    selectors: [{{keyword: a}}]
+    {policy}
+{subscribers}
+""")
+        return path
+
+    return write
+
+
+def test_a_configuration_that_can_run_is_right_and_nothing_is_made(config, tmp_path):
+    path = config(
+        policy="fetch_policy: {type: tests.unit.test_main.Cadence, configuration: {hours: 6}}",
+        subscribers="event_subscribers: [{type: tests.unit.test_main.Hook, configuration: {address: x}}]",
+    )
+    before = Hook.made
+    assert check_config(path)[1] == "1 sources, 1 ingestion plans"
+    assert list(tmp_path.iterdir()) == [path]
+    assert Hook.made == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"metadata_url": "postgresql://me:canary@host/db"}, "metadata_url: 'postgresql://' is not supported"),
+        ({"metadata_url": "vault+aws://secret"}, "vault"),
+        ({"metadata_url": "sqlite:///a_folder"}, "metadata_url: .*a_folder is a folder"),
+        ({"metadata_url": "sqlite:///a_file/catalog.db"}, "metadata_url: .*a_file is a file"),
+        ({"file_url": "file://a_file"}, "file_url: .*a_file is a file"),
+        ({"file_url": "file://a_file/below/"}, "file_url: .*a_file is a file"),
+    ],
+)
+def test_a_lake_that_cannot_be_opened_is_found_by_the_check(config, tmp_path, settings, message):
+    (tmp_path / "a_folder").mkdir()
+    (tmp_path / "a_file").touch()
+    path = config(**settings)
+    with pytest.raises(ConfigurationError, match=message) as raised:
+        check_config(path)
+    assert "canary" not in str(raised.value)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a_file", "a_folder", "config.yaml"]
+
+
+@pytest.mark.parametrize("use", [check_config, get_engine])
+@pytest.mark.parametrize(
+    ("configuration", "message"),
+    [
+        ("{}", r"Cadence' cannot be made from its configuration \(none\): .*'hours'"),
+        ("{hour: canary}", r"Cadence' cannot be made from its configuration \(hour\): .*'hour'"),
+        ("{hours: -1}", "hours must be above 0"),
+        ("{hours: []}", r"Cadence' cannot be made from its configuration \(hours\)"),
+    ],
+)
+def test_a_policy_that_rejects_its_configuration_is_named(config, use, configuration, message):
+    path = config(policy=f"fetch_policy: {{type: tests.unit.test_main.Cadence, configuration: {configuration}}}")
+    with pytest.raises(ConfigurationError, match=message) as raised:
+        use(path)
+    assert "canary" not in str(raised.value)
+
+
+@pytest.mark.parametrize("use", [check_config, get_engine])
+@pytest.mark.parametrize("configuration", ["{}", "{adress: canary}", "{address: x, store: canary}"])
+def test_a_subscriber_that_rejects_its_configuration_is_named(config, use, configuration):
+    given = f"[{{type: tests.unit.test_main.Hook, configuration: {configuration}}}]"
+    path = config(subscribers=f"event_subscribers: {given}")
+    with pytest.raises(ConfigurationError, match=r"test_main\.Hook' cannot be made") as raised:
+        use(path)
+    assert "canary" not in str(raised.value)
+
+
+def test_a_module_that_calls_sys_exit_ends_nothing(config, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "leaving_module.py").write_text("import sys\nsys.exit(0)\n")
+    path = config(policy="fetch_policy: leaving_module.Cadence")
+    with pytest.raises(
+        ConfigurationError, match=r"'leaving_module.Cadence' cannot be imported: .* calls sys.exit\(0\)"
+    ):
+        check_config(path)

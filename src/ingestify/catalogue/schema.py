@@ -71,6 +71,6 @@ def _migrate(connection: sa.Connection, where: str, tables: Tables, version: str
     if version is not None and version not in known:
         raise LakeVersionError(
             f"The lake {where} was written by a newer ingestify: its tables have the version '{version}', and this "
-            f"ingestify knows up to '{HEAD}'. Upgrade the package: pip install --upgrade ingestify"
+            f"ingestify knows up to '{HEAD}'. Upgrade ingestify to read it."
         )
     command.upgrade(config, "head")

@@ -13,7 +13,9 @@ def main() -> None:
     """Run the command line and exit with its code; the console script's entry."""
     signal.signal(signal.SIGTERM, _interrupt)
     from ingestify.cli.app import run_command_line  # click is not needed to import this package
+    from ingestify.cli.standard_streams import prepare_streams
 
+    prepare_streams()
     sys.exit(run_command_line(sys.argv[1:]))
 
 

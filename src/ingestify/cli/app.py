@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
@@ -11,6 +12,9 @@ from typing import Any
 import click
 
 from ingestify._version import __version__
+from ingestify.cli.logs import write_stderr
+from ingestify.cli.output import OutputLost, abandon_stdout, flush
+from ingestify.cli.standard_streams import is_terminal
 from ingestify.errors import IngestifyError, StopProcessing
 from ingestify.masking import mask_text
 
@@ -22,6 +26,9 @@ EXIT_STOPPED = 2
 EXIT_SOME_FAILED = 3
 EXIT_INTERRUPTED = 130
 
+COMPLETION_VARIABLE = "_INGESTIFY_COMPLETE"
+"""Set by the scripts of `ingestify completion` when a shell asks what may come next."""
+
 COMMANDS = {
     "run": ("ingestify.cli.run", "Bring the lake up to date."),
     "plan": ("ingestify.cli.run", "Show what a run would fetch, change and skip, and why."),
@@ -29,7 +36,7 @@ COMMANDS = {
     "show": ("ingestify.cli.lake", "Show one dataset: its revisions and files."),
     "delete": ("ingestify.cli.lake", "Remove datasets and their files."),
     "quarantine": ("ingestify.cli.quarantine", "Look at what failed its checks, and decide about it."),
-    "status": ("ingestify.cli.lake", "Show the last runs, and how large the lake is."),
+    "status": ("ingestify.cli.status", "Show the last runs, and how large the lake is."),
     "sync-indexes": ("ingestify.cli.lake", "Make the database indexes that dataset_types asks for."),
     "init": ("ingestify.cli.project", "Write a commented config.yaml."),
     "config": ("ingestify.cli.project", "Check the configuration, or print its JSON schema."),
@@ -84,49 +91,83 @@ def app() -> None:
 
 def run_command_line(arguments: list[str]) -> int:
     """Run one command and return its exit code. Errors are printed to stderr, tracebacks only with --debug."""
+    code = EXIT_OK
+    try:
+        code = _run(arguments)
+        flush()
+    except OutputLost as lost:
+        return _give_up_output(lost, code)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
-        result = app.main(arguments, prog_name="ingestify", standalone_mode=False)
+        if asked := os.environ.get(COMPLETION_VARIABLE):
+            from click.shell_completion import shell_complete  # only while a shell completes
+
+            return shell_complete(app, {}, "ingestify", COMPLETION_VARIABLE, asked)
+        # Not app.main: it takes a Ctrl-C for any abort, and a reader who left for a failure.
+        with app.make_context("ingestify", list(arguments)) as context:
+            app.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.exceptions.Abort:
-        _say("Aborted.")
+        write_stderr("Aborted.")
         return EXIT_INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):  # nobody reads stderr
+            error.show()
         return EXIT_STOPPED
     except KeyboardInterrupt:
-        _say("Interrupted.")
+        # A terminal shows ^C, and leaves the cursor behind it.
+        write_stderr("\nInterrupted." if is_terminal(sys.stderr) else "Interrupted.")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output left, as `head` does; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
+    except OutputLost:
+        raise
+    except BrokenPipeError as error:  # click's own output: --help, --version
+        raise OutputLost(error) from error
     except StopProcessing as stop:
-        _say(f"Stopped by the source: {mask_text(str(stop))}")
+        write_stderr(f"Stopped by the source: {mask_text(str(stop))}")
         return EXIT_STOPPED
     except IngestifyError as error:
         _say_error(error, debug=debug)
         return EXIT_FAILED
-    except Exception as error:  # noqa: BLE001 - the last edge: a person sees a sentence, not a traceback
+    # The last edge: a person sees a sentence, not a traceback, and not nothing because some code called sys.exit.
+    except (Exception, SystemExit) as error:  # noqa: BLE001
         _say_error(error, debug=debug, unexpected=True)
         return EXIT_FAILED
-    return result if isinstance(result, int) else EXIT_OK
+    return EXIT_OK
 
 
-def _say(text: str) -> None:
-    click.echo(text, err=True)
+def _give_up_output(lost: OutputLost, code: int) -> int:
+    """End quietly with `code` if the reader has left; else say why there is no output. Returns the exit code."""
+    abandon_stdout()
+    if lost.reader_left:
+        return code
+    write_stderr(f"Error: {lost}")
+    return EXIT_FAILED
 
 
-def _say_error(error: Exception, *, debug: bool, unexpected: bool = False) -> None:
+def _say_error(error: BaseException, *, debug: bool, unexpected: bool = False) -> None:
     text = mask_text(str(error)) or type(error).__name__
+    if isinstance(error, FileNotFoundError) and _current_folder_is_gone():
+        text, unexpected = "The current folder was removed: change to another one, and try again.", False
     if unexpected:
         text = f"{type(error).__name__}: {text}"
-    _say(f"Error: {text}")
+    write_stderr(f"Error: {text}")
     if debug:
         logging.getLogger("ingestify").debug("the traceback", exc_info=error)
     elif unexpected:
-        _say("Run it again with --debug to see where it comes from.")
+        write_stderr("Run it again with --debug to see where it comes from.")
+
+
+def _current_folder_is_gone() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - only to see whether it raises
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def exit_with(code: int) -> Any:

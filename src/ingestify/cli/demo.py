@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-import os
+import shlex
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ingestify.cli.app import exit_with
-from ingestify.cli.options import logging_options, set_up_logging
+from ingestify.cli.app import EXIT_INTERRUPTED, exit_with
+from ingestify.cli.logs import set_up_logging, write_stderr
+from ingestify.cli.options import logging_options
+from ingestify.cli.output import flush, write_line
 from ingestify.cli.progress import RunView
 from ingestify.cli.run import execute, exit_code
+from ingestify.cli.standard_streams import may_move_cursor
 from ingestify.cli.texts import size, summary_line
 from ingestify.domain.run import RunReport
 from ingestify.engine.engine import IngestionEngine
@@ -25,6 +31,9 @@ from ingestify.testing.simulator import Simulator
 __all__ = ["demo_command"]
 
 MARKER = ".made-by-ingestify-demo"
+
+MADE_BY_DEMO = ("config.yaml", "catalog.db", "catalog.db-wal", "catalog.db-shm", "files")
+"""What a demo makes beside the marker, and the next one replaces. What people put there themselves stays."""
 
 CONFIG = """\
 # Made by  ingestify demo . The provider was a simulation that is gone now, so `ingestify run` cannot reach it;
@@ -55,104 +64,147 @@ ingestion_plans:
 def demo_command(matches: int, folder: Path, quiet: bool, verbose: bool, debug: bool) -> None:
     """See it work: ingest a simulated season, let the provider correct a match, and run again."""
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    _make_folder(folder)
-    view = RunView(quiet=quiet, verbose=verbose)
+    with _writing_to(folder):
+        _clear(folder)
     season = Season(matches=matches, seed=1)
     with Simulator(season, latency_seconds=0.02) as provider:
-        (folder / "config.yaml").write_text(CONFIG.format(base_url=provider.base_url), encoding="utf-8")
+        with _writing_to(folder):
+            (folder / "config.yaml").write_text(CONFIG.format(base_url=provider.base_url), encoding="utf-8")
         with get_engine(folder / "config.yaml") as engine:
-            _demonstrate(engine, provider, view, folder)
+            _Demonstration(engine, provider, quiet=quiet, verbose=verbose).show()
+    if not quiet:
+        _say_what_next(folder)
 
 
-def _make_folder(folder: Path) -> None:
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARKER).exists():
-            raise ConfigurationError(
-                f"{folder} is there already, and was not made by a demo; name another place with --folder."
-            )
-        shutil.rmtree(folder)
+@contextlib.contextmanager
+def _writing_to(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"The demo cannot write to the folder {folder}: {error.strerror or error}. Name another with --folder."
+        ) from error
+
+
+def _clear(folder: Path) -> None:
+    """Make the folder, or take an earlier demo's lake out of it; the folder stays, as it may be the current one."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARKER).touch()
-
-
-def _demonstrate(engine: IngestionEngine, provider: Simulator, view: RunView, folder: Path) -> None:
-    _title("A provider, simulated on this machine")
-    click.echo(f"  {provider.base_url}: a StatsBomb-shaped season, made up, answering after 20 ms")
-
-    _title("First run: everything is new")
-    _run(engine, view)
-
-    _title("Second run: nothing changed, so only the indexes are asked for")
-    _run(engine, view)
-
-    corrected, completed = _choose(engine)
-    provider.correct(corrected["match_id"], "events")
-    provider.publish_360(completed["match_id"])
-    _title("The provider corrects the events of one match, and adds 360 data to another")
-    _run(engine, view)
-    for identifier in (corrected, completed):
-        dataset = engine.store.get_dataset_collection(**identifier).first()
-        assert dataset is not None, "it was ingested above"
-        click.echo(f"  {dataset.name}")
-        for revision in dataset.revisions:
-            click.echo(f"    revision {revision.revision_id}: {', '.join(sorted(revision.files))}")
-
-    _title("The lake")
-    totals = engine.store.totals()
-    click.echo(
-        f"  {totals['datasets']} matches, {totals['revisions']} revisions, {totals['files']} files · "
-        f"{size(totals['size_bytes'])} of the provider's bytes, stored in {size(totals['storage_bytes'])}"
-    )
-    _load(engine, corrected)
-    _say_what_next(folder)
-
-
-def _run(engine: IngestionEngine, view: RunView) -> RunReport:
-    report = execute(engine, view)
-    click.echo(f"  {summary_line(report)}")
-    for task in report.failed_tasks:
-        click.echo(f"  failed: {task.name}: {task.error}", err=True)
-    if code := exit_code(report):
-        exit_with(code)
-    return report
-
-
-def _choose(engine: IngestionEngine) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the identifiers of a match with 360 data, and of one without."""
-    datasets = sorted(engine.list_datasets(), key=lambda dataset: dataset.name)
-    without = next(dataset for dataset in datasets if "360-frames__v1" not in dataset.files)
-    other = next(dataset for dataset in datasets if dataset is not without)
-    return dict(other.identifier), dict(without.identifier)
-
-
-def _load(engine: IngestionEngine, identifier: dict[str, Any]) -> None:
-    _title("Ready to analyse")
-    if importlib.util.find_spec("kloppy") is None:
-        click.echo(
-            "  kloppy is not installed; with  pip install 'ingestify[kloppy]'  a match becomes its event dataset."
+    if any(folder.iterdir()) and not (folder / MARKER).exists():
+        raise ConfigurationError(
+            f"{folder} is there already, and was not made by a demo; name another place with --folder."
         )
-        return
-    dataset = engine.store.get_dataset_collection(**identifier).first()
-    assert dataset is not None, "it was ingested above"
-    match = engine.load_dataset_with_kloppy(dataset)
-    shots = [event for event in match.events if event.event_name == "shot"]
-    goals = sum(shot.result is not None and shot.result.is_success for shot in shots)
-    click.echo("  match = engine.load_dataset_with_kloppy(dataset)")
-    click.echo(f"  {dataset.name}: {len(match.events)} events, {len(shots)} shots, {goals} goals")
+    (folder / MARKER).touch()
+    for name in MADE_BY_DEMO:
+        path = folder / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+class _Demonstration:
+    """The three runs, with what a person should notice about them."""
+
+    def __init__(self, engine: IngestionEngine, provider: Simulator, *, quiet: bool, verbose: bool) -> None:
+        self._engine = engine
+        self._provider = provider
+        self._quiet = quiet
+        self._view = RunView(quiet=quiet, verbose=verbose)
+
+    def show(self) -> None:
+        """Run it from beginning to end."""
+        self._title("A provider, simulated on this machine")
+        self._say(f"  {self._provider.base_url}: a StatsBomb-shaped season, made up, answering after 20 ms")
+
+        self._title("First run: everything is new")
+        self._run()
+
+        self._title("Second run: nothing changed, so only the indexes are asked for")
+        self._run()
+
+        corrected, completed = self._choose()
+        self._provider.correct(corrected["match_id"], "events")
+        self._provider.publish_360(completed["match_id"])
+        self._title("The provider corrects the events of one match, and adds 360 data to another")
+        self._run()
+        for identifier in (corrected, completed):
+            dataset = self._engine.store.get_dataset_collection(**identifier).first()
+            assert dataset is not None, "it was ingested above"
+            self._say(f"  {dataset.name}")
+            for revision in dataset.revisions:
+                self._say(f"    revision {revision.revision_id}: {', '.join(sorted(revision.files))}")
+
+        self._title("The lake")
+        totals = self._engine.store.totals()
+        self._say(
+            f"  {totals['datasets']} matches, {totals['revisions']} revisions, {totals['files']} files · "
+            f"{size(totals['size_bytes'])} of the provider's bytes, stored in {size(totals['storage_bytes'])}"
+        )
+        self._title("Ready to analyse")
+        self._load(corrected)
+
+    def _run(self) -> RunReport:
+        report = execute(self._engine, self._view)
+        self._say(f"  {summary_line(report)}")
+        for task in report.failed_tasks:
+            write_stderr(f"  failed: {task.name}: {task.error}")
+        code = exit_code(report)
+        if code == EXIT_INTERRUPTED:
+            raise KeyboardInterrupt
+        if code:
+            exit_with(code)
+        return report
+
+    def _choose(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the identifiers of a match with 360 data, and of one without."""
+        datasets = sorted(self._engine.list_datasets(), key=lambda dataset: dataset.name)
+        without = next(dataset for dataset in datasets if "360-frames__v1" not in dataset.files)
+        other = next(dataset for dataset in datasets if dataset is not without)
+        return dict(other.identifier), dict(without.identifier)
+
+    def _load(self, identifier: dict[str, Any]) -> None:
+        if importlib.util.find_spec("kloppy") is None:
+            self._say(
+                "  kloppy is not installed; after  pip install -e '.[kloppy]'  in ingestify's folder a match becomes "
+                "its event dataset."
+            )
+            return
+        dataset = self._engine.store.get_dataset_collection(**identifier).first()
+        assert dataset is not None, "it was ingested above"
+        match = self._engine.load_dataset_with_kloppy(dataset)
+        shots = [event for event in match.events if event.event_name == "shot"]
+        goals = sum(shot.result is not None and shot.result.is_success for shot in shots)
+        self._say("  match = engine.load_dataset_with_kloppy(dataset)")
+        self._say(f"  {dataset.name}: {len(match.events)} events, {len(shots)} shots, {goals} goals")
+
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            write_line(line)
+            flush()  # it is watched, also through a pipe
+
+    def _title(self, text: str) -> None:
+        if not self._quiet:
+            _write_title(text)
 
 
 def _say_what_next(folder: Path) -> None:
-    _title("What to type next")
-    for command, why in (
-        (f"ingestify list --config {folder / 'config.yaml'}", "what is in the lake"),
-        (f"ingestify status --config {folder / 'config.yaml'}", "the three runs"),
+    config = shlex.quote(str(folder / "config.yaml"))
+    commands = (
+        (f"ingestify list --config {config}", "what is in the lake"),
+        (f"ingestify status --config {config}", "the three runs"),
         ("ingestify init", "your own lake: writes a commented config.yaml with StatsBomb's open data"),
         ("ingestify plan", "what a run would fetch, and why"),
         ("ingestify run", "fetch it; again tonight, and every night"),
-    ):
-        click.echo(f"  {command:<{len(str(folder)) + 36}}  {why}")
+    )
+    width = max(len(command) for command, _ in commands)
+    _write_title("What to type next")
+    for command, why in commands:
+        write_line(f"  {command:<{width}}  {why}")
 
 
-def _title(text: str) -> None:
-    click.echo()
-    click.secho(text, bold="NO_COLOR" not in os.environ)
+def _write_title(text: str) -> None:
+    write_line("")
+    if may_move_cursor(sys.stdout):
+        click.secho(text, bold=True)
+    else:
+        write_line(text)  # click writes an escape code even where nothing is to be bold

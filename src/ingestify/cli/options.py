@@ -1,34 +1,56 @@
-"""The options that commands share, and logging, which only the command line configures."""
+"""The options and arguments that commands share."""
 
 from __future__ import annotations
 
-import logging
 import re
-import sys
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ingestify.masking import mask_text
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = [
+    "bucket_option",
     "config_option",
     "dataset_filters",
     "filter_arguments",
+    "filter_text",
     "logging_options",
     "parse_filters",
     "parse_identifier",
-    "set_up_logging",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _complete_file(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Let the shell offer files. Not `click.Path`, which would refuse a folder in words that say less than ours."""
+    from click.shell_completion import CompletionItem  # only while a shell completes
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def _name_of_bucket(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise click.BadParameter("a bucket needs a name, such as main.", context, parameter)
+    return value
+
 
 config_option = click.option(
     "--config",
     "config_file",
     metavar="FILE",
+    shell_complete=_complete_file,
     help="The config.yaml. Default: INGESTIFY_CONFIG_FILE, else config.yaml here or in a parent folder.",
+)
+
+bucket_option = click.option(
+    "--bucket",
+    metavar="NAME",
+    callback=_name_of_bucket,
+    help="Which bucket of the lake. Default: the configuration's.",
 )
 
 
@@ -48,14 +70,13 @@ def dataset_filters(function: F) -> F:
     for option in (
         click.option("--dataset-type", metavar="TYPE", help="Only this dataset type, such as match."),
         click.option("--provider", metavar="NAME", help="Only this provider, such as statsbomb."),
-        click.option("--bucket", metavar="NAME", help="Which bucket of the lake. Default: the configuration's."),
+        bucket_option,
     ):
         function = option(function)
     return function
 
 
 filter_arguments = click.argument("filters", nargs=-1, metavar="[KEY=VALUE]...")
-
 
 _OPTIONS = {
     "provider": "--provider",
@@ -73,74 +94,46 @@ _RESERVED = frozenset(
 """Keys that are arguments of the engine, and are given by no option."""
 
 
-def parse_identifier(text: str) -> dict[str, str]:
-    """Return `competition_id=11/name=a/b` as the identifier's attributes: a value may hold `/`, `,` and `=`."""
+def parse_identifier(text: str) -> dict[str, Any]:
+    """Return `competition_id=11/name=a/b` as filters: a value may hold `/`, `,` and `=`."""
     parts = re.split(r"/(?=[^/=]+=)", text)
     pairs = [part.partition("=") for part in parts]
     if not all(key and equals and value for key, equals, value in pairs):
         raise click.UsageError(f"'{text}' is no identifier: write key=value/key=value, such as match_id=12.")
-    return {key: value for key, _, value in pairs}
+    return _merged((key, [value]) for key, _, value in pairs)
 
 
 def parse_filters(arguments: Sequence[str]) -> dict[str, Any]:
-    """Return `competition_id=11 match_id=12,13` or `competition_id=11/match_id=12` as filters."""
-    filters: dict[str, Any] = {}
+    """Return `competition_id=11 match_id=12,13` or `competition_id=11/match_id=12` as filters.
+
+    A key that is given twice, `match_id=12 match_id=13`, means both values.
+    """
+    pairs = []
     for argument in arguments:
         for part in argument.split("/"):
             key, equals, value = part.partition("=")
-            if not equals or not key or not value:
+            values = value.split(",")
+            if not equals or not key or not all(one.strip() for one in values):
                 raise click.UsageError(f"'{argument}' is no filter: write key=value, such as competition_id=11.")
             if key in _OPTIONS:
                 raise click.UsageError(f"'{part}' is no filter of an identifier: write {_OPTIONS[key]} {value}.")
             if key in _RESERVED:
                 raise click.UsageError(f"'{part}' is no filter: no identifier has the key '{key}'.")
-            values = value.split(",")
-            filters[key] = values if len(values) > 1 else value
-    return filters
+            pairs.append((key, values))
+    return _merged(pairs)
 
 
-class _MaskingFormatter(logging.Formatter):
-    """Whatever is logged, by whomever: no secret of a URL or an Authorization header is shown."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return mask_text(super().format(record))
-
-
-class _StderrHandler(logging.Handler):
-    """Writes to the stderr of the moment, so that a progress line can step aside."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            write_stderr(self.format(record))
-        except Exception:  # noqa: BLE001 - logging's own way
-            self.handleError(record)
+def _merged(pairs: Iterable[tuple[str, list[str]]]) -> dict[str, Any]:
+    """Return key to value, or to the list of its values where there are several."""
+    merged: dict[str, list[str]] = {}
+    for key, values in pairs:
+        known = merged.setdefault(key, [])
+        known += [value for value in values if value not in known]
+    return {key: values if len(values) > 1 else values[0] for key, values in merged.items()}
 
 
-_stderr_writer: Callable[[str], None] | None = None
-
-
-def write_stderr(text: str) -> None:
-    """Write a line to stderr, above a progress line if there is one."""
-    if _stderr_writer is not None:
-        _stderr_writer(text)
-    else:
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
-
-
-def set_stderr_writer(writer: Callable[[str], None] | None) -> None:
-    """Let a progress line write what goes to stderr; None: nobody."""
-    global _stderr_writer
-    _stderr_writer = writer
-
-
-def set_up_logging(*, quiet: bool = False, verbose: bool = False, debug: bool = False) -> None:
-    """Send logs to stderr: errors and warnings, with -v also what happens, with --debug all."""
-    level = logging.DEBUG if debug else logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
-    handler = _StderrHandler()
-    pattern = "%(asctime)s %(levelname)-7s %(threadName)s %(name)s: %(message)s" if debug else "%(message)s"
-    handler.setFormatter(_MaskingFormatter(pattern))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
-    logging.getLogger("ingestify").setLevel(level)
+def filter_text(filters: Mapping[str, Any]) -> str:
+    """Return filters as people write them: `competition_id=11 match_id=12,13`."""
+    return " ".join(
+        f"{key}={','.join(map(str, value)) if isinstance(value, list) else value}" for key, value in filters.items()
+    )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import json
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ingestify.cli.options import set_stderr_writer, write_stderr
+from ingestify.cli.logs import set_stderr_writer, write_stderr
+from ingestify.cli.output import OutputLost, flush, json_text, write_line
+from ingestify.cli.standard_streams import may_move_cursor
 from ingestify.cli.texts import clock, counts, noun, size
 from ingestify.domain.run import JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.engine.report import PlannedDataset
@@ -19,6 +21,8 @@ __all__ = ["RunView", "job_as_dict", "task_as_dict"]
 
 LINE_SECONDS = 5.0
 REFRESH_SECONDS = 0.25
+
+_CLEAR_LINE_AND_SHOW_CURSOR = b"\r\x1b[2K\x1b[?25h"
 
 
 def task_as_dict(task: TaskSummary) -> dict[str, Any]:
@@ -54,12 +58,15 @@ def job_as_dict(job: JobSummary) -> dict[str, Any]:
 
 
 class RunView:
-    """Implements `engine.report.RunListener`.
+    """Implements `engine.report.RunListener`. It never raises: a full disk or a reader who left must not end a run.
 
     Args:
         as_json: JSON Lines on stdout, one for each event.
         quiet: Nothing.
         verbose: A line for each dataset that changed; in a plan, also for the unchanged ones.
+
+    Attributes:
+        lost: What the first write to stdout that failed raised; since then nothing is written there.
     """
 
     def __init__(self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
@@ -67,8 +74,10 @@ class RunView:
         self._quiet = quiet
         self._verbose = verbose
         self._snapshot: Callable[[], RunReport] | None = None
+        self.lost: OutputLost | None = None
         self._ended = threading.Event()
         self._output = threading.Lock()
+        self._hides_cursor = False
 
     # ---- called by the run's threads -------------------------------------------------------------------
 
@@ -113,18 +122,29 @@ class RunView:
             )
         elif not self._quiet and (self._verbose or dataset.action != "unchanged"):
             why = f"  ({'; '.join(dataset.reasons)})" if dataset.reasons else ""
-            self._write_stdout(f"{dataset.action:<9}  {dataset.identifier}  {dataset.name}{why}")
+            self.write_line(f"{dataset.action:<9}  {dataset.identifier}  {dataset.name}{why}")
 
     # ---- called by the command -------------------------------------------------------------------------
 
     def write_json(self, value: Any) -> None:
-        """Write one line of JSON to stdout."""
-        self._write_stdout(json.dumps(value, ensure_ascii=False, default=str))
+        """Write one line of JSON to stdout, unless that is lost."""
+        self.write_line(json_text(value))
 
-    def _write_stdout(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
+        """Write one line to stdout at once, unless that is lost."""
         with self._output:
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+            if self.lost is None:
+                try:
+                    write_line(line)
+                    flush()
+                except OutputLost as lost:
+                    self.lost = lost
+
+    def restore_terminal(self) -> None:
+        """Undo what the moving line does to the terminal, for a process that leaves at once."""
+        if self._hides_cursor:
+            with contextlib.suppress(OSError, ValueError):
+                os.write(sys.stderr.fileno(), _CLEAR_LINE_AND_SHOW_CURSOR)
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
@@ -132,7 +152,9 @@ class RunView:
         if self._quiet or self._as_json:
             yield
             return
-        show = self._show_live if sys.stderr.isatty() else self._show_lines
+        show = self._show_live if may_move_cursor(sys.stderr) else self._show_lines
+        self._snapshot = None
+        self._ended.clear()
         thread = threading.Thread(target=show, name="ingestify-progress", daemon=True)
         thread.start()
         try:
@@ -154,8 +176,9 @@ class RunView:
 
         console = Console(stderr=True)
         spinner = Spinner("dots", text="starting")
+        self._hides_cursor = True
         with Live(spinner, console=console, refresh_per_second=1 / REFRESH_SECONDS, transient=True):
-            set_stderr_writer(lambda text: console.print(text, markup=False, highlight=False))
+            set_stderr_writer(lambda text: console.print(text, markup=False, highlight=False, emoji=False))
             try:
                 while not self._ended.wait(REFRESH_SECONDS):
                     if self._snapshot is not None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
 from ingestify._version import __version__
-from ingestify.cli.options import config_option, logging_options, set_up_logging, write_stderr
+from ingestify.cli.logs import set_up_logging, write_stderr
+from ingestify.cli.options import config_option, logging_options
+from ingestify.cli.output import write_line
 from ingestify.errors import ConfigurationError
 
 __all__ = ["completion_command", "config_command", "init_command", "version_command"]
@@ -23,10 +24,15 @@ def init_command(folder: Path, force: bool) -> None:
     from ingestify.config.template import config_template  # pulls in the settings
 
     path = folder / "config.yaml"
-    if path.exists() and not force:
-        raise ConfigurationError(f"{path} is there already; --force writes over it.")
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(config_template(), encoding="utf-8")
+    try:
+        if path.exists() and not force:
+            raise ConfigurationError(f"{path} is there already; --force writes over it.")
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(config_template(), encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be written: {error.strerror or error}. Name a folder that this user may write to."
+        ) from error
     write_stderr(f"Wrote {path}. Look it over, then run  ingestify plan , and  ingestify run .")
 
 
@@ -53,7 +59,7 @@ def schema_command() -> None:
     """Print the JSON schema of config.yaml, for editors that complete and check YAML."""
     from ingestify.config.schema import settings_schema  # heavy: pydantic
 
-    sys.stdout.write(json.dumps(settings_schema(), indent=2) + "\n")
+    write_line(json.dumps(settings_schema(), indent=2))
 
 
 @click.command("completion")
@@ -62,14 +68,14 @@ def completion_command(shell: str) -> None:
     """Print a completion script. For bash:  eval "$(ingestify completion bash)"  in ~/.bashrc."""
     from click.shell_completion import get_completion_class
 
-    from ingestify.cli.app import app
+    from ingestify.cli.app import COMPLETION_VARIABLE, app
 
     found = get_completion_class(shell)
     assert found is not None, "click knows the three shells"
-    sys.stdout.write(found(app, {}, "ingestify", "_INGESTIFY_COMPLETE").source() + "\n")
+    write_line(found(app, {}, "ingestify", COMPLETION_VARIABLE).source())
 
 
 @click.command("version")
 def version_command() -> None:
     """Print the version."""
-    sys.stdout.write(f"{__version__}\n")
+    write_line(__version__)

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import getpass
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from ingestify.cli.app import EXIT_SOME_FAILED, exit_with
+from ingestify.cli.app import EXIT_INTERRUPTED, EXIT_SOME_FAILED, exit_with
+from ingestify.cli.confirmation import confirm, yes_option
+from ingestify.cli.dataset_lookup import the_one_that_begins
+from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import (
+    bucket_option,
     config_option,
     dataset_filters,
     filter_arguments,
+    filter_text,
     logging_options,
     parse_filters,
-    set_up_logging,
-    write_stderr,
 )
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.cli.progress import RunView
 from ingestify.cli.run import execute, exit_code
 from ingestify.cli.texts import size, summary_line
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
-from ingestify.errors import ConfigurationError, DatasetNotFound
+from ingestify.errors import ConfigurationError
 from ingestify.main import config_path, get_datastore, get_engine
 from ingestify.store.dataset_store import DatasetStore
 
@@ -35,7 +37,6 @@ _by = click.option(
     "--by", "decided_by", default=None, metavar="NAME", help="Who decides; it is kept. Default: the user's name."
 )
 _entries = click.argument("entry_ids", nargs=-1, required=True, metavar="ENTRY...")
-_bucket = click.option("--bucket", metavar="NAME", help="Which bucket of the lake. Default: the configuration's.")
 
 
 @click.group("quarantine")
@@ -78,15 +79,16 @@ def list_command(
                 write_json(_as_dict(entry))
             else:
                 _write_entry(entry)
-        if not entries and not as_json and not quiet:
-            write_stderr("Nothing is in quarantine.")
+        if not entries and not quiet:
+            asked = filter_text({key: value for key, value in wanted.items() if value is not None})
+            write_stderr(f"Nothing in quarantine matches {asked}." if asked else "Nothing is in quarantine.")
 
     _with_store(config_file, bucket, show)
 
 
 @quarantine_command.command("show")
 @config_option
-@_bucket
+@bucket_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @logging_options
 @click.argument("entry_id", metavar="ENTRY")
@@ -114,7 +116,7 @@ def show_command(
 
 @quarantine_command.command("retry")
 @config_option
-@_bucket
+@bucket_option
 @click.option("--later", is_flag=True, help="Only mark it; the next run fetches it.")
 @logging_options
 @click.argument("entry_ids", nargs=-1, metavar="[ENTRY]...")
@@ -141,27 +143,32 @@ def retry_command(
                 write_stderr(f"The next run fetches {marked:,} anew.")
             return
         codes = []
+        view = RunView(quiet=quiet, verbose=verbose)
         for entry in entries:
             report = execute(
                 engine,
-                RunView(quiet=quiet, verbose=verbose),
+                view,
                 provider=entry.provider,
                 source=entry.source.get("source"),
                 dataset_type=entry.dataset_type,
                 **dict(entry.identifier),
             )
             if not quiet:
-                write_line(f"{entry.name}: {summary_line(report)}")
+                view.write_line(f"{entry.name}: {summary_line(report)}")
             for task in report.failed_tasks + report.quarantined_tasks:
                 write_stderr(f"  {task.error}")
             codes.append(exit_code(report))
+            if codes[-1] == EXIT_INTERRUPTED:
+                break
+    if view.lost is not None and not view.lost.reader_left:
+        raise view.lost
     # Failed before in quarantine: the worse is what a scheduler should see.
     exit_with(next((code for code in codes if code not in (0, EXIT_SOME_FAILED)), max(codes)))
 
 
 @quarantine_command.command("accept")
 @config_option
-@_bucket
+@bucket_option
 @_note
 @_by
 @logging_options
@@ -192,10 +199,10 @@ def accept_command(
 
 @quarantine_command.command("discard")
 @config_option
-@_bucket
+@bucket_option
 @_note
 @_by
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @logging_options
 @_entries
 def discard_command(
@@ -209,15 +216,15 @@ def discard_command(
     verbose: bool,
     debug: bool,
 ) -> None:
-    """Throw the files of bundles away. The same bundle is not fetched again; another one is. On a terminal it asks."""
+    """Throw the files of bundles away. It asks first; where it cannot, it needs --yes.
+
+    The same bundle is not fetched again; another one is.
+    """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
 
     def discard(store: DatasetStore) -> None:
         entries = [_find(store, entry_id) for entry_id in entry_ids]
-        if not yes and sys.stdin.isatty():
-            for entry in entries:
-                write_stderr(f"  {entry.entry_id}  {entry.name}")
-            click.confirm("Throw their files away?", abort=True, err=True)
+        confirm("Throw their files away?", [f"{entry.entry_id}  {entry.name}" for entry in entries], yes=yes)
         removed = store.quarantine.discard([entry.entry_id for entry in entries], _person(decided_by), note)
         if not quiet:
             write_stderr(f"Discarded; {removed:,} {'file' if removed == 1 else 'files'} removed.")
@@ -235,16 +242,10 @@ def _with_store(config_file: str | None, bucket: str | None, use: Callable[[Data
 
 def _find(store: DatasetStore, beginning: str) -> QuarantineEntry:
     """Return the entry that an id, or the beginning of one, names."""
-    found = [entry for entry in store.quarantine.list_entries(()) if entry.entry_id.startswith(beginning)]
-    if not found:
-        raise DatasetNotFound(
-            f"No quarantine entry has an id that begins '{beginning}'; see 'ingestify quarantine list'."
-        )
-    if len(found) > 1:
-        raise ConfigurationError(
-            f"{len(found)} quarantine entries have an id that begins '{beginning}'; give more of it."
-        )
-    return found[0]
+    beginning = beginning.strip().lower()
+    by_id = {entry.entry_id: entry for entry in store.quarantine.list_entries(())}
+    ids = [one for one in by_id if one.lower().startswith(beginning)]
+    return by_id[the_one_that_begins(beginning, ids, "quarantine entries", "ingestify quarantine list")]
 
 
 def _person(name: str | None) -> str:

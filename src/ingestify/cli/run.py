@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -21,14 +20,14 @@ from ingestify.cli.app import (
     EXIT_STOPPED,
     exit_with,
 )
+from ingestify.cli.logs import collapsed_repeats, set_up_logging, write_stderr
 from ingestify.cli.options import (
     config_option,
     dataset_filters,
     filter_arguments,
+    filter_text,
     logging_options,
     parse_filters,
-    set_up_logging,
-    write_stderr,
 )
 from ingestify.cli.progress import RunView
 from ingestify.cli.texts import summary_line
@@ -119,13 +118,20 @@ def _run(
             }
         )
     else:
-        _tell(report, quiet=quiet)
+        _tell(report)
+        if not quiet:
+            view.write_line(summary_line(report))
+    if not quiet:
+        _tell_nothing_matched(report, selector)
+    # What reads a plan may have seen enough of it, as `head` has. A run's work is done, and its end is what counts.
+    if view.lost is not None and (dry_run or not view.lost.reader_left):
+        raise view.lost
     exit_with(code)
 
 
 def execute(engine: IngestionEngine, view: RunView, **arguments: Any) -> RunReport:
     """Run with progress shown, and with signals taken as a wish to stop cleanly."""
-    with _two_stage_interrupt(), view.shown():
+    with _two_stage_interrupt(view.restore_terminal), collapsed_repeats(), view.shown():
         return engine.run_report(listener=view, **arguments)
 
 
@@ -140,7 +146,7 @@ def exit_code(report: RunReport) -> int:
     return EXIT_SOME_FAILED if report.totals.failed or report.totals.quarantined else EXIT_OK
 
 
-def _tell(report: RunReport, *, quiet: bool) -> None:
+def _tell(report: RunReport) -> None:
     failed = report.failed_tasks
     jobs = [job for job in report.jobs if job.state is RunState.FAILED]
     for task in failed[:SHOWN_FAILURES]:
@@ -162,13 +168,15 @@ def _tell(report: RunReport, *, quiet: bool) -> None:
         else:
             # What each of them raised was logged when it happened.
             write_stderr(f"{len(jobs)} of {len(report.jobs)} selectors failed; the next run tries them again.")
-    if not quiet:
-        sys.stdout.write(summary_line(report) + "\n")
-        sys.stdout.flush()
+
+
+def _tell_nothing_matched(report: RunReport, selector: Mapping[str, Any]) -> None:
+    if selector and not report.totals.discovered and report.error is None:
+        write_stderr(f"The sources have nothing that matches {filter_text(selector)}.")
 
 
 @contextlib.contextmanager
-def _two_stage_interrupt() -> Iterator[None]:
+def _two_stage_interrupt(restore_terminal: Callable[[], None]) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM stops cleanly, the second leaves at once."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals belong to the main thread
@@ -178,6 +186,7 @@ def _two_stage_interrupt() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
         nonlocal stopping
         if stopping:
+            restore_terminal()
             os._exit(EXIT_INTERRUPTED)
         stopping = True
         write_stderr("Stopping: keeping what is complete. Once more to leave at once.")

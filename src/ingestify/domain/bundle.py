@@ -95,6 +95,7 @@ class BundleTypes:
 
     def __init__(self, overrides: Mapping[tuple[str, str], BundleOverride] | None = None) -> None:
         self._overrides = dict(overrides or {})
+        self._chosen: dict[tuple[str, str, tuple[BundleType, ...]], tuple[str, BundleType, BundleType]] = {}
 
     def of(
         self, provider: str, dataset_type: str, declared: Sequence[BundleType], feeds: Collection[str]
@@ -105,16 +106,34 @@ class BundleTypes:
             declared: What the source declares.
             feeds: The feeds that the dataset has, or is announced to have.
         """
-        chosen = next((one for one in declared if one.dataset_type == dataset_type), None)
+        first, with_it, without = self._choose(provider, dataset_type, tuple(declared))
+        return with_it if first in feeds else without
+
+    def _choose(
+        self, provider: str, dataset_type: str, declared: tuple[BundleType, ...]
+    ) -> tuple[str, BundleType, BundleType]:
+        """Return a feed, and what holds with and without it; worked out once for each kind of dataset."""
+        key = (provider, dataset_type, declared)
+        chosen = self._chosen.get(key)
         if chosen is None:
-            built_in = BUILT_IN_BUNDLE_TYPES.get(dataset_type)
-            chosen = built_in if built_in and built_in.requires[0] in feeds else BundleType(dataset_type)
-        override = self._overrides.get((provider, dataset_type))
-        if override is None:
-            return chosen
-        return dataclasses.replace(
-            chosen,
-            requires=chosen.requires if override.requires is None else override.requires,
-            optional=chosen.optional if override.optional is None else override.optional,
-            file_checks=chosen.file_checks if override.file_checks is None else override.file_checks,
-        )
+            said = next((one for one in declared if one.dataset_type == dataset_type), None)
+            built_in = said or BUILT_IN_BUNDLE_TYPES.get(dataset_type) or BundleType(dataset_type)
+            without = said or BundleType(dataset_type)
+            override = self._overrides.get((provider, dataset_type))
+            chosen = self._chosen[key] = (
+                next(iter(built_in.requires), ""),
+                _overridden(built_in, override),
+                _overridden(without, override),
+            )
+        return chosen
+
+
+def _overridden(bundle_type: BundleType, override: BundleOverride | None) -> BundleType:
+    if override is None:
+        return bundle_type
+    return dataclasses.replace(
+        bundle_type,
+        requires=bundle_type.requires if override.requires is None else override.requires,
+        optional=bundle_type.optional if override.optional is None else override.optional,
+        file_checks=bundle_type.file_checks if override.file_checks is None else override.file_checks,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 from collections.abc import Sequence
 
 from ingestify.domain.change import metadata_text
@@ -204,10 +205,10 @@ def _description_changes(discovered: Discovered, row: KnownDataset, rules: Bundl
         changes.append(f"name: '{row.name}' → '{discovered.name}'")
     # A state that post_load_files works out from the files is not known before they are loaded.
     if resource.post_load_files is None:
-        known = {file_id.rpartition("__")[0] for file_id in row.summary.feeds or ()}
+        known = _feeds_of(tuple(row.summary.feeds or ()))
         bundle_type = rules.type_of(discovered.job.plan.source, discovered.provider, resource.dataset_type, known)
         # What is required may have changed since.
-        missing = bundle_type.lacking(known.difference(row.missing_feeds))
+        missing = bundle_type.lacking(known.difference(row.missing_feeds) if row.missing_feeds else known)
         state = bundle_type.state_of(
             resource.state, missing, is_empty=not row.summary.has_revisions, has_files=bool(resource.files)
         )
@@ -218,6 +219,11 @@ def _description_changes(discovered: Discovered, row: KnownDataset, rules: Bundl
     if metadata_text(resource.metadata) != row.metadata:
         changes.append("metadata")
     return changes
+
+
+@functools.lru_cache(maxsize=1024)  # the datasets of a kind mostly have the same files
+def _feeds_of(file_ids: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(file_id.rpartition("__")[0] for file_id in file_ids)
 
 
 def _policy_error(policy: object, error: BaseException) -> Exception:

@@ -30,6 +30,7 @@ class Discovered:
     """A dataset that a job's source announced.
 
     Attributes:
+        number: What stands for it in the job's listing.
         tries: How often another writer was faster with it.
         moves: How often the provider changed it while it was being fetched.
     """
@@ -37,6 +38,7 @@ class Discovered:
     progress: JobProgress
     resource: DatasetResource
     identifier: Identifier
+    number: int = 0
     tries: int = 0
     moves: int = 0
 
@@ -122,8 +124,9 @@ def iter_discovered(progress: JobProgress, store: DatasetStore) -> Iterator[list
             for resource in batch[start : start + LOOK_UP_SIZE]:
                 discovered = _identify(progress, resource)
                 if identifier_matches(discovered.identifier, job.filters):
-                    progress.listing.add(discovered.identifier, resource)
-                    chosen.append(discovered)
+                    chosen.append(
+                        dataclasses.replace(discovered, number=progress.listing.add(discovered.identifier, resource))
+                    )
                 else:
                     left_out = discovered.identifier
             if chosen:
@@ -173,7 +176,7 @@ def discover_again(discovered: Discovered, store: DatasetStore) -> Discovered | 
         for resource in batch:
             again = _identify(discovered.progress, resource)
             if again.key == discovered.key:
-                return dataclasses.replace(again, tries=discovered.tries, moves=discovered.moves)
+                return dataclasses.replace(discovered, resource=again.resource)
     return None
 
 

@@ -163,7 +163,8 @@ class FileLoading:
             content = json.dumps(file.json_content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         except (TypeError, ValueError) as error:
             raise SourceError(f"the json_content of '{file.file_id}' is not JSON: {error}") from error
-        return self._stage(file, lambda staged: staged.write(content.encode()), "application/json")
+        # Just written as JSON, so that need not be checked.
+        return self._stage(file, lambda staged: staged.write(content.encode()), "application/json", checked=False)
 
     def _load_url(self, file: FileResource, *, in_full: bool) -> LoadedResource:
         validators = NO_VALIDATORS if in_full else self._validators(file)
@@ -261,6 +262,7 @@ class FileLoading:
         *,
         modified_at: dt.datetime | None = None,
         serialization_format: str | None = None,
+        checked: bool = True,
     ) -> LoadedResource:
         staged = self._store.stage(serialization_format or file.serialization_format)
         try:
@@ -272,6 +274,7 @@ class FileLoading:
                 validators,
                 modified_at=modified_at,
                 serialization_format=serialization_format,
+                checked=checked,
             )
         except BaseException:
             staged.discard()
@@ -287,6 +290,7 @@ class FileLoading:
         modified_at: dt.datetime | None = None,
         serialization_format: str | None = None,
         date: str | None = None,
+        checked: bool = True,
     ) -> LoadedResource:
         """The bytes have arrived: equal bytes are no change, other bytes become a durable temporary object."""
         chosen = (
@@ -297,10 +301,11 @@ class FileLoading:
         )
         findings = _NOTHING_FOUND
         shapes = self._shapes.get(file.data_feed_key, ())
+        checked = checked and self._checked
 
         def look(body: bytes) -> None:
             nonlocal findings
-            if self._checked and self._known_kind(file, staged.tag) is None:
+            if checked and self._known_kind(file, staged.tag) is None:
                 findings = check_bytes(body, chosen, shapes)
 
         was_looked_at = staged.complete(look)
@@ -313,7 +318,7 @@ class FileLoading:
             staged.discard()
             held = self._held.get(file.file_id) if kind is FileKind.HELD else None
             return LoadedResource(kind, feed, draft=held, tag=staged.tag, size=staged.size, date=date)
-        if self._checked and not was_looked_at:
+        if checked and not was_looked_at:
             findings = check_stream(staged.open, staged.size, chosen, shapes)
         staged.persist()
         draft = NewFile(

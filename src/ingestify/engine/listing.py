@@ -37,24 +37,25 @@ class Listing:
         self._found = _Digest()
         self._held = _Digest()
 
-    def add(self, identifier: Identifier, resource: DatasetResource) -> None:
-        """The source listed it. The discovery thread."""
-        self._listed.append(_hash(identifier.canonical))
+    def add(self, identifier: Identifier, resource: DatasetResource) -> int:
+        """The source listed it. Returns the number that stands for it here. The discovery thread."""
+        number = _hash(identifier.canonical)
+        self._listed.append(number)
         for file in resource.files.values():
             if file.last_modified is not None and (self.newest is None or file.last_modified > self.newest):
                 self.newest = file.last_modified
+        return number
 
-    def found(self, identifier: Identifier) -> None:
+    def found(self, number: int) -> None:
         """The lake had it when the run looked."""
         with self._lock:
-            number = _hash(identifier.canonical)
             self._found.add(number)
             self._held.add(number)
 
-    def came(self, identifier: Identifier) -> None:
+    def came(self, number: int) -> None:
         """It came into the lake with this run."""
         with self._lock:
-            self._held.add(_hash(identifier.canonical))
+            self._held.add(number)
 
     @property
     def digest(self) -> str:

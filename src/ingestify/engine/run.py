@@ -388,7 +388,7 @@ class IngestionRun:
         """Do what was decided about one dataset. The deciding thread, or a discovery thread."""
         discovered = decision.discovered
         if decision.dataset_id is not None:
-            discovered.progress.listing.found(discovered.identifier)
+            discovered.progress.listing.found(discovered.number)
         if self._dry_run:
             self._tell_planned(decision)
             self._finish(discovered, Outcome(None, None, current=False))
@@ -444,7 +444,7 @@ class IngestionRun:
         if outcome.task is not None:
             self._jobs.add_task(progress, outcome.task)
             if outcome.task.outcome is TaskOutcome.NEW:
-                progress.listing.came(discovered.identifier)
+                progress.listing.came(discovered.number)
         elif outcome.current:
             progress.count("unchanged")
             if dataset is not None and self._tells_skipped:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ingestify.domain.events import DatasetEvent
 from ingestify.errors import ConfigurationError
+from ingestify.masking import mask_text
 
 __all__ = ["EventLog", "EventLogConsumer"]
 
@@ -70,12 +71,18 @@ class EventLogConsumer:
 
         Args:
             on_event: Called in the caller's thread. When it raises, the run ends, and that event comes again.
-            poll_interval: Seconds between looks for new events, until `stop()`; None: return at the log's end.
+            poll_interval: Seconds between looks for new events, until `stop()`; more than 0. None: return at the
+                log's end.
             batch_size: How many events are read at a time.
 
         Returns:
             0 at the log's end or after `stop()`; 1 after the callback raised.
+
+        Raises:
+            ConfigurationError: An argument makes no sense; nothing was delivered.
+            KeyboardInterrupt: After Ctrl-C, also while it waits. An event whose callback was interrupted comes again.
         """
+        _check_callback("on_event", on_event)
 
         def deliver(events: Sequence[DatasetEvent]) -> None:
             for event in events:
@@ -94,6 +101,7 @@ class EventLogConsumer:
 
         When it raises, the whole list comes again.
         """
+        _check_callback("on_events", on_events)
 
         def deliver(events: Sequence[DatasetEvent]) -> None:
             on_events(list(events))
@@ -114,20 +122,31 @@ class EventLogConsumer:
     ) -> int:
         if batch_size < 1:
             raise ConfigurationError(f"batch_size: {batch_size} is not 1 or more.")
+        # Not `<= 0`, which says nothing against NaN. A wait of 0 would ask the database without a pause.
+        if poll_interval is not None and not 0 < poll_interval <= threading.TIMEOUT_MAX:
+            raise ConfigurationError(f"poll_interval: {poll_interval} is no number of seconds above 0.")
         while not self._stop.is_set():
             position = self._log.get_reader_position(self._reader_name)
             events = self._log.read_events(position, batch_size)
             if events:
                 try:
                     deliver(events)
-                except Exception:
-                    logger.exception(
-                        "The reader '%s' failed on an event of the log; the event comes again at its next run.",
+                except Exception as error:  # the edge to the caller's code
+                    logger.error(
+                        "The reader '%s' failed with %s: %s; what it failed on comes again at its next run.",
                         self._reader_name,
+                        type(error).__name__,
+                        mask_text(" ".join(str(error).split())),
                     )
+                    logger.debug("the reader's traceback", exc_info=error)
                     return 1
             elif poll_interval is None:
                 break
             else:
                 self._stop.wait(poll_interval)
         return 0
+
+
+def _check_callback(name: str, callback: object) -> None:
+    if not callable(callback):
+        raise ConfigurationError(f"{name} is {callback!r}; it must be a function that is called with what is new.")

@@ -48,6 +48,11 @@ def import_object(path: str, what: str) -> Any:
         raise ConfigurationError(
             f"The {what} '{path}' cannot be imported: it needs the module '{error.name}', which is not installed."
         ) from error
+    except SystemExit as error:
+        raise ConfigurationError(
+            f"The {what} '{path}' cannot be imported: its module calls sys.exit({error.code!r}). Put what it does as a "
+            f'program below  if __name__ == "__main__": .'
+        ) from error
     except Exception as error:
         raise ConfigurationError(f"The {what} '{path}' cannot be imported: {type(error).__name__}: {error}") from error
     try:

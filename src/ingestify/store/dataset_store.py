@@ -177,12 +177,14 @@ class DatasetStore:
         """Return the files of the dataset's current revision, as `dataset` shows it.
 
         Args:
-            data_feed_keys: Only these feeds; None: all.
+            data_feed_keys: Only these feeds, as far as they are there; None: all.
             lazy: Open a file when its stream is asked for. Otherwise files of up to 64 MB are read now.
 
         Raises:
             IntegrityError: An object is missing or damaged.
         """
+        if isinstance(data_feed_keys, str):
+            data_feed_keys = [data_feed_keys]  # looked through letter by letter, it would be no feed at all
         loaded = []
         for file in dataset.files.values():
             if data_feed_keys is None or file.data_feed_key in data_feed_keys:

@@ -58,7 +58,8 @@ class _RewindableStream(io.RawIOBase):
         return self._position
 
     def close(self) -> None:
-        if not self.closed:
+        # Where opening failed there is no stream, and the garbage collector closes this all the same.
+        if not self.closed and hasattr(self, "_stream"):
             self._stream.close()
         super().close()
 

@@ -49,7 +49,7 @@ def encode_component(text: str, max_bytes: int = MAX_ENCODED_BYTES) -> str:
         encoded = "%2E" + encoded[1:]
     if encoded.endswith("."):
         encoded = encoded[:-1] + "%2E"
-    return encoded or "%00"
+    return encoded or "%"  # which nothing else is encoded as
 
 
 def _quote(text: str) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import threading
 
 import pytest
@@ -80,3 +81,50 @@ def test_events_show_the_dataset_also_after_it_is_gone(log):
 def test_a_reader_needs_a_name(log):
     with pytest.raises(ConfigurationError, match="reader_name"):
         EventLogConsumer(log, "")
+
+
+@pytest.mark.parametrize("interval", [0, -1, float("nan"), float("inf")])
+def test_a_pause_between_looks_is_longer_than_nothing(log, interval):
+    got = []
+    with pytest.raises(ConfigurationError, match="poll_interval"):
+        EventLogConsumer(log, "a").run(got.append, poll_interval=interval)
+    with pytest.raises(ConfigurationError, match="poll_interval"):
+        EventLogConsumer(log, "a").run_batched(got.append, poll_interval=interval)
+    assert got == []
+
+
+@pytest.mark.parametrize("callback", [None, "on_event"])
+def test_what_cannot_be_called_is_refused_at_once(callback):
+    empty = None  # not even looked at
+    with pytest.raises(ConfigurationError, match="on_event is"):
+        EventLogConsumer(empty, "a").run(callback)
+    with pytest.raises(ConfigurationError, match="on_events is"):
+        EventLogConsumer(empty, "a").run_batched(callback)
+
+
+def test_a_failure_is_one_line_without_secrets_and_its_traceback_is_for_debugging(log, caplog):
+    def fail(event):
+        raise RuntimeError("the dashboard\nis down: https://me:canary@host/x?token=canary")
+
+    caplog.set_level(logging.DEBUG, "ingestify.events.consumer")
+    assert EventLogConsumer(log, "a").run(fail) == 1
+    (said,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert "RuntimeError: the dashboard is down: https://***@host/x?token=***" in said.getMessage()
+    assert said.exc_info is None
+    (traceback,) = [record for record in caplog.records if record.exc_info]
+    assert traceback.levelno == logging.DEBUG
+
+
+def test_an_interrupted_callback_gets_its_event_again(log):
+    got = []
+
+    def interrupt_once(event):
+        got.append(event.position)
+        if len(got) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        EventLogConsumer(log, "a").run(interrupt_once, poll_interval=5)
+    assert EventLogConsumer(log, "a").run(interrupt_once) == 0
+    assert got[1] == got[2]
+    assert len(set(got)) == 6

@@ -55,5 +55,5 @@ def test_without_kloppy_the_extra_is_named(monkeypatch):
     with debug_source(Bare("bare"), dataset_type="match") as engine:
         (dataset,) = engine.list_datasets()
         monkeypatch.setattr(builtins, "__import__", without_kloppy)
-        with pytest.raises(MissingExtraError, match=r"pip install 'ingestify\[kloppy\]'"):
+        with pytest.raises(MissingExtraError, match=r"pip install -e '\.\[kloppy\]'"):
             engine.load_dataset_with_kloppy(dataset)

@@ -1,0 +1,39 @@
+"""Asking before something is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from ingestify.cli.logs import write_stderr
+from ingestify.cli.standard_streams import can_ask
+
+__all__ = ["confirm", "yes_option"]
+
+SHOWN = 10
+
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
+
+
+def confirm(question: str, what: Sequence[str], *, yes: bool) -> None:
+    """Show what a command would remove, and go on only if a person says so.
+
+    Args:
+        question: Such as `Remove 3 matches with all revisions?`.
+        what: A line for each; the first ten are shown.
+        yes: It was said already, with --yes.
+
+    Raises:
+        click.UsageError: There is no terminal to ask on.
+        click.Abort: The person does not want it.
+    """
+    if yes:
+        return
+    for line in what[:SHOWN]:
+        write_stderr(f"  {line}")
+    if len(what) > SHOWN:
+        write_stderr(f"  … and {len(what) - SHOWN:,} more")
+    if not can_ask():
+        raise click.UsageError(f"{question} There is no terminal to ask on, so nothing was removed; say it with --yes.")
+    click.confirm(question, abort=True, err=True)

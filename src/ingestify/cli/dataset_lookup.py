@@ -1,0 +1,116 @@
+"""Which datasets a person means, and what to say when that is none."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import click
+
+from ingestify.cli.options import filter_text, parse_identifier
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.ports import DatasetFilter
+from ingestify.errors import ConfigurationError, DatasetNotFound
+from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["explain_nothing", "find_datasets", "the_one_that_begins"]
+
+LOOKED_AT = 1000
+
+
+def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: Any) -> list[Dataset]:
+    """Return the datasets that an id, the beginning of one, or `key=value/key=value` names; at least one.
+
+    Args:
+        what: As it was typed; blanks around it and the case of an id do not count.
+        least: How many characters of an id are needed, unless it is whole.
+        **filters: `provider` and `dataset_type`.
+
+    Raises:
+        DatasetNotFound: There is none.
+        ConfigurationError: Several ids begin so.
+    """
+    what = what.strip()
+    wanted = store.dataset_filter(**filters)
+    if "=" in what:
+        wanted = dataclasses.replace(wanted, selector=parse_identifier(what))
+        found = [dataset for batch in store.catalogue.iter_batches(wanted, 1000) for dataset in batch]
+        if not found:
+            raise DatasetNotFound(f"{explain_nothing(store, wanted)} See 'ingestify list'.")
+        return found
+    whole = next(store.catalogue.iter_batches(dataclasses.replace(wanted, dataset_id=what), 1), [])
+    if whole:
+        return whole
+    if what and len(what) < least:
+        raise click.UsageError(f"'{what}' is too little of an id to be sure; give {least} characters or more of it.")
+    ids = (dataset_id for dataset_id, _, _ in store.catalogue.iter_identities(wanted))
+    beginning = what.lower()
+    chosen = the_one_that_begins(
+        what, [one for one in ids if one.lower().startswith(beginning)], "datasets", "ingestify list"
+    )
+    return [store.get_dataset(chosen)]
+
+
+def the_one_that_begins(what: str, ids: list[str], kind: str, command: str) -> str:
+    """Return the only one of `ids`, which are those that begin with `what`.
+
+    Args:
+        kind: What has these ids, in the plural.
+        command: What shows them.
+
+    Raises:
+        DatasetNotFound: There is none.
+        ConfigurationError: There are several.
+        click.UsageError: Nothing was asked for.
+    """
+    if not what:
+        raise click.UsageError(f"The id is empty; '{command}' shows those of the {kind}.")
+    if not ids:
+        raise DatasetNotFound(f"None of the {kind} has an id that begins '{what}'; see '{command}'.")
+    if len(ids) > 1:
+        raise ConfigurationError(f"{len(ids):,} {kind} have an id that begins '{what}'; give more of it.")
+    return ids[0]
+
+
+def explain_nothing(store: DatasetStore, wanted: DatasetFilter) -> str:
+    """Return why no dataset matches, for people: an empty bucket, or what they asked for and what there is."""
+    everything = DatasetFilter(bucket=store.bucket)
+    total = store.catalogue.read_metadata(everything).row_count
+    if not total:
+        return f"The bucket '{store.bucket}' is empty; 'ingestify run' fetches what the ingestion plans name."
+    asked, there = [], []
+    for attribute, title in (("provider", "provider"), ("dataset_type", "dataset type")):
+        name = getattr(wanted, attribute)
+        if name is None:
+            continue
+        asked.append(f"{title} {name}")
+        names = _names(store, everything, attribute)
+        if name not in names:
+            there.append(_listed(title, names))
+    if wanted.states:
+        asked.append(f"state {' or '.join(state.value for state in wanted.states)}")
+    if wanted.selector:
+        asked.append(filter_text(wanted.selector))
+        keys = {
+            key: None for _, identity, _ in store.catalogue.iter_identities(everything) for key in json.loads(identity)
+        }
+        there.append(_listed("identifier key", list(keys)))
+    datasets = f"No dataset of the {total:,} in the bucket '{store.bucket}'"
+    return "; ".join([f"{datasets} matches {', '.join(asked)}", *there]) + "."
+
+
+def _names(store: DatasetStore, everything: DatasetFilter, attribute: str) -> list[str]:
+    """Return the providers or dataset types that there are, without reading the whole lake for it."""
+    first = next(store.catalogue.iter_batches(everything, LOOKED_AT), [])
+    jobs = store.catalogue.load_jobs(LOOKED_AT, with_tasks=False)  # of all buckets, and perhaps without a dataset
+    names = {getattr(one, attribute) for one in (*first, *jobs)}
+    return sorted(
+        name
+        for name in names
+        if store.catalogue.read_metadata(dataclasses.replace(everything, **{attribute: name})).row_count
+    )
+
+
+def _listed(title: str, names: list[str]) -> str:
+    return f"the {title} is {names[0]}" if len(names) == 1 else f"the {title}s are {', '.join(names)}"

@@ -1,0 +1,109 @@
+"""What goes to stderr: lines for people, and logging, which only the command line configures."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+from ingestify.masking import mask_text
+
+__all__ = ["collapsed_repeats", "set_stderr_writer", "set_up_logging", "write_stderr"]
+
+_stderr_writer: Callable[[str], None] | None = None
+
+
+def write_stderr(text: str) -> None:
+    """Write a line to stderr, above a progress line if there is one. May be called from any thread; never raises."""
+    # When stderr cannot be written there is no place left to say so.
+    with contextlib.suppress(OSError, ValueError):
+        if _stderr_writer is not None:
+            _stderr_writer(text)
+        else:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+
+
+def set_stderr_writer(writer: Callable[[str], None] | None) -> None:
+    """Let a progress line write what goes to stderr; None: nobody."""
+    global _stderr_writer
+    _stderr_writer = writer
+
+
+class _MaskingFormatter(logging.Formatter):
+    """Whatever is logged, by whomever: no secret of a URL or an Authorization header is shown."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return mask_text(super().format(record))
+
+
+class _StderrHandler(logging.Handler):
+    """Writes to the stderr of the moment, so that a progress line can step aside."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            write_stderr(self.format(record))
+        except Exception:  # noqa: BLE001 - logging's own way
+            self.handleError(record)
+
+
+def set_up_logging(*, quiet: bool = False, verbose: bool = False, debug: bool = False) -> None:
+    """Send logs to stderr: errors and warnings, with -v also what happens, with --debug all."""
+    level = logging.DEBUG if debug else logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
+    handler = _StderrHandler()
+    pattern = "%(asctime)s %(levelname)-7s %(threadName)s %(name)s: %(message)s" if debug else "%(message)s"
+    handler.setFormatter(_MaskingFormatter(pattern))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("ingestify").setLevel(level)
+
+
+class _Repeats(logging.Filter):
+    """Lets an error through once that several selectors of a source meet, and counts the others.
+
+    The engine logs each as (source, selector, error).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._counts: collections.Counter[tuple[str, str]] = collections.Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name != "ingestify.engine.jobs" or record.levelno != logging.ERROR:
+            return True
+        if not isinstance(record.args, tuple) or len(record.args) != 3:
+            return True
+        source, _, error = map(str, record.args)
+        with self._lock:
+            self._counts[source, error] += 1
+            return self._counts[source, error] == 1
+
+    def lines(self) -> list[str]:
+        """Return a line for each error that was met more than once."""
+        return [
+            f"{source}: {error} (and {count - 1:,} more {'selector' if count == 2 else 'selectors'})"
+            for (source, error), count in self._counts.items()
+            if count > 1
+        ]
+
+
+@contextlib.contextmanager
+def collapsed_repeats() -> Iterator[None]:
+    """While a run goes on, show an error that its selectors share once, and at the end how many there were."""
+    handlers = [one for one in logging.getLogger().handlers if isinstance(one, _StderrHandler)]
+    if not handlers or logging.getLogger("ingestify").isEnabledFor(logging.DEBUG):
+        yield
+        return
+    repeats = _Repeats()
+    handlers[0].addFilter(repeats)
+    try:
+        yield
+    finally:
+        handlers[0].removeFilter(repeats)
+        for line in repeats.lines():
+            write_stderr(mask_text(line))

@@ -1,0 +1,141 @@
+"""`ingestify status`: the last runs, and how large the lake is."""
+
+from __future__ import annotations
+
+import datetime as dt
+import socket
+
+import click
+
+from ingestify.cli.logs import set_up_logging
+from ingestify.cli.options import bucket_option, config_option, logging_options
+from ingestify.cli.output import time_text, write_json, write_line
+from ingestify.cli.progress import job_as_dict, task_as_dict
+from ingestify.cli.texts import clock, counts, noun, size
+from ingestify.domain.run import Counters, JobSummary, RunState, TaskOutcome
+from ingestify.engine.liveness import is_alive
+from ingestify.main import config_path, get_datastore
+from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["status_command"]
+
+
+@click.command("status")
+@config_option
+@bucket_option
+@click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="How many runs to show.")
+@click.option("--failed", is_flag=True, help="Show each dataset that failed.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@logging_options
+def status_command(
+    config_file: str | None,
+    bucket: str | None,
+    runs: int,
+    failed: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """Show the last runs, of all buckets, and how large one bucket of the lake is."""
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+    store = get_datastore(config_path(config_file), bucket)
+    try:
+        totals = dict(store.totals())
+        grouped = _last_runs(store, runs, with_tasks=failed or as_json)
+        if as_json:
+            write_json(
+                {
+                    "bucket": store.bucket,
+                    **totals,
+                    "runs": [
+                        {"run_id": run_id, "jobs": [_as_dict(job) for job in jobs]} for run_id, jobs in grouped.items()
+                    ],
+                }
+            )
+            return
+        write_line(
+            f"bucket {store.bucket}: {totals['datasets']:,} datasets, {totals['revisions']:,} revisions, "
+            f"{totals['files']:,} files · {size(totals['size_bytes'])} of the providers' bytes, stored in "
+            f"{size(totals['storage_bytes'])}"
+        )
+        if bucket is not None and grouped:
+            write_line("the last runs of all buckets, as it is not kept which one a run was for:")
+        for jobs in grouped.values():
+            _show_run(jobs, failed=failed)
+        if not grouped:
+            write_line("no run yet")
+    finally:
+        store.close()
+
+
+def _as_dict(job: JobSummary) -> dict[str, object]:
+    return {
+        **job_as_dict(job),
+        "process_is_gone": _process_is_gone(job),
+        "tasks": [task_as_dict(task) for task in job.tasks],
+    }
+
+
+def _last_runs(store: DatasetStore, runs: int, *, with_tasks: bool) -> dict[str, list[JobSummary]]:
+    """Return the jobs of the last runs by run, newest first, without reading years of them."""
+    limit = 100
+    while True:
+        jobs = store.catalogue.load_jobs(limit, with_tasks=False)
+        grouped: dict[str, list[JobSummary]] = {}
+        for job in jobs:
+            grouped.setdefault(job.run_id, []).append(job)
+        # One run more than asked for has begun, so the last one that was asked for is whole.
+        if len(grouped) > runs or len(jobs) < limit:
+            break
+        limit *= 4
+    if with_tasks:
+        wanted = list(grouped)[:runs]
+        grouped = {run_id: [] for run_id in wanted}
+        for job in store.catalogue.load_jobs(len(jobs), with_tasks=True):
+            if job.run_id in grouped:
+                grouped[job.run_id].append(job)
+    return dict(list(grouped.items())[:runs])
+
+
+def _show_run(jobs: list[JobSummary], *, failed: bool) -> None:
+    started = min(job.started_at for job in jobs)
+    ended = [job.ended_at for job in jobs if job.ended_at is not None]
+    took = f" · {clock((max(ended) - started) / dt.timedelta(seconds=1))}" if len(ended) == len(jobs) else ""
+    totals = sum((job.counters for job in jobs), Counters())
+    what = noun((job.dataset_type for job in jobs), totals.discovered)
+    write_line(
+        f"run {time_text(started)}  {_run_state(jobs)}  {totals.discovered:,} {what}: {counts(totals)} · "
+        f"{size(totals.received_bytes)}{took}"
+    )
+    for job in jobs:
+        if job.state not in (RunState.FINISHED, RunState.SKIPPED):
+            why = f": {job.error}" if job.error else ""
+            write_line(f"  {_job_state(job):<8} {job.source}: {job.selector_name}{why}")
+        tasks = [task for task in job.tasks if task.state is RunState.FAILED] if failed else []
+        for task in tasks:
+            what = "in quarantine" if task.outcome is TaskOutcome.QUARANTINED else "failed"
+            write_line(f"  {what:<8} {task.name or task.identifier}: {task.error}")
+
+
+def _run_state(jobs: list[JobSummary]) -> str:
+    running = [job for job in jobs if job.state is RunState.RUNNING]
+    if running:
+        # All jobs of a run are of one process.
+        return _job_state(running[0])
+    states = {job.state for job in jobs}
+    for state in (RunState.FAILED, RunState.ABORTED, RunState.FINISHED):
+        if state in states:
+            return state.value
+    return RunState.SKIPPED.value
+
+
+def _job_state(job: JobSummary) -> str:
+    # The next run marks it ABORTED; to look is not to write.
+    return f"{job.state.value} (its process is gone)" if _process_is_gone(job) else job.state.value
+
+
+def _process_is_gone(job: JobSummary) -> bool:
+    """Whether it is known that the job will never end: of another machine's process only its silence is known."""
+    here = job.process.host == socket.gethostname()
+    return job.state is RunState.RUNNING and here and not is_alive(job.process, job.updated_at)

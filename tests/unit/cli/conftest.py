@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from ingestify.cli.app import run_command_line
+
+CONFIG = """
+main:
+  metadata_url: sqlite:///catalog.db
+  file_url: file://files/
+sources:
+  small: {type: tests.unit.cli.small_source.SmallSource}
+ingestion_plans:
+  - {source: small, dataset_type: match}
+"""
+
+
+class CommandLine:
+    """Commands as a person types them, run in this process, in a folder with a configuration."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.config = folder / "config.yaml"
+        self.config.write_text(CONFIG)
+        self.err = ""
+        self._capsys = capsys
+
+    def configure(self, old: str, new: str) -> None:
+        """Change the text of the configuration."""
+        text = self.config.read_text()
+        assert old in text
+        self.config.write_text(text.replace(old, new))
+
+    def __call__(self, *arguments: str, code: int = 0) -> str:
+        """Run one and return what it wrote to stdout; `err` is what it wrote to stderr."""
+        ended = run_command_line(list(arguments))
+        out, self.err = self._capsys.readouterr()
+        assert ended == code, out + self.err
+        assert "Traceback" not in self.err
+        return out
+
+
+@pytest.fixture
+def restored_logging():
+    """The command line configures logging for its process, which here is that of all tests."""
+    root, ours = logging.getLogger(), logging.getLogger("ingestify")
+    before = root.handlers[:], root.level, ours.level
+    yield
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    ours.setLevel(before[2])
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys, restored_logging) -> CommandLine:
+    monkeypatch.chdir(tmp_path)
+    return CommandLine(tmp_path, capsys)
+
+
+@pytest.fixture
+def lake(command) -> CommandLine:
+    """The command line, with six matches in the lake."""
+    command("run", "-q")
+    return command

@@ -1,0 +1,45 @@
+"""A source that needs no network, and what a configuration may name beside it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from ingestify import BundleCheck, DatasetResource, FetchPolicy, Source, Subscriber
+
+
+class SmallSource(Source):
+    """Two seasons of three matches."""
+
+    provider = "small"
+
+    def discover_selectors(self, dataset_type):
+        return [{"season_id": 1}, {"season_id": 2}]
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, season_id, **_):
+        if self.configuration.get("is_down"):
+            raise ValueError("the index is gone")
+        for number in range(3):
+            match_id = 10 * season_id + number
+            resource = DatasetResource(
+                {"season_id": season_id, "match_id": match_id}, "match", name=f"Málaga {match_id}"
+            )
+            yield resource.add_file(dt.datetime(2024, 5, 1), "events", json_content=match_id)
+
+
+class Cadence(FetchPolicy):
+    def __init__(self, hours):
+        if hours <= 0:
+            raise ValueError("hours must be above 0")
+
+
+class Hook(Subscriber):
+    def __init__(self, store, address):
+        super().__init__(store)
+
+
+class NotTen(BundleCheck):
+    """Refuses match 10."""
+
+    def find_problems(self, bundle):
+        if any(file.json() == 10 for file in bundle.files.values()):
+            yield "it is match 10"

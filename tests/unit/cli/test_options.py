@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import click
+import pytest
+
+from ingestify.cli.options import filter_text, parse_filters, parse_identifier
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["match_id=1", "match_id=2"], ["match_id=1/match_id=2"], ["match_id=1,2"], ["match_id=1,2", "match_id=2"]],
+)
+def test_a_key_that_is_given_twice_means_both_values(arguments):
+    assert parse_filters(arguments) == {"match_id": ["1", "2"]}
+
+
+def test_an_identifier_with_a_key_twice_means_both_too():
+    assert parse_identifier("season_id=1/match_id=2/match_id=3") == {"season_id": "1", "match_id": ["2", "3"]}
+
+
+@pytest.mark.parametrize(
+    "argument", ["match_id=,", "match_id=1,", "match_id=,1", "match_id=", "match_id=1, ", "x", "=1"]
+)
+def test_an_empty_part_is_no_filter(argument):
+    with pytest.raises(click.UsageError, match="is no filter: write key=value"):
+        parse_filters([argument])
+
+
+def test_filters_are_shown_as_they_are_written():
+    assert filter_text({"season_id": "1", "match_id": ["2", "3"]}) == "season_id=1 match_id=2,3"
+
+
+@pytest.mark.parametrize("command_name", ["run", "list", "status", "plan"])
+@pytest.mark.parametrize("bucket", ["", " "])
+def test_a_bucket_without_a_name_is_wrong_usage(command, command_name, bucket):
+    command(command_name, "--bucket", bucket, code=2)
+    assert "a bucket needs a name" in command.err
+
+
+def test_a_shell_is_offered_files_for_the_configuration(command, monkeypatch):
+    monkeypatch.setenv("_INGESTIFY_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "ingestify list --config con")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    assert command() == "file,con\n"
+
+
+def test_a_configuration_that_is_a_folder_is_told_in_our_words(command):
+    command("list", "--config", str(command.folder), code=1)
+    assert "is a folder; name a file in it" in command.err

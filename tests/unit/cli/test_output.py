@@ -1,0 +1,116 @@
+"""What happens when stdout cannot be written: a reader who left, a full disk, an encoding without the character."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import sys
+
+import pytest
+
+from ingestify.cli import logs
+from ingestify.cli.app import run_command_line
+
+
+class Broken(io.TextIOBase):
+    """A stdout that takes `lines` lines, and then fails."""
+
+    encoding = "utf-8"
+
+    def __init__(self, error: OSError, lines: int = 0, *, only_flushing: bool = False) -> None:
+        self._error = error
+        self._lines = lines
+        self._only_flushing = only_flushing
+        self.written: list[str] = []
+
+    def write(self, text: str) -> int:
+        if not self._only_flushing and len(self.written) >= self._lines:
+            raise self._error
+        self.written.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        if self._only_flushing:
+            raise self._error
+
+
+def gone() -> BrokenPipeError:
+    return BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+def full() -> OSError:
+    return OSError(errno.ENOSPC, "No space left on device")
+
+
+def run_into(monkeypatch, capsys, stdout, *arguments: str) -> tuple[int, str]:
+    monkeypatch.setattr(sys, "stdout", stdout)
+    code = run_command_line(list(arguments))
+    return code, capsys.readouterr().err
+
+
+COMMANDS = [
+    ["list"],
+    ["list", "--json"],
+    ["show", "match_id=10"],
+    ["status"],
+    ["plan", "-v"],
+    ["plan", "--json"],
+    ["--help"],
+]
+
+
+@pytest.mark.parametrize("only_flushing", [False, True])
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_a_reader_who_left_ends_a_command_quietly(lake, monkeypatch, capsys, arguments, only_flushing):
+    stdout = Broken(gone(), only_flushing=only_flushing)
+    assert run_into(monkeypatch, capsys, stdout, *arguments) == (0, "")
+
+
+@pytest.mark.parametrize("only_flushing", [False, True])
+@pytest.mark.parametrize("arguments", COMMANDS[:-1])
+def test_a_full_disk_is_told_once(lake, monkeypatch, capsys, arguments, only_flushing):
+    stdout = Broken(full(), only_flushing=only_flushing)
+    code, err = run_into(monkeypatch, capsys, stdout, *arguments)
+    assert code == 1
+    assert err == "Error: The output cannot be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["run", "--json"], ["run", "-v"]])
+def test_a_run_goes_on_to_its_end_without_a_reader(command, monkeypatch, capsys, arguments):
+    code, err = run_into(monkeypatch, capsys, Broken(gone(), lines=1), *arguments)
+    assert code == 0
+    assert "listener" not in err
+    monkeypatch.undo()
+    monkeypatch.chdir(command.folder)
+    assert command("list", "--count") == "6\n"
+
+
+def test_a_run_without_a_reader_keeps_its_exit_code(command, monkeypatch, capsys):
+    command.configure("SmallSource}", "SmallSource, configuration: {is_down: true}}")
+    code, _ = run_into(monkeypatch, capsys, Broken(gone()), "run", "--json")
+    assert code == 1
+
+
+def test_a_run_whose_output_is_lost_is_done_all_the_same(command, monkeypatch, capsys):
+    code, err = run_into(monkeypatch, capsys, Broken(full()), "run", "--json")
+    assert code == 1
+    assert err == "Error: The output cannot be written: No space left on device.\n"
+    monkeypatch.undo()
+    monkeypatch.chdir(command.folder)
+    assert command("list", "--count") == "6\n"
+
+
+def test_json_loses_no_character_to_a_narrow_encoding(lake, monkeypatch):
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", narrow)
+    assert run_command_line(["list", "--json", "match_id=10"]) == 0
+    assert json.loads(narrow.buffer.getvalue())["name"] == "Málaga 10"
+
+
+def test_a_lost_stderr_ends_nothing(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Broken(gone()))
+    logs.write_stderr("nobody reads this")
+    sys.stderr = closed = io.StringIO()
+    closed.close()
+    logs.write_stderr("nor this")

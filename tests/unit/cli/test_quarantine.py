@@ -1,0 +1,44 @@
+"""What the commands of a quarantine share with the others; the quarantine itself is tested where it is made."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def entry(command) -> str:
+    """The id of match 10, which waits in quarantine."""
+    command.configure(
+        "ingestion_plans:",
+        "dataset_types:\n  - {provider: small, dataset_type: match, checks: [tests.unit.cli.small_source.NotTen]}\n"
+        "ingestion_plans:",
+    )
+    command("run", "-q", code=3)
+    (listed,) = command("quarantine", "list", "--json").splitlines()
+    return json.loads(listed)["entry_id"]
+
+
+def test_a_bundle_is_discarded_only_after_a_yes(command, entry):
+    command("quarantine", "discard", entry, code=2)
+    assert "nothing was removed; say it with --yes" in command.err
+    assert "Throw their files away?" in command.err
+    assert command("quarantine", "list") != ""
+    command("quarantine", "discard", entry, "-y", "--by", "me")
+    assert command("quarantine", "list") == ""
+    assert "Nothing is in quarantine" in command.err
+
+
+def test_an_entry_is_found_by_the_beginning_of_its_id(command, entry):
+    assert "it is match 10" in command("quarantine", "show", f" {entry[:8].upper()} ")
+    command("quarantine", "show", "nope", code=1)
+    assert "ingestify quarantine list" in command.err
+    command("quarantine", "show", " ", code=2)
+    assert "is empty" in command.err
+
+
+def test_filters_that_match_nothing_are_named(command, entry):
+    command("quarantine", "list", "match_id=11")
+    assert "Nothing in quarantine matches match_id=11." in command.err
+    command("quarantine", "list", "--bucket", "", code=2)
