@@ -113,6 +113,10 @@ class SqlCatalogue:
         """Set the state of datasets to MISSING; those that are so already stay, without an event."""
         return self._changes.mark_missing(dataset_ids)
 
+    def has_quarantined(self, bucket: str, provider: str, dataset_type: str) -> bool:
+        """Whether there is any entry that is OPEN or DISCARDED."""
+        return self._quarantine.has_any(bucket, provider, dataset_type)
+
     def find_quarantined(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
     ) -> dict[Identifier, QuarantineEntry]:

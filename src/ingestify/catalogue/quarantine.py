@@ -51,19 +51,11 @@ class QuarantineLog:
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
     ) -> dict[Identifier, QuarantineEntry]:
         """Return the newest entry of each that is OPEN or DISCARDED."""
-        columns = self._entry.c
-        counting = (
-            columns.bucket == bucket,
-            columns.provider == provider,
-            columns.dataset_type == dataset_type,
-            columns.state.in_(_COUNTING),
-        )
         by_key = {identifier.canonical: identifier for identifier in identifiers}
+        counting = self._counting(bucket, provider, dataset_type)
+        columns = self._entry.c
         found: dict[Identifier, QuarantineEntry] = {}
         with self._database.read("look into the quarantine") as connection:
-            # Mostly there is none at all; then the identifiers need not be written into a statement.
-            if connection.scalar(sa.select(columns.position).where(*counting).limit(1)) is None:
-                return {}
             for keys in chunks(by_key):
                 statement = (
                     sa.select(self._entry)
@@ -73,6 +65,21 @@ class QuarantineLog:
                 for entry in self._complete(connection, connection.execute(statement).mappings().all()):
                     found[by_key[entry.identifier.canonical]] = entry
         return found
+
+    def has_any(self, bucket: str, provider: str, dataset_type: str) -> bool:
+        """Return whether there is any entry that is OPEN or DISCARDED."""
+        statement = sa.select(self._entry.c.position).where(*self._counting(bucket, provider, dataset_type)).limit(1)
+        with self._database.read("look into the quarantine") as connection:
+            return connection.scalar(statement) is not None
+
+    def _counting(self, bucket: str, provider: str, dataset_type: str) -> tuple[sa.ColumnElement[bool], ...]:
+        columns = self._entry.c
+        return (
+            columns.bucket == bucket,
+            columns.provider == provider,
+            columns.dataset_type == dataset_type,
+            columns.state.in_(_COUNTING),
+        )
 
     def list_entries(
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()

@@ -95,7 +95,7 @@ class BundleTypes:
 
     def __init__(self, overrides: Mapping[tuple[str, str], BundleOverride] | None = None) -> None:
         self._overrides = dict(overrides or {})
-        self._chosen: dict[tuple[str, str, tuple[BundleType, ...]], tuple[str, BundleType, BundleType]] = {}
+        self._chosen: dict[tuple[str, str], _Choice] = {}
 
     def of(
         self, provider: str, dataset_type: str, declared: Sequence[BundleType], feeds: Collection[str]
@@ -106,26 +106,32 @@ class BundleTypes:
             declared: What the source declares.
             feeds: The feeds that the dataset has, or is announced to have.
         """
-        first, with_it, without = self._choose(provider, dataset_type, tuple(declared))
-        return with_it if first in feeds else without
+        chosen = self._chosen.get((provider, dataset_type))
+        if chosen is None or chosen.declared is not declared:
+            chosen = self._chosen[provider, dataset_type] = self._choose(provider, dataset_type, declared)
+        return chosen.with_it if chosen.first_feed in feeds else chosen.without
 
-    def _choose(
-        self, provider: str, dataset_type: str, declared: tuple[BundleType, ...]
-    ) -> tuple[str, BundleType, BundleType]:
-        """Return a feed, and what holds with and without it; worked out once for each kind of dataset."""
-        key = (provider, dataset_type, declared)
-        chosen = self._chosen.get(key)
-        if chosen is None:
-            said = next((one for one in declared if one.dataset_type == dataset_type), None)
-            built_in = said or BUILT_IN_BUNDLE_TYPES.get(dataset_type) or BundleType(dataset_type)
-            without = said or BundleType(dataset_type)
-            override = self._overrides.get((provider, dataset_type))
-            chosen = self._chosen[key] = (
-                next(iter(built_in.requires), ""),
-                _overridden(built_in, override),
-                _overridden(without, override),
-            )
-        return chosen
+    def _choose(self, provider: str, dataset_type: str, declared: Sequence[BundleType]) -> _Choice:
+        said = next((one for one in declared if one.dataset_type == dataset_type), None)
+        built_in = said or BUILT_IN_BUNDLE_TYPES.get(dataset_type) or BundleType(dataset_type)
+        without = said or BundleType(dataset_type)
+        override = self._overrides.get((provider, dataset_type))
+        return _Choice(
+            declared,
+            next(iter(built_in.requires), ""),
+            _overridden(built_in, override),
+            _overridden(without, override),
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Choice:
+    """What holds for datasets of a kind that have a feed, and for those that have it not. Worked out once."""
+
+    declared: Sequence[BundleType]
+    first_feed: str
+    with_it: BundleType
+    without: BundleType
 
 
 def _overridden(bundle_type: BundleType, override: BundleOverride | None) -> BundleType:

@@ -408,10 +408,13 @@ class Catalogue(Protocol):
 
     # ---- quarantine
 
+    def has_quarantined(self, bucket: str, provider: str, dataset_type: str) -> bool:
+        """Whether there is any entry that is OPEN or DISCARDED."""
+
     def find_quarantined(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
     ) -> dict[Identifier, QuarantineEntry]:
-        """Return the newest entry of each that is OPEN or DISCARDED, by one set query; none costs next to nothing."""
+        """Return the newest entry of each that is OPEN or DISCARDED, by one set query."""
 
     def list_quarantine(
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ingestify.domain.change import metadata_text
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.fetch_policy import reasons_to_fetch
+from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import KnownDataset
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.engine.bundle_rules import BundleRules
@@ -18,7 +19,7 @@ from ingestify.engine.report import PlannedDataset, one_line
 from ingestify.errors import IngestifyError, SourceError
 from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["Action", "Decision", "decide"]
+__all__ = ["Action", "Decision", "QuarantineView", "decide"]
 
 
 class Action(enum.StrEnum):
@@ -79,8 +80,35 @@ class _Look:
         self.error: Exception | None = None
 
 
-def decide(store: DatasetStore, batch: Sequence[Discovered], rules: BundleRules) -> list[Decision]:
-    """Decide what is to be done with each of a batch, by two set queries for each kind of dataset in it.
+class QuarantineView:
+    """What a run knows of the quarantine: mostly that nothing is in it, for which it asks only once.
+
+    Safe to use from any thread.
+    """
+
+    def __init__(self, store: DatasetStore) -> None:
+        self._store = store
+        self._empty: set[tuple[str, str]] = set()
+
+    def find(self, kind: tuple[str, str], identifiers: Sequence[Identifier]) -> dict[Identifier, QuarantineEntry]:
+        """Return the entries that count, of datasets of one (provider, dataset type)."""
+        if kind in self._empty:
+            return {}
+        catalogue, bucket = self._store.catalogue, self._store.bucket
+        if not catalogue.has_quarantined(bucket, *kind):
+            self._empty.add(kind)
+            return {}
+        return catalogue.find_quarantined(bucket, *kind, identifiers)
+
+    def changed(self) -> None:
+        """This run put something into it."""
+        self._empty.clear()
+
+
+def decide(
+    store: DatasetStore, batch: Sequence[Discovered], rules: BundleRules, quarantine: QuarantineView
+) -> list[Decision]:
+    """Decide what is to be done with each of a batch, by a set query or two for each kind of dataset in it.
 
     What a fetch policy raises fails its dataset only.
 
@@ -96,7 +124,7 @@ def decide(store: DatasetStore, batch: Sequence[Discovered], rules: BundleRules)
             some = members[start : start + LOOK_UP_SIZE]
             identifiers = [discovered.identifier for discovered in some]
             known = store.catalogue.find_known(store.bucket, *kind, identifiers)
-            entries = store.catalogue.find_quarantined(store.bucket, *kind, identifiers)
+            entries = quarantine.find(kind, identifiers)
             looks = [_Look(one, known.get(one.identifier), entries.get(one.identifier)) for one in some]
             decisions += _decide_known(store, looks, rules)
     return decisions

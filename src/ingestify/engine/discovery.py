@@ -122,11 +122,9 @@ def iter_discovered(progress: JobProgress, store: DatasetStore) -> Iterator[list
         for start in range(0, len(batch), LOOK_UP_SIZE):
             chosen = []
             for resource in batch[start : start + LOOK_UP_SIZE]:
-                discovered = _identify(progress, resource)
+                discovered = _identify(progress, resource, listed=True)
                 if identifier_matches(discovered.identifier, job.filters):
-                    chosen.append(
-                        dataclasses.replace(discovered, number=progress.listing.add(discovered.identifier, resource))
-                    )
+                    chosen.append(discovered)
                 else:
                     left_out = discovered.identifier
             if chosen:
@@ -150,7 +148,7 @@ def _warn_of_unknown_filters(job: Job, example: Identifier) -> None:
             )
 
 
-def _identify(progress: JobProgress, resource: object) -> Discovered:
+def _identify(progress: JobProgress, resource: object, *, listed: bool = False) -> Discovered:
     job = progress.job
     if not isinstance(resource, DatasetResource):
         raise SourceError(
@@ -160,7 +158,8 @@ def _identify(progress: JobProgress, resource: object) -> Discovered:
     identifier = resource.identifier(job.selector)
     if resource.provider is None:
         resource.provider = job.provider
-    return Discovered(progress, resource, identifier)
+    number = progress.listing.add(identifier, resource) if listed else 0
+    return Discovered(progress, resource, identifier, number)
 
 
 def discover_again(discovered: Discovered, store: DatasetStore) -> Discovered | None:

@@ -34,8 +34,8 @@ class Listing:
         self.newest: dt.datetime | None = None
         self._listed = array.array("Q")
         self._lock = threading.Lock()
-        self._found = _Digest()
-        self._held = _Digest()
+        self._found_count = self._found_sum = 0
+        self._came_count = self._came_sum = 0
 
     def add(self, identifier: Identifier, resource: DatasetResource) -> int:
         """The source listed it. Returns the number that stands for it here. The discovery thread."""
@@ -47,20 +47,21 @@ class Listing:
         return number
 
     def found(self, number: int) -> None:
-        """The lake had it when the run looked."""
-        with self._lock:
-            self._found.add(number)
-            self._held.add(number)
+        """The lake had it when the run looked. One thread at a time decides about the datasets of a job."""
+        self._found_count += 1
+        self._found_sum += number
 
     def came(self, number: int) -> None:
-        """It came into the lake with this run."""
+        """It came into the lake with this run. Any thread."""
         with self._lock:
-            self._held.add(number)
+            self._came_count += 1
+            self._came_sum += number
 
     @property
     def digest(self) -> str:
         """Stands for the set of what was listed and is in the lake now."""
-        return self._held.text
+        with self._lock:
+            return _digest(self._found_count + self._came_count, self._found_sum + self._came_sum)
 
     def mark_missing(self, store: DatasetStore, job: Job, digest_before: str | None) -> int:
         """Mark what the lake has of the selector from this source, and the source lists no more. Returns how many.
@@ -69,7 +70,7 @@ class Listing:
             digest_before: Of the listing before this one. If it is that of what the lake has of this listing, all
                 of that is listed still, and the lake need not be searched.
         """
-        if digest_before == self._found.text:
+        if digest_before == _digest(self._found_count, self._found_sum):
             return 0
         wanted = job.dataset_filter(store.bucket)
         listed = set(self._listed)
@@ -96,20 +97,9 @@ class Listing:
         return store.mark_missing(missing)
 
 
-class _Digest:
-    """Of a set, in whatever order its members come."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._sum = 0
-
-    def add(self, number: int) -> None:
-        self._count += 1
-        self._sum = (self._sum + number) % _MODULUS
-
-    @property
-    def text(self) -> str:
-        return f"{self._count}/{self._sum:016x}"
+def _digest(count: int, total: int) -> str:
+    """Return a text for a set, in whatever order its members came."""
+    return f"{count}/{total % _MODULUS:016x}"
 
 
 def _hash(key: str) -> int:

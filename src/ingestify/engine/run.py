@@ -20,7 +20,7 @@ from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import CollectingSource, Source, collecting
 from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.committer import Committer
-from ingestify.engine.decision import Action, Decision, decide
+from ingestify.engine.decision import Action, Decision, QuarantineView, decide
 from ingestify.engine.discovery import LOOK_UP_SIZE, Discovered, as_exception, iter_discovered
 from ingestify.engine.ingest import DatasetIngest, Outcome
 from ingestify.engine.jobs import JobBook
@@ -82,6 +82,7 @@ class IngestionRun:
         rules: BundleRules | None = None,
     ) -> None:
         self._rules = rules or BundleRules()
+        self._quarantine = QuarantineView(store)
         self.stop = StopToken()
         self._store = store
         self._plans = plans
@@ -278,7 +279,7 @@ class IngestionRun:
 
         def to_fetch() -> Iterator[DatasetResource]:
             for batch in iter_discovered(progress, self._store):
-                decisions = decide(self._store, batch, self._rules)
+                decisions = decide(self._store, batch, self._rules, self._quarantine)
                 unchanged = self._load_unchanged(decisions)
                 for decision in decisions:
                     if self.stop.is_set:
@@ -352,7 +353,7 @@ class IngestionRun:
         decisions: list[Decision] = []
         if not self.stop.is_set:
             try:
-                decisions = decide(self._store, batch, self._rules)
+                decisions = decide(self._store, batch, self._rules, self._quarantine)
             except Exception as error:  # noqa: BLE001 - without the catalogue nothing can go on
                 self.stop.stop(error)
         if not decisions:
@@ -445,6 +446,8 @@ class IngestionRun:
             self._jobs.add_task(progress, outcome.task)
             if outcome.task.outcome is TaskOutcome.NEW:
                 progress.listing.came(discovered.number)
+            elif outcome.task.outcome is TaskOutcome.QUARANTINED:
+                self._quarantine.changed()
         elif outcome.current:
             progress.count("unchanged")
             if dataset is not None and self._tells_skipped:
