@@ -20,7 +20,7 @@ from ingestify.catalogue.refusals import translated
 from ingestify.catalogue.selection import Dialect, SqliteDialect
 from ingestify.errors import ConfigurationError, LakeUnwritable, StoreError
 
-__all__ = ["Database"]
+__all__ = ["Database", "parse_url", "sqlite_path"]
 
 BUSY_TIMEOUT_SECONDS = 60.0
 """How long a writer waits for a writer in another process; `?timeout=` in the URL overrides it."""
@@ -60,8 +60,8 @@ class Database:
         self._read_only = read_only
         self.dialect: Dialect = SqliteDialect()
         self._closed = False
-        in_memory = _sqlite_path(url) is None
-        path = _sqlite_path(url)
+        in_memory = sqlite_path(url) is None
+        path = sqlite_path(url)
         self._lock = _WriteLock() if path is None else _write_lock_of(str(path))
         # A database in memory is its one connection, so there readers take turns with the writer.
         self._read_lock: contextlib.AbstractContextManager[Any] = (
@@ -91,8 +91,8 @@ class Database:
             ConfigurationError: The URL's scheme is not supported, or it is no URL.
             StoreError: The folder cannot be made, or the database cannot be opened.
         """
-        parsed = _parse(url)
-        path = _sqlite_path(parsed)
+        parsed = parse_url(url)
+        path = sqlite_path(parsed)
         read_only = path is not None and _may_only_be_read(path)
         if path is not None and not read_only:
             _make_folder(path, parsed.render_as_string(hide_password=True))
@@ -164,7 +164,12 @@ class Database:
                 connection.close()
 
 
-def _parse(url: str) -> sa.URL:
+def parse_url(url: str) -> sa.URL:
+    """Return a database's URL, parsed.
+
+    Raises:
+        ConfigurationError: It is none, or of a database that is not supported.
+    """
     supported = "sqlite:///path/to/catalog.db (or sqlite:///:memory: for a lake that is gone when it is closed)"
     scheme = str(url).partition("://")[0]
     try:
@@ -177,7 +182,7 @@ def _parse(url: str) -> sa.URL:
     return parsed
 
 
-def _sqlite_path(url: sa.URL) -> Path | None:
+def sqlite_path(url: sa.URL) -> Path | None:
     """Return the database's file; None if it is in memory, or only SQLite knows."""
     name = url.database
     if not name or name == ":memory:" or name.startswith("file:"):
@@ -191,7 +196,7 @@ def _may_only_be_read(path: Path) -> bool:
 
 
 def _read_only_url(url: sa.URL) -> sa.URL:
-    path = _sqlite_path(url)
+    path = sqlite_path(url)
     assert path is not None, "only a file is opened for reading alone"
     query = {"mode": "ro", "uri": "true"}
     # Without a log beside it nobody is writing; then SQLite need not make the files by which writers and readers

@@ -1,0 +1,260 @@
+"""Settings → engine: the only place that makes adapters, each when its URL scheme is chosen."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingestify.config.locations import resolve_url
+from ingestify.config.reader import find_config, read_settings
+from ingestify.config.settings import Settings
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.fetch_policy import FetchPolicy
+from ingestify.domain.plan import IngestionPlan
+from ingestify.domain.source import Source
+from ingestify.engine.engine import IngestionEngine
+from ingestify.errors import ConfigurationError
+from ingestify.events import consumer as _consumer
+from ingestify.events.consumer import EventLogConsumer
+from ingestify.events.dispatcher import Dispatcher
+from ingestify.main.adapters import (
+    check_catalogue,
+    concurrency,
+    make_engine,
+    make_storage,
+    open_catalogue,
+    open_store,
+)
+from ingestify.main.parts import (
+    check_subscriber,
+    make_fetch_policy,
+    make_layout,
+    make_rules,
+    make_source,
+    subscribe,
+)
+from ingestify.sources.registry import make_importable
+from ingestify.storage.memory import MemoryStorage
+from ingestify.store.dataset_store import DatasetStore
+
+if TYPE_CHECKING:
+    from ingestify.catalogue.catalogue import SqlCatalogue
+
+__all__ = ["EventLogConsumer", "concurrency", "debug_source", "get_datastore", "get_dev_engine", "get_engine"]
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_METADATA_URL = "sqlite:///database/catalog.db"
+DEFAULT_FILE_URL = "file://database/files/"
+
+
+def get_engine(
+    config_file: str | Path | None = None,
+    bucket: str | None = None,
+    disable_events: bool = False,
+    *,
+    metadata_url: str | None = None,
+    file_url: str | None = None,
+) -> IngestionEngine:
+    """Open a lake, with the plans of a config.yaml or without any.
+
+    Args:
+        config_file: A config.yaml. None, without URLs: `INGESTIFY_CONFIG_FILE`, else `config.yaml` here or in a
+            parent folder, else a lake in `./database` without plans.
+        bucket: Which part of the lake; None: the configuration's `default_bucket`, else `main`.
+        disable_events: Do not tell the configured subscribers. The event log is written all the same.
+        metadata_url: The catalogue, such as `sqlite:///lake/catalog.db`; with `file_url` in place of a config file.
+        file_url: The files, such as `file://lake/files/`. Relative paths are below the current folder.
+
+    Raises:
+        ConfigurationError: The settings are wrong; the message says which, and what would be right.
+        StoreError: The lake cannot be opened.
+    """
+    if metadata_url is None and file_url is None:
+        path = find_config(config_file)
+        if path is not None:
+            return _engine_from_config(path, bucket, disable_events)
+        logger.info("There is no config.yaml here or above; the lake is in ./database.")
+        metadata_url, file_url = DEFAULT_METADATA_URL, DEFAULT_FILE_URL
+    elif config_file is not None:
+        raise ConfigurationError("get_engine got a config file and URLs; give either the one or the others.")
+    if metadata_url is None or file_url is None:
+        raise ConfigurationError("get_engine needs both metadata_url and file_url, or neither.")
+    here = Path.cwd()
+    store = open_store(resolve_url(metadata_url, here), resolve_url(file_url, here), bucket or "main")
+    return make_engine(store, {})
+
+
+def get_datastore(
+    config_file: str | Path | None = None,
+    bucket: str | None = None,
+    *,
+    metadata_url: str | None = None,
+    file_url: str | None = None,
+) -> DatasetStore:
+    """Open a lake for reading, without sources; the arguments are those of `get_engine`."""
+    if metadata_url is None and file_url is None and (path := find_config(config_file)) is not None:
+        settings = read_settings(path)
+        return _store_from_settings(settings, path, bucket)
+    return get_engine(config_file, bucket, metadata_url=metadata_url, file_url=file_url).store
+
+
+def get_dev_engine(
+    source: Source,
+    dataset_type: str,
+    data_spec_versions: DataSpecVersionCollection | Mapping[str, str | Sequence[str]] | None = None,
+    ephemeral: bool = True,
+    dev_dir: str | Path | None = None,
+    *,
+    selectors: Sequence[Any] | None = None,
+    fetch_policy: FetchPolicy | None = None,
+) -> IngestionEngine:
+    """Return an engine for trying a source out, without a config file.
+
+    Args:
+        source: What is being tried.
+        ephemeral: Keep the lake in memory. Otherwise it is kept in `dev_dir`, so that a second run sees the first.
+        dev_dir: A folder for the lake; given, `ephemeral` does not count. None with `ephemeral=False`: a folder
+            `ingestify_dev` in the system's folder for temporary files.
+        selectors: As those of an `IngestionPlan`.
+    """
+    if dev_dir is None and not ephemeral:
+        dev_dir = Path(tempfile.gettempdir()) / "ingestify_dev" / source.name
+    if dev_dir is None:
+        store = DatasetStore(open_catalogue("sqlite:///:memory:", ""), MemoryStorage(), Dispatcher(), bucket="main")
+    else:
+        folder = Path(dev_dir).absolute()
+        store = open_store(f"sqlite:///{(folder / 'catalog.db').as_posix()}", f"file://{folder / 'files'}", "main")
+    plan = IngestionPlan(source, dataset_type, data_spec_versions, selectors, fetch_policy)
+    return make_engine(store, {}, [plan])
+
+
+def debug_source(
+    source: Source,
+    *,
+    dataset_type: str,
+    data_spec_versions: DataSpecVersionCollection | Mapping[str, str | Sequence[str]] | None = None,
+    ephemeral: bool = True,
+    dev_dir: str | Path | None = None,
+    **selector: Any,
+) -> IngestionEngine:
+    """Run a source once and return the engine, to look at what it brought.
+
+    Example: `debug_source(MySource("mine"), dataset_type="match", competition_id=11).list_datasets()`.
+
+    Args:
+        ephemeral: Keep the lake in memory.
+        dev_dir: A folder for the lake, so that a second run sees the first.
+        **selector: What to get; with none, everything that `discover_selectors` finds.
+
+    Raises:
+        IngestifyError: What ended the run. A dataset that failed is logged as an error, and is not in the lake.
+    """
+    if selector and type(source).discover_selectors is Source.discover_selectors:
+        # Nothing can be narrowed down: what was given is the selector itself.
+        selectors, filters = [selector], {}
+    else:
+        selectors, filters = [], selector
+    engine = get_dev_engine(source, dataset_type, data_spec_versions, ephemeral, dev_dir, selectors=selectors)
+    report = engine.load(**filters)
+    for task in report.failed_tasks:
+        logger.error("%s failed: %s", task.name, task.error)
+    logger.info("%s", report.totals)
+    return engine
+
+
+def check_config(config_file: str | Path | None = None) -> tuple[Path, str]:
+    """Read a configuration and import everything that it names; nothing is opened, fetched or written.
+
+    Returns:
+        The file, and a line that says what it holds.
+
+    Raises:
+        ConfigurationError: Something is wrong; the message says what, and what would be right.
+    """
+    path = config_path(config_file)
+    settings = read_settings(path)
+    make_importable(str(path.absolute().parent))
+    for name, source in settings.sources.items():
+        make_source(name, source)
+    for plan in settings.ingestion_plans:
+        make_fetch_policy(plan.fetch_policy)
+    for subscriber in settings.event_subscribers:
+        check_subscriber(subscriber)
+    make_layout(settings)
+    make_rules(settings)
+    check_catalogue(resolve_url(settings.main.metadata_url, path.absolute().parent))
+    make_storage(resolve_url(settings.main.file_url, path.absolute().parent))
+    return path, f"{len(settings.sources)} sources, {len(settings.ingestion_plans)} ingestion plans"
+
+
+def wanted_indexes(config_file: str | Path | None = None) -> list[tuple[str, str, str]]:
+    """Return (provider, dataset type, identifier key) for each key of a type with `identifier_index: true`."""
+    settings = read_settings(config_path(config_file))
+    return [
+        (one.provider, one.dataset_type, key)
+        for one in settings.dataset_types
+        if one.identifier_index
+        for key in one.identifier_keys
+    ]
+
+
+def config_path(config_file: str | Path | None) -> Path:
+    """Return the config.yaml that is meant.
+
+    Raises:
+        ConfigurationError: There is none; the message says how to get one.
+    """
+    path = find_config(config_file)
+    if path is None:
+        raise ConfigurationError(
+            "There is no config.yaml here or in a parent folder: write one with  ingestify init , or name one with "
+            "--config."
+        )
+    return path
+
+
+def _engine_from_config(path: Path, bucket: str | None, disable_events: bool) -> IngestionEngine:
+    settings = read_settings(path)
+    make_importable(str(path.absolute().parent))
+    sources = {name: make_source(name, one) for name, one in settings.sources.items()}
+    plans = [
+        IngestionPlan(
+            sources[plan.source],
+            plan.dataset_type,
+            plan.data_spec_versions,
+            [rule if isinstance(rule, str) else dict(rule) for rule in plan.selectors or ()],
+            make_fetch_policy(plan.fetch_policy),
+        )
+        for plan in settings.ingestion_plans
+    ]
+    store = _store_from_settings(settings, path, bucket)
+    if not disable_events:
+        subscribe(store, settings)
+    return make_engine(store, settings.sources, plans, settings)
+
+
+def _store_from_settings(settings: Settings, path: Path, bucket: str | None) -> DatasetStore:
+    folder = path.absolute().parent
+    main = settings.main
+    return open_store(
+        resolve_url(main.metadata_url, folder),
+        resolve_url(main.file_url, folder),
+        bucket or main.default_bucket,
+        table_prefix=main.metadata_options.table_prefix,
+        layout=make_layout(settings),
+    )
+
+
+def _open_event_log(path: str | Path) -> SqlCatalogue:
+    found = config_path(path)
+    settings = read_settings(found)
+    return open_catalogue(
+        resolve_url(settings.main.metadata_url, found.absolute().parent), settings.main.metadata_options.table_prefix
+    )
+
+
+_consumer.provide_opening(_open_event_log)

@@ -1,0 +1,135 @@
+"""The adapters, each made when its URL scheme is chosen, and the engine over them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingestify.config.expressions import Expression
+from ingestify.config.locations import local_path
+from ingestify.config.secrets import refuse_vault_url
+from ingestify.config.settings import Settings, SourceSettings
+from ingestify.domain.plan import IngestionPlan
+from ingestify.domain.ports import Fetcher, Storage
+from ingestify.domain.source import Source
+from ingestify.engine.engine import IngestionEngine
+from ingestify.errors import ConfigurationError
+from ingestify.events.dispatcher import Dispatcher
+from ingestify.fetch.http import HttpClient, HttpOptions
+from ingestify.loaders.kloppy import load_with_kloppy
+from ingestify.main.parts import make_rules
+from ingestify.masking import mask_url
+from ingestify.sources.registry import make_open_data_source
+from ingestify.storage.local import LocalStorage
+from ingestify.storage.memory import MemoryStorage
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.layout import Layout
+
+if TYPE_CHECKING:
+    from ingestify.catalogue.catalogue import SqlCatalogue
+
+__all__ = ["check_catalogue", "concurrency", "make_engine", "make_storage", "open_catalogue", "open_store"]
+
+DEFAULT_CONCURRENCY = 32
+
+
+def concurrency() -> int:
+    """Return how many files are fetched at once: `INGESTIFY_CONCURRENCY`, else 32.
+
+    Raises:
+        ConfigurationError: The variable is no whole number above 0.
+    """
+    text = os.environ.get("INGESTIFY_CONCURRENCY", "").strip()
+    if not text:
+        return DEFAULT_CONCURRENCY
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ConfigurationError(f"INGESTIFY_CONCURRENCY is '{text}'; it must be a whole number above 0.")
+    return int(text)
+
+
+def make_engine(
+    store: DatasetStore,
+    sources: Mapping[str, SourceSettings],
+    plans: Sequence[IngestionPlan] = (),
+    settings: Settings | None = None,
+) -> IngestionEngine:
+    def make_fetcher(source: Source) -> Fetcher:
+        return HttpClient(source.name, _http_options(source, sources.get(source.name)))
+
+    return IngestionEngine(
+        store,
+        make_fetcher=make_fetcher,
+        plans=plans,
+        concurrency=concurrency(),
+        parse_expression=Expression.parse,
+        make_open_data_source=make_open_data_source,
+        load_with_kloppy=load_with_kloppy,
+        rules=make_rules(settings),
+    )
+
+
+def _http_options(source: Source, settings: SourceSettings | None) -> HttpOptions:
+    """The settings' limits; where they say none, the source's own."""
+    if settings is None:
+        return HttpOptions(max_concurrency=source.max_concurrency)
+    return HttpOptions(
+        requests_per_second=None if settings.rate_limit is None else settings.rate_limit.requests_per_second,
+        max_concurrency=settings.max_concurrency or source.max_concurrency,
+        connect_timeout_seconds=settings.timeout.connect_seconds,
+        read_timeout_seconds=settings.timeout.read_seconds,
+        attempts=settings.retries.attempts,
+        backoff_base_seconds=settings.retries.backoff_base_seconds,
+        backoff_cap_seconds=settings.retries.backoff_cap_seconds,
+        max_retry_after_seconds=settings.retries.max_retry_after_seconds,
+    )
+
+
+def open_store(
+    metadata_url: str, file_url: str, bucket: str, *, table_prefix: str = "", layout: Layout | None = None
+) -> DatasetStore:
+    refuse_vault_url(metadata_url, "main.metadata_url")
+    refuse_vault_url(file_url, "main.file_url")
+    storage = make_storage(file_url)
+    return DatasetStore(open_catalogue(metadata_url, table_prefix), storage, Dispatcher(), bucket=bucket, layout=layout)
+
+
+def open_catalogue(metadata_url: str, table_prefix: str) -> SqlCatalogue:
+    from ingestify.catalogue.catalogue import SqlCatalogue  # heavy: SQLAlchemy
+
+    return SqlCatalogue.open(metadata_url, table_prefix=table_prefix)
+
+
+def check_catalogue(metadata_url: str) -> None:
+    """Refuse what opening would refuse before it opens anything."""
+    from ingestify.catalogue.connection import parse_url, sqlite_path  # heavy: SQLAlchemy
+
+    refuse_vault_url(metadata_url, "main.metadata_url")
+    path = sqlite_path(parse_url(metadata_url))
+    if path is not None and path.is_dir():
+        raise ConfigurationError(f"metadata_url: {path} is a folder; name a file in it, such as {path / 'catalog.db'}.")
+    if path is not None:
+        _refuse_file_as_folder("metadata_url", path.parent)
+
+
+def _refuse_file_as_folder(what: str, folder: Path) -> None:
+    there = next((one for one in (folder, *folder.parents) if one.exists()), folder)
+    if there.is_file():
+        raise ConfigurationError(f"{what}: {there} is a file, so it cannot be a folder of the lake; name another.")
+
+
+def make_storage(file_url: str) -> Storage:
+    scheme, separator, _ = file_url.partition("://")
+    if not separator:
+        raise ConfigurationError(f"file_url: '{mask_url(file_url)}' is no URL; write file://database/files/.")
+    if scheme == "memory":
+        return MemoryStorage()
+    if scheme != "file":
+        raise ConfigurationError(
+            f"file_url: the scheme '{scheme}://' is not supported by this version; use file://, such as "
+            f"file://database/files/."
+        )
+    root = local_path(file_url)
+    _refuse_file_as_folder("file_url", root)
+    return LocalStorage(root)
