@@ -23,6 +23,11 @@ def test_the_demo_shows_a_run_a_rerun_and_a_correction(tmp_path: Path):
     assert "20 matches: 20 new, 0 revised, 0 unchanged, 0 failed" in shown.stdout
     assert "20 matches: 0 new, 0 revised, 20 unchanged, 0 failed · 2 requests" in shown.stdout
     assert "20 matches: 0 new, 2 revised, 18 unchanged, 0 failed" in shown.stdout
+    assert "20 matches: 0 new, 0 revised, 19 unchanged, 0 failed, 1 in quarantine" in shown.stdout
+    assert "freeze frames of 360-frames belong to no event" in shown.stdout
+    assert "readers still see revision 1, whose files agree" in shown.stdout
+    assert "20 matches: 0 new, 1 revised, 19 unchanged, 0 failed" in shown.stdout
+    assert "readers see revision 2" in shown.stdout
     assert "revision 1: " in shown.stdout
     assert "events, " in shown.stdout
     assert "ingestify init" in shown.stdout
