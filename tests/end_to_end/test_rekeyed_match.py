@@ -205,7 +205,16 @@ def test_nobody_ever_sees_old_frames_with_new_events(config: Path, export: Expor
         assert engine.load().totals.unchanged == 1
 
 
-@pytest.mark.parametrize("requests", range(1, 8))
+@pytest.mark.parametrize(
+    ("export", "requests"),
+    [
+        *(("etag", number) for number in range(1, 8)),
+        *(("date", number) for number in (2, 4)),
+        ("nothing", 2),
+        ("nothing", 4),
+    ],
+    indirect=["export"],
+)
 def test_nor_when_the_provider_changes_in_the_middle_of_a_fetch(
     config: Path, export: Export, provider_data: Path, requests: int
 ):

@@ -19,6 +19,7 @@ from ingestify.domain.run import RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import CollectingSource, Source, collecting
 from ingestify.engine.bundle_rules import BundleRules
+from ingestify.engine.collecting import iter_collected
 from ingestify.engine.committer import Committer
 from ingestify.engine.decision import Action, Decision, QuarantineView, decide
 from ingestify.engine.discovery import LOOK_UP_SIZE, Discovered, as_exception, iter_discovered
@@ -295,7 +296,14 @@ class IngestionRun:
                         self._act(decision, unchanged.get(decision.dataset_id or ""))
 
         try:
-            self._alternate(progress, collector, to_fetch(), accepted)
+            for resource in iter_collected(collector, to_fetch(), self.stop):
+                decision = accepted.pop(id(resource), None)
+                if decision is None:
+                    logger.warning("%s collected %s, which was not submitted.", progress.job.source_name, resource)
+                    continue
+                if resource.error is not None:
+                    decision = dataclasses.replace(decision, error=as_exception(resource.error))
+                self._act(decision)
         except BaseException:
             for decision in accepted.values():
                 self._finish(decision.discovered, Outcome(None, None, current=False))
@@ -307,30 +315,6 @@ class IngestionRun:
             else:
                 lost = SourceError(f"{progress.job.source_name} submitted it, and never collected it")
                 self._act(dataclasses.replace(decision, error=lost))
-
-    def _alternate(
-        self,
-        progress: JobProgress,
-        collector: CollectingSource,
-        resources: Iterator[DatasetResource],
-        accepted: dict[int, Decision],
-    ) -> None:
-        exhausted = False
-        while not self.stop.is_set and (not exhausted or collector.has_pending()):
-            if not exhausted:
-                exhausted = collector.submit(resources)
-            progressed = False
-            for resource in collector.collect():
-                progressed = True
-                decision = accepted.pop(id(resource), None)
-                if decision is None:
-                    logger.warning("%s collected %s, which was not submitted.", progress.job.source_name, resource)
-                    continue
-                if resource.error is not None:
-                    decision = dataclasses.replace(decision, error=as_exception(resource.error))
-                self._act(decision)
-            if not progressed:
-                self.stop.event.wait(0.01)  # nothing came back yet; do not spin
 
     # ---- the deciding thread ---------------------------------------------------------------------------
 
@@ -399,7 +383,9 @@ class IngestionRun:
             discovered.progress.count("skipped")
             self._finish(discovered, Outcome(None, None, current=False))
         elif decision.action is Action.QUARANTINED and decision.error is None:
-            task = _quarantined_task(decision)
+            # Nothing is asked of the provider that could change that.
+            why = "; ".join(decision.reasons)
+            task = _not_in_the_lake(discovered, TaskOutcome.QUARANTINED, why, decision.dataset_id)
             self._finish(discovered, Outcome(decision.existing or unchanged, task, current=True))
         else:
             ingest = DatasetIngest(
@@ -436,7 +422,10 @@ class IngestionRun:
                     twins = self._in_flight.pop(discovered.key, [])
                 self._decisions.put([again, *twins])
                 return
-            outcome = dataclasses.replace(outcome, task=_lost_task(discovered))
+            lost = SaveError(f"another writer changed {discovered.identifier} {MOST_TRIES} times meanwhile; run again")
+            outcome = dataclasses.replace(
+                outcome, task=_not_in_the_lake(discovered, TaskOutcome.FAILED, one_line(lost))
+            )
         self._finish(discovered, outcome)
 
     def _finish(self, discovered: Discovered, outcome: Outcome) -> None:
@@ -493,29 +482,18 @@ def _call(function: Callable[..., object], *arguments: object) -> Callable[[], N
     return call
 
 
-def _quarantined_task(decision: Decision) -> TaskSummary:
-    """Nothing was asked of the provider that could change that the bundle is in quarantine."""
-    discovered = decision.discovered
+def _not_in_the_lake(
+    discovered: Discovered, outcome: TaskOutcome, error: str, dataset_id: str | None = None
+) -> TaskSummary:
+    """Return the task of a dataset that nothing was done with."""
+    moment = now()
     return TaskSummary(
         identifier=str(discovered.identifier),
-        outcome=TaskOutcome.QUARANTINED,
+        outcome=outcome,
         state=RunState.FAILED,
-        started_at=now(),
-        ended_at=now(),
-        dataset_id=decision.dataset_id,
+        started_at=moment,
+        ended_at=moment,
+        dataset_id=dataset_id,
         name=discovered.name,
-        error="; ".join(decision.reasons),
-    )
-
-
-def _lost_task(discovered: Discovered) -> TaskSummary:
-    lost = SaveError(f"another writer changed {discovered.identifier} {MOST_TRIES} times meanwhile; run again")
-    return TaskSummary(
-        identifier=str(discovered.identifier),
-        outcome=TaskOutcome.FAILED,
-        state=RunState.FAILED,
-        started_at=now(),
-        ended_at=now(),
-        name=discovered.name,
-        error=one_line(lost),
+        error=error,
     )
