@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.quarantine import QuarantineEntry
+from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import DatasetResource
 from ingestify.engine.file_loading import FileKind, LoadedResource
 
@@ -62,13 +62,13 @@ class LoadedBundle:
         return bool(held or self.gone) and tags == held and set(self.gone) == set(self.entry.removed_file_ids)
 
     @property
-    def lost_bytes(self) -> list[str]:
-        """Files of a discarded bundle that the provider still has, and of which only the hash is known here."""
-        return [
-            file_id
+    def held(self) -> Mapping[str, NewFile]:
+        """The new files of which the provider only said that they are as they are in quarantine."""
+        return {
+            file_id: loaded.draft
             for file_id, loaded in self.new.items()
-            if loaded.kind is FileKind.HELD and (loaded.draft is None or not loaded.draft.storage_path)
-        ]
+            if loaded.kind is FileKind.HELD and loaded.draft is not None
+        }
 
     @property
     def gone(self) -> tuple[str, ...]:

@@ -171,12 +171,16 @@ class DatasetIngest:
         bundle = self._bundle
         if bundle.is_as_in_quarantine and not self._in_full:
             self._end_in_quarantine()
-        elif bundle.lost_bytes:
-            self._steps.side_by_side(self._files(bundle.lost_bytes), self._load_in_full, self._files_loaded)
+        elif lost := [file_id for file_id in bundle.held if not self._is_stored(bundle.held[file_id])]:
+            self._steps.side_by_side(self._files(lost), self._load_in_full, self._files_loaded)
         elif bundle.new:
             self._look_again(bundle, suspicious=False)
         else:
             self._judge()
+
+    def _is_stored(self, held: NewFile) -> bool:
+        """Whether the bytes of a file in quarantine are still there: those of a discarded bundle are not."""
+        return bool(held.storage_path) and self._store.storage.get_size(held.storage_path) == held.storage_size
 
     def _look_again(self, bundle: LoadedBundle, *, suspicious: bool) -> bool:
         """Ask once more for what may have moved, and then go on to the verdict. False: nothing is left to ask for."""

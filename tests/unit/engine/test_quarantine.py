@@ -237,6 +237,17 @@ def test_a_discarded_bundle_does_not_come_back(lake: Lake, files: Files):
     assert versions(lake) == (2, 2)
 
 
+def test_objects_that_are_gone_are_fetched_again_and_never_accepted(lake: Lake, files: Files):
+    reject_one(lake, files)
+    (entry,) = entries(lake)
+    lake.engine.store.storage.delete([file.storage_path for file in entry.files])
+    with pytest.raises(SaveError, match="its file events__v1 is not in the storage as it was written"):
+        lake.engine.store.quarantine.accept(entry.entry_id, "Rinus")
+    files.serve(lineups={"version": 2})
+    assert lake.engine.load().totals.revised == 1
+    assert versions(lake) == (2, 2)
+
+
 def test_a_retry_fetches_in_full(lake: Lake, files: Files):
     reject_one(lake, files)
     (entry,) = entries(lake)
