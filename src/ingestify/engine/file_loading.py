@@ -135,7 +135,8 @@ class FileLoading:
         raise SourceError(f"the file '{file.file_id}' has no url, no json_content and no file_loader")
 
     def load_in_full(self, file: FileResource) -> LoadedResource:
-        """Load a file whose bytes are nowhere else any more: without conditions."""
+        """Load a file of a bundle in quarantine whose bytes are not there any more: without conditions."""
+        self._held.pop(file.file_id, None)
         return self._load_url(file, in_full=True) if file.url is not None else self.load(file)
 
     def has_moved(self, file: FileResource, loaded: LoadedResource) -> bool:
