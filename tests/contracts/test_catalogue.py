@@ -445,7 +445,7 @@ class TestQuarantine:
         assert catalogue.find_quarantine_entry(applied.entry.entry_id) == applied.entry
         assert catalogue.list_quarantine(everything()) == [applied.entry]
         found = catalogue.find_quarantined("main", "fake", "match", [before.identifier, Identifier({"match_id": 9})])
-        assert found == {before.identifier: applied.entry}
+        assert found == [applied.entry]
 
     def test_what_was_never_seen_is_no_dataset(self, catalogue: Catalogue) -> None:
         applied = apply_one(catalogue, with_file(rejected=("empty",)))
@@ -455,31 +455,42 @@ class TestQuarantine:
         assert later.dataset.dataset_id == applied.entry.dataset_id
 
     def test_a_second_rejection_supersedes_the_first(self, catalogue: Catalogue) -> None:
-        first, second = (apply_one(catalogue, with_file(rejected=(why,))).entry for why in ("one", "two"))
+        first = apply_one(catalogue, with_file(rejected=("one",))).entry
         assert first is not None
+        with pytest.raises(HeadMoved):  # worked out without the first
+            catalogue.apply([with_file(rejected=("two",))])
+        supersedes = Settlement(first.entry_id, state=QuarantineState.SUPERSEDED)
+        second = apply_one(catalogue, with_file(rejected=("two",), settles=supersedes)).entry
         assert second is not None
+        # Another source's bundle of the same dataset is its own.
+        other = apply_one(catalogue, with_file(rejected=("three",), source={"source": "other"})).entry
+        assert other is not None
+        catalogue.discard_quarantine([other.entry_id], "Rinus", "")
         assert [entry.state for entry in catalogue.list_quarantine(everything())] == [
+            QuarantineState.DISCARDED,
             QuarantineState.OPEN,
             QuarantineState.SUPERSEDED,
         ]
         assert catalogue.list_quarantine(everything(), [QuarantineState.OPEN]) == [second]
-        assert catalogue.find_quarantined("main", "fake", "match", [second.identifier]) == {second.identifier: second}
+        found = catalogue.find_quarantined("main", "fake", "match", [second.identifier])
+        assert [entry.entry_id for entry in found] == [second.entry_id, other.entry_id]
 
     def test_a_change_settles_an_entry(self, catalogue: Catalogue) -> None:
         entry = apply_one(catalogue, with_file(rejected=("bad",))).entry
         assert entry is not None
-        accept = Settlement(entry.entry_id, QuarantineState.ACCEPTED, "Rinus", "it is right")
+        accept = Settlement(entry.entry_id, state=QuarantineState.ACCEPTED, decided_by="Rinus", note="it is right")
         applied = apply_one(catalogue, with_file(settles=accept))
         (settled,) = catalogue.list_quarantine(everything())
         assert (settled.state, settled.decided_by, settled.note) == (QuarantineState.ACCEPTED, "Rinus", "it is right")
         assert settled.decided_at == applied.dataset.created_at
-        assert catalogue.find_quarantined("main", "fake", "match", [entry.identifier]) == {}
+        assert catalogue.find_quarantined("main", "fake", "match", [entry.identifier]) == []
         again = change(existing=applied.dataset, files=[new_file(content="x")], settles=accept)
         with pytest.raises(HeadMoved):
             catalogue.apply([again])
         assert len(read_all(catalogue)[0].revisions) == 1
-        # One that is settled already is nothing to a run that brings something better.
-        apply_one(catalogue, dataclasses.replace(again, settles=Settlement(entry.entry_id)))
+        # A run that saw it waiting has to look again, too.
+        with pytest.raises(HeadMoved):
+            catalogue.apply([dataclasses.replace(again, settles=Settlement(entry.entry_id))])
 
     def test_a_look_is_remembered_and_ends_a_retry(self, catalogue: Catalogue) -> None:
         entry = apply_one(catalogue, with_file(rejected=("bad",))).entry
@@ -510,7 +521,7 @@ class TestQuarantine:
         assert {file.storage_path for file in discarded.files} == {""}
         assert [file.tag for file in discarded.files] == [file.tag for file in entry.files]
         assert catalogue.discard_quarantine([entry.entry_id], "Rinus", "again") == []
-        assert set(catalogue.find_quarantined("main", "fake", "match", [before.identifier])) == {before.identifier}
+        assert catalogue.find_quarantined("main", "fake", "match", [before.identifier]) == [discarded]
 
     def test_deleting_a_dataset_takes_its_entries_along(self, catalogue: Catalogue) -> None:
         before = apply_one(catalogue, with_file()).dataset

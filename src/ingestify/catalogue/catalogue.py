@@ -119,8 +119,8 @@ class SqlCatalogue:
 
     def find_quarantined(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
-    ) -> dict[Identifier, QuarantineEntry]:
-        """Return the newest entry of each that is OPEN or DISCARDED."""
+    ) -> list[QuarantineEntry]:
+        """Return the entries of datasets that are OPEN or DISCARDED, oldest first."""
         return self._quarantine.find(bucket, provider, dataset_type, identifiers)
 
     def list_quarantine(
@@ -164,6 +164,10 @@ class SqlCatalogue:
     def save_selector_sync(self, key: str, sync: SelectorSync) -> None:
         """Remember when a selector was ingested."""
         self._runs.save_selector_sync(key, sync)
+
+    def forget_listings(self) -> None:
+        """Forget what selectors listed: datasets came that their listings do not know of."""
+        self._runs.forget_listings()
 
     def read_events(self, after_position: int, limit: int) -> list[DatasetEvent]:
         """Return logged events after a position, in commit order.

@@ -22,7 +22,6 @@ from ingestify.domain.change import AppliedChange, DatasetChange, apply_change, 
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.events import DatasetEvent, MetadataUpdated, RevisionInvalidated
 from ingestify.domain.ports import HeadMoved
-from ingestify.domain.quarantine import QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
 from ingestify.errors import SaveError
 
@@ -193,13 +192,12 @@ class DatasetWriter:
     def _settle(
         self, connection: sa.Connection, changes: Sequence[DatasetChange], moment: dt.datetime
     ) -> list[DatasetChange]:
-        """Settle quarantine entries. Returns the changes that accept one which is settled already."""
+        """Settle quarantine entries. Returns the changes that do not hold, as an entry is not what they saw of it."""
         return [
             change
             for change in changes
-            if change.settles is not None
-            and not self._quarantine.settle(connection, change.settles, moment)
-            and change.settles.state is QuarantineState.ACCEPTED
+            if (change.rejected and self._quarantine.has_unseen(connection, change))
+            or (change.settles is not None and not self._quarantine.settle(connection, change.settles, moment))
         ]
 
     def _count_revisions(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> dict[str, int]:

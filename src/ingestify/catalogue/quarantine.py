@@ -13,6 +13,7 @@ from ingestify.catalogue.rows import (
     entry_from_row,
     feeds_to_text,
     json_text,
+    json_value,
     moment_to_text,
     names_to_text,
     new_file_from_row,
@@ -21,7 +22,7 @@ from ingestify.catalogue.rows import (
 from ingestify.catalogue.selection import chunks, conditions
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
-from ingestify.domain.change import Settlement, metadata_text
+from ingestify.domain.change import DatasetChange, Settlement, metadata_text
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
@@ -49,21 +50,19 @@ class QuarantineLog:
 
     def find(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
-    ) -> dict[Identifier, QuarantineEntry]:
-        """Return the newest entry of each that is OPEN or DISCARDED."""
-        by_key = {identifier.canonical: identifier for identifier in identifiers}
+    ) -> list[QuarantineEntry]:
+        """Return the entries of datasets that are OPEN or DISCARDED, oldest first."""
         counting = self._counting(bucket, provider, dataset_type)
         columns = self._entry.c
-        found: dict[Identifier, QuarantineEntry] = {}
+        found: list[QuarantineEntry] = []
         with self._database.read("look into the quarantine") as connection:
-            for keys in chunks(by_key):
+            for keys in chunks(identifier.canonical for identifier in identifiers):
                 statement = (
                     sa.select(self._entry)
                     .where(*counting, self._dialect.any_of(columns.identifier_key, keys))
                     .order_by(columns.position)
                 )
-                for entry in self._complete(connection, connection.execute(statement).mappings().all()):
-                    found[by_key[entry.identifier.canonical]] = entry
+                found += self._complete(connection, connection.execute(statement).mappings().all())
         return found
 
     def has_any(self, bucket: str, provider: str, dataset_type: str) -> bool:
@@ -114,22 +113,9 @@ class QuarantineLog:
     # ---- writing, within a change's transaction --------------------------------------------------------
 
     def add(self, connection: sa.Connection, entries: Sequence[QuarantineEntry]) -> None:
-        """Insert entries. What waited of the same datasets is superseded."""
+        """Insert entries."""
         if not entries:
             return
-        columns = self._entry.c
-        for entry in entries:
-            connection.execute(
-                self._entry.update()
-                .where(
-                    columns.bucket == entry.bucket,
-                    columns.provider == entry.provider,
-                    columns.dataset_type == entry.dataset_type,
-                    columns.identifier_key == entry.identifier.canonical,
-                    columns.state.in_(_COUNTING),
-                )
-                .values(state=QuarantineState.SUPERSEDED.value)
-            )
         connection.execute(self._entry.insert(), [_entry_row(entry) for entry in entries])
         files = [
             {"entry_id": entry.entry_id, "file_number": number, **object_columns(file)}
@@ -139,12 +125,24 @@ class QuarantineLog:
         if files:
             connection.execute(self._file.insert(), files)
 
+    def has_unseen(self, connection: sa.Connection, change: DatasetChange) -> bool:
+        """Whether an entry counts that a rejected bundle was worked out without: another run's, or a decision on it."""
+        statement = sa.select(self._entry.c.entry_id, self._entry.c.source).where(
+            *self._counting(change.bucket, change.provider, change.dataset_type),
+            self._entry.c.identifier_key == change.identifier.canonical,
+        )
+        seen = None if change.settles is None else change.settles.entry_id
+        source = change.source.get("source")
+        return any(
+            entry_id != seen and json_value(of).get("source") == source
+            for entry_id, of in connection.execute(statement)
+        )
+
     def settle(self, connection: sa.Connection, settlement: Settlement, moment: dt.datetime) -> bool:
-        """Say what became of an entry. False: it is settled already, in another way."""
+        """Say what became of an entry. False: it is not any more as it was seen."""
         columns = self._entry.c
-        accepted = settlement.state is QuarantineState.ACCEPTED
         values = {"state": settlement.state.value}
-        if accepted:
+        if settlement.state is QuarantineState.ACCEPTED:
             values |= {
                 "decided_at": str(moment_to_text(moment)),
                 "decided_by": settlement.decided_by,
@@ -152,10 +150,7 @@ class QuarantineLog:
             }
         settled = connection.execute(
             self._entry.update()
-            .where(
-                columns.entry_id == settlement.entry_id,
-                columns.state.in_((QuarantineState.OPEN.value,) if accepted else _COUNTING),
-            )
+            .where(columns.entry_id == settlement.entry_id, columns.state == settlement.seen.value)
             .values(values)
         )
         return bool(settled.rowcount)

@@ -94,6 +94,7 @@ class RunLog:
         if not dead:
             return 0
         aborted = 0
+        self.forget_listings()  # who knows what they brought
         with self._database.write("abort the jobs of dead processes") as connection:
             for row in dead:
                 # Only as it was read: one that gave a sign of life since then is not dead.
@@ -109,6 +110,11 @@ class RunLog:
                     )
                 ).rowcount
         return aborted
+
+    def forget_listings(self) -> None:
+        """Forget what selectors listed, so that the next whole listing is compared with the lake itself."""
+        with self._database.write("forget listings") as connection:
+            connection.execute(self._sync.update().values(listing=None))
 
     def _recount(self, connection: sa.Connection, row: Any) -> str:
         """Return the counters of a dead job with what it really committed: it wrote them only every few seconds.

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ingestify.cli.app import EXIT_INTERRUPTED, EXIT_SOME_FAILED, exit_with
+from ingestify.cli.app import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_SOME_FAILED, exit_with
 from ingestify.cli.confirmation import confirm, yes_option
 from ingestify.cli.dataset_lookup import the_one_that_begins
 from ingestify.cli.logs import set_up_logging, write_stderr
@@ -145,14 +145,23 @@ def retry_command(
         codes = []
         view = RunView(quiet=quiet, verbose=verbose)
         for entry in entries:
-            report = execute(
-                engine,
-                view,
-                provider=entry.provider,
-                source=entry.source.get("source"),
-                dataset_type=entry.dataset_type,
-                **dict(entry.identifier),
-            )
+            try:
+                report = execute(
+                    engine,
+                    view,
+                    provider=entry.provider,
+                    source=entry.source.get("source"),
+                    dataset_type=entry.dataset_type,
+                    **dict(entry.identifier),
+                )
+            except ConfigurationError as error:
+                write_stderr(f"{entry.name}: it cannot be fetched anew: {error}")
+                codes.append(EXIT_FAILED)
+                continue
+            if not report.totals.discovered and report.error is None:
+                write_stderr(f"{entry.name}: the provider does not list it any more, so it stays in quarantine.")
+                codes.append(EXIT_SOME_FAILED)
+                continue
             if not quiet:
                 view.write_line(f"{entry.name}: {summary_line(report)}")
             for task in report.failed_tasks + report.quarantined_tasks:
@@ -186,15 +195,15 @@ def accept_command(
     """Publish bundles although a check rejected them. Who decided it, and why, is kept with the revision."""
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
 
-    def accept(store: DatasetStore) -> None:
+    # Subscribers are to hear of it, and they come with the engine.
+    with get_engine(config_path(config_file), bucket) as engine:
+        store = engine.store
         for entry_id in entry_ids:
             entry = _find(store, entry_id)
             dataset = store.quarantine.accept(entry.entry_id, _person(decided_by), note)
             revision = dataset.revisions[-1].revision_id
             if not quiet:
                 write_stderr(f"{dataset.name}: published as revision {revision}.")
-
-    _with_store(config_file, bucket, accept)
 
 
 @quarantine_command.command("discard")
@@ -224,6 +233,9 @@ def discard_command(
 
     def discard(store: DatasetStore) -> None:
         entries = [_find(store, entry_id) for entry_id in entry_ids]
+        for entry in entries:
+            if not entry.is_open:
+                raise ConfigurationError(f"The quarantine entry {entry.entry_id} does not wait: it is {entry.state}.")
         confirm("Throw their files away?", [f"{entry.entry_id}  {entry.name}" for entry in entries], yes=yes)
         removed = store.quarantine.discard([entry.entry_id for entry in entries], _person(decided_by), note)
         if not quiet:

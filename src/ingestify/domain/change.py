@@ -25,12 +25,15 @@ class Settlement:
     """What a change makes of an open quarantine entry.
 
     Attributes:
-        state: RESOLVED by a bundle that passed, or ACCEPTED by a person.
+        seen: The state that the entry had when the change was worked out. If it has another by now, the change does
+            not hold.
+        state: RESOLVED by a bundle that passed, SUPERSEDED by one that did not, or ACCEPTED by a person.
         decided_by: Who accepted it; empty: nobody.
         note: What that person said.
     """
 
     entry_id: str
+    seen: QuarantineState = QuarantineState.OPEN
     state: QuarantineState = QuarantineState.RESOLVED
     decided_by: str = ""
     note: str = ""

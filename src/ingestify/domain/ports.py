@@ -413,8 +413,8 @@ class Catalogue(Protocol):
 
     def find_quarantined(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
-    ) -> dict[Identifier, QuarantineEntry]:
-        """Return the newest entry of each that is OPEN or DISCARDED, by one set query."""
+    ) -> list[QuarantineEntry]:
+        """Return the entries of datasets that are OPEN or DISCARDED, oldest first, by one set query."""
 
     def list_quarantine(
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
@@ -447,6 +447,9 @@ class Catalogue(Protocol):
 
     def save_selector_sync(self, key: str, sync: SelectorSync) -> None:
         """Remember it."""
+
+    def forget_listings(self) -> None:
+        """Forget what selectors listed: datasets came that their listings do not know of."""
 
     def read_events(self, after_position: int, limit: int) -> list[DatasetEvent]:
         """Return logged events after a position, in commit order."""

@@ -20,6 +20,7 @@ class LoadedBundle:
 
     Args:
         loaded: File id to what became of each announced file; may be replaced file by file.
+        source_name: Whose announcement it is.
     """
 
     def __init__(
@@ -29,12 +30,14 @@ class LoadedBundle:
         existing: Dataset | None,
         entry: QuarantineEntry | None,
         loaded: dict[str, LoadedResource],
+        source_name: str,
     ) -> None:
         self.resource = resource
         self.bundle_type = bundle_type
         self.existing = existing
         self.entry = entry
         self.loaded = loaded
+        self._source_name = source_name
         self._current = {} if existing is None else existing.files
 
     @property
@@ -76,6 +79,18 @@ class LoadedBundle:
         return tuple(file_id for file_id, loaded in self.loaded.items() if loaded.kind is FileKind.GONE)
 
     @property
+    def withdrawn_feeds(self) -> tuple[str, ...]:
+        """The required feeds that this source brought into the lake, and that it has not got now."""
+        if self.existing is None:
+            return ()
+        brought = {
+            file.data_feed_key
+            for file in self._current.values()
+            if self.existing.revisions[file.revision_id].source.get("source", self._source_name) == self._source_name
+        }
+        return tuple(feed for feed in self.bundle_type.lacking(self.feeds_there) if feed in brought)
+
+    @property
     def feeds_there(self) -> set[str]:
         """The feeds that the provider has now."""
         files = self.resource.files
@@ -95,7 +110,8 @@ class LoadedBundle:
     def state(self) -> DatasetState:
         """The state that the dataset will have."""
         resource, existing = self.resource, self.existing
-        if existing is not None and resource.post_load_files is not None and not self.loaded:
+        is_told = resource.post_load_files is None or bool(self.loaded)
+        if existing is not None and not is_told and existing.state is not DatasetState.MISSING:
             return existing.state  # post_load_files would say, and was not called
         return self.bundle_type.state_of(
             resource.state, self.missing_feeds, is_empty=not self.all_feeds, has_files=bool(resource.files)

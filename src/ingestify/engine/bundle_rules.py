@@ -13,7 +13,7 @@ from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.resource import DatasetResource
 from ingestify.domain.source import Source
 
-__all__ = ["BundleRules"]
+__all__ = ["BundleRules", "announces_more"]
 
 RETRY_AFTER = dt.timedelta(hours=20)
 """Shorter than a day, so that a run that starts every night always tries again."""
@@ -47,19 +47,33 @@ class BundleRules:
         return [check for check in (*source.bundle_checks, *self._checks) if check.is_for(provider, dataset_type)]
 
     def wants_in_full(self, entry: QuarantineEntry) -> bool:
-        """Whether a bundle in quarantine is to be fetched anew, whatever the provider says of its versions."""
-        return entry.retry_requested_at is not None or (entry.is_open and now() - entry.checked_at >= self._retry_after)
+        """Whether a bundle in quarantine is to be fetched anew, whatever the provider says of its versions.
+
+        One that was discarded is, only if it has files that the provider gives no version of.
+        """
+        if entry.retry_requested_at is not None:
+            return True
+        if not entry.is_open and all(feed.validators for feed in entry.feeds.values() if feed.present):
+            return False
+        return now() - entry.checked_at >= self._retry_after
 
     def wants_a_look(self, entry: QuarantineEntry, resource: DatasetResource) -> bool:
         """Whether the provider is to be asked if it still serves the bundle that is in quarantine.
 
-        It is where that costs no download: where it named a version of a file, to which it can answer "not modified".
-        And it is where the index announces something new.
+        It is where that costs no download: where it named a version of a file, to which it can answer "not modified",
+        where a file was not there, or where the index gives the content itself. And it is where the index announces
+        something new.
         """
-        for file_id, file in resource.files.items():
-            known = entry.feeds.get(file_id)
-            if known is None or known.asked_for != file.asked_for:
-                return True
-            if known.validators or is_announced_newer(file, known):
-                return True
-        return False
+        return announces_more(entry, resource) or any(
+            file.json_content is not None or entry.feeds[file_id].validators or not entry.feeds[file_id].present
+            for file_id, file in resource.files.items()
+        )
+
+
+def announces_more(entry: QuarantineEntry, resource: DatasetResource) -> bool:
+    """Whether the index announces another file, another URL or a later time than it did of a bundle in quarantine."""
+    for file_id, file in resource.files.items():
+        known = entry.feeds.get(file_id)
+        if known is None or known.asked_for != file.asked_for or is_announced_newer(file, known):
+            return True
+    return False

@@ -8,11 +8,12 @@ import functools
 from collections.abc import Sequence
 
 from ingestify.domain.change import metadata_text
-from ingestify.domain.dataset import Dataset
+from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.fetch_policy import reasons_to_fetch
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import KnownDataset
 from ingestify.domain.quarantine import QuarantineEntry
+from ingestify.domain.revision import RevisionState
 from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.discovery import LOOK_UP_SIZE, Discovered, as_exception
 from ingestify.engine.report import PlannedDataset, one_line
@@ -90,15 +91,21 @@ class QuarantineView:
         self._store = store
         self._empty: set[tuple[str, str]] = set()
 
-    def find(self, kind: tuple[str, str], identifiers: Sequence[Identifier]) -> dict[Identifier, QuarantineEntry]:
-        """Return the entries that count, of datasets of one (provider, dataset type)."""
+    def find(
+        self, kind: tuple[str, str], identifiers: Sequence[Identifier]
+    ) -> dict[tuple[Identifier, str], QuarantineEntry]:
+        """Return the entries that count, of datasets of one (provider, dataset type), by identifier and source.
+
+        What another source of the provider served is for that source to settle.
+        """
         if kind in self._empty:
             return {}
         catalogue, bucket = self._store.catalogue, self._store.bucket
         if not catalogue.has_quarantined(bucket, *kind):
             self._empty.add(kind)
             return {}
-        return catalogue.find_quarantined(bucket, *kind, identifiers)
+        found = catalogue.find_quarantined(bucket, *kind, identifiers)
+        return {(entry.identifier, entry.source.get("source", "")): entry for entry in found}
 
     def changed(self) -> None:
         """This run put something into it."""
@@ -125,7 +132,10 @@ def decide(
             identifiers = [discovered.identifier for discovered in some]
             known = store.catalogue.find_known(store.bucket, *kind, identifiers)
             entries = quarantine.find(kind, identifiers)
-            looks = [_Look(one, known.get(one.identifier), entries.get(one.identifier)) for one in some]
+            looks = [
+                _Look(one, known.get(one.identifier), entries.get((one.identifier, one.job.source_name)))
+                for one in some
+            ]
             decisions += _decide_known(store, looks, rules)
     return decisions
 
@@ -185,12 +195,21 @@ def _look_at_quarantined(look: _Look, entry: QuarantineEntry, rules: BundleRules
     resource = look.discovered.resource
     if resource.error is not None:
         look.action, look.error = Action.FETCH, as_exception(resource.error)
-    elif rules.wants_in_full(entry) or rules.wants_a_look(entry, resource):
-        look.action = Action.FETCH if look.row is None else Action.REFETCH
+    elif look.row is None:
+        wanted = rules.wants_in_full(entry) or rules.wants_a_look(entry, resource)
+        look.action = Action.FETCH if wanted else Action.QUARANTINED if entry.is_open else Action.SKIP
+    elif entry.is_open and look.row.state is DatasetState.MISSING and resource.state is not DatasetState.MISSING:
+        look.action = Action.METADATA  # it is listed again, whatever becomes of its bundle
+    elif (
+        look.row.summary.current_state is RevisionState.VALIDATION_FAILED
+        or rules.wants_in_full(entry)
+        or rules.wants_a_look(entry, resource)
+    ):
+        look.action = Action.REFETCH
     elif entry.is_open:
         look.action = Action.QUARANTINED
     else:
-        look.action = Action.SKIP if look.row is None else Action.UNCHANGED
+        look.action = _without_fetching(look, look.row, rules)
 
 
 def _first_look(look: _Look, rules: BundleRules) -> None:
@@ -232,7 +251,7 @@ def _description_changes(discovered: Discovered, row: KnownDataset, rules: Bundl
     if discovered.name != row.name:
         changes.append(f"name: '{row.name}' → '{discovered.name}'")
     # A state that post_load_files works out from the files is not known before they are loaded.
-    if resource.post_load_files is None:
+    if resource.post_load_files is None or row.state is DatasetState.MISSING:
         known = _feeds_of(tuple(row.summary.feeds or ()))
         bundle_type = rules.type_of(discovered.job.plan.source, discovered.provider, resource.dataset_type, known)
         # What is required may have changed since.

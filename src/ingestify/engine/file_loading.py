@@ -23,7 +23,7 @@ from ingestify.errors import FetchError, IngestifyError, LakeUnwritable, SourceE
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.staging import StagedFile
 
-__all__ = ["FileKind", "FileLoading", "LoadedResource", "located"]
+__all__ = ["FileKind", "FileLoading", "LoadedResource", "Moved", "located"]
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,7 @@ class LoadedResource:
         tag: The sha256 of the bytes that the provider has; empty if that is not known.
         size: Their number.
         date: The Date header of the provider's answer, or None.
+        skipped: Whether the provider was not asked, because nothing spoke for it.
     """
 
     kind: FileKind
@@ -78,6 +79,17 @@ class LoadedResource:
     tag: str = ""
     size: int = 0
     date: str | None = None
+    skipped: bool = False
+
+
+class Moved(enum.Enum):
+    """What a second look at a file found."""
+
+    NO = enum.auto()
+    YES = enum.auto()
+    """By its ETag, or because it came or went."""
+    BYTES = enum.auto()
+    """Other bytes, without an ETag: it moved, or it is made anew for each answer."""
 
 
 class FileLoading:
@@ -87,6 +99,7 @@ class FileLoading:
         existing: The dataset as the lake has it, or None.
         entry: What the quarantine has of it, or None.
         in_full: Whether everything is asked for without conditions.
+        asks_all: Whether each file is asked for, also one of a bundle in quarantine that nothing speaks for.
         restores: Whether the bytes that the lake has already are staged too, to be written over an object that
             somebody may have found damaged.
         fetcher: The HTTP client of its source.
@@ -102,6 +115,7 @@ class FileLoading:
         store: DatasetStore,
         fetcher: Fetcher,
         in_full: bool = False,
+        asks_all: bool = True,
         restores: bool = False,
         shapes: Mapping[str, Sequence[Any]] | None = None,
         checked: bool = True,
@@ -115,6 +129,7 @@ class FileLoading:
         self._store = store
         self._fetcher = fetcher
         self._in_full = in_full
+        self._asks_all = asks_all
         self._restores = restores
         self._shapes = shapes or {}
         self._checked = checked
@@ -139,21 +154,31 @@ class FileLoading:
         self._held.pop(file.file_id, None)
         return self._load_url(file, in_full=True) if file.url is not None else self.load(file)
 
-    def has_moved(self, file: FileResource, loaded: LoadedResource) -> bool:
+    def load_asking(self, file: FileResource) -> LoadedResource:
+        """Load a file that was skipped, now that another one of its bundle has changed."""
+        self._asks_all = True
+        return self.load(file)
+
+    def look_again(self, file: FileResource, loaded: LoadedResource) -> Moved:
         """Ask the provider once more for a file that was just loaded: has it other bytes by now?
 
         By its ETag where it has one; otherwise in full, and the bytes decide.
         """
+        was_there = loaded.kind not in (FileKind.ABSENT, FileKind.GONE)
         etag = Validators(loaded.feed.validators.etag)
         staged = self._store.stage(file.serialization_format)
         try:
             result = self._fetcher.fetch(self._request(file, etag), staged)
             if result.status is FetchStatus.NOT_MODIFIED:
-                return False
+                return Moved.NO
             if result.status is FetchStatus.NOT_FOUND:
-                return loaded.kind not in (FileKind.ABSENT, FileKind.GONE)
+                return Moved.YES if was_there else Moved.NO
+            if not was_there:
+                return Moved.YES
             staged.complete()
-            return staged.tag != loaded.tag
+            if staged.tag == loaded.tag:
+                return Moved.NO
+            return Moved.YES if etag else Moved.BYTES
         finally:
             staged.discard()
 
@@ -169,8 +194,10 @@ class FileLoading:
 
     def _load_url(self, file: FileResource, *, in_full: bool) -> LoadedResource:
         validators = NO_VALIDATORS if in_full else self._validators(file)
-        if not in_full and not validators and self._is_known_from_quarantine(file):
-            return self._unchanged(file, self._feeds[file.file_id].validators)
+        if not in_full and not validators and not self._asks_all and self._is_known_from_quarantine(file):
+            skipped = self._unchanged(file, self._feeds[file.file_id].validators)
+            skipped.skipped = True
+            return skipped
         staged = self._store.stage(file.serialization_format)
         try:
             result = self._fetcher.fetch(self._request(file, validators), staged)
@@ -359,7 +386,7 @@ class FileLoading:
     def _absent(self, file: FileResource, result: FetchResult | None = None) -> LoadedResource:
         date = None if result is None else result.date
         if file.file_id in self._current:
-            return LoadedResource(FileKind.GONE, self._feed(file), date=date)
+            return LoadedResource(FileKind.GONE, self._feed(file, present=False), date=date)
         return LoadedResource(FileKind.ABSENT, self._feed(file, present=False), date=date)
 
     def _feed(

@@ -12,15 +12,16 @@ from ingestify.domain.change import AppliedChange, DatasetChange, NewFile, Settl
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import FeedState
 from ingestify.domain.ports import FetchContext
+from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.resource import FileResource
 from ingestify.domain.revision import RevisionState
 from ingestify.domain.run import RunState, TaskOutcome, TaskSummary
 from ingestify.domain.source import collecting
 from ingestify.engine.bundle import LoadedBundle
-from ingestify.engine.bundle_rules import BundleRules
+from ingestify.engine.bundle_rules import BundleRules, announces_more
 from ingestify.engine.decision import Decision
 from ingestify.engine.discovery import Discovered, discover_again
-from ingestify.engine.file_loading import FileKind, FileLoading, LoadedResource
+from ingestify.engine.file_loading import FileKind, FileLoading, LoadedResource, Moved
 from ingestify.engine.lanes import SourceLane
 from ingestify.engine.report import one_line
 from ingestify.engine.second_look import files_to_ask_again
@@ -87,7 +88,7 @@ class DatasetIngest:
         self.discovered: Discovered = discovered
         self.existing = decision.existing
         self._entry = decision.entry
-        self._is_invalidated = _was_invalidated_since(decision.existing)
+        self._is_invalidated = _was_invalidated_since(decision.existing, decision.entry)
         self._in_full = self._is_invalidated or (decision.entry is not None and rules.wants_in_full(decision.entry))
         self._reasons = decision.reasons
         self._store = store
@@ -109,13 +110,14 @@ class DatasetIngest:
             store=store,
             fetcher=lane.fetcher,
             in_full=self._in_full,
+            asks_all=decision.entry is None or announces_more(decision.entry, resource),
             restores=self._is_invalidated,
             shapes=shapes_of(self._checks),
             checked=self._bundle_type.file_checks,
         )
         self._lock = threading.Lock()
         self._loaded: dict[str, LoadedResource] = {}
-        self._moved: set[str] = set()
+        self._moved: dict[str, Moved] = {}
         self._confirmed: set[str] = set()
         self._is_post_loaded = False
         self._error = decision.error
@@ -130,7 +132,10 @@ class DatasetIngest:
 
     @property
     def _bundle(self) -> LoadedBundle:
-        return LoadedBundle(self.discovered.resource, self._bundle_type, self.existing, self._entry, self._loaded)
+        source_name = self.discovered.job.source_name
+        return LoadedBundle(
+            self.discovered.resource, self._bundle_type, self.existing, self._entry, self._loaded, source_name
+        )
 
     # ---- the steps -------------------------------------------------------------------------------------
 
@@ -149,11 +154,16 @@ class DatasetIngest:
         return [self.discovered.resource.files[file_id] for file_id in file_ids]
 
     def start_description(self) -> None:
-        """Commit a changed name, state or metadata; no file is looked at."""
-        self._commit_if_news()
+        """Commit a changed name, state or metadata; no file is looked at, and nothing in quarantine is settled."""
+        self._commit_if_news(keeps_entry=True)
 
     def _load(self, file: FileResource) -> None:
         loaded = self._loading.load(file)
+        with self._lock:
+            self._loaded[file.file_id] = loaded
+
+    def _load_asking(self, file: FileResource) -> None:
+        loaded = self._loading.load_asking(file)
         with self._lock:
             self._loaded[file.file_id] = loaded
 
@@ -163,14 +173,20 @@ class DatasetIngest:
             self._loaded[file.file_id] = loaded
 
     def _ask_again(self, file: FileResource) -> None:
-        moved = self._loading.has_moved(file, self._loaded[file.file_id])
+        moved = self._loading.look_again(file, self._loaded[file.file_id])
         with self._lock:
-            (self._moved if moved else self._confirmed).add(file.file_id)
+            if moved is Moved.NO:
+                self._confirmed.add(file.file_id)
+            else:
+                self._moved[file.file_id] = moved
 
     def _files_loaded(self) -> None:
         bundle = self._bundle
         if bundle.is_as_in_quarantine and not self._in_full:
             self._end_in_quarantine()
+        elif skipped := [file_id for file_id, loaded in self._loaded.items() if loaded.skipped]:
+            # Another file of the bundle changed, so each is asked for.
+            self._steps.side_by_side(self._files(skipped), self._load_asking, self._files_loaded)
         elif lost := [file_id for file_id in bundle.held if not self._is_stored(bundle.held[file_id])]:
             self._steps.side_by_side(self._files(lost), self._load_in_full, self._files_loaded)
         elif bundle.new:
@@ -189,7 +205,6 @@ class DatasetIngest:
             bundle.loaded,
             is_change=self.existing is not None,
             suspicious=suspicious,
-            unsteady_feeds=self._lane.unsteady_feeds,
         )
         left = [file_id for file_id in asked if file_id not in self._confirmed]
         if left:
@@ -203,18 +218,19 @@ class DatasetIngest:
             self._judge()
             return
         discovered = self.discovered
-        if discovered.moves + 1 >= MOST_MOVES:
+        is_unsteady = set(self._moved.values()) == {Moved.BYTES}
+        cannot_start_over = collecting(discovered.job.plan.source) is not None
+        if is_unsteady and (cannot_start_over or discovered.moves + 1 >= MOST_MOVES):
             feeds = {file.data_feed_key for file in self._files(self._moved)}
             logger.warning(
-                "%s: %s: %s answered with other bytes each of %d times, so that its files are of one moment cannot be "
-                "shown; the last answer is taken.",
+                "%s: %s: %s answered with other bytes each time, and names no versions, so that its files are of one "
+                "moment cannot be shown; the last answer is taken.",
                 discovered.job.source_name,
                 discovered.name,
                 ", ".join(sorted(feeds)),
-                2 * MOST_MOVES,
             )
-            self._lane.unsteady_feeds |= feeds
-            self._confirmed |= self._moved
+            self._confirmed |= self._moved.keys()
+            self._moved = {}
             self._judge()
             return
         self._start_over()
@@ -222,7 +238,7 @@ class DatasetIngest:
     def _start_over(self) -> None:
         """The provider changed the dataset meanwhile: look at it anew, with what its index says by now."""
         logger.debug("%s: %s moved while it was being fetched", self._title, ", ".join(sorted(self._moved)))
-        if collecting(self.discovered.job.plan.source) is not None:
+        if self.discovered.moves + 1 >= MOST_MOVES or collecting(self.discovered.job.plan.source) is not None:
             raise FetchError("the provider changed it while it was being fetched; the next run fetches it")
         again = discover_again(self.discovered, self._store)
         if again is None:
@@ -287,9 +303,10 @@ class DatasetIngest:
             )
             self._published |= {new.file_id: new for new in published}
 
-    def _commit_if_news(self, rejected: tuple[str, ...] = ()) -> None:
+    def _commit_if_news(self, rejected: tuple[str, ...] = (), *, keeps_entry: bool = False) -> None:
         """Set `change` to what is to be committed, and queue it; or end, if the lake is as it should be."""
-        discovered, existing, entry = self.discovered, self.existing, self._entry
+        discovered, existing = self.discovered, self.existing
+        entry = None if keeps_entry else self._entry
         bundle = self._bundle
         resource = discovered.resource
         self.change = DatasetChange(
@@ -309,7 +326,7 @@ class DatasetIngest:
             removed_file_ids=bundle.gone if rejected else (),
             dataset_id=None if entry is None else entry.dataset_id,
             rejected=rejected,
-            settles=None if rejected or entry is None else Settlement(entry.entry_id),
+            settles=None if entry is None else Settlement(entry.entry_id, seen=entry.state, state=_settled(rejected)),
         )
         self._tell_of_gaps(bundle)
         if self._is_news:
@@ -320,7 +337,7 @@ class DatasetIngest:
     @property
     def _is_news(self) -> bool:
         change, existing = self.change, self.existing
-        if existing is None or change.files or change.settles is not None or self._is_invalidated:
+        if existing is None or change.files or change.rejected or change.settles is not None or self._is_invalidated:
             return True
         if metadata_text(change.metadata) != metadata_text(existing.metadata):
             return True
@@ -417,11 +434,19 @@ class DatasetIngest:
         entry = self._entry
         assert entry is not None, "there is something in quarantine"
         feeds = {**entry.feeds, **{loaded.feed.file_id: loaded.feed for loaded in self._loaded.values()}}
+        if not entry.is_open:
+            # That very bundle was discarded; what is said of the dataset besides its files goes on.
+            self._loaded = {}
+            if self._in_full:
+                self._store.catalogue.save_quarantine_look(dataclasses.replace(entry, feeds=feeds))
+            if self.existing is None:
+                self._end(Outcome(None, None, current=True))
+            else:
+                self._commit_if_news(keeps_entry=True)
+            return
         if self._in_full or any(_is_news(entry.feeds.get(file_id), feed) for file_id, feed in feeds.items()):
             self._store.catalogue.save_quarantine_look(dataclasses.replace(entry, feeds=feeds))
-        task = None
-        if entry.is_open:
-            task = self._summary(TaskOutcome.QUARANTINED, RunState.FAILED, None, "; ".join(entry.reasons))
+        task = self._summary(TaskOutcome.QUARANTINED, RunState.FAILED, None, "; ".join(entry.reasons))
         self._end(Outcome(self.existing, task, current=True))
 
     def _summary(
@@ -448,11 +473,16 @@ class DatasetIngest:
         self._done(self, outcome)
 
 
-def _was_invalidated_since(existing: Dataset | None) -> bool:
+def _was_invalidated_since(existing: Dataset | None, entry: QuarantineEntry | None) -> bool:
     """Whether the current revision was marked VALIDATION_FAILED, and the provider was not asked since then."""
     if existing is None or not existing.revisions or existing.revisions[-1].state is RevisionState.VALID:
         return False
-    return all(feed.checked_at <= existing.updated_at for feed in existing.feeds.values())
+    looks = [feed.checked_at for feed in existing.feeds.values()] + ([] if entry is None else [entry.checked_at])
+    return all(look <= existing.updated_at for look in looks)
+
+
+def _settled(rejected: tuple[str, ...]) -> QuarantineState:
+    return QuarantineState.SUPERSEDED if rejected else QuarantineState.RESOLVED
 
 
 def _is_news(known: FeedState | None, seen: FeedState) -> bool:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ingestify.clock import now
 from ingestify.domain.identifier import canonical_text
@@ -63,7 +63,9 @@ class JobBook:
         self._beats.start()
 
     def close(self) -> None:
-        """The run has ended: no job is left RUNNING."""
+        """The run has ended: what is missing is marked, what was ingested whole is remembered, no job is RUNNING."""
+        if not self._dry_run:
+            self._remember()
         self._end_of_beats.set()
         self._beats.join()
         for progress in self._running():
@@ -95,8 +97,6 @@ class JobBook:
         state = self._final_state(progress)
         if state is RunState.ABORTED and not progress.note and progress.error is None:
             progress.note = _stop_text(self._stop.reason)
-        if state is RunState.FINISHED and progress.job.is_whole_selector and not self._dry_run:
-            self._remember_sync(progress, self._mark_missing(progress))
         progress.end(state)
         self._save(progress)
         self._listener.tell("job_ended", progress.summary())
@@ -134,15 +134,36 @@ class JobBook:
         sync = self._store.catalogue.find_selector_sync(_sync_key(self._store.bucket, job))
         return sync if sync is not None and sync.complete else None
 
+    def _remember(self) -> None:
+        """Settle what only all jobs together tell: a dataset that one lists no more, another one may list."""
+        whole = [one for one in self._progresses if one.state is RunState.FINISHED and one.job.is_whole_selector]
+        others = [one for one in self._progresses if one not in whole and one.state is not RunState.SKIPPED]
+        if any(one.came for one in others):
+            # They brought datasets that no whole listing has seen, so the next one is to search for what it lacks.
+            self._try("forget listings", self._store.catalogue.forget_listings)
+        for progress in whole:
+            self._remember_sync(progress, self._mark_missing(progress))
+            if progress.missing:
+                self._save(progress)
+
+    def _try(self, doing: str, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except StoreError as error:
+            logger.error("Cannot %s: %s", doing, error)
+
     def _mark_missing(self, progress: JobProgress) -> str | None:
         """Mark what the source stopped listing. Returns the digest of the listing; None if it was not a whole one."""
         if not progress.listing.is_whole:
             return None
         try:
             before = self._store.catalogue.find_selector_sync(_sync_key(self._store.bucket, progress.job))
-            missing = progress.listing.mark_missing(
-                self._store, progress.job, None if before is None else before.listing
-            )
+            if before is not None and progress.listing.holds_all_of(before.listing):
+                return progress.listing.digest
+            same = [one for one in self._progresses if one is not progress and _may_share(one.job, progress.job)]
+            if not all(one.listing.is_whole and one.state is RunState.FINISHED for one in same):
+                return None  # what this one lists no more, those may
+            missing = progress.listing.mark_missing(self._store, progress.job, [one.listing for one in same])
         except StoreError as error:
             logger.error("Cannot look for what %s lists no more: %s", progress.job.selector.name, error)
             return None
@@ -195,6 +216,13 @@ class JobBook:
                 self._store.catalogue.save_job(progress.summary())
             except StoreError as error:
                 logger.error("The summary of %s could not be written: %s", progress.job.selector.name, error)
+
+
+def _may_share(one: Job, other: Job) -> bool:
+    """Whether two jobs of a run may list the same datasets."""
+    kinds = [(job.source_name, job.provider, job.plan.dataset_type) for job in (one, other)]
+    mine, theirs = one.selector.attributes, other.selector
+    return kinds[0] == kinds[1] and theirs.matches(mine)
 
 
 def _sync_key(bucket: str, job: Job) -> str:

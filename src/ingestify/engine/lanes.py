@@ -25,8 +25,6 @@ class SourceLane:
         # A source that submits and collects keeps state between the two: one selector at a time.
         self.discovery = Lane(source.name, 1 if collecting(source) else SELECTORS_AT_ONCE)
         self.gate = Gate(max(64, 4 * concurrency))
-        # Feeds that answered with other bytes each time they were asked for; nothing is learnt from asking again.
-        self.unsteady_feeds: set[str] = set()
         self._told: set[tuple[str, ...]] = set()
         self._lock = threading.Lock()
 

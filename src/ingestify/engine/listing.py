@@ -7,6 +7,7 @@ import datetime as dt
 import hashlib
 import logging
 import threading
+from collections.abc import Sequence
 
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.identifier import Identifier
@@ -63,17 +64,21 @@ class Listing:
         with self._lock:
             return _digest(self._found_count + self._came_count, self._found_sum + self._came_sum)
 
-    def mark_missing(self, store: DatasetStore, job: Job, digest_before: str | None) -> int:
+    def holds_all_of(self, digest_before: str | None) -> bool:
+        """Whether all that the listing before this one held is listed still, so that the lake need not be searched.
+
+        It is if what the lake has of this listing is what it had of that one.
+        """
+        return digest_before == _digest(self._found_count, self._found_sum)
+
+    def mark_missing(self, store: DatasetStore, job: Job, others: Sequence[Listing] = ()) -> int:
         """Mark what the lake has of the selector from this source, and the source lists no more. Returns how many.
 
         Args:
-            digest_before: Of the listing before this one. If it is that of what the lake has of this listing, all
-                of that is listed still, and the lake need not be searched.
+            others: Of jobs of the same source whose selectors overlap with this one: what they list is listed.
         """
-        if digest_before == _digest(self._found_count, self._found_sum):
-            return 0
         wanted = job.dataset_filter(store.bucket)
-        listed = set(self._listed)
+        listed = set(self._listed).union(*(other._listed for other in others))
         absent = [
             dataset_id
             for dataset_id, key, state in store.catalogue.iter_identities(wanted)

@@ -144,6 +144,18 @@ class JobProgress:
             return self._counts["failed"]
 
     @property
+    def came(self) -> int:
+        """How many datasets came into the lake."""
+        with self._lock:
+            return self._counts["new"]
+
+    @property
+    def missing(self) -> int:
+        """How many datasets were marked MISSING."""
+        with self._lock:
+            return self._counts["missing"]
+
+    @property
     def quarantined(self) -> int:
         """How many datasets have a bundle in quarantine."""
         with self._lock:

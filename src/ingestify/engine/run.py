@@ -388,6 +388,11 @@ class IngestionRun:
             task = _not_in_the_lake(discovered, TaskOutcome.QUARANTINED, why, decision.dataset_id)
             self._finish(discovered, Outcome(decision.existing or unchanged, task, current=True))
         else:
+            self._ingest(decision)
+
+    def _ingest(self, decision: Decision) -> None:
+        discovered = decision.discovered
+        try:
             ingest = DatasetIngest(
                 decision,
                 store=self._store,
@@ -399,10 +404,15 @@ class IngestionRun:
                 done=self._ingested,
                 put_commit=self._committer.put,
             )
-            if decision.action is Action.METADATA and decision.error is None:
-                ingest.start_description()
-            else:
-                ingest.start()
+        except BaseException as error:  # noqa: BLE001 - the edge to user code: its checks are asked what they are for
+            why = one_line(as_exception(error))
+            task = _not_in_the_lake(discovered, TaskOutcome.FAILED, why, decision.dataset_id)
+            self._finish(discovered, Outcome(None, task, current=False))
+            return
+        if decision.action is Action.METADATA and decision.error is None:
+            ingest.start_description()
+        else:
+            ingest.start()
 
     def _tell_planned(self, decision: Decision) -> None:
         """A dry run counts what would be done, and tells why."""
@@ -417,6 +427,7 @@ class IngestionRun:
         discovered = ingest.discovered
         again = outcome.again
         if again is not None and not self.stop.is_set:
+            self._quarantine.changed()  # perhaps by whoever came first
             if again.tries < MOST_TRIES:
                 with self._lock:
                     twins = self._in_flight.pop(discovered.key, [])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from ingestify.domain.resource import FileResource
 from ingestify.engine.file_loading import FileKind, LoadedResource
@@ -27,7 +27,6 @@ def files_to_ask_again(
     *,
     is_change: bool,
     suspicious: bool = False,
-    unsteady_feeds: Collection[str] = (),
 ) -> list[str]:
     """Return the ids of the files to ask for once more.
 
@@ -38,21 +37,24 @@ def files_to_ask_again(
             correction is rare, and a mix of two moments is what must not be. For a dataset that is new that would
             double what is downloaded of a whole season, for providers that name no versions.
         suspicious: Whether a check failed, so that a mix is likely.
-        unsteady_feeds: Feeds that answer with other bytes each time, of which nothing can be learnt.
     """
     by_url = [
         file_id
         for file_id, one in loaded.items()
-        if files[file_id].url is not None
-        and files[file_id].data_feed_key not in unsteady_feeds
-        and one.kind in (FileKind.NEW, FileKind.HELD, FileKind.UNCHANGED)
+        if files[file_id].url is not None and one.kind in (FileKind.NEW, FileKind.HELD, FileKind.UNCHANGED)
     ]
-    if len(by_url) < 2 and not suspicious:
-        return []
     in_full = is_change or suspicious
+    # That a file was not there belongs to the moment too.
+    absent = [
+        file_id
+        for file_id, one in loaded.items()
+        if in_full and files[file_id].url is not None and one.kind in (FileKind.ABSENT, FileKind.GONE)
+    ]
+    if len(by_url) + len(absent) < 2 and not suspicious:
+        return []
     if not in_full and _is_of_one_moment([loaded[file_id] for file_id in by_url]):
         return []
-    return [
+    return absent + [
         file_id
         for file_id in by_url
         if loaded[file_id].feed.validators.etag or (in_full and loaded[file_id].size <= MOST_BYTES_IN_FULL)

@@ -41,6 +41,7 @@ class Steps:
         self._stops = stops
         self._ended = ended
         self._lock = threading.Lock()
+        self._is_begun = False
         self._waiting = 0
         self._error: Exception | None = None
         self._dropped = False
@@ -50,12 +51,15 @@ class Steps:
     ) -> None:
         """Queue `work` for each file, and `then` for the worker that finishes the last of them."""
         several = list(files)
+        # What was begun is finished before anything new is: a dataset's second step does not queue behind the first
+        # steps of a hundred others.
+        first, self._is_begun = self._is_begun, True
         if not several:
-            self._pool.submit(self._lane.files, lambda: self._go_on(then))
+            self._pool.submit(self._lane.files, lambda: self._go_on(then), first=first)
             return
         self._waiting = len(several)
         for file in several:
-            self._pool.submit(self._lane.files, self._task_for(file, work, then))
+            self._pool.submit(self._lane.files, self._task_for(file, work, then), first=first)
 
     def _task_for(
         self, file: FileResource, work: Callable[[FileResource], None], then: Callable[[], None]

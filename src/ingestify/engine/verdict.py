@@ -166,10 +166,12 @@ def _gaps(bundle: LoadedBundle) -> Iterator[str]:
     existing = bundle.existing
     if existing is None or not existing.revisions:
         return
-    if existing.is_complete:
-        for feed in bundle.bundle_type.lacking(bundle.feeds_there):
-            yield f"it lacks {feed}, which revision {existing.revisions[-1].revision_id} has: that one was complete"
-    for file_id in bundle.gone:
+    gone = bundle.gone
+    gone_feeds = {bundle.resource.files[file_id].data_feed_key for file_id in gone}
+    for feed in bundle.withdrawn_feeds:
+        if feed not in gone_feeds:
+            yield f"it lacks {feed}, which revision {existing.revisions[-1].revision_id} has and a complete one needs"
+    for file_id in gone:
         yield (
             f"the provider has {file_id} no more, while other files changed: what the lake has of it is of another "
             f"moment"
@@ -182,7 +184,8 @@ def _ask(check: BundleCheck, seen: CheckedBundle) -> list[str]:
         found: Iterable[str] | None = check.find_problems(seen)
         if found is None:
             return []
-        return [found] if isinstance(found, str) else [str(problem) for problem in found]
+        problems = [found] if isinstance(found, (str, bytes)) else list(found)
+        return [str(problem) or f"{check.name} found something, and did not say what" for problem in problems]
     except (StopProcessing, FatalError):
         raise
     except (LoadError, SourceError) as error:

@@ -127,10 +127,13 @@ class WorkerPool:
         self._drained = threading.Event()
         self._drained.set()
 
-    def submit(self, lane: Lane, task: Task) -> None:
-        """Queue a task; it runs after those queued before it in its lane."""
+    def submit(self, lane: Lane, task: Task, *, first: bool = False) -> None:
+        """Queue a task; it runs after those queued before it in its lane, or, if `first`, before them."""
         with lane.lock:
-            lane.waiting.append(task)
+            if first:
+                lane.waiting.appendleft(task)
+            else:
+                lane.waiting.append(task)
             most = self._size if lane.limit is None else min(lane.limit, self._size)
             asks = lane.tickets + lane.running < most
             if asks:

@@ -12,7 +12,7 @@ It is an example to copy as much as one to use. In config.yaml:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ingestify.domain.bundle_check import Bundle, BundleCheck
@@ -31,7 +31,7 @@ class KloppyBounds(BundleCheck):
         shots: The fewest and the most of both teams together, or None.
         goals: The same.
         events: The fewest and the most events, or None.
-        **kloppy: Passed on to kloppy.
+        kloppy: Passed on to kloppy, such as `{coordinates: statsbomb}`.
     """
 
     dataset_type = "match"
@@ -41,15 +41,15 @@ class KloppyBounds(BundleCheck):
         shots: Sequence[int] | None = (1, 80),
         goals: Sequence[int] | None = (0, 20),
         events: Sequence[int] | None = None,
-        **kloppy: Any,
+        kloppy: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(shots=shots, goals=goals, events=events, **kloppy)
+        super().__init__(shots=shots, goals=goals, events=events, kloppy=kloppy)
         self._bounds = {
             name: _bounds(name, wanted)
             for name, wanted in (("events", events), ("shots", shots), ("goals", goals))
             if wanted is not None
         }
-        self._kloppy = kloppy
+        self._kloppy = dict(kloppy or {})
 
     def is_for(self, provider: str, dataset_type: str) -> bool:
         """Return whether kloppy has a loader for it."""

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from ingestify.clock import now
 from ingestify.domain.change import DatasetChange, Settlement
-from ingestify.domain.dataset import Dataset
+from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import File
 from ingestify.domain.ports import HeadMoved
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.errors import DatasetNotFound, IntegrityError, SaveError
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
+
+MISSING = DatasetState.MISSING
 
 if TYPE_CHECKING:
     from ingestify.store.dataset_store import DatasetStore
@@ -108,7 +110,8 @@ class Quarantine:
             dataset_type=entry.dataset_type,
             identifier=entry.identifier,
             name=entry.name,
-            state=entry.dataset_state,
+            # What the provider stopped listing is not listed again by a person's decision.
+            state=existing.state if existing is not None and existing.state is MISSING else entry.dataset_state,
             metadata=entry.metadata,
             existing=existing,
             files=entry.files,
@@ -118,7 +121,7 @@ class Quarantine:
             missing_feeds=entry.missing_feeds,
             removed_file_ids=entry.removed_file_ids,
             dataset_id=entry.dataset_id,
-            settles=Settlement(entry.entry_id, QuarantineState.ACCEPTED, decided_by, note),
+            settles=Settlement(entry.entry_id, entry.state, QuarantineState.ACCEPTED, decided_by, note),
         )
         try:
             (applied,) = self._store.commit([change])
@@ -127,6 +130,8 @@ class Quarantine:
                 f"The quarantine entry {entry_id} of {entry} cannot be accepted: somebody else decided about it, or "
                 f"wrote to its dataset, at this moment. Look at it again with 'ingestify quarantine show {entry_id}'."
             ) from moved
+        if existing is None:
+            self._store.catalogue.forget_listings()
         return applied.dataset
 
     def discard(self, entry_ids: Sequence[str], decided_by: str, note: str = "") -> int:

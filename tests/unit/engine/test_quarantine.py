@@ -502,7 +502,7 @@ def test_a_complete_revision_is_not_replaced_by_one_that_lacks_a_feed(lake: Lake
     assert lake.engine.load().totals.quarantined == 1
     assert versions(lake) == (1, 1)
     (entry,) = entries(lake)
-    assert entry.reasons == ("it lacks lineups, which revision 0 has: that one was complete",)
+    assert entry.reasons == ("it lacks lineups, which revision 0 has and a complete one needs",)
 
 
 def test_a_feed_that_is_gone_is_not_mixed_with_new_ones(lake: Lake, files: Files):
