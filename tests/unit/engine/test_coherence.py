@@ -381,7 +381,8 @@ def test_a_second_look_does_not_queue_behind_the_first_looks_of_others(web: Prov
     lake = Lake(source)
     lake.engine.load()
     first = order[0]
-    assert order.index(first, 1) < 10, "the first dataset is done before the last is begun"
+    # Behind the others it would be the 81st.
+    assert order.index(first, 1) < 40
     lake.engine.close()
 
 
