@@ -11,7 +11,7 @@ from typing import Any
 
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.events import DatasetCreated, DatasetEvent, MetadataUpdated, RevisionAdded, RevisionRejected
-from ingestify.domain.file import FeedState, File
+from ingestify.domain.file import FeedState
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision
@@ -168,23 +168,7 @@ def _revision(change: DatasetChange, number: int, moment: dt.datetime) -> Revisi
     return Revision(
         revision_id=number,
         created_at=moment,
-        modified_files=tuple(
-            File(
-                data_feed_key=new.data_feed_key,
-                data_spec_version=new.data_spec_version,
-                data_serialization_format=new.data_serialization_format,
-                size=new.size,
-                tag=new.tag,
-                content_type=new.content_type,
-                storage_size=new.storage_size,
-                storage_compression_method=new.storage_compression_method,
-                storage_path=new.storage_path,
-                modified_at=new.modified_at,
-                created_at=moment,
-                revision_id=number,
-            )
-            for new in change.files
-        ),
+        modified_files=tuple(new.in_revision(number, moment) for new in change.files),
         description=change.description,
         source=dict(change.source),
         removed_file_ids=change.removed_file_ids,

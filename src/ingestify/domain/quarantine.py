@@ -10,7 +10,7 @@ from typing import Any
 
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.feeds import file_id
-from ingestify.domain.file import FeedState
+from ingestify.domain.file import FeedState, File
 from ingestify.domain.identifier import Identifier
 
 __all__ = ["NewFile", "QuarantineEntry", "QuarantineState"]
@@ -35,6 +35,23 @@ class NewFile:
     def file_id(self) -> str:
         """`{data_feed_key}__{data_spec_version}`, unique within a dataset."""
         return file_id(self.data_feed_key, self.data_spec_version)
+
+    def in_revision(self, revision_id: int, created_at: dt.datetime) -> File:
+        """Return the file that it is as part of a revision."""
+        return File(
+            data_feed_key=self.data_feed_key,
+            data_spec_version=self.data_spec_version,
+            data_serialization_format=self.data_serialization_format,
+            size=self.size,
+            tag=self.tag,
+            content_type=self.content_type,
+            storage_size=self.storage_size,
+            storage_compression_method=self.storage_compression_method,
+            storage_path=self.storage_path,
+            modified_at=self.modified_at,
+            created_at=created_at,
+            revision_id=revision_id,
+        )
 
 
 class QuarantineState(enum.StrEnum):

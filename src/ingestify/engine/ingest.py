@@ -142,9 +142,9 @@ class DatasetIngest:
     def start(self) -> None:
         """Queue its files; they are loaded side by side."""
         if self._error is not None:
-            self._steps.side_by_side([], self._load, self._fail)
+            self._load([], self._loading.load, self._fail)
         else:
-            self._steps.side_by_side(self.discovered.resource.files.values(), self._load, self._files_loaded)
+            self._load(self.discovered.resource.files.values(), self._loading.load, self._files_loaded)
 
     def _fail(self) -> None:
         assert self._error is not None, "it failed before it began"
@@ -157,20 +157,17 @@ class DatasetIngest:
         """Commit a changed name, state or metadata; no file is looked at, and nothing in quarantine is settled."""
         self._commit_if_news(keeps_entry=True)
 
-    def _load(self, file: FileResource) -> None:
-        loaded = self._loading.load(file)
-        with self._lock:
-            self._loaded[file.file_id] = loaded
+    def _load(
+        self, files: Iterable[FileResource], load: Callable[[FileResource], LoadedResource], then: Callable[[], None]
+    ) -> None:
+        """Load files side by side in one of the ways there are, keep what came of them, and go on with `then`."""
 
-    def _load_asking(self, file: FileResource) -> None:
-        loaded = self._loading.load_asking(file)
-        with self._lock:
-            self._loaded[file.file_id] = loaded
+        def keep(file: FileResource) -> None:
+            loaded = load(file)
+            with self._lock:
+                self._loaded[file.file_id] = loaded
 
-    def _load_in_full(self, file: FileResource) -> None:
-        loaded = self._loading.load_in_full(file)
-        with self._lock:
-            self._loaded[file.file_id] = loaded
+        self._steps.side_by_side(files, keep, then)
 
     def _ask_again(self, file: FileResource) -> None:
         moved = self._loading.look_again(file, self._loaded[file.file_id])
@@ -186,9 +183,9 @@ class DatasetIngest:
             self._end_in_quarantine()
         elif skipped := [file_id for file_id, loaded in self._loaded.items() if loaded.skipped]:
             # Another file of the bundle changed, so each is asked for.
-            self._steps.side_by_side(self._files(skipped), self._load_asking, self._files_loaded)
+            self._load(self._files(skipped), self._loading.load_asking, self._files_loaded)
         elif lost := [file_id for file_id in bundle.held if not self._is_stored(bundle.held[file_id])]:
-            self._steps.side_by_side(self._files(lost), self._load_in_full, self._files_loaded)
+            self._load(self._files(lost), self._loading.load_in_full, self._files_loaded)
         elif bundle.new:
             self._look_again(bundle, suspicious=False)
         else:
@@ -218,9 +215,10 @@ class DatasetIngest:
             self._judge()
             return
         discovered = self.discovered
-        is_unsteady = set(self._moved.values()) == {Moved.BYTES}
-        cannot_start_over = collecting(discovered.job.plan.source) is not None
-        if is_unsteady and (cannot_start_over or discovered.moves + 1 >= MOST_MOVES):
+        logger.debug("%s: %s moved while it was being fetched", self._title, ", ".join(sorted(self._moved)))
+        if discovered.moves + 1 < MOST_MOVES and collecting(discovered.job.plan.source) is None:
+            self._start_over()
+        elif set(self._moved.values()) == {Moved.BYTES}:
             feeds = {file.data_feed_key for file in self._files(self._moved)}
             logger.warning(
                 "%s: %s: %s answered with other bytes each time, and names no versions, so that its files are of one "
@@ -232,14 +230,11 @@ class DatasetIngest:
             self._confirmed |= self._moved.keys()
             self._moved = {}
             self._judge()
-            return
-        self._start_over()
+        else:
+            raise FetchError("the provider changed it while it was being fetched; the next run fetches it")
 
     def _start_over(self) -> None:
         """The provider changed the dataset meanwhile: look at it anew, with what its index says by now."""
-        logger.debug("%s: %s moved while it was being fetched", self._title, ", ".join(sorted(self._moved)))
-        if self.discovered.moves + 1 >= MOST_MOVES or collecting(self.discovered.job.plan.source) is not None:
-            raise FetchError("the provider changed it while it was being fetched; the next run fetches it")
         again = discover_again(self.discovered, self._store)
         if again is None:
             raise SourceError("the provider changed it while it was being fetched, and lists it no more")
@@ -248,38 +243,37 @@ class DatasetIngest:
     def _judge(self) -> None:
         """All files are there, and of one moment as far as can be told: may the bundle be seen?"""
         bundle = self._bundle
-        resource = self.discovered.resource
-        seen = self._as_checked(bundle)
-        try:
-            if resource.post_load_files is not None and not self._is_post_loaded:
-                self._is_post_loaded = True
-                resource.post_load_files(resource, seen.as_loaded_files(), self.existing)
-                seen.state = bundle.state
-            rejected: list[str] = []
-            if bundle.new:
-                rejected = reasons_against(bundle, seen, self._checks, with_files=self._bundle_type.file_checks)
-        finally:
-            seen.close()
+        rejected = self._find_reasons(bundle)
         # What does not agree may be a mix of two moments after all.
         if rejected and self._look_again(bundle, suspicious=True):
             return
         entry = self._entry
-        is_same = entry is not None and entry.is_open and tuple(rejected) == entry.reasons
+        is_same = entry is not None and entry.is_open and rejected == entry.reasons
         if rejected and is_same and bundle.is_as_in_quarantine:
             self._end_in_quarantine()
             return
         self._publish(bundle)
-        self._commit_if_news(tuple(rejected))
+        self._commit_if_news(rejected)
 
-    def _as_checked(self, bundle: LoadedBundle) -> CheckedBundle:
-        discovered = self.discovered
-        return CheckedBundle(
-            bundle,
-            self._store,
-            provider=discovered.provider,
-            identifier=discovered.identifier,
-            name=discovered.name,
+    def _find_reasons(self, bundle: LoadedBundle) -> tuple[str, ...]:
+        """Call `post_load_files`, once, and return what speaks against the bundle."""
+        discovered, resource = self.discovered, self.discovered.resource
+        post_loads = resource.post_load_files is not None and not self._is_post_loaded
+        if not post_loads and not bundle.new:
+            return ()
+        seen = CheckedBundle(
+            bundle, self._store, provider=discovered.provider, identifier=discovered.identifier, name=discovered.name
         )
+        try:
+            if post_loads and resource.post_load_files is not None:
+                self._is_post_loaded = True
+                resource.post_load_files(resource, seen.as_loaded_files(), self.existing)
+                seen.state = bundle.state
+            if not bundle.new:
+                return ()
+            return tuple(reasons_against(bundle, seen, self._checks, with_files=self._bundle_type.file_checks))
+        finally:
+            seen.close()
 
     # ---- publishing ------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from ingestify.clock import now
 from ingestify.domain.identifier import canonical_text
@@ -140,17 +140,14 @@ class JobBook:
         others = [one for one in self._progresses if one not in whole and one.state is not RunState.SKIPPED]
         if any(one.came for one in others):
             # They brought datasets that no whole listing has seen, so the next one is to search for what it lacks.
-            self._try("forget listings", self._store.catalogue.forget_listings)
+            try:
+                self._store.catalogue.forget_listings()
+            except StoreError as error:
+                logger.error("Cannot forget listings: %s", error)
         for progress in whole:
             self._remember_sync(progress, self._mark_missing(progress))
             if progress.missing:
                 self._save(progress)
-
-    def _try(self, doing: str, call: Callable[[], None]) -> None:
-        try:
-            call()
-        except StoreError as error:
-            logger.error("Cannot %s: %s", doing, error)
 
     def _mark_missing(self, progress: JobProgress) -> str | None:
         """Mark what the source stopped listing. Returns the digest of the listing; None if it was not a whole one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, cast
@@ -119,8 +118,7 @@ def _files_of(bundle: LoadedBundle, store: DatasetStore) -> dict[str, CheckedFil
     number = 0 if bundle.existing is None else len(bundle.existing.revisions)
     for file_id, one in bundle.new.items():
         assert one.draft is not None, "a new file has a draft"
-        attributes = {field.name: getattr(one.draft, field.name) for field in dataclasses.fields(one.draft)}
-        file = File(**attributes, created_at=now(), revision_id=number)
+        file = one.draft.in_revision(number, now())
         open_stream = store.opener(file) if one.staged is None else one.staged.open
         files[file_id] = CheckedFile(file, open_stream, is_new=True, parsed=one.findings.parsed)
     return files

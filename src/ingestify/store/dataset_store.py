@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -247,17 +248,13 @@ class DatasetStore:
             assert staged.temporary is not None, "published before persist()"
             objects.append((staged.temporary, f"{folder}/{name}"))
             files.append(
-                NewFile(
-                    data_feed_key=draft.data_feed_key,
-                    data_spec_version=draft.data_spec_version,
-                    data_serialization_format=draft.data_serialization_format,
+                dataclasses.replace(
+                    draft,
                     size=staged.size,
                     tag=staged.tag,
-                    content_type=draft.content_type,
                     storage_size=staged.storage_size,
                     storage_compression_method=staged.compression_method,
                     storage_path=f"{folder}/{name}",
-                    modified_at=draft.modified_at,
                 )
             )
         self.storage.publish(objects)

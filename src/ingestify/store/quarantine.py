@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ingestify.clock import now
 from ingestify.domain.change import DatasetChange, Settlement
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.file import File
 from ingestify.domain.ports import HeadMoved
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.errors import DatasetNotFound, IntegrityError, SaveError
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
-
-MISSING = DatasetState.MISSING
 
 if TYPE_CHECKING:
     from ingestify.store.dataset_store import DatasetStore
@@ -63,12 +59,9 @@ class Quarantine:
         if entry.state is QuarantineState.DISCARDED:
             raise IntegrityError(f"The files of the quarantine entry {entry.entry_id} were discarded.")
         loaded = []
+        number = 0 if entry.base_revision_id is None else entry.base_revision_id + 1
         for new in entry.files:
-            file = File(
-                **{field.name: getattr(new, field.name) for field in dataclasses.fields(new)},
-                created_at=entry.created_at,
-                revision_id=0 if entry.base_revision_id is None else entry.base_revision_id + 1,
-            )
+            file = new.in_revision(number, entry.created_at)
             one = LoadedFile(file, self._store.opener(file))
             if not lazy and file.size <= PRELOAD_BYTES:
                 one.preload()
@@ -103,6 +96,8 @@ class Quarantine:
                     f"The quarantine entry {entry_id} of {entry} cannot be accepted: its file {file.file_id} is not "
                     f"in the storage as it was written. Fetch it anew with 'ingestify quarantine retry {entry_id}'."
                 )
+        # What the provider stopped listing is not listed again by a person's decision.
+        is_missing = existing is not None and existing.state is DatasetState.MISSING
         said = f": {note}" if note else ""
         change = DatasetChange(
             bucket=self._store.bucket,
@@ -110,8 +105,7 @@ class Quarantine:
             dataset_type=entry.dataset_type,
             identifier=entry.identifier,
             name=entry.name,
-            # What the provider stopped listing is not listed again by a person's decision.
-            state=existing.state if existing is not None and existing.state is MISSING else entry.dataset_state,
+            state=DatasetState.MISSING if is_missing else entry.dataset_state,
             metadata=entry.metadata,
             existing=existing,
             files=entry.files,
