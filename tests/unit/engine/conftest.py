@@ -10,6 +10,7 @@ import pytest
 
 from ingestify import DatasetResource, IngestionEngine, IngestionPlan, Source, get_dev_engine
 from ingestify.domain.subscriber import Subscriber
+from tests.unit.fetch.server import Provider, provider
 
 T0 = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)
 
@@ -95,3 +96,30 @@ def make_lake() -> Iterator[Callable[..., Lake]]:
     yield make
     for lake in made:
         lake.engine.close()
+
+
+@pytest.fixture
+def web() -> Iterator[Provider]:
+    """A provider on loopback that answers what it is told to."""
+    with provider() as server:
+        yield server
+
+
+@pytest.fixture
+def files(web: Provider) -> Any:
+    """Two feeds of one match that name their versions."""
+    from .two_feeds import Files  # it is made of what stands here
+
+    return Files(web)
+
+
+@pytest.fixture
+def lake(files: Any) -> Iterator[Lake]:
+    """A lake that takes them only if they are of the same version."""
+    from .two_feeds import SameVersion
+
+    source = FunctionSource(files.find)
+    source.bundle_checks = (SameVersion(),)
+    made = Lake(source)
+    yield made
+    made.engine.close()

@@ -4,37 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ingestify import BundleCheck, BundleType, DatasetResource, DatasetState, QuarantineState
 from ingestify.errors import IntegrityError
-from tests.unit.fetch.server import Provider, answer, provider
+from tests.unit.fetch.server import Provider, answer
 
 from .conftest import FunctionSource, Lake, hours
-from .test_quarantine import MATCH, Files, SameVersion, entries, listing, reject_one, states, versions
-
-
-@pytest.fixture
-def web() -> Iterator[Provider]:
-    with provider() as server:
-        yield server
-
-
-@pytest.fixture
-def files(web: Provider) -> Files:
-    return Files(web)
-
-
-@pytest.fixture
-def lake(files: Files) -> Iterator[Lake]:
-    source = FunctionSource(files.find)
-    source.bundle_checks = (SameVersion(),)
-    made = Lake(source)
-    yield made
-    made.engine.close()
+from .two_feeds import MATCH, Files, SameVersion, entries, listing, reject_one, states, versions
 
 
 def optional(files: Files, *feeds: str) -> Callable[..., Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,94 +20,10 @@ from ingestify import (
 )
 from ingestify.domain.bundle import BundleOverride, BundleTypes
 from ingestify.engine.bundle_rules import BundleRules
-from tests.unit.fetch.server import Provider, answer, provider
+from tests.unit.fetch.server import Provider, answer
 
 from .conftest import FunctionSource, Lake, Recorder, hours
-
-
-@pytest.fixture
-def web() -> Iterator[Provider]:
-    with provider() as server:
-        yield server
-
-
-class Files:
-    """Two feeds of match 1 at a provider, `events` and `lineups`, each naming a version."""
-
-    def __init__(self, web: Provider, *, etag: bool = True) -> None:
-        self.web = web
-        self.etag = etag
-        self.bodies: dict[str, bytes] = {}
-        self.at = 0.0
-        self.before_answer: Callable[[str], None] = lambda feed: None
-        self.serve(events={"version": 1}, lineups={"version": 1})
-
-    def serve(self, **contents: Any) -> None:
-        for feed, content in contents.items():
-            self.bodies[feed] = content if isinstance(content, bytes) else json.dumps(content).encode()
-            self.web.on(f"/{feed}.json", by=lambda asked, feed=feed: self._answer(feed, asked))
-
-    def _answer(self, feed: str, asked: Any) -> Any:
-        body = self.bodies[feed]
-        etag = f'"{hash(body) & 0xFFFFFFFF:x}"'
-        self.before_answer(feed)
-        if self.etag and asked.headers.get("if-none-match") == etag:
-            return answer(status=304, etag=etag)
-        return answer(body, **({"etag": etag} if self.etag else {}))
-
-    def find(self, **_: Any) -> list[DatasetResource]:
-        resource = DatasetResource({"match_id": 1}, "match", name="match 1")
-        for feed in ("events", "lineups"):
-            resource.add_file(hours(self.at), feed, url=f"{self.web.url}/{feed}.json")
-        return [resource]
-
-    @property
-    def asked(self) -> list[str]:
-        """The feeds that were asked for since the last look."""
-        seen = [one.path.strip("/").removesuffix(".json") for one in self.web.asked]
-        self.web.asked.clear()
-        return seen
-
-
-class SameVersion(BundleCheck):
-    """Events and lineups are of the same version."""
-
-    def find_problems(self, bundle):
-        versions = {file.data_feed_key: file.json()["version"] for file in bundle.files.values()}
-        if len(set(versions.values())) > 1:
-            yield f"the versions differ: {versions['events']} and {versions['lineups']}"
-
-
-@pytest.fixture
-def files(web: Provider) -> Files:
-    return Files(web)
-
-
-@pytest.fixture
-def lake(files: Files) -> Iterator[Lake]:
-    source = FunctionSource(files.find)
-    source.bundle_checks = (SameVersion(),)
-    made = Lake(source)
-    yield made
-    made.engine.close()
-
-
-def entries(lake: Lake, *states: QuarantineState) -> list[Any]:
-    return lake.engine.store.quarantine.list_entries(states or (QuarantineState.OPEN,))
-
-
-def versions(lake: Lake) -> tuple[int, int]:
-    return lake.content(1, "events")["version"], lake.content(1, "lineups")["version"]
-
-
-def reject_one(lake: Lake, files: Files) -> None:
-    """Bring version 1 into the lake, and events 2 with lineups 1 into quarantine."""
-    lake.engine.load()
-    files.serve(events={"version": 2})
-    files.at = 1
-    report = lake.engine.load()
-    assert (report.totals.quarantined, report.totals.failed, report.totals.revised) == (1, 0, 0)
-    assert files.asked
+from .two_feeds import MATCH, Files, SameVersion, entries, listing, reject_one, states, versions
 
 
 def test_what_fails_a_check_is_kept_and_not_seen(lake: Lake, files: Files):
@@ -434,8 +350,6 @@ def test_a_feed_that_answers_anew_each_time_comes_in_with_a_warning(web: Provide
 
 # ---- what is complete ----------------------------------------------------------------------------------
 
-MATCH = BundleType("match", requires=("events", "lineups"))
-
 
 def test_what_lacks_a_required_feed_is_partial_and_says_so(files: Files, caplog: pytest.LogCaptureFixture):
     def find(feeds: tuple[str, ...]) -> Any:
@@ -530,18 +444,6 @@ def test_a_feed_that_is_gone_is_not_mixed_with_new_ones(lake: Lake, files: Files
 
 
 # ---- what is no longer listed --------------------------------------------------------------------------
-
-
-def listing(*numbers: int) -> Callable[..., Any]:
-    def find(**_: Any) -> Any:
-        resources = [DatasetResource({"match_id": number}, "match") for number in numbers]
-        return [resource.add_file(hours(0), "events", json_content={"n": 1}) for resource in resources]
-
-    return find
-
-
-def states(lake: Lake) -> dict[Any, str]:
-    return {dataset.identifier["match_id"]: dataset.state.value for dataset in lake.datasets}
 
 
 def test_what_is_no_longer_listed_is_marked_and_comes_back(make_lake: Callable[..., Lake]):

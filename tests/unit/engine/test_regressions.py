@@ -14,16 +14,9 @@ from ingestify import ConfigurationError, DatasetResource, StopProcessing
 from ingestify.domain.run import RunState
 from ingestify.domain.subscriber import Subscriber
 from ingestify.errors import LakeUnwritable
-from tests.unit.fetch.server import Provider, answer, provider
+from tests.unit.fetch.server import Provider, answer
 
 from .conftest import FunctionSource, Lake, hours, match
-
-
-@pytest.fixture
-def web() -> Iterator[Provider]:
-    with provider() as server:
-        yield server
-
 
 # ---- a selector's hint -----------------------------------------------------------------------------------
 
