@@ -119,12 +119,13 @@ class Exchange:
             FetchError: After as many tries as the options allow, or at once where another will not help.
         """
         context = active_context()
-        tries = faults = stale = turns = 0
+        tries = faults = stale = turns = refusals = 0
         waited = 0.0
+        # How many had got through when this request was last sent away.
+        successes = self._successes
         while True:
             tries += 1
             request = make_request()
-            successes = self._successes
             try:
                 result = self._follow(request, receive, accepts, context)
             except Stopped as stopped:
@@ -136,16 +137,20 @@ class Exchange:
                 if again.stale and stale < _MOST_STALE:
                     stale += 1
                     continue
-                pause = self._pause_seconds(again, faults + 1)
+                pause = self._pause_seconds(again, faults + refusals + 1)
                 if again.progressed:
                     faults = 1
-                elif self._is_only_its_turn(again, successes, turns, waited + pause):
-                    turns += 1
-                else:
+                elif again.status != 429:
                     faults += 1
+                elif self._is_only_its_turn(successes, turns, waited + pause):
+                    turns += 1
+                    refusals = 0  # those of one moment may be told of in any order, so one of them says nothing
+                else:
+                    refusals += 1
+                successes = self._successes
                 if again.says_slow_down:
                     self._pause(pause)
-                self._check_patience(again, request, tries, faults)
+                self._check_patience(again, request, tries, faults + refusals)
                 waited += pause
                 logger.debug(
                     "%s: GET %s: %s; trying again in %.1f s", self._name, mask_url(request.url), again.reason, pause
@@ -156,11 +161,10 @@ class Exchange:
                 self._successes += 1
                 return result, tries
 
-    def _is_only_its_turn(self, again: TryAgain, successes: int, turns: int, waited: float) -> bool:
-        """Whether a 429 is no fault, but a queue: others got through while this one was sent away."""
+    def _is_only_its_turn(self, successes: int, turns: int, waited: float) -> bool:
+        """Whether a 429 is no fault, but a queue: others got through since this request was last sent away."""
         return (
-            again.status == 429
-            and self._successes > successes
+            self._successes > successes
             and turns < _MOST_TURNS
             and waited <= 2 * self._options.max_retry_after_seconds
         )

@@ -224,7 +224,7 @@ def test_a_429_pauses_every_thread_of_the_client(
 
 
 def test_a_429_is_a_queue_while_others_get_through(server: Provider, make_client: MakeClient) -> None:
-    """A provider that lets through three requests in 50 ms is not given up on by thirty threads with two tries each."""
+    """A provider that lets through three requests in 50 ms is not given up on by thirty threads with three tries each."""
     lock = threading.Lock()
     window = [0.0, 0]
 
@@ -238,7 +238,7 @@ def test_a_429_is_a_queue_while_others_get_through(server: Provider, make_client
         return answer(b"ok")
 
     server.on("/a", by=limited)
-    client = make_client(attempts=2)
+    client = make_client(attempts=3)
     with ThreadPoolExecutor(30) as pool:
         answers = list(pool.map(lambda _: client.get(server.url + "/a"), range(30)))
     assert all(one.content == b"ok" for one in answers)
