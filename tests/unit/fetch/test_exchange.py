@@ -224,7 +224,7 @@ def test_a_429_pauses_every_thread_of_the_client(
 
 
 def test_a_429_is_a_queue_while_others_get_through(server: Provider, make_client: MakeClient) -> None:
-    """A provider that lets through three requests in 50 ms is not given up on by thirty threads with three tries each."""
+    """A provider that lets through three requests in 50 ms is not given up on by thirty threads with three tries."""
     lock = threading.Lock()
     window = [0.0, 0]
 
