@@ -164,9 +164,7 @@ class Exchange:
     def _is_only_its_turn(self, successes: int, turns: int, waited: float) -> bool:
         """Whether a 429 is no fault, but a queue: others got through since this request was last sent away."""
         return (
-            self._successes > successes
-            and turns < _MOST_TURNS
-            and waited <= 2 * self._options.max_retry_after_seconds
+            self._successes > successes and turns < _MOST_TURNS and waited <= 2 * self._options.max_retry_after_seconds
         )
 
     def _pause_seconds(self, again: TryAgain, faults: int) -> float:

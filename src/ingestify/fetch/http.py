@@ -29,7 +29,7 @@ class HttpClient:
     Args:
         name: The source's name, for logs.
         options: How the provider is asked.
-        transport: What sends; None: urllib3.
+        transport: What sends; None: libcurl.
     """
 
     def __init__(self, name: str, options: HttpOptions | None = None, transport: Transport | None = None) -> None:
@@ -198,9 +198,9 @@ class HttpClient:
 
 
 def _make_transport(options: HttpOptions) -> Transport:
-    from ingestify.fetch.urllib3_transport import Urllib3Transport  # heavy: urllib3 takes 0.1 s
+    from ingestify.fetch.curl_transport import CurlTransport  # loads libcurl, which not every command needs
 
-    return Urllib3Transport(
+    return CurlTransport(
         connect_timeout_seconds=options.connect_timeout_seconds,
         read_timeout_seconds=options.read_timeout_seconds,
         connections=max(options.connections, options.max_concurrency or 0),

@@ -19,6 +19,9 @@ __all__ = ["OutgoingRequest", "make_request", "origin"]
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _SHORTEST_SECRET = 4
+# Everything that a URL may hold (RFC 3986, appendix A), and the `|` that providers do not escape either.
+_PLAIN_URL = re.compile(r"[!#$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~|-]*")
+_KEPT_IN_URLS = "!#$%&'()*+,/:;=?@[]~|"
 _HARMLESS = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "referer", "user-agent"})
 
 
@@ -162,11 +165,28 @@ def _checked_url(url: str) -> str:
         parts = urllib.parse.urlsplit(url)
         valid = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname)
         _ = parts.port
-    except ValueError:
+        escaped = _escaped(url.partition("#")[0])
+    except ValueError:  # also for a host's name that IDNA does not allow
         valid = False
     if not valid:
         raise SourceError(f"'{mask_url(url)}' is no http or https URL.")
-    return url.partition("#")[0]
+    return escaped
+
+
+def _escaped(url: str) -> str:
+    """Return a URL with what must not stand in one escaped, as a browser does: spaces, quotes, letters with accents."""
+    if _PLAIN_URL.fullmatch(url):
+        return url
+    parts = urllib.parse.urlsplit(url)
+    netloc = parts.netloc
+    if not netloc.isascii():
+        user, at, host = netloc.rpartition("@")
+        netloc = f"{urllib.parse.quote(user, _KEPT_IN_URLS)}{at}{host.encode('idna').decode('ascii')}"
+    return parts._replace(
+        netloc=netloc,
+        path=urllib.parse.quote(parts.path, _KEPT_IN_URLS),
+        query=urllib.parse.quote(parts.query, _KEPT_IN_URLS),
+    ).geturl()
 
 
 def _check_header(name: str, value: str) -> None:

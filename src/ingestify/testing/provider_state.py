@@ -86,6 +86,15 @@ class ProviderState:
                     self._made[path] = found
             return found
 
+    def prepare(self) -> None:
+        """Make every document that there is."""
+        self.find("competitions.json")
+        for competition_id, season_id in self._seasons:
+            self.find(f"matches/{competition_id}/{season_id}.json")
+        for match_id in self._season_of:
+            for folder in _FOLDERS:
+                self.find(f"{folder}/{match_id}.json")
+
     def match_ids(self) -> list[int]:
         """Return the numbers of all matches."""
         return list(self._season_of)

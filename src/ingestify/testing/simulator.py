@@ -225,6 +225,10 @@ class Simulator:
         """The numbers of all matches."""
         return self._state.match_ids()
 
+    def prepare(self) -> None:
+        """Make every document now, so that none has to be made while somebody waits."""
+        self._state.prepare()
+
     # ---- what was asked --------------------------------------------------------------------------------
 
     @property
@@ -405,9 +409,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--latency-ms", type=float, default=0.0)
     parser.add_argument("--events-per-match", type=int, default=1200)
+    parser.add_argument("--matches-with-360", type=int, help="the first so many; a third of them if left out")
+    parser.add_argument("--prepare", action="store_true", help="make every document before serving, not when asked")
     options = parser.parse_args(arguments)
-    season = Season(matches=options.matches, seed=options.seed, events_per_match=options.events_per_match)
+    season = Season(
+        matches=options.matches,
+        seed=options.seed,
+        events_per_match=options.events_per_match,
+        matches_with_360=options.matches_with_360,
+    )
     with Simulator(season, latency_seconds=options.latency_ms / 1000, port=options.port) as simulator:
+        if options.prepare:
+            simulator.prepare()
         sys.stdout.write(f"{simulator.base_url}\n")
         sys.stdout.flush()
         with contextlib.suppress(KeyboardInterrupt):

@@ -145,6 +145,8 @@ class Provider:
         while (header := reader.readline().decode("latin-1").rstrip("\r\n")) != "":  # type: ignore[attr-defined]
             name, _, value = header.partition(":")
             headers[name.lower()] = value.strip()
+        if line.count(" ") < 2:
+            return None  # the end of TLS, read after ours
         asked = Asked(line.split(" ")[1], headers, at, number)
         with self._lock:
             self.asked.append(asked)

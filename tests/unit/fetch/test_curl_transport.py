@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
+import socket
 import ssl
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -129,7 +134,7 @@ def test_headers_of_which_a_part_is_lost_are_no_answer(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     url = server.on("/a", [b"HTTP/1.1 200 OK\r\nno colon here\r\nContent-Length: 9\r\n\r\nok", CLOSE])
-    with pytest.raises(FetchError, match="headers make no sense; tried 2 times"):
+    with pytest.raises(FetchError, match=r"headers make no sense .*; tried 2 times"):
         make_client(attempts=2).get(url, params={"api_key": "s3cret"})
     assert "s3cret" not in caplog.text
 
@@ -145,3 +150,105 @@ def test_closing_closes_the_kept_connections(server: Provider, client: HttpClien
     client.close()
     assert client.get(url).content == b"1"
     assert server.connections == 2
+
+
+def test_tls_goes_through_the_proxy_s_tunnel(
+    tls_server: Provider, make_client: MakeClient, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy's own answer is none of the provider's, and sees nothing of the request."""
+    seen: list[bytes] = []
+    with tunnel(tls_server.port, seen) as port:
+        monkeypatch.setenv("https_proxy", f"http://us%40er:pw@127.0.0.1:{port}")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        client = make_client()
+        url = tls_server.on("/a", answer(b"1", x_of="provider"))
+        for _ in range(2):
+            found = client.get(url, headers={"X-Key": "k"})
+            assert (found.status, found.content, found.headers.get("X-Of")) == (200, b"1", "provider")
+        client.close()
+    (asked,) = seen
+    assert asked.startswith(f"CONNECT 127.0.0.1:{tls_server.port} HTTP/1.1\r\n".encode())
+    assert b"Proxy-Authorization: Basic " + base64.b64encode(b"us@er:pw") in asked
+    assert b"X-Key" not in asked
+
+
+def test_a_tunnel_that_is_refused_is_named(
+    make_client: MakeClient, server: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", f"http://user:s3cret@127.0.0.1:{server.port}")
+    server.on("provider.example:443", answer(b"", 407))
+    with pytest.raises(FetchError, match=r"the proxy failed: .*407") as caught:
+        make_client(attempts=1).get("https://provider.example/a")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_abort_ends_waiting_for_a_provider(server: Provider, make_client: MakeClient) -> None:
+    client = make_client(attempts=1)
+    url = server.on("/a", [threading.Event()])
+    ended: list[str] = []
+
+    def get() -> None:
+        with pytest.raises(FetchError) as caught:
+            client.get(url)
+        ended.append(str(caught.value))
+
+    thread = threading.Thread(target=get)
+    thread.start()
+    while not server.asked:
+        time.sleep(0.005)
+    client.abort()
+    thread.join(10)
+    assert "shut down" in ended[0]
+    server.on("/a", answer(b"after"))
+    assert client.get(url).content == b"after"
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_what_comes_before_the_answer_is_dropped(server: Provider, client: HttpClient, head: bytes) -> None:
+    found = client.get(server.on("/a", [head, *answer(b"body", x_of="answer")]))
+    assert (found.status, found.content, found.headers.get("Link")) == (200, b"body", None)
+
+
+def test_a_header_that_is_sent_twice_is_one_list(server: Provider, client: HttpClient) -> None:
+    lines = b"HTTP/1.1 200 OK\r\nLink: <a>\r\nlink: <b>\r\nContent-Length: 0\r\n\r\n"
+    assert client.get(server.on("/a", [lines])).headers["LINK"] == "<a>, <b>"
+
+
+def test_many_threads_share_one_client(server: Provider, client: HttpClient) -> None:
+    urls = [server.on(f"/{number}", answer(str(number).encode() * 1000)) for number in range(200)]
+    with ThreadPoolExecutor(16) as pool:
+        bodies = [found.content for found in pool.map(client.get, urls)]
+    assert bodies == [str(number).encode() * 1000 for number in range(200)]
+    assert server.connections <= 16
+
+
+@contextlib.contextmanager
+def tunnel(port: int, seen: list[bytes]) -> Iterator[int]:
+    """A proxy that answers CONNECT and passes on what follows. Yields its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def pass_on(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                asked = b""
+                while not asked.endswith(b"\r\n\r\n"):
+                    asked += client.recv(1 << 16)
+                seen.append(asked)
+                client.sendall(b"HTTP/1.1 200 Connection established\r\nX-Of: proxy\r\n\r\n")
+                provider_side = socket.create_connection(("127.0.0.1", port))
+                for pair in ((client, provider_side), (provider_side, client)):
+                    threading.Thread(target=pass_on, args=pair, daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()

@@ -1,0 +1,105 @@
+"""What the benchmarks share: a provider in its own process, processes that are measured, and tables of medians."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["Taken", "child", "in_turns", "medians", "process", "provider", "table"]
+
+HERE = Path(__file__).parent
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Taken:
+    """What one run took.
+
+    Attributes:
+        wall: Seconds.
+        cpu: Seconds of user and system, or 0 where it was not measured.
+        peak_mb: The most memory resident, in MB of 10^6 bytes, or 0.
+        more: Whatever else a case measures.
+    """
+
+    wall: float
+    cpu: float = 0.0
+    peak_mb: float = 0.0
+    more: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def provider(*, matches: int, events_per_match: int, latency_ms: float = 0.0, **options: object) -> Iterator[str]:
+    """Serve a season in a process of its own. Yields the base URL, once every document was made."""
+    command = [sys.executable, "-m", "ingestify.testing.simulator", "--matches", str(matches), "--prepare"]
+    command += ["--events-per-match", str(events_per_match), "--latency-ms", str(latency_ms)]
+    for name, value in options.items():
+        command += [f"--{name.replace('_', '-')}", str(value)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+def child(script: str, *arguments: object) -> Taken:
+    """Run a script of this folder, which prints its own `Taken` as JSON: imports are not measured, and memory is its own."""
+    command = [sys.executable, str(HERE / script), *map(str, arguments)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    values = json.loads(done.stdout.splitlines()[-1])
+    return Taken(values.pop("wall"), values.pop("cpu"), values.pop("peak_mb"), values)
+
+
+def report(wall: float, cpu: float, **more: float) -> None:
+    """Print what `child` reads, from within the child."""
+    print(json.dumps({"wall": wall, "cpu": cpu, "peak_mb": own_peak_mb(), **more}))
+
+
+def own_peak_mb() -> float:
+    """Return the most memory that this process had resident."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def process(command: Sequence[str]) -> Taken:
+    """Run another program and measure it from its start to its end."""
+    started = time.perf_counter()
+    pid = os.posix_spawnp(command[0], command, os.environ)
+    _, status, usage = os.wait4(pid, 0)
+    wall = time.perf_counter() - started
+    if status != 0:
+        raise SystemExit(f"{command[0]} failed with {os.waitstatus_to_exitcode(status)}")
+    return Taken(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
+
+
+def in_turns(cases: Mapping[str, Callable[[], Taken]], rounds: int) -> dict[str, Taken]:
+    """Run the cases in turns, so that a noisy moment hits all of them, and return the median of each."""
+    taken: dict[str, list[Taken]] = {name: [] for name in cases}
+    for _ in range(rounds):
+        for name, run in cases.items():
+            taken[name].append(run())
+    return {name: medians(of) for name, of in taken.items()}
+
+
+def medians(taken: Sequence[Taken]) -> Taken:
+    """Return the median of each figure."""
+    middle = statistics.median
+    more = {key: middle(one.more[key] for one in taken) for key in taken[0].more}
+    return Taken(middle(t.wall for t in taken), middle(t.cpu for t in taken), max(t.peak_mb for t in taken), more)
+
+
+def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a Markdown table."""
+    print(f"\n### {title}\n")
+    print("| " + " | ".join(head) + " |")
+    print("|" + "---|" * len(head))
+    for row in rows:
+        print("| " + " | ".join(row) + " |", flush=True)
