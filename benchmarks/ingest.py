@@ -12,11 +12,11 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
-from setting import Taken, child, in_turns, process, provider, table
+from setting import Taken, child, in_turns, process, provider, table, work_folder
 
 CASES = {
     # matches, events of each match, latencies in ms, the most that it may take in curl's time
-    "small": (380, 27, {0: 1.3, 50: 1.0}),
+    "small": (380, 25, {0: 1.3, 50: 1.0}),
     "3 MB": (100, 4200, {0: 1.4, 50: 1.4}),
 }
 
@@ -41,11 +41,11 @@ def urls_of(base_url: str) -> list[str]:
 
 def curl(urls: list[str], at_once: int = 32) -> Taken:
     """Fetch the URLs into plain files."""
-    with tempfile.TemporaryDirectory() as folder:
+    with work_folder() as folder:
         lines = []
         for url in urls:
             lines += [f'url = "{url}"', f'output = "{folder}/{url.partition("/data/")[2].replace("/", "-")}"']
-        listed = Path(folder, "urls")
+        listed = Path(folder, "urls.txt")
         listed.write_text("\n".join(lines))
         command = ["curl", "--silent", "--fail", "--parallel", "--parallel-max", str(at_once), "--config", str(listed)]
         taken = process(command)
@@ -55,7 +55,7 @@ def curl(urls: list[str], at_once: int = 32) -> Taken:
 
 def requests(urls: list[str]) -> Taken:
     """Fetch the URLs with the script."""
-    with tempfile.TemporaryDirectory() as folder, tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
+    with work_folder() as folder, tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
         listed.write("\n".join(urls))
         listed.flush()
         taken = child("requests_once.py", listed.name, folder)
@@ -64,6 +64,12 @@ def requests(urls: list[str]) -> Taken:
 
 
 def main() -> None:
+    """Measure in one folder."""
+    with work_folder():
+        measure()
+
+
+def measure() -> None:
     """Print a table for each size and latency."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -77,7 +83,7 @@ def main() -> None:
         for latency, limit in latencies.items():
             if options.only not in (None, name) or options.latency_ms not in (None, latency):
                 continue
-            with provider(matches=matches, events_per_match=events, latency_ms=latency) as url:
+            with provider(matches=matches, events_per_match=events, latency_ms=latency, matches_with_360=0) as url:
                 urls = urls_of(url)
                 taken = in_turns(
                     {

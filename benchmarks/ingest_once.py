@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
 from pathlib import Path
 
-from setting import report
+from setting import report, work_folder
 
 from ingestify import get_engine
 from ingestify.sources.statsbomb_github import StatsBombGithub
@@ -34,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.unchecked:
         StatsBombGithub.bundle_checks = ()
-    with tempfile.TemporaryDirectory() as folder:
+    with work_folder() as folder:
         config = Path(folder, "config.yaml")
         text = CONFIG.format(url=options.url, checked=str(not options.unchecked).lower())
         if options.concurrency:

@@ -10,13 +10,34 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["Taken", "child", "in_turns", "medians", "process", "provider", "table"]
+__all__ = ["Taken", "child", "in_turns", "medians", "process", "provider", "report", "table", "work_folder"]
 
 HERE = Path(__file__).parent
+_FOLDER = "INGESTIFY_BENCHMARK_FOLDER"
+
+
+@contextlib.contextmanager
+def work_folder() -> Iterator[Path]:
+    """Yield a new folder, which is removed only when the whole benchmark has ended.
+
+    ext4 does not give out an inode that was freed in the last minutes, and looks at each of them for every file that
+    is made: a benchmark that clears up after each round measures that, and becomes slower from round to round.
+    """
+    parent = os.environ.get(_FOLDER)
+    if parent is not None:
+        yield Path(tempfile.mkdtemp(dir=parent))
+        return
+    with tempfile.TemporaryDirectory(prefix="ingestify-benchmark-") as own:
+        os.environ[_FOLDER] = own
+        try:
+            yield Path(tempfile.mkdtemp(dir=own))
+        finally:
+            del os.environ[_FOLDER]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,10 +82,10 @@ def child(script: str, *arguments: object) -> Taken:
 
 def report(wall: float, cpu: float, **more: float) -> None:
     """Print what `child` reads, from within the child."""
-    print(json.dumps({"wall": wall, "cpu": cpu, "peak_mb": own_peak_mb(), **more}))
+    print(json.dumps({"wall": wall, "cpu": cpu, "peak_mb": _own_peak_mb(), **more}))
 
 
-def own_peak_mb() -> float:
+def _own_peak_mb() -> float:
     """Return the most memory that this process had resident."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 

@@ -36,6 +36,8 @@ _PAIR = re.compile(
     [^"'\s,;&})]+
     """
 )
+# By far the most: no userinfo, no query, nothing that looks like a pair.
+_HARMLESS = re.compile(r"https?://[\w.:\[\]-]+(?:/[\w.~%+,-]*)*", re.ASCII)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
 _CREDENTIALS = re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{6,}")
 
@@ -52,6 +54,8 @@ def mask_url(url: str) -> str:
     """
     try:
         url = _without_hidden(url)
+        if _HARMLESS.fullmatch(url):
+            return url
         # A database's password may hold anything, an unescaped / too: up to the last @ rather too much is masked.
         url = _LONG_PASSWORD.sub(rf"\1{MASK}@", url)
         url = _HTTP_PASSWORD.sub(rf"\1{MASK}@", url)

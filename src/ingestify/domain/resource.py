@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import hashlib
 import posixpath
 import urllib.parse
@@ -35,6 +36,7 @@ HTTP_OPTIONS = frozenset({"auth", "headers", "params", "ignore_not_found", "rech
 _COMPRESSED_SUFFIXES = {".gz", ".zst", ".bz2", ".xz"}
 
 
+@functools.lru_cache(maxsize=4096)
 def _format_of_url(url: str) -> str | None:
     """Return `json` for `…/events/12.json?x=1`, `csv.gz` for `…/a.csv.gz`, None if the path has no suffix."""
     name = posixpath.basename(urllib.parse.urlsplit(url).path).lower()

@@ -189,8 +189,13 @@ class FileLoading:
             content = json.dumps(file.json_content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         except (TypeError, ValueError) as error:
             raise SourceError(f"the json_content of '{file.file_id}' is not JSON: {error}") from error
-        # Just written as JSON, so that need not be checked.
-        return self._stage(file, lambda staged: staged.write(content.encode()), "application/json", checked=False)
+        # Just written as JSON, so that need not be checked; but a bundle check may want to have it decoded.
+        return self._stage(
+            file,
+            lambda staged: staged.write(content.encode()),
+            "application/json",
+            checked=bool(self._shapes.get(file.data_feed_key)),
+        )
 
     def _load_url(self, file: FileResource, *, in_full: bool) -> LoadedResource:
         validators = NO_VALIDATORS if in_full else self._validators(file)

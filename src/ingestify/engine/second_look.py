@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import functools
 from collections.abc import Mapping
 
 from ingestify.domain.resource import FileResource
@@ -71,6 +72,7 @@ def _is_of_one_moment(loaded: list[LoadedResource]) -> bool:
     return max(moment for moment in changed if moment) < min(moment for moment in answered if moment)
 
 
+@functools.lru_cache(maxsize=4096)  # the files of a match have one date, and so have the answers of one second
 def _moment(http_date: str | None) -> dt.datetime | None:
     if http_date is None:
         return None

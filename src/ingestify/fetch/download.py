@@ -135,8 +135,11 @@ def _conditional_headers(validators: Validators) -> dict[str, str]:
     return {name: value for name, value in named.items() if value and _is_sendable(value)}
 
 
+_SENDABLE = re.compile(r"[\x20-\x7e\x80-\xff]*")
+
+
 def _is_sendable(value: str) -> bool:
-    return all(32 <= ord(character) < 256 and ord(character) != 127 for character in value)
+    return _SENDABLE.fullmatch(value) is not None
 
 
 def _resumable_etag(headers: Mapping[str, str]) -> str | None:

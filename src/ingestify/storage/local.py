@@ -56,7 +56,7 @@ def _sync(descriptor: int) -> None:
         os.fsync(descriptor)
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     if os.name == "nt":
         return  # Windows cannot open a folder; NTFS journals the rename.
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -128,6 +128,7 @@ class LocalStorage:
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
+        self._root = str(self.root)
         self._staging = self.root / STAGING_FOLDER
 
     def create_temporary(self) -> TemporaryObject:
@@ -140,7 +141,7 @@ class LocalStorage:
 
     def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:
         """Rename finished temporary files to their final names and sync every folder this touched."""
-        touched: dict[Path, None] = {}
+        touched: dict[str, None] = {}
         for temporary, path in objects:
             assert isinstance(temporary, _LocalTemporary)
             final = self._resolve(path)
@@ -156,32 +157,37 @@ class LocalStorage:
             except OSError as error:
                 raise _refused("sync", folder, error) from error
 
-    def _rename(self, temporary: Path, final: Path, touched: dict[Path, None]) -> None:
+    def _rename(self, temporary: Path, final: str, touched: dict[str, None]) -> None:
+        folder = os.path.dirname(final)  # noqa: PTH120 - thousands of these: a Path takes longer than the rename
         for _ in range(FOLDER_TRIES):
             try:
-                self._make_folder(final.parent, touched)
-                temporary.replace(final)
-            except (FileNotFoundError, FileExistsError):
-                # A deletion beside us removes folders that it leaves empty, also between making and using one.
-                if not temporary.exists() or final.parent.is_file():
+                os.replace(temporary, final)  # noqa: PTH105 - likewise
+            except FileNotFoundError:
+                # Its folder is not there yet; or a deletion beside us, which removes folders that it leaves empty,
+                # has just removed it.
+                if not temporary.exists():
                     raise
+                self._make_folder(Path(folder), touched)
                 continue
-            touched[final.parent] = None
+            touched[folder] = None
             return
-        raise FileNotFoundError(errno.ENOENT, "its folder is being removed again and again", str(final))
+        raise FileNotFoundError(errno.ENOENT, "its folder is being removed again and again", final)
 
-    def _make_folder(self, folder: Path, touched: dict[Path, None]) -> None:
+    def _make_folder(self, folder: Path, touched: dict[str, None]) -> None:
         missing = []
         while not folder.is_dir():
             missing.append(folder)
             folder = folder.parent
         for new in reversed(missing):
-            new.mkdir(exist_ok=True)
-            touched[new.parent] = None
+            try:
+                new.mkdir(exist_ok=True)
+            except FileNotFoundError:  # removed again meanwhile; the next try makes it
+                return
+            touched[str(new.parent)] = None
 
     def open(self, path: str) -> BinaryIO:
         """Open an object for reading, buffered."""
-        final = self._resolve(path)
+        final = self._path(path)
         try:
             return final.open("rb")
         except FileNotFoundError as error:
@@ -195,7 +201,7 @@ class LocalStorage:
     def get_size(self, path: str) -> int | None:
         """Return an object's size in bytes, or None if it is not there."""
         try:
-            return self._resolve(path).stat().st_size
+            return self._path(path).stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -205,7 +211,7 @@ class LocalStorage:
         """Remove objects, and the folders that this leaves empty."""
         count = 0
         for path in paths:
-            final = self._resolve(path)
+            final = self._path(path)
             try:
                 count += self._remove(final, unless_written_since)
             except (FileNotFoundError, NotADirectoryError):
@@ -241,7 +247,7 @@ class LocalStorage:
 
     def iter_objects(self, prefix: str = "") -> Iterator[StoredObject]:
         """Yield every object below the folder `prefix`, folder by folder."""
-        start = self._resolve(prefix) if prefix else self.root
+        start = self._path(prefix) if prefix else self.root
         for folder, folders, names in os.walk(start):
             if Path(folder) == self.root and STAGING_FOLDER in folders:
                 folders.remove(STAGING_FOLDER)
@@ -258,9 +264,11 @@ class LocalStorage:
                     modified_at=dt.datetime.fromtimestamp(status.st_mtime, dt.UTC),
                 )
 
-    def _resolve(self, path: str) -> Path:
+    def _path(self, path: str) -> Path:
+        return Path(self._resolve(path))
+
+    def _resolve(self, path: str) -> str:
         """Return the absolute path of an object. The layout encodes every part; this is the second lock."""
-        parts = path.split("/")
-        if not path or any(part in ("", ".", "..") or "\0" in part or "\\" in part for part in parts):
+        if not path or "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in path.split("/")):
             raise StoreError(f"'{path}' is no path inside the lake.")
-        return self.root.joinpath(*parts)
+        return f"{self._root}/{path}"

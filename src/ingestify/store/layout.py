@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import unicodedata
@@ -28,6 +29,7 @@ _FEED_BYTES = 80
 _HASH_CHARACTERS = 32
 
 
+@functools.lru_cache(maxsize=4096)  # most parts of a path are those of the path before
 def encode_component(text: str, max_bytes: int = MAX_ENCODED_BYTES) -> str:
     """Return `text` as one safe part of a path: NFC, cut at 40 characters with a hash, percent-encoded.
 
