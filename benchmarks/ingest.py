@@ -47,7 +47,17 @@ def curl(urls: list[str], at_once: int = 32) -> Taken:
             lines += [f'url = "{url}"', f'output = "{folder}/{url.partition("/data/")[2].replace("/", "-")}"']
         listed = Path(folder, "urls.txt")
         listed.write_text("\n".join(lines))
-        command = ["curl", "--silent", "--fail", "--parallel", "--parallel-max", str(at_once), "--config", str(listed)]
+        command = [
+            "curl",
+            "--silent",
+            "--no-progress-meter",
+            "--fail",
+            "--parallel",
+            "--parallel-max",
+            str(at_once),
+            "--config",
+            str(listed),
+        ]
         taken = process(command)
         assert len(list(Path(folder).iterdir())) == len(urls) + 1
     return taken

@@ -11,6 +11,7 @@ import pytest
 
 from ingestify import IngestionEngine, IngestionPlan, get_engine
 from ingestify.clock import now
+from ingestify.errors import ConfigurationError
 from ingestify.sources import statsbomb_github
 from ingestify.sources.statsbomb_github import StatsBombGithub
 from ingestify.testing.season import Season
@@ -244,3 +245,39 @@ def test_two_engines_on_one_lake_make_one_dataset_for_each_match(tmp_path: Path,
     assert all([revision.revision_id for revision in dataset.revisions] == [0] for dataset in datasets)
     for engine in engines:
         engine.close()
+
+
+@pytest.mark.parametrize(("method", "suffix"), [("zstd", ".zst"), ("gzip", ".gz"), ("none", ".json")])
+def test_compression_is_a_setting_for_new_files_and_old_ones_stay_readable(
+    tmp_path: Path, provider: Simulator, method: str, suffix: str
+):
+    config = tmp_path / "config.yaml"
+    text = (
+        "main: {metadata_url: sqlite:///catalog.db, file_url: file://files, compression: METHOD}\n"
+        f"sources: {{statsbomb: {{type: ingestify.statsbomb_github, configuration: {{base_url: {provider.base_url}}}}}}}\n"
+        "ingestion_plans: [{source: statsbomb, dataset_type: match, data_spec_versions: {match: v1}}]\n"
+    )
+    config.write_text(text.replace("METHOD", method))
+    with get_engine(config) as engine:
+        engine.load()
+        files = [file for dataset in engine.list_datasets() for file in dataset.files.values()]
+    assert {file.storage_compression_method for file in files} == {method}
+    assert all(file.storage_path.endswith(suffix) for file in files)
+    first = provider.match_ids[0]
+    provider.correct(first, "events")
+    config.write_text(text.replace("METHOD", "zstd"))
+    with get_engine(config) as engine:
+        assert engine.load().totals.revised == 1
+        datasets = by_match(engine)
+        revised = {file.storage_compression_method for file in datasets.pop(first).files.values()}
+        assert revised == {method, "zstd"}
+        (season,) = provider.seasons
+        for match_id, dataset in datasets.items():
+            assert engine.store.load_files(dataset).get_file("events").read() == season.events(match_id)
+
+
+def test_an_unknown_compression_is_a_clear_error(tmp_path: Path):
+    config = tmp_path / "config.yaml"
+    config.write_text("main: {metadata_url: sqlite:///catalog.db, file_url: file://files, compression: lz4}\n")
+    with pytest.raises(ConfigurationError, match=r"compression.*'zstd', 'gzip' or 'none'"):
+        get_engine(config)

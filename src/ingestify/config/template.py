@@ -20,6 +20,9 @@ main:
   # The part of the lake that is used when no --bucket is given.
   default_bucket: main
 
+  # How files are stored that are not compressed already: zstd, gzip or none.
+  compression: zstd
+
   # Begins the name of each table, for a database that is shared with others.
   #metadata_options: {table_prefix: "football_"}
 

@@ -25,7 +25,7 @@ from ingestify.masking import mask_url
 __all__ = ["CurlTransport"]
 
 # libcurl reads up to some 16 of these before it lets go.
-_BUFFER_BYTES = 1 << 17
+_BUFFER_BYTES = 1 << 18
 _SMALL_REST_BYTES = 1 << 16
 
 # How long a wait for the provider takes no notice of `abort`.

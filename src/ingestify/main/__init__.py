@@ -246,6 +246,7 @@ def _store_from_settings(settings: Settings, path: Path, bucket: str | None) -> 
         bucket or main.default_bucket,
         table_prefix=main.metadata_options.table_prefix,
         layout=make_layout(settings),
+        compression=main.compression,
     )
 
 

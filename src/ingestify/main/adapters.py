@@ -87,12 +87,25 @@ def _http_options(source: Source, settings: SourceSettings | None) -> HttpOption
 
 
 def open_store(
-    metadata_url: str, file_url: str, bucket: str, *, table_prefix: str = "", layout: Layout | None = None
+    metadata_url: str,
+    file_url: str,
+    bucket: str,
+    *,
+    table_prefix: str = "",
+    layout: Layout | None = None,
+    compression: str = "zstd",
 ) -> DatasetStore:
     refuse_vault_url(metadata_url, "main.metadata_url")
     refuse_vault_url(file_url, "main.file_url")
     storage = make_storage(file_url)
-    return DatasetStore(open_catalogue(metadata_url, table_prefix), storage, Dispatcher(), bucket=bucket, layout=layout)
+    return DatasetStore(
+        open_catalogue(metadata_url, table_prefix),
+        storage,
+        Dispatcher(),
+        bucket=bucket,
+        layout=layout,
+        compression=compression,
+    )
 
 
 def open_catalogue(metadata_url: str, table_prefix: str) -> SqlCatalogue:

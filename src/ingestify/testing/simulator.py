@@ -410,15 +410,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--latency-ms", type=float, default=0.0)
     parser.add_argument("--events-per-match", type=int, default=1200)
     parser.add_argument("--matches-with-360", type=int, help="the first so many; a third of them if left out")
+    parser.add_argument("--seasons", type=int, default=1, help="how many, of so many matches each")
     parser.add_argument("--prepare", action="store_true", help="make every document before serving, not when asked")
     options = parser.parse_args(arguments)
-    season = Season(
-        matches=options.matches,
-        seed=options.seed,
-        events_per_match=options.events_per_match,
-        matches_with_360=options.matches_with_360,
-    )
-    with Simulator(season, latency_seconds=options.latency_ms / 1000, port=options.port) as simulator:
+    seasons = [
+        Season(
+            matches=options.matches,
+            seed=options.seed + number,
+            season_id=27 + number,
+            events_per_match=options.events_per_match,
+            matches_with_360=options.matches_with_360,
+        )
+        for number in range(options.seasons)
+    ]
+    with Simulator(seasons, latency_seconds=options.latency_ms / 1000, port=options.port) as simulator:
         if options.prepare:
             simulator.prepare()
         sys.stdout.write(f"{simulator.base_url}\n")

@@ -1,0 +1,97 @@
+"""What the size of the lake costs: nothing changed, reading, and a cold ingest of many small datasets."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from setting import Taken, child, in_turns, medians, table, work_folder
+
+
+def nothing_changed(folder: Path, rounds: int) -> list[list[str]]:
+    """Runs over datasets that are all as they were; the index is in the source and costs next to nothing."""
+    rows = []
+    for number in (380, 20_000, 100_000):
+        lake = folder / f"unchanged-{number}"
+        lake.mkdir()
+        child("lake_once.py", "new", lake, number)
+        taken = medians([child("lake_once.py", "again", lake, number) for _ in range(rounds)])
+        rows.append([f"{number:,} datasets, nothing changed", *_figures(taken), f"{taken.wall / number * 1e6:.0f} µs"])
+    return rows
+
+
+def one_selector(folder: Path, rounds: int) -> list[list[str]]:
+    """The same selector of 1,000 datasets, in a small lake and in a large one."""
+    lakes = {}
+    for number in (10_000, 1_000_000):
+        lakes[number] = folder / f"selector-{number}"
+        lakes[number].mkdir()
+        child("lake_once.py", "new", lakes[number], 1000)
+        child("lake_once.py", "multiply", lakes[number], number)
+    taken = in_turns(
+        {str(number): lambda lake=lake: child("lake_once.py", "again", lake, 1000) for number, lake in lakes.items()},
+        rounds,
+    )
+    small, large = taken["10000"], taken["1000000"]
+    return [
+        ["1,000 of 10,000 datasets, nothing changed", *_figures(small), ""],
+        ["1,000 of 1,000,000 datasets, nothing changed", *_figures(large), f"{large.wall / small.wall:.2f} × (≤ 1.2)"],
+    ]
+
+
+def reading(folder: Path, rounds: int) -> list[list[str]]:
+    """`iter_datasets` over everything."""
+    rows = []
+    for number in (20_000, 200_000):
+        lake = folder / f"read-{number}"
+        lake.mkdir()
+        child("lake_once.py", "new", lake, 1000)
+        child("lake_once.py", "multiply", lake, number)
+        taken = medians([child("lake_once.py", "read", lake, 1000) for _ in range(rounds)])
+        rows.append([f"iter_datasets over {number:,}", *_figures(taken), f"{number / taken.wall:,.0f}/s (≥ 20,000)"])
+    return rows
+
+
+def cold(folder: Path, rounds: int) -> list[list[str]]:
+    """Ingest into an empty lake; the rate must not fall with the number."""
+    rows = []
+    rates = []
+    for number, times in ((1000, rounds), (100_000, 1)):
+        runs = []
+        for _ in range(times):
+            lake = folder / "cold"
+            lake.mkdir()
+            runs.append(child("lake_once.py", "new", lake, number))
+            # Moved, and not removed: see setting.work_folder.
+            shutil.move(lake, folder / f"cold-{number}-{len(runs)}")
+        taken = medians(runs)
+        rates.append(number / taken.wall)
+        share = "" if len(rates) == 1 else f", {rates[-1] / rates[0]:.2f} × (≥ 0.8)"
+        rows.append([f"cold ingest of {number:,}", *_figures(taken), f"{rates[-1]:,.0f}/s{share}"])
+    return rows
+
+
+def _figures(taken: Taken) -> list[str]:
+    return [f"{taken.wall:.2f} s", f"{taken.cpu:.2f} s", f"{taken.peak_mb:.0f} MB"]
+
+
+CASES = {"unchanged": nothing_changed, "selector": one_selector, "reading": reading, "cold": cold}
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=CASES)
+    options = parser.parse_args()
+    rows = []
+    with work_folder() as folder:
+        for name, measure in CASES.items():
+            if options.only in (None, name):
+                rows += measure(folder, options.rounds)
+    table("The size of the lake", ["case", "wall", "CPU", "peak memory", ""], rows)
+
+
+if __name__ == "__main__":
+    main()
