@@ -30,10 +30,12 @@ __all__ = [
     "FetchResult",
     "FetchStatus",
     "Fetcher",
+    "FileVersion",
     "HeadMoved",
     "HttpAnswer",
     "HttpClientPort",
     "KnownDataset",
+    "PartialObject",
     "SelectorSync",
     "Storage",
     "StoredObject",
@@ -129,14 +131,47 @@ class FetchResult:
     date: str | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class FileVersion:
+    """Which version of a file a body is of, so that the rest of it can be asked for.
+
+    Attributes:
+        etag: A strong ETag: equal ones mean equal bytes (RFC 9110, section 8.8.1).
+        last_modified: The Last-Modified header as it was sent with the first part; that of the rest may lack it.
+        content_type: The Content-Type of the first part, likewise; None if there was none.
+        size: Bytes of the whole file; None if that was not announced.
+    """
+
+    etag: str
+    last_modified: str | None = None
+    content_type: str | None = None
+    size: int | None = None
+
+
 class ByteSink(Protocol):
     """Where the bytes of one file go."""
+
+    def take_up(self) -> tuple[FileVersion, int] | None:
+        """Go on with what an earlier fetch of this file left behind, if there is something.
+
+        Asked once, before the first request. It may take a while: what is there is read and verified.
+
+        Returns:
+            The version that it is of, and how many bytes of it the sink holds now, as if they had been written.
+        """
+
+    def begin(self, version: FileVersion) -> None:
+        """All that is written from here on, up to a restart, is of this version, from its first byte.
+
+        Called before the first bytes of a body whose rest can be asked for later, and for no other body: such a sink
+        may keep what it got when the fetch fails.
+        """
 
     def write(self, data: bytes) -> object:
         """Take the next bytes."""
 
     def restart(self) -> None:
-        """Forget what was written: the file begins anew."""
+        """Forget what was written: the file begins anew, with bytes of whichever version."""
 
 
 class HttpAnswer(Protocol):
@@ -217,7 +252,8 @@ class Fetcher(HttpClientPort, Protocol):
         """Stream a file into `sink`, with retries; a retry that cannot resume restarts the sink.
 
         Raises:
-            FetchError: It could not be had. What was written to the sink is worth nothing.
+            FetchError: It could not be had. What was written to the sink is worth nothing but to a later fetch that
+                takes it up.
         """
 
     def activated(self, context: FetchContext) -> AbstractContextManager[None]:
@@ -252,6 +288,26 @@ class TemporaryObject(Protocol):
         """Remove it. Harmless when it was published or discarded already."""
 
 
+class PartialObject(TemporaryObject, Protocol):
+    """A temporary object that may outlive its process, with notes beside it that say what it is.
+
+    Whoever has it has it alone; with the process that ends. Nothing of it is durable before `finish`: after a power
+    loss any part of it, and of its notes, may be missing or zeros. `restart` forgets the notes too.
+    """
+
+    def read_notes(self) -> bytes:
+        """Return what was noted so far."""
+
+    def add_note(self, note: bytes) -> None:
+        """Append to the notes."""
+
+    def cut(self, size: int, notes_size: int) -> None:
+        """Forget the object's bytes behind the first `size`, and the notes behind the first `notes_size`."""
+
+    def keep(self) -> None:
+        """Let go of it, for whoever takes it by its key. Of a published one, nothing is left to be kept."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class StoredObject:
     """An object that storage lists."""
@@ -269,6 +325,17 @@ class Storage(Protocol):
 
     def create_temporary(self) -> TemporaryObject:
         """Begin an object."""
+
+    def take_partial(self, key: str, *, create: bool) -> PartialObject | None:
+        """Take the unfinished object that goes by `key`, to the exclusion of every other thread and process.
+
+        Args:
+            key: Up to 64 letters and digits.
+            create: Whether to begin one if there is none.
+
+        Returns:
+            None: somebody else has it, or there is none, or this storage keeps none, which any may do.
+        """
 
     def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:
         """Move finished objects to their paths, durably: when this returns they survive a power loss.

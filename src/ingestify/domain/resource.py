@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import functools
 import hashlib
+import json
 import posixpath
 import urllib.parse
 from collections.abc import Callable, Mapping
@@ -119,6 +120,13 @@ class FileResource:
         kept = sorted(f"{key}={value}" for key, value in asked if not _is_passing(key))
         text = "\n".join((f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}", *kept))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    @property
+    def identity(self) -> str:
+        """Stands for this file of this dataset at this URL, in every run; holds nothing secret."""
+        dataset = self.dataset_resource
+        own = sorted((str(key), str(value)) for key, value in dataset.dataset_resource_id.items())
+        return json.dumps([dataset.provider, dataset.dataset_type, own, self.file_id, self.asked_for])
 
     def check(self) -> None:
         """Bring the attributes into form.

@@ -19,7 +19,7 @@ from ingestify.domain.file import NO_VALIDATORS, DraftFile, FeedState, NotModifi
 from ingestify.domain.ports import Fetcher, FetchRequest, FetchResult, FetchStatus
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import FileResource
-from ingestify.errors import FetchError, IngestifyError, LakeUnwritable, SourceError
+from ingestify.errors import FetchError, IngestifyError, LakeUnwritable, SourceError, StoreError
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.staging import StagedFile
 
@@ -203,9 +203,17 @@ class FileLoading:
             skipped = self._unchanged(file, self._feeds[file.file_id].validators)
             skipped.skipped = True
             return skipped
-        staged = self._store.stage(file.serialization_format)
+        # In full is in full: not behind something that was fetched before somebody found it wrong.
+        staged = self._store.stage(file.serialization_format, None if in_full else lambda: file.identity)
         try:
             result = self._fetcher.fetch(self._request(file, validators), staged)
+        except StoreError:
+            staged.discard()  # of a full disk it would take what others need
+            raise
+        except BaseException:
+            staged.set_aside()
+            raise
+        try:
             if result.status is FetchStatus.FETCHED:
                 return self._complete(file, staged, result.content_type, result.validators, date=result.date)
         except BaseException:

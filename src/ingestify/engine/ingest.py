@@ -461,8 +461,12 @@ class DatasetIngest:
 
     def _end(self, outcome: Outcome) -> None:
         for loaded in self._loaded.values():
-            if loaded.staged is not None:
+            if loaded.staged is None:
+                continue
+            if outcome.current:
                 loaded.staged.discard()
+            else:
+                loaded.staged.set_aside()  # another file failed, or the run stops: the next one need not fetch this one
         self._loaded = {}
         self._done(self, outcome)
 

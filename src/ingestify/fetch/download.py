@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import urllib.parse
 from collections.abc import Mapping
 
 from ingestify.domain.file import Validators
-from ingestify.domain.ports import ByteSink, FetchRequest, FetchResult, FetchStatus
+from ingestify.domain.ports import ByteSink, FetchRequest, FetchResult, FetchStatus, FileVersion
 from ingestify.fetch.encoding import Truncated, is_compressed_format, is_gzip_format
 from ingestify.fetch.exchange import NOT_FOUND, Incoming
 from ingestify.fetch.request import OutgoingRequest, make_request
@@ -20,14 +21,15 @@ __all__ = ["Download", "content_type_of"]
 # A smaller file is as quickly fetched anew.
 _RESUMED_FROM_BYTES = 1 << 20
 
-_CONTENT_RANGE = re.compile(r"bytes\s+(\d+)-\d+/(?:\d+|\*)", re.IGNORECASE)
+_CONTENT_RANGE = re.compile(r"bytes\s+(\d{1,19})-\d{1,19}/(\d{1,19}|\*)", re.IGNORECASE)
 
 
 class Download:
     """One file. Used by one thread.
 
     A body that breaks off after its first MB is resumed with a Range, where the provider names its version by a
-    strong ETag (If-Range makes sure that the rest is of the same file). Anything else begins anew.
+    strong ETag (If-Range makes sure that the rest is of the same file). So is what an earlier fetch left in the sink.
+    Anything else begins anew.
     """
 
     def __init__(self, request: FetchRequest, sink: ByteSink, user_agent: str) -> None:
@@ -46,19 +48,29 @@ class Download:
             conditional_headers=_conditional_headers(request.validators),
         )
         self._written = 0
-        self._etag: str | None = None
+        self._version: FileVersion | None = None
         """Of what was written, if that may be resumed."""
         self._first: FetchResult | None = None
 
+    def take_up(self) -> None:
+        """Go on with what the sink has of the file already. Called once, before anything else."""
+        found = self._sink.take_up()
+        if found is not None:
+            self._version, self._written = found
+
     def make_request(self) -> OutgoingRequest:
-        """Return the request of the next try: for all of the file, or for the rest of it."""
-        if self._resumable and self._etag is not None:
-            return self._request.with_range(self._written, self._etag)
+        """Return the request of the next try: for all of the file, or for the rest of it.
+
+        Both are conditional where the lake has an older version: a provider looks at If-None-Match first, and at
+        If-Range only if it is another one by now (RFC 9110, section 13.2.2).
+        """
+        if self._resumable and self._version is not None:
+            return self._request.with_range(self._written, self._version.etag)
         return self._request
 
     @property
     def _resumable(self) -> bool:
-        return self._etag is not None and self._written >= _RESUMED_FROM_BYTES
+        return self._version is not None and self._written >= _RESUMED_FROM_BYTES
 
     def accepts(self, status: int, request: OutgoingRequest) -> bool:
         """Return whether an answer is one."""
@@ -69,7 +81,7 @@ class Download:
         if status == 206:
             return self._resumable
         if status == 416:
-            self._etag = None
+            self._version = None
         return status in NOT_FOUND and self._asked.ignore_not_found
 
     def receive(self, incoming: Incoming) -> FetchResult:
@@ -82,8 +94,11 @@ class Download:
             return FetchResult(FetchStatus.NOT_MODIFIED, validators or self._asked.validators, url=url, date=date)
         if incoming.status in NOT_FOUND:
             return FetchResult(FetchStatus.NOT_FOUND, url=url, date=date)
-        if incoming.status == 206 and self._first is not None:
-            self._check_rest(headers)
+        if incoming.status == 206:
+            version = self._check_rest(headers)
+            if self._first is None:  # the first part came to an earlier process
+                known = Validators(version.etag, version.last_modified)
+                self._first = FetchResult(FetchStatus.FETCHED, known, version.content_type, url, date=date)
             result = self._first
         else:
             if self._written:
@@ -91,7 +106,9 @@ class Download:
                 self._written = 0
             result = FetchResult(FetchStatus.FETCHED, validators, content_type_of(headers), url, date=date)
             self._first = result
-            self._etag = _resumable_etag(headers)
+            self._version = _resumable_version(headers)
+            if self._version is not None:
+                self._sink.begin(self._version)
         self._copy(incoming)
         return result
 
@@ -101,27 +118,47 @@ class Download:
         )
         begun_at = self._written
         write = self._sink.write
+        problem = "the rest of the file came in part"
+        cause: Exception | None = None
         try:
             for data in incoming.iter_body(keep_own_gzip=keep_own_gzip):
                 # Counted first: a sink that fails half-way holds something, too.
                 self._written += len(data)
                 write(data)
         except (TransportError, Truncated) as error:
-            progressed = self._resumable and self._written - begun_at >= _RESUMED_FROM_BYTES
-            raise TryAgain(str(error), status=incoming.status, progressed=progressed) from error
+            problem, cause = str(error), error
+        size = None if self._version is None else self._version.size
+        if self._written == size or (cause is None and size is None):
+            return
+        if size is not None and self._written > size:
+            self._version = None
+            problem = "more of the file came than there is"
+        progressed = self._resumable and self._written - begun_at >= _RESUMED_FROM_BYTES
+        raise TryAgain(problem, status=incoming.status, progressed=progressed) from cause
 
-    def _check_rest(self, headers: Mapping[str, str]) -> None:
-        """Raise TryAgain, and begin anew then, if a partial answer is not exactly what is missing."""
+    def _check_rest(self, headers: Mapping[str, str]) -> FileVersion:
+        """Return the version that a partial answer is of.
+
+        Raises:
+            TryAgain: It is not exactly what is missing; the next try begins anew.
+        """
+        version = self._version
         found = _CONTENT_RANGE.fullmatch((headers.get("Content-Range") or "").strip())
-        etag = headers.get("ETag")
-        if (
-            found is None
-            or int(found[1]) != self._written
-            or (etag is not None and etag != self._etag)
-            or (headers.get("Content-Encoding") or "identity").lower() != "identity"
-        ):
-            self._etag = None
-            raise TryAgain("the rest of the file that was sent is not the rest that was asked for", status=206)
+        if version is not None and found is not None:
+            total = version.size if found[2] == "*" else int(found[2])
+            if (
+                int(found[1]) == self._written
+                and total is not None
+                and total == (version.size or total)
+                # Servers that do not know If-Range send a part of whatever they have. Who sends a part has to name
+                # its version (RFC 9110, section 15.3.7).
+                and headers.get("ETag") == version.etag
+                and (headers.get("Content-Encoding") or "identity").lower() == "identity"
+            ):
+                self._version = dataclasses.replace(version, size=total)
+                return self._version
+        self._version = None
+        raise TryAgain("the rest of the file that was sent is not the rest that was asked for", status=206)
 
 
 def content_type_of(headers: Mapping[str, str]) -> str | None:
@@ -142,9 +179,14 @@ def _is_sendable(value: str) -> bool:
     return _SENDABLE.fullmatch(value) is not None
 
 
-def _resumable_etag(headers: Mapping[str, str]) -> str | None:
-    """Return a strong ETag of a body that is sent as it is (RFC 9110, section 13.1.5)."""
+def _resumable_version(headers: Mapping[str, str]) -> FileVersion | None:
+    """Return the version of a body that is sent as it is and has a strong ETag (RFC 9110, section 13.1.5)."""
     etag = headers.get("ETag") or ""
     encoded = (headers.get("Content-Encoding") or "identity").lower() != "identity"
     refused = (headers.get("Accept-Ranges") or "").lower() == "none"
-    return etag if etag.startswith('"') and _is_sendable(etag) and not encoded and not refused else None
+    if not etag.startswith('"') or not _is_sendable(etag) or encoded or refused:
+        return None
+    # Where a body is chunked, its length is said by its chunks alone (RFC 9112, section 6.3).
+    length = "" if headers.get("Transfer-Encoding") else headers.get("Content-Length") or ""
+    size = int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None
+    return FileVersion(etag, headers.get("Last-Modified") or None, content_type_of(headers), size)

@@ -65,12 +65,14 @@ class HttpClient:
         and an allowed 404 of the first page is NOT_FOUND.
 
         Raises:
-            FetchError: It could not be had. What was written to the sink is worth nothing.
+            FetchError: It could not be had. What was written to the sink is worth nothing but to a later fetch that
+                takes it up.
             SourceError: The request cannot be sent, or a page is no JSON.
         """
         if request.pager is not None:
             return self._fetch_pages(request, sink)
         download = Download(request, sink, self.options.user_agent)
+        download.take_up()
         result, attempts = self._exchange.run(download.make_request, download.receive, download.accepts)
         if attempts == 1:
             return result

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 from ingestify.clock import as_utc
 from ingestify.domain.file import NO_VALIDATORS, DraftFile, File, NotModifiedFile, Validators
-from ingestify.domain.ports import FetchRequest, FetchStatus
+from ingestify.domain.ports import FetchRequest, FetchStatus, FileVersion
 from ingestify.errors import SourceError
 from ingestify.fetch.http import HttpClient, active_client
 
@@ -59,6 +59,12 @@ class _Spool:
     def __init__(self) -> None:
         self.file = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES))  # noqa: SIM115 - handed on
         self.digest = hashlib.sha256()
+
+    def take_up(self) -> None:
+        """What a loader fetches is handed to it whole, and begins anew in the next run."""
+
+    def begin(self, version: FileVersion) -> None:
+        """Nothing of it is kept."""
 
     def write(self, data: bytes) -> None:
         self.digest.update(data)

@@ -16,15 +16,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from ingestify.domain.ports import StoredObject, TemporaryObject
+from ingestify.clock import now
+from ingestify.domain.ports import PartialObject, StoredObject, TemporaryObject
 from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
+from ingestify.storage.locked_notes import LockedNotes
 
 __all__ = ["LocalStorage"]
 
 STAGING_FOLDER = ".staging"
 """Temporary objects live here, on the same file system as the lake, so that a rename is atomic."""
 
+PARTIALS_KEPT = dt.timedelta(days=7)
+"""What was left of a file, and not taken up for so long, is removed by the next process that may leave some itself."""
+
 FOLDER_TRIES = 100
+
+_NOTES_SUFFIX = ".notes"
+_PARTIAL_SUFFIX = ".partial"
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: make room, then run again; nothing that was committed is lost",
@@ -119,6 +127,55 @@ class _LocalTemporary:
             self.path.unlink()
 
 
+class _LocalPartial(_LocalTemporary):
+    """A temporary file of a name that is known beforehand; whoever has its notes locked has it."""
+
+    def __init__(self, path: Path, notes: LockedNotes) -> None:
+        self.path = path
+        self._notes = notes
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        self._file = os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0)
+
+    def read_notes(self) -> bytes:
+        try:
+            return self._notes.read()
+        except OSError as error:
+            raise _refused("read", self._notes.path, error) from error
+
+    def add_note(self, note: bytes) -> None:
+        try:
+            self._notes.append(note)
+        except OSError as error:
+            raise _refused("write", self._notes.path, error) from error
+
+    def cut(self, size: int, notes_size: int) -> None:
+        assert self._file is not None, "cut after finish()"
+        try:
+            self._notes.cut(notes_size)
+            self._file.seek(size)
+            self._file.truncate()
+        except OSError as error:
+            raise _refused("write", self.path, error) from error
+
+    def restart(self) -> None:
+        self.cut(0, 0)
+
+    def keep(self) -> None:
+        if not self.path.exists():  # it was published
+            self.discard()
+            return
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
+        self._notes.close()
+
+    def discard(self) -> None:
+        super().discard()
+        # Last, with the lock: whoever has it finds nothing of ours.
+        self._notes.remove()
+
+
 class LocalStorage:
     """Implements `domain.ports.Storage` on a folder.
 
@@ -130,6 +187,7 @@ class LocalStorage:
         self.root = root.absolute()
         self._root = str(self.root)
         self._staging = self.root / STAGING_FOLDER
+        self._has_cleared = False
 
     def create_temporary(self) -> TemporaryObject:
         """Begin an object in the staging folder."""
@@ -138,6 +196,42 @@ class LocalStorage:
             return _LocalTemporary(path)
         except OSError as error:
             raise _refused("write", path, error) from error
+
+    def take_partial(self, key: str, *, create: bool) -> PartialObject | None:
+        """Take the file of that key in the staging folder; see `domain.ports.Storage.take_partial`.
+
+        Its lock is that of the file system. On a network disk it is as good as that one's `flock`.
+        """
+        if not self._has_cleared:
+            self._has_cleared = True
+            self._clear_abandoned()
+        return self._take_partial(key, create=create)
+
+    def _take_partial(self, key: str, *, create: bool) -> _LocalPartial | None:
+        if create:
+            with contextlib.suppress(OSError):  # create_temporary tells what is wrong
+                self._staging.mkdir(parents=True, exist_ok=True)
+        notes = LockedNotes.take(self._staging / (key + _NOTES_SUFFIX), create=create)
+        if notes is None:
+            return None
+        try:
+            return _LocalPartial(self._staging / (key + _PARTIAL_SUFFIX), notes)
+        except OSError:
+            notes.remove()
+            return None
+
+    def _clear_abandoned(self) -> None:
+        """Remove what was left of files and never taken up; what somebody has is not touched."""
+        newest: dict[str, float] = {}
+        with contextlib.suppress(OSError), os.scandir(self._staging) as entries:
+            for entry in entries:
+                key, dot, suffix = entry.name.rpartition(".")
+                if dot + suffix in (_NOTES_SUFFIX, _PARTIAL_SUFFIX):
+                    newest[key] = max(newest.get(key, 0.0), entry.stat().st_mtime)
+        oldest_kept = (now() - PARTIALS_KEPT).timestamp()
+        for key, modified in newest.items():
+            if modified < oldest_kept and (partial := self._take_partial(key, create=True)) is not None:
+                partial.discard()
 
     def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:
         """Rename finished temporary files to their final names and sync every folder this touched."""

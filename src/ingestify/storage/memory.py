@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from ingestify.clock import now
-from ingestify.domain.ports import StoredObject, TemporaryObject
+from ingestify.domain.ports import PartialObject, StoredObject, TemporaryObject
 from ingestify.errors import IntegrityError
 
 __all__ = ["MemoryStorage"]
@@ -45,6 +45,10 @@ class MemoryStorage:
     def create_temporary(self) -> TemporaryObject:
         """Begin an object."""
         return _MemoryTemporary()
+
+    def take_partial(self, key: str, *, create: bool) -> PartialObject | None:  # noqa: ARG002 - the port's
+        """Return None: what outlives a process is not kept here."""
+        return None
 
     def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:
         """Put finished objects under their paths."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, Storage
 from ingestify.domain.run import JobSummary
 from ingestify.errors import DatasetNotFound, StoreError
-from ingestify.store.compression import check_method, open_decompressed
+from ingestify.store.compression import check_method, is_compressed, open_decompressed
 from ingestify.store.file_cache import FileCache
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 from ingestify.store.layout import Layout
@@ -223,9 +224,21 @@ class DatasetStore:
 
     # ---- writing ---------------------------------------------------------------------------------------
 
-    def stage(self, serialization_format: str | None) -> StagedFile:
-        """Begin a file; see `StagedFile`."""
-        return StagedFile(self.storage, self._compression, serialization_format)
+    def stage(self, serialization_format: str | None, identity: Callable[[], str] | None = None) -> StagedFile:
+        """Begin a file; see `StagedFile`.
+
+        Args:
+            identity: Returns what stands for the file before its bytes are known, the same in each run, if a later
+                run may go on where an earlier one was cut off. Only asked where that may come to pass: what is
+                compressed on its way into the lake cannot be continued, and is a fraction of its size.
+        """
+        key = None
+        is_stored_as_it_is = self._compression == "none" or is_compressed(serialization_format, b"")
+        if identity is not None and (is_stored_as_it_is or serialization_format is None):
+            # With what decides on how it is stored, so that this need not be noted beside it.
+            text = "\n".join((identity(), self._compression, serialization_format or ""))
+            key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return StagedFile(self.storage, self._compression, serialization_format, key)
 
     def publish(
         self, provider: str, dataset_type: str, identifier: Identifier, drafts: Sequence[tuple[StagedFile, NewFile]]

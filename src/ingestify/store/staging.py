@@ -2,7 +2,7 @@
 
 A body of up to 4 MB is kept until its end and then hashed and compressed whole, by as many threads as there are
 cores; that measured faster than compressing small pieces. A larger one is streamed: memory does not grow with
-the file.
+the file. One that is stored as it is, and whose rest can be asked for, can be taken up by a later process.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import threading
 from collections.abc import Callable
 from typing import BinaryIO
 
-from ingestify.domain.ports import Storage, TemporaryObject
-from ingestify.store import compression
+from ingestify.domain.ports import FileVersion, PartialObject, Storage, TemporaryObject
+from ingestify.store import checkpoints, compression
 
 __all__ = ["StagedFile"]
 
@@ -36,16 +36,22 @@ class StagedFile:
     Args:
         method: The lake's compression; a file that is compressed already is stored as it is.
         serialization_format: The declared format, or None.
+        key: What the object goes by while it is on its way, if a later process may take it up; see
+            `domain.ports.Storage.take_partial`.
     """
 
     __slots__ = (
         "_buffer",
+        "_checkpoints",
         "_compressed",
         "_compressor",
         "_digest",
         "_format",
+        "_key",
         "_method",
+        "_partial",
         "_storage",
+        "_version",
         "compression_method",
         "size",
         "storage_size",
@@ -53,11 +59,14 @@ class StagedFile:
         "temporary",
     )
 
-    def __init__(self, storage: Storage, method: str, serialization_format: str | None) -> None:
+    def __init__(self, storage: Storage, method: str, serialization_format: str | None, key: str | None = None) -> None:
         self._storage = storage
         self._method = method
         self._format = serialization_format
+        self._key = key
         self.temporary: TemporaryObject | None = None
+        self._partial: PartialObject | None = None
+        """The same object, if a later process may take it up."""
         self._reset()
 
     def _reset(self) -> None:
@@ -65,10 +74,37 @@ class StagedFile:
         self._digest = hashlib.sha256()
         self._compressor: compression.StreamCompressor | None = None
         self._compressed = b""
+        self._version: FileVersion | None = None
+        self._checkpoints: checkpoints.Checkpoints | None = None
         self.compression_method = "none"
         self.size = 0
         self.storage_size = 0
         self.tag = ""
+
+    def take_up(self) -> tuple[FileVersion, int] | None:
+        """Go on with what an earlier process left behind; see `domain.ports.ByteSink.take_up`."""
+        partial = None if self._key is None else self._storage.take_partial(self._key, create=False)
+        if partial is None:
+            return None
+        try:
+            found = checkpoints.take_up(partial)
+        except BaseException:
+            partial.discard()
+            raise
+        if found is None:
+            partial.discard()
+            return None
+        self.temporary = self._partial = partial
+        self._checkpoints = found.checkpoints
+        self._digest = found.digest
+        self.size = self.storage_size = found.size
+        self._buffer = None
+        self._compressor = compression.stream_compressor(self.compression_method)
+        return found.version, found.size
+
+    def begin(self, version: FileVersion) -> None:
+        """Know which version it is; see `domain.ports.ByteSink.begin`."""
+        self._version = version
 
     def write(self, data: bytes) -> None:
         """Take the next of the provider's bytes."""
@@ -144,9 +180,17 @@ class StagedFile:
         """Remove what is left of it."""
         if self.temporary is not None:
             self.temporary.discard()
-            self.temporary = None
+            self.temporary = self._partial = None
         self._buffer = []
         self._compressed = b""
+
+    def set_aside(self) -> None:
+        """Leave what arrived to a later process, if that can go on from it; otherwise remove it."""
+        if self._partial is None or self._checkpoints is None or not self._checkpoints.reached:
+            self.discard()
+            return
+        self._partial.keep()
+        self.temporary = self._partial = None
 
     def _choose_method(self, head: bytes) -> None:
         self.compression_method = "none" if compression.is_compressed(self._format, head) else self._method
@@ -157,14 +201,25 @@ class StagedFile:
         self._buffer = None
         self._choose_method(body[:12])
         self._compressor = compression.stream_compressor(self.compression_method)
+        if self._version is not None and self.compression_method == "none":
+            self._begin_partial(self._version)
         if self.temporary is None:
             self.temporary = self._storage.create_temporary()
         self._stream(body)
+
+    def _begin_partial(self, version: FileVersion) -> None:
+        """Write to an object that a later process can take up, unless somebody else is writing to it right now."""
+        if self.temporary is None and self._key is not None:
+            self.temporary = self._partial = self._storage.take_partial(self._key, create=True)
+        if self._partial is not None:
+            self._checkpoints = checkpoints.Checkpoints.begin(self._partial, version)
 
     def _stream(self, data: bytes) -> None:
         assert self._compressor is not None
         self._digest.update(data)
         self._put(self._compressor.compress(data))
+        if self._checkpoints is not None:
+            self._checkpoints.note(self.size, self._digest)
 
     def _put(self, data: bytes) -> None:
         if data:

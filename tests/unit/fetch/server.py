@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from ingestify.domain.ports import FileVersion
+
 RESET = object()
 """Breaks the connection with a TCP reset."""
 
@@ -196,6 +198,13 @@ class Sink:
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
         self.restarts = 0
+        self.versions: list[FileVersion] = []
+
+    def take_up(self) -> tuple[FileVersion, int] | None:
+        return None
+
+    def begin(self, version: FileVersion) -> None:
+        self.versions.append(version)
 
     def write(self, data: bytes) -> None:
         self.pieces.append(data)

@@ -1,0 +1,94 @@
+"""A small file that at most one thread, of all processes, has open at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+__all__ = ["LockedNotes"]
+
+_TRIES = 10
+
+if sys.platform == "win32":
+    import msvcrt
+
+    # There a locked byte can be neither read nor written by others, so one is locked that no file of notes has.
+    _LOCKED_BYTE = 1 << 30
+
+    def _lock(descriptor: int) -> None:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        # Of the open file and not of the process (as with lockf): two threads exclude each other, too.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class LockedNotes:
+    """The system lets go of the lock when the process ends, however it ends. Used by one thread at a time."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self._is_open = True
+
+    @classmethod
+    def take(cls, path: Path, *, create: bool) -> LockedNotes | None:
+        """Return the notes at `path`, locked.
+
+        Returns:
+            None: there are none (and not `create`), somebody has them, or the file system knows no locks.
+        """
+        flags = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0) | (os.O_CREAT if create else 0)
+        for _ in range(_TRIES):
+            try:
+                descriptor = os.open(path, flags, 0o666)
+            except OSError:
+                return None
+            try:
+                _lock(descriptor)
+                # Whoever had them may have removed them between our opening and locking: then this is no file's lock.
+                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                    return cls(path, descriptor)
+            except FileNotFoundError:
+                pass
+            except OSError:
+                os.close(descriptor)
+                return None
+            os.close(descriptor)
+        return None
+
+    def read(self) -> bytes:
+        """Return all of them."""
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        parts = []
+        while part := os.read(self._descriptor, 1 << 20):
+            parts.append(part)
+        return b"".join(parts)
+
+    def append(self, note: bytes) -> None:
+        """Write behind what there is."""
+        while note:
+            note = note[os.write(self._descriptor, note) :]
+
+    def cut(self, size: int) -> None:
+        """Forget what is behind the first `size` bytes."""
+        os.ftruncate(self._descriptor, size)
+
+    def close(self) -> None:
+        """Let others have them."""
+        if self._is_open:
+            self._is_open = False
+            os.close(self._descriptor)
+
+    def remove(self) -> None:
+        """Remove the file, and let go of it."""
+        if os.name == "nt":
+            self.close()  # an open file cannot be removed there; if somebody takes it in between, it is theirs
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+        self.close()
