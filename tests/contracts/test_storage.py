@@ -100,6 +100,26 @@ def test_publishing_beside_deleting_loses_nothing(storage):
     assert sum("keep" in stored.path for stored in storage.iter_objects()) == 150
 
 
+def test_an_unfinished_object_is_kept_for_later_or_refused_from_the_beginning(storage):
+    assert storage.take_partial("key", create=False) is None
+    partial = storage.take_partial("key", create=True)
+    if partial is None:
+        return  # any storage may keep none
+    partial.write(b"half")
+    partial.add_note(b"half")
+    partial.keep()
+    assert list(storage.iter_objects()) == []
+    again = storage.take_partial("key", create=False)
+    assert again.read_notes() == b"half"
+    again.cut(4, 4)
+    again.write(b" and half")
+    again.finish()
+    storage.publish([(again, "main/x")])
+    again.discard()
+    assert storage.open("main/x").read() == b"half and half"
+    assert storage.take_partial("key", create=False) is None
+
+
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", "a//b", "", "a/\0", "a\\b"])
 def test_local_storage_refuses_a_path_that_leaves_the_lake(tmp_path, path):
     with pytest.raises(StoreError, match="no path inside the lake"):

@@ -48,6 +48,8 @@ class Download:
             conditional_headers=_conditional_headers(request.validators),
         )
         self._written = 0
+        self._farthest = 0
+        """How much of the file any try has got to."""
         self._version: FileVersion | None = None
         """Of what was written, if that may be resumed."""
         self._first: FetchResult | None = None
@@ -57,6 +59,7 @@ class Download:
         found = self._sink.take_up()
         if found is not None:
             self._version, self._written = found
+            self._farthest = self._written
 
     def make_request(self) -> OutgoingRequest:
         """Return the request of the next try: for all of the file, or for the rest of it.
@@ -116,7 +119,6 @@ class Download:
         keep_own_gzip = is_gzip_format(self._format, urllib.parse.urlsplit(incoming.request.url).path) or (
             is_gzip_format(self._format, urllib.parse.urlsplit(self._request.url).path)
         )
-        begun_at = self._written
         write = self._sink.write
         problem = "the rest of the file came in part"
         cause: Exception | None = None
@@ -133,7 +135,9 @@ class Download:
         if size is not None and self._written > size:
             self._version = None
             problem = "more of the file came than there is"
-        progressed = self._resumable and self._written - begun_at >= _RESUMED_FROM_BYTES
+        # Not what begins anew and is cut at the same place: a provider that knows no ranges would be asked for ever.
+        progressed = self._resumable and self._written - self._farthest >= _RESUMED_FROM_BYTES
+        self._farthest = max(self._farthest, self._written)
         raise TryAgain(problem, status=incoming.status, progressed=progressed) from cause
 
     def _check_rest(self, headers: Mapping[str, str]) -> FileVersion:
