@@ -214,7 +214,9 @@ def test_the_final_bytes_are_the_providers_current_file_and_never_a_mix(runs, la
         # Of what is there now no more than one try may be in vain: an answer that does not fit.
         assert process.run(last, attempts=2) == last.body
         # Without its notes an object is not found, and waits for being cleared away.
-        assert process.left == {} or (set(process.left) == {".partial"} and any(how == "notes gone" for _, how, _ in runs))
+        assert process.left == {} or (
+            set(process.left) == {".partial"} and any(how == "notes gone" for _, how, _ in runs)
+        )
 
 
 def test_the_next_process_asks_for_the_rest(process):
