@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from ingestify.domain.ports import FileVersion, PartialObject, Storage, TemporaryObject
+from ingestify.errors import StoreError
 from ingestify.store import checkpoints, compression
 
 __all__ = ["StagedFile"]
@@ -88,9 +89,8 @@ class StagedFile:
             return None
         try:
             found = checkpoints.take_up(partial)
-        except BaseException:
-            partial.discard()
-            raise
+        except (OSError, StoreError):
+            found = None  # what cannot be read is not worth more than being fetched again
         if found is None:
             partial.discard()
             return None
