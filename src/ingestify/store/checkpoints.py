@@ -27,16 +27,12 @@ _FORMAT = 1
 
 
 class Checkpoints:
-    """Notes them while a file arrives. Used by one thread at a time.
-
-    Attributes:
-        reached: The offset of the last one; 0: there is none, and nothing that is worth being kept.
-    """
+    """Notes them while a file arrives. Used by one thread at a time."""
 
     def __init__(self, partial: PartialObject, head: bytes, reached: int = 0) -> None:
         self._partial = partial
         self._head = head
-        self.reached = reached
+        self._reached = reached
 
     @classmethod
     def begin(cls, partial: PartialObject, version: FileVersion) -> Checkpoints:
@@ -46,16 +42,17 @@ class Checkpoints:
         partial.add_note(head)
         return cls(partial, head)
 
-    def note(self, size: int, digest: _Hash) -> None:
+    def note(self, size: int, digest: _Hash, *, always: bool = False) -> None:
         """Note how far the object is, if that is a step further.
 
         Args:
             size: Bytes that were written.
             digest: Of all of them.
+            always: Whatever is further is a step: nothing more comes.
         """
-        if size - self.reached >= STEP_BYTES:
+        if size - self._reached >= (1 if always else STEP_BYTES):
             self._partial.add_note(_line(size, digest, self._head))
-            self.reached = size
+            self._reached = size
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,11 +81,14 @@ def take_up(partial: PartialObject) -> TakenUp | None:
     size = 0
     digest = hashlib.sha256()
     seen = digest.copy()
+    lines = rest.splitlines(keepends=True)
+    # Of a file that is there to its last byte, the last step is fetched again: behind its end there is no range that
+    # could be asked for, and the provider is to say that it is still the same file.
+    if version.size is None:
+        lines = lines[:-1]
     with partial.open() as stream:
-        for line in rest.splitlines(keepends=True):
+        for line in lines:
             offset = _offset(line)
-            # Of a file that is there to its last byte, the last step is fetched again: behind its end there is no
-            # range that could be asked for, and the provider is to say that it is still the same file.
             if offset <= size or (version.size is not None and offset >= version.size):
                 break
             if not _hash_up_to(stream, offset - size, seen) or line != _line(offset, seen, head):

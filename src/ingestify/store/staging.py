@@ -2,7 +2,8 @@
 
 A body of up to 4 MB is kept until its end and then hashed and compressed whole, by as many threads as there are
 cores; that measured faster than compressing small pieces. A larger one is streamed: memory does not grow with
-the file. One that is stored as it is, and whose rest can be asked for, can be taken up by a later process.
+the file, and another thread hashes what came while this one compresses, writes and receives. One that is stored as
+it is, and whose rest can be asked for, can be taken up by a later process.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ import io
 import os
 import threading
 from collections.abc import Callable
-from typing import BinaryIO
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, BinaryIO
 
 from ingestify.domain.ports import FileVersion, PartialObject, Storage, TemporaryObject
 from ingestify.errors import StoreError
 from ingestify.store import checkpoints, compression
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 __all__ = ["StagedFile"]
 
@@ -24,8 +29,16 @@ SMALL_BODY_BYTES = 4 << 20
 _CHUNK_BYTES = 1 << 18
 # What takes less than a tenth of a millisecond is done before its turn would come.
 _WORTH_A_TURN_BYTES = 1 << 16
+_BATCH_BYTES = 1 << 20
+"""What another thread hashes at once: a socket gives 64 KB or less, which would not be worth handing over."""
 
 _cores = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
+_hashers = ThreadPoolExecutor(max(1, os.cpu_count() or 1), "hash")  # has no threads before the first large file
+
+
+def _hash(digest: _Hash, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        digest.update(piece)
 
 
 class StagedFile:
@@ -47,10 +60,14 @@ class StagedFile:
         "_compressed",
         "_compressor",
         "_digest",
+        "_flushed",
         "_format",
+        "_hashing",
         "_key",
         "_method",
         "_partial",
+        "_pieces",
+        "_pieces_size",
         "_storage",
         "_version",
         "compression_method",
@@ -75,6 +92,12 @@ class StagedFile:
         self._digest = hashlib.sha256()
         self._compressor: compression.StreamCompressor | None = None
         self._compressed = b""
+        self._pieces: list[bytes] = []
+        """Of a large body: what is not hashed and written yet."""
+        self._pieces_size = 0
+        self._hashing: Future[None] | None = None
+        self._flushed = 0
+        """How much of a large body is written; `_digest` is that of it once `_hashing` is done."""
         self._version: FileVersion | None = None
         self._checkpoints: checkpoints.Checkpoints | None = None
         self.compression_method = "none"
@@ -97,7 +120,7 @@ class StagedFile:
         self.temporary = self._partial = partial
         self._checkpoints = found.checkpoints
         self._digest = found.digest
-        self.size = self.storage_size = found.size
+        self.size = self.storage_size = self._flushed = found.size
         self._buffer = None
         self._compressor = compression.stream_compressor(self.compression_method)
         return found.version, found.size
@@ -137,6 +160,8 @@ class StagedFile:
             Whether `look` was called. A larger body can be read with `open()`.
         """
         if self._buffer is None:
+            self._flush()
+            self._settle()
             assert self._compressor is not None
             self._put(self._compressor.flush())
             self._compressor = None
@@ -183,14 +208,21 @@ class StagedFile:
             self.temporary = self._partial = None
         self._buffer = []
         self._compressed = b""
+        self._pieces = []
 
     def set_aside(self) -> None:
         """Leave what arrived to a later process, if that can go on from it; otherwise remove it."""
-        if self._partial is None or self._checkpoints is None or not self._checkpoints.reached:
-            self.discard()
-            return
-        self._partial.keep()
-        self.temporary = self._partial = None
+        try:
+            if self._partial is not None and self._checkpoints is not None:
+                if self._compressor is not None:
+                    self._flush()
+                    self._settle()
+                self._checkpoints.note(self._flushed, self._digest, always=True)
+                self._partial.keep()
+                self.temporary = self._partial = None
+        except StoreError:
+            pass
+        self.discard()
 
     def _choose_method(self, head: bytes) -> None:
         self.compression_method = "none" if compression.is_compressed(self._format, head) else self._method
@@ -215,11 +247,30 @@ class StagedFile:
             self._checkpoints = checkpoints.Checkpoints.begin(self._partial, version)
 
     def _stream(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._pieces_size += len(data)
+        if self._pieces_size >= _BATCH_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write what came, while another thread hashes it, also while the next pieces are received."""
         assert self._compressor is not None
-        self._digest.update(data)
-        self._put(self._compressor.compress(data))
+        self._settle()
+        pieces, size = self._pieces, self._pieces_size
+        self._pieces, self._pieces_size = [], 0
+        self._hashing = _hashers.submit(_hash, self._digest, pieces)
+        for piece in pieces:
+            self._put(self._compressor.compress(piece))
+        self._flushed += size
+
+    def _settle(self) -> None:
+        """Wait until all that is written is hashed, and note how far that is."""
+        if self._hashing is None:
+            return
+        self._hashing.result()
+        self._hashing = None
         if self._checkpoints is not None:
-            self._checkpoints.note(self.size, self._digest)
+            self._checkpoints.note(self._flushed, self._digest)
 
     def _put(self, data: bytes) -> None:
         if data:
