@@ -192,9 +192,10 @@ class _LocalPartial(_LocalTemporary):
         self._notes.close()
 
     def discard(self) -> None:
-        super().discard()
-        # Last, with the lock: whoever has it finds nothing of ours.
-        self._notes.remove()
+        if self._notes.is_held:  # otherwise it may be somebody else's by now
+            super().discard()
+            # Last, with the lock: whoever gets that finds nothing of ours.
+            self._notes.remove()
 
 
 class LocalStorage:

@@ -29,12 +29,16 @@ else:
 
 
 class LockedNotes:
-    """The system lets go of the lock when the process ends, however it ends. Used by one thread at a time."""
+    """The system lets go of the lock when the process ends, however it ends. Used by one thread at a time.
+
+    Attributes:
+        is_held: Whether they are still ours.
+    """
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor = descriptor
-        self._is_open = True
+        self.is_held = True
 
     @classmethod
     def take(cls, path: Path, *, create: bool) -> LockedNotes | None:
@@ -81,8 +85,8 @@ class LockedNotes:
 
     def close(self) -> None:
         """Let others have them."""
-        if self._is_open:
-            self._is_open = False
+        if self.is_held:
+            self.is_held = False
             os.close(self._descriptor)
 
     def remove(self) -> None:

@@ -71,6 +71,19 @@ def test_one_that_was_published_leaves_nothing_that_could_be_kept(storage: Local
     assert storage.open("main/video").read() == b"all"
 
 
+def test_what_somebody_else_has_by_now_is_not_discarded(storage: LocalStorage):
+    first = storage.take_partial("key", create=True)
+    assert first is not None
+    first.keep()
+    second = storage.take_partial("key", create=False)
+    assert second is not None
+    first.discard()
+    assert names(storage) == ["key.notes", "key.partial"]
+    second.discard()
+    second.discard()
+    assert names(storage) == []
+
+
 def test_a_restart_forgets_the_notes_too(storage: LocalStorage):
     partial = storage.take_partial("key", create=True)
     assert partial is not None
