@@ -93,6 +93,7 @@ class _LocalTemporary:
     """A temporary file. Used by one thread at a time."""
 
     _unhinted = 0
+    is_published = False
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -144,8 +145,9 @@ class _LocalTemporary:
             with contextlib.suppress(OSError):
                 self._file.close()
             self._file = None
-        with contextlib.suppress(OSError):
-            self.path.unlink()
+        if not self.is_published:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
 
 
 class _LocalPartial(_LocalTemporary):
@@ -182,7 +184,7 @@ class _LocalPartial(_LocalTemporary):
         self.cut(0, 0)
 
     def keep(self) -> None:
-        if not self.path.exists():  # it was published
+        if self.is_published:
             self.discard()
             return
         if self._file is not None:
@@ -263,6 +265,7 @@ class LocalStorage:
             final = self._resolve(path)
             try:
                 self._rename(temporary.path, final, touched)
+                temporary.is_published = True
             except OSError as error:
                 raise _refused("write", final, error) from error
         for folder in touched:
