@@ -156,7 +156,8 @@ class SourceSettings(_Section):
         repr=False,
     )
     rate_limit: RateLimitSettings | None = Field(
-        default=None, description="How fast the provider may be asked. Left out: no limit."
+        default=None,
+        description="How fast the provider may be asked. Left out: as fast as it lets, which is found out.",
     )
     max_concurrency: int | None = Field(
         default=None, ge=1, description="The most requests in flight. Left out: what the source says itself."

@@ -34,7 +34,8 @@ sources:
     # What the source is made with. Here: a mirror in place of GitHub.
     #configuration: {base_url: "https://mirror.example/statsbomb/open-data/master/data"}
 
-    # How fast the provider may be asked, and how many requests may be in flight at once.
+    # How fast the provider may be asked, and how many requests may be in flight at once. Left out, it is found out
+    # from what the provider refuses.
     #rate_limit: {requests_per_second: 10}
     #max_concurrency: 8
 

@@ -14,7 +14,9 @@ from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.active import active_context
 from ingestify.fetch.encoding import Truncated, UnknownEncoding, decoded
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.rate_limit import RateLimit, Slots, Stopped
+from ingestify.fetch.pace import Pace, Sent
+from ingestify.fetch.paces import Paces
+from ingestify.fetch.rate_limit import Slots, Stopped
 from ingestify.fetch.request import OutgoingRequest
 from ingestify.fetch.retry import RETRIED_STATUSES, TryAgain, backoff_seconds, retry_after_seconds
 from ingestify.fetch.transport import Answer, BadUrl, Transport, TransportError
@@ -98,9 +100,10 @@ class Exchange:
         self._options = options
         self._transport = transport
         self._usage = usage
-        self._limit = RateLimit(options.requests_per_second)
+        self._paces = Paces(name, options)
         self._slots = Slots(options.max_concurrency)
-        self._successes = 0
+        self._through = 0
+        """How many requests were answered, and not to be tried again."""
 
     def run(
         self,
@@ -122,7 +125,7 @@ class Exchange:
         tries = faults = stale = turns = refusals = 0
         waited = 0.0
         # How many had got through when this request was last sent away.
-        successes = self._successes
+        through = self._through
         while True:
             tries += 1
             request = make_request()
@@ -137,39 +140,34 @@ class Exchange:
                 if again.stale and stale < _MOST_STALE:
                     stale += 1
                     continue
-                pause = self._pause_seconds(again, faults + refusals + 1)
+                pause = again.pause_seconds or again.after_seconds or self._backoff_seconds(faults + 1)
                 if again.progressed:
                     faults = 1
                 elif again.status != 429:
                     faults += 1
-                elif self._is_only_its_turn(successes, turns, waited + pause):
+                elif self._is_only_its_turn(through, turns, waited + pause):
                     turns += 1
                     refusals = 0  # those of one moment may be told of in any order, so one of them says nothing
                 else:
                     refusals += 1
-                successes = self._successes
-                if again.says_slow_down:
-                    self._pause(pause)
+                through = self._through
                 self._check_patience(again, request, tries, faults + refusals)
                 waited += pause
                 logger.debug(
                     "%s: GET %s: %s; trying again in %.1f s", self._name, mask_url(request.url), again.reason, pause
                 )
+                # Its pace holds back all requests to a host that says so, this one among them.
                 if not again.says_slow_down and context.stop.wait(pause):
                     raise self._stopped(request, tries) from None
             else:
-                self._successes += 1
                 return result, tries
 
-    def _is_only_its_turn(self, successes: int, turns: int, waited: float) -> bool:
+    def _is_only_its_turn(self, through: int, turns: int, waited: float) -> bool:
         """Whether a 429 is no fault, but a queue: others got through since this request was last sent away."""
-        return (
-            self._successes > successes and turns < _MOST_TURNS and waited <= 2 * self._options.max_retry_after_seconds
-        )
+        return self._through > through and turns < _MOST_TURNS and waited <= 2 * self._options.max_retry_after_seconds
 
-    def _pause_seconds(self, again: TryAgain, faults: int) -> float:
-        backoff = backoff_seconds(faults, self._options.backoff_base_seconds, self._options.backoff_cap_seconds)
-        return again.after_seconds or backoff
+    def _backoff_seconds(self, faults: int) -> float:
+        return backoff_seconds(faults, self._options.backoff_base_seconds, self._options.backoff_cap_seconds)
 
     def _check_patience(self, again: TryAgain, request: OutgoingRequest, tries: int, faults: int) -> None:
         """Raise if there is to be no further try."""
@@ -192,11 +190,6 @@ class Exchange:
                 attempts=tries,
             ) from again.__cause__
 
-    def _pause(self, seconds: float) -> None:
-        """Hold back all threads: "too many" is said to the client, not to one request."""
-        if seconds <= self._options.max_retry_after_seconds and self._limit.pause(seconds):
-            logger.info("%s: rate limited by the provider, waiting %.1f s.", self._name, seconds)
-
     def _stopped(self, request: OutgoingRequest, tries: int) -> FetchError:
         shown = mask_url(request.url)
         return FetchError(f"GET {shown}: stopped before all of an answer came.", url=shown, attempts=tries)
@@ -214,10 +207,14 @@ class Exchange:
         first = request.url
         seen = {first}
         for _ in range(self._options.max_redirects + 1):
-            # The rate limit inside, so that what it lets through starts now and does not queue for a place.
+            pace = self._paces.of(request.url)
+            # The pace inside, so that what it lets through starts now and does not queue for a place.
             with self._slots.one(context.stop):
-                self._limit.wait(context.stop)
-                answered, location = self._send(request, receive, accepts, context)
+                sent = pace.enter(context.stop)
+                try:
+                    answered, location = self._send(request, receive, accepts, context, pace, sent)
+                finally:
+                    pace.leave()
             if location is None:
                 assert answered is not None
                 return answered[0]
@@ -240,6 +237,8 @@ class Exchange:
         receive: Callable[[Incoming], T],
         accepts: Callable[[int, OutgoingRequest], bool],
         context: FetchContext,
+        pace: Pace,
+        sent: Sent,
     ) -> tuple[tuple[T] | None, str | None]:
         """Return what was received, or where a redirect leads."""
         usages = (self._usage, context.usage)
@@ -250,10 +249,13 @@ class Exchange:
         try:
             with self._transport.send("GET", request.url, request.headers) as answer:
                 incoming = Incoming(answer, request, usages, context.stop)
+                if answer.status not in RETRIED_STATUSES:
+                    pace.accepted(sent)
+                    self._through += 1
                 if answer.status in _REDIRECTS and (location := answer.headers.get("Location")):
                     return None, location
                 if not accepts(answer.status, request):
-                    self._refuse(incoming)
+                    self._refuse(incoming, pace, sent)
                 return (receive(incoming),), None
         except TransportError as error:
             if error.permanent:
@@ -286,12 +288,17 @@ class Exchange:
                     0 if incoming is None else incoming.received_bytes,
                 )
 
-    def _refuse(self, incoming: Incoming) -> None:
+    def _refuse(self, incoming: Incoming, pace: Pace, sent: Sent) -> None:
         """Raise for an answer that is none."""
         status, headers = incoming.status, incoming.headers
         if status in RETRIED_STATUSES:
             after = retry_after_seconds(headers.get("Retry-After"), headers.get("Date"))
-            raise TryAgain(f"status {status}", status=status, after_seconds=after)
+            again = TryAgain(f"status {status}", status=status, after_seconds=after)
+            if not again.says_slow_down:
+                (pace.overloaded if status == 503 else pace.accepted)(sent)
+            elif (after or 0) <= self._options.max_retry_after_seconds:  # else nobody waits for it
+                again.pause_seconds = pace.refused(sent, after)
+            raise again
         if status == 416:  # the file has changed since the first part of it came; begin anew
             raise TryAgain("status 416", status=status)
         shown = mask_url(incoming.request.url)

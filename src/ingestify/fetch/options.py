@@ -15,8 +15,8 @@ class HttpOptions:
     """How one provider is asked.
 
     Attributes:
-        requests_per_second: At most, evenly spaced; None: no limit.
-        max_concurrency: Requests in flight at most; None: no limit of its own.
+        requests_per_second: At most, evenly spaced; None: as fast as each host lets (see `fetch.pace`).
+        max_concurrency: Requests in flight at most; None: as many as each host lets.
         connect_timeout_seconds: For a connection to be made.
         read_timeout_seconds: For the next bytes to come; not for the whole answer.
         attempts: How often a request is tried in all.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,11 +25,10 @@ class RateLimit:
 
     Even spacing, and not a bucket that may burst: with 12 requests a second, no second has more than 12. One
     thread at a time waits for the next moment and the others queue behind it, so the spacing is that of the
-    starts as they happen; moments that are given out beforehand bunch up where threads wake late. A provider's
-    "not now" (429, Retry-After) pauses all of them.
+    starts as they happen; moments that are given out beforehand bunch up where threads wake late.
 
     Args:
-        requests_per_second: None: no limit, but pauses are kept.
+        requests_per_second: None: no limit.
         clock: Seconds that only grow.
     """
 
@@ -40,9 +38,7 @@ class RateLimit:
         self._interval = 0.0 if requests_per_second is None else _MARGIN / requests_per_second
         self._clock = clock
         self._free_at = float("-inf")
-        self._paused_until = float("-inf")
         self._turn = threading.Lock()
-        self._pausing = threading.Lock()
 
     def wait(self, stop: threading.Event) -> None:
         """Wait for the next moment.
@@ -53,34 +49,17 @@ class RateLimit:
         if stop.is_set():
             raise Stopped
         if not self._interval:
-            while (seconds := self._paused_until - self._clock()) > 0:
-                # Who was paused together does not come back all at once.
-                _sleep(stop, seconds + random.uniform(0, min(0.5, seconds / 10)))  # noqa: S311 - jitter, no secret
             return
         while not self._turn.acquire(timeout=_POLL_SECONDS):
             if stop.is_set():
                 raise Stopped
         try:
-            # Looked at again after each wait: there may have been a pause meanwhile.
-            while (seconds := max(self._free_at, self._paused_until) - self._clock()) > 0:
-                _sleep(stop, seconds)
+            while (seconds := self._free_at - self._clock()) > 0:
+                if stop.wait(seconds):
+                    raise Stopped
             self._free_at = self._clock() + self._interval
         finally:
             self._turn.release()
-
-    def pause(self, seconds: float) -> bool:
-        """Let no request start for this long. Returns whether that is news, and not one pause told many times."""
-        with self._pausing:
-            moment = self._clock()
-            until = moment + seconds
-            news = until > self._paused_until + min(0.5, seconds / 2) or self._paused_until <= moment
-            self._paused_until = max(self._paused_until, until)
-            return news
-
-
-def _sleep(stop: threading.Event, seconds: float) -> None:
-    if stop.wait(seconds):
-        raise Stopped
 
 
 class Slots:

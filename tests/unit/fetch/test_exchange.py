@@ -244,6 +244,45 @@ def test_a_429_is_a_queue_while_others_get_through(server: Provider, make_client
     assert all(one.content == b"ok" for one in answers)
 
 
+def test_a_429_pauses_the_host_that_said_it_and_no_other(
+    server: Provider, other_server: Provider, client: HttpClient
+) -> None:
+    busy = other_server.on("/b", answer(b"", 429, retry_after="0.5"), answer(b"ok"))
+    server.on("/moved", answer(b"", 302, location=busy))
+    server.on("/free", answer(b"ok"))
+    with ThreadPoolExecutor(1) as pool:
+        moved = pool.submit(client.get, server.url + "/moved")
+        while not other_server.asked:
+            time.sleep(0.005)
+        client.get(server.url + "/free")
+        assert moved.result().content == b"ok"
+    first, second = other_server.asked
+    assert second.at - first.at >= 0.49
+    (free,) = server.asked_for("/free")
+    assert free.at < second.at
+
+
+def test_an_overloaded_provider_is_asked_by_fewer_threads_at_once(
+    server: Provider, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ingestify")
+    places = threading.Semaphore(2)
+
+    def crowded(_: Asked) -> Reply:
+        if not places.acquire(blocking=False):
+            return answer(b"", 503)
+        time.sleep(0.03)
+        places.release()
+        return answer(b"ok")
+
+    server.on("/a", by=crowded)
+    client = make_client(attempts=1000)
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(lambda _: client.get(server.url + "/a"), range(48)))
+    assert all(one.content == b"ok" for one in answers)
+    assert any("holding back to about" in message and "at once" in message for message in caplog.messages)
+
+
 def test_a_429_that_never_ends_is_an_error(server: Provider, make_client: MakeClient) -> None:
     server.on("/a", answer(b"", 429))
     with pytest.raises(FetchError, match="status 429; tried 4 times; lower this source's rate_limit"):

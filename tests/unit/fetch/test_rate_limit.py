@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 
@@ -54,49 +53,6 @@ def test_without_a_limit_nothing_waits() -> None:
     assert fake.now == 1000
 
 
-@pytest.mark.parametrize("rate", [None, 5.0])
-def test_a_pause_holds_everything_back_and_ends(rate: float | None) -> None:
-    fake = FakeTime()
-    limit = RateLimit(rate, clock=fake.clock)
-    limit.wait(fake)
-    assert limit.pause(30)
-    limit.wait(fake)
-    assert 1030 <= fake.now < 1031
-    before = fake.now
-    limit.wait(fake)
-    assert fake.now - before < 0.3
-
-
-def test_after_a_pause_the_spacing_still_holds() -> None:
-    fake = FakeTime()
-    limit = RateLimit(10, clock=fake.clock)
-    limit.pause(5)
-    starts = []
-    for _ in range(20):
-        limit.wait(fake)
-        starts.append(fake.now)
-    assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(starts))
-
-
-def test_a_pause_that_many_threads_tell_of_is_news_once() -> None:
-    fake = FakeTime()
-    limit = RateLimit(clock=fake.clock)
-    assert limit.pause(10)
-    fake.now += 0.05
-    assert not limit.pause(10)
-    assert limit.pause(60)
-    assert not limit.pause(1)
-
-
-def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
-    fake = FakeTime()
-    limit = RateLimit(clock=fake.clock)
-    limit.pause(10)
-    limit.pause(1)
-    limit.wait(fake)
-    assert fake.now >= 1010
-
-
 def test_threads_share_the_spacing() -> None:
     limit = RateLimit(100)
     starts = []
@@ -117,11 +73,9 @@ def test_threads_share_the_spacing() -> None:
     assert all(starts[i + 10] - starts[i] > 0.08 for i in range(22))
 
 
-@pytest.mark.parametrize("rate", [None, 0.001])
-def test_stop_ends_a_wait_at_once(rate: float | None) -> None:
-    limit = RateLimit(rate)
+def test_stop_ends_a_wait_at_once() -> None:
+    limit = RateLimit(0.001)
     limit.wait(threading.Event())
-    limit.pause(60)
     stop = threading.Event()
     ended = []
 
