@@ -35,9 +35,7 @@ class Many(Source):
 
     provider = "many"
 
-    def find_datasets(
-        self, dataset_type: str, data_spec_versions: Any, dataset_collection_metadata: Any, season_id: int, **_: Any
-    ) -> Iterator[list[DatasetResource]]:
+    def find_datasets(self, dataset_type: str, *_: Any, **__: Any) -> Iterator[list[DatasetResource]]:
         """Yield them in batches of 1,000."""
         first, number = self.configuration["first"], self.configuration["number"]
         for start in range(first, first + number, 1000):

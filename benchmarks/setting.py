@@ -73,7 +73,7 @@ def provider(*, matches: int, events_per_match: int, latency_ms: float = 0.0, **
 
 
 def child(script: str, *arguments: object) -> Taken:
-    """Run a script of this folder, which prints its own `Taken` as JSON: imports are not measured, and memory is its own."""
+    """Run a script of this folder, which prints its own `Taken`: without its imports, and its memory is its own."""
     command = [sys.executable, str(HERE / script), *map(str, arguments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     values = json.loads(done.stdout.splitlines()[-1])

@@ -254,7 +254,8 @@ def test_compression_is_a_setting_for_new_files_and_old_ones_stay_readable(
     config = tmp_path / "config.yaml"
     text = (
         "main: {metadata_url: sqlite:///catalog.db, file_url: file://files, compression: METHOD}\n"
-        f"sources: {{statsbomb: {{type: ingestify.statsbomb_github, configuration: {{base_url: {provider.base_url}}}}}}}\n"
+        "sources:\n"
+        f"  statsbomb: {{type: ingestify.statsbomb_github, configuration: {{base_url: {provider.base_url}}}}}\n"
         "ingestion_plans: [{source: statsbomb, dataset_type: match, data_spec_versions: {match: v1}}]\n"
     )
     config.write_text(text.replace("METHOD", method))
