@@ -48,7 +48,7 @@ def loaded_modules(code: str) -> set[str]:
     return {name.partition(".")[0] for name in ran.stdout.split()}
 
 
-HEAVY = {"sqlalchemy", "alembic", "pydantic", "pycurl", "zstandard", "rich", "kloppy", "polars", "yaml"}
+HEAVY = {"sqlalchemy", "alembic", "pydantic", "zstandard", "rich", "kloppy", "polars", "yaml"}
 
 
 def test_importing_the_package_imports_nothing_heavy():

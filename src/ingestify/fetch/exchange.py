@@ -31,6 +31,7 @@ T = TypeVar("T")
 NOT_FOUND = frozenset({404, 410})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
+_MOST_STALE = 8
 _MOST_TURNS = 50
 
 _EXCERPT_CHARACTERS = 200
@@ -121,7 +122,7 @@ class Exchange:
             FetchError: After as many tries as the options allow, or at once where another will not help.
         """
         context = active_context()
-        tries = faults = turns = refusals = 0
+        tries = faults = stale = turns = refusals = 0
         waited = 0.0
         # How many had got through when this request was last sent away.
         through = self._through
@@ -136,6 +137,9 @@ class Exchange:
                 error.attempts = tries
                 raise
             except TryAgain as again:
+                if again.stale and stale < _MOST_STALE:
+                    stale += 1
+                    continue
                 pause = again.pause_seconds or again.after_seconds or self._backoff_seconds(faults + 1)
                 if again.progressed:
                     faults = 1
@@ -260,7 +264,7 @@ class Exchange:
                     f"GET {shown}: {error}; if the certificate is right, name its authority in SSL_CERT_FILE.",
                     url=shown,
                 ) from error
-            raise TryAgain(str(error), status=_status(incoming)) from error
+            raise TryAgain(str(error), status=_status(incoming), stale=error.stale) from error
         except Truncated as error:
             raise TryAgain(str(error), status=_status(incoming)) from error
         except UnknownEncoding as error:

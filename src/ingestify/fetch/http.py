@@ -29,7 +29,7 @@ class HttpClient:
     Args:
         name: The source's name, for logs.
         options: How the provider is asked.
-        transport: What sends; None: libcurl.
+        transport: What sends; None: the standard library's http.client.
     """
 
     def __init__(self, name: str, options: HttpOptions | None = None, transport: Transport | None = None) -> None:
@@ -200,9 +200,9 @@ class HttpClient:
 
 
 def _make_transport(options: HttpOptions) -> Transport:
-    from ingestify.fetch.curl_transport import CurlTransport  # loads libcurl, which not every command needs
+    from ingestify.fetch.http_client_transport import HttpClientTransport  # loads ssl, which not every command needs
 
-    return CurlTransport(
+    return HttpClientTransport(
         connect_timeout_seconds=options.connect_timeout_seconds,
         read_timeout_seconds=options.read_timeout_seconds,
         connections=max(options.connections, options.max_concurrency or 0),

@@ -25,6 +25,7 @@ class TryAgain(Exception):
         status: The answer's, or None if there was none.
         after_seconds: How long the provider asks to wait, or None.
         pause_seconds: For how long all requests to the host are held back, or None.
+        stale: A kept connection had been closed meanwhile: no fault, to be tried again at once.
         progressed: Bytes were received that the next try goes on from.
     """
 
@@ -34,6 +35,7 @@ class TryAgain(Exception):
         *,
         status: int | None = None,
         after_seconds: float | None = None,
+        stale: bool = False,
         progressed: bool = False,
     ) -> None:
         super().__init__(reason)
@@ -41,6 +43,7 @@ class TryAgain(Exception):
         self.status = status
         self.after_seconds = after_seconds
         self.pause_seconds: float | None = None
+        self.stale = stale
         self.progressed = progressed
 
     @property

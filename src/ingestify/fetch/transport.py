@@ -13,11 +13,13 @@ class TransportError(Exception):
     """A request or an answer did not get through.
 
     Attributes:
+        stale: A kept connection was closed by the provider before it answered: no fault of anybody's.
         permanent: Another try will not change it: the provider's certificate is not trusted.
     """
 
-    def __init__(self, message: str, *, permanent: bool = False) -> None:
+    def __init__(self, message: str, *, stale: bool = False, permanent: bool = False) -> None:
         super().__init__(message)
+        self.stale = stale
         self.permanent = permanent
 
 
@@ -46,7 +48,7 @@ class Transport(Protocol):
     def send(self, method: str, url: str, headers: Mapping[str, str]) -> AbstractContextManager[Answer]:
         """Open an answer; leaving the context gives its connection back, or closes it if it was not read.
 
-        No retry but where a kept connection turns out to have been closed meanwhile, no redirect, nothing decoded.
+        No retry, no redirect, nothing decoded.
 
         Raises:
             TransportError: There was no answer.
