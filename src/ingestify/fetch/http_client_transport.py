@@ -11,6 +11,7 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 import urllib.parse
 import urllib.request
 import weakref
@@ -25,7 +26,9 @@ from ingestify.masking import mask_url
 
 __all__ = ["HttpClientTransport"]
 
-_CHUNK_BYTES = 1 << 18
+_CHUNK_BYTES = 1 << 19
+# Of a slow body, what has come is passed on after so long.
+_CHUNK_SECONDS = 0.25
 # A small file comes with its headers, in one read.
 _BUFFER_BYTES = 1 << 16
 _SMALL_REST_BYTES = 1 << 16
@@ -109,6 +112,7 @@ class _Line:
     def __init__(self, connection: http.client.HTTPConnection, host: str, target: str, own_headers: str) -> None:
         self.connection = connection
         self.is_kept = False
+        self._scratch: bytearray | None = None
         self._host = host
         self._target = target
         self._own_headers = own_headers
@@ -117,6 +121,13 @@ class _Line:
         lines = [f"GET {self._target}{path} HTTP/1.1\r\nHost: {self._host}\r\n{self._own_headers}"]
         lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
         self.connection.sock.sendall(f"{''.join(lines)}\r\n".encode("latin-1"))
+
+    @property
+    def scratch(self) -> bytearray:
+        """Where a large body is received, piece by piece: a new place for each would cost more than the copy."""
+        if self._scratch is None:
+            self._scratch = bytearray(_CHUNK_BYTES)
+        return self._scratch
 
     def close(self) -> None:
         self.connection.close()
@@ -137,7 +148,6 @@ class _Answer:
     def iter_wire(self) -> Iterator[bytes]:
         self._begun = True
         try:
-            # What has arrived, and not a full chunk: a provider that trickles does not hold up being stopped.
             if self._response.chunked:
                 while data := self._response.read1(_CHUNK_BYTES):
                     yield data
@@ -150,20 +160,39 @@ class _Answer:
             raise TransportError(_reason(error)) from error
 
     def _iter_plain(self) -> Iterator[bytes]:
-        read = self._response.fp.read1
         announced = self._response.length
-        left = _CHUNK_BYTES if announced is None else announced
-        while left:
-            data = read(min(left, _CHUNK_BYTES))
+        came = 0
+        while announced is None or came < announced:
+            data, error = self._read_piece(_CHUNK_BYTES if announced is None else announced - came)
+            if data:  # also what came before an error: the rest may be asked for
+                came += len(data)
+                yield data
+            if error is not None:
+                raise error
             if not data:
                 break
-            if announced is not None:
-                left -= len(data)
-            yield data
-        if announced is not None and left:
-            came = f"{announced - left} bytes came, {left} more were announced"
-            raise TransportError(f"the body was cut short: {came}")
+        if announced is not None and came < announced:
+            raise TransportError(f"the body was cut short: {came} bytes came, {announced - came} more were announced")
         self._is_whole = True
+
+    def _read_piece(self, most: int) -> tuple[bytes, Exception | None]:
+        """Return the next bytes, none at the end, and the error that followed them."""
+        stream = self._response.fp
+        if most <= _BUFFER_BYTES:
+            return stream.read1(most), None  # it is there already, as a rule
+        view = memoryview(self._line.scratch)[:most]
+        filled = 0
+        began = time.monotonic()
+        try:
+            while filled < len(view):
+                count = stream.readinto1(view[filled:])
+                filled += count
+                # A provider that trickles does not hold up being stopped.
+                if not count or time.monotonic() - began > _CHUNK_SECONDS:
+                    break
+        except OSError as error:
+            return bytes(view[:filled]), error
+        return bytes(view[:filled]), None
 
     def __enter__(self) -> Answer:
         return self
