@@ -27,6 +27,7 @@ from ingestify.masking import mask_url
 __all__ = ["HttpClientTransport"]
 
 _CHUNK_BYTES = 1 << 19
+_WHOLE_BYTES = 4 << 20
 # Of a slow body, what has come is passed on after so long.
 _CHUNK_SECONDS = 0.25
 # A small file comes with its headers, in one read.
@@ -124,7 +125,7 @@ class _Line:
 
     @property
     def scratch(self) -> bytearray:
-        """Where a large body is received, piece by piece: a new place for each would cost more than the copy."""
+        """Where a large body is received, piece by piece."""
         if self._scratch is None:
             self._scratch = bytearray(_CHUNK_BYTES)
         return self._scratch
@@ -180,6 +181,10 @@ class _Answer:
         stream = self._response.fp
         if most <= _BUFFER_BYTES:
             return stream.read1(most), None  # it is there already, as a rule
+        if self._response.length is not None and most < _WHOLE_BYTES:
+            # At once, into the place where it stays: with many threads, each further piece and copy of such a body
+            # costs more than receiving it. What comes before an error is lost, which is as quickly fetched anew.
+            return stream.read(most), None
         view = memoryview(self._line.scratch)[:most]
         filled = 0
         began = time.monotonic()
