@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -19,6 +20,10 @@ logger = logging.getLogger(__name__)
 
 GROUP_SIZE = 100
 """How many datasets one transaction commits at the most: one sync of the disk for all of them."""
+
+
+LONGEST_WAIT_SECONDS = 0.04
+"""How long a change waits at the most for others to share its transaction."""
 
 
 class Commit(Protocol):
@@ -39,6 +44,9 @@ class Commit(Protocol):
 class Committer:
     """A thread that takes what is waiting, up to 100 changes, and commits it in one transaction.
 
+    A transaction costs as much as several datasets in it. So after each one it waits for a few times as long as that
+    took, for more to come: the first dataset is committed at once, and a busy run in large groups.
+
     Args:
         store: The lake.
     """
@@ -47,6 +55,8 @@ class Committer:
         self._store = store
         # Bounded, so that a slow disk, a slow subscriber or a slow reader slows the downloads too.
         self._queue: queue.Queue[Commit | Callable[[], None] | None] = queue.Queue(maxsize=2 * GROUP_SIZE)
+        self._closing = threading.Event()
+        self._rests_until = 0.0
         self.thread = threading.Thread(target=self._work, name="ingestify-commit", daemon=True)
         self.thread.start()
 
@@ -56,6 +66,7 @@ class Committer:
 
     def close(self) -> None:
         """Finish what is queued, and end."""
+        self._closing.set()
         self._queue.put(None)
         self.thread.join()
 
@@ -63,6 +74,8 @@ class Committer:
         ending = False
         while not ending:
             items = [self._queue.get()]
+            if (seconds := self._rests_until - time.monotonic()) > 0 and self._queue.qsize() < GROUP_SIZE:
+                self._closing.wait(seconds)
             while len(items) < GROUP_SIZE:
                 try:
                     items.append(self._queue.get_nowait())
@@ -89,6 +102,7 @@ class Committer:
     def _commit(self, group: Sequence[Commit]) -> None:
         if not group:
             return
+        began = time.monotonic()
         try:
             applied = self._store.commit([commit.change for commit in group])
         except Exception as error:  # noqa: BLE001 - whatever it is, each change of the group is told
@@ -99,6 +113,8 @@ class Committer:
             for commit in group:
                 self._commit([commit])
             return
+        ended = time.monotonic()
+        self._rests_until = ended + min(LONGEST_WAIT_SECONDS, 4 * (ended - began))
         for commit, one in zip(group, applied, strict=True):
             commit.committed(one)
 
