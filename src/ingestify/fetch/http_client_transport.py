@@ -181,7 +181,7 @@ class _Answer:
         stream = self._response.fp
         if most <= _BUFFER_BYTES:
             return stream.read1(most), None  # it is there already, as a rule
-        if self._response.length is not None and most < _WHOLE_BYTES:
+        if (self._response.length or _WHOLE_BYTES) < _WHOLE_BYTES:
             # At once, into the place where it stays: with many threads, each further piece and copy of such a body
             # costs more than receiving it. What comes before an error is lost, which is as quickly fetched anew.
             return stream.read(most), None
