@@ -16,6 +16,8 @@ main:
   file_url: file://files/
 sources:
   statsbomb: {{type: ingestify.statsbomb_github, configuration: {{base_url: "{url}"}}}}
+ingestion_plans:
+  - {{source: statsbomb, dataset_type: match, data_spec_versions: {{match: v1}}}}
 """
 
 
@@ -27,7 +29,7 @@ def first_dataset(url: str, latency_ms: int) -> Taken:
         with get_engine(config) as engine:
             started = time.perf_counter()
             stream = engine.iter_datasets(
-                auto_ingest={"streaming": True, "selectors": [{}]},
+                auto_ingest={"streaming": True},
                 provider="statsbomb",
                 dataset_type="match",
             )
