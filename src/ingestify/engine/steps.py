@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ingestify.domain.ports import FetchContext
 from ingestify.domain.resource import FileResource
@@ -50,7 +50,7 @@ class Steps:
         self, files: Iterable[FileResource], work: Callable[[FileResource], None], then: Callable[[], None]
     ) -> None:
         """Queue `work` for each file, and `then` for the worker that finishes the last of them."""
-        several = list(files)
+        several = _in_tasks(files)
         # What was begun is finished before anything new is: a dataset's second step does not queue behind the first
         # steps of a hundred others.
         first, self._is_begun = self._is_begun, True
@@ -58,21 +58,25 @@ class Steps:
             self._pool.submit(self._lane.files, lambda: self._go_on(then), first=first)
             return
         self._waiting = len(several)
-        for file in several:
-            self._pool.submit(self._lane.files, self._task_for(file, work, then), first=first)
+        for some in several:
+            self._pool.submit(self._lane.files, self._task_for(some, work, then), first=first)
 
     def _task_for(
-        self, file: FileResource, work: Callable[[FileResource], None], then: Callable[[], None]
+        self, files: Sequence[FileResource], work: Callable[[FileResource], None], then: Callable[[], None]
     ) -> Callable[[], None]:
-        return lambda: self._work_on(file, work, then)
+        return lambda: self._work_on(files, work, then)
 
-    def _work_on(self, file: FileResource, work: Callable[[FileResource], None], then: Callable[[], None]) -> None:
+    def _work_on(
+        self, files: Sequence[FileResource], work: Callable[[FileResource], None], then: Callable[[], None]
+    ) -> None:
+        file = files[0]
         try:
-            if self._stop.is_set:
-                self._dropped = True
-            elif self._error is None:
-                with self._lane.fetcher.activated(self._context):
-                    work(file)
+            with self._lane.fetcher.activated(self._context):
+                for file in files:
+                    if self._stop.is_set:
+                        self._dropped = True
+                    elif self._error is None:
+                        work(file)
         except (StopProcessing, FatalError) as error:
             self._dropped = True
             self._stops(error)
@@ -100,3 +104,18 @@ class Steps:
             self._ended(None)
         except BaseException as error:  # noqa: BLE001 - the task's boundary: it fails this dataset only
             self._ended(as_exception(error))
+
+
+def _in_tasks(files: Iterable[FileResource]) -> list[list[FileResource]]:
+    """Return the files, a task each; but what came with the index, and need not be waited for, joins another."""
+    tasks: list[list[FileResource]] = []
+    at_hand: list[FileResource] = []
+    for file in files:
+        if file.json_content is None:
+            tasks.append([file])
+        else:
+            at_hand.append(file)
+    if tasks:
+        tasks[-1] += at_hand
+        return tasks
+    return [at_hand] if at_hand else []
