@@ -67,7 +67,7 @@ def multiply(folder: Path, number: int) -> None:
                 for row in rows:
                     named = dict(zip(names, row, strict=True))
                     named.pop("position", None)
-                    named[key] = f"{named[key]}-{copy}"
+                    named[key] = _copy_of(named[key], copy)
                     if table == "dataset":
                         named["identifier"] = named["identifier"].replace('"season_id":1', f'"season_id":{copy}')
                         named["identifier_key"] = named["identifier_key"].replace(
@@ -76,6 +76,11 @@ def multiply(folder: Path, number: int) -> None:
                     values.append(named)
                 marks = ", ".join(f":{name}" for name in values[0])
                 connection.executemany(f"INSERT INTO {table} ({', '.join(values[0])}) VALUES ({marks})", values)
+
+
+def _copy_of(dataset_id: str, copy: int) -> str:
+    """Return an id as if the copies had been ingested one after the other: ids begin with their time."""
+    return f"{0xF0000000 + copy:08x}{dataset_id[8:]}"
 
 
 def main() -> None:

@@ -170,7 +170,7 @@ class DatasetReader:
     ) -> Iterator[list[Dataset]]:
         """Yield datasets in full, in the order of arrival. No connection is held between two batches."""
         position = self._tables.dataset.c.position
-        wanted = conditions(self._dialect, self._tables.dataset, dataset_filter)
+        wanted = conditions(self._dialect, self._tables.dataset, dataset_filter, in_order=True)
         statement = sa.select(*self._dataset_columns).where(*wanted).order_by(position)
         remaining, last = limit, None
         while remaining is None or remaining > 0:
@@ -195,7 +195,7 @@ class DatasetReader:
         columns = self._tables.dataset.c
         statement = (
             sa.select(columns.position, columns.dataset_id, columns.identifier_key, columns.state)
-            .where(*conditions(self._dialect, self._tables.dataset, dataset_filter))
+            .where(*conditions(self._dialect, self._tables.dataset, dataset_filter, in_order=True))
             .order_by(columns.position)
             .limit(IDENTITIES_AT_ONCE)
         )
@@ -252,6 +252,7 @@ class DatasetReader:
         """Return the datasets of rows, with their revisions and files."""
         files: dict[tuple[str, int], list[File]] = {}
         revisions: dict[str, list[Revision]] = {}
+        sources: dict[str, dict[str, Any]] = {}  # one run writes the same one thousands of times
         for ids in chunks(row[1] for row in rows):
             # In the order in which the revision named them; sorting here is cheaper than in the database.
             file_rows = connection.execute(self._of(self._tables.file, self._file_columns, ids)).all()
@@ -270,7 +271,7 @@ class DatasetReader:
                         tuple(files.get((dataset_id, number), ())),
                         REVISION_STATES[state],
                         description,
-                        json_value(source),
+                        dict(sources.get(source) or sources.setdefault(source, json_value(source))),
                         names_from_text(removed),
                     )
                 )
@@ -280,7 +281,7 @@ class DatasetReader:
                 bucket,
                 provider,
                 dataset_type,
-                Identifier(json_value(identifier)),
+                Identifier.stored(json_value(identifier)),
                 name,
                 DATASET_STATES[state],
                 json_value(metadata),

@@ -65,9 +65,10 @@ def json_value(text: str) -> Any:
 
 def moment_from_text(text: str | None) -> dt.datetime | None:
     """Return the aware moment in UTC that `moment_to_text` wrote."""
-    return None if text is None else _from_iso(text)
+    return None if text is None else to_moment(text)
 
 
+@functools.lru_cache(maxsize=1024)  # what was ingested together has one moment
 def to_moment(text: str) -> dt.datetime:
     """Return the moment of a column that is never NULL."""
     return _from_iso(text)
@@ -192,8 +193,8 @@ def file_from_row(row: Sequence[Any]) -> File:
         stored,
         compression,
         path,
-        None if modified is None else _from_iso(modified),
-        _from_iso(created),
+        None if modified is None else to_moment(modified),
+        to_moment(created),
         number,
     )
 

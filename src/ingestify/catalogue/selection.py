@@ -33,6 +33,9 @@ class Dialect(Protocol):
     def constant(self, value: str) -> sa.ColumnElement[str]:
         """Return a value in the form in which the database can match it with an index's condition."""
 
+    def unindexed(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return a column such that no index is used for it: rows are wanted in their order, which none of them has."""
+
     def is_indexable(self, key: str) -> bool:
         """Return whether an index on an identifier's key can be made."""
 
@@ -84,6 +87,10 @@ class SqliteDialect:
         """Return a literal: SQLite does not use a partial index when its condition meets a bound parameter."""
         return sa.literal(value, sa.String(), literal_execute="\0" not in value)
 
+    def unindexed(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return `+column` (https://www.sqlite.org/optoverview.html, section 5.1)."""
+        return sa.UnaryExpression(column, operator=sa.sql.operators.custom_op("+"), type_=column.type)
+
     def is_indexable(self, key: str) -> bool:
         """Return whether the key can stand in a quoted JSON path as it is."""
         return json.dumps(key, ensure_ascii=False) == f'"{key}"'
@@ -121,14 +128,23 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def conditions(dialect: Dialect, table: sa.Table, dataset_filter: DatasetFilter) -> list[sa.ColumnElement[bool]]:
+def conditions(
+    dialect: Dialect, table: sa.Table, dataset_filter: DatasetFilter, *, in_order: bool = False
+) -> list[sa.ColumnElement[bool]]:
     """Return what a row must fulfil of a table that has a dataset's columns.
+
+    Args:
+        in_order: Whether the rows are asked for page by page, in the order of their positions. Those of one provider
+            and type have an index in that order. Of more, the database would sort all of them for each page.
 
     Raises:
         SourceError: A filter's value is not a single value, nor a list of them.
     """
     columns = table.c
-    wanted: list[sa.ColumnElement[bool]] = [columns.bucket == dataset_filter.bucket]
+    is_one_kind = dataset_filter.provider is not None and dataset_filter.dataset_type is not None
+    is_whole = in_order and dataset_filter.dataset_id is None and not dataset_filter.selector and not is_one_kind
+    bucket = dialect.unindexed(columns.bucket) if is_whole else columns.bucket
+    wanted: list[sa.ColumnElement[bool]] = [bucket == dataset_filter.bucket]
     if dataset_filter.provider is not None:
         wanted.append(columns.provider == dialect.constant(dataset_filter.provider))
     if dataset_filter.dataset_type is not None:

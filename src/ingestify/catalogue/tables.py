@@ -153,6 +153,8 @@ def _dataset(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.UniqueConstraint(
             "bucket", "provider", "dataset_type", "identifier_key", name=f"{prefix}dataset_identity_unique"
         ),
+        # Those of one kind are read page by page in this order; without it, each page would sort all of them.
+        sa.Index(f"{prefix}dataset_order", "bucket", "provider", "dataset_type", "position"),
         sqlite_autoincrement=True,
     )
 

@@ -104,6 +104,14 @@ class Identifier(Mapping[str, Any]):
         self._canonical: str | None = None
 
     @classmethod
+    def stored(cls, attributes: dict[str, Scalar]) -> Identifier:
+        """Return the identifier of what `to_json` wrote, which was looked at when it was made."""
+        identifier = cls.__new__(cls)
+        identifier._attributes = attributes
+        identifier._canonical = None
+        return identifier
+
+    @classmethod
     def parse(cls, text: str) -> Identifier:
         """Read what `str()` writes: `competition_id=11/match_id=12`.
 

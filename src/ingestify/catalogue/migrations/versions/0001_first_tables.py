@@ -79,6 +79,7 @@ def _make_datasets(prefix: str) -> None:
         ),
         sqlite_autoincrement=True,
     )
+    op.create_index(f"{prefix}dataset_order", f"{prefix}dataset", ["bucket", "provider", "dataset_type", "position"])
     op.create_table(
         f"{prefix}revision",
         _key("dataset_id", 36),
