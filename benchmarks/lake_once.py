@@ -9,6 +9,7 @@ import datetime as dt
 import sqlite3
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,8 @@ def multiply(folder: Path, number: int) -> None:
 
 
 def _copy_of(dataset_id: str, copy: int) -> str:
-    """Return an id as if the copies had been ingested one after the other: ids begin with their time."""
-    return f"{0xF0000000 + copy:08x}{dataset_id[8:]}"
+    """Return another id; ids are random."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{dataset_id}{copy}"))
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,6 @@ from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.events import DatasetCreated, DatasetEvent, MetadataUpdated, RevisionAdded, RevisionRejected
 from ingestify.domain.file import FeedState
 from ingestify.domain.identifier import Identifier
-from ingestify.domain.ids import new_id
 from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision
 from ingestify.errors import SourceError
@@ -147,7 +147,7 @@ def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
 def _described(change: DatasetChange, moment: dt.datetime) -> Dataset:
     """Return the dataset as the change describes it, without revisions."""
     existing = change.existing
-    dataset_id = change.dataset_id or new_id()
+    dataset_id = change.dataset_id or str(uuid.uuid4())
     return Dataset(
         dataset_id=dataset_id if existing is None else existing.dataset_id,
         bucket=change.bucket,
@@ -181,7 +181,7 @@ def _apply_rejection(change: DatasetChange, moment: dt.datetime) -> AppliedChang
     if dataset is None:
         dataset = dataclasses.replace(_described(change, moment), state=DatasetState.SCHEDULED)
     entry = QuarantineEntry(
-        entry_id=new_id(),
+        entry_id=str(uuid.uuid4()),
         bucket=change.bucket,
         provider=change.provider,
         dataset_type=change.dataset_type,
