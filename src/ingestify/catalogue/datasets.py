@@ -124,7 +124,7 @@ class DatasetReader:
                 ) in connection.execute(statement).all():
                     found[by_key[key]] = KnownDataset(
                         dataset_id,
-                        Identifier(json_value(own)),
+                        Identifier.stored(json_value(own)),
                         name,
                         DATASET_STATES[state],
                         metadata,

@@ -92,7 +92,7 @@ class Identifier(Mapping[str, Any]):
         SourceError: No key at all, an empty key, or a value that is None or not a single value.
     """
 
-    __slots__ = ("_attributes", "_canonical")
+    __slots__ = ("_attributes", "_canonical", "_hash")
 
     def __init__(self, attributes: Mapping[str, object]) -> None:
         if not attributes:
@@ -102,6 +102,7 @@ class Identifier(Mapping[str, Any]):
                 raise SourceError(f"An identifier's keys are non-empty strings without NUL; {key!r} is not.")
         self._attributes: dict[str, Scalar] = {key: _plain(key, value) for key, value in attributes.items()}
         self._canonical: str | None = None
+        self._hash: int | None = None
 
     @classmethod
     def stored(cls, attributes: dict[str, Scalar]) -> Identifier:
@@ -109,6 +110,7 @@ class Identifier(Mapping[str, Any]):
         identifier = cls.__new__(cls)
         identifier._attributes = attributes
         identifier._canonical = None
+        identifier._hash = None
         return identifier
 
     @classmethod
@@ -147,6 +149,8 @@ class Identifier(Mapping[str, Any]):
         return len(self._attributes)
 
     def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
         if isinstance(other, Identifier):
             return self.canonical == other.canonical
         if isinstance(other, Mapping):
@@ -157,7 +161,9 @@ class Identifier(Mapping[str, Any]):
         return NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self.canonical)
+        if self._hash is None:
+            self._hash = hash(self.canonical)
+        return self._hash
 
     def __str__(self) -> str:
         return "/".join(f"{key}={canonical_value(value)}" for key, value in self._attributes.items())

@@ -263,7 +263,7 @@ def _description_changes(discovered: Discovered, row: KnownDataset, rules: Bundl
             changes.append(f"state: {row.state} → {state}")
         elif set(missing) != set(row.missing_feeds):
             changes.append(f"lacks {', '.join(missing) or 'nothing'}, was {', '.join(row.missing_feeds) or 'nothing'}")
-    if metadata_text(resource.metadata) != row.metadata:
+    if (resource.metadata or row.metadata != "{}") and metadata_text(resource.metadata) != row.metadata:
         changes.append("metadata")
     return changes
 
