@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from urllib3 import HTTPHeaderDict
 
 from ingestify.domain.file import NO_VALIDATORS, Validators
 from ingestify.domain.ports import FetchRequest, FetchResult, FetchStatus
 from ingestify.errors import FetchError
 from ingestify.fetch import download
+from ingestify.fetch.headers import Headers
 from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.fetch.transport import TransportError
 from ingestify.storage.local import STAGING_FOLDER, LocalStorage
@@ -69,7 +69,7 @@ class Served:
 class Answer:
     def __init__(self, status: int, headers: dict[str, str], body: bytes, cut_after: int | None) -> None:
         self.status = status
-        self.headers: Mapping[str, str] = HTTPHeaderDict(headers)
+        self.headers: Mapping[str, str] = Headers(headers.items())
         self.body = body
         self.cut_after = cut_after
 
