@@ -272,7 +272,10 @@ class HttpClientTransport:
             raise
         except (OSError, http.client.HTTPException) as error:
             line.close()
-            raise TransportError(_reason(error), stale=is_kept and _is_stale(error)) from error
+            stale = is_kept and _is_stale(error)
+            if stale:
+                self._close_kept(origin)  # the others were left alone for as long
+            raise TransportError(_reason(error), stale=stale) from error
         except UnicodeError as error:
             line.close()
             raise BadUrl("it, or a header, has characters that cannot be sent") from error
@@ -305,9 +308,12 @@ class HttpClientTransport:
 
     def close(self) -> None:
         """Close all kept connections."""
-        for free in self._free.values():
-            while free:
-                free.pop().close()
+        for origin in list(self._free):
+            self._close_kept(origin)
+
+    def _close_kept(self, origin: str) -> None:
+        while (line := self._kept(origin)) is not None:
+            line.close()
 
     # ---- a new connection ------------------------------------------------------------------------------
 

@@ -227,6 +227,22 @@ def test_an_answer_that_makes_no_sense_is_none(server: Provider, make_client: Ma
         make_client(attempts=2).get(server.on("/a", [head, CLOSE]))
 
 
+def test_a_provider_that_closed_all_kept_connections_is_asked_over_new_ones(
+    server: Provider, make_client: MakeClient
+) -> None:
+    """One request finds out for all of them: it does not meet thirty closed connections one after the other."""
+    client = make_client(attempts=1)
+    url = server.on("/a", by=lambda _: [0.1, *answer(b"ok")])
+    with ThreadPoolExecutor(30) as pool:
+        list(pool.map(lambda _: client.get(url), range(30)))
+    assert server.connections > 10
+    server.drop_connections()
+    server.on("/b", answer(b"1"))
+    before = client.usage.requests
+    assert client.get(server.url + "/b").content == b"1"
+    assert client.usage.requests - before <= 2
+
+
 def test_a_length_that_is_said_twice_is_one(server: Provider, client: HttpClient) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nab"
     assert client.get(server.on("/a", [head])).content == b"ab"
