@@ -39,6 +39,16 @@ _MOST_HEADERS = 200
 _BROKEN_HEADERS = "the connection broke: its headers make no sense"
 
 
+class _WideSocket:
+    """A socket as HTTPResponse sees it: what it reads from has room for a small file together with its headers."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def makefile(self, mode: str) -> Any:
+        return self._sock.makefile(mode, _BUFFER_BYTES)  # type: ignore[call-overload]
+
+
 class _Response(http.client.HTTPResponse):
     """An answer whose headers are read without the parser of e-mail, which takes most of a small answer's time.
 
@@ -46,9 +56,8 @@ class _Response(http.client.HTTPResponse):
     """
 
     def __init__(self, sock: socket.socket) -> None:
-        super().__init__(sock, method="GET")
-        self.fp.close()
-        self.fp: Any = sock.makefile("rb", _BUFFER_BYTES)
+        super().__init__(_WideSocket(sock), method="GET")  # type: ignore[arg-type]
+        self.fp: Any
 
     def begin(self) -> None:
         """Read the status and the headers; what an answer 1xx says is dropped."""
@@ -106,12 +115,23 @@ def _framing(status: int, headers: Headers) -> tuple[bool, int | None]:
 class _Line:
     """A connection to one origin, for one request at a time.
 
-    Attributes:
+    Args:
+        by_proxy: Whether what it connects to is a proxy.
         target: What comes before the path in a request: the origin, if it goes through a proxy that reads it.
+        own_headers: Lines that belong to the connection, and not to what is asked for.
     """
 
-    def __init__(self, connection: http.client.HTTPConnection, host: str, target: str, own_headers: str) -> None:
+    def __init__(
+        self,
+        connection: http.client.HTTPConnection,
+        host: str,
+        *,
+        by_proxy: bool = False,
+        target: str = "",
+        own_headers: str = "",
+    ) -> None:
         self.connection = connection
+        self.by_proxy = by_proxy
         self.is_kept = False
         self._scratch: bytearray | None = None
         self._host = host
@@ -140,9 +160,8 @@ class _Answer:
         self._origin = origin
         self._line = line
         self._response = response
-        self._left = response.length
         self._begun = False
-        self._is_whole = self._left == 0
+        self._is_whole = response.length == 0
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers  # type: ignore[assignment]
 
@@ -320,7 +339,6 @@ class HttpClientTransport:
     def _connect(self, line: _Line) -> None:
         """Connect, through the proxy's tunnel if there is one, and with TLS if it is https."""
         connection = line.connection
-        by_proxy = bool(getattr(connection, "ingestify_by_proxy", False))
         try:
             connection.connect()
         except ssl.SSLCertVerificationError as error:
@@ -330,10 +348,10 @@ class HttpClientTransport:
         except TimeoutError as error:
             raise TransportError("connecting took too long") from error
         except socket.gaierror as error:
-            unknown = "its name is not known" if by_proxy else "the host's name is not known"
-            raise TransportError(f"the proxy failed: {unknown}" if by_proxy else unknown) from error
+            unknown = "the proxy failed: its name is not known" if line.by_proxy else "the host's name is not known"
+            raise TransportError(unknown) from error
         except (OSError, http.client.HTTPException) as error:
-            what = "the proxy failed" if by_proxy else "no connection"
+            what = "the proxy failed" if line.by_proxy else "no connection"
             raise TransportError(f"{what}: {error}") from error
         connection.sock.settimeout(self._read_timeout_seconds)
         with self._lock:
@@ -343,7 +361,7 @@ class HttpClientTransport:
         parts = urllib.parse.urlsplit(url)
         try:
             # What the name becomes in DNS is looked at here, where it can be told from a name that is not known.
-            host = (parts.hostname or "").encode("idna").decode("ascii") if parts.hostname else ""
+            host = (parts.hostname or "").encode("idna").decode("ascii")
             port = parts.port
         except (UnicodeError, ValueError) as error:
             raise BadUrl("its host is not valid") from error
@@ -352,15 +370,14 @@ class HttpClientTransport:
         shown_host = parts.netloc.rpartition("@")[2]
         proxy = self._proxy_for(parts)
         if proxy is None:
-            return _Line(self._make_connection(host, port, is_tls=is_tls), shown_host, "", "")
+            return _Line(self._make_connection(host, port, is_tls=is_tls), shown_host)
         at, credentials = _proxy_address(proxy)
         connection = self._make_connection(*at, is_tls=is_tls)
-        connection.ingestify_by_proxy = True  # type: ignore[attr-defined]
         if is_tls:
             connection.set_tunnel(host, port, headers=credentials)
-            return _Line(connection, shown_host, "", "")
+            return _Line(connection, shown_host, by_proxy=True)
         own = "".join(f"{name}: {value}\r\n" for name, value in credentials.items())
-        return _Line(connection, shown_host, origin, own)
+        return _Line(connection, shown_host, by_proxy=True, target=origin, own_headers=own)
 
     def _make_connection(self, host: str, port: int, *, is_tls: bool) -> http.client.HTTPConnection:
         timeout = self._connect_timeout_seconds
