@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from setting import provider, table, work_folder
+from setting import provider, season_config, table, work_folder
 
 from ingestify import get_engine
-
-CONFIG = """
-main:
-  metadata_url: sqlite:///catalog.db
-  file_url: file://files/
-  compression: {method}
-sources:
-  statsbomb: {{type: ingestify.statsbomb_github, configuration: {{base_url: "{url}"}}}}
-ingestion_plans:
-  - {{source: statsbomb, dataset_type: match, data_spec_versions: {{match: v1}}}}
-"""
 
 
 def main() -> None:
@@ -28,9 +16,7 @@ def main() -> None:
     with provider(matches=120, events_per_match=4200, matches_with_360=0) as url:
         for method in ("zstd", "gzip", "none"):
             with work_folder() as folder:
-                config = Path(folder, "config.yaml")
-                config.write_text(CONFIG.format(url=url, method=method))
-                with get_engine(config) as engine:
+                with get_engine(season_config(folder, url, compression=method)) as engine:
                     engine.load()
                     totals = engine.store.totals()
                 on_disk = sum(path.stat().st_size for path in folder.glob("**/*") if path.is_file())

@@ -4,38 +4,24 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
-from setting import Taken, in_turns, provider, table, work_folder
+from setting import Taken, in_turns, provider, season_config, table, work_folder
 
 from ingestify import get_engine
-
-CONFIG = """
-main:
-  metadata_url: sqlite:///catalog.db
-  file_url: file://files/
-sources:
-  statsbomb: {{type: ingestify.statsbomb_github, configuration: {{base_url: "{url}"}}}}
-ingestion_plans:
-  - {{source: statsbomb, dataset_type: match, data_spec_versions: {{match: v1}}}}
-"""
 
 
 def first_dataset(url: str, latency_ms: int) -> Taken:
     """Stream a season and stop at the first dataset; what is counted begins with the call."""
-    with work_folder() as folder:
-        config = Path(folder, "config.yaml")
-        config.write_text(CONFIG.format(url=url))
-        with get_engine(config) as engine:
-            started = time.perf_counter()
-            stream = engine.iter_datasets(
-                auto_ingest={"streaming": True},
-                provider="statsbomb",
-                dataset_type="match",
-            )
-            next(iter(stream))
-            wall = time.perf_counter() - started
-            stream.close()
+    with work_folder() as folder, get_engine(season_config(folder, url)) as engine:
+        started = time.perf_counter()
+        stream = engine.iter_datasets(
+            auto_ingest={"streaming": True},
+            provider="statsbomb",
+            dataset_type="match",
+        )
+        next(iter(stream))
+        wall = time.perf_counter() - started
+        stream.close()
     return Taken(wall, more={"round_trips": wall * 1000 / latency_ms})
 
 

@@ -15,7 +15,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["Taken", "child", "in_turns", "medians", "process", "provider", "report", "table", "work_folder"]
+__all__ = [
+    "Taken",
+    "child",
+    "in_turns",
+    "medians",
+    "process",
+    "provider",
+    "report",
+    "season_config",
+    "table",
+    "work_folder",
+]
 
 HERE = Path(__file__).parent
 _FOLDER = "INGESTIFY_BENCHMARK_FOLDER"
@@ -70,6 +81,27 @@ def provider(*, matches: int, events_per_match: int, latency_ms: float = 0.0, **
             yield process.stdout.readline().strip()
         finally:
             process.terminate()
+
+
+CONFIG = """
+main:
+  metadata_url: sqlite:///catalog.db
+  file_url: file://files/
+  compression: {compression}
+sources:
+  statsbomb: {{type: ingestify.statsbomb_github, configuration: {{base_url: "{url}"}}}}
+dataset_types:
+  - {{provider: statsbomb, dataset_type: match, file_checks: {checked}}}
+ingestion_plans:
+  - {{source: statsbomb, dataset_type: match, data_spec_versions: {{match: v1}}}}
+"""
+
+
+def season_config(folder: Path, url: str, *, checked: bool = True, compression: str = "zstd") -> Path:
+    """Write the settings of a lake in `folder` for the provider's season. Returns their path."""
+    config = folder / "config.yaml"
+    config.write_text(CONFIG.format(url=url, checked=str(checked).lower(), compression=compression))
+    return config
 
 
 def child(script: str, *arguments: object) -> Taken:
