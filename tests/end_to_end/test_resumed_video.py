@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingestify import get_engine
+from tests.end_to_end.running import start
 from tests.unit.fetch.server import Provider, provider
 from tests.unit.fetch.video import MIB, Video, video_of
 
@@ -82,16 +81,6 @@ def objects(project: Path) -> list[Path]:
 def half_is_there(project: Path) -> bool:
     """Whether what the provider sends up to its pause is written, but for the last piece, which is still collected."""
     return any(path.stat().st_size > PAUSE - 2 * MIB for path in objects(project))
-
-
-def start(project: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "ingestify", "run"],
-        cwd=project,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ingestify import get_engine
+from tests.end_to_end.running import start
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
@@ -65,16 +66,6 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "config.yaml").write_text(CONFIG)
     (tmp_path / "slow_source.py").write_text(SOURCE)
     return tmp_path
-
-
-def start(project: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "ingestify", "run"],
-        cwd=project,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def rows(project: Path) -> list[Any]:

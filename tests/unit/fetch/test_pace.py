@@ -13,7 +13,7 @@ from ingestify.fetch.http import HttpClient
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.pace import Pace
 from ingestify.fetch.paces import Paces
-from ingestify.fetch.rate_limit import RateLimit, Stopped
+from ingestify.fetch.rate_limit import RateLimit
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 from tests.unit.fetch.simulated_time import (
@@ -27,6 +27,7 @@ from tests.unit.fetch.simulated_time import (
     SlidingWindow,
     TokenBucket,
 )
+from tests.unit.fetch.stopping import seconds_until_stopped
 
 
 class FakeClock:
@@ -283,25 +284,8 @@ def test_ten_minutes_without_a_refusal_are_enough_to_forget(pace: Pace, clock: F
 
 def test_stop_ends_a_wait_at_once() -> None:
     pace = Pace("provider", "host", HttpOptions(), RateLimit(None))
-    stop = threading.Event()
-    pace.refused(pace.enter(stop), 60)
-    ended = []
-
-    def run() -> None:
-        with pytest.raises(Stopped):
-            pace.enter(stop)
-        ended.append(time.monotonic())
-
-    threads = [threading.Thread(target=run) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.05)
-    began = time.monotonic()
-    stop.set()
-    for thread in threads:
-        thread.join(5)
-    assert len(ended) == 3
-    assert max(ended) - began < 1
+    pace.refused(pace.enter(threading.Event()), 60)
+    assert seconds_until_stopped(pace.enter) < 1
 
 
 def test_the_clients_own_limit_stays_the_upper_bound() -> None:

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from ingestify.fetch.rate_limit import RateLimit, Slots, Stopped
+from tests.unit.fetch.stopping import seconds_until_stopped
 
 
 class FakeTime(threading.Event):
@@ -76,24 +77,7 @@ def test_threads_share_the_spacing() -> None:
 def test_stop_ends_a_wait_at_once() -> None:
     limit = RateLimit(0.001)
     limit.wait(threading.Event())
-    stop = threading.Event()
-    ended = []
-
-    def run() -> None:
-        with pytest.raises(Stopped):
-            limit.wait(stop)
-        ended.append(time.monotonic())
-
-    threads = [threading.Thread(target=run) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.05)
-    began = time.monotonic()
-    stop.set()
-    for thread in threads:
-        thread.join(5)
-    assert len(ended) == 3
-    assert max(ended) - began < 0.5
+    assert seconds_until_stopped(limit.wait) < 0.5
 
 
 def test_who_is_stopped_already_does_not_start() -> None:

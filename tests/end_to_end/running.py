@@ -1,0 +1,18 @@
+"""The real command line, running beside a test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def start(project: Path) -> subprocess.Popen[str]:
+    """Start `ingestify run` in a project's folder."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "ingestify", "run"],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
