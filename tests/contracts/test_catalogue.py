@@ -628,6 +628,12 @@ class TestRuns:
             catalogue.save_job(latest)
             assert catalogue.load_jobs() == [latest]
 
+    def test_tasks_may_be_saved_in_parts_that_overlap(self, catalogue: Catalogue) -> None:
+        tasks = tuple(task(number) for number in range(5))
+        for first, end in ((0, 2), (2, 3), (1, 4), (4, 4), (3, 5)):
+            catalogue.save_job(job(tasks=tasks[first:end]), first)
+        assert catalogue.load_jobs() == [job(tasks=tasks)]
+
     def test_jobs_come_newest_first(self, catalogue: Catalogue) -> None:
         for number in (2, 1, 3):
             catalogue.save_job(job(f"j{number}", started_at=minutes(number), tasks=(task(number),)))

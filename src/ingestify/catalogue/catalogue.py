@@ -145,9 +145,9 @@ class SqlCatalogue:
         """Mark open entries DISCARDED. Returns the paths of objects that no row names any more."""
         return self._changes.discard_quarantine(entry_ids, decided_by, note)
 
-    def save_job(self, job: JobSummary) -> None:
+    def save_job(self, job: JobSummary, first_task: int = 0) -> None:
         """Write a job's row, new or again, and the tasks that are not written yet."""
-        self._runs.save_job(job)
+        self._runs.save_job(job, first_task)
 
     def load_jobs(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
         """Return jobs, newest first."""

@@ -32,7 +32,7 @@ class RunLog:
         self._sync = tables.selector_sync
         self._revision = tables.revision
 
-    def save_job(self, job: JobSummary) -> None:
+    def save_job(self, job: JobSummary, first_task: int = 0) -> None:
         """Write a job's row, new or again, and those of its tasks that are not written yet."""
         with self._database.write("save a job") as connection:
             row = _job_row(job)
@@ -43,10 +43,10 @@ class RunLog:
             last = connection.scalar(
                 sa.select(sa.func.max(self._task.c.task_number)).where(self._task.c.job_id == job.job_id)
             )
-            first_new = 0 if last is None else last + 1
             rows = [
                 _task_row(job.job_id, number, task)
-                for number, task in enumerate(job.tasks[first_new:], start=first_new)
+                for number, task in enumerate(job.tasks, start=first_task)
+                if last is None or number > last
             ]
             if rows:
                 connection.execute(self._task.insert(), rows)

@@ -500,8 +500,12 @@ class Catalogue(Protocol):
     def discard_quarantine(self, entry_ids: Sequence[str], decided_by: str, note: str) -> list[str]:
         """Mark open entries DISCARDED. Returns the paths of objects that nothing names any more."""
 
-    def save_job(self, job: JobSummary) -> None:
-        """Write a job's row, new or again, and the tasks that are not written yet."""
+    def save_job(self, job: JobSummary, first_task: int = 0) -> None:
+        """Write a job's row, new or again, and the tasks that are not written yet.
+
+        Args:
+            first_task: The number of the first of `job.tasks`; those before it were written earlier.
+        """
 
     def load_jobs(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
         """Return jobs, newest first."""

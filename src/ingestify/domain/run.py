@@ -118,7 +118,8 @@ class JobSummary:
         timings: Seconds by phase: `discovery`, `total`.
         error: Why it FAILED, was SKIPPED or ABORTED, for people.
         updated_at: When the row was last written; a running job writes it every few seconds.
-        tasks: Those that changed or failed.
+        tasks: Those that changed, failed or are in quarantine. The report of a run has only those that failed or are in
+            quarantine: a first run adds a hundred thousand others, which `load_ingestion_job_summaries` reads.
     """
 
     job_id: str

@@ -208,11 +208,10 @@ class JobBook:
     def _save(self, progress: JobProgress) -> None:
         if self._dry_run:
             return
-        with progress.saving:
-            try:
-                self._store.catalogue.save_job(progress.summary())
-            except StoreError as error:
-                logger.error("The summary of %s could not be written: %s", progress.job.selector.name, error)
+        try:
+            progress.write(self._store.catalogue.save_job)
+        except StoreError as error:
+            logger.error("The summary of %s could not be written: %s", progress.job.selector.name, error)
 
 
 def _may_share(one: Job, other: Job) -> bool:

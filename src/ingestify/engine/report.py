@@ -102,7 +102,7 @@ class JobProgress:
         self.note = ""
         self.is_discovered = False  # all of it
         self.dropped = False  # something of it, by a stop
-        self.saving = threading.Lock()  # one write of its row at a time, so that none overtakes another
+        self._saving = threading.Lock()  # one write of its row at a time, so that none overtakes another
         self._run_id = run_id
         self._process = process
         self._started_at = now()
@@ -111,7 +111,9 @@ class JobProgress:
         self._timings: dict[str, float] = {}
         self._lock = threading.Lock()
         self._counts = dict.fromkeys(COUNTER_NAMES, 0)
-        self._tasks: list[TaskSummary] = []
+        self._bad_tasks: list[TaskSummary] = []
+        self._unwritten: list[TaskSummary] = []
+        self._written = 0  # tasks that are in the catalogue, and not kept here: there may be a hundred thousand
         self._pending = 1  # the discovery itself
 
     def count(self, name: str, number: int = 1) -> None:
@@ -122,7 +124,9 @@ class JobProgress:
     def add_task(self, task: TaskSummary) -> None:
         """Keep what became of a dataset, and count it."""
         with self._lock:
-            self._tasks.append(task)
+            self._unwritten.append(task)
+            if task.state is RunState.FAILED:
+                self._bad_tasks.append(task)
             self._counts[task.outcome.value] += 1
 
     def begin_dataset(self) -> None:
@@ -173,8 +177,21 @@ class JobProgress:
             self.state = state
             self._ended_at = now()
 
+    def write(self, save: Callable[[JobSummary, int], None]) -> None:
+        """Let `save` write the job's row, with the tasks that are not written yet and the number of the first of them.
+
+        What it raises is passed on; then they are still to be written.
+        """
+        with self._saving:
+            with self._lock:
+                unwritten, first = tuple(self._unwritten), self._written
+            save(dataclasses.replace(self.summary(), tasks=unwritten), first)
+            with self._lock:
+                del self._unwritten[: len(unwritten)]
+                self._written += len(unwritten)
+
     def summary(self, *, with_tasks: bool = True) -> JobSummary:
-        """Return how it stands."""
+        """Return how it stands, with the tasks that failed or are in quarantine."""
         job = self.job
         with self._lock:
             counts = {
@@ -199,7 +216,7 @@ class JobProgress:
                 counters=Counters(**counts),
                 timings=dict(self._timings),
                 error=self.note or ("" if self.error is None else one_line(self.error)),
-                tasks=tuple(self._tasks) if with_tasks else (),
+                tasks=tuple(self._bad_tasks) if with_tasks else (),
             )
 
 

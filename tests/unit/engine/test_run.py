@@ -122,6 +122,24 @@ def test_a_loader_that_raises_fails_its_dataset_only(make_lake):
     assert lake.jobs[0].state is RunState.FINISHED
 
 
+def test_the_report_keeps_the_tasks_that_failed_and_the_catalogue_all(make_lake):
+    def break_off(file_resource, current_file):
+        raise ValueError("broken")
+
+    def find(**_):
+        yield [match(number) for number in range(30)]
+        bad = DatasetResource({"match_id": 30}, "match", name="match 30")
+        yield bad.add_file(hours(0), "events", file_loader=break_off)
+
+    lake = make_lake(find)
+    report = lake.engine.load()
+    (job,) = report.jobs
+    assert [task.name for task in job.tasks] == ["match 30"]
+    (written,) = lake.engine.store.load_ingestion_job_summaries()
+    assert sorted(task.name for task in written.tasks) == sorted(f"match {number}" for number in range(31))
+    assert written.counters == job.counters
+
+
 def test_a_dataset_is_all_or_nothing(make_lake):
     def broken(file_resource, current_file):
         raise OSError("cable cut")
