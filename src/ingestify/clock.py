@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+from collections.abc import Callable, Iterator
 
-__all__ = ["as_utc", "now"]
+__all__ = ["as_utc", "now", "reading"]
+
+_read: Callable[[], dt.datetime] | None = None
 
 
 def now() -> dt.datetime:
     """Return the current moment as an aware datetime in UTC, microsecond precision."""
-    return dt.datetime.now(dt.UTC)
+    return dt.datetime.now(dt.UTC) if _read is None else _read()
+
+
+@contextlib.contextmanager
+def reading(read: Callable[[], dt.datetime]) -> Iterator[None]:
+    """Let `now` return what `read` does, in all threads: for tests of clocks that jump.
+
+    Args:
+        read: Returns an aware datetime in UTC. Any thread calls it.
+    """
+    global _read
+    before, _read = _read, read
+    try:
+        yield
+    finally:
+        _read = before
 
 
 def as_utc(moment: dt.datetime) -> dt.datetime:

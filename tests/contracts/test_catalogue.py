@@ -648,12 +648,12 @@ class TestRuns:
         catalogue.save_job(job("done", process=dead, state=RunState.FINISHED))
         asked = []
 
-        def is_alive(process: ProcessIdentity, last_sign: dt.datetime) -> bool:
-            asked.append((process, last_sign))
+        def is_alive(process: ProcessIdentity, last_sign: dt.datetime, run_id: str) -> bool:
+            asked.append((process, last_sign, run_id))
             return process == PROCESS
 
         assert catalogue.abort_dead_jobs(is_alive) == 1
-        assert sorted(asked, key=str) == sorted([(PROCESS, minutes(1)), (dead, minutes(2))], key=str)
+        assert sorted(asked, key=str) == sorted([(PROCESS, minutes(1), "r1"), (dead, minutes(2), "r1")], key=str)
         jobs = {one.job_id: one for one in catalogue.load_jobs()}
         assert {job_id: one.state for job_id, one in jobs.items()} == {
             "alive": RunState.RUNNING,
@@ -662,7 +662,7 @@ class TestRuns:
         }
         assert jobs["dead"].ended_at == minutes(2)
         assert "7" in jobs["dead"].error
-        assert catalogue.abort_dead_jobs(lambda process, last_sign: True) == 0
+        assert catalogue.abort_dead_jobs(lambda *_: True) == 0
 
     def test_what_a_dead_job_committed_is_counted(self, catalogue: Catalogue) -> None:
         catalogue.save_job(job("dead", counters=Counters(discovered=9)))
@@ -671,14 +671,14 @@ class TestRuns:
         apply_one(catalogue, with_file(7, source={"source": "mine", "job_id": "other"}))
         first = read_all(catalogue)[0]
         apply_one(catalogue, change(existing=first, files=[new_file(content="x")], source={"job_id": "dead"}))
-        assert catalogue.abort_dead_jobs(lambda process, last_sign: False) == 1
+        assert catalogue.abort_dead_jobs(lambda *_: False) == 1
         counters = catalogue.load_jobs()[0].counters
         assert (counters.discovered, counters.new, counters.revised) == (9, 3, 1)
 
     def test_a_job_that_gave_a_sign_of_life_meanwhile_is_not_aborted(self, catalogue: Catalogue) -> None:
         catalogue.save_job(job())
 
-        def is_alive(process: ProcessIdentity, last_sign: dt.datetime) -> bool:
+        def is_alive(*_: object) -> bool:
             catalogue.save_job(job(updated_at=minutes(5)))
             return False
 

@@ -153,8 +153,8 @@ class SqlCatalogue:
         """Return jobs, newest first."""
         return self._runs.load_jobs(limit, with_tasks=with_tasks)
 
-    def abort_dead_jobs(self, is_alive: Callable[[ProcessIdentity, dt.datetime], bool]) -> int:
-        """Mark RUNNING jobs ABORTED whose process is not alive, given its last sign of life. Returns how many."""
+    def abort_dead_jobs(self, is_alive: Callable[[ProcessIdentity, dt.datetime, str], bool]) -> int:
+        """Mark RUNNING jobs ABORTED that nobody works on. Returns how many."""
         return self._runs.abort_dead_jobs(is_alive)
 
     def find_selector_sync(self, key: str) -> SelectorSync | None:

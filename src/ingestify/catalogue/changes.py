@@ -24,6 +24,7 @@ from ingestify.domain.events import DatasetEvent, MetadataUpdated, RevisionInval
 from ingestify.domain.ports import HeadMoved
 from ingestify.domain.revision import Revision, RevisionState
 from ingestify.errors import SaveError
+from ingestify.failpoints import failpoint
 
 __all__ = ["DatasetWriter"]
 
@@ -70,6 +71,7 @@ class DatasetWriter:
         doing = f"save {len(changes)} {'dataset' if len(changes) == 1 else 'datasets'}"
         try:
             with self._database.write(doing, SaveError) as connection:
+                failpoint("commit.begun")
                 if moved := self._find_moved(connection, changes):
                     raise HeadMoved(moved)
                 moment = now()
@@ -78,6 +80,7 @@ class DatasetWriter:
                     raise HeadMoved(moved)
                 self._write(connection, changes, applied)
                 events = iter(self._log.append(connection, (event for one in applied for event in one.events)))
+                failpoint("commit.written")
         except SaveError as error:
             if isinstance(error.__cause__, sa.exc.IntegrityError):
                 # The database's own uniqueness is what counts where writers do not exclude each other.

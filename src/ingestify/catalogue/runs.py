@@ -67,8 +67,8 @@ class RunLog:
                     tasks.setdefault(row["job_id"], []).append(_task_from(row))
         return [_job_from(row, tasks.get(row["job_id"], ())) for row in rows]
 
-    def abort_dead_jobs(self, is_alive: Callable[[ProcessIdentity, dt.datetime], bool]) -> int:
-        """Mark RUNNING jobs ABORTED whose process is not alive. Returns how many.
+    def abort_dead_jobs(self, is_alive: Callable[[ProcessIdentity, dt.datetime, str], bool]) -> int:
+        """Mark RUNNING jobs ABORTED that nobody works on. Returns how many.
 
         They end with their last sign of life, as nobody knows better.
         """
@@ -78,6 +78,7 @@ class RunLog:
             rows = connection.execute(
                 sa.select(
                     columns.job_id,
+                    columns.run_id,
                     columns.host,
                     columns.pid,
                     columns.process_started,
@@ -89,7 +90,9 @@ class RunLog:
         dead = [
             row
             for row in rows
-            if not is_alive(ProcessIdentity(row.host, row.pid, row.process_started), to_moment(row.updated_at))
+            if not is_alive(
+                ProcessIdentity(row.host, row.pid, row.process_started), to_moment(row.updated_at), row.run_id
+            )
         ]
         if not dead:
             return 0

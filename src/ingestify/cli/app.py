@@ -16,6 +16,7 @@ from ingestify.cli.logs import write_stderr
 from ingestify.cli.output import OutputLost, abandon_stdout, flush
 from ingestify.cli.standard_streams import is_terminal
 from ingestify.errors import IngestifyError, StopProcessing
+from ingestify.failpoints import VARIABLE, set_from_environment
 from ingestify.masking import mask_text
 
 __all__ = ["EXIT_FAILED", "EXIT_INTERRUPTED", "EXIT_OK", "EXIT_SOME_FAILED", "EXIT_STOPPED", "app", "run_command_line"]
@@ -107,6 +108,8 @@ def _run(arguments: list[str]) -> int:
             from click.shell_completion import shell_complete  # only while a shell completes
 
             return shell_complete(app, {}, "ingestify", COMPLETION_VARIABLE, asked)
+        if set_from_environment():
+            write_stderr(f"{VARIABLE} is set: this process is to fail where it says.")
         # Not app.main: it takes a Ctrl-C for any abort, and a reader who left for a failure.
         with app.make_context("ingestify", list(arguments)) as context:
             app.invoke(context)

@@ -138,4 +138,4 @@ def _job_state(job: JobSummary) -> str:
 def _process_is_gone(job: JobSummary) -> bool:
     """Whether it is known that the job will never end: of another machine's process only its silence is known."""
     here = job.process.host == socket.gethostname()
-    return job.state is RunState.RUNNING and here and not is_alive(job.process, job.updated_at)
+    return job.state is RunState.RUNNING and here and not is_alive(job.process, job.updated_at, job.run_id)

@@ -510,8 +510,12 @@ class Catalogue(Protocol):
     def load_jobs(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
         """Return jobs, newest first."""
 
-    def abort_dead_jobs(self, is_alive: Callable[[ProcessIdentity, dt.datetime], bool]) -> int:
-        """Mark RUNNING jobs ABORTED whose process is not alive, given its last sign of life. Returns how many."""
+    def abort_dead_jobs(self, is_alive: Callable[[ProcessIdentity, dt.datetime, str], bool]) -> int:
+        """Mark RUNNING jobs ABORTED that nobody works on. Returns how many.
+
+        Args:
+            is_alive: Says so, given the process, its last sign of life, and the id of the run.
+        """
 
     def find_selector_sync(self, key: str) -> SelectorSync | None:
         """Return when the selector that `key` names was last ingested, or None."""

@@ -18,6 +18,7 @@ from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.discovery import LOOK_UP_SIZE, Discovered, as_exception
 from ingestify.engine.report import PlannedDataset, one_line
 from ingestify.errors import IngestifyError, SourceError
+from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Action", "Decision", "QuarantineView", "decide"]
@@ -137,6 +138,7 @@ def decide(
                 for one in some
             ]
             decisions += _decide_known(store, looks, rules)
+    failpoint("decision.made")
     return decisions
 
 

@@ -15,6 +15,7 @@ from ingestify.domain.selector import identifier_matches
 from ingestify.engine.planner import find_arguments
 from ingestify.engine.report import JobProgress
 from ingestify.errors import SourceError
+from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["LOOK_UP_SIZE", "Discovered", "as_exception", "discover_again", "iter_discovered"]
@@ -155,6 +156,7 @@ def _identify(progress: JobProgress, resource: object, *, listed: bool = False) 
             f"find_datasets of the source '{job.source_name}' yielded a {type(resource).__name__}; "
             f"it must yield DatasetResource objects or lists of them."
         )
+    failpoint("discovery.found")
     identifier = resource.identifier(job.selector)
     if resource.provider is None:
         resource.provider = job.provider

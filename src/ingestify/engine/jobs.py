@@ -13,10 +13,11 @@ from ingestify.domain.identifier import canonical_text
 from ingestify.domain.plan import Job
 from ingestify.domain.ports import SelectorSync, Usage
 from ingestify.domain.run import Counters, RunReport, RunState, TaskOutcome, TaskSummary
-from ingestify.engine.liveness import is_alive, this_process
+from ingestify.engine.liveness import begin_run, end_run, is_alive, this_process
 from ingestify.engine.report import GuardedListener, JobProgress, one_line
 from ingestify.engine.workers import ReaderLeft, StopToken
 from ingestify.errors import FatalError, StopProcessing, StoreError
+from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["JobBook"]
@@ -60,18 +61,24 @@ class JobBook:
             dead = self._store.catalogue.abort_dead_jobs(is_alive)
             if dead:
                 logger.warning("%d jobs of runs that died were marked ABORTED; see 'ingestify status'.", dead)
+        begin_run(self.run_id)
         self._beats.start()
 
     def close(self) -> None:
         """The run has ended: what is missing is marked, what was ingested whole is remembered, no job is RUNNING."""
         if not self._dry_run:
             self._remember()
+            failpoint("run.remembered")
         self._end_of_beats.set()
         self._beats.join()
         for progress in self._running():
             progress.note = _stop_text(self._stop.reason)
             progress.end(RunState.ABORTED)
             self._save(progress)
+        for progress in self._progresses:
+            if not self._dry_run and not progress.is_written:
+                self._save(progress)  # once more: the catalogue may be there again
+        end_run(self.run_id)
 
     def begin(self, job: Job) -> JobProgress:
         """A job's discovery begins; its row is written."""
@@ -79,6 +86,7 @@ class JobBook:
         with self._lock:
             self._progresses.append(progress)
         self._save(progress)
+        failpoint("job.begun")
         self._listener.tell("job_started", progress.summary(with_tasks=False))
         return progress
 
@@ -210,6 +218,7 @@ class JobBook:
             return
         try:
             progress.write(self._store.catalogue.save_job)
+            failpoint("job.saved")
         except StoreError as error:
             logger.error("The summary of %s could not be written: %s", progress.job.selector.name, error)
 

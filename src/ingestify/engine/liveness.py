@@ -1,4 +1,4 @@
-"""Is the process that runs a job still there?"""
+"""Is somebody still working on a job?"""
 
 from __future__ import annotations
 
@@ -10,11 +10,24 @@ from pathlib import Path
 from ingestify.clock import now
 from ingestify.domain.run import ProcessIdentity
 
-__all__ = ["is_alive", "this_process"]
+__all__ = ["begin_run", "end_run", "is_alive", "this_process"]
 
 SILENCE_SECONDS = 120.0
 """A job on another machine whose row was not written for this long is taken to be dead; a live one writes its row
 every few seconds."""
+
+_runs_here: set[str] = set()
+"""The runs of this process that go on."""
+
+
+def begin_run(run_id: str) -> None:
+    """A run of this process begins."""
+    _runs_here.add(run_id)
+
+
+def end_run(run_id: str) -> None:
+    """It has ended, whether or not its jobs' rows could be written once more."""
+    _runs_here.discard(run_id)
 
 
 def _started(pid: int) -> str:
@@ -34,12 +47,14 @@ def this_process() -> ProcessIdentity:
     return ProcessIdentity(host=socket.gethostname(), pid=os.getpid(), started=_started(os.getpid()))
 
 
-def is_alive(process: ProcessIdentity, last_sign: dt.datetime) -> bool:
-    """Return whether a process still runs, given when it last wrote its job's row.
+def is_alive(process: ProcessIdentity, last_sign: dt.datetime, run_id: str) -> bool:
+    """Return whether a run still goes on, given its process and when that last wrote its job's row.
 
-    On this machine the system is asked; on another one, or where the system does not tell, a silence of two
-    minutes counts as death.
+    Of its own runs this process knows. Of others on this machine the system is asked; on another one, or where the
+    system does not tell, a silence of two minutes counts as death.
     """
+    if process == this_process():
+        return run_id in _runs_here
     recently = (now() - last_sign).total_seconds() < SILENCE_SECONDS
     if process.host != socket.gethostname() or not process.started or os.name != "posix":
         return recently

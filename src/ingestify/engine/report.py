@@ -102,6 +102,7 @@ class JobProgress:
         self.note = ""
         self.is_discovered = False  # all of it
         self.dropped = False  # something of it, by a stop
+        self.is_written = False  # its row, the last time that this was tried
         self._saving = threading.Lock()  # one write of its row at a time, so that none overtakes another
         self._run_id = run_id
         self._process = process
@@ -183,12 +184,14 @@ class JobProgress:
         What it raises is passed on; then they are still to be written.
         """
         with self._saving:
+            self.is_written = False
             with self._lock:
                 unwritten, first = tuple(self._unwritten), self._written
             save(dataclasses.replace(self.summary(), tasks=unwritten), first)
             with self._lock:
                 del self._unwritten[: len(unwritten)]
                 self._written += len(unwritten)
+            self.is_written = True
 
     def summary(self, *, with_tasks: bool = True) -> JobSummary:
         """Return how it stands, with the tasks that failed or are in quarantine."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from ingestify.domain.file import Validators
 from ingestify.domain.ports import ByteSink, FetchRequest, FetchResult, FetchStatus, FileVersion
+from ingestify.failpoints import failpoint
 from ingestify.fetch.encoding import Truncated, is_compressed_format, is_gzip_format
 from ingestify.fetch.exchange import NOT_FOUND, Incoming
 from ingestify.fetch.request import OutgoingRequest, make_request
@@ -127,6 +128,7 @@ class Download:
                 # Counted first: a sink that fails half-way holds something, too.
                 self._written += len(data)
                 write(data)
+                failpoint("fetch.received")
         except (TransportError, Truncated) as error:
             problem, cause = str(error), error
         size = None if self._version is None else self._version.size

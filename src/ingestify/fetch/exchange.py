@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from ingestify.domain.ports import FetchContext, Usage
 from ingestify.errors import FetchError, SourceError
+from ingestify.failpoints import failpoint
 from ingestify.fetch.active import active_context
 from ingestify.fetch.encoding import Truncated, UnknownEncoding, decoded
 from ingestify.fetch.options import HttpOptions
@@ -247,6 +248,7 @@ class Exchange:
         started = time.monotonic()
         incoming: Incoming | None = None
         try:
+            failpoint("fetch.sent")
             with self._transport.send("GET", request.url, request.headers) as answer:
                 incoming = Incoming(answer, request, usages, context.stop)
                 if answer.status not in RETRIED_STATUSES:

@@ -19,6 +19,7 @@ from typing import BinaryIO
 from ingestify.clock import now
 from ingestify.domain.ports import PartialObject, StoredObject, TemporaryObject
 from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
+from ingestify.failpoints import failpoint
 from ingestify.storage.locked_notes import LockedNotes
 
 __all__ = ["LocalStorage"]
@@ -102,6 +103,7 @@ class _LocalTemporary:
         except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("xb", buffering=0)
+        failpoint("staging.created")
 
     def write(self, data: bytes) -> None:
         assert self._file is not None, "written to after finish()"
@@ -109,6 +111,7 @@ class _LocalTemporary:
         try:
             while view:
                 view = view[self._file.write(view) :]
+            failpoint("staging.written")
         except OSError as error:
             raise _refused("write", self.path, error) from error
         self._unhinted += len(data)
@@ -130,6 +133,7 @@ class _LocalTemporary:
         try:
             _sync(self._file.fileno())
             self._file.close()
+            failpoint("staging.synced")
         except OSError as error:
             raise _refused("write", self.path, error) from error
         self._file = None
@@ -168,6 +172,7 @@ class _LocalPartial(_LocalTemporary):
     def add_note(self, note: bytes) -> None:
         try:
             self._notes.append(note)
+            failpoint("partial.noted")
         except OSError as error:
             raise _refused("write", self._notes.path, error) from error
 
@@ -265,6 +270,7 @@ class LocalStorage:
             final = self._resolve(path)
             try:
                 self._rename(temporary.path, final, touched)
+                failpoint("publish.renamed")
                 temporary.is_published = True
             except OSError as error:
                 raise _refused("write", final, error) from error
@@ -275,6 +281,7 @@ class LocalStorage:
                 continue  # emptied and removed by a deletion beside us; its parent is synced
             except OSError as error:
                 raise _refused("sync", folder, error) from error
+        failpoint("publish.synced")
 
     def _rename(self, temporary: Path, final: str, touched: dict[str, None]) -> None:
         folder = os.path.dirname(final)  # noqa: PTH120 - thousands of these: a Path takes longer than the rename
@@ -303,6 +310,7 @@ class LocalStorage:
             except FileNotFoundError:  # removed again meanwhile; the next try makes it
                 return
             touched[str(new.parent)] = None
+            failpoint("publish.folder_made")
 
     def open(self, path: str) -> BinaryIO:
         """Open an object for reading, buffered."""
@@ -333,6 +341,7 @@ class LocalStorage:
             final = self._path(path)
             try:
                 count += self._remove(final, unless_written_since)
+                failpoint("delete.object_gone")
             except (FileNotFoundError, NotADirectoryError):
                 pass
             except OSError as error:

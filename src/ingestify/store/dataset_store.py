@@ -18,6 +18,7 @@ from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, Storage
 from ingestify.domain.run import JobSummary
 from ingestify.errors import DatasetNotFound, StoreError
+from ingestify.failpoints import failpoint
 from ingestify.store.compression import check_method, is_compressed, open_decompressed
 from ingestify.store.file_cache import FileCache
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
@@ -270,6 +271,7 @@ class DatasetStore:
                     storage_path=f"{folder}/{name}",
                 )
             )
+        failpoint("publish.begun")
         self.storage.publish(objects)
         return files
 
@@ -288,8 +290,10 @@ class DatasetStore:
         """
         with self._commit_lock:
             applied = self.catalogue.apply(changes)
+            failpoint("commit.done")
             for one in applied:
                 self._tell(one.events)
+            failpoint("commit.told")
         return applied
 
     def invalidate_revision(self, dataset: Dataset, reason: str = "") -> None:
@@ -340,6 +344,7 @@ class DatasetStore:
         begun = now()
         with self._commit_lock:
             orphans = self.catalogue.delete([dataset.dataset_id for dataset in datasets])
+        failpoint("delete.rows_gone")
         # Rows before objects: a crash in between leaves unreferenced objects, never rows without any. What another
         # process has written since to the same place, as it fetches the same dataset anew, is not ours to remove.
         try:

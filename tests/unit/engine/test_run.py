@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
@@ -15,7 +16,8 @@ from ingestify import (
     NotModifiedFile,
     StopProcessing,
 )
-from ingestify.domain.run import RunState
+from ingestify.domain.run import ProcessIdentity, RunState
+from ingestify.engine import liveness
 
 from .conftest import FunctionSource, hours, match
 
@@ -529,10 +531,20 @@ def test_a_run_that_died_is_marked_aborted_by_the_next(make_lake):
         tasks=(),
         process=dataclasses.replace(job.process, pid=job.process.pid, started="another boot/1"),
     )
-    alive = dataclasses.replace(dead, job_id="00000000-alive", run_id="alive", process=job.process)
+    parent = ProcessIdentity(job.process.host, os.getppid(), liveness._started(os.getppid()))
+    alive = dataclasses.replace(dead, job_id="00000000-alive", run_id="alive", process=parent)
+    here = dataclasses.replace(dead, job_id="00000000-here", run_id="here", process=job.process)
+    ended = dataclasses.replace(dead, job_id="00000000-ended", run_id="ended", process=job.process)
+    for one in (here, ended):
+        lake.engine.store.catalogue.save_job(one)
+    liveness.begin_run("here")
     lake.engine.store.catalogue.save_job(dead)
     lake.engine.store.catalogue.save_job(alive)
     lake.engine.load()
     states = {one.job_id: one.state for one in lake.jobs}
     assert states["00000000-dead"] is RunState.ABORTED
     assert states["00000000-alive"] is RunState.RUNNING
+    assert states["00000000-here"] is RunState.RUNNING
+    # It could not write that it had ended, as the catalogue was gone; this process, which lives, knows that it has.
+    assert states["00000000-ended"] is RunState.ABORTED
+    liveness.end_run("here")

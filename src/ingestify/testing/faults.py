@@ -1,0 +1,187 @@
+"""Ports that fail at their Nth operation: what a sweep over all N needs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, BinaryIO
+
+from ingestify.domain.ports import (
+    ByteSink,
+    Catalogue,
+    FetchContext,
+    Fetcher,
+    FetchRequest,
+    FetchResult,
+    PartialObject,
+    Storage,
+    StoredObject,
+    TemporaryObject,
+    Usage,
+)
+
+__all__ = ["Faults", "FaultyStorage", "faulty_catalogue", "faulty_fetcher"]
+
+
+class Faults:
+    """Counts operations and raises at one of them. Safe to share between threads, and between ports.
+
+    Args:
+        number: Which operation fails, from 1.
+        error: Makes what is raised, from the operation's name.
+        after: Raise once the operation is done, as a connection does that is lost while the answer is on its way.
+        lasting: Every later operation fails, too.
+
+    Attributes:
+        count: How many operations there were.
+    """
+
+    def __init__(
+        self, number: int, error: Callable[[str], BaseException], *, after: bool = False, lasting: bool = False
+    ) -> None:
+        self.count = 0
+        self._number = number
+        self._error = error
+        self._after = after
+        self._lasting = lasting
+        self._lock = threading.Lock()
+
+    @property
+    def was_reached(self) -> bool:
+        """Whether anything failed."""
+        return self.count >= self._number
+
+    def around(self, name: str, operation: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Do an operation, or fail before it or after it."""
+        with self._lock:
+            self.count += 1
+            fails = self.count == self._number or (self._lasting and self.count > self._number)
+        if fails and not self._after:
+            raise self._error(name)
+        done = operation(*arguments, **options)
+        if fails:
+            raise self._error(name)
+        return done
+
+
+class _Wrapped:
+    """Passes every method on, and lets the named ones fail."""
+
+    def __init__(self, inner: Any, faults: Faults, names: frozenset[str] | None, quiet: frozenset[str]) -> None:
+        self._inner = inner
+        self._faults = faults
+        self._names = names
+        self._quiet = quiet
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if not callable(found) or name in self._quiet or (self._names is not None and name not in self._names):
+            return found
+
+        def operation(*arguments: Any, **options: Any) -> Any:
+            return self._faults.around(name, found, *arguments, **options)
+
+        return operation
+
+
+def faulty_catalogue(inner: Catalogue, faults: Faults) -> Catalogue:
+    """Return a catalogue of which every method counts as one operation, but for `close`."""
+    wrapped: Any = _Wrapped(inner, faults, None, frozenset({"close"}))
+    checked: Catalogue = wrapped
+    return checked
+
+
+class _FaultyFetcher:
+    """A fetcher whose requests fail; with `after`, when half of a file has gone to its sink."""
+
+    def __init__(self, inner: Fetcher, faults: Faults) -> None:
+        self._inner = inner
+        self._faults = faults
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if name not in ("get", "get_json"):
+            return found
+        return lambda *arguments, **options: self._faults.around(name, found, *arguments, **options)
+
+    @property
+    def usage(self) -> Usage:
+        return self._inner.usage
+
+    def fetch(self, request: FetchRequest, sink: ByteSink) -> FetchResult:
+        done: FetchResult = self._faults.around("fetch", self._inner.fetch, request, sink)
+        return done
+
+    def activated(self, context: FetchContext) -> AbstractContextManager[None]:
+        return self._inner.activated(context)
+
+
+def faulty_fetcher(inner: Fetcher, faults: Faults) -> Fetcher:
+    """Return a fetcher of which every request is one operation. With `after` the bytes are in the sink by then."""
+    wrapped: Any = _FaultyFetcher(inner, faults)
+    checked: Fetcher = wrapped
+    return checked
+
+
+class FaultyStorage:
+    """A storage of which each call, also on its temporary objects, counts as one operation.
+
+    To `publish` several objects is as many operations: it may fail when some have their names.
+    """
+
+    def __init__(self, inner: Storage, faults: Faults) -> None:
+        self._inner = inner
+        self._faults = faults
+
+    def create_temporary(self) -> TemporaryObject:
+        """Begin an object."""
+        made: Any = _FaultyTemporary(self._faults.around("create", self._inner.create_temporary), self._faults)
+        checked: TemporaryObject = made
+        return checked
+
+    def take_partial(self, key: str, *, create: bool) -> PartialObject | None:  # noqa: ARG002 - the port's signature
+        """Keep no unfinished objects, which a storage need not."""
+        return None
+
+    def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:
+        """Publish one by one."""
+        for temporary, path in objects:
+            assert isinstance(temporary, _FaultyTemporary)
+            self._faults.around("publish", self._inner.publish, [(temporary.inner, path)])
+
+    def open(self, path: str) -> BinaryIO:
+        """Open an object."""
+        opened: BinaryIO = self._faults.around("open", self._inner.open, path)
+        return opened
+
+    def get_size(self, path: str) -> int | None:
+        """Return an object's size."""
+        size: int | None = self._faults.around("get_size", self._inner.get_size, path)
+        return size
+
+    def delete(self, paths: Iterable[str], *arguments: Any, **options: Any) -> int:
+        """Remove objects one by one."""
+        return sum(self._faults.around("delete", self._inner.delete, [path], *arguments, **options) for path in paths)
+
+    def iter_objects(self, prefix: str = "") -> Iterator[StoredObject]:
+        """List objects."""
+        return iter(self._faults.around("list", lambda: list(self._inner.iter_objects(prefix))))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class _FaultyTemporary:
+    def __init__(self, inner: TemporaryObject, faults: Faults) -> None:
+        self.inner = inner
+        self._faults = faults
+
+    def write(self, data: bytes) -> None:
+        self._faults.around("write", self.inner.write, data)
+
+    def finish(self) -> None:
+        self._faults.around("finish", self.inner.finish)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)

@@ -1,0 +1,1 @@
+"""The real command line, killed at every failpoint and at random: nothing is lost, nothing is mixed."""

@@ -1,0 +1,156 @@
+"""The real command line in processes of their own, started quickly: forked from one that has it imported."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# What `ingestify run` imports by and by.
+_MODULES = (
+    "ingestify.cli",
+    "ingestify.cli.app",
+    "ingestify.cli.lake",
+    "ingestify.cli.run",
+    "ingestify.cli.standard_streams",
+    "ingestify.catalogue.catalogue",
+    "ingestify.catalogue.migrations",
+    "ingestify.checks.statsbomb",
+    "ingestify.main",
+    "ingestify.sources.statsbomb_github",
+    "alembic.command",
+    "msgspec",
+    "zstandard",
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended.
+
+    Attributes:
+        code: The exit code; below 0: the signal that killed it.
+    """
+
+    code: int
+    out: str
+    err: str
+
+
+class CommandLine:
+    """Runs commands, each in a process of its own. Use it in a `with` block, from one thread."""
+
+    def __enter__(self) -> CommandLine:
+        self._folder = tempfile.TemporaryDirectory()
+        self._number = 0
+        self._nursery = subprocess.Popen(
+            [sys.executable, "-m", "tests.end_to_end.crashes.command_line"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._nursery.stdin is not None
+        self._nursery.stdin.close()
+        self._nursery.wait()
+        assert self._nursery.stdout is not None
+        self._nursery.stdout.close()
+        self._folder.cleanup()
+
+    def run(self, project: Path, *arguments: str, failpoints: str = "", kill_after: float | None = None) -> Ended:
+        """Run `ingestify ARGUMENTS` in a folder to its end.
+
+        Args:
+            failpoints: For the environment.
+            kill_after: Seconds until it is killed as by kill -9.
+        """
+        (ended,) = self.run_side_by_side(project, [arguments], failpoints=failpoints, kill_after=kill_after)
+        return ended
+
+    def run_side_by_side(
+        self,
+        project: Path,
+        commands: Sequence[Sequence[str]],
+        *,
+        failpoints: str = "",
+        kill_after: float | None = None,
+    ) -> list[Ended]:
+        """Run several commands at once. The failpoints, and the kill, are the first one's."""
+        asked = []
+        for arguments in commands:
+            self._number += 1
+            outputs = [str(Path(self._folder.name, f"{self._number}.{name}")) for name in ("out", "err")]
+            asked.append({"folder": str(project), "arguments": list(arguments), "outputs": outputs})
+        asked[0]["failpoints"] = failpoints
+        asked[0]["kill_after"] = kill_after
+        assert self._nursery.stdin is not None
+        assert self._nursery.stdout is not None
+        self._nursery.stdin.write(json.dumps(asked) + "\n")
+        self._nursery.stdin.flush()
+        codes = json.loads(self._nursery.stdout.readline())
+        return [
+            Ended(code, *(Path(output).read_text() for output in one["outputs"]))
+            for code, one in zip(codes, asked, strict=True)
+        ]
+
+
+def _serve() -> None:
+    """Fork a child for each command that comes in, and say how it ended."""
+    for module in _MODULES:
+        importlib.import_module(module)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        pids = [_start(one) for one in asked]
+        if (seconds := asked[0].get("kill_after")) is not None:
+            time.sleep(seconds)
+            os.kill(pids[0], signal.SIGKILL)  # a zombie until it is waited for, so the pid is still its own
+        codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+        sys.stdout.write(json.dumps(codes) + "\n")
+        sys.stdout.flush()
+
+
+def _start(asked: Mapping[str, Any]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 70
+    try:
+        code = _run(asked)
+    finally:
+        os._exit(code)
+
+
+def _run(asked: Mapping[str, Any]) -> int:
+    os.chdir(asked["folder"])
+    os.environ["INGESTIFY_FAILPOINTS"] = asked.get("failpoints") or ""
+    os.environ["INGESTIFY_CONCURRENCY"] = "4"
+    for number, path in enumerate(asked["outputs"], start=1):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    sys.argv = ["ingestify", *asked["arguments"]]
+    from ingestify.cli import main
+
+    try:
+        code = main()
+    except SystemExit as end:
+        code = end.code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return int(code or 0)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,83 @@
+"""kill -9 at each failpoint of the walk, on the real command line."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingestify.failpoints import NAMES
+from tests.end_to_end.crashes.audit import audit
+from tests.end_to_end.crashes.command_line import CommandLine
+from tests.end_to_end.crashes.season import ChangingSeason
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork and signals of POSIX")
+
+_DELETING = [name for name in NAMES if name.startswith("delete.")]
+_RUNNING = [name for name in NAMES if name not in _DELETING and not name.startswith("partial.")]
+
+
+@pytest.fixture(scope="module")
+def command_line() -> Iterator[CommandLine]:
+    with CommandLine() as made:
+        yield made
+
+
+@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("failpoint", _RUNNING)
+def test_a_run_that_is_killed_there_loses_and_mixes_nothing(
+    tmp_path: Path, command_line: CommandLine, failpoint: str, number: int
+):
+    with ChangingSeason() as season:
+        project = season.make_project(tmp_path)
+        # Once into an empty lake, and once while the provider's corrections come in.
+        seen: dict[int, int] = {}
+        was_killed = False
+        for changed in (0, 3):
+            season.change(random.Random(number), changed)
+            ended = command_line.run(project, "run", failpoints=f"{failpoint}=kill@{number}")
+            assert ended.code in (-signal.SIGKILL, 0), ended.err
+            was_killed |= ended.code == -signal.SIGKILL
+            seen = season.check(audit(project), current=False, at_least=seen)
+            again = command_line.run(project, "run")
+            assert again.code == 0, again.err
+            after = audit(project)
+            seen = season.check(after, current=True, at_least=seen)
+            assert after.job_states["RUNNING"] == 0
+        assert was_killed or number > 1, "it never came by"
+
+
+@pytest.mark.parametrize("failpoint", _DELETING)
+def test_a_delete_that_is_killed_there_leaves_no_row_without_its_object(
+    tmp_path: Path, command_line: CommandLine, failpoint: str
+):
+    with ChangingSeason() as season:
+        project = season.make_project(tmp_path)
+        assert command_line.run(project, "run").code == 0
+        ended = command_line.run(project, "delete", "--yes", "competition_id=811", failpoints=f"{failpoint}=kill")
+        assert ended.code == -signal.SIGKILL, ended.err
+        season.check(audit(project), current=False)
+        assert command_line.run(project, "run").code == 0
+        season.check(audit(project), current=True)
+
+
+def test_the_installed_command_heeds_the_variable_and_says_so(tmp_path: Path):
+    with ChangingSeason() as season:
+        project = season.make_project(tmp_path)
+        ran = subprocess.run(
+            [sys.executable, "-m", "ingestify", "run"],
+            cwd=project,
+            env={**os.environ, "INGESTIFY_FAILPOINTS": "commit.written=kill"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == -signal.SIGKILL
+        assert "INGESTIFY_FAILPOINTS is set" in ran.stderr
+        assert season.check(audit(project), current=False) == {}

@@ -1,0 +1,46 @@
+"""A disk that is full, read-only or over its quota: the run stops at once, says so, and loses nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.crashes.audit import audit
+from tests.end_to_end.crashes.command_line import CommandLine
+from tests.end_to_end.crashes.season import ChangingSeason
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork of POSIX")
+
+SAID = {"ENOSPC": "the disk is full: make room", "EDQUOT": "your quota", "EROFS": "mounted read-only"}
+
+
+@pytest.fixture(scope="module")
+def command_line() -> Iterator[CommandLine]:
+    with CommandLine() as made:
+        yield made
+
+
+@pytest.mark.parametrize("place", ["staging.written", "staging.synced", "publish.renamed"])
+@pytest.mark.parametrize("error", SAID)
+def test_the_run_stops_at_once_and_loses_nothing(tmp_path: Path, command_line: CommandLine, place: str, error: str):
+    with ChangingSeason(matches=8) as season:
+        project = season.make_project(tmp_path)
+        assert command_line.run(project, "run", failpoints=f"{place}=error:{error}@9").code == 1
+        before = season.check(audit(project), current=False)
+        season.change(random.Random(1), 8)
+        season.simulator.clear_requests()
+        ended = command_line.run(project, "run", failpoints=f"{place}=error:{error}")
+        assert ended.code == 1, ended.err
+        assert ended.err.count(SAID[error]) == 1, ended.err
+        # With 4 at once, not many more had begun.
+        assert len(season.simulator.requests) < 2 + 2 * 8
+        found = audit(project)
+        assert season.check(found, current=False, at_least=before) == before
+        assert found.staged == set()
+        again = command_line.run(project, "run")
+        assert again.code == 0, again.err
+        season.check(audit(project), current=True)
