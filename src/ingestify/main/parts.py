@@ -26,7 +26,8 @@ from ingestify.events.dispatcher import Dispatcher
 from ingestify.masking import hide_all
 from ingestify.sources import registry
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.layout import BucketTransformation, KeyTransformation, Layout, PrefixTransformation
+from ingestify.store.layout import Layout
+from ingestify.store.transformations import BucketTransformation, KeyTransformation, PrefixTransformation
 
 __all__ = ["check_subscriber", "make_fetch_policy", "make_layout", "make_rules", "make_source", "subscribe"]
 
