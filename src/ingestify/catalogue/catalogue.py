@@ -18,6 +18,7 @@ from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import DatasetFilter, KnownDataset, SelectorSync
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.run import JobSummary, ProcessIdentity
@@ -32,9 +33,9 @@ class SqlCatalogue:
     threads of one process by a lock, processes by the database's own.
     """
 
-    def __init__(self, database: Database, tables: Tables) -> None:
+    def __init__(self, database: Database, tables: Tables, key_types: KeyTypes) -> None:
         self._database = database
-        self._datasets = DatasetReader(database, tables)
+        self._datasets = DatasetReader(database, tables, key_types)
         self._events = EventLog(database, tables)
         self._quarantine = QuarantineLog(database, tables)
         self._changes = DatasetWriter(database, tables, self._datasets, self._events, self._quarantine)
@@ -42,13 +43,16 @@ class SqlCatalogue:
         self._indexes = AttributeIndexes(database, tables)
 
     @classmethod
-    def open(cls, url: str, *, table_prefix: str = "", echo: bool = False) -> SqlCatalogue:
+    def open(
+        cls, url: str, *, table_prefix: str = "", echo: bool = False, key_types: KeyTypes | None = None
+    ) -> SqlCatalogue:
         """Open a lake's catalogue; make its folder, file and tables if they are not there, or migrate them.
 
         Args:
             url: `sqlite:///path/to/catalog.db`, or `sqlite:///:memory:` for one that is gone when closed.
             table_prefix: Begins the name of every table, for a database that others use too.
             echo: Whether SQLAlchemy shows each statement.
+            key_types: What the values of identifier keys are in the datasets that it returns.
 
         Raises:
             ConfigurationError: The URL, its scheme or the prefix is wrong, or the tables there are others'.
@@ -62,7 +66,7 @@ class SqlCatalogue:
         except BaseException:
             database.close()
             raise
-        return cls(database, tables)
+        return cls(database, tables, key_types or KeyTypes())
 
     def find_known(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]

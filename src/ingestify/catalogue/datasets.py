@@ -24,6 +24,7 @@ from ingestify.catalogue.tables import Tables
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
 from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import DatasetFilter, KnownDataset
 from ingestify.domain.revision import Revision
 
@@ -37,8 +38,9 @@ _file_number = operator.itemgetter(1)
 class DatasetReader:
     """Reads the dataset, revision and file tables. Each call, or each batch, is of one moment."""
 
-    def __init__(self, database: Database, tables: Tables) -> None:
+    def __init__(self, database: Database, tables: Tables, key_types: KeyTypes) -> None:
         self._database = database
+        self._key_types = key_types
         self._dialect = database.dialect
         self._tables = tables
         dataset, revision, file = tables.dataset.c, tables.revision.c, tables.file.c
@@ -281,7 +283,7 @@ class DatasetReader:
                 bucket,
                 provider,
                 dataset_type,
-                Identifier.stored(json_value(identifier)),
+                self._key_types.restore(provider, dataset_type, Identifier.stored(json_value(identifier))),
                 name,
                 DATASET_STATES[state],
                 json_value(metadata),

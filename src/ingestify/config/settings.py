@@ -15,6 +15,7 @@ from pydantic_core import InitErrorDetails
 
 from ingestify.config.field_types import BucketName, Configuration, Name, Seconds, Selector, Url, Versions, wrong
 from ingestify.config.suggestion import did_you_mean
+from ingestify.domain.key_types import KeyType
 
 __all__ = [
     "CheckSettings",
@@ -167,13 +168,26 @@ class SourceSettings(_Section):
 
 
 class TransformationSettings(_Section):
-    """Adds a folder level above a key, so that no folder holds a million others."""
+    """Adds a folder level above a key, so that no folder holds a million others. It is for new files only."""
 
-    type: Name = Field(description="identity, bucket, prefix, or a dotted path.")
-    bucket_size: int | None = Field(default=None, ge=1, description="For bucket: how many numbers share a folder.")
-    bucket_count: int | None = Field(default=None, ge=1, description="For bucket: how many folders there are.")
+    type: Name = Field(
+        description="bucket (with bucket_size: match_id_bucket=0-999/match_id=12; with bucket_count: "
+        "keyword_bucket=36/keyword=arsenal), prefix (keyword_prefix=ar/keyword=arsenal), identity (no level), or the "
+        "dotted path of a class with a name and a method transform(value).",
+    )
+    bucket_size: int | None = Field(
+        default=None, ge=1, description="For bucket: how many numbers share a folder; other text lies in 'other'."
+    )
+    bucket_count: int | None = Field(
+        default=None,
+        ge=1,
+        description="For bucket: how many folders there are; a hash spreads values of any kind evenly over them.",
+    )
     prefix_length: int | None = Field(
         default=None, ge=1, description="For prefix: how many characters name the folder."
+    )
+    configuration: dict[str, Any] = Field(
+        default_factory=dict, description="For a dotted path: what its class is made with.", repr=False
     )
 
     @model_validator(mode="after")
@@ -186,8 +200,13 @@ class TransformationSettings(_Section):
         taken = {"bucket": {"bucket_size", "bucket_count"}, "prefix": {"prefix_length"}, "identity": set[str]()}
         if "." not in self.type and self.type not in taken:
             raise wrong(f"there is no transformation of that type{did_you_mean(self.type, taken) or '.'}")
-        if surplus := sorted(given - taken.get(self.type, given)):
-            raise wrong(f"{self.type} takes no {' and no '.join(surplus)}.")
+        # What a class of one's own is made with stands in its configuration.
+        taken_here = taken.get(self.type, {"configuration"})
+        if self.configuration:
+            given.add("configuration")
+        if surplus := sorted(given - taken_here):
+            hint = "; write it into its configuration." if self.type not in taken else "."
+            raise wrong(f"{self.type} takes no {' and no '.join(surplus)}{hint}")
         return self
 
 
@@ -197,7 +216,11 @@ class IdentifierKeySettings(_Section):
     transformation: TransformationSettings | None = Field(
         default=None, description="How the key's values are spread over folders. Left out: not at all."
     )
-    key_type: Literal["int", "str"] = Field(default="str", description="What the key's values are: int or str.")
+    key_type: KeyType | None = Field(
+        default=None,
+        description="What the key's values are: int makes identifier['match_id'] a whole number, and what is none an "
+        'error; str makes it text. Left out: as the source gives them. 12 and "12" are the same dataset with any.',
+    )
 
 
 class CheckSettings(_Section):

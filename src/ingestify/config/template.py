@@ -51,7 +51,8 @@ sources:
   #    - {api_key: !ENV "${MY_API_KEY:not-set}"}
 
 # What datasets hold and how they are kept, where it is not the usual way. Here: what a complete match has, checks of
-# your own in my_package.py, an index to find matches by, and folders of 1,000.
+# your own in my_package.py, an index to find matches by, and folders of 1,000. Text is spread by a hash with
+# {type: bucket, bucket_count: 100}, or by its beginning with {type: prefix, prefix_length: 2}.
 #dataset_types:
 #  - provider: mine
 #    dataset_type: match

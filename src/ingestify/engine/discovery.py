@@ -123,7 +123,7 @@ def iter_discovered(progress: JobProgress, store: DatasetStore) -> Iterator[list
         for start in range(0, len(batch), LOOK_UP_SIZE):
             chosen = []
             for resource in batch[start : start + LOOK_UP_SIZE]:
-                discovered = _identify(progress, resource, listed=True)
+                discovered = _identify(progress, resource, store, listed=True)
                 if identifier_matches(discovered.identifier, job.filters):
                     chosen.append(discovered)
                 else:
@@ -149,7 +149,7 @@ def _warn_of_unknown_filters(job: Job, example: Identifier) -> None:
             )
 
 
-def _identify(progress: JobProgress, resource: object, *, listed: bool = False) -> Discovered:
+def _identify(progress: JobProgress, resource: object, store: DatasetStore, *, listed: bool = False) -> Discovered:
     job = progress.job
     if not isinstance(resource, DatasetResource):
         raise SourceError(
@@ -157,9 +157,10 @@ def _identify(progress: JobProgress, resource: object, *, listed: bool = False) 
             f"it must yield DatasetResource objects or lists of them."
         )
     failpoint("discovery.found")
-    identifier = resource.identifier(job.selector)
     if resource.provider is None:
         resource.provider = job.provider
+    announced = resource.identifier(job.selector)
+    identifier = store.key_types.apply(resource.provider, resource.dataset_type, announced, resource)
     number = progress.listing.add(identifier, resource) if listed else 0
     return Discovered(progress, resource, identifier, number)
 
@@ -175,7 +176,7 @@ def discover_again(discovered: Discovered, store: DatasetStore) -> Discovered | 
     narrowed = dataclasses.replace(job, filters={**job.filters, **wanted})
     for batch in _iter_found(narrowed, store):
         for resource in batch:
-            again = _identify(discovered.progress, resource)
+            again = _identify(discovered.progress, resource, store)
             if again.key == discovered.key:
                 return dataclasses.replace(discovered, resource=again.resource)
     return None

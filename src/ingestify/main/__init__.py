@@ -31,6 +31,7 @@ from ingestify.main.adapters import (
 from ingestify.main.parts import (
     check_subscriber,
     make_fetch_policy,
+    make_key_types,
     make_layout,
     make_rules,
     make_source,
@@ -247,6 +248,7 @@ def _store_from_settings(settings: Settings, path: Path, bucket: str | None) -> 
         table_prefix=main.metadata_options.table_prefix,
         layout=make_layout(settings),
         compression=main.compression,
+        key_types=make_key_types(settings),
     )
 
 

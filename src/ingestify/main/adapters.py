@@ -11,6 +11,7 @@ from ingestify.config.expressions import Expression
 from ingestify.config.locations import local_path
 from ingestify.config.secrets import refuse_vault_url
 from ingestify.config.settings import Settings, SourceSettings
+from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.ports import Fetcher, Storage
 from ingestify.domain.source import Source
@@ -94,24 +95,26 @@ def open_store(
     table_prefix: str = "",
     layout: Layout | None = None,
     compression: str = "zstd",
+    key_types: KeyTypes | None = None,
 ) -> DatasetStore:
     refuse_vault_url(metadata_url, "main.metadata_url")
     refuse_vault_url(file_url, "main.file_url")
     storage = make_storage(file_url)
     return DatasetStore(
-        open_catalogue(metadata_url, table_prefix),
+        open_catalogue(metadata_url, table_prefix, key_types),
         storage,
         Dispatcher(),
         bucket=bucket,
         layout=layout,
         compression=compression,
+        key_types=key_types,
     )
 
 
-def open_catalogue(metadata_url: str, table_prefix: str) -> SqlCatalogue:
+def open_catalogue(metadata_url: str, table_prefix: str, key_types: KeyTypes | None = None) -> SqlCatalogue:
     from ingestify.catalogue.catalogue import SqlCatalogue  # heavy: SQLAlchemy
 
-    return SqlCatalogue.open(metadata_url, table_prefix=table_prefix)
+    return SqlCatalogue.open(metadata_url, table_prefix=table_prefix, key_types=key_types)
 
 
 def check_catalogue(metadata_url: str) -> None:

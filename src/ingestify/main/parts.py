@@ -14,10 +14,12 @@ from ingestify.config.settings import (
     Settings,
     SourceSettings,
     SubscriberSettings,
+    TransformationSettings,
 )
 from ingestify.domain.bundle import BundleOverride, BundleTypes
 from ingestify.domain.bundle_check import BundleCheck
 from ingestify.domain.fetch_policy import FetchPolicy
+from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.source import Source
 from ingestify.domain.subscriber import Subscriber
 from ingestify.engine.bundle_rules import BundleRules
@@ -27,9 +29,23 @@ from ingestify.masking import hide_all
 from ingestify.sources import registry
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.layout import Layout
-from ingestify.store.transformations import BucketTransformation, KeyTransformation, PrefixTransformation
+from ingestify.store.transformations import (
+    BucketTransformation,
+    CustomTransformation,
+    HashBucketTransformation,
+    KeyTransformation,
+    PrefixTransformation,
+)
 
-__all__ = ["check_subscriber", "make_fetch_policy", "make_layout", "make_rules", "make_source", "subscribe"]
+__all__ = [
+    "check_subscriber",
+    "make_fetch_policy",
+    "make_key_types",
+    "make_layout",
+    "make_rules",
+    "make_source",
+    "subscribe",
+]
 
 CHECKS_GROUP = "ingestify.checks"
 """The entry point group of bundle checks that are for every lake."""
@@ -54,7 +70,7 @@ def make_fetch_policy(settings: FetchPolicySettings | None) -> FetchPolicy:
         raise ConfigurationError(
             f"The fetch policy '{settings.type}' is {found!r}; it must be a subclass of ingestify.FetchPolicy."
         )
-    with _accepting("fetch policy", settings):
+    with _accepting("fetch policy", settings.type, settings.configuration):
         return found(**settings.configuration)
 
 
@@ -64,7 +80,7 @@ def subscribe(store: DatasetStore, settings: Settings) -> None:
     for one in settings.event_subscribers:
         found = _find_subscriber(one.type)
         if found is not None:
-            with _accepting("event subscriber", one):
+            with _accepting("event subscriber", one.type, one.configuration):
                 dispatcher.add_subscriber(found(store, **one.configuration))
 
 
@@ -72,7 +88,7 @@ def check_subscriber(settings: SubscriberSettings) -> None:
     """Refuse a configuration that it would not take. It is not made: that needs a lake, and may do anything."""
     found = _find_subscriber(settings.type)
     if found is not None:
-        with _accepting("event subscriber", settings):
+        with _accepting("event subscriber", settings.type, settings.configuration):
             inspect.signature(found).bind(None, **settings.configuration)
 
 
@@ -88,14 +104,14 @@ def _find_subscriber(type_name: str) -> type[Subscriber] | None:
 
 
 @contextlib.contextmanager
-def _accepting(what: str, settings: FetchPolicySettings | SubscriberSettings) -> Iterator[None]:
+def _accepting(what: str, type_name: str, configuration: Mapping[str, object]) -> Iterator[None]:
     """Say which class it was that did not accept its configuration, with the names of what it was given."""
     try:
         yield
     except (TypeError, ValueError) as error:
         raise ConfigurationError(
-            f"The {what} '{settings.type}' cannot be made from its configuration "
-            f"({', '.join(settings.configuration) or 'none'}): {error}"
+            f"The {what} '{type_name}' cannot be made from its configuration "
+            f"({', '.join(configuration) or 'none'}): {error}"
         ) from error
 
 
@@ -127,24 +143,39 @@ def _make_check(path: str, configuration: Mapping[str, Any]) -> BundleCheck:
 
 def make_layout(settings: Settings) -> Layout:
     transformations: dict[tuple[str, str, str], KeyTransformation] = {}
-    for dataset_type in settings.dataset_types:
-        for key, one in dataset_type.identifier_keys.items():
-            made = _make_transformation(
-                one.transformation, f"{dataset_type.provider}/{dataset_type.dataset_type}/{key}"
-            )
+    for one in settings.dataset_types:
+        for key, key_settings in one.identifier_keys.items():
+            made = _make_transformation(key_settings.transformation, f"{one.provider}/{one.dataset_type}/{key}")
             if made is not None:
-                transformations[dataset_type.provider, dataset_type.dataset_type, key] = made
+                transformations[one.provider, one.dataset_type, key] = made
     return Layout(transformations)
 
 
-def _make_transformation(setting: Any, where: str) -> KeyTransformation | None:
-    if setting is None or setting.type == "identity":
-        return None
-    if setting.type == "bucket" and setting.bucket_size is not None:
-        return BucketTransformation(setting.bucket_size)
-    if setting.type == "prefix" and setting.prefix_length is not None:
-        return PrefixTransformation(setting.prefix_length)
-    raise ConfigurationError(
-        f"dataset_types: {where}: this version has the transformations identity, bucket (with bucket_size) and "
-        f"prefix (with prefix_length); '{setting.type}' as it stands is none of them."
+def make_key_types(settings: Settings) -> KeyTypes:
+    return KeyTypes(
+        {
+            (one.provider, one.dataset_type, key): key_settings.key_type
+            for one in settings.dataset_types
+            for key, key_settings in one.identifier_keys.items()
+            if key_settings.key_type is not None
+        }
     )
+
+
+def _make_transformation(settings: TransformationSettings | None, where: str) -> KeyTransformation | None:
+    if settings is None or settings.type == "identity":
+        return None
+    if settings.type == "bucket":
+        if settings.bucket_size is not None:
+            return BucketTransformation(settings.bucket_size)
+        assert settings.bucket_count is not None, "the settings see to it"
+        return HashBucketTransformation(settings.bucket_count)
+    if settings.type == "prefix":
+        assert settings.prefix_length is not None, "the settings see to it"
+        return PrefixTransformation(settings.prefix_length)
+    found = registry.import_object(settings.type, "transformation")
+    if not callable(found):
+        raise ConfigurationError(f"The transformation '{settings.type}' of {where} is {found!r}; it must be a class.")
+    with _accepting("transformation", settings.type, settings.configuration):
+        made = found(**settings.configuration)
+    return CustomTransformation(made, settings.type, where)

@@ -15,6 +15,7 @@ from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollect
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, Storage
 from ingestify.domain.run import JobSummary
 from ingestify.errors import DatasetNotFound, StoreError
@@ -37,6 +38,7 @@ class DatasetStore:
     Args:
         bucket: Which part of the lake; datasets of different buckets know nothing of each other.
         compression: `zstd`, `gzip` or `none`, for new objects; old ones are read whatever they have.
+        key_types: What the values of identifier keys are; the catalogue is opened with the same.
 
     Attributes:
         quarantine: The bundles that failed a check.
@@ -51,11 +53,13 @@ class DatasetStore:
         bucket: str,
         layout: Layout | None = None,
         compression: str = "zstd",
+        key_types: KeyTypes | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.storage = storage
         self.publisher = publisher
         self.bucket = bucket
+        self.key_types = key_types or KeyTypes()
         self._layout = layout or Layout()
         self._compression = check_method(compression)
         # Events go out in commit order, so committing and telling are one step.

@@ -171,7 +171,7 @@ def test_limits_are_above_zero(settings: dict[str, Any]) -> None:
     refusal(SourceSettings, **{"type": "t", **settings})
 
 
-def test_an_identifier_key_is_text_unless_it_is_said_to_be_a_number() -> None:
+def test_an_identifier_key_is_what_the_source_gives_unless_a_type_is_said() -> None:
     settings = DatasetTypeSettings.model_validate(
         {
             "provider": "mine",
@@ -179,14 +179,14 @@ def test_an_identifier_key_is_text_unless_it_is_said_to_be_a_number() -> None:
             "identifier_keys": {
                 "match_id": {"transformation": {"type": "bucket", "bucket_size": 1000}, "key_type": "int"},
                 "keyword": {"transformation": {"type": "prefix", "prefix_length": 2}},
-                "season_id": {},
+                "season_id": {"key_type": "str"},
             },
         }
     )
 
     assert {key: each.key_type for key, each in settings.identifier_keys.items()} == {
         "match_id": "int",
-        "keyword": "str",
+        "keyword": None,
         "season_id": "str",
     }
     bucket = settings.identifier_keys["match_id"].transformation
@@ -204,6 +204,8 @@ def test_an_identifier_key_is_text_unless_it_is_said_to_be_a_number() -> None:
         ({"type": "bucket", "bucket_size": 1, "prefix_length": 1}, "bucket takes no prefix_length"),
         ({"type": "prefix"}, "prefix needs a prefix_length"),
         ({"type": "identity", "bucket_size": 1}, "identity takes no bucket_size"),
+        ({"type": "bucket", "bucket_size": 1, "configuration": {"a": 1}}, "bucket takes no configuration"),
+        ({"type": "my_package.Mine", "bucket_size": 1}, "takes no bucket_size; write it into its configuration"),
         ({"type": "buckt"}, "did you mean 'bucket'?"),
         ({"type": "{x}"}, "there is no transformation of that type"),
     ],
