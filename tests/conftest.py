@@ -29,7 +29,8 @@ def provider_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a person has set must not change what a test sees."""
+    """What a person has set, or another test has hidden, must not change what a test sees."""
+    monkeypatch.setattr("ingestify.masking._hidden", set())
     for name in (
         "INGESTIFY_CONFIG_FILE",
         "INGESTIFY_CONCURRENCY",

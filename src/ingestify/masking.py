@@ -53,7 +53,7 @@ def mask_url(url: str) -> str:
     Never raises: of what cannot be parsed only a known scheme is shown.
     """
     try:
-        url = _without_hidden(url)
+        url = _without_hidden(url, is_url=True)
         if _HARMLESS.fullmatch(url):
             return url
         # A database's password may hold anything, an unescaped / too: up to the last @ rather too much is masked.
@@ -125,8 +125,11 @@ def mask_text(text: str) -> str:
     return _CREDENTIALS.sub(lambda found: f"{found.group(1)} {MASK}", masked)
 
 
-def _without_hidden(text: str) -> str:
-    for value in tuple(_hidden):
+def _without_hidden(text: str, *, is_url: bool = False) -> str:
+    # A longer one first: of two, one may begin the other.
+    for value in sorted(_hidden, key=len, reverse=True):
         if value in text:
-            text = text.replace(value, MASK)
+            # A password that is also (part of) a scheme, such as postgres, must not hide where the passwords stand.
+            kept = text.find("://") + 1 if is_url and "://" not in value else 0
+            text = text[:kept] + text[kept:].replace(value, MASK)
     return text

@@ -124,3 +124,21 @@ def test_what_is_known_to_be_a_secret_is_never_shown() -> None:
     hide("short")
     text = mask_text("1234567 s3cr3t/+x s3cr3t%2F%2Bx short visible.example")
     assert text == "*** *** *** short visible.example"
+
+
+def test_a_password_that_is_part_of_a_scheme_hides_no_less():
+    hide("postgres")
+    assert mask_url("postgresql://ann:p@ss/w@rd@db/lake") == "postgresql://***@db/lake"
+    assert mask_url("postgresql://db/postgres") == "postgresql://db/***"
+    assert "w@rd" not in mask_text("cannot open postgresql://ann:p@ss/w@rd@db/lake now")
+
+
+def test_of_two_secrets_that_begin_alike_nothing_is_left():
+    for secret in ("abcdef", "abcdef-and-more", "abcdefgh"):
+        hide(secret)
+    assert mask_text("is abcdef-and-more, abcdefgh and abcdef") == "is ***, *** and ***"
+
+
+def test_a_url_that_is_a_secret_as_a_whole_is_hidden():
+    hide("https://hooks.example/services/T0/B0/abc")
+    assert mask_url("https://hooks.example/services/T0/B0/abc") == "***"
