@@ -2,7 +2,8 @@
 
     IngestifyError
     ├── ConfigurationError      fix the settings
-    │   └── MissingExtraError   install the extra that the message names
+    │   ├── MissingExtraError   install the extra that the message names
+    │   └── SecretError         a secret cannot be had from its vault
     ├── SourceError             the provider's answer, or a source's, makes no sense
     │   └── DuplicateFile       a dataset announced the same file twice
     ├── FetchError              one file could not be fetched, after retries
@@ -34,6 +35,7 @@ __all__ = [
     "LoadError",
     "MissingExtraError",
     "SaveError",
+    "SecretError",
     "SourceError",
     "StopProcessing",
     "StoreError",
@@ -62,6 +64,10 @@ class MissingExtraError(ConfigurationError):
             f"{purpose} needs the extra '{extra}': in ingestify's folder, run  pip install -e '.[{extra}]'"
         )
         self.extra = extra
+
+
+class SecretError(ConfigurationError):
+    """A secret cannot be had from its vault, or is not what it must be. The message never shows any of it."""
 
 
 class SourceError(IngestifyError):

@@ -48,7 +48,9 @@ def loaded_modules(code: str) -> set[str]:
     return {name.partition(".")[0] for name in ran.stdout.split()}
 
 
-HEAVY = {"sqlalchemy", "alembic", "pydantic", "zstandard", "rich", "kloppy", "polars", "yaml"}
+VAULT_CLIENTS = {"boto3", "botocore", "google", "grpc", "requests"}
+
+HEAVY = {"sqlalchemy", "alembic", "pydantic", "zstandard", "rich", "kloppy", "polars", "yaml", *VAULT_CLIENTS}
 
 
 def test_importing_the_package_imports_nothing_heavy():
@@ -58,6 +60,11 @@ def test_importing_the_package_imports_nothing_heavy():
 def test_the_help_text_imports_nothing_heavy():
     code = "from ingestify.cli.app import run_command_line\nrun_command_line(['--help'])"
     assert not loaded_modules(code) & HEAVY
+
+
+def test_opening_a_lake_without_secrets_imports_no_vaults_client():
+    code = "import ingestify\ningestify.get_engine(metadata_url='sqlite:///:memory:', file_url='memory://')"
+    assert not loaded_modules(code) & VAULT_CLIENTS
 
 
 def test_nothing_inside_imports_the_facade():

@@ -51,6 +51,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "own-source",
             "consumer",
             "a-check",
+            "a-secret-reader",
             "a-transformation",
             "a-source",
             "a-loader",

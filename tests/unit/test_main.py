@@ -91,7 +91,8 @@ def test_urls_are_below_the_current_folder(tmp_path, monkeypatch):
         ({"metadata_url": "sqlite:///x.db", "file_url": "s3://bucket"}, "'s3://' is not supported"),
         ({"metadata_url": "sqlite:///x.db", "file_url": "lake/files"}, "no URL"),
         ({"metadata_url": "oracle://me:secret@host/db", "file_url": "file://x"}, "sqlite"),
-        ({"metadata_url": "vault+aws://secret", "file_url": "file://x"}, "vault"),
+        ({"metadata_url": "vault+other://secret", "file_url": "file://x"}, r"nothing reads vault\+other://"),
+        ({"metadata_url": "sqlite:///x.db", "file_url": "vault+aws://x?regoin=y"}, "no option 'regoin'"),
         ({"config_file": "nowhere.yaml"}, "nowhere.yaml"),
     ],
 )
@@ -180,7 +181,9 @@ def test_a_configuration_that_can_run_is_right_and_nothing_is_made(config, tmp_p
     ("settings", "message"),
     [
         ({"metadata_url": "postgresql://me:canary@host/db"}, "metadata_url: 'postgresql://' is not supported"),
-        ({"metadata_url": "vault+aws://secret"}, "vault"),
+        ({"metadata_url": "vault+other://secret"}, r"config\.yaml: main\.metadata_url: .*nothing reads vault\+other"),
+        ({"file_url": "vault+aws://a?regoin=x"}, r"main\.file_url: .*no option 'regoin'; there is profile, region, "),
+        ({"file_url": "vault+aws://"}, "main.file_url: .*names no secret"),
         ({"metadata_url": "sqlite:///a_folder"}, "metadata_url: .*a_folder is a folder"),
         ({"metadata_url": "sqlite:///a_file/catalog.db"}, "metadata_url: .*a_file is a file"),
         ({"file_url": "file://a_file"}, "file_url: .*a_file is a file"),

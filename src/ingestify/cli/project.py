@@ -43,13 +43,17 @@ def config_command() -> None:
 
 @config_command.command("check")
 @config_option
+@click.option("--secrets", is_flag=True, help="Look up the secrets that it names, in their vaults.")
 @logging_options
-def check_command(config_file: str | None, quiet: bool, verbose: bool, debug: bool) -> None:
-    """Read the configuration and everything that it names, and say what is wrong. Nothing is fetched or written."""
+def check_command(config_file: str | None, secrets: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+    """Read the configuration and everything that it names, and say what is wrong. Nothing is fetched or written.
+
+    Secrets in vaults are looked up only with --secrets: that needs the network, and credentials.
+    """
     from ingestify.main import check_config  # heavy: everything
 
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    path, found = check_config(config_file)
+    path, found = check_config(config_file, secrets=secrets)
     if not quiet:
         write_stderr(f"{path} is right: {found}.")
 

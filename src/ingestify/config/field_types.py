@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Wit
 from pydantic_core import PydanticCustomError
 
 from ingestify.config.expressions import Expression
-from ingestify.config.secrets import is_vault_url
 from ingestify.errors import ConfigurationError
+from ingestify.vaults.url import is_vault_url
 
 __all__ = ["BucketName", "Configuration", "Name", "Seconds", "Selector", "Url", "Versions", "wrong"]
 
@@ -106,7 +106,7 @@ def _single_value(key: str, value: object) -> str | int | float:
     raise wrong(f"'{key}' {problem}; write a single value, or a list of them.")
 
 
-_VAULT_SCHEMA = {"type": "string", "pattern": r"^vault\+(aws|gcp)://"}
+_VAULT_SCHEMA = {"type": "string", "pattern": r"^vault\+[A-Za-z0-9.-]+://."}
 _CONFIGURATION_SCHEMA = {
     "anyOf": [
         {"type": "object"},

@@ -1,62 +1,181 @@
-"""Secrets: merged into a configuration, and kept out of what people read."""
+"""Secrets from vaults, where the settings name them: in configurations, and as URLs of the lake."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
-from ingestify.errors import ConfigurationError
-from ingestify.masking import mask_url
+from pydantic import BaseModel
 
-__all__ = ["is_vault_url", "refuse_vault_url", "resolve_configuration"]
+from ingestify.config.database_secret import database_url
+from ingestify.config.locations import resolve_url
+from ingestify.config.settings import Settings
+from ingestify.errors import ConfigurationError, MissingExtraError, SecretError
+from ingestify.masking import hide_all
+from ingestify.vaults.lookup import SecretLookup
+from ingestify.vaults.url import VaultUrl, is_vault_url
+
+__all__ = ["find_vault_urls", "resolve_configuration", "resolve_lake_url", "with_secrets"]
+
+ConfigurationValue = Mapping[str, Any] | str | Sequence[Mapping[str, Any] | str] | None
+"""What a `configuration` can be; see `ingestify.config.field_types`."""
+
+_Found = TypeVar("_Found")
+_Section = TypeVar("_Section", bound=BaseModel)
 
 
-def is_vault_url(value: object) -> bool:
-    """Return whether `value` is the url of a secret in a vault: `vault+aws://…`, `vault+gcp://…`."""
-    return isinstance(value, str) and re.match(r"vault\+(aws|gcp)://.", value, re.IGNORECASE) is not None
+def with_secrets(settings: Settings, lookup: SecretLookup) -> Settings:
+    """Return settings whose configurations are mappings, with the secrets that they name in their places.
+
+    The URLs in `main` stay as they are: see `resolve_lake_url`.
+
+    Raises:
+        SecretError: One cannot be had. The message says which setting names it, and never shows any of it.
+    """
+
+    def resolved(section: _Section, where: str) -> _Section:
+        configuration: ConfigurationValue = getattr(section, "configuration", None)
+        merged = resolve_configuration(configuration, f"{where}.configuration", lookup)
+        hide_all(merged)
+        return section.model_copy(update={"configuration": merged})
+
+    return settings.model_copy(
+        update={
+            "sources": {name: resolved(one, f"sources.{name}") for name, one in settings.sources.items()},
+            "dataset_types": tuple(
+                one.model_copy(
+                    update={
+                        "checks": tuple(
+                            resolved(check, f"dataset_types[{index}].checks[{number}]")
+                            for number, check in enumerate(one.checks)
+                        )
+                    }
+                )
+                for index, one in enumerate(settings.dataset_types)
+            ),
+            "ingestion_plans": tuple(
+                plan
+                if plan.fetch_policy is None
+                else plan.model_copy(
+                    update={"fetch_policy": resolved(plan.fetch_policy, f"ingestion_plans[{index}].fetch_policy")}
+                )
+                for index, plan in enumerate(settings.ingestion_plans)
+            ),
+            "event_subscribers": tuple(
+                resolved(one, f"event_subscribers[{index}]") for index, one in enumerate(settings.event_subscribers)
+            ),
+        }
+    )
+
+
+def resolve_lake_url(url: str, key: str, folder: str | Path, lookup: SecretLookup) -> str:
+    """Return the URL that a `metadata_url` or `file_url` stands for, with a relative path made absolute.
+
+    A secret may be a URL, or for `metadata_url` what RDS writes of a database.
+
+    Args:
+        key: `metadata_url` or `file_url`.
+        folder: What relative paths are below, also those of a secret.
+
+    Raises:
+        SecretError: The secret cannot be had, or is no URL.
+        ConfigurationError: See `resolve_url`.
+    """
+    if is_vault_url(url):
+        url = _look_up(url, f"main.{key}", lambda one: _lake_url(one, key, lookup))
+    return resolve_url(url, folder)
+
+
+def _lake_url(url: VaultUrl, key: str, lookup: SecretLookup) -> str:
+    found = lookup.read_value(url)
+    if key == "metadata_url" and (isinstance(found, dict) or (url.key is None and found.lstrip().startswith("{"))):
+        try:
+            return database_url(lookup.read_mapping(url))
+        except SecretError as error:
+            raise SecretError(f"The secret {url} describes no database: {error}") from error
+    if not isinstance(found, str) or "://" not in found or is_vault_url(found):
+        or_rds = ", or a database's JSON as Amazon RDS writes it" if key == "metadata_url" else ""
+        raise SecretError(
+            f"The secret {url} is no URL; make a URL its text{or_rds}, or name one of its values: …#{key}."
+        )
+    return found
 
 
 def resolve_configuration(
-    configuration: Mapping[str, object] | str | Sequence[Mapping[str, object] | str] | None,
-    where: str = "configuration",
+    configuration: ConfigurationValue, where: str = "configuration", lookup: SecretLookup | None = None
 ) -> dict[str, Any]:
     """Return the keyword arguments that a `configuration` stands for. The caller may change the result.
 
     Args:
         configuration: A mapping, a vault url, or a list of those, merged from left to right. Where two parts have
             a mapping under the same key, the mappings are merged too; otherwise the later part counts. None is
-            an empty mapping.
+            an empty mapping. A text anywhere in a mapping that is a vault url stands for the secret, or for the value
+            of it that it names; what is read from a vault is never looked up again.
         where: What error messages call it, such as `sources.mine.configuration`.
+        lookup: Reads the secrets; None: there are none, or they are resolved already.
 
     Raises:
-        ConfigurationError: It has another shape, or a vault url, which this version cannot read. The message
-            never shows a value of the configuration.
+        ConfigurationError: It has another shape. The message never shows a value of the configuration.
+        SecretError: A secret cannot be had.
     """
     if configuration is None:
         return {}
     if isinstance(configuration, (str, Mapping)):
-        return _resolve_part(configuration, where)
+        return _resolve_part(configuration, where, lookup)
     if not isinstance(configuration, Sequence):
         raise _wrong_shape(where)
     merged: dict[str, Any] = {}
     for index, part in enumerate(configuration):
-        merged = _merge(merged, _resolve_part(part, f"{where}[{index}]"))
+        merged = _merge(merged, _resolve_part(part, f"{where}[{index}]", lookup))
     return merged
 
 
-def _resolve_part(part: object, where: str) -> dict[str, Any]:
-    if isinstance(part, str) and is_vault_url(part):
-        refuse_vault_url(part, where)
+def find_vault_urls(value: object, where: str = "configuration") -> Iterator[tuple[str, VaultUrl]]:
+    """Yield the vault urls in a configuration, each with its place.
+
+    Raises:
+        ConfigurationError: One names no secret.
+    """
+    if isinstance(value, str) and is_vault_url(value):
+        yield where, _look_up(value, where, lambda url: url)
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from find_vault_urls(each, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, (list, tuple)):
+        for index, each in enumerate(value):
+            yield from find_vault_urls(each, f"{where}[{index}]")
+
+
+def _resolve_part(part: object, where: str, lookup: SecretLookup | None) -> dict[str, Any]:
+    if lookup is not None and isinstance(part, str) and is_vault_url(part):
+        return _look_up(part, where, lookup.read_mapping)
     if not isinstance(part, Mapping):
         raise _wrong_shape(where)
-    return {str(key): _copied(value) for key, value in part.items()}
+    return {str(key): _resolve_value(value, f"{where}.{key}", lookup) for key, value in part.items()}
 
 
-def _copied(value: object) -> object:
+def _resolve_value(value: object, where: str, lookup: SecretLookup | None) -> object:
+    """Return a copy of a value, with the secrets in it looked up."""
     if isinstance(value, Mapping):
-        return {key: _copied(each) for key, each in value.items()}
-    return [_copied(each) for each in value] if isinstance(value, list) else value
+        return {key: _resolve_value(each, f"{where}.{key}", lookup) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_resolve_value(each, f"{where}[{index}]", lookup) for index, each in enumerate(value)]
+    if lookup is not None and isinstance(value, str) and is_vault_url(value):
+        return _look_up(value, where, lookup.read_value)
+    return value
+
+
+def _look_up(text: str, where: str, look: Callable[[VaultUrl], _Found]) -> _Found:
+    """Return what `look` finds for a vault url; what it raises gets the place of the setting."""
+    try:
+        return look(VaultUrl.parse(text))
+    except SecretError as error:
+        raise SecretError(f"{where}: {error}") from error
+    except MissingExtraError:
+        raise
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error}") from error
 
 
 def _merge(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,16 +188,3 @@ def _merge(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, An
 
 def _wrong_shape(where: str) -> ConfigurationError:
     return ConfigurationError(f"{where}: must be a mapping (key: value), a vault url, or a list of those.")
-
-
-def refuse_vault_url(value: str, where: str) -> None:
-    """Do nothing for a value that is no vault url, such as a metadata_url with its password in an `!ENV`.
-
-    Raises:
-        ConfigurationError: It is one; this version cannot read secrets from vaults.
-    """
-    if is_vault_url(value):
-        raise ConfigurationError(
-            f"{where}: '{mask_url(value)}' is a secret in a vault, which this version of ingestify cannot read yet; "
-            f'put the value into an environment variable, and write !ENV "${{NAME}}".'
-        )

@@ -95,12 +95,14 @@ class MainSettings(_Section):
     """Where the lake is."""
 
     metadata_url: Url = Field(
-        description="Where the catalogue is: sqlite:///database/catalog.db, postgresql://…, mysql://…, or a vault url. "
+        description="Where the catalogue is: sqlite:///database/catalog.db, postgresql://…, mysql://…, or a vault url: "
+        "vault+aws://name or vault+gcp://project/name, whose secret is such a URL, or what Amazon RDS writes. "
         "A relative path is below the folder of the config file.",
         repr=False,
     )
     file_url: Url = Field(
-        description="Where the files are: file://database/files/, s3://…, gs://… or az://…. After file:// comes a "
+        description="Where the files are: file://database/files/, s3://…, gs://… or az://…, or a vault url whose "
+        "secret is such a URL. After file:// comes a "
         "plain path, without percent-encoding; a relative one is below the folder of the config file.",
         repr=False,
     )
@@ -153,7 +155,8 @@ class SourceSettings(_Section):
     )
     configuration: Configuration = Field(
         default_factory=dict,
-        description="What the source is made with: a mapping, a vault url, or a list of those, merged in order.",
+        description="What the source is made with: a mapping, a vault url, or a list of those, merged in order. A text "
+        "in a mapping that is a vault url (vault+aws://name#key, vault+gcp://project/name#key) stands for that secret.",
         repr=False,
     )
     rate_limit: RateLimitSettings | None = Field(
@@ -227,7 +230,11 @@ class CheckSettings(_Section):
     """One bundle check."""
 
     type: Name = Field(description="The dotted path of a BundleCheck, such as my_package.MyCheck.")
-    configuration: dict[str, Any] = Field(default_factory=dict, description="What it is made with.", repr=False)
+    configuration: Configuration = Field(
+        default_factory=dict,
+        description="What it is made with: a mapping, a vault url, or a list of those, merged in order.",
+        repr=False,
+    )
 
 
 class DatasetTypeSettings(_Section):
@@ -276,7 +283,11 @@ class FetchPolicySettings(_Section):
     """When a dataset is fetched again."""
 
     type: Name = Field(description="The dotted path of a FetchPolicy, such as my_package.Cadence.")
-    configuration: dict[str, Any] = Field(default_factory=dict, description="What it is made with.", repr=False)
+    configuration: Configuration = Field(
+        default_factory=dict,
+        description="What it is made with: a mapping, a vault url, or a list of those, merged in order.",
+        repr=False,
+    )
 
 
 class IngestionPlanSettings(_Section):
@@ -305,7 +316,11 @@ class SubscriberSettings(_Section):
     """Somebody who is told of what happens."""
 
     type: Name = Field(description="The dotted path of a Subscriber, such as my_package.MySubscriber.")
-    configuration: dict[str, Any] = Field(default_factory=dict, description="What it is made with.", repr=False)
+    configuration: Configuration = Field(
+        default_factory=dict,
+        description="What it is made with: a mapping, a vault url, or a list of those, merged in order.",
+        repr=False,
+    )
 
 
 class Settings(_Section):

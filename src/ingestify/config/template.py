@@ -8,7 +8,8 @@ _TEMPLATE = """\
 # The settings of ingestify.  `ingestify run` fetches what the plans below ask for.
 # A line that begins with #, without a blank after it, can be switched on by removing the #.
 # Any text can come from the environment, or from a file .env next to this one: !ENV "${NAME}", or with a
-# default, !ENV "${NAME:default}".
+# default, !ENV "${NAME:default}". A vault url stands for a secret that is kept in a vault: "vault+aws://name#key" or
+# "vault+gcp://project/name#key", wherever there is a configuration, and for the two URLs below.
 
 main:
   # The catalogue: which datasets, revisions and files there are. Relative paths begin at this file's folder.
@@ -49,6 +50,7 @@ sources:
   #  configuration:
   #    - {base_url: "https://api.example/v1", options: {page_size: 100}}
   #    - {api_key: !ENV "${MY_API_KEY:not-set}"}
+  #    - "vault+aws://lake/mine?region=eu-west-1"
 
 # What datasets hold and how they are kept, where it is not the usual way. Here: what a complete match has, checks of
 # your own in my_package.py, an index to find matches by, and folders of 1,000. Text is spread by a hash with

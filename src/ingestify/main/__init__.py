@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingestify.config.locations import resolve_url
 from ingestify.config.reader import find_config, read_settings
+from ingestify.config.secrets import find_vault_urls, resolve_lake_url, with_secrets
 from ingestify.config.settings import Settings
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.fetch_policy import FetchPolicy
 from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.source import Source
 from ingestify.engine.engine import IngestionEngine
-from ingestify.errors import ConfigurationError
+from ingestify.errors import ConfigurationError, SecretError
 from ingestify.events import consumer as _consumer
 from ingestify.events.consumer import EventLogConsumer
 from ingestify.events.dispatcher import Dispatcher
@@ -29,17 +29,21 @@ from ingestify.main.adapters import (
     open_store,
 )
 from ingestify.main.parts import (
+    check_fetch_policy,
+    check_rules,
+    check_source,
     check_subscriber,
     make_fetch_policy,
     make_key_types,
     make_layout,
-    make_rules,
     make_source,
     subscribe,
 )
 from ingestify.sources.registry import make_importable
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
+from ingestify.vaults.lookup import SecretLookup
+from ingestify.vaults.url import is_vault_url
 
 if TYPE_CHECKING:
     from ingestify.catalogue.catalogue import SqlCatalogue
@@ -68,10 +72,12 @@ def get_engine(
         bucket: Which part of the lake; None: the configuration's `default_bucket`, else `main`.
         disable_events: Do not tell the configured subscribers. The event log is written all the same.
         metadata_url: The catalogue, such as `sqlite:///lake/catalog.db`; with `file_url` in place of a config file.
-        file_url: The files, such as `file://lake/files/`. Relative paths are below the current folder.
+        file_url: The files, such as `file://lake/files/`. Relative paths are below the current folder. Either may be a
+            vault url, such as `vault+aws://lake/catalogue`.
 
     Raises:
         ConfigurationError: The settings are wrong; the message says which, and what would be right.
+        SecretError: A secret that they name cannot be had from its vault.
         StoreError: The lake cannot be opened.
     """
     if metadata_url is None and file_url is None:
@@ -85,7 +91,9 @@ def get_engine(
     if metadata_url is None or file_url is None:
         raise ConfigurationError("get_engine needs both metadata_url and file_url, or neither.")
     here = Path.cwd()
-    store = open_store(resolve_url(metadata_url, here), resolve_url(file_url, here), bucket or "main")
+    lookup = SecretLookup()
+    metadata_url = resolve_lake_url(metadata_url, "metadata_url", here, lookup)
+    store = open_store(metadata_url, resolve_lake_url(file_url, "file_url", here, lookup), bucket or "main")
     return make_engine(store, {})
 
 
@@ -99,7 +107,7 @@ def get_datastore(
     """Open a lake for reading, without sources; the arguments are those of `get_engine`."""
     if metadata_url is None and file_url is None and (path := find_config(config_file)) is not None:
         settings = read_settings(path)
-        return _store_from_settings(settings, path, bucket)
+        return _store_from_settings(settings, path, bucket, SecretLookup())
     return get_engine(config_file, bucket, metadata_url=metadata_url, file_url=file_url).store
 
 
@@ -167,8 +175,12 @@ def debug_source(
     return engine
 
 
-def check_config(config_file: str | Path | None = None) -> tuple[Path, str]:
+def check_config(config_file: str | Path | None = None, *, secrets: bool = False) -> tuple[Path, str]:
     """Read a configuration and import everything that it names; nothing is opened, fetched or written.
+
+    Args:
+        secrets: Look up the secrets that it names, over the network. Otherwise of a vault url only that is checked
+            which can be told without asking, and what is made with a secret is not made.
 
     Returns:
         The file, and a line that says what it holds.
@@ -177,19 +189,40 @@ def check_config(config_file: str | Path | None = None) -> tuple[Path, str]:
         ConfigurationError: Something is wrong; the message says what, and what would be right.
     """
     path = config_path(config_file)
+    folder = path.absolute().parent
+    lookup = SecretLookup()
     settings = read_settings(path)
-    make_importable(str(path.absolute().parent))
+    named = list(find_vault_urls(settings.model_dump(), ""))
+    for where, url in named:
+        try:
+            lookup.check(url)
+        except SecretError as error:
+            raise SecretError(f"{path}: {where}: {error}") from error
+    if secrets:
+        settings = with_secrets(settings, lookup)
+    make_importable(str(folder))
     for name, source in settings.sources.items():
-        make_source(name, source)
+        check_source(name, source)
     for plan in settings.ingestion_plans:
-        make_fetch_policy(plan.fetch_policy)
+        check_fetch_policy(plan.fetch_policy)
     for subscriber in settings.event_subscribers:
         check_subscriber(subscriber)
     make_layout(settings)
-    make_rules(settings)
-    check_catalogue(resolve_url(settings.main.metadata_url, path.absolute().parent))
-    make_storage(resolve_url(settings.main.file_url, path.absolute().parent))
-    return path, f"{len(settings.sources)} sources, {len(settings.ingestion_plans)} ingestion plans"
+    check_rules(settings)
+    main = settings.main
+    if secrets or not is_vault_url(main.metadata_url):
+        check_catalogue(resolve_lake_url(main.metadata_url, "metadata_url", folder, lookup))
+    if secrets or not is_vault_url(main.file_url):
+        make_storage(resolve_lake_url(main.file_url, "file_url", folder, lookup))
+    found = f"{len(settings.sources)} sources, {len(settings.ingestion_plans)} ingestion plans"
+    return path, f"{found}{_secrets_text(len({url.identity for _, url in named}), secrets)}"
+
+
+def _secrets_text(count: int, looked_up: bool) -> str:
+    if not count:
+        return ""
+    secrets = "1 secret in a vault" if count == 1 else f"{count} secrets in vaults"
+    return f", {secrets} looked up" if looked_up else f", {secrets} not looked up (--secrets does)"
 
 
 def wanted_indexes(config_file: str | Path | None = None) -> list[tuple[str, str, str]]:
@@ -219,7 +252,8 @@ def config_path(config_file: str | Path | None) -> Path:
 
 
 def _engine_from_config(path: Path, bucket: str | None, disable_events: bool) -> IngestionEngine:
-    settings = read_settings(path)
+    lookup = SecretLookup()
+    settings = with_secrets(read_settings(path), lookup)
     make_importable(str(path.absolute().parent))
     sources = {name: make_source(name, one) for name, one in settings.sources.items()}
     plans = [
@@ -232,18 +266,18 @@ def _engine_from_config(path: Path, bucket: str | None, disable_events: bool) ->
         )
         for plan in settings.ingestion_plans
     ]
-    store = _store_from_settings(settings, path, bucket)
+    store = _store_from_settings(settings, path, bucket, lookup)
     if not disable_events:
         subscribe(store, settings)
     return make_engine(store, settings.sources, plans, settings)
 
 
-def _store_from_settings(settings: Settings, path: Path, bucket: str | None) -> DatasetStore:
+def _store_from_settings(settings: Settings, path: Path, bucket: str | None, lookup: SecretLookup) -> DatasetStore:
     folder = path.absolute().parent
     main = settings.main
     return open_store(
-        resolve_url(main.metadata_url, folder),
-        resolve_url(main.file_url, folder),
+        resolve_lake_url(main.metadata_url, "metadata_url", folder, lookup),
+        resolve_lake_url(main.file_url, "file_url", folder, lookup),
         bucket or main.default_bucket,
         table_prefix=main.metadata_options.table_prefix,
         layout=make_layout(settings),
@@ -255,9 +289,8 @@ def _store_from_settings(settings: Settings, path: Path, bucket: str | None) -> 
 def _open_event_log(path: str | Path) -> SqlCatalogue:
     found = config_path(path)
     settings = read_settings(found)
-    return open_catalogue(
-        resolve_url(settings.main.metadata_url, found.absolute().parent), settings.main.metadata_options.table_prefix
-    )
+    url = resolve_lake_url(settings.main.metadata_url, "metadata_url", found.absolute().parent, SecretLookup())
+    return open_catalogue(url, settings.main.metadata_options.table_prefix, make_key_types(settings))
 
 
 _consumer.provide_opening(_open_event_log)

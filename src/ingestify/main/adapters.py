@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from ingestify.config.expressions import Expression
 from ingestify.config.locations import local_path
-from ingestify.config.secrets import refuse_vault_url
 from ingestify.config.settings import Settings, SourceSettings
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.plan import IngestionPlan
@@ -97,8 +96,6 @@ def open_store(
     compression: str = "zstd",
     key_types: KeyTypes | None = None,
 ) -> DatasetStore:
-    refuse_vault_url(metadata_url, "main.metadata_url")
-    refuse_vault_url(file_url, "main.file_url")
     storage = make_storage(file_url)
     return DatasetStore(
         open_catalogue(metadata_url, table_prefix, key_types),
@@ -121,7 +118,6 @@ def check_catalogue(metadata_url: str) -> None:
     """Refuse what opening would refuse before it opens anything."""
     from ingestify.catalogue.connection import parse_url, sqlite_path  # heavy: SQLAlchemy
 
-    refuse_vault_url(metadata_url, "main.metadata_url")
     path = sqlite_path(parse_url(metadata_url))
     if path is not None and path.is_dir():
         raise ConfigurationError(f"metadata_url: {path} is a folder; name a file in it, such as {path / 'catalog.db'}.")

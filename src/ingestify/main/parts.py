@@ -8,8 +8,9 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ingestify.config.secrets import resolve_configuration
+from ingestify.config.secrets import find_vault_urls, resolve_configuration
 from ingestify.config.settings import (
+    CheckSettings,
     FetchPolicySettings,
     Settings,
     SourceSettings,
@@ -38,12 +39,16 @@ from ingestify.store.transformations import (
 )
 
 __all__ = [
+    "check_fetch_policy",
+    "check_rules",
+    "check_source",
     "check_subscriber",
     "make_fetch_policy",
     "make_key_types",
     "make_layout",
     "make_rules",
     "make_source",
+    "names_secrets",
     "subscribe",
 ]
 
@@ -60,18 +65,41 @@ def make_source(name: str, settings: SourceSettings) -> Source:
     return registry.make_source(name, registry.find_source_class(settings.type), configuration)
 
 
+def check_source(name: str, settings: SourceSettings) -> None:
+    """Refuse what making it would refuse, as far as that can be told without its secrets."""
+    if names_secrets(settings.configuration):
+        found = registry.find_source_class(settings.type)
+        _check_arguments(found, "source", settings.type, settings.configuration, name)
+    else:
+        make_source(name, settings)
+
+
 def make_fetch_policy(settings: FetchPolicySettings | None) -> FetchPolicy:
     if settings is None:
         return FetchPolicy()
-    found = registry.import_object(settings.type, "fetch policy")
+    found = _find_fetch_policy(settings.type)
     if isinstance(found, FetchPolicy):
         return found
-    if not (isinstance(found, type) and issubclass(found, FetchPolicy)):
-        raise ConfigurationError(
-            f"The fetch policy '{settings.type}' is {found!r}; it must be a subclass of ingestify.FetchPolicy."
-        )
-    with _accepting("fetch policy", settings.type, settings.configuration):
-        return found(**settings.configuration)
+    configuration = resolve_configuration(settings.configuration)
+    with _accepting("fetch policy", settings.type, configuration):
+        return found(**configuration)
+
+
+def check_fetch_policy(settings: FetchPolicySettings | None) -> None:
+    """Refuse what making it would refuse, as far as that can be told without its secrets."""
+    if settings is None or not names_secrets(settings.configuration):
+        make_fetch_policy(settings)
+    elif not isinstance(found := _find_fetch_policy(settings.type), FetchPolicy):
+        _check_arguments(found, "fetch policy", settings.type, settings.configuration)
+
+
+def _find_fetch_policy(type_name: str) -> type[FetchPolicy] | FetchPolicy:
+    found = registry.import_object(type_name, "fetch policy")
+    if isinstance(found, FetchPolicy) or (isinstance(found, type) and issubclass(found, FetchPolicy)):
+        return found
+    raise ConfigurationError(
+        f"The fetch policy '{type_name}' is {found!r}; it must be a subclass of ingestify.FetchPolicy."
+    )
 
 
 def subscribe(store: DatasetStore, settings: Settings) -> None:
@@ -80,16 +108,16 @@ def subscribe(store: DatasetStore, settings: Settings) -> None:
     for one in settings.event_subscribers:
         found = _find_subscriber(one.type)
         if found is not None:
-            with _accepting("event subscriber", one.type, one.configuration):
-                dispatcher.add_subscriber(found(store, **one.configuration))
+            configuration = resolve_configuration(one.configuration)
+            with _accepting("event subscriber", one.type, configuration):
+                dispatcher.add_subscriber(found(store, **configuration))
 
 
 def check_subscriber(settings: SubscriberSettings) -> None:
     """Refuse a configuration that it would not take. It is not made: that needs a lake, and may do anything."""
     found = _find_subscriber(settings.type)
     if found is not None:
-        with _accepting("event subscriber", settings.type, settings.configuration):
-            inspect.signature(found).bind(None, **settings.configuration)
+        _check_arguments(found, "event subscriber", settings.type, settings.configuration, None)
 
 
 def _find_subscriber(type_name: str) -> type[Subscriber] | None:
@@ -101,6 +129,20 @@ def _find_subscriber(type_name: str) -> type[Subscriber] | None:
             f"The event subscriber '{type_name}' is {found!r}; it must be a subclass of ingestify.Subscriber."
         )
     return found
+
+
+def names_secrets(configuration: object) -> bool:
+    """Return whether there is a vault url in a configuration."""
+    return next(find_vault_urls(configuration), None) is not None
+
+
+def _check_arguments(made: type, what: str, type_name: str, configuration: Any, *leading: object) -> None:
+    """Refuse arguments that a class does not take; which those of a secret are is known to the vault alone."""
+    parts = configuration if isinstance(configuration, (list, tuple)) else [configuration]
+    if all(isinstance(part, Mapping) for part in parts):
+        keys = resolve_configuration(configuration)
+        with _accepting(what, type_name, keys):
+            inspect.signature(made).bind(*leading, **keys)
 
 
 @contextlib.contextmanager
@@ -117,28 +159,49 @@ def _accepting(what: str, type_name: str, configuration: Mapping[str, object]) -
 
 def make_rules(settings: Settings | None) -> BundleRules:
     """What the settings, and installed packages, ask of bundles."""
-    checks = [_make_check(path, {}) for path in registry.find_entry_points(CHECKS_GROUP).values()]
+    checks = [_make_check(CheckSettings(type=path)) for path in registry.find_entry_points(CHECKS_GROUP).values()]
     if settings is None:
         return BundleRules(checks=checks)
     overrides = {}
     for one in settings.dataset_types:
         overrides[one.provider, one.dataset_type] = BundleOverride(one.requires, one.optional, one.file_checks)
         for check in one.checks:
-            made = _make_check(check.type, check.configuration)
+            made = _make_check(check)
             # Named under a dataset type, it is for that one, whatever its class says.
             made.provider, made.dataset_type = one.provider, one.dataset_type
             checks.append(made)
     return BundleRules(BundleTypes(overrides), checks, dt.timedelta(hours=settings.quarantine.retry_after_hours))
 
 
-def _make_check(path: str, configuration: Mapping[str, Any]) -> BundleCheck:
-    found = registry.import_object(path, "check")
-    if not (isinstance(found, type) and issubclass(found, BundleCheck)):
-        raise ConfigurationError(f"The check '{path}' is {found!r}; it must be a subclass of ingestify.BundleCheck.")
+def check_rules(settings: Settings) -> None:
+    """Refuse what making them would refuse, as far as that can be told without their secrets."""
+    kinds = []
+    for one in settings.dataset_types:
+        for check in one.checks:
+            if names_secrets(check.configuration):
+                _check_arguments(_find_check(check.type), "check", check.type, check.configuration)
+        known = tuple(check for check in one.checks if not names_secrets(check.configuration))
+        kinds.append(one.model_copy(update={"checks": known}))
+    make_rules(settings.model_copy(update={"dataset_types": tuple(kinds)}))
+
+
+def _make_check(settings: CheckSettings) -> BundleCheck:
+    found = _find_check(settings.type)
     try:
-        return found(**configuration)
+        return found(**resolve_configuration(settings.configuration))
     except TypeError as error:
-        raise ConfigurationError(f"The check '{path}' cannot be made from its configuration: {error}") from error
+        raise ConfigurationError(
+            f"The check '{settings.type}' cannot be made from its configuration: {error}"
+        ) from error
+
+
+def _find_check(type_name: str) -> type[BundleCheck]:
+    found = registry.import_object(type_name, "check")
+    if not (isinstance(found, type) and issubclass(found, BundleCheck)):
+        raise ConfigurationError(
+            f"The check '{type_name}' is {found!r}; it must be a subclass of ingestify.BundleCheck."
+        )
+    return found
 
 
 def make_layout(settings: Settings) -> Layout:

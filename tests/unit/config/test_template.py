@@ -41,6 +41,7 @@ def test_the_template_works_with_every_alternative_switched_on(write_config: Wri
     assert mine.configuration == [
         {"base_url": "https://api.example/v1", "options": {"page_size": 100}},
         {"api_key": "not-set"},
+        "vault+aws://lake/mine?region=eu-west-1",
     ]
     [plan] = settings.ingestion_plans
     assert plan.fetch_policy is not None

@@ -1,0 +1,200 @@
+"""Looks secrets up, each once for one opening of a lake."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import json
+import urllib.parse
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ingestify.errors import IngestifyError, SecretError
+from ingestify.masking import hide
+from ingestify.vaults.aws import AwsSecretReader
+from ingestify.vaults.gcp import GcpSecretReader
+from ingestify.vaults.reader import SecretReader
+from ingestify.vaults.url import VaultUrl
+
+__all__ = ["ENTRY_POINT_GROUP", "SecretLookup"]
+
+ENTRY_POINT_GROUP = "ingestify.secrets"
+"""Where installed packages bring a `SecretReader` for a scheme."""
+
+BUILT_IN: Mapping[str, Callable[[], SecretReader]] = {"vault+aws": AwsSecretReader, "vault+gcp": GcpSecretReader}
+
+# Of a database's secret, as RDS writes it: shown, since names like `postgres` stand in half of all messages.
+_SHOWN_OF_A_DATABASE = frozenset(
+    {"engine", "host", "port", "dbname", "username", "dbinstanceidentifier", "dbclusteridentifier"}
+)
+
+
+class SecretLookup:
+    """Looks secrets up, in the caller's thread, and hides whatever it reads from what people are shown.
+
+    One is made whenever a lake is opened, and forgotten with that: what belongs together (a user and a password) is of
+    one moment, and what was rotated since is read anew by the next opening. Nothing is kept anywhere else.
+
+    Args:
+        readers: Scheme to what makes its reader; None: those that are built in, and of installed packages.
+    """
+
+    def __init__(self, readers: Mapping[str, Callable[[], SecretReader]] | None = None) -> None:
+        self._makers = readers
+        self._readers: dict[str, SecretReader] = {}
+        self._texts: dict[tuple[object, ...], str] = {}
+
+    def check(self, url: VaultUrl) -> None:
+        """Refuse what can be refused without asking the vault: its scheme, its options, an extra that is missing.
+
+        Raises:
+            ConfigurationError: The url cannot be one of a secret, or nothing can read it.
+        """
+        reader = self._reader(url)
+        for option in url.options:
+            if option not in reader.options:
+                known = ", ".join(sorted(reader.options)) or "none"
+                raise SecretError(f"{url}: {url.scheme}:// has no option '{option}'; there is {known}.")
+
+    def read_text(self, url: VaultUrl) -> str:
+        """Return all of a secret, without line breaks at its end, which many tools leave there.
+
+        Raises:
+            SecretError: It cannot be had, or is empty. The message never shows any of it.
+        """
+        if url.identity not in self._texts:
+            self.check(url)
+            self._texts[url.identity] = text = self._read(url).rstrip("\r\n")
+            _hide_text(text)
+        text = self._texts[url.identity]
+        if not text:
+            raise SecretError(f"The secret {url} is empty; put a value into it.")
+        return text
+
+    def read_mapping(self, url: VaultUrl) -> dict[str, Any]:
+        """Return a secret, or with a key the value below it, that is a JSON object.
+
+        Raises:
+            SecretError: It is none, or has no such key.
+        """
+        found = self._parse(url) if url.key is None else self.read_value(url)
+        if not isinstance(found, dict):
+            raise SecretError(f"The value '{url.key}' of the secret {url} is no JSON object.")
+        return found
+
+    def read_value(self, url: VaultUrl) -> Any:
+        """Return the value below the url's key of a JSON object, or without a key the whole secret as text.
+
+        Raises:
+            SecretError: It is no JSON object, has no such key, or nothing below it.
+        """
+        if url.key is None:
+            return self.read_text(url)
+        content = self._parse(url)
+        if url.key not in content:
+            # Its other keys are no secrets, and what is meant is mostly among them.
+            close = difflib.get_close_matches(url.key, content, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"it has {', '.join(sorted(content)) or 'none'}."
+            raise SecretError(f"The secret {url} has no key '{url.key}'; {hint}")
+        if content[url.key] is None:
+            raise SecretError(f"The value '{url.key}' of the secret {url} is null; put a value there.")
+        return content[url.key]
+
+    def _parse(self, url: VaultUrl) -> dict[str, Any]:
+        content = _as_object(self.read_text(url))
+        if content is None:
+            wanted = "" if url.key is None else f", so it has no key '{url.key}'"
+            raise SecretError(f'The secret {url} is no JSON object ({{"key": "value"}}){wanted}.')
+        return content
+
+    def _read(self, url: VaultUrl) -> str:
+        try:
+            text: object = self._reader(url).read(url)
+        except IngestifyError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge to what a package brings
+            # Not `from` the cause, and without its words: nobody knows what they quote.
+            raise SecretError(f"The secret {url} cannot be read: its reader raised {type(error).__name__}.") from None
+        if not isinstance(text, str):
+            raise SecretError(f"The secret {url} cannot be read: its reader returned a {type(text).__name__}, no text.")
+        return text
+
+    def _reader(self, url: VaultUrl) -> SecretReader:
+        if url.scheme not in self._readers:
+            makers = _find_makers() if self._makers is None else self._makers
+            maker = makers.get(url.scheme)
+            if maker is None:
+                raise SecretError(
+                    f"{url}: nothing reads {url.scheme}://; there {'is' if len(makers) == 1 else 'are'} "
+                    f"{', '.join(f'{scheme}://' for scheme in sorted(makers)) or 'none'}. An installed package can "
+                    f"bring others (entry point group {ENTRY_POINT_GROUP})."
+                )
+            self._readers[url.scheme] = maker()
+        return self._readers[url.scheme]
+
+
+def _find_makers() -> dict[str, Callable[[], SecretReader]]:
+    brought = {one.name.lower(): _loading(one) for one in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)}
+    return {**brought, **BUILT_IN}
+
+
+def _loading(entry_point: importlib.metadata.EntryPoint) -> Callable[[], SecretReader]:
+    def make() -> SecretReader:
+        try:
+            made: SecretReader = entry_point.load()()
+        except IngestifyError:
+            raise
+        except Exception as error:
+            raise SecretError(
+                f"The reader '{entry_point.value}' of {entry_point.name}:// cannot be made: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        if not callable(getattr(made, "read", None)) or not isinstance(getattr(made, "options", None), frozenset):
+            raise SecretError(
+                f"The reader '{entry_point.value}' of {entry_point.name}:// is a {type(made).__name__}; it must have "
+                f"options, a frozenset, and a method read(url)."
+            )
+        return made
+
+    return make
+
+
+def _as_object(text: str) -> dict[str, Any] | None:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return None  # and not the error, which holds the text
+    return content if isinstance(content, dict) else None
+
+
+def _hide_text(text: str) -> None:
+    content = _as_object(text)
+    if content is None:
+        _hide(text)
+    else:
+        hide(text)
+        _hide(content)
+
+
+def _hide(value: object) -> None:
+    if isinstance(value, dict):
+        shown = _SHOWN_OF_A_DATABASE if "engine" in value else frozenset()
+        for key, each in value.items():
+            if key.lower() not in shown:
+                _hide(each)
+    elif isinstance(value, list):
+        for each in value:
+            _hide(each)
+    elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        text = str(value)
+        hide(text)
+        for line in text.splitlines():
+            hide(line)  # of a private key, a message quotes one
+        try:
+            # A driver's message may quote the password alone.
+            password = urllib.parse.urlsplit(text).password
+        except ValueError:
+            password = None
+        if password:
+            hide(password)
+            hide(urllib.parse.unquote(password))
