@@ -51,6 +51,7 @@ def loaded_modules(code: str) -> set[str]:
 VAULT_CLIENTS = {"boto3", "botocore", "google", "grpc", "requests"}
 
 HEAVY = {"sqlalchemy", "alembic", "pydantic", "zstandard", "rich", "kloppy", "polars", "yaml", *VAULT_CLIENTS}
+HEAVY |= {"obstore"}
 
 
 def test_importing_the_package_imports_nothing_heavy():

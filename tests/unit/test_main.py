@@ -88,7 +88,11 @@ def test_urls_are_below_the_current_folder(tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         ({"metadata_url": "sqlite:///x.db"}, "both"),
-        ({"metadata_url": "sqlite:///x.db", "file_url": "s3://bucket"}, "'s3://' is not supported"),
+        ({"metadata_url": "sqlite:///x.db", "file_url": "ftp://bucket"}, "no storage for 'ftp://'; use .* s3://"),
+        ({"metadata_url": "sqlite:///x.db", "file_url": "s3://Bucket"}, "'Bucket' is no bucket's name"),
+        ({"metadata_url": "sqlite:///x.db", "file_url": "file://x", "file_options": {"region": "x"}}, "are for s3://"),
+        ({"metadata_url": "sqlite:///x.db", "file_url": "s3://lake", "file_options": {"regoin": "x"}}, "region"),
+        ({"file_options": {"region": "x"}}, "file_options without file_url"),
         ({"metadata_url": "sqlite:///x.db", "file_url": "lake/files"}, "no URL"),
         ({"metadata_url": "oracle://me:secret@host/db", "file_url": "file://x"}, "sqlite"),
         ({"metadata_url": "vault+other://secret", "file_url": "file://x"}, r"nothing reads vault\+other://"),

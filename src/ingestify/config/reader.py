@@ -16,12 +16,12 @@ from pydantic import ValidationError
 
 from ingestify.config.locations import local_path, resolve_url
 from ingestify.config.schema import field_description, known_keys
-from ingestify.config.settings import Settings, find_contradictions
+from ingestify.config.settings import FileOptions, Settings, find_contradictions
 from ingestify.config.suggestion import did_you_mean
 from ingestify.config.yaml_document import Document, Problem, path_text, read_document
 from ingestify.errors import ConfigurationError
 
-__all__ = ["CONFIG_FILE_VARIABLE", "find_config", "local_path", "read_settings", "resolve_url"]
+__all__ = ["CONFIG_FILE_VARIABLE", "find_config", "local_path", "read_file_options", "read_settings", "resolve_url"]
 
 CONFIG_FILE_VARIABLE = "INGESTIFY_CONFIG_FILE"
 """The environment variable that names the config file; it may stand in a .env file in the current folder."""
@@ -81,6 +81,22 @@ def read_settings(path: str | Path) -> Settings:
     if document.problems:
         raise _all_problems(path, document, content, None)
     return settings
+
+
+def read_file_options(options: Mapping[str, Any]) -> FileOptions:
+    """Return what was given as `file_options` outside of a config file, checked as in one.
+
+    Raises:
+        ConfigurationError: Something in it is wrong. The message names all that is.
+    """
+    try:
+        return FileOptions.model_validate(options)
+    except ValidationError as error:
+        place = ("main", "file_options")
+        problems = [_problem(one["type"], (*place, *one["loc"]), one["msg"]) for one in error.errors(include_url=False)]
+        problems = [Problem(one.path[1:], one.message) for one in problems]
+        found = ConfigurationError(_message("get_engine", problems))
+    raise found
 
 
 def _existing(path: Path, what: str) -> Path:

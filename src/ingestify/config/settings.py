@@ -22,6 +22,8 @@ __all__ = [
     "Contradiction",
     "DatasetTypeSettings",
     "FetchPolicySettings",
+    "FileOptions",
+    "FileTimeoutSettings",
     "IdentifierKeySettings",
     "IngestionPlanSettings",
     "MainSettings",
@@ -91,6 +93,57 @@ class MetadataOptions(_Section):
     )
 
 
+class FileTimeoutSettings(_Section):
+    """How long an object store is waited for."""
+
+    connect_seconds: Seconds = Field(default=10.0, description="For the connection to be made.")
+    read_seconds: Seconds = Field(
+        default=120.0, description="For one request to be sent and answered, and for the next bytes of what is read."
+    )
+
+
+class FileOptions(_Section):
+    """How an object store is spoken to: for s3://, gs:// and az://. Credentials come from the environment."""
+
+    endpoint: Name | None = Field(
+        default=None,
+        description="The server, where it is not the service's own: https://minio.example.com:9000, or "
+        "https://ACCOUNT.r2.cloudflarestorage.com. http:// is not encrypted.",
+        repr=False,
+    )
+    region: Name | None = Field(
+        default=None, description="For S3: the bucket's region. Left out: that of the environment, or of the profile."
+    )
+    profile: Name | None = Field(
+        default=None,
+        description="For S3: a profile of ~/.aws/credentials and ~/.aws/config. Left out: AWS_ACCESS_KEY_ID, then "
+        "AWS_PROFILE, then the profile default, then the machine's own role.",
+    )
+    path_style: bool | None = Field(
+        default=None,
+        description="For S3: whether the bucket is in the path, and not in the host's name. Left out: as is usual, in "
+        "the path where there is an endpoint.",
+    )
+    account: Name | None = Field(
+        default=None, description="For Azure: the storage account. Left out: AZURE_STORAGE_ACCOUNT_NAME."
+    )
+    anonymous: bool = Field(
+        default=False, description="Whether requests are not signed, as for a public bucket; mostly for reading only."
+    )
+    ca_certificate: Name | None = Field(
+        default=None,
+        description="A PEM file with the authorities of a private server, trusted besides the usual ones. A relative "
+        "path is below the folder of the config file.",
+    )
+    spool_folder: Name | None = Field(
+        default=None,
+        description="Where files of more than 8 MB wait until they are whole; it takes those that are on their way. "
+        "Left out: the system's folder for temporary files. A relative path is below the folder of the config file.",
+    )
+    attempts: int = Field(default=8, ge=1, le=100, description="Tries in all of a request that failed and may pass.")
+    timeout: FileTimeoutSettings = Field(default=FileTimeoutSettings(), description="How long an answer is waited for.")
+
+
 class MainSettings(_Section):
     """Where the lake is."""
 
@@ -116,6 +169,9 @@ class MainSettings(_Section):
         "for new files; those that are there are read whatever they have.",
     )
     metadata_options: MetadataOptions = Field(default=MetadataOptions(), description="How the catalogue is kept.")
+    file_options: FileOptions | None = Field(
+        default=None, description="How an object store is spoken to. Left out: as its service is, by the environment."
+    )
 
 
 class RateLimitSettings(_Section):

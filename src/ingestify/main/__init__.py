@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingestify.config.reader import find_config, read_settings
+from ingestify.config.reader import find_config, read_file_options, read_settings
 from ingestify.config.secrets import find_vault_urls, resolve_lake_url, with_secrets
 from ingestify.config.settings import Settings
 from ingestify.domain.feeds import DataSpecVersionCollection
@@ -63,6 +63,7 @@ def get_engine(
     *,
     metadata_url: str | None = None,
     file_url: str | None = None,
+    file_options: Mapping[str, Any] | None = None,
 ) -> IngestionEngine:
     """Open a lake, with the plans of a config.yaml or without any.
 
@@ -72,14 +73,17 @@ def get_engine(
         bucket: Which part of the lake; None: the configuration's `default_bucket`, else `main`.
         disable_events: Do not tell the configured subscribers. The event log is written all the same.
         metadata_url: The catalogue, such as `sqlite:///lake/catalog.db`; with `file_url` in place of a config file.
-        file_url: The files, such as `file://lake/files/`. Relative paths are below the current folder. Either may be a
-            vault url, such as `vault+aws://lake/catalogue`.
+        file_url: The files, such as `file://lake/files/` or `s3://bucket/lake`. Relative paths are below the current
+            folder. Either may be a vault url, such as `vault+aws://lake/catalogue`.
+        file_options: How an object store is spoken to, as `main.file_options` in a config file; only with `file_url`.
 
     Raises:
         ConfigurationError: The settings are wrong; the message says which, and what would be right.
         SecretError: A secret that they name cannot be had from its vault.
         StoreError: The lake cannot be opened.
     """
+    if file_options is not None and file_url is None:
+        raise ConfigurationError("get_engine got file_options without file_url; a config file has main.file_options.")
     if metadata_url is None and file_url is None:
         path = find_config(config_file)
         if path is not None:
@@ -92,8 +96,12 @@ def get_engine(
         raise ConfigurationError("get_engine needs both metadata_url and file_url, or neither.")
     here = Path.cwd()
     lookup = SecretLookup()
-    metadata_url = resolve_lake_url(metadata_url, "metadata_url", here, lookup)
-    store = open_store(metadata_url, resolve_lake_url(file_url, "file_url", here, lookup), bucket or "main")
+    store = open_store(
+        resolve_lake_url(metadata_url, "metadata_url", here, lookup),
+        resolve_lake_url(file_url, "file_url", here, lookup),
+        bucket or "main",
+        file_options=None if file_options is None else read_file_options(file_options),
+    )
     return make_engine(store, {})
 
 
@@ -103,12 +111,16 @@ def get_datastore(
     *,
     metadata_url: str | None = None,
     file_url: str | None = None,
+    file_options: Mapping[str, Any] | None = None,
 ) -> DatasetStore:
     """Open a lake for reading, without sources; the arguments are those of `get_engine`."""
-    if metadata_url is None and file_url is None and (path := find_config(config_file)) is not None:
+    has_urls = metadata_url is not None or file_url is not None or file_options is not None
+    if not has_urls and (path := find_config(config_file)) is not None:
         settings = read_settings(path)
         return _store_from_settings(settings, path, bucket, SecretLookup())
-    return get_engine(config_file, bucket, metadata_url=metadata_url, file_url=file_url).store
+    return get_engine(
+        config_file, bucket, metadata_url=metadata_url, file_url=file_url, file_options=file_options
+    ).store
 
 
 def get_dev_engine(
@@ -213,7 +225,7 @@ def check_config(config_file: str | Path | None = None, *, secrets: bool = False
     if secrets or not is_vault_url(main.metadata_url):
         check_catalogue(resolve_lake_url(main.metadata_url, "metadata_url", folder, lookup))
     if secrets or not is_vault_url(main.file_url):
-        make_storage(resolve_lake_url(main.file_url, "file_url", folder, lookup))
+        make_storage(resolve_lake_url(main.file_url, "file_url", folder, lookup), main.file_options, folder)
     found = f"{len(settings.sources)} sources, {len(settings.ingestion_plans)} ingestion plans"
     return path, f"{found}{_secrets_text(len({url.identity for _, url in named}), secrets)}"
 
@@ -279,6 +291,8 @@ def _store_from_settings(settings: Settings, path: Path, bucket: str | None, loo
         resolve_lake_url(main.metadata_url, "metadata_url", folder, lookup),
         resolve_lake_url(main.file_url, "file_url", folder, lookup),
         bucket or main.default_bucket,
+        file_options=main.file_options,
+        options_folder=folder,
         table_prefix=main.metadata_options.table_prefix,
         layout=make_layout(settings),
         compression=main.compression,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ingestify.config.expressions import Expression
 from ingestify.config.locations import local_path
-from ingestify.config.settings import Settings, SourceSettings
+from ingestify.config.settings import FileOptions, Settings, SourceSettings
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.ports import Fetcher, Storage
@@ -22,6 +22,7 @@ from ingestify.loaders.kloppy import load_with_kloppy
 from ingestify.main.parts import make_rules
 from ingestify.masking import mask_url
 from ingestify.sources.registry import make_open_data_source
+from ingestify.storage.cloud_address import CloudAddress, CloudOptions, is_cloud_url
 from ingestify.storage.local import LocalStorage
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
@@ -91,12 +92,14 @@ def open_store(
     file_url: str,
     bucket: str,
     *,
+    file_options: FileOptions | None = None,
+    options_folder: Path | None = None,
     table_prefix: str = "",
     layout: Layout | None = None,
     compression: str = "zstd",
     key_types: KeyTypes | None = None,
 ) -> DatasetStore:
-    storage = make_storage(file_url)
+    storage = make_storage(file_url, file_options, options_folder)
     return DatasetStore(
         open_catalogue(metadata_url, table_prefix, key_types),
         storage,
@@ -131,17 +134,56 @@ def _refuse_file_as_folder(what: str, folder: Path) -> None:
         raise ConfigurationError(f"{what}: {there} is a file, so it cannot be a folder of the lake; name another.")
 
 
-def make_storage(file_url: str) -> Storage:
+def make_storage(file_url: str, options: FileOptions | None = None, folder: Path | None = None) -> Storage:
+    """Make the storage of a URL's scheme. Nothing is asked over the network.
+
+    Args:
+        folder: What the relative paths in `options` are below; None: the current one.
+
+    Raises:
+        ConfigurationError: The URL or the options make no sense; the message says what would be right.
+        MissingExtraError: The extra that the URL's scheme needs is not installed.
+    """
     scheme, separator, _ = file_url.partition("://")
     if not separator:
         raise ConfigurationError(f"file_url: '{mask_url(file_url)}' is no URL; write file://database/files/.")
+    if is_cloud_url(file_url):
+        return _make_cloud_storage(file_url, options or FileOptions(), (folder or Path()).absolute())
+    if options is not None:
+        raise ConfigurationError(
+            f"file_options: they are for s3://, gs:// and az://, and file_url is {scheme}://; leave them out."
+        )
     if scheme == "memory":
         return MemoryStorage()
     if scheme != "file":
         raise ConfigurationError(
-            f"file_url: the scheme '{scheme}://' is not supported by this version; use file://, such as "
-            f"file://database/files/."
+            f"file_url: there is no storage for '{scheme}://'; use file://, such as file://database/files/, or s3://, "
+            f"gs:// or az://."
         )
     root = local_path(file_url)
     _refuse_file_as_folder("file_url", root)
     return LocalStorage(root)
+
+
+def _make_cloud_storage(file_url: str, options: FileOptions, folder: Path) -> Storage:
+    from ingestify.storage.cloud import CloudStorage  # heavy: obstore
+
+    address = CloudAddress.parse(file_url)
+    if options.spool_folder is not None and not (folder / options.spool_folder).is_dir():
+        raise ConfigurationError(f"file_options.spool_folder: there is no folder {folder / options.spool_folder}.")
+    return CloudStorage(
+        address,
+        CloudOptions(
+            endpoint=options.endpoint,
+            region=options.region,
+            profile=options.profile,
+            path_style=options.path_style,
+            account=options.account,
+            anonymous=options.anonymous,
+            ca_certificate=None if options.ca_certificate is None else folder / options.ca_certificate,
+            spool_folder=None if options.spool_folder is None else folder / options.spool_folder,
+            connect_timeout_seconds=options.timeout.connect_seconds,
+            read_timeout_seconds=options.timeout.read_seconds,
+            attempts=options.attempts,
+        ),
+    )
