@@ -21,7 +21,7 @@ from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
 from ingestify.storage.cloud_address import CloudAddress, CloudOptions
 from ingestify.storage.cloud_clients import make_client
 from ingestify.storage.cloud_reader import CloudReader
-from ingestify.storage.cloud_refusals import Action, is_missing_object, translate
+from ingestify.storage.cloud_refusals import Action, has_broken_off, is_missing_object, translate
 from ingestify.storage.cloud_temporary import CloudTemporary
 
 if TYPE_CHECKING:
@@ -173,13 +173,20 @@ class CloudStorage:
 
         if not paths:
             return
-        try:
-            self._try("delete", paths[0], lambda: obstore.delete(self._client, paths))
-        except FileNotFoundError:
-            # Somebody else removed one of them at this moment, and the rest may be there yet.
-            if len(paths) > 1:
-                for path in paths:
-                    self._remove([path])
+        for last in (False, False, True):
+            try:
+                self._try("delete", paths[0], lambda: obstore.delete(self._client, paths))
+            except FileNotFoundError:
+                # Somebody else removed one of them at this moment, and the rest may be there yet.
+                if len(paths) > 1:
+                    for path in paths:
+                        self._remove([path])
+            except StoreError as error:
+                # It is a POST, which obstore does not send again on its own.
+                if last or not has_broken_off(error):
+                    raise
+                continue
+            return
 
     def _newest_to_delete(self, since: dt.datetime) -> dt.datetime:
         """Return the time, of the server's clock, from which on an object may have been written after `since` of ours.

@@ -9,7 +9,7 @@ from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
 from ingestify.masking import mask_text
 from ingestify.storage.cloud_address import CloudAddress
 
-__all__ = ["Action", "ServerAnswer", "is_missing_object", "translate"]
+__all__ = ["Action", "ServerAnswer", "has_broken_off", "is_missing_object", "translate"]
 
 Action = Literal["write", "read", "delete", "list"]
 
@@ -59,6 +59,12 @@ class ServerAnswer(Exception):
 def is_missing_object(error: BaseException) -> bool:
     """Return whether a request failed because there is no such object, and not because there is no such bucket."""
     return isinstance(error, FileNotFoundError) and _find_code(str(error)) not in _NO_BUCKET
+
+
+def has_broken_off(error: StoreError) -> bool:
+    """Return whether a translated error is of the connection, and not of what the server answered."""
+    said = str(error.__cause__)
+    return "HTTP error" in said and _find_status(said) is None
 
 
 def translate(action: Action, what: str, error: BaseException, address: CloudAddress) -> StoreError | IntegrityError:
@@ -119,7 +125,7 @@ def _find_problem(said: str, kind: str, address: CloudAddress) -> tuple[str, boo
 def _find_passing_problem(said: str, status: int | None, code: str | None) -> tuple[str, bool]:
     if "dns error" in said:
         return "its server's name cannot be looked up; correct main.file_options.endpoint, or see to the network", True
-    if "kind: Connect" in said:
+    if "kind: Connect," in said:
         return "its server cannot be reached; correct main.file_options.endpoint, or see to the network", True
     if "BadScheme" in said:
         return "its endpoint is not https; write http:// in main.file_options.endpoint if that is meant", True

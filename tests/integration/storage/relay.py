@@ -111,6 +111,16 @@ class Relay:
         finally:
             self.fault = None
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Answer nothing in the block; what was asked meanwhile is cut at its end."""
+        over = threading.Event()
+        try:
+            with self.going_wrong(lambda exchange, _: over.wait(60) and exchange.cut()):
+                yield
+        finally:
+            over.set()
+
     def answer(self, exchange: Exchange) -> bool:
         with self._lock:
             number = len(self.log)

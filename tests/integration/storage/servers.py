@@ -39,7 +39,10 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 def ask(method: str, url: str, data: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
     """Send a request to a server on loopback."""
-    request = urllib.request.Request(url, data=data, method=method, headers=headers or {})
+    headers = headers or {}
+    if data is not None:
+        headers = {"Content-Type": "application/octet-stream"} | headers
+    request = urllib.request.Request(url, data=data, method=method, headers=headers)
     with _opener.open(request, timeout=30) as answer:
         return answer.read()
 
