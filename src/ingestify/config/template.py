@@ -15,8 +15,10 @@ main:
   # The catalogue: which datasets, revisions and files there are. Relative paths begin at this file's folder.
   metadata_url: sqlite:///database/catalog.db
 
-  # The files themselves. A plain path after file://, with blanks as blanks.
+  # The files themselves. A plain path after file://, with blanks as blanks. Or a bucket: s3://my-bucket/football,
+  # gs://my-bucket/football, az://my-container/football, with what its server wants to be told.
   file_url: file://database/files/
+  #file_options: {region: "eu-west-1"}
 
   # The part of the lake that is used when no --bucket is given.
   default_bucket: main
