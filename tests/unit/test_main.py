@@ -239,3 +239,12 @@ def test_a_module_that_calls_sys_exit_ends_nothing(config, tmp_path, monkeypatch
         ConfigurationError, match=r"'leaving_module.Cadence' cannot be imported: .* calls sys.exit\(0\)"
     ):
         check_config(path)
+
+
+def test_the_settings_of_an_object_store_have_the_defaults_of_its_adapter():
+    from ingestify.config.settings import FileOptions
+    from ingestify.main.adapters import make_storage
+    from ingestify.storage.cloud_address import CloudOptions
+
+    storage = make_storage("s3://lake", FileOptions(anonymous=True))
+    assert storage._options == CloudOptions(anonymous=True)

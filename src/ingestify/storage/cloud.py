@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 from ingestify.clock import now
 from ingestify.domain.ports import PartialObject, StoredObject, TemporaryObject
 from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
+from ingestify.failpoints import failpoint
 from ingestify.storage.cloud_address import CloudAddress, CloudOptions
 from ingestify.storage.cloud_clients import make_client
 from ingestify.storage.cloud_reader import CloudReader
@@ -83,19 +84,27 @@ class CloudStorage:
             self._check(path)
         if len(objects) == 1:
             self._upload(*objects[0])
-            return
-        uploads = [self._requests.submit(self._upload, temporary, path) for temporary, path in objects]
-        wait(uploads)
-        _raise_the_worst(uploads)
+        else:
+            uploads = [self._requests.submit(self._upload, temporary, path) for temporary, path in objects]
+            wait(uploads)
+            _raise_the_worst(uploads)
+        failpoint("publish.synced")
 
     def _upload(self, temporary: TemporaryObject, path: str) -> None:
         assert isinstance(temporary, CloudTemporary)
         import obstore  # an extra
 
-        content, size = temporary.content, temporary.size
+        content = temporary.content
         if content is not None:
             self._try("write", path, lambda: obstore.put(self._client, path, content, use_multipart=False))
-            return
+        else:
+            self._upload_in_parts(temporary, path)
+        self._try("write", path, lambda: failpoint("publish.renamed"))
+
+    def _upload_in_parts(self, temporary: CloudTemporary, path: str) -> None:
+        import obstore  # an extra
+
+        size = temporary.size
         part_bytes = max(_PART_BYTES, -(-size // _MOST_PARTS))
         with self._large:
             self._try(
@@ -165,6 +174,7 @@ class CloudStorage:
                 if meta is not None and (newest is None or meta["last_modified"] <= newest)
             ]
             self._remove(doomed)
+            failpoint("delete.object_gone")
             count += len(doomed)
         return count
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from ingestify.errors import LakeUnwritable, StoreError
+from ingestify.failpoints import failpoint
 
 __all__ = ["CloudTemporary"]
 
@@ -38,6 +39,7 @@ class CloudTemporary:
         self._spool: BinaryIO | None = None
         self._lock = threading.Lock()
         self.size = 0
+        failpoint("staging.created")
 
     @property
     def content(self) -> bytearray | None:
@@ -54,6 +56,7 @@ class CloudTemporary:
                 self._memory = bytearray()
             self._append(data)
         self.size += len(data)
+        self._try_on_disk(lambda: failpoint("staging.written"))
 
     def restart(self) -> None:
         self.discard()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from ingestify.storage.cloud import CloudStorage
@@ -11,8 +13,8 @@ from .conftest import open_lake
 
 
 class ObjectStoreContract(StorageContract):
-    clock_grain_seconds = 3.2
     writers_rounds = 20
+    test_what_was_written_since_is_not_deleted = None  # it waits for whole seconds: below, for all of them at once
 
 
 class TestMoto(ObjectStoreContract):
@@ -37,3 +39,12 @@ class TestAzurite(ObjectStoreContract):
     @pytest.fixture
     def storage(self, azurite: str) -> CloudStorage:
         return open_lake("az", azurite)
+
+
+def test_what_was_written_since_is_not_deleted(moto, rclone, gcs, azurite):
+    class Patient(StorageContract):
+        clock_grain_seconds = 5
+
+    lakes = [open_lake("s3", moto), open_lake("s3", rclone), open_lake("gs", gcs), open_lake("az", azurite)]
+    with ThreadPoolExecutor(len(lakes)) as pool:
+        list(pool.map(Patient().test_what_was_written_since_is_not_deleted, lakes))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from ingestify import IngestionEngine, IngestionPlan, get_datastore, get_engine
-from ingestify.errors import IngestifyError, LakeUnwritable
+from ingestify import DatasetStore, IngestionEngine, IngestionPlan, get_datastore, get_engine
+from ingestify.errors import ConfigurationError, IngestifyError, LakeUnwritable
+from ingestify.main import check_config
 from ingestify.sources.statsbomb_github import StatsBombGithub
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
@@ -113,9 +116,12 @@ def test_a_store_that_fails_at_any_moment_leaves_no_row_without_its_object(tmp_p
         assert len(engine.list_datasets()) == 6
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str, failpoints: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "ingestify", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=100)
+    environment = {**os.environ, "INGESTIFY_FAILPOINTS": failpoints}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=100
+    )
 
 
 def write_config(folder: Path, provider: Simulator, file_url: str, options: str) -> None:
@@ -141,6 +147,30 @@ def test_the_command_line_ingests_into_s3(tmp_path, provider, moto, file_url):
     assert "6 unchanged" in again.stdout + again.stderr
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("failpoint", ["publish.renamed", "publish.synced"])
+def test_a_run_that_is_killed_while_it_publishes_leaves_no_row_without_its_object(
+    tmp_path, provider, moto, file_url, failpoint
+):
+    write_config(tmp_path, provider, file_url, f"{{endpoint: '{moto}'}}")
+    assert run(tmp_path, "run", failpoints=f"{failpoint}=kill@5").returncode == -signal.SIGKILL
+    store = get_datastore(tmp_path / "config.yaml")
+    assert whole_datasets(store) < 6
+    assert run(tmp_path, "run").returncode == 0
+    assert whole_datasets(store) == 6
+
+
+def whole_datasets(store: DatasetStore) -> int:
+    """Count the datasets, seeing that each row has its object."""
+    stored = {stored.path: stored.size for stored in store.storage.iter_objects()}
+    datasets = list(store.get_dataset_collection())
+    rows = [file for dataset in datasets for file in dataset.files.values()]
+    assert {file.storage_path: file.storage_size for file in rows}.items() <= stored.items()
+    for dataset in datasets:
+        assert all(len(loaded.read()) == loaded.size for loaded in store.load_files(dataset))
+    return len(datasets)
+
+
 def test_the_command_line_says_once_what_is_wrong_and_stops(tmp_path, provider, moto):
     write_config(tmp_path, provider, "s3://no-such-bucket/lake", f"{{endpoint: '{moto}'}}")
     ran = run(tmp_path, "run")
@@ -162,9 +192,9 @@ def test_the_command_line_says_once_what_is_wrong_and_stops(tmp_path, provider, 
         ("file://lake", "{region: eu-west-1}", "they are for s3://, gs:// and az://"),
     ],
 )
-def test_config_check_names_what_is_wrong_without_asking_anybody(tmp_path, provider, file_url, options, message):
+def test_checking_a_config_names_what_is_wrong_without_asking_anybody(tmp_path, provider, file_url, options, message):
     write_config(tmp_path, provider, file_url, options)
-    ran = run(tmp_path, "config", "check")
-    assert ran.returncode != 0
-    assert message in " ".join(ran.stderr.split())
-    assert "hunter2" not in ran.stdout + ran.stderr
+    with pytest.raises(ConfigurationError) as raised:
+        check_config(tmp_path / "config.yaml")
+    assert message in str(raised.value)
+    assert "hunter2" not in str(raised.value)
