@@ -20,7 +20,7 @@ from ingestify.clock import now
 from ingestify.domain.ports import PartialObject, StoredObject, TemporaryObject
 from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
 from ingestify.failpoints import failpoint
-from ingestify.storage.locked_notes import LockedNotes
+from ingestify.locked_file import LockedFile
 
 __all__ = ["LocalStorage"]
 
@@ -157,7 +157,7 @@ class _LocalTemporary:
 class _LocalPartial(_LocalTemporary):
     """A temporary file of a name that is known beforehand; whoever has its notes locked has it."""
 
-    def __init__(self, path: Path, notes: LockedNotes) -> None:
+    def __init__(self, path: Path, notes: LockedFile) -> None:
         self.path = path
         self._notes = notes
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
@@ -240,7 +240,10 @@ class LocalStorage:
         if create:
             with contextlib.suppress(OSError):  # create_temporary tells what is wrong
                 self._staging.mkdir(parents=True, exist_ok=True)
-        notes = LockedNotes.take(self._staging / (key + _NOTES_SUFFIX), create=create)
+        try:
+            notes = LockedFile.take(self._staging / (key + _NOTES_SUFFIX), create=create)
+        except OSError:
+            return None  # a file system without locks keeps none
         if notes is None:
             return None
         try:

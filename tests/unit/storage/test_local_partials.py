@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from ingestify.storage.local import PARTIALS_KEPT, STAGING_FOLDER, LocalStorage
-from ingestify.storage.locked_notes import LockedNotes
 
 HOLDER = """
 import sys
@@ -184,28 +183,5 @@ def test_without_locks_there_is_none(storage: LocalStorage, monkeypatch: pytest.
     def refuse(descriptor: int) -> None:
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr("ingestify.storage.locked_notes._lock", refuse)
+    monkeypatch.setattr("ingestify.locked_file._lock", refuse)
     assert storage.take_partial("key", create=True) is None
-
-
-def test_notes_that_were_removed_before_they_were_locked_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from ingestify.storage import locked_notes
-
-    path = tmp_path / "notes"
-    lock = locked_notes._lock
-    removed = 0
-
-    def remove_first(descriptor: int) -> None:
-        nonlocal removed
-        if removed == 0:
-            path.unlink()
-            removed += 1
-        lock(descriptor)
-
-    monkeypatch.setattr(locked_notes, "_lock", remove_first)
-    notes = LockedNotes.take(path, create=True)
-    assert notes is not None
-    notes.append(b"mine")
-    assert path.read_bytes() == b"mine"
-    notes.remove()
-    assert not path.exists()
