@@ -10,7 +10,8 @@
     ├── IntegrityError          bytes are not what was announced
     ├── StoreError              the lake refused: catalogue or storage
     │   ├── SaveError           a revision could not be committed
-    │   │   └── LakeUnwritable  the disk is full, or may not be written: nothing will be
+    │   │   ├── LakeUnwritable  the disk is full, or may not be written: nothing will be
+    │   │   └── OutcomeUnknown  the connection was lost at the commit: perhaps it is there
     │   ├── LakeVersionError    the lake was written by a newer ingestify
     │   └── DatasetNotFound     no dataset has that id or identifier
     ├── LoadError               a stored dataset cannot be made into the object asked for
@@ -34,6 +35,7 @@ __all__ = [
     "LakeVersionError",
     "LoadError",
     "MissingExtraError",
+    "OutcomeUnknown",
     "SaveError",
     "SecretError",
     "SourceError",
@@ -108,6 +110,10 @@ class SaveError(StoreError):
 
 class LakeUnwritable(SaveError):
     """The disk is full, read-only or forbidden: whatever comes next would fail too, so the run stops."""
+
+
+class OutcomeUnknown(SaveError):
+    """Committing raised an error, and whether it happened could not be found out: it is there whole, or not at all."""
 
 
 class LakeVersionError(StoreError):

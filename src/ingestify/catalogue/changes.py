@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
-from ingestify.catalogue.connection import Database
+from ingestify.catalogue.connection import Database, repeatable
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.event_log import EventLog
 from ingestify.catalogue.quarantine import QuarantineLog
+from ingestify.catalogue.refusals import refusal_for
 from ingestify.catalogue.rows import feeds_to_text, file_to_row, json_text, moment_to_text, names_to_text
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
@@ -23,7 +24,7 @@ from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.events import DatasetEvent, MetadataUpdated, RevisionInvalidated
 from ingestify.domain.ports import HeadMoved
 from ingestify.domain.revision import Revision, RevisionState
-from ingestify.errors import SaveError
+from ingestify.errors import LakeUnwritable, OutcomeUnknown, SaveError, StoreError
 from ingestify.failpoints import failpoint
 
 __all__ = ["DatasetWriter"]
@@ -65,22 +66,26 @@ class DatasetWriter:
         Raises:
             HeadMoved: Some were worked out on a dataset that has moved on, or that comes twice.
             SaveError: The database refused.
+            OutcomeUnknown: The connection was lost at the commit, and whether they are there could not be looked up.
         """
         if not changes:
             return []
         doing = f"save {len(changes)} {'dataset' if len(changes) == 1 else 'datasets'}"
+        applied: list[AppliedChange] = []
+
+        def write(connection: sa.Connection) -> list[DatasetEvent]:
+            failpoint("commit.begun")
+            if moved := self._find_moved(connection, changes):
+                raise HeadMoved(moved)
+            moment = now()
+            applied[:] = [apply_change(change, moment) for change in changes]
+            if moved := self._settle(connection, changes, moment):
+                raise HeadMoved(moved)
+            self._write(connection, changes, applied)
+            return [event for one in applied for event in one.events]
+
         try:
-            with self._database.write(doing, SaveError) as connection:
-                failpoint("commit.begun")
-                if moved := self._find_moved(connection, changes):
-                    raise HeadMoved(moved)
-                moment = now()
-                applied = [apply_change(change, moment) for change in changes]
-                if moved := self._settle(connection, changes, moment):
-                    raise HeadMoved(moved)
-                self._write(connection, changes, applied)
-                events = iter(self._log.append(connection, (event for one in applied for event in one.events)))
-                failpoint("commit.written")
+            events = iter(self._commit_with_events(doing, write))
         except SaveError as error:
             if isinstance(error.__cause__, sa.exc.IntegrityError):
                 # The database's own uniqueness is what counts where writers do not exclude each other.
@@ -90,11 +95,50 @@ class DatasetWriter:
             raise
         return [dataclasses.replace(one, events=tuple(next(events) for _ in one.events)) for one in applied]
 
+    def _commit_with_events(
+        self, doing: str, write: Callable[[sa.Connection], list[DatasetEvent]]
+    ) -> list[DatasetEvent]:
+        """Commit what `write` writes, and the events it returns, in one transaction. Returns them with their positions.
+
+        When the commit itself raises, it may have happened all the same. That is looked up by the events, which are of
+        the same transaction; what is not there is written once more. What has no events says only what was seen of the
+        provider, so to write it twice is harmless.
+        """
+        for is_last in (False, True):
+            events: list[DatasetEvent] = []
+            try:
+                with self._database.write(doing, SaveError) as connection:
+                    events = self._log.append(connection, write(connection))
+                    failpoint("commit.written")
+                break
+            except OutcomeUnknown as unknown:
+                if self._is_there(events, unknown):
+                    break
+                cause = unknown.__cause__ or unknown
+                refused = refusal_for(cause, self._database.where, doing, SaveError)
+                if is_last or isinstance(refused, LakeUnwritable):
+                    raise refused from cause
+        return events
+
+    def _is_there(self, events: Sequence[DatasetEvent], unknown: OutcomeUnknown) -> bool:
+        """Whether a transaction with these events was committed, asked over another connection."""
+        if not events:
+            return False
+        try:
+            with self._database.read("look up whether the commit happened") as connection:
+                return self._log.holds(connection, events[0])
+        except StoreError as error:
+            raise OutcomeUnknown(
+                f"{unknown} It could not be looked up either: {error} Nothing was removed; the next run finds out by "
+                f"itself."
+            ) from unknown
+
     def invalidate(self, dataset_ids: Sequence[str], reason: str) -> list[DatasetEvent]:
         """Mark current revisions VALIDATION_FAILED; those without a revision, or marked already, stay as they are."""
-        moment = now()
         dataset, revision = self._tables.dataset.c, self._tables.revision.c
-        with self._database.write("invalidate revisions", SaveError) as connection:
+
+        def write(connection: sa.Connection) -> list[DatasetEvent]:
+            moment = now()
             events: list[DatasetEvent] = []
             for before in self._reader.load(connection, list(dict.fromkeys(dataset_ids))):
                 if not before.revisions or before.revisions[-1].state is RevisionState.VALIDATION_FAILED:
@@ -113,12 +157,15 @@ class DatasetWriter:
                 )
                 events.append(RevisionInvalidated(dataset=after, reason=reason, occurred_at=moment))
             self._forget_syncs(connection)
-            return self._log.append(connection, events)
+            return events
+
+        return self._commit_with_events("invalidate revisions", write)
 
     def _forget_syncs(self, connection: sa.Connection) -> None:
         """What selectors were ingested whole is not there any more: the next run looks at each of them."""
         connection.execute(self._tables.selector_sync.update().values(complete=False))
 
+    @repeatable
     def delete(self, dataset_ids: Sequence[str]) -> list[str]:
         """Remove datasets with their revisions and files, in one transaction; their events stay.
 
@@ -137,6 +184,7 @@ class DatasetWriter:
             self._forget_syncs(connection)
             return self._unnamed(connection, paths)
 
+    @repeatable
     def discard_quarantine(self, entry_ids: Sequence[str], decided_by: str, note: str) -> list[str]:
         """Mark open quarantine entries DISCARDED. Returns the paths of objects that no row names any more."""
         with self._database.write("discard quarantine entries", SaveError) as connection:
@@ -155,9 +203,10 @@ class DatasetWriter:
 
     def mark_missing(self, dataset_ids: Sequence[str]) -> list[DatasetEvent]:
         """Set the state of datasets to MISSING; those that are so already stay as they are."""
-        moment = now()
         columns = self._tables.dataset.c
-        with self._database.write("mark datasets as missing", SaveError) as connection:
+
+        def write(connection: sa.Connection) -> list[DatasetEvent]:
+            moment = now()
             events: list[DatasetEvent] = []
             for before in self._reader.load(connection, list(dict.fromkeys(dataset_ids))):
                 if before.state is DatasetState.MISSING:
@@ -169,7 +218,9 @@ class DatasetWriter:
                     .values(state=after.state.value, updated_at=moment_to_text(moment))
                 )
                 events.append(MetadataUpdated(dataset=after, occurred_at=moment))
-            return self._log.append(connection, events)
+            return events
+
+        return self._commit_with_events("mark datasets as missing", write)
 
     # ---- the parts of apply ----------------------------------------------------------------------------
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sqlite3
 import threading
 import time
 import urllib.parse
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from ingestify.catalogue.refusals import translated
+from ingestify.catalogue.refusals import DATABASE_ERRORS, refusal_for, translated
 from ingestify.catalogue.selection import Dialect, SqliteDialect
-from ingestify.errors import ConfigurationError, LakeUnwritable, StoreError
+from ingestify.errors import ConfigurationError, LakeUnwritable, OutcomeUnknown, StoreError
 
-__all__ = ["Database", "parse_url", "sqlite_path"]
+__all__ = ["Database", "parse_url", "repeatable", "sqlite_path"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 BUSY_TIMEOUT_SECONDS = 60.0
 """How long a writer waits for a writer in another process; `?timeout=` in the URL overrides it."""
@@ -53,15 +57,19 @@ class Database:
         url: Parsed; a scheme that `Database.open` knows.
         echo: Whether SQLAlchemy shows each statement.
         read_only: Whether its file may only be read.
+
+    Attributes:
+        where: The URL without a password, for messages.
+        path: The database's file; None if it is in memory.
     """
 
     def __init__(self, url: sa.URL, *, echo: bool = False, read_only: bool = False) -> None:
         self.where = url.render_as_string(hide_password=True)
-        self._read_only = read_only
+        self.is_read_only = read_only
         self.dialect: Dialect = SqliteDialect()
         self._closed = False
-        in_memory = sqlite_path(url) is None
-        path = sqlite_path(url)
+        self.path = path = sqlite_path(url)
+        in_memory = path is None
         self._lock = _WriteLock() if path is None else _write_lock_of(str(path))
         # A database in memory is its one connection, so there readers take turns with the writer.
         self._read_lock: contextlib.AbstractContextManager[Any] = (
@@ -122,16 +130,36 @@ class Database:
         """Give the connection of the one writer; all or nothing of what is written on it is kept.
 
         Raises:
-            StoreError: As `refusal`, when the database refuses.
+            StoreError: As `refusal`, when the database refuses; then nothing is kept.
+            OutcomeUnknown: The commit itself raised, so whether it happened is to be found out.
         """
         self._check_open(doing)
-        if self._read_only:
+        if self.is_read_only:
             raise LakeUnwritable(
                 f"The catalogue {self.where} cannot {doing}: this user may only read its file. Give the user the "
                 f"right to write the file and its folder, or use another lake."
             )
-        with translated(self.where, doing, refusal), self._lock.lock, self._writer.begin() as connection:
+        with (
+            translated(self.where, doing, refusal),
+            self._lock.lock,
+            self._writer.connect() as connection,
+            connection.begin() as transaction,
+        ):
             yield connection
+            self._commit(connection, transaction, doing)
+
+    def _commit(self, connection: sa.Connection, transaction: sa.Transaction, doing: str) -> None:
+        try:
+            transaction.commit()
+        except DATABASE_ERRORS as error:
+            if self.path is None:
+                connection.connection.rollback()  # the connection is the database, so it is kept
+            else:
+                connection.invalidate()  # what is looked up next is not to be what this connection believes
+            refused = refusal_for(error, self.where, doing)
+            raise OutcomeUnknown(
+                f"Whether the commit happened is not known: it is there whole, or not at all. {refused}"
+            ) from error
 
     def close(self) -> None:
         """Close every connection. Harmless when they are closed already."""
@@ -162,6 +190,22 @@ class Database:
                 cursor.close()
             finally:
                 connection.close()
+
+
+def repeatable(write: Callable[P, T]) -> Callable[P, T]:
+    """Let what may be done twice be done once more where it is not known whether it is done.
+
+    For what says how something is to be, such as the state of a job; not for what adds an event.
+    """
+
+    @functools.wraps(write)
+    def written(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return write(*args, **kwargs)
+        except OutcomeUnknown:
+            return write(*args, **kwargs)
+
+    return written
 
 
 def parse_url(url: str) -> sa.URL:

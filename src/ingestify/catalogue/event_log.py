@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
-from ingestify.catalogue.connection import Database
+from ingestify.catalogue.connection import Database, repeatable
 from ingestify.catalogue.rows import (
     dataset_from_snapshot,
     json_text,
@@ -68,6 +68,20 @@ class EventLog:
             dataclasses.replace(event, position=position) for event, position in zip(listed, positions, strict=True)
         ]
 
+    def holds(self, connection: sa.Connection, event: DatasetEvent) -> bool:
+        """Whether an event that `append` returned is there, and with it all that its transaction wrote.
+
+        A position is given again after its transaction was undone; but only to a later one, at a later moment.
+        """
+        columns = self._log.c
+        row = connection.execute(
+            sa.select(columns.event_type, columns.dataset_id, columns.occurred_at).where(
+                columns.position == event.position
+            )
+        ).one_or_none()
+        written = (event.event_type, event.dataset.dataset_id, moment_to_text(event.occurred_at))
+        return row is not None and tuple(row) == written
+
     def read(self, after_position: int, limit: int) -> list[DatasetEvent]:
         """Return events after a position, in commit order."""
         columns = self._log.c
@@ -114,6 +128,7 @@ class EventLog:
         with self._database.read("read an event reader's position") as connection:
             return connection.scalar(statement) or 0
 
+    @repeatable
     def set_reader_position(self, reader_name: str, position: int) -> None:
         """Remember where a reader stands."""
         with self._database.write("save an event reader's position") as connection:

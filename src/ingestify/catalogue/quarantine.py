@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.connection import Database
+from ingestify.catalogue.connection import Database, repeatable
 from ingestify.catalogue.rows import (
     entry_from_row,
     feeds_to_text,
@@ -166,6 +166,7 @@ class QuarantineLog:
 
     # ---- writing, in a transaction of its own ----------------------------------------------------------
 
+    @repeatable
     def save_look(self, entry: QuarantineEntry) -> None:
         """Remember that the provider still serves this bundle; a retry that was asked for is done."""
         with self._database.write("save a look at a quarantine entry", SaveError) as connection:
@@ -175,6 +176,7 @@ class QuarantineLog:
                 .values(feeds=feeds_to_text(entry.feeds), checked_at=moment_to_text(now()), retry_requested_at=None)
             )
 
+    @repeatable
     def request_retry(self, entry_ids: Iterable[str]) -> int:
         """Let entries be fetched anew by the next run. Returns how many there were."""
         with self._database.write("ask for a retry", SaveError) as connection:

@@ -10,7 +10,10 @@ import sqlalchemy as sa
 
 from ingestify.errors import LakeUnwritable, StoreError
 
-__all__ = ["translated"]
+__all__ = ["DATABASE_ERRORS", "refusal_for", "translated"]
+
+DATABASE_ERRORS = (sa.exc.SQLAlchemyError, sqlite3.Error, UnicodeError, OverflowError)
+"""What a database and the way to it may raise."""
 
 _ADVICE = (
     (
@@ -63,10 +66,15 @@ def translated(where: str, doing: str, refusal: type[StoreError] = StoreError) -
     """
     try:
         yield
-    except (sa.exc.SQLAlchemyError, sqlite3.Error, UnicodeError, OverflowError) as error:
-        said = str(getattr(error, "orig", None) or error).lower()
-        kind = LakeUnwritable if any(one in said for one in _HOPELESS) else refusal
-        raise kind(_describe(error, where, doing)) from error
+    except DATABASE_ERRORS as error:
+        raise refusal_for(error, where, doing, refusal) from error
+
+
+def refusal_for(error: BaseException, where: str, doing: str, refusal: type[StoreError] = StoreError) -> StoreError:
+    """Return what to raise, from `error`; LakeUnwritable if the next change would meet it too."""
+    said = str(getattr(error, "orig", None) or error).lower()
+    kind = LakeUnwritable if any(one in said for one in _HOPELESS) else refusal
+    return kind(_describe(error, where, doing))
 
 
 def _describe(error: BaseException, where: str, doing: str) -> str:

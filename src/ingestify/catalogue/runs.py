@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.connection import Database
+from ingestify.catalogue.connection import Database, repeatable
 from ingestify.catalogue.rows import json_text, json_value, moment_from_text, moment_to_text, to_moment
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
@@ -32,6 +32,7 @@ class RunLog:
         self._sync = tables.selector_sync
         self._revision = tables.revision
 
+    @repeatable
     def save_job(self, job: JobSummary, first_task: int = 0) -> None:
         """Write a job's row, new or again, and those of its tasks that are not written yet."""
         with self._database.write("save a job") as connection:
@@ -67,6 +68,7 @@ class RunLog:
                     tasks.setdefault(row["job_id"], []).append(_task_from(row))
         return [_job_from(row, tasks.get(row["job_id"], ())) for row in rows]
 
+    @repeatable
     def abort_dead_jobs(self, is_alive: Callable[[ProcessIdentity, dt.datetime, str], bool]) -> int:
         """Mark RUNNING jobs ABORTED that nobody works on. Returns how many.
 
@@ -114,6 +116,7 @@ class RunLog:
                 ).rowcount
         return aborted
 
+    @repeatable
     def forget_listings(self) -> None:
         """Forget what selectors listed, so that the next whole listing is compared with the lake itself."""
         with self._database.write("forget listings") as connection:
@@ -149,6 +152,7 @@ class RunLog:
             moment_from_text(row.last_modified), bool(row.complete), to_moment(row.finished_at), row.listing
         )
 
+    @repeatable
     def save_selector_sync(self, key: str, sync: SelectorSync) -> None:
         """Remember it."""
         values = {

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.ports import HeadMoved
-from ingestify.errors import IngestifyError, SaveError
+from ingestify.errors import IngestifyError, OutcomeUnknown, SaveError
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Commit", "Committer"]
@@ -106,8 +106,10 @@ class Committer:
         try:
             applied = self._store.commit([commit.change for commit in group])
         except Exception as error:  # noqa: BLE001 - whatever it is, each change of the group is told
-            if len(group) == 1:
-                self._commit_alone(group[0], error)
+            # What may be there already must not be written again; the next run finds out.
+            if len(group) == 1 or isinstance(error, OutcomeUnknown):
+                for commit in group:
+                    self._commit_alone(commit, error)
                 return
             # One refused change must not take the others of its group with it.
             for commit in group:
