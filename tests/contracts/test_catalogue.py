@@ -25,7 +25,7 @@ from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import Catalogue, HeadMoved, SelectorSync
 from ingestify.domain.quarantine import QuarantineState
 from ingestify.domain.revision import RevisionState
-from ingestify.domain.run import Counters, ProcessIdentity, RunState, TaskOutcome
+from ingestify.domain.run import Counters, JobHolder, ProcessIdentity, RunState, TaskOutcome
 from ingestify.errors import SourceError
 from tests.contracts.catalogue_data import (
     PROCESS,
@@ -723,3 +723,22 @@ def test_indexes_are_made_dropped_and_change_no_answer(catalogue: Catalogue) -> 
     ] == [3, 5]
     assert catalogue.sync_indexes(wanted[1:]) == ([], [made[0]])
     assert catalogue.sync_indexes([]) == ([], [made[1]])
+
+
+class TestJobLocks:
+    def test_one_has_a_job_and_others_are_told_who(self, catalogue: Catalogue) -> None:
+        holder = JobHolder(PROCESS, T0)
+        assert catalogue.find_job_holder("job") is None
+        lock = catalogue.try_lock_job("job", holder)
+        assert lock is not None
+        assert catalogue.try_lock_job("job", JobHolder(PROCESS, minutes(1))) is None
+        assert catalogue.find_job_holder("job") == holder
+        other = catalogue.try_lock_job("another job", holder)
+        assert other is not None
+        other.release()
+        lock.release()
+        lock.release()
+        assert catalogue.find_job_holder("job") is None
+        again = catalogue.try_lock_job("job", JobHolder(PROCESS, minutes(1)))
+        assert again is not None
+        again.release()

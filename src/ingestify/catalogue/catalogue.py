@@ -10,6 +10,7 @@ from ingestify.catalogue.connection import Database
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.event_log import EventLog
 from ingestify.catalogue.indexes import AttributeIndexes
+from ingestify.catalogue.locks import make_job_locks
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.runs import RunLog
 from ingestify.catalogue.schema import prepare_schema
@@ -19,9 +20,9 @@ from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
-from ingestify.domain.ports import DatasetFilter, KnownDataset, SelectorSync
+from ingestify.domain.ports import DatasetFilter, JobLock, KnownDataset, SelectorSync
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
-from ingestify.domain.run import JobSummary, ProcessIdentity
+from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity
 
 __all__ = ["SqlCatalogue"]
 
@@ -41,6 +42,7 @@ class SqlCatalogue:
         self._changes = DatasetWriter(database, tables, self._datasets, self._events, self._quarantine)
         self._runs = RunLog(database, tables)
         self._indexes = AttributeIndexes(database, tables)
+        self._locks = make_job_locks(database, tables.prefix)
 
     @classmethod
     def open(
@@ -98,6 +100,7 @@ class SqlCatalogue:
         Raises:
             HeadMoved: Some were worked out on a dataset that has moved on; nothing was written.
             SaveError: The database refused; nothing was written.
+            OutcomeUnknown: Whether they are there could not be found out.
         """
         return self._changes.apply(changes)
 
@@ -160,6 +163,14 @@ class SqlCatalogue:
     def abort_dead_jobs(self, is_alive: Callable[[ProcessIdentity, dt.datetime, str], bool]) -> int:
         """Mark RUNNING jobs ABORTED that nobody works on. Returns how many."""
         return self._runs.abort_dead_jobs(is_alive)
+
+    def try_lock_job(self, key: str, holder: JobHolder) -> JobLock | None:
+        """Return the lock of the job whose identity is `key`, or None if another run has it; never waits."""
+        return self._locks.try_lock(key, holder)
+
+    def find_job_holder(self, key: str) -> JobHolder | None:
+        """Return who has the lock of that job; None: nobody, or that is not known."""
+        return self._locks.find_holder(key)
 
     def find_selector_sync(self, key: str) -> SelectorSync | None:
         """Return when the selector that `key` names was last ingested, or None."""

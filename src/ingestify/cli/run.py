@@ -147,6 +147,7 @@ def exit_code(report: RunReport) -> int:
 
 
 def _tell(report: RunReport) -> None:
+    _tell_of_other_runs(report)
     failed = report.failed_tasks
     jobs = [job for job in report.jobs if job.state is RunState.FAILED]
     for task in failed[:SHOWN_FAILURES]:
@@ -170,8 +171,17 @@ def _tell(report: RunReport) -> None:
             write_stderr(f"{len(jobs)} of {len(report.jobs)} selectors failed; the next run tries them again.")
 
 
+def _tell_of_other_runs(report: RunReport) -> None:
+    left = report.jobs_left_to_others
+    for job in left[:SHOWN_FAILURES]:
+        write_stderr(f"skipped: {job.source}: {job.selector_name}: {job.error}")
+    if len(left) > SHOWN_FAILURES:
+        write_stderr(f"… and {len(left) - SHOWN_FAILURES:,} more skipped, as other runs are at them.")
+
+
 def _tell_nothing_matched(report: RunReport, selector: Mapping[str, Any]) -> None:
-    if selector and not report.totals.discovered and report.error is None:
+    is_elsewhere = bool(report.jobs_left_to_others)
+    if selector and not report.totals.discovered and report.error is None and not is_elsewhere:
         write_stderr(f"The sources have nothing that matches {filter_text(selector)}.")
 
 

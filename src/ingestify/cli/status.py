@@ -109,7 +109,9 @@ def _show_run(jobs: list[JobSummary], *, failed: bool) -> None:
         f"{size(totals.received_bytes)}{took}"
     )
     for job in jobs:
-        if job.state not in (RunState.FINISHED, RunState.SKIPPED):
+        # One that was skipped because nothing had changed has its datasets counted.
+        is_done = job.state is RunState.FINISHED or (job.state is RunState.SKIPPED and job.counters.discovered)
+        if not is_done:
             why = f": {job.error}" if job.error else ""
             write_line(f"  {_job_state(job):<8} {job.source}: {job.selector_name}{why}")
         tasks = [task for task in job.tasks if task.state is RunState.FAILED] if failed else []

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.fetch_policy import FetchPolicy
+from ingestify.domain.identifier import canonical_text, canonical_value
 from ingestify.domain.ports import DatasetFilter
-from ingestify.domain.selector import Filters, Selector
+from ingestify.domain.selector import Filters, Selector, filter_values
 from ingestify.domain.source import Source
 
 __all__ = ["EVERYTHING", "IngestionPlan", "Job", "SelectorExpression", "SelectorRule"]
@@ -85,6 +87,30 @@ class Job:
     def dataset_filter(self, bucket: str) -> DatasetFilter:
         """Return what the lake may have of the selector."""
         return DatasetFilter(bucket, self.plan.dataset_type, self.provider, selector=dict(self.selector.attributes))
+
+    def identity(self, bucket: str) -> str:
+        """Name what is ingested: another policy, other feeds or another source make it another thing."""
+        plan = self.plan
+        versions: Mapping[str, object] = {
+            feed: ",".join(sorted(wanted)) for feed, wanted in plan.data_spec_versions.items()
+        }
+        policy = type(plan.fetch_policy)
+        attributes = {
+            "bucket": bucket,
+            "source": self.source_name,
+            "provider": self.provider,
+            "dataset_type": plan.dataset_type,
+            "versions": canonical_text(versions),
+            "policy": f"{policy.__module__}.{policy.__qualname__}",
+            "selector": self.selector.canonical,
+        }
+        if self.filters:
+            alternatives = {
+                key: json.dumps(sorted({str(canonical_value(one, key)) for one in filter_values(value)}))
+                for key, value in self.filters.items()
+            }
+            attributes["filters"] = canonical_text(alternatives)
+        return canonical_text(attributes)
 
     @property
     def is_whole_selector(self) -> bool:

@@ -16,7 +16,7 @@ from ingestify.domain.events import DatasetEvent, DomainEvent
 from ingestify.domain.file import NO_VALIDATORS, Validators
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
-from ingestify.domain.run import JobSummary, ProcessIdentity
+from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity
 from ingestify.domain.selector import Filters
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "HeadMoved",
     "HttpAnswer",
     "HttpClientPort",
+    "JobLock",
     "KnownDataset",
     "PartialObject",
     "SelectorSync",
@@ -417,6 +418,13 @@ class SelectorSync:
     listing: str | None = None
 
 
+class JobLock(Protocol):
+    """The right to be at a job; it ends with the process, however that ends."""
+
+    def release(self) -> None:
+        """Let others have it. Harmless when that has happened."""
+
+
 class HeadMoved(Exception):
     """Another writer changed a dataset after a change to it was worked out; work it out again.
 
@@ -456,6 +464,8 @@ class Catalogue(Protocol):
         Raises:
             HeadMoved: Some were worked out on a dataset that has moved on; nothing was written.
             SaveError: The catalogue refused; nothing was written.
+            OutcomeUnknown: The connection was lost at the commit, and it could not be found out either whether they
+                are there. Nothing that they name may be removed.
         """
 
     def invalidate(self, dataset_ids: Sequence[str], reason: str) -> list[DatasetEvent]:
@@ -516,6 +526,19 @@ class Catalogue(Protocol):
         Args:
             is_alive: Says so, given the process, its last sign of life, and the id of the run.
         """
+
+    def try_lock_job(self, key: str, holder: JobHolder) -> JobLock | None:
+        """Return the lock of the job whose identity is `key`, or None if another run has it; never waits.
+
+        Two engines of one process exclude each other too. Where there are no locks, or where the catalogue may only be
+        read, everybody gets one.
+
+        Args:
+            holder: What others are told of whoever has it.
+        """
+
+    def find_job_holder(self, key: str) -> JobHolder | None:
+        """Return who has the lock of that job; None: nobody, or that is not known."""
 
     def find_selector_sync(self, key: str) -> SelectorSync | None:
         """Return when the selector that `key` names was last ingested, or None."""

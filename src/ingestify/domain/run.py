@@ -8,7 +8,16 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["Counters", "JobSummary", "ProcessIdentity", "RunReport", "RunState", "TaskOutcome", "TaskSummary"]
+__all__ = [
+    "Counters",
+    "JobHolder",
+    "JobSummary",
+    "ProcessIdentity",
+    "RunReport",
+    "RunState",
+    "TaskOutcome",
+    "TaskSummary",
+]
 
 
 class RunState(enum.StrEnum):
@@ -110,6 +119,21 @@ class ProcessIdentity:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class JobHolder:
+    """Who is at a job, for those who find it taken.
+
+    Attributes:
+        since: When it took the job's lock, in UTC.
+    """
+
+    process: ProcessIdentity
+    since: dt.datetime
+
+    def __str__(self) -> str:
+        return f"process {self.process.pid} on host {self.process.host} since {self.since:%Y-%m-%d %H:%M} UTC"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class JobSummary:
     """One job: written when it starts, kept current while it runs.
 
@@ -120,6 +144,7 @@ class JobSummary:
         updated_at: When the row was last written; a running job writes it every few seconds.
         tasks: Those that changed, failed or are in quarantine. The report of a run has only those that failed or are in
             quarantine: a first run adds a hundred thousand others, which `load_ingestion_job_summaries` reads.
+        left_to_another: Whether it was SKIPPED because another run is at the same; only in the report of a run.
     """
 
     job_id: str
@@ -139,6 +164,7 @@ class JobSummary:
     timings: Mapping[str, float] = dataclasses.field(default_factory=dict)
     error: str = ""
     tasks: Sequence[TaskSummary] = ()
+    left_to_another: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -170,6 +196,11 @@ class RunReport:
     def quarantined_tasks(self) -> list[TaskSummary]:
         """The datasets of all jobs whose bundle is in quarantine."""
         return self._tasks_that(TaskOutcome.QUARANTINED)
+
+    @property
+    def jobs_left_to_others(self) -> list[JobSummary]:
+        """The jobs that were SKIPPED because another run is at the same."""
+        return [job for job in self.jobs if job.left_to_another]
 
     def _tasks_that(self, outcome: TaskOutcome) -> list[TaskSummary]:
         return [task for job in self.jobs for task in job.tasks if task.outcome is outcome]

@@ -89,6 +89,8 @@ class IngestionEngine:
     ) -> RunReport:
         """Bring the lake up to date with what the plans and the filters name.
 
+        A job (one selector of one plan) that another run is at, in this process or another one, is SKIPPED.
+
         Args:
             dry_run: Only look: indexes are asked for, files are not, and nothing is written.
             provider: Only plans of this provider; `source`, `dataset_type` likewise. None: any.
@@ -115,6 +117,14 @@ class IngestionEngine:
         )
         if report.error is not None:
             raise report.error
+        if left := report.jobs_left_to_others:
+            logger.warning(
+                "%d of %d selectors skipped; the first: %s: %s",
+                len(left),
+                len(report.jobs),
+                left[0].selector_name,
+                left[0].error,
+            )
         if report.totals.failed:
             first = next(iter(report.failed_tasks), None)
             logger.warning(
@@ -187,6 +197,9 @@ class IngestionEngine:
     ) -> Iterator[Any]:
         """Yield datasets of the lake, if wanted after bringing them up to date.
 
+        What another run is bringing up to date is waited for, so that what is yielded is current; leaving the loop or
+        Ctrl-C ends that too.
+
         Args:
             auto_ingest: True: first sync what the filters name, then yield. A dict: `streaming` (yield each
                 dataset the moment it is known to be current, each exactly once), `use_open_data` (no plan needed:
@@ -225,13 +238,13 @@ class IngestionEngine:
         plans = self._auto_ingest_plans(options, provider, dataset_type)
         if options.get("streaming"):
             stream = Stream(wanted)
-            run = self._new_run(plans, filters, on_current=stream.on_current)
+            run = self._new_run(plans, filters, waits=True, on_current=stream.on_current)
             datasets = stream.iterate(run)
             return in_collections(datasets, batch_size) if yield_dataset_collection else datasets
         return self._sync_and_read(plans, filters, reading)
 
     def _sync_and_read(self, plans: Sequence[IngestionPlan], filters: Filters, reading: Iterator[Any]) -> Iterator[Any]:
-        report = self._new_run(plans, filters).execute()
+        report = self._new_run(plans, filters, waits=True).execute()
         if report.error is not None:
             raise report.error
         if report.totals.failed:

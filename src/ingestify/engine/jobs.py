@@ -6,15 +6,14 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Mapping
 
 from ingestify.clock import now
-from ingestify.domain.identifier import canonical_text
 from ingestify.domain.plan import Job
 from ingestify.domain.ports import SelectorSync, Usage
 from ingestify.domain.run import Counters, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.engine.liveness import begin_run, end_run, is_alive, this_process
 from ingestify.engine.report import GuardedListener, JobProgress, one_line
+from ingestify.engine.run_locks import RunLocks
 from ingestify.engine.workers import ReaderLeft, StopToken
 from ingestify.errors import FatalError, StopProcessing, StoreError
 from ingestify.failpoints import failpoint
@@ -31,20 +30,29 @@ class JobBook:
     """Keeps the summaries of one run's jobs. Safe to use from any thread.
 
     Args:
-        dry_run: Nothing is written.
+        dry_run: Nothing is written, and no lock is taken.
+        waits: Whether a job that another run is at is waited for; otherwise it is skipped.
         listener: Hears when jobs begin and end.
     """
 
     def __init__(
-        self, store: DatasetStore, stop: StopToken, *, dry_run: bool, listener: GuardedListener | None = None
+        self,
+        store: DatasetStore,
+        stop: StopToken,
+        *,
+        dry_run: bool,
+        waits: bool = False,
+        listener: GuardedListener | None = None,
     ) -> None:
         self.run_id = str(uuid.uuid4())
         self.planning_usage = Usage()
         self._store = store
         self._stop = stop
         self._dry_run = dry_run
+        self._waits = waits
         self._listener = listener or GuardedListener(None)
         self._process = this_process()
+        self._locks = RunLocks(store, self._process, stop)
         self._started = time.monotonic()
         self._lock = threading.Lock()
         self._progresses: list[JobProgress] = []
@@ -75,6 +83,7 @@ class JobBook:
             progress.note = _stop_text(self._stop.reason)
             progress.end(RunState.ABORTED)
             self._save(progress)
+        self._locks.release_all()
         for progress in self._progresses:
             if not self._dry_run and not progress.is_written:
                 self._save(progress)  # once more: the catalogue may be there again
@@ -89,6 +98,33 @@ class JobBook:
         failpoint("job.begun")
         self._listener.tell("job_started", progress.summary(with_tasks=False))
         return progress
+
+    def enter(self, progress: JobProgress) -> bool:
+        """Have a job to this run alone. False: another run is at it, so that it is skipped, or this run is to stop.
+
+        A discovery thread. Nothing is asked of the provider before this.
+        """
+        if not self._dry_run and not self._locks.take(progress):
+            why = self._locks.describe_holder(progress)
+            job = progress.job
+            if not self._waits:
+                logger.info("%s: %s is skipped: %s", job.source_name, job.selector.name, why)
+                progress.note = f"{why}; see 'ingestify status'"
+                progress.left_to_another = True
+                progress.state = RunState.SKIPPED
+                return False
+            logger.info("%s: %s waits for its turn: %s", job.source_name, job.selector.name, why)
+            progress.note = f"waits for its turn: {why}"
+            is_taken = self._locks.wait_and_take(progress)
+            progress.note = ""
+            if not is_taken:
+                return False
+        progress.began_at = now()
+        return True
+
+    def let_others_in(self) -> None:
+        """Let go of the locks of all jobs: this run is held up, by a reader who may be waiting for one of them."""
+        self._locks.release_all()
 
     def fail(self, progress: JobProgress, error: Exception) -> None:
         """A job's discovery raised. StopProcessing and FatalError stop the run; anything else, this job only."""
@@ -107,6 +143,7 @@ class JobBook:
             progress.note = _stop_text(self._stop.reason)
         progress.end(state)
         self._save(progress)
+        self._locks.release(progress)
         self._listener.tell("job_ended", progress.summary())
 
     def add_task(self, progress: JobProgress, task: TaskSummary) -> None:
@@ -139,42 +176,59 @@ class JobBook:
 
     def find_newest(self, job: Job) -> SelectorSync | None:
         """Return what is remembered of a selector that was ingested whole, without a failure; else None."""
-        sync = self._store.catalogue.find_selector_sync(_sync_key(self._store.bucket, job))
+        sync = self._find_sync(job)
         return sync if sync is not None and sync.complete else None
+
+    def _find_sync(self, job: Job) -> SelectorSync | None:
+        return self._store.catalogue.find_selector_sync(job.identity(self._store.bucket))
 
     def _remember(self) -> None:
         """Settle what only all jobs together tell: a dataset that one lists no more, another one may list."""
         whole = [one for one in self._progresses if one.state is RunState.FINISHED and one.job.is_whole_selector]
-        others = [one for one in self._progresses if one not in whole and one.state is not RunState.SKIPPED]
-        if any(one.came for one in others):
-            # They brought datasets that no whole listing has seen, so the next one is to search for what it lacks.
-            try:
-                self._store.catalogue.forget_listings()
-            except StoreError as error:
-                logger.error("Cannot forget listings: %s", error)
-        for progress in whole:
-            self._remember_sync(progress, self._mark_missing(progress))
-            if progress.missing:
-                self._save(progress)
+        with self._locks.taken_again(whole) as ours:
+            # Where another run is at the same by now, or was, its listing is newer than ours: it settles that.
+            settled = [one for one in ours if not self._was_overtaken(one)]
+            others = [one for one in self._progresses if one not in settled and one.state is not RunState.SKIPPED]
+            if any(one.came for one in others):
+                # They brought datasets that no whole listing has seen, so the next one is to search for what it lacks.
+                try:
+                    self._store.catalogue.forget_listings()
+                except StoreError as error:
+                    logger.error("Cannot forget listings: %s", error)
+            for progress in settled:
+                self._remember_sync(progress, self._mark_missing(progress))
+                if progress.missing:
+                    self._save(progress)
+
+    def _was_overtaken(self, progress: JobProgress) -> bool:
+        """Whether another run of a job has ended since it began: where locks are not kept, or were let go of."""
+        try:
+            sync = self._find_sync(progress.job)
+        except StoreError as error:
+            logger.error("Cannot see when %s was ingested: %s", progress.job.selector.name, error)
+            return False
+        return sync is not None and progress.began_at is not None and sync.finished_at > progress.began_at
 
     def _mark_missing(self, progress: JobProgress) -> str | None:
         """Mark what the source stopped listing. Returns the digest of the listing; None if it was not a whole one."""
-        if not progress.listing.is_whole:
+        if not progress.listing.is_whole or progress.began_at is None:
             return None
         try:
-            before = self._store.catalogue.find_selector_sync(_sync_key(self._store.bucket, progress.job))
+            before = self._find_sync(progress.job)
             if before is not None and progress.listing.holds_all_of(before.listing):
                 return progress.listing.digest
             same = [one for one in self._progresses if one is not progress and _may_share(one.job, progress.job)]
             if not all(one.listing.is_whole and one.state is RunState.FINISHED for one in same):
                 return None  # what this one lists no more, those may
-            missing = progress.listing.mark_missing(self._store, progress.job, [one.listing for one in same])
+            missing = progress.listing.mark_missing(
+                self._store, progress.job, progress.began_at, [one.listing for one in same]
+            )
         except StoreError as error:
             logger.error("Cannot look for what %s lists no more: %s", progress.job.selector.name, error)
             return None
         if missing:
             progress.count("missing", missing)
-        return progress.listing.digest
+        return None if progress.listing.has_left else progress.listing.digest
 
     def _remember_sync(self, progress: JobProgress, listing: str | None) -> None:
         job = progress.job
@@ -183,7 +237,7 @@ class JobBook:
         times = [moment for moment in (job.selector.last_modified, progress.listing.newest) if moment is not None]
         sync = SelectorSync(max(times, default=None), complete, now(), listing)
         try:
-            self._store.catalogue.save_selector_sync(_sync_key(self._store.bucket, job), sync)
+            self._store.catalogue.save_selector_sync(job.identity(self._store.bucket), sync)
         except StoreError as error:
             logger.error("Cannot remember that %s is ingested: %s", job.selector.name, error)
 
@@ -228,26 +282,6 @@ def _may_share(one: Job, other: Job) -> bool:
     kinds = [(job.source_name, job.provider, job.plan.dataset_type) for job in (one, other)]
     mine, theirs = one.selector.attributes, other.selector
     return kinds[0] == kinds[1] and theirs.matches(mine)
-
-
-def _sync_key(bucket: str, job: Job) -> str:
-    """Name what was ingested: another policy, other feeds or another source make it another thing."""
-    plan = job.plan
-    versions: Mapping[str, object] = {
-        feed: ",".join(sorted(wanted)) for feed, wanted in plan.data_spec_versions.items()
-    }
-    policy = type(plan.fetch_policy)
-    return canonical_text(
-        {
-            "bucket": bucket,
-            "source": job.source_name,
-            "provider": job.provider,
-            "dataset_type": plan.dataset_type,
-            "versions": canonical_text(versions),
-            "policy": f"{policy.__module__}.{policy.__qualname__}",
-            "selector": job.selector.canonical,
-        }
-    )
 
 
 def _stop_text(reason: BaseException | None) -> str:

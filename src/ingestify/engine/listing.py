@@ -28,10 +28,12 @@ class Listing:
     Attributes:
         is_whole: Whether all that the selector has was listed, so that what is not among it is missing.
         newest: The newest time that was announced for a file; None if there was none.
+        has_left: Whether `mark_missing` left some because another writer was at them meanwhile.
     """
 
     def __init__(self) -> None:
         self.is_whole = False
+        self.has_left = False
         self.newest: dt.datetime | None = None
         self._listed = array.array("Q")
         self._lock = threading.Lock()
@@ -71,10 +73,11 @@ class Listing:
         """
         return digest_before == _digest(self._found_count, self._found_sum)
 
-    def mark_missing(self, store: DatasetStore, job: Job, others: Sequence[Listing] = ()) -> int:
+    def mark_missing(self, store: DatasetStore, job: Job, began_at: dt.datetime, others: Sequence[Listing] = ()) -> int:
         """Mark what the lake has of the selector from this source, and the source lists no more. Returns how many.
 
         Args:
+            began_at: When the source was asked. What another writer brought or changed since then it may list by now.
             others: Of jobs of the same source whose selectors overlap with this one: what they list is listed.
         """
         wanted = job.dataset_filter(store.bucket)
@@ -85,12 +88,14 @@ class Listing:
             if state is not DatasetState.MISSING and _hash(key) not in listed
         ]
         # What another source of the same provider brought is for that source to list.
-        missing = [
-            dataset.dataset_id
+        theirs = [
+            dataset
             for start in range(0, len(absent), 1000)
             for dataset in store.catalogue.get_datasets(absent[start : start + 1000])
             if not dataset.revisions or dataset.revisions[-1].source.get("source") == job.source_name
         ]
+        missing = [dataset.dataset_id for dataset in theirs if dataset.updated_at < began_at]
+        self.has_left = len(missing) < len(theirs)
         if not missing:
             return 0
         logger.warning(

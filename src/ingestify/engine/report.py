@@ -100,6 +100,8 @@ class JobProgress:
         self.state = RunState.RUNNING
         self.error: BaseException | None = None
         self.note = ""
+        self.began_at: dt.datetime | None = None  # its discovery, once no other run was at it
+        self.left_to_another = False
         self.is_discovered = False  # all of it
         self.dropped = False  # something of it, by a stop
         self.is_written = False  # its row, the last time that this was tried
@@ -220,6 +222,7 @@ class JobProgress:
                 timings=dict(self._timings),
                 error=self.note or ("" if self.error is None else one_line(self.error)),
                 tasks=tuple(self._bad_tasks) if with_tasks else (),
+                left_to_another=self.left_to_another,
             )
 
 

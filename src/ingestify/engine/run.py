@@ -63,6 +63,7 @@ class IngestionRun:
         concurrency: How many files are fetched at once.
         fetcher_of: The HTTP client of a source.
         dry_run: Only look: nothing is fetched but indexes, and nothing is written.
+        waits: Whether to wait for another run that is at the same job, instead of skipping the job.
         on_current: Called by the committing thread with each dataset the moment it is known to be current, once.
         listener: Hears of progress.
         rules: What is asked of bundles; None: what is built in.
@@ -78,6 +79,7 @@ class IngestionRun:
         fetcher_of: Callable[[Source], Fetcher],
         parse_expression: ParseExpression | None = None,
         dry_run: bool = False,
+        waits: bool = False,
         on_current: Callable[[Dataset], None] | None = None,
         listener: RunListener | None = None,
         rules: BundleRules | None = None,
@@ -94,7 +96,7 @@ class IngestionRun:
         self._dry_run = dry_run
         self._on_current = on_current
         self._listener = GuardedListener(listener)
-        self._jobs = JobBook(store, self.stop, dry_run=dry_run, listener=self._listener)
+        self._jobs = JobBook(store, self.stop, dry_run=dry_run, waits=waits, listener=self._listener)
         self._lock = threading.Lock()
         self._open_work = 0
         self._all_done = threading.Event()
@@ -141,6 +143,10 @@ class IngestionRun:
     def report(self) -> RunReport:
         """Return how far the run is; may be called from any thread."""
         return self._jobs.report(done=self._all_done.is_set())
+
+    def let_others_in(self) -> None:
+        """Let other runs at its jobs while it is held up; may be called from any thread."""
+        self._jobs.let_others_in()
 
     def _wait(self) -> None:
         # A wait without a timeout cannot be interrupted by Ctrl-C on Windows.
@@ -197,7 +203,7 @@ class IngestionRun:
             self._begin_work()  # ended with the job, when its last dataset is
             try:
                 with lane.fetcher.activated(FetchContext(progress.usage, self.stop.event)):
-                    if not self._skip_selector(progress):
+                    if self._jobs.enter(progress) and not self._skip_selector(progress):
                         collector = collecting(job.plan.source)
                         if collector is None:
                             self._pass_on(progress, lane)

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import Iterator
 
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection
@@ -21,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 AHEAD = 100
 """How many datasets may wait for a slow reader; then the run waits for it too."""
+
+HELD_UP_SECONDS = 5.0
+"""How long a run that waits for its reader keeps others from its jobs."""
 
 
 def matches_filter(dataset: Dataset, wanted: DatasetFilter) -> bool:
@@ -46,6 +50,7 @@ class Stream:
         self._wanted = wanted
         self._queue: queue.Queue[Dataset | None] = queue.Queue(maxsize=AHEAD)
         self._left = threading.Event()
+        self._run: IngestionRun | None = None
         self._report: RunReport | None = None
         self._error: BaseException | None = None
 
@@ -53,10 +58,14 @@ class Stream:
         """Take a dataset from the run, and wait if the reader is slow. The committing thread calls this."""
         if not matches_filter(dataset, self._wanted):
             return
+        began = time.monotonic()
         while not self._left.is_set():
             with contextlib.suppress(queue.Full):
                 self._queue.put(dataset, timeout=0.1)
                 return
+            if self._run is not None and time.monotonic() - began > HELD_UP_SECONDS:
+                # Perhaps it is in its loop that the reader waits for a run that waits for this one.
+                self._run.let_others_in()
 
     def iterate(self, run: IngestionRun) -> Iterator[Dataset]:
         """Execute the run in the background and yield; the reader's thread.
@@ -64,6 +73,7 @@ class Stream:
         Raises:
             BaseException: What ended the run, after everything that finished was yielded.
         """
+        self._run = run
         thread = threading.Thread(target=self._execute, args=(run,), name="ingestify-run", daemon=True)
         thread.start()
         try:
