@@ -130,6 +130,26 @@ class TestApplying:
             catalogue.apply([late])
         assert moved.value.changes == (late,)
 
+    @pytest.mark.parametrize("what", ["described", "marked missing", "invalidated"])
+    def test_a_dataset_that_was_touched_without_a_revision_moved(self, catalogue: Catalogue, what: str) -> None:
+        before = apply_one(catalogue, with_file()).dataset
+        if what == "described":
+            apply_one(catalogue, change(existing=before, metadata={"home": "PSV"}))
+        elif what == "marked missing":
+            catalogue.mark_missing([before.dataset_id])
+        else:
+            catalogue.invalidate([before.dataset_id], "bad")
+        (since,) = catalogue.get_datasets([before.dataset_id])
+        with pytest.raises(HeadMoved):
+            catalogue.apply([change(existing=before, metadata={"home": "Ajax"}, name="late")])
+        assert catalogue.get_datasets([before.dataset_id]) == [since]
+
+    def test_a_look_that_found_nothing_new_keeps_nobody_from_a_change(self, catalogue: Catalogue) -> None:
+        before = apply_one(catalogue, with_file()).dataset
+        apply_one(catalogue, change(existing=before, feeds=[feed_state(checked_at=minutes(9))]))
+        after = apply_one(catalogue, change(existing=before, files=[new_file(content="b")])).dataset
+        assert len(after.revisions) == 2
+
     def test_a_dataset_that_is_gone_by_now_moved(self, catalogue: Catalogue) -> None:
         before = apply_one(catalogue, with_file()).dataset
         catalogue.delete([before.dataset_id])
@@ -375,7 +395,8 @@ class TestInvalidating:
     def test_a_change_of_feeds_leaves_it_marked(self, catalogue: Catalogue) -> None:
         dataset = apply_one(catalogue, with_file()).dataset
         catalogue.invalidate([dataset.dataset_id], "bad")
-        apply_one(catalogue, change(existing=dataset, feeds=[feed_state(modified_at=minutes(3))]))
+        (marked,) = catalogue.get_datasets([dataset.dataset_id])
+        apply_one(catalogue, change(existing=marked, feeds=[feed_state(modified_at=minutes(3))]))
         (known,) = catalogue.find_known("main", "fake", "match", [dataset.identifier]).values()
         assert known.summary.current_state is RevisionState.VALIDATION_FAILED
 

@@ -226,7 +226,7 @@ class DatasetWriter:
 
     def _find_moved(self, connection: sa.Connection, changes: Sequence[DatasetChange]) -> list[DatasetChange]:
         """Return the changes that do not hold any more, by one set query of each kind."""
-        counts = self._count_revisions(
+        heads = self._read_heads(
             connection, [change.existing.dataset_id for change in changes if change.existing is not None]
         )
         taken = self._find_taken(connection, [change for change in changes if change.existing is None])
@@ -239,7 +239,8 @@ class DatasetWriter:
                 taken.add(identity)
             else:
                 # Popped: of two changes to one dataset the second was worked out without the first.
-                if counts.pop(change.existing.dataset_id, None) != change.expected_revision_count:
+                seen = (change.expected_revision_count, moment_to_text(change.existing.updated_at))
+                if heads.pop(change.existing.dataset_id, None) != seen:
                     moved.append(change)
         return moved
 
@@ -254,16 +255,17 @@ class DatasetWriter:
             or (change.settles is not None and not self._quarantine.settle(connection, change.settles, moment))
         ]
 
-    def _count_revisions(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> dict[str, int]:
+    def _read_heads(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> dict[str, tuple[int, str | None]]:
+        """Return dataset id to how many revisions it has, and when it was last described or marked."""
         columns = self._tables.dataset.c
-        counts: dict[str, int] = {}
+        heads: dict[str, tuple[int, str | None]] = {}
         for ids in chunks(dict.fromkeys(dataset_ids)):
-            statement = sa.select(columns.dataset_id, columns.current_revision_id).where(
+            statement = sa.select(columns.dataset_id, columns.current_revision_id, columns.updated_at).where(
                 self._dialect.any_of(columns.dataset_id, ids)
             )
-            for dataset_id, current in connection.execute(statement):
-                counts[dataset_id] = 0 if current is None else current + 1
-        return counts
+            for dataset_id, current, updated_at in connection.execute(statement):
+                heads[dataset_id] = (0 if current is None else current + 1, updated_at)
+        return heads
 
     def _find_taken(
         self, connection: sa.Connection, changes: Sequence[DatasetChange]

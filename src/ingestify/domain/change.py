@@ -44,8 +44,8 @@ class DatasetChange:
     """What is to become true of one dataset, in one transaction.
 
     Attributes:
-        existing: The dataset as it was when the change was worked out; None if there was none. If the lake
-            has moved on since, the change is refused and worked out again.
+        existing: The dataset as it was when the change was worked out; None if there was none. If it has got a
+            revision since, or was described anew or marked, the change is refused and worked out again.
         files: The files whose bytes are new, for one new revision; none: no revision.
         feeds: What the look at each file found.
         source: Where it came from, kept with the revision.
