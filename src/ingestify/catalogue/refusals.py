@@ -22,6 +22,11 @@ _ADVICE = (
         "Wait until it is done, or stop it, then run again.",
     ),
     (
+        "locking protocol",
+        "too many other processes are reading or writing it at this moment",
+        "Run again, with fewer of them at once.",
+    ),
+    (
         "not a database",
         "the file there is something else, or is encrypted",
         "Check metadata_url, or move that file away to begin a new lake.",
@@ -50,6 +55,9 @@ _ADVICE = (
     ),
 )
 
+
+_SAID_BETTER = ("is locked", "locking protocol")
+"""What SQLite says of other processes, which tells people nothing that the reason does not."""
 
 _HOPELESS = ("disk is full", "readonly", "read-only")
 """What the next change would meet too."""
@@ -84,7 +92,8 @@ def _describe(error: BaseException, where: str, doing: str) -> str:
     start = f"The catalogue {where} refused to {doing}"
     for fragment, reason, advice in _ADVICE:
         if fragment in said.lower():
-            return f"{start}: {reason} ({said}). {advice}"
+            quoted = "" if fragment in _SAID_BETTER else f" ({said})"
+            return f"{start}: {reason}{quoted}. {advice}"
     if isinstance(error, UnicodeError):
         return f"{start}: a text holds characters that no encoding knows ({said}). Clean it in the source."
     if isinstance(error, OverflowError):

@@ -265,16 +265,16 @@ class JobBook:
     def _beat(self) -> None:
         while not self._end_of_beats.wait(HEARTBEAT_SECONDS):
             for progress in self._running():
-                self._save(progress)
+                self._save(progress, level=logging.DEBUG)  # the next beat writes it again
 
-    def _save(self, progress: JobProgress) -> None:
+    def _save(self, progress: JobProgress, level: int = logging.ERROR) -> None:
         if self._dry_run:
             return
         try:
             progress.write(self._store.catalogue.save_job)
             failpoint("job.saved")
         except StoreError as error:
-            logger.error("The summary of %s could not be written: %s", progress.job.selector.name, error)
+            logger.log(level, "The summary of %s could not be written: %s", progress.job.selector.name, error)
 
 
 def _may_share(one: Job, other: Job) -> bool:

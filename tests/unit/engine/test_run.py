@@ -16,8 +16,9 @@ from ingestify import (
     NotModifiedFile,
     StopProcessing,
 )
-from ingestify.domain.run import ProcessIdentity, RunState
+from ingestify.domain.run import ProcessIdentity, RunState, TaskOutcome
 from ingestify.engine import liveness
+from ingestify.errors import StoreError
 
 from .conftest import FunctionSource, hours, match
 
@@ -548,3 +549,22 @@ def test_a_run_that_died_is_marked_aborted_by_the_next(make_lake):
     # It could not write that it had ended, as the catalogue was gone; this process, which lives, knows that it has.
     assert states["00000000-ended"] is RunState.ABORTED
     liveness.end_run("here")
+
+
+def test_a_summary_that_could_not_be_written_is_written_at_the_end_of_the_run(make_lake, monkeypatch):
+    lake = make_lake(lambda **_: [match(1)])
+    catalogue = lake.engine.store.catalogue
+    save, refused = catalogue.save_job, []
+
+    def refuse_the_end_once(job, first_task=0):
+        if job.state is RunState.FINISHED and not refused:
+            refused.append(job.job_id)
+            raise StoreError("another process is writing to it")
+        save(job, first_task)
+
+    monkeypatch.setattr(catalogue, "save_job", refuse_the_end_once)
+    lake.engine.load()
+    (job,) = lake.jobs
+    assert refused == [job.job_id]
+    assert job.state is RunState.FINISHED
+    assert [task.outcome for task in job.tasks] == [TaskOutcome.NEW]
