@@ -56,6 +56,8 @@ def run_command(
 ) -> None:
     """Bring the lake up to date with what the ingestion plans name.
 
+    A selector that another run is at is skipped.
+
     KEY=VALUE narrows what is looked at, such as  competition_id=11 match_id=12,13 .
     """
     _run(config_file, dry_run=dry_run, disable_events=disable_events, filters=filters, **options)
