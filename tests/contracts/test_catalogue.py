@@ -746,6 +746,23 @@ def test_indexes_are_made_dropped_and_change_no_answer(catalogue: Catalogue) -> 
     assert catalogue.sync_indexes([]) == ([], [made[1]])
 
 
+class TestTouched:
+    def test_those_with_an_event_since_a_position_are_found(self, catalogue: Catalogue) -> None:
+        assert catalogue.get_last_event_position() == 0
+        before, other = (apply_one(catalogue, with_file(number)).dataset for number in (1, 2))
+        position = catalogue.get_last_event_position()
+        assert position == catalogue.read_events(0, 100)[-1].position
+        ids = [before.dataset_id, other.dataset_id, "gone"]
+        assert catalogue.find_touched(ids, position) == set()
+        apply_one(catalogue, change(existing=before, feeds=[feed_state(checked_at=minutes(9))]))
+        assert catalogue.find_touched(ids, position) == set()
+        apply_one(catalogue, change(existing=before, metadata={"home": "PSV"}))
+        new = apply_one(catalogue, with_file(3)).dataset
+        assert catalogue.find_touched([*ids, new.dataset_id], position) == {before.dataset_id, new.dataset_id}
+        assert catalogue.find_touched([other.dataset_id], position) == set()
+        assert catalogue.find_touched([], 0) == set()
+
+
 class TestJobLocks:
     def test_one_has_a_job_and_others_are_told_who(self, catalogue: Catalogue) -> None:
         holder = JobHolder(PROCESS, T0)

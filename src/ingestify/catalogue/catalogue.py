@@ -191,6 +191,14 @@ class SqlCatalogue:
         """
         return self._events.read(after_position, limit)
 
+    def get_last_event_position(self) -> int:
+        """Return the position of the newest event in the log; 0 if there is none."""
+        return self._events.get_last_position()
+
+    def find_touched(self, dataset_ids: Sequence[str], after_position: int) -> set[str]:
+        """Return those of the datasets that have an event after a position."""
+        return self._events.find_touched(dataset_ids, after_position)
+
     def get_reader_position(self, reader_name: str) -> int:
         """Return where a reader of the event log stands; 0 for a new one."""
         return self._events.get_reader_position(reader_name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from ingestify.catalogue.rows import (
     snapshot_of,
     to_moment,
 )
+from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import LOGGED_EVENTS, DatasetEvent, RevisionInvalidated, RevisionRejected
@@ -50,10 +51,9 @@ class EventLog:
         rows = []
         shown: Dataset | None = None
         for event in listed:
-            extra = _extra(event)
             payload = None
-            if event.dataset is not shown or extra:
-                payload = json_text({"dataset": snapshot_of(event.dataset), **extra})
+            if event.dataset is not shown or _extra(event):
+                payload = _payload(event)
             shown = event.dataset
             rows.append(
                 {
@@ -69,17 +69,17 @@ class EventLog:
         ]
 
     def holds(self, connection: sa.Connection, event: DatasetEvent) -> bool:
-        """Whether an event that `append` returned is there, and with it all that its transaction wrote.
+        """Whether the first event that `append` returned is there, and with it all that its transaction wrote.
 
-        A position is given again after its transaction was undone; but only to a later one, at a later moment.
+        When a transaction is undone its positions are given again, so what stands there is compared too.
         """
         columns = self._log.c
         row = connection.execute(
-            sa.select(columns.event_type, columns.dataset_id, columns.occurred_at).where(
+            sa.select(columns.event_type, columns.dataset_id, columns.occurred_at, columns.payload).where(
                 columns.position == event.position
             )
         ).one_or_none()
-        written = (event.event_type, event.dataset.dataset_id, moment_to_text(event.occurred_at))
+        written = (event.event_type, event.dataset.dataset_id, moment_to_text(event.occurred_at), _payload(event))
         return row is not None and tuple(row) == written
 
     def read(self, after_position: int, limit: int) -> list[DatasetEvent]:
@@ -122,6 +122,23 @@ class EventLog:
             .limit(1)
         )
 
+    def get_last_position(self) -> int:
+        """Return the position of the newest event; 0 if there is none."""
+        with self._database.read("read its event log") as connection:
+            return connection.scalar(sa.select(sa.func.max(self._log.c.position))) or 0
+
+    def find_touched(self, dataset_ids: Sequence[str], after_position: int) -> set[str]:
+        """Return those of the datasets that have an event after a position."""
+        columns = self._log.c
+        touched: set[str] = set()
+        with self._database.read("read its event log") as connection:
+            for ids in chunks(dataset_ids):
+                statement = sa.select(columns.dataset_id).where(
+                    columns.position > after_position, self._database.dialect.any_of(columns.dataset_id, ids)
+                )
+                touched.update(connection.scalars(statement))
+        return touched
+
     def get_reader_position(self, reader_name: str) -> int:
         """Return where a reader stands; 0 for a new one."""
         statement = sa.select(self._reader.c.position).where(self._reader.c.reader_name == reader_name)
@@ -136,6 +153,10 @@ class EventLog:
             updated = connection.execute(self._reader.update().where(known).values(position=position))
             if not updated.rowcount:
                 connection.execute(self._reader.insert().values(reader_name=reader_name, position=position))
+
+
+def _payload(event: DatasetEvent) -> str:
+    return json_text({"dataset": snapshot_of(event.dataset), **_extra(event)})
 
 
 def _extra(event: DatasetEvent) -> dict[str, Any]:

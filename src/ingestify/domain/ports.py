@@ -552,6 +552,12 @@ class Catalogue(Protocol):
     def read_events(self, after_position: int, limit: int) -> list[DatasetEvent]:
         """Return logged events after a position, in commit order."""
 
+    def get_last_event_position(self) -> int:
+        """Return the position of the newest event in the log; 0 if there is none."""
+
+    def find_touched(self, dataset_ids: Sequence[str], after_position: int) -> set[str]:
+        """Return those of the datasets that have an event after a position."""
+
     def get_reader_position(self, reader_name: str) -> int:
         """Return where a reader of the event log stands; 0 for a new one."""
 

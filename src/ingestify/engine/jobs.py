@@ -119,7 +119,9 @@ class JobBook:
             progress.note = ""
             if not is_taken:
                 return False
-        progress.began_at = now()
+        if not self._dry_run:
+            progress.began_after = self._store.catalogue.get_last_event_position()
+            progress.sync_before = self._find_sync(progress.job)
         return True
 
     def let_others_in(self) -> None:
@@ -174,9 +176,9 @@ class JobBook:
             error=self._stop.reason or (errors[0] if errors else None),
         )
 
-    def find_newest(self, job: Job) -> SelectorSync | None:
+    def find_newest(self, progress: JobProgress) -> SelectorSync | None:
         """Return what is remembered of a selector that was ingested whole, without a failure; else None."""
-        sync = self._find_sync(job)
+        sync = progress.sync_before
         return sync if sync is not None and sync.complete else None
 
     def _find_sync(self, job: Job) -> SelectorSync | None:
@@ -207,11 +209,11 @@ class JobBook:
         except StoreError as error:
             logger.error("Cannot see when %s was ingested: %s", progress.job.selector.name, error)
             return False
-        return sync is not None and progress.began_at is not None and sync.finished_at > progress.began_at
+        return sync != progress.sync_before  # clocks may jump
 
     def _mark_missing(self, progress: JobProgress) -> str | None:
         """Mark what the source stopped listing. Returns the digest of the listing; None if it was not a whole one."""
-        if not progress.listing.is_whole or progress.began_at is None:
+        if not progress.listing.is_whole or progress.began_after is None:
             return None
         try:
             before = self._find_sync(progress.job)
@@ -221,7 +223,7 @@ class JobBook:
             if not all(one.listing.is_whole and one.state is RunState.FINISHED for one in same):
                 return None  # what this one lists no more, those may
             missing = progress.listing.mark_missing(
-                self._store, progress.job, progress.began_at, [one.listing for one in same]
+                self._store, progress.job, progress.began_after, [one.listing for one in same]
             )
         except StoreError as error:
             logger.error("Cannot look for what %s lists no more: %s", progress.job.selector.name, error)

@@ -73,11 +73,12 @@ class Listing:
         """
         return digest_before == _digest(self._found_count, self._found_sum)
 
-    def mark_missing(self, store: DatasetStore, job: Job, began_at: dt.datetime, others: Sequence[Listing] = ()) -> int:
+    def mark_missing(self, store: DatasetStore, job: Job, began_after: int, others: Sequence[Listing] = ()) -> int:
         """Mark what the lake has of the selector from this source, and the source lists no more. Returns how many.
 
         Args:
-            began_at: When the source was asked. What another writer brought or changed since then it may list by now.
+            began_after: The position of the newest event when the source was asked. What another writer brought or
+                changed since then it may list by now.
             others: Of jobs of the same source whose selectors overlap with this one: what they list is listed.
         """
         wanted = job.dataset_filter(store.bucket)
@@ -94,8 +95,9 @@ class Listing:
             for dataset in store.catalogue.get_datasets(absent[start : start + 1000])
             if not dataset.revisions or dataset.revisions[-1].source.get("source") == job.source_name
         ]
-        missing = [dataset.dataset_id for dataset in theirs if dataset.updated_at < began_at]
-        self.has_left = len(missing) < len(theirs)
+        touched = store.catalogue.find_touched([dataset.dataset_id for dataset in theirs], began_after)
+        missing = [dataset.dataset_id for dataset in theirs if dataset.dataset_id not in touched]
+        self.has_left = bool(touched)
         if not missing:
             return 0
         logger.warning(

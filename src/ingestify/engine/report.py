@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ingestify.clock import now
 from ingestify.domain.plan import Job
-from ingestify.domain.ports import Usage
+from ingestify.domain.ports import SelectorSync, Usage
 from ingestify.domain.run import COUNTER_NAMES, Counters, JobSummary, ProcessIdentity, RunReport, RunState, TaskSummary
 from ingestify.engine.listing import Listing
 from ingestify.masking import mask_text
@@ -100,7 +100,8 @@ class JobProgress:
         self.state = RunState.RUNNING
         self.error: BaseException | None = None
         self.note = ""
-        self.began_at: dt.datetime | None = None  # its discovery, once no other run was at it
+        self.began_after: int | None = None  # the newest event when its discovery began; None: it has not
+        self.sync_before: SelectorSync | None = None  # what was remembered of its selector then
         self.left_to_another = False
         self.is_discovered = False  # all of it
         self.dropped = False  # something of it, by a stop

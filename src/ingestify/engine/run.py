@@ -229,7 +229,7 @@ class IngestionRun:
         hint = job.selector.last_modified
         if hint is None or not job.is_whole_selector or self._dry_run:
             return False
-        sync = self._jobs.find_newest(job)
+        sync = self._jobs.find_newest(progress)
         if sync is None or sync.last_modified is None or sync.last_modified < hint:
             return False
         wanted = job.dataset_filter(self._store.bucket)
