@@ -780,3 +780,17 @@ class TestJobLocks:
         again = catalogue.try_lock_job("job", JobHolder(PROCESS, minutes(1)))
         assert again is not None
         again.release()
+
+    def test_closing_lets_go_of_all(self, tmp_path: Path) -> None:
+        first, second = _open_sqlite(tmp_path), _open_sqlite(tmp_path)
+        lock = first.try_lock_job("job", JobHolder(PROCESS, T0))
+        assert second.try_lock_job("job", JobHolder(PROCESS, T0)) is None
+        first.close()
+        theirs = second.try_lock_job("job", JobHolder(PROCESS, T0))
+        assert lock is not None
+        lock.release()  # which is not theirs
+        assert theirs is not None
+        third = _open_sqlite(tmp_path)
+        assert third.try_lock_job("job", JobHolder(PROCESS, T0)) is None
+        for one in (second, third):
+            one.close()

@@ -220,5 +220,6 @@ class SqlCatalogue:
         return self._indexes.sync(wanted)
 
     def close(self) -> None:
-        """Close its connections. Harmless when they are closed already."""
+        """Close its connections, and let go of its locks. Harmless when that has happened."""
+        self._locks.close()
         self._database.close()

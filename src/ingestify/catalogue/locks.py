@@ -34,6 +34,9 @@ class JobLocks(Protocol):
     def find_holder(self, key: str) -> JobHolder | None:
         """Return who has it; None: nobody, or that is not known."""
 
+    def close(self) -> None:
+        """Let go of all that were taken here."""
+
 
 def make_job_locks(database: Database, table_prefix: str) -> JobLocks:
     """Return the locks that go with a database.
@@ -67,6 +70,9 @@ class NoLocks:
     def find_holder(self, key: str) -> JobHolder | None:  # noqa: ARG002 - the protocol's
         """Return None."""
         return None
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 class _MemoryLock:
@@ -106,17 +112,20 @@ class MemoryLocks:
         with self._lock:
             self._holders.pop(key, None)
 
+    def close(self) -> None:
+        """Let go of all."""
+        with self._lock:
+            self._holders.clear()
+
 
 class _FileLock:
-    def __init__(self, file: LockedFile) -> None:
+    def __init__(self, locks: FileLocks, file: LockedFile) -> None:
+        self._locks = locks
         self._file = file
 
     def release(self) -> None:
-        """Remove the file, and the folder with the last one."""
-        if self._file.is_held:
-            self._file.remove()
-            with contextlib.suppress(OSError):
-                self._file.path.parent.rmdir()
+        """Let others have it."""
+        self._locks.release(self._file)
 
 
 class FileLocks:
@@ -135,19 +144,24 @@ class FileLocks:
         self._folder = folder
         self._prefix = prefix
         self._warned = threading.Lock()
+        self._guard = threading.Lock()
+        self._held: set[LockedFile] = set()
 
     def try_lock(self, key: str, holder: JobHolder) -> JobLock | None:
         """Return the lock, or None if somebody has it: another process, or another engine of this one."""
         try:
             file = self._take(self._path(key))
-            if file is None:
-                return None
-            file.cut(0)  # what a process that died left there
-            file.append(_holder_to_bytes(holder))
         except OSError as error:
             self._warn(error)
             return _Unlocked()
-        return _FileLock(file)
+        if file is None:
+            return None
+        with contextlib.suppress(OSError):  # on a full disk it is a lock all the same; only who has it is not told
+            file.cut(0)  # what a process that died left there
+            file.append(_holder_to_bytes(holder))
+        with self._guard:
+            self._held.add(file)
+        return _FileLock(self, file)
 
     def _take(self, path: Path) -> LockedFile | None:
         for _ in range(_TRIES):
@@ -162,6 +176,20 @@ class FileLocks:
             return _holder_from_bytes(self._path(key).read_bytes())
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    def release(self, file: LockedFile) -> None:
+        """Remove a file, and the folder with the last one; harmless when that has happened."""
+        with self._guard:
+            if file in self._held:
+                self._held.remove(file)
+                file.remove()
+                with contextlib.suppress(OSError):
+                    self._folder.rmdir()
+
+    def close(self) -> None:
+        """Let go of those that nobody has let go of."""
+        for file in list(self._held):
+            self.release(file)
 
     def _path(self, key: str) -> Path:
         return self._folder / (hashlib.sha256(f"{self._prefix}\n{key}".encode()).hexdigest()[:40] + ".lock")

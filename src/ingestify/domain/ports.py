@@ -574,7 +574,7 @@ class Catalogue(Protocol):
         """
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close its connections, and let go of the locks of jobs that were taken here."""
 
 
 # ---- events --------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import threading
 from collections.abc import Iterable, Iterator
 
@@ -12,9 +13,12 @@ from ingestify.domain.ports import JobLock
 from ingestify.domain.run import JobHolder, ProcessIdentity
 from ingestify.engine.report import JobProgress
 from ingestify.engine.workers import StopToken
+from ingestify.errors import StoreError
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["RunLocks"]
+
+logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 """How often one that waits for a lock looks whether it is free: an operating system tells nobody."""
@@ -91,10 +95,17 @@ class RunLocks:
             self._by_key.clear()
             self._by_job.clear()
 
+    def _take_again(self, progress: JobProgress) -> bool:
+        try:
+            return self.take(progress)
+        except StoreError as error:
+            logger.error("Cannot lock %s: %s", progress.job.selector.name, error)
+            return False
+
     @contextlib.contextmanager
     def taken_again(self, jobs: Iterable[JobProgress]) -> Iterator[list[JobProgress]]:
         """Have the locks of jobs that have ended while the block runs. Yields those that no other run is at."""
-        taken = [one for one in jobs if self.take(one)]
+        taken = [one for one in jobs if self._take_again(one)]
         try:
             yield taken
         finally:

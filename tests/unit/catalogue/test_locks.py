@@ -124,6 +124,24 @@ def test_a_file_system_without_locks_is_told_once_and_everybody_may(
     assert "No locks available" in caplog.text
 
 
+def test_on_a_full_disk_it_is_a_lock_all_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    locks = FileLocks(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr("ingestify.locked_file.LockedFile.append", refuse)
+        lock = locks.try_lock("job", HOLDER)
+        assert lock is not None
+        assert locks.try_lock("job", HOLDER) is None
+        assert locks.find_holder("job") is None
+    lock.release()
+    again = locks.try_lock("job", HOLDER)
+    assert again is not None
+    assert locks.find_holder("job") == HOLDER
+    again.release()
+
+
 def test_a_half_written_note_names_nobody(folder: Path):
     locks = FileLocks(folder)
     lock = locks.try_lock("job", HOLDER)
