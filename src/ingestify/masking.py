@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 __all__ = ["hide", "hide_all", "is_secret_key", "mask_text", "mask_url"]
 
@@ -16,10 +16,11 @@ _SECRET_KEY = re.compile(
     | key $ | ^x-(amz|goog)- | ^(sig|pass|pw|code|awsaccesskeyid|app_?id)$
     """
 )
-# A secret inside a value or a path, such as `…?next=https%3A%2F%2Fx%3Ftoken%3Dabc` or `/a;token=abc/b`.
-_SECRET_PAIR = re.compile(
-    r"(?i)([\w.-]*(?:token|secret|passw|pwd|credential|signature|auth|session|key)[\w.-]*|\bsig|\bpass)=[^/;&?#\s]+"
-)
+# Where a secret is named inside a value or a path, as in `…?next=https%3A%2F%2Fx%3Ftoken%3Dabc` or `/a;token=abc/b`. A
+# provider chooses these texts: each run of letters is read once, and judged as a whole, so that none takes long.
+_KEY = re.compile(r"(?<![\w.-])[\w.-]+(?==)")
+_VALUE = re.compile(r"=([^/;&?#\s]+)")
+_SECRET_WORD = re.compile(r"(?i)token|secret|passw|pwd|credential|signature|auth|session|key|\b(?:sig|pass)$")
 _USERINFO = re.compile(r"[^/\\?#\s@]*@(?=[^/\\?#]*)")
 _SCHEME = re.compile(r"(?i)^(https?|ftp|file|s3|gs|az|postgresql|mysql|sqlite)://")
 
@@ -28,17 +29,13 @@ _LONG_PASSWORD = re.compile(r"^((?!https?:)[A-Za-z][\w+.-]*://)[^:/?#@]*:.*@", r
 # `http://user:pass/word@host/`: what follows the colon is no port, so it is a password, up to the last @.
 _HTTP_PASSWORD = re.compile(r"(?i)^(https?://)[^/:?#@]*:(?!\d*(?:[/?#]|$)).*@", re.DOTALL)
 # `'X-Api-Key': 'abc'` as a dictionary is shown, and `password=abc` as in a connection string.
-_PAIR = re.compile(
-    r"""(?ix)
-    ( (?P<quote>["']) [\w-]*(?:token|secret|passw|pwd|credential|signature|authorization|session|key)[\w-]* (?P=quote)
-      \s*[:=]\s* (?P<open>["'])
-    | \b[\w-]*(?:token|secret|passw|pwd|credential|signature|api[_-]?key|access[_-]?key)[\w-]* = ["']? )
-    [^"'\s,;&})]+
-    """
-)
+_SHOWN_KEY = re.compile(r"""(?P<quote>["'])[\w-]+(?P=quote)(?=\s*[:=]\s*["'])|(?<![\w-])[\w-]+(?==)""")
+_SHOWN_VALUE = re.compile(r"""\s*[:=]\s*["']?([^"'\s,;&})]+)""")
+_QUOTED_WORD = re.compile(r"(?i)token|secret|passw|pwd|credential|signature|authorization|session|key")
+_BARE_WORD = re.compile(r"(?i)token|secret|passw|pwd|credential|signature|api[_-]?key|access[_-]?key")
 # By far the most: no userinfo, no query, nothing that looks like a pair.
 _HARMLESS = re.compile(r"https?://[\w.:\[\]-]+(?:/[\w.~%+,-]*)*", re.ASCII)
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s'\"<>`]+")
 _CREDENTIALS = re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{6,}")
 
 
@@ -67,7 +64,7 @@ def mask_url(url: str) -> str:
         scheme = parts.scheme
         if scheme and not parts.netloc and "@" in parts.path.partition("/")[0]:
             scheme, path = "", f"{MASK}@{path.rpartition('@')[2]}"
-        path = _SECRET_PAIR.sub(rf"\1={MASK}", path)
+        path = _mask_pairs(path)
         query = re.sub(r"[^&;]+", lambda pair: _mask_pair(pair[0]), parts.query)
         # A fragment is never sent, and may hold a token of an OAuth answer.
         shown = urllib.parse.urlunsplit((scheme, netloc, path, query, MASK if parts.fragment else ""))
@@ -88,8 +85,28 @@ def _mask_pair(pair: str) -> str:
     if not equals:
         return pair
     decoded = urllib.parse.unquote_plus(urllib.parse.unquote_plus(value))
-    hidden = is_secret_key(key) or _SECRET_PAIR.search(decoded) or re.search(r"//[^/?#\s]*@", decoded)
+    hidden = is_secret_key(key) or _mask_pairs(decoded) != decoded or re.search(r"//[^/?#\s@]*@", decoded)
     return f"{key}={MASK}" if hidden else pair
+
+
+def _mask_pairs(text: str) -> str:
+    """Mask the values of `key=value`, wherever in a path or a value it stands."""
+    return _mask_values(text, _KEY, _VALUE, lambda key: bool(_SECRET_WORD.search(key)))
+
+
+def _mask_values(text: str, keys: re.Pattern[str], values: re.Pattern[str], is_secret: Callable[[str], bool]) -> str:
+    shown = []
+    done = 0
+    for key in keys.finditer(text):
+        if key.start() < done or not is_secret(key[0]) or (value := values.match(text, key.end())) is None:
+            continue
+        shown += [text[done : value.start(1)], MASK]
+        done = value.end()
+    return "".join((*shown, text[done:])) if shown else text
+
+
+def _is_shown_secret(key: str) -> bool:
+    return bool((_QUOTED_WORD if key[0] in "\"'" else _BARE_WORD).search(key))
 
 
 _hidden: set[str] = set()
@@ -121,7 +138,7 @@ def mask_text(text: str) -> str:
     """Return `text` without what is hidden, with every URL in it masked, and what follows `Basic` or `Bearer` too."""
     masked = _without_hidden(text)
     masked = _URL.sub(lambda found: mask_url(found.group()), masked)
-    masked = _PAIR.sub(lambda found: f"{found.group(1)}{MASK}", masked)
+    masked = _mask_values(masked, _SHOWN_KEY, _SHOWN_VALUE, _is_shown_secret)
     return _CREDENTIALS.sub(lambda found: f"{found.group(1)} {MASK}", masked)
 
 

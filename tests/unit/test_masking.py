@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 import urllib.parse
 
 import pytest
@@ -142,3 +143,25 @@ def test_of_two_secrets_that_begin_alike_nothing_is_left():
 def test_a_url_that_is_a_secret_as_a_whole_is_hidden():
     hide("https://hooks.example/services/T0/B0/abc")
     assert mask_url("https://hooks.example/services/T0/B0/abc") == "***"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://x/" + "a" * 60_000 + "!",
+        "http://x/" + "token" * 12_000 + "!",
+        "http://x/?a=" + "token" * 12_000 + "!",
+        "http://x/?" + "a" * 60_000 + "=b'",
+        "http://x/?a=" + "%2F%2F" * 10_000,
+        "http:" + "/" * 60_000 + "!",
+        "http://" + ":" * 60_000,
+        "x" * 60_000 + "@!",
+        "http://x/" + "key=" * 15_000,
+    ],
+    ids=range(9),
+)
+def test_no_url_that_a_provider_makes_up_takes_long_to_mask(url: str) -> None:
+    began = time.process_time()
+    mask_url(url)
+    mask_text(f"GET {url}: {url}")
+    assert time.process_time() - began < 2
