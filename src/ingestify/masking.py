@@ -21,7 +21,7 @@ _SECRET_KEY = re.compile(
 _KEY = re.compile(r"(?<![\w.-])[\w.-]+(?==)")
 _VALUE = re.compile(r"=([^/;&?#\s]+)")
 _SECRET_WORD = re.compile(r"(?i)token|secret|passw|pwd|credential|signature|auth|session|key|\b(?:sig|pass)$")
-_USERINFO = re.compile(r"[^/\\?#\s@]*@(?=[^/\\?#]*)")
+_USERINFO = re.compile(r"(?<![^/\\?#\s@])[^/\\?#\s@]*@(?=[^/\\?#]*)")
 _SCHEME = re.compile(r"(?i)^(https?|ftp|file|s3|gs|az|postgresql|mysql|sqlite)://")
 
 
