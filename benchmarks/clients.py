@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from setting import Taken, in_turns, provider, table
 
 from ingestify.fetch.http_client_transport import HttpClientTransport
+from ingestify.fetch.reach import ASKED, Reach
 
 HEADERS = {"User-Agent": "benchmark", "Accept": "*/*", "Accept-Encoding": "gzip"}
 Get = Callable[[str], bytes]
@@ -30,7 +31,7 @@ def with_transport() -> Get:
     transport = HttpClientTransport(connect_timeout_seconds=10, read_timeout_seconds=60, connections=64)
 
     def get(url: str) -> bytes:
-        with transport.send("GET", url, HEADERS) as answer:
+        with transport.send("GET", url, HEADERS, Reach(ASKED)) as answer:
             return b"".join(answer.iter_wire())
 
     return get

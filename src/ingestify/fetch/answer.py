@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import email.message
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +14,9 @@ from ingestify.masking import mask_url
 __all__ = ["WholeAnswer"]
 
 _SHOWN_CHARACTERS = 80
+_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE | re.ASCII)
+# Codecs of Python's that are none of the internet's.
+_NO_CHARSETS = frozenset({"unicode_escape", "unicode-escape", "raw_unicode_escape", "raw-unicode-escape"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,12 +37,11 @@ class WholeAnswer:
     @property
     def text(self) -> str:
         """The body as text, in the charset that it names, else UTF-8; what cannot be read is replaced."""
-        message = email.message.Message()
-        message["Content-Type"] = self.headers.get("Content-Type") or ""
-        charset = message.get_content_charset("utf-8")
+        found = _CHARSET.search(self.headers.get("Content-Type") or "")
+        charset = "utf-8" if found is None or found[1].lower() in _NO_CHARSETS else found[1]
         try:
             text = self.content.decode(charset, "replace")
-        except LookupError:
+        except (LookupError, ValueError):  # one that Python has not got, or that is for something else
             text = self.content.decode("utf-8", "replace")
         return text.removeprefix("\ufeff")
 

@@ -9,15 +9,17 @@ from collections.abc import Mapping
 
 from ingestify.domain.file import Validators
 from ingestify.domain.ports import ByteSink, FetchRequest, FetchResult, FetchStatus, FileVersion
+from ingestify.errors import FetchError
 from ingestify.failpoints import failpoint
 from ingestify.fetch.encoding import Truncated, is_compressed_format, is_gzip_format
 from ingestify.fetch.exchange import NOT_FOUND, Incoming
+from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.request import OutgoingRequest, make_request
 from ingestify.fetch.retry import TryAgain
 from ingestify.fetch.transport import TransportError
 from ingestify.masking import mask_url
 
-__all__ = ["Download", "content_type_of"]
+__all__ = ["Download", "announced_bytes", "content_type_of", "too_large"]
 
 # A smaller file is as quickly fetched anew.
 _RESUMED_FROM_BYTES = 1 << 20
@@ -31,11 +33,16 @@ class Download:
     A body that breaks off after its first MB is resumed with a Range, where the provider names its version by a
     strong ETag (If-Range makes sure that the rest is of the same file). So is what an earlier fetch left in the sink.
     Anything else begins anew.
+
+    Args:
+        source: The name of the source, for messages.
     """
 
-    def __init__(self, request: FetchRequest, sink: ByteSink, user_agent: str) -> None:
+    def __init__(self, request: FetchRequest, sink: ByteSink, source: str, options: HttpOptions) -> None:
         self._asked = request
         self._sink = sink
+        self._source = source
+        self._most_bytes = options.max_file_bytes
         self._format = request.data_serialization_format
         path = urllib.parse.urlsplit(request.url).path if isinstance(request.url, str) else ""
         own_format = is_compressed_format(self._format, path)
@@ -44,7 +51,7 @@ class Download:
             params=request.params,
             headers=request.headers,
             auth=request.auth,
-            user_agent=user_agent,
+            user_agent=options.user_agent,
             accept_encoding="identity" if own_format else "gzip",
             conditional_headers=_conditional_headers(request.validators),
         )
@@ -116,20 +123,33 @@ class Download:
         self._copy(incoming)
         return result
 
+    def _check_size(self, incoming: Incoming) -> None:
+        """Refuse what is, or says that it will be, larger than a file of this source may be; nothing of it is kept."""
+        version = None if self._version is None else self._version.size
+        announced = announced_bytes(incoming.headers) if incoming.status != 206 else None
+        if max(self._written, incoming.received_bytes, version or 0, announced or 0) > self._most_bytes:
+            self._sink.restart()
+            raise too_large(mask_url(incoming.request.url), self._source, self._most_bytes, status=incoming.status)
+
     def _copy(self, incoming: Incoming) -> None:
+        self._check_size(incoming)
         keep_own_gzip = is_gzip_format(self._format, urllib.parse.urlsplit(incoming.request.url).path) or (
             is_gzip_format(self._format, urllib.parse.urlsplit(self._request.url).path)
         )
-        write = self._sink.write
+        write, most = self._sink.write, self._most_bytes
         problem = "the rest of the file came in part"
         cause: Exception | None = None
         try:
             for data in incoming.iter_body(keep_own_gzip=keep_own_gzip):
                 # Counted first: a sink that fails half-way holds something, too.
                 self._written += len(data)
+                if self._written > most or incoming.received_bytes > most:
+                    self._check_size(incoming)
                 write(data)
                 failpoint("fetch.received")
         except (TransportError, Truncated) as error:
+            if isinstance(error, TransportError) and error.remedy is not None:
+                raise
             problem, cause = str(error), error
         size = None if self._version is None else self._version.size
         if self._written == size or (cause is None and size is None):
@@ -167,6 +187,23 @@ class Download:
         raise TryAgain("the rest of the file that was sent is not the rest that was asked for", status=206)
 
 
+def too_large(shown: str, source: str, most_bytes: int, *, status: int | None = None) -> FetchError:
+    """Return the error for a file that has more bytes than one of its source may have."""
+    return FetchError(
+        f"GET {shown}: the file has more than {most_bytes} bytes; if that is right, raise "
+        f"sources.{source}.max_file_size.",
+        url=shown,
+        status=status,
+    )
+
+
+def announced_bytes(headers: Mapping[str, str]) -> int | None:
+    """Return how many bytes a body will have on the wire, or None if that is not said."""
+    # Where a body is chunked, its length is said by its chunks alone (RFC 9112, section 6.3).
+    length = "" if headers.get("Transfer-Encoding") else headers.get("Content-Length") or ""
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None
+
+
 def content_type_of(headers: Mapping[str, str]) -> str | None:
     """Return the Content-Type without parameters, lower case, or None."""
     return (headers.get("Content-Type") or "").partition(";")[0].strip().lower() or None
@@ -192,7 +229,5 @@ def _resumable_version(headers: Mapping[str, str]) -> FileVersion | None:
     refused = (headers.get("Accept-Ranges") or "").lower() == "none"
     if not etag.startswith('"') or not _is_sendable(etag) or encoded or refused:
         return None
-    # Where a body is chunked, its length is said by its chunks alone (RFC 9112, section 6.3).
-    length = "" if headers.get("Transfer-Encoding") else headers.get("Content-Length") or ""
-    size = int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None
+    size = announced_bytes(headers)
     return FileVersion(etag, headers.get("Last-Modified") or None, content_type_of(headers), size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -11,7 +11,15 @@ if TYPE_CHECKING:
 
 from ingestify.domain import formats
 
-__all__ = ["Truncated", "UnknownEncoding", "decoded", "is_compressed_format", "is_gzip_format"]
+__all__ = [
+    "Bomb",
+    "Truncated",
+    "UnknownEncoding",
+    "decoded",
+    "is_compressed_format",
+    "is_gzip_format",
+    "refusing_bombs",
+]
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -19,6 +27,8 @@ STEP_BYTES = 1 << 18
 """The most that one step of a decoder gives: a small body that becomes a huge one does not fill the memory."""
 
 _PEEK_BYTES = 1 << 20
+_MOST_ENCODINGS = 3
+_EXPANSION_FROM_BYTES = 32 << 20
 
 # A block of zstd takes at least 4 bytes and holds at most 128 KiB (RFC 8878, section 3.1.1.2): this much input
 # gives at most 2 MiB.
@@ -32,6 +42,18 @@ class Truncated(Exception):
 
 class UnknownEncoding(Exception):
     """A Content-Encoding that was not asked for and cannot be undone."""
+
+
+class Bomb(Exception):
+    """A body that decodes to far more than came.
+
+    Args:
+        received_bytes: How much came.
+        made_bytes: How much was made of it until then.
+    """
+
+    def __init__(self, received_bytes: int, made_bytes: int) -> None:
+        super().__init__(f"{received_bytes:,} bytes that came hold more than {made_bytes:,}")
 
 
 class _Decoder(Protocol):
@@ -176,17 +198,37 @@ def decoded(chunks: Iterable[bytes], content_encoding: str | None, *, keep_own_g
 
     Raises:
         Truncated: The compressed body is incomplete.
-        UnknownEncoding: It is one that cannot be undone.
+        UnknownEncoding: It is one that cannot be undone, or there are more than three.
     """
     stream = iter(chunks)
     if not content_encoding:
         return stream
     named = [one.strip().lower() for one in content_encoding.split(",")]
     encodings = [one for one in named if one and one != "identity"]
+    if len(encodings) > _MOST_ENCODINGS:  # each is a decoder more on the stack
+        raise UnknownEncoding(content_encoding)
     own = keep_own_gzip and bool(encodings) and encodings[0] in ("gzip", "x-gzip")
     for encoding in reversed(encodings[1:] if own else encodings):
         stream = _through(_decoder(encoding), stream)
     return _gzip_unless_own(stream) if own else stream
+
+
+def refusing_bombs(body: Iterable[bytes], received_bytes: Callable[[], int], most_expansion: float) -> Iterator[bytes]:
+    """Yield a decoded body, as long as it stays in proportion to what came.
+
+    Args:
+        received_bytes: Returns how many bytes came over the wire so far.
+        most_expansion: How many bytes may become of one. It counts from 32 MB on.
+
+    Raises:
+        Bomb: More became of them.
+    """
+    made = 0
+    for data in body:
+        made += len(data)
+        if made > _EXPANSION_FROM_BYTES and made > received_bytes() * most_expansion:
+            raise Bomb(received_bytes(), made)
+        yield data
 
 
 def _through(decoder: _Decoder, chunks: Iterator[bytes]) -> Iterator[bytes]:

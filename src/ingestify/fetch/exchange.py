@@ -7,20 +7,22 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ingestify.domain.ports import FetchContext, Usage
 from ingestify.errors import FetchError, SourceError
 from ingestify.failpoints import failpoint
 from ingestify.fetch.active import active_context
-from ingestify.fetch.encoding import Truncated, UnknownEncoding, decoded
+from ingestify.fetch.encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
+from ingestify.fetch.leads import Leads
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.pace import Pace, Sent
 from ingestify.fetch.paces import Paces
 from ingestify.fetch.rate_limit import Slots, Stopped
+from ingestify.fetch.reach import AllowedHosts, Reach
 from ingestify.fetch.request import OutgoingRequest
 from ingestify.fetch.retry import RETRIED_STATUSES, TryAgain, backoff_seconds, retry_after_seconds
-from ingestify.fetch.transport import Answer, BadUrl, Transport, TransportError
+from ingestify.fetch.transport import Answer, BadUrl, Forbidden, Transport, TransportError
 from ingestify.masking import mask_url
 
 __all__ = ["NOT_FOUND", "Exchange", "Incoming"]
@@ -49,6 +51,12 @@ _HINTS = {
 }
 
 
+class _Redirect(NamedTuple):
+    location: str
+    address: str | None
+    """That of whoever sent it."""
+
+
 class Incoming:
     """An answer whose body is still on the wire, for whoever asked.
 
@@ -57,8 +65,16 @@ class Incoming:
         received_bytes: How many of the body have come so far.
     """
 
-    def __init__(self, answer: Answer, request: OutgoingRequest, usages: tuple[Usage, ...], stop: threading.Event):
+    def __init__(
+        self,
+        answer: Answer,
+        request: OutgoingRequest,
+        usages: tuple[Usage, ...],
+        stop: threading.Event,
+        most_expansion: float,
+    ) -> None:
         self._answer = answer
+        self._most_expansion = most_expansion
         self._usages = usages
         self._stop = stop
         self.request = request
@@ -76,7 +92,9 @@ class Incoming:
 
     def iter_body(self, *, keep_own_gzip: bool = False) -> Iterator[bytes]:
         """Yield the body with its Content-Encoding undone; see `encoding.decoded`."""
-        return decoded(self._iter_wire(), self.headers.get("Content-Encoding"), keep_own_gzip=keep_own_gzip)
+        encoding = self.headers.get("Content-Encoding")
+        body = decoded(self._iter_wire(), encoding, keep_own_gzip=keep_own_gzip)
+        return refusing_bombs(body, lambda: self.received_bytes, self._most_expansion) if encoding else body
 
     def _iter_wire(self) -> Iterator[bytes]:
         for data in self._answer.iter_wire():
@@ -94,6 +112,9 @@ class Exchange:
     Args:
         name: The source's name, for logs.
         usage: The client's total.
+
+    Attributes:
+        leads: Where the provider may lead to.
     """
 
     def __init__(self, name: str, options: HttpOptions, transport: Transport, usage: Usage) -> None:
@@ -101,6 +122,7 @@ class Exchange:
         self._options = options
         self._transport = transport
         self._usage = usage
+        self.leads = Leads(name, AllowedHosts.parse(options.redirect_hosts))
         self._paces = Paces(name, options)
         self._slots = Slots(options.max_concurrency)
         self._through = 0
@@ -207,19 +229,24 @@ class Exchange:
         """Send, and follow redirects."""
         first = request.url
         seen = {first}
+        reach = self.leads.reach_of(request)
         for _ in range(self._options.max_redirects + 1):
             pace = self._paces.of(request.url)
             # The pace inside, so that what it lets through starts now and does not queue for a place.
             with self._slots.one(context.stop):
                 sent = pace.enter(context.stop)
                 try:
-                    answered, location = self._send(request, receive, accepts, context, pace, sent)
+                    answered, redirect = self._send(request, receive, accepts, context, pace, sent, reach)
+                except Forbidden as error:
+                    raise self.leads.unreachable(request, first, error) from error
                 finally:
                     pace.leave()
-            if location is None:
+            if redirect is None:
                 assert answered is not None
                 return answered[0]
-            request = request.redirected(location)
+            if request.url == first:
+                reach = self.leads.reach_behind(redirect.address)
+            request = self.leads.check(first, request.redirected(redirect.location), "it is redirected to")
             if request.url in seen:
                 raise FetchError(
                     f"GET {mask_url(first)}: redirected in a circle, back to {mask_url(request.url)}; "
@@ -240,7 +267,8 @@ class Exchange:
         context: FetchContext,
         pace: Pace,
         sent: Sent,
-    ) -> tuple[tuple[T] | None, str | None]:
+        reach: Reach,
+    ) -> tuple[tuple[T] | None, _Redirect | None]:
         """Return what was received, or where a redirect leads."""
         usages = (self._usage, context.usage)
         for usage in usages:
@@ -249,31 +277,37 @@ class Exchange:
         incoming: Incoming | None = None
         try:
             failpoint("fetch.sent")
-            with self._transport.send("GET", request.url, request.headers) as answer:
-                incoming = Incoming(answer, request, usages, context.stop)
+            with self._transport.send("GET", request.url, request.headers, reach) as answer:
+                incoming = Incoming(answer, request, usages, context.stop, self._options.max_expansion)
                 if answer.status not in RETRIED_STATUSES:
                     pace.accepted(sent)
                     self._through += 1
                 if answer.status in _REDIRECTS and (location := answer.headers.get("Location")):
-                    return None, location
+                    return None, _Redirect(location, answer.address)
                 if not accepts(answer.status, request):
                     self._refuse(incoming, pace, sent)
                 return (receive(incoming),), None
         except TransportError as error:
-            if error.permanent:
+            if error.remedy is not None:
                 shown = mask_url(request.url)
                 raise FetchError(
-                    f"GET {shown}: {error}; if the certificate is right, name its authority in SSL_CERT_FILE.",
-                    url=shown,
+                    f"GET {shown}: {error}; {error.remedy}.", url=shown, status=_status(incoming)
                 ) from error
             raise TryAgain(str(error), status=_status(incoming), stale=error.stale) from error
         except Truncated as error:
             raise TryAgain(str(error), status=_status(incoming)) from error
+        except Bomb as error:
+            shown = mask_url(request.url)
+            raise FetchError(
+                f"GET {shown}: the body is a bomb: {error}; if it is right, raise sources.{self._name}.max_expansion.",
+                url=shown,
+                status=_status(incoming),
+            ) from error
         except UnknownEncoding as error:
             shown = mask_url(request.url)
             raise FetchError(
                 f"GET {shown}: the body has the Content-Encoding {str(error)[:40]!r}, which was not asked for and "
-                f"cannot be undone.",
+                f"cannot be undone; the provider has to send the file as it is, or as gzip.",
                 url=shown,
                 status=_status(incoming),
             ) from error
@@ -327,7 +361,7 @@ def _excerpt(incoming: Incoming) -> str:
             body += data
             if len(body) >= _EXCERPT_BYTES:
                 break
-    except (TransportError, Truncated, UnknownEncoding):
+    except (TransportError, Truncated, UnknownEncoding, Bomb):
         return ""
     text = body[:_EXCERPT_BYTES].decode("utf-8", "replace")
     text = incoming.request.redact(text)

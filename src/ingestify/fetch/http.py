@@ -13,7 +13,7 @@ from ingestify.errors import FetchError
 from ingestify.fetch import pages
 from ingestify.fetch.active import activate, active_client
 from ingestify.fetch.answer import WholeAnswer
-from ingestify.fetch.download import Download
+from ingestify.fetch.download import Download, announced_bytes, too_large
 from ingestify.fetch.exchange import NOT_FOUND, Exchange, Incoming
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.request import OutgoingRequest, make_request
@@ -71,7 +71,7 @@ class HttpClient:
         """
         if request.pager is not None:
             return self._fetch_pages(request, sink)
-        download = Download(request, sink, self.options.user_agent)
+        download = Download(request, sink, self.name, self.options)
         download.take_up()
         result, attempts = self._exchange.run(download.make_request, download.receive, download.accepts)
         if attempts == 1:
@@ -93,9 +93,14 @@ class HttpClient:
                     return
                 yield answer
 
+        written = 0
         for piece in pages.iter_joined(found_answers(), pager):
             if not found:
                 return FetchResult(FetchStatus.NOT_FOUND, url=shown)
+            written += len(piece)
+            if written > self.options.max_file_bytes:
+                sink.restart()
+                raise too_large(shown, self.name, self.options.max_file_bytes)
             sink.write(piece)
         return FetchResult(FetchStatus.FETCHED, NO_VALIDATORS, "application/json", shown)
 
@@ -167,9 +172,12 @@ class HttpClient:
         def get_page(url: str, is_first: bool) -> HttpAnswer:
             # Behind the last page there is a 404 with some providers; where a page links to the next, it is a gap.
             allowed = ignore_not_found and (is_first or pages.counts_pages(pager))
-            return self._get(first.moved(url), ignore_not_found=allowed)
+            request = first.moved(url)
+            if not is_first:
+                request = self._exchange.leads.check(first.url, request, "its next page is")
+            return self._get(request, ignore_not_found=allowed)
 
-        return pages.iter_answers(first.url, pager, get_page)
+        return pages.iter_answers(first.url, pager, get_page, most_pages=self.options.max_pages)
 
     def _make_request(self, url: str, params: Any, headers: Any, auth: Any) -> OutgoingRequest:
         return make_request(url, params=params, headers=headers, auth=auth, user_agent=self.options.user_agent)
@@ -183,19 +191,25 @@ class HttpClient:
         return answer
 
     def _receive_whole(self, incoming: Incoming) -> WholeAnswer:
+        most = self.options.max_index_bytes
         chunks = []
-        left = self.options.max_body_bytes
-        for data in incoming.iter_body():
-            chunks.append(data)
-            left -= len(data)
-            if left < 0:
-                shown = mask_url(incoming.request.url)
-                raise FetchError(
-                    f"GET {shown}: the body has more than {self.options.max_body_bytes} bytes, which is too much for "
-                    f"an index; announce it as a file.",
-                    url=shown,
-                    status=incoming.status,
-                )
+        size = announced_bytes(incoming.headers) or 0
+        if size <= most:
+            size = 0
+            for data in incoming.iter_body():
+                chunks.append(data)
+                size += len(data)
+                if max(size, incoming.received_bytes) > most:
+                    size = max(size, incoming.received_bytes)
+                    break
+        if size > most:
+            shown = mask_url(incoming.request.url)
+            raise FetchError(
+                f"GET {shown}: the body has more than {most} bytes, which is too much for an index; announce it as a "
+                f"file, or raise sources.{self.name}.max_index_size.",
+                url=shown,
+                status=incoming.status,
+            )
         return WholeAnswer(incoming.status, incoming.request.url, incoming.headers, b"".join(chunks))
 
 
@@ -206,4 +220,6 @@ def _make_transport(options: HttpOptions) -> Transport:
         connect_timeout_seconds=options.connect_timeout_seconds,
         read_timeout_seconds=options.read_timeout_seconds,
         connections=max(options.connections, options.max_concurrency or 0),
+        total_seconds=options.total_seconds,
+        least_bytes_per_second=options.least_bytes_per_second,
     )

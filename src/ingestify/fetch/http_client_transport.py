@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import http.client
 import socket
 import ssl
@@ -17,99 +18,18 @@ import urllib.request
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Any
 
 from ingestify.errors import ConfigurationError
-from ingestify.fetch.headers import Headers
-from ingestify.fetch.transport import Answer, BadUrl, TransportError
+from ingestify.fetch.reach import Reach, literal_address
+from ingestify.fetch.response import CHUNK_BYTES, Response, Wire, is_readable
+from ingestify.fetch.transport import Answer, BadUrl, Forbidden, TransportError
 from ingestify.masking import mask_url
 
 __all__ = ["HttpClientTransport"]
 
-_CHUNK_BYTES = 1 << 19
-_WHOLE_BYTES = 4 << 20
-# Of a slow body, what has come is passed on after so long.
-_CHUNK_SECONDS = 0.25
-# A small file comes with its headers, in one read.
-_BUFFER_BYTES = 1 << 16
 _SMALL_REST_BYTES = 1 << 16
-_MOST_HEADER_BYTES = 1 << 16
-_MOST_HEADERS = 200
-
-_BROKEN_HEADERS = "the connection broke: its headers make no sense"
-
-
-class _WideSocket:
-    """A socket as HTTPResponse sees it: what it reads from has room for a small file together with its headers."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    def makefile(self, mode: str) -> Any:
-        return self._sock.makefile(mode, _BUFFER_BYTES)  # type: ignore[call-overload]
-
-
-class _Response(http.client.HTTPResponse):
-    """An answer whose headers are read without the parser of e-mail, which takes most of a small answer's time.
-
-    What that parser also does is to take headers that break off for whole, with an empty body; here they are an error.
-    """
-
-    def __init__(self, sock: socket.socket) -> None:
-        super().__init__(_WideSocket(sock), method="GET")  # type: ignore[arg-type]
-        self.fp: Any
-
-    def begin(self) -> None:
-        """Read the status and the headers; what an answer 1xx says is dropped."""
-        while True:
-            version, status, reason = self._read_status()  # type: ignore[attr-defined]
-            headers = Headers(self._read_headers())
-            if not 100 <= status < 200:
-                break
-        self.code = self.status = status
-        self.reason = reason.strip()
-        self.version = 10 if version in ("HTTP/1.0", "HTTP/0.9") else 11
-        self.headers = self.msg = headers  # type: ignore[assignment]
-        self.chunked, self.length = _framing(status, headers)
-        self.chunk_left = None
-        self.will_close = (not self.chunked and self.length is None) or self._check_close()  # type: ignore[attr-defined]
-
-    def _read_headers(self) -> list[tuple[str, str]]:
-        pairs: list[tuple[str, str]] = []
-        left = _MOST_HEADER_BYTES
-        while (line := self.fp.readline(left + 1)) not in (b"\r\n", b"\n"):
-            left -= len(line)
-            if not line.endswith(b"\n") and left >= 0:
-                raise TransportError("the connection broke: the headers were cut short")
-            if left < 0 or len(pairs) >= _MOST_HEADERS:
-                raise TransportError("the connection broke: it has more headers than make sense")
-            text = line.decode("latin-1")
-            name, colon, value = text.partition(":")
-            if text[0] in " \t" and pairs:  # folded, as was allowed once (RFC 9112, section 5.2)
-                pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]} {text.strip()}")
-            elif not colon or not name.strip():
-                raise TransportError(_BROKEN_HEADERS)
-            else:
-                pairs.append((name.strip(), value.strip()))
-        return pairs
-
-
-def _framing(status: int, headers: Headers) -> tuple[bool, int | None]:
-    """Return whether the body is in chunks, and its length; None: until the connection ends (RFC 9112, section 6.3)."""
-    if status in (204, 304):
-        return False, 0
-    encoding = headers.get("Transfer-Encoding", "").strip().lower()
-    if encoding == "chunked":
-        return True, None
-    if encoding not in ("", "identity"):
-        raise TransportError(f"{_BROKEN_HEADERS} (Transfer-Encoding {encoding[:40]!r})")
-    lengths = {one.strip() for one in headers.get("Content-Length", "").split(",")} - {""}
-    if not lengths:
-        return False, None
-    length = lengths.pop()
-    if lengths or not (length.isascii() and length.isdigit() and len(length) < 20):
-        raise TransportError(f"{_BROKEN_HEADERS} (Content-Length {headers['Content-Length'][:40]!r})")
-    return False, int(length)
+_REST_SECONDS = 0.25
+_TRUST = "if the certificate is right, name its authority in SSL_CERT_FILE"
 
 
 class _Line:
@@ -119,6 +39,9 @@ class _Line:
         by_proxy: Whether what it connects to is a proxy.
         target: What comes before the path in a request: the origin, if it goes through a proxy that reads it.
         own_headers: Lines that belong to the connection, and not to what is asked for.
+
+    Attributes:
+        address: Where it is connected to; through a proxy the one that the host is by itself, else None.
     """
 
     def __init__(
@@ -133,6 +56,7 @@ class _Line:
         self.connection = connection
         self.by_proxy = by_proxy
         self.is_kept = False
+        self.address: str | None = None
         self._scratch: bytearray | None = None
         self._host = host
         self._target = target
@@ -143,11 +67,10 @@ class _Line:
         lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
         self.connection.sock.sendall(f"{''.join(lines)}\r\n".encode("latin-1"))
 
-    @property
     def scratch(self) -> bytearray:
-        """Where a large body is received, piece by piece."""
+        """Return where a large body is received, piece by piece."""
         if self._scratch is None:
-            self._scratch = bytearray(_CHUNK_BYTES)
+            self._scratch = bytearray(CHUNK_BYTES)
         return self._scratch
 
     def close(self) -> None:
@@ -155,81 +78,43 @@ class _Line:
 
 
 class _Answer:
-    def __init__(self, transport: HttpClientTransport, origin: str, line: _Line, response: _Response) -> None:
+    def __init__(self, transport: HttpClientTransport, origin: str, line: _Line, response: Response) -> None:
         self._transport = transport
         self._origin = origin
         self._line = line
         self._response = response
         self._begun = False
-        self._is_whole = response.length == 0
         self.status = response.status
-        self.headers: Mapping[str, str] = response.headers  # type: ignore[assignment]
+        self.headers: Mapping[str, str] = response.headers
+        self.address = line.address
 
     def iter_wire(self) -> Iterator[bytes]:
         self._begun = True
         try:
-            if self._response.chunked:
-                while data := self._response.read1(_CHUNK_BYTES):
-                    yield data
-                self._is_whole = True
-            else:
-                yield from self._iter_plain()
-        except http.client.IncompleteRead as error:
-            raise TransportError("the body was cut short: it ended inside a chunk") from error
-        except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: the size of a chunk is none
-            raise TransportError(_reason(error)) from error
-
-    def _iter_plain(self) -> Iterator[bytes]:
-        announced = self._response.length
-        came = 0
-        while announced is None or came < announced:
-            data, error = self._read_piece(_CHUNK_BYTES if announced is None else announced - came)
-            if data:  # also what came before an error: the rest may be asked for
-                came += len(data)
-                yield data
-            if error is not None:
-                raise error
-            if not data:
-                break
-        if announced is not None and came < announced:
-            raise TransportError(f"the body was cut short: {came} bytes came, {announced - came} more were announced")
-        self._is_whole = True
-
-    def _read_piece(self, most: int) -> tuple[bytes, Exception | None]:
-        """Return the next bytes, none at the end, and the error that followed them."""
-        stream = self._response.fp
-        if most <= _BUFFER_BYTES:
-            return stream.read1(most), None  # it is there already, as a rule
-        if (self._response.length or _WHOLE_BYTES) < _WHOLE_BYTES:
-            # At once, into the place where it stays: with many threads, each further piece and copy of such a body
-            # costs more than receiving it. What comes before an error is lost, which is as quickly fetched anew.
-            return stream.read(most), None
-        view = memoryview(self._line.scratch)[:most]
-        filled = 0
-        began = time.monotonic()
-        try:
-            while filled < len(view):
-                count = stream.readinto1(view[filled:])
-                filled += count
-                # A provider that trickles does not hold up being stopped.
-                if not count or time.monotonic() - began > _CHUNK_SECONDS:
-                    break
+            yield from self._response.iter_body()
         except OSError as error:
-            return bytes(view[:filled]), error
-        return bytes(view[:filled]), None
+            raise TransportError(_reason(error)) from error
 
     def __enter__(self) -> Answer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        length = self._response.length
-        if not self._begun and not self._is_whole and length is not None and length <= _SMALL_REST_BYTES:
+        response = self._response
+        if (
+            not self._begun
+            and not response.is_whole
+            and (response.length or _SMALL_REST_BYTES + 1) <= _SMALL_REST_BYTES
+        ):
             # A redirect's few bytes: cheaper to read than to connect again.
+            self._line.connection.sock.settimeout(_REST_SECONDS)
+            until = time.monotonic() + _REST_SECONDS
             with contextlib.suppress(TransportError):
                 for _rest in self.iter_wire():
-                    pass
-        keeps = self._is_whole and not self._response.will_close
-        self._response.close()
+                    if time.monotonic() > until:
+                        break
+            self._line.connection.sock.settimeout(self._transport.read_timeout_seconds)
+        keeps = response.is_whole and not response.will_close and not response.surplus()
+        response.close()
         self._transport.take_back(self._origin, self._line, keeps=keeps)
 
 
@@ -239,8 +124,6 @@ def _reason(error: BaseException) -> str:
         return "the provider stopped answering"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed: {error}"
-    if isinstance(error, http.client.BadStatusLine) and not isinstance(error, http.client.RemoteDisconnected):
-        return "the connection broke: what came is no HTTP"
     return f"the connection broke: {error or type(error).__name__}"
 
 
@@ -257,11 +140,24 @@ class HttpClientTransport:
 
     Args:
         connections: How many are kept for each host.
+        total_seconds: How long one answer may take; None: as long as it does.
+        least_bytes_per_second: An answer that brings less, over twice the time that is waited for its next bytes, is
+            given up.
     """
 
-    def __init__(self, *, connect_timeout_seconds: float, read_timeout_seconds: float, connections: int) -> None:
+    def __init__(
+        self,
+        *,
+        connect_timeout_seconds: float,
+        read_timeout_seconds: float,
+        connections: int,
+        total_seconds: float | None = None,
+        least_bytes_per_second: float = 0.0,
+    ) -> None:
         self._connect_timeout_seconds = connect_timeout_seconds
-        self._read_timeout_seconds = read_timeout_seconds
+        self.read_timeout_seconds = read_timeout_seconds
+        self._total_seconds = total_seconds
+        self._least_bytes_per_second = least_bytes_per_second
         self._connections = connections
         self._lock = threading.Lock()
         self._free: dict[str, list[_Line]] = {}
@@ -269,7 +165,7 @@ class HttpClientTransport:
         self._proxy_urls = urllib.request.getproxies()
         self._ssl_context: ssl.SSLContext | None = None
 
-    def send(self, method: str, url: str, headers: Mapping[str, str]) -> AbstractContextManager[Answer]:
+    def send(self, method: str, url: str, headers: Mapping[str, str], reach: Reach) -> AbstractContextManager[Answer]:
         """Send one request; see `Transport.send`."""
         assert method == "GET", "nothing else is needed of a provider"
         scheme, _, rest = url.partition("://")
@@ -278,14 +174,22 @@ class HttpClientTransport:
             host, _, path = host.partition("?")
             path = f"?{path}"
         origin = f"{scheme}://{host}".lower()
-        line = self._kept(origin) or self._make_line(url, origin)
+        line = self._kept(origin) or self._make_line(url, origin, reach)
         is_kept = line.is_kept
+        if line.address is not None and not reach.permits(line.address):
+            self.take_back(origin, line, keeps=is_kept)
+            raise Forbidden(line.address)
         try:
             if not is_kept:
                 self._connect(line)
             line.send(f"/{path}", headers)
-            response = _Response(line.connection.sock)
-            response.begin()
+            wire = Wire(
+                line.connection.sock,
+                least_bytes_per_second=self._least_bytes_per_second,
+                window_seconds=2 * self.read_timeout_seconds,
+                total_seconds=self._total_seconds,
+            )
+            response = Response(wire, line.scratch)
         except TransportError:
             line.close()
             raise
@@ -310,10 +214,15 @@ class HttpClientTransport:
             line.close()
 
     def _kept(self, origin: str) -> _Line | None:
-        try:
-            return self._free[origin].pop()
-        except (KeyError, IndexError):
-            return None
+        """Return a connection that is free and silent: one that has something to say says what nobody asked for."""
+        while True:
+            try:
+                line = self._free[origin].pop()
+            except (KeyError, IndexError):
+                return None
+            if not is_readable(line.connection.sock):
+                return line
+            line.close()
 
     def abort(self) -> None:
         """Shut every open connection down; see `Transport.abort`."""
@@ -331,8 +240,10 @@ class HttpClientTransport:
             self._close_kept(origin)
 
     def _close_kept(self, origin: str) -> None:
-        while (line := self._kept(origin)) is not None:
-            line.close()
+        free = self._free.get(origin, [])
+        with contextlib.suppress(IndexError):  # of a list that others take from, too
+            while True:
+                free.pop().close()
 
     # ---- a new connection ------------------------------------------------------------------------------
 
@@ -342,7 +253,7 @@ class HttpClientTransport:
         try:
             connection.connect()
         except ssl.SSLCertVerificationError as error:
-            raise TransportError(f"TLS failed: {error}", permanent=True) from error
+            raise TransportError(f"TLS failed: {error}", remedy=_TRUST) from error
         except ssl.SSLError as error:
             raise TransportError(f"TLS failed: {error}") from error
         except TimeoutError as error:
@@ -353,11 +264,16 @@ class HttpClientTransport:
         except (OSError, http.client.HTTPException) as error:
             what = "the proxy failed" if line.by_proxy else "no connection"
             raise TransportError(f"{what}: {error}") from error
-        connection.sock.settimeout(self._read_timeout_seconds)
+        connection.sock.settimeout(self.read_timeout_seconds)
+        if isinstance(connection.sock, ssl.SSLSocket):
+            # A body without a length ends with the connection: an end that TLS does not confirm may be anybody's.
+            connection.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]
+        if not line.by_proxy:
+            line.address = connection.sock.getpeername()[0]
         with self._lock:
             self._sockets.add(connection.sock)
 
-    def _make_line(self, url: str, origin: str) -> _Line:
+    def _make_line(self, url: str, origin: str, reach: Reach) -> _Line:
         parts = urllib.parse.urlsplit(url)
         try:
             # What the name becomes in DNS is looked at here, where it can be told from a name that is not known.
@@ -370,14 +286,21 @@ class HttpClientTransport:
         shown_host = parts.netloc.rpartition("@")[2]
         proxy = self._proxy_for(parts)
         if proxy is None:
-            return _Line(self._make_connection(host, port, is_tls=is_tls), shown_host)
+            connection = self._make_connection(host, port, is_tls=is_tls)
+            # What http.client connects with; it has no public way to look at an address before it is connected to.
+            connection._create_connection = functools.partial(_connect_within, reach)  # type: ignore[attr-defined]
+            return _Line(connection, shown_host)
         at, credentials = _proxy_address(proxy)
         connection = self._make_connection(*at, is_tls=is_tls)
         if is_tls:
             connection.set_tunnel(host, port, headers=credentials)
-            return _Line(connection, shown_host, by_proxy=True)
-        own = "".join(f"{name}: {value}\r\n" for name, value in credentials.items())
-        return _Line(connection, shown_host, by_proxy=True, target=origin, own_headers=own)
+            line = _Line(connection, shown_host, by_proxy=True)
+        else:
+            own = "".join(f"{name}: {value}\r\n" for name, value in credentials.items())
+            line = _Line(connection, shown_host, by_proxy=True, target=origin, own_headers=own)
+        # Which address a name has is the proxy's to find out.
+        line.address = literal_address(host)
+        return line
 
     def _make_connection(self, host: str, port: int, *, is_tls: bool) -> http.client.HTTPConnection:
         timeout = self._connect_timeout_seconds
@@ -401,6 +324,26 @@ class HttpClientTransport:
                 f"also for https: what is sent through it is encrypted all the same."
             )
         return proxy
+
+
+def _connect_within(reach: Reach, address: tuple[str, int], timeout: float, *_: object) -> socket.socket:
+    """Connect to the first address of a host that answers, of those that are permitted."""
+    host, port = address
+    failed: Exception | None = None
+    for family, kind, protocol, _name, where in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
+        if not reach.permits(str(where[0])):
+            failed = failed or Forbidden(str(where[0]))
+            continue
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(timeout)
+            sock.connect(where)
+        except OSError as error:
+            sock.close()
+            failed = error
+        else:
+            return sock
+    raise failed or OSError("its name has no address")
 
 
 def _proxy_address(proxy: str) -> tuple[tuple[str, int], dict[str, str]]:

@@ -15,7 +15,7 @@ from ingestify.clock import as_utc
 from ingestify.domain.file import NO_VALIDATORS, DraftFile, File, NotModifiedFile, Validators
 from ingestify.domain.ports import FetchRequest, FetchStatus, FileVersion
 from ingestify.errors import SourceError
-from ingestify.fetch.http import HttpClient, active_client
+from ingestify.fetch.http import HttpClient, HttpOptions, active_client
 
 __all__ = ["retrieve_http"]
 
@@ -49,7 +49,8 @@ def _client() -> HttpClient:
         return found
     with _making_default:
         if _default is None:
-            _default = HttpClient("retrieve_http")
+            # There is no source that could declare where its provider leads to, and no setting.
+            _default = HttpClient("retrieve_http", HttpOptions(redirect_hosts=("*",)))
         return _default
 
 

@@ -29,9 +29,10 @@ from ingestify.masking import mask_url
 
 __all__ = ["Cursor", "LinkHeader", "NextLink", "Offset", "PageNumber", "Pager"]
 
-MOST_PAGES = 100_000
+_SHOWN_CHARACTERS = 200
 
-_LINK = re.compile(r'<([^>]*)>((?:"[^"]*"|[^<"])*)')
+# No part of these can match in more than one way: the header is the provider's, and may be 64 KB of anything.
+_LINK = re.compile(r'<([^<>]*)>((?:"[^"]*"|[^<"])*)')
 _LINK_PARAMETER = re.compile(r""";\s*([\w!#$&+.^`|~*-]+)\s*=\s*("[^"]*"|[^\s;,"]*)""")
 
 
@@ -194,11 +195,14 @@ def counts_pages(pager: Pager) -> bool:
     return isinstance(pager, (PageNumber, Offset))
 
 
-def iter_answers(url: str, pager: Pager, get_page: Callable[[str, bool], HttpAnswer]) -> Iterator[HttpAnswer]:
+def iter_answers(
+    url: str, pager: Pager, get_page: Callable[[str, bool], HttpAnswer], *, most_pages: int
+) -> Iterator[HttpAnswer]:
     """Yield pages, each fetched when it is asked for; the empty one that ends a count only if it is the first.
 
     Args:
         get_page: Takes a URL and whether it is the first page's.
+        most_pages: How many are followed.
 
     Raises:
         SourceError: A page leads back to one that was already fetched, or there is no end to them.
@@ -209,8 +213,10 @@ def iter_answers(url: str, pager: Pager, get_page: Callable[[str, bool], HttpAns
     while next_url is not None:
         if next_url in seen:
             raise SourceError(f"The pages of {mask_url(url)} go in a circle, back to {mask_url(next_url)}.")
-        if len(seen) >= MOST_PAGES:
-            raise SourceError(f"{mask_url(url)} has more than {MOST_PAGES} pages; does its pager ever end?")
+        if len(seen) >= most_pages:
+            raise SourceError(
+                f"{mask_url(url)} has more than {most_pages} pages; if they do end, raise this source's max_pages."
+            )
         answer = get_page(next_url, not seen)
         seen.add(next_url)
         if not 200 <= answer.status < 300:  # an allowed 404: there is nothing, or nothing more
@@ -294,7 +300,9 @@ def _joined(answer: HttpAnswer, found: object, asked_url: str) -> str | None:
     try:
         return urllib.parse.urljoin(answer.url, found.strip())
     except ValueError as error:
-        raise SourceError(f"The next page of {mask_url(asked_url)} is {mask_url(found)!r}, no URL.") from error
+        raise SourceError(
+            f"The next page of {mask_url(asked_url)} is {mask_url(found)[:_SHOWN_CHARACTERS]!r}, no URL."
+        ) from error
 
 
 def with_param(url: str, key: str, value: object) -> str:

@@ -19,6 +19,9 @@ __all__ = ["OutgoingRequest", "make_request", "origin"]
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _SHORTEST_SECRET = 4
+# RFC 9110, section 4.1, asks for 8,000 at least; more is a provider's mistake, or worse.
+MOST_URL_CHARACTERS = 8000
+_SHOWN_CHARACTERS = 200
 # Everything that a URL may hold (RFC 3986, appendix A), and the `|` that providers do not escape either.
 _PLAIN_URL = re.compile(r"[!#$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~|-]*")
 _KEPT_IN_URLS = "!#$%&'()*+,/:;=?@[]~|"
@@ -35,6 +38,7 @@ class OutgoingRequest:
         bare_headers: Those of them that say nothing of the caller: what another origin gets.
         conditional: Whether a 304 would be an answer.
         secrets: The caller's headers and credentials: not to be shown where a provider repeats them.
+        led_from: The URL that was asked for, where a provider's answer to it led to this one; None: the source did.
     """
 
     url: str
@@ -42,12 +46,13 @@ class OutgoingRequest:
     bare_headers: Mapping[str, str] = dataclasses.field(repr=False)
     conditional: bool = False
     secrets: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    led_from: str | None = dataclasses.field(default=None, repr=False)
 
     def redirected(self, location: str) -> OutgoingRequest:
         """Return the request that a Location header leads to. Another origin gets no headers and no credentials.
 
         Raises:
-            FetchError: It leads to what is no http or https URL.
+            FetchError: It leads to what is no http or https URL, or too long a one.
         """
         # http.client takes header bytes for Latin-1; a Location that is not ASCII is UTF-8 as a rule.
         with contextlib.suppress(UnicodeError):
@@ -57,8 +62,9 @@ class OutgoingRequest:
             return self.moved(url)
         except (ValueError, SourceError) as error:
             raise FetchError(
-                f"GET {mask_url(self.url)} is redirected to {mask_url(location.strip())!r}, which is no http or "
-                f"https URL; it is not followed.",
+                f"GET {mask_url(self.url)} is redirected to {mask_url(location.strip())[:_SHOWN_CHARACTERS]!r}, which "
+                f"is no http or https URL{' that can be asked for' if len(location) > MOST_URL_CHARACTERS else ''}; it "
+                f"is not followed. Check the URL of this source.",
                 url=mask_url(self.url),
             ) from error
 
@@ -66,8 +72,13 @@ class OutgoingRequest:
         """Return the same request for another URL, which gets the caller's headers only if it is of this origin.
 
         Raises:
-            SourceError: It is no http or https URL.
+            SourceError: It is no http or https URL, or has more than 8,000 characters.
         """
+        if len(url) > MOST_URL_CHARACTERS:
+            raise SourceError(
+                f"'{mask_url(url)[:_SHOWN_CHARACTERS]}…' has {len(url):,} characters; no URL that leads anywhere is "
+                f"longer than {MOST_URL_CHARACTERS:,}."
+            )
         url, _ = _without_userinfo(_checked_url(url))
         if origin(url) == origin(self.url):
             return dataclasses.replace(self, url=url)

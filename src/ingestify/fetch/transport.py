@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-__all__ = ["Answer", "BadUrl", "Transport", "TransportError"]
+from ingestify.fetch.reach import Reach
+
+__all__ = ["Answer", "BadUrl", "Forbidden", "Transport", "TransportError"]
 
 
 class TransportError(Exception):
@@ -14,17 +16,29 @@ class TransportError(Exception):
 
     Attributes:
         stale: A kept connection was closed by the provider before it answered: no fault of anybody's.
-        permanent: Another try will not change it: the provider's certificate is not trusted.
+        remedy: What to do where another try will not change it; None: it may pass.
     """
 
-    def __init__(self, message: str, *, stale: bool = False, permanent: bool = False) -> None:
+    def __init__(self, message: str, *, stale: bool = False, remedy: str | None = None) -> None:
         super().__init__(message)
         self.stale = stale
-        self.permanent = permanent
+        self.remedy = remedy
 
 
 class BadUrl(Exception):
     """The URL is none that can be asked."""
+
+
+class Forbidden(Exception):
+    """The host is at an address that the request may not be sent to; nothing was.
+
+    Attributes:
+        address: That address.
+    """
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
 
 
 class Answer(Protocol):
@@ -38,6 +52,10 @@ class Answer(Protocol):
     def headers(self) -> Mapping[str, str]:
         """The headers; names in any case."""
 
+    @property
+    def address(self) -> str | None:
+        """The IP address that answered; None: it is behind a proxy, which alone knows."""
+
     def iter_wire(self) -> Iterator[bytes]:
         """Yield the body's bytes as they come; TransportError if fewer came than were announced."""
 
@@ -45,13 +63,17 @@ class Answer(Protocol):
 class Transport(Protocol):
     """Sends one request. Safe to use from any thread."""
 
-    def send(self, method: str, url: str, headers: Mapping[str, str]) -> AbstractContextManager[Answer]:
+    def send(self, method: str, url: str, headers: Mapping[str, str], reach: Reach) -> AbstractContextManager[Answer]:
         """Open an answer; leaving the context gives its connection back, or closes it if it was not read.
 
         No retry, no redirect, nothing decoded.
 
+        Args:
+            reach: The addresses that it may be sent to.
+
         Raises:
             TransportError: There was no answer.
+            Forbidden: The host is at none of these addresses.
             BadUrl: There can be none.
             ConfigurationError: The environment's proxy is of a kind that is not supported.
         """

@@ -71,7 +71,7 @@ def test_a_missing_index_may_be_an_answer(server: Provider, client: HttpClient) 
 def test_a_huge_index_is_refused(server: Provider, make_client: Callable[..., HttpClient]) -> None:
     url = server.on("/a", answer(b"x" * 1001))
     with pytest.raises(FetchError, match="more than 1000 bytes"):
-        make_client(max_body_bytes=1000).get(url)
+        make_client(max_index_bytes=1000).get(url)
 
 
 def test_a_request_says_who_asks(server: Provider, client: HttpClient) -> None:
@@ -129,3 +129,9 @@ def test_importing_it_does_not_import_what_is_heavy() -> None:
     code = "import sys, ingestify.fetch.http, ingestify.fetch.loader; print({'ssl', 'zstandard'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("charset", ["idna", "undefined", "zip", "rot13", "punycode", "unicode_escape", '"', "x'y'z"])
+def test_a_charset_that_is_none_is_read_as_utf_8(server: Provider, client: HttpClient, charset: str) -> None:
+    url = server.on("/a", answer("é".encode(), content_type=f"text/plain; charset={charset}"))
+    assert client.get(url).text == "é"

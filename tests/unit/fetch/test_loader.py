@@ -12,7 +12,7 @@ from ingestify.domain.file import DraftFile, File, NotModifiedFile, Validators
 from ingestify.domain.ports import FetchContext, Usage
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch import loader
-from ingestify.fetch.http import HttpClient
+from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.fetch.loader import retrieve_http
 from ingestify.fetch.pages import NextLink
 from tests.unit.fetch.server import CLOSE, Provider, answer
@@ -179,8 +179,8 @@ def test_outside_an_engine_there_is_one_client_for_all(
 ) -> None:
     made: list[HttpClient] = []
 
-    def make(name: str) -> HttpClient:
-        made.append(make_client())
+    def make(name: str, options: HttpOptions) -> HttpClient:
+        made.append(make_client(redirect_hosts=options.redirect_hosts))
         return made[-1]
 
     monkeypatch.setattr(loader, "HttpClient", make)

@@ -20,6 +20,7 @@ from ingestify.errors import FetchError
 from ingestify.fetch import download
 from ingestify.fetch.headers import Headers
 from ingestify.fetch.http import HttpClient, HttpOptions
+from ingestify.fetch.reach import Reach
 from ingestify.fetch.transport import TransportError
 from ingestify.storage.local import STAGING_FOLDER, LocalStorage
 from ingestify.store import checkpoints, staging
@@ -67,6 +68,8 @@ class Served:
 
 
 class Answer:
+    address = None
+
     def __init__(self, status: int, headers: dict[str, str], body: bytes, cut_after: int | None) -> None:
         self.status = status
         self.headers: Mapping[str, str] = Headers(headers.items())
@@ -90,7 +93,7 @@ class Model:
         self.last = Served()
         self.sent = 0
 
-    def send(self, method: str, url: str, headers: Mapping[str, str]) -> AbstractContextManager[Answer]:
+    def send(self, method: str, url: str, headers: Mapping[str, str], reach: Reach) -> AbstractContextManager[Answer]:
         self.asked.append(headers)
         served = self.last = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         answer = self.answer(served, headers)
