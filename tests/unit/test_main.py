@@ -248,3 +248,43 @@ def test_the_settings_of_an_object_store_have_the_defaults_of_its_adapter():
 
     storage = make_storage("s3://lake", FileOptions(anonymous=True))
     assert storage._options == CloudOptions(anonymous=True)
+
+
+class Leading(Source):
+    provider = "leading"
+    redirect_hosts = ("media.example.com",)
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **selector):
+        yield from ()
+
+
+def test_the_limits_of_the_settings_reach_the_client(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("""
+main: {metadata_url: "sqlite:///catalog.db", file_url: "file://files/"}
+sources:
+  k:
+    type: tests.unit.test_main.Leading
+    redirect_hosts: [cdn.example.com]
+    max_file_size: 5 GB
+    max_index_size: 20 MB
+    max_expansion: 50
+    max_pages: 30
+    timeout: {read_seconds: 7, total_seconds: 900, minimum_bytes_per_second: 12}
+ingestion_plans:
+  - {source: k, dataset_type: article, selectors: [{keyword: a}]}
+""")
+    with get_engine(path) as engine:
+        (plan,) = engine.ingestion_plans
+        options = plan.source.http.options
+    assert options.redirect_hosts == ("media.example.com", "cdn.example.com")
+    assert (options.max_file_bytes, options.max_index_bytes) == (5_000_000_000, 20_000_000)
+    assert (options.max_expansion, options.max_pages) == (50, 30)
+    assert (options.total_seconds, options.least_bytes_per_second) == (900, 12)
+
+
+def test_what_a_source_declares_wrongly_is_named():
+    source = Leading("leading")
+    source.redirect_hosts = ("https://media.example.com/",)
+    with pytest.raises(ConfigurationError, match="redirect_hosts has .https://media"):
+        get_dev_engine(source, "article").load()

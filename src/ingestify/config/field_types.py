@@ -14,7 +14,7 @@ from ingestify.config.expressions import Expression
 from ingestify.errors import ConfigurationError
 from ingestify.vaults.url import is_vault_url
 
-__all__ = ["BucketName", "Configuration", "Name", "Seconds", "Selector", "Url", "Versions", "wrong"]
+__all__ = ["BucketName", "Configuration", "Name", "Seconds", "Selector", "Size", "Url", "Versions", "wrong"]
 
 
 def wrong(problem: str) -> PydanticCustomError:
@@ -47,6 +47,22 @@ def _configuration(value: object) -> object:
             raise wrong("has a key that is not text; put it in quotes.")
         if not isinstance(part, (str, Mapping)):
             raise wrong("must be a mapping (key: value), a vault url, or a list of those.")
+    return value
+
+
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([kMGT]?)B?")
+_SIZE_UNITS = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000, "T": 1_000_000_000_000}
+
+
+def _size(value: object) -> object:
+    """Return a number of bytes."""
+    if isinstance(value, str):
+        found = _SIZE.fullmatch(value.strip().replace("K", "k"))
+        if found is None:
+            raise wrong("must be a size such as 500 MB or 64 GB, or a number of bytes.")
+        return int(float(found[1]) * _SIZE_UNITS[found[2]])
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise wrong("must be a size such as 500 MB or 64 GB, or a number of bytes.")
     return value
 
 
@@ -138,6 +154,16 @@ Name = Annotated[str, Field(min_length=1)]
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A span of time."""
+
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    Field(gt=0),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "exclusiveMinimum": 0}, {"type": "string", "pattern": _SIZE.pattern}]}
+    ),
+]
+"""A number of bytes; 64 GB is 64,000,000,000."""
 
 Url = Annotated[str, AfterValidator(_url)]
 """An address with a scheme; that the scheme is known is for those who open it."""

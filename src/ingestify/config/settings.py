@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import InitErrorDetails
 
-from ingestify.config.field_types import BucketName, Configuration, Name, Seconds, Selector, Url, Versions, wrong
+from ingestify.config.field_types import BucketName, Configuration, Name, Seconds, Selector, Size, Url, Versions, wrong
 from ingestify.config.suggestion import did_you_mean
 from ingestify.domain.key_types import KeyType
+from ingestify.errors import ConfigurationError
+from ingestify.fetch.reach import AllowedHosts
 
 __all__ = [
     "CheckSettings",
@@ -52,6 +54,14 @@ def _selectors(value: object) -> object:
 
 def _default_versions() -> dict[str, tuple[str, ...]]:
     return {"default": ("v1",)}
+
+
+def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        AllowedHosts.parse(value)
+    except ConfigurationError as error:
+        raise wrong(str(error).removeprefix("redirect_hosts ")) from error
+    return value
 
 
 def _type_or_text(value: object) -> object:
@@ -187,6 +197,18 @@ class TimeoutSettings(_Section):
 
     connect_seconds: Seconds = Field(default=10.0, description="For the connection to be made.")
     read_seconds: Seconds = Field(default=60.0, description="For the next bytes of an answer, not for all of it.")
+    total_seconds: Seconds | None = Field(
+        default=None,
+        description="For all of one answer. Left out: as long as it takes, which for a large video over a poor line is "
+        "long, if it is not slower than minimum_bytes_per_second.",
+    )
+    minimum_bytes_per_second: float = Field(
+        default=100.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="An answer that brings less is given up, as one that stopped; looked at over twice read_seconds of "
+        "waiting. 0: none is.",
+    )
 
 
 class RetrySettings(_Section):
@@ -224,6 +246,29 @@ class SourceSettings(_Section):
     )
     timeout: TimeoutSettings = Field(default=TimeoutSettings(), description="How long an answer is waited for.")
     retries: RetrySettings = Field(default=RetrySettings(), description="How often a failed request is tried.")
+    redirect_hosts: Annotated[tuple[str, ...], AfterValidator(_hosts)] = Field(
+        default=(),
+        description="Where the provider may lead to, by a redirect or as the next page, beside its own host and those "
+        "that the source names: cdn.example.com, *.example.com for all below it, * for any. An address such as "
+        "10.1.2.3 or 10.0.0.0/8 may be connected to also where it is not of the provider's kind of network.",
+    )
+    max_file_size: Size = Field(
+        default=64_000_000_000,
+        description="The most that one file may have, as it came and decoded, such as 64 GB. What has more is not "
+        "fetched.",
+    )
+    max_index_size: Size = Field(
+        default=1_000_000_000,
+        description="The most that an answer may have which the source asks for itself, in memory, such as 500 MB.",
+    )
+    max_expansion: float = Field(
+        default=200.0,
+        ge=1,
+        allow_inf_nan=False,
+        description="How many bytes may become of one that came compressed (Content-Encoding), from 32 MB on; event "
+        "JSON makes 20.",
+    )
+    max_pages: int = Field(default=10_000, ge=1, description="How many pages are followed of one index or file.")
 
 
 class TransformationSettings(_Section):

@@ -46,6 +46,10 @@ sources:
     #timeout: {connect_seconds: 10, read_seconds: 60}
     #retries: {attempts: 5}
 
+    # Where the provider may lead to beside its own host, and how much one file may have.
+    #redirect_hosts: [cdn.example.com]
+    #max_file_size: 64 GB
+
   # A source of your own: a class in my_package.py next to this file. A list is merged from left to right.
   #mine:
   #  type: my_package.MySource

@@ -28,6 +28,8 @@ class Source(abc.ABC):
     Attributes:
         provider: The provider's name, such as `statsbomb`; a class attribute or a property.
         max_concurrency: The most requests in flight for this source; None leaves it to the settings.
+        redirect_hosts: Where the provider leads to by redirects, or as the next page, beside its own host:
+            `media.example.com`, or `*.example.com` for all below it. To others it is not followed.
         name: What the configuration calls this source.
         configuration: What the configuration says beside its type.
         bundle_types: What complete datasets of its types hold, where that is not what is built in (see
@@ -40,6 +42,7 @@ class Source(abc.ABC):
 
     provider: str
     max_concurrency: int | None = None
+    redirect_hosts: Sequence[str] = ()
     bundle_types: Sequence[BundleType] = ()
     bundle_checks: Sequence[BundleCheck] = ()
     lists_everything: bool = True

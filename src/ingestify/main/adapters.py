@@ -74,7 +74,7 @@ def make_engine(
 def _http_options(source: Source, settings: SourceSettings | None) -> HttpOptions:
     """The settings' limits; where they say none, the source's own."""
     if settings is None:
-        return HttpOptions(max_concurrency=source.max_concurrency)
+        return HttpOptions(max_concurrency=source.max_concurrency, redirect_hosts=tuple(source.redirect_hosts))
     return HttpOptions(
         requests_per_second=None if settings.rate_limit is None else settings.rate_limit.requests_per_second,
         max_concurrency=settings.max_concurrency or source.max_concurrency,
@@ -84,6 +84,13 @@ def _http_options(source: Source, settings: SourceSettings | None) -> HttpOption
         backoff_base_seconds=settings.retries.backoff_base_seconds,
         backoff_cap_seconds=settings.retries.backoff_cap_seconds,
         max_retry_after_seconds=settings.retries.max_retry_after_seconds,
+        total_seconds=settings.timeout.total_seconds,
+        least_bytes_per_second=settings.timeout.minimum_bytes_per_second,
+        max_index_bytes=settings.max_index_size,
+        max_file_bytes=settings.max_file_size,
+        max_expansion=settings.max_expansion,
+        max_pages=settings.max_pages,
+        redirect_hosts=(*source.redirect_hosts, *settings.redirect_hosts),
     )
 
 

@@ -48,6 +48,7 @@ class StatsBombGithub(Source):
     """
 
     provider = "statsbomb"
+    redirect_hosts = ("raw.githubusercontent.com", "media.githubusercontent.com")
     bundle_types = (MATCH,)
     bundle_checks = (StatsBombMatchCheck(),)
 

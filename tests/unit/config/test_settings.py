@@ -245,3 +245,29 @@ def test_settings_survive_json() -> None:
     )
 
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+# ---- what a provider may do ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [("64 GB", 64_000_000_000), ("500MB", 500_000_000), ("1.5 k", 1500), (" 12 B ", 12), ("7", 7), (1 << 30, 1 << 30)],
+)
+def test_a_size_is_a_number_of_bytes_or_a_text_with_a_unit(value: object, size: int) -> None:
+    assert SourceSettings(type="a.B", max_file_size=value).max_file_size == size  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", ["much", "5 PB", "-1 GB", "1 GiB", "", True, 0, -1, 1.5, "0 GB", "9" * 400])
+def test_what_is_no_size_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError):
+        SourceSettings(type="a.B", max_file_size=value)  # type: ignore[arg-type]
+
+
+def test_where_a_provider_may_lead_is_checked_when_it_is_read() -> None:
+    assert SourceSettings(type="a.B", redirect_hosts=("*.hf.co", "10.0.0.0/8")).redirect_hosts == (
+        "*.hf.co",
+        "10.0.0.0/8",
+    )
+    with pytest.raises(ValidationError, match=r"has 'https://a\.example/b'; write a host such as cdn\.example\.com"):
+        SourceSettings(type="a.B", redirect_hosts=("https://a.example/b",))
