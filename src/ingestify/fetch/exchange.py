@@ -16,7 +16,7 @@ from ingestify.fetch.active import active_context
 from ingestify.fetch.encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
 from ingestify.fetch.leads import Leads
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.pace import Pace, Sent
+from ingestify.fetch.pace import Pace, Sent, ShutOut
 from ingestify.fetch.paces import Paces
 from ingestify.fetch.rate_limit import Slots, Stopped
 from ingestify.fetch.reach import AllowedHosts, Reach
@@ -234,7 +234,15 @@ class Exchange:
             pace = self._paces.of(request.url)
             # The pace inside, so that what it lets through starts now and does not queue for a place.
             with self._slots.one(context.stop):
-                sent = pace.enter(context.stop)
+                try:
+                    sent = pace.enter(context.stop)
+                except ShutOut as shut:
+                    raise FetchError(
+                        f"GET {mask_url(first)}: not asked, as the provider has refused everything for "
+                        f"{shut.seconds:.0f} s (429); {_HINTS[429]}, or run again later.",
+                        url=mask_url(first),
+                        status=429,
+                    ) from shut
                 try:
                     answered, redirect = self._send(request, receive, accepts, context, pace, sent, reach)
                 except Forbidden as error:

@@ -15,7 +15,7 @@ from ingestify.fetch.crowd import Crowd, Sent
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.rate_limit import RateLimit, Stopped
 
-__all__ = ["Pace", "Sent"]
+__all__ = ["Pace", "Sent", "ShutOut"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,18 @@ _LONG_PAUSE_SECONDS = 5.0
 
 # No 503 without Retry-After makes it slower than this: such a one may have another reason.
 _OVERLOADED_PER_SECOND = 1.0
+
+
+class ShutOut(Exception):
+    """The host has refused everything for longer than anybody waits.
+
+    Args:
+        seconds: For how long.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"everything was refused for {seconds:.0f} s")
+        self.seconds = seconds
 
 
 class Pace:
@@ -97,6 +109,7 @@ class Pace:
         self._window = _WINDOW_SECONDS
         self._closed_rounds = 0
         """How often the limit was met since a request last got through."""
+        self._closed_since = never
         self._paused_until = self._free_at = self._scout_at = self._started_at = never
         self._told = {"requests/s": 0.0, "requests at once": 0.0}
         self._to_tell: list[str] = []
@@ -108,6 +121,8 @@ class Pace:
 
         Raises:
             Stopped: `stop` was set, before or meanwhile.
+            ShutOut: Nothing has got through for twice as long as the longest pause that is waited for. Now and then
+                one request is still sent, to see whether that is over.
         """
         if not self._holding:
             self._limit.wait(stop)
@@ -117,12 +132,16 @@ class Pace:
         while not self._turn.acquire(timeout=_POLL_BEHIND_SECONDS):
             if stop.is_set():
                 raise Stopped
+            with self._lock:
+                self._check_open(self._clock())
         try:
             while True:
                 if stop.is_set():
                     raise Stopped
                 with self._lock:
-                    if (seconds := self._seconds_to_wait(self._clock())) > 0:
+                    now = self._clock()
+                    if (seconds := self._seconds_to_wait(now)) > 0:
+                        self._check_open(now)
                         self._changed.wait(min(seconds, _POLL_SECONDS))
                         continue
                 self._limit.wait(stop)
@@ -152,6 +171,12 @@ class Pace:
                     rate = self._take_moment(now)
             self._crowd.in_flight += 1
             return Sent(now, rate, self._crowd.in_flight)
+
+    def _check_open(self, now: float) -> None:
+        """Otherwise each of a thousand files would have its tries, one after the other, with the longest pauses."""
+        shut_seconds = now - self._closed_since
+        if self._closed_rounds and shut_seconds > 2 * self._options.max_retry_after_seconds:
+            raise ShutOut(shut_seconds)
 
     def _seconds_to_wait(self, now: float) -> float:
         if not self._holding:
@@ -245,6 +270,8 @@ class Pace:
         if sent.started > self._met_at:
             self._meet_limit(sent, after_seconds)
             self._met_at = self._scout_at = now
+            if not self._closed_rounds:
+                self._closed_since = now
             self._closed_rounds += 1
             after_seconds = after_seconds or self._own_pause_seconds()
         self._paused_until = max(self._paused_until, now + (after_seconds or 0.0))

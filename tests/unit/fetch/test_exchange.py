@@ -289,6 +289,34 @@ def test_a_429_that_never_ends_is_an_error(server: Provider, make_client: MakeCl
         make_client(attempts=4).get(server.url + "/a")
 
 
+def test_a_provider_that_refuses_everything_does_not_hold_up_a_thousand_files(
+    server: Provider, make_client: MakeClient
+) -> None:
+    """Each has its tries, but not one after the other for ever: 200 files with 5 tries and pauses of 1 s each."""
+    server.on("/a", answer(b"", 429))
+    client = make_client(attempts=5, backoff_base_seconds=1.0, backoff_cap_seconds=1.0, max_retry_after_seconds=0.5)
+
+    def ask(_: int) -> str:
+        with pytest.raises(FetchError, match="429") as caught:
+            client.get(server.url + "/a")
+        return str(caught.value)
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(20) as pool:
+        said = list(pool.map(ask, range(200)))
+    assert time.monotonic() - began < 20
+    assert any("has refused everything for" in one and "run again later" in one for one in said)
+    server.on("/a", answer(b"ok"))
+    until = time.monotonic() + 20
+    while True:
+        try:
+            assert client.get(server.url + "/a").content == b"ok"
+            break
+        except FetchError:  # until the next one is sent to see
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+
 @pytest.mark.parametrize("reply", [answer(b"", 503), answer(b"", 429, retry_after="60")])
 def test_stop_ends_a_wait_at_once(server: Provider, make_client: MakeClient, reply: Reply) -> None:
     client = make_client(backoff_base_seconds=1000.0, backoff_cap_seconds=1000.0)
