@@ -78,6 +78,6 @@ def _moment(http_date: str | None) -> dt.datetime | None:
         return None
     try:
         moment = email.utils.parsedate_to_datetime(http_date)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)

@@ -1,0 +1,77 @@
+"""Coverage-guided fuzzing of what reads a provider's answers; `pip install atheris`, then `python fuzz/answers.py`.
+
+It runs until it is interrupted, or as long as libFuzzer's options say: `python fuzz/answers.py -max_total_time=60`. A
+folder as argument keeps what was found interesting. What it finds becomes an example in tests/unit/fetch. It is no part
+of CI.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["ingestify", "email"]):
+    from ingestify.engine.second_look import _moment
+    from ingestify.errors import FetchError, SourceError
+    from ingestify.fetch.answer import WholeAnswer
+    from ingestify.fetch.encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
+    from ingestify.fetch.headers import Headers
+    from ingestify.fetch.pages import LinkHeader, NextLink, Offset
+    from ingestify.fetch.request import make_request
+    from ingestify.fetch.response import Response, Wire
+    from ingestify.fetch.retry import retry_after_seconds
+    from ingestify.fetch.transport import TransportError
+    from ingestify.masking import mask_text, mask_url
+
+_URL = "http://provider.example/a"
+_MOST_BYTES = 1 << 15
+
+
+def read_answer(data: bytes) -> None:
+    """All of the wire: status line, headers, body, chunks; then what is made of them."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(2)
+        theirs.sendall(data[:_MOST_BYTES])
+        theirs.shutdown(socket.SHUT_WR)
+        try:
+            response = Response(Wire(ours), lambda: bytearray(1 << 16))
+            body = b"".join(response.iter_body())
+        except (TransportError, ConnectionError):
+            return
+    if response.length is not None and response.length != len(body):
+        raise AssertionError(f"{response.length} bytes were announced, {len(body)} were yielded")
+    use(response.status, response.headers, body)
+
+
+def use(status: int, headers: Headers, body: bytes) -> None:
+    """What the client, the pagers and the engine do with an answer."""
+    answer = WholeAnswer(status, _URL, headers, body)
+    _ = answer.text
+    retry_after_seconds(headers.get("Retry-After"), headers.get("Date"))
+    _moment(headers.get("Last-Modified"))
+    for pager in (LinkHeader(), NextLink(), Offset(items="items")):
+        try:
+            pager.next_url(answer, _URL)
+        except SourceError as error:
+            mask_text(str(error))
+    location = headers.get("Location")
+    if location:
+        mask_url(location)
+        try:
+            make_request(_URL, user_agent="x").redirected(location)
+        except FetchError:
+            pass
+    try:
+        pieces = decoded([body], headers.get("Content-Encoding"))
+        for _ in refusing_bombs(pieces, lambda: len(body), 200):
+            pass
+    except (Truncated, UnknownEncoding, Bomb):
+        pass
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, read_answer)
+    atheris.Fuzz()
