@@ -113,7 +113,7 @@ class _Answer:
                     if time.monotonic() > until:
                         break
             self._line.connection.sock.settimeout(self._transport.read_timeout_seconds)
-        keeps = response.is_whole and not response.will_close and not response.surplus()
+        keeps = response.leaves_nothing
         response.close()
         self._transport.take_back(self._origin, self._line, keeps=keeps)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import ipaddress
 import re
 import socket
@@ -36,6 +37,7 @@ class AddressClass(enum.Enum):
     OTHER = "multicast or reserved"
 
 
+@functools.lru_cache(maxsize=1024)  # looked at for each request, and there are few
 def address_class(address: str) -> AddressClass:
     """Return the kind of network that an IP address is of; an IPv6 address that stands for an IPv4 one is of that's."""
     found = _embedded(ipaddress.ip_address(address.partition("%")[0]))

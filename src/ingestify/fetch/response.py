@@ -39,6 +39,7 @@ _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\0\r\n]*)?\r?\n")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # What else Python takes for white space would make another header of it.
 _BLANKS = " \t"
+_EMPTY_LINES = (b"\r\n", b"\n")
 _NO_SENSE = "the connection broke: its headers make no sense"
 _CUT_HEAD = "the connection broke: the headers were cut short"
 
@@ -167,6 +168,8 @@ class Response:
 
     def _read_status(self) -> tuple[bool, int]:
         line = self._readline(_MOST_HEADER_BYTES)
+        if line in _EMPTY_LINES:  # that old servers send behind a body
+            line = self._readline(_MOST_HEADER_BYTES)
         if not line:
             raise http.client.RemoteDisconnected("the provider closed it without an answer")
         found = _STATUS_LINE.fullmatch(line)
@@ -178,7 +181,8 @@ class Response:
     def _read_headers(self) -> list[tuple[str, str]]:
         pairs: list[tuple[str, str]] = []
         left = _MOST_HEADER_BYTES
-        while (line := self._readline(left + 1)) not in (b"\r\n", b"\n"):
+        readline = self._reader.readline
+        while (line := readline(left + 1)) not in _EMPTY_LINES:
             left -= len(line)
             if not line.endswith(b"\n") and left >= 0:
                 raise TransportError(_CUT_HEAD)
@@ -188,12 +192,16 @@ class Response:
             if not text.isprintable() and _CONTROL.search(text):
                 raise TransportError(f"{_NO_SENSE} (control characters)")
             name, colon, value = text.partition(":")
-            if text[0] in _BLANKS and pairs:  # folded, as was allowed once (RFC 9112, section 5.2)
+            if text[0] in _BLANKS:
+                if not pairs:
+                    raise TransportError(_NO_SENSE)
+                # Folded, as was allowed once (RFC 9112, section 5.2).
                 pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]} {text.strip(_BLANKS)}")
-            elif not colon or text[0] in _BLANKS or not (name := name.rstrip(_BLANKS)):
+            elif not colon or not (name := name.rstrip(_BLANKS)):
                 raise TransportError(_NO_SENSE)
             else:
                 pairs.append((name, value.strip(_BLANKS)))
+        self._taken += _MOST_HEADER_BYTES - left + len(line)
         return pairs
 
     def _will_close(self, is_old: bool) -> bool:
@@ -219,15 +227,16 @@ class Response:
             OSError: The connection broke.
         """
         yield from self._iter_chunks() if self.is_chunked else self._iter_plain()
-        if self.surplus().strip(b"\r\n"):
+        if (self._wire.received > self._taken or self._wire.has_more) and (
+            self._wire.peek_now(self._reader).strip(b"\r\n")
+        ):
             raise TransportError("more came than was announced: the body, or its length, is wrong")
         self.is_whole = True
 
-    def surplus(self) -> bytes:
-        """Return what the provider has sent behind this answer, unasked, as far as it is there."""
-        if self._wire.received > self._taken or self._wire.has_more:
-            return self._wire.peek_now(self._reader)
-        return b""
+    @property
+    def leaves_nothing(self) -> bool:
+        """Whether the connection is at the beginning of the next answer, as far as it was read."""
+        return self.is_whole and not self.will_close and self._wire.received == self._taken
 
     def close(self) -> None:
         """Let go of what was read and not used."""
@@ -252,7 +261,7 @@ class Response:
                 self._taken += len(data)
                 left -= len(data)
                 yield data
-            if (end := self._readline(2)) not in (b"\r\n", b"\n"):
+            if (end := self._readline(2)) not in _EMPTY_LINES:
                 if len(end) < 2:
                     raise TransportError("the body was cut short: it ended inside a chunk")
                 raise TransportError("the body makes no sense: a chunk is longer than its size")
