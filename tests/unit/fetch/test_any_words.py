@@ -29,7 +29,7 @@ from tests.unit.fetch.server import Sink
 
 # As http.client decodes headers.
 TEXT = st.text(st.characters(min_codepoint=9, max_codepoint=255), max_size=60)
-several = settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+several = settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 
 
 def words(*parts: str) -> st.SearchStrategy[str]:

@@ -188,10 +188,13 @@ def test_an_end_that_tls_does_not_confirm_is_none(
 
 
 def test_bytes_behind_an_answer_do_not_become_the_next_one(server: Provider, make_client: MakeClient) -> None:
-    forged = answer(b"forged")
+    (forged,) = answer(b"forged")
+    (moved,) = answer(b"", 302, location="/b")
+    assert isinstance(forged, bytes)
+    assert isinstance(moved, bytes)
     client = make_client(attempts=1)
-    server.on("/moved", [*answer(b"", 302, location="/b"), *forged])
-    server.on("/unchanged", [b"HTTP/1.1 304 Not Modified\r\n\r\n", *forged])
+    server.on("/moved", [moved + forged])
+    server.on("/unchanged", [b"HTTP/1.1 304 Not Modified\r\n\r\n" + forged])
     server.on("/b", answer(b"mine"))
     assert client.get(server.url + "/moved").content == b"mine"
     with pytest.raises(FetchError, match="status 304"):

@@ -39,7 +39,7 @@ PIECES = st.sampled_from(
 ANY_BYTES = st.lists(PIECES | st.binary(max_size=8), max_size=14).map(b"".join)
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-several = settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+several = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
 def read(data: bytes) -> tuple[Response, bytes]:
