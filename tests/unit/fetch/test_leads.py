@@ -136,6 +136,20 @@ def test_nor_over_a_connection_that_was_kept(
 
 
 @names_of_hosts
+def test_nor_by_its_next_page(server: Provider, make_client: MakeClient, resolve: dict[str, list[str]]) -> None:
+    resolve["intern"] = ["127.0.0.1"]
+    server.on("/b", answer(b"what only this machine may see"))
+    with Leading() as public:
+        pages = make_client(redirect_hosts=("*",)).iter_pages(
+            public.url("clock_of_1970"), lambda _: f"http://intern:{server.port}/b"
+        )
+        next(pages)
+        with pytest.raises(FetchError, match="a loopback address"):
+            next(pages)
+    assert server.asked == []
+
+
+@names_of_hosts
 def test_a_name_that_resolves_to_something_else_the_second_time_gains_nothing(
     server: Provider, make_client: MakeClient, resolve: dict[str, list[str]]
 ) -> None:

@@ -154,10 +154,11 @@ def test_a_sink_that_is_slow_is_not_the_providers_fault(server: Provider, make_c
             time.sleep(0.1)
             super().write(data)
 
-    url = server.on("/a", answer(chunked=[b"x" * 10] * 15))
+    url = server.on("/a", answer(chunked=[b"x" * 20_000] * 12))
     sink = Slow()
-    make_client(attempts=1, read_timeout_seconds=0.3, least_bytes_per_second=10_000).fetch(FetchRequest(url), sink)
-    assert sink.content == b"x" * 150
+    # 200 kB/s is what the sink takes.
+    make_client(attempts=1, read_timeout_seconds=0.3, least_bytes_per_second=10 * MB).fetch(FetchRequest(url), sink)
+    assert sink.content == b"x" * 240_000
 
 
 def test_all_of_an_answer_may_be_given_a_time(server: Provider, make_client: MakeClient) -> None:
