@@ -16,7 +16,7 @@ from ingestify.domain.revision import pick_file
 from ingestify.engine.bundle import LoadedBundle
 from ingestify.engine.file_loading import FileKind
 from ingestify.engine.report import one_line
-from ingestify.errors import FatalError, LoadError, SourceError, StopProcessing
+from ingestify.errors import FatalError, IntegrityError, LoadError, SourceError, StopProcessing
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.file_collection import LoadedFile
 
@@ -112,9 +112,14 @@ def _files_of(bundle: LoadedBundle, store: DatasetStore) -> dict[str, CheckedFil
     files: dict[str, CheckedFile] = {}
     gone = bundle.gone
     if bundle.existing is not None:
-        for loaded in store.load_files(bundle.existing, lazy=True):
-            if loaded.file_id not in gone:
-                files[loaded.file_id] = CheckedFile(loaded.file, loaded.open_stream, is_new=False)
+        for stored in store.load_files(bundle.existing, lazy=True):
+            if stored.file_id in gone:
+                continue
+            # An object that is being restored may be what was found damaged; what just arrived is the same, whole.
+            arrived = bundle.loaded.get(stored.file_id)
+            staged = None if arrived is None or arrived.kind is not FileKind.UNCHANGED else arrived.staged
+            opens = stored.open_stream if staged is None else staged.open
+            files[stored.file_id] = CheckedFile(stored.file, opens, is_new=False)
     number = 0 if bundle.existing is None else len(bundle.existing.revisions)
     for file_id, one in bundle.new.items():
         assert one.draft is not None, "a new file has a draft"
@@ -137,6 +142,7 @@ def reasons_against(
     Raises:
         StopProcessing: A check stops the run.
         FatalError: A check stops it loudly.
+        IntegrityError: An object of the lake that a check reads is damaged.
     """
     reasons = [*_file_problems(bundle, seen)] if with_files else []
     reasons += _gaps(bundle)
@@ -184,8 +190,8 @@ def _ask(check: BundleCheck, seen: CheckedBundle) -> list[str]:
             return []
         problems = [found] if isinstance(found, (str, bytes)) else list(found)
         return [str(problem) or f"{check.name} found something, and did not say what" for problem in problems]
-    except (StopProcessing, FatalError):
-        raise
+    except (StopProcessing, FatalError, IntegrityError):
+        raise  # a damaged object of the lake says nothing against what the provider serves
     except (LoadError, SourceError) as error:
         return [f"{check.name}: {error}"]
     except BaseException as error:

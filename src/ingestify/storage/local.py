@@ -322,8 +322,8 @@ class LocalStorage:
             return final.open("rb")
         except FileNotFoundError as error:
             raise IntegrityError(
-                f"The object {final} is in the catalogue and not on the disk: restore it from a backup, "
-                f"or delete its dataset and run again to fetch it anew."
+                f"The object {final} is in the catalogue and not on the disk; 'ingestify verify --repair' restores it, "
+                f"or fetches it anew."
             ) from error
         except OSError as error:
             raise _refused("read", final, error) from error

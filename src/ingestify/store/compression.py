@@ -6,7 +6,7 @@ import gzip
 import io
 import threading
 import zlib
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 import zstandard
 
@@ -111,7 +111,7 @@ class _Translated(io.RawIOBase):
     """A decompressing stream whose errors name the object."""
 
     def __init__(self, inner: BinaryIO, raw: BinaryIO, name: str) -> None:
-        self._inner = inner
+        self._inner: Any = inner
         self._raw = raw
         self._name = name
 
@@ -121,14 +121,13 @@ class _Translated(io.RawIOBase):
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer)  # type: ignore[arg-type]
         try:
-            data = self._inner.read(len(view))
+            count: int = self._inner.readinto(view)
         except (zstandard.ZstdError, zlib.error, gzip.BadGzipFile, EOFError) as error:
             raise IntegrityError(
-                f"The object {self._name} is damaged: {error}. Restore it from a backup, or delete its dataset "
-                f"and run again to fetch it anew."
+                f"The object {self._name} is damaged: {error}; 'ingestify verify --repair' restores it, or fetches it "
+                f"anew."
             ) from error
-        view[: len(data)] = data
-        return len(data)
+        return count
 
     def close(self) -> None:
         if not self.closed:

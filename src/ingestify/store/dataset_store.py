@@ -26,6 +26,7 @@ from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, Loade
 from ingestify.store.layout import Layout
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.staging import StagedFile
+from ingestify.store.stored_content import StoredContent
 
 __all__ = ["DatasetStore"]
 
@@ -185,7 +186,7 @@ class DatasetStore:
 
         Args:
             data_feed_keys: Only these feeds, as far as they are there; None: all.
-            lazy: Open a file when its stream is asked for. Otherwise files of up to 64 MB are read now.
+            lazy: Open a file when its stream is asked for. Otherwise files of up to 64 MB are read, and checked, now.
 
         Raises:
             IntegrityError: An object is missing or damaged.
@@ -201,15 +202,16 @@ class DatasetStore:
                 loaded.append(one)
         return FileCollection(loaded)
 
-    def opener(self, file: File) -> Callable[[], BinaryIO]:
-        """Return what opens the provider's bytes of a file."""
+    def opener(self, file: File) -> StoredContent:
+        """Return what opens the provider's bytes of a file, checked; see `StoredContent`."""
 
         def open_object() -> BinaryIO:
             raw = self.storage.open(file.storage_path)
             return open_decompressed(file.storage_compression_method, raw, file.storage_path)
 
+        content = StoredContent(file, open_object)
         cache = self._cache
-        return open_object if cache is None else lambda: cache.open(file, open_object)
+        return content if cache is None else StoredContent(file, lambda: cache.open(content), is_verified=True)
 
     def with_file_cache(self) -> FileCacheScope:
         """Keep what `load_files` reads, so that reading it again does not go to the storage.

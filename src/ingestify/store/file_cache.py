@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import BinaryIO
 
-from ingestify.domain.file import File
+from ingestify.store.stored_content import StoredContent
 
 __all__ = ["FileCache"]
 
@@ -26,17 +25,17 @@ class FileCache:
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
 
-    def open(self, file: File, open_object: Callable[[], BinaryIO]) -> BinaryIO:
-        """Return the file's bytes from here, or from `open_object`, and keep them."""
+    def open(self, stored: StoredContent) -> BinaryIO:
+        """Return a file's bytes from here, or from the lake: then checked, and kept."""
+        file = stored.file
         with self._lock:
             content = self._kept.get(file.tag)
             if content is not None:
                 self._kept.move_to_end(file.tag)
         if content is None:
             if file.size > self._max_bytes // 4:
-                return open_object()
-            with open_object() as stream:
-                content = stream.read()
+                return stored()
+            content = stored.read()
             self._keep(file.tag, content)
         return io.BytesIO(content)
 

@@ -6,11 +6,11 @@ import datetime as dt
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from ingestify.domain.file import File
 from ingestify.domain.revision import pick_file
-from ingestify.errors import IntegrityError
+from ingestify.store.stored_content import StoredContent
 
 __all__ = ["PRELOAD_BYTES", "FileCollection", "LoadedFile"]
 
@@ -18,93 +18,49 @@ PRELOAD_BYTES = 64 << 20
 """What is larger is streamed from the lake even when `load_files` is not lazy: a video does not fit in memory."""
 
 
-class _RewindableStream(io.RawIOBase):
-    """A forward-only stream that can seek, by opening anew and reading on. What is large stays out of memory."""
-
-    def __init__(self, open_stream: Callable[[], BinaryIO], size: int) -> None:
-        self._open_stream = open_stream
-        self._size = size
-        self._stream = open_stream()
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer)
-        data = self._stream.read(len(view))
-        view[: len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        target = max(0, start + offset)
-        if target < self._position:
-            self._stream.close()
-            self._stream = self._open_stream()
-            self._position = 0
-        while self._position < target:
-            data = self._stream.read(min(1 << 20, target - self._position))
-            if not data:
-                break
-            self._position += len(data)
-        return self._position
-
-    def close(self) -> None:
-        # Where opening failed there is no stream, and the garbage collector closes this all the same.
-        if not self.closed and hasattr(self, "_stream"):
-            self._stream.close()
-        super().close()
-
-
 class LoadedFile:
     """A file of the lake and the means to read it. It has every attribute of `File` too.
 
     Args:
         file: What the catalogue knows of it.
-        open_stream: Opens the provider's bytes from their beginning.
+        open_stream: Opens the provider's bytes from their beginning: what `DatasetStore.opener` returns, whose bytes
+            are checked, or anything else, whose bytes are taken as they are.
     """
 
     def __init__(self, file: File, open_stream: Callable[[], BinaryIO]) -> None:
         self.file = file
-        self.open_stream = open_stream
+        self._content = StoredContent.of(file, open_stream)
         self._stream: BinaryIO | None = None
 
     @property
+    def open_stream(self) -> StoredContent:
+        """What opens the provider's bytes from their beginning, any number of times."""
+        return self._content
+
+    @property
     def stream(self) -> BinaryIO:
-        """A binary file object with exactly the provider's bytes; it can seek. The same one each time."""
+        """A binary file object with exactly the provider's bytes; it can seek. The same one each time.
+
+        Read from its beginning, it raises an IntegrityError at its last bytes at the latest if the object is damaged.
+        Before the first read at any other place, the whole file is read through once, to see whether it is.
+        """
         if self._stream is None or self._stream.closed:
-            self._stream = cast(BinaryIO, io.BufferedReader(_RewindableStream(self.open_stream, self.file.size)))
+            self._stream = self._content()
         return self._stream
 
     def preload(self) -> None:
-        """Read it into memory now, checking its length."""
-        content = self.read()
-        self.open_stream = lambda: io.BytesIO(content)
+        """Read it into memory now, and check it."""
+        content = self._content.read()
+        self._content = StoredContent(self.file, lambda: io.BytesIO(content), is_verified=True)
         self._stream = None
 
     def read(self) -> bytes:
         """Return all of the provider's bytes.
 
         Raises:
-            IntegrityError: The object in the lake is damaged.
+            IntegrityError: The object in the lake is missing or damaged.
         """
-        with self.open_stream() as stream:
-            content = stream.read()
-        if len(content) != self.file.size:
-            raise IntegrityError(
-                f"The object {self.file.storage_path} holds {len(content)} of the provider's bytes, and "
-                f"{self.file.size} were stored: it is damaged. Restore it from a backup, or delete its dataset "
-                f"and run again to fetch it anew."
-            )
-        return content
+        return self._content.read()
 
     def text(self, encoding: str = "utf-8") -> str:
         """Return the content as text."""

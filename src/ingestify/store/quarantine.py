@@ -90,12 +90,14 @@ class Quarantine:
         if not entry.is_open or head != entry.base_revision_id:
             now_is = f"it is {entry.state}" if not entry.is_open else "the dataset has got another revision since"
             raise SaveError(f"The quarantine entry {entry_id} of {entry} cannot be accepted: {now_is}.")
-        for file in entry.files:
-            if self._store.storage.get_size(file.storage_path) != file.storage_size:
+        for file in self.load_files(entry, lazy=True):
+            try:
+                file.open_stream.verify()
+            except IntegrityError as error:
                 raise SaveError(
                     f"The quarantine entry {entry_id} of {entry} cannot be accepted: its file {file.file_id} is not "
                     f"in the storage as it was written. Fetch it anew with 'ingestify quarantine retry {entry_id}'."
-                )
+                ) from error
         # What the provider stopped listing is not listed again by a person's decision.
         is_missing = existing is not None and existing.state is DatasetState.MISSING
         said = f": {note}" if note else ""

@@ -20,6 +20,7 @@ from ingestify import (
 )
 from ingestify.domain.bundle import BundleOverride, BundleTypes
 from ingestify.engine.bundle_rules import BundleRules
+from ingestify.store.compression import compress
 from tests.unit.fetch.server import Provider, answer
 
 from .conftest import FunctionSource, Lake, Recorder, hours
@@ -162,6 +163,36 @@ def test_objects_that_are_gone_are_fetched_again_and_never_accepted(lake: Lake, 
     files.serve(lineups={"version": 2})
     assert lake.engine.load().totals.revised == 1
     assert versions(lake) == (2, 2)
+
+
+def test_a_bundle_that_was_damaged_in_quarantine_is_never_accepted(lake: Lake, files: Files):
+    reject_one(lake, files)
+    (entry,) = entries(lake)
+    objects = lake.engine.store.storage._objects
+    path = entry.files[0].storage_path
+    objects[path] = (compress("zstd", b'{"version": 3}'), objects[path][1])  # of the same length
+    assert lake.engine.store.storage.get_size(path) == entry.files[0].storage_size
+    with pytest.raises(SaveError, match="its file events__v1 is not in the storage as it was written"):
+        lake.engine.store.quarantine.accept(entry.entry_id, "Rinus")
+
+
+def test_a_damaged_object_of_the_lake_says_nothing_against_the_provider(lake: Lake, files: Files):
+    lake.engine.load()
+    store = lake.engine.store
+    objects = store.storage._objects
+    path = lake.datasets[0].files["lineups__v1"].storage_path
+    whole = objects[path]
+    objects[path] = (compress("zstd", b'{"version": 7}'), whole[1])
+    files.serve(events={"version": 1, "corrected": True})
+    files.at = 1
+    report = lake.engine.load()
+    assert (report.totals.failed, report.totals.quarantined) == (1, 0)
+    assert "lineups__v1 is damaged" in report.failed_tasks[0].error
+    # Once it was found damaged, what arrives is what the check sees, and what the object becomes.
+    store.invalidate_revision(lake.datasets[0], "damaged")
+    assert lake.engine.load().totals.revised == 1
+    assert objects[path][0] == whole[0]
+    assert versions(lake) == (1, 1)
 
 
 def test_a_retry_fetches_in_full(lake: Lake, files: Files):

@@ -6,6 +6,7 @@ import pytest
 
 from ingestify import DatasetResource, Source, debug_source
 from ingestify.errors import IntegrityError, LoadError, MissingExtraError
+from ingestify.store.compression import compress
 
 
 class Bare(Source):
@@ -31,12 +32,24 @@ def test_a_kind_that_has_no_loader_says_which_have():
             engine.load_dataset_with_kloppy(dataset)
 
 
-def test_a_missing_object_says_so_itself():
-    class WithLineups(Bare):
-        def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **selector):
-            (resource,) = super().find_datasets(dataset_type, data_spec_versions, dataset_collection_metadata)
-            yield resource.add_file(None, "lineups", json_content=[])
+class WithLineups(Bare):
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **selector):
+        (resource,) = super().find_datasets(dataset_type, data_spec_versions, dataset_collection_metadata)
+        yield resource.add_file(None, "lineups", json_content=[])
 
+
+@pytest.mark.parametrize("feed", ["events", "lineups"])
+def test_a_damaged_object_is_not_read_as_a_match(feed):
+    with debug_source(WithLineups("bare"), dataset_type="match") as engine:
+        (dataset,) = engine.list_datasets()
+        objects = engine.store.storage._objects
+        path = dataset.files[f"{feed}__v1"].storage_path
+        objects[path] = (compress("zstd", b"{}"), objects[path][1])  # JSON as well, and of the same length
+        with pytest.raises(IntegrityError, match=f"{feed}__v1.* damaged: its bytes have the sha256 .*verify --repair"):
+            engine.load_dataset_with_kloppy(dataset)
+
+
+def test_a_missing_object_says_so_itself():
     with debug_source(WithLineups("bare"), dataset_type="match") as engine:
         (dataset,) = engine.list_datasets()
         engine.store.storage.delete([dataset.files["events__v1"].storage_path])

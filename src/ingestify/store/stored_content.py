@@ -1,0 +1,205 @@
+"""The bytes of a stored file, handed out only as what they were when they came in.
+
+A stream that is read from its beginning is hashed on the way, and its last bytes are held back until the hash is
+known: of a damaged file nobody gets to a clean end. Whoever jumps into the middle gets bytes that no end will vouch
+for, so the file is first read through once as a whole. What was found right is not hashed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from typing import Any, BinaryIO, cast
+
+from ingestify.domain.file import File
+from ingestify.errors import IntegrityError, StoreError
+
+__all__ = ["REMEDY", "StoredContent"]
+
+REMEDY = "'ingestify verify --repair' restores it, or fetches it anew"
+"""What the message of a damaged object ends with."""
+
+_CHUNK_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 17
+_WHOLE_BYTES = 1 << 30
+"""Up to here a file's size is taken at its word, and its memory is asked for at once."""
+
+
+class StoredContent:
+    """The provider's bytes of one file; calling it opens them. Safe to share between threads, its streams are not.
+
+    Args:
+        file: What the catalogue knows of it.
+        open_object: Opens the bytes from their beginning, unchecked.
+        is_verified: Whether they need not be checked, as they never left the process, or somebody else does it.
+    """
+
+    def __init__(self, file: File, open_object: Callable[[], BinaryIO], *, is_verified: bool = False) -> None:
+        self.file = file
+        self.open_object = open_object
+        self.is_verified = is_verified
+
+    @classmethod
+    def of(cls, file: File, opener: Callable[[], BinaryIO]) -> StoredContent:
+        """Return what `opener` opens; anything but stored content is of this process, and taken as it is."""
+        return opener if isinstance(opener, StoredContent) else cls(file, opener, is_verified=True)
+
+    def __call__(self) -> BinaryIO:
+        """Open a stream that can seek.
+
+        Raises:
+            IntegrityError: The object is missing; or, on reading, damaged.
+        """
+        return cast(BinaryIO, io.BufferedReader(_CheckedStream(self), buffer_size=_BUFFER_BYTES))
+
+    def read(self) -> bytes:
+        """Return all of the bytes.
+
+        Raises:
+            IntegrityError: The object is missing or damaged.
+        """
+        size = self.file.size
+        with self.open_object() as stream:
+            try:
+                # One byte more, to see whether there is one. Of a known number they are read without a copy.
+                content = stream.read(size + 1) if size <= _WHOLE_BYTES else stream.read()
+            except OSError as error:
+                raise self.refused(error) from error
+        if self.is_verified:
+            self.check(len(content), None)
+        else:
+            self.check(len(content), hashlib.sha256(content).hexdigest())
+        return content
+
+    def verify(self) -> None:
+        """Read all of it once, unless that was done; memory stays flat.
+
+        Raises:
+            IntegrityError: The object is missing or damaged.
+        """
+        if not self.is_verified:
+            with self() as stream:
+                while stream.read(_CHUNK_BYTES):
+                    pass
+
+    def check(self, size: int, tag: str | None) -> None:
+        """Compare what was read with what the catalogue knows.
+
+        Args:
+            size: How many bytes there are; one more than there should be stands for any number of them.
+            tag: Their sha256; None: it is known to be right.
+
+        Raises:
+            IntegrityError: They differ.
+        """
+        file = self.file
+        if size != file.size:
+            found = "more" if size > file.size else f"only {size:,}"
+            raise self.damaged(f"it should hold {file.size:,} of the provider's bytes, and holds {found}")
+        if tag is not None and tag != file.tag:
+            raise self.damaged(f"its bytes have the sha256 {tag[:12]}…, and {file.tag[:12]}… was stored")
+        self.is_verified = True
+
+    def damaged(self, what: str) -> IntegrityError:
+        """Return the error that says what is wrong with it."""
+        return IntegrityError(
+            f"The object {self.file.storage_path} of the file {self.file.file_id} is damaged: {what}; {REMEDY}."
+        )
+
+    def refused(self, error: OSError) -> StoreError:
+        """Return the error that says that the storage gave up in the middle of it."""
+        return StoreError(
+            f"The object {self.file.storage_path} of the file {self.file.file_id} cannot be read: "
+            f"{error.strerror or error}; look at the disk, then try again."
+        )
+
+
+class _CheckedStream(io.RawIOBase):
+    """Stored content from its beginning to its end, or from wherever the reader goes. What is large stays on disk."""
+
+    def __init__(self, content: StoredContent) -> None:
+        self._content = content
+        self._stream = content.open_object()
+        self._at = 0
+        """Where `_stream` stands; `_position` is where the reader wants to read."""
+        self._position = 0
+        self._digest = None if content.is_verified else hashlib.sha256()
+        self._error: IntegrityError | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._content.file.size}[whence]
+        # Only noted: many seek to the end and back again, to see how large a file is.
+        self._position = max(0, start + offset)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        if self._error is not None:
+            raise self._error  # a second try gets no further
+        try:
+            if self._position != self._at:
+                self._go_to(self._position)
+            count = self._read(view)
+            if self._digest is not None and len(view):
+                self._digest.update(view[:count])
+                if count == 0 or self._at >= self._content.file.size:
+                    self._end()
+        except IntegrityError as error:
+            self._error = error
+            raise
+        except OSError as error:
+            raise self._content.refused(error) from error
+        return count
+
+    def _read(self, view: memoryview) -> int:
+        data = self._stream.read(len(view))
+        view[: len(data)] = data
+        self._at += len(data)
+        self._position = self._at
+        return len(data)
+
+    def _end(self) -> None:
+        """All bytes that there should be were read, or all that there are: nothing is handed out before this."""
+        assert self._digest is not None, "there is something to compare with"
+        more = len(self._stream.read(1))
+        self._content.check(self._at + more, self._digest.hexdigest())
+        self._digest = None
+
+    def _go_to(self, target: int) -> None:
+        if target == 0:
+            self._open_again()
+            return
+        if self._digest is not None:
+            self._content.verify()
+            self._digest = None
+        if self._stream.seekable():
+            self._at = self._stream.seek(target)
+            return
+        if target < self._at:
+            self._open_again()
+        while self._at < target and (data := self._stream.read(min(_CHUNK_BYTES, target - self._at))):
+            self._at += len(data)
+        self._at = self._position = target  # behind the end there is nothing to be read
+
+    def _open_again(self) -> None:
+        self._stream.close()
+        self._stream = self._content.open_object()
+        self._at = 0
+        # From the beginning again: a new pass, which its own end vouches for.
+        self._digest = None if self._content.is_verified else hashlib.sha256()
+
+    def close(self) -> None:
+        # Where opening failed there is no stream, and the garbage collector closes this all the same.
+        if not self.closed and hasattr(self, "_stream"):
+            self._stream.close()
+        super().close()
