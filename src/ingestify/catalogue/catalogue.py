@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ingestify.catalogue.changes import DatasetWriter
 from ingestify.catalogue.connection import Database
 from ingestify.catalogue.datasets import DatasetReader
+from ingestify.catalogue.deletions import Deletions
 from ingestify.catalogue.event_log import EventLog
 from ingestify.catalogue.indexes import AttributeIndexes
 from ingestify.catalogue.locks import make_job_locks
@@ -43,6 +44,7 @@ class SqlCatalogue:
         self._runs = RunLog(database, tables)
         self._indexes = AttributeIndexes(database, tables)
         self._locks = make_job_locks(database, tables.prefix)
+        self._deletions = Deletions(database, tables)
 
     @classmethod
     def open(
@@ -111,6 +113,14 @@ class SqlCatalogue:
     def delete(self, dataset_ids: Sequence[str]) -> list[str]:
         """Remove datasets with all their rows but their events. Returns the paths that no row names any more."""
         return self._changes.delete(dataset_ids)
+
+    def find_unnamed(self, paths: Sequence[str], since: dt.datetime) -> set[str]:
+        """Return those of `paths` that no row names, nor did at `since` or later."""
+        return self._deletions.find_unnamed(paths, since)
+
+    def forget_deleted_objects(self, until: dt.datetime) -> int:
+        """Forget which objects lost their rows up to a moment. Returns how many there were."""
+        return self._deletions.forget(until)
 
     def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
         """Yield (dataset id, canonical identifier, state) of what the filter names."""

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ingestify.catalogue.bulk import BulkStatement
 from ingestify.catalogue.connection import Database, repeatable
 from ingestify.catalogue.datasets import DatasetReader
+from ingestify.catalogue.deletions import Deletions, find_named
 from ingestify.catalogue.event_log import EventLog
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.refusals import refusal_for
@@ -42,6 +43,7 @@ class DatasetWriter:
         self._reader = reader
         self._log = log
         self._quarantine = quarantine
+        self._deletions = Deletions(database, tables)
         self._insert_datasets, self._insert_revisions, self._insert_files = (
             BulkStatement(table.insert(), database.sql_dialect, [c.name for c in table.c if c.name != "position"])
             for table in (tables.dataset, tables.revision, tables.file)
@@ -170,7 +172,7 @@ class DatasetWriter:
         """Remove datasets with their revisions and files, in one transaction; their events stay.
 
         Returns:
-            The paths of objects that no row names any more.
+            The paths of objects that no row names any more; the moment is remembered with each.
         """
         dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
         with self._database.write("delete datasets", SaveError) as connection:
@@ -182,7 +184,9 @@ class DatasetWriter:
                 for table in (file, revision, dataset):
                     connection.execute(table.delete().where(self._dialect.any_of(table.c.dataset_id, ids)))
             self._forget_syncs(connection)
-            return self._unnamed(connection, paths)
+            unnamed = self._unnamed(connection, paths)
+            self._deletions.record(connection, unnamed, now())
+            return unnamed
 
     @repeatable
     def discard_quarantine(self, entry_ids: Sequence[str], decided_by: str, note: str) -> list[str]:
@@ -192,14 +196,8 @@ class DatasetWriter:
 
     def _unnamed(self, connection: sa.Connection, paths: Sequence[str]) -> list[str]:
         """Return those of `paths` that neither a revision nor the quarantine names."""
-        left = dict.fromkeys(paths)
-        for table in (self._tables.file, self._tables.quarantine_file):
-            path_column = table.c.storage_path
-            for some in chunks(list(left)):
-                still = sa.select(path_column).where(self._dialect.any_of(path_column, some)).distinct()
-                for path in connection.scalars(still):
-                    del left[path]
-        return list(left)
+        named = find_named(connection, self._database, self._tables, list(dict.fromkeys(paths)))
+        return [path for path in dict.fromkeys(paths) if path and path not in named]
 
     def mark_missing(self, dataset_ids: Sequence[str]) -> list[DatasetEvent]:
         """Set the state of datasets to MISSING; those that are so already stay as they are."""

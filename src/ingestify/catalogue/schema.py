@@ -12,8 +12,11 @@ from ingestify.errors import ConfigurationError, LakeVersionError
 
 __all__ = ["HEAD", "MIGRATIONS", "prepare_schema"]
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration. Written down here so that opening a lake need not import alembic; a test compares."""
+
+READABLE = ("0001",)
+"""Older versions that can be read as they are, where this user may only read."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -27,7 +30,8 @@ def prepare_schema(database: Database, tables: Tables) -> None:
         StoreError: The database refused.
     """
     with database.read("read the version of its tables") as connection:
-        if _read_version(connection, tables) == HEAD:
+        version = _read_version(connection, tables)
+        if version == HEAD or (database.is_read_only and version in READABLE):
             return
     with database.write("make its tables") as connection:
         # Again, now that nobody else writes: another process may have opened the same new lake.

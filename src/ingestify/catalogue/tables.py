@@ -42,6 +42,7 @@ class Tables:
     event_reader: sa.Table
     quarantine: sa.Table
     quarantine_file: sa.Table
+    deleted_object: sa.Table
 
     @property
     def version_table_name(self) -> str:
@@ -122,6 +123,15 @@ def build_tables(prefix: str = "") -> Tables:
         ),
         quarantine=_quarantine(prefix, metadata),
         quarantine_file=_quarantine_file(prefix, metadata),
+        deleted_object=sa.Table(
+            f"{prefix}deleted_object",
+            metadata,
+            # The path's sha256, as a path may be longer than a database's index takes.
+            _key("path_hash", 64),
+            _text("storage_path", 1024),
+            _moment("deleted_at"),
+            sa.Index(f"{prefix}deleted_object_time", "deleted_at"),
+        ),
     )
 
 

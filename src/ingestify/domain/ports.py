@@ -36,6 +36,7 @@ __all__ = [
     "HttpClientPort",
     "JobLock",
     "KnownDataset",
+    "Leftovers",
     "PartialObject",
     "SelectorSync",
     "Storage",
@@ -318,6 +319,19 @@ class StoredObject:
     modified_at: dt.datetime
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What was on its way into the lake and never arrived.
+
+    Attributes:
+        count: How many objects.
+        size: Their bytes.
+    """
+
+    count: int = 0
+    size: int = 0
+
+
 class Storage(Protocol):
     """Immutable objects by path. Paths are relative, with `/`. Every method may be called from any thread.
 
@@ -359,6 +373,16 @@ class Storage(Protocol):
 
     def iter_objects(self, prefix: str = "") -> Iterator[StoredObject]:
         """Yield every object below `prefix`, lazily; temporary ones are not among them."""
+
+    def remove_leftovers(self, written_before: dt.datetime, *, dry_run: bool = False) -> Leftovers:
+        """Remove temporary objects that nobody has written to since, and that nobody holds.
+
+        Args:
+            dry_run: Only look.
+
+        Returns:
+            What was removed, or would be.
+        """
 
 
 # ---- the catalogue -------------------------------------------------------------------------------------
@@ -474,8 +498,18 @@ class Catalogue(Protocol):
     def delete(self, dataset_ids: Sequence[str]) -> list[str]:
         """Remove datasets with all their rows. Returns the paths of objects that no row names any more.
 
+        With each path the moment is remembered, for `find_unnamed`.
         No selector counts as ingested whole any more; likewise after `invalidate`.
         """
+
+    def find_unnamed(self, paths: Sequence[str], since: dt.datetime) -> set[str]:
+        """Return those of `paths` that no row names, nor did at `since` or later: a reader may still be at those.
+
+        Rows of the quarantine count, whatever state their entry is in.
+        """
+
+    def forget_deleted_objects(self, until: dt.datetime) -> int:
+        """Forget which objects lost their last row up to a moment. Returns how many there were."""
 
     def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
         """Yield (dataset id, canonical identifier, state) of what the filter names, in batches of one moment each."""

@@ -301,7 +301,9 @@ class IngestionEngine:
         return self._load_with_kloppy(self.store, dataset, **kwargs)
 
     def destroy_dataset(self, dataset_id: str | None = None, **selector: Any) -> int:
-        """Remove datasets and their files from the lake.
+        """Remove datasets from the lake, at once.
+
+        Their files stay in the storage for a safety age, for who is reading them; then `ingestify gc` removes them.
 
         Args:
             dataset_id: One dataset.

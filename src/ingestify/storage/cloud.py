@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 from ingestify.clock import now
-from ingestify.domain.ports import PartialObject, StoredObject, TemporaryObject
+from ingestify.domain.ports import Leftovers, PartialObject, StoredObject, TemporaryObject
 from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.storage.cloud_address import CloudAddress, CloudOptions
@@ -223,6 +223,13 @@ class CloudStorage:
             for found in page:
                 if not found["path"].startswith(f"{STAGING_FOLDER}/"):
                     yield StoredObject(found["path"], found["size"], found["last_modified"])
+
+    def remove_leftovers(self, written_before: dt.datetime, *, dry_run: bool = False) -> Leftovers:  # noqa: ARG002
+        """Return nothing: what never arrived is gone with its process.
+
+        But for parts of uploads that were broken off, which only the server can clear away: docs/storage.md has the rule.
+        """
+        return Leftovers()
 
     def _check(self, path: str) -> None:
         """The layout encodes every part; this is the second lock."""

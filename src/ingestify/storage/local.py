@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ingestify.clock import now
-from ingestify.domain.ports import PartialObject, StoredObject, TemporaryObject
+from ingestify.domain.ports import Leftovers, PartialObject, StoredObject, TemporaryObject
 from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.locked_file import LockedFile
+from ingestify.storage.leftovers import NOTES_SUFFIX, PARTIAL_SUFFIX, Leftover, find_leftovers
 
 __all__ = ["LocalStorage"]
 
@@ -34,9 +35,6 @@ FOLDER_TRIES = 100
 
 _HINT_BYTES = 16 << 20
 """How much of a large file is written before the system is asked to begin with the disk."""
-
-_NOTES_SUFFIX = ".notes"
-_PARTIAL_SUFFIX = ".partial"
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: make room, then run again; nothing that was committed is lost",
@@ -241,29 +239,22 @@ class LocalStorage:
             with contextlib.suppress(OSError):  # create_temporary tells what is wrong
                 self._staging.mkdir(parents=True, exist_ok=True)
         try:
-            notes = LockedFile.take(self._staging / (key + _NOTES_SUFFIX), create=create)
+            notes = LockedFile.take(self._staging / (key + NOTES_SUFFIX), create=create)
         except OSError:
             return None  # a file system without locks keeps none
         if notes is None:
             return None
         try:
-            return _LocalPartial(self._staging / (key + _PARTIAL_SUFFIX), notes)
+            return _LocalPartial(self._staging / (key + PARTIAL_SUFFIX), notes)
         except OSError:
             notes.remove()
             return None
 
     def _clear_abandoned(self) -> None:
         """Remove what was left of files and never taken up; what somebody has is not touched."""
-        newest: dict[str, float] = {}
-        with contextlib.suppress(OSError), os.scandir(self._staging) as entries:
-            for entry in entries:
-                key, dot, suffix = entry.name.rpartition(".")
-                if dot + suffix in (_NOTES_SUFFIX, _PARTIAL_SUFFIX):
-                    newest[key] = max(newest.get(key, 0.0), entry.stat().st_mtime)
-        oldest_kept = (now() - PARTIALS_KEPT).timestamp()
-        for key, modified in newest.items():
-            if modified < oldest_kept and (partial := self._take_partial(key, create=True)) is not None:
-                partial.discard()
+        for leftover in find_leftovers(self._staging, now() - PARTIALS_KEPT):
+            if leftover.is_partial:
+                self._remove_leftover(leftover)
 
     def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:
         """Rename finished temporary files to their final names and sync every folder this touched."""
@@ -379,7 +370,12 @@ class LocalStorage:
     def iter_objects(self, prefix: str = "") -> Iterator[StoredObject]:
         """Yield every object below the folder `prefix`, folder by folder."""
         start = self._path(prefix) if prefix else self.root
-        for folder, folders, names in os.walk(start):
+
+        def refuse(error: OSError) -> None:
+            if not isinstance(error, (FileNotFoundError, NotADirectoryError)):  # those were removed beside us
+                raise _refused("read", error.filename, error) from error
+
+        for folder, folders, names in os.walk(start, onerror=refuse):
             if Path(folder) == self.root and STAGING_FOLDER in folders:
                 folders.remove(STAGING_FOLDER)
             folders.sort()
@@ -392,8 +388,34 @@ class LocalStorage:
                 yield StoredObject(
                     path=path.relative_to(self.root).as_posix(),
                     size=status.st_size,
-                    modified_at=dt.datetime.fromtimestamp(status.st_mtime, dt.UTC),
+                    # Also when it was put here: that of the last write may be long before it was published.
+                    modified_at=dt.datetime.fromtimestamp(max(status.st_mtime, status.st_ctime), dt.UTC),
                 )
+
+    def remove_leftovers(self, written_before: dt.datetime, *, dry_run: bool = False) -> Leftovers:
+        """Remove what processes left in the staging folder; what one of them still holds is not touched."""
+        count = size = 0
+        for leftover in find_leftovers(self._staging, written_before):
+            if leftover.is_held() if dry_run else not self._remove_leftover(leftover):
+                continue
+            count += 1
+            size += leftover.size
+        return Leftovers(count, size)
+
+    def _remove_leftover(self, leftover: Leftover) -> bool:
+        """Return whether it is gone now."""
+        if leftover.is_partial:
+            partial = self._take_partial(leftover.key, create=True)
+            if partial is not None:
+                partial.discard()
+            return partial is not None
+        try:
+            leftover.path.unlink()
+        except FileNotFoundError:
+            return False  # its process, or another gc, was quicker
+        except OSError as error:
+            raise _refused("delete", leftover.path, error) from error
+        return True
 
     def _path(self, path: str) -> Path:
         return Path(self._resolve(path))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from ingestify.clock import now
-from ingestify.domain.ports import PartialObject, StoredObject, TemporaryObject
+from ingestify.domain.ports import Leftovers, PartialObject, StoredObject, TemporaryObject
 from ingestify.errors import IntegrityError
 
 __all__ = ["MemoryStorage"]
@@ -93,3 +93,7 @@ class MemoryStorage:
                 key=lambda stored: stored.path,
             )
         yield from found
+
+    def remove_leftovers(self, written_before: dt.datetime, *, dry_run: bool = False) -> Leftovers:  # noqa: ARG002
+        """Return nothing: what never arrived is gone with whoever held it."""
+        return Leftovers()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import hashlib
 import itertools
 import threading
@@ -23,6 +24,7 @@ from ingestify.failpoints import failpoint
 from ingestify.store.compression import check_method, is_compressed, open_decompressed
 from ingestify.store.file_cache import FileCache
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
+from ingestify.store.garbage import SAFETY_AGE, Garbage, collect_garbage
 from ingestify.store.layout import Layout
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.staging import StagedFile
@@ -340,8 +342,13 @@ class DatasetStore:
             self._tell(events)
         return len(events)
 
-    def delete_datasets(self, datasets: Sequence[Dataset]) -> int:
-        """Remove datasets and their objects. Returns how many datasets there were.
+    def delete_datasets(self, datasets: Sequence[Dataset], *, with_objects: bool = False) -> int:
+        """Remove datasets from the lake, at once. Returns how many there were.
+
+        Who has opened one of them reads on: its objects stay until garbage is collected, a safety age later.
+
+        Args:
+            with_objects: Remove the objects now too; who is reading them gets an error.
 
         Raises:
             SaveError: The catalogue refused; nothing is removed.
@@ -351,6 +358,8 @@ class DatasetStore:
         with self._commit_lock:
             orphans = self.catalogue.delete([dataset.dataset_id for dataset in datasets])
         failpoint("delete.rows_gone")
+        if not with_objects:
+            return len(datasets)
         # Rows before objects: a crash in between leaves unreferenced objects, never rows without any. What another
         # process has written since to the same place, as it fetches the same dataset anew, is not ours to remove.
         try:
@@ -358,9 +367,13 @@ class DatasetStore:
         except StoreError as error:
             raise StoreError(
                 f"The {len(datasets)} datasets are removed from the lake, but not all of their files from the storage; "
-                f"nothing names those any more. {error}"
+                f"nothing names those any more, and 'ingestify gc' removes them. {error}"
             ) from error
         return len(datasets)
+
+    def collect_garbage(self, *, older_than: dt.timedelta = SAFETY_AGE, dry_run: bool = False) -> Garbage:
+        """Remove objects that nothing names, of all buckets; see `store.garbage.collect_garbage`."""
+        return collect_garbage(self.catalogue, self.storage, older_than=older_than, dry_run=dry_run)
 
     def totals(self) -> Mapping[str, int]:
         """Return `datasets`, `revisions`, `files`, `size_bytes` and `storage_bytes` of this bucket."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 import unicodedata
 import urllib.parse
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from ingestify.domain.identifier import Identifier, canonical_value
 from ingestify.store.compression import suffix
 from ingestify.store.transformations import KeyTransformation
 
-__all__ = ["Layout", "encode_component"]
+__all__ = ["Layout", "bucket_folders", "encode_component", "is_object_path"]
 
 MAX_VALUE_CHARACTERS = 40
 """A longer value is cut and given a hash, so that no path grows too long for a file system."""
@@ -54,6 +55,21 @@ def encode_component(text: str, max_bytes: int = MAX_ENCODED_BYTES) -> str:
 
 def _quote(text: str) -> str:
     return urllib.parse.quote(text, safe="", errors="surrogatepass")
+
+
+_OBJECT_PATH = re.compile(
+    rf"[^/]+/provider=[^/]+/dataset_type=[^/]+/(?:[^/]+/)*[^/]+__[^/]+\.[0-9a-f]{{{_HASH_CHARACTERS}}}\.[^/]+"
+)
+
+
+def is_object_path(path: str) -> bool:
+    """Whether a path is one that this layout, of whatever version, may have made."""
+    return _OBJECT_PATH.fullmatch(path) is not None
+
+
+def bucket_folders(bucket: str) -> set[str]:
+    """Return the folders, without a slash, that objects of a bucket may be in."""
+    return {encode_component(bucket), _quote(unicodedata.normalize("NFC", bucket))}
 
 
 TransformationKey = tuple[str, str, str]

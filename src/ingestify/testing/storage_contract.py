@@ -213,3 +213,20 @@ class StorageContract:
         paths = ["main/old", "main/new", "main/again", "main/never"]
         assert storage.delete(paths, unless_written_since=begun) == 1
         assert sorted(stored.path for stored in storage.iter_objects()) == ["main/again", "main/new"]
+
+    def test_what_never_arrived_is_removed_and_what_did_is_not(self, storage: Storage) -> None:
+        put(storage, "main/x", b"content")
+        left = storage.create_temporary()
+        left.write(b"half")
+        time.sleep(self.clock_grain_seconds)
+        moment = now()
+        time.sleep(min(self.clock_grain_seconds, 0.02))
+        going_on = storage.create_temporary()
+        going_on.write(b"more")
+        looked = storage.remove_leftovers(moment, dry_run=True)
+        assert storage.remove_leftovers(moment) == looked
+        assert storage.remove_leftovers(moment).count == 0
+        going_on.finish()
+        storage.publish([(going_on, "main/y")])
+        assert sorted(stored.path for stored in storage.iter_objects()) == ["main/x", "main/y"]
+        left.discard()

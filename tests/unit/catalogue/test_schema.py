@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -19,6 +20,7 @@ from alembic.script import ScriptDirectory
 from ingestify.catalogue import SqlCatalogue
 from ingestify.catalogue.schema import HEAD, MIGRATIONS
 from ingestify.catalogue.tables import build_tables
+from ingestify.clock import now
 from ingestify.errors import ConfigurationError, LakeVersionError
 from tests.contracts.catalogue_data import apply_one, read_all, with_file
 
@@ -85,6 +87,61 @@ def test_a_lake_of_a_newer_ingestify_is_left_alone(tmp_path: Path) -> None:
         SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db")
     assert connection.execute("SELECT version_num FROM ingestify_version").fetchall() == [("9999",)]
     connection.close()
+
+
+def lake_of_version(path: Path, version: str, prefix: str = "") -> sqlite3.Connection:
+    """Make the lake that an ingestify of that time made."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        config.attributes["tables"] = build_tables(prefix)
+        command.upgrade(config, version)
+    engine.dispose()
+    return sqlite3.connect(path)
+
+
+def fill_released_lake(connection: sqlite3.Connection, prefix: str = "") -> None:
+    moment = "2024-05-01T18:30:00.000000Z"
+    connection.executescript(f"""
+        INSERT INTO {prefix}dataset (dataset_id, bucket, provider, dataset_type, identifier, identifier_key, name, state,
+            metadata, created_at, updated_at, current_revision_id, current_created_at, current_state, feeds)
+        VALUES ('d1', 'main', 'fake', 'match', '{{"match_id":1}}', '{{"match_id":"1"}}', 'a match', 'COMPLETE',
+            '{{}}', '{moment}', '{moment}', 0, '{moment}', 'VALID', '{{}}');
+        INSERT INTO {prefix}revision VALUES ('d1', 0, '{moment}', 'VALID', '', '{{}}', NULL);
+        INSERT INTO {prefix}file VALUES ('d1', 0, 'events__v1', 0, 'events', 'v1', 'json', 2, 'abc', NULL, 2, 'none',
+            'main/events', '{moment}', '{moment}');
+    """)
+    connection.commit()
+
+
+@pytest.mark.parametrize("prefix", ["", "lake_"])
+def test_a_lake_of_the_first_release_is_brought_up_to_date_with_what_it_holds(tmp_path: Path, prefix: str) -> None:
+    released = lake_of_version(tmp_path / "c.db", "0001", prefix)
+    fill_released_lake(released, prefix)
+    catalogue = SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db", table_prefix=prefix)
+    assert released.execute(f"SELECT version_num FROM {prefix}ingestify_version").fetchall() == [(HEAD,)]
+    (dataset,) = read_all(catalogue)
+    assert (dataset.name, dataset.files["events__v1"].storage_path) == ("a match", "main/events")
+    assert catalogue.delete(["d1"]) == ["main/events"]
+    assert released.execute(f"SELECT storage_path FROM {prefix}deleted_object").fetchall() == [("main/events",)]
+    catalogue.close()
+    released.close()
+
+
+def test_an_archive_of_the_first_release_that_may_only_be_read_is_read_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = lake_of_version(tmp_path / "c.db", "0001")
+    fill_released_lake(released)
+    released.close()
+    # The tests may run as root, who may write everything.
+    monkeypatch.setattr("ingestify.catalogue.connection.os.access", lambda *_: False)
+    archive = SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db")
+    assert [dataset.name for dataset in read_all(archive)] == ["a match"]
+    assert archive.find_unnamed(["main/events", "main/other"], since=now()) == {"main/other"}
+    archive.close()
 
 
 def test_tables_of_others_are_left_alone(tmp_path: Path) -> None:

@@ -291,7 +291,11 @@ def test_deleting_a_dataset_empties_its_quarantine(lake: Lake, files: Files):
     reject_one(lake, files)
     assert lake.engine.destroy_dataset(match_id=1) == 1
     assert entries(lake, *QuarantineState) == []
-    assert list(lake.engine.store.storage.iter_objects()) == []
+    storage = lake.engine.store.storage
+    assert len(list(storage.iter_objects())) == 3, "who reads them reads on"
+    assert lake.engine.store.collect_garbage().objects == 0
+    assert lake.engine.store.collect_garbage(older_than=dt.timedelta(0)).objects == 3
+    assert list(storage.iter_objects()) == []
     assert lake.engine.load().totals.quarantined == 1  # it is looked at as if it were new
 
 
