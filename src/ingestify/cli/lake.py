@@ -200,6 +200,7 @@ def _show(dataset: Dataset) -> None:
 @click.command("delete")
 @config_option
 @dataset_filters
+@click.option("--now", "with_objects", is_flag=True, help="Remove the files at once too; who reads them gets an error.")
 @yes_option
 @logging_options
 @click.argument("dataset", metavar="ID|KEY=VALUE/KEY=VALUE")
@@ -208,22 +209,27 @@ def delete_command(
     bucket: str | None,
     provider: str | None,
     dataset_type: str | None,
+    with_objects: bool,
     yes: bool,
     dataset: str,
     quiet: bool,
     verbose: bool,
     debug: bool,
 ) -> None:
-    """Remove datasets and their files from the lake. It asks first; where it cannot, it needs --yes."""
+    """Remove datasets from the lake. It asks first; where it cannot, it needs --yes.
+
+    They are gone at once. Their files stay for a day, for who is reading them; then 'ingestify gc' removes them.
+    """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     store = get_datastore(config_path(config_file), bucket)
     try:
         found = find_datasets(store, dataset, least=SURE_OF_AN_ID, provider=provider, dataset_type=dataset_type)
         what = noun((one.dataset_type for one in found), len(found))
         confirm(f"Remove {len(found):,} {what} with all revisions?", [f"{one}  {one.name}" for one in found], yes=yes)
-        removed = store.delete_datasets(found)
+        removed = store.delete_datasets(found, with_objects=with_objects)
         if not quiet:
-            write_stderr(f"Removed {removed:,} {what}.")
+            left = "" if with_objects else " Their files stay for a day; then 'ingestify gc' removes them."
+            write_stderr(f"Removed {removed:,} {what}.{left}")
     finally:
         store.close()
 

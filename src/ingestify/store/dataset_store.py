@@ -17,7 +17,7 @@ from ingestify.domain.events import DatasetEvent
 from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
-from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, Storage
+from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, Storage, StoredObject
 from ingestify.domain.run import JobSummary
 from ingestify.errors import DatasetNotFound, StoreError
 from ingestify.failpoints import failpoint
@@ -371,9 +371,17 @@ class DatasetStore:
             ) from error
         return len(datasets)
 
-    def collect_garbage(self, *, older_than: dt.timedelta = SAFETY_AGE, dry_run: bool = False) -> Garbage:
+    def collect_garbage(
+        self,
+        *,
+        older_than: dt.timedelta = SAFETY_AGE,
+        dry_run: bool = False,
+        on_object: Callable[[StoredObject], object] | None = None,
+    ) -> Garbage:
         """Remove objects that nothing names, of all buckets; see `store.garbage.collect_garbage`."""
-        return collect_garbage(self.catalogue, self.storage, older_than=older_than, dry_run=dry_run)
+        return collect_garbage(
+            self.catalogue, self.storage, older_than=older_than, dry_run=dry_run, on_object=on_object
+        )
 
     def totals(self) -> Mapping[str, int]:
         """Return `datasets`, `revisions`, `files`, `size_bytes` and `storage_bytes` of this bucket."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ingestify.clock import now
 from ingestify.domain.ports import Catalogue, Leftovers, Storage, StoredObject
@@ -39,6 +39,11 @@ class Garbage:
     object_bytes: int
     leftovers: Leftovers
     is_removed: bool
+
+    @property
+    def total_count(self) -> int:
+        """How many of both."""
+        return self.objects + self.leftovers.count
 
     @property
     def total_bytes(self) -> int:
@@ -69,7 +74,12 @@ def iter_garbage(
 
 
 def collect_garbage(
-    catalogue: Catalogue, storage: Storage, *, older_than: dt.timedelta = SAFETY_AGE, dry_run: bool = False
+    catalogue: Catalogue,
+    storage: Storage,
+    *,
+    older_than: dt.timedelta = SAFETY_AGE,
+    dry_run: bool = False,
+    on_object: Callable[[StoredObject], object] | None = None,
 ) -> Garbage:
     """Remove objects that nothing names, of all buckets, and temporary ones whose process is gone.
 
@@ -79,6 +89,7 @@ def collect_garbage(
     Args:
         older_than: The safety age.
         dry_run: Only look.
+        on_object: Called with each object that was removed, or would be.
 
     Raises:
         ValueError: A negative age.
@@ -92,6 +103,9 @@ def collect_garbage(
         removed = batch if dry_run else _remove(storage, batch, written_before)
         objects += len(removed)
         size += sum(stored.size for stored in removed)
+        if on_object is not None:
+            for stored in removed:
+                on_object(stored)
     leftovers = storage.remove_leftovers(written_before, dry_run=dry_run)
     if not dry_run:
         # Whatever lost its rows up to then is removed now, or is named or written anew.

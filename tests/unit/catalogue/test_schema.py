@@ -105,10 +105,14 @@ def lake_of_version(path: Path, version: str, prefix: str = "") -> sqlite3.Conne
 def fill_released_lake(connection: sqlite3.Connection, prefix: str = "") -> None:
     moment = "2024-05-01T18:30:00.000000Z"
     connection.executescript(f"""
-        INSERT INTO {prefix}dataset (dataset_id, bucket, provider, dataset_type, identifier, identifier_key, name, state,
-            metadata, created_at, updated_at, current_revision_id, current_created_at, current_state, feeds)
-        VALUES ('d1', 'main', 'fake', 'match', '{{"match_id":1}}', '{{"match_id":"1"}}', 'a match', 'COMPLETE',
-            '{{}}', '{moment}', '{moment}', 0, '{moment}', 'VALID', '{{}}');
+        INSERT INTO {prefix}dataset (
+            dataset_id, bucket, provider, dataset_type, identifier, identifier_key, name, state, metadata, created_at,
+            updated_at, current_revision_id, current_created_at, current_state, feeds
+        )
+        VALUES (
+            'd1', 'main', 'fake', 'match', '{{"match_id":1}}', '{{"match_id":"1"}}', 'a match', 'COMPLETE', '{{}}',
+            '{moment}', '{moment}', 0, '{moment}', 'VALID', '{{}}'
+        );
         INSERT INTO {prefix}revision VALUES ('d1', 0, '{moment}', 'VALID', '', '{{}}', NULL);
         INSERT INTO {prefix}file VALUES ('d1', 0, 'events__v1', 0, 'events', 'v1', 'json', 2, 'abc', NULL, 2, 'none',
             'main/events', '{moment}', '{moment}');

@@ -1,0 +1,122 @@
+"""`ingestify gc`: what takes room in the storage and belongs to nobody."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+
+import click
+
+from ingestify.cli.logs import set_up_logging, write_stderr
+from ingestify.cli.options import config_option, logging_options
+from ingestify.cli.output import write_json, write_line
+from ingestify.cli.texts import size
+from ingestify.domain.ports import StoredObject
+from ingestify.domain.run import RunState
+from ingestify.engine.liveness import is_alive
+from ingestify.errors import StoreError
+from ingestify.main import config_path, get_datastore
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.garbage import Garbage
+
+__all__ = ["gc_command"]
+
+SAFE_BESIDE_A_RUN = dt.timedelta(hours=1)
+"""No run takes as long from writing an object to naming it."""
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LOOKED_AT = 1000
+
+
+class _Age(click.ParamType[dt.timedelta]):
+    """`24h`, `90m`, `7d`, `0h`."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.timedelta:
+        if isinstance(value, dt.timedelta):
+            return value
+        found = re.fullmatch(r"([0-9]{1,6})([smhd])", str(value).strip().lower())
+        if found is None:
+            self.fail(f"'{value}' is no age: write a number and s, m, h or d, such as 24h or 7d.", param, ctx)
+        return dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+@click.command("gc")
+@config_option
+@click.option(
+    "--older-than",
+    type=_Age(),
+    default="24h",
+    show_default=True,
+    metavar="AGE",
+    help="Only what was written, and deleted, so long ago: 24h, 7d, 0h.",
+)
+@click.option("-y", "--yes", is_flag=True, help="Remove it. Without this it is only shown.")
+@click.option("--json", "as_json", is_flag=True, help="The totals as one JSON object.")
+@logging_options
+def gc_command(
+    config_file: str | None,
+    older_than: dt.timedelta,
+    yes: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """Remove the files that no dataset has any more, of all buckets, and what broken runs left behind.
+
+    A deleted dataset's files stay until they are this old, for who is reading them. It may go on beside a run. With an
+    age of less than an hour it must not, and does not.
+    """
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+    store = get_datastore(config_path(config_file))
+    try:
+        if yes and older_than < SAFE_BESIDE_A_RUN:
+            _refuse_beside_a_run(store)
+        shows_each = not as_json and not quiet and (verbose or not yes)
+        garbage = store.collect_garbage(
+            older_than=older_than, dry_run=not yes, on_object=_show_object if shows_each else None
+        )
+    finally:
+        store.close()
+    if as_json:
+        write_json(_as_dict(garbage, older_than))
+        return
+    write_line(_summary(garbage))
+    if not yes and not quiet and garbage.total_count:
+        write_stderr("Nothing was removed; with --yes it is.")
+
+
+def _refuse_beside_a_run(store: DatasetStore) -> None:
+    for job in store.catalogue.load_jobs(_LOOKED_AT, with_tasks=False):
+        if job.state is RunState.RUNNING and is_alive(job.process, job.updated_at):
+            raise StoreError(
+                f"A run is going on (process {job.process.pid} on {job.process.host}), and what it has just written "
+                f"looks as if nothing needed it. Wait for its end, or give an age of 1h or more."
+            )
+
+
+def _show_object(stored: StoredObject) -> None:
+    write_line(f"{size(stored.size):>10}  {stored.path}")
+
+
+def _summary(garbage: Garbage) -> str:
+    objects, leftovers = garbage.objects, garbage.leftovers.count
+    return (
+        f"{objects:,} {'file' if objects == 1 else 'files'} that no dataset has and {leftovers:,} "
+        f"{'leftover' if leftovers == 1 else 'leftovers'} of broken runs{' removed' if garbage.is_removed else ''}: "
+        f"{size(garbage.total_bytes)}"
+    )
+
+
+def _as_dict(garbage: Garbage, older_than: dt.timedelta) -> dict[str, Any]:
+    return {
+        "objects": garbage.objects,
+        "object_bytes": garbage.object_bytes,
+        "leftovers": garbage.leftovers.count,
+        "leftover_bytes": garbage.leftovers.size,
+        "older_than_seconds": int(older_than.total_seconds()),
+        "removed": garbage.is_removed,
+    }

@@ -1,0 +1,78 @@
+"""`ingestify gc`, and what `delete` leaves for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestify.engine.liveness import this_process
+
+
+def objects(lake: Any) -> list[Path]:
+    return sorted(path for path in (lake.folder / "files" / "main").rglob("*") if path.is_file())
+
+
+def test_what_is_deleted_stays_for_a_day_and_goes_with_gc(lake):
+    lake("delete", "season_id=1", "--yes")
+    assert "Removed 3 matches. Their files stay for a day; then 'ingestify gc' removes them." in lake.err
+    assert lake("list", "--count") == "3\n"
+    assert len(objects(lake)) == 6
+    assert lake("gc", "--yes").startswith("0 files that no dataset has and 0 leftovers of broken runs removed")
+    shown = lake("gc", "--older-than", "0h").splitlines()
+    assert len(shown) == 4
+    assert all("match_id=1" in line for line in shown[:3])
+    assert shown[3].startswith("3 files that no dataset has and 0 leftovers of broken runs: ")
+    assert lake.err == "Nothing was removed; with --yes it is.\n"
+    assert len(objects(lake)) == 6
+    totals = json.loads(lake("gc", "--older-than", "0h", "--yes", "--json"))
+    assert (totals["objects"], totals["leftovers"], totals["removed"]) == (3, 0, True)
+    assert totals["object_bytes"] > 0
+    assert len(objects(lake)) == 3
+    assert lake("run").startswith("6 matches: 3 new, 0 revised, 3 unchanged")
+
+
+def test_deleting_now_frees_the_space_now(lake):
+    lake("delete", "season_id=1", "--now", "--yes")
+    assert lake.err == "Removed 3 matches.\n"
+    assert len(objects(lake)) == 3
+
+
+def test_leftovers_of_broken_runs_are_removed(lake):
+    leftover = lake.folder / "files" / ".staging" / f"{7:032x}"
+    leftover.write_bytes(bytes(1_500_000))
+    assert "1 leftover of broken runs: 1.5 MB" in lake("gc", "--older-than", "0s")
+    assert "0 leftovers of broken runs removed: 0 bytes" in lake("gc", "-y")
+    assert "1 leftover of broken runs removed: 1.5 MB" in lake("gc", "--older-than", "0s", "-y")
+    assert not leftover.exists()
+
+
+def running_job(lake: Any) -> None:
+    process = this_process()
+    with sqlite3.connect(lake.folder / "catalog.db") as connection:
+        connection.execute(
+            "UPDATE job SET state = 'RUNNING', ended_at = NULL, host = ?, pid = ?, process_started = ?",
+            (socket.gethostname(), os.getpid(), process.started),
+        )
+    connection.close()
+
+
+def test_no_short_age_beside_a_run(lake):
+    running_job(lake)
+    lake("delete", "season_id=1", "-y")
+    lake("gc", "--older-than", "59m", "--yes", code=1)
+    assert f"A run is going on (process {os.getpid()}" in lake.err
+    lake("gc", "--older-than", "59m")
+    lake("gc", "--older-than", "1h", "--yes")
+    assert len(objects(lake)) == 6
+
+
+@pytest.mark.parametrize("age", ["1", "h", "-1h", "1w", "", "1.5h", "9999999d"])
+def test_an_age_that_is_none_says_how_one_is_written(lake, age):
+    lake("gc", "--older-than", age, code=2)
+    assert "such as 24h or 7d" in lake.err
