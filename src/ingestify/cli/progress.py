@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ingestify.cli.logs import set_stderr_writer, write_stderr
+from ingestify.cli.logs import write_stderr
 from ingestify.cli.output import OutputLost, flush, json_text, write_line
-from ingestify.cli.standard_streams import may_move_cursor
+from ingestify.cli.progress_line import ProgressLine
 from ingestify.cli.texts import clock, counts, noun, size
 from ingestify.domain.run import JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.engine.report import PlannedDataset
 
 __all__ = ["RunView", "job_as_dict", "task_as_dict"]
-
-LINE_SECONDS = 5.0
-REFRESH_SECONDS = 0.25
-
-_CLEAR_LINE_AND_SHOW_CURSOR = b"\r\x1b[2K\x1b[?25h"
 
 
 def task_as_dict(task: TaskSummary) -> dict[str, Any]:
@@ -75,9 +68,8 @@ class RunView:
         self._verbose = verbose
         self._snapshot: Callable[[], RunReport] | None = None
         self.lost: OutputLost | None = None
-        self._ended = threading.Event()
         self._output = threading.Lock()
-        self._hides_cursor = False
+        self._line = ProgressLine()
 
     # ---- called by the run's threads -------------------------------------------------------------------
 
@@ -142,9 +134,7 @@ class RunView:
 
     def restore_terminal(self) -> None:
         """Undo what the moving line does to the terminal, for a process that leaves at once."""
-        if self._hides_cursor:
-            with contextlib.suppress(OSError, ValueError):
-                os.write(sys.stderr.fileno(), _CLEAR_LINE_AND_SHOW_CURSOR)
+        self._line.restore_terminal()
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
@@ -152,39 +142,12 @@ class RunView:
         if self._quiet or self._as_json:
             yield
             return
-        show = self._show_live if may_move_cursor(sys.stderr) else self._show_lines
         self._snapshot = None
-        self._ended.clear()
-        thread = threading.Thread(target=show, name="ingestify-progress", daemon=True)
-        thread.start()
-        try:
+        with self._line.shown(self._text):
             yield
-        finally:
-            self._ended.set()
-            thread.join()
 
-    def _show_lines(self) -> None:
-        """A line every few seconds: for logs, cron and notebooks."""
-        while not self._ended.wait(LINE_SECONDS):
-            if self._snapshot is not None:
-                write_stderr(_progress_text(self._snapshot()))
-
-    def _show_live(self) -> None:
-        from rich.console import Console  # heavy, and only for terminals
-        from rich.live import Live
-        from rich.spinner import Spinner
-
-        console = Console(stderr=True)
-        spinner = Spinner("dots", text="starting")
-        self._hides_cursor = True
-        with Live(spinner, console=console, refresh_per_second=1 / REFRESH_SECONDS, transient=True):
-            set_stderr_writer(lambda text: console.print(text, markup=False, highlight=False, emoji=False))
-            try:
-                while not self._ended.wait(REFRESH_SECONDS):
-                    if self._snapshot is not None:
-                        spinner.update(text=_progress_text(self._snapshot()))
-            finally:
-                set_stderr_writer(None)
+    def _text(self) -> str | None:
+        return None if self._snapshot is None else _progress_text(self._snapshot())
 
 
 def _progress_text(report: RunReport) -> str:

@@ -11,17 +11,17 @@ def test_the_cursor_is_shown_again_by_who_hid_it(monkeypatch, tmp_path):
         view = RunView()
         view.restore_terminal()
         assert (tmp_path / "stderr").read_bytes() == b""
-        view._hides_cursor = True
+        view._line._hides_cursor = True
         view.restore_terminal()
         assert (tmp_path / "stderr").read_bytes() == b"\r\x1b[2K\x1b[?25h"
 
 
 def test_a_second_run_is_shown_too(monkeypatch):
     told = []
-    monkeypatch.setattr("ingestify.cli.progress.LINE_SECONDS", 0.001)
-    monkeypatch.setattr("ingestify.cli.progress.may_move_cursor", lambda stream: False)
+    monkeypatch.setattr("ingestify.cli.progress_line.LINE_SECONDS", 0.001)
+    monkeypatch.setattr("ingestify.cli.progress_line.may_move_cursor", lambda stream: False)
     view = RunView()
     for _ in range(2):
         with view.shown():
-            told.append(view._ended.is_set())
+            told.append(view._line._ended.is_set())
     assert told == [False, False]
