@@ -74,6 +74,11 @@ class Project:
         (folder / "my_source.py").write_text(SOURCE)
         self.behave()
 
+    @property
+    def objects(self) -> list[Path]:
+        """The files in the lake, by path."""
+        return sorted(path for path in (self.folder / "database" / "files").rglob("*") if path.is_file())
+
     def behave(self, **behaviour: object) -> None:
         (self.folder / "behaviour.json").write_text(json.dumps(behaviour))
 
@@ -161,8 +166,36 @@ def test_list_show_and_delete(project: Project):
     assert "No dataset" in project.err
     project("show", "no-such-id", code=1)
     assert "ingestify list" in project.err
-    paths = [path for path in (project.folder / "database" / "files").rglob("*") if path.is_file()]
-    assert len(paths) == 2
+    assert len(project.objects) == 6, "who reads them reads on"
+    project("gc", "--older-than", "0h", "--yes")
+    assert len(project.objects) == 2
+
+
+def test_verify_repair_and_gc(project: Project):
+    project("run", "-q")
+    assert project("verify").startswith("6 files read (")
+    lost, altered, *_ = project.objects
+    lost.unlink()
+    altered.write_bytes(b"\0" * altered.stat().st_size)
+    told = [json.loads(line) for line in project("verify", "--json", code=4).splitlines()]
+    assert [one.get("kind") for one in told] == ["missing", "undecodable", None]
+    assert (told[-1]["damages"], told[-1]["left"], told[-1]["exit_code"]) == (2, 2, 4)
+    assert "of 6 files read" in project("verify", "--sample", "0.0001%", "--seed", "7")
+    assert "2 damages, 2 repaired, 0 left" in project("verify", "--repair")
+    assert "no damage" in project("verify")
+    project.behave(day=1)
+    project("run", "-q")
+    for copy in [path for path in project.objects if path.name == lost.name]:
+        copy.unlink()
+    shown = project("verify", "--repair", code=4)
+    assert "otherwise restore it from a backup" in shown
+    assert "the bytes of this old revision are gone" in project.err
+    project("delete", "match_id=20", "--yes")
+    assert json.loads(project("gc", "--json"))["objects"] == 0
+    assert json.loads(project("gc", "--json", "--older-than", "0h"))["objects"] == 2
+    assert "2 files that no dataset has" in project("gc", "--yes", "--older-than", "0h")
+    assert len(project.objects) == 8
+    assert "no damage" in project("verify")
 
 
 def test_sync_indexes(project: Project):

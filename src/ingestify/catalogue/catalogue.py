@@ -12,11 +12,14 @@ from ingestify.catalogue.deletions import Deletions
 from ingestify.catalogue.event_log import EventLog
 from ingestify.catalogue.indexes import AttributeIndexes
 from ingestify.catalogue.locks import make_job_locks
+from ingestify.catalogue.inspection import Inspection
+from ingestify.catalogue.mending import Mending
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.runs import RunLog
 from ingestify.catalogue.schema import prepare_schema
 from ingestify.catalogue.tables import Tables, build_tables
 from ingestify.domain.change import AppliedChange, DatasetChange
+from ingestify.domain.damage import Damage, FileRecord
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.identifier import Identifier
@@ -45,6 +48,8 @@ class SqlCatalogue:
         self._indexes = AttributeIndexes(database, tables)
         self._locks = make_job_locks(database, tables.prefix)
         self._deletions = Deletions(database, tables)
+        self._inspection = Inspection(database, tables)
+        self._mending = Mending(database, tables)
 
     @classmethod
     def open(
@@ -161,6 +166,34 @@ class SqlCatalogue:
     def discard_quarantine(self, entry_ids: Sequence[str], decided_by: str, note: str) -> list[str]:
         """Mark open entries DISCARDED. Returns the paths of objects that no row names any more."""
         return self._changes.discard_quarantine(entry_ids, decided_by, note)
+
+    def iter_file_records(self, bucket: str | None = None) -> Iterator[list[FileRecord]]:
+        """Yield the rows that name objects, in the order of their paths; all rows of one path together."""
+        return self._inspection.iter_file_records(bucket)
+
+    def find_file_records(self, paths: Sequence[str]) -> list[FileRecord]:
+        """Return the rows that name any of `paths` at this moment."""
+        return self._inspection.find_file_records(paths)
+
+    def find_records_by_tag(self, tags: Sequence[str]) -> list[FileRecord]:
+        """Return the rows whose bytes have one of these hashes."""
+        return self._inspection.find_records_by_tag(tags)
+
+    def iter_row_damages(self, bucket: str | None = None) -> Iterator[Damage]:
+        """Yield what is wrong with the rows themselves."""
+        return self._inspection.iter_row_damages(bucket)
+
+    def mend_revisions(self, dataset_ids: Sequence[str]) -> None:
+        """Make lost revisions again from their files' rows, and let each dataset call its newest one current."""
+        self._mending.mend_revisions(dataset_ids)
+
+    def correct_sizes(self, path: str, tag: str, size: int, storage_size: int) -> None:
+        """Write the sizes that an object has into each row that names it with these bytes."""
+        self._mending.correct_sizes(path, tag, size, storage_size)
+
+    def remove_dangling(self) -> int:
+        """Remove rows whose dataset or quarantine entry is not there. Returns how many there were."""
+        return self._mending.remove_dangling()
 
     def save_job(self, job: JobSummary, first_task: int = 0) -> None:
         """Write a job's row, new or again, and the tasks that are not written yet."""

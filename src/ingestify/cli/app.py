@@ -19,12 +19,22 @@ from ingestify.errors import IngestifyError, StopProcessing
 from ingestify.failpoints import VARIABLE, set_from_environment
 from ingestify.masking import mask_text
 
-__all__ = ["EXIT_FAILED", "EXIT_INTERRUPTED", "EXIT_OK", "EXIT_SOME_FAILED", "EXIT_STOPPED", "app", "run_command_line"]
+__all__ = [
+    "EXIT_DAMAGED",
+    "EXIT_FAILED",
+    "EXIT_INTERRUPTED",
+    "EXIT_OK",
+    "EXIT_SOME_FAILED",
+    "EXIT_STOPPED",
+    "app",
+    "run_command_line",
+]
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_STOPPED = 2
 EXIT_SOME_FAILED = 3
+EXIT_DAMAGED = 4
 EXIT_INTERRUPTED = 130
 
 COMPLETION_VARIABLE = "_INGESTIFY_COMPLETE"
@@ -36,6 +46,7 @@ COMMANDS = {
     "list": ("ingestify.cli.lake", "List the datasets in the lake."),
     "show": ("ingestify.cli.lake", "Show one dataset: its revisions and files."),
     "delete": ("ingestify.cli.lake", "Remove datasets."),
+    "verify": ("ingestify.cli.verify", "Check that every file in the lake is what it was, and repair it."),
     "gc": ("ingestify.cli.keeping", "Remove the files that no dataset has any more."),
     "quarantine": ("ingestify.cli.quarantine", "Look at what failed its checks, and decide about it."),
     "status": ("ingestify.cli.status", "Show the last runs, and how large the lake is."),
@@ -84,7 +95,7 @@ class _LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="New here? Run  ingestify demo , then  ingestify init . Data goes to stdout, all else to stderr. "
     "Exit codes: 0 done, 1 failed, 2 stopped by the source or wrong usage, 3 some datasets failed or are in "
-    "quarantine, 130 interrupted.",
+    "quarantine, 4 the lake is damaged, 130 interrupted.",
 )
 @click.version_option(__version__, "--version", message="%(version)s")
 def app() -> None:

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, Protocol
 
 from ingestify.domain.change import AppliedChange, DatasetChange
+from ingestify.domain.damage import Damage, FileRecord
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
 from ingestify.domain.events import DatasetEvent, DomainEvent
 from ingestify.domain.file import NO_VALIDATORS, Validators
@@ -543,6 +544,40 @@ class Catalogue(Protocol):
 
     def discard_quarantine(self, entry_ids: Sequence[str], decided_by: str, note: str) -> list[str]:
         """Mark open entries DISCARDED. Returns the paths of objects that nothing names any more."""
+
+    # ---- verifying and mending
+
+    def iter_file_records(self, bucket: str | None = None) -> Iterator[list[FileRecord]]:
+        """Yield the rows that name objects, lazily, in the order of their paths; all rows of one path together.
+
+        Args:
+            bucket: None: any.
+        """
+
+    def find_file_records(self, paths: Sequence[str]) -> list[FileRecord]:
+        """Return the rows that name any of `paths` at this moment."""
+
+    def find_records_by_tag(self, tags: Sequence[str]) -> list[FileRecord]:
+        """Return the rows whose bytes have one of these hashes. It may read all rows, so ask for many at once."""
+
+    def iter_row_damages(self, bucket: str | None = None) -> Iterator[Damage]:
+        """Yield what is wrong with the rows themselves, each dataset's as they are at one moment.
+
+        Args:
+            bucket: None: any. Rows that belong to nothing are of every bucket.
+        """
+
+    def mend_revisions(self, dataset_ids: Sequence[str]) -> None:
+        """Make lost revisions again from their files' rows, and let each dataset call its newest one current."""
+
+    def correct_sizes(self, path: str, tag: str, size: int, storage_size: int) -> None:
+        """Write the sizes that an object has into each row that names it with these bytes."""
+
+    def remove_dangling(self) -> int:
+        """Remove rows whose dataset or quarantine entry is not there. Returns how many there were.
+
+        Their objects count as deleted now.
+        """
 
     def save_job(self, job: JobSummary, first_task: int = 0) -> None:
         """Write a job's row, new or again, and the tasks that are not written yet.

@@ -204,7 +204,9 @@ class FileLoading:
             skipped.skipped = True
             return skipped
         # In full is in full: not behind something that was fetched before somebody found it wrong.
-        staged = self._store.stage(file.serialization_format, None if in_full else lambda: file.identity)
+        staged = self._store.stage(
+            file.serialization_format, None if in_full else lambda: file.identity, method=self._method(file)
+        )
         try:
             result = self._fetcher.fetch(self._request(file, validators), staged)
         except StoreError:
@@ -267,7 +269,8 @@ class FileLoading:
         arguments: dict[str, Any] = dict(file.loader_kwargs)
         if _takes_dataset_resource(file.file_loader):
             arguments["dataset_resource"] = file.dataset_resource
-        draft = file.file_loader(file, current, **arguments)
+        # What may be damaged is no reason not to fetch it.
+        draft = file.file_loader(file, None if self._restores else current, **arguments)
         if draft is None:
             return self._absent(file)
         if isinstance(draft, NotModifiedFile):
@@ -305,7 +308,7 @@ class FileLoading:
         serialization_format: str | None = None,
         checked: bool = True,
     ) -> LoadedResource:
-        staged = self._store.stage(serialization_format or file.serialization_format)
+        staged = self._store.stage(serialization_format or file.serialization_format, method=self._method(file))
         try:
             fill(staged)
             return self._complete(
@@ -375,6 +378,11 @@ class FileLoading:
             modified_at=feed.modified_at,
         )
         return LoadedResource(FileKind.NEW, feed, staged, draft, findings, staged.tag, staged.size, date)
+
+    def _method(self, file: FileResource) -> str | None:
+        """How it is to be compressed: as the object that it may have to restore; None: as new ones are."""
+        current = self._current.get(file.file_id) if self._restores else None
+        return None if current is None else current.storage_compression_method
 
     def _can_restore(self, file: FileResource, staged: StagedFile) -> bool:
         """Whether the object would be the same, byte for byte."""

@@ -28,7 +28,15 @@ from ingestify.engine.second_look import files_to_ask_again
 from ingestify.engine.steps import Steps
 from ingestify.engine.verdict import CheckedBundle, reasons_against, shapes_of
 from ingestify.engine.workers import StopToken, WorkerPool
-from ingestify.errors import FatalError, FetchError, LakeUnwritable, SourceError, StopProcessing, StoreError
+from ingestify.errors import (
+    FatalError,
+    FetchError,
+    IntegrityError,
+    LakeUnwritable,
+    SourceError,
+    StopProcessing,
+    StoreError,
+)
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["DatasetIngest", "Outcome"]
@@ -193,7 +201,13 @@ class DatasetIngest:
 
     def _is_stored(self, held: NewFile) -> bool:
         """Whether the bytes of a file in quarantine are still there: those of a discarded bundle are not."""
-        return bool(held.storage_path) and self._store.storage.get_size(held.storage_path) == held.storage_size
+        if not held.storage_path:
+            return False
+        try:
+            self._store.opener(held.in_revision(0, self._started_at)).verify()
+        except IntegrityError:
+            return False
+        return True
 
     def _look_again(self, bundle: LoadedBundle, *, suspicious: bool) -> bool:
         """Ask once more for what may have moved, and then go on to the verdict. False: nothing is left to ask for."""
@@ -250,6 +264,7 @@ class DatasetIngest:
         entry = self._entry
         is_same = entry is not None and entry.is_open and rejected == entry.reasons
         if rejected and is_same and bundle.is_as_in_quarantine:
+            self._restore_in_quarantine(bundle)
             self._end_in_quarantine()
             return
         self._publish(bundle)
@@ -296,6 +311,15 @@ class DatasetIngest:
                 discovered.provider, discovered.resource.dataset_type, discovered.identifier, drafts
             )
             self._published |= {new.file_id: new for new in published}
+
+    def _restore_in_quarantine(self, bundle: LoadedBundle) -> None:
+        """Write files of the bundle in quarantine again whose objects were lost, and that were fetched anew."""
+        assert self._entry is not None, "there is something in quarantine"
+        held = {file.file_id: file.in_revision(0, self._started_at) for file in self._entry.files}
+        for file_id, loaded in bundle.new.items():
+            staged, file = loaded.staged, held[file_id]
+            if staged is not None and staged.compression_method == file.storage_compression_method:
+                self._store.restore(file, staged)
 
     def _commit_if_news(self, rejected: tuple[str, ...] = (), *, keeps_entry: bool = False) -> None:
         """Set `change` to what is to be committed, and queue it; or end, if the lake is as it should be."""

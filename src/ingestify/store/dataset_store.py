@@ -233,21 +233,29 @@ class DatasetStore:
 
     # ---- writing ---------------------------------------------------------------------------------------
 
-    def stage(self, serialization_format: str | None, identity: Callable[[], str] | None = None) -> StagedFile:
+    def stage(
+        self,
+        serialization_format: str | None,
+        identity: Callable[[], str] | None = None,
+        *,
+        method: str | None = None,
+    ) -> StagedFile:
         """Begin a file; see `StagedFile`.
 
         Args:
             identity: Returns what stands for the file before its bytes are known, the same in each run, if a later
                 run may go on where an earlier one was cut off. Only asked where that may come to pass: what is
                 compressed on its way into the lake cannot be continued, and is a fraction of its size.
+            method: How it is compressed, as far as that makes sense; None: as the lake's new objects are.
         """
+        method = method or self._compression
         key = None
-        is_stored_as_it_is = self._compression == "none" or is_compressed(serialization_format, b"")
+        is_stored_as_it_is = method == "none" or is_compressed(serialization_format, b"")
         if identity is not None and (is_stored_as_it_is or serialization_format is None):
             # With what decides on how it is stored, so that this need not be noted beside it.
-            text = "\n".join((identity(), self._compression, serialization_format or ""))
+            text = "\n".join((identity(), method, serialization_format or ""))
             key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        return StagedFile(self.storage, self._compression, serialization_format, key)
+        return StagedFile(self.storage, method, serialization_format, key)
 
     def publish(
         self, provider: str, dataset_type: str, identifier: Identifier, drafts: Sequence[tuple[StagedFile, NewFile]]
