@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingestify.catalogue import SqlCatalogue
+from ingestify.clock import now
 from ingestify.domain.change import Settlement, metadata_text
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState
 from ingestify.domain.events import (
@@ -436,6 +437,27 @@ class TestDeleting:
         assert catalogue.delete(["gone"]) == []
         assert catalogue.delete([]) == []
 
+    def test_when_an_object_lost_its_last_row_is_remembered(self, catalogue: Catalogue) -> None:
+        dataset = apply_one(catalogue, with_file()).dataset
+        path = dataset.files["events__v1"].storage_path
+        before = now()
+        assert catalogue.find_unnamed([path, "other"], since=before) == {"other"}
+        catalogue.delete([dataset.dataset_id])
+        assert catalogue.find_unnamed([path, "other"], since=before) == {"other"}
+        after = now()
+        assert catalogue.find_unnamed([path, "other"], since=after) == {path, "other"}
+        assert catalogue.forget_deleted_objects(before) == 0
+        assert catalogue.forget_deleted_objects(after) == 1
+        assert catalogue.find_unnamed([path], since=before) == {path}
+
+    def test_what_is_in_quarantine_is_named(self, catalogue: Catalogue) -> None:
+        entry = apply_one(catalogue, with_file(rejected=["no"])).entry
+        assert entry is not None
+        path = entry.files[0].storage_path
+        assert catalogue.find_unnamed([path], since=now()) == set()
+        catalogue.discard_quarantine([entry.entry_id], "Rinus", "")
+        assert catalogue.find_unnamed([path], since=now()) == {path}
+
     def test_a_deleted_dataset_can_come_again(self, catalogue: Catalogue) -> None:
         before = apply_one(catalogue, with_file()).dataset
         catalogue.delete([before.dataset_id])
@@ -794,3 +816,60 @@ class TestJobLocks:
         assert third.try_lock_job("job", JobHolder(PROCESS, T0)) is None
         for one in (second, third):
             one.close()
+
+
+class TestVerifying:
+    def test_rows_that_name_objects_come_by_path_and_all_of_one_path_together(self, catalogue: Catalogue) -> None:
+        shared = new_file(content="shared")
+        one, two = (applied.dataset for applied in catalogue.apply([change(n, files=[shared]) for n in (1, 2)]))
+        entry = apply_one(catalogue, with_file(3, rejected=["no"])).entry
+        assert entry is not None
+        other = apply_one(catalogue, with_file(4, bucket="other")).dataset
+        records = [record for batch in catalogue.iter_file_records() for record in batch]
+        paths = [record.file.storage_path for record in records]
+        assert paths == sorted(paths)
+        assert {(record.dataset_id, record.entry_id, record.bucket) for record in records} == {
+            (one.dataset_id, None, "main"),
+            (two.dataset_id, None, "main"),
+            (entry.dataset_id, entry.entry_id, "main"),
+            (other.dataset_id, None, "other"),
+        }
+        assert [r.dataset_id for batch in catalogue.iter_file_records("other") for r in batch] == [other.dataset_id]
+        found = catalogue.find_file_records([shared.storage_path, "nowhere"])
+        assert {record.dataset_id for record in found} == {one.dataset_id, two.dataset_id}
+        assert found[0].place == "fake/match/competition_id=11/match_id=1, revision 0, events__v1"
+        assert {record.dataset_id for record in catalogue.find_records_by_tag([shared.tag, "none"])} == {
+            one.dataset_id,
+            two.dataset_id,
+        }
+        assert catalogue.find_records_by_tag([]) == catalogue.find_file_records([]) == []
+
+    def test_what_was_written_as_it_should_be_agrees(self, catalogue: Catalogue) -> None:
+        for number in range(3):
+            dataset = apply_one(catalogue, with_file(number)).dataset
+            apply_one(catalogue, change(existing=dataset, files=[new_file(content=f"{number} again")]))
+        apply_one(catalogue, change(7))
+        catalogue.invalidate([dataset.dataset_id], "odd")
+        assert list(catalogue.iter_row_damages()) == []
+        catalogue.mend_revisions([dataset.dataset_id])
+        assert catalogue.remove_dangling() == 0
+        assert list(catalogue.iter_row_damages("main")) == []
+
+    def test_only_what_was_marked_for_damage_is_trusted_again(self, catalogue: Catalogue) -> None:
+        one, two = (applied.dataset for applied in catalogue.apply([with_file(1), with_file(2)]))
+        catalogue.invalidate([one.dataset_id], "damaged: events__v1: it is not in the storage")
+        catalogue.invalidate([two.dataset_id], "odd")
+        assert catalogue.confirm_revisions([one.dataset_id, two.dataset_id, "gone"]) == 1
+        states = [
+            dataset.revisions[-1].state.value for dataset in catalogue.get_datasets([one.dataset_id, two.dataset_id])
+        ]
+        assert states == ["VALID", "VALIDATION_FAILED"]
+        assert list(catalogue.iter_row_damages()) == []
+
+    def test_sizes_are_corrected_where_the_bytes_are_these(self, catalogue: Catalogue) -> None:
+        dataset = apply_one(catalogue, with_file()).dataset
+        file = dataset.files["events__v1"]
+        catalogue.correct_sizes(file.storage_path, "other", 1, 1)
+        catalogue.correct_sizes(file.storage_path, file.tag, 7, 5)
+        (after,) = catalogue.get_datasets([dataset.dataset_id])
+        assert (after.files["events__v1"].size, after.files["events__v1"].storage_size) == (7, 5)

@@ -187,6 +187,14 @@ class SqlCatalogue:
         """Make lost revisions again from their files' rows, and let each dataset call its newest one current."""
         self._mending.mend_revisions(dataset_ids)
 
+    def ask_in_full_again(self, dataset_ids: Sequence[str]) -> None:
+        """Let the next run fetch invalidated datasets in full once more; others stay as they are."""
+        self._mending.ask_in_full_again(dataset_ids)
+
+    def confirm_revisions(self, dataset_ids: Sequence[str]) -> int:
+        """Trust current revisions again that were marked only because an object was damaged. Returns how many."""
+        return self._mending.confirm_revisions(dataset_ids)
+
     def correct_sizes(self, path: str, tag: str, size: int, storage_size: int) -> None:
         """Write the sizes that an object has into each row that names it with these bytes."""
         self._mending.correct_sizes(path, tag, size, storage_size)

@@ -8,10 +8,11 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.connection import Database
 from ingestify.catalogue.deletions import Deletions, find_named
-from ingestify.catalogue.rows import json_text
+from ingestify.catalogue.rows import json_text, moment_to_text
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
+from ingestify.domain.damage import DAMAGED
 from ingestify.domain.revision import RevisionState
 from ingestify.errors import SaveError
 
@@ -72,6 +73,45 @@ class Mending:
             .where(dataset.c.dataset_id == dataset_id)
             .values(current_revision_id=number, current_created_at=created_at, current_state=state)
         )
+
+    def ask_in_full_again(self, dataset_ids: Sequence[str]) -> None:
+        """Let the next run fetch invalidated datasets in full once more; others stay as they are."""
+        dataset = self._tables.dataset
+        with self._database.write("ask for datasets in full", SaveError) as connection:
+            for ids in chunks(dict.fromkeys(dataset_ids)):
+                connection.execute(
+                    dataset.update()
+                    .where(
+                        self._dialect.any_of(dataset.c.dataset_id, ids),
+                        dataset.c.current_state == RevisionState.VALIDATION_FAILED.value,
+                    )
+                    .values(updated_at=moment_to_text(now()))
+                )
+
+    def confirm_revisions(self, dataset_ids: Sequence[str]) -> int:
+        """Trust current revisions again that were marked only because an object was damaged. Returns how many."""
+        dataset, revision = self._tables.dataset, self._tables.revision
+        valid, failed = RevisionState.VALID.value, RevisionState.VALIDATION_FAILED.value
+        count = 0
+        with self._database.write("confirm revisions", SaveError) as connection:
+            for dataset_id in dict.fromkeys(dataset_ids):
+                current = sa.select(dataset.c.current_revision_id).where(dataset.c.dataset_id == dataset_id)
+                confirmed = connection.execute(
+                    revision.update()
+                    .where(
+                        revision.c.dataset_id == dataset_id,
+                        revision.c.revision_id == current.scalar_subquery(),
+                        revision.c.state == failed,
+                        revision.c.description.startswith(DAMAGED),
+                    )
+                    .values(state=valid, description="its damaged objects were restored")
+                )
+                if confirmed.rowcount:
+                    connection.execute(
+                        dataset.update().where(dataset.c.dataset_id == dataset_id).values(current_state=valid)
+                    )
+                    count += 1
+        return count
 
     def correct_sizes(self, path: str, tag: str, size: int, storage_size: int) -> None:
         """Write the sizes that an object has into each row that names it with these bytes."""

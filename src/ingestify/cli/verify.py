@@ -22,7 +22,7 @@ from ingestify.engine.report import one_line
 from ingestify.errors import ConfigurationError, FatalError, StopProcessing, StoreError
 from ingestify.main import config_path, get_datastore, get_engine
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.repair import Wanted, repair
+from ingestify.store.repair import Wanted, confirm, repair
 from ingestify.store.verification import Verification
 
 __all__ = ["verify_command"]
@@ -155,13 +155,16 @@ def _repair(
     """Mend what can be mended, and return what is left."""
     with contextlib.ExitStack() as engines:
         fetching = _Fetching(config, engines)
+        done = []
         for mended in repair(store, damages, fetching):
+            done.append(mended)
             if as_json:
                 write_json({"event": "repair", "where": mended.where, "what": mended.what})
             elif not quiet:
                 write_stderr(f"{mended.where}: {mended.what}.")
     left = [damage for damage in verification.iter_row_damages() if damage.is_failure]
     left += verification.look_again(damage.path for damage in damages if damage.record and damage.path)
+    confirm(store, done, left)
     if not as_json and left:
         write_stderr("What is left:")
     for damage in left:
@@ -194,10 +197,12 @@ class _Fetching:
         if report.error is not None:
             return f"it could not be fetched anew: {one_line(report.error)}"
         if not report.totals.discovered:
-            return "the provider does not list it any more, so it is not fetched anew: restore it from a backup"
+            return "nothing was fetched: no selector that was looked at lists it; if it is gone there, take a backup"
         failed = [task.error for task in report.failed_tasks + report.quarantined_tasks]
         if failed:
             return f"it could not be fetched anew: {'; '.join(failed)}"
+        if report.totals.skipped:
+            return "the fetch policy skipped it, so it was not fetched anew"
         if report.totals.revised:
             return (
                 f"fetched anew, and the provider has other bytes by now, which are a new revision; those of the old "

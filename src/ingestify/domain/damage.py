@@ -8,7 +8,10 @@ from typing import Any
 
 from ingestify.domain.file import File
 
-__all__ = ["Damage", "DamageKind", "FileRecord"]
+__all__ = ["DAMAGED", "Damage", "DamageKind", "FileRecord"]
+
+DAMAGED = "damaged: "
+"""What the description of a revision begins with that is not trusted because an object of it is damaged."""
 
 
 class DamageKind(enum.StrEnum):

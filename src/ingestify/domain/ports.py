@@ -570,6 +570,18 @@ class Catalogue(Protocol):
     def mend_revisions(self, dataset_ids: Sequence[str]) -> None:
         """Make lost revisions again from their files' rows, and let each dataset call its newest one current."""
 
+    def ask_in_full_again(self, dataset_ids: Sequence[str]) -> None:
+        """Let the next run fetch datasets in full whose current revision is VALIDATION_FAILED; others stay as they are.
+
+        One that was marked and asked for since then is otherwise asked for conditionally.
+        """
+
+    def confirm_revisions(self, dataset_ids: Sequence[str]) -> int:
+        """Trust current revisions again that were invalidated with a reason that begins with `damage.DAMAGED`.
+
+        Returns how many there were.
+        """
+
     def correct_sizes(self, path: str, tag: str, size: int, storage_size: int) -> None:
         """Write the sizes that an object has into each row that names it with these bytes."""
 

@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ingestify.domain.damage import Damage, DamageKind, FileRecord
+from ingestify.domain.damage import DAMAGED, Damage, DamageKind, FileRecord
 from ingestify.domain.quarantine import QuarantineState
 from ingestify.errors import IntegrityError
 from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["Mended", "Refetch", "Wanted", "repair"]
+__all__ = ["Mended", "Refetch", "Wanted", "confirm", "repair"]
 
 _TOGETHER = 200
 
@@ -40,10 +40,12 @@ class Mended:
     Attributes:
         where: What for, for people.
         what: What came of it; whether it helped, the next look tells.
+        dataset_id: Of a dataset that was marked for it. Where the next look finds nothing, give it to `confirm`.
     """
 
     where: str
     what: str
+    dataset_id: str | None = None
 
 
 def repair(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | None = None) -> Iterator[Mended]:
@@ -60,6 +62,17 @@ def repair(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | No
     yield from _mend_rows(store, damages)
     left = yield from _restore_from_copies(store, damages)
     yield from _fetch_anew(store, left, refetch)
+
+
+def confirm(store: DatasetStore, mended: Iterable[Mended], left: Iterable[Damage]) -> int:
+    """Trust again what was marked for a repair and is whole now. Returns how many datasets that are.
+
+    Args:
+        left: What was found wrong after the repair.
+    """
+    damaged = {damage.dataset_id for damage in left}
+    whole = [one.dataset_id for one in mended if one.dataset_id is not None and one.dataset_id not in damaged]
+    return store.catalogue.confirm_revisions(whole) if whole else 0
 
 
 # ---- rows ------------------------------------------------------------------------------------------------
@@ -150,13 +163,13 @@ def _restore(store: DatasetStore, record: FileRecord, copies: Iterable[FileRecor
 def _fetch_anew(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | None) -> Iterator[Mended]:
     ids = list(dict.fromkeys(one.dataset_id for one in damages if one.dataset_id and one.entry_id is None))
     datasets = {dataset.dataset_id: dataset for dataset in store.catalogue.get_datasets(ids)}
-    wanted: dict[Wanted, None] = {}
+    wanted: dict[Wanted, str | None] = {}
     for damage in damages:
         if damage.entry_id is not None:
             entry = store.catalogue.find_quarantine_entry(damage.entry_id)
             if entry is not None and entry.state is QuarantineState.OPEN:
                 store.catalogue.request_quarantine_retry([entry.entry_id])
-                wanted[Wanted(entry.bucket, entry.provider, entry.dataset_type, entry.identifier)] = None
+                wanted.setdefault(Wanted(entry.bucket, entry.provider, entry.dataset_type, entry.identifier))
             continue
         dataset = datasets.get(str(damage.dataset_id))
         if dataset is None:
@@ -169,10 +182,10 @@ def _fetch_anew(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch
                 "are gone, unless a backup has them",
             )
             continue
-        store.invalidate_revision(dataset, f"damaged: {damage.file_id}: {damage.what}"[:500])
-        wanted[Wanted(dataset.bucket, dataset.provider, dataset.dataset_type, dataset.identifier)] = None
-    for one in wanted:
-        if refetch is None:
-            yield Mended(str(one), "there is no other copy; it is marked, and the next run fetches it anew")
-            continue
-        yield Mended(str(one), refetch(one))
+        store.invalidate_revision(dataset, f"{DAMAGED}{damage.file_id}: {damage.what}"[:500])
+        store.catalogue.ask_in_full_again([dataset.dataset_id])  # it may have been marked before
+        one = Wanted(dataset.bucket, dataset.provider, dataset.dataset_type, dataset.identifier)
+        wanted[one] = dataset.dataset_id
+    for one, dataset_id in wanted.items():
+        came = "there is no other copy; it is marked, and the next run fetches it anew"
+        yield Mended(str(one), came if refetch is None else refetch(one), dataset_id)

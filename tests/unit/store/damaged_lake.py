@@ -13,7 +13,7 @@ from typing import Any
 
 from ingestify import BundleCheck, DatasetResource, DraftFile, IngestionPlan, NotModifiedFile, Source, get_engine
 from ingestify.domain.damage import Damage, DamageKind
-from ingestify.store.repair import Mended, Wanted, repair
+from ingestify.store.repair import Mended, Wanted, confirm, repair
 from ingestify.store.verification import Verification
 
 VIDEO = b"PK\x03\x04" + random.Random(1).randbytes(50_000)
@@ -110,7 +110,9 @@ class DamagedLake:
 
     def repair(self, damages: list[Damage], *, asks_provider: bool = True) -> list[Mended]:
         self.provider.asked.clear()
-        return list(repair(self.store, damages, self._refetch if asks_provider else None))
+        mended = list(repair(self.store, damages, self._refetch if asks_provider else None))
+        confirm(self.store, mended, self.verify())
+        return mended
 
     def _refetch(self, wanted: Wanted) -> str:
         report = self.engine.run_report(

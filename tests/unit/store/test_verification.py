@@ -294,6 +294,7 @@ def test_each_damage_is_repaired_where_there_is_a_remedy(lake, name):
         kind for kind in sorted(case.left) if kind is not K.ORPHAN
     ]
     if not case.left:
+        assert {lake.dataset(number).current_revision.state for number in (1, 2, 3, 4)} == {RevisionState.VALID}
         for number in (1, 2, 3, 4):
             assert {file.file_id: file.read() for file in lake.store.load_files(lake.dataset(number))}.items() >= {
                 f"{feed}__v1": content
@@ -348,6 +349,23 @@ def test_without_a_copy_and_without_a_plan_it_is_marked_for_the_next_run(lake):
     assert "damaged: events__v1: it is not in the storage" in lake.dataset(1).revisions[0].description
     assert lake.kinds() == [K.MISSING]
     lake.engine.load()
+    assert lake.kinds() == []
+
+
+def test_what_a_person_found_wrong_stays_so_whatever_is_repaired(lake):
+    lake.store.invalidate_revision(lake.dataset(1), "the line-ups are of another match")
+    lake.path(1, "events").unlink()
+    lake.repair(lake.verify())
+    assert lake.kinds() == []
+    assert lake.dataset(1).revisions[0].description == "the line-ups are of another match"
+    assert lake.dataset(1).revisions[0].state is RevisionState.VALIDATION_FAILED
+
+
+def test_what_was_marked_and_looked_at_before_is_fetched_in_full_again(lake):
+    lake.store.invalidate_revision(lake.dataset(1), "odd")
+    lake.engine.load()
+    lake.path(1, "events").unlink()
+    lake.repair(lake.verify())
     assert lake.kinds() == []
 
 
