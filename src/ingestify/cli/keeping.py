@@ -91,7 +91,7 @@ def gc_command(
 
 def _refuse_beside_a_run(store: DatasetStore) -> None:
     for job in store.catalogue.load_jobs(_LOOKED_AT, with_tasks=False):
-        if job.state is RunState.RUNNING and is_alive(job.process, job.updated_at):
+        if job.state is RunState.RUNNING and is_alive(job.process, job.updated_at, job.run_id):
             raise StoreError(
                 f"A run is going on (process {job.process.pid} on {job.process.host}), and what it has just written "
                 f"looks as if nothing needed it. Wait for its end, or give an age of 1h or more."

@@ -60,9 +60,27 @@ def test_a_delete_that_is_killed_there_leaves_no_row_without_its_object(
     with ChangingSeason() as season:
         project = season.make_project(tmp_path)
         assert command_line.run(project, "run").code == 0
-        ended = command_line.run(project, "delete", "--yes", "competition_id=811", failpoints=f"{failpoint}=kill")
+        ended = command_line.run(
+            project, "delete", "--now", "--yes", "competition_id=811", failpoints=f"{failpoint}=kill"
+        )
         assert ended.code == -signal.SIGKILL, ended.err
         season.check(audit(project), current=False)
+        assert command_line.run(project, "run").code == 0
+        season.check(audit(project), current=True)
+
+
+def test_a_gc_that_is_killed_leaves_no_row_without_its_object(tmp_path: Path, command_line: CommandLine):
+    with ChangingSeason() as season:
+        project = season.make_project(tmp_path)
+        for command in (["run"], ["delete", "--yes", "competition_id=811"], ["run"]):
+            assert command_line.run(project, *command).code == 0
+        assert command_line.run(project, "delete", "--yes", "competition_id=811").code == 0
+        gc = ("gc", "--older-than", "0s", "--yes")
+        ended = command_line.run(project, *gc, failpoints="delete.object_gone=kill@2")
+        assert ended.code == -signal.SIGKILL, ended.err
+        season.check(audit(project), current=False)
+        assert command_line.run(project, *gc).code == 0
+        assert not audit(project).unnamed
         assert command_line.run(project, "run").code == 0
         season.check(audit(project), current=True)
 
