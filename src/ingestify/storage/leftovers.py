@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingestify.storage.locked_notes import LockedNotes
+from ingestify.locked_file import LockedFile
 
 __all__ = ["NOTES_SUFFIX", "PARTIAL_SUFFIX", "Leftover", "find_leftovers"]
 
@@ -43,7 +43,10 @@ class Leftover:
         notes = self.path.with_name(self.key + NOTES_SUFFIX)
         if not self.is_partial or not notes.exists():
             return False
-        taken = LockedNotes.take(notes, create=False)
+        try:
+            taken = LockedFile.take(notes, create=False)
+        except OSError:
+            return False  # a file system without locks; there nobody keeps one
         if taken is None:
             return True
         taken.close()
