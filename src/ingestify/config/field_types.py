@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from ingestify.config.expressions import Expression
+from ingestify.domain.expression import Expression
 from ingestify.errors import ConfigurationError
 from ingestify.vaults.url import is_vault_url
 

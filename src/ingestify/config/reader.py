@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from ingestify.config.locations import local_path, resolve_url
 from ingestify.config.schema import field_description, known_keys
 from ingestify.config.settings import FileOptions, Settings, find_contradictions
-from ingestify.config.suggestion import did_you_mean
 from ingestify.config.yaml_document import Document, Problem, path_text, read_document
 from ingestify.errors import ConfigurationError
+from ingestify.suggestion import did_you_mean
 
 __all__ = ["CONFIG_FILE_VARIABLE", "find_config", "local_path", "read_file_options", "read_settings", "resolve_url"]
 

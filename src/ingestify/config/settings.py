@@ -14,10 +14,10 @@ from pydantic.config import JsonDict
 from pydantic_core import InitErrorDetails
 
 from ingestify.config.field_types import BucketName, Configuration, Name, Seconds, Selector, Size, Url, Versions, wrong
-from ingestify.config.suggestion import did_you_mean
 from ingestify.domain.key_types import KeyType
 from ingestify.errors import ConfigurationError
 from ingestify.fetch.reach import AllowedHosts
+from ingestify.suggestion import did_you_mean
 
 __all__ = [
     "CheckSettings",

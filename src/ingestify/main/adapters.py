@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingestify.config.expressions import Expression
 from ingestify.config.locations import local_path
 from ingestify.config.settings import FileOptions, Settings, SourceSettings
+from ingestify.domain.expression import Expression
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.ports import Fetcher, Storage

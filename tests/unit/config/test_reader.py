@@ -393,7 +393,7 @@ def test_any_text_gives_settings_or_a_configuration_error(tmp_path: Path, text: 
 
 def test_the_package_itself_imports_nothing_heavy() -> None:
     check = (
-        "import sys, ingestify.config, ingestify.config.template, ingestify.config.expressions; "
+        "import sys, ingestify.config, ingestify.config.template, ingestify.domain.expression; "
         "print([name for name in ('pydantic', 'yaml', 'dotenv') if name in sys.modules])"
     )
 

@@ -9,7 +9,7 @@ What can be written:
     == != < <= > >=, chained if you like (`42 < season_id <= 90`);
     in and not in, with a list of values, a list attribute, or a piece of text (`'Cup' in competition_name`).
 
-How values compare, so that 11 and "11" are the same season, is in `ingestify.config.comparison`.
+How values compare, so that 11 and "11" are the same season, is in `ingestify.domain.comparison`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ import re
 import warnings
 from collections.abc import Mapping
 
-from ingestify.config.comparison import Incomparable, compare, described, sign_of
-from ingestify.config.suggestion import did_you_mean
+from ingestify.domain.comparison import Incomparable, compare, described, sign_of
 from ingestify.errors import ConfigurationError
+from ingestify.suggestion import did_you_mean
 
 __all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_NODES", "Expression"]
 

@@ -5,7 +5,7 @@ import datetime as dt
 
 import pytest
 
-from ingestify.config.comparison import Incomparable, compare, described, sign_of
+from ingestify.domain.comparison import Incomparable, compare, described, sign_of
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ingestify.config.suggestion import did_you_mean
+from ingestify.suggestion import did_you_mean
 
 
 def test_the_most_similar_name_is_suggested_whatever_its_case() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestify.config.expressions import MAX_LENGTH, Expression
+from ingestify.domain.expression import MAX_LENGTH, Expression
 from ingestify.errors import ConfigurationError
 
 LA_LIGA = {"competition_id": 11, "season_id": 90, "competition_name": "La Liga", "season_name": "2020/2021"}
