@@ -25,7 +25,7 @@ from ingestify.store.compression import check_method, is_compressed, open_decomp
 from ingestify.store.file_cache import FileCache
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 from ingestify.store.garbage import SAFETY_AGE, Garbage, collect_garbage
-from ingestify.store.layout import Layout
+from ingestify.store.layout import Layout, require_inside
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.staging import StagedFile
 from ingestify.store.stored_content import StoredContent
@@ -275,8 +275,9 @@ class DatasetStore:
                 draft.data_serialization_format,
                 staged.compression_method,
             )
+            path = require_inside(self.bucket, f"{folder}/{name}")
             assert staged.temporary is not None, "published before persist()"
-            objects.append((staged.temporary, f"{folder}/{name}"))
+            objects.append((staged.temporary, path))
             files.append(
                 dataclasses.replace(
                     draft,
@@ -284,7 +285,7 @@ class DatasetStore:
                     tag=staged.tag,
                     storage_size=staged.storage_size,
                     storage_compression_method=staged.compression_method,
-                    storage_path=f"{folder}/{name}",
+                    storage_path=path,
                 )
             )
         failpoint("publish.begun")

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import posixpath
+import re
+import unicodedata
+import urllib.parse
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingestify import Identifier
-from ingestify.store.layout import Layout, encode_component
+from ingestify.errors import StoreError
+from ingestify.store.layout import Layout, encode_component, require_inside
 from ingestify.store.transformations import BucketTransformation, PrefixTransformation
 
 anything = st.text(max_size=80)
@@ -61,12 +66,82 @@ def test_nothing_can_name_a_path_outside_its_bucket(bucket, provider, dataset_ty
     assert posixpath.normpath(path) == path
 
 
-@given(anything, anything)
-def test_components_are_equal_only_for_equal_text(one, other):
-    import unicodedata
+def as_a_file_system_may_see_it(path: str) -> str:
+    """macOS and Windows ignore case, and macOS normalises."""
+    return unicodedata.normalize("NFC", path).casefold()
 
-    same = unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
-    assert (encode_component(one) == encode_component(other)) == same
+
+def test_what_is_plain_stays_readable():
+    for plain in ("statsbomb", "3764440", "-1", "2020-21", "0-999", "360-frames", "v1.1.0"):
+        assert encode_component(plain) == plain
+    assert encode_component("Real Madrid").startswith("Real%20Madrid~")
+
+
+@given(anything, anything)
+@example("a", "A")
+@example("K", "\u212a")  # the sign of the kelvin, whose small letter is k
+@example("ß", "SS")
+@example("\u00e9", "e\u0301")
+@example("日" * 40, "日" * 10 + "~" + "0" * 16)
+@example("a%41", "aA")
+@example("", "%")
+@example(".", "%2E")
+@example("nul", "%6Eul")
+def test_two_texts_never_share_a_part_whatever_the_file_system_ignores(one, other):
+    if one != other:
+        assert as_a_file_system_may_see_it(encode_component(one)) != as_a_file_system_may_see_it(
+            encode_component(other)
+        )
+
+
+@given(st.text("aAbB~%.é", max_size=60), st.data())
+def test_texts_that_differ_a_little_stay_apart_too(text, data):
+    other = data.draw(
+        st.sampled_from([text.lower(), text.upper(), text.swapcase(), text + "~", encode_component(text)])
+    )
+    if text != other:
+        assert encode_component(text).casefold() != encode_component(other).casefold()
+
+
+def test_a_text_cannot_be_written_as_another_ones_beginning_with_its_hash():
+    long = "日" * 40
+    ending = encode_component(long).partition("~")[2]
+    for kept in range(41):
+        assert encode_component("日" * kept + "~" + ending) != encode_component(long)
+
+
+@given(anything)
+@example("con")
+@example("CON")
+@example("nul.txt")
+@example("NUL.tar.gz")
+@example("com1")
+@example("lpt9.")
+@example("aux ")
+@example("...")
+@example(".staging")
+@example("a\0b")
+@example("\ud800")
+@example("a:b")
+@example("C:\\x")
+def test_a_part_is_safe_on_every_file_system_and_always_the_same(text):
+    encoded = encode_component(text)
+    assert re.fullmatch(r"[A-Za-z0-9_.%~-]+", encoded)
+    assert encoded not in (".", "..")
+    assert not encoded.startswith(".")
+    assert encoded[-1] not in ". "
+    stem = encoded.partition(".")[0].lower()
+    assert stem not in {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(10)}
+    assert len(encoded) <= 120
+    encode_component.cache_clear()
+    assert encode_component(text) == encoded
+
+
+@given(anything)
+def test_a_part_without_a_hash_can_be_read_back(text):
+    encoded = encode_component(text)
+    if "~" not in encoded and encoded != "%":
+        assert urllib.parse.unquote(encoded, errors="surrogatepass") == text
 
 
 @given(st.text("日😀éa/%.", min_size=30, max_size=200), st.text("日a", min_size=1, max_size=200))
@@ -80,3 +155,49 @@ def test_no_name_is_longer_than_a_file_system_takes(text, version):
 def test_long_values_in_any_script_stay_apart():
     names = {encode_component("日" * 40 + end) for end in ("", "a", "b")} | {encode_component("日" * 39)}
     assert len(names) == 4
+
+
+def test_a_key_that_is_called_like_an_added_level_is_another_folder():
+    layout = Layout({("p", "t", "match_id"): BucketTransformation(1000)})
+    added = layout.folder("b", "p", "t", Identifier({"match_id": 12}))
+    own = layout.folder("b", "p", "t", Identifier({"match_id_bucket": "0-999", "match_id": 12}))
+    assert added == "b/provider=p/dataset_type=t/match_id_bucket=0-999/match_id=12"
+    assert own == "b/provider=p/dataset_type=t/match%5Fid%5Fbucket=0-999/match_id_bucket=0-999/match_id=12"
+
+
+def test_the_name_of_a_transformation_cannot_leave_the_folder():
+    class Outward:
+        name = "/../../../x"
+
+        def transform(self, value: str) -> str:
+            return f"../{value}"
+
+    folder = Layout({("p", "t", "k"): Outward()}).folder("b", "p", "t", Identifier({"k": "v"}))
+    assert folder.count("/") == 4
+    assert ".." not in folder.split("/")
+
+
+@pytest.mark.parametrize("keys", [1, 5, 40])
+def test_no_path_is_longer_than_the_catalogue_and_object_stores_take(keys):
+    def path(end: str) -> str:
+        identifier = Identifier({f"{'日' * 30}{number}": "日" * 39 + end for number in range(keys)})
+        folder = Layout().folder("B" * 300, "P" * 300, "t" * 300, identifier)
+        return f"{folder}/{Layout().file_name('f' * 300, 'v' * 300, '0' * 64, 'x' * 300, 'zstd')}"
+
+    assert len(path("a")) <= 1024
+    assert path("a") != path("b")
+    assert path("a") == path("a")
+
+
+@pytest.mark.parametrize(
+    "path", ["c/x", "b", "b/", "b/../c", "b/./x", "b//x", "/b/x", "../b/x", "b/x\0", "b/..\\x", "B/x", "", "b~/x"]
+)
+def test_a_path_outside_its_bucket_is_refused(path: str) -> None:
+    with pytest.raises(StoreError, match="outside its bucket 'b'"):
+        require_inside("b", path)
+
+
+def test_every_path_of_the_layout_is_inside_its_bucket() -> None:
+    for bucket in ("main", "Main", "..", "", "nul", ".staging"):
+        folder = Layout().folder(bucket, "p", "t", Identifier({"k": "v"}))
+        assert require_inside(bucket, f"{folder}/x") == f"{folder}/x"
