@@ -53,11 +53,13 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "a-check",
             "a-secret-reader",
             "a-transformation",
+            "where",
             "a-source",
             "a-loader",
             "a-policy",
         ]
         assert namespace["exit_code"] == 0
+        assert namespace["wins"].metadata.row_count in range(1, 5)  # type: ignore[attr-defined]
     out = capsys.readouterr().out
     assert out.count(" shots\n") == 4
     assert out.count("revision_added") == 4

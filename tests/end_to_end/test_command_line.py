@@ -380,3 +380,30 @@ def test_a_second_interrupt_leaves_the_cursor_visible(project: Project):
     terminal.interrupt()
     assert terminal.wait() == 130
     assert terminal.screen.rindex(b"\x1b[?25h") > terminal.screen.rindex(b"\x1b[?25l")
+
+
+def test_a_list_by_what_the_provider_says_of_datasets(project: Project):
+    project("run", "-q")
+    assert project("list", "--count", "--where", "match_id > 20 and name != 'match 22'") == "2\n"
+    assert project("list", "--where", "metadata.home == 'Ajax'") == ""
+    assert "matches where metadata.home == 'Ajax'." in project.err
+    project("list", "--where", "metadata.home = 'Ajax'", code=1)
+    assert "where, column 15: a comparison is written with ==.\n    metadata.home = 'Ajax'\n" in project.err
+    project("list", "--where", "matchid == 1", code=1)
+    assert "no dataset has the identifier key 'matchid'; did you mean 'match_id'?" in project.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there arguments are text")
+@pytest.mark.parametrize(
+    "filters", [["match_id=\udcff"], ["\udcff=1"], ["--provider", "\udcff"], ["--where", "a == '\udcff'"]]
+)
+def test_arguments_that_are_no_text_are_told_and_find_nothing(project: Project, filters: list[str]):
+    project("run", "-q")
+    ran = subprocess.run(
+        [sys.executable, "-m", "ingestify", "list", *filters], cwd=project.folder, capture_output=True, check=False
+    )
+    assert ran.returncode in (0, 1, 2)
+    assert ran.stdout == b""
+    assert ran.stderr
+    assert b"Traceback" not in ran.stderr
+    assert b"UnicodeEncodeError" not in ran.stderr

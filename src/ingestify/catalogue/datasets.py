@@ -19,6 +19,7 @@ from ingestify.catalogue.rows import (
     names_from_text,
     to_moment,
 )
+from ingestify.catalogue.scan import ConditionScan
 from ingestify.catalogue.selection import chunks, conditions
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
@@ -43,6 +44,7 @@ class DatasetReader:
         self._key_types = key_types
         self._dialect = database.dialect
         self._tables = tables
+        self._scan = ConditionScan(database, tables)
         dataset, revision, file = tables.dataset.c, tables.revision.c, tables.file.c
         self._known_columns = (
             dataset.identifier_key,
@@ -171,6 +173,9 @@ class DatasetReader:
         self, dataset_filter: DatasetFilter, batch_size: int, offset: int = 0, limit: int | None = None
     ) -> Iterator[list[Dataset]]:
         """Yield datasets in full, in the order of arrival. No connection is held between two batches."""
+        if dataset_filter.where is not None:
+            yield from self._iter_matching(dataset_filter, batch_size, offset, limit)
+            return
         position = self._tables.dataset.c.position
         wanted = conditions(self._dialect, self._tables.dataset, dataset_filter, in_order=True)
         statement = sa.select(*self._dataset_columns).where(*wanted).order_by(position)
@@ -192,8 +197,33 @@ class DatasetReader:
             if remaining is not None:
                 remaining -= len(rows)
 
+    def _iter_matching(
+        self, dataset_filter: DatasetFilter, batch_size: int, offset: int, limit: int | None
+    ) -> Iterator[list[Dataset]]:
+        """Yield the same where a condition has to be looked at row by row; offset and limit count what it means."""
+        self._scan.refuse_unknown_keys(dataset_filter)
+        found: list[Dataset] = []
+        after: int | None = 0
+        while after is not None and limit != 0:
+            with self._database.read("read datasets") as connection:
+                rows, after = self._scan.page(connection, dataset_filter, self._dataset_columns, after)
+                skipped = min(offset, len(rows))
+                rows = rows[skipped:] if limit is None else rows[skipped : skipped + limit]
+                found += self._complete(connection, rows)
+            offset -= skipped
+            limit = None if limit is None else limit - len(rows)
+            while len(found) >= batch_size:
+                yield found[:batch_size]
+                found = found[batch_size:]
+        if found:
+            yield found
+
     def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
         """Yield (dataset id, canonical identifier, state), by 10,000 of one moment each."""
+        if dataset_filter.where is not None:
+            for row in self._scan.iter_rows(dataset_filter):
+                yield row.dataset_id, row.identifier_key, DATASET_STATES[row.state]
+            return
         columns = self._tables.dataset.c
         statement = (
             sa.select(columns.position, columns.dataset_id, columns.identifier_key, columns.state)
@@ -213,6 +243,11 @@ class DatasetReader:
 
     def read_metadata(self, dataset_filter: DatasetFilter) -> CollectionMetadata:
         """Count what the filter names, and find its newest provider time."""
+        if dataset_filter.where is not None:
+            number, latest = 0, ""
+            for row in self._scan.iter_rows(dataset_filter):
+                number, latest = number + 1, max(latest, row.last_modified_at or "")
+            return CollectionMetadata(number, moment_from_text(latest or None))
         columns = self._tables.dataset.c
         statement = sa.select(sa.func.count(), sa.func.max(columns.last_modified_at)).where(
             *conditions(self._dialect, self._tables.dataset, dataset_filter)

@@ -84,6 +84,7 @@ class QuarantineLog:
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
     ) -> list[QuarantineEntry]:
         """Return entries, newest first; the filter's states are those of datasets, and say nothing here."""
+        assert dataset_filter.where is None, "conditions are for datasets"
         wanted = conditions(self._dialect, self._entry, dataclasses.replace(dataset_filter, states=()))
         if states:
             wanted.append(self._entry.c.state.in_([state.value for state in states]))

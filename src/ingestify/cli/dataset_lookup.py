@@ -96,6 +96,8 @@ def explain_nothing(store: DatasetStore, wanted: DatasetFilter) -> str:
             key: None for _, identity, _ in store.catalogue.iter_identities(everything) for key in json.loads(identity)
         }
         there.append(_listed("identifier key", list(keys)))
+    if wanted.where is not None:
+        asked.append(f"where {wanted.where}")
     datasets = f"No dataset of the {total:,} in the bucket '{store.bucket}'"
     return "; ".join([f"{datasets} matches {', '.join(asked)}", *there]) + "."
 

@@ -68,6 +68,11 @@ def _as_dict(dataset: Dataset) -> dict[str, Any]:
 @config_option
 @dataset_filters
 @_states
+@click.option(
+    "--where",
+    metavar="EXPRESSION",
+    help="Only datasets of which this holds, such as \"metadata.home_team.name == 'Ajax' and match_id > 12\".",
+)
 @click.option("--count", is_flag=True, help="Only print how many there are.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each dataset.")
@@ -79,6 +84,7 @@ def list_command(
     provider: str | None,
     dataset_type: str | None,
     states: tuple[str, ...],
+    where: str | None,
     count: bool,
     limit: int | None,
     as_json: bool,
@@ -98,6 +104,7 @@ def list_command(
             "provider": provider,
             "dataset_type": dataset_type,
             "dataset_state": list(states) or None,
+            "where": where,
             **parse_filters(filters),
         }
         if count:

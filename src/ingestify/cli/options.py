@@ -89,7 +89,7 @@ _OPTIONS = {
 
 _RESERVED = frozenset(
     {"auto_ingest", "batch_size", "dataset_id", "dry_run", "listener", "metadata_only", "page", "page_size", "states"}
-    | {"yield_dataset_collection"}
+    | {"where", "yield_dataset_collection"}
 )
 """Keys that are arguments of the engine, and are given by no option."""
 

@@ -1,4 +1,4 @@
-"""How two values of a selector expression compare.
+"""How two values of an expression compare.
 
 What is equal: values that would make the same identifier. 11, "11" and 11.0 are equal, True and "true" are, a date
 and its ISO text are; "011" and 11 are not, and neither are 1 and True. None is equal only to None.
@@ -69,6 +69,10 @@ def _equal(left: object, right: object) -> bool:
 
 
 def _canonical(value: object) -> str:
+    if type(value) is str:
+        return value
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # no identifier is, but metadata may be
     try:
         return canonical_value(value)
     except SourceError as error:

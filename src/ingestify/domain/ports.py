@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, Protocol
 
 from ingestify.domain.change import AppliedChange, DatasetChange
+from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.damage import Damage, FileRecord
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
 from ingestify.domain.events import DatasetEvent, DomainEvent
@@ -397,6 +398,7 @@ class DatasetFilter:
         states: Empty: any.
         dataset_id: A whole id.
         selector: Identifier key to value, or to a list of which any may match; compared by value.
+        where: What else must hold of a dataset; None: nothing. A quarantine's entries have no such condition.
     """
 
     bucket: str
@@ -405,6 +407,7 @@ class DatasetFilter:
     dataset_id: str | None = None
     states: tuple[DatasetState, ...] = ()
     selector: Filters = dataclasses.field(default_factory=dict)
+    where: DatasetCondition | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -193,6 +193,7 @@ class IngestionEngine:
         dataset_state: StateArgument = None,
         batch_size: int = 1000,
         yield_dataset_collection: bool = False,
+        where: str | None = None,
         **selector: Any,
     ) -> Iterator[Any]:
         """Yield datasets of the lake, if wanted after bringing them up to date.
@@ -208,6 +209,9 @@ class IngestionEngine:
             dataset_state: A name in any case, a `DatasetState`, or a list of these; None: any.
             batch_size: How many datasets are read from the catalogue at a time.
             yield_dataset_collection: Yield `DatasetCollection`s of up to `batch_size` instead.
+            where: What else must hold of a dataset, such as `metadata.score.home > 2`; see
+                `DatasetStore.get_dataset_collection`. It narrows what is yielded, not what an ingest fetches: metadata
+                is known only once a dataset is discovered.
             **selector: Identifier keys; a list means any of its values.
 
         Returns:
@@ -216,11 +220,11 @@ class IngestionEngine:
 
         Raises:
             ValueError: An unknown `dataset_state`; raised by the call itself.
-            ConfigurationError: An unknown option; raised by the call itself.
+            ConfigurationError: An unknown option, or a `where` that cannot be read; raised by the call itself.
             Exception: On iterating: what ended the ingest; of a stream after all that finished was yielded.
         """
         filters = _filters(selector)
-        wanted = self.store.dataset_filter(dataset_type, provider, dataset_id, dataset_state, **filters)
+        wanted = self.store.dataset_filter(dataset_type, provider, dataset_id, dataset_state, where, **filters)
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
         reading = self.store.iter_dataset_collection_batches(
@@ -230,6 +234,7 @@ class IngestionEngine:
             provider=provider,
             dataset_id=dataset_id,
             dataset_state=dataset_state,
+            where=where,
             **filters,
         )
         if auto_ingest is False or auto_ingest is None:

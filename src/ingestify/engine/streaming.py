@@ -36,6 +36,7 @@ def matches_filter(dataset: Dataset, wanted: DatasetFilter) -> bool:
         and wanted.dataset_id in (None, dataset.dataset_id)
         and (not wanted.states or dataset.state in wanted.states)
         and identifier_matches(dataset.identifier, wanted.selector)
+        and (wanted.where is None or wanted.where.matches_dataset(dataset))
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Literal, overload
 
 from ingestify.clock import now
 from ingestify.domain.change import AppliedChange, DatasetChange, NewFile
+from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection, DatasetState
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.file import File
@@ -78,11 +79,13 @@ class DatasetStore:
         provider: str | None = None,
         dataset_id: str | None = None,
         dataset_state: StateArgument = None,
+        where: str | None = None,
         **selector: object,
     ) -> DatasetFilter:
         """Return the filter that the arguments of the reading methods describe.
 
         Raises:
+            ConfigurationError: `where` cannot be read; the message points at where.
             ValueError: A `dataset_state` that is none; the message names the valid ones.
         """
         return DatasetFilter(
@@ -92,6 +95,7 @@ class DatasetStore:
             dataset_id=dataset_id,
             states=DatasetState.parse_many(dataset_state),
             selector={key: value for key, value in selector.items() if value is not None},
+            where=None if where is None else DatasetCondition.parse(where),
         )
 
     def get_dataset_collection(
@@ -103,6 +107,7 @@ class DatasetStore:
         metadata_only: bool = False,
         page: int | None = None,
         page_size: int | None = None,
+        where: str | None = None,
         **selector: object,
     ) -> DatasetCollection:
         """Return the datasets that the filters name, in the order in which they came into the lake.
@@ -112,17 +117,20 @@ class DatasetStore:
             metadata_only: Leave the datasets out and fill only `.metadata`.
             page: From 1; needs `page_size`.
             page_size: Datasets a page; None: all of them.
+            where: What else must hold, such as `metadata.home_team == 'Ajax' and metadata.score.home > 2`; see
+                `ingestify.domain.condition`. It is looked at dataset by dataset, of those that the filters leave.
             **selector: Identifier keys; a list means any of its values. `match_id=12` and `match_id="12"` are the same.
 
         Raises:
             ValueError: An unknown `dataset_state`, or a page or page size below 1.
+            ConfigurationError: `where` cannot be read, names what no dataset has, or compares what has no order.
         """
         for name, number in (("page", page), ("page_size", page_size)):
             if number is not None and number < 1:
                 raise ValueError(f"{name} is {number}; pages and page sizes count from 1.")
         if page is not None and page_size is None:
             raise ValueError("page is given without page_size; say how many datasets a page has.")
-        wanted = self.dataset_filter(dataset_type, provider, dataset_id, dataset_state, **selector)
+        wanted = self.dataset_filter(dataset_type, provider, dataset_id, dataset_state, where, **selector)
         metadata = self.catalogue.read_metadata(wanted)
         if metadata_only:
             return DatasetCollection((), metadata)

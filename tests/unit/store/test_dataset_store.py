@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ingestify import DatasetResource, DatasetState, Source, debug_source
-from ingestify.errors import DatasetNotFound, IntegrityError, LoadError
+from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, LoadError
 
 AT = dt.datetime(2024, 5, 1, tzinfo=dt.UTC)
 
@@ -147,3 +147,28 @@ def test_job_summaries_can_be_read(store):
     assert {job.selector["season_id"] for job in jobs} == {1, 2}
     assert sum(len(job.tasks) for job in jobs) == 12
     assert len(store.load_ingestion_job_summaries(limit=1)) == 1
+
+
+def test_a_condition_on_metadata_narrows_every_way_of_reading() -> None:
+    class WithScores(Source):
+        provider = "scores"
+
+        def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **_):
+            for number in range(6):
+                resource = DatasetResource({"match_id": number}, dataset_type, metadata={"score": {"home": number}})
+                yield resource.add_file(AT, "events", json_content=[number])
+
+    where = "metadata.score.home > 3 or match_id == 0"
+    with debug_source(WithScores("scores"), dataset_type="match") as engine:
+        collection = engine.store.get_dataset_collection(where=where)
+        assert sorted(one.identifier["match_id"] for one in collection) == [0, 4, 5]
+        assert collection.metadata.row_count == 3
+        page = engine.store.get_dataset_collection(where=where, page=2, page_size=2)
+        assert list(page) == list(collection)[2:]
+        assert page.metadata.row_count == 3
+        assert len(engine.list_datasets(where=where, match_id=[0, 1, 5])) == 2
+        assert len(list(engine.iter_datasets(where=where, batch_size=1))) == 3
+        streamed = engine.iter_datasets(where=where, auto_ingest={"streaming": True})
+        assert sorted(one.identifier["match_id"] for one in streamed) == [0, 4, 5]
+        with pytest.raises(ConfigurationError, match="where, column 12: "):
+            engine.iter_datasets(where="metadata.x = 1")

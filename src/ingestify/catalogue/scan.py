@@ -1,0 +1,118 @@
+"""Conditions on datasets, looked through row by row.
+
+Not as SQL: what an expression means, from `11 == "11"` to a path that is not there, is then the same in every database,
+and nothing of it ever becomes part of a statement. The filters beside it are SQL, so a condition costs what they leave.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.connection import Database
+from ingestify.catalogue.rows import json_value
+from ingestify.catalogue.selection import conditions
+from ingestify.catalogue.tables import Tables
+from ingestify.domain.condition import DatasetCondition
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.ports import DatasetFilter
+
+__all__ = ["ConditionScan"]
+
+ROWS_AT_ONCE = 1000
+
+
+class ConditionScan:
+    """Finds the rows of the dataset table that a filter with a condition means."""
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self._database = database
+        self._table = tables.dataset
+
+    def page(
+        self, connection: sa.Connection, dataset_filter: DatasetFilter, columns: Sequence[Any], after: int
+    ) -> tuple[list[Any], int | None]:
+        """Look through the next thousand rows.
+
+        Args:
+            columns: What is wanted of each; with the position, and all that a condition may ask for.
+            after: The position to go on behind.
+
+        Returns:
+            The rows that are meant, and where to go on; None: there are no more.
+        """
+        position = self._table.c.position
+        wanted = conditions(self._database.dialect, self._table, dataset_filter, in_order=True)
+        statement = sa.select(*columns).where(*wanted, position > after).order_by(position).limit(ROWS_AT_ONCE)
+        rows = connection.execute(statement).all()
+        condition = dataset_filter.where
+        kept = [row for row in rows if condition is None or _matches(condition, row)]
+        return kept, rows[-1].position if len(rows) == ROWS_AT_ONCE else None
+
+    def iter_rows(self, dataset_filter: DatasetFilter) -> Iterator[Any]:
+        """Yield the rows that are meant, of a thousand at one moment each."""
+        self.refuse_unknown_keys(dataset_filter)
+        own = self._table.c
+        columns = (
+            own.position,
+            own.dataset_id,
+            own.provider,
+            own.dataset_type,
+            own.identifier,
+            own.identifier_key,
+            own.name,
+            own.state,
+            own.metadata,
+            own.created_at,
+            own.last_modified_at,
+        )
+        after: int | None = 0
+        while after is not None:
+            with self._database.read("look through datasets") as connection:
+                kept, after = self.page(connection, dataset_filter, columns, after)
+            yield from kept
+
+    def refuse_unknown_keys(self, dataset_filter: DatasetFilter) -> None:
+        """Refuse a condition on identifier keys that no dataset of those that the filters leave has: a slip of the pen.
+
+        Mostly the first row has them all. Where there is no dataset, there is nothing to be wrong about.
+
+        Raises:
+            ConfigurationError: It says which, and where.
+        """
+        condition = dataset_filter.where
+        if condition is None or not condition.identifier_keys:
+            return
+        own = self._table.c
+        position, known = own.position, set[str]()
+        wanted = conditions(self._database.dialect, self._table, dataset_filter, in_order=True)
+        statement = sa.select(position, own.identifier_key).where(*wanted).order_by(position).limit(ROWS_AT_ONCE)
+        after = 0
+        while True:
+            with self._database.read("look through identifiers") as connection:
+                rows = connection.execute(statement.where(position > after)).all()
+            for row in rows:
+                known.update(json.loads(row.identifier_key))
+                if condition.identifier_keys <= known:
+                    return
+            if len(rows) < ROWS_AT_ONCE:
+                break
+            after = rows[-1].position
+        if known:
+            raise condition.unknown_keys(condition.identifier_keys - known, known)
+
+
+def _matches(condition: DatasetCondition, row: Any) -> bool:
+    return condition.matches(
+        Identifier.stored(json_value(row.identifier)),
+        json_value(row.metadata) if condition.asks_for_metadata else {},
+        name=row.name,
+        state=row.state,
+        provider=row.provider,
+        dataset_type=row.dataset_type,
+        created_at=row.created_at,
+        last_modified_at=row.last_modified_at,
+    )

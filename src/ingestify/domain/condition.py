@@ -1,0 +1,257 @@
+"""Conditions on datasets that are in the lake: `metadata.home_team == 'Ajax' and metadata.score.home > 2`.
+
+They are expressions, with paths into what a provider says of a dataset. What can be named:
+    `metadata.home_team`, `metadata.score.home`, `metadata['home team']`, `metadata.referees[0].name`;
+    `name`, `state`, `provider`, `dataset_type`, `created_at`, `last_modified_at`;
+    identifier keys, such as `match_id`; `identifier['name']` for one that is called like something above.
+
+What a dataset has not got is None, which is equal only to None, and neither smaller nor larger than anything.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from ingestify.clock import as_utc
+from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.expression import Expression
+from ingestify.domain.expression_syntax import Grammar, Syntax, root_of, shown
+from ingestify.domain.identifier import Identifier
+from ingestify.errors import ConfigurationError
+from ingestify.suggestion import did_you_mean
+
+__all__ = ["DatasetCondition"]
+
+_MOMENTS = frozenset({"created_at", "last_modified_at"})
+_FIELDS = frozenset({"name", "state", "provider", "dataset_type"}) | _MOMENTS
+_MAPPINGS = frozenset({"metadata", "identifier"})
+_EQUALITIES = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)
+
+_GRAMMAR = Grammar(
+    "where",
+    "dataset",
+    has_paths=True,
+    is_absent_false=True,
+    allowed="Allowed: identifier keys, metadata.key, name, state, provider, dataset_type, created_at, "
+    "last_modified_at, numbers, 'text', True, False, None, and, or, not, ( ), == != < <= > >=, in, not in, "
+    "lists such as [90, 91].",
+    shorter="Narrow it with filters such as provider= or match_id=[12, 13] instead.",
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetCondition:
+    """A condition on stored datasets. Made by `parse`; any thread may use it.
+
+    Attributes:
+        identifier_keys: The keys of identifiers that it asks for.
+        asks_for_metadata: Whether it asks for any.
+    """
+
+    identifier_keys: frozenset[str]
+    asks_for_metadata: bool
+    _expression: Expression
+
+    @classmethod
+    def parse(cls, text: str) -> DatasetCondition:
+        """Read a condition.
+
+        Raises:
+            ConfigurationError: It cannot be read, or names what datasets have not got. The message points at where.
+        """
+        if not isinstance(text, str):
+            raise ConfigurationError(
+                f"where: it is a {type(text).__name__}; write text, such as \"metadata.home_team == 'Ajax'\"."
+            )
+        expression = Expression.parse(text, _GRAMMAR)
+        syntax = Syntax(expression.text, _GRAMMAR)
+        keys: set[str] = set()
+        asks_for_metadata = False
+        for path in _paths(expression.tree):
+            root, first_step = _beginning(path)
+            if root.id in _MAPPINGS and first_step is None:
+                example = "metadata.home_team" if root.id == "metadata" else "identifier.match_id"
+                raise syntax.node_error(path, f"{root.id} holds several values; name one, such as {example}.")
+            if root.id not in _MAPPINGS and first_step is not None:
+                raise syntax.node_error(path, f"{root.id} is a single value, with nothing inside: {shown(path)}.")
+            asks_for_metadata |= root.id == "metadata"
+            if root.id == "identifier" and first_step is not None:
+                keys.add(str(first_step))
+            elif root.id not in _FIELDS | _MAPPINGS:
+                keys.add(root.id)
+        tree = _Values(syntax).visit(expression.tree)
+        return cls(frozenset(keys), asks_for_metadata, dataclasses.replace(expression, tree=tree))
+
+    @property
+    def text(self) -> str:
+        """The condition as it was written."""
+        return self._expression.text
+
+    def __str__(self) -> str:
+        return self.text
+
+    def matches(
+        self,
+        identifier: Identifier,
+        metadata: Mapping[str, object],
+        *,
+        name: str,
+        state: str,
+        provider: str,
+        dataset_type: str,
+        created_at: str,
+        last_modified_at: str | None,
+    ) -> bool:
+        """Return whether a dataset is meant.
+
+        Args:
+            metadata: Only looked at if the condition asks for it.
+            created_at: As text in UTC with microseconds and a `Z`, as the catalogue has it; `last_modified_at` too.
+
+        Raises:
+            ConfigurationError: It compares values that have no order, such as text and a number.
+        """
+        attributes: dict[str, object] = dict.fromkeys(self._expression.names)
+        attributes.update(identifier)
+        attributes.update(
+            identifier=identifier,
+            metadata=metadata,
+            name=name,
+            state=state,
+            provider=provider,
+            dataset_type=dataset_type,
+            created_at=created_at,
+            last_modified_at=last_modified_at,
+        )
+        try:
+            return self._expression.matches(attributes)
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"{error} That is so of the dataset {provider}/{dataset_type}/{identifier}: leave such ones out first, "
+                f"with a filter or with another condition and 'and'."
+            ) from error
+
+    def matches_dataset(self, dataset: Dataset) -> bool:
+        """Return the same of a dataset that was read."""
+        changed = dataset.last_modified_at
+        return self.matches(
+            dataset.identifier,
+            dataset.metadata,
+            name=dataset.name,
+            state=dataset.state.value,
+            provider=dataset.provider,
+            dataset_type=dataset.dataset_type,
+            created_at=_moment_text(dataset.created_at),
+            last_modified_at=None if changed is None else _moment_text(changed),
+        )
+
+    def unknown_keys(self, unknown: Iterable[str], known: Iterable[str]) -> ConfigurationError:
+        """Return the error that no dataset has some of the identifier keys.
+
+        Args:
+            known: Those that datasets have.
+        """
+        name = min(unknown)
+        keys = sorted(known)
+        hint = did_you_mean(name, [*keys, *_FIELDS]) or "."
+        syntax = Syntax(self.text, _GRAMMAR)
+        for path in _paths(self._expression.tree):
+            root, first_step = _beginning(path)
+            if (root.id, first_step) in ((name, None), ("identifier", name)):
+                return syntax.node_error(
+                    path,
+                    f"no dataset has the identifier key '{name}'{hint}",
+                    f"The identifier keys are {', '.join(keys)}. What a provider says of a dataset is below metadata, "
+                    f"as in metadata.{name}.",
+                )
+        raise AssertionError(f"{name} is not in {self.text}")
+
+
+def _paths(tree: ast.AST) -> Iterable[ast.expr]:
+    """Yield each name, with all that follows it, from left to right."""
+    if isinstance(tree, ast.expr) and root_of(tree) is not None:
+        yield tree
+        return
+    for child in ast.iter_child_nodes(tree):
+        yield from _paths(child)
+
+
+def _beginning(path: ast.expr) -> tuple[ast.Name, str | int | None]:
+    """Return the name that a path begins with, and its first step."""
+    step: str | int | None = None
+    while not isinstance(path, ast.Name):
+        if isinstance(path, ast.Attribute):
+            step = path.attr
+        else:
+            assert isinstance(path, ast.Subscript)
+            assert isinstance(path.slice, ast.Constant)
+            step = path.slice.value  # type: ignore[assignment]
+        path = path.value
+    return path, step
+
+
+class _Values(ast.NodeTransformer):
+    """Writes what is compared with a moment, or with the state, as the catalogue does."""
+
+    def __init__(self, syntax: Syntax) -> None:
+        self._syntax = syntax
+
+    def visit_Compare(self, node: ast.Compare) -> ast.Compare:
+        operands = [node.left, *node.comparators]
+        for index, operator in enumerate(node.ops):
+            pair = operands[index : index + 2]
+            fields = {one.id for one in pair if isinstance(one, ast.Name)}
+            if (
+                isinstance(operator, (ast.In, ast.NotIn))
+                and isinstance(pair[1], ast.Name)
+                and pair[1].id in _MOMENTS | {"state"}
+            ):
+                raise self._syntax.node_error(pair[1], f"{pair[1].id} is no text in which to look for something.")
+            if fields & _MOMENTS:
+                operands[index : index + 2] = [self._converted(one, self._moment, _MOMENTS) for one in pair]
+            elif "state" in fields:
+                if not isinstance(operator, _EQUALITIES):
+                    raise self._syntax.node_error(node, "states have no order; use == or in.")
+                operands[index : index + 2] = [self._converted(one, self._state, {"state"}) for one in pair]
+        return ast.copy_location(ast.Compare(operands[0], node.ops, operands[1:]), node)
+
+    def _converted(self, node: ast.expr, convert: Callable[[ast.expr], str], own: Collection[str]) -> ast.expr:
+        """Return an operand with its constants converted; the fields `own`, and None, stay."""
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+            listed = [self._converted(each, convert, own) for each in node.elts]
+            return ast.copy_location(ast.List(listed, ast.Load()), node)
+        is_own = isinstance(node, ast.Name) and node.id in own
+        if is_own or (isinstance(node, ast.Constant) and node.value is None):
+            return node
+        return ast.copy_location(ast.Constant(convert(node)), node)
+
+    def _moment(self, node: ast.expr) -> str:
+        try:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                return _moment_text(dt.datetime.fromisoformat(node.value))
+        except (ValueError, OverflowError):
+            pass
+        raise self._syntax.node_error(
+            node,
+            f"{shown(node)} is no moment.",
+            "Write a date or a moment in quotes, such as '2024-05-01' or '2024-05-01T18:30:00+02:00'; without an "
+            "offset it is UTC.",
+        )
+
+    def _state(self, node: ast.expr) -> str:
+        value = node.value if isinstance(node, ast.Constant) else None
+        try:
+            if isinstance(value, str):
+                return DatasetState.parse_many(value)[0].value
+        except ValueError:
+            pass
+        names = ", ".join(f"'{state.value}'" for state in DatasetState)
+        raise self._syntax.node_error(node, f"{shown(node)} is no state.", f"There are {names}.")
+
+
+def _moment_text(moment: dt.datetime) -> str:
+    """Return `2024-05-01T18:30:00.000000Z`, which sorts as moments follow each other."""
+    return as_utc(moment).isoformat(timespec="microseconds")[:-6] + "Z"

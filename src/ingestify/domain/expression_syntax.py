@@ -1,0 +1,268 @@
+"""The grammar of expressions: text to a checked syntax tree.
+
+Text is parsed to Python's syntax tree and every node is checked against a short list; what is left can only be
+interpreted. Nothing is ever compiled or executed.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import math
+import re
+import warnings
+
+from ingestify.domain.comparison import sign_of
+from ingestify.errors import ConfigurationError
+
+__all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_NODES", "SELECTOR", "Grammar", "Syntax", "root_of", "shown"]
+
+MAX_LENGTH = 2_000
+"""Characters that an expression may have."""
+
+MAX_NODES = 1_000
+"""Nodes that its syntax tree may have."""
+
+MAX_DEPTH = 50
+"""Levels that its syntax tree may have."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Grammar:
+    """What one kind of expression is called in messages, and what it may say.
+
+    Attributes:
+        title: How a message begins.
+        attributes_of: What has the attributes that it names.
+        has_paths: Whether a name may go on with `.key`, `['key']` and `[0]`.
+        is_absent_false: Whether an order, or a search, where a value is None does not hold, instead of being an error.
+        allowed: What can be written.
+        shorter: What to do about one that is too long.
+    """
+
+    title: str
+    attributes_of: str
+    has_paths: bool
+    is_absent_false: bool
+    allowed: str
+    shorter: str
+
+
+SELECTOR = Grammar(
+    "Selector expression",
+    "selector",
+    has_paths=False,
+    is_absent_false=False,
+    allowed="Allowed: attribute names, numbers, 'text', True, False, None, and, or, not, ( ), "
+    "== != < <= > >=, in, not in, lists such as [90, 91].",
+    shorter="Write several expressions; any of them may match.",
+)
+
+_MEMBERSHIP = (ast.In, ast.NotIn)
+_LISTS = (ast.List, ast.Tuple, ast.Set)
+_HABITS = {"&&": "and", "||": "or", "AND ": "and", "OR ": "or", "<>": "!="}
+_YAML_WORDS = {"true": "True", "false": "False", "null": "None", "none": "None"}
+
+_KINDS: dict[type[ast.expr], str] = {
+    ast.Attribute: "a dot",
+    ast.Await: "await",
+    ast.BinOp: "arithmetic",
+    ast.BoolOp: "a condition in a comparison",
+    ast.Call: "a call",
+    ast.Compare: "a comparison in a comparison",
+    ast.Dict: "a mapping",
+    ast.IfExp: "if",
+    ast.JoinedStr: "an f-string",
+    ast.Lambda: "lambda",
+    ast.List: "a list",
+    ast.ListComp: "a comprehension",
+    ast.Name: "a name in a list",
+    ast.NamedExpr: ":=",
+    ast.Set: "a set",
+    ast.Starred: "*",
+    ast.Subscript: "an index in square brackets",
+    ast.Tuple: "a tuple",
+    ast.UnaryOp: "this sign",
+}
+
+
+class Syntax:
+    """Reads one text."""
+
+    def __init__(self, text: str, grammar: Grammar) -> None:
+        self.text = text
+        self.grammar = grammar
+
+    def read(self) -> ast.expr:
+        """Return the text's syntax tree, of which every node is one that can be interpreted.
+
+        Raises:
+            ConfigurationError: It cannot be read, or uses more than expressions have. The message says what, points
+                at where, and lists what is allowed.
+        """
+        tree = self._parse()
+        self._check_size(tree)
+        self._check_condition(tree)
+        return tree
+
+    def error(self, problem: str, column: int | None = None, hint: str | None = None) -> ConfigurationError:
+        """Return the error with the place, counted in characters from 0, marked below the text."""
+        lines = [f"{self.grammar.title}: {problem}"]
+        if column is not None and 0 <= column <= len(self.text):
+            # A long expression is shown around the place.
+            start = max(0, column - 60)
+            lines = [
+                f"{self.grammar.title}, column {column + 1}: {problem}",
+                f"    {self.text[start : start + 110]}",
+                f"    {' ' * (column - start)}^",
+            ]
+        return ConfigurationError("\n".join([*lines, hint or self.grammar.allowed]))
+
+    def node_error(self, node: ast.expr, problem: str, hint: str | None = None) -> ConfigurationError:
+        """Return the error about a node, which is the place."""
+        return self.error(problem, self._characters(node.col_offset), hint)
+
+    def _characters(self, utf8_bytes: int) -> int:
+        """Return the column in characters; the syntax tree counts bytes of UTF-8."""
+        return len(self.text.encode()[:utf8_bytes].decode(errors="ignore"))
+
+    def _parse(self) -> ast.expr:
+        if not self.text:
+            raise self.error("it is empty.")
+        if len(self.text) > MAX_LENGTH:
+            raise self.error(
+                f"it has {len(self.text):,} characters, and {MAX_LENGTH:,} is the most.", hint=self.grammar.shorter
+            )
+        try:
+            with warnings.catch_warnings():
+                # Python warns of things such as '\d' in text, with a file name and line that mean nothing here.
+                warnings.simplefilter("ignore")
+                tree = ast.parse(self.text, mode="eval").body
+        except SyntaxError as error:
+            raise self._syntax_error(error) from error
+        except (ValueError, MemoryError, RecursionError) as error:
+            # Characters that no source text has, or far too many levels.
+            raise self.error("it cannot be read: write it shorter, and with printable characters only.") from error
+        rest = self.text.encode()[tree.end_col_offset :].decode(errors="ignore")
+        if "#" in rest:
+            # In a folded YAML text a comment would silently swallow the conditions on the next lines.
+            raise self.error("comments cannot stand in an expression.", len(self.text) - len(rest) + rest.index("#"))
+        return tree
+
+    def _syntax_error(self, error: SyntaxError) -> ConfigurationError:
+        """Return the error in the words of this small language; Python's own hints lead to things it has not got."""
+        problem = (error.msg or "invalid syntax").removeprefix("invalid syntax. ").rstrip(".")
+        if error.offset is None:
+            return self.error(f"{problem}.")
+        column = error.offset - 1
+        if column < 0 or error.lineno != 1:
+            column = len(self.text)
+        for habit, meant in _HABITS.items():
+            if self.text[max(0, column - 1) :].startswith(habit) or self.text[column:].startswith(habit):
+                return self.error(
+                    f"write {meant} instead of {habit.strip()}.", self.text.index(habit, max(0, column - 1))
+                )
+        if self.text[:column].rstrip() == self.text:
+            problem = "something is missing at the end"
+        elif re.match(r"(^|[^=!<>])=($|[^=])", self.text[max(0, column - 1) : column + 2]):
+            problem = "a comparison is written with =="
+        return self.error(f"{problem}.", column)
+
+    def _check_size(self, tree: ast.expr) -> None:
+        """Refuse a tree whose interpretation would go too deep. It walks level by level, so no depth harms it."""
+        level: list[ast.AST] = [tree]
+        nodes = depth = 0
+        while level:
+            nodes += len(level)
+            depth += 1
+            if nodes > MAX_NODES or depth > MAX_DEPTH:
+                raise self.error("it is too long or too deep.", hint=self.grammar.shorter)
+            level = [child for node in level for child in ast.iter_child_nodes(node)]
+
+    def _check_condition(self, node: ast.expr) -> None:
+        """Refuse whatever is not a condition."""
+        match node:
+            case ast.BoolOp():
+                for each in node.values:
+                    self._check_condition(each)
+            case ast.UnaryOp(op=ast.Not()):
+                self._check_condition(node.operand)
+            case ast.Compare():
+                self._check_comparison(node)
+            case ast.Name() | ast.Attribute() | ast.Subscript():
+                self._check_name(node)
+            case ast.Constant(value=bool()):
+                pass
+            case ast.Constant() | ast.UnaryOp(op=ast.USub()):
+                # `competition_id == 11 or 12` would otherwise be true of everything.
+                raise self.node_error(
+                    node,
+                    f"{shown(node)} is no condition.",
+                    f"Compare it with something, as in `season_id == {shown(node)}`, or write `season_id in [90, 91]`.",
+                )
+            case _:
+                raise self.node_error(node, f"{_KINDS.get(type(node), 'this')} cannot stand here.")
+
+    def _check_comparison(self, node: ast.Compare) -> None:
+        self._check_operand(node.left)
+        for operator, right in zip(node.ops, node.comparators, strict=True):
+            if isinstance(operator, (ast.Is, ast.IsNot)):
+                sign = "==" if isinstance(operator, ast.Is) else "!="
+                raise self.node_error(right, f"`is` cannot be used here; write {sign}.")
+            if not isinstance(operator, _MEMBERSHIP):
+                self._check_operand(right)
+            elif isinstance(right, _LISTS):
+                for each in right.elts:
+                    self._check_constant(each)
+            elif isinstance(right, ast.Constant) and not isinstance(right.value, str):
+                listed = shown(right)
+                raise self.node_error(right, f"{sign_of(operator)} needs a list; write [{listed}].")
+            else:
+                self._check_operand(right)
+
+    def _check_operand(self, node: ast.expr) -> None:
+        if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
+            self._check_name(node)
+        elif isinstance(node, _LISTS):
+            raise self.node_error(node, "a list can stand only to the right of in and not in.")
+        else:
+            self._check_constant(node)
+
+    def _check_constant(self, node: ast.expr) -> None:
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            inner = node.operand
+            number = isinstance(inner, ast.Constant) and isinstance(inner.value, (int, float))
+            if not number or (isinstance(inner, ast.Constant) and isinstance(inner.value, bool)):
+                raise self.node_error(node, "a minus can stand only before a number.")
+            node = inner
+        if not isinstance(node, ast.Constant):
+            raise self.node_error(node, f"{_KINDS.get(type(node), 'this')} cannot stand here.")
+        if not (node.value is None or isinstance(node.value, (bool, int, float, str))):
+            raise self.node_error(node, f"a value of the type {type(node.value).__name__} cannot be used.")
+        if isinstance(node.value, float) and not math.isfinite(node.value):
+            raise self.node_error(node, "the number is too large.")
+
+    def _check_name(self, node: ast.expr) -> None:
+        """Refuse what is no name, nor a path that begins with one."""
+        root = root_of(node)
+        if root is None or (root is not node and not self.grammar.has_paths):
+            raise self.node_error(node, f"{_KINDS.get(type(node), 'this')} cannot stand here.")
+        if (meant := _YAML_WORDS.get(root.id.lower())) is not None:
+            raise self.node_error(node, f"write {meant} with a capital letter, and the rest small.")
+
+
+def root_of(node: ast.expr) -> ast.Name | None:
+    """Return the name that a path such as `metadata.score['home']` begins with; None: it is no path."""
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        if isinstance(node, ast.Subscript):
+            step = node.slice
+            if not isinstance(step, ast.Constant) or type(step.value) not in (str, int):
+                return None
+        node = node.value
+    return node if isinstance(node, ast.Name) else None
+
+
+def shown(node: ast.expr) -> str:
+    """Return a piece of an expression as an error message shows it, cut if it is long."""
+    text = ast.unparse(node)
+    return text if len(text) <= 60 else text[:57] + "…"
