@@ -16,6 +16,12 @@ __all__ = ["check"]
 MOST_BYTES = 64 << 20
 """The largest XML that is read to its end by the parser, which takes 0.1 to 0.5 s."""
 
+MOST_LEVELS = 1000
+"""How deep elements may lie in each other: the parser remembers 100 bytes and more for each level."""
+
+_SHALLOW_BYTES = 4 << 20
+"""A smaller file is not looked at for its levels: they are not many, and counting takes as long as parsing."""
+
 _BEGINNING_BYTES = 1 << 20
 _END_BYTES = 1 << 16
 # Expat before 2.6 reads an unfinished token again with every piece that it gets.
@@ -43,8 +49,12 @@ def check(content: Content) -> None:
     head = content.head()
     if not (looks_like_markup(head) or head.startswith(UTF16_BOMS)):
         raise mismatch(head, "XML")
-    document = _Document(is_small=content.size is None or content.size <= _ERROR_BYTES)
-    most = None if content.size is None or content.size <= MOST_BYTES else _BEGINNING_BYTES
+    size = content.size
+    document = _Document(
+        is_small=size is None or size <= _ERROR_BYTES, counts_levels=size is None or size > _SHALLOW_BYTES
+    )
+    # Of what is inside gzip the size is not known.
+    most = MOST_BYTES if size is None else None if size <= MOST_BYTES else _BEGINNING_BYTES
     with content.open() as stream:
         try:
             ended = document.read(stream, most)
@@ -76,7 +86,7 @@ class _Document:
         error: The texts of the elements, in lower case, if it is an error; else None.
     """
 
-    def __init__(self, *, is_small: bool) -> None:
+    def __init__(self, *, is_small: bool, counts_levels: bool) -> None:
         from xml.parsers import expat
 
         self.root = ""
@@ -84,6 +94,8 @@ class _Document:
         self.lines_before = 0
         self.error: dict[str, str] | None = None
         self._is_small = is_small
+        self._counts_levels = counts_levels
+        self._level = 0
         self._element = ""
         self._parser: XMLParserType = expat.ParserCreate()
         self._parser.buffer_text = True
@@ -113,15 +125,26 @@ class _Document:
 
     def _start_root(self, name: str, _attributes: dict[str, str]) -> None:
         self.root = name
-        # A handler in Python costs a microsecond for each element; only the root is of interest.
-        self._parser.StartElementHandler = None
+        # A handler in Python costs a microsecond for each element; mostly only the root is of interest.
+        self._parser.StartElementHandler = self._enter if self._counts_levels else None
+        self._parser.EndElementHandler = self._leave if self._counts_levels else None
         if self._is_small and _local(name) in _ERROR_ROOTS:
             self.error = {}
             self._element = _local(name)
             self._parser.StartElementHandler = self._start_element
             self._parser.CharacterDataHandler = self._add_text
 
-    def _start_element(self, name: str, _attributes: dict[str, str]) -> None:
+    def _enter(self, _name: str, _attributes: dict[str, str]) -> None:
+        self._level += 1
+        if self._level >= MOST_LEVELS:  # the root is one too
+            raise Problem(f"the XML has more than {MOST_LEVELS:,} levels")
+
+    def _leave(self, _name: str) -> None:
+        self._level -= 1
+
+    def _start_element(self, name: str, attributes: dict[str, str]) -> None:
+        if self._counts_levels:
+            self._enter(name, attributes)
         self._element = _local(name)
 
     def _add_text(self, text: str) -> None:

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestify.checks import zip_archive
+from ingestify.checks import zip_directory
 from ingestify.checks.files import check_bytes, check_stream
+from ingestify.checks.problem import Problem
+from ingestify.checks.zip_directory import ArchiveLimits, read_directory
 from tests.unit.checks.specimens import Forward, problem_of
 
 
@@ -129,10 +133,108 @@ def test_a_bomb_is_found_before_it_is_read() -> None:
 
 
 def test_too_many_members_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zip_archive, "MOST_MEMBERS", 3)
-    assert problem_of(archive(*"abcd"), "zip") == "the ZIP archive has 4 members, more than 3"
-    monkeypatch.setattr(zip_archive, "MOST_DIRECTORY_BYTES", 3)
+    with pytest.raises(Problem, match="the ZIP archive has 4 members, more than 3"):
+        read_directory(io.BytesIO(archive(*"abcd")), ArchiveLimits(members=3))
+    monkeypatch.setattr(zip_directory, "MOST_DIRECTORY_BYTES", 100)
     assert "has a central directory of 188 bytes" in problem_of(archive(*"abcd"), "zip")
+
+
+def end_of(body: bytes, **values: int) -> bytes:
+    """Return an archive with other values in its end record."""
+    made = bytearray(body)
+    at = made.rindex(b"PK\5\6")
+    places = {"members": (10, "<H"), "directory_bytes": (12, "<I"), "directory_start": (16, "<I")}
+    for name, value in values.items():
+        offset, kind = places[name]
+        struct.pack_into(kind, made, at + offset, value)
+    return bytes(made)
+
+
+def overlapping(times: int, kernel: int = 1 << 20) -> bytes:
+    """Return a bomb of the kind of 2019: one piece of data that many members of the directory name."""
+    body = archive("0" * 8, body=bytes(kernel))
+    start = body.index(b"PK\1\2")
+    entry = body[start : body.rindex(b"PK\5\6")]
+    whole = body[:start] + entry * times + body[body.rindex(b"PK\5\6") :]
+    return end_of(whole, members=times, directory_bytes=len(entry) * times)
+
+
+def nested(times: int) -> bytes:
+    """Return the same where each member's data is what follows, headers and all, so that names differ."""
+    kernel = b"x" * 5000
+    headers, entries = b"", b""
+    size = times * 34 + len(kernel)
+    for number in range(times):
+        name = f"{number:04}".encode()
+        at = len(headers)
+        length = size - at - 34
+        data = (headers + kernel)[:0]  # CRCs are never looked at: it is refused before
+        fields = struct.pack("<5HIIIHH", 20, 0, 0, 0, 0, zlib.crc32(data), length, length, 4, 0)
+        headers += b"PK\3\4" + fields + name
+        entries += b"PK\1\2" + struct.pack("<H", 20) + fields + struct.pack("<3HII", 0, 0, 0, 0, at) + name
+    end = struct.pack("<4H2IH", 0, 0, times, times, len(entries), size, 0)
+    return headers + kernel + entries + b"PK\5\6" + end
+
+
+@pytest.mark.parametrize("bomb", [overlapping(2), overlapping(1000), nested(2), nested(900)])
+def test_members_that_share_bytes_are_found_before_they_are_read(bomb: bytes) -> None:
+    assert "do not fit where it says they are, before the next one" in problem_of(bomb, "zip")
+
+
+def test_a_member_that_says_it_is_larger_than_the_archive_is_found() -> None:
+    for compressed, size in ((1 << 31, 1 << 31), (0xFFFFFFFE, 0xFFFFFFFE)):
+        body = bytearray(archive("a.csv"))
+        entry = body.index(b"PK\1\2")
+        struct.pack_into("<II", body, entry + 20, compressed, size)
+        assert "do not fit where it says they are" in problem_of(bytes(body), "zip")
+
+
+def test_a_member_that_holds_more_than_it_says_is_found_and_no_more_is_made() -> None:
+    body = bytearray(archive("a.csv", body=bytes(50 << 20)))
+    entry = body.index(b"PK\1\2")
+    struct.pack_into("<I", body, entry + 24, 10)
+    tracemalloc.start()
+    try:
+        problem = problem_of(bytes(body), "zip")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert problem == "the ZIP archive's member 'a.csv' is damaged: it holds more than the 10 bytes that it names"
+    assert peak < 4 << 20
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_memory_does_not_grow_with_what_a_kilobyte_holds(method: int) -> None:
+    body = archive("a.csv", method=method, body=bytes(90 << 20))
+    tracemalloc.start()
+    try:
+        assert problem_of(body, "zip") == ""
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 << 20  # 8 MB of it are the window of LZMA
+
+
+def test_a_directory_of_64_bits_that_is_none_does_not_hide_the_other_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A locator of 64 bits before the end, and no record where it should be: zipfile then believes the end's own sizes.
+    monkeypatch.setattr(zip_directory, "MOST_DIRECTORY_BYTES", 1 << 16)
+    body = archive(*(f"{number:0200}" for number in range(1000)), body=b"")
+    at = body.rindex(b"PK\5\6")
+    whole = body[:at] + bytes(56) + b"PK\6\7" + bytes(16) + body[at:]
+    assert problem_of(whole, "zip").startswith("the ZIP archive has")
+
+
+def test_a_huge_directory_is_not_read_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zip_directory, "MOST_DIRECTORY_BYTES", 1 << 20)
+    whole = bytes(8 << 20) + archive("a.csv")
+    for size in (6 << 20, 0xFFFFFFFF):
+        body = b"PK" + end_of(whole, directory_bytes=size)
+        tracemalloc.start()
+        try:
+            assert problem_of(body, "zip") != ""
+            assert tracemalloc.get_traced_memory()[1] < 2 << 20
+        finally:
+            tracemalloc.stop()
 
 
 def test_a_central_directory_that_lies_about_its_size_is_found() -> None:

@@ -1,0 +1,122 @@
+"""Members of a ZIP archive, read one by one and never extracted to a disk, so that none can name a place on it."""
+
+from __future__ import annotations
+
+import io
+import re
+import stat
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from ingestify.checks.problem import Problem, excerpt
+from ingestify.checks.zip_directory import DEFAULT_LIMITS, ArchiveLimits, Member, read_directory
+from ingestify.checks.zip_member import CannotInflate, is_encrypted, iter_inflated
+from ingestify.errors import IntegrityError
+
+__all__ = ["Archive", "ArchiveLimits"]
+
+_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f\\]|\A/|\A[A-Za-z]:|\A\s*\Z")
+
+
+class Archive:
+    """A provider's ZIP archive. Use it from one thread.
+
+    Args:
+        stream: The archive: seekable, such as `files.get_file("tracking").stream`. It stays the caller's, and open.
+        limits: What it may have.
+
+    Raises:
+        IntegrityError: It is no archive; it is beyond the limits; members share bytes or a name; or one has a name that
+            leaves the archive (`..`, `/…`, `C:…`, a backslash), is a link, or is encrypted. Nothing of it was inflated.
+    """
+
+    def __init__(self, stream: BinaryIO, limits: ArchiveLimits = DEFAULT_LIMITS) -> None:
+        self._stream = stream
+        try:
+            members = read_directory(stream, limits)
+            if members is None:
+                raise Problem("the ZIP archive is of a version that is not known here")
+            for member in members:
+                _require_plain(member)
+            self._members = {member.info.filename: member for member in members if not member.is_folder}
+            if len(self._members) < sum(not member.is_folder for member in members):
+                raise Problem("the ZIP archive has several members of one name")
+        except Problem as problem:
+            raise _refused(problem) from problem
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the members, in the archive's order; folders are none."""
+        return tuple(self._members)
+
+    def get_size(self, name: str) -> int:
+        """Return the bytes that a member has; it never gives more.
+
+        Raises:
+            IntegrityError: There is none of that name.
+        """
+        return self._get(name).info.file_size
+
+    def open_member(self, name: str) -> BinaryIO:
+        """Open a member for reading, forward only; memory does not grow with it.
+
+        Raises:
+            IntegrityError: There is none of that name; or, while it is read, the member is damaged or is not what
+                the archive says. Whoever read it to its end has had the bytes whose CRC the archive names.
+        """
+        return cast(BinaryIO, io.BufferedReader(_MemberStream(self._stream, self._get(name))))
+
+    def iter_members(self) -> Iterator[tuple[str, BinaryIO]]:
+        """Yield each member's name and its stream, in the archive's order; a stream is closed when the next comes."""
+        for name in self._members:
+            with self.open_member(name) as stream:
+                yield name, stream
+
+    def _get(self, name: str) -> Member:
+        if name not in self._members:
+            raise IntegrityError(
+                f"The ZIP archive has no member {excerpt(name)}; it has {len(self._members):,} others."
+            )
+        return self._members[name]
+
+
+def _refused(problem: Problem) -> IntegrityError:
+    return IntegrityError(f"{str(problem)[:1].upper()}{str(problem)[1:]}. Ask the provider for another file.")
+
+
+def _require_plain(member: Member) -> None:
+    info = member.info
+    what = f"the ZIP archive's member {excerpt(info.orig_filename)}"
+    if _UNSAFE_NAME.search(info.orig_filename) or ".." in info.filename.split("/"):
+        raise Problem(f"{what} has a name that leaves the archive, or none")
+    mode = info.external_attr >> 16
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise Problem(f"{what} is a link or a device, not a file")
+    if is_encrypted(member):
+        raise Problem(f"{what} is encrypted")
+
+
+class _MemberStream(io.RawIOBase):
+    def __init__(self, stream: BinaryIO, member: Member) -> None:
+        self._pieces = iter_inflated(stream, member)
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        try:
+            while not self._rest:
+                piece = next(self._pieces, None)
+                if piece is None:
+                    return 0
+                self._rest = memoryview(piece)
+        except Problem as problem:
+            raise _refused(problem) from problem
+        except CannotInflate as error:
+            raise IntegrityError(f"A member of the ZIP archive cannot be read: {error}.") from error
+        size = min(len(view), len(self._rest))
+        view[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
