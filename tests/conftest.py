@@ -32,7 +32,7 @@ def provider_data() -> Path:
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a person has set, or another test has hidden, must not change what a test sees."""
-    monkeypatch.setattr("ingestify.masking._hidden", set())
+    monkeypatch.setattr("ingestify.masking._hidden", ())
     for name in (
         "INGESTIFY_CONFIG_FILE",
         "INGESTIFY_CONCURRENCY",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import json
 import re
+import threading
 import urllib.parse
 from collections.abc import Callable, Mapping
 
-__all__ = ["hide", "hide_all", "is_secret_key", "mask_text", "mask_url"]
+__all__ = ["hide", "hide_all", "hide_url", "is_secret_key", "mask_text", "mask_url"]
 
 MASK = "***"
 
@@ -109,17 +113,50 @@ def _is_shown_secret(key: str) -> bool:
     return bool((_QUOTED_WORD if key[0] in "\"'" else _BARE_WORD).search(key))
 
 
-_hidden: set[str] = set()
+_hidden: tuple[str, ...] = ()
+"""Longest first: a secret that is a piece of another one would leave the rest of that."""
+_hiding = threading.Lock()
 _SHORTEST_HIDDEN = 6
 
 
 def hide(value: object) -> None:
     """Let `mask_text` and `mask_url` never show a value again that is known to be a secret: a password, an API key.
 
-    What is shorter than six characters is left alone, as it would be found in ordinary words.
+    However it is written: percent-encoded, as JSON or Python show it, in one line, or by Base64. What is shorter than
+    six characters is left alone, as it would be found in ordinary words.
     """
-    if isinstance(value, str) and len(value) >= _SHORTEST_HIDDEN:
-        _hidden.update({value, urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value)})
+    global _hidden
+    if not isinstance(value, str) or len(value) < _SHORTEST_HIDDEN or value in _hidden:
+        return
+    lines = [line.strip() for line in value.splitlines()]
+    forms = {
+        value,
+        urllib.parse.quote(value, safe="", errors="replace"),
+        urllib.parse.quote(value, errors="replace"),
+        urllib.parse.quote_plus(value, errors="replace"),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        repr(value)[1:-1],
+        " ".join(value.split()),
+        base64.b64encode(value.encode("utf-8", "replace")).decode(),
+        *(lines if len(lines) > 1 else ()),
+    }
+    with _hiding:
+        known = {*_hidden, *(form for form in forms if len(form) >= _SHORTEST_HIDDEN)}
+        _hidden = tuple(sorted(known, key=len, reverse=True))
+
+
+def hide_url(url: object) -> None:
+    """Hide a URL's password, and the values in its query whose keys look like secrets: drivers quote them alone."""
+    if not isinstance(url, str):
+        return
+    with contextlib.suppress(ValueError):
+        parts = urllib.parse.urlsplit(url)
+        password = parts.netloc.rpartition("@")[0].partition(":")[2]
+        secrets = [password, *(value for key, value in urllib.parse.parse_qsl(parts.query) if is_secret_key(key))]
+        for secret in secrets:
+            hide(secret)
+            hide(urllib.parse.unquote(secret))
 
 
 def hide_all(values: object, key: str = "") -> None:
@@ -143,8 +180,7 @@ def mask_text(text: str) -> str:
 
 
 def _without_hidden(text: str, *, is_url: bool = False) -> str:
-    # A longer one first: of two, one may begin the other.
-    for value in sorted(_hidden, key=len, reverse=True):
+    for value in _hidden:
         if value in text:
             # A password that is also (part of) a scheme, such as postgres, must not hide where the passwords stand.
             kept = text.find("://") + 1 if is_url and "://" not in value else 0

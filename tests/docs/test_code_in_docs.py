@@ -56,8 +56,8 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "where",
             "a-source",
             "a-loader",
-            "a-policy",
             "an-archive",
+            "a-policy",
         ]
         assert namespace["exit_code"] == 0
         assert namespace["wins"].metadata.row_count in range(1, 5)  # type: ignore[attr-defined]

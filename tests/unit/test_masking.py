@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import json
 import time
 import urllib.parse
 
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestify.masking import hide, hide_all, is_secret_key, mask_text, mask_url
+from ingestify.masking import hide, hide_all, hide_url, is_secret_key, mask_text, mask_url
 
 
 @pytest.mark.parametrize(
@@ -166,3 +168,37 @@ def test_no_url_that_a_provider_makes_up_takes_long_to_mask(url: str) -> None:
     mask_url(url)
     mask_text(f"GET {url}: {url}")
     assert time.process_time() - began < 2
+
+
+def test_a_secret_is_not_shown_however_it_is_written() -> None:
+    secret = "é\"s3'cr/3t+\\x"
+    hide(secret)
+    for written in (
+        secret, repr(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False),
+        urllib.parse.quote(secret), urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret),
+        base64.b64encode(secret.encode()).decode(),
+    ):  # fmt: skip
+        assert "cr" not in mask_text(f"it is {written} here"), written
+
+
+def test_of_a_secret_of_several_lines_no_line_is_shown() -> None:
+    hide("-----BEGIN KEY-----\n  MIIEvQIBADANB\ngkqhkiG9w0B\n")
+    for text in ("MIIEvQIBADANB", "gkqhkiG9w0B", "-----BEGIN KEY----- MIIEvQIBADANB gkqhkiG9w0B"):
+        assert mask_text(f"x {text} y") == "x *** y"
+
+
+def test_a_secret_that_is_a_piece_of_another_does_not_show_the_rest() -> None:
+    hide("piece-of-it")
+    hide("the-piece-of-it-and-more")
+    assert mask_text("no the-piece-of-it-and-more and piece-of-it") == "no *** and ***"
+
+
+def test_a_urls_password_is_not_shown_without_the_url_either() -> None:
+    hide_url("postgresql://me:p%40ssw0rd-77@host/db?sslpassword=cert-pass-88&application_name=ingestify")
+    hide_url("no url [")
+    assert mask_text("p@ssw0rd-77 p%40ssw0rd-77 cert-pass-88 ingestify me@host") == "*** *** *** ingestify me@host"
+
+
+def test_half_a_character_is_hidden_too() -> None:
+    hide("secret\udcff-bytes")
+    assert mask_text("a secret\udcff-bytes b") == "a *** b"

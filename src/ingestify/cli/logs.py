@@ -60,6 +60,17 @@ def set_up_logging(*, quiet: bool = False, verbose: bool = False, debug: bool = 
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("ingestify").setLevel(level)
+    # What a source's own thread dies of, and what a library warns of, goes the same way and not past the masking.
+    threading.excepthook = _log_death
+    logging.captureWarnings(True)
+
+
+def _log_death(death: threading.ExceptHookArgs) -> None:
+    if death.exc_type is SystemExit:
+        return
+    name = "a thread" if death.thread is None else f"the thread '{death.thread.name}'"
+    error = death.exc_value or death.exc_type()
+    logging.getLogger("ingestify").error("%s died of an error", name, exc_info=error)
 
 
 class _Repeats(logging.Filter):

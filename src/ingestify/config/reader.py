@@ -19,6 +19,7 @@ from ingestify.config.schema import field_description, known_keys
 from ingestify.config.settings import FileOptions, Settings, find_contradictions
 from ingestify.config.yaml_document import Document, Problem, path_text, read_document
 from ingestify.errors import ConfigurationError
+from ingestify.masking import hide_all, hide_url
 from ingestify.suggestion import did_you_mean
 
 __all__ = ["CONFIG_FILE_VARIABLE", "find_config", "local_path", "read_file_options", "read_settings", "resolve_url"]
@@ -68,6 +69,7 @@ def read_settings(path: str | Path) -> Settings:
         _load_env_file(place)
     document = read_document(_text_of(path), str(path), os.environ)
     content = document.content
+    _hide_secrets(content)
     if content is None and not document.problems:
         raise ConfigurationError(f"{path}: it is empty. Write at least main with metadata_url and file_url.")
     if not isinstance(content, dict):
@@ -131,6 +133,21 @@ def _load_env_file(folder: Path) -> None:
         load_dotenv(stream=io.StringIO(_text_of(path)), override=False)
     except ValueError as error:
         raise ConfigurationError(f"{path}: it has a character that no environment variable can have.") from error
+
+
+def _hide_secrets(content: object) -> None:
+    """Let no message show what a `configuration`, or a URL of the lake, keeps secret."""
+    if isinstance(content, Mapping):
+        for key, value in content.items():
+            if key == "configuration":
+                hide_all(value)
+            elif key in ("metadata_url", "file_url"):
+                hide_url(value)
+            else:
+                _hide_secrets(value)
+    elif isinstance(content, list):
+        for value in content:
+            _hide_secrets(value)
 
 
 def _with_absolute_paths(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:

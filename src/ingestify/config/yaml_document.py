@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from ingestify.errors import ConfigurationError
+from ingestify.masking import hide, hide_url
 
 __all__ = ["Document", "KeyPath", "Problem", "path_text", "read_document"]
 
@@ -252,6 +253,14 @@ class _Reading:
                 f"or give a default: ${{{missing[0]}:default}}.",
                 node,
             )
+        if "configuration" in path:
+            # Whatever it is called: credentials are what people keep out of the file. A URL is masked by its parts.
+            for match in found:
+                value = self._environment.get(match[1], "")
+                if "://" in value:
+                    hide_url(value)
+                elif not value.startswith(("/", "./", "../")):
+                    hide(value)
         return _ENV.sub(lambda match: self._environment.get(match[1], match[2] or ""), text)
 
     def _unknown_tag(self, node: yaml.Node, path: KeyPath) -> object:

@@ -144,6 +144,8 @@ def make_request(
     own = {str(name): _text(value) for name, value in (headers or {}).items() if value is not None}
     for name, value in own.items():
         _check_header(name, value)
+        if is_secret_key(name):
+            hide(value.rpartition(" ")[2])  # a source's own errors may quote it, without the name
     credentials = userinfo if auth is None else auth
     secrets = [part for name, value in own.items() if name.lower() not in _HARMLESS for part in (value, *value.split())]
     if credentials is not None:

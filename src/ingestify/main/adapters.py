@@ -20,7 +20,7 @@ from ingestify.events.dispatcher import Dispatcher
 from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.loaders.kloppy import load_with_kloppy
 from ingestify.main.parts import make_rules
-from ingestify.masking import mask_url
+from ingestify.masking import hide_url, mask_url
 from ingestify.sources.registry import make_open_data_source
 from ingestify.storage.cloud_address import CloudAddress, CloudOptions, is_cloud_url
 from ingestify.storage.local import LocalStorage
@@ -106,6 +106,8 @@ def open_store(
     compression: str = "zstd",
     key_types: KeyTypes | None = None,
 ) -> DatasetStore:
+    hide_url(metadata_url)
+    hide_url(file_url)
     storage = make_storage(file_url, file_options, options_folder)
     return DatasetStore(
         open_catalogue(metadata_url, table_prefix, key_types),
