@@ -27,6 +27,9 @@ __all__ = ["CONFIG_FILE_VARIABLE", "find_config", "local_path", "read_file_optio
 CONFIG_FILE_VARIABLE = "INGESTIFY_CONFIG_FILE"
 """The environment variable that names the config file; it may stand in a .env file in the current folder."""
 
+MOST_PROBLEMS = 50
+"""How many problems of a file are told, the first ones."""
+
 CONFIG_FILE_NAME = "config.yaml"
 ENV_FILE_NAME = ".env"
 
@@ -169,6 +172,7 @@ def _all_problems(
     problems = list(document.problems)
     lost = {problem.path for problem in problems if problem.is_lost}
     found = [] if error is None else _validation_problems(error)
+    left_out = 0 if error is None else error.error_count() - len(found)
     found += [Problem(place, message) for place, message in find_contradictions(content)]
     seen: set[tuple[object, ...]] = set()
     for problem in found:
@@ -178,18 +182,20 @@ def _all_problems(
             seen.add((problem.path, problem.message))
             problems.append(Problem(problem.path, problem.message, document.line_of(problem.path)))
     problems.sort(key=lambda problem: problem.line or 0)
-    return ConfigurationError(_message(str(path), problems))
+    return ConfigurationError(_message(str(path), problems[:MOST_PROBLEMS], len(problems[MOST_PROBLEMS:]) + left_out))
 
 
-def _message(name: str, problems: list[Problem]) -> str:
-    if len(problems) == 1:
+def _message(name: str, problems: list[Problem], more: int) -> str:
+    if len(problems) == 1 and not more:
         [problem] = problems
         line = "" if problem.line is None else f":{problem.line}"
         return f"{name}{line}: {_one(problem)}"
-    lines = [f"{name} has {len(problems)} problems:"]
+    lines = [f"{name} has {len(problems) + more:,} problems:"]
     for problem in problems:
         line = "" if problem.line is None else f"line {problem.line}: "
         lines.append(f"  {line}{_one(problem)}".replace("\n", "\n    "))
+    if more:
+        lines.append(f"  and {more:,} more")
     return "\n".join(lines)
 
 
@@ -200,7 +206,8 @@ def _one(problem: Problem) -> str:
 def _validation_problems(error: ValidationError) -> list[Problem]:
     return [
         _problem(detail["type"], detail["loc"], detail["msg"])
-        for detail in error.errors(include_url=False, include_input=False)
+        # A suggestion takes milliseconds, and nobody reads thousands.
+        for detail in error.errors(include_url=False, include_input=False)[:MOST_PROBLEMS]
     ]
 
 

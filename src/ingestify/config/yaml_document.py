@@ -30,6 +30,12 @@ MAX_VALUES = 100_000
 MAX_DEPTH = 50
 """Levels that a file may have."""
 
+MAX_CHARACTERS = 1_000_000
+"""Characters that a file may have; a configuration of a thousand sources has half as many."""
+
+MAX_ENV_CHARACTERS = 10_000
+"""Characters that a text after `!ENV` may have."""
+
 _TAG = "tag:yaml.org,2002:"
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}")
 
@@ -90,8 +96,19 @@ def read_document(text: str, name: str, environment: Mapping[str, str]) -> Docum
     Raises:
         ConfigurationError: It is no YAML, or far too large. Problems with single values are in the result.
     """
+    if len(text) > MAX_CHARACTERS:
+        raise ConfigurationError(
+            f"{name}: it has {len(text):,} characters, and {MAX_CHARACTERS:,} is the most; is it another file?"
+        )
     try:
+        # A control character is refused already here, without a line.
         loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigurationError(
+            f"{name}:{line}: there is a control character, which YAML does not allow; remove it."
+        ) from None
+    try:
         try:
             root = loader.get_single_node()
             reading = _Reading(loader, environment)
@@ -101,15 +118,15 @@ def read_document(text: str, name: str, environment: Mapping[str, str]) -> Docum
     # Not `from` the cause: PyYAML's errors show the lines around the place, and secrets may stand there.
     except yaml.MarkedYAMLError as error:
         raise ConfigurationError(_syntax_message(error, name)) from None
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise ConfigurationError(
-            f"{name}:{line}: there is a control character, which YAML does not allow; remove it."
-        ) from None
     except RecursionError:
         raise ConfigurationError(f"{name}: it has far too many levels.") from None
     except _TooLarge as error:
         raise ConfigurationError(f"{name}: {error}") from None
+    except (ValueError, OverflowError):  # a character by its number, and there is none: "\U00110000"
+        raise ConfigurationError(
+            f"{name}:{loader.line + 1}: a text in double quotes names a character that there is not; put it in single "
+            f"quotes, or write \\\\ for \\."
+        ) from None
     return Document(content, reading.lines, tuple(reading.problems))
 
 
@@ -145,6 +162,17 @@ class _Loader(yaml.SafeLoader):
         first: [(tag, pattern) for tag, pattern in resolvers if tag != f"{_TAG}int" and tag != f"{_TAG}float"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:  # noqa: N803 - PyYAML's name
+        # PyYAML looks at each open bracket with each token, before anybody asks for a value.
+        if self.flow_level > MAX_DEPTH:
+            raise _TooLarge(f"it has more than {MAX_DEPTH} levels (line {self.line + 1}).")
+        super().fetch_flow_collection_start(TokenClass)
+
+    def add_indent(self, column: int) -> bool:
+        if len(self.indents) > 2 * MAX_DEPTH:  # a list in a mapping may have both on one level
+            raise _TooLarge(f"it has more than {MAX_DEPTH} levels (line {self.line + 1}).")
+        return bool(super().add_indent(column))
 
 
 _Loader.add_implicit_resolver(f"{_TAG}int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
@@ -240,6 +268,8 @@ class _Reading:
         if not isinstance(node, yaml.ScalarNode):
             return self._lost(path, "!ENV stands before a single text.", node)
         text: str = node.value
+        if len(text) > MAX_ENV_CHARACTERS:
+            return self._lost(path, f"has more than {MAX_ENV_CHARACTERS:,} characters, too many for !ENV.", node)
         found = list(_ENV.finditer(text))
         if not found or "${" in _ENV.sub("", text):
             return self._lost(path, '!ENV needs ${NAME} or ${NAME:default}, as in !ENV "${API_KEY}".', node)

@@ -77,6 +77,8 @@ def _canonical(value: object) -> str:
         return canonical_value(value)
     except SourceError as error:
         raise Incomparable(f"{described(value)} is not a single value.") from error
+    except ValueError as error:  # Python does not write out a number of more than 4,300 digits
+        raise Incomparable(f"{described(value)} is too large.") from error
 
 
 def _contains(container: object, value: object) -> bool:
@@ -104,7 +106,9 @@ def _number(value: object) -> float | None:
     """Return the number that a value is or that its text writes; None if it is neither. Whole ones stay exact."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, (int, float)):
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
         return None if math.isnan(value) else value
     if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
         return int(value)
@@ -119,7 +123,10 @@ def _text(value: object) -> str | None:
 
 def described(value: object) -> str:
     """Return a value as an error message shows it, cut if it is long."""
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:
+        shown = "a number of thousands of digits"
     kind = "text" if isinstance(value, str) else "no value" if value is None else type(value).__name__
     return f"{shown if len(shown) <= 60 else shown[:57] + '…'} ({kind})"
 

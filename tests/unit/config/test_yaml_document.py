@@ -142,7 +142,7 @@ def test_a_value_that_cannot_be_read_is_a_problem_of_that_value(text: str, messa
         ("a: %x", "begins with * & ! % @ or ` needs quotes"),
         ("a: 1\n---\nb: 2", "remove the line ---"),
         ("a: \x01", "config.yaml:1: there is a control character"),
-        ("[" * 5_000, "far too many levels"),
+        ("[" * 5_000, "more than 50 levels (line 1)"),
         ("&a [*a]", "more than 50 levels"),
         ("a: &a {<<: *a}", "more than 50 levels"),
     ],

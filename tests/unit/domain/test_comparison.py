@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import datetime as dt
+import itertools
 
 import pytest
 
@@ -72,3 +74,19 @@ def test_every_operator_has_its_sign() -> None:
     operators = [ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn]
 
     assert [sign_of(operator()) for operator in operators] == ["==", "!=", "<", "<=", ">", ">=", "in", "not in"]
+
+
+@pytest.mark.parametrize("operator", [ast.Eq(), ast.NotEq(), ast.Lt(), ast.GtE()])
+def test_numbers_of_any_size_compare_or_are_told(operator: ast.cmpop) -> None:
+    numbers = [10**1990, -(10**5000), "9" * 100_000]
+    for left, right in itertools.permutations([*numbers, 1, -1.5, 1e308, "9" * 1000, "x", None, True], 2):
+        with contextlib.suppress(Incomparable):
+            assert compare(operator, left, right) in (True, False)
+
+
+def test_large_numbers_compare_exactly() -> None:
+    assert compare(ast.Gt(), 10**1990, 1e308)
+    assert compare(ast.Lt(), 10**1990, 10**1990 + 1)
+    assert compare(ast.Gt(), "9" * 1000, 1.5)
+    with pytest.raises(Incomparable, match=r"a number of thousands of digits \(int\) is too large"):
+        compare(ast.Eq(), 10**5000, 1)
