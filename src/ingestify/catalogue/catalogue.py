@@ -11,8 +11,8 @@ from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.deletions import Deletions
 from ingestify.catalogue.event_log import EventLog
 from ingestify.catalogue.indexes import AttributeIndexes
-from ingestify.catalogue.locks import make_job_locks
 from ingestify.catalogue.inspection import Inspection
+from ingestify.catalogue.locks import make_job_locks
 from ingestify.catalogue.mending import Mending
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.runs import RunLog

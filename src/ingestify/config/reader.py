@@ -100,7 +100,7 @@ def read_file_options(options: Mapping[str, Any]) -> FileOptions:
         place = ("main", "file_options")
         problems = [_problem(one["type"], (*place, *one["loc"]), one["msg"]) for one in error.errors(include_url=False)]
         problems = [Problem(one.path[1:], one.message) for one in problems]
-        found = ConfigurationError(_message("get_engine", problems))
+        found = ConfigurationError(_message("get_engine", problems, 0))
     raise found
 
 

@@ -227,7 +227,7 @@ class CloudStorage:
     def remove_leftovers(self, written_before: dt.datetime, *, dry_run: bool = False) -> Leftovers:  # noqa: ARG002
         """Return nothing: what never arrived is gone with its process.
 
-        But for parts of uploads that were broken off, which only the server can clear away: docs/storage.md has the rule.
+        But for parts of uploads that were broken off, which only the server clears away: docs/storage.md has the rule.
         """
         return Leftovers()
 
