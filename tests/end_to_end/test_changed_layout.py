@@ -8,6 +8,7 @@ import pytest
 
 from ingestify import ConfigurationError, DatasetResource, DraftFile, Source, get_engine
 from ingestify.errors import SourceError
+from ingestify.store.layout import encode_component
 
 CONTENT = {"20": "a", "21": "b", "DFL-1": "c"}
 DAYS = dict.fromkeys(CONTENT, 0)
@@ -96,7 +97,7 @@ def folders(tmp_path):
 def test_files_stay_where_they_are_and_new_ones_go_to_the_new_place(open_lake, tmp_path, transformation, of_21, of_22):
     with open_lake() as engine:
         assert engine.load().totals.new == 3
-    old = {"match_id=20", "match_id=21", "match_id=DFL-1"}
+    old = {"match_id=20", "match_id=21", f"match_id={encode_component('DFL-1')}"}
     assert folders(tmp_path) == old
     FETCHED.clear()
 
@@ -116,6 +117,7 @@ def test_files_stay_where_they_are_and_new_ones_go_to_the_new_place(open_lake, t
 
         # Both revisions' files go with their dataset.
         assert engine.destroy_dataset(match_id=21) == 1
+        assert engine.store.collect_garbage(older_than=dt.timedelta(0)).objects == 2
         assert folders(tmp_path) == old - {"match_id=21"} | {of_22}
 
 

@@ -98,8 +98,25 @@ def is_object_path(path: str) -> bool:
 
 
 def bucket_folders(bucket: str) -> set[str]:
-    """Return the folders, without a slash, that objects of a bucket may be in."""
-    return {encode_component(bucket), _quote(unicodedata.normalize("NFC", bucket))}
+    """Return the folders, without a slash, that objects of a bucket may be in: also those of the first release."""
+    return {encode_component(bucket), _encoded_by_the_first_release(bucket)}
+
+
+def _encoded_by_the_first_release(text: str) -> str:
+    text = unicodedata.normalize("NFC", text)
+    encoded = urllib.parse.quote(text, safe="", errors="surrogatepass")
+    if len(text) > MAX_VALUE_CHARACTERS or len(encoded) > MAX_ENCODED_BYTES:
+        kept = text[:MAX_VALUE_CHARACTERS]
+        quoted = urllib.parse.quote(kept, safe="", errors="surrogatepass")
+        while len(quoted) > MAX_ENCODED_BYTES - 13:
+            kept = kept[:-1]
+            quoted = urllib.parse.quote(kept, safe="", errors="surrogatepass")
+        encoded = f"{quoted}~{_digest(text)[:12]}"
+    if encoded.startswith("."):
+        encoded = "%2E" + encoded[1:]
+    if encoded.endswith("."):
+        encoded = encoded[:-1] + "%2E"
+    return encoded or "%"
 
 
 TransformationKey = tuple[str, str, str]

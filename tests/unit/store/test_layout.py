@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ingestify import Identifier
 from ingestify.errors import StoreError
-from ingestify.store.layout import Layout, encode_component, require_inside
+from ingestify.store.layout import Layout, bucket_folders, encode_component, is_object_path, require_inside
 from ingestify.store.transformations import BucketTransformation, PrefixTransformation
 
 anything = st.text(max_size=80)
@@ -201,3 +201,34 @@ def test_every_path_of_the_layout_is_inside_its_bucket() -> None:
     for bucket in ("main", "Main", "..", "", "nul", ".staging"):
         folder = Layout().folder(bucket, "p", "t", Identifier({"k": "v"}))
         assert require_inside(bucket, f"{folder}/x") == f"{folder}/x"
+
+
+@given(bucket=in_identifiers, provider=anything, feed=anything, value=in_identifiers, form=anything)
+def test_what_it_makes_is_known_as_an_object_of_its_bucket(bucket, provider, feed, value, form):
+    folder = Layout().folder(bucket, provider, "match", Identifier({"match_id": value}))
+    for method in ("zstd", "none"):
+        path = f"{folder}/{Layout().file_name(feed, 'v1', 'ab' * 32, form, method)}"
+        assert is_object_path(path)
+        assert path.partition("/")[0] in bucket_folders(bucket)
+
+
+@pytest.mark.parametrize(
+    ("bucket", "folder"),
+    [
+        ("main", "main"),
+        ("Main", "Main"),
+        ("a~b", "a~b"),
+        (".x.", "%2Ex%2E"),
+        ("x" * 41, f"{'x' * 40}~3164596df4fd"),
+        ("E\u0301", "%C3%89"),
+    ],
+)
+def test_the_folders_that_the_first_release_made_are_their_buckets_still(bucket, folder):
+    assert any(known.startswith(folder) for known in bucket_folders(bucket))
+
+
+@pytest.mark.parametrize(
+    "path", ["catalog.db", "main/notes.txt", "main/provider=a/dataset_type=b/notes.txt", "", "x/y"]
+)
+def test_what_is_none_of_its_objects_is_known_as_that(path):
+    assert not is_object_path(path)
