@@ -275,8 +275,9 @@ class JobBook:
         try:
             progress.write(self._store.catalogue.save_job)
             failpoint("job.saved")
-        except StoreError as error:
-            logger.log(level, "The summary of %s could not be written: %s", progress.job.selector.name, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the end of the job must not hang
+            name = progress.job.selector.name
+            logger.log(level, "The summary of %s could not be written: %s", name, one_line(error))
 
 
 def _may_share(one: Job, other: Job) -> bool:

@@ -517,6 +517,17 @@ def test_a_source_that_calls_exit_ends_neither_the_run_nor_the_truth(make_lake, 
     )
 
 
+def test_a_catalogue_that_fails_in_an_unforeseen_way_at_a_summary_hangs_no_run(make_lake, monkeypatch, caplog):
+    lake = make_lake(lambda **_: [match(1)])
+
+    def refuse(*_):
+        raise RuntimeError("no such thing")
+
+    monkeypatch.setattr(lake.engine.store.catalogue, "save_job", refuse)
+    assert lake.engine.load().totals.new == 1
+    assert "RuntimeError: no such thing" in caplog.text
+
+
 def test_a_run_that_died_is_marked_aborted_by_the_next(make_lake):
     import dataclasses
 
