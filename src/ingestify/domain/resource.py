@@ -25,7 +25,9 @@ __all__ = ["HTTP_OPTIONS", "DatasetResource", "FileLoader", "FileResource", "Pos
 
 FileLoader = Callable[..., DraftFile | NotModifiedFile | None]
 """`(file_resource, current_file, **loader_kwargs)`; a worker thread calls it. It gets `dataset_resource` too if
-it names that parameter. None leaves the file out, as an allowed 404 does."""
+it names that parameter, and `validators`: the provider's, of what the lake has, from the `DraftFile` that brought
+it (None as `current_file`, and no validators, where the file is to be fetched in full). None leaves the file out, as
+an allowed 404 does."""
 
 PostLoadFiles = Callable[["DatasetResource", Mapping[str, Any], Dataset | None], object]
 """`(dataset_resource, files, existing_dataset)`; `files` maps file ids to what is new or in the lake, each with
@@ -111,11 +113,13 @@ class FileResource:
     def asked_for(self) -> str:
         """Stands for the URL and its parameters, without what is signed or secret in them; empty without a URL.
 
-        A validator says something of what it was sent for, and nothing of another URL.
+        That of a loader is its argument `url`. A validator says something of what it was sent for, and nothing of
+        another URL.
         """
-        if self.url is None:
+        url = self.url if self.file_loader is None else self.loader_kwargs.get("url")
+        if not isinstance(url, str):
             return ""
-        parts = urllib.parse.urlsplit(self.url)
+        parts = urllib.parse.urlsplit(url)
         asked = [*urllib.parse.parse_qsl(parts.query, keep_blank_values=True), *_pairs(self.http_options.get("params"))]
         kept = sorted(f"{key}={value}" for key, value in asked if not _is_passing(key))
         text = "\n".join((f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}", *kept))

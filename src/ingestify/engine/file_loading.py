@@ -267,8 +267,13 @@ class FileLoading:
         assert file.file_loader is not None
         current = self._current.get(file.file_id)
         arguments: dict[str, Any] = dict(file.loader_kwargs)
-        if _takes_dataset_resource(file.file_loader):
+        if _takes(file.file_loader, "dataset_resource"):
             arguments["dataset_resource"] = file.dataset_resource
+        # Those of what the quarantine has are of other bytes than the lake's.
+        conditional = current is not None and not self._in_full and file.file_id not in self._held
+        validators = self._validators(file) if conditional else NO_VALIDATORS
+        if _takes(file.file_loader, "validators"):
+            arguments["validators"] = validators
         # What may be damaged is no reason not to fetch it.
         draft = file.file_loader(file, None if self._restores else current, **arguments)
         if draft is None:
@@ -278,7 +283,7 @@ class FileLoading:
                 raise SourceError(
                     f"the loader of '{file.file_id}' returned a NotModifiedFile, and the lake has no such file"
                 )
-            feed = self._feed(file, modified_at=draft.modified_at)
+            feed = self._feed(file, modified_at=draft.modified_at, validators=validators)
             return LoadedResource(FileKind.UNCHANGED, feed, tag=current.tag, size=current.size)
         if not isinstance(draft, DraftFile):
             raise SourceError(
@@ -424,9 +429,9 @@ class FileLoading:
         return FeedState(file.file_id, present, max(times, default=None), validators, now(), file.asked_for)
 
 
-def _takes_dataset_resource(loader: Callable[..., Any]) -> bool:
+def _takes(loader: Callable[..., Any], name: str) -> bool:
     try:
-        return "dataset_resource" in inspect.signature(loader).parameters
+        return name in inspect.signature(loader).parameters
     except (TypeError, ValueError):
         return False  # a callable written in C
 
