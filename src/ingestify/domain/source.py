@@ -38,6 +38,11 @@ class Source(abc.ABC):
         lists_everything: Whether `find_datasets` lists all that a selector has. Then a dataset that it stops
             listing is marked MISSING. Say False if it lists only what is recent or has changed; a source that
             looks at `dataset_collection_metadata` is taken to do that.
+        licence: Under which terms the provider gives the data out, in a few words. Kept with each revision.
+        attribution: How whoever publishes work with the data has to name its source. Likewise; and the command line
+            shows both when a provider's first data comes into a lake.
+        hosts: Which hosts it asks as it is made by default, for people.
+        change_signal: By what it sees that a file changed, for people.
     """
 
     provider: str
@@ -46,11 +51,21 @@ class Source(abc.ABC):
     bundle_types: Sequence[BundleType] = ()
     bundle_checks: Sequence[BundleCheck] = ()
     lists_everything: bool = True
+    licence: str = ""
+    attribution: str = ""
+    hosts: Sequence[str] = ()
+    change_signal: str = ""
     _http: HttpClientPort | None = None
 
     def __init__(self, name: str, **configuration: Any) -> None:
         self.name = name
         self.configuration = configuration
+
+    @property
+    def terms(self) -> dict[str, str]:
+        """`licence` and `attribution`, as far as there are any."""
+        terms = {"licence": self.licence, "attribution": self.attribution}
+        return {name: text for name, text in terms.items() if text}
 
     @property
     def http(self) -> HttpClientPort:

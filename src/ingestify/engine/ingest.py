@@ -339,7 +339,12 @@ class DatasetIngest:
             files=[self._published[file_id] for file_id in resource.files if file_id in self._published],
             feeds=[loaded.feed for loaded in self._loaded.values()],
             description="" if existing is None else "; ".join(self._reasons)[:500],
-            source={"source": discovered.job.source_name, "run_id": self._run_id, "job_id": discovered.progress.job_id},
+            source={
+                "source": discovered.job.source_name,
+                "run_id": self._run_id,
+                "job_id": discovered.progress.job_id,
+                **discovered.job.plan.source.terms,
+            },
             missing_feeds=bundle.missing_feeds,
             removed_file_ids=bundle.gone if rejected else (),
             dataset_id=None if entry is None else entry.dataset_id,
