@@ -18,12 +18,22 @@ __all__ = ["BUILT_IN", "OPEN_DATA", "find_entry_points", "find_source_class", "i
 ENTRY_POINT_GROUP = "ingestify.sources"
 
 BUILT_IN = {
+    "ingestify.impect_github": "ingestify.sources.impect_github:ImpectGithub",
+    "ingestify.metrica_github": "ingestify.sources.metrica_github:MetricaGithub",
+    "ingestify.skillcorner_github": "ingestify.sources.skillcorner_github:SkillCornerGithub",
+    "ingestify.sportec_huggingface": "ingestify.sources.sportec_huggingface:SportecHuggingFace",
     "ingestify.statsbomb_github": "ingestify.sources.statsbomb_github:StatsBombGithub",
+    "ingestify.wyscout_github": "ingestify.sources.wyscout_github:WyscoutGithub",
 }
 """What `type:` can be without any other package."""
 
 OPEN_DATA = {
+    "impect": "ingestify.impect_github",
+    "metrica": "ingestify.metrica_github",
+    "skillcorner": "ingestify.skillcorner_github",
+    "sportec": "ingestify.sportec_huggingface",
     "statsbomb": "ingestify.statsbomb_github",
+    "wyscout": "ingestify.wyscout_github",
 }
 """Provider to the source of its open data."""
 

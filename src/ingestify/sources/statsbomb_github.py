@@ -18,8 +18,8 @@ from ingestify.domain.bundle import MATCH
 from ingestify.domain.dataset import CollectionMetadata, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
-from ingestify.domain.source import Source
-from ingestify.errors import ConfigurationError, SourceError
+from ingestify.errors import SourceError
+from ingestify.sources.open_data import OpenDataSource, match_name
 
 __all__ = ["StatsBombGithub"]
 
@@ -31,7 +31,7 @@ _FOLDERS = {"events": "events", "lineups": "lineups", "360-frames": "three-sixty
 _FIRST_MATCHES = 24
 
 
-class StatsBombGithub(Source):
+class StatsBombGithub(OpenDataSource):
     """Matches of the StatsBomb open data; dataset type `match`.
 
     The feeds are `match` (its entry in the index), `lineups`, `events`, and `360-frames` for the matches that have
@@ -51,20 +51,19 @@ class StatsBombGithub(Source):
     redirect_hosts = ("raw.githubusercontent.com", "media.githubusercontent.com")
     bundle_types = (MATCH,)
     bundle_checks = (StatsBombMatchCheck(),)
+    licence = "StatsBomb Public Data User Agreement: https://github.com/statsbomb/open-data/blob/master/LICENSE.pdf"
+    attribution = "Data by StatsBomb; name it as the source and show its logo in whatever is public."
+    hosts = ("raw.githubusercontent.com",)
+    redirect_hosts = ("*.githubusercontent.com",)
+    change_signal = "last_updated and last_updated_360 of each match in the index"
 
     def __init__(self, name: str, base_url: str | None = None, recheck_missing_360_after_seconds: float = 60.0) -> None:
-        super().__init__(name, base_url=base_url)
-        base_url = BASE_URL if base_url is None else base_url
-        if not isinstance(base_url, str) or not base_url.startswith(("http://", "https://")):
-            raise ConfigurationError(
-                f"The source '{name}' has base_url {base_url!r}; it must begin with https:// or http://."
-            )
-        self._base_url = base_url.rstrip("/")
+        super().__init__(name, BASE_URL if base_url is None else base_url)
         self._recheck_after_seconds = float(recheck_missing_360_after_seconds)
 
     def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
         """Return every competition and season of `competitions.json`."""
-        self._check(dataset_type)
+        self._bundle_type(dataset_type)
         return [
             {
                 "competition_id": entry["competition_id"],
@@ -85,14 +84,8 @@ class StatsBombGithub(Source):
         **_: Any,
     ) -> Iterator[list[DatasetResource]]:
         """Yield the matches of one season: the first ones as soon as they are read, and then all others at once."""
-        self._check(dataset_type)
-        if unknown := MATCH.unknown(data_spec_versions):
-            raise ConfigurationError(
-                f"The source '{self.name}' has no feed {', '.join(unknown)}; "
-                f"a match has {', '.join((*MATCH.requires, *MATCH.optional))}."
-            )
+        wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
         url = f"{self._base_url}/matches/{competition_id}/{season_id}.json"
-        wanted = MATCH.wanted(data_spec_versions)
         entries = [
             entry
             for entry in self._get_entries(url, "match_id", "last_updated")
@@ -141,24 +134,6 @@ class StatsBombGithub(Source):
     def _file_url(self, feed: str, match_id: object) -> str:
         return f"{self._base_url}/{_FOLDERS[feed]}/{match_id}.json"
 
-    def _get_entries(self, url: str, *keys: str) -> list[dict[str, Any]]:
-        entries = self.http.get_json(url)
-        if not isinstance(entries, list):
-            raise SourceError(
-                f"{url} is a JSON {type(entries).__name__}; a list was expected. Is base_url the data root?"
-            )
-        for number, entry in enumerate(entries):
-            missing = [key for key in keys if not isinstance(entry, dict) or entry.get(key) is None]
-            if missing:
-                raise SourceError(f"Entry {number} of {url} has no {', '.join(missing)}.")
-        return entries
-
-    def _check(self, dataset_type: str) -> None:
-        if dataset_type != MATCH.dataset_type:
-            raise ConfigurationError(
-                f"The source '{self.name}' has no datasets of the type '{dataset_type}'; it has 'match'."
-            )
-
 
 def _time(text: str, match_id: object) -> dt.datetime:
     try:
@@ -189,9 +164,9 @@ def _metadata(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _name(entry: dict[str, Any]) -> str:
     """Return `Barcelona 3-0 Deportivo Alavés, 2018-08-18`; the score is left out while there is none."""
-    home = (entry.get("home_team") or {}).get("home_team_name") or "?"
-    away = (entry.get("away_team") or {}).get("away_team_name") or "?"
-    scores = (entry.get("home_score"), entry.get("away_score"))
-    score = "-" if None in scores else f"{scores[0]}-{scores[1]}"
-    date = entry.get("match_date")
-    return f"{home} {score} {away}" + (f", {date}" if date else "")
+    return match_name(
+        (entry.get("home_team") or {}).get("home_team_name"),
+        (entry.get("away_team") or {}).get("away_team_name"),
+        (entry.get("home_score"), entry.get("away_score")),
+        entry.get("match_date"),
+    )

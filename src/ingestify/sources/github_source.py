@@ -1,0 +1,47 @@
+"""Open data in a GitHub repository, which gives no times for its files, but one for its last push."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from ingestify.sources.github_repository import GithubRepository, find_last_push
+from ingestify.sources.open_data import OpenDataSource
+from ingestify.sources.recent_answer import RecentAnswer
+
+__all__ = ["GithubSource"]
+
+
+class GithubSource(OpenDataSource):
+    """Open data below the raw URL of a GitHub repository, or of a mirror of it.
+
+    Args:
+        name: The source's name in the configuration.
+        base_url: Below which the files are.
+        api_url: What GitHub's API says of the repository: asked once a run when somebody last pushed to it, and
+            selectors that were ingested whole since then are skipped. None: found from a `base_url` of GitHub's;
+            empty: never asked.
+        **configuration: What the configuration says besides.
+    """
+
+    change_signal = (
+        "the repository's last push (one request); after that, or where it is not known, each file is asked for by its "
+        "ETag"
+    )
+
+    def __init__(self, name: str, base_url: str, api_url: str | None = None, **configuration: Any) -> None:
+        super().__init__(name, base_url, api_url=api_url, **configuration)
+        self._repository = GithubRepository.find(self._base_url)
+        if api_url:
+            self._api_url: str | None = self._checked_url("api_url", api_url)
+        else:
+            self._api_url = self._repository.api_url if self._repository is not None and api_url is None else None
+        self._last_push = RecentAnswer[dt.datetime | None]()
+
+    def _hints(self) -> dict[str, Any]:
+        """Return the selectors' hint that nothing is newer than the last push, if that is known."""
+        api_url = self._api_url
+        if api_url is None:
+            return {}
+        pushed_at = self._last_push.get(lambda: find_last_push(self.http, api_url))
+        return {} if pushed_at is None else {"_last_modified": pushed_at}

@@ -1,0 +1,158 @@
+"""SkillCorner's open data: broadcast tracking of ten matches, with dynamic events and phases of play.
+
+Format: https://github.com/SkillCorner/opendata (README). Below the data root there are `matches.json` and
+`matches/{id}/` with `{id}_match.json`, `{id}_tracking_extrapolated.jsonl` (in Git LFS), `{id}_dynamic_events.csv` and
+`{id}_phases_of_play.csv`. Until 2025 there were nine other matches, as `match_data.json` and `structured_data.json`;
+mirrors of that layout are read, too. Their index names no competition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ingestify.domain.bundle import TRACKING, BundleType
+from ingestify.domain.dataset import CollectionMetadata
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.resource import DatasetResource
+from ingestify.sources.git_lfs import load_lfs_file
+from ingestify.sources.github_source import GithubSource
+from ingestify.sources.open_data import add_url, match_name, name_of, same
+from ingestify.sources.recent_answer import RecentAnswer
+
+__all__ = ["SkillCornerGithub"]
+
+BASE_URL = "https://raw.githubusercontent.com/SkillCorner/opendata/master/data"
+
+MATCH = BundleType("match", requires=("match",), optional=("dynamic_events", "phases_of_play"))
+"""Who played, and what SkillCorner's Game Intelligence makes of it."""
+
+_PLAYED = ("closed", "live")
+"""The index still says `live` of a match of 2019, and `not_started` of one that has all of its files."""
+
+_CURRENT = {
+    "match": "{id}_match.json",
+    "metadata": "{id}_match.json",
+    "frames": "{id}_tracking_extrapolated.jsonl",
+    "dynamic_events": "{id}_dynamic_events.csv",
+    "phases_of_play": "{id}_phases_of_play.csv",
+}
+_OLDER = {"match": "match_data.json", "metadata": "match_data.json", "frames": "structured_data.json"}
+
+
+class SkillCornerGithub(GithubSource):
+    """Matches of the SkillCorner open data; dataset types `match` and `tracking`.
+
+    A `match` has the feeds `match`, `dynamic_events` and `phases_of_play`; a `tracking` has `metadata` (the same file
+    as `match`) and `frames`. What the index promises and is not there (404) is left out, and asked for in each run; but
+    of a match that was played, `match` or `metadata` must be there.
+
+    Args:
+        name: The source's name in the configuration.
+        base_url: The data root, for a mirror: it has `{base_url}/matches.json`. None: GitHub.
+        api_url: What GitHub's API says of the repository, to skip it all if nobody pushed since the last run.
+            None: GitHub's, if the files are there; empty: never asked.
+        media_url: Below this are the files that `base_url` has in Git LFS, with the same paths. None: GitHub's, if the
+            files are there.
+    """
+
+    provider = "skillcorner"
+    bundle_types = (MATCH, TRACKING)
+    licence = "MIT"
+    attribution = "Data by SkillCorner (https://skillcorner.com), opened with PySport."
+    hosts = ("raw.githubusercontent.com", "media.githubusercontent.com", "api.github.com")
+    redirect_hosts = ("*.githubusercontent.com",)
+
+    def __init__(
+        self, name: str, base_url: str | None = None, api_url: str | None = None, media_url: str | None = None
+    ) -> None:
+        super().__init__(name, BASE_URL if base_url is None else base_url, api_url, media_url=media_url)
+        if media_url:
+            self._media_url: str | None = self._checked_url("media_url", media_url).rstrip("/")
+        else:
+            self._media_url = None if self._repository is None else self._repository.media_url
+        self._index = RecentAnswer[list[dict[str, Any]]]()
+
+    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+        """Return every competition and season of `matches.json`; of the older layout one selector for all."""
+        self._bundle_type(dataset_type)
+        hints = self._hints()
+        selectors = {}
+        for entry in self._entries():
+            keys = {key: entry[key] for key in ("competition_id", "season_id") if entry.get(key) is not None}
+            name = " ".join(f"{key.removesuffix('_id')} {value}" for key, value in keys.items())
+            selectors[tuple(keys.values())] = {**keys, "_name": name or "SkillCorner open data", **hints}
+        return list(selectors.values())
+
+    def find_datasets(
+        self,
+        dataset_type: str,
+        data_spec_versions: DataSpecVersionCollection,
+        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and asked for whole
+        competition_id: int | None = None,
+        season_id: int | None = None,
+        match_id: int | str | None = None,
+        **_: Any,
+    ) -> Iterator[list[DatasetResource]]:
+        """Yield the matches of one season, at once."""
+        wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
+        yield [
+            self._dataset(entry, dataset_type, wanted)
+            for entry in self._entries()
+            if same(competition_id, entry.get("competition_id"))
+            and same(season_id, entry.get("season_id"))
+            and same(match_id, entry["id"])
+        ]
+
+    def _entries(self) -> list[dict[str, Any]]:
+        return self._index.get(lambda: self._get_entries(f"{self._base_url}/matches.json", "id"))
+
+    def _dataset(self, entry: dict[str, Any], dataset_type: str, wanted: list[tuple[str, str]]) -> DatasetResource:
+        match_id = entry["id"]
+        keys = {key: entry[key] for key in ("competition_id", "season_id") if entry.get(key) is not None}
+        date, kick_off = _split(entry.get("date_time"))
+        home, away = entry.get("home_team"), entry.get("away_team")
+        is_played = entry.get("status", "closed") in _PLAYED
+        resource = DatasetResource(
+            {**keys, "match_id": match_id},
+            dataset_type,
+            self.provider,
+            name=match_name(name_of(home, "short_name", "name"), name_of(away, "short_name", "name"), date=date),
+            metadata={
+                "match_date": date,
+                "kick_off": kick_off,
+                "home_team": home,
+                "away_team": away,
+                "status": entry.get("status"),
+            },
+        )
+        files = _CURRENT if "competition_id" in keys else _OLDER
+        for feed, version in wanted:
+            if feed in files:
+                path = f"matches/{match_id}/{files[feed].format(id=match_id)}"
+                may_be_absent = not is_played or feed not in ("match", "metadata")
+                self._add(resource, feed, version, path, may_be_absent=may_be_absent)
+        return resource
+
+    def _add(self, resource: DatasetResource, feed: str, version: str, path: str, *, may_be_absent: bool) -> None:
+        url = f"{self._base_url}/{path}"
+        if not path.endswith(".jsonl"):
+            add_url(resource, feed, version, url, may_be_absent=may_be_absent)
+            return
+        media_url = None if self._media_url is None else f"{self._media_url}/{path}"
+        resource.add_file(
+            None,
+            feed,
+            version,
+            data_serialization_format="jsonl",
+            file_loader=load_lfs_file,
+            loader_kwargs={"url": url, "media_url": media_url, "ignore_not_found": True},
+        )
+
+
+def _split(date_time: object) -> tuple[str | None, str | None]:
+    """Return `2024-11-30T04:00:00Z` as date and time; the time keeps its zone."""
+    if not isinstance(date_time, str):
+        return None, None
+    date, _, time = date_time.partition("T")
+    return date or None, time or None

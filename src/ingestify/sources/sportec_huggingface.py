@@ -1,0 +1,169 @@
+"""Sportec's IDSSE data: seven Bundesliga matches of 2022/23 with synchronised positions and events.
+
+Format: the DFL's, https://doi.org/10.1038/s41597-025-04505-y; files: https://huggingface.co/datasets/pysport/idsse-data.
+Each match has `DFL_02_01_matchinformation_{competition}_{match}.xml`, `DFL_03_02_events_raw_…` and
+`DFL_04_03_positions_raw_observed_…`, of some 400 MB. There is no index of them: the matches are these seven.
+
+Hugging Face answers for a large file with a redirect to another host, and what goes to another host is not asked for
+conditionally. So when a file changed is taken from the commit that brought it: its API lists that of each file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ingestify.clock import as_utc
+from ingestify.domain.bundle import TRACKING, BundleType
+from ingestify.domain.dataset import CollectionMetadata
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.resource import DatasetResource
+from ingestify.errors import SourceError
+from ingestify.fetch.pages import LinkHeader
+from ingestify.sources.open_data import OpenDataSource, checked_entries, match_name, same
+from ingestify.sources.recent_answer import RecentAnswer
+
+__all__ = ["SportecHuggingFace"]
+
+BASE_URL = "https://huggingface.co/datasets/pysport/idsse-data/resolve/main"
+
+MATCH = BundleType("match", requires=("match", "events"))
+"""The match information (who played, where and when), and what happened on the pitch."""
+
+SEASON_ID = "DFL-SEA-0001K6"
+COMPETITIONS = {"DFL-COM-000001": "Bundesliga", "DFL-COM-000002": "2. Bundesliga"}
+
+_MATCHES = {
+    "J03WMX": ("DFL-COM-000001", "1. FC Köln", "FC Bayern München"),
+    "J03WN1": ("DFL-COM-000001", "VfL Bochum 1848", "Bayer 04 Leverkusen"),
+    "J03WOH": ("DFL-COM-000002", "Fortuna Düsseldorf", "SSV Jahn Regensburg"),
+    "J03WOY": ("DFL-COM-000002", "Fortuna Düsseldorf", "F.C. Hansa Rostock"),
+    "J03WPY": ("DFL-COM-000002", "Fortuna Düsseldorf", "1. FC Nürnberg"),
+    "J03WQQ": ("DFL-COM-000002", "Fortuna Düsseldorf", "FC St. Pauli"),
+    "J03WR9": ("DFL-COM-000002", "Fortuna Düsseldorf", "1. FC Kaiserslautern"),
+}
+
+_FILES = {
+    "match": "DFL_02_01_matchinformation",
+    "metadata": "DFL_02_01_matchinformation",
+    "events": "DFL_03_02_events_raw",
+    "frames": "DFL_04_03_positions_raw_observed",
+}
+
+_RESOLVE = re.compile(r"^https://huggingface\.co/datasets/([^/]+/[^/]+)/resolve/([^/]+)$")
+
+
+class SportecHuggingFace(OpenDataSource):
+    """The seven matches of the IDSSE data set; dataset types `match` and `tracking`.
+
+    A `match` has the feeds `match` (the match information) and `events`; a `tracking` has `metadata` (the match
+    information again) and `frames` (the positions, some 400 MB). All are XML.
+
+    Args:
+        name: The source's name in the configuration.
+        base_url: Where the files are, for a mirror. None: Hugging Face.
+        tree_url: A list of the files, as Hugging Face's API has it: when each was committed last. None: Hugging Face's,
+            if the files are there; empty: never asked, and each file is asked for by its own validators.
+    """
+
+    provider = "sportec"
+    bundle_types = (MATCH, TRACKING)
+    licence = "CC BY 4.0"
+    attribution = (
+        "Bassek, M., Rein, R., Weber, H. et al.: An integrated dataset of spatiotemporal and event data in elite "
+        "soccer. Scientific Data 12, 195 (2025), https://doi.org/10.1038/s41597-025-04505-y."
+    )
+    hosts = ("huggingface.co",)
+    redirect_hosts = ("*.huggingface.co", "*.hf.co")
+    change_signal = "the last commit of each file (one request); at a mirror each file is asked for by its validators"
+
+    def __init__(self, name: str, base_url: str | None = None, tree_url: str | None = None) -> None:
+        super().__init__(name, BASE_URL if base_url is None else base_url, tree_url=tree_url)
+        found = _RESOLVE.match(self._base_url)
+        if tree_url:
+            self._tree_url: str | None = self._checked_url("tree_url", tree_url)
+        elif found and tree_url is None:
+            # With `expand` each file comes with its last commit.
+            self._tree_url = (
+                f"https://huggingface.co/api/datasets/{found[1]}/tree/{found[2]}?recursive=true&expand=true"
+            )
+        else:
+            self._tree_url = None
+        self._times = RecentAnswer[Mapping[str, dt.datetime]]()
+
+    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+        """Return the two competitions, of one season."""
+        self._bundle_type(dataset_type)
+        return [
+            {"competition_id": competition_id, "season_id": SEASON_ID, "_name": f"{name} 2022/2023"}
+            for competition_id, name in COMPETITIONS.items()
+        ]
+
+    def find_datasets(
+        self,
+        dataset_type: str,
+        data_spec_versions: DataSpecVersionCollection,
+        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - there are seven
+        competition_id: str,
+        season_id: str,
+        match_id: str | None = None,
+        **_: Any,
+    ) -> Iterator[list[DatasetResource]]:
+        """Yield the matches of a competition, at once."""
+        wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
+        times: Mapping[str, dt.datetime] = {}
+        if self._tree_url is not None:
+            times = self._times.get(self._get_times)
+        yield [
+            self._dataset(one, dataset_type, wanted, times)
+            for one, (competition, _, _) in _MATCHES.items()
+            if same(competition_id, competition) and same(season_id, SEASON_ID) and same(match_id, one)
+        ]
+
+    def _dataset(
+        self, match_id: str, dataset_type: str, wanted: list[tuple[str, str]], times: Mapping[str, dt.datetime]
+    ) -> DatasetResource:
+        competition_id, home, away = _MATCHES[match_id]
+        resource = DatasetResource(
+            {"competition_id": competition_id, "season_id": SEASON_ID, "match_id": match_id},
+            dataset_type,
+            self.provider,
+            name=match_name(home, away),
+            metadata={
+                "competition": COMPETITIONS[competition_id],
+                "season": "2022/2023",
+                "home_team": {"name": home},
+                "away_team": {"name": away},
+            },
+        )
+        for feed, version in wanted:
+            name = f"{_FILES[feed]}_{competition_id}_DFL-MAT-{match_id}.xml"
+            resource.add_file(
+                times.get(name),
+                feed,
+                version,
+                url=f"{self._base_url}/{name}",
+                # The match information makes a dataset what it is; without it, base_url is wrong.
+                http_options={"ignore_not_found": feed not in ("match", "metadata")},
+            )
+        return resource
+
+    def _get_times(self) -> dict[str, dt.datetime]:
+        """Return when each file was committed last, by its name."""
+        assert self._tree_url is not None, "asked only where there is one"
+        times = {}
+        for answer in self.http.iter_pages(self._tree_url, LinkHeader()):
+            for entry in checked_entries(answer.json(), self._tree_url, "path"):
+                commit = entry.get("lastCommit")
+                if isinstance(commit, dict):
+                    times[entry["path"]] = _time(commit.get("date"), entry["path"])
+        return times
+
+
+def _time(text: object, path: str) -> dt.datetime:
+    try:
+        return as_utc(dt.datetime.fromisoformat(str(text)))
+    except ValueError as error:
+        raise SourceError(f"The last commit of {path} has the date {text!r}, which is no ISO 8601 time.") from error

@@ -1,0 +1,198 @@
+"""Wyscout's open data: events of the five big leagues of 2017/18, the World Cup of 2018 and the Euro of 2016.
+
+Format: https://doi.org/10.1038/s41597-019-0247-7; files: https://github.com/koenvo/wyscout-soccer-match-event-dataset.
+`raw_data/matches.zip` has the entries of all 1,941 matches, with competition, season, date, line-ups and referees: it
+is the index. `processed-v2/files/{wyId}.json` has a match's events, teams and players. (`processed-v2/README.md` lists
+the same matches by their labels only; `processed/` is an older form that kloppy does not read.)
+
+In the raw data, letters with accents are written as the six characters `\\u00fc`. Files are kept as they are; what is
+for people is decoded.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ingestify.domain.bundle import BundleType
+from ingestify.domain.dataset import CollectionMetadata
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.resource import DatasetResource
+from ingestify.errors import SourceError
+from ingestify.sources.github_source import GithubSource
+from ingestify.sources.open_data import add_url, checked_entries, match_name, same
+from ingestify.sources.recent_answer import RecentAnswer
+
+__all__ = ["WyscoutGithub"]
+
+BASE_URL = "https://raw.githubusercontent.com/koenvo/wyscout-soccer-match-event-dataset/main"
+
+MATCH = BundleType("match", requires=("match", "events"))
+"""The match's entry in the index, with its line-ups, and what happened on the pitch, with the names of who did it."""
+
+COMPETITIONS = {
+    28: "FIFA World Cup",
+    102: "UEFA European Championship",
+    364: "English Premier League",
+    412: "French Ligue 1",
+    426: "German Bundesliga",
+    524: "Italian Serie A",
+    795: "Spanish La Liga",
+}
+
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+_LABEL = re.compile(r"(?P<home>.+) - (?P<away>.+), (?P<home_score>\d+) - (?P<away_score>\d+)(?: \((?P<end>\w)\))?")
+
+MOST_INDEX_BYTES = 256 << 20
+"""The index is 9 MB; what unpacks to far more is none."""
+
+
+class WyscoutGithub(GithubSource):
+    """Matches of the Wyscout open data; dataset type `match`.
+
+    The feeds are `match` (its entry in the index) and `events` (with teams and players).
+
+    Args:
+        name: The source's name in the configuration.
+        base_url: The repository's root, for a mirror: it has `{base_url}/raw_data/matches.zip`. None: GitHub.
+        api_url: What GitHub's API says of the repository, to skip it all if nobody pushed since the last run.
+            None: GitHub's, if the files are there; empty: never asked.
+    """
+
+    provider = "wyscout"
+    bundle_types = (MATCH,)
+    licence = "CC BY 4.0"
+    attribution = (
+        "Pappalardo, L., Cintia, P., Rossi, A. et al.: A public data set of spatio-temporal match events in soccer "
+        "competitions. Scientific Data 6, 236 (2019), https://doi.org/10.1038/s41597-019-0247-7."
+    )
+    hosts = ("raw.githubusercontent.com", "api.github.com")
+    redirect_hosts = ("*.githubusercontent.com",)
+
+    def __init__(self, name: str, base_url: str | None = None, api_url: str | None = None) -> None:
+        super().__init__(name, BASE_URL if base_url is None else base_url, api_url)
+        self._index = RecentAnswer[list[dict[str, Any]]]()
+
+    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+        """Return the seven competitions, each of one season."""
+        self._bundle_type(dataset_type)
+        hints = self._hints()
+        dates: dict[tuple[int, int], list[str]] = {}
+        for entry in self._entries():
+            dates.setdefault((entry["competitionId"], entry["seasonId"]), []).append(entry["dateutc"])
+        return [
+            {
+                "competition_id": competition_id,
+                "season_id": season_id,
+                "_name": f"{_competition(competition_id)} {_season(of_season)}",
+                **hints,
+            }
+            for (competition_id, season_id), of_season in dates.items()
+        ]
+
+    def find_datasets(
+        self,
+        dataset_type: str,
+        data_spec_versions: DataSpecVersionCollection,
+        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is asked for whole
+        competition_id: int,
+        season_id: int,
+        match_id: int | str | None = None,
+        **_: Any,
+    ) -> Iterator[list[DatasetResource]]:
+        """Yield the matches of one season, at once."""
+        wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
+        entries = [
+            entry
+            for entry in self._entries()
+            if same(competition_id, entry["competitionId"]) and same(season_id, entry["seasonId"])
+        ]
+        season = _season(entry["dateutc"] for entry in entries)
+        yield [self._match(entry, season, wanted) for entry in entries if same(match_id, entry["wyId"])]
+
+    def _match(self, entry: dict[str, Any], season: str, wanted: list[tuple[str, str]]) -> DatasetResource:
+        match_id = entry["wyId"]
+        date, _, time = str(entry["dateutc"]).partition(" ")
+        label = decoded(str(entry.get("label", "")))
+        parts = _LABEL.fullmatch(label)
+        teams = _sides(entry)
+        if parts:
+            name = match_name(parts["home"], parts["away"], (parts["home_score"], parts["away_score"]), date)
+        else:
+            name = ", ".join(part for part in (label, date) if part)
+        resource = DatasetResource(
+            {"competition_id": entry["competitionId"], "season_id": entry["seasonId"], "match_id": match_id},
+            "match",
+            self.provider,
+            name=name,
+            metadata={
+                "match_date": date or None,
+                "kick_off": f"{time}+00:00" if time else None,
+                "match_week": entry.get("gameweek") or None,  # 0 in the tournaments
+                "competition": _competition(entry["competitionId"]),
+                "season": season,
+                "home_team": {"id": teams.get("home"), "name": parts["home"] if parts else None},
+                "away_team": {"id": teams.get("away"), "name": parts["away"] if parts else None},
+                "home_score": int(parts["home_score"]) if parts else None,
+                "away_score": int(parts["away_score"]) if parts else None,
+                "stadium": decoded(str(entry.get("venue") or "")) or None,
+            },
+        )
+        for feed, version in wanted:
+            if feed == "match":
+                resource.add_file(None, feed, version, json_content=entry)
+            else:
+                url = f"{self._base_url}/processed-v2/files/{match_id}.json"
+                add_url(resource, feed, version, url, may_be_absent=True)
+        return resource
+
+    def _entries(self) -> list[dict[str, Any]]:
+        return self._index.get(self._get_index)
+
+    def _get_index(self) -> list[dict[str, Any]]:
+        url = f"{self._base_url}/raw_data/matches.zip"
+        try:
+            return [
+                entry
+                for name, content in _iter_members(self.http.get(url).content)
+                for entry in checked_entries(
+                    json.loads(content), f"{name} of {url}", "wyId", "competitionId", "seasonId", "dateutc"
+                )
+            ]
+        except (zipfile.BadZipFile, ValueError) as error:
+            raise SourceError(f"{url} is no ZIP of JSON: {error}. Is base_url the repository's root?") from error
+
+
+def _iter_members(archive: bytes) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        members = [member for member in opened.infolist() if member.filename.endswith(".json")]
+        if sum(member.file_size for member in members) > MOST_INDEX_BYTES:
+            raise ValueError(f"it unpacks to more than {MOST_INDEX_BYTES >> 20} MB")
+        for member in members:
+            yield member.filename, opened.read(member)
+
+
+def decoded(text: str) -> str:
+    """Return text with each literal `\\u00fc` as the letter that it stands for."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+def _competition(competition_id: int) -> str:
+    return COMPETITIONS.get(competition_id, f"competition {competition_id}")
+
+
+def _season(dates: Iterable[str]) -> str:
+    """Return `2017/2018`, or `2018` of a season within one year."""
+    years = sorted({date[:4] for date in dates})
+    return "/".join(dict.fromkeys((years[0], years[-1]))) if years else ""
+
+
+def _sides(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the team ids of `home` and `away`."""
+    teams = entry.get("teamsData")
+    values = teams.values() if isinstance(teams, dict) else ()
+    return {str(team.get("side")): team.get("teamId") for team in values if isinstance(team, dict)}
