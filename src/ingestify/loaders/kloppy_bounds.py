@@ -17,7 +17,7 @@ from typing import Any
 
 from ingestify.domain.bundle_check import Bundle, BundleCheck
 from ingestify.errors import ConfigurationError, LoadError, MissingExtraError
-from ingestify.loaders.kloppy import LOADERS
+from ingestify.loaders.kloppy.registry import find_loader
 
 __all__ = ["KloppyBounds"]
 
@@ -53,7 +53,7 @@ class KloppyBounds(BundleCheck):
 
     def is_for(self, provider: str, dataset_type: str) -> bool:
         """Return whether kloppy has a loader for it."""
-        return super().is_for(provider, dataset_type) and (provider, dataset_type) in LOADERS
+        return super().is_for(provider, dataset_type) and find_loader(provider, dataset_type) is not None
 
     def find_problems(self, bundle: Bundle) -> Iterator[str]:
         """Yield that kloppy cannot read it, or what it has too few or too many of."""
@@ -70,7 +70,9 @@ class KloppyBounds(BundleCheck):
         except ModuleNotFoundError as error:
             raise MissingExtraError("kloppy", "The check KloppyBounds") from error
         try:
-            return LOADERS[bundle.provider, bundle.dataset_type](bundle, self._kloppy)
+            loader = find_loader(bundle.provider, bundle.dataset_type)
+            assert loader is not None, "is_for says so"
+            return loader(bundle, self._kloppy)
         except Exception as error:
             raise LoadError(f"kloppy cannot read it: {type(error).__name__}: {error}") from error
 

@@ -18,7 +18,7 @@ from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.fetch.http import HttpClient, HttpOptions
-from ingestify.loaders.kloppy import load_with_kloppy
+from ingestify.loaders.kloppy.loading import load_with_kloppy
 from ingestify.main.parts import make_rules
 from ingestify.masking import hide_url, mask_url
 from ingestify.sources.registry import make_open_data_source

@@ -1,0 +1,90 @@
+"""From a stored dataset to kloppy's object, with what the lake knows of it filled in."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from ingestify.domain.dataset import Dataset
+from ingestify.errors import IngestifyError, LoadError, MissingExtraError
+from ingestify.loaders.kloppy.files import FileStore
+from ingestify.loaders.kloppy.registry import find_loader, loader_kinds
+
+__all__ = ["load_with_kloppy"]
+
+
+def load_with_kloppy(store: FileStore, dataset: Dataset, **kwargs: Any) -> Any:
+    """Return kloppy's object of a dataset.
+
+    The object does not know which match it is; so its metadata gets from the lake what kloppy left out: `game_id`,
+    `date` (the kick-off as the provider gives it; naive where it says no zone, as StatsBomb), `game_week`, and in
+    `attributes` the `identifier`, `dataset_id`, `name` and `provider`.
+
+    Args:
+        store: Where the files are.
+        dataset: A dataset with a revision.
+        **kwargs: Passed on to kloppy: `coordinates`, `event_types`, `event_factory`, … for events; `coordinates`,
+            `limit`, `sample_rate`, `only_alive`, … for tracking.
+
+    Raises:
+        MissingExtraError: kloppy is not installed.
+        LoadError: There is no loader for this kind of dataset, a feed is missing, or kloppy cannot read it.
+    """
+    loader = find_loader(dataset.provider, dataset.dataset_type)
+    if loader is None:
+        raise LoadError(
+            f"There is no kloppy loader for {dataset.provider}/{dataset.dataset_type}; there is for "
+            f"{', '.join(loader_kinds())}. "
+            f"Use store.load_files(dataset) and kloppy's own functions."
+        )
+    try:
+        import kloppy  # noqa: F401 - only to see whether it is there
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("kloppy", "Loading a dataset with kloppy") from error
+    if dataset.current_revision is None:
+        raise LoadError(f"{dataset} has no files yet; its state is {dataset.state}.")
+    files = store.load_files(dataset, lazy=True)
+    try:
+        loaded = loader(files, kwargs)
+    except LoadError as error:
+        raise LoadError(f"{dataset} cannot be loaded with kloppy. {error}") from error
+    except (IngestifyError, TypeError):
+        raise  # a damaged object says so itself; a wrong argument is named by kloppy
+    except Exception as error:
+        raise LoadError(f"kloppy cannot read {dataset}: {type(error).__name__}: {error}") from error
+    finally:
+        files.close()
+    _fill_in(loaded, dataset)
+    return loaded
+
+
+def _fill_in(loaded: Any, dataset: Dataset) -> None:
+    metadata = getattr(loaded, "metadata", None)
+    if metadata is None:
+        return
+    identifier = dataset.identifier
+    game_id = identifier.get("match_id", identifier.get("game_id"))
+    known = {
+        "game_id": None if game_id is None else str(game_id),
+        "date": _kick_off(dataset.metadata),
+        "game_week": dataset.metadata.get("match_week"),
+    }
+    for name, value in known.items():
+        if value is not None and getattr(metadata, name, None) is None:
+            setattr(metadata, name, value)
+    attributes = dict(getattr(metadata, "attributes", None) or {})
+    attributes.update(
+        identifier=dict(identifier), dataset_id=dataset.dataset_id, name=dataset.name, provider=dataset.provider
+    )
+    metadata.attributes = attributes
+
+
+def _kick_off(metadata: Mapping[str, Any]) -> dt.datetime | None:
+    date, kick_off = metadata.get("match_date"), metadata.get("kick_off")
+    if not isinstance(date, str):
+        return None
+    try:
+        return dt.datetime.fromisoformat(f"{date}T{kick_off}" if isinstance(kick_off, str) else date)
+    except ValueError:
+        return None
