@@ -6,11 +6,12 @@ import dataclasses
 import datetime as dt
 import enum
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from ingestify.domain.file import FeedState, File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.revision import Revision, RevisionState
+from ingestify.errors import LoadError
 
 __all__ = [
     "CollectionMetadata",
@@ -76,6 +77,13 @@ class DatasetSummary:
     current_state: RevisionState | None
     has_revisions: bool
     feeds: Mapping[str, FeedState] | None = None
+
+
+class _FileReader(Protocol):
+    """The lake that a dataset was read from."""
+
+    def load_files(self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False) -> Any:
+        """Return the dataset's current files."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,6 +155,47 @@ class Dataset:
             has_revisions=last is not None,
             feeds=self.feeds,
         )
+
+    def to_polars(
+        self, data_feed_key: str, data_spec_version: str | None = None, *, records: str | None = None, **options: Any
+    ) -> Any:
+        """Return a feed as a polars DataFrame, a row for each record; see `store.data_frame` for what those are.
+
+        Args:
+            data_feed_key: A feed whose file is JSON, JSON Lines, CSV or TSV.
+            data_spec_version: None: the highest that is there.
+            records: Of JSON, the dotted way to the records, such as `data.matches`; empty: the whole as one row.
+            **options: Passed on to polars.
+
+        Raises:
+            MissingExtraError: polars is not installed.
+            LoadError: There is no such file, it has another format, or this dataset is of no lake.
+        """
+        return self._get_file(data_feed_key, data_spec_version).to_polars(records, **options)
+
+    def to_pandas(
+        self, data_feed_key: str, data_spec_version: str | None = None, *, records: str | None = None, **options: Any
+    ) -> Any:
+        """Return a feed as a pandas DataFrame likewise; nested objects are dotted columns. Needs the extra `pandas`."""
+        return self._get_file(data_feed_key, data_spec_version).to_pandas(records, **options)
+
+    def _get_file(self, data_feed_key: str, data_spec_version: str | None) -> Any:
+        reader: _FileReader | None = self.__dict__.get("_reader")
+        if reader is None:
+            raise LoadError(
+                f"{self} does not know its lake, as it was made, copied or unpickled and not read from one: use "
+                f"store.load_files(dataset).get_file('{data_feed_key}') of the lake that has it."
+            )
+        return reader.load_files(self, lazy=True).get_file(data_feed_key, data_spec_version)
+
+    def read_from(self, reader: _FileReader) -> Dataset:
+        """Remember the lake that it was read from; the store calls this. It is no part of what the dataset is."""
+        # Not a field: two datasets are equal whichever store read them, and a store cannot be pickled.
+        self.__dict__["_reader"] = reader
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_reader"}
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.dataset_type}/{self.identifier}"

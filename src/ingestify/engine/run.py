@@ -482,7 +482,7 @@ class IngestionRun:
         key = (dataset.provider, dataset.dataset_type, dataset.identifier)
         if self._on_current is not None and key not in self._told:
             self._told.add(key)
-            self._on_current(dataset)
+            self._on_current(dataset.read_from(self._store))
 
     def _end_of_job_part(self, progress: JobProgress) -> None:
         if progress.end_one():

@@ -137,7 +137,7 @@ class DatasetStore:
         offset = 0 if page is None or page_size is None else (page - 1) * page_size
         datasets: list[Dataset] = []
         for batch in self.catalogue.iter_batches(wanted, batch_size=1000, offset=offset, limit=page_size):
-            datasets += batch
+            datasets += self._read(batch)
         return DatasetCollection(datasets, metadata)
 
     @overload
@@ -168,13 +168,17 @@ class DatasetStore:
         wanted = self.dataset_filter(**filters)
         if yield_dataset_collection:
             return self._iter_collections(wanted, batch_size)
-        return (dataset for batch in self.catalogue.iter_batches(wanted, batch_size) for dataset in batch)
+        return (dataset for batch in self.catalogue.iter_batches(wanted, batch_size) for dataset in self._read(batch))
 
     def _iter_collections(self, wanted: DatasetFilter, batch_size: int) -> Iterator[DatasetCollection]:
         metadata: CollectionMetadata | None = None
         for batch in self.catalogue.iter_batches(wanted, batch_size):
             metadata = metadata or self.catalogue.read_metadata(wanted)
-            yield DatasetCollection(batch, metadata)
+            yield DatasetCollection(self._read(batch), metadata)
+
+    def _read(self, datasets: list[Dataset]) -> list[Dataset]:
+        """Return datasets that know where their files are."""
+        return [dataset.read_from(self) for dataset in datasets]
 
     def get_dataset(self, dataset_id: str) -> Dataset:
         """Return one dataset of this bucket.
@@ -184,7 +188,7 @@ class DatasetStore:
         """
         for dataset in self.catalogue.get_datasets([dataset_id]):
             if dataset.bucket == self.bucket:
-                return dataset
+                return dataset.read_from(self)
         raise DatasetNotFound(
             f"The bucket '{self.bucket}' has no dataset with the id '{dataset_id}'; see 'ingestify list'."
         )
@@ -410,6 +414,7 @@ class DatasetStore:
 
     def _tell(self, events: Sequence[DatasetEvent]) -> None:
         for event in events:
+            event.dataset.read_from(self)
             self.publisher.publish(event)
 
 

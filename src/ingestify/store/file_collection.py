@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from ingestify.domain.file import File
 from ingestify.domain.revision import pick_file
+from ingestify.store.data_frame import read_pandas, read_polars
 from ingestify.store.stored_content import StoredContent
 
 __all__ = ["PRELOAD_BYTES", "FileCollection", "LoadedFile"]
@@ -69,6 +70,30 @@ class LoadedFile:
     def json(self) -> Any:
         """Return the content as JSON values."""
         return json.loads(self.read())
+
+    def to_polars(self, records: str | None = None, **options: Any) -> Any:
+        """Return a polars DataFrame of a JSON, JSON Lines, CSV or TSV file; see `store.data_frame` for its rows.
+
+        Args:
+            records: Of JSON, the dotted way to the records, such as `data.matches`; empty: the whole as one row.
+            **options: Passed on to polars.
+
+        Raises:
+            MissingExtraError: polars is not installed.
+            LoadError: It has another format, or no such records.
+        """
+        with self._content() as stream:
+            return read_polars(stream, self.data_serialization_format, self.data_feed_key, records, **options)
+
+    def to_pandas(self, records: str | None = None, **options: Any) -> Any:
+        """Return a pandas DataFrame likewise; nested objects are dotted columns.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+            LoadError: It has another format, or no such records.
+        """
+        with self._content() as stream:
+            return read_pandas(stream, self.data_serialization_format, self.data_feed_key, records, **options)
 
     def close(self) -> None:
         """Close the stream, if it was opened."""
