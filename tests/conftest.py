@@ -29,6 +29,12 @@ def provider_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def excerpts() -> Path:
+    """Excerpts of open data whose licences allow it; see the README there."""
+    return ROOT / "tests" / "data"
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a person has set, or another test has hidden, must not change what a test sees."""

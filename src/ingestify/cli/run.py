@@ -30,6 +30,7 @@ from ingestify.cli.options import (
     parse_filters,
 )
 from ingestify.cli.progress import RunView
+from ingestify.cli.terms import FirstUse
 from ingestify.cli.texts import summary_line
 from ingestify.domain.run import RunReport, RunState
 from ingestify.engine.engine import IngestionEngine
@@ -97,6 +98,7 @@ def _run(
     selector = parse_filters(filters)
     view = RunView(as_json=as_json, quiet=quiet, verbose=verbose)
     with get_engine(config_path(config_file), bucket, disable_events=disable_events) as engine:
+        first_use = FirstUse(engine)
         report = execute(
             engine,
             view,
@@ -125,6 +127,8 @@ def _run(
             view.write_line(summary_line(report))
     if not quiet:
         _tell_nothing_matched(report, selector)
+        if not dry_run:
+            first_use.tell(report)
     # What reads a plan may have seen enough of it, as `head` has. A run's work is done, and its end is what counts.
     if view.lost is not None and (dry_run or not view.lost.reader_left):
         raise view.lost

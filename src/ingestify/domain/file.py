@@ -178,7 +178,9 @@ class NotModifiedFile:
     Attributes:
         modified_at: The newest time known for it; None: what the file resource announced.
         reason: Why it is known to be unchanged, for the log.
+        validators: The provider's, of the answer with the same bytes; none: those that are known stay.
     """
 
     modified_at: dt.datetime | None = None
     reason: str = ""
+    validators: Validators = NO_VALIDATORS

@@ -274,6 +274,8 @@ class IngestionEngine:
             if self._make_open_data_source is None:
                 raise ConfigurationError("This engine knows no open data sources.")
             source = self._make_open_data_source(provider, options.get("configuration") or {})
+            if source.terms:
+                logger.info("the open data of %s: %s", provider, " · ".join(source.terms.values()))
             plan = IngestionPlan(source, dataset_type, options.get("data_spec_versions"))
             self._attach(source)
             return [plan]

@@ -283,7 +283,7 @@ class FileLoading:
                 raise SourceError(
                     f"the loader of '{file.file_id}' returned a NotModifiedFile, and the lake has no such file"
                 )
-            feed = self._feed(file, modified_at=draft.modified_at, validators=validators)
+            feed = self._feed(file, modified_at=draft.modified_at, validators=draft.validators or validators)
             return LoadedResource(FileKind.UNCHANGED, feed, tag=current.tag, size=current.size)
         if not isinstance(draft, DraftFile):
             raise SourceError(

@@ -141,7 +141,7 @@ def retrieve_http(
             return NotModifiedFile(modified_at, "the provider says so (304)")
         if current_file is not None and spool.digest.hexdigest() == current_file.tag:
             spool.file.close()
-            return NotModifiedFile(modified_at, "the provider has the same bytes")
+            return NotModifiedFile(modified_at, "the provider has the same bytes", result.validators)
         spool.file.seek(0)
         return DraftFile.from_input(
             spool.file,

@@ -94,7 +94,7 @@ def load_lfs_file(
         return found
     found.stream.close()
     if current_file is not None and current_file.tag == pointer.sha256:
-        return NotModifiedFile(reason="the Git LFS pointer names the bytes that the lake has")
+        return NotModifiedFile(None, "the Git LFS pointer names the bytes that the lake has", found.validators)
     if media_url is None:
         raise SourceError(
             f"{mask_url(url)} is a Git LFS pointer, and nobody says where the bytes are: give the source a media_url."

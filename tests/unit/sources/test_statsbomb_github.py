@@ -131,7 +131,7 @@ def test_the_base_url_must_be_one():
 def test_the_registry_finds_sources_and_explains_what_is_wrong():
     assert find_source_class("ingestify.statsbomb_github") is StatsBombGithub
     assert make_open_data_source("statsbomb", {}).provider == "statsbomb"
-    with pytest.raises(ConfigurationError, match="there is of impect, .*statsbomb, wyscout"):
+    with pytest.raises(ConfigurationError, match=r"there is of impect, .*statsbomb, wyscout"):
         make_open_data_source("nobody", {})
     with pytest.raises(ConfigurationError, match="base_ur"):
         make_source("s", StatsBombGithub, {"base_ur": "https://x"})

@@ -28,7 +28,7 @@ def test_a_feed_that_is_missing_is_named():
 def test_a_kind_that_has_no_loader_says_which_have():
     with debug_source(Bare("bare"), dataset_type="video") as engine:
         (dataset,) = engine.list_datasets()
-        with pytest.raises(LoadError, match="no kloppy loader for statsbomb/video; there is for .*statsbomb/match"):
+        with pytest.raises(LoadError, match=r"no kloppy loader for statsbomb/video; there is for .*statsbomb/match"):
             engine.load_dataset_with_kloppy(dataset)
 
 

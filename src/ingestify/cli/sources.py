@@ -1,0 +1,127 @@
+"""`ingestify sources`: which providers there are, and what a source of one takes and brings."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import click
+
+from ingestify.cli.logs import set_up_logging, write_stderr
+from ingestify.cli.options import logging_options
+from ingestify.cli.output import write_json, write_line
+from ingestify.errors import ConfigurationError
+from ingestify.sources.description import SourceDescription, SourceOption, describe_source, source_types
+from ingestify.sources.registry import make_importable
+
+__all__ = ["sources_command"]
+
+WIDTH = 100
+
+
+@click.group("sources")
+def sources_command() -> None:
+    """List the sources that are built in or installed, and describe one."""
+
+
+@sources_command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each source.")
+@logging_options
+def list_command(as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+    """List what `type:` of a source can be: the provider, what it brings, and under which licence."""
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+    descriptions = []
+    for name in source_types():
+        try:
+            descriptions.append(describe_source(name))
+        except ConfigurationError as error:
+            write_stderr(f"{name}: {error}")  # an installed package's; the others are no worse for it
+    if as_json:
+        for one in descriptions:
+            write_json(one.as_dict())
+        return
+    rows = [("TYPE", "PROVIDER", "WHAT", "LICENCE")]
+    rows += [(one.type, one.provider or "-", one.summary or "-", one.licence or "-") for one in descriptions]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        write_line("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]))
+
+
+@sources_command.command("describe")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@logging_options
+@click.argument("name", metavar="NAME")
+def describe_command(as_json: bool, name: str, quiet: bool, verbose: bool, debug: bool) -> None:
+    """Describe one source: its options, dataset types and feeds, licence, hosts, and how a change is seen.
+
+    NAME is what `type:` says, such as ingestify.wyscout_github or a dotted path, or a provider that has open data.
+    """
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+    make_importable(str(Path.cwd()))  # where people's own sources are
+    description = describe_source(name)
+    if as_json:
+        write_json(description.as_dict())
+    else:
+        _show(description)
+
+
+def _show(description: SourceDescription) -> None:
+    write_line(description.type)
+    for paragraph in description.text.split("\n\n"):
+        write_line("")
+        _write_wrapped(" ".join(paragraph.split()))
+    write_line("")
+    for title, text in (
+        ("provider", description.provider),
+        ("open data", f'use_open_data with provider="{description.provider}"' if description.open_data else ""),
+        ("licence", description.licence),
+        ("attribution", description.attribution),
+        ("hosts", ", ".join(description.hosts)),
+        ("redirects to", ", ".join(description.redirect_hosts)),
+        ("a change is seen by", description.change_signal),
+        ("at most", f"{description.max_concurrency} requests at once" if description.max_concurrency else ""),
+    ):
+        if text:
+            _write_wrapped(text, f"{title}: ".ljust(22))
+    _show_dataset_types(description)
+    _show_options(description)
+
+
+def _show_dataset_types(description: SourceDescription) -> None:
+    if not description.dataset_types:
+        return
+    write_line("")
+    write_line("dataset types and feeds")
+    for one in description.dataset_types:
+        feeds = [*one["requires"], *(f"{feed} (optional)" for feed in one["optional"])]
+        _write_wrapped(", ".join(feeds), f"  {one['dataset_type']}: ".ljust(22))
+
+
+def _show_options(description: SourceDescription) -> None:
+    write_line("")
+    write_line("configuration")
+    for option in description.options:
+        write_line(f"  {option.name}: {_kind_text(option)}")
+        if option.text:
+            _write_wrapped(option.text, "      ")
+    if description.takes_any_option:
+        write_line("  and any other option")
+    elif not description.options:
+        write_line("  none")
+
+
+def _kind_text(option: SourceOption) -> str:
+    kind = option.kind or "anything"
+    return f"{kind}, required" if option.default is None else f"{kind}, default {option.default}"
+
+
+def _write_wrapped(text: str, indent: str = "") -> None:
+    for line in textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=" " * len(indent),
+        break_long_words=False,
+        break_on_hyphens=False,
+    ):
+        write_line(line)

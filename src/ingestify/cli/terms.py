@@ -1,0 +1,29 @@
+"""Under which terms providers give their data out: shown when a provider's first data has come into a lake."""
+
+from __future__ import annotations
+
+from ingestify.cli.logs import write_stderr
+from ingestify.domain.run import RunReport
+from ingestify.domain.source import Source
+from ingestify.engine.engine import IngestionEngine
+
+__all__ = ["FirstUse"]
+
+
+class FirstUse:
+    """Made before a run: which of its sources' providers the lake has nothing of yet."""
+
+    def __init__(self, engine: IngestionEngine) -> None:
+        sources = {plan.source.name: plan.source for plan in engine.ingestion_plans if plan.source.terms}
+        held = {provider: _is_held(engine, provider) for provider in {one.provider for one in sources.values()}}
+        self._sources: dict[str, Source] = {name: one for name, one in sources.items() if not held[one.provider]}
+
+    def tell(self, report: RunReport) -> None:
+        """Say on stderr under which terms the data is that the run brought, of each such source."""
+        for name in dict.fromkeys(job.source for job in report.jobs if job.counters.new):
+            if name in self._sources:
+                write_stderr(f"{name}: {' · '.join(self._sources[name].terms.values())}")
+
+
+def _is_held(engine: IngestionEngine, provider: str) -> bool:
+    return next(iter(engine.store.iter_dataset_collection_batches(batch_size=1, provider=provider)), None) is not None

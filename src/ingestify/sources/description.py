@@ -1,0 +1,155 @@
+"""What a type of source is and takes, read from its class: for people who choose one, and for tools."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from typing import Any
+
+from ingestify.domain.source import Source
+from ingestify.sources.registry import BUILT_IN, ENTRY_POINT_GROUP, OPEN_DATA, find_entry_points, find_source_class
+
+__all__ = ["SourceDescription", "SourceOption", "describe_source", "source_types"]
+
+_ENTRY = re.compile(r"(\*{0,2}\w+)(?: \([^)]*\))?:\s*(.*)")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SourceOption:
+    """What `configuration` may hold.
+
+    Attributes:
+        kind: Its type, as it is annotated; empty if it is not.
+        default: As Python writes it; None: there is none, so it must be given.
+        text: What its class says of it; empty if nothing.
+    """
+
+    name: str
+    kind: str = ""
+    default: str | None = None
+    text: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SourceDescription:
+    """A type of source.
+
+    Attributes:
+        type: What `type:` of the configuration says.
+        provider: Empty if only the configuration decides on it.
+        open_data: Whether `use_open_data` means this type.
+        summary: The first sentence of its class.
+        text: All that its class says, without its arguments.
+        dataset_types: Of each that it declares: `dataset_type`, `requires` and `optional` feeds.
+        options: What its configuration takes.
+        takes_any_option: Whether it takes others besides.
+        redirect_hosts: Hosts that its downloads may be redirected to, with `*` for any name.
+    """
+
+    type: str
+    provider: str
+    open_data: bool
+    summary: str
+    text: str
+    licence: str
+    attribution: str
+    hosts: tuple[str, ...]
+    redirect_hosts: tuple[str, ...]
+    change_signal: str
+    max_concurrency: int | None
+    dataset_types: tuple[dict[str, Any], ...]
+    options: tuple[SourceOption, ...]
+    takes_any_option: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, as JSON has them."""
+        return dataclasses.asdict(self)
+
+
+def source_types() -> list[str]:
+    """Return each `type:` that has a name: those built in, and those of installed packages."""
+    return [*sorted(BUILT_IN), *sorted(name for name in find_entry_points(ENTRY_POINT_GROUP) if name not in BUILT_IN)]
+
+
+def describe_source(name: str) -> SourceDescription:
+    """Return what a type of source is.
+
+    Args:
+        name: What `type:` of a configuration may be, or a provider that has open data.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    type_name = OPEN_DATA.get(name, name)
+    source_class = find_source_class(type_name)
+    text, arguments = _split_docstring(source_class)
+    options, takes_any = _options(source_class, arguments)
+    provider = getattr(source_class, "provider", "")
+    return SourceDescription(
+        type=type_name,
+        provider=provider if isinstance(provider, str) else "",
+        open_data=type_name in OPEN_DATA.values(),
+        summary=" ".join(text.split("\n\n")[0].split()),
+        text=text,
+        licence=source_class.licence,
+        attribution=source_class.attribution,
+        hosts=tuple(source_class.hosts),
+        redirect_hosts=tuple(getattr(source_class, "redirect_hosts", ())),
+        change_signal=source_class.change_signal,
+        max_concurrency=source_class.max_concurrency,
+        dataset_types=tuple(
+            {"dataset_type": one.dataset_type, "requires": list(one.requires), "optional": list(one.optional)}
+            for one in source_class.bundle_types
+        ),
+        options=options,
+        takes_any_option=takes_any,
+    )
+
+
+def _options(source_class: type[Source], texts: dict[str, str]) -> tuple[tuple[SourceOption, ...], bool]:
+    options, takes_any = [], False
+    for parameter in list(inspect.signature(source_class).parameters.values())[1:]:  # the first is its name
+        if parameter.kind is parameter.VAR_KEYWORD:
+            takes_any = True
+        elif parameter.kind is not parameter.VAR_POSITIONAL:
+            annotation, default = parameter.annotation, parameter.default
+            options.append(
+                SourceOption(
+                    parameter.name,
+                    "" if annotation is parameter.empty else inspect.formatannotation(annotation).strip("'"),
+                    None if default is parameter.empty else repr(default),
+                    texts.get(parameter.name, ""),
+                )
+            )
+    return tuple(options), takes_any
+
+
+def _split_docstring(source_class: type[Source]) -> tuple[str, dict[str, str]]:
+    """Return what a class says, and what it, or its `__init__`, says of each argument."""
+    text = ""
+    arguments: dict[str, str] = {}
+    for documented in (source_class.__dict__.get("__init__"), source_class):
+        # Not inspect.getdoc: a class that says nothing is not what the class above it says.
+        found = documented.__dict__.get("__doc__") if isinstance(documented, type) else documented.__doc__
+        text, _, rest = inspect.cleandoc(found or "").partition("\nArgs:\n")
+        arguments |= _arguments(rest)
+    for section in ("Raises", "Attributes", "Returns", "Example"):
+        text = text.partition(f"\n{section}:\n")[0]
+    return text.strip(), arguments
+
+
+def _arguments(section: str) -> dict[str, str]:
+    arguments: dict[str, str] = {}
+    name = ""
+    for line in section.splitlines():
+        indented = len(line) - len(line.lstrip())
+        if line.strip() and indented == 0:
+            break  # the next section
+        found = _ENTRY.fullmatch(line.strip()) if indented == 4 else None
+        if found:
+            name = found[1].lstrip("*")
+            arguments[name] = found[2]
+        elif name and line.strip():
+            arguments[name] = f"{arguments[name]} {line.strip()}".strip()
+    return arguments

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import importlib.metadata
+import json
+
+from ingestify.sources.registry import ENTRY_POINT_GROUP, OPEN_DATA
+
+
+def test_sources_are_listed_with_what_they_bring_and_their_licence(command):
+    lines = command("sources", "list").splitlines()
+    assert lines[0].split() == ["TYPE", "PROVIDER", "WHAT", "LICENCE"]
+    assert len(lines) == 1 + len(OPEN_DATA)
+    (wyscout,) = [line for line in lines if line.startswith("ingestify.wyscout_github ")]
+    assert wyscout.endswith("  CC BY 4.0")
+    listed = [json.loads(line) for line in command("sources", "list", "--json").splitlines()]
+    assert {one["provider"] for one in listed} == set(OPEN_DATA)
+
+
+def test_a_source_is_described(command):
+    text = command("sources", "describe", "skillcorner")
+    for words in (
+        "ingestify.skillcorner_github",
+        "MIT",
+        "dynamic_events (optional)",
+        "base_url: str | None, default None",
+    ):
+        assert words in text
+    assert max(map(len, text.splitlines())) <= 100
+    described = json.loads(command("sources", "describe", "ingestify.sportec_huggingface", "--json"))
+    assert described["dataset_types"][1] == {
+        "dataset_type": "tracking",
+        "requires": ["metadata", "frames"],
+        "optional": [],
+    }
+
+
+def test_a_source_of_the_current_folder_is_described(command):
+    (command.folder / "own_source_here.py").write_text(
+        "from ingestify import Source\n\n"
+        "class Mine(Source):\n"
+        "    provider = 'mine'\n"
+        "    def __init__(self, name): ...\n"
+        "    def find_datasets(self, *_, **__): return []\n"
+    )
+    text = command("sources", "describe", "own_source_here.Mine")
+    assert "configuration\n  none" in text
+    command("sources", "describe", "nobody", code=1)
+    assert "there are ingestify.impect_github" in command.err
+
+
+def test_an_installed_source_that_is_broken_does_not_hide_the_others(command, monkeypatch):
+    broken = importlib.metadata.EntryPoint("broken", "no_such_package:Source", ENTRY_POINT_GROUP)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [broken])
+    assert len(command("sources", "list").splitlines()) == 1 + len(OPEN_DATA)
+    assert "broken: " in command.err

@@ -1,0 +1,60 @@
+"""What stands in for the HTTP client of a source: an index that holds these documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ingestify import DatasetResource, DataSpecVersionCollection, Source
+from ingestify.errors import FetchError, SourceError
+
+
+class Answer:
+    def __init__(self, content: Any) -> None:
+        self.content = content if isinstance(content, bytes) else json.dumps(content).encode()
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+class Answers:
+    """Answers by URL; any other URL is a 404. Keeps what was asked for."""
+
+    def __init__(self, documents: Mapping[str, Any]) -> None:
+        self.documents = dict(documents)
+        self.asked: list[str] = []
+
+    def get(self, url: str, **_: Any) -> Answer:
+        self.asked.append(url)
+        if url not in self.documents:
+            raise FetchError(f"GET {url}: status 404", url=url, status=404)
+        return Answer(self.documents[url])
+
+    def get_json(self, url: str, **_: Any) -> Any:
+        try:
+            return self.get(url).json()
+        except ValueError as error:
+            raise SourceError(f"{url} is no JSON") from error
+
+    def iter_pages(self, url: str, pager: Any, **_: Any) -> Iterator[Answer]:
+        for page in self.documents[url]:
+            self.asked.append(url)
+            yield Answer(page)
+
+
+def attached(source: Any, documents: Mapping[str, Any]) -> Any:
+    """Return the source with these answers as its HTTP client; `source.http.asked` is what it asked for."""
+    source.attach_http(Answers(documents))
+    return source
+
+
+def find(source: Source, dataset_type: str, versions: Any = None, **selector: Any) -> list[DatasetResource]:
+    """Return what it finds, as one list."""
+    found = source.find_datasets(dataset_type, DataSpecVersionCollection(versions), None, **selector)  # type: ignore[arg-type]
+    return [resource for batch in found for resource in batch]
+
+
+def urls(resource: DatasetResource) -> dict[str, str | None]:
+    """Return file id to URL, also of a loader."""
+    return {name: file.url or file.loader_kwargs.get("url") for name, file in resource.files.items()}

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import datetime as dt
+import threading
+
+import pytest
+
+from ingestify import clock
+from ingestify.sources.recent_answer import RecentAnswer
+
+
+def test_those_who_ask_at_once_share_an_answer_and_later_ones_get_a_new_one():
+    moment = dt.datetime(2024, 5, 1, tzinfo=dt.UTC)
+    answer, count = RecentAnswer[int](kept_seconds=5), iter(range(9))
+    with clock.reading(lambda: moment):
+        assert [answer.get(lambda: next(count)) for _ in range(3)] == [0, 0, 0]
+        moment += dt.timedelta(seconds=5)
+        assert answer.get(lambda: next(count)) == 1
+        moment -= dt.timedelta(hours=1)
+        assert answer.get(lambda: next(count)) == 2, "a clock that was set back keeps nothing for an hour"
+
+
+def test_an_error_is_kept_for_nobody():
+    answer = RecentAnswer[int]()
+    with pytest.raises(ZeroDivisionError):
+        answer.get(lambda: 1 // 0)
+    assert answer.get(lambda: 1) == 1
+
+
+def test_while_one_asks_the_others_wait():
+    answer, asked, may_answer, got = RecentAnswer[int](), threading.Event(), threading.Event(), []
+
+    def ask() -> int:
+        asked.set()
+        assert may_answer.wait(30)
+        return 7
+
+    first = threading.Thread(target=lambda: got.append(answer.get(ask)))
+    first.start()
+    assert asked.wait(30)
+    second = threading.Thread(target=lambda: got.append(answer.get(lambda: 8)))
+    second.start()
+    may_answer.set()
+    first.join(30)
+    second.join(30)
+    assert got == [7, 7]

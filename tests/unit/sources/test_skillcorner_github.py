@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import pytest
+
+from ingestify import ConfigurationError, Selector
+from ingestify.errors import SourceError
+from ingestify.sources.skillcorner_github import BASE_URL, SkillCornerGithub
+
+from .answers import attached, find, urls
+
+ROOT = "https://mirror.example/data"
+OLDER = [
+    {
+        "id": 2417,
+        "status": "closed",
+        "date_time": "2019-11-09T17:30:00Z",
+        "home_team": {"short_name": "Bayern Munchen"},
+        "away_team": {"short_name": "Dortmund"},
+    }
+]
+
+
+@pytest.fixture
+def entries(excerpts) -> list[dict[str, Any]]:
+    return json.loads((excerpts / "skillcorner" / "data" / "matches.json").read_bytes())
+
+
+def source(entries: Any, **configuration: Any) -> Any:
+    made = SkillCornerGithub("sk", **{"base_url": ROOT, **configuration})
+    return attached(made, {f"{ROOT}/matches.json": entries})
+
+
+def test_a_season_is_a_selector_and_the_older_layout_is_one(entries):
+    made = source(entries)
+    assert made.discover_selectors("tracking") == [
+        {"competition_id": 61, "season_id": 95, "_name": "competition 61 season 95"}
+    ]
+    find(made, "match", competition_id=61, season_id=95)
+    assert made.http.asked == [f"{ROOT}/matches.json"], "discoveries of one run share the index"
+    assert source(OLDER).discover_selectors("match") == [{"_name": "SkillCorner open data"}]
+
+
+def test_a_match_of_the_current_layout(entries):
+    (match,) = find(source(entries), "match", match_id="1886347")
+    assert str(match.identifier(Selector({}))) == "competition_id=61/season_id=95/match_id=1886347"
+    assert match.name == "Auckland FC - Newcastle, 2024-11-30"
+    assert match.metadata["kick_off"] == "04:00:00Z"
+    folder = f"{ROOT}/matches/1886347/1886347_"
+    assert urls(match) == {
+        "match__v1": f"{folder}match.json",
+        "dynamic_events__v1": f"{folder}dynamic_events.csv",
+        "phases_of_play__v1": f"{folder}phases_of_play.csv",
+    }
+    assert [bool(file.http_options.get("ignore_not_found")) for file in match.files.values()] == [False, True, True]
+
+
+def test_tracking_of_the_current_layout_may_be_in_git_lfs(entries):
+    (tracking,) = find(source(entries, media_url="https://media.example/data/"), "tracking", match_id=1886347)
+    path = "matches/1886347/1886347_tracking_extrapolated.jsonl"
+    frames = tracking.files["frames__v1"]
+    assert (frames.loader_kwargs["url"], frames.loader_kwargs["media_url"]) == (
+        f"{ROOT}/{path}",
+        f"https://media.example/data/{path}",
+    )
+    assert frames.serialization_format == "jsonl"
+    assert urls(tracking)["metadata__v1"] == f"{ROOT}/matches/1886347/1886347_match.json"
+
+
+def test_tracking_of_the_older_layout():
+    (tracking,) = find(source(OLDER), "tracking")
+    assert dict(tracking.identifier(Selector({}))) == {"match_id": 2417}
+    assert urls(tracking) == {
+        "metadata__v1": f"{ROOT}/matches/2417/match_data.json",
+        "frames__v1": f"{ROOT}/matches/2417/structured_data.json",
+    }
+    (match,) = find(source(OLDER), "match")
+    assert list(match.files) == ["match__v1"]
+
+
+def test_a_match_that_the_index_calls_not_started_may_have_nothing_yet(entries):
+    (match,) = find(source(entries), "match", match_id=1953632)
+    assert match.metadata["status"] == "not_started"
+    assert all(file.http_options["ignore_not_found"] for file in match.files.values())
+
+
+def test_at_github_the_media_host_and_the_last_push_are_known(entries):
+    made = SkillCornerGithub("sk")
+    api = "https://api.github.com/repos/SkillCorner/opendata"
+    attached(made, {f"{BASE_URL}/matches.json": entries, api: {"pushed_at": "2025-06-01T12:00:00Z"}})
+    (selector,) = made.discover_selectors("tracking")
+    assert selector["_last_modified"] == dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
+    (tracking,) = find(made, "tracking", match_id=1886347)
+    media_url = tracking.files["frames__v1"].loader_kwargs["media_url"]
+    assert media_url.startswith("https://media.githubusercontent.com/media/SkillCorner/opendata/master/data/matches/")
+    never = attached(SkillCornerGithub("sk", api_url=""), {f"{BASE_URL}/matches.json": entries})
+    assert "_last_modified" not in never.discover_selectors("match")[0]
+    assert len(never.http.asked) == 1
+
+
+def test_what_is_wrong_is_named():
+    with pytest.raises(SourceError, match=r"Entry 0 .* has no id"):
+        find(source([{}]), "match")
+    with pytest.raises(ConfigurationError, match="type 'video'; it has 'match' and 'tracking'"):
+        source([]).discover_selectors("video")
+    with pytest.raises(ConfigurationError, match="no feed events; a tracking has metadata, frames"):
+        find(source([]), "tracking", {"events": "v1"})
+    for option in ("base_url", "media_url", "api_url"):
+        with pytest.raises(ConfigurationError, match=rf"'sk' has {option} 'mirror.example'"):
+            SkillCornerGithub("sk", **{option: "mirror.example"})

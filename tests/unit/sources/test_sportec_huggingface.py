@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from ingestify.errors import SourceError
+from ingestify.sources.sportec_huggingface import BASE_URL, SEASON_ID, SportecHuggingFace
+
+from .answers import attached, find, urls
+
+SECOND = {"competition_id": "DFL-COM-000002", "season_id": SEASON_ID}
+TREE = "https://huggingface.co/api/datasets/pysport/idsse-data/tree/main?recursive=true&expand=true"
+EVENTS = "DFL_03_02_events_raw_DFL-COM-000002_DFL-MAT-J03WPY.xml"
+
+
+def test_the_seven_matches_are_in_two_competitions():
+    made = attached(SportecHuggingFace("s", "https://mirror.example"), {})
+    selectors = made.discover_selectors("match")
+    assert [one["_name"] for one in selectors] == ["Bundesliga 2022/2023", "2. Bundesliga 2022/2023"]
+    found = [find(made, "match", **{k: v for k, v in one.items() if k[0] != "_"}) for one in selectors]
+    assert [len(some) for some in found] == [2, 5]
+    assert found[0][0].name == "1. FC Köln - FC Bayern München"
+    assert made.http.asked == []
+
+
+def test_the_files_of_a_match():
+    made = attached(SportecHuggingFace("s", "https://mirror.example/"), {})
+    (match,) = find(made, "match", match_id="J03WPY", **SECOND)
+    assert urls(match) == {
+        "match__v1": "https://mirror.example/DFL_02_01_matchinformation_DFL-COM-000002_DFL-MAT-J03WPY.xml",
+        "events__v1": f"https://mirror.example/{EVENTS}",
+    }
+    (tracking,) = find(made, "tracking", match_id="J03WPY", **SECOND)
+    assert [file.http_options["ignore_not_found"] for file in tracking.files.values()] == [False, True]
+    assert urls(tracking)["frames__v1"].endswith("/DFL_04_03_positions_raw_observed_DFL-COM-000002_DFL-MAT-J03WPY.xml")
+    assert all(file.last_modified is None for file in tracking.files.values()), "a mirror says nothing of commits"
+
+
+def test_at_hugging_face_a_files_time_is_that_of_its_last_commit():
+    pages = [
+        [{"type": "directory", "path": "docs"}, {"type": "file", "path": "README.md"}],
+        [{"type": "file", "path": EVENTS, "lastCommit": {"id": "ab", "date": "2025-02-01T10:00:00.000Z"}}],
+    ]
+    made = attached(SportecHuggingFace("s"), {TREE: pages})
+    (match,) = find(made, "match", match_id="J03WPY", **SECOND)
+    assert match.files["events__v1"].last_modified == dt.datetime(2025, 2, 1, 10, tzinfo=dt.UTC)
+    assert match.files["match__v1"].last_modified is None
+    find(made, "tracking", **SECOND)
+    assert made.http.asked == [TREE, TREE], "two pages, asked for once"
+    assert urls(match)["events__v1"] == f"{BASE_URL}/{EVENTS}"
+
+
+def test_the_list_of_files_may_be_elsewhere_or_nowhere():
+    tree = "https://mirror.example/tree.json"
+    made = attached(
+        SportecHuggingFace("s", tree_url=tree), {tree: [[{"path": EVENTS, "lastCommit": {"date": "soon"}}]]}
+    )
+    with pytest.raises(SourceError, match=f"The last commit of {EVENTS} has the date 'soon'"):
+        find(made, "match", **SECOND)
+    made = attached(SportecHuggingFace("s", tree_url=""), {})
+    assert len(find(made, "match", **SECOND)) == 5

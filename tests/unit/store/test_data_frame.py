@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import builtins
+import gzip
+import io
+import json
+from typing import Any
+
+import pytest
+
+from ingestify.errors import LoadError, MissingExtraError, SourceError
+from ingestify.store.data_frame import read_pandas, read_polars
+
+SHOT = {"id": "a", "location": [60.0, 40], "type": {"id": 16, "name": "Shot"}}
+PASS = {"id": "b", "location": [1, 2], "type": {"id": 30, "name": "Pass"}, "under_pressure": True}
+
+
+def stream(content: Any) -> io.BytesIO:
+    return io.BytesIO(content if isinstance(content, bytes) else json.dumps(content).encode())
+
+
+def test_a_list_of_objects_is_a_row_each_and_nested_objects_are_structs_or_dotted_columns():
+    frame = read_polars(stream([SHOT, PASS]), "json", "events")
+    assert frame.to_dicts() == [{**SHOT, "under_pressure": None}, PASS]
+    assert [type_["name"] for type_ in frame["type"]] == ["Shot", "Pass"]
+    assert list(read_pandas(stream([SHOT, PASS]), "json", "events")["type.name"]) == ["Shot", "Pass"]
+
+
+@pytest.mark.parametrize("content", [{"events": [SHOT], "teams": {}, "players": [1, 2]}, {"data": [SHOT], "meta": 1}])
+def test_of_an_object_the_records_are_under_the_feeds_name_or_data(content):
+    assert read_polars(stream(content), "json", "events")["id"].to_list() == ["a"]
+    assert list(read_pandas(stream(content), "json", "events")["id"]) == ["a"]
+
+
+def test_any_other_object_is_one_row_until_records_says_where_they_are():
+    content = {"id": 7, "home": {"players": [{"n": 1}, {"n": 2}]}}
+    assert read_polars(stream(content), "json", "match").shape == (1, 2)
+    assert read_polars(stream(content), "json", "match", "home.players")["n"].to_list() == [1, 2]
+    assert read_polars(stream({"events": [SHOT]}), "json", "events", "").shape == (1, 1)
+    with pytest.raises(LoadError, match=r"no records at 'home.squad': no 'squad', there are players"):
+        read_polars(stream(content), "json", "match", "home.squad")
+
+
+def test_where_a_provider_mixes_kinds_the_column_is_text_and_nothing_is_lost():
+    rows = [{"a": 1, "b": {"c": {"d": 1}}}, {"a": "x", "b": {"c": [2, 0.5]}}, {"a": None, "b": None}]
+    assert read_polars(stream(rows), "json", "x").to_dicts() == [
+        {"a": "1", "b": {"c": '{"d":1}'}},
+        {"a": "x", "b": {"c": "[2,0.5]"}},
+        {"a": None, "b": None},
+    ]
+    lists = [{"a": [{"t": 1}, {"t": 0.5}]}, {"a": []}, {"a": [{"t": "x"}]}]
+    assert read_polars(stream(lists), "json", "x")["a"].to_list() == [[{"t": "1"}, {"t": "0.5"}], [], [{"t": "x"}]]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "ndjson", "jsonl.gz"])
+def test_json_lines_are_a_row_each(form):
+    body = b'{"frame": 1, "ball": {"x": 1.5}}\n\n{"frame": 2, "ball": {"x": null}}\n'
+    body = gzip.compress(body) if form.endswith("gz") else body
+    assert read_polars(io.BytesIO(body), form, "frames")["frame"].to_list() == [1, 2]
+    assert list(read_pandas(io.BytesIO(body), form, "frames").columns) == ["frame", "ball.x"]
+
+
+def test_json_lines_of_mixed_kinds_and_broken_ones():
+    assert read_polars(stream(b'{"a": {"b": 1}}\n{"a": [1]}\n'), "jsonl", "x")["a"].to_list() == ['{"b":1}', "[1]"]
+    with pytest.raises(SourceError, match="In line 2 of the feed 'x' the JSON cannot be read"):
+        read_polars(stream(b'{"a": 1}\n{"a": \n'), "jsonl", "x")
+
+
+def test_csv_has_one_header():
+    body = b"Team,Type,Start X\nAway,PASS,0.45\nHome,PASS,NaN\n"
+    assert read_polars(stream(body), "csv", "events")["Start X"].to_list()[0] == 0.45
+    assert read_polars(stream(body), "csv", "events", n_rows=1).height == 1
+    assert read_pandas(stream(body.replace(b",", b"\t")), "tsv", "events").shape == (2, 3)
+
+
+def test_metricas_header_of_three_lines_gives_names_to_the_columns():
+    body = (
+        b",,,Home,,Home,,,\n,,,11,,1,,,\nPeriod,Frame,Time [s],Player11,,Player1,,Ball,\n1,1,0.04,.1,.2,NaN,NaN,.5,.6\n"
+    )
+    names = ["Period", "Frame", "Time [s]", "Player11", "Player11_2", "Player1", "Player1_2", "Ball", "Ball_2"]
+    for read in (read_polars, read_pandas):
+        frame = read(stream(body), "csv", "frames-home")
+        assert list(frame.columns) == names
+        assert frame.shape == (1, 9)
+        assert list(frame["Ball_2"]) == [0.6]
+
+
+def test_an_index_column_without_a_name_is_no_header_of_three_lines():
+    assert read_polars(stream(b",a,b\n0,1,2\n"), "csv", "x").columns[1:] == ["a", "b"]
+
+
+def test_no_records_are_an_empty_frame():
+    assert read_polars(stream([]), "json", "x").shape == (0, 0)
+    assert read_pandas(stream([]), "json", "x").shape == (0, 0)
+
+
+def test_values_that_are_no_objects_are_a_column_of_their_own():
+    assert read_polars(stream([1, 2]), "json", "x")["value"].to_list() == [1, 2]
+
+
+@pytest.mark.parametrize("read", [read_polars, read_pandas])
+def test_other_formats_and_broken_files_are_told(read):
+    with pytest.raises(LoadError, match="'video' is mp4, of which no data frame is made; that is done of csv"):
+        read(stream(b""), "mp4", "video")
+    with pytest.raises(SourceError, match="In the feed 'events' the JSON cannot be read"):
+        read(stream(b"[{"), "json", "events")
+    with pytest.raises(LoadError, match="no data frame of the feed 'events'"):
+        read(stream(b""), "csv", "events")
+
+
+@pytest.mark.parametrize(("read", "extra"), [(read_polars, "polars"), (read_pandas, "pandas")])
+def test_what_is_not_installed_is_named(read, extra, monkeypatch):
+    real_import = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name == extra:
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+        return real_import(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtraError, match=rf"pip install -e '\.\[{extra}\]'"):
+        read(stream([]), "json", "x")
