@@ -50,7 +50,7 @@ def loaded_modules(code: str) -> set[str]:
 
 VAULT_CLIENTS = {"boto3", "botocore", "google", "grpc", "requests"}
 
-HEAVY = {"sqlalchemy", "alembic", "pydantic", "zstandard", "rich", "kloppy", "polars", "yaml", *VAULT_CLIENTS}
+HEAVY = {"sqlalchemy", "alembic", "pydantic", "zstandard", "rich", "kloppy", "pandas", "polars", "yaml", *VAULT_CLIENTS}
 HEAVY |= {"obstore"}
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from ingestify import IngestionEngine, get_dev_engine
+from ingestify import IngestionEngine, get_dev_engine, get_engine
 from ingestify.errors import LoadError
+from ingestify.sources import wyscout_github
 from ingestify.sources.registry import make_open_data_source
 
 from .open_data_mirrors import (
@@ -121,6 +122,35 @@ def test_a_match_that_the_index_promises_and_that_is_not_there_is_partial_and_co
             load(engine, match_id=2516751)
             (dataset,) = engine.list_datasets()
             assert "events__v1" in dataset.files, "what was deleted while it is listed stays in the lake"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Rate limited</html>"], ids=["empty", "a page"])
+def test_an_answer_that_is_no_file_waits_in_quarantine_and_readers_see_the_match_as_it_was(
+    tmp_path: Path, excerpts: Path, body: bytes
+):
+    mirror = tmp_path / "mirror"
+    shutil.copytree(excerpts / "wyscout", mirror)
+    file = mirror / "processed-v2" / "files" / "2516739.json"
+    with StaticServer(mirror, by_etag=True) as server:
+        for content, quarantined in ((file.read_bytes(), 0), (body, 1)):
+            file.write_bytes(content)
+            with ingesting(tmp_path / "lake", server, "wyscout", "match") as engine:
+                assert engine.load(match_id=2516739).totals.quarantined == quarantined
+                (dataset,) = engine.list_datasets()
+                assert len(engine.load_dataset_with_kloppy(dataset)) == 84
+
+
+def test_open_data_streams_without_any_configuration(tmp_path: Path, excerpts: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    with StaticServer(excerpts / "wyscout") as server:
+        monkeypatch.setattr(wyscout_github, "BASE_URL", server.url)
+        for _ in range(2):
+            with get_engine() as engine:
+                options = {"use_open_data": True, "streaming": True}
+                (dataset,) = engine.iter_datasets(options, "wyscout", "match", competition_id=426, match_id=2516739)
+                assert dataset.to_polars("events").height == 80
+        events = [status for path, status in server.requests if path.endswith("2516739.json")]
+        assert events == [200, 304]
 
 
 def test_after_a_push_is_known_whole_competitions_are_skipped(tmp_path: Path, excerpts: Path):

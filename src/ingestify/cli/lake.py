@@ -179,6 +179,7 @@ def _revision_as_dict(revision: Any) -> dict[str, Any]:
 
 def _show(dataset: Dataset) -> None:
     write_line(f"{dataset.name}")
+    source = dataset.revisions[-1].source if dataset.revisions else {}
     for title, text in (
         ("dataset id", dataset.dataset_id),
         ("what", f"{dataset.provider}/{dataset.dataset_type}/{dataset.identifier}"),
@@ -188,6 +189,7 @@ def _show(dataset: Dataset) -> None:
         ),
         ("in the lake since", time_text(dataset.created_at)),
         ("changed by the provider", time_text(dataset.last_modified_at)),
+        *((name, source[name]) for name in ("licence", "attribution") if source.get(name)),
     ):
         write_line(f"  {title:<24} {text}")
     for revision in dataset.revisions:

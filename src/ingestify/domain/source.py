@@ -65,7 +65,7 @@ class Source(abc.ABC):
     def terms(self) -> dict[str, str]:
         """`licence` and `attribution`, as far as there are any."""
         terms = {"licence": self.licence, "attribution": self.attribution}
-        return {name: text for name, text in terms.items() if text}
+        return {name: str(text) for name, text in terms.items() if text}
 
     @property
     def http(self) -> HttpClientPort:

@@ -37,3 +37,6 @@ def test_the_terms_are_kept_with_the_revision(command, licensed):
         for dataset in engine.list_datasets():
             source = dataset.current_revision.source
             assert (source["licence"], source["attribution"]) == ("CC BY 4.0", "Small et al., 2024.")
+    shown = [line.split(maxsplit=1) for line in command("show", "match_id=10").splitlines()]
+    assert ["licence", "CC BY 4.0"] in shown
+    assert ["attribution", "Small et al., 2024."] in shown

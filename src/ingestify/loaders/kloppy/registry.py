@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
-from collections.abc import Iterable
 
 from ingestify.errors import ConfigurationError
 from ingestify.loaders.kloppy import impect, metrica, skillcorner, sportec, statsbomb, wyscout
@@ -48,8 +48,9 @@ def loader_kinds() -> list[str]:
     return [f"{provider}/{dataset_type}" for provider, dataset_type in sorted(kinds)]
 
 
-def _entry_points() -> Iterable[importlib.metadata.EntryPoint]:
-    return importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+@functools.cache  # what is installed does not change while a process runs, and looking takes 10 ms
+def _entry_points() -> tuple[importlib.metadata.EntryPoint, ...]:
+    return tuple(importlib.metadata.entry_points(group=ENTRY_POINT_GROUP))
 
 
 def _imported(entry_point: importlib.metadata.EntryPoint) -> Loader:

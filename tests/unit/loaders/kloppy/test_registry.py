@@ -19,8 +19,11 @@ def installed(monkeypatch):
         monkeypatch.setattr(
             importlib.metadata, "entry_points", lambda group: [one for one in points if one.group == group]
         )
+        registry._entry_points.cache_clear()
 
-    return install
+    yield install
+    monkeypatch.undo()
+    registry._entry_points.cache_clear()
 
 
 def load_mine(files, kwargs):
