@@ -15,7 +15,7 @@ import gzip
 import io
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from ingestify.errors import LoadError, MissingExtraError, SourceError
@@ -62,10 +62,8 @@ def read_polars(
         rows = _records(content, form, feed, records)
         if not rows:
             return polars.DataFrame()
-        try:
-            return polars.from_dicts(rows, infer_schema_length=None, **options)
-        except (polars.exceptions.PolarsError, TypeError):
-            return polars.from_dicts(_with_one_kind(rows), infer_schema_length=None, **options)
+        # Not left to polars: of {"x": {}} and {"x": 0} it makes a column without the 0, and says nothing.
+        return polars.from_dicts(_with_one_kind(rows), infer_schema_length=None, **options)
     except (polars.exceptions.PolarsError, OverflowError) as error:
         raise LoadError(f"polars makes no data frame of the feed '{feed}' ({form}): {error}") from error
 
@@ -152,41 +150,51 @@ def _as_list(content: Any) -> list[Any]:
     return content if isinstance(content, list) else [content]
 
 
-def _with_one_kind(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows with JSON text in each column, also of nested objects, that has values of several kinds."""
-    columns: dict[str, list[Any]] = {}
-    for key in dict.fromkeys(itertools.chain.from_iterable(rows)):
-        values = [row.get(key) for row in rows]
-        kinds = {_kind(value) for value in values if value is not None}
-        if len(kinds) > 1:
-            values = [value if value is None or isinstance(value, str) else _as_json(value) for value in values]
-        elif kinds == {"number"} and any(isinstance(value, float) for value in values):
-            values = [None if value is None else float(value) for value in values]
-        elif kinds == {"object"}:
-            settled = iter(_with_one_kind([value for value in values if value is not None]))
-            values = [None if value is None else next(settled) for value in values]
-        elif kinds == {"list"}:
-            values = _lists_with_one_kind(values)
-        columns[key] = values
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+def _with_one_kind(values: list[Any]) -> list[Any]:
+    """Return JSON values, of which None may be any, so that all are of one kind, also within objects and lists.
+
+    Where they are of several kinds, they become text. The list itself is returned if there is nothing to do.
+    """
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds == {dict}:
+        return _objects_with_one_kind(values)
+    if kinds == {list}:
+        return _lists_with_one_kind(values)
+    if kinds == {int, float}:
+        return [None if value is None else float(value) for value in values]
+    if len(kinds) > 1:
+        return [value if value is None or isinstance(value, str) else _as_json(value) for value in values]
+    return values
+
+
+def _objects_with_one_kind(values: list[Any]) -> list[Any]:
+    there = [value for value in values if value is not None]
+    changed: dict[str, list[Any]] = {}
+    for key in dict.fromkeys(itertools.chain.from_iterable(there)):
+        column = [value.get(key) for value in there]
+        settled = _with_one_kind(column)
+        if settled is not column:
+            changed[key] = settled
+    if not changed:
+        return values
+    rebuilt = (
+        {key: changed[key][number] if key in changed else one for key, one in value.items()}
+        for number, value in enumerate(there)
+    )
+    return [None if value is None else next(rebuilt) for value in values]
 
 
 def _lists_with_one_kind(values: list[Any]) -> list[Any]:
-    items = _with_one_kind([{"item": item} for value in values if value is not None for item in value])
-    settled = (row["item"] for row in items)
-    return [None if value is None else list(itertools.islice(settled, len(value))) for value in values]
+    items = [item for value in values if value is not None for item in value]
+    settled = _with_one_kind(items)
+    if settled is items:
+        return values
+    left = iter(settled)
+    return [None if value is None else list(itertools.islice(left, len(value))) for value in values]
 
 
 def _as_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, (int, float)):
-        return "number"
-    return "object" if isinstance(value, Mapping) else "list" if isinstance(value, list) else "text"
 
 
 def _stacked_header(stream: BinaryIO, delimiter: str) -> list[str]:

@@ -7,6 +7,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ingestify.errors import LoadError, MissingExtraError, SourceError
 from ingestify.store.data_frame import read_pandas, read_polars
@@ -120,3 +122,37 @@ def test_what_is_not_installed_is_named(read, extra, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=rf"pip install -e '\.\[{extra}\]'"):
         read(stream([]), "json", "x")
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | st.text(max_size=3)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+)
+ROWS = st.lists(st.dictionaries(st.sampled_from("xyz"), VALUES, min_size=1, max_size=3), min_size=1, max_size=5)
+
+
+def is_same(got: Any, wanted: Any) -> bool:
+    """Whether nothing of a JSON value is lost: it may have become text, and an object has the keys of others, too."""
+    if isinstance(got, str) and not isinstance(wanted, str):
+        return is_same(json.loads(got), wanted)
+    if isinstance(got, dict) and isinstance(wanted, dict):
+        return wanted.keys() <= got.keys() and all(is_same(value, wanted.get(key)) for key, value in got.items())
+    if isinstance(got, list) and isinstance(wanted, list):
+        return len(got) == len(wanted) and all(map(is_same, got, wanted))
+    return (type(got) is type(wanted) and got == wanted) or (isinstance(got, float) and got == wanted)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ROWS)
+def test_whatever_json_there_is_each_record_is_a_row_and_each_key_a_column(rows):
+    for form, body in (
+        ("json", json.dumps(rows).encode()),
+        ("jsonl", b"".join(json.dumps(row).encode() + b"\n" for row in rows)),
+    ):
+        frame = read_polars(io.BytesIO(body), form, "x")
+        assert frame.height == len(rows)
+        assert set(frame.columns) == {key for row in rows for key in row}
+        for got, row in zip(frame.to_dicts(), rows, strict=True):
+            assert is_same(got, row), (got, row)
