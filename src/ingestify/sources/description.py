@@ -95,7 +95,7 @@ def describe_source(name: str) -> SourceDescription:
         licence=source_class.licence,
         attribution=source_class.attribution,
         hosts=tuple(source_class.hosts),
-        redirect_hosts=tuple(getattr(source_class, "redirect_hosts", ())),
+        redirect_hosts=tuple(source_class.redirect_hosts),
         change_signal=source_class.change_signal,
         max_concurrency=source_class.max_concurrency,
         dataset_types=tuple(

@@ -54,7 +54,6 @@ class StatsBombGithub(OpenDataSource):
     licence = "StatsBomb Public Data User Agreement: https://github.com/statsbomb/open-data/blob/master/LICENSE.pdf"
     attribution = "Data by StatsBomb; name it as the source and show its logo in whatever is public."
     hosts = ("raw.githubusercontent.com",)
-    redirect_hosts = ("*.githubusercontent.com",)
     change_signal = "last_updated and last_updated_360 of each match in the index"
 
     def __init__(self, name: str, base_url: str | None = None, recheck_missing_360_after_seconds: float = 60.0) -> None:
