@@ -37,7 +37,7 @@ def read_polars(
         serialization_format: `csv`, `tsv`, `json`, `jsonl`, or one of these with `.gz`.
         feed: The feed's name.
         records: Of JSON, the dotted way to the records, such as `data.matches`; empty: the whole; None: see above.
-        **options: Passed on to `polars.read_csv`, `polars.from_dicts` or `polars.read_ndjson`.
+        **options: Passed on to `polars.read_csv` or `polars.from_dicts`.
 
     Raises:
         MissingExtraError: polars is not installed.
@@ -54,15 +54,11 @@ def read_polars(
             if names := _stacked_header(content, _DELIMITERS[form]):
                 options = {"has_header": False, "new_columns": names, **options}
             return polars.read_csv(content, **options)
-        if form in _JSON_LINES and records is None:
-            try:
-                return polars.read_ndjson(content, infer_schema_length=None, **options)
-            except polars.exceptions.PolarsError:
-                content.seek(0)  # kinds are mixed, or a line is broken, which the other way tells
         rows = _records(content, form, feed, records)
         if not rows:
             return polars.DataFrame()
-        # Not left to polars: of {"x": {}} and {"x": 0} it makes a column without the 0, and says nothing.
+        # Not left to polars: of {"x": {}} and {"x": 0} it makes a column without the 0, and says nothing. Its reader of
+        # JSON Lines, which takes less memory, makes text of mixed kinds that is no JSON.
         return polars.from_dicts(_with_one_kind(rows), infer_schema_length=None, **options)
     except (polars.exceptions.PolarsError, OverflowError) as error:
         raise LoadError(f"polars makes no data frame of the feed '{feed}' ({form}): {error}") from error

@@ -141,7 +141,9 @@ def is_same(got: Any, wanted: Any) -> bool:
         return wanted.keys() <= got.keys() and all(is_same(value, wanted.get(key)) for key, value in got.items())
     if isinstance(got, list) and isinstance(wanted, list):
         return len(got) == len(wanted) and all(map(is_same, got, wanted))
-    return (type(got) is type(wanted) and got == wanted) or (isinstance(got, float) and got == wanted)
+    if isinstance(got, bool) or isinstance(wanted, bool):
+        return got is wanted
+    return bool(got == wanted)  # 0 and 0.0 are the same number
 
 
 @settings(max_examples=150, deadline=None)
