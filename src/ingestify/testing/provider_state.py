@@ -242,12 +242,16 @@ def _latest(entries: Sequence[JsonObject], key: str) -> dt.datetime:
     return max(times, default=dt.datetime(2024, 1, 1))
 
 
+_STEP = 0.6180340
+"""How far a correction moves a value, as a part of its range: by the golden ratio it comes back to none of before."""
+
+
 def _correct_events(events: Any) -> None:
     """Move a shot's expected goals, as a provider's new model does; without a shot, the first event's duration."""
     for event in events:
         shot = event.get("shot")
         if shot is not None:
-            shot["statsbomb_xg"] = round(1.0 - float(shot["statsbomb_xg"]) / 2, 7)
+            shot["statsbomb_xg"] = round((float(shot["statsbomb_xg"]) + _STEP) % 1, 7)
             return
     events[0]["duration"] = float(events[0].get("duration") or 0.0) + 0.5
 
@@ -262,7 +266,7 @@ def _correct_frames(frames: Any) -> None:
     """Move a player of the first frame."""
     if frames and frames[0]["freeze_frame"]:
         location = frames[0]["freeze_frame"][0]["location"]
-        location[0] = round(float(location[0]) / 2 + 30.0, 6)
+        location[0] = round((float(location[0]) + 120 * _STEP) % 120, 6)
 
 
 _CORRECTIONS: dict[str, Callable[[Any], None]] = {

@@ -32,48 +32,84 @@ def live_through(folder: Path, kills: int, seed: int, matches: int = 8) -> colle
     """
     rng = random.Random(seed)
     done: collections.Counter[str] = collections.Counter()
+    story: collections.deque[str] = collections.deque(maxlen=8)
     with ChangingSeason(matches, seed) as season, CommandLine() as command_line:
         project = season.make_project(folder)
         seen: dict[int, int] = {}
-        while done["killed"] < kills:
-            season.change(rng, rng.choice((0, 1, 1, 2, matches)))
-            action = rng.choices(("run", "two runs", "delete", "gc"), (12, 3, 2, 2))[0]
-            if rng.random() < 0.6:
-                failpoint, kill_after = f"{rng.choice(NAMES)}=kill@{int(rng.expovariate(0.2)) + 1}", None
-            else:
-                failpoint, kill_after = "", rng.uniform(0.02, 0.35)
-            commands = [["run"]]
-            if action == "two runs":
-                commands = [["run"], ["run"]]
-            elif action == "delete":
-                match_id = rng.choice(season.simulator.match_ids)
-                commands = [["delete", "--yes", f"match_id={match_id}"]]
-                seen.pop(match_id, None)  # which it may not have come to
-            elif action == "gc":
-                commands = [["gc", "--yes", "--older-than", "0s"]]
-            ended = command_line.run_side_by_side(project, commands, failpoints=failpoint, kill_after=kill_after)
-            done[action] += 1
-            done["killed"] += ended[0].code == -signal.SIGKILL
-            for one in ended:
-                assert "locked" not in one.err, one.err
-                assert "Traceback" not in one.err, one.err
-            seen = season.check(audit(project), current=False, at_least=seen)
-            if rng.random() < 0.1:
-                assert command_line.run(project, "run").code == 0
-                seen = season.check(audit(project), current=True, at_least=seen)
-                done["converged"] += 1
-        assert command_line.run(project, "run").code == 0
-        after = audit(project)
-        season.check(after, current=True, at_least=seen)
-        assert after.job_states["RUNNING"] == 0
-        verified = command_line.run(project, "verify")
-        assert verified.code == 0, verified.out + verified.err
-        collected = command_line.run(project, "gc", "--yes", "--older-than", "0s")
-        assert collected.code == 0, collected.err
-        last = audit(project)
-        assert (last.wrong, last.unnamed, last.staged) == ([], set(), set())
-        season.check(last, current=True)
+        try:
+            while done["killed"] < kills:
+                seen = _kill_one(project, season, command_line, rng, seen, done, story)
+                if rng.random() < 0.1:
+                    seen = _converge(project, season, command_line, seen, story)
+                    done["converged"] += 1
+            _converge(project, season, command_line, seen, story)
+            _clean_up(project, season, command_line)
+        except AssertionError as error:
+            error.add_note("What came before:\n" + "\n".join(story))
+            raise
     return done
+
+
+def _kill_one(
+    project: Path,
+    season: ChangingSeason,
+    command_line: CommandLine,
+    rng: random.Random,
+    seen: dict[int, int],
+    done: collections.Counter[str],
+    story: collections.deque[str],
+) -> dict[int, int]:
+    season.change(rng, rng.choice((0, 1, 1, 2, len(season.simulator.match_ids))))
+    action = rng.choices(("run", "two runs", "delete", "gc"), (12, 3, 2, 2))[0]
+    failpoint, kill_after = "", None
+    if rng.random() < 0.6:
+        failpoint = f"{rng.choice(NAMES)}=kill@{int(rng.expovariate(0.2)) + 1}"
+    else:
+        kill_after = rng.uniform(0.02, 0.35)
+    commands = [["run"]]
+    if action == "two runs":
+        commands = [["run"], ["run"]]
+    elif action == "delete":
+        match_id = rng.choice(season.simulator.match_ids)
+        commands = [["delete", "--yes", f"match_id={match_id}"]]
+        seen.pop(match_id, None)  # which it may not have come to
+    elif action == "gc":
+        commands = [["gc", "--yes", "--older-than", "0s"]]
+    ended = command_line.run_side_by_side(project, commands, failpoints=failpoint, kill_after=kill_after)
+    done[action] += 1
+    done["killed"] += ended[0].code == -signal.SIGKILL
+    for command, one in zip(commands, ended, strict=True):
+        story.append(f"{' '.join(command)} {failpoint or kill_after}: {one.code} {one.out[-300:]!r} {one.err[-600:]!r}")
+        assert "locked" not in one.err
+        assert "Traceback" not in one.err
+    return season.check(audit(project), current=False, at_least=seen)
+
+
+def _converge(
+    project: Path,
+    season: ChangingSeason,
+    command_line: CommandLine,
+    seen: dict[int, int],
+    story: collections.deque[str],
+) -> dict[int, int]:
+    """One run that nobody kills brings all that the provider has."""
+    ended = command_line.run(project, "run")
+    story.append(f"run: {ended.code} {ended.out[-300:]!r} {ended.err[-600:]!r}")
+    assert ended.code == 0
+    after = audit(project)
+    assert after.job_states["RUNNING"] == 0
+    return season.check(after, current=True, at_least=seen)
+
+
+def _clean_up(project: Path, season: ChangingSeason, command_line: CommandLine) -> None:
+    """The lake verifies, and once it is collected nothing is left over."""
+    verified = command_line.run(project, "verify")
+    assert verified.code == 0, verified.out + verified.err
+    collected = command_line.run(project, "gc", "--yes", "--older-than", "0s")
+    assert collected.code == 0, collected.err
+    last = audit(project)
+    assert (last.wrong, last.unnamed, last.staged) == ([], set(), set())
+    season.check(last, current=True)
 
 
 def main() -> None:

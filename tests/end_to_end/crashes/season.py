@@ -91,5 +91,7 @@ class ChangingSeason:
         for match_id, moment in (at_least or {}).items():
             assert seen.get(match_id, -1) >= moment, f"match {match_id} went back"
         if current:
-            assert seen == {match_id: len(served) - 1 for match_id, served in self.served.items()}
+            now = {match_id: len(served) - 1 for match_id, served in self.served.items()}
+            stale = {match_id: (seen.get(match_id), moment) for match_id, moment in now.items()}
+            assert seen == now, {match_id: both for match_id, both in stale.items() if both[0] != both[1]}
         return seen

@@ -161,3 +161,14 @@ def test_latency_passes_side_by_side():
         assert simulator.peak_in_flight > 5
         simulator.clear_requests()
         assert simulator.requests == []
+
+
+def test_no_correction_brings_back_earlier_bytes():
+    with Simulator(Season(matches=1, seed=3, events_per_match=25, matches_with_360=1)) as simulator:
+        (match_id,) = simulator.match_ids
+        for feed, folder in (("events", "events"), ("lineups", "lineups"), ("360-frames", "three-sixty")):
+            seen = set()
+            for _ in range(120):
+                simulator.correct(match_id, feed)
+                seen.add(get(simulator, f"{folder}/{match_id}.json")[2])
+            assert len(seen) == 120, feed
