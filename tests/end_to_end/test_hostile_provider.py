@@ -26,7 +26,7 @@ sources:
   hostile:
     type: hostile_source.HostileSource
     max_file_size: 8 MB
-    timeout: {read_seconds: 1, minimum_bytes_per_second: 1000}
+    timeout: {read_seconds: 2, minimum_bytes_per_second: 1000}
     retries: {attempts: 3, backoff_base_seconds: 0.01, max_retry_after_seconds: 2}
 ingestion_plans:
   - {source: hostile, dataset_type: document}
@@ -53,15 +53,29 @@ class HostileSource(Source):
 """
 
 
+class Providers:
+    """One provider, but for what would touch the others of its host.
+
+    429s hold back all that is asked of it. An answer that was not asked for, and comes behind the next request on its
+    connection, is taken for that one's: HTTP cannot tell (docs/hostile.md).
+    """
+
+    def __init__(self, *members: HostileProvider) -> None:
+        self.members = members
+
+    def of(self, name: str) -> HostileProvider:
+        return self.members[1 if name.startswith("storm") else 2 if name == "next_answer_late" else 0]
+
+
 @pytest.fixture
-def providers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[HostileProvider, HostileProvider]]:
-    """One, and one for the 429s, which hold back all that is asked of it."""
+def providers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Providers]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with (
         HostileProvider(tame=True, drip_seconds=0.02) as one,
-        HostileProvider(tame=True) as another,
+        HostileProvider(tame=True) as storming,
+        HostileProvider(tame=True) as late,
     ):
-        yield one, another
+        yield Providers(one, storming, late)
 
 
 def run(project: Path) -> tuple[int, str]:
@@ -76,22 +90,21 @@ def run(project: Path) -> tuple[int, str]:
     return ran.returncode, ran.stdout + ran.stderr
 
 
-def test_nothing_wrong_becomes_visible_and_the_run_ends(
-    tmp_path: Path, providers: tuple[HostileProvider, HostileProvider]
-):
-    urls = {name: providers[name.startswith("storm")].url(name) for name in BEHAVIOURS}
+@pytest.mark.timeout(240)
+def test_nothing_wrong_becomes_visible_and_the_run_ends(tmp_path: Path, providers: Providers):
+    urls = {name: providers.of(name).url(name) for name in BEHAVIOURS}
     (tmp_path / "config.yaml").write_text(CONFIG)
     (tmp_path / "hostile_source.py").write_text(SOURCE)
     (tmp_path / "urls.json").write_text(json.dumps(urls))
     code, text = run(tmp_path)
     assert code == 0, text
 
-    for one in providers:
+    for one in providers.members:
         one.tame, one.version = False, 2
     began = time.monotonic()
     code, text = run(tmp_path)
     assert code == 3, text
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 90
     assert "Traceback" not in text
     assert "canary" not in text
 
@@ -107,7 +120,7 @@ def test_nothing_wrong_becomes_visible_and_the_run_ends(
         held = {entry.name for entry in engine.store.quarantine.list_entries()}
     assert set(datasets) == set(BEHAVIOURS)
     for name, behaviour in BEHAVIOURS.items():
-        good = providers[name.startswith("storm")]
+        good = providers.of(name)
         revision = datasets[name].current_revision.revision_id
         if behaviour.outcome == "whole":
             assert (revision, bodies[name]) == (1, good.document(name)), name

@@ -102,6 +102,8 @@ class HostileProvider:
         """What was asked for, in order."""
         self.received: list[Mapping[str, str]] = []
         """The headers of each request, names in lower case."""
+        self.finished: list[str] = []
+        """The targets of which everything has been sent that is sent, in order."""
         self._lock = threading.Lock()
         self._turns: dict[str, int] = {}
         self._open: set[socket.socket] = set()
@@ -168,7 +170,9 @@ class HostileProvider:
                         self._turns[name] = turn + 1
                         self.targets.append(target)
                         self.received.append(headers)
-                    if not self._reply(Conversation(self, sock, target, headers, turn)):
+                    keeps = self._reply(Conversation(self, sock, target, headers, turn))
+                    self.finished.append(target)
+                    if not keeps:
                         return
         except OSError:
             pass  # a client that leaves is right
