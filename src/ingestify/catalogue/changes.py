@@ -10,12 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
-from ingestify.catalogue.connection import Database, repeatable
+from ingestify.catalogue.connection import Database
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.deletions import Deletions, find_named
 from ingestify.catalogue.event_log import EventLog
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.refusals import refusal_for
+from ingestify.catalogue.repetition import attempts, may_pass, repeatable
 from ingestify.catalogue.rows import feeds_to_text, file_to_row, json_text, moment_to_text, names_to_text
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
@@ -77,6 +78,9 @@ class DatasetWriter:
 
         def write(connection: sa.Connection) -> list[DatasetEvent]:
             failpoint("commit.begun")
+            if any(change.rejected or change.settles is not None for change in changes):
+                # Two that reject the first bundle of a dataset have no row of it to wait for each other at.
+                self._log.lock(connection)
             if moved := self._find_moved(connection, changes):
                 raise HeadMoved(moved)
             moment = now()
@@ -106,7 +110,8 @@ class DatasetWriter:
         the same transaction; what is not there is written once more. What has no events says only what was seen of the
         provider, so to write it twice is harmless.
         """
-        for is_last in (False, True):
+        was_unknown = False
+        for is_last in attempts():
             events: list[DatasetEvent] = []
             try:
                 with self._database.write(doing, SaveError) as connection:
@@ -118,8 +123,12 @@ class DatasetWriter:
                     break
                 cause = unknown.__cause__ or unknown
                 refused = refusal_for(cause, self._database.where, doing, SaveError)
-                if is_last or isinstance(refused, LakeUnwritable):
+                if is_last or (not may_pass(cause) and (was_unknown or isinstance(refused, LakeUnwritable))):
                     raise refused from cause
+                was_unknown = True
+            except StoreError as error:
+                if is_last or not may_pass(error.__cause__):
+                    raise
         return events
 
     def _is_there(self, events: Sequence[DatasetEvent], unknown: OutcomeUnknown) -> bool:
@@ -127,8 +136,7 @@ class DatasetWriter:
         if not events:
             return False
         try:
-            with self._database.read("look up whether the commit happened") as connection:
-                return self._log.holds(connection, events[0])
+            return self._log.holds(events[0])
         except StoreError as error:
             raise OutcomeUnknown(
                 f"{unknown} It could not be looked up either: {error} Nothing was removed; the next run finds out by "
@@ -142,7 +150,7 @@ class DatasetWriter:
         def write(connection: sa.Connection) -> list[DatasetEvent]:
             moment = now()
             events: list[DatasetEvent] = []
-            for before in self._reader.load(connection, list(dict.fromkeys(dataset_ids))):
+            for before in self._load_to_change(connection, dataset_ids):
                 if not before.revisions or before.revisions[-1].state is RevisionState.VALIDATION_FAILED:
                     continue
                 after = _invalidated(before, reason, moment=moment)
@@ -163,6 +171,12 @@ class DatasetWriter:
 
         return self._commit_with_events("invalidate revisions", write)
 
+    def _load_to_change(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> list[Dataset]:
+        """Return datasets in full, which nobody else changes before the commit."""
+        for ids in chunks(sorted(set(dataset_ids))):
+            self._dialect.hold(connection, self._tables.dataset.c.dataset_id, ids)
+        return self._reader.load(connection, list(dict.fromkeys(dataset_ids)))
+
     def _forget_syncs(self, connection: sa.Connection) -> None:
         """What selectors were ingested whole is not there any more: the next run looks at each of them."""
         connection.execute(self._tables.selector_sync.update().values(complete=False))
@@ -177,7 +191,8 @@ class DatasetWriter:
         dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
         with self._database.write("delete datasets", SaveError) as connection:
             paths: list[str] = []
-            for ids in chunks(dict.fromkeys(dataset_ids)):
+            for ids in chunks(sorted(set(dataset_ids))):
+                self._dialect.hold(connection, dataset.c.dataset_id, ids)
                 named = sa.select(file.c.storage_path).where(self._dialect.any_of(file.c.dataset_id, ids))
                 paths += connection.scalars(named)
                 paths += self._quarantine.remove_of_datasets(connection, ids)
@@ -206,7 +221,7 @@ class DatasetWriter:
         def write(connection: sa.Connection) -> list[DatasetEvent]:
             moment = now()
             events: list[DatasetEvent] = []
-            for before in self._reader.load(connection, list(dict.fromkeys(dataset_ids))):
+            for before in self._load_to_change(connection, dataset_ids):
                 if before.state is DatasetState.MISSING:
                     continue
                 after = dataclasses.replace(before, state=DatasetState.MISSING, updated_at=moment)
@@ -257,9 +272,13 @@ class DatasetWriter:
         """Return dataset id to how many revisions it has, and when it was last described or marked."""
         columns = self._tables.dataset.c
         heads: dict[str, tuple[int, str | None]] = {}
-        for ids in chunks(dict.fromkeys(dataset_ids)):
-            statement = sa.select(columns.dataset_id, columns.current_revision_id, columns.updated_at).where(
-                self._dialect.any_of(columns.dataset_id, ids)
+        for ids in chunks(sorted(set(dataset_ids))):
+            # On a server they are held as they are from here to the commit; SQLite knows no FOR UPDATE, nor needs it.
+            statement = (
+                sa.select(columns.dataset_id, columns.current_revision_id, columns.updated_at)
+                .where(self._dialect.any_of(columns.dataset_id, ids))
+                .order_by(columns.dataset_id)
+                .with_for_update()
             )
             for dataset_id, current, updated_at in connection.execute(statement):
                 heads[dataset_id] = (0 if current is None else current + 1, updated_at)

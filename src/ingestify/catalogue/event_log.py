@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
-from ingestify.catalogue.connection import Database, repeatable
+from ingestify.catalogue.connection import Database
+from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.rows import (
     dataset_from_snapshot,
     json_text,
@@ -37,11 +38,19 @@ class EventLog:
 
     def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
+        self._version_table = tables.version_table_name
         self._log = tables.event_log
         self._reader = tables.event_reader
         self._insert = BulkStatement(
             self._log.insert(), database.sql_dialect, ["event_type", "dataset_id", "occurred_at", "payload"]
         )
+
+    def lock(self, connection: sa.Connection) -> None:
+        """Let nobody else append before the caller's transaction is committed.
+
+        Without it, one that appends first and commits last would put its events behind readers that are past them.
+        """
+        self._database.dialect.lock_log(connection, self._version_table)
 
     def append(self, connection: sa.Connection, events: Iterable[DatasetEvent]) -> list[DatasetEvent]:
         """Log events in the caller's transaction. Returns them with their positions."""
@@ -63,22 +72,23 @@ class EventLog:
                     "payload": payload,
                 }
             )
+        self.lock(connection)
         positions = self._database.dialect.append(connection, self._log, self._insert, rows)
         return [
             dataclasses.replace(event, position=position) for event, position in zip(listed, positions, strict=True)
         ]
 
-    def holds(self, connection: sa.Connection, event: DatasetEvent) -> bool:
+    def holds(self, event: DatasetEvent) -> bool:
         """Whether the first event that `append` returned is there, and with it all that its transaction wrote.
 
         When a transaction is undone its positions are given again, so what stands there is compared too.
         """
         columns = self._log.c
-        row = connection.execute(
-            sa.select(columns.event_type, columns.dataset_id, columns.occurred_at, columns.payload).where(
-                columns.position == event.position
-            )
-        ).one_or_none()
+        statement = sa.select(columns.event_type, columns.dataset_id, columns.occurred_at, columns.payload).where(
+            columns.position == event.position
+        )
+        with self._database.settled("look up whether the commit happened", self._version_table) as connection:
+            row = connection.execute(statement).one_or_none()
         written = (event.event_type, event.dataset.dataset_id, moment_to_text(event.occurred_at), _payload(event))
         return row is not None and tuple(row) == written
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from ingestify.catalogue.connection import Database
+from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.tables import Tables
 from ingestify.errors import ConfigurationError
 
@@ -19,8 +20,10 @@ class AttributeIndexes:
     def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
         self._table = tables.dataset
+        self._version_table = tables.version_table_name
         self._name_start = f"{tables.prefix}attribute_"
 
+    @repeatable
     def sync(self, wanted: Sequence[tuple[str, str, str]]) -> tuple[list[str], list[str]]:
         """Make indexes for (provider, dataset type, identifier key), drop those no longer wanted.
 
@@ -32,23 +35,28 @@ class AttributeIndexes:
         """
         dialect = self._database.dialect
         bodies: dict[str, str] = {}
+        keys: dict[str, str] = {}
         for provider, dataset_type, key in wanted:
             if not dialect.is_indexable(key):
                 raise ConfigurationError(
                     f"dataset_types: no index can be made for the identifier key {key!r} of {provider}/{dataset_type}, "
-                    f"because of its quotes, backslashes or control characters. Set identifier_index to false there."
+                    f"because of its quotes, backslashes or control characters, or of the - it begins with. Set "
+                    f"identifier_index to false there."
                 )
             body = dialect.attribute_index_body(self._table, provider, dataset_type, key)
-            bodies[self._name(f"{provider}_{dataset_type}_{key}", body)] = body
-        with self._database.write("make indexes") as connection:
+            if body in bodies.values():
+                continue  # in MySQL, that of one provider and type serves all that have the key
+            name = self._name(f"{provider}_{dataset_type}_{key}", body)
+            bodies[name], keys[name] = body, key
+        with self._database.write("make indexes") as connection, dialect.migrating(connection, self._version_table):
             names = dialect.find_index_names(connection, self._table)
             there = {name for name in names if name.startswith(self._name_start)}
             dropped = sorted(there - bodies.keys())
             made = [name for name in bodies if name not in there]
             for name in dropped:
-                connection.exec_driver_sql(f"DROP INDEX {name}")
+                dialect.drop_index(connection, self._table, name)
             for name in made:
-                connection.exec_driver_sql(f"CREATE INDEX {name} ON {bodies[name]}")
+                dialect.create_index(connection, self._table, name, keys[name], bodies[name])
             dialect.analyze(connection, self._table)
         return made, dropped
 

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
+from ingestify.catalogue.server_refusals import find_server_refusal
 from ingestify.errors import LakeUnwritable, StoreError
+from ingestify.masking import mask_text
 
 __all__ = ["DATABASE_ERRORS", "refusal_for", "translated"]
 
@@ -80,16 +82,20 @@ def translated(where: str, doing: str, refusal: type[StoreError] = StoreError) -
 
 def refusal_for(error: BaseException, where: str, doing: str, refusal: type[StoreError] = StoreError) -> StoreError:
     """Return what to raise, from `error`; LakeUnwritable if the next change would meet it too."""
+    by_server = find_server_refusal(error)
     said = str(getattr(error, "orig", None) or error).lower()
-    kind = LakeUnwritable if any(one in said for one in _HOPELESS) else refusal
+    is_hopeless = by_server.is_hopeless if by_server else any(one in said for one in _HOPELESS)
+    kind = LakeUnwritable if is_hopeless else refusal
     return kind(_describe(error, where, doing))
 
 
 def _describe(error: BaseException, where: str, doing: str) -> str:
     # SQLAlchemy's own text quotes the statement with all its values, which is nothing for people.
     original = getattr(error, "orig", None) or error
-    said = " ".join(str(original).split())
+    said = mask_text(" ".join(_words_of(original).split()))
     start = f"The catalogue {where} refused to {doing}"
+    if (by_server := find_server_refusal(error)) is not None:
+        return f"{start}: {by_server.reason} ({said}). {by_server.advice}"
     for fragment, reason, advice in _ADVICE:
         if fragment in said.lower():
             quoted = "" if fragment in _SAID_BETTER else f" ({said})"
@@ -99,3 +105,11 @@ def _describe(error: BaseException, where: str, doing: str) -> str:
     if isinstance(error, OverflowError):
         return f"{start}: a number is too large for the database ({said}). Store it as text."
     return f"{start}: {type(original).__name__}: {said}. Run again; if it stays, check the database."
+
+
+def _words_of(original: BaseException) -> str:
+    """Return what a driver said; PyMySQL's errors are a number and a text."""
+    values = original.args
+    if len(values) == 2 and isinstance(values[0], int) and values[1]:
+        return f"{values[1]} [{values[0]}]"
+    return str(original) or type(original).__name__

@@ -9,7 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.connection import Database, repeatable
+from ingestify.catalogue.connection import Database
+from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.rows import json_text, json_value, moment_from_text, moment_to_text, to_moment
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
@@ -130,7 +131,7 @@ class RunLog:
         revision = self._revision.c
         theirs = revision.source.contains(f'"job_id":{json_text(row.job_id)}', autoescape=True)
         new, all_of_them = connection.execute(
-            sa.select(sa.func.count().filter(revision.revision_id == 0), sa.func.count()).where(theirs)
+            sa.select(sa.func.count(sa.case((revision.revision_id == 0, 1))), sa.func.count()).where(theirs)
         ).one()
         counters = json_value(row.counters)
         counters["new"] = max(counters.get("new", 0), new)

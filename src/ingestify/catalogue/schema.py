@@ -32,14 +32,17 @@ def prepare_schema(database: Database, tables: Tables) -> None:
     with database.read("read the version of its tables") as connection:
         version = _read_version(connection, tables)
         if version == HEAD or (database.is_read_only and version in READABLE):
+            database.dialect.learn(connection, tables.dataset)
             return
-    with database.write("make its tables") as connection:
-        # Again, now that nobody else writes: another process may have opened the same new lake.
+    dialect = database.dialect
+    with database.write("make its tables") as connection, dialect.migrating(connection, tables.version_table_name):
+        # Again, now that nobody else does: another process may have opened the same new lake.
         version = _read_version(connection, tables)
-        if version is None:
+        if version is None and not _drop_unfinished(connection, tables):
             _refuse_foreign_tables(connection, database.where, tables)
         if version != HEAD:
-            _migrate(connection, database.where, tables, version)
+            _migrate(connection, database, tables, version)
+        dialect.learn(connection, tables.dataset)
 
 
 def _read_version(connection: sa.Connection, tables: Tables) -> str | None:
@@ -48,6 +51,17 @@ def _read_version(connection: sa.Connection, tables: Tables) -> str | None:
     if not connection.dialect.has_table(connection, name):
         return None
     return connection.scalar(sa.select(sa.column("version_num")).select_from(sa.table(name)))
+
+
+def _drop_unfinished(connection: sa.Connection, tables: Tables) -> bool:
+    """Drop the tables of a first opening that broke off half-way, as can be where making a table is a commit (MySQL).
+
+    Then there is a version table that says no version yet, so nobody ever used the others.
+    """
+    if not connection.dialect.has_table(connection, tables.version_table_name):
+        return False
+    tables.metadata.drop_all(connection)
+    return True
 
 
 def _refuse_foreign_tables(connection: sa.Connection, where: str, tables: Tables) -> None:
@@ -61,7 +75,7 @@ def _refuse_foreign_tables(connection: sa.Connection, where: str, tables: Tables
         )
 
 
-def _migrate(connection: sa.Connection, where: str, tables: Tables, version: str | None) -> None:
+def _migrate(connection: sa.Connection, database: Database, tables: Tables, version: str | None) -> None:
     # Here, because a lake that is up to date must not pay the 0.2 s of this import.
     from alembic import command
     from alembic.config import Config
@@ -71,10 +85,11 @@ def _migrate(connection: sa.Connection, where: str, tables: Tables, version: str
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["tables"] = tables
+    config.attributes["adapt"] = database.dialect.adapt
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
         raise LakeVersionError(
-            f"The lake {where} was written by a newer ingestify: its tables have the version '{version}', and this "
-            f"ingestify knows up to '{HEAD}'. Upgrade ingestify to read it."
+            f"The lake {database.where} was written by a newer ingestify: its tables have the version '{version}', and "
+            f"this ingestify knows up to '{HEAD}'. Upgrade ingestify to read it."
         )
     command.upgrade(config, "head")

@@ -128,7 +128,7 @@ def open_catalogue(metadata_url: str, table_prefix: str, key_types: KeyTypes | N
 
 def check_catalogue(metadata_url: str) -> None:
     """Refuse what opening would refuse before it opens anything."""
-    from ingestify.catalogue.connection import parse_url, sqlite_path  # heavy: SQLAlchemy
+    from ingestify.catalogue.database_url import parse_url, sqlite_path  # heavy: SQLAlchemy
 
     path = sqlite_path(parse_url(metadata_url))
     if path is not None and path.is_dir():

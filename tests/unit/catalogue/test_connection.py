@@ -212,7 +212,7 @@ def test_a_lake_that_may_only_be_read_can_be_read(path: Path, monkeypatch: pytes
     dataset = apply_one(with_one, with_file()).dataset
     with_one.close()
     # The tests may run as root, who may write everything.
-    monkeypatch.setattr("ingestify.catalogue.connection.os.access", lambda *_: False)
+    monkeypatch.setattr("ingestify.catalogue.connectors.sqlite.os.access", lambda *_: False)
     before = sorted(path.parent.iterdir())
     archive = SqlCatalogue.open(f"sqlite:///{path}")
     assert read_all(archive) == [dataset]

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import sqlalchemy as sa
 from alembic import context
 
-tables = context.config.attributes["tables"]
+attributes = context.config.attributes
+tables = attributes["tables"]
+
+
+def _adapt(table: sa.Table, _connection: object, **_: Any) -> None:
+    # Here for every table that a migration makes, so that none forgets what its database needs.
+    attributes["adapt"](table)
+
+
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=attributes["connection"],
     target_metadata=tables.metadata,
     version_table=tables.version_table_name,
     table_prefix=tables.prefix,
 )
-with context.begin_transaction():
-    context.run_migrations()
+sa.event.listen(sa.Table, "before_create", _adapt)
+try:
+    with context.begin_transaction():
+        context.run_migrations()
+finally:
+    sa.event.remove(sa.Table, "before_create", _adapt)

@@ -1,0 +1,84 @@
+"""MySQL and MariaDB, through PyMySQL."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.connectors.server_options import ServerOptions, shown
+from ingestify.catalogue.dialect import Dialect
+from ingestify.catalogue.dialects.mysql import MysqlDialect
+from ingestify.errors import MissingExtraError
+
+__all__ = ["MysqlConnector"]
+
+
+class MysqlConnector:
+    """Implements `Connector`.
+
+    Args:
+        url: Parsed. What is not ours behind its `?` is PyMySQL's: `ssl_ca`, `unix_socket`, …
+    """
+
+    path: Path | None = None
+    is_read_only = False
+    is_one_connection = False
+    read_begin: tuple[str, ...] = ("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",)
+    # READ COMMITTED sees what others committed while a lock was waited for, and locks no gaps between rows.
+    write_begin: tuple[str, ...] = ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION")
+    read_lock: AbstractContextManager[Any] = contextlib.nullcontext()
+    write_lock: AbstractContextManager[Any] = contextlib.nullcontext()
+
+    def __init__(self, url: sa.URL) -> None:
+        self.where = shown(url)
+        self._words = MysqlDialect()
+        self.dialect: Dialect = self._words
+        self._options, self._url = ServerOptions.take_from(url)
+
+    def make_engine(self, *, echo: bool) -> sa.Engine:
+        """Return an engine whose driver begins no transaction by itself."""
+        arguments: dict[str, Any] = {
+            "autocommit": True,
+            "charset": "utf8mb4",
+            "connect_timeout": self._options.connect_timeout,
+        }
+        if self._options.statement_timeout is not None and "read_timeout" not in self._url.query:
+            # Where the server itself does not answer in time.
+            arguments["read_timeout"] = math.ceil(self._options.statement_timeout) + 10
+        url = self._url.difference_update_query(["charset"])
+        try:
+            engine = sa.create_engine(url, echo=echo, connect_args=arguments, **self._options.pool())
+        except ImportError as error:
+            raise MissingExtraError("mysql", "A catalogue in MySQL or MariaDB") from error
+        sa.event.listen(engine, "connect", self._prepare_connection)
+        return engine
+
+    def prepare(self, engine: sa.Engine) -> None:
+        """Do nothing."""
+
+    def _prepare_connection(self, connection: Any, _record: object) -> None:
+        version = connection.get_server_info()
+        self._words.be_on(version)
+        lock_timeout = math.ceil(self._options.lock_timeout)
+        settings = [
+            f"collation_connection = '{self._words.collation}'",
+            # Strict: a text that is too long is an error, not cut.
+            "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+            f"innodb_lock_wait_timeout = {lock_timeout}",
+            f"lock_wait_timeout = {lock_timeout}",
+        ]
+        if self._options.statement_timeout is not None:
+            settings.append(
+                f"max_statement_time = {self._options.statement_timeout}"
+                if "MariaDB" in version
+                else f"max_execution_time = {round(self._options.statement_timeout * 1000)}"
+            )
+        cursor = connection.cursor()
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute(f"SET SESSION {', SESSION '.join(settings)}")
+        cursor.close()

@@ -1,0 +1,81 @@
+"""PostgreSQL, through psycopg 3."""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.connectors.server_options import ServerOptions, shown
+from ingestify.catalogue.dialect import Dialect
+from ingestify.catalogue.dialects.postgresql import PostgresqlDialect
+from ingestify.errors import ConfigurationError, MissingExtraError
+
+__all__ = ["PostgresqlConnector"]
+
+# A peer that is silently gone is given up after about a minute; Linux alone takes two hours to ask. libpq's own names.
+_KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+
+
+class PostgresqlConnector:
+    """Implements `Connector`.
+
+    Args:
+        url: Parsed. What is not ours behind its `?` is libpq's: `sslmode`, `sslrootcert`, `options`, …
+    """
+
+    path: Path | None = None
+    is_read_only = False
+    is_one_connection = False
+    read_begin: tuple[str, ...] = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
+    # Not READ WRITE: a standby refuses that with less clear words than the first statement that writes.
+    write_begin: tuple[str, ...] = ("BEGIN ISOLATION LEVEL READ COMMITTED",)
+    read_lock: AbstractContextManager[Any] = contextlib.nullcontext()
+    write_lock: AbstractContextManager[Any] = contextlib.nullcontext()
+
+    def __init__(self, url: sa.URL) -> None:
+        self.where = shown(url)
+        self.dialect: Dialect = PostgresqlDialect()
+        self._options, self._url = ServerOptions.take_from(url)
+
+    def make_engine(self, *, echo: bool) -> sa.Engine:
+        """Return an engine whose driver begins no transaction by itself."""
+        arguments: dict[str, Any] = {
+            "autocommit": True,
+            "connect_timeout": self._options.connect_timeout,
+            **{name: value for name, value in _KEEPALIVE.items() if name not in self._url.query},
+        }
+        url = self._url
+        if "application_name" not in url.query:
+            arguments["application_name"] = "ingestify"
+        if str(url.query.get("prepare_threshold", "")).lower() == "none":  # for a pooler that keeps no statements
+            arguments["prepare_threshold"] = None
+            url = url.difference_update_query(["prepare_threshold"])
+        try:
+            engine = sa.create_engine(
+                url, echo=echo, connect_args=arguments, use_native_hstore=False, **self._options.pool()
+            )
+        except ImportError as error:  # also where psycopg is there without its C library
+            raise MissingExtraError("postgres", "A catalogue in PostgreSQL") from error
+        sa.event.listen(engine, "connect", self._prepare_connection)
+        return engine
+
+    def prepare(self, engine: sa.Engine) -> None:
+        """Do nothing."""
+
+    def _prepare_connection(self, connection: Any, _record: object) -> None:
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise ConfigurationError(
+                f"metadata_url: the database {self.where} has the encoding {encoding}, which cannot keep every name. "
+                f"Make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and name it."
+            )
+        settings = {"lock_timeout": self._options.lock_timeout, "statement_timeout": self._options.statement_timeout}
+        cursor = connection.cursor()
+        for name, seconds in settings.items():
+            if seconds is not None:
+                cursor.execute(f"SET {name} = {round(seconds * 1000)}")
+        cursor.close()

@@ -1,0 +1,68 @@
+"""The URL of the catalogue's database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ingestify.errors import ConfigurationError
+from ingestify.masking import hide
+
+__all__ = ["MYSQL", "POSTGRESQL", "SQLITE", "parse_url", "sqlite_path"]
+
+SQLITE, POSTGRESQL, MYSQL = "sqlite", "postgresql+psycopg", "mysql+pymysql"
+
+_DRIVERS = {
+    "sqlite": SQLITE,
+    "sqlite+pysqlite": SQLITE,
+    "postgresql": POSTGRESQL,
+    "postgres": POSTGRESQL,
+    "postgresql+psycopg": POSTGRESQL,
+    "mysql": MYSQL,
+    "mysql+pymysql": MYSQL,
+    "mariadb": MYSQL,
+    "mariadb+pymysql": MYSQL,
+}
+
+_SUPPORTED = (
+    "sqlite:///path/to/catalog.db (or sqlite:///:memory: for a lake that is gone when it is closed), "
+    "postgresql://user:password@host/database and mysql://user:password@host/database"
+)
+
+
+def parse_url(url: str) -> sa.URL:
+    """Return a database's URL, parsed, with one of the three drivers; its password is never shown again.
+
+    Raises:
+        ConfigurationError: It is none, of a database that is not supported, or names no database.
+    """
+    scheme = str(url).partition("://")[0]
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError, TypeError):
+        # The text may hold a password, so it is not shown.
+        raise ConfigurationError(
+            f"metadata_url is not a database URL. Supported is {_SUPPORTED}. In a user's name or a password, write "
+            f"@ as %40, / as %2F and : as %3A."
+        ) from None
+    driver = _DRIVERS.get(parsed.drivername)
+    if driver is None:
+        raise ConfigurationError(f"metadata_url: '{scheme}://' is not supported. Supported is {_SUPPORTED}.")
+    if driver != SQLITE:
+        hide(parsed.password)
+        if not parsed.database:
+            raise ConfigurationError(
+                f"metadata_url: {parsed.render_as_string(hide_password=True)} names no database. Write its name after "
+                f"the host, as in {scheme}://user:password@host/football."
+            )
+    # SQLAlchemy knows one database by two names.
+    return parsed if driver == SQLITE else parsed.set(drivername=driver)
+
+
+def sqlite_path(url: sa.URL) -> Path | None:
+    """Return the database's file; None if it is in memory, only SQLite knows, or it is on a server."""
+    name = url.database
+    if url.get_backend_name() != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
+        return None
+    return Path(name).absolute()

@@ -1,0 +1,115 @@
+"""PostgreSQL's own words."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from ingestify.catalogue.bulk import BulkStatement
+from ingestify.catalogue.dialect import positions_after, quoted
+
+__all__ = ["PostgresqlDialect"]
+
+_AS_IT_STANDS = {"no_parameters": True}
+"""For statements with literals in them: a % is a %."""
+
+
+class PostgresqlDialect:
+    """PostgreSQL, from 13 on, with a database in UTF-8."""
+
+    has_one_writer = False
+
+    def any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Return `column = ANY (…)` with all values in one array: one statement, however many there are."""
+        if len(values) == 1:
+            return column == values[0]
+        return column == sa.any_(sa.bindparam(None, list(values), type_=ARRAY(sa.String())))
+
+    def attribute_is(
+        self, identifier_key: sa.ColumnElement[str], key: str, values: Sequence[str]
+    ) -> sa.ColumnElement[bool]:
+        """Return the condition, in the words of the key's index."""
+        if not values:
+            return sa.false()
+        name = sa.literal(key, sa.String(), literal_execute=True)
+        return self.any_of(sa.cast(identifier_key, sa.JSON()).op("->>", return_type=sa.String())(name), values)
+
+    def constant(self, value: str) -> sa.ColumnElement[str]:
+        """Return a literal: the plan of a prepared statement is made without knowing its parameters."""
+        return sa.literal(value, sa.String(), literal_execute="\0" not in value)
+
+    def unindexed(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return `column || ''`."""
+        return column.concat("")
+
+    def hold(self, connection: sa.Connection, column: sa.Column[str], values: Sequence[str]) -> None:
+        """Lock the rows in the order of the column."""
+        if values:
+            connection.execute(
+                sa.select(column).where(self.any_of(column, values)).order_by(column).with_for_update()
+            ).all()
+
+    def lock_log(self, connection: sa.Connection, version_table: str) -> None:
+        """Take a lock of the transaction's, which costs no write and asks for no right."""
+        self._lock(connection, f"event log of {version_table}")
+
+    def append(
+        self, connection: sa.Connection, table: sa.Table, insert: BulkStatement, rows: Sequence[Mapping[str, Any]]
+    ) -> Sequence[int]:
+        """Insert rows in their order. Returns the positions they got."""
+        return positions_after(connection, table, insert, rows)
+
+    @contextlib.contextmanager
+    def migrating(self, connection: sa.Connection, version_table: str) -> Iterator[None]:
+        """Take a lock that ends with the transaction, in which the tables are made."""
+        self._lock(connection, f"tables of {version_table}")
+        yield
+
+    def adapt(self, table: sa.Table) -> None:
+        """Do nothing: texts are compared by their bytes, and have no limit but the columns' own."""
+
+    def learn(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Do nothing: it finds an index by the words of a condition."""
+
+    def is_indexable(self, key: str) -> bool:
+        """Return True; no identifier's key holds a NUL."""
+        return "\0" not in key
+
+    def attribute_index_body(self, table: sa.Table, provider: str, dataset_type: str, key: str) -> str:
+        """Return an index over one attribute, of the datasets of one provider and type."""
+        name, *values = (quoted(text) for text in (key, provider, dataset_type))
+        return (
+            f'"{table.name}" ((CAST(identifier_key AS JSON) ->> {name})) '
+            f"WHERE provider = {values[0]} AND dataset_type = {values[1]}"
+        )
+
+    def create_index(self, connection: sa.Connection, table: sa.Table, name: str, key: str, body: str) -> None:
+        """Make it."""
+        connection.exec_driver_sql(f'CREATE INDEX "{name}" ON {body}', execution_options=_AS_IT_STANDS)
+
+    def drop_index(self, connection: sa.Connection, table: sa.Table, name: str) -> None:
+        """Drop it."""
+        connection.exec_driver_sql(f'DROP INDEX "{name}"')
+
+    def find_index_names(self, connection: sa.Connection, table: sa.Table) -> list[str]:
+        """Return the names of a table's indexes."""
+        statement = sa.text(
+            "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+            "WHERE i.indrelid = to_regclass(:table) ORDER BY c.relname"
+        )
+        return list(connection.scalars(statement, {"table": f'"{table.name}"'}))
+
+    def analyze(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Run ANALYZE for one table; it is also how the values of an expression's index are counted."""
+        connection.exec_driver_sql(f'ANALYZE "{table.name}"')
+
+    def _lock(self, connection: sa.Connection, what: str) -> None:
+        # The lakes of two schemas have tables of the same names.
+        schema = sa.func.current_schema()
+        key = int.from_bytes(hashlib.sha256(what.encode()).digest()[:4], signed=True)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(schema), key)))

@@ -1,0 +1,242 @@
+"""What database servers refuse, told by their own codes, in words that say what to do about it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import sqlalchemy as sa
+
+__all__ = ["ServerRefusal", "find_server_refusal"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ServerRefusal:
+    """One thing that a server refuses.
+
+    Attributes:
+        reason: What is wrong.
+        advice: What to do about it.
+        may_pass: Whether the same transaction may succeed when it is done again.
+        is_hopeless: Whether whatever is written next would meet it too.
+    """
+
+    reason: str
+    advice: str
+    may_pass: bool = False
+    is_hopeless: bool = False
+
+
+_PASSWORD = ServerRefusal(
+    "the server does not take this user or password",
+    "Check the user and the password in metadata_url (with %40 for @, %2F for /), and from where the user may connect.",
+    is_hopeless=True,
+)
+_NO_DATABASE = ServerRefusal(
+    "there is no such database on the server",
+    "Make it (docs/databases.md says how), or check the name after the host in metadata_url.",
+    is_hopeless=True,
+)
+_NO_HOST = ServerRefusal(
+    "no host has that name", "Check the host in metadata_url, and this machine's network.", is_hopeless=True
+)
+_NO_SERVER = ServerRefusal(
+    "the server does not answer",
+    "Start it, or check the host and the port in metadata_url, and any firewall between.",
+    may_pass=True,
+    is_hopeless=True,
+)
+_LOST = ServerRefusal(
+    "the connection to the server was lost",
+    "Look whether it was restarted, then run again; what was committed before is safe.",
+    may_pass=True,
+    is_hopeless=True,
+)
+_NO_RIGHT = ServerRefusal(
+    "the user has not got the right to",
+    "GRANT it (docs/databases.md lists what is needed), or name another user in metadata_url.",
+    is_hopeless=True,
+)
+_TOO_MANY = ServerRefusal(
+    "the server has as many connections as it takes",
+    "Let fewer runs go on at once, lower ?pool_size= in metadata_url, or raise the server's max_connections.",
+    may_pass=True,
+)
+_DISK_FULL = ServerRefusal(
+    "the server's disk is full",
+    "Free some space there, then run again; what was saved before is safe.",
+    is_hopeless=True,
+)
+_READ_ONLY = ServerRefusal(
+    "the server may only be read: it is a replica, or set so",
+    "Name the primary server in metadata_url, or a user that may write.",
+    is_hopeless=True,
+)
+_DEADLOCK = ServerRefusal(
+    "another writer was in its way, again and again", "Run again; if it stays, let fewer runs go on at once.", True
+)
+_LOCK_TIMEOUT = ServerRefusal(
+    "another writer did not finish in time",
+    "Look for a transaction that somebody left open on the server; ?lock_timeout=SECONDS in metadata_url waits longer.",
+)
+_STATEMENT_TIMEOUT = ServerRefusal(
+    "it took longer than a statement may",
+    "Raise ?statement_timeout=SECONDS in metadata_url, or the server's own limit.",
+)
+_TOO_LONG = ServerRefusal(
+    "a text is longer than its column",
+    "Shorten it in the source; identifiers have 512 characters in all, names of feeds and providers 255 and 64.",
+)
+_NOT_ITS_TABLES = ServerRefusal(
+    "its tables are not those that this ingestify makes",
+    "Restore the database from a backup, or check metadata_url and table_prefix.",
+)
+_NUL = ServerRefusal("a text holds a NUL character, which it cannot keep", "Clean it in the source.")
+_NO_TEXT = ServerRefusal("a text holds characters that it cannot keep", "Clean it in the source.")
+_TOO_LARGE = ServerRefusal(
+    "what is to be saved of one dataset is larger than the server takes",
+    "Raise the server's max_allowed_packet, to 64M say.",
+)
+_OLD_SERVER = ServerRefusal(
+    "this server does not know what is asked of it",
+    "Use PostgreSQL 13, MySQL 8.0.17 or MariaDB 10.5, or a later one of these.",
+)
+_NO_CONNECTION_FREE = ServerRefusal(
+    "all of its connections are in use",
+    "Raise ?pool_size= in metadata_url; if that does not help, look for a statement on the server that hangs.",
+)
+_STATEMENT_LOG = ServerRefusal(
+    "the server's binlog_format is STATEMENT, which does not go with READ COMMITTED",
+    "Set binlog_format to ROW or MIXED on the server.",
+    is_hopeless=True,
+)
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_BY_SQLSTATE = {
+    "28P01": _PASSWORD,
+    "28000": _PASSWORD,
+    "3D000": _NO_DATABASE,
+    "42501": _NO_RIGHT,
+    "53100": _DISK_FULL,
+    "53300": _TOO_MANY,
+    "25006": _READ_ONLY,
+    "40001": _DEADLOCK,
+    "40P01": _DEADLOCK,
+    "55P03": _LOCK_TIMEOUT,
+    "57014": _STATEMENT_TIMEOUT,
+    "57P01": _LOST,
+    "57P02": _LOST,
+    "57P03": _NO_SERVER,
+    "25P03": _LOST,
+    "57P05": _LOST,
+    "22001": _TOO_LONG,
+    "42P01": _NOT_ITS_TABLES,
+    "42703": _NOT_ITS_TABLES,
+    "22021": _NO_TEXT,
+    "22P05": _NO_TEXT,
+}
+
+# A connection that is refused has no code, only libpq's words, which are not translated by psycopg's own libpq.
+_BY_LIBPQ_WORDS = (
+    ("password authentication failed", _PASSWORD),
+    ("no password supplied", _PASSWORD),
+    ("no pg_hba.conf entry", _PASSWORD),
+    ("role ", _PASSWORD),
+    ('database "', _NO_DATABASE),
+    ("too many clients", _TOO_MANY),
+    ("too many connections", _TOO_MANY),
+    ("connection slots", _TOO_MANY),
+    ("translate host name", _NO_HOST),
+    ("resolve host", _NO_HOST),
+    ("name or service not known", _NO_HOST),
+    ("cannot contain nul", _NUL),
+    ("connection refused", _NO_SERVER),
+    ("timeout expired", _NO_SERVER),
+    ("no such file or directory", _NO_SERVER),
+    ("no route to host", _NO_SERVER),
+    ("network is unreachable", _NO_SERVER),
+    ("is starting up", _NO_SERVER),
+    ("is shutting down", _NO_SERVER),
+    ("closed the connection unexpectedly", _LOST),
+    ("connection is closed", _LOST),
+    ("connection is lost", _LOST),
+    ("consuming input failed", _LOST),
+    ("sending query failed", _LOST),
+    ("connection reset", _LOST),
+    ("connection timed out", _LOST),
+    ("discard_all", _LOST),
+)
+
+# https://mariadb.com/kb/en/mariadb-error-code-reference/, and MySQL's, which are the same up to 1,900.
+_BY_MYSQL_NUMBER = {
+    1045: _PASSWORD,
+    1698: _PASSWORD,
+    1130: _PASSWORD,
+    1049: _NO_DATABASE,
+    1044: _NO_RIGHT,
+    1142: _NO_RIGHT,
+    1143: _NO_RIGHT,
+    1227: _NO_RIGHT,
+    1370: _NO_RIGHT,
+    1040: _TOO_MANY,
+    1203: _TOO_MANY,
+    1226: _TOO_MANY,
+    1021: _DISK_FULL,
+    1114: _DISK_FULL,
+    1290: _READ_ONLY,
+    1792: _READ_ONLY,
+    1836: _READ_ONLY,
+    1020: _DEADLOCK,
+    1213: _DEADLOCK,
+    1412: _DEADLOCK,
+    1205: _LOCK_TIMEOUT,
+    1969: _STATEMENT_TIMEOUT,
+    3024: _STATEMENT_TIMEOUT,
+    1406: _TOO_LONG,
+    1146: _NOT_ITS_TABLES,
+    1054: _NOT_ITS_TABLES,
+    1366: _NO_TEXT,
+    1153: _TOO_LARGE,
+    1273: _OLD_SERVER,
+    1665: _STATEMENT_LOG,
+    2003: _NO_SERVER,
+    1053: _LOST,
+    1317: _LOST,
+    1927: _LOST,
+    2006: _LOST,
+    2013: _LOST,
+    2014: _LOST,
+    4031: _LOST,
+}
+
+
+def find_server_refusal(error: BaseException | None) -> ServerRefusal | None:
+    """Return what a server, or the way to it, means by an error; None: nothing that is known, or not a server's."""
+    if isinstance(error, sa.exc.TimeoutError):
+        return _NO_CONNECTION_FREE
+    original = getattr(error, "orig", None)
+    if original is None or type(original).__module__.partition(".")[0] not in ("psycopg", "pymysql"):
+        return None
+    found = _of_mysql(original) if type(original).__module__.startswith("pymysql") else _of_postgresql(original)
+    if found is None and getattr(error, "connection_invalidated", False):
+        return _LOST
+    return found
+
+
+def _of_postgresql(original: BaseException) -> ServerRefusal | None:
+    state = getattr(original, "sqlstate", None)
+    if state is not None:
+        return _BY_SQLSTATE.get(state, _LOST if state.startswith("08") else None)
+    said = str(original).lower()
+    return next((refusal for words, refusal in _BY_LIBPQ_WORDS if words in said), None)
+
+
+def _of_mysql(original: BaseException) -> ServerRefusal | None:
+    number = original.args[0] if original.args else None
+    said = str(original).lower()
+    if number == 2003 and any(words in said for words in ("name or service", "getaddrinfo", "nodename", "resolution")):
+        return _NO_HOST
+    if number in (3, 28, 1026) and "28" in said:  # the file system's own number
+        return _DISK_FULL
+    if number == 0:  # PyMySQL's word for a connection that it has given up
+        return _LOST
+    return _BY_MYSQL_NUMBER.get(number) if isinstance(number, int) else None
