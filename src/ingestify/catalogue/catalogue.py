@@ -46,7 +46,7 @@ class SqlCatalogue:
         self._changes = DatasetWriter(database, tables, self._datasets, self._events, self._quarantine)
         self._runs = RunLog(database, tables)
         self._indexes = AttributeIndexes(database, tables)
-        self._locks = make_job_locks(database, tables.prefix)
+        self._locks = make_job_locks(database, tables)
         self._deletions = Deletions(database, tables)
         self._inspection = Inspection(database, tables)
         self._mending = Mending(database, tables)

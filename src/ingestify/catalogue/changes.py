@@ -95,7 +95,7 @@ class DatasetWriter:
         except SaveError as error:
             if isinstance(error.__cause__, sa.exc.IntegrityError):
                 # The database's own uniqueness is what counts where writers do not exclude each other.
-                with self._database.read(doing) as connection:
+                with self._database.settled(doing, self._tables.version_table_name) as connection:
                     if moved := self._find_moved(connection, changes):
                         raise HeadMoved(moved) from error
             raise

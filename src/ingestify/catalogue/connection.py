@@ -108,7 +108,7 @@ class Database:
 
     @contextlib.contextmanager
     def settled(self, doing: str, version_table: str) -> Iterator[sa.Connection]:
-        """Give a connection on which to look up whether a transaction that logs events was committed.
+        """Give a connection on which to look up what became of a transaction that logs events.
 
         On a server, one whose connection was lost may be committing still: it is waited for.
         """
@@ -119,6 +119,16 @@ class Database:
             with self.write(doing) as connection:
                 self.dialect.lock_log(connection, version_table)
                 yield connection
+
+    def open_session(self, doing: str) -> sa.Connection:
+        """Return a connection for what lasts as long as the connection does; each statement is committed by itself.
+
+        It is not of those that others use, and is to be closed.
+        """
+        self._check_open(doing)
+        connection = self._engine.execution_options(ingestify_begin=()).connect()
+        connection.detach()
+        return connection
 
     def _commit(self, connection: sa.Connection, transaction: sa.Transaction, doing: str) -> None:
         try:

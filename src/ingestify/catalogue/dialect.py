@@ -53,6 +53,19 @@ class Dialect(Protocol):
     ) -> Sequence[int]:
         """Insert rows in their order, while nobody else does. Returns the positions they got."""
 
+    def try_session_lock(self, connection: sa.Connection, name: str) -> bool:
+        """Take the lock of that name for as long as the connection lives, or until it is let go of. Never waits.
+
+        A connection may take one twice; then it has to let go of it twice. Two databases have nothing to do with each
+        other. Not for SQLite, which has no sessions.
+        """
+
+    def release_session_lock(self, connection: sa.Connection, name: str) -> None:
+        """Let go of it. Harmless when this connection has not got it."""
+
+    def is_session_locked(self, connection: sa.Connection, name: str) -> bool:
+        """Whether any connection has it."""
+
     # ---- tables and indexes
 
     def migrating(self, connection: sa.Connection, version_table: str) -> AbstractContextManager[None]:

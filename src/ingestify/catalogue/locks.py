@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ingestify.catalogue.connection import Database
+from ingestify.catalogue.session_locks import SessionLocks
+from ingestify.catalogue.tables import Tables
 from ingestify.domain.ports import JobLock
 from ingestify.domain.run import JobHolder, ProcessIdentity
 from ingestify.locked_file import LockedFile
@@ -38,19 +40,17 @@ class JobLocks(Protocol):
         """Let go of all that were taken here."""
 
 
-def make_job_locks(database: Database, table_prefix: str) -> JobLocks:
-    """Return the locks that go with a database.
-
-    Args:
-        table_prefix: Two lakes in one database lock nothing of each other.
-    """
+def make_job_locks(database: Database, tables: Tables) -> JobLocks:
+    """Return the locks that go with a database. Two lakes in one database lock nothing of each other."""
+    if not database.dialect.has_one_writer:
+        return SessionLocks(database, tables)
     if database.is_read_only:
         return NoLocks()  # nothing can be written, so nobody is to be kept from it
     if database.path is None:
         return MemoryLocks()
     # SQLite finds the files beside a database behind its links too.
     path = Path(os.path.realpath(database.path))
-    return FileLocks(path.with_name(f"{path.name}-locks"), table_prefix)
+    return FileLocks(path.with_name(f"{path.name}-locks"), tables.prefix)
 
 
 class _Unlocked:

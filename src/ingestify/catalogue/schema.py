@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,10 +13,10 @@ from ingestify.errors import ConfigurationError, LakeVersionError
 
 __all__ = ["HEAD", "MIGRATIONS", "prepare_schema"]
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration. Written down here so that opening a lake need not import alembic; a test compares."""
 
-READABLE = ("0001",)
+READABLE = ("0001", "0002")
 """Older versions that can be read as they are, where this user may only read."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -75,6 +76,10 @@ def _refuse_foreign_tables(connection: sa.Connection, where: str, tables: Tables
         )
 
 
+_alembic = threading.Lock()
+"""Alembic keeps what it is doing in its modules, so that one thread at a time can use it."""
+
+
 def _migrate(connection: sa.Connection, database: Database, tables: Tables, version: str | None) -> None:
     # Here, because a lake that is up to date must not pay the 0.2 s of this import.
     from alembic import command
@@ -92,4 +97,5 @@ def _migrate(connection: sa.Connection, database: Database, tables: Tables, vers
             f"The lake {database.where} was written by a newer ingestify: its tables have the version '{version}', and "
             f"this ingestify knows up to '{HEAD}'. Upgrade ingestify to read it."
         )
-    command.upgrade(config, "head")
+    with _alembic:
+        command.upgrade(config, "head")

@@ -43,6 +43,7 @@ class Tables:
     quarantine: sa.Table
     quarantine_file: sa.Table
     deleted_object: sa.Table
+    job_holder: sa.Table
 
     @property
     def version_table_name(self) -> str:
@@ -131,6 +132,16 @@ def build_tables(prefix: str = "") -> Tables:
             _text("storage_path", 1024),
             _moment("deleted_at"),
             sa.Index(f"{prefix}deleted_object_time", "deleted_at"),
+        ),
+        # Who has a job's lock, where that is a server's: the lock itself is what counts.
+        job_holder=sa.Table(
+            f"{prefix}job_holder",
+            metadata,
+            _key("key_hash", 64),
+            _text("host", 255),
+            sa.Column("pid", sa.BigInteger(), nullable=False),
+            _text("process_started", 255),
+            _moment("since"),
         ),
     )
 

@@ -181,7 +181,7 @@ def test_a_database_behind_a_link_has_the_same_locks(tmp_path: Path):
 def test_beside_a_lake_that_may_only_be_read_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     url = f"sqlite:///{tmp_path}/catalog.db"
     SqlCatalogue.open(url).close()
-    monkeypatch.setattr("ingestify.catalogue.connection.os.access", lambda *_: False)
+    monkeypatch.setattr("ingestify.catalogue.connectors.sqlite.os.access", lambda *_: False)
     lake = SqlCatalogue.open(url)
     assert lake.try_lock_job("job", HOLDER) is not None
     assert lake.try_lock_job("job", dataclasses.replace(HOLDER)) is not None

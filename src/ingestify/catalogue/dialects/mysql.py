@@ -90,6 +90,18 @@ class MysqlDialect:
         """Insert rows in their order. Returns the positions they got."""
         return positions_after(connection, table, insert, rows)
 
+    def try_session_lock(self, connection: sa.Connection, name: str) -> bool:
+        """Take it by GET_LOCK."""
+        return connection.scalar(sa.select(sa.func.get_lock(self._lock_name(connection, name), 0))) == 1
+
+    def release_session_lock(self, connection: sa.Connection, name: str) -> None:
+        """Let go of it."""
+        connection.scalar(sa.select(sa.func.release_lock(self._lock_name(connection, name))))
+
+    def is_session_locked(self, connection: sa.Connection, name: str) -> bool:
+        """Whether any session has it."""
+        return connection.scalar(sa.select(sa.func.is_used_lock(self._lock_name(connection, name)))) is not None
+
     @contextlib.contextmanager
     def migrating(self, connection: sa.Connection, version_table: str) -> Iterator[None]:
         """Take a lock of the session's: making a table ends the transaction."""

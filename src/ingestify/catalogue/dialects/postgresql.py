@@ -64,6 +64,30 @@ class PostgresqlDialect:
         """Insert rows in their order. Returns the positions they got."""
         return positions_after(connection, table, insert, rows)
 
+    def try_session_lock(self, connection: sa.Connection, name: str) -> bool:
+        """Take an advisory lock of the session's."""
+        return bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(self._session_key(connection, name)))))
+
+    def release_session_lock(self, connection: sa.Connection, name: str) -> None:
+        """Let go of it."""
+        connection.scalar(sa.select(sa.func.pg_advisory_unlock(self._session_key(connection, name))))
+
+    def is_session_locked(self, connection: sa.Connection, name: str) -> bool:
+        """Whether any session has it."""
+        key = self._session_key(connection, name) % 2**64
+        statement = sa.text(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+            "AND classid = CAST(:high AS oid) AND objid = CAST(:low AS oid)"
+        )
+        halves = {"high": str(key >> 32), "low": str(key % 2**32)}
+        return bool(connection.scalar(statement, halves))
+
+    def _session_key(self, connection: sa.Connection, name: str) -> int:
+        """Return 64 bits of a hash: with a billion names, two are the same with a chance of one in thirty."""
+        schema = connection.scalar(sa.select(sa.func.current_schema()))
+        return int.from_bytes(hashlib.sha256(f"{schema}/{name}".encode()).digest()[:8], signed=True)
+
     @contextlib.contextmanager
     def migrating(self, connection: sa.Connection, version_table: str) -> Iterator[None]:
         """Take a lock that ends with the transaction, in which the tables are made."""

@@ -72,6 +72,18 @@ class SqliteDialect:
         last: int = connection.scalars(sa.select(sa.func.max(table.c.position))).one()
         return range(last - len(rows) + 1, last + 1)
 
+    def try_session_lock(self, connection: sa.Connection, name: str) -> bool:
+        """Refuse: files are locked in its place."""
+        raise NotImplementedError
+
+    def release_session_lock(self, connection: sa.Connection, name: str) -> None:
+        """Refuse."""
+        raise NotImplementedError
+
+    def is_session_locked(self, connection: sa.Connection, name: str) -> bool:
+        """Refuse."""
+        raise NotImplementedError
+
     def migrating(self, connection: sa.Connection, version_table: str) -> AbstractContextManager[None]:
         """Do nothing."""
         return contextlib.nullcontext()
