@@ -137,14 +137,14 @@ _BY_SQLSTATE = {
 
 # A connection that is refused has no code, only libpq's words, which are not translated by psycopg's own libpq.
 _BY_LIBPQ_WORDS = (
+    ("too many clients", _TOO_MANY),
+    ("too many connections", _TOO_MANY),
+    ("connection slots", _TOO_MANY),
     ("password authentication failed", _PASSWORD),
     ("no password supplied", _PASSWORD),
     ("no pg_hba.conf entry", _PASSWORD),
     ("role ", _PASSWORD),
     ('database "', _NO_DATABASE),
-    ("too many clients", _TOO_MANY),
-    ("too many connections", _TOO_MANY),
-    ("connection slots", _TOO_MANY),
     ("translate host name", _NO_HOST),
     ("resolve host", _NO_HOST),
     ("name or service not known", _NO_HOST),

@@ -47,7 +47,10 @@ class Server:
         """Execute statements, each committed, and return the rows of those that have some."""
         engine = self.engine(database)
         with engine.connect() as connection:
-            results = [connection.exec_driver_sql(statement) for statement in statements]
+            results = [
+                connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+                for statement in statements
+            ]
             rows = [list(result.all()) for result in results if result.returns_rows]
         engine.dispose()
         return rows

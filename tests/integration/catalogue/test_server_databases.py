@@ -1,0 +1,230 @@
+"""What becomes of a lake in a server's database: its tables, its texts, its indexes."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from hypothesis import HealthCheck, given, settings
+
+from ingestify.catalogue import SqlCatalogue
+from ingestify.catalogue.tables import build_tables
+from ingestify.domain.identifier import Identifier
+from ingestify.errors import ConfigurationError, LakeVersionError, SaveError
+from tests.contracts.catalogue_data import apply_one, change, everything, feed_state, found_ids, read_all, with_file
+from tests.integration.catalogue.servers import Server
+
+
+def test_four_open_a_new_lake_at_the_same_moment(server: Server) -> None:
+    """Connections keep each other out, not threads, so that processes do the same."""
+    start, errors = threading.Barrier(4), list[BaseException]()
+
+    def open_and_save(url: str, number: int) -> None:
+        try:
+            start.wait()
+            catalogue = SqlCatalogue.open(url)
+            catalogue.apply([with_file(number)])
+            catalogue.close()
+        except BaseException as error:
+            errors.append(error)
+
+    with server.temporary_database() as name:
+        url = server.url_of(name)
+        threads = [threading.Thread(target=open_and_save, args=(url, number)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        catalogue = SqlCatalogue.open(url)
+        assert sorted(found_ids(catalogue)) == [0, 1, 2, 3]
+        catalogue.close()
+
+
+def test_the_migrations_make_the_tables_that_the_code_knows(
+    server: Server, database: str, opened: SqlCatalogue
+) -> None:
+    tables = build_tables()
+    for table in tables.metadata.tables.values():
+        opened._database.dialect.adapt(table)
+    engine = server.engine(database)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": tables.version_table_name})
+        assert compare_metadata(context, tables.metadata) == []
+    engine.dispose()
+
+
+def test_lakes_share_a_database_by_their_prefixes(catalogue: SqlCatalogue, lake_url: str) -> None:
+    other = SqlCatalogue.open(lake_url, table_prefix="Other_")
+    dataset = apply_one(catalogue, with_file()).dataset
+    wanted = [("fake", "match", "match_id")]
+    (mine,), _ = catalogue.sync_indexes(wanted)
+    assert other.sync_indexes([]) == ([], [])
+    (theirs,), _ = other.sync_indexes(wanted)
+    assert other.sync_indexes([]) == ([], [theirs])
+    assert catalogue.sync_indexes(wanted) == ([], [])
+    assert catalogue.sync_indexes([]) == ([], [mine])
+    assert (read_all(catalogue), read_all(other)) == ([dataset], [])
+    other.close()
+
+
+def test_tables_of_others_and_of_a_newer_ingestify_are_left_alone(server: Server) -> None:
+    with server.temporary_database() as name:
+        url = server.url_of(name)
+        server.execute("CREATE TABLE dataset (x INT)", database=name)
+        with pytest.raises(ConfigurationError, match=r"dataset.*table_prefix"):
+            SqlCatalogue.open(url)
+        SqlCatalogue.open(url, table_prefix="lake_").close()
+        server.execute("UPDATE lake_ingestify_version SET version_num = '9999'", database=name)
+        with pytest.raises(LakeVersionError, match=r"newer ingestify.*9999"):
+            SqlCatalogue.open(url, table_prefix="lake_")
+
+
+def test_a_first_opening_that_broke_off_is_begun_anew(server: Server) -> None:
+    """Where making a table is a commit, a kill leaves some of them."""
+    with server.temporary_database() as name:
+        url = server.url_of(name)
+        SqlCatalogue.open(url).close()
+        server.execute("DELETE FROM ingestify_version", "DROP TABLE event_log", database=name)
+        catalogue = SqlCatalogue.open(url)
+        apply_one(catalogue, with_file())
+        catalogue.close()
+
+
+def test_a_lake_of_the_first_version_is_migrated(server: Server) -> None:
+    with server.temporary_database() as name:
+        url = server.url_of(name)
+        SqlCatalogue.open(url).close()
+        server.execute("DROP TABLE job_holder", "UPDATE ingestify_version SET version_num = '0001'", database=name)
+        catalogue = SqlCatalogue.open(url)
+        assert catalogue.find_job_holder("job") is None
+        catalogue.close()
+
+
+TEXTS = ["a", "A", "a ", " a", "á", "a\u0301", "ａ", "ß", "ss", "😀", "😁", "a\t", ""]
+
+
+def test_texts_that_look_alike_are_different(catalogue: SqlCatalogue) -> None:
+    applied = catalogue.apply([change(text) for text in TEXTS if text])
+    applied += catalogue.apply([change(1, provider=text) for text in TEXTS if text])
+    datasets = [one.dataset for one in applied]
+    assert read_all(catalogue) == datasets
+    for text in filter(None, TEXTS):
+        assert found_ids(catalogue, match_id=text) == [text]
+        assert [d.provider for d in read_all(catalogue, everything(provider=text))] == [text]
+        known = catalogue.find_known("main", "fake", "match", [Identifier({"competition_id": 11, "match_id": text})])
+        assert len(known) == 1
+        catalogue.set_reader_position(text, len(text))
+    assert all(catalogue.get_reader_position(text) == len(text) for text in TEXTS if text)
+
+
+def test_long_texts_are_kept_whole(catalogue: SqlCatalogue) -> None:
+    feeds = [feed_state(f"feed{number}") for number in range(1000)]
+    dataset = apply_one(catalogue, change(metadata={"text": "é😀" * 40_000}, feeds=feeds, name="n" * 70_000)).dataset
+    assert read_all(catalogue) == [dataset]
+    assert catalogue.read_events(0, 1)[0].dataset.metadata == dataset.metadata
+
+
+def test_what_does_not_fit_is_refused_and_nothing_is_cut(catalogue: SqlCatalogue) -> None:
+    with pytest.raises(SaveError, match="longer than its column"):
+        catalogue.apply([change("x" * 513)])
+    with pytest.raises(SaveError, match="longer than its column"):
+        catalogue.apply([change(1, provider="x" * 65)])
+    assert read_all(catalogue) == []
+
+
+VALUES = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8), st.integers(), st.booleans()
+)
+KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
+IDENTIFIERS = st.dictionaries(KEYS, VALUES, min_size=1, max_size=3).map(Identifier)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(identifiers=st.lists(IDENTIFIERS, min_size=1, max_size=4, unique=True))
+def test_any_identifier_comes_back_and_is_found(catalogue: SqlCatalogue, identifiers: list[Identifier]) -> None:
+    catalogue.delete([d.dataset_id for d in read_all(catalogue)])
+    catalogue.apply([change(identifier=identifier) for identifier in identifiers])
+    known = catalogue.find_known("main", "fake", "match", identifiers)
+    assert set(known) == set(identifiers)
+    for identifier in identifiers:
+        assert known[identifier].identifier.to_json() == identifier.to_json()
+        by_filter = read_all(catalogue, everything(selector=dict(identifier)))
+        as_model = [
+            other
+            for other in identifiers
+            if all(k in other and Identifier({k: other[k]}) == Identifier({k: v}) for k, v in identifier.items())
+        ]
+        assert [d.identifier for d in by_filter] == as_model
+
+
+# ---- plans ---------------------------------------------------------------------------------------------
+
+
+def _plans_of(catalogue: SqlCatalogue, ask: Any, holds: str) -> list[str]:
+    """Run `ask`, and return the plans of its queries that hold a text."""
+    statements: list[tuple[str, Any]] = []
+    engine = catalogue._database._engine
+
+    def remember(conn: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith("SELECT") and holds in statement:
+            statements.append((statement, parameters))
+
+    sa.event.listen(engine, "before_cursor_execute", remember)
+    ask()
+    sa.event.remove(engine, "before_cursor_execute", remember)
+    plans = []
+    with catalogue._database.read("explain") as connection:
+        for statement, parameters in statements:
+            rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).all()
+            plans.append(" / ".join(" ".join(str(value) for value in row) for row in rows))
+    return plans
+
+
+@pytest.mark.parametrize(
+    ("provider", "dataset_type", "key"), [("fake", "match", "match_id"), ("o'ther % :x", "vi?deo", "a.b é 'q' %s")]
+)
+@pytest.mark.parametrize("value", [7, [7, 8, "9"]])
+def test_a_filter_uses_the_index_of_its_key(
+    catalogue: SqlCatalogue, provider: str, dataset_type: str, key: str, value: object
+) -> None:
+    catalogue.apply(
+        [
+            change(provider=provider, dataset_type=dataset_type, identifier=Identifier({key: number, "z": 1}))
+            for number in range(500)
+        ]
+    )
+    (name,), _ = catalogue.sync_indexes([(provider, dataset_type, key)])
+    wanted = everything(provider=provider, dataset_type=dataset_type, selector={key: value})
+    found: list[Any] = []
+
+    def ask() -> None:
+        found.extend(read_all(catalogue, wanted))
+        assert catalogue.read_metadata(wanted).count == len(found)
+
+    plans = _plans_of(
+        catalogue, ask, " AS JSON" if catalogue._database.sql_dialect.name == "postgresql" else "attribute_"
+    )
+    assert len(plans) == 2
+    assert all(name in plan for plan in plans), plans
+    assert [str(d.identifier[key]) for d in found] == (["7"] if value == 7 else ["7", "8", "9"])
+    catalogue.sync_indexes([])
+    assert len(read_all(catalogue, wanted)) == len(found)
+
+
+def test_look_ups_use_the_unique_index_and_long_reads_are_not_sorted(catalogue: SqlCatalogue) -> None:
+    for start in range(0, 3000, 1000):
+        catalogue.apply([change(number) for number in range(start, start + 1000)])
+    catalogue.sync_indexes([])
+    wanted = [Identifier({"competition_id": 11, "match_id": n}) for n in range(5)]
+    (plan,) = _plans_of(catalogue, lambda: catalogue.find_known("main", "fake", "match", wanted), "identifier_key")
+    assert "dataset_identity_unique" in plan
+    for filters in ({}, {"provider": "fake"}, {"provider": "fake", "dataset_type": "match"}):
+        plans = _plans_of(catalogue, lambda f=filters: list(catalogue.iter_identities(everything(**f))), "ORDER BY")  # type: ignore[misc]
+        assert plans
+        assert not any("Sort" in plan or "filesort" in plan for plan in plans), plans

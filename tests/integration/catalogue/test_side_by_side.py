@@ -1,0 +1,313 @@
+"""Writers that go on side by side on a server, and readers of the event log beside them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ingestify.catalogue import SqlCatalogue
+from ingestify.domain.dataset import DatasetState
+from ingestify.domain.ports import HeadMoved, SelectorSync
+from tests.contracts.catalogue_data import (
+    T0,
+    apply_one,
+    change,
+    everything,
+    feed_state,
+    minutes,
+    new_file,
+    read_all,
+    with_file,
+)
+from tests.integration.catalogue.servers import Server
+
+
+@pytest.fixture(scope="module")
+def others(opened: SqlCatalogue, server: Server, database: str) -> Iterator[list[SqlCatalogue]]:
+    """Three more catalogues of the lake, as other processes have them."""
+    more = [SqlCatalogue.open(server.url_of(database)) for _ in range(3)]
+    yield more
+    for one in more:
+        one.close()
+
+
+class Paused:
+    """Holds a catalogue's transaction right before its commit."""
+
+    def __init__(self, catalogue: SqlCatalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached = threading.Event()
+        self.go_on = threading.Event()
+        commit = catalogue._database._commit
+
+        def wait(*args: Any) -> None:
+            self.reached.set()
+            assert self.go_on.wait(30)
+            commit(*args)
+
+        monkeypatch.setattr(catalogue._database, "_commit", wait)
+
+
+class Background:
+    """Something that another thread does."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(act,))
+        self._thread.start()
+
+    def _run(self, act: Callable[[], object]) -> None:
+        try:
+            self.result = act()
+        except BaseException as error:
+            self.error = error
+
+    @property
+    def is_waiting(self) -> bool:
+        return self._thread.is_alive()
+
+    def join(self) -> None:
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+
+
+WAITING = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity "
+    "WHERE wait_event_type = 'Lock' AND datname = current_database()",
+    "mysql": "SELECT count(*) FROM information_schema.innodb_trx t JOIN information_schema.processlist p "
+    "ON p.id = t.trx_mysql_thread_id WHERE t.trx_state = 'LOCK WAIT' AND p.db = database()",
+}
+
+
+def wait_for_a_lock(catalogue: SqlCatalogue) -> None:
+    """Wait until some transaction waits for another one's lock."""
+    for _ in range(100):
+        with catalogue._database.read("look for locks") as connection:
+            if connection.scalar(sa.text(WAITING[catalogue._database.sql_dialect.name])):
+                return
+        # MariaDB shows the same as the last time to whoever asks again within a tenth of a second.
+        time.sleep(0.12)
+    raise AssertionError("nobody waits for a lock")
+
+
+def test_no_reader_of_the_log_is_past_an_event_that_is_committed_later(
+    catalogue: SqlCatalogue, others: list[SqlCatalogue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, reader = others
+    pause = Paused(first, monkeypatch)
+    slow = Background(lambda: first.apply([with_file(1), with_file(2)]))
+    assert pause.reached.wait(30)
+    # It has its positions. Another one writes its rows beside it, but gets its positions only after the commit.
+    fast = Background(lambda: second.apply([with_file(3)]))
+    wait_for_a_lock(catalogue)
+    assert fast.is_waiting
+    assert reader.read_events(0, 100) == []
+    pause.go_on.set()
+    slow.join()
+    fast.join()
+    positions = [[event.position for one in them.result for event in one.events] for them in (slow, fast)]
+    assert max(positions[0]) < min(positions[1])
+    assert [event.position for event in reader.read_events(0, 100)] == positions[0] + positions[1]
+
+
+def test_a_reader_that_follows_busy_writers_sees_every_event_once(
+    catalogue: SqlCatalogue, others: list[SqlCatalogue]
+) -> None:
+    def write(writer: SqlCatalogue, start: int) -> None:
+        for number in range(start, start + 60, 3):
+            writer.apply([with_file(number + one) for one in range(3)])
+
+    writers = [Background(lambda w=writer, s=100 * n: write(w, s)) for n, writer in enumerate(others)]  # type: ignore[misc]
+    seen: list[int] = []
+    going_on = True
+    while going_on:
+        going_on = any(writer.is_waiting for writer in writers)
+        while page := catalogue.read_events(seen[-1] if seen else 0, 7):
+            seen += [event.position for event in page if event.position is not None]
+    for writer in writers:
+        writer.join()
+        assert writer.error is None
+    assert seen == [event.position for event in catalogue.read_events(0, 1000)]
+    assert len(seen) == 3 * 60 * 2
+
+
+def test_of_writers_that_bring_the_same_dataset_one_succeeds(
+    catalogue: SqlCatalogue, others: list[SqlCatalogue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pause = Paused(others[0], monkeypatch)
+    slow = Background(lambda: others[0].apply([with_file(1)]))
+    assert pause.reached.wait(30)
+    late = with_file(1, name="late")
+    fast = Background(lambda: others[1].apply([with_file(2), late]))
+    wait_for_a_lock(catalogue)
+    pause.go_on.set()
+    slow.join()
+    fast.join()
+    assert slow.error is None
+    assert isinstance(fast.error, HeadMoved)
+    assert fast.error.changes == (late,)
+    assert [dataset.name for dataset in read_all(catalogue)] == ["match 1"]
+
+
+CHANGES: dict[str, Callable[[SqlCatalogue, Any], object]] = {
+    "revision": lambda lake, old: lake.apply([change(existing=old, files=[new_file(content="theirs")])]),
+    "name": lambda lake, old: lake.apply([change(existing=old, name="theirs")]),
+    "invalidate": lambda lake, old: lake.invalidate([old.dataset_id], "wrong"),
+    "missing": lambda lake, old: lake.mark_missing([old.dataset_id]),
+    "delete": lambda lake, old: lake.delete([old.dataset_id]),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_waits_for_another_one_of_its_dataset_and_then_does_not_hold(
+    catalogue: SqlCatalogue, others: list[SqlCatalogue], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    old = apply_one(catalogue, with_file(1)).dataset
+    pause = Paused(others[0], monkeypatch)
+    theirs = Background(lambda: CHANGES[what](others[0], old))
+    assert pause.reached.wait(30)
+    ours = change(existing=old, files=[new_file(content="ours")], feeds=[feed_state(modified_at=minutes(5))])
+    late = Background(lambda: others[1].apply([with_file(7), ours]))
+    wait_for_a_lock(catalogue)
+    pause.go_on.set()
+    theirs.join()
+    late.join()
+    assert theirs.error is None
+    assert isinstance(late.error, HeadMoved)
+    assert late.error.changes == (ours,)
+    assert len(read_all(catalogue)) == (0 if what == "delete" else 1)
+
+
+@pytest.mark.parametrize("what", ["invalidate", "missing", "delete"])
+def test_what_is_done_to_a_dataset_sees_the_revision_that_came_meanwhile(
+    catalogue: SqlCatalogue, others: list[SqlCatalogue], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    old = apply_one(catalogue, with_file(1)).dataset
+    pause = Paused(others[0], monkeypatch)
+    theirs = Background(lambda: others[0].apply([change(existing=old, files=[new_file(content="new")])]))
+    assert pause.reached.wait(30)
+    ours = Background(lambda: CHANGES[what](others[1], old))
+    wait_for_a_lock(catalogue)
+    pause.go_on.set()
+    theirs.join()
+    ours.join()
+    assert theirs.error is ours.error is None
+    if what == "delete":
+        assert len(ours.result) == 2
+        assert read_all(catalogue) == []
+    else:
+        (event,) = ours.result
+        assert len(event.dataset.revisions) == 2
+        assert read_all(catalogue)[0].revisions == event.dataset.revisions
+
+
+def test_two_that_reject_the_first_bundle_of_a_dataset_leave_one_entry(
+    catalogue: SqlCatalogue, others: list[SqlCatalogue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rejected() -> Any:
+        return change(1, files=[new_file(content="broken")], rejected=("bad",))
+
+    pause = Paused(others[0], monkeypatch)
+    slow = Background(lambda: others[0].apply([rejected()]))
+    assert pause.reached.wait(30)
+    late = Background(lambda: others[1].apply([rejected()]))
+    wait_for_a_lock(catalogue)
+    pause.go_on.set()
+    slow.join()
+    late.join()
+    assert isinstance(late.error, HeadMoved)
+    assert len(catalogue.list_quarantine(everything())) == 1
+
+
+def test_writers_whose_groups_overlap_the_other_way_round_all_come_to_their_end(
+    catalogue: SqlCatalogue, others: list[SqlCatalogue]
+) -> None:
+    """A deadlock undoes one of them, which is then done again."""
+    numbers = list(range(30))
+    orders = [numbers, numbers[::-1], numbers[15:] + numbers[:15]]
+
+    def write(writer: SqlCatalogue, order: list[int]) -> int:
+        moved = 0
+        for start in range(0, 30, 10):
+            wanted = [with_file(number) for number in order[start : start + 10]]
+            while wanted:
+                try:
+                    writer.apply(wanted)
+                    wanted = []
+                except HeadMoved as error:
+                    moved += len(error.changes)
+                    wanted = [one for one in wanted if one not in error.changes]
+        return moved
+
+    writers = [Background(lambda w=w, o=o: write(w, o)) for w, o in zip(others, orders, strict=True)]  # type: ignore[misc]
+    for writer in writers:
+        writer.join()
+        assert writer.error is None
+    assert sum(writer.result for writer in writers) == 60
+    datasets = read_all(catalogue)
+    assert sorted(dataset.identifier["match_id"] for dataset in datasets) == numbers
+    assert len(catalogue.read_events(0, 1000)) == 60
+
+
+def test_a_deadlock_is_done_again(
+    catalogue: SqlCatalogue, others: list[SqlCatalogue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One waits for the other's row, the other for the first one's lock of the log."""
+    one, two = (apply_one(catalogue, with_file(number)).dataset for number in (1, 2))
+    first, second, _ = others
+    both_hold = threading.Barrier(2)
+    for lake, mine, wanted in ((first, one, two), (second, two, one)):
+        find = lake._changes._find_moved
+        tried: list[int] = []
+
+        def hold_two(connection: Any, changes: Any, lake=lake, mine=mine, wanted=wanted, find=find, tried=tried) -> Any:  # type: ignore[no-untyped-def]
+            column = lake._changes._tables.dataset.c.dataset_id
+            tried.append(1)
+            if len(tried) == 1:
+                lake._changes._dialect.hold(connection, column, [mine.dataset_id])
+                both_hold.wait(30)
+                lake._changes._dialect.hold(connection, column, [wanted.dataset_id])
+            return find(connection, changes)
+
+        monkeypatch.setattr(lake._changes, "_find_moved", hold_two)
+    writers = [
+        Background(lambda: first.apply([change(existing=one, files=[new_file(content="b")])])),
+        Background(lambda: second.apply([change(existing=two, files=[new_file(content="b")])])),
+    ]
+    for writer in writers:
+        writer.join()
+        assert writer.error is None
+    assert [len(dataset.revisions) for dataset in read_all(catalogue)] == [2, 2]
+
+
+def test_rows_that_two_add_at_once_are_one_row(
+    catalogue: SqlCatalogue, others: list[SqlCatalogue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pause = Paused(others[0], monkeypatch)
+    slow = Background(lambda: others[0].set_reader_position("reader", 5))
+    assert pause.reached.wait(30)
+    fast = Background(lambda: others[1].set_reader_position("reader", 6))
+    wait_for_a_lock(catalogue)
+    pause.go_on.set()
+    slow.join()
+    fast.join()
+    assert slow.error is fast.error is None
+    assert catalogue.get_reader_position("reader") == 6
+    pause.go_on.set()
+    catalogue.save_selector_sync("key", SelectorSync(T0, True, T0))
+    assert catalogue.find_selector_sync("key") is not None
+
+
+def test_all_that_is_read_in_one_call_is_of_one_moment(catalogue: SqlCatalogue, others: list[SqlCatalogue]) -> None:
+    old = apply_one(catalogue, with_file(1)).dataset
+    with catalogue._database.read("look") as connection:
+        assert len(catalogue._datasets.load(connection, [old.dataset_id])[0].revisions) == 1
+        apply_one(others[0], change(existing=old, files=[new_file(content="b")], state=DatasetState.PARTIAL))
+        (dataset,) = catalogue._datasets.load(connection, [old.dataset_id])
+        assert (len(dataset.revisions), dataset.state) == (1, DatasetState.COMPLETE)
+    assert len(read_all(catalogue)[0].revisions) == 2
