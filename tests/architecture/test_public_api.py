@@ -51,7 +51,8 @@ def loaded_modules(code: str) -> set[str]:
 VAULT_CLIENTS = {"boto3", "botocore", "google", "grpc", "requests"}
 
 HEAVY = {"sqlalchemy", "alembic", "pydantic", "zstandard", "rich", "kloppy", "pandas", "polars", "yaml", *VAULT_CLIENTS}
-HEAVY |= {"obstore"}
+DATABASE_DRIVERS = {"psycopg", "pymysql"}
+HEAVY |= {"obstore", *DATABASE_DRIVERS}
 
 
 def test_importing_the_package_imports_nothing_heavy():
@@ -63,9 +64,9 @@ def test_the_help_text_imports_nothing_heavy():
     assert not loaded_modules(code) & HEAVY
 
 
-def test_opening_a_lake_without_secrets_imports_no_vaults_client():
+def test_opening_a_lake_without_secrets_and_servers_imports_none_of_their_clients():
     code = "import ingestify\ningestify.get_engine(metadata_url='sqlite:///:memory:', file_url='memory://')"
-    assert not loaded_modules(code) & VAULT_CLIENTS
+    assert not loaded_modules(code) & (VAULT_CLIENTS | DATABASE_DRIVERS)
 
 
 def test_nothing_inside_imports_the_facade():

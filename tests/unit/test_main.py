@@ -184,7 +184,9 @@ def test_a_configuration_that_can_run_is_right_and_nothing_is_made(config, tmp_p
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"metadata_url": "postgresql://me:canary@host/db"}, "metadata_url: 'postgresql://' is not supported"),
+        ({"metadata_url": "oracle://me:canary@host/db"}, "metadata_url: 'oracle://' is not supported"),
+        ({"metadata_url": "postgresql://me:canary@host"}, "metadata_url: .*names no database"),
+        ({"metadata_url": "mysql://me:canary@host/db?sslmode=x"}, "metadata_url: .*no option sslmode"),
         ({"metadata_url": "vault+other://secret"}, r"config\.yaml: main\.metadata_url: .*nothing reads vault\+other"),
         ({"file_url": "vault+aws://a?regoin=x"}, r"main\.file_url: .*no option 'regoin'; there is profile, region, "),
         ({"file_url": "vault+aws://"}, "main.file_url: .*names no secret"),

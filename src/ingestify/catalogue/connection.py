@@ -15,7 +15,7 @@ from ingestify.catalogue.database_url import MYSQL, POSTGRESQL, SQLITE, parse_ur
 from ingestify.catalogue.refusals import DATABASE_ERRORS, refusal_for, translated
 from ingestify.errors import LakeUnwritable, OutcomeUnknown, StoreError
 
-__all__ = ["Database"]
+__all__ = ["Database", "check_url"]
 
 _CONNECTORS: dict[str, Callable[[sa.URL], Connector]] = {
     SQLITE: SqliteConnector,
@@ -151,6 +151,17 @@ class Database:
     def _check_open(self, doing: str) -> None:
         if self._closed:
             raise StoreError(f"The catalogue {self.where} is closed, so it cannot {doing}. Open the lake again.")
+
+
+def check_url(url: sa.URL) -> None:
+    """Refuse what can be told of a parsed URL without asking its server, nor making a folder.
+
+    Raises:
+        ConfigurationError: An option makes no sense.
+        MissingExtraError: The driver is not installed.
+    """
+    if _driver_of(url) != SQLITE:
+        _CONNECTORS[_driver_of(url)](url).make_engine(echo=False).dispose()
 
 
 def _driver_of(url: sa.URL) -> str:

@@ -19,6 +19,9 @@ class Dialect(Protocol):
     has_one_writer: bool
     """Whether a transaction that writes excludes every other one that does, from its beginning to its end."""
 
+    keeps_nul: bool
+    """Whether a text may hold a NUL character."""
+
     def any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
         """Return the condition that a column has one of `values`, of which there may be a thousand."""
 

@@ -30,6 +30,9 @@ def conditions(
         SourceError: A filter's value is not a single value, nor a list of them.
     """
     columns = table.c
+    named = (dataset_filter.bucket, dataset_filter.provider, dataset_filter.dataset_type, dataset_filter.dataset_id)
+    if not dialect.keeps_nul and any(text is not None and "\0" in text for text in named):
+        return [sa.false()]  # nothing is called so there, and the database would refuse to be asked
     is_one_kind = dataset_filter.provider is not None and dataset_filter.dataset_type is not None
     is_whole = in_order and dataset_filter.dataset_id is None and not dataset_filter.selector and not is_one_kind
     bucket = dialect.unindexed(columns.bucket) if is_whole else columns.bucket

@@ -104,6 +104,11 @@ _NO_CONNECTION_FREE = ServerRefusal(
     "all of its connections are in use",
     "Raise ?pool_size= in metadata_url; if that does not help, look for a statement on the server that hangs.",
 )
+_OPTION = ServerRefusal(
+    "metadata_url has an option that makes no sense to its driver",
+    "Check what is behind its ?; docs/databases.md lists them.",
+    is_hopeless=True,
+)
 _STATEMENT_LOG = ServerRefusal(
     "the server's binlog_format is STATEMENT, which does not go with READ COMMITTED",
     "Set binlog_format to ROW or MIXED on the server.",
@@ -137,6 +142,9 @@ _BY_SQLSTATE = {
 
 # A connection that is refused has no code, only libpq's words, which are not translated by psycopg's own libpq.
 _BY_LIBPQ_WORDS = (
+    ("invalid connection option", _OPTION),
+    ("invalid uri query parameter", _OPTION),
+    ("invalid sslmode", _OPTION),
     ("too many clients", _TOO_MANY),
     ("too many connections", _TOO_MANY),
     ("connection slots", _TOO_MANY),

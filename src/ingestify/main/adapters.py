@@ -128,9 +128,12 @@ def open_catalogue(metadata_url: str, table_prefix: str, key_types: KeyTypes | N
 
 def check_catalogue(metadata_url: str) -> None:
     """Refuse what opening would refuse before it opens anything."""
-    from ingestify.catalogue.database_url import parse_url, sqlite_path  # heavy: SQLAlchemy
+    from ingestify.catalogue.connection import check_url  # heavy: SQLAlchemy
+    from ingestify.catalogue.database_url import parse_url, sqlite_path
 
-    path = sqlite_path(parse_url(metadata_url))
+    parsed = parse_url(metadata_url)
+    check_url(parsed)
+    path = sqlite_path(parsed)
     if path is not None and path.is_dir():
         raise ConfigurationError(f"metadata_url: {path} is a folder; name a file in it, such as {path / 'catalog.db'}.")
     if path is not None:

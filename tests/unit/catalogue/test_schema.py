@@ -18,6 +18,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from ingestify.catalogue import SqlCatalogue
+from ingestify.catalogue.dialects.sqlite import SqliteDialect
 from ingestify.catalogue.schema import HEAD, MIGRATIONS
 from ingestify.catalogue.tables import build_tables
 from ingestify.clock import now
@@ -97,6 +98,7 @@ def lake_of_version(path: Path, version: str, prefix: str = "") -> sqlite3.Conne
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         config.attributes["tables"] = build_tables(prefix)
+        config.attributes["adapt"] = SqliteDialect().adapt
         command.upgrade(config, version)
     engine.dispose()
     return sqlite3.connect(path)
@@ -141,7 +143,7 @@ def test_an_archive_of_the_first_release_that_may_only_be_read_is_read_as_it_is(
     fill_released_lake(released)
     released.close()
     # The tests may run as root, who may write everything.
-    monkeypatch.setattr("ingestify.catalogue.connection.os.access", lambda *_: False)
+    monkeypatch.setattr("ingestify.catalogue.connectors.sqlite.os.access", lambda *_: False)
     archive = SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db")
     assert [dataset.name for dataset in read_all(archive)] == ["a match"]
     assert archive.find_unnamed(["main/events", "main/other"], since=now()) == {"main/other"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import math
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,9 +14,12 @@ import sqlalchemy as sa
 from ingestify.catalogue.connectors.server_options import ServerOptions, shown
 from ingestify.catalogue.dialect import Dialect
 from ingestify.catalogue.dialects.mysql import MysqlDialect
-from ingestify.errors import MissingExtraError
+from ingestify.errors import ConfigurationError, MissingExtraError
 
 __all__ = ["MysqlConnector"]
+
+_SSL_OPTIONS = {"ssl_capath", "ssl_cipher", "ssl_check_hostname"}
+"""Those that SQLAlchemy makes the driver's `ssl` of, besides what the driver itself knows."""
 
 
 class MysqlConnector:
@@ -53,10 +57,21 @@ class MysqlConnector:
         url = self._url.difference_update_query(["charset"])
         try:
             engine = sa.create_engine(url, echo=echo, connect_args=arguments, **self._options.pool())
+            self._refuse_unknown_options(url)
         except ImportError as error:
             raise MissingExtraError("mysql", "A catalogue in MySQL or MariaDB") from error
         sa.event.listen(engine, "connect", self._prepare_connection)
         return engine
+
+    def _refuse_unknown_options(self, url: sa.URL) -> None:
+        from pymysql.connections import Connection
+
+        known = set(inspect.signature(Connection.__init__).parameters) - {"self"} | _SSL_OPTIONS
+        if unknown := [name for name in url.query if name not in known]:
+            raise ConfigurationError(
+                f"metadata_url: MySQL's driver knows no option {', '.join(unknown)}. For an encrypted connection, "
+                f"write ?ssl_ca=/path/to/authorities.pem."
+            )
 
     def prepare(self, engine: sa.Engine) -> None:
         """Do nothing."""

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.mysql import LONGTEXT
 
 from ingestify.catalogue.bulk import BulkStatement
 from ingestify.catalogue.dialect import positions_after, quoted
@@ -26,6 +25,7 @@ VALUES_OF_A_PATTERN = 100
 class MysqlDialect:
     """MySQL from 8.0.17 on, MariaDB from 10.5 on."""
 
+    keeps_nul = True
     has_one_writer = False
 
     def __init__(self) -> None:
@@ -120,6 +120,8 @@ class MysqlDialect:
 
     def adapt(self, table: sa.Table) -> None:
         """Give it InnoDB, a collation that tells all texts apart, and texts of more than 64 kB."""
+        from sqlalchemy.dialects.mysql import LONGTEXT  # a lake in SQLite need not pay for it
+
         table.dialect_kwargs.update(mysql_engine="InnoDB", mysql_charset="utf8mb4", mysql_collate=self.collation)
         for column in table.columns:
             if isinstance(column.type, sa.Text):

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from ingestify.catalogue.bulk import BulkStatement
 from ingestify.catalogue.dialect import positions_after, quoted
@@ -22,13 +21,14 @@ _AS_IT_STANDS = {"no_parameters": True}
 class PostgresqlDialect:
     """PostgreSQL, from 13 on, with a database in UTF-8."""
 
+    keeps_nul = False
     has_one_writer = False
 
     def any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
         """Return `column = ANY (…)` with all values in one array: one statement, however many there are."""
         if len(values) == 1:
             return column == values[0]
-        return column == sa.any_(sa.bindparam(None, list(values), type_=ARRAY(sa.String())))
+        return column == sa.any_(sa.bindparam(None, list(values), type_=sa.ARRAY(sa.String())))
 
     def attribute_is(
         self, identifier_key: sa.ColumnElement[str], key: str, values: Sequence[str]
@@ -41,10 +41,10 @@ class PostgresqlDialect:
 
     def constant(self, value: str) -> sa.ColumnElement[str]:
         """Return a literal: the plan of a prepared statement is made without knowing its parameters."""
-        return sa.literal(value, sa.String(), literal_execute="\0" not in value)
+        return sa.literal(value, sa.String(), literal_execute=True)
 
     def unindexed(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Return the column: its planner counts values, and goes along the positions by itself where most rows are wanted.
+        """Return the column: the planner counts values, and goes along the positions by itself if it wants most rows.
 
         With `column || ''` it would expect few rows, and sort them all for each page.
         """

@@ -1,0 +1,101 @@
+"""Which databases a URL can name, and with which options."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import sqlalchemy as sa
+
+from ingestify.catalogue.connection import check_url
+from ingestify.catalogue.connectors.mysql import MysqlConnector
+from ingestify.catalogue.connectors.postgresql import PostgresqlConnector
+from ingestify.catalogue.connectors.server_options import ServerOptions, shown
+from ingestify.catalogue.database_url import parse_url, sqlite_path
+from ingestify.errors import ConfigurationError, MissingExtraError
+from ingestify.masking import mask_text
+
+
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [
+        ("sqlite:///x.db", "sqlite"),
+        ("sqlite+pysqlite:///x.db", "sqlite"),
+        ("postgresql://u@h/db", "postgresql+psycopg"),
+        ("postgres://u@h/db", "postgresql+psycopg"),
+        ("postgresql+psycopg://u@h/db", "postgresql+psycopg"),
+        ("mysql://u@h/db", "mysql+pymysql"),
+        ("mysql+pymysql://u@h/db", "mysql+pymysql"),
+        ("mariadb://u@h/db", "mysql+pymysql"),
+        ("mariadb+pymysql://u@h/db", "mysql+pymysql"),
+    ],
+)
+def test_one_database_may_be_named_in_several_ways(url: str, driver: str) -> None:
+    parsed = parse_url(url)
+    assert (sa.make_url(url) if driver == "sqlite" else parsed).drivername in (driver, "sqlite+pysqlite")
+    check_url(parsed)
+    assert (sqlite_path(parsed) is None) == (driver != "sqlite")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql+psycopg2://u:hunter2@h/db", "postgresql+asyncpg://u:hunter2@h/db", "mysql+mysqldb://u:hunter2@h/d"],
+)
+def test_other_drivers_are_told_of_ours(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="postgresql://user:password@host/database") as refused:
+        parse_url(url)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:hunter2@host", "mysql://me:hunter2@host/"])
+def test_a_server_without_a_database_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="names no database") as refused:
+        parse_url(url)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_password_is_never_shown_again() -> None:
+    parse_url("postgresql://me:s3cr%40t-w0rd@host/lake")
+    assert "s3cr@t-w0rd" not in mask_text("the server says s3cr@t-w0rd is wrong")
+    url = sa.make_url("mysql+pymysql://me:s3cret@host/lake?ssl_key=/k.pem&read_default_file=x&password=abcdefg")
+    assert "s3cret" not in shown(url)
+    assert "abcdefg" not in shown(url)
+    assert shown(url).startswith("mysql://me:***@host/lake")
+
+
+def test_our_options_are_taken_out_and_the_others_left_to_the_driver() -> None:
+    url = sa.make_url(
+        "postgresql://h/d?lock_timeout=5&statement_timeout=2.5&pool_size=2&connect_timeout=3&sslmode=require"
+    )
+    options, rest = ServerOptions.take_from(url)
+    assert options == ServerOptions(3, 5.0, 2.5, 2)
+    assert dict(rest.query) == {"sslmode": "require"}
+    assert ServerOptions.take_from(rest)[0] == ServerOptions()
+
+
+@pytest.mark.parametrize("option", ["pool_size=0", "lock_timeout=soon", "statement_timeout=-1", "connect_timeout=1.5"])
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+def test_an_option_that_is_no_number_is_refused(scheme: str, option: str) -> None:
+    with pytest.raises(ConfigurationError, match=option.partition("=")[0]):
+        check_url(parse_url(f"{scheme}://h/d?{option}"))
+
+
+def test_an_option_that_mysqls_driver_does_not_know_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"sslmode.*ssl_ca"):
+        check_url(parse_url("mysql://h/d?sslmode=require"))
+    check_url(parse_url("mysql://h/d?ssl_ca=/a.pem&unix_socket=/run/mysqld.sock"))
+
+
+@pytest.mark.parametrize(
+    ("connector", "url", "driver", "extra"),
+    [
+        (PostgresqlConnector, "postgresql://h/d", "psycopg", "postgres"),
+        (MysqlConnector, "mysql://h/d", "pymysql", "mysql"),
+    ],
+)
+def test_a_driver_that_is_not_installed_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch, connector: type, url: str, driver: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, driver, None)
+    with pytest.raises(MissingExtraError, match=rf"'\.\[{extra}\]'"):
+        connector(parse_url(url)).make_engine(echo=False)
