@@ -100,9 +100,16 @@ def test_a_lake_of_the_first_version_is_migrated(server: Server) -> None:
     with server.temporary_database() as name:
         url = server.url_of(name)
         SqlCatalogue.open(url).close()
-        server.execute("DROP TABLE job_holder", "UPDATE ingestify_version SET version_num = '0001'", database=name)
+        server.execute(
+            "DROP TABLE job_holder",
+            "DROP TABLE deleted_object",
+            "UPDATE ingestify_version SET version_num = '0001'",
+            database=name,
+        )
         catalogue = SqlCatalogue.open(url)
         assert catalogue.find_job_holder("job") is None
+        dataset = apply_one(catalogue, with_file(1, name="é😀 ")).dataset
+        assert len(catalogue.delete([dataset.dataset_id])) == 1
         catalogue.close()
 
 

@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from ingestify.catalogue import SqlCatalogue
+from ingestify.domain.run import JobHolder
 from ingestify.errors import LakeUnwritable, SaveError, StoreError
-from tests.contracts.catalogue_data import change, read_all, with_file
+from tests.contracts.catalogue_data import PROCESS, T0, change, new_file, read_all, with_file
 from tests.integration.catalogue.servers import Server
 
 PASSWORD = "hunter2/Tr@ub4dor"
@@ -94,9 +95,12 @@ def test_a_user_who_may_only_read(server: Server, database: str, user: str, empt
 
 
 def test_a_replica(server: Server, database: str, empty: SqlCatalogue) -> None:
-    if server.kind == "mysql":
-        pytest.skip("read_only is a setting of the whole server there; its words are tested without one")
-    url = server.url_of(database, query={"options": "-c default_transaction_read_only=on"})
+    query = (
+        {"options": "-c default_transaction_read_only=on"}
+        if server.kind == "postgresql"
+        else {"init_command": "SET SESSION TRANSACTION READ ONLY"}
+    )
+    url = server.url_of(database, query=query)
     catalogue = SqlCatalogue.open(url)
     assert read_all(catalogue) == []
     with pytest.raises(LakeUnwritable, match=r"may only be read.*primary"):
@@ -141,3 +145,26 @@ def test_texts_that_cannot_be_kept(server: Server, empty: SqlCatalogue) -> None:
         with pytest.raises(SaveError, match=r"character.*Clean it in the source"):
             empty.apply([with_file(name=name)])
     assert read_all(empty) == []
+
+
+def test_the_rights_that_the_docs_list_are_enough(
+    server: Server, database: str, user: str, empty: SqlCatalogue
+) -> None:
+    if server.kind == "postgresql":
+        server.execute(
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {user}",
+            f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {user}",
+            database=database,
+        )
+    else:
+        server.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {database}.* TO {user}@'%'")
+    runner = SqlCatalogue.open(server.url_of(database, username=user, password=PASSWORD))
+    dataset = runner.apply([with_file(1)])[0].dataset
+    lock = runner.try_lock_job("job", JobHolder(PROCESS, T0))
+    assert lock is not None
+    assert runner.find_job_holder("job") is not None
+    lock.release()
+    runner.apply([change(existing=dataset, files=[new_file(content="b")])])
+    runner.invalidate([dataset.dataset_id], "wrong")
+    assert len(runner.delete([dataset.dataset_id])) == 2
+    runner.close()
