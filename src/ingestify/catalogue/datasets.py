@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestify.catalogue.connection import Database
+from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.rows import (
     DATASET_STATES,
     REVISION_STATES,
@@ -101,6 +102,7 @@ class DatasetReader:
             file.revision_id,
         )
 
+    @repeatable
     def find_known(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
     ) -> dict[Identifier, KnownDataset]:
@@ -143,6 +145,7 @@ class DatasetReader:
                     )
         return found
 
+    @repeatable
     def find_dataset(self, bucket: str, provider: str, dataset_type: str, identifier: Identifier) -> Dataset | None:
         """Return one dataset in full, or None."""
         statement = sa.select(*self._dataset_columns).where(
@@ -153,6 +156,7 @@ class DatasetReader:
             found = self._complete(connection, connection.execute(statement).all())
         return found[0] if found else None
 
+    @repeatable
     def get_datasets(self, dataset_ids: Sequence[str]) -> list[Dataset]:
         """Return datasets in full, in the order of the ids; those that are gone are left out."""
         with self._database.read("read datasets") as connection:
@@ -241,6 +245,7 @@ class DatasetReader:
                 return
             last = rows[-1].position
 
+    @repeatable
     def read_metadata(self, dataset_filter: DatasetFilter) -> CollectionMetadata:
         """Count what the filter names, and find its newest provider time."""
         if dataset_filter.where is not None:
@@ -256,6 +261,7 @@ class DatasetReader:
             count, newest = connection.execute(statement.select_from(self._tables.dataset)).one()
         return CollectionMetadata(count, moment_from_text(newest))
 
+    @repeatable
     def storage_totals(self, bucket: str) -> dict[str, int]:
         """Count datasets, revisions, files and bytes. An object that several files share is stored once."""
         dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file

@@ -92,6 +92,7 @@ class EventLog:
         written = (event.event_type, event.dataset.dataset_id, moment_to_text(event.occurred_at), _payload(event))
         return row is not None and tuple(row) == written
 
+    @repeatable
     def read(self, after_position: int, limit: int) -> list[DatasetEvent]:
         """Return events after a position, in commit order."""
         columns = self._log.c
@@ -149,6 +150,7 @@ class EventLog:
                 touched.update(connection.scalars(statement))
         return touched
 
+    @repeatable
     def get_reader_position(self, reader_name: str) -> int:
         """Return where a reader stands; 0 for a new one."""
         statement = sa.select(self._reader.c.position).where(self._reader.c.reader_name == reader_name)

@@ -49,6 +49,7 @@ class QuarantineLog:
 
     # ---- reading ---------------------------------------------------------------------------------------
 
+    @repeatable
     def find(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
     ) -> list[QuarantineEntry]:
@@ -66,6 +67,7 @@ class QuarantineLog:
                 found += self._complete(connection, connection.execute(statement).mappings().all())
         return found
 
+    @repeatable
     def has_any(self, bucket: str, provider: str, dataset_type: str) -> bool:
         """Return whether there is any entry that is OPEN or DISCARDED."""
         statement = sa.select(self._entry.c.position).where(*self._counting(bucket, provider, dataset_type)).limit(1)
@@ -81,6 +83,7 @@ class QuarantineLog:
             columns.state.in_(_COUNTING),
         )
 
+    @repeatable
     def list_entries(
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
     ) -> list[QuarantineEntry]:
@@ -93,6 +96,7 @@ class QuarantineLog:
         with self._database.read("list the quarantine") as connection:
             return self._complete(connection, connection.execute(statement).mappings().all())
 
+    @repeatable
     def find_entry(self, entry_id: str) -> QuarantineEntry | None:
         """Return one entry, or None."""
         statement = sa.select(self._entry).where(self._entry.c.entry_id == entry_id)

@@ -53,6 +53,7 @@ class RunLog:
             if rows:
                 connection.execute(self._task.insert(), rows)
 
+    @repeatable
     def load_jobs(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
         """Return jobs, newest first; without tasks each has none."""
         statement = sa.select(self._job).order_by(self._job.c.started_at.desc(), self._job.c.job_id.desc()).limit(limit)
@@ -139,6 +140,7 @@ class RunLog:
         counters["discovered"] = max(counters.get("discovered", 0), all_of_them)
         return json_text(counters)
 
+    @repeatable
     def find_selector_sync(self, key: str) -> SelectorSync | None:
         """Return when the selector that `key` names was last ingested, or None."""
         columns = self._sync.c

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from ingestify.catalogue import SqlCatalogue
-from ingestify.domain.dataset import DatasetState
+from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.ports import HeadMoved, SelectorSync
 from ingestify.domain.revision import RevisionState
@@ -139,6 +139,32 @@ def test_connections_that_were_lost_while_nobody_used_them(through: SqlCatalogue
     proxy.cut_all()
     through.save_job(job())
     assert len(read_all(through)) == 2
+
+
+READS: dict[str, Callable[[SqlCatalogue, Dataset], object]] = {
+    "find_known": lambda lake, old: lake.find_known("main", "fake", "match", [old.identifier]),
+    "get_datasets": lambda lake, old: lake.get_datasets([old.dataset_id]),
+    "find_quarantined": lambda lake, old: lake.has_quarantined("main", "fake", "match") is False,
+    "read_events": lambda lake, old: lake.read_events(0, 10),
+    "load_jobs": lambda lake, old: lake.find_selector_sync("key") is None,
+}
+
+
+@pytest.mark.parametrize("what", READS)
+def test_what_is_read_is_read_again_when_the_connection_is_lost_meanwhile(
+    through: SqlCatalogue, proxy: Proxy, what: str
+) -> None:
+    old = apply_one(through, with_file(1)).dataset
+    cuts: list[str] = []
+
+    def cut(conn: object, cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("SELECT") and not cuts:
+            cuts.append(statement)
+            proxy.cut_all()
+
+    sa.event.listen(through._database._engine, "before_cursor_execute", cut)
+    assert READS[what](through, old)
+    assert cuts
 
 
 def test_a_server_that_is_gone_is_told_and_used_again_when_it_is_back(
