@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.connection import Database
 from ingestify.catalogue.tables import Tables
-from ingestify.errors import ConfigurationError, LakeVersionError
+from ingestify.errors import ConfigurationError, LakeVersionError, StoreError
 
 __all__ = ["HEAD", "MIGRATIONS", "prepare_schema"]
 
@@ -57,10 +57,18 @@ def _read_version(connection: sa.Connection, tables: Tables) -> str | None:
 def _drop_unfinished(connection: sa.Connection, tables: Tables) -> bool:
     """Drop the tables of a first opening that broke off half-way, as can be where making a table is a commit (MySQL).
 
-    Then there is a version table that says no version yet, so nobody ever used the others.
+    Then there is a version table that says no version yet, and nobody ever wrote to the others.
     """
     if not connection.dialect.has_table(connection, tables.version_table_name):
         return False
+    for name, table in tables.metadata.tables.items():
+        there = connection.dialect.has_table(connection, name)
+        if there and connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first() is not None:
+            raise StoreError(
+                f"The lake's table {tables.version_table_name} has lost the row that says its version, and the table "
+                f"{name} is not empty, so nothing was touched. Restore the database from a backup; or, if its tables "
+                f"are those of this ingestify, add a row with the version_num '{HEAD}'."
+            )
     tables.metadata.drop_all(connection)
     return True
 

@@ -13,9 +13,10 @@ from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 
 from ingestify.catalogue import SqlCatalogue
+from ingestify.catalogue.schema import HEAD
 from ingestify.catalogue.tables import build_tables
 from ingestify.domain.identifier import Identifier
-from ingestify.errors import ConfigurationError, LakeVersionError, SaveError
+from ingestify.errors import ConfigurationError, LakeVersionError, SaveError, StoreError
 from tests.contracts.catalogue_data import apply_one, change, everything, feed_state, found_ids, read_all, with_file
 from tests.integration.catalogue.servers import Server
 
@@ -92,7 +93,15 @@ def test_a_first_opening_that_broke_off_is_begun_anew(server: Server) -> None:
         SqlCatalogue.open(url).close()
         server.execute("DELETE FROM ingestify_version", "DROP TABLE event_log", database=name)
         catalogue = SqlCatalogue.open(url)
-        apply_one(catalogue, with_file())
+        kept = apply_one(catalogue, with_file()).dataset
+        catalogue.close()
+        # What holds something is no first opening, whatever the version table says.
+        server.execute("DELETE FROM ingestify_version", database=name)
+        with pytest.raises(StoreError, match=r"lost the row.*nothing was touched.*backup"):
+            SqlCatalogue.open(url)
+        server.execute(f"INSERT INTO ingestify_version VALUES ('{HEAD}')", database=name)
+        catalogue = SqlCatalogue.open(url)
+        assert read_all(catalogue) == [kept]
         catalogue.close()
 
 

@@ -80,6 +80,13 @@ def test_an_option_that_is_no_number_is_refused(scheme: str, option: str) -> Non
         check_url(parse_url(f"{scheme}://h/d?{option}"))
 
 
+def test_a_pooler_without_prepared_statements_is_said_in_the_url() -> None:
+    for value in ("none", "None", "0", "7"):
+        check_url(parse_url(f"postgresql://h/d?prepare_threshold={value}"))
+    with pytest.raises(ConfigurationError, match="prepare_threshold is 'soon'"):
+        check_url(parse_url("postgresql://h/d?prepare_threshold=soon"))
+
+
 def test_an_option_that_mysqls_driver_does_not_know_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"sslmode.*ssl_ca"):
         check_url(parse_url("mysql://h/d?sslmode=require"))

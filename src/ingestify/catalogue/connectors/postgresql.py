@@ -51,8 +51,8 @@ class PostgresqlConnector:
         url = self._url
         if "application_name" not in url.query:
             arguments["application_name"] = "ingestify"
-        if str(url.query.get("prepare_threshold", "")).lower() == "none":  # for a pooler that keeps no statements
-            arguments["prepare_threshold"] = None
+        if "prepare_threshold" in url.query:
+            arguments["prepare_threshold"] = _threshold(str(url.query["prepare_threshold"]))
             url = url.difference_update_query(["prepare_threshold"])
         try:
             engine = sa.create_engine(
@@ -79,3 +79,12 @@ class PostgresqlConnector:
             if seconds is not None:
                 cursor.execute(f"SET {name} = {round(seconds * 1000)}")
         cursor.close()
+
+
+def _threshold(text: str) -> int | None:
+    """Return after how many times a statement is prepared; None: never, for a pooler that keeps no statements."""
+    if text.lower() == "none":
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise ConfigurationError(f"metadata_url: prepare_threshold is '{text}'; it is a whole number, or none.")
+    return int(text)
