@@ -7,6 +7,7 @@ A state machine (https://hypothesis.readthedocs.io/en/latest/stateful.html) over
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import hashlib
 import json
 import os
@@ -24,8 +25,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ingestify import IngestionEngine, get_engine
+from ingestify.domain.damage import DamageKind
 from ingestify.domain.run import RunState
+from ingestify.errors import IntegrityError
 from ingestify.failpoints import NAMES, installed
+from ingestify.store.verification import Verification
 from tests.end_to_end.crashes.audit import audit
 from tests.end_to_end.crashes.command_line import CommandLine
 
@@ -105,7 +109,15 @@ class LakeMachine(RuleBasedStateMachine):
         self._write()
 
     def teardown(self) -> None:
-        if hasattr(self, "folder"):
+        if not hasattr(self, "folder"):
+            return
+        try:
+            self.somebody_verifies()
+            self.somebody_collects_what_nothing_names()
+            found = audit(self.folder)
+            assert (found.unnamed, found.staged) == (set(), set())
+            self.it_holds_what_the_dictionary_says()
+        finally:
             shutil.rmtree(self.folder)
 
     def _write(self) -> None:
@@ -233,6 +245,44 @@ class LakeMachine(RuleBasedStateMachine):
             dataset = engine.store.get_dataset_collection(match_id=match_id).first()
             assert dataset is not None
             engine.store.invalidate_revision(dataset, "somebody doubts it")
+
+    @rule()
+    def somebody_collects_what_nothing_names(self) -> None:
+        with self._engine() as engine:
+            engine.store.collect_garbage(older_than=dt.timedelta(0))
+
+    @rule(failpoint=st.sampled_from([name for name in NAMES if name.startswith("delete.")]))
+    def collecting_is_killed(self, failpoint: str) -> None:
+        ended = _command_line.run(self.folder, "gc", "--yes", "--older-than", "0s", failpoints=f"{failpoint}=kill")
+        assert ended.code in (0, -signal.SIGKILL), ended.err
+
+    @rule()
+    def somebody_verifies(self) -> None:
+        with self._engine() as engine:
+            damages = list(Verification(engine.store.catalogue, engine.store.storage).iter_damages())
+        assert [one for one in damages if one.kind is not DamageKind.ORPHAN] == []
+
+    @precondition(lambda self: self.lake)
+    @rule(data=st.data(), feed=feeds, flipped=st.booleans())
+    def a_disk_damages_an_object_for_a_while(self, data: st.DataObject, feed: str, flipped: bool) -> None:
+        """Nobody is given the damaged bytes as good."""
+        match_id = data.draw(st.sampled_from(sorted(self.lake)))
+        with self._engine() as engine:
+            dataset = engine.store.get_dataset_collection(match_id=match_id).first()
+            assert dataset is not None
+            path = self.folder / "lake" / "files" / dataset.files[f"{feed}__v1"].storage_path
+        good = path.read_bytes()
+        if flipped:
+            path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+        else:
+            path.unlink()
+        with self._engine() as engine:
+            dataset = engine.store.get_dataset_collection(match_id=match_id).first()
+            assert dataset is not None
+            with pytest.raises(IntegrityError):
+                engine.store.load_files(dataset).get_file(feed).read()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(good)
 
     # ---- what always holds -----------------------------------------------------------------------------
 
