@@ -8,7 +8,7 @@ import enum
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.condition import DatasetCondition
@@ -22,6 +22,8 @@ from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity
 from ingestify.domain.selector import Filters
 
 __all__ = [
+    "Auth",
+    "Authorization",
     "ByteSink",
     "Catalogue",
     "DatasetFilter",
@@ -87,6 +89,26 @@ class FetchStatus(enum.StrEnum):
     FETCHED = "fetched"
     NOT_MODIFIED = "not modified"
     NOT_FOUND = "not found"
+    NOT_READY = "not ready"
+    """The provider is still making it, and says so by a 202, a 204 or an empty answer."""
+
+
+class Authorization(Protocol):
+    """Credentials that change while they are used, such as a token that expires. Any thread calls it."""
+
+    def header(self) -> str:
+        """Return the Authorization header of a request that is about to be sent. May ask the provider for it.
+
+        Raises:
+            IngestifyError: There is none to be had.
+        """
+
+    def renew(self, refused: str) -> bool:
+        """A request with that header was answered 401. Return whether it is worth another try with `header()`."""
+
+
+Auth: TypeAlias = tuple[str, str] | Authorization | None
+"""User and password for Basic authentication, or what knows the Authorization header of each moment."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,8 +119,9 @@ class FetchRequest:
         url: `http://` or `https://`.
         headers: Sent to this URL's host only, never on to another one after a redirect; `auth` neither.
         params: Added to the URL's query; None values are left out, lists repeat the key.
-        auth: User and password for Basic authentication, or None.
+        auth: User and password for Basic authentication, or an `Authorization`; None: neither.
         ignore_not_found: Whether a 404 or 410 is an answer (NOT_FOUND) instead of an error.
+        ignore_not_ready: Whether a 202, a 204 or an empty body is one (NOT_READY).
         validators: Of the bytes that the lake has: asked for conditionally. Empty: in full.
         data_serialization_format: The declared format. Where it is a compressed one (`gz`, `zip`, `mp4`, …) the
             bytes are the provider's own, and a Content-Encoding that only says so is not undone.
@@ -108,8 +131,9 @@ class FetchRequest:
     url: str
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
-    auth: tuple[str, str] | None = dataclasses.field(default=None, repr=False)
+    auth: Auth = dataclasses.field(default=None, repr=False)
     ignore_not_found: bool = False
+    ignore_not_ready: bool = False
     validators: Validators = NO_VALIDATORS
     data_serialization_format: str | None = None
     pager: Any = None
@@ -214,7 +238,7 @@ class HttpClientPort(Protocol):
         *,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
+        auth: Auth = None,
         ignore_not_found: bool = False,
     ) -> HttpAnswer:
         """Return the answer. With `ignore_not_found` a 404 is one too. Raises FetchError after retries."""
@@ -225,7 +249,7 @@ class HttpClientPort(Protocol):
         *,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
+        auth: Auth = None,
     ) -> Any:
         """Return the answer's JSON values. Raises FetchError after retries, SourceError if it is not JSON."""
 
@@ -236,9 +260,19 @@ class HttpClientPort(Protocol):
         *,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
+        auth: Auth = None,
     ) -> Iterator[HttpAnswer]:
         """Yield page after page, each fetched when it is asked for; see `ingestify.fetch.pages`."""
+
+    def post_form(
+        self,
+        url: str,
+        form: Mapping[str, str],
+        *,
+        headers: Mapping[str, str] | None = None,
+        auth: Auth = None,
+    ) -> HttpAnswer:
+        """Send a form, again if it fails, and return the answer. Raises FetchError after retries."""
 
 
 class Fetcher(HttpClientPort, Protocol):

@@ -33,7 +33,9 @@ PostLoadFiles = Callable[["DatasetResource", Mapping[str, Any], Dataset | None],
 """`(dataset_resource, files, existing_dataset)`; `files` maps file ids to what is new or in the lake, each with
 `stream`, `read()`, `json()` and the attributes of `File`."""
 
-HTTP_OPTIONS = frozenset({"auth", "headers", "params", "ignore_not_found", "recheck_after_seconds", "pager"})
+HTTP_OPTIONS = frozenset(
+    {"auth", "headers", "params", "ignore_not_found", "ignore_not_ready", "recheck_after_seconds", "pager"}
+)
 """The keys that `http_options` may have."""
 
 _COMPRESSED_SUFFIXES = {".gz", ".zst", ".bz2", ".xz"}
@@ -69,8 +71,9 @@ class FileResource:
     Attributes:
         last_modified: When the provider says it changed, in UTC. None: it does not say, so each run asks.
         json_content: The content itself, as JSON values.
-        url: Where it is. `http_options` may hold `auth` (user, password), `headers`, `params`,
-            `ignore_not_found` (a 404 leaves the file out), `recheck_after_seconds` (how long such a 404 is
+        url: Where it is. `http_options` may hold `auth` (user and password, or a `domain.ports.Authorization`),
+            `headers`, `params`, `ignore_not_found` (a 404 leaves the file out), `ignore_not_ready` (a 202, a 204 or an
+            empty answer leaves it out, or as the lake has it), `recheck_after_seconds` (how long such a 404 is
             believed while no timestamp moves; None: each run asks again) and `pager`.
         file_loader: A callable that brings the content; see `FileLoader`.
         data_serialization_format: `json`, `csv`, …; None: by the content, the URL, or the Content-Type.

@@ -171,7 +171,7 @@ class FileLoading:
             result = self._fetcher.fetch(self._request(file, etag), staged)
             if result.status is FetchStatus.NOT_MODIFIED:
                 return Moved.NO
-            if result.status is FetchStatus.NOT_FOUND:
+            if result.status in (FetchStatus.NOT_FOUND, FetchStatus.NOT_READY):
                 return Moved.YES if was_there else Moved.NO
             if not was_there:
                 return Moved.YES
@@ -224,6 +224,8 @@ class FileLoading:
         staged.discard()
         if result.status is FetchStatus.NOT_FOUND:
             return self._absent(file, result)
+        if result.status is FetchStatus.NOT_READY:
+            return self._not_ready(file, validators, result)
         return self._unchanged(file, result.validators or validators, result.date)
 
     def _request(self, file: FileResource, validators: Validators) -> FetchRequest:
@@ -235,6 +237,7 @@ class FileLoading:
             params=options.get("params") or {},
             auth=options.get("auth"),
             ignore_not_found=bool(options.get("ignore_not_found")),
+            ignore_not_ready=bool(options.get("ignore_not_ready")),
             validators=validators,
             data_serialization_format=file.serialization_format,
             pager=options.get("pager"),
@@ -414,6 +417,16 @@ class FileLoading:
         if file.file_id in self._current:
             return LoadedResource(FileKind.GONE, self._feed(file, present=False), date=date)
         return LoadedResource(FileKind.ABSENT, self._feed(file, present=False), date=date)
+
+    def _not_ready(self, file: FileResource, validators: Validators, result: FetchResult) -> LoadedResource:
+        """The provider is still making it: what the lake has stays as it is, and is asked for again."""
+        if file.file_id not in self._current and file.file_id not in self._held:
+            return self._absent(file, result)
+        kept = self._unchanged(file, validators, result.date)
+        # As if it had not been asked for: the time that was announced is that of the file to come.
+        known = self._feeds.get(file.file_id)
+        kept.feed = dataclasses.replace(kept.feed, modified_at=None if known is None else known.modified_at)
+        return kept
 
     def _feed(
         self,

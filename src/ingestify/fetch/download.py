@@ -24,6 +24,9 @@ __all__ = ["Download", "announced_bytes", "content_type_of", "too_large"]
 # A smaller file is as quickly fetched anew.
 _RESUMED_FROM_BYTES = 1 << 20
 
+# 202: accepted, and still to be made; 204: nothing to send.
+_NOT_READY = frozenset({202, 204})
+
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d{1,19})-\d{1,19}/(\d{1,19}|\*)", re.IGNORECASE)
 
 
@@ -87,6 +90,8 @@ class Download:
         """Return whether an answer is one."""
         if status in (200, 203):
             return True
+        if status in _NOT_READY:
+            return self._asked.ignore_not_ready
         if status == 304:
             return request.conditional
         if status == 206:
@@ -105,6 +110,8 @@ class Download:
             return FetchResult(FetchStatus.NOT_MODIFIED, validators or self._asked.validators, url=url, date=date)
         if incoming.status in NOT_FOUND:
             return FetchResult(FetchStatus.NOT_FOUND, url=url, date=date)
+        if incoming.status in _NOT_READY:
+            return FetchResult(FetchStatus.NOT_READY, url=url, date=date)
         if incoming.status == 206:
             version = self._check_rest(headers)
             if self._first is None:  # the first part came to an earlier process
@@ -121,6 +128,8 @@ class Download:
             if self._version is not None:
                 self._sink.begin(self._version)
         self._copy(incoming)
+        if not self._written and self._asked.ignore_not_ready:
+            return FetchResult(FetchStatus.NOT_READY, url=url, date=date)
         return result
 
     def _check_size(self, incoming: Incoming) -> None:

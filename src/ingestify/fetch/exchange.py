@@ -13,6 +13,7 @@ from ingestify.domain.ports import FetchContext, Usage
 from ingestify.errors import FetchError, SourceError
 from ingestify.failpoints import failpoint
 from ingestify.fetch.active import active_context
+from ingestify.fetch.allowance import read_announcement
 from ingestify.fetch.encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
 from ingestify.fetch.leads import Leads
 from ingestify.fetch.options import HttpOptions
@@ -147,16 +148,20 @@ class Exchange:
         context = active_context()
         tries = faults = stale = turns = refusals = 0
         waited = 0.0
+        renewed = False
         # How many had got through when this request was last sent away.
         through = self._through
         while True:
             tries += 1
-            request = make_request()
+            request = make_request().authorized()
             try:
                 result = self._follow(request, receive, accepts, context)
             except Stopped as stopped:
                 raise self._stopped(request, tries) from stopped
             except FetchError as error:
+                if error.status == 401 and not renewed and _renew(request):
+                    renewed = True
+                    continue
                 error.attempts = tries
                 raise
             except TryAgain as again:
@@ -177,7 +182,12 @@ class Exchange:
                 self._check_patience(again, request, tries, faults + refusals)
                 waited += pause
                 logger.debug(
-                    "%s: GET %s: %s; trying again in %.1f s", self._name, mask_url(request.url), again.reason, pause
+                    "%s: %s %s: %s; trying again in %.1f s",
+                    self._name,
+                    request.method,
+                    mask_url(request.url),
+                    again.reason,
+                    pause,
                 )
                 # Its pace holds back all requests to a host that says so, this one among them.
                 if not again.says_slow_down and context.stop.wait(pause):
@@ -198,8 +208,8 @@ class Exchange:
         after = again.after_seconds
         if after is not None and after > self._options.max_retry_after_seconds:
             raise FetchError(
-                f"GET {shown}: {again.reason}; tried {_times(tries)}; the provider asks to wait {after:.0f} s; "
-                f"run again then.",
+                f"{request.method} {shown}: {again.reason}; tried {_times(tries)}; the provider asks to wait "
+                f"{after:.0f} s; run again then.",
                 url=shown,
                 status=again.status,
                 attempts=tries,
@@ -207,7 +217,7 @@ class Exchange:
         if faults >= self._options.attempts:
             hint = _HINTS.get(again.status or 0, "the provider or the network fails; run again later")
             raise FetchError(
-                f"GET {shown}: {again.reason}; tried {_times(tries)}; {hint}.",
+                f"{request.method} {shown}: {again.reason}; tried {_times(tries)}; {hint}.",
                 url=shown,
                 status=again.status,
                 attempts=tries,
@@ -215,7 +225,7 @@ class Exchange:
 
     def _stopped(self, request: OutgoingRequest, tries: int) -> FetchError:
         shown = mask_url(request.url)
-        return FetchError(f"GET {shown}: stopped before all of an answer came.", url=shown, attempts=tries)
+        return FetchError(f"{request.method} {shown}: stopped before all of an answer came.", url=shown, attempts=tries)
 
     # ---- one try ---------------------------------------------------------------------------------------
 
@@ -285,8 +295,10 @@ class Exchange:
         incoming: Incoming | None = None
         try:
             failpoint("fetch.sent")
-            with self._transport.send("GET", request.url, request.headers, reach) as answer:
+            with self._transport.send(request.method, request.url, request.headers, reach, request.body) as answer:
                 incoming = Incoming(answer, request, usages, context.stop, self._options.max_expansion)
+                if (announced := read_announcement(answer.headers)) is not None:
+                    pace.announced(announced)
                 if answer.status not in RETRIED_STATUSES:
                     pace.accepted(sent)
                     self._through += 1
@@ -299,7 +311,7 @@ class Exchange:
             if error.remedy is not None:
                 shown = mask_url(request.url)
                 raise FetchError(
-                    f"GET {shown}: {error}; {error.remedy}.", url=shown, status=_status(incoming)
+                    f"{request.method} {shown}: {error}; {error.remedy}.", url=shown, status=_status(incoming)
                 ) from error
             raise TryAgain(str(error), status=_status(incoming), stale=error.stale) from error
         except Truncated as error:
@@ -314,8 +326,8 @@ class Exchange:
         except UnknownEncoding as error:
             shown = mask_url(request.url)
             raise FetchError(
-                f"GET {shown}: the body has the Content-Encoding {str(error)[:40]!r}, which was not asked for and "
-                f"cannot be undone; the provider has to send the file as it is, or as gzip.",
+                f"{request.method} {shown}: the body has the Content-Encoding {str(error)[:40]!r}, which was not asked "
+                f"for and cannot be undone; the provider has to send the file as it is, or as gzip.",
                 url=shown,
                 status=_status(incoming),
             ) from error
@@ -324,8 +336,9 @@ class Exchange:
         finally:
             if logger.isEnabledFor(logging.DEBUG):
                 logger.debug(
-                    "%s: GET %s: %s, %.0f ms, %d bytes",
+                    "%s: %s %s: %s, %.0f ms, %d bytes",
                     self._name,
+                    request.method,
                     mask_url(request.url),
                     "no answer" if incoming is None else incoming.status,
                     (time.monotonic() - started) * 1e3,
@@ -347,7 +360,18 @@ class Exchange:
             raise TryAgain("status 416", status=status)
         shown = mask_url(incoming.request.url)
         hint = _HINTS.get(status, "the provider's documentation may say why")
-        raise FetchError(f"GET {shown}: status {status}{_excerpt(incoming)}; {hint}.", url=shown, status=status)
+        raise FetchError(
+            f"{incoming.request.method} {shown}: status {status}{_excerpt(incoming)}; {hint}.",
+            url=shown,
+            status=status,
+        )
+
+
+def _renew(request: OutgoingRequest) -> bool:
+    """Whether what the request was refused with has been replaced by other credentials."""
+    if request.authorization is None:
+        return False
+    return request.authorization.renew(request.headers.get("Authorization", ""))
 
 
 def _status(incoming: Incoming | None) -> int | None:

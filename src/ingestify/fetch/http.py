@@ -8,7 +8,16 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ingestify.domain.file import NO_VALIDATORS
-from ingestify.domain.ports import ByteSink, FetchContext, FetchRequest, FetchResult, FetchStatus, HttpAnswer, Usage
+from ingestify.domain.ports import (
+    Auth,
+    ByteSink,
+    FetchContext,
+    FetchRequest,
+    FetchResult,
+    FetchStatus,
+    HttpAnswer,
+    Usage,
+)
 from ingestify.errors import FetchError
 from ingestify.fetch import pages
 from ingestify.fetch.active import activate, active_client
@@ -112,7 +121,7 @@ class HttpClient:
         *,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
+        auth: Auth = None,
         ignore_not_found: bool = False,
     ) -> WholeAnswer:
         """Return a whole answer.
@@ -120,7 +129,7 @@ class HttpClient:
         Args:
             params: Added to the query: None is left out, a list repeats its key, True is `true`.
             headers: Sent to this URL's origin only.
-            auth: User and password for Basic authentication.
+            auth: User and password for Basic authentication, or a `domain.ports.Authorization`.
             ignore_not_found: A 404 or 410 is an answer, too.
 
         Raises:
@@ -135,7 +144,7 @@ class HttpClient:
         *,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
+        auth: Auth = None,
     ) -> Any:
         """Return an answer's JSON values.
 
@@ -152,7 +161,7 @@ class HttpClient:
         *,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
+        auth: Auth = None,
     ) -> Iterator[HttpAnswer]:
         """Yield page after page, each fetched when it is asked for.
 
@@ -165,6 +174,26 @@ class HttpClient:
         """
         first = self._make_request(url, params, headers, auth)
         return self._iter_answers(first, pages.as_pager(pager), ignore_not_found=False)
+
+    def post_form(
+        self,
+        url: str,
+        form: Mapping[str, str],
+        *,
+        headers: Mapping[str, str] | None = None,
+        auth: Auth = None,
+    ) -> WholeAnswer:
+        """Send a form and return the whole answer. For what may be sent again when it fails, such as a login.
+
+        Args:
+            form: Field to value. Not shown anywhere, and sent to this URL only: a redirect is an error.
+
+        Raises:
+            FetchError: After retries.
+            SourceError: The request cannot be sent.
+        """
+        request = make_request(url, headers=headers, auth=auth, form=form, user_agent=self.options.user_agent)
+        return self._get(request, ignore_not_found=False)
 
     def _iter_answers(
         self, first: OutgoingRequest, pager: pages.Pager, *, ignore_not_found: bool

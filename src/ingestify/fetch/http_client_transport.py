@@ -62,10 +62,12 @@ class _Line:
         self._target = target
         self._own_headers = own_headers
 
-    def send(self, path: str, headers: Mapping[str, str]) -> None:
-        lines = [f"GET {self._target}{path} HTTP/1.1\r\nHost: {self._host}\r\n{self._own_headers}"]
+    def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> None:
+        lines = [f"{method} {self._target}{path} HTTP/1.1\r\nHost: {self._host}\r\n{self._own_headers}"]
         lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
-        self.connection.sock.sendall(f"{''.join(lines)}\r\n".encode("latin-1"))
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}\r\n")
+        self.connection.sock.sendall(f"{''.join(lines)}\r\n".encode("latin-1") + (body or b""))
 
     def scratch(self) -> bytearray:
         """Return where a large body is received, piece by piece."""
@@ -165,9 +167,11 @@ class HttpClientTransport:
         self._proxy_urls = urllib.request.getproxies()
         self._ssl_context: ssl.SSLContext | None = None
 
-    def send(self, method: str, url: str, headers: Mapping[str, str], reach: Reach) -> AbstractContextManager[Answer]:
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], reach: Reach, body: bytes | None = None
+    ) -> AbstractContextManager[Answer]:
         """Send one request; see `Transport.send`."""
-        assert method == "GET", "nothing else is needed of a provider"
+        assert method in ("GET", "POST"), "nothing else is needed of a provider"
         scheme, _, rest = url.partition("://")
         host, slash, path = rest.partition("/")
         if not slash and "?" in host:
@@ -182,7 +186,7 @@ class HttpClientTransport:
         try:
             if not is_kept:
                 self._connect(line)
-            line.send(f"/{path}", headers)
+            line.send(method, f"/{path}", headers, body)
             wire = Wire(
                 line.connection.sock,
                 least_bytes_per_second=self._least_bytes_per_second,

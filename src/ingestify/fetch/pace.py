@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from ingestify.fetch.allowance import Allowance, Announced
 from ingestify.fetch.ceiling import Ceiling
 from ingestify.fetch.crowd import Crowd, Sent
 from ingestify.fetch.options import HttpOptions
@@ -69,6 +70,8 @@ class Pace:
     in flight is already too many. Requests that were under way at one moment are refused for one reason: what was sent
     before a limit was met, and is refused after, counts no more.
 
+    Where answers say how many more requests are let through, no more are sent until the reset (`Allowance`).
+
     Args:
         name: The source's, for logs.
         host: For logs.
@@ -95,6 +98,7 @@ class Pace:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._crowd = Crowd()
+        self._allowance: Allowance | None = None
         # When those were sent that got through.
         self._through: deque[float] = deque(maxlen=_COUNTED)
         self._forget()
@@ -162,6 +166,8 @@ class Pace:
         with self._lock:
             now = self._clock()
             rate = None
+            if self._allowance is not None and self._allowance.seconds_to_wait(now) > 0:
+                return None
             if self._holding:
                 if now - self._last_refused_at > _FORGOTTEN_SECONDS:
                     self._forget()
@@ -169,6 +175,8 @@ class Pace:
                     return None
                 else:
                     rate = self._take_moment(now)
+            if self._allowance is not None:
+                self._allowance.take(now)
             self._crowd.in_flight += 1
             return Sent(now, rate, self._crowd.in_flight)
 
@@ -179,6 +187,10 @@ class Pace:
             raise ShutOut(shut_seconds)
 
     def _seconds_to_wait(self, now: float) -> float:
+        used_up = 0.0 if self._allowance is None else self._allowance.seconds_to_wait(now)
+        return max(used_up, self._seconds_to_hold_back(now))
+
+    def _seconds_to_hold_back(self, now: float) -> float:
         if not self._holding:
             return 0.0
         due = max(self._paused_until, self._free_at)
@@ -220,8 +232,22 @@ class Pace:
         """A request is over, whatever came of it."""
         with self._lock:
             self._crowd.in_flight -= 1
-            if self._holding:
+            if self._holding or self._allowance is not None:
                 self._changed.notify()
+
+    def announced(self, announced: Announced) -> None:
+        """An answer says how many more requests are let through. Called before its request has left."""
+        if announced.reset_seconds > self._options.max_retry_after_seconds:
+            return  # nobody waits for it: the next request is refused, and says so
+        with self._lock:
+            now = self._clock()
+            if self._allowance is None:
+                self._allowance = Allowance()
+            before = self._allowance.seconds_to_wait(now)
+            self._allowance.learn(announced, now, max(0, self._crowd.in_flight - 1))
+            pause = self._allowance.seconds_to_wait(now)
+        if not before and pause >= _LONG_PAUSE_SECONDS:
+            logger.info("%s: %s lets no more requests through for %.0f s.", self._name, self._host, pause)
 
     def accepted(self, sent: Sent) -> None:
         """A request was answered, and not refused."""

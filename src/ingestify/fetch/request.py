@@ -11,6 +11,7 @@ import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ingestify.domain.ports import Authorization
 from ingestify.errors import FetchError, SourceError
 from ingestify.masking import MASK, hide, is_secret_key, mask_url
 
@@ -30,7 +31,7 @@ _HARMLESS = frozenset({"accept", "accept-encoding", "accept-language", "content-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OutgoingRequest:
-    """One GET.
+    """One request: a GET, or with a body a POST.
 
     Attributes:
         url: Without userinfo and fragment.
@@ -39,6 +40,8 @@ class OutgoingRequest:
         conditional: Whether a 304 would be an answer.
         secrets: The caller's headers and credentials: not to be shown where a provider repeats them.
         led_from: The URL that was asked for, where a provider's answer to it led to this one; None: the source did.
+        authorization: What knows the Authorization header of the moment at which it is sent; None: it has its own.
+        body: Of a POST.
     """
 
     url: str
@@ -47,13 +50,43 @@ class OutgoingRequest:
     conditional: bool = False
     secrets: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     led_from: str | None = dataclasses.field(default=None, repr=False)
+    authorization: Authorization | None = dataclasses.field(default=None, repr=False)
+    body: bytes | None = dataclasses.field(default=None, repr=False)
+
+    @property
+    def method(self) -> str:
+        """`GET` or `POST`."""
+        return "GET" if self.body is None else "POST"
+
+    def authorized(self) -> OutgoingRequest:
+        """Return the request as it is sent now, with the Authorization header of this moment. May block.
+
+        Raises:
+            IngestifyError: There is none to be had.
+        """
+        if self.authorization is None:
+            return self
+        header = self.authorization.header()
+        _check_header("Authorization", header)
+        return dataclasses.replace(
+            self,
+            headers={**self.headers, "Authorization": header},
+            secrets=(*self.secrets, header, *header.split()),
+        )
 
     def redirected(self, location: str) -> OutgoingRequest:
         """Return the request that a Location header leads to. Another origin gets no headers and no credentials.
 
         Raises:
-            FetchError: It leads to what is no http or https URL, or too long a one.
+            FetchError: It leads to what is no http or https URL, or too long a one, or the request has a body, which
+                nobody else gets.
         """
+        if self.body is not None:
+            raise FetchError(
+                f"POST {mask_url(self.url)} is redirected to {mask_url(location.strip())!r}; what it sends is for the "
+                f"first URL only, so it is not followed. Correct the URL.",
+                url=mask_url(self.url),
+            )
         # http.client takes header bytes for Latin-1; a Location that is not ASCII is UTF-8 as a rule.
         with contextlib.suppress(UnicodeError):
             location = location.encode("latin-1").decode("utf-8")
@@ -82,7 +115,7 @@ class OutgoingRequest:
         url, _ = _without_userinfo(_checked_url(url))
         if origin(url) == origin(self.url):
             return dataclasses.replace(self, url=url)
-        return dataclasses.replace(self, url=url, headers=self.bare_headers, conditional=False)
+        return dataclasses.replace(self, url=url, headers=self.bare_headers, conditional=False, authorization=None)
 
     def with_range(self, first_byte: int, etag: str) -> OutgoingRequest:
         """Return the request for the rest of a file, if it is still the one that `etag` names (RFC 9110, 13.1.5)."""
@@ -118,18 +151,20 @@ def make_request(
     user_agent: str,
     accept_encoding: str = "gzip",
     conditional_headers: Mapping[str, str] | None = None,
+    form: Mapping[str, str] | None = None,
 ) -> OutgoingRequest:
-    """Return a GET request.
+    """Return a GET request, or with a form a POST.
 
     Args:
         url: http or https.
         params: Added to the query: None is left out, a list repeats its key, True is `true`, a time is ISO 8601.
         headers: Of the caller; None is left out.
-        auth: (user, password) for Basic authentication (RFC 7617). Userinfo in the URL serves as well, and is
-            taken out of it.
+        auth: (user, password) for Basic authentication (RFC 7617), or an `Authorization`. Userinfo in the URL serves
+            as well, and is taken out of it.
         user_agent: Sent unless `headers` has one.
         accept_encoding: Sent whatever `headers` has, so that nobody asks for an encoding that is not undone.
         conditional_headers: If-None-Match and If-Modified-Since.
+        form: Sent as the body, `application/x-www-form-urlencoded`. Its values are not shown anywhere.
 
     Raises:
         SourceError: The URL is not http(s), or a part of the request cannot be sent.
@@ -146,14 +181,20 @@ def make_request(
         _check_header(name, value)
         if is_secret_key(name):
             hide(value.rpartition(" ")[2])  # a source's own errors may quote it, without the name
-    credentials = userinfo if auth is None else auth
+    authorization: Authorization | None = auth if hasattr(auth, "header") and hasattr(auth, "renew") else None
+    credentials = None if authorization is not None else userinfo if auth is None else auth
     secrets = [part for name, value in own.items() if name.lower() not in _HARMLESS for part in (value, *value.split())]
-    if credentials is not None:
+    if credentials is not None or authorization is not None:
         own = {name: value for name, value in own.items() if name.lower() != "authorization"}
+    if credentials is not None:
         own["Authorization"] = _basic(credentials)
         secrets += [_text(credentials[0]), _text(credentials[1]), own["Authorization"].partition(" ")[2]]
         hide(_text(credentials[1]))
 
+    body = None if form is None else urllib.parse.urlencode(form).encode()
+    if form is not None:
+        own["Content-Type"] = "application/x-www-form-urlencoded"
+        secrets += form.values()
     bare = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": accept_encoding}
     given = {name.lower() for name in own}
     return OutgoingRequest(
@@ -167,6 +208,8 @@ def make_request(
         bare_headers=bare,
         conditional=bool(conditional_headers),
         secrets=tuple(secrets),
+        authorization=authorization,
+        body=body,
     )
 
 

@@ -63,13 +63,16 @@ class Answer(Protocol):
 class Transport(Protocol):
     """Sends one request. Safe to use from any thread."""
 
-    def send(self, method: str, url: str, headers: Mapping[str, str], reach: Reach) -> AbstractContextManager[Answer]:
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], reach: Reach, body: bytes | None = None
+    ) -> AbstractContextManager[Answer]:
         """Open an answer; leaving the context gives its connection back, or closes it if it was not read.
 
         No retry, no redirect, nothing decoded.
 
         Args:
             reach: The addresses that it may be sent to.
+            body: Of a POST; None: the request has none.
 
         Raises:
             TransportError: There was no answer.

@@ -28,6 +28,8 @@ class Asked:
     headers: dict[str, str]
     at: float
     connection: int
+    method: str = "GET"
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -149,7 +151,8 @@ class Provider:
             headers[name.lower()] = value.strip()
         if line.count(" ") < 2:
             return None  # the end of TLS, read after ours
-        asked = Asked(line.split(" ")[1], headers, at, number)
+        body = reader.read(int(headers.get("content-length", 0)))  # type: ignore[attr-defined]
+        asked = Asked(line.split(" ")[1], headers, at, number, line.split(" ")[0], body)
         with self._lock:
             self.asked.append(asked)
         return asked

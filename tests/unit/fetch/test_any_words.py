@@ -170,7 +170,9 @@ class _Garbling:
         self._rest_headers = {"Content-Range": content_range, "ETag": etag}
         self.asked = 0
 
-    def send(self, method: str, url: str, headers: Mapping[str, str], reach: Reach) -> AbstractContextManager[_Answer]:
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], reach: Reach, body: bytes | None = None
+    ) -> AbstractContextManager[_Answer]:
         self.asked += 1
         if self.asked == 1:
             return nullcontext(_Answer(200, {"ETag": '"1"', "Content-Length": "200"}, BODY[:120], is_cut=True))

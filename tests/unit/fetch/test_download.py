@@ -350,3 +350,16 @@ def test_a_small_file_is_not_resumed(server: Provider, client: HttpClient) -> No
 def test_what_is_no_http_url_is_a_source_error(client: HttpClient, url: object) -> None:
     with pytest.raises(SourceError, match="URL"):
         client.fetch(FetchRequest(url), Sink())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reply", [answer(status=202), answer(b"soon", 202), answer(status=204), answer(b"")])
+def test_what_is_not_ready_is_an_answer_where_that_is_allowed(
+    server: Provider, client: HttpClient, reply: Reply
+) -> None:
+    url = server.on("/a", reply)
+    assert client.fetch(FetchRequest(url, ignore_not_ready=True), Sink()).status is FetchStatus.NOT_READY
+
+
+def test_an_accepted_request_is_no_file(server: Provider, client: HttpClient) -> None:
+    with pytest.raises(FetchError, match="202"):
+        client.fetch(FetchRequest(server.on("/a", answer(status=202))), Sink())

@@ -93,7 +93,9 @@ class Model:
         self.last = Served()
         self.sent = 0
 
-    def send(self, method: str, url: str, headers: Mapping[str, str], reach: Reach) -> AbstractContextManager[Answer]:
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], reach: Reach, body: bytes | None = None
+    ) -> AbstractContextManager[Answer]:
         self.asked.append(headers)
         served = self.last = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         answer = self.answer(served, headers)
