@@ -24,7 +24,7 @@ from ingestify.fetch.reach import AllowedHosts, Reach
 from ingestify.fetch.request import OutgoingRequest
 from ingestify.fetch.retry import RETRIED_STATUSES, TryAgain, backoff_seconds, retry_after_seconds
 from ingestify.fetch.transport import Answer, BadUrl, Forbidden, Transport, TransportError
-from ingestify.masking import mask_url
+from ingestify.masking import mask_text, mask_url
 
 __all__ = ["NOT_FOUND", "Exchange", "Incoming"]
 
@@ -396,6 +396,7 @@ def _excerpt(incoming: Incoming) -> str:
     except (TransportError, Truncated, UnknownEncoding, Bomb):
         return ""
     text = body[:_EXCERPT_BYTES].decode("utf-8", "replace")
-    text = incoming.request.redact(text)
+    # Its own secrets, and those that are no longer its own: a token that was renewed.
+    text = mask_text(incoming.request.redact(text))
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return f" ({text[:_EXCERPT_CHARACTERS]})" if text else ""

@@ -27,7 +27,7 @@ from ingestify.domain.ports import HttpAnswer
 from ingestify.errors import SourceError
 from ingestify.masking import mask_url
 
-__all__ = ["Cursor", "LinkHeader", "NextLink", "Offset", "PageNumber", "Pager"]
+__all__ = ["Cursor", "Followed", "LinkHeader", "NextLink", "Offset", "PageNumber", "Pager"]
 
 _SHOWN_CHARACTERS = 200
 
@@ -159,6 +159,33 @@ class LinkHeader:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Followed:
+    """Pages that a provider links to, each looked at before it is asked for.
+
+    Attributes:
+        pager: Where the links are.
+        checked: `(next URL, URL of the page)` → the URL to ask for; it raises a SourceError if none may be.
+    """
+
+    pager: NextLink | LinkHeader
+    checked: Callable[[str, str], str]
+
+    @property
+    def items(self) -> str | None:
+        """Where a page's items are."""
+        return self.pager.items
+
+    def first_url(self, url: str) -> str:
+        """Return `url` itself."""
+        return url
+
+    def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
+        """Return what the page at `asked_url` links to."""
+        found = self.pager.next_url(answer, asked_url)
+        return None if found is None else self.checked(found, asked_url)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Called:
     call: Callable[[HttpAnswer], str | None]
     items: str | None = None
@@ -170,7 +197,7 @@ class _Called:
         return _joined(answer, self.call(answer), asked_url)
 
 
-Pager: TypeAlias = NextLink | PageNumber | Offset | Cursor | LinkHeader | _Called
+Pager: TypeAlias = NextLink | PageNumber | Offset | Cursor | LinkHeader | Followed | _Called
 """Where the next page is."""
 
 
@@ -180,7 +207,7 @@ def as_pager(pager: Any) -> Pager:
     Raises:
         SourceError: It is none.
     """
-    if isinstance(pager, (NextLink, PageNumber, Offset, Cursor, LinkHeader, _Called)):
+    if isinstance(pager, (NextLink, PageNumber, Offset, Cursor, LinkHeader, Followed, _Called)):
         return pager
     if callable(pager) and not isinstance(pager, type):
         return _Called(pager)

@@ -10,7 +10,17 @@ from ingestify.domain.file import Validators
 from ingestify.domain.ports import FetchRequest, FetchResult, FetchStatus
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.http import HttpClient
-from ingestify.fetch.pages import Cursor, LinkHeader, NextLink, Offset, PageNumber, get_param, look_up, with_param
+from ingestify.fetch.pages import (
+    Cursor,
+    Followed,
+    LinkHeader,
+    NextLink,
+    Offset,
+    PageNumber,
+    get_param,
+    look_up,
+    with_param,
+)
 from tests.unit.fetch.server import Asked, Provider, Reply, Sink, answer
 
 MATCHES = [{"id": number} for number in range(7)]
@@ -231,3 +241,26 @@ def test_a_query_keeps_how_it_is_written() -> None:
     assert with_param("https://x.com/a", "q", "ä b") == "https://x.com/a?q=%C3%A4+b"
     assert get_param(url, "sig") == "a+b c"
     assert get_param(url, "y") is None
+
+
+@pytest.mark.parametrize("pager", [NextLink(items="data"), LinkHeader(items="data")])
+def test_a_page_that_is_linked_to_is_looked_at_before_it_is_asked_for(
+    server: Provider, client: HttpClient, pager: NextLink | LinkHeader
+) -> None:
+    def page(asked: Asked) -> Reply:
+        number = int(query(asked).get("page", "1"))
+        link = f"/a?page={number + 1}"
+        return body({"data": [number], "next": link}, link=f'<{link}>; rel="next"')
+
+    def checked(url: str, asked_url: str) -> str:
+        assert asked_url.startswith(server.url)
+        if url.endswith("page=4"):
+            raise SourceError("no further")
+        return f"{url}&key=k"
+
+    url = server.on("/a", by=page)
+    found = client.iter_pages(url, Followed(pager, checked))
+    assert [next(found).json()["data"] for _ in range(3)] == [[1], [2], [3]]
+    with pytest.raises(SourceError, match="no further"):
+        next(found)
+    assert [query(asked) for asked in server.asked] == [{}, {"page": "2", "key": "k"}, {"page": "3", "key": "k"}]
