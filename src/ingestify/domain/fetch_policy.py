@@ -67,7 +67,9 @@ def _never_sure(
 
 
 def is_announced_newer(file: FileResource, known: FeedState) -> bool:
-    """Return whether the source announces a later time for a file than was known of it."""
+    """Return whether the source announces a later time for a file than was known of it, or another version."""
+    if file.content_version is not None:
+        return file.content_version != known.validators.etag
     return file.last_modified is not None and (known.modified_at is None or file.last_modified > known.modified_at)
 
 
@@ -81,6 +83,8 @@ def why_due(file: FileResource, known: FeedState | None, dataset_modified: dt.da
         return "new file"
     if not known.present:
         return _why_absence_due(file, known)
+    if file.content_version is not None:
+        return "another version" if is_announced_newer(file, known) else ""
     if file.last_modified is None:
         return "the provider gives no time"
     if known.modified_at is None:
@@ -94,6 +98,8 @@ def _why_absence_due(file: FileResource, known: FeedState) -> str:
     """An allowed 404 is asked for again when its time moved, or when it was last asked for long enough ago."""
     if is_announced_newer(file, known):
         return "was not there, and its time moved"
+    if file.content_version is not None:
+        return ""
     recheck_after_seconds = file.http_options.get("recheck_after_seconds")
     if recheck_after_seconds is None or now() - known.checked_at >= dt.timedelta(seconds=float(recheck_after_seconds)):
         return f"was not there on {_text(known.checked_at)}"

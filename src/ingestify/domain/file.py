@@ -6,13 +6,15 @@ import dataclasses
 import datetime as dt
 import hashlib
 import io
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from ingestify.clock import as_utc
 from ingestify.domain.feeds import file_id
 from ingestify.errors import SourceError
 
 __all__ = ["NO_VALIDATORS", "DraftFile", "FeedState", "File", "NotModifiedFile", "Validators"]
+
+_TEXT_CHARACTERS = 1 << 16
 
 FileInput = str | bytes | bytearray | memoryview | BinaryIO | io.TextIOBase
 
@@ -98,6 +100,30 @@ class FeedState:
     asked_for: str = ""
 
 
+class _Utf8Reader(io.RawIOBase):
+    """The text of a file object as UTF-8, a piece at a time."""
+
+    def __init__(self, text: io.TextIOBase) -> None:
+        self._text = text
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._rest:
+            self._rest = self._text.read(_TEXT_CHARACTERS).encode()
+        view = memoryview(buffer).cast("B")
+        count = min(len(view), len(self._rest))
+        view[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+    def close(self) -> None:
+        self._text.close()
+        super().close()
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class DraftFile:
     """A file that a loader brings and that is not in the lake yet.
@@ -138,7 +164,7 @@ class DraftFile:
         elif isinstance(file_, (bytes, bytearray, memoryview)):
             stream = io.BytesIO(bytes(file_))
         elif isinstance(file_, io.TextIOBase):
-            stream = io.BytesIO(file_.read().encode())
+            stream = cast(BinaryIO, io.BufferedReader(_Utf8Reader(file_), _TEXT_CHARACTERS))
         elif hasattr(file_, "read"):
             stream = file_
         else:

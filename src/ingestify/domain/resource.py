@@ -76,6 +76,8 @@ class FileResource:
             empty answer leaves it out, or as the lake has it), `recheck_after_seconds` (how long such a 404 is
             believed while no timestamp moves; None: each run asks again) and `pager`.
         file_loader: A callable that brings the content; see `FileLoader`.
+        content_version: Of a file with a loader: another text whenever its bytes may be others, such as what a listing
+            shows of its size and time. Then this decides, and no time. None: the time does.
         data_serialization_format: `json`, `csv`, …; None: by the content, the URL, or the Content-Type.
     """
 
@@ -89,6 +91,7 @@ class FileResource:
     data_serialization_format: str | None = None
     file_loader: FileLoader | None = None
     loader_kwargs: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    content_version: str | None = None
 
     def __post_init__(self) -> None:
         self.check()
@@ -161,6 +164,8 @@ class FileResource:
         if (self.json_content is not None) + (self.url is not None) + (self.file_loader is not None) > 1:
             contents = [name for name in ("json_content", "url", "file_loader") if getattr(self, name) is not None]
             raise SourceError(f"{self._where} has {' and '.join(contents)}; give one of them.")
+        if self.content_version is not None and self.file_loader is None:
+            raise SourceError(f"{self._where} has a content_version and no file_loader, which alone can look at it.")
 
     @property
     def _where(self) -> str:
@@ -204,6 +209,7 @@ class DatasetResource:
         self.post_load_files = post_load_files
         self.files: dict[str, FileResource] = {}
         self.error: BaseException | None = None
+        self.postponed: str | None = None
 
     @property
     def state(self) -> DatasetState:
@@ -225,6 +231,7 @@ class DatasetResource:
         data_serialization_format: str | None = None,
         file_loader: FileLoader | None = None,
         loader_kwargs: Mapping[str, Any] | None = None,
+        content_version: str | None = None,
     ) -> DatasetResource:
         """Announce a file; see `FileResource` for the arguments. Returns itself, to chain.
 
@@ -243,6 +250,7 @@ class DatasetResource:
             data_serialization_format=data_serialization_format,
             file_loader=file_loader,
             loader_kwargs=dict(loader_kwargs or {}),
+            content_version=content_version,
         )
         if file.file_id in self.files:
             raise DuplicateFile(
@@ -287,6 +295,15 @@ class DatasetResource:
     def mark_failed(self, error: BaseException | str) -> DatasetResource:
         """Say that its content cannot be had: the dataset fails with that error, the others go on."""
         self.error = SourceError(error) if isinstance(error, str) else error
+        return self
+
+    def postpone(self, reason: str) -> DatasetResource:
+        """Say that it is there and not ready to be fetched: it is listed, and the lake keeps what it has of it.
+
+        Args:
+            reason: For people, such as `its delivery is not complete`.
+        """
+        self.postponed = reason
         return self
 
     def identifier(self, selector: Selector) -> Identifier:

@@ -144,7 +144,9 @@ def decide(
 
 def _decide_known(store: DatasetStore, looks: Sequence[_Look], rules: BundleRules) -> list[Decision]:
     for look in looks:
-        if look.entry is None:
+        if look.discovered.resource.postponed is not None:
+            look.action = Action.SKIP
+        elif look.entry is None:
             _first_look(look, rules)
         else:
             _look_at_quarantined(look, look.entry, rules)
@@ -178,6 +180,8 @@ def _decide_known(store: DatasetStore, looks: Sequence[_Look], rules: BundleRule
 def _reasons(look: _Look, existing: Dataset | None, rules: BundleRules) -> tuple[str, ...]:
     """Return why, for people."""
     entry = look.entry
+    if look.discovered.resource.postponed is not None:
+        return (look.discovered.resource.postponed,)
     if look.action is Action.QUARANTINED and entry is not None:
         return tuple(entry.reasons)
     if entry is not None and look.action in (Action.FETCH, Action.REFETCH):

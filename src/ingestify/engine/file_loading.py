@@ -436,6 +436,8 @@ class FileLoading:
         modified_at: dt.datetime | None = None,
         validators: Validators = NO_VALIDATORS,
     ) -> FeedState:
+        if file.content_version is not None:
+            validators = Validators(file.content_version)
         known = self._feeds.get(file.file_id)
         before = None if known is None else known.modified_at
         times = [moment for moment in (before, file.last_modified, modified_at) if moment is not None]

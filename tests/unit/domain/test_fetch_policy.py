@@ -7,7 +7,7 @@ import pytest
 
 from ingestify import DatasetResource, DatasetSummary, FetchPolicy, RevisionState
 from ingestify.clock import now
-from ingestify.domain.file import NO_VALIDATORS, FeedState
+from ingestify.domain.file import NO_VALIDATORS, FeedState, Validators
 
 T = dt.datetime(2024, 5, 1, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -81,3 +81,12 @@ def test_an_absent_file_whose_time_moved_is_due():
         T + HOUR, "f", url="https://host/x", http_options={"recheck_after_seconds": 10_000}
     )
     assert not skips(summary(feed("f", T, present=False, checked=now())), made)
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_where_there_is_a_content_version_it_alone_decides(present):
+    known = FeedState("events__v1", present, T, Validators("1-2"), T)
+    for version, at, skipped in (("1-2", None, True), ("1-2", T + HOUR, True), ("1-3", T - HOUR, False)):
+        announced = DatasetResource({"match_id": 1}, "match")
+        announced.add_file(at, "events", file_loader=lambda *_: None, content_version=version)
+        assert skips(summary(known), announced) is skipped

@@ -83,3 +83,15 @@ def test_states_are_names_in_any_case():
     assert made.state.is_complete
     with pytest.raises(ValueError, match="SCHEDULED, PARTIAL, COMPLETE, MISSING"):
         made.state = "finished"
+
+
+def test_a_content_version_is_for_a_loader():
+    made = resource().add_file(None, "events", file_loader=lambda *_: None, content_version="1-2")
+    assert made.files["events__v1"].content_version == "1-2"
+    with pytest.raises(SourceError, match="has a content_version and no file_loader"):
+        resource().add_file(None, "events", url="https://host/", content_version="1-2")
+
+
+def test_what_is_postponed_says_why():
+    assert resource().postponed is None
+    assert resource().postpone("it is being written").postponed == "it is being written"
