@@ -52,7 +52,7 @@ VAULT_CLIENTS = {"boto3", "botocore", "google", "grpc", "requests"}
 
 HEAVY = {"sqlalchemy", "alembic", "pydantic", "zstandard", "rich", "kloppy", "pandas", "polars", "yaml", *VAULT_CLIENTS}
 DATABASE_DRIVERS = {"psycopg", "pymysql"}
-HEAVY |= {"obstore", *DATABASE_DRIVERS}
+HEAVY |= {"obstore", "paramiko", *DATABASE_DRIVERS}
 
 
 def test_importing_the_package_imports_nothing_heavy():

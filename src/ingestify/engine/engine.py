@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from ingestify.domain.dataset import Dataset, DatasetCollection
+from ingestify.domain.delivery import OpenDelivery, ReadsDeliveries
 from ingestify.domain.plan import IngestionPlan, ParseExpression
 from ingestify.domain.ports import Fetcher
 from ingestify.domain.run import RunReport
@@ -39,6 +40,7 @@ class IngestionEngine:
         make_open_data_source: `(provider, configuration)` → the source of a provider's open data.
         load_with_kloppy: `(store, dataset, **kwargs)` → kloppy's object.
         rules: What is asked of bundles before they are seen; None: what is built in.
+        open_delivery: How a source that reads deliveries opens them.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class IngestionEngine:
         make_open_data_source: Callable[[str, Mapping[str, Any]], Source] | None = None,
         load_with_kloppy: Callable[..., Any] | None = None,
         rules: BundleRules | None = None,
+        open_delivery: OpenDelivery | None = None,
     ) -> None:
         self.store = store
         self._make_fetcher = make_fetcher
@@ -62,6 +65,7 @@ class IngestionEngine:
         self._make_open_data_source = make_open_data_source
         self._load_with_kloppy = load_with_kloppy
         self._rules = rules or BundleRules()
+        self._open_delivery = open_delivery
         for plan in plans:
             self.add_ingestion_plan(plan)
 
@@ -175,6 +179,8 @@ class IngestionEngine:
         if id(source) not in self._fetchers:
             fetcher = self._make_fetcher(source)
             source.attach_http(fetcher)
+            if self._open_delivery is not None and isinstance(source, ReadsDeliveries):
+                source.attach_deliveries(self._open_delivery)
             # The source is kept too: the id of one that is gone could be another's.
             self._fetchers[id(source)] = (source, fetcher)
         return self._fetchers[id(source)][1]
@@ -337,9 +343,11 @@ class IngestionEngine:
         return count
 
     def close(self) -> None:
-        """Close the connections to providers and to the catalogue."""
-        for _, fetcher in self._fetchers.values():
+        """Close the connections to providers, to deliveries and to the catalogue."""
+        for source, fetcher in self._fetchers.values():
             fetcher.close()
+            if isinstance(source, ReadsDeliveries):
+                source.close_deliveries()
         self.store.close()
 
     def __enter__(self) -> IngestionEngine:

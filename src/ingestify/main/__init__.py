@@ -281,7 +281,7 @@ def _engine_from_config(path: Path, bucket: str | None, disable_events: bool) ->
     store = _store_from_settings(settings, path, bucket, lookup)
     if not disable_events:
         subscribe(store, settings)
-    return make_engine(store, settings.sources, plans, settings)
+    return make_engine(store, settings.sources, plans, settings, path.absolute().parent)
 
 
 def _store_from_settings(settings: Settings, path: Path, bucket: str | None, lookup: SecretLookup) -> DatasetStore:

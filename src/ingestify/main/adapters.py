@@ -19,10 +19,12 @@ from ingestify.errors import ConfigurationError
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.loaders.kloppy.loading import load_with_kloppy
+from ingestify.main.cloud import cloud_options
+from ingestify.main.deliveries import open_delivery
 from ingestify.main.parts import make_rules
 from ingestify.masking import hide_url, mask_url
 from ingestify.sources.registry import make_open_data_source
-from ingestify.storage.cloud_address import CloudAddress, CloudOptions, is_cloud_url
+from ingestify.storage.cloud_address import CloudAddress, is_cloud_url
 from ingestify.storage.local import LocalStorage
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
@@ -31,7 +33,15 @@ from ingestify.store.layout import Layout
 if TYPE_CHECKING:
     from ingestify.catalogue.catalogue import SqlCatalogue
 
-__all__ = ["check_catalogue", "concurrency", "make_engine", "make_storage", "open_catalogue", "open_store"]
+__all__ = [
+    "check_catalogue",
+    "cloud_options",
+    "concurrency",
+    "make_engine",
+    "make_storage",
+    "open_catalogue",
+    "open_store",
+]
 
 DEFAULT_CONCURRENCY = 32
 
@@ -55,7 +65,14 @@ def make_engine(
     sources: Mapping[str, SourceSettings],
     plans: Sequence[IngestionPlan] = (),
     settings: Settings | None = None,
+    folder: Path | None = None,
 ) -> IngestionEngine:
+    """Make the engine.
+
+    Args:
+        folder: What the relative paths of deliveries are below; None: the current one.
+    """
+
     def make_fetcher(source: Source) -> Fetcher:
         return HttpClient(source.name, _http_options(source, sources.get(source.name)))
 
@@ -68,6 +85,7 @@ def make_engine(
         make_open_data_source=make_open_data_source,
         load_with_kloppy=load_with_kloppy,
         rules=make_rules(settings),
+        open_delivery=lambda location, options: open_delivery(location, options, folder or Path.cwd()),
     )
 
 
@@ -183,19 +201,4 @@ def _make_cloud_storage(file_url: str, options: FileOptions, folder: Path) -> St
     address = CloudAddress.parse(file_url)
     if options.spool_folder is not None and not (folder / options.spool_folder).is_dir():
         raise ConfigurationError(f"file_options.spool_folder: there is no folder {folder / options.spool_folder}.")
-    return CloudStorage(
-        address,
-        CloudOptions(
-            endpoint=options.endpoint,
-            region=options.region,
-            profile=options.profile,
-            path_style=options.path_style,
-            account=options.account,
-            anonymous=options.anonymous,
-            ca_certificate=None if options.ca_certificate is None else folder / options.ca_certificate,
-            spool_folder=None if options.spool_folder is None else folder / options.spool_folder,
-            connect_timeout_seconds=options.timeout.connect_seconds,
-            read_timeout_seconds=options.timeout.read_seconds,
-            attempts=options.attempts,
-        ),
-    )
+    return CloudStorage(address, cloud_options(options, folder))

@@ -1,0 +1,1 @@
+"""Where deliveries are read from; implements `domain.delivery.Delivery`."""

@@ -1,0 +1,150 @@
+"""Deliveries in a folder of this computer, or of one that is mounted."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from ingestify.domain.delivery import DeliveredFile, PassedOver
+from ingestify.errors import SourceError
+from ingestify.storage.deliveries.stream import DeliveredStream, changed_error
+
+__all__ = ["FolderDelivery"]
+
+_BUFFER_BYTES = 1 << 20
+_OUTSIDE = "leads out of the location"
+
+
+class FolderDelivery:
+    """Reads a folder. What a link leads to counts only if that is a file inside of the folder.
+
+    Args:
+        root: The folder; it may be a link itself.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def iter_files(self, folder: str = "") -> Iterator[DeliveredFile | PassedOver]:
+        """Yield files, folder by folder, each in the order of their names; see `Delivery.iter_files`."""
+        real_root = self._real_root()
+        first = os.path.join(real_root, folder) if folder else real_root  # noqa: PTH118 - names may be no text
+        if folder and not os.path.isdir(first):  # noqa: PTH112
+            return
+        if folder and os.path.realpath(first) != os.path.normpath(first):
+            yield PassedOver(folder, "is behind a link, and links to folders are not followed", hides=True)
+            return
+        waiting = [(folder, first)]
+        while waiting:
+            prefix, path = waiting.pop()
+            try:
+                with os.scandir(path) as found:
+                    entries = sorted(found, key=lambda entry: entry.name)
+            except OSError as error:
+                if not prefix:
+                    raise SourceError(f"The location {self._root} cannot be read: {error.strerror}.") from error
+                if not isinstance(error, FileNotFoundError):  # removed meanwhile
+                    yield PassedOver(prefix, f"cannot be read: {error.strerror}", hides=True)
+                continue
+            inner = []
+            for entry in entries:
+                name = f"{prefix}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    inner.append((f"{name}/", entry.path))
+                else:
+                    yield from self._look_at(name, entry, real_root)
+            waiting += reversed(inner)
+
+    def _look_at(self, name: str, entry: os.DirEntry[str], real_root: str) -> Iterator[DeliveredFile | PassedOver]:
+        try:
+            if entry.is_symlink():
+                target = os.path.realpath(entry.path)
+                if not _is_inside(target, real_root):
+                    yield PassedOver(name, f"is a link that {_OUTSIDE}")
+                    return
+                if entry.is_dir():
+                    yield PassedOver(name, "is a link to a folder, which is not followed")
+                    return
+            found = entry.stat()
+        except FileNotFoundError:
+            if entry.is_symlink():
+                yield PassedOver(name, "is a link that leads nowhere")
+            return  # removed meanwhile
+        except OSError as error:
+            yield PassedOver(name, f"cannot be looked at: {error.strerror}", hides=True)
+            return
+        if stat.S_ISREG(found.st_mode):
+            yield DeliveredFile(name, found.st_size, _modified_at(found), _version(found))
+        else:
+            yield PassedOver(name, "is no file")
+
+    def open(self, file: DeliveredFile) -> BinaryIO:
+        """Open a file; see `Delivery.open`."""
+        real_root = self._real_root()
+        try:
+            target = os.path.realpath(os.path.join(real_root, file.path), strict=True)  # noqa: PTH118
+            # Looked at again: since it was listed somebody may have put a link in its place.
+            if not _is_inside(target, real_root):
+                raise SourceError(f"{file.path} is a link that {_OUTSIDE}")
+            flags = (
+                os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+            )
+            descriptor = os.open(target, flags)
+        except OSError as error:
+            raise SourceError(f"{file.path} cannot be read: {error.strerror}") from error
+        raw = _RawFile(descriptor)
+        if raw.read_version() != file.version:
+            raw.close()
+            raise changed_error(file)
+        stream = DeliveredStream(file, raw, lambda error: _translate(file, error))
+        return cast(BinaryIO, io.BufferedReader(stream, _BUFFER_BYTES))
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+    def _real_root(self) -> str:
+        try:
+            return os.path.realpath(self._root, strict=True)
+        except OSError as error:
+            raise SourceError(
+                f"The location {self._root} is not there: {error.strerror}. If it is mounted, mount it; nothing was "
+                f"changed "
+                f"in the lake."
+            ) from error
+
+
+class _RawFile:
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read_at(self, position: int, size: int) -> bytes:
+        os.lseek(self._descriptor, position, os.SEEK_SET)
+        return os.read(self._descriptor, size)
+
+    def read_version(self) -> str:
+        return _version(os.fstat(self._descriptor))
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def _translate(file: DeliveredFile, error: BaseException) -> SourceError | None:
+    return SourceError(f"{file.path} cannot be read: {error.strerror}") if isinstance(error, OSError) else None
+
+
+def _is_inside(target: str, root: str) -> bool:
+    return target == root or target.startswith(root if root.endswith(os.sep) else f"{root}{os.sep}")
+
+
+def _version(found: os.stat_result) -> str:
+    return f"{found.st_mtime_ns}-{found.st_size}"
+
+
+def _modified_at(found: os.stat_result) -> dt.datetime:
+    # In whole microseconds, and without the rounding of a float.
+    return dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(microseconds=found.st_mtime_ns // 1000)
