@@ -1,0 +1,1 @@
+"""A source for REST APIs that is written in YAML."""

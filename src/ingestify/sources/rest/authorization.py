@@ -1,0 +1,143 @@
+"""Who asks: what the configuration says of it, and what is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+from urllib.parse import quote_plus
+
+from pydantic import Field
+
+from ingestify.domain.ports import Authorization, HttpAnswer, HttpClientPort
+from ingestify.masking import hide
+from ingestify.sources.declaration import Section, Text
+from ingestify.sources.rest.fields import HttpUrl
+from ingestify.sources.rest.token import BearerToken
+
+__all__ = ["ApiKeyAuth", "Auth", "BasicAuth", "BearerAuth", "ClientCredentialsAuth", "Credentials", "make_credentials"]
+
+
+class BasicAuth(Section):
+    """A user and a password, sent with each request (RFC 7617)."""
+
+    type: Literal["basic"]
+    username: Text = Field(description="The user.")
+    password: str = Field(description="The password.", repr=False)
+
+
+class BearerAuth(Section):
+    """A token that does not end, sent as `Authorization: Bearer …`."""
+
+    type: Literal["bearer"]
+    token: Text = Field(description="The token.", repr=False)
+
+
+class ApiKeyAuth(Section):
+    """A key in a header or, if it must be, in the query."""
+
+    type: Literal["api_key"]
+    name: Text = Field(description="The header's name, or the parameter's.")
+    value: Text = Field(description="The key.", repr=False)
+    location: Literal["header", "query"] = Field(
+        default="header",
+        alias="in",
+        description="Where it is sent. In a header it does not end up in the logs of others.",
+    )
+
+
+class ClientCredentialsAuth(Section):
+    """OAuth 2.0 with client credentials (RFC 6749, section 4.4): a token is asked for, and again before it ends."""
+
+    type: Literal["oauth2_client_credentials"]
+    token_url: HttpUrl = Field(description="Where tokens are given.")
+    client_id: Text = Field(description="The client.")
+    client_secret: Text = Field(description="Its secret.", repr=False)
+    scope: Text | None = Field(default=None, description="What the token is to be good for, as the provider calls it.")
+    parameters: dict[str, str] = Field(
+        default_factory=dict, description="What else the provider wants to be sent, such as an audience.", repr=False
+    )
+    credentials_in: Literal["body", "header"] = Field(
+        default="header", description="Whether client and secret are sent as Basic authentication, or in the form."
+    )
+
+
+Auth = Annotated[BasicAuth | BearerAuth | ApiKeyAuth | ClientCredentialsAuth, Field(discriminator="type")]
+
+
+class Credentials:
+    """What is sent with each request to the provider's own host, and to no other. Safe to use from any thread.
+
+    Attributes:
+        auth: User and password, a token that is renewed, or None.
+        headers: What else is sent; may hold a key.
+        parameters: Added to the query; may hold a key.
+    """
+
+    def __init__(
+        self,
+        auth: tuple[str, str] | Authorization | None = None,
+        headers: Mapping[str, str] | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> None:
+        self.auth = auth
+        self.headers = dict(headers or {})
+        self.parameters = dict(parameters or {})
+
+    def as_options(self, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Return them as `http_options` and the arguments of `self.http` have them.
+
+        Args:
+            parameters: Of the request itself.
+        """
+        options = {"auth": self.auth, "headers": self.headers, "params": {**(parameters or {}), **self.parameters}}
+        return {name: value for name, value in options.items() if value}
+
+    def __repr__(self) -> str:
+        return "Credentials(…)"
+
+
+def make_credentials(
+    auth: Auth | None, headers: Mapping[str, str], get_http: Callable[[], HttpClientPort]
+) -> Credentials:
+    """Return what the configuration says of who asks.
+
+    Args:
+        get_http: Returns the source's client, which it has only from the moment an engine has it.
+    """
+    for value in headers.values():
+        hide(value)
+    match auth:
+        case None:
+            return Credentials(None, headers)
+        case BasicAuth():
+            hide(auth.password)
+            return Credentials((auth.username, auth.password), headers)
+        case BearerAuth():
+            hide(auth.token)
+            return Credentials(None, {**headers, "Authorization": f"Bearer {auth.token}"})
+        case ApiKeyAuth(location="header"):
+            hide(auth.value)
+            return Credentials(None, {**headers, auth.name: auth.value})
+        case ApiKeyAuth():
+            hide(auth.value)
+            return Credentials(None, headers, {auth.name: auth.value})
+        case ClientCredentialsAuth():
+            return Credentials(_make_token(auth, get_http), headers)
+
+
+def _make_token(auth: ClientCredentialsAuth, get_http: Callable[[], HttpClientPort]) -> BearerToken:
+    hide(auth.client_secret)
+    form = {"grant_type": "client_credentials", **auth.parameters}
+    if auth.scope is not None:
+        form["scope"] = auth.scope
+    basic = None
+    if auth.credentials_in == "body":
+        form |= {"client_id": auth.client_id, "client_secret": auth.client_secret}
+    else:
+        # Both are encoded as in a form before they are joined (RFC 6749, section 2.3.1).
+        basic = (quote_plus(auth.client_id), quote_plus(auth.client_secret))
+
+    def ask() -> HttpAnswer:
+        return get_http().post_form(auth.token_url, form, headers={"Accept": "application/json"}, auth=basic)
+
+    return BearerToken(ask)

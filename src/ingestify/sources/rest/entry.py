@@ -1,0 +1,195 @@
+"""What an entry of an index says of a dataset, and where."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from ingestify.domain.dataset import DatasetState
+from ingestify.errors import ConfigurationError, SourceError
+from ingestify.sources.declaration import Section, Text, wrong
+from ingestify.sources.json_path import JsonPath
+from ingestify.sources.rest.fields import Paths, read_path
+from ingestify.sources.rest.moments import FORMATS, get_zone, read_moment
+from ingestify.sources.template import Scope, as_text
+
+__all__ = [
+    "METADATA_SCHEMA",
+    "LastModified",
+    "LastModifiedOrPath",
+    "Metadata",
+    "State",
+    "Value",
+    "ValueOrPath",
+    "find_metadata",
+    "read_metadata_paths",
+]
+
+
+class Value(Section):
+    """A value of an entry."""
+
+    path: Paths = Field(description="Where it is; of several paths, the first that leads to something.")
+    type: Literal["int", "str"] | None = Field(
+        default=None, description="What it is made: a whole number, or text. Left out: it stays as it is."
+    )
+
+    def get(self, scope: Scope) -> str | int | float:
+        """Return the value.
+
+        Raises:
+            SourceError: It is not there, or not what it is to be.
+        """
+        value = find_first(self.path, scope)
+        shown = " or ".join(path.text for path in self.path)
+        if value is None or value == "":
+            raise SourceError(f"it has no '{shown}'")
+        text = as_text(value, shown)
+        if self.type == "int":
+            digits = text.removeprefix("-")
+            if not digits.isascii() or not digits.isdigit():
+                raise SourceError(f"its '{shown}' is {text[:40]!r}, which is no whole number")
+            return int(text)
+        return text if self.type == "str" or isinstance(value, bool) else value
+
+
+def _value(value: object) -> object:
+    return {"path": value} if isinstance(value, (str, list, tuple)) else value
+
+
+ValueOrPath = Annotated[
+    Value,
+    BeforeValidator(_value),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                {
+                    "type": "object",
+                    "properties": {"path": {"type": ["string", "array"]}, "type": {"enum": ["int", "str"]}},
+                    "required": ["path"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+
+
+class LastModified(Section):
+    """When an entry, or one of its files, has changed."""
+
+    path: Paths = Field(description="Where the time is; of several paths, the first that leads to something.")
+    format: Text = Field(
+        default="iso",
+        description="How it is written: iso (2024-05-01T18:30:00+02:00), epoch (seconds), epoch_milliseconds, http, "
+        "or a "
+        "format of strptime such as %d/%m/%Y %H:%M.",
+    )
+    timezone: Text = Field(
+        default="UTC", description="Where the clock is that shows a time without an offset, such as Europe/Rome."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> LastModified:
+        if self.format not in FORMATS and "%" not in self.format:
+            raise wrong(f"format: '{self.format}' is none of {', '.join(FORMATS)}, and no format of strptime.")
+        try:
+            get_zone(self.timezone)
+        except ConfigurationError as error:
+            raise wrong(f"timezone: {error}") from error
+        return self
+
+    def find(self, scope: Scope) -> dt.datetime | None:
+        """Return the time in UTC; None if the provider does not say.
+
+        Raises:
+            SourceError: It is not written as it is to be.
+        """
+        return read_moment(find_first(self.path, scope), self.format, get_zone(self.timezone))
+
+
+LastModifiedOrPath = Annotated[LastModified, BeforeValidator(_value)]
+
+
+def _state(value: object) -> object:
+    if not isinstance(value, str):
+        raise wrong("must be a state.")
+    try:
+        return DatasetState.parse(value)
+    except ValueError as error:
+        raise wrong(str(error)) from error
+
+
+StateName = Annotated[
+    DatasetState, BeforeValidator(_state), WithJsonSchema({"enum": [one.value for one in DatasetState]})
+]
+
+
+class State(Section):
+    """How much of a dataset the provider has, by its own word."""
+
+    path: Paths = Field(description="Where the word is; of several paths, the first that leads to something.")
+    map: dict[str, StateName] = Field(description="The provider's word to the state: {available: COMPLETE}.")
+    absent: StateName = Field(default=DatasetState.COMPLETE, description="The state where there is no word.")
+    default: StateName | None = Field(
+        default=None, description="The state for any other word. Left out: a word that is not in map is an error."
+    )
+
+    def get(self, scope: Scope) -> DatasetState:
+        """Return the state.
+
+        Raises:
+            SourceError: The word is unknown.
+        """
+        word = find_first(self.path, scope)
+        if word is None:
+            return self.absent
+        text = as_text(word, self.path[0])
+        found = self.map.get(text, self.default)
+        if found is None:
+            raise SourceError(
+                f"its state is {text[:40]!r}, which is not in the map of states ({', '.join(self.map)}); add it, or "
+                f"a default"
+            )
+        return found
+
+
+Metadata = dict[str, Any]
+"""Names to the paths of which the first that leads to something counts, or to more of the same."""
+
+
+def read_metadata_paths(value: object) -> object:
+    """Return names to paths of names to texts, nested alike; for validators."""
+    if not isinstance(value, Mapping):
+        raise wrong("must be a mapping of names to paths, such as {match_date: date, home: {id: home.id}}.")
+    return {str(key): _metadata_value(each) for key, each in value.items()}
+
+
+def _metadata_value(value: object) -> object:
+    if isinstance(value, Mapping):
+        return read_metadata_paths(value)
+    return tuple(read_path(each) for each in (value if isinstance(value, (list, tuple)) else [value]))
+
+
+METADATA_SCHEMA = {
+    "type": "object",
+    "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "array"}, {"type": "object"}]},
+}
+
+
+def find_metadata(paths: Metadata, scope: Scope) -> dict[str, Any]:
+    """Return the values, nested as their paths are; None for what is not there."""
+    return {
+        name: find_metadata(each, scope) if isinstance(each, dict) else find_first(each, scope)
+        for name, each in paths.items()
+    }
+
+
+def find_first(paths: Sequence[JsonPath], scope: Scope) -> Any:
+    """Return what the first path leads to that leads to something, or None."""
+    return next((value for path in paths if (value := scope.find_in_entry(path)) is not None), None)

@@ -1,0 +1,95 @@
+"""The types of settings that are texts to be read: paths, templates, conditions, URLs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from ingestify.domain.expression import Expression
+from ingestify.domain.expression_syntax import Grammar
+from ingestify.errors import ConfigurationError
+from ingestify.sources.declaration import wrong
+from ingestify.sources.json_path import JsonPath
+from ingestify.sources.template import Template
+
+__all__ = ["Condition", "HttpUrl", "ItemsPath", "Path", "Paths", "TemplateText", "Templates", "read_path"]
+
+WHEN = Grammar(
+    "when",
+    "entry",
+    has_paths=True,
+    is_absent_false=True,
+    allowed="Allowed: keys of the entry such as status or home.id, entry['a key'], selector.season_id, numbers, "
+    "'text', "
+    "True, False, None, and, or, not, ( ), == != < <= > >=, in, not in, lists such as ['available', None].",
+    shorter="Write a shorter one.",
+)
+
+T = TypeVar("T")
+
+
+def _read_by(parse: Callable[[str], T]) -> Callable[[object], object]:
+    def read(value: object) -> object:
+        if not isinstance(value, str):
+            return value if not isinstance(value, (int, float, bool, list, Mapping)) else _no_text()
+        try:
+            return parse(value)
+        except ConfigurationError as error:
+            raise wrong(str(error)) from error
+
+    return read
+
+
+def _no_text() -> object:
+    raise wrong("must be text.")
+
+
+def _one(value: JsonPath) -> JsonPath:
+    if not value.is_single:
+        raise wrong(f"{value.text!r} has [*] in it, and is to lead to one value.")
+    return value
+
+
+def _several(value: object) -> object:
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
+_STRING = WithJsonSchema({"type": "string"})
+_ONE_OR_LIST = WithJsonSchema(
+    {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+)
+
+ItemsPath = Annotated[JsonPath, BeforeValidator(_read_by(JsonPath.parse)), _STRING]
+Path = Annotated[JsonPath, BeforeValidator(_read_by(JsonPath.parse)), AfterValidator(_one), _STRING]
+TemplateText = Annotated[Template, BeforeValidator(_read_by(Template.parse)), _STRING]
+Condition = Annotated[Expression, BeforeValidator(_read_by(lambda text: Expression.parse(text, WHEN))), _STRING]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_several), Field(min_length=1), _ONE_OR_LIST]
+Templates = Annotated[tuple[TemplateText, ...], BeforeValidator(_several), Field(min_length=1), _ONE_OR_LIST]
+
+
+def _http_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
+        _ = parts.port
+    except ValueError:
+        valid = False
+    if not valid:
+        raise wrong("must be a URL such as https://api.example.com/v2, without ? and #.")
+    if parts.username is not None:
+        raise wrong("holds credentials; write them under auth.")
+    return value.rstrip("/")
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url), _STRING]
+
+
+def read_path(value: object) -> JsonPath:
+    """Return the path to one value that a text is; for validators."""
+    path = _read_by(JsonPath.parse)(value)
+    if not isinstance(path, JsonPath):
+        raise wrong(f"must hold paths, and {value!r} is none.")
+    return _one(path)

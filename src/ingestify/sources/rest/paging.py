@@ -1,0 +1,107 @@
+"""Answers that come in pages: what the configuration says of them, and the pager that it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from ingestify.fetch import pages
+from ingestify.sources.declaration import Section, Text, wrong
+from ingestify.sources.json_path import EACH, JsonPath, Step
+from ingestify.sources.rest.fields import Path
+
+__all__ = ["Paging", "list_steps", "make_pager"]
+
+
+def _plain(path: JsonPath) -> JsonPath:
+    if not all(_is_plain(step) for step in path.steps):
+        raise wrong(f"{path.text!r} must be keys without a dot in them, and elements counted from the beginning.")
+    return path
+
+
+def _is_plain(step: Step) -> bool:
+    """Whether a step can be a part of the dotted paths that `fetch.pages` has."""
+    return "." not in step if isinstance(step, str) else step is not EACH and step >= 0
+
+
+PlainPath = Annotated[Path, AfterValidator(_plain)]
+
+
+class PageNumberPaging(Section):
+    """`?page=1`, `?page=2`, … until a page has no items."""
+
+    type: Literal["page_number"]
+    parameter: Text = Field(default="page", description="The parameter of the query.")
+    start: int = Field(default=1, ge=0, description="The first page's number.")
+
+
+class OffsetPaging(Section):
+    """`?offset=0&limit=100`, `?offset=100&limit=100`, … until a page has no items."""
+
+    type: Literal["offset"]
+    parameter: Text = Field(default="offset", description="The parameter of the offset.")
+    limit_parameter: Text = Field(default="limit", description="The parameter of the limit.")
+    limit: int = Field(default=100, ge=1, description="How many items a page is asked to have.")
+
+
+class CursorPaging(Section):
+    """The body holds a text that asks for the next page."""
+
+    type: Literal["cursor"]
+    parameter: Text = Field(default="cursor", description="The parameter of the query.")
+    path: PlainPath = Field(description="Where the text is in the body. Null, or nothing, is the end.")
+
+
+class NextLinkPaging(Section):
+    """The body holds the URL of the next page."""
+
+    type: Literal["next_link"]
+    path: PlainPath = Field(
+        default=JsonPath("next", ("next",)), description="Where it is. Null, or nothing, is the end."
+    )
+
+
+class LinkHeaderPaging(Section):
+    """A header `Link: <https://…>; rel="next"` leads to the next page (RFC 8288)."""
+
+    type: Literal["link_header"]
+
+
+Paging = Annotated[
+    PageNumberPaging | OffsetPaging | CursorPaging | NextLinkPaging | LinkHeaderPaging, Field(discriminator="type")
+]
+
+
+def list_steps(items: JsonPath) -> tuple[Step, ...] | None:
+    """Return the way to the one list that a path to items leads to; None if it leads to the items of several."""
+    steps = items.steps[:-1] if items.steps[-1:] == (EACH,) else items.steps
+    return steps if all(_is_plain(step) for step in steps) else None
+
+
+def make_pager(paging: Paging, items: JsonPath, checked: Callable[[str, str], str], *, joins: bool = False) -> Any:
+    """Return the pager that the configuration describes.
+
+    Args:
+        items: Where a page's items are; the settings see to it that this is one list where pages are counted.
+        checked: `(URL, the one it is relative to)` → the URL, or a SourceError if nobody said that it may be asked.
+        joins: Whether the pages are a file of all items, and not read one by one.
+    """
+    dotted = ".".join(map(str, list_steps(items) or ()))
+    match paging:
+        case PageNumberPaging():
+            return pages.PageNumber(paging.parameter, dotted, paging.start)
+        case OffsetPaging():
+            return pages.Offset(paging.parameter, paging.limit_parameter, paging.limit, dotted)
+        case CursorPaging():
+            return pages.Cursor(paging.parameter, _dotted(paging.path), dotted if joins else None)
+        case NextLinkPaging():
+            found: pages.NextLink | pages.LinkHeader = pages.NextLink(_dotted(paging.path), dotted if joins else None)
+        case LinkHeaderPaging():
+            found = pages.LinkHeader(dotted if joins else None)
+    return pages.Followed(found, checked)
+
+
+def _dotted(path: JsonPath) -> str:
+    return ".".join(map(str, path.steps))

@@ -1,0 +1,188 @@
+"""What the configuration of `ingestify.rest` can say. The descriptions are also those of its JSON schema."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from ingestify.sources.declaration import KeyName, Section, Text, wrong
+from ingestify.sources.json_path import EACH, JsonPath
+from ingestify.sources.rest.authorization import Auth
+from ingestify.sources.rest.entry import (
+    METADATA_SCHEMA,
+    LastModifiedOrPath,
+    Metadata,
+    State,
+    ValueOrPath,
+    read_metadata_paths,
+)
+from ingestify.sources.rest.fields import Condition, HttpUrl, ItemsPath, Path, Templates, TemplateText
+from ingestify.sources.rest.paging import Paging, list_steps
+
+__all__ = ["DatasetTypeDeclaration", "DiscoveredSelectors", "Endpoint", "Feed", "RestDeclaration"]
+
+
+class Endpoint(Section):
+    """Where entries are listed."""
+
+    endpoint: TemplateText = Field(
+        description="The path below base_url, with placeholders for the selector's attributes: "
+        "/seasons/{season_id}/matches."
+    )
+    parameters: dict[str, TemplateText] = Field(
+        default_factory=dict,
+        description="Parameters of the query. One whose placeholders have no value is left out.",
+    )
+    items: ItemsPath = Field(
+        default=JsonPath("", ()),
+        description="The path to the entries in the answer. Left out: the answer is their list.",
+    )
+    paging: Paging | None = Field(default=None, description="How to go on to further pages. Left out: there is one.")
+
+    @model_validator(mode="after")
+    def _check_counted_pages(self) -> Endpoint:
+        is_counted = self.paging is not None and self.paging.type in ("page_number", "offset")
+        if is_counted and list_steps(self.items) is None:
+            raise wrong(
+                f"items: pages are counted until one has no items, so {self.items.text!r} must lead to one list, such "
+                f"as data.matches."
+            )
+        return self
+
+
+class Feed(Section):
+    """One file of a dataset."""
+
+    url: TemplateText | None = Field(
+        default=None,
+        description="Where it is: a path below base_url such as /events/{match_id}.json, in which values are "
+        "percent-encoded. A template that is one placeholder, {download_url}, is the URL that the entry has.",
+    )
+    content: Path | None = Field(
+        default=None, description="Where its content is in the entry; $ is the entry itself. In place of a url."
+    )
+    parameters: dict[str, TemplateText] = Field(
+        default_factory=dict,
+        description="Parameters of the query. One whose placeholders have no value is left out.",
+    )
+    when: Condition | None = Field(
+        default=None,
+        description="On which condition there is such a file: status == 'available' and home.score >= 0. Left out: "
+        "always.",
+    )
+    optional: bool | None = Field(
+        default=None,
+        description="Whether a dataset is complete without it. Left out: if a 404 is allowed, it is.",
+    )
+    version: Text | None = Field(
+        default=None,
+        description="Its data_spec_version where the plan's data_spec_versions do not name the feed. Left out: that of "
+        "the plan's default.",
+    )
+    format: Text | None = Field(
+        default=None,
+        description="Its format, such as json or csv. Left out: by the URL, or by the answer's Content-Type.",
+    )
+    last_modified: LastModifiedOrPath | None = Field(
+        default=None, description="When it changed. Left out: as the dataset's."
+    )
+    ignore_not_found: bool = Field(default=False, description="Whether a 404 leaves the file out. Else it is an error.")
+    recheck_after_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="For how long such a 404 is believed while no time moves. Left out: each run asks again.",
+    )
+    items: ItemsPath = Field(
+        default=JsonPath("", ()),
+        description="With paging: the path to a page's items; the file is the list of them all.",
+    )
+    paging: Paging | None = Field(default=None, description="How to go on to further pages of it.")
+
+    @model_validator(mode="after")
+    def _check_content(self) -> Feed:
+        if (self.url is None) == (self.content is None):
+            raise wrong("needs either a url or a content.")
+        if self.url is None:
+            for name in ("parameters", "recheck_after_seconds", "paging", "ignore_not_found"):
+                if getattr(self, name):
+                    raise wrong(f"{name} is of a url, and this feed has a content.")
+        if self.recheck_after_seconds is not None and not self.ignore_not_found:
+            raise wrong("recheck_after_seconds needs ignore_not_found: true.")
+        if EACH in self.items.steps[:-1] or list_steps(self.items) is None:
+            raise wrong("items: the items of a paged file must be one list, such as data.frames.")
+        return self
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether a dataset is complete without it."""
+        return self.ignore_not_found if self.optional is None else self.optional
+
+
+class DiscoveredSelectors(Endpoint):
+    """Where the provider lists the parts of what it has."""
+
+    values: dict[KeyName, ValueOrPath] = Field(
+        min_length=1, description="The attributes of a selector, and where they are in an entry: {season_id: id}."
+    )
+    name: Templates | None = Field(
+        default=None,
+        description="What people call it: '{competition.name} {name}'; of several, the first that has all.",
+    )
+    last_modified: LastModifiedOrPath | None = Field(
+        default=None,
+        description="When anything of it changed: a part that is no newer than the lake's is not looked at.",
+    )
+
+
+SelectorList = Annotated[list[dict[KeyName, str | int | float]], Field(min_length=1)]
+
+
+class DatasetTypeDeclaration(Section):
+    """Datasets of one type."""
+
+    selectors: DiscoveredSelectors | SelectorList | None = Field(
+        default=None,
+        description="The parts of what the provider has: where it lists them, or a list such as [{season_id: 90}]. "
+        "Left "
+        "out: there is one, with all.",
+    )
+    index: Endpoint = Field(description="Where the datasets of one part are listed.")
+    identity: dict[KeyName, ValueOrPath] = Field(
+        min_length=1, description="What identifies a dataset besides its selector: {match_id: id}."
+    )
+    name: Templates | None = Field(
+        default=None,
+        description="What people call it: '{home.name} - {away.name}'; of several, the first that has all.",
+    )
+    state: State | None = Field(
+        default=None, description="How much of it there is. Left out: by the files that it has."
+    )
+    last_modified: LastModifiedOrPath | None = Field(
+        default=None,
+        description="When its files changed. Left out: each run asks for each file, by the provider's validators.",
+    )
+    metadata: Annotated[Metadata, BeforeValidator(read_metadata_paths), WithJsonSchema(METADATA_SCHEMA)] = Field(
+        default_factory=dict, description="What is worth keeping beside the files: names to paths, nested as you like."
+    )
+    feeds: dict[Text, Feed] = Field(min_length=1, description="The files of a dataset, by their feeds.")
+
+
+class RestDeclaration(Section):
+    """The configuration of `ingestify.rest`."""
+
+    provider: Text = Field(description="The provider's name.")
+    base_url: HttpUrl = Field(description="What all paths are below.")
+    hosts: tuple[Text, ...] = Field(
+        default=(),
+        description="Other hosts that its files may be on, such as cdn.example.com or *.example.com. They get no "
+        "credentials.",
+    )
+    auth: Auth | None = Field(default=None, description="Who asks.")
+    headers: dict[str, str] = Field(
+        default_factory=dict, description="Sent with each request to base_url's host.", repr=False
+    )
+    licence: Text | None = Field(default=None, description="The licence of the data, kept with each revision.")
+    attribution: Text | None = Field(default=None, description="What those who use the data must say.")
+    dataset_types: dict[Text, DatasetTypeDeclaration] = Field(
+        min_length=1, description="What it has, by dataset type, such as match."
+    )

@@ -1,0 +1,293 @@
+"""`ingestify.rest`: what a REST API has, by a description in YAML; see docs/rest.md."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ingestify.domain.bundle import BundleType
+from ingestify.domain.dataset import CollectionMetadata, DatasetState
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.resource import DatasetResource
+from ingestify.domain.source import Source
+from ingestify.errors import ConfigurationError, SourceError
+from ingestify.sources.declaration import read_declaration
+from ingestify.sources.rest.addresses import Addresses
+from ingestify.sources.rest.authorization import make_credentials
+from ingestify.sources.rest.entry import find_metadata
+from ingestify.sources.rest.paging import make_pager
+from ingestify.sources.rest.settings import DatasetTypeDeclaration, DiscoveredSelectors, Endpoint, Feed, RestDeclaration
+from ingestify.sources.template import Scope, Template
+
+__all__ = ["RestSource"]
+
+_FIRST_ENTRIES = 24
+"""So many are passed on before the rest of a page is worked out."""
+
+
+class RestSource(Source):
+    """Datasets of a REST API that is described in YAML (docs/rest.md).
+
+    Args:
+        name: The source's name in the configuration.
+        **configuration: The description; see `settings.RestDeclaration`, or `ingestify sources describe
+            ingestify.rest --schema`.
+
+    Raises:
+        ConfigurationError: Something in the description is wrong. The message names each key by its path.
+    """
+
+    change_signal = "what last_modified names of each entry, else the provider's validators"
+    declaration = RestDeclaration
+
+    def __init__(self, name: str, **configuration: Any) -> None:
+        super().__init__(name, **configuration)
+        self._said = read_declaration(RestDeclaration, configuration, name)
+        self.provider = self._said.provider
+        self.licence = self._said.licence or ""
+        self.attribution = self._said.attribution or ""
+        self.bundle_types = tuple(_bundle_type(kind, said) for kind, said in self._said.dataset_types.items())
+        credentials = make_credentials(self._said.auth, self._said.headers, lambda: self.http)
+        self._addresses = Addresses(self._said.base_url, self._said.hosts, credentials)
+        self.hosts = self.redirect_hosts = self._addresses.hosts
+        # What a selector must have is known only now; it is told where a signature tells it otherwise.
+        self.find_datasets = _Finding(self._find_datasets, self._required_attributes())  # type: ignore[method-assign]
+
+    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+        """Return the parts that the provider lists, or those of the description; if it says none, one with all."""
+        said = self._type(dataset_type).selectors
+        if said is None:
+            return [{}]
+        if isinstance(said, list):
+            return [dict(one) for one in said]
+        return [self._selector(said, where, entry) for where, entry in self._iter_entries(said, {})]
+
+    def find_datasets(
+        self,
+        dataset_type: str,
+        data_spec_versions: DataSpecVersionCollection,
+        dataset_collection_metadata: CollectionMetadata,
+        *_: Any,
+        **selector: Any,
+    ) -> Iterator[list[DatasetResource]]:
+        """Yield the datasets of one part, page by page."""
+        return self._find_datasets(dataset_type, data_spec_versions, dataset_collection_metadata, **selector)
+
+    def _find_datasets(
+        self,
+        dataset_type: str,
+        data_spec_versions: DataSpecVersionCollection,
+        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is asked for whole
+        **selector: Any,
+    ) -> Iterator[list[DatasetResource]]:
+        said = self._type(dataset_type)
+        wanted = self._wanted(dataset_type, said, data_spec_versions)
+        batch: list[DatasetResource] = []
+        most = _FIRST_ENTRIES
+        for where, entry in self._iter_entries(said.index, selector):
+            resource = self._dataset(dataset_type, said, wanted, where, Scope(entry, selector))
+            if resource is not None:
+                batch.append(resource)
+            if len(batch) >= most:
+                yield batch
+                batch, most = [], 1000
+        if batch:
+            yield batch
+
+    # ---- entries ---------------------------------------------------------------------------------------
+
+    def _iter_entries(self, said: Endpoint, selector: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Yield each entry of an index, and what to call it in messages."""
+        scope = Scope({}, selector)
+        try:
+            url = self._addresses.get_url(said.endpoint, scope)
+        except SourceError as error:
+            raise ConfigurationError(
+                f"The source '{self.name}' cannot ask for {said.endpoint}: {error}. Add it to the plan's selectors, "
+                f"or to the "
+                f"call's filters."
+            ) from error
+        options = self._addresses.get_options(url, _find_parameters(said.parameters, scope))
+        number = 0
+        if said.paging is None:
+            answers = iter([self.http.get(url, **options)])
+        else:
+            answers = self.http.iter_pages(
+                url, make_pager(said.paging, said.items, self._addresses.get_next), **options
+            )
+        for answer in answers:
+            body = answer.json()
+            shown = self._addresses.shown(answer.url)
+            if (missing := said.items.lacks(body)) is not None:
+                raise SourceError(
+                    f"{shown} holds no entries at '{said.items}': {missing}. Correct 'items' of the source "
+                    f"'{self.name}'."
+                )
+            if not said.items.steps and not isinstance(body, list):
+                raise SourceError(
+                    f"{shown} is a JSON {type(body).__name__}; a list was expected. Name the path to the list as "
+                    f"'items' of the "
+                    f"source '{self.name}', such as data.matches."
+                )
+            for entry in said.items.iter(body):
+                yield f"entry {number} of {shown}", entry
+                number += 1
+
+    def _selector(self, said: DiscoveredSelectors, where: str, entry: Any) -> dict[str, Any]:
+        scope = Scope(entry, {})
+        with _told_of(where):
+            found: dict[str, Any] = {name: value.get(scope) for name, value in said.values.items()}
+            name = _find_name(said.name, dataclasses.replace(scope, identity=dict(found)))
+            changed = None if said.last_modified is None else said.last_modified.find(scope)
+        hints = {"_name": name, "_last_modified": changed}
+        return {**found, **{key: value for key, value in hints.items() if value is not None}}
+
+    def _dataset(
+        self, dataset_type: str, said: DatasetTypeDeclaration, wanted: list[tuple[str, str]], where: str, scope: Scope
+    ) -> DatasetResource | None:
+        """Return what an entry announces; None if the filters of the call do not want it."""
+        with _told_of(where):
+            identity = {name: value.get(scope) for name, value in said.identity.items()}
+            if any(name in scope.selector and str(scope.selector[name]) != str(own) for name, own in identity.items()):
+                return None
+            scope = dataclasses.replace(scope, identity=identity)
+            resource = DatasetResource(
+                identity,
+                dataset_type,
+                self.provider,
+                name=_find_name(said.name, scope),
+                metadata=find_metadata(said.metadata, scope),
+                state=DatasetState.COMPLETE if said.state is None else said.state.get(scope),
+            )
+            for feed, version in wanted:
+                self._add_feed(resource, said, feed, version, scope)
+        return resource
+
+    # ---- feeds -----------------------------------------------------------------------------------------
+
+    def _wanted(
+        self, dataset_type: str, said: DatasetTypeDeclaration, versions: DataSpecVersionCollection
+    ) -> list[tuple[str, str]]:
+        """Return each (feed, version) that belongs in a dataset, in the order of the description."""
+        bundle_type = next(one for one in self.bundle_types if one.dataset_type == dataset_type)
+        if unknown := bundle_type.unknown(versions):
+            raise ConfigurationError(
+                f"The source '{self.name}' has no feed {', '.join(unknown)}; a {dataset_type} has "
+                f"{', '.join(said.feeds)}."
+            )
+        wanted = bundle_type.wanted(versions)
+        pairs: list[tuple[str, str]] = []
+        for feed, feed_said in said.feeds.items():
+            own = [version for name, version in wanted if name == feed]
+            pairs += [(feed, feed_said.version if feed_said.version and feed not in versions else one) for one in own]
+        return list(dict.fromkeys(pairs))
+
+    def _add_feed(
+        self, resource: DatasetResource, said: DatasetTypeDeclaration, feed: str, version: str, scope: Scope
+    ) -> None:
+        feed_said = said.feeds[feed]
+        scope = dataclasses.replace(scope, fixed={"data_spec_version": version, "data_feed_key": feed})
+        if feed_said.when is not None:
+            names = dict.fromkeys(feed_said.when.names)
+            if not feed_said.when.matches({**names, **scope.names}):
+                return
+        changed = feed_said.last_modified or said.last_modified
+        moment = None if changed is None else changed.find(scope)
+        if feed_said.content is not None:
+            content = scope.find_in_entry(feed_said.content)
+            if content is not None:
+                resource.add_file(
+                    moment, feed, version, json_content=content, data_serialization_format=feed_said.format
+                )
+            return
+        assert feed_said.url is not None, "the settings see to it"
+        url = self._addresses.get_url(feed_said.url, scope)
+        resource.add_file(
+            moment,
+            feed,
+            version,
+            url=url,
+            http_options=self._http_options(feed_said, url, scope),
+            data_serialization_format=feed_said.format,
+        )
+
+    def _http_options(self, said: Feed, url: str, scope: Scope) -> dict[str, Any]:
+        options = self._addresses.get_options(url, _find_parameters(said.parameters, scope))
+        if said.ignore_not_found:
+            options["ignore_not_found"] = True
+        if said.recheck_after_seconds is not None:
+            options["recheck_after_seconds"] = said.recheck_after_seconds
+        if said.paging is not None:
+            options["pager"] = make_pager(said.paging, said.items, self._addresses.get_next, joins=True)
+        return options
+
+    # ---- the description -------------------------------------------------------------------------------
+
+    def _type(self, dataset_type: str) -> DatasetTypeDeclaration:
+        if dataset_type not in self._said.dataset_types:
+            there = " and ".join(f"'{one}'" for one in self._said.dataset_types)
+            raise ConfigurationError(
+                f"The source '{self.name}' has no datasets of the type '{dataset_type}'; it has {there}."
+            )
+        return self._said.dataset_types[dataset_type]
+
+    def _required_attributes(self) -> tuple[str, ...]:
+        """Return what a selector of any of its types must have for its index to be asked for."""
+        needed = [
+            {str(path.steps[0]) for path in said.index.endpoint.paths if len(path.steps) == 1}
+            for said in self._said.dataset_types.values()
+        ]
+        return tuple(sorted(name for name in set.intersection(*needed) if name.isidentifier()))
+
+
+class _Finding:
+    """`find_datasets` of one source, with the signature that the planner looks at."""
+
+    def __init__(self, find: Any, required: tuple[str, ...]) -> None:
+        self._find = find
+        positional = ("dataset_type", "data_spec_versions", "dataset_collection_metadata")
+        kinds = inspect.Parameter
+        self.__signature__ = inspect.Signature(
+            [
+                *(kinds(name, kinds.POSITIONAL_OR_KEYWORD) for name in positional),
+                *(kinds(name, kinds.KEYWORD_ONLY) for name in required),
+                kinds("selector", kinds.VAR_KEYWORD),
+            ]
+        )
+
+    def __call__(self, *arguments: Any, **selector: Any) -> Iterator[list[DatasetResource]]:
+        found: Iterator[list[DatasetResource]] = self._find(*arguments, **selector)
+        return found
+
+
+class _told_of:  # noqa: N801 - reads as a function
+    """Says of which entry a SourceError is."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if type(error) is SourceError:
+            raise SourceError(f"Of {self._where}: {str(error).rstrip('.')}.") from error
+
+
+def _bundle_type(dataset_type: str, said: DatasetTypeDeclaration) -> BundleType:
+    return BundleType(
+        dataset_type,
+        requires=tuple(feed for feed, one in said.feeds.items() if not one.is_optional),
+        optional=tuple(feed for feed, one in said.feeds.items() if one.is_optional),
+    )
+
+
+def _find_name(templates: tuple[Template, ...] | None, scope: Scope) -> str | None:
+    return next((name for one in templates or () if (name := one.find_text(scope)) is not None), None)
+
+
+def _find_parameters(templates: Mapping[str, Template], scope: Scope) -> dict[str, str]:
+    found = {name: template.find_text(scope) for name, template in templates.items()}
+    return {name: value for name, value in found.items() if value is not None}
