@@ -18,8 +18,10 @@ __all__ = ["BUILT_IN", "OPEN_DATA", "find_entry_points", "find_source_class", "i
 ENTRY_POINT_GROUP = "ingestify.sources"
 
 BUILT_IN = {
+    "ingestify.files": "ingestify.sources.files.source:FilesSource",
     "ingestify.impect_github": "ingestify.sources.impect_github:ImpectGithub",
     "ingestify.metrica_github": "ingestify.sources.metrica_github:MetricaGithub",
+    "ingestify.rest": "ingestify.sources.rest.source:RestSource",
     "ingestify.skillcorner_github": "ingestify.sources.skillcorner_github:SkillCornerGithub",
     "ingestify.sportec_huggingface": "ingestify.sources.sportec_huggingface:SportecHuggingFace",
     "ingestify.statsbomb_github": "ingestify.sources.statsbomb_github:StatsBombGithub",

@@ -1,0 +1,202 @@
+"""Patterns of paths: `{competition_id}/{season_id}/{match_id}_{data_feed_key}.{data_serialization_format}`.
+
+    {name}        as few characters as possible, and none of them a /
+    {name:path}   the same, over folders
+    {_name}       something that has no meaning
+    {{  }}        a brace
+
+Everything else is what it is: no character means anything to a regular expression, as there is none. A field that
+stands twice has the same text in both places. Matching never takes more time than grows with the square of a path's
+length, whatever the pattern.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import string
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from ingestify.errors import ConfigurationError
+
+__all__ = ["FEED", "FORMAT", "RESERVED", "VERSION", "KeyType", "PathPattern"]
+
+FEED, VERSION, FORMAT = "data_feed_key", "data_spec_version", "data_serialization_format"
+RESERVED = (FEED, VERSION, FORMAT)
+"""The fields that say what a file is; all others say of which dataset it is."""
+
+KeyType = Literal["int", "str"]
+
+_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
+_NAME = re.compile(r"_?[A-Za-z][A-Za-z0-9_]*|_")
+_MOST_FIELDS = 30
+_SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+    crosses_folders: bool
+    type: KeyType | None
+
+    @property
+    def has_meaning(self) -> bool:
+        return not self.name.startswith("_")
+
+    def takes(self, text: str) -> bool:
+        digits = text.removeprefix("-")
+        return self.type != "int" or (digits.isascii() and digits.isdigit() and len(digits) <= 18)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PathPattern:
+    """A pattern that was read. Made by `parse`; any thread may use it.
+
+    Attributes:
+        text: As it was written.
+        is_case_sensitive: Whether `A` is another letter than `a` in what is no field.
+    """
+
+    text: str
+    is_case_sensitive: bool
+    _pieces: tuple[str | _Field, ...]
+
+    @classmethod
+    def parse(
+        cls, text: str, types: Mapping[str, KeyType] | None = None, *, is_case_sensitive: bool = True
+    ) -> PathPattern:
+        """Read a pattern.
+
+        Args:
+            types: Field to what its text must be.
+
+        Raises:
+            ConfigurationError: It cannot be read, or would be ambiguous.
+        """
+        pieces: list[str | _Field] = []
+        for found in _PIECE.finditer(text):
+            piece = found[0]
+            if piece in ("{", "}"):
+                raise ConfigurationError(f"{text!r} has a single {piece}; write {{match_id}}, or {{{{ for a brace.")
+            if piece in ("{{", "}}") or found[1] is None:
+                literal = piece[0] if piece in ("{{", "}}") else piece
+                if pieces and isinstance(pieces[-1], str):
+                    literal = pieces.pop() + literal  # type: ignore[operator]
+                pieces.append(literal)
+                continue
+            if pieces and isinstance(pieces[-1], _Field):
+                raise ConfigurationError(f"{text!r} has two fields side by side; nobody can tell where one ends.")
+            pieces.append(_read_field(text, found[1], types or {}))
+        if sum(isinstance(piece, _Field) for piece in pieces) > _MOST_FIELDS:
+            raise ConfigurationError(f"{text!r} has more than {_MOST_FIELDS} fields.")
+        example = "".join(piece if isinstance(piece, str) else "x" for piece in pieces)
+        if any(part in ("", ".", "..") for part in example.split("/")):
+            raise ConfigurationError(
+                f"{text!r} must be the path of a file below the location: without / at its ends, and without . and .. ."
+            )
+        return cls(text, is_case_sensitive, tuple(pieces))
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of its fields that mean something, in order, each once."""
+        return tuple(dict.fromkeys(one.name for one in self._pieces if isinstance(one, _Field) and one.has_meaning))
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """Return each field's text if a path is of this pattern, else None."""
+        bound: dict[str, str] = {}
+        return bound if _Matching(self, path).goes_on(0, 0, bound) else None
+
+    def folder_of(self, known: Mapping[str, str]) -> str:
+        """Return the folder in which all is that has these texts for fields: as far as that can be told; else empty."""
+        if not self.is_case_sensitive:
+            return ""
+        begin = ""
+        for piece in self._pieces:
+            if isinstance(piece, str):
+                begin += piece
+            elif piece.type is None and not piece.crosses_folders and _is_one_spelling(known.get(piece.name)):
+                begin += known[piece.name]
+            else:
+                break
+        else:
+            return begin.rpartition("/")[0] + "/" if "/" in begin else ""
+        return begin[: begin.rfind("/") + 1]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _read_field(text: str, inside: str, types: Mapping[str, KeyType]) -> _Field:
+    name, colon, kind = inside.partition(":")
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(f"{text!r} has the field {{{inside}}}; a field's name has letters, digits and _.")
+    if colon and kind != "path":
+        raise ConfigurationError(f"{text!r} has the field {{{inside}}}; behind the : there can only be path.")
+    return _Field(name, bool(colon), types.get(name))
+
+
+def _is_one_spelling(text: str | None) -> bool:
+    """Whether there is only one way to spell it, so that the folder with its name is the only one."""
+    return text is not None and text.isascii() and "/" not in text and text not in ("", ".", "..")
+
+
+class _Matching:
+    """Matches one path."""
+
+    def __init__(self, pattern: PathPattern, path: str) -> None:
+        self._pattern = pattern
+        self._pieces = pattern._pieces
+        self._path = path
+        self._folded = self._fold(path)
+        self._failed: set[tuple[object, ...]] = set()
+        names = [piece.name for piece in self._pieces if isinstance(piece, _Field) and piece.has_meaning]
+        self._repeated = sorted({name for name in names if names.count(name) > 1})
+
+    def _fold(self, text: str) -> str:
+        # Only of ASCII: other letters may change their number.
+        return text if self._pattern.is_case_sensitive else text.translate(_SMALL)
+
+    def goes_on(self, number: int, start: int, bound: dict[str, str]) -> bool:
+        """Whether the pieces from `number` on match the path from `start` on. Binds fields."""
+        if number == len(self._pieces):
+            return start == len(self._path)
+        piece = self._pieces[number]
+        if isinstance(piece, str):
+            literal = self._fold(piece)
+            return self._folded.startswith(literal, start) and self.goes_on(number + 1, start + len(literal), bound)
+        if piece.has_meaning and piece.name in bound:
+            text = bound[piece.name]
+            return self._path.startswith(text, start) and self.goes_on(number + 1, start + len(text), bound)
+        # What failed once from here fails again, if the fields that come once more have the same texts.
+        key = (number, start, *(bound.get(name) for name in self._repeated))
+        if key in self._failed:
+            return False
+        for end in self._ends(piece, number, start):
+            text = self._path[start:end]
+            if piece.takes(text):
+                if piece.has_meaning:
+                    bound[piece.name] = text
+                if self.goes_on(number + 1, end, bound):
+                    return True
+                bound.pop(piece.name, None)
+        self._failed.add(key)
+        return False
+
+    def _ends(self, piece: _Field, number: int, start: int) -> Iterator[int]:
+        """Yield where a field may end, the nearest first."""
+        limit = len(self._path)
+        if not piece.crosses_folders:
+            slash = self._path.find("/", start)
+            limit = limit if slash < 0 else slash
+        if number + 1 == len(self._pieces):
+            if limit == len(self._path) > start:
+                yield limit
+            return
+        following = self._pieces[number + 1]
+        assert isinstance(following, str), "two fields never stand side by side"
+        literal = self._fold(following)
+        end = self._folded.find(literal, start + 1)
+        while 0 <= end <= limit:
+            yield end
+            end = self._folded.find(literal, end + 1)

@@ -1,0 +1,208 @@
+"""What the configuration of `ingestify.files` can say. The descriptions are also those of its JSON schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from ingestify.errors import ConfigurationError
+from ingestify.sources.declaration import KeyName, Section, Text, wrong
+from ingestify.sources.files.pattern import FEED, FORMAT, RESERVED, VERSION, KeyType, PathPattern
+
+__all__ = ["FilesDeclaration", "MemberPattern", "NamedPattern"]
+
+Glob = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _pattern_or_text(value: object) -> object:
+    return {"pattern": value} if isinstance(value, str) else value
+
+
+def _member_or_text(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _or_text(name: str) -> WithJsonSchema:
+    # The mapping is described where it is defined.
+    return WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "required": [name]}]})
+
+
+class MemberPattern(Section):
+    """A member of a ZIP archive that is a feed of its own."""
+
+    name: Glob = Field(description="Its name, with * for any text within a folder and ** for any text: */events.json.")
+    data_spec_version: Text | None = Field(default=None, description="Its version. Left out: that of the archive.")
+    data_serialization_format: Text | None = Field(
+        default=None, description="Its format. Left out: by what its name ends with."
+    )
+
+
+class NamedPattern(Section):
+    """A pattern, with what the paths themselves do not say."""
+
+    pattern: Text = Field(description="The pattern: {match_id}.mp4.")
+    data_feed_key: Text | None = Field(default=None, description="The feed of such files, if the pattern does not say.")
+    data_spec_version: Text | None = Field(
+        default=None, description="Their version, if the pattern does not say. Left out: that of the plan."
+    )
+    data_serialization_format: Text | None = Field(
+        default=None, description="Their format, if the pattern does not say. Left out: by what their names end with."
+    )
+    members: dict[Text, Annotated[MemberPattern, BeforeValidator(_member_or_text), _or_text("name")]] = Field(
+        default_factory=dict,
+        description="Of ZIP archives: feeds that are in them, {events: '*/events.json'}. The archive is kept whole, "
+        "too.",
+    )
+
+
+class FilesDeclaration(Section):
+    """The configuration of `ingestify.files`."""
+
+    provider: Text = Field(description="The provider's name.")
+    location: Text = Field(
+        description="Where the files are: a folder or file://, s3://, gs:// or az://, or sftp://user@host/folder. A "
+        "relative path is below the folder of the config file."
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="How a server is spoken to. Of an object store: as main.file_options. Of SFTP: password, "
+        "private_key, "
+        "passphrase, host_key (SHA256:…), known_hosts, connections.",
+        repr=False,
+    )
+    pattern: Text | None = Field(
+        default=None,
+        description="What the paths look like: {season_id}/{match_id}_{data_feed_key}.{data_serialization_format}. Or "
+        "patterns.",
+    )
+    patterns: tuple[Annotated[NamedPattern, BeforeValidator(_pattern_or_text), _or_text("pattern")], ...] = Field(
+        default=(), description="Several, of which the first counts that a path is of; each text, or a mapping."
+    )
+    dataset_type: Text = Field(default="match", description="The type of the datasets.")
+    identity: tuple[KeyName, ...] = Field(
+        default=(), description="The fields that identify a dataset, in this order. Left out: as the pattern has them."
+    )
+    types: dict[KeyName, KeyType] = Field(
+        default_factory=dict,
+        description="What a field's text is made: int or str. A path whose text is no whole number is not of the "
+        "pattern.",
+    )
+    case_sensitive: bool = Field(
+        default=True, description="Whether A is another letter than a in what is no field of a pattern, and in feeds."
+    )
+    dataset_name: Text | None = Field(
+        default=None, description="What people call a dataset: 'Match {match_id}'. Left out: its identity."
+    )
+    settle_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="How old the newest file of a dataset must be before it is read: it may still be written to. "
+        "Left out: "
+        "60, or 0 with complete_when.",
+    )
+    complete_when: Text | None = Field(
+        default=None, description="The pattern of a file that says that a dataset is there as a whole: {match_id}.done."
+    )
+    ignore: tuple[Glob, ...] = Field(
+        default=(), description="Paths that are no deliveries, with * and **: [README.md, 'old/**']."
+    )
+    members: dict[Text, Annotated[MemberPattern, BeforeValidator(_member_or_text), _or_text("name")]] = Field(
+        default_factory=dict,
+        description="Of ZIP archives: feeds that are in them. For pattern; patterns have their own.",
+    )
+    requires: tuple[Text, ...] | None = Field(
+        default=None, description="The feeds that a complete dataset has. Left out: what is built in for the type."
+    )
+    optional: tuple[Text, ...] = Field(default=(), description="With requires: the feeds that some have besides.")
+    licence: Text | None = Field(default=None, description="The licence of the data, kept with each revision.")
+    attribution: Text | None = Field(default=None, description="What those who use the data must say.")
+
+    @model_validator(mode="after")
+    def _check(self) -> FilesDeclaration:
+        if (self.pattern is None) == (not self.patterns):
+            raise wrong("needs either a pattern or patterns.")
+        if self.members and self.patterns:
+            raise wrong("members: with patterns, each has its own.")
+        if reserved := [name for name in self.identity if name in RESERVED]:
+            raise wrong(f"identity: {reserved[0]} says what a file is, and not of which dataset it is.")
+        try:
+            read = [self.read(one.pattern) for one in self.all_patterns]
+            marker = None if self.complete_when is None else self.read(self.complete_when)
+        except ConfigurationError as error:
+            raise wrong(str(error)) from error
+        self._check_fields(read, marker)
+        return self
+
+    def _check_fields(self, read: list[PathPattern], marker: PathPattern | None) -> None:
+        keys = self.identity_keys
+        if not keys:
+            raise wrong(f"pattern: {read[0].text!r} has no field that identifies a dataset, such as {{match_id}}.")
+        for said, pattern in zip(self.all_patterns, read, strict=True):
+            own = [field for field in pattern.fields if field not in RESERVED]
+            if missing := [key for key in keys if key not in own]:
+                raise wrong(f"pattern: {pattern.text!r} has no field {{{missing[0]}}}, which identifies a dataset.")
+            if surplus := [field for field in own if field not in keys]:
+                raise wrong(
+                    f"pattern: {pattern.text!r} has the field {{{surplus[0]}}}, which is not in identity; add it "
+                    f"there, or "
+                    f"call it {{_{surplus[0]}}} if it means nothing."
+                )
+            if FEED not in pattern.fields and said.data_feed_key is None:
+                raise wrong(
+                    f"pattern: {pattern.text!r} does not say which feed a file is; give it a field {{{FEED}}}, or "
+                    f"write it "
+                    f"under patterns as {{pattern: …, {FEED}: video}}."
+                )
+            for name in RESERVED:
+                if name in pattern.fields and getattr(said, name) is not None:
+                    raise wrong(f"pattern: {pattern.text!r} has a field {{{name}}}, and {name} is given besides.")
+        if unknown := [name for name in self.types if name not in keys]:
+            raise wrong(f"types: {unknown[0]} is none of the fields that identify a dataset ({', '.join(keys)}).")
+        if marker is not None and (other := [field for field in marker.fields if field not in keys]):
+            raise wrong(
+                f"complete_when: the field {{{other[0]}}} does not identify a dataset; name some of {', '.join(keys)}."
+            )
+
+    @property
+    def all_patterns(self) -> tuple[NamedPattern, ...]:
+        """The patterns, in the order in which they count."""
+        if self.pattern is None:
+            return self.patterns
+        return (NamedPattern(pattern=self.pattern, members=dict(self.members)),)
+
+    @property
+    def identity_keys(self) -> tuple[str, ...]:
+        """The fields that identify a dataset, in order."""
+        if self.identity:
+            return self.identity
+        first = self.read(self.all_patterns[0].pattern)
+        return tuple(field for field in first.fields if field not in RESERVED)
+
+    def read(self, pattern: str) -> PathPattern:
+        """Return a pattern that was read, with the types of its fields."""
+        return PathPattern.parse(pattern, self.types, is_case_sensitive=self.case_sensitive)
+
+    @property
+    def waiting_seconds(self) -> float:
+        """How old the newest file of a dataset must be."""
+        if self.settle_seconds is not None:
+            return self.settle_seconds
+        return 60.0 if self.complete_when is None else 0.0
+
+
+def spec_of(fields: Mapping[str, str], said: NamedPattern, path: str) -> tuple[str, str | None, str]:
+    """Return feed, version and format of a file; the version is None if nobody says."""
+    name = path.rpartition("/")[2]
+    form = fields.get(FORMAT) or said.data_serialization_format or format_of(name)
+    return fields.get(FEED) or said.data_feed_key or "", fields.get(VERSION) or said.data_spec_version, form.lower()
+
+
+def format_of(name: str) -> str:
+    """Return `json` for `a.json`, `csv.gz` for `a.csv.gz`, `bin` for what has no suffix."""
+    stem, _, suffix = name.rpartition(".")
+    if not stem or not suffix.isalnum():
+        return "bin"
+    suffix = suffix.lower()
+    inner = stem.rpartition(".")[2].lower() if "." in stem else ""
+    return f"{inner}.{suffix}" if suffix in ("gz", "zst", "bz2", "xz") and inner.isalnum() and inner else suffix

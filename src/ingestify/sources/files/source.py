@@ -1,0 +1,262 @@
+"""`ingestify.files`: deliveries in a folder, a bucket or on an SFTP server, by a pattern; see docs/files.md."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from ingestify.clock import now
+from ingestify.domain.bundle import BundleType
+from ingestify.domain.dataset import CollectionMetadata
+from ingestify.domain.delivery import Delivery, OpenDelivery
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.resource import DatasetResource, FileLoader
+from ingestify.domain.source import Source
+from ingestify.errors import ConfigurationError, MissingExtraError, SourceError
+from ingestify.masking import mask_url
+from ingestify.sources.declaration import read_declaration
+from ingestify.sources.files.listing import DeliveredDataset, Listing, Matched, Reader
+from ingestify.sources.files.loader import load_file, load_member, version_of
+from ingestify.sources.files.settings import FilesDeclaration, format_of
+from ingestify.sources.template import Scope, Template
+
+__all__ = ["FilesSource"]
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 1000
+
+_TRUSTED_FUTURE = dt.timedelta(hours=1)
+"""Clocks differ by less. A time that is farther ahead is no time of writing, and nobody waits for it."""
+
+
+class FilesSource(Source):
+    """Datasets of files that are delivered to a folder, a bucket or an SFTP server (docs/files.md).
+
+    It only reads: nothing is moved, marked or removed.
+
+    Args:
+        name: The source's name in the configuration.
+        **configuration: Where the files are and what their paths look like; see `settings.FilesDeclaration`, or
+            `ingestify sources describe ingestify.files --schema`.
+
+    Raises:
+        ConfigurationError: Something in it is wrong. The message names each key by its path.
+    """
+
+    change_signal = "the time and size of each file, or its ETag in an object store"
+    declaration = FilesDeclaration
+
+    def __init__(self, name: str, **configuration: Any) -> None:
+        super().__init__(name, **configuration)
+        self._said = read_declaration(FilesDeclaration, configuration, name)
+        self.provider = self._said.provider
+        self.licence = self._said.licence or ""
+        self.attribution = self._said.attribution or ""
+        if self._said.requires is not None:
+            self.bundle_types = (BundleType(self._said.dataset_type, self._said.requires, self._said.optional),)
+        self._reader = Reader(self._said)
+        self._name_template = None if self._said.dataset_name is None else self._read_name(self._said.dataset_name)
+        self._open_delivery: OpenDelivery | None = None
+        self._delivery: Delivery | None = None
+        self._told: set[str] = set()
+        self._lock = threading.Lock()
+
+    def attach_deliveries(self, open_delivery: OpenDelivery) -> None:
+        """Remember how deliveries are opened; the engine calls this."""
+        self._open_delivery = open_delivery
+
+    def close_deliveries(self) -> None:
+        """Let go of connections."""
+        with self._lock:
+            if self._delivery is not None:
+                self._delivery.close()
+
+    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+        """Return the one part that a location has: all of it."""
+        self._check_type(dataset_type)
+        return [{}]
+
+    def find_datasets(
+        self,
+        dataset_type: str,
+        data_spec_versions: DataSpecVersionCollection,
+        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the location is listed as a whole
+        **selector: Any,
+    ) -> Iterator[list[DatasetResource]]:
+        """Yield the datasets of the files that are there, once all are listed: only then a dataset is whole.
+
+        Raises:
+            SourceError: The location cannot be read; or, after all that could be read, some of it cannot.
+        """
+        self._check_type(dataset_type)
+        keys = self._reader.keys
+        if unknown := [key for key in selector if key not in keys and not key.startswith("_")]:
+            logger.warning(
+                "%s: no dataset has the key '%s', so nothing is read; the keys are %s.",
+                self.name,
+                unknown[0],
+                ", ".join(keys),
+            )
+            return
+        listing = self._reader.read(self._get_delivery(), selector)
+        self._warn(listing)
+        batch: list[DatasetResource] = []
+        waiting = 0
+        for identity, dataset in listing.datasets.items():
+            named = dict(zip(keys, identity, strict=True))
+            if any(str(selector[key]) != str(named[key]) for key in keys if key in selector):
+                continue
+            resource = self._dataset(named, dataset, data_spec_versions)
+            if resource is None:
+                continue
+            if (reason := self._find_reason_to_wait(dataset, named, listing)) is not None:
+                resource.postpone(reason)
+                waiting += 1
+            batch.append(resource)
+            if len(batch) >= _BATCH:
+                yield batch
+                batch = []
+        if waiting:
+            what = "1 delivery is" if waiting == 1 else f"{waiting} deliveries are"
+            logger.warning("%s: %s not complete yet, and left for a later run.", self.name, what)
+        if batch:
+            yield batch
+        if listing.hidden:
+            first = listing.hidden[0]
+            raise SourceError(
+                f"The location of the source '{self.name}' could not be listed as a whole: {first.path} "
+                f"{first.reason}. What "
+                f"could be read is in the lake; nothing is marked MISSING."
+            )
+
+    # ---- datasets --------------------------------------------------------------------------------------
+
+    def _dataset(
+        self, named: dict[str, str | int], dataset: DeliveredDataset, versions: DataSpecVersionCollection
+    ) -> DatasetResource | None:
+        """Return what is announced of a dataset; None if none of its files is wanted."""
+        resource = DatasetResource(
+            named,
+            self._said.dataset_type,
+            self.provider,
+            name=None if self._name_template is None else self._name_template.find_text(Scope({}, {}, named)),
+        )
+        taken: dict[str, str] = {}
+        for matched in sorted(dataset.files, key=lambda one: one.file.path):
+            self._add(resource, matched, versions, taken)
+        return resource if resource.files or resource.error is not None else None
+
+    def _add(
+        self, resource: DatasetResource, matched: Matched, versions: DataSpecVersionCollection, taken: dict[str, str]
+    ) -> None:
+        delivery = self._get_delivery()
+        feeds: dict[str, tuple[str | None, str, FileLoader, dict[str, Any]]] = {
+            matched.feed: (matched.version, matched.form, load_file, {})
+        }
+        members = matched.said.members if matched.form == "zip" else {}
+        for feed, member in members.items():
+            form = (member.data_serialization_format or format_of(member.name.rpartition("/")[2])).lower()
+            version = member.data_spec_version or matched.version
+            if feed in feeds:
+                resource.mark_failed(
+                    f"{matched.file.path} is the feed '{feed}', and so is a member of it; name the archive's feed "
+                    f"otherwise, with data_feed_key under patterns."
+                )
+                return
+            feeds[feed] = (version, form, load_member, {"pattern": member.name})
+        for feed, (version, form, loader, arguments) in feeds.items():
+            chosen = _choose_version(feed, version, versions)
+            if chosen is None:
+                continue
+            file_id = f"{feed}__{chosen}"
+            if file_id in taken:
+                resource.mark_failed(
+                    f"{taken[file_id]} and {matched.file.path} are both the file '{file_id}' of {resource}; remove "
+                    f"one of "
+                    f"them, or let the pattern tell them apart."
+                )
+                return
+            taken[file_id] = matched.file.path
+            resource.add_file(
+                # Not its time: a corrected file may be older than the one that it replaces. Its version decides.
+                None,
+                feed,
+                chosen,
+                data_serialization_format=form,
+                file_loader=loader,
+                loader_kwargs={"delivery": delivery, "file": matched.file, **arguments},
+                content_version=version_of(matched.file, arguments.get("pattern", "")),
+            )
+
+    def _find_reason_to_wait(
+        self, dataset: DeliveredDataset, named: dict[str, str | int], listing: Listing
+    ) -> str | None:
+        """Return why a delivery is not complete, for people; None if it is."""
+        wanted_marker = self._reader.marker_keys
+        if wanted_marker is not None and frozenset((key, named[key]) for key in wanted_marker) not in listing.markers:
+            return f"there is no {self._said.complete_when} of it yet"
+        age = now() - dataset.modified_at
+        wanted = dt.timedelta(seconds=self._said.waiting_seconds)
+        if -_TRUSTED_FUTURE < age < wanted:
+            return f"a file of it was written {max(0, int(age.total_seconds()))} s ago, and may still be written to"
+        return None
+
+    # ---- the location ----------------------------------------------------------------------------------
+
+    def _get_delivery(self) -> Delivery:
+        with self._lock:
+            if self._delivery is None:
+                if self._open_delivery is None:
+                    raise ConfigurationError(
+                        f"The source '{self.name}' cannot open its location yet: it can when an engine has it, from "
+                        f"get_engine, add_ingestion_plan or debug_source."
+                    )
+                try:
+                    self._delivery = self._open_delivery(self._said.location, self._said.options)
+                except MissingExtraError:
+                    raise
+                except ConfigurationError as error:
+                    raise ConfigurationError(f"The source '{self.name}': {error}") from error
+            return self._delivery
+
+    def _warn(self, listing: Listing) -> None:
+        """Say what somebody should look at: once, and not again in the runs of the same process."""
+        for warning in listing.warnings:
+            with self._lock:
+                is_new = warning not in self._told
+                self._told.add(warning)
+            if is_new:
+                logger.warning("%s: %s: %s", self.name, mask_url(self._said.location), warning)
+
+    # ---- the description -------------------------------------------------------------------------------
+
+    def _check_type(self, dataset_type: str) -> None:
+        if dataset_type != self._said.dataset_type:
+            raise ConfigurationError(
+                f"The source '{self.name}' has no datasets of the type '{dataset_type}'; it has "
+                f"'{self._said.dataset_type}'."
+            )
+
+    def _read_name(self, text: str) -> Template:
+        template = Template.parse(text)
+        keys = self._reader.keys
+        for path in template.paths:
+            if path.steps[:1] not in [(key,) for key in keys]:
+                raise ConfigurationError(
+                    f"The source '{self.name}': dataset_name: there is no '{path}'; a dataset has {', '.join(keys)}."
+                )
+        return template
+
+
+def _choose_version(feed: str, version: str | None, versions: DataSpecVersionCollection) -> str | None:
+    """Return the version under which a file is stored; None if the plan does not want it."""
+    wanted = versions.versions_of(feed)
+    if not wanted:
+        return None
+    if version is None:
+        return wanted[0]
+    return version if feed not in versions or version in wanted else None
