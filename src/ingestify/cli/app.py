@@ -50,7 +50,7 @@ COMMANDS = {
     "gc": ("ingestify.cli.keeping", "Remove the files that no dataset has any more."),
     "quarantine": ("ingestify.cli.quarantine", "Look at what failed its checks, and decide about it."),
     "status": ("ingestify.cli.status", "Show the last runs, and how large the lake is."),
-    "sources": ("ingestify.cli.sources", "List the sources there are, and describe one."),
+    "sources": ("ingestify.cli.sources", "List the sources there are, describe one, and try one out."),
     "sync-indexes": ("ingestify.cli.lake", "Make the database indexes that dataset_types asks for."),
     "init": ("ingestify.cli.project", "Write a commented config.yaml."),
     "config": ("ingestify.cli.project", "Check the configuration, or print its JSON schema."),

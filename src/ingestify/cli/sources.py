@@ -10,8 +10,9 @@ import click
 from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import logging_options
 from ingestify.cli.output import write_json, write_line
+from ingestify.cli.source_check import check_command
 from ingestify.errors import ConfigurationError
-from ingestify.sources.description import SourceDescription, SourceOption, describe_source, source_types
+from ingestify.sources.description import SourceDescription, SourceOption, describe_source, get_schema, source_types
 from ingestify.sources.registry import make_importable
 
 __all__ = ["sources_command"]
@@ -21,7 +22,10 @@ WIDTH = 100
 
 @click.group("sources")
 def sources_command() -> None:
-    """List the sources that are built in or installed, and describe one."""
+    """List the sources that are built in or installed, describe one, and try one out."""
+
+
+sources_command.add_command(check_command)
 
 
 @sources_command.command("list")
@@ -49,15 +53,19 @@ def list_command(as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None
 
 @sources_command.command("describe")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--schema", is_flag=True, help="The JSON schema of its configuration, for editors.")
 @logging_options
 @click.argument("name", metavar="NAME")
-def describe_command(as_json: bool, name: str, quiet: bool, verbose: bool, debug: bool) -> None:
+def describe_command(as_json: bool, schema: bool, name: str, quiet: bool, verbose: bool, debug: bool) -> None:
     """Describe one source: its options, dataset types and feeds, licence, hosts, and how a change is seen.
 
     NAME is what `type:` says, such as ingestify.wyscout_github or a dotted path, or a provider that has open data.
     """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     make_importable(str(Path.cwd()))  # where people's own sources are
+    if schema:
+        write_json(get_schema(name))
+        return
     description = describe_source(name)
     if as_json:
         write_json(description.as_dict())

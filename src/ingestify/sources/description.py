@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ingestify.domain.source import Source
+from ingestify.errors import ConfigurationError
 from ingestify.sources.registry import BUILT_IN, ENTRY_POINT_GROUP, OPEN_DATA, find_entry_points, find_source_class
 
-__all__ = ["SourceDescription", "SourceOption", "describe_source", "source_types"]
+__all__ = ["SourceDescription", "SourceOption", "describe_source", "get_schema", "source_types"]
 
 _ENTRY = re.compile(r"(\*{0,2}\w+)(?: \([^)]*\))?:\s*(.*)")
 
@@ -84,7 +86,8 @@ def describe_source(name: str) -> SourceDescription:
     type_name = OPEN_DATA.get(name, name)
     source_class = find_source_class(type_name)
     text, arguments = _split_docstring(source_class)
-    options, takes_any = _options(source_class, arguments)
+    declaration = _find_declaration(source_class)
+    options, takes_any = _options(source_class, arguments) if declaration is None else (_declared(declaration), False)
     provider = getattr(source_class, "provider", "")
     return SourceDescription(
         type=type_name,
@@ -105,6 +108,60 @@ def describe_source(name: str) -> SourceDescription:
         options=options,
         takes_any_option=takes_any,
     )
+
+
+def get_schema(name: str) -> dict[str, Any]:
+    """Return the JSON schema of a source's configuration.
+
+    Args:
+        name: As `describe_source` takes it.
+
+    Raises:
+        ConfigurationError: There is no such source, or it has no schema.
+    """
+    type_name = OPEN_DATA.get(name, name)
+    declaration = _find_declaration(find_source_class(type_name))
+    if declaration is None:
+        raise ConfigurationError(
+            f"The configuration of '{type_name}' has no schema, as only that of a source without code has "
+            f"(ingestify.files, ingestify.rest); without --schema its options are described."
+        )
+    schema: dict[str, Any] = declaration.model_json_schema()
+    return schema
+
+
+def _find_declaration(source_class: type[Source]) -> Any:
+    """Return the typed configuration of a source without code; None: its arguments are its options."""
+    return getattr(source_class, "declaration", None)
+
+
+def _declared(declaration: Any) -> tuple[SourceOption, ...]:
+    schema = declaration.model_json_schema()
+    required = set(schema.get("required", ()))
+    return tuple(
+        SourceOption(
+            name,
+            _kind(one),
+            None if name in required else repr(one["default"]) if one.get("default") is not None else "none",
+            one.get("description", ""),
+        )
+        for name, one in schema["properties"].items()
+    )
+
+
+_KINDS = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "mapping", "array": "list"}
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    """Return in a few words what a JSON schema lets through."""
+    for several in ("anyOf", "oneOf"):
+        if several in schema:
+            kinds = [_kind(one) for one in schema[several] if one.get("type") != "null"]
+            return " or ".join(dict.fromkeys(kinds))
+    if "$ref" in schema:
+        return "mapping"
+    kind = str(schema.get("type", ""))
+    return _KINDS.get(kind, kind)
 
 
 def _options(source_class: type[Source], texts: dict[str, str]) -> tuple[tuple[SourceOption, ...], bool]:

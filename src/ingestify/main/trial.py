@@ -1,0 +1,223 @@
+"""A source of the configuration, tried out: one dataset, into a lake that is in memory and gone afterwards."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ingestify.config.reader import read_settings
+from ingestify.config.secrets import with_secrets
+from ingestify.config.settings import IngestionPlanSettings, Settings
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.plan import IngestionPlan
+from ingestify.domain.quarantine import QuarantineEntry
+from ingestify.domain.resource import DatasetResource
+from ingestify.domain.run import RunReport
+from ingestify.domain.source import Source, collecting
+from ingestify.errors import ConfigurationError
+from ingestify.events.dispatcher import Dispatcher
+from ingestify.main.adapters import make_engine, open_catalogue
+from ingestify.main.parts import make_layout, make_source
+from ingestify.sources.registry import make_importable
+from ingestify.storage.memory import MemoryStorage
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.suggestion import did_you_mean
+from ingestify.vaults.lookup import SecretLookup
+
+__all__ = ["SourceTrial", "TriedFile", "try_source"]
+
+BEGINNING_BYTES = 400
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TriedFile:
+    """One file of the dataset.
+
+    Attributes:
+        beginning: Its first bytes.
+        keys: Of a JSON object its keys; of a list those of its first object. None: it is neither.
+        items: How many elements a JSON list has; None: it is none.
+    """
+
+    file_id: str
+    format: str
+    size: int
+    content_type: str | None
+    beginning: bytes
+    keys: tuple[str, ...] | None = None
+    items: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SourceTrial:
+    """What trying a source out brought.
+
+    Attributes:
+        selector: Of which the dataset is, as text.
+        announced: The file ids that the source announced.
+        dataset: None if none came into the lake.
+        problems: Why, or what else is wrong; a line each.
+        notes: What is worth knowing and not wrong.
+    """
+
+    source: str
+    provider: str
+    dataset_type: str
+    report: RunReport
+    announced: tuple[str, ...]
+    dataset: Dataset | None
+    files: tuple[TriedFile, ...]
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def try_source(
+    path: Path, name: str, *, dataset_type: str | None = None, filters: Mapping[str, Any] | None = None
+) -> SourceTrial:
+    """Fetch the first dataset that a source lists. The configured lake is not touched.
+
+    Args:
+        path: The config.yaml.
+        name: Of the source in it.
+        dataset_type: Which of its plans; None: the first, or, without a plan, the source's own first type.
+        filters: Narrow what is listed, as those of a run.
+
+    Raises:
+        ConfigurationError: There is no such source or plan, or something is wrong with its settings.
+        IngestifyError: What the source raised before there was any dataset.
+    """
+    settings = read_settings(path)
+    if name not in settings.sources:
+        listed = ", ".join(settings.sources) or "none"
+        hint = did_you_mean(name, settings.sources) or f"; there are {listed}."
+        raise ConfigurationError(f"{path}: there is no source '{name}'{hint}")
+    settings = with_secrets(settings, SecretLookup())
+    make_importable(str(path.absolute().parent))
+    source = make_source(name, settings.sources[name])
+    if collecting(source) is not None:
+        raise ConfigurationError(f"The source '{name}' submits work and collects it later; run it to try it out.")
+    plan = _make_plan(settings, source, name, dataset_type)
+    first = _First(source)
+    store = DatasetStore(
+        open_catalogue("sqlite:///:memory:", ""),
+        MemoryStorage(),
+        Dispatcher(),
+        bucket="main",
+        layout=make_layout(settings),
+    )
+    with make_engine(store, settings.sources, [plan], settings, path.absolute().parent) as engine:
+        report = engine.run_report(**(filters or {}))
+        found = next(iter(engine.list_datasets()), None)
+        held = list(store.quarantine.list_entries())
+        files = () if found is None else tuple(_iter_files(store, found))
+    problems = tuple(_iter_problems(report, first.resource, found, held))
+    return SourceTrial(
+        name,
+        source.provider,
+        plan.dataset_type,
+        report,
+        () if first.resource is None else tuple(first.resource.files),
+        found,
+        files,
+        problems,
+        tuple(_iter_notes(first.resource, found)),
+    )
+
+
+def _make_plan(settings: Settings, source: Source, name: str, dataset_type: str | None) -> IngestionPlan:
+    plans: Sequence[IngestionPlanSettings] = [one for one in settings.ingestion_plans if one.source == name]
+    if dataset_type is not None:
+        plans = [one for one in plans if one.dataset_type == dataset_type]
+    if plans:
+        chosen = plans[0]
+        rules = [rule if isinstance(rule, str) else dict(rule) for rule in chosen.selectors or ()]
+        return IngestionPlan(source, chosen.dataset_type, chosen.data_spec_versions, rules)
+    declared = dataset_type or next((one.dataset_type for one in source.bundle_types), None)
+    if declared is None:
+        raise ConfigurationError(f"No ingestion plan has the source '{name}'; name a type with --dataset-type.")
+    return IngestionPlan(source, declared)
+
+
+class _First:
+    """Lets a source's `find_datasets` yield one dataset, whichever selector has one first, and then nothing."""
+
+    def __init__(self, source: Source) -> None:
+        self.resource: DatasetResource | None = None
+        self._find = source.find_datasets
+        self._lock = threading.Lock()
+        self.__signature__ = inspect.signature(self._find)  # which the planner looks at
+        source.find_datasets = self  # type: ignore[method-assign]
+
+    def __call__(self, *arguments: Any, **selector: Any) -> Iterator[DatasetResource]:
+        chosen = None
+        with self._lock:  # selectors are discovered side by side, and one dataset is enough
+            if self.resource is None:
+                chosen = self.resource = _first_of(self._find(*arguments, **selector) or ())
+        if chosen is not None:
+            yield chosen
+
+
+def _first_of(found: Iterable[DatasetResource | list[DatasetResource]]) -> DatasetResource | None:
+    """Return the first dataset, of what came with it one that is ready."""
+    for one in found:
+        several = one if isinstance(one, (list, tuple)) else [one]
+        if several:
+            return next((resource for resource in several if resource.postponed is None), several[0])
+    return None
+
+
+def _iter_files(store: DatasetStore, dataset: Dataset) -> Iterator[TriedFile]:
+    files = store.load_files(dataset)
+    for file_id, file in sorted(dataset.files.items()):
+        loaded = files.get_file(file.data_feed_key, file.data_spec_version)
+        with loaded.stream as stream:
+            beginning = stream.read(BEGINNING_BYTES)
+        keys, items = (None, None)
+        if file.data_serialization_format == "json":
+            keys, items = _shape(loaded.json())
+        yield TriedFile(file_id, file.data_serialization_format, file.size, file.content_type, beginning, keys, items)
+
+
+def _shape(value: Any) -> tuple[tuple[str, ...] | None, int | None]:
+    items = len(value) if isinstance(value, list) else None
+    first = value[0] if isinstance(value, list) and value else value
+    return (tuple(map(str, first)) if isinstance(first, dict) else None), items
+
+
+def _iter_problems(
+    report: RunReport, resource: DatasetResource | None, dataset: Dataset | None, held: Sequence[QuarantineEntry]
+) -> Iterator[str]:
+    if report.error is not None:
+        yield str(report.error)
+    for task in report.failed_tasks:
+        yield f"{task.name}: {task.error}"
+    for entry in held:
+        yield f"{entry.identifier} failed its checks: {'; '.join(entry.reasons)}"
+    if resource is None and report.error is None:
+        yield "It lists no dataset: look at the selectors, the filters, and where its index is."
+    elif resource is not None and resource.postponed is not None:
+        yield f"{resource} is not ready: {resource.postponed}."
+    elif resource is not None and not resource.files:
+        yield f"{resource} has no files: look at the feeds, and at data_spec_versions of the plan."
+    elif dataset is not None and not dataset.files and not report.failed_tasks:
+        yield f"{resource} has files that are not there yet, and nothing else."
+
+
+def _iter_notes(resource: DatasetResource | None, dataset: Dataset | None) -> Iterator[str]:
+    if dataset is None or resource is None:
+        return
+    if dataset.missing_feeds:
+        yield f"It lacks {', '.join(dataset.missing_feeds)}, so it is {dataset.state}."
+    if absent := [file_id for file_id in resource.files if file_id not in dataset.files]:
+        yield f"The provider does not have {', '.join(absent)} (404), which is allowed."
+    no_time = [
+        one.file_id for one in resource.files.values() if one.last_modified is None and one.content_version is None
+    ]
+    if no_time:
+        yield f"No time says when {', '.join(no_time)} changed: each run asks the provider."
+    if resource.name is None:
+        yield "It has no name for people."
