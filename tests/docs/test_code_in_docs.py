@@ -54,6 +54,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "a-secret-reader",
             "a-transformation",
             "where",
+            "deliveries",
             "a-data-frame",
             "a-source",
             "a-loader",
