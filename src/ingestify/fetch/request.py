@@ -68,6 +68,7 @@ class OutgoingRequest:
             return self
         header = self.authorization.header()
         _check_header("Authorization", header)
+        hide(header.rpartition(" ")[2])
         return dataclasses.replace(
             self,
             headers={**self.headers, "Authorization": header},
