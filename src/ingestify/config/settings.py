@@ -240,7 +240,8 @@ class SourceSettings(_Section):
     )
     rate_limit: RateLimitSettings | None = Field(
         default=None,
-        description="How fast the provider may be asked. Left out: as fast as it lets, which is found out.",
+        description="How fast the provider may be asked. Left out: what the source says itself, else as fast as the "
+        "provider lets, which is found out.",
     )
     max_concurrency: int | None = Field(
         default=None, ge=1, description="The most requests in flight. Left out: what the source says itself."

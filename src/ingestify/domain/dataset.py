@@ -208,10 +208,13 @@ class CollectionMetadata:
     Attributes:
         row_count: How many datasets.
         last_modified: The newest provider time among them, in UTC; None if there is none.
+        ingested_until: Of a selector whose source `follows_changes`: all that the provider had changed by then is in
+            the lake, in UTC. None if that is not known.
     """
 
     row_count: int
     last_modified: dt.datetime | None
+    ingested_until: dt.datetime | None = None
 
     @property
     def count(self) -> int:

@@ -30,6 +30,8 @@ class Source(abc.ABC):
         max_concurrency: The most requests in flight for this source; None leaves it to the settings.
         redirect_hosts: Where the provider leads to by redirects, or as the next page, beside its own host:
             `media.example.com`, or `*.example.com` for all below it. To others it is not followed.
+        requests_per_second: How often its provider may be asked, where that is documented. The settings' `rate_limit`
+            has the last word; None: as fast as the provider lets, which is found out.
         name: What the configuration calls this source.
         configuration: What the configuration says beside its type.
         bundle_types: What complete datasets of its types hold, where that is not what is built in (see
@@ -38,6 +40,9 @@ class Source(abc.ABC):
         lists_everything: Whether `find_datasets` lists all that a selector has. Then a dataset that it stops
             listing is marked MISSING. Say False if it lists only what is recent or has changed; a source that
             looks at `dataset_collection_metadata` is taken to do that.
+        follows_changes: Whether it knows from a feed of changes what to ask for again. Then
+            `dataset_collection_metadata.ingested_until` says since when it has to look, and looking at that does not
+            count as looking at what the lake has.
         licence: Under which terms the provider gives the data out, in a few words. Kept with each revision.
         attribution: How whoever publishes work with the data has to name its source. Likewise; and the command line
             shows both when a provider's first data comes into a lake.
@@ -48,9 +53,11 @@ class Source(abc.ABC):
     provider: str
     max_concurrency: int | None = None
     redirect_hosts: Sequence[str] = ()
+    requests_per_second: float | None = None
     bundle_types: Sequence[BundleType] = ()
     bundle_checks: Sequence[BundleCheck] = ()
     lists_everything: bool = True
+    follows_changes: bool = False
     licence: str = ""
     attribution: str = ""
     hosts: Sequence[str] = ()

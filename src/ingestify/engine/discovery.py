@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
@@ -81,6 +82,14 @@ class _LazyMetadata:
     def was_read(self) -> bool:
         """Whether the source looked at it."""
         return self._read is not None
+
+    @property
+    def ingested_until(self) -> dt.datetime | None:
+        """Until when all changes are in the lake; see `CollectionMetadata`."""
+        if not self._job.plan.source.follows_changes:
+            return None
+        found = self._store.catalogue.find_selector_sync(self._job.identity(self._store.bucket))
+        return None if found is None else found.last_modified
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._metadata(), name)

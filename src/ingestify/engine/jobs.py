@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import threading
 import time
@@ -237,8 +238,10 @@ class JobBook:
         # A bundle that is in quarantine, or failed, is to be looked at again: such a selector is never skipped whole.
         complete = progress.failed == 0 and progress.quarantined == 0
         times = [moment for moment in (job.selector.last_modified, progress.listing.newest) if moment is not None]
-        sync = SelectorSync(max(times, default=None), complete, now(), listing)
         try:
+            if job.plan.source.follows_changes:
+                times = _times_followed(progress)
+            sync = SelectorSync(max(times, default=None), complete, now(), listing)
             self._store.catalogue.save_selector_sync(job.identity(self._store.bucket), sync)
         except StoreError as error:
             logger.error("Cannot remember that %s is ingested: %s", job.selector.name, error)
@@ -285,6 +288,18 @@ def _may_share(one: Job, other: Job) -> bool:
     kinds = [(job.source_name, job.provider, job.plan.dataset_type) for job in (one, other)]
     mine, theirs = one.selector.attributes, other.selector
     return kinds[0] == kinds[1] and theirs.matches(mine)
+
+
+def _times_followed(progress: JobProgress) -> list[dt.datetime]:
+    """Return until when all changes are in the lake, of a source that follows them: at most one time.
+
+    That is when the discovery began. Of a selector of which something failed it is what it was, so that what failed is
+    among the changes that the next run asks for.
+    """
+    if progress.failed == 0:
+        return [progress.started_at]
+    before = progress.sync_before
+    return [] if before is None or before.last_modified is None else [before.last_modified]
 
 
 def _stop_text(reason: BaseException | None) -> str:

@@ -109,7 +109,7 @@ class JobProgress:
         self._saving = threading.Lock()  # one write of its row at a time, so that none overtakes another
         self._run_id = run_id
         self._process = process
-        self._started_at = now()
+        self.started_at = now()
         self._started = time.monotonic()
         self._ended_at: dt.datetime | None = None
         self._timings: dict[str, float] = {}
@@ -216,7 +216,7 @@ class JobProgress:
                 selector_name=job.selector.name,
                 state=self.state,
                 process=self._process,
-                started_at=self._started_at,
+                started_at=self.started_at,
                 updated_at=now(),
                 ended_at=self._ended_at,
                 counters=Counters(**counts),

@@ -92,9 +92,15 @@ def make_engine(
 def _http_options(source: Source, settings: SourceSettings | None) -> HttpOptions:
     """The settings' limits; where they say none, the source's own."""
     if settings is None:
-        return HttpOptions(max_concurrency=source.max_concurrency, redirect_hosts=tuple(source.redirect_hosts))
+        return HttpOptions(
+            requests_per_second=source.requests_per_second,
+            max_concurrency=source.max_concurrency,
+            redirect_hosts=tuple(source.redirect_hosts),
+        )
     return HttpOptions(
-        requests_per_second=None if settings.rate_limit is None else settings.rate_limit.requests_per_second,
+        requests_per_second=(
+            source.requests_per_second if settings.rate_limit is None else settings.rate_limit.requests_per_second
+        ),
         max_concurrency=settings.max_concurrency or source.max_concurrency,
         connect_timeout_seconds=settings.timeout.connect_seconds,
         read_timeout_seconds=settings.timeout.read_seconds,
