@@ -5,56 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ingestify.domain.bundle import BundleType
-from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
-from ingestify.domain.source import Source
-from ingestify.errors import ConfigurationError, SourceError
+from ingestify.errors import SourceError
+from ingestify.sources.base_url import BaseUrlSource
 
 __all__ = ["OpenDataSource", "add_url", "checked_entries", "match_name", "name_of", "same"]
 
 
-class OpenDataSource(Source):
-    """Open data below one base URL, so that a mirror of the files is the provider, too. A subclass says `bundle_types`.
-
-    Args:
-        name: The source's name in the configuration.
-        base_url: Below which the files are.
-        **configuration: What the configuration says besides.
-
-    Raises:
-        ConfigurationError: The base URL is none.
-    """
-
-    def __init__(self, name: str, base_url: str, **configuration: Any) -> None:
-        super().__init__(name, base_url=base_url, **configuration)
-        self._base_url = self._checked_url("base_url", base_url).rstrip("/")
-
-    def _checked_url(self, option: str, url: object) -> str:
-        if not isinstance(url, str) or not url.startswith(("http://", "https://")):
-            raise ConfigurationError(
-                f"The source '{self.name}' has {option} {url!r}; it must begin with https:// or http://."
-            )
-        return url
-
-    def _bundle_type(self, dataset_type: str, versions: DataSpecVersionCollection | None = None) -> BundleType:
-        """Return what a dataset of a type holds.
-
-        Raises:
-            ConfigurationError: The source has no such type, or the type has not all of the feeds that are named.
-        """
-        chosen = next((one for one in self.bundle_types if one.dataset_type == dataset_type), None)
-        if chosen is None:
-            there = " and ".join(f"'{one.dataset_type}'" for one in self.bundle_types)
-            raise ConfigurationError(
-                f"The source '{self.name}' has no datasets of the type '{dataset_type}'; it has {there}."
-            )
-        if versions is not None and (unknown := chosen.unknown(versions)):
-            raise ConfigurationError(
-                f"The source '{self.name}' has no feed {', '.join(unknown)}; "
-                f"a {dataset_type} has {', '.join((*chosen.requires, *chosen.optional))}."
-            )
-        return chosen
+class OpenDataSource(BaseUrlSource):
+    """Open data: files below one base URL, and an index that is asked for whole."""
 
     def _get_entries(self, url: str, *keys: str) -> list[dict[str, Any]]:
         """Return an index: a list of entries that each have `keys`.

@@ -9,17 +9,16 @@ StatsBomb asks those who publish anything based on the data to name StatsBomb as
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
 from ingestify.checks.statsbomb import StatsBombMatchCheck
 from ingestify.domain.bundle import MATCH
-from ingestify.domain.dataset import CollectionMetadata, DatasetState
+from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
-from ingestify.errors import SourceError
-from ingestify.sources.open_data import OpenDataSource, match_name
+from ingestify.sources.open_data import OpenDataSource
+from ingestify.sources.statsbomb_matches import find_match
 
 __all__ = ["StatsBombGithub"]
 
@@ -99,73 +98,11 @@ class StatsBombGithub(OpenDataSource):
         self, entry: dict[str, Any], competition_id: int, season_id: int, wanted: list[tuple[str, str]]
     ) -> DatasetResource:
         match_id = entry["match_id"]
-        updated = _time(entry["last_updated"], match_id)
-        is_available = entry.get("match_status", "available") == "available"
-        resource = DatasetResource(
-            {"competition_id": competition_id, "season_id": season_id, "match_id": match_id},
-            "match",
-            self.provider,
-            name=_name(entry),
-            metadata=_metadata(entry),
-            # What is missing then makes it PARTIAL; before the match there is nothing but its entry.
-            state=DatasetState.COMPLETE if is_available else DatasetState.SCHEDULED,
+        return find_match(
+            entry,
+            {"competition_id": competition_id, "season_id": season_id},
+            wanted,
+            url_of=lambda feed, _: f"{self._base_url}/{_FOLDERS[feed]}/{match_id}.json",
+            http_options={},
+            http_options_360={"recheck_after_seconds": self._recheck_after_seconds},
         )
-        for feed, version in wanted:
-            if feed == "match":
-                resource.add_file(updated, feed, version, json_content=entry)
-            elif feed == "360-frames":
-                if entry.get("match_status_360") == "available":
-                    resource.add_file(
-                        _time(entry.get("last_updated_360") or entry["last_updated"], match_id),
-                        feed,
-                        version,
-                        url=self._file_url(feed, match_id),
-                        # The 360 feed appears hours after the match: a 404 here means "not yet", not "gone".
-                        http_options={
-                            "ignore_not_found": True,
-                            "recheck_after_seconds": self._recheck_after_seconds,
-                        },
-                    )
-            elif is_available:
-                resource.add_file(updated, feed, version, url=self._file_url(feed, match_id))
-        return resource
-
-    def _file_url(self, feed: str, match_id: object) -> str:
-        return f"{self._base_url}/{_FOLDERS[feed]}/{match_id}.json"
-
-
-def _time(text: str, match_id: object) -> dt.datetime:
-    try:
-        return dt.datetime.fromisoformat(text)
-    except (TypeError, ValueError) as error:
-        raise SourceError(f"Match {match_id} has the time {text!r}, which is no ISO 8601 time.") from error
-
-
-def _metadata(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return what is worth filtering and showing without opening a file; the `match` feed has all of it."""
-    home, away = entry.get("home_team") or {}, entry.get("away_team") or {}
-    return {
-        "match_date": entry.get("match_date"),
-        "kick_off": entry.get("kick_off"),
-        "match_week": entry.get("match_week"),
-        "competition": (entry.get("competition") or {}).get("competition_name"),
-        "season": (entry.get("season") or {}).get("season_name"),
-        "stage": (entry.get("competition_stage") or {}).get("name"),
-        "home_team": {"id": home.get("home_team_id"), "name": home.get("home_team_name")},
-        "away_team": {"id": away.get("away_team_id"), "name": away.get("away_team_name")},
-        "home_score": entry.get("home_score"),
-        "away_score": entry.get("away_score"),
-        "stadium": (entry.get("stadium") or {}).get("name"),
-        "match_status": entry.get("match_status"),
-        "match_status_360": entry.get("match_status_360"),
-    }
-
-
-def _name(entry: dict[str, Any]) -> str:
-    """Return `Barcelona 3-0 Deportivo Alavés, 2018-08-18`; the score is left out while there is none."""
-    return match_name(
-        (entry.get("home_team") or {}).get("home_team_name"),
-        (entry.get("away_team") or {}).get("away_team_name"),
-        (entry.get("home_score"), entry.get("away_score")),
-        entry.get("match_date"),
-    )

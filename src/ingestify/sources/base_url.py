@@ -1,0 +1,55 @@
+"""What the sources that are built in have in common: one base URL, and the dataset types that they declare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingestify.domain.bundle import BundleType
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.source import Source
+from ingestify.errors import ConfigurationError
+
+__all__ = ["BaseUrlSource"]
+
+
+class BaseUrlSource(Source):
+    """A source below one base URL, so that a mirror of it is the provider, too. A subclass says `bundle_types`.
+
+    Args:
+        name: The source's name in the configuration.
+        base_url: Below which everything is.
+        **configuration: What the configuration says besides.
+
+    Raises:
+        ConfigurationError: The base URL is none.
+    """
+
+    def __init__(self, name: str, base_url: str, **configuration: Any) -> None:
+        super().__init__(name, base_url=base_url, **configuration)
+        self._base_url = self._checked_url("base_url", base_url).rstrip("/")
+
+    def _checked_url(self, option: str, url: object) -> str:
+        if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+            raise ConfigurationError(
+                f"The source '{self.name}' has {option} {url!r}; it must begin with https:// or http://."
+            )
+        return url
+
+    def _bundle_type(self, dataset_type: str, versions: DataSpecVersionCollection | None = None) -> BundleType:
+        """Return what a dataset of a type holds.
+
+        Raises:
+            ConfigurationError: The source has no such type, or the type has not all of the feeds that are named.
+        """
+        chosen = next((one for one in self.bundle_types if one.dataset_type == dataset_type), None)
+        if chosen is None:
+            there = " and ".join(f"'{one.dataset_type}'" for one in self.bundle_types)
+            raise ConfigurationError(
+                f"The source '{self.name}' has no datasets of the type '{dataset_type}'; it has {there}."
+            )
+        if versions is not None and (unknown := chosen.unknown(versions)):
+            raise ConfigurationError(
+                f"The source '{self.name}' has no feed {', '.join(unknown)}; "
+                f"a {dataset_type} has {', '.join((*chosen.requires, *chosen.optional))}."
+            )
+        return chosen

@@ -1,0 +1,106 @@
+"""A StatsBomb match as its index has it, in the open data and in the API: the same entries, with the same times.
+
+Times are naive UTC, of 16 to 26 characters (`2022-08-04T12:00`, `2022-12-01T16:23:46.374386`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ingestify.domain.dataset import DatasetState
+from ingestify.domain.resource import DatasetResource
+from ingestify.errors import SourceError
+from ingestify.sources.open_data import match_name
+
+__all__ = ["entry_time", "find_match"]
+
+
+def find_match(
+    entry: Mapping[str, Any],
+    selector: Mapping[str, Any],
+    wanted: list[tuple[str, str]],
+    url_of: Callable[[str, str], str],
+    http_options: Mapping[str, Any],
+    http_options_360: Mapping[str, Any],
+) -> DatasetResource:
+    """Return the dataset of an entry of the index.
+
+    Args:
+        entry: It has `match_id` and `last_updated`.
+        selector: `competition_id` and `season_id`.
+        wanted: Each (feed, version).
+        url_of: Takes a feed and its version.
+        http_options: Of each file.
+        http_options_360: Of `360-frames`, besides.
+
+    Raises:
+        SourceError: A time is none.
+    """
+    match_id = entry["match_id"]
+    updated = entry_time(entry["last_updated"], f"Match {match_id}")
+    is_available = entry.get("match_status", "available") == "available"
+    resource = DatasetResource(
+        {**selector, "match_id": match_id},
+        "match",
+        "statsbomb",
+        name=_name(entry),
+        metadata=_metadata(entry),
+        # What is missing then makes it PARTIAL; before the match there is nothing but its entry.
+        state=DatasetState.COMPLETE if is_available else DatasetState.SCHEDULED,
+    )
+    for feed, version in wanted:
+        if feed == "match":
+            resource.add_file(updated, feed, version, json_content=entry)
+        elif feed == "360-frames":
+            if entry.get("match_status_360") == "available":
+                resource.add_file(
+                    entry_time(entry.get("last_updated_360") or entry["last_updated"], f"Match {match_id}"),
+                    feed,
+                    version,
+                    url=url_of(feed, version),
+                    # The 360 feed appears hours after the match: a 404 here means "not yet", not "gone".
+                    http_options={**http_options, "ignore_not_found": True, **http_options_360},
+                )
+        elif is_available:
+            resource.add_file(updated, feed, version, url=url_of(feed, version), http_options=http_options)
+    return resource
+
+
+def entry_time(text: str, what: str) -> dt.datetime:
+    """Return a time of the index; `what` says in the error whose it is."""
+    try:
+        return dt.datetime.fromisoformat(text)
+    except (TypeError, ValueError) as error:
+        raise SourceError(f"{what} has the time {text!r}, which is no ISO 8601 time.") from error
+
+
+def _metadata(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is worth filtering and showing without opening a file; the `match` feed has all of it."""
+    home, away = entry.get("home_team") or {}, entry.get("away_team") or {}
+    return {
+        "match_date": entry.get("match_date"),
+        "kick_off": entry.get("kick_off"),
+        "match_week": entry.get("match_week"),
+        "competition": (entry.get("competition") or {}).get("competition_name"),
+        "season": (entry.get("season") or {}).get("season_name"),
+        "stage": (entry.get("competition_stage") or {}).get("name"),
+        "home_team": {"id": home.get("home_team_id"), "name": home.get("home_team_name")},
+        "away_team": {"id": away.get("away_team_id"), "name": away.get("away_team_name")},
+        "home_score": entry.get("home_score"),
+        "away_score": entry.get("away_score"),
+        "stadium": (entry.get("stadium") or {}).get("name"),
+        "match_status": entry.get("match_status"),
+        "match_status_360": entry.get("match_status_360"),
+    }
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    """Return `Barcelona 3-0 Deportivo Alavés, 2018-08-18`; the score is left out while there is none."""
+    return match_name(
+        (entry.get("home_team") or {}).get("home_team_name"),
+        (entry.get("away_team") or {}).get("away_team_name"),
+        (entry.get("home_score"), entry.get("away_score")),
+        entry.get("match_date"),
+    )
