@@ -88,6 +88,10 @@ def _show(description: SourceDescription) -> None:
         ("redirects to", ", ".join(description.redirect_hosts)),
         ("a change is seen by", description.change_signal),
         ("at most", f"{description.max_concurrency} requests at once" if description.max_concurrency else ""),
+        (
+            "not more than",
+            f"{description.requests_per_second:g} requests a second" if description.requests_per_second else "",
+        ),
     ):
         if text:
             _write_wrapped(text, f"{title}: ".ljust(22))

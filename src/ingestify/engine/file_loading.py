@@ -423,9 +423,8 @@ class FileLoading:
         if file.file_id not in self._current and file.file_id not in self._held:
             return self._absent(file, result)
         kept = self._unchanged(file, validators, result.date)
-        # As if it had not been asked for: the time that was announced is that of the file to come.
-        known = self._feeds.get(file.file_id)
-        kept.feed = dataclasses.replace(kept.feed, modified_at=None if known is None else known.modified_at)
+        # The time that was announced is that of the file to come. Without any it is asked for by the next run.
+        kept.feed = dataclasses.replace(kept.feed, modified_at=None)
         return kept
 
     def _feed(

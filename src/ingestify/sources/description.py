@@ -60,6 +60,7 @@ class SourceDescription:
     redirect_hosts: tuple[str, ...]
     change_signal: str
     max_concurrency: int | None
+    requests_per_second: float | None
     dataset_types: tuple[dict[str, Any], ...]
     options: tuple[SourceOption, ...]
     takes_any_option: bool
@@ -101,6 +102,7 @@ def describe_source(name: str) -> SourceDescription:
         redirect_hosts=tuple(source_class.redirect_hosts),
         change_signal=source_class.change_signal,
         max_concurrency=source_class.max_concurrency,
+        requests_per_second=source_class.requests_per_second,
         dataset_types=tuple(
             {"dataset_type": one.dataset_type, "requires": list(one.requires), "optional": list(one.optional)}
             for one in source_class.bundle_types

@@ -19,12 +19,16 @@ ENTRY_POINT_GROUP = "ingestify.sources"
 
 BUILT_IN = {
     "ingestify.files": "ingestify.sources.files.source:FilesSource",
+    "ingestify.impect": "ingestify.sources.impect:Impect",
     "ingestify.impect_github": "ingestify.sources.impect_github:ImpectGithub",
     "ingestify.metrica_github": "ingestify.sources.metrica_github:MetricaGithub",
     "ingestify.rest": "ingestify.sources.rest.source:RestSource",
+    "ingestify.skillcorner": "ingestify.sources.skillcorner:SkillCorner",
     "ingestify.skillcorner_github": "ingestify.sources.skillcorner_github:SkillCornerGithub",
     "ingestify.sportec_huggingface": "ingestify.sources.sportec_huggingface:SportecHuggingFace",
+    "ingestify.statsbomb": "ingestify.sources.statsbomb:StatsBomb",
     "ingestify.statsbomb_github": "ingestify.sources.statsbomb_github:StatsBombGithub",
+    "ingestify.wyscout": "ingestify.sources.wyscout:Wyscout",
     "ingestify.wyscout_github": "ingestify.sources.wyscout_github:WyscoutGithub",
 }
 """What `type:` can be without any other package."""

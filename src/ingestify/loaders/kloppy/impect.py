@@ -1,11 +1,13 @@
-"""Impect's match events."""
+"""Impect's match events, of the open data and of the API, whose files are each the `data` of an object."""
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from ingestify.loaders.kloppy.files import FeedFiles
+from ingestify.loaders.kloppy.files import FeedFiles, OpenedFile
 
 __all__ = ["load_match"]
 
@@ -16,9 +18,22 @@ def load_match(files: FeedFiles, kwargs: Mapping[str, Any]) -> Any:
 
     squads, players = files.find_file("squads"), files.find_file("players")
     return impect.load(
-        event_data=files.get_file("events").stream,
-        lineup_data=files.get_file("lineups").stream,
-        squads_data=None if squads is None else squads.stream,
-        players_data=None if players is None else players.stream,
+        event_data=_data_of(files.get_file("events")),
+        lineup_data=_data_of(files.get_file("lineups")),
+        squads_data=None if squads is None else _data_of(squads),
+        players_data=None if players is None else _data_of(players),
         **kwargs,
     )
+
+
+def _data_of(file: OpenedFile) -> Any:
+    """Return the file's stream, or one of what is below `data` in it."""
+    stream = file.stream
+    begins_as_list = stream.read(64).lstrip().startswith(b"[")
+    stream.seek(0)
+    if begins_as_list:
+        return stream
+    content = json.load(stream)
+    if isinstance(content, dict) and "data" in content:
+        content = content["data"]
+    return io.BytesIO(json.dumps(content).encode())

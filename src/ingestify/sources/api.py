@@ -1,0 +1,124 @@
+"""What the sources over a provider's paid API have in common: credentials, and what is said when they are refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from ingestify.clock import now
+from ingestify.domain.ports import Auth, HttpAnswer
+from ingestify.errors import ConfigurationError, FetchError, SourceError
+from ingestify.masking import hide
+from ingestify.sources.base_url import BaseUrlSource
+
+__all__ = ["ApiSource", "FixedToken", "basic_auth", "secret"]
+
+T = TypeVar("T")
+
+REFUSED_FOR = dt.timedelta(seconds=60)
+"""So long wrong credentials are not tried again: forty selectors are not to look like somebody who guesses."""
+
+
+class ApiSource(BaseUrlSource):
+    """A source over an API that is asked with credentials.
+
+    Args:
+        name: The source's name in the configuration.
+        base_url: Below which the API is.
+        auth: What each request is sent with.
+        credentials: What the configuration calls these credentials, for people: `username and password`.
+        **configuration: What the configuration says besides, without secrets.
+    """
+
+    licence = "by contract with the provider"
+
+    def __init__(self, name: str, base_url: str, auth: Auth, credentials: str, **configuration: Any) -> None:
+        super().__init__(name, base_url, **configuration)
+        self._auth = auth
+        self._credentials = credentials
+        self._refused: tuple[dt.datetime, str] | None = None
+
+    def _get_json(self, path: str, what: str, params: Mapping[str, Any] | None = None) -> Any:
+        """Return an index at a path below the base URL; `what` it is of, for people.
+
+        Raises:
+            ConfigurationError: The credentials are refused.
+            SourceError: They are not enough for this, or it is no JSON.
+            FetchError: It could not be had.
+        """
+        url = f"{self._base_url}/{path}"
+        return self._asked(what, lambda: self.http.get_json(url, params=params, auth=self._auth))
+
+    def _iter_pages(
+        self, path: str, what: str, pager: object, params: Mapping[str, Any] | None = None
+    ) -> Iterator[HttpAnswer]:
+        """Yield the pages of an index, each when it is asked for; raises as `_get_json`."""
+        pages = self.http.iter_pages(f"{self._base_url}/{path}", pager, params=params, auth=self._auth)
+        while (page := self._asked(what, lambda: next(pages, None))) is not None:
+            yield page
+
+    def _asked(self, what: str, ask: Callable[[], T]) -> T:
+        refused = self._refused
+        if refused is not None and now() - refused[0] < REFUSED_FOR:
+            raise ConfigurationError(refused[1])
+        try:
+            return ask()
+        except FetchError as error:
+            if error.status == 401:
+                raise self._wrong_credentials(error.url) from error
+            if error.status == 403:
+                raise SourceError(
+                    f"{self.provider} does not give {what} to the account of the source '{self.name}' (403, "
+                    f"{error.url}): leave it out of the plan's selectors, or ask the provider for access."
+                ) from error
+            raise
+
+    def _wrong_credentials(self, url: str) -> ConfigurationError:
+        message = (
+            f"{self.provider} refuses the {self._credentials} of the source '{self.name}' (401, {url}): correct them "
+            f"under sources.{self.name}.configuration."
+        )
+        self._refused = (now(), message)
+        return ConfigurationError(message)
+
+
+def secret(source: str, option: str, value: object) -> str:
+    """Return a credential of the configuration, never to be shown from now on.
+
+    Raises:
+        ConfigurationError: It is missing, or no text; the message does not show it.
+    """
+    if not isinstance(value, str) or not value.strip():
+        wrong = "is empty" if value in (None, "") or isinstance(value, str) else f"is a {type(value).__name__}, no text"
+        raise ConfigurationError(
+            f"The source '{source}' needs its {option}, and it {wrong}: set sources.{source}.configuration.{option}, "
+            f'for instance to  !ENV "${{{option.upper()}}}"  or to a vault url.'
+        )
+    if option not in ("username", "client_id"):
+        hide(value)
+    return value
+
+
+def basic_auth(source: str, username: object, password: object) -> tuple[str, str]:
+    """Return user and password for Basic authentication; ConfigurationError if one of them is missing."""
+    return secret(source, "username", username), secret(source, "password", password)
+
+
+class FixedToken:
+    """A token that does not expire; implements `domain.ports.Authorization`.
+
+    Args:
+        scheme: What stands before it in the header, such as `Token`.
+    """
+
+    def __init__(self, scheme: str, token: str) -> None:
+        self._header = f"{scheme} {token}"
+
+    def header(self) -> str:
+        """Return the Authorization header."""
+        return self._header
+
+    def renew(self, refused: str) -> bool:  # noqa: ARG002 - there is no other
+        """Return that there is no other."""
+        return False

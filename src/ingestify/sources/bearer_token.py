@@ -1,0 +1,102 @@
+"""A bearer token that a provider hands out for minutes, against a name and a password."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ingestify.domain.ports import HttpClientPort
+from ingestify.errors import ConfigurationError, FetchError, SourceError
+from ingestify.masking import hide
+
+__all__ = ["BearerToken"]
+
+_EARLY_SECONDS = 30.0
+"""A token is replaced so long before it expires, or halfway if it lives shorter: requests take their time."""
+
+_REFUSED_SECONDS = 60.0
+
+
+class BearerToken:
+    """Implements `domain.ports.Authorization` by OAuth 2.0's password grant (RFC 6749, section 4.3).
+
+    Any thread may ask; while one gets a token, the others wait for it. A login that was refused is not tried again for
+    a minute: wrong passwords lock accounts.
+
+    Args:
+        source: The source's name, for errors.
+        token_url: Where tokens are handed out.
+        form: What is sent there: `client_id`, `username`, `password`, …
+        http: Returns the source's client.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        token_url: str,
+        form: Mapping[str, str],
+        http: Callable[[], HttpClientPort],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source = source
+        self._token_url = token_url
+        self._form = {**form, "grant_type": "password"}
+        self._http = http
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._header = ""
+        self._renewed_at = 0.0
+        self._refused: tuple[float, str] | None = None
+
+    def header(self) -> str:
+        """Return `Bearer …`, of a token that is still good for a while.
+
+        Raises:
+            ConfigurationError: The provider refuses the name and password.
+            SourceError: What it answers is no token.
+            FetchError: It could not be asked.
+        """
+        with self._lock:
+            if not self._header or self._clock() >= self._renewed_at:
+                self._get()
+            return self._header
+
+    def renew(self, refused: str) -> bool:
+        """Drop a token that was refused, unless another thread has replaced it already."""
+        with self._lock:
+            if self._header == refused:
+                self._header = ""
+        return True
+
+    def _get(self) -> None:
+        asked_at = self._clock()
+        if self._refused is not None and asked_at < self._refused[0]:
+            raise ConfigurationError(self._refused[1])
+        try:
+            answer = self._http().post_form(self._token_url, self._form)
+        except FetchError as error:
+            # RFC 6749, section 5.2: invalid_grant is a 400, invalid_client a 401.
+            if error.status in (400, 401, 403):
+                message = (
+                    f"The login of the source '{self._source}' is refused ({error.status}, {error.url}): correct "
+                    f"username, password and client_id under sources.{self._source}.configuration."
+                )
+                self._refused = (asked_at + _REFUSED_SECONDS, message)
+                raise ConfigurationError(message) from error
+            raise
+        token, lives_seconds = _read(answer.json(), self._token_url)
+        hide(token)
+        self._header = f"Bearer {token}"
+        self._renewed_at = asked_at + max(lives_seconds - _EARLY_SECONDS, lives_seconds / 2)
+
+
+def _read(answer: Any, url: str) -> tuple[str, float]:
+    token = answer.get("access_token") if isinstance(answer, dict) else None
+    lives_seconds = answer.get("expires_in", 300) if isinstance(answer, dict) else None
+    if not isinstance(token, str) or not token or not isinstance(lives_seconds, (int, float)) or lives_seconds <= 0:
+        raise SourceError(f"What {url} answers is no access token; is it the URL that hands them out?")
+    return token, float(lives_seconds)

@@ -1,0 +1,198 @@
+"""SkillCorner's API, for its customers.
+
+Endpoints, as in SkillCorner's own client (https://pypi.org/project/skillcorner/): `competition_editions`, `matches`,
+`match/{id}`, `match/{id}/tracking`, `match/{id}/dynamic_events`, `match/{id}/dynamic_events/phases_of_play` and
+`physical`. Lists come in pages with `results` and `next`. Entries and files are those of the open data
+(https://github.com/SkillCorner/opendata).
+
+Not settled by what is public, and so taken as follows: while data is still made, an answer is a 404, or a 200, 202 or
+204 without a body; a `token` is sent as `Authorization: Token …`; `file_format=jsonl` and `file_format=csv` choose the
+form that the open data has; `physical` takes `match`. The lists give no time at which a match changed, so a match is
+looked at again as it ages (`sources.ageing`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+from ingestify.clock import as_utc, now
+from ingestify.domain.bundle import TRACKING, BundleType
+from ingestify.domain.dataset import CollectionMetadata, DatasetState
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.ports import Auth
+from ingestify.domain.resource import DatasetResource
+from ingestify.errors import SourceError
+from ingestify.fetch.pages import NextLink, items_of
+from ingestify.sources.ageing import next_look_seconds, time_of_look
+from ingestify.sources.api import ApiSource, FixedToken, basic_auth, secret
+from ingestify.sources.open_data import checked_entries, match_name, name_of, same
+from ingestify.sources.recent_answer import RecentAnswer
+
+__all__ = ["SkillCorner"]
+
+BASE_URL = "https://skillcorner.com/api"
+
+MATCH = BundleType("match", requires=("match",), optional=("dynamic_events", "phases_of_play", "physical"))
+"""Who played, what SkillCorner's Game Intelligence makes of it, and how far and how fast everybody ran."""
+
+_PAGE_SIZE = 300
+
+_FILES: dict[str, tuple[str, dict[str, str], str]] = {
+    "match": ("match/{id}", {}, "json"),
+    "metadata": ("match/{id}", {}, "json"),
+    "frames": ("match/{id}/tracking", {"file_format": "jsonl"}, "jsonl"),
+    "dynamic_events": ("match/{id}/dynamic_events", {"file_format": "csv"}, "csv"),
+    "phases_of_play": ("match/{id}/dynamic_events/phases_of_play", {"file_format": "csv"}, "csv"),
+    "physical": ("physical", {"match": "{id}"}, "json"),
+}
+
+
+class SkillCorner(ApiSource):
+    """Matches of SkillCorner's API; dataset types `match` and `tracking`.
+
+    A `match` has the feeds `match`, `dynamic_events`, `phases_of_play` and `physical`; a `tracking` has `metadata` (the
+    same file as `match`) and `frames`. Before the kick-off a dataset is SCHEDULED and nothing of it is asked for; what
+    is not ready after it is left out, and the dataset is PARTIAL if it needs that. Nothing says that a file changed: it
+    is asked for 3, 6, 12, 24, … hours after the kick-off, each time after twice as long.
+
+    Args:
+        name: The source's name in the configuration.
+        username: Of the account at SkillCorner; with `password`, or else give a `token`.
+        password: Likewise.
+        token: A token of the account, in place of both.
+        base_url: Below which the endpoints are. None: SkillCorner's.
+    """
+
+    provider = "skillcorner"
+    bundle_types = (MATCH, TRACKING)
+    hosts = ("skillcorner.com",)
+    change_signal = "none: a match is looked at again after twice the time, beginning with 3 hours after the kick-off"
+
+    def __init__(
+        self,
+        name: str,
+        username: str | None = None,
+        password: str | None = None,
+        token: str | None = None,
+        base_url: str | None = None,
+    ) -> None:
+        auth: Auth
+        if token is None:
+            auth = basic_auth(name, username, password)
+        else:
+            auth = FixedToken("Token", secret(name, "token", token))
+        credentials = "username and password" if token is None else "token"
+        super().__init__(name, BASE_URL if base_url is None else base_url, auth, credentials)
+        self._known_editions = RecentAnswer[list[dict[str, Any]]]()
+
+    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+        """Return the competition and season of each edition of the account."""
+        self._bundle_type(dataset_type)
+        return [
+            {
+                "competition_id": edition["competition"]["id"],
+                "season_id": edition["season"]["id"],
+                "_name": name_of(edition, "name") or f"edition {edition['id']}",
+            }
+            for edition in self._editions()
+        ]
+
+    def find_datasets(
+        self,
+        dataset_type: str,
+        data_spec_versions: DataSpecVersionCollection,
+        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and asked for whole
+        competition_id: int,
+        season_id: int,
+        match_id: int | str | None = None,
+        **_: Any,
+    ) -> Iterator[list[DatasetResource]]:
+        """Yield the matches of one season, page by page."""
+        wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
+        selector = {"competition_id": competition_id, "season_id": season_id}
+        what = f"season {season_id} of competition {competition_id}"
+        editions = [
+            edition["id"]
+            for edition in self._editions()
+            if same(competition_id, edition["competition"]["id"]) and same(season_id, edition["season"]["id"])
+        ]
+        if not editions:
+            raise SourceError(
+                f"{self.provider} lists no {what} for the account of the source '{self.name}': leave it out of the "
+                f"plan's selectors, or ask the provider for access."
+            )
+        for edition_id in editions:
+            for entries in self._iter_lists("matches", what, competition_edition=edition_id):
+                yield [
+                    self._dataset(entry, selector, dataset_type, wanted)
+                    for entry in checked_entries(entries, f"matches of {what}", "id", "date_time")
+                    if same(match_id, entry["id"])
+                ]
+
+    def _editions(self) -> list[dict[str, Any]]:
+        return self._known_editions.get(self._get_editions)
+
+    def _get_editions(self) -> list[dict[str, Any]]:
+        editions = [
+            edition
+            for page in self._iter_lists("competition_editions", "its list of competition editions", user="true")
+            for edition in checked_entries(page, "competition_editions", "id", "competition", "season")
+        ]
+        for edition in editions:
+            checked_entries([edition["competition"], edition["season"]], f"competition edition {edition['id']}", "id")
+        return editions
+
+    def _iter_lists(self, path: str, what: str, **params: Any) -> Iterator[list[Any]]:
+        pages = self._iter_pages(path, what, NextLink(), {**params, "limit": _PAGE_SIZE})
+        return (items_of(page, "results") for page in pages)
+
+    def _dataset(
+        self, entry: dict[str, Any], selector: dict[str, Any], dataset_type: str, wanted: list[tuple[str, str]]
+    ) -> DatasetResource:
+        match_id, at = entry["id"], now()
+        began = _kick_off(entry)
+        date, _, time = str(entry["date_time"]).partition("T")
+        home, away = entry.get("home_team"), entry.get("away_team")
+        resource = DatasetResource(
+            {**selector, "match_id": match_id},
+            dataset_type,
+            self.provider,
+            name=match_name(name_of(home, "short_name", "name"), name_of(away, "short_name", "name"), date=date),
+            metadata={
+                "match_date": date,
+                "kick_off": time or None,
+                "home_team": home,
+                "away_team": away,
+                "status": entry.get("status"),
+            },
+            # What is missing then makes it PARTIAL; the index calls matches `not_started` that have all of their data.
+            state=DatasetState.COMPLETE if began <= at else DatasetState.SCHEDULED,
+        )
+        for feed, version in wanted if began <= at else ():
+            path, params, form = _FILES[feed]
+            resource.add_file(
+                time_of_look(began, at),
+                feed,
+                version,
+                url=f"{self._base_url}/{path.format(id=match_id)}",
+                http_options={
+                    "auth": self._auth,
+                    "params": {key: value.format(id=match_id) for key, value in params.items()},
+                    "ignore_not_ready": True,
+                    "ignore_not_found": feed not in ("match", "metadata"),
+                    "recheck_after_seconds": next_look_seconds(began, at),
+                },
+                data_serialization_format=form,
+            )
+        return resource
+
+
+def _kick_off(entry: dict[str, Any]) -> dt.datetime:
+    try:
+        return as_utc(dt.datetime.fromisoformat(entry["date_time"]))
+    except (TypeError, ValueError) as error:
+        raise SourceError(
+            f"Match {entry['id']} has the time {entry['date_time']!r}, which is no ISO 8601 time."
+        ) from error

@@ -1,0 +1,146 @@
+"""StatsBomb's API, for its customers.
+
+Endpoints, each with a version of its own and with Basic authentication: `{version}/competitions`,
+`{version}/competitions/{competition_id}/seasons/{season_id}/matches`, `{version}/lineups/{match_id}`,
+`{version}/events/{match_id}` and `{version}/360-frames/{match_id}`. The current versions are those of StatsBomb's own
+client (https://github.com/statsbomb/statsbombpy, `config.py`). Entries are those of the open data
+(https://github.com/statsbomb/open-data, `doc/`).
+
+Not settled by what is public: what a match that is not available yet is called besides `scheduled` and `collecting`
+(anything but `available` is taken for "not yet"), and whether answers have an ETag (where they have none, the bytes
+decide).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ingestify.checks.statsbomb import StatsBombMatchCheck
+from ingestify.domain.bundle import MATCH
+from ingestify.domain.dataset import CollectionMetadata
+from ingestify.domain.feeds import DEFAULT_FEED, DataSpecVersionCollection
+from ingestify.domain.resource import DatasetResource
+from ingestify.errors import ConfigurationError
+from ingestify.sources.api import ApiSource, basic_auth
+from ingestify.sources.open_data import checked_entries, same
+from ingestify.sources.statsbomb_matches import entry_time, find_match
+
+__all__ = ["StatsBomb"]
+
+BASE_URL = "https://data.statsbombservices.com/api"
+
+CURRENT_VERSIONS = {"match": "v6", "lineups": "v5", "events": "v9", "360-frames": "v2"}
+"""What is asked for where `data_spec_versions` names no version of a feed."""
+
+
+class StatsBomb(ApiSource):
+    """Matches of StatsBomb's API; dataset type `match`.
+
+    The feeds are `match` (its entry in the index), `lineups`, `events`, and `360-frames` for the matches that have
+    them. `data_spec_versions` names the version of each that is asked for, several of one feed if wanted:
+    `{match: v6, events: [v8, v9], lineups: v5, 360-frames: v2}`; that of `match` is the index's. A required feed that
+    is not named comes in its current version, and so does everything without any `data_spec_versions`; `360-frames`
+    comes along where it, or `default`, is named. Seasons in which nothing changed are skipped whole.
+
+    Args:
+        name: The source's name in the configuration.
+        username: Of the account at StatsBomb.
+        password: Likewise.
+        base_url: Where the API is; below it come the versions. None: StatsBomb's.
+        competitions_version: The version of the list of competitions.
+        recheck_missing_360_after_seconds: How long a 360 file that the index promised and that was not there is not
+            asked for again while its time in the index stays.
+    """
+
+    provider = "statsbomb"
+    bundle_types = (MATCH,)
+    bundle_checks = (StatsBombMatchCheck(),)
+    hosts = ("data.statsbombservices.com",)
+    change_signal = (
+        "match_updated and match_updated_360 of each season, then last_updated and last_updated_360 of each match"
+    )
+
+    def __init__(
+        self,
+        name: str,
+        username: str | None = None,
+        password: str | None = None,
+        base_url: str | None = None,
+        competitions_version: str = "v4",
+        recheck_missing_360_after_seconds: float = 60.0,
+    ) -> None:
+        super().__init__(
+            name,
+            BASE_URL if base_url is None else base_url,
+            basic_auth(name, username, password),
+            "username and password",
+        )
+        self._competitions_version = competitions_version
+        self._recheck_after_seconds = float(recheck_missing_360_after_seconds)
+
+    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+        """Return every competition and season of the account, with when anything in it last changed."""
+        self._bundle_type(dataset_type)
+        path = f"{self._competitions_version}/competitions"
+        entries = checked_entries(self._get_json(path, "its list of competitions"), path, "competition_id", "season_id")
+        return [_selector(entry) for entry in entries]
+
+    def find_datasets(
+        self,
+        dataset_type: str,
+        data_spec_versions: DataSpecVersionCollection,
+        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and asked for whole
+        competition_id: int,
+        season_id: int,
+        match_id: int | str | None = None,
+        **_: Any,
+    ) -> Iterator[list[DatasetResource]]:
+        """Yield the matches of one season, at once."""
+        wanted = self._wanted(dataset_type, data_spec_versions)
+        (version, *others) = [version for feed, version in wanted if feed == "match"]
+        if others:
+            raise ConfigurationError(
+                f"data_spec_versions of the source '{self.name}' wants {1 + len(others)} versions of 'match', which is "
+                f"its index: it must be one."
+            )
+        path = f"{version}/competitions/{competition_id}/seasons/{season_id}/matches"
+        what = f"season {season_id} of competition {competition_id}"
+        entries = checked_entries(self._get_json(path, what), path, "match_id", "last_updated")
+        yield [
+            self._match(entry, {"competition_id": competition_id, "season_id": season_id}, wanted)
+            for entry in entries
+            if same(match_id, entry["match_id"])
+        ]
+
+    def _match(self, entry: dict[str, Any], selector: dict[str, Any], wanted: list[tuple[str, str]]) -> DatasetResource:
+        match_id = entry["match_id"]
+        return find_match(
+            entry,
+            selector,
+            wanted,
+            url_of=lambda feed, version: f"{self._base_url}/{version}/{feed}/{match_id}",
+            http_options={"auth": self._auth},
+            http_options_360={"recheck_after_seconds": self._recheck_after_seconds},
+        )
+
+    def _wanted(self, dataset_type: str, versions: DataSpecVersionCollection) -> list[tuple[str, str]]:
+        bundle_type = self._bundle_type(dataset_type, versions)
+        # v1 is what stands where no version is written; the API has none by now.
+        unnamed = versions.get(DEFAULT_FEED, ("v1",)) == ("v1",)
+        wanted = []
+        for feed, version in bundle_type.wanted(versions):
+            is_unnamed = feed not in versions and unnamed
+            wanted.append((feed, CURRENT_VERSIONS[feed] if is_unnamed else version))
+        return wanted
+
+
+def _selector(entry: dict[str, Any]) -> dict[str, Any]:
+    selector: dict[str, Any] = {key: entry[key] for key in ("competition_id", "season_id")}
+    what = f"Season {entry['season_id']} of competition {entry['competition_id']}"
+    # Of a season that has no match yet there is neither.
+    times = [entry_time(entry[key], what) for key in ("match_updated", "match_updated_360") if entry.get(key)]
+    if times:
+        selector["_last_modified"] = max(times)
+    selector["_name"] = " ".join(entry.get(key) or "" for key in ("competition_name", "season_name")).strip() or what
+    return selector

@@ -1,0 +1,269 @@
+"""Wyscout's API, version 3, for its customers.
+
+Format: https://apidocs.wyscout.com. `competitions?areaId=…` and `competitions/{id}/seasons` list the seasons,
+`seasons/{id}/matches` the matches of one, and `matches/{id}/events` and `matches/{id}/formations` are its files. Basic
+authentication; 12 requests a second, and a 429 with a JSON body for what is more. Times are those of Rome, but for
+`dateutc`.
+
+The list of matches does not say when one changed: the feed of changes does (`sources.wyscout_changes`), and goes back
+168 hours. A season that was ingested whole since then costs its list and a share of the feed. One that was not is asked
+for match by match: conditionally where the API gives ETags, which is not settled by what is public; else in full, and
+the bytes decide.
+
+What is deleted at Wyscout leaves the season's list, and is MISSING then. If only the events of a listed match are
+deleted, the lake keeps its copy, with a warning.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ingestify.clock import as_utc, now
+from ingestify.domain.bundle import BundleType
+from ingestify.domain.dataset import CollectionMetadata, DatasetState
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.ports import HttpAnswer
+from ingestify.domain.resource import DatasetResource
+from ingestify.errors import ConfigurationError, SourceError
+from ingestify.sources.ageing import next_look_seconds
+from ingestify.sources.api import ApiSource, basic_auth
+from ingestify.sources.open_data import checked_entries, match_name, same
+from ingestify.sources.wyscout_changes import WyscoutChanges
+
+__all__ = ["Wyscout"]
+
+BASE_URL = "https://apirest.wyscout.com/v3"
+
+MATCH = BundleType("match", requires=("match", "events"), optional=("formations",))
+"""The match's entry in the index, what happened on the pitch, with the names of who did it, and the formations."""
+
+_PARAMS = {
+    # What kloppy reads: without the formations it cannot tell who began.
+    "events": {"fetch": "teams,players,match,coaches,referees,formations,substitutions"},
+    "formations": {"fetch": "teams,players"},
+}
+
+_PLAYED = "Played"
+
+_BEFORE_ANY_LOOK = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+"""Announced for what did not change: it never moves, and everything that the lake has is newer."""
+
+_LABEL = re.compile(r"(?P<home>.+?) [-–] (?P<away>.+?)(?:, (?P<home_score>\d+) ?- ?(?P<away_score>\d+)(?: \(\w\))?)?")
+
+
+class Wyscout(ApiSource):
+    """Matches of Wyscout's API v3; dataset type `match`.
+
+    The feeds are `match` (its entry in the season's list), `events` (with teams, players, line-ups, formations and
+    substitutions) and, where it or `default` is named, `formations`. A match is SCHEDULED until it is played. Its
+    changes are known from Wyscout's feed of changes; after 168 hours without a run, all matches of a season are asked
+    for.
+
+    Args:
+        name: The source's name in the configuration.
+        username: Of the API key at Wyscout.
+        password: Likewise.
+        competitions: The ids of the competitions whose seasons are discovered. None: those of `areas`.
+        areas: Three-letter codes of areas (`ENG`, `ITA`, `XEU`) whose competitions are. Without either, and without a
+            selector such as `{competition_id: 364, season_id: 188989}`, there is nothing to discover.
+        base_url: Below which the endpoints are. None: Wyscout's.
+    """
+
+    provider = "wyscout"
+    bundle_types = (MATCH,)
+    requests_per_second = 12.0
+    follows_changes = True
+    hosts = ("apirest.wyscout.com",)
+    change_signal = "the feed of changes (updatedobjects), 168 hours back; after a longer pause each match is asked for"
+
+    def __init__(
+        self,
+        name: str,
+        username: str | None = None,
+        password: str | None = None,
+        competitions: Sequence[int] | None = None,
+        areas: Sequence[str] | None = None,
+        base_url: str | None = None,
+    ) -> None:
+        super().__init__(
+            name,
+            BASE_URL if base_url is None else base_url,
+            basic_auth(name, username, password),
+            "username and password",
+            competitions=competitions,
+            areas=areas,
+        )
+        self._competitions = _as_list(name, "competitions", competitions)
+        self._areas = _as_list(name, "areas", areas)
+        self._changes = WyscoutChanges(self._ask_for_changes)
+
+    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+        """Return every season of the competitions that the configuration names."""
+        self._bundle_type(dataset_type)
+        if not self._competitions and not self._areas:
+            raise ConfigurationError(
+                f"The source '{self.name}' does not know which competitions to discover, and Wyscout lists them only "
+                f"by area: set sources.{self.name}.configuration.competitions or .areas, or give the plan selectors, "
+                f"such as {{competition_id: 364, season_id: 188989}}."
+            )
+        return [
+            {
+                "competition_id": competition_id,
+                "season_id": season["seasonId"],
+                "_name": " ".join((name, _season_name(season))),
+            }
+            for competition_id, name in self._iter_competitions()
+            for season in self._list(
+                f"competitions/{competition_id}/seasons", f"competition {competition_id}", "seasons"
+            )
+            if "seasonId" in season
+        ]
+
+    def _iter_competitions(self) -> Iterator[tuple[Any, str]]:
+        for competition_id in self._competitions:
+            yield competition_id, f"competition {competition_id}"
+        for area in self._areas:
+            for entry in self._list("competitions", f"the area {area}", "competitions", {"areaId": area}):
+                yield entry["wyId"], str(entry.get("name") or f"competition {entry['wyId']}")
+
+    def find_datasets(
+        self,
+        dataset_type: str,
+        data_spec_versions: DataSpecVersionCollection,
+        dataset_collection_metadata: CollectionMetadata,
+        competition_id: int,
+        season_id: int,
+        match_id: int | str | None = None,
+        **_: Any,
+    ) -> Iterator[list[DatasetResource]]:
+        """Yield the matches of one season, at once."""
+        wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
+        changed_at = self._look_for_changes(dataset_collection_metadata.ingested_until, only_one=match_id is not None)
+        what = f"season {season_id} of competition {competition_id}"
+        entries = checked_entries(
+            self._list(f"seasons/{season_id}/matches", what, "matches"), what, "matchId", "dateutc"
+        )
+        yield [
+            self._match(entry, {"competition_id": competition_id, "season_id": season_id}, wanted, changed_at)
+            for entry in entries
+            if same(match_id, entry["matchId"])
+        ]
+
+    def _look_for_changes(self, ingested_until: dt.datetime | None, *, only_one: bool) -> Callable[[int], dt.datetime]:
+        """Return what says, of a match, what to announce as the time of its files.
+
+        Of what may have changed that is the time of this look, before anything of it is asked for.
+        """
+        looked_at = now()
+        # One match is asked for itself: the feed may have hundreds of pages.
+        changes = None if ingested_until is None or only_one else self._changes.since(ingested_until)
+        if changes is None:
+            return lambda _: looked_at
+        asked_at, match_ids = changes.asked_at, changes.match_ids
+        return lambda match_id: asked_at if match_id in match_ids else _BEFORE_ANY_LOOK
+
+    def _ask_for_changes(
+        self, path: str, pager: Callable[[HttpAnswer], str | None], params: dict[str, Any]
+    ) -> Iterator[HttpAnswer]:
+        return self._iter_pages(path, "its feed of changes", pager, params)
+
+    def _match(
+        self,
+        entry: dict[str, Any],
+        selector: dict[str, Any],
+        wanted: list[tuple[str, str]],
+        changed_at: Callable[[int], dt.datetime],
+    ) -> DatasetResource:
+        match_id = entry["matchId"]
+        date, _, time = str(entry["dateutc"]).partition(" ")
+        is_played = entry.get("status", _PLAYED) == _PLAYED
+        label = _Label.read(str(entry.get("label") or ""), with_score=is_played)
+        resource = DatasetResource(
+            {**selector, "match_id": match_id},
+            "match",
+            self.provider,
+            name=match_name(label.home, label.away, label.score, date),
+            metadata={
+                "match_date": date or None,
+                "kick_off": f"{time}+00:00" if time else None,
+                "match_week": entry.get("gameweek") or None,
+                "home_team": {"name": label.home},
+                "away_team": {"name": label.away},
+                "home_score": label.score[0],
+                "away_score": label.score[1],
+                "match_status": entry.get("status"),
+            },
+            state=DatasetState.COMPLETE if is_played else DatasetState.SCHEDULED,
+        )
+        changed = changed_at(match_id)
+        for feed, version in wanted:
+            if feed == "match":
+                resource.add_file(changed, feed, version, json_content=entry)
+            elif is_played:
+                resource.add_file(
+                    changed,
+                    feed,
+                    version,
+                    url=f"{self._base_url}/matches/{match_id}/{feed}",
+                    http_options={
+                        "auth": self._auth,
+                        "params": _PARAMS[feed],
+                        # It is played, and its events come hours later.
+                        "ignore_not_found": True,
+                        "recheck_after_seconds": next_look_seconds(_kick_off(entry), now()),
+                    },
+                    data_serialization_format="json",
+                )
+        return resource
+
+    def _list(self, path: str, what: str, key: str, params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        answer = self._get_json(path, what, params)
+        entries = answer.get(key) if isinstance(answer, dict) else None
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise SourceError(f"{self._base_url}/{path} has no list '{key}'; is base_url that of Wyscout's API v3?")
+        return entries
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Label:
+    """What the list says of a match: `Internazionale - Milan, 2-1`."""
+
+    home: str | None = None
+    away: str | None = None
+    score: tuple[int | None, int | None] = (None, None)
+
+    @classmethod
+    def read(cls, label: str, *, with_score: bool) -> _Label:
+        """Return the parts of a label; a match that is not played has a score of 0-0, which is none."""
+        found = _LABEL.fullmatch(label)
+        if found is None:
+            return cls(home=label or None)
+        score = (found["home_score"], found["away_score"])
+        if not with_score or None in score:
+            return cls(found["home"], found["away"])
+        return cls(found["home"], found["away"], (int(score[0]), int(score[1])))
+
+
+def _as_list(source: str, option: str, value: object) -> list[Any]:
+    if value is None:
+        return []
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ConfigurationError(f"The source '{source}' has {option} {value!r}; it must be a list.")
+    return list(value)
+
+
+def _season_name(entry: dict[str, Any]) -> str:
+    season = entry.get("season")
+    name = season.get("name") if isinstance(season, dict) else None
+    return str(name or f"season {entry['seasonId']}")
+
+
+def _kick_off(entry: dict[str, Any]) -> dt.datetime:
+    try:
+        return as_utc(dt.datetime.fromisoformat(entry["dateutc"]))
+    except (TypeError, ValueError) as error:
+        raise SourceError(f"Match {entry['matchId']} has the time {entry['dateutc']!r}, which is none.") from error
