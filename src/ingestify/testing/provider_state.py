@@ -145,6 +145,16 @@ class ProviderState:
             self._move(match_id, "last_updated", updated_at)
             self._forget(match_id)
 
+    def set_status(self, match_id: int, status: str, updated_at: dt.datetime | None = None) -> None:
+        """Let the index call a match `scheduled`, `collecting`, `available`, …; its time moves.
+
+        A match that is not available has no files.
+        """
+        with self._lock:
+            self._entry_of[match_id]["match_status"] = status
+            self._move(match_id, "last_updated", updated_at)
+            self._forget(match_id)
+
     def publish_360(self, match_id: int, updated_at: dt.datetime | None = None) -> None:
         """The 360 file of a match appears, and the index says so."""
         with self._lock:
@@ -185,7 +195,7 @@ class ProviderState:
 
     def _make_file(self, match_id: int, feed: str) -> Document | None:
         entry = self._entry_of[match_id]
-        if feed in self._matches[match_id].withheld:
+        if feed in self._matches[match_id].withheld or entry["match_status"] != "available":
             return None
         if feed == "360-frames":
             if entry["match_status_360"] != "available":
