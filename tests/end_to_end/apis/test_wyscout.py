@@ -206,3 +206,21 @@ def test_the_competitions_of_an_area_are_discovered(tmp_path: Path, provider: Wy
     source.requests_per_second = None
     with make_engine(tmp_path, source) as engine:
         assert engine.load().totals.new == 9
+
+
+def test_nothing_is_lost_in_the_hour_that_comes_twice(
+    tmp_path: Path, provider: WyscoutApi, monkeypatch: pytest.MonkeyPatch
+):
+    # In Rome the clocks go back at 01:00 UTC: 00:30 and 01:30 UTC are both 02:30 there.
+    moment = dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC)
+    provider.utc_now = lambda: moment
+    for module in ("engine.report", "sources.wyscout", "sources.wyscout_changes"):
+        monkeypatch.setattr(f"ingestify.{module}.now", lambda: moment)
+    with engine_of(tmp_path, provider) as engine:
+        assert engine.load().totals.new == 9
+        for match_id, minutes in zip(provider.match_ids, (1, 29, 31, 59, 89, 91), strict=False):
+            provider.correct(
+                match_id, at=dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC) + dt.timedelta(minutes=minutes)
+            )
+        moment = dt.datetime(2026, 10, 25, 2, 5, tzinfo=dt.UTC)
+        assert engine.load().totals.revised == 6
