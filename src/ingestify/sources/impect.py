@@ -37,8 +37,8 @@ class Impect(ImpectIterations, ApiSource):
 
     Args:
         name: The source's name in the configuration.
-        username: Of the account at Impect.
-        password: Likewise.
+        username: Of the account at Impect; required.
+        password: Likewise; required.
         client_id: Of the OAuth client; None: that of the API.
         base_url: Below which the endpoints are. None: Impect's.
         token_url: Where tokens are handed out. None: Impect's.

@@ -45,8 +45,8 @@ class StatsBomb(ApiSource):
 
     Args:
         name: The source's name in the configuration.
-        username: Of the account at StatsBomb.
-        password: Likewise.
+        username: Of the account at StatsBomb; required.
+        password: Likewise; required.
         base_url: Where the API is; below it come the versions. None: StatsBomb's.
         competitions_version: The version of the list of competitions.
         recheck_missing_360_after_seconds: How long a 360 file that the index promised and that was not there is not

@@ -65,8 +65,8 @@ class Wyscout(ApiSource):
 
     Args:
         name: The source's name in the configuration.
-        username: Of the API key at Wyscout.
-        password: Likewise.
+        username: Of the API key at Wyscout; required.
+        password: Likewise; required.
         competitions: The ids of the competitions whose seasons are discovered. None: those of `areas`.
         areas: Three-letter codes of areas (`ENG`, `ITA`, `XEU`) whose competitions are. Without either, and without a
             selector such as `{competition_id: 364, season_id: 188989}`, there is nothing to discover.

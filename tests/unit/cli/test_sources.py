@@ -45,7 +45,7 @@ def test_a_source_of_the_current_folder_is_described(command):
     text = command("sources", "describe", "own_source_here.Mine")
     assert "configuration\n  none" in text
     command("sources", "describe", "nobody", code=1)
-    assert "there are ingestify.files" in command.err
+    assert "there are ingestify.files, ingestify.impect, ingestify.impect_github" in command.err
 
 
 def test_an_installed_source_that_is_broken_does_not_hide_the_others(command, monkeypatch):
