@@ -290,3 +290,23 @@ def test_what_a_source_declares_wrongly_is_named():
     source.redirect_hosts = ("https://media.example.com/",)
     with pytest.raises(ConfigurationError, match="redirect_hosts has"):
         get_dev_engine(source, "article").load()
+
+
+def test_a_source_s_own_rate_holds_until_the_settings_say_another(tmp_path):
+    config = tmp_path / "config.yaml"
+    text = (
+        "main: {metadata_url: 'sqlite:///catalog.db', file_url: 'file://files'}\n"
+        "sources:\n"
+        "  wyscout:\n"
+        "    type: ingestify.wyscout\n"
+        "    configuration: {username: me, password: a-password}\n"
+        "RATE"
+        "ingestion_plans: [{source: wyscout, dataset_type: match}]\n"
+    )
+    rates = []
+    for rate in ("", "    rate_limit: {requests_per_second: 3}\n"):
+        config.write_text(text.replace("RATE", rate))
+        with get_engine(config) as engine:
+            (plan,) = engine.ingestion_plans
+            rates.append(plan.source.http.options.requests_per_second)
+    assert rates == [12.0, 3.0]

@@ -128,7 +128,7 @@ def test_a_version_that_is_not_served_says_so(tmp_path: Path, provider: StatsBom
         assert "404" in task.error
 
 
-def test_a_provider_that_is_down_costs_nothing_of_the_lake(tmp_path: Path, provider: StatsBombApi):
+def test_a_correction_that_cannot_be_fetched_costs_nothing_of_the_lake(tmp_path: Path, provider: StatsBombApi):
     match_id = provider.match_ids[0]
     with engine_of(tmp_path, provider) as engine:
         engine.load()

@@ -195,7 +195,7 @@ def test_wrong_credentials_and_nothing_to_discover_are_named(tmp_path: Path, pro
         engine.load()
     provider.password = "a-long-password"
     with (
-        make_engine(tmp_path, Wyscout("w", "u", "password", base_url=provider.base_url)) as engine,
+        make_engine(tmp_path, Wyscout("w", "u", "w-key-0815", base_url=provider.base_url)) as engine,
         pytest.raises(ConfigurationError, match=r"competitions or \.areas"),
     ):
         engine.load()
