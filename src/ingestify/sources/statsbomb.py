@@ -13,10 +13,12 @@ decide).
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
 from ingestify.checks.statsbomb import StatsBombMatchCheck
+from ingestify.clock import as_utc, now
 from ingestify.domain.bundle import MATCH
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DEFAULT_FEED, DataSpecVersionCollection
@@ -33,6 +35,9 @@ BASE_URL = "https://data.statsbombservices.com/api"
 CURRENT_VERSIONS = {"match": "v6", "lineups": "v5", "events": "v9", "360-frames": "v2"}
 """What is asked for where `data_spec_versions` names no version of a feed."""
 
+_LATE = dt.timedelta(days=7)
+"""So long after a season last changed, files may still appear that its index has promised."""
+
 
 class StatsBomb(ApiSource):
     """Matches of StatsBomb's API; dataset type `match`.
@@ -41,7 +46,8 @@ class StatsBomb(ApiSource):
     them. `data_spec_versions` names the version of each that is asked for, several of one feed if wanted:
     `{match: v6, events: [v8, v9], lineups: v5, 360-frames: v2}`; that of `match` is the index's. A required feed that
     is not named comes in its current version, and so does everything without any `data_spec_versions`; `360-frames`
-    comes along where it, or `default`, is named. Seasons in which nothing changed are skipped whole.
+    comes along where it, or `default`, is named. Seasons in which nothing changed are skipped whole; for a week after a
+    change their index is asked for once a day, as 360 files appear later than they are promised.
 
     Args:
         name: The source's name in the configuration.
@@ -141,6 +147,12 @@ def _selector(entry: dict[str, Any]) -> dict[str, Any]:
     # Of a season that has no match yet there is neither.
     times = [entry_time(entry[key], what) for key in ("match_updated", "match_updated_360") if entry.get(key)]
     if times:
-        selector["_last_modified"] = max(times)
+        selector["_last_modified"] = _looked_at_daily(as_utc(max(times)), now())
     selector["_name"] = " ".join(entry.get(key) or "" for key in ("competition_name", "season_name")).strip() or what
     return selector
+
+
+def _looked_at_daily(changed: dt.datetime, at: dt.datetime) -> dt.datetime:
+    """Return how new a season is said to be: for a while after its last change, as new as the day."""
+    today = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    return max(changed, today) if at - changed < _LATE else changed

@@ -46,9 +46,9 @@ def test_two_versions_of_the_index_are_refused():
 @pytest.mark.parametrize(
     ("updated", "updated_360", "newest"),
     [
-        ("2024-05-01T12:00", "2024-05-02T12:00:00.123456", dt.datetime(2024, 5, 2, 12, 0, 0, 123456)),
-        ("2024-05-03T12:00", "2024-05-02T12:00:00.123456", dt.datetime(2024, 5, 3, 12)),
-        ("2024-05-03T12:00", None, dt.datetime(2024, 5, 3, 12)),
+        ("2024-05-01T12:00", "2024-05-02T12:00:00.123456", dt.datetime(2024, 5, 2, 12, 0, 0, 123456, tzinfo=dt.UTC)),
+        ("2024-05-03T12:00", "2024-05-02T12:00:00.123456", dt.datetime(2024, 5, 3, 12, tzinfo=dt.UTC)),
+        ("2024-05-03T12:00", None, dt.datetime(2024, 5, 3, 12, tzinfo=dt.UTC)),
         (None, None, None),
     ],
 )
@@ -63,3 +63,22 @@ def test_a_time_that_is_none_names_its_season():
     entry = {**SEASON.competition_entry(), "match_updated": "yesterday"}
     with pytest.raises(SourceError, match="Season 27 of competition 811 has the time 'yesterday'"):
         source(**{f"{ROOT}/v4/competitions": [entry]}).discover_selectors("match")
+
+
+@pytest.mark.parametrize(
+    ("at", "newest"),
+    [
+        ("2024-05-03T12:01", "2024-05-03T12:00"),
+        ("2024-05-03T23:59", "2024-05-03T12:00"),
+        ("2024-05-04T00:01", "2024-05-04T00:00"),
+        ("2024-05-09T09:00", "2024-05-09T00:00"),
+        ("2024-05-10T12:00", "2024-05-03T12:00"),
+        ("2026-05-10T12:00", "2024-05-03T12:00"),
+    ],
+)
+def test_for_a_week_after_a_change_a_season_is_looked_at_daily(monkeypatch: Any, at: str, newest: str):
+    # The 360 file of the last match may appear days after the season's times stood still.
+    monkeypatch.setattr("ingestify.sources.statsbomb.now", lambda: dt.datetime.fromisoformat(f"{at}+00:00"))
+    entry = {**SEASON.competition_entry(), "match_updated": "2024-05-03T12:00", "match_updated_360": None}
+    (selector,) = source(**{f"{ROOT}/v4/competitions": [entry]}).discover_selectors("match")
+    assert selector["_last_modified"] == dt.datetime.fromisoformat(f"{newest}+00:00")
