@@ -127,7 +127,8 @@ class Wyscout(ApiSource):
         for competition_id in self._competitions:
             yield competition_id, f"competition {competition_id}"
         for area in self._areas:
-            for entry in self._list("competitions", f"the area {area}", "competitions", {"areaId": area}):
+            entries = self._list("competitions", f"the area {area}", "competitions", {"areaId": area})
+            for entry in checked_entries(entries, f"competitions of the area {area}", "wyId"):
                 yield entry["wyId"], str(entry.get("name") or f"competition {entry['wyId']}")
 
     def find_datasets(
@@ -153,7 +154,9 @@ class Wyscout(ApiSource):
             if same(match_id, entry["matchId"])
         ]
 
-    def _look_for_changes(self, ingested_until: dt.datetime | None, *, only_one: bool) -> Callable[[int], dt.datetime]:
+    def _look_for_changes(
+        self, ingested_until: dt.datetime | None, *, only_one: bool
+    ) -> Callable[[object], dt.datetime]:
         """Return what says, of a match, what to announce as the time of its files.
 
         Of what may have changed that is the time of this look, before anything of it is asked for.
@@ -164,7 +167,7 @@ class Wyscout(ApiSource):
         if changes is None:
             return lambda _: looked_at
         asked_at, match_ids = changes.asked_at, changes.match_ids
-        return lambda match_id: asked_at if match_id in match_ids else _BEFORE_ANY_LOOK
+        return lambda match_id: asked_at if str(match_id) in match_ids else _BEFORE_ANY_LOOK
 
     def _ask_for_changes(
         self, path: str, pager: Callable[[HttpAnswer], str | None], params: dict[str, Any]
@@ -176,7 +179,7 @@ class Wyscout(ApiSource):
         entry: dict[str, Any],
         selector: dict[str, Any],
         wanted: list[tuple[str, str]],
-        changed_at: Callable[[int], dt.datetime],
+        changed_at: Callable[[object], dt.datetime],
     ) -> DatasetResource:
         match_id = entry["matchId"]
         date, _, time = str(entry["dateutc"]).partition(" ")

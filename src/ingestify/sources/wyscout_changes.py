@@ -57,7 +57,7 @@ class Changes:
 
     since: dt.datetime
     asked_at: dt.datetime
-    match_ids: frozenset[int]
+    match_ids: frozenset[str]
 
 
 class WyscoutChanges:
@@ -90,7 +90,7 @@ class WyscoutChanges:
                 recent = self._recent = Changes(since, asked_at, frozenset(self._iter_match_ids(text)))
             return recent
 
-    def _iter_match_ids(self, updated_since: str) -> Iterator[int]:
+    def _iter_match_ids(self, updated_since: str) -> Iterator[str]:
         try:
             for kind in ("matches", "matchevents"):
                 yield from self._iter_ids("updatedobjects/updated", kind, updated_since)
@@ -104,7 +104,7 @@ class WyscoutChanges:
         for kind in ("matches", "matchevents"):
             yield from self._iter_ids("updatedobjects/deleted", kind, updated_since)
 
-    def _iter_ids(self, path: str, kind: str, updated_since: str) -> Iterator[int]:
+    def _iter_ids(self, path: str, kind: str, updated_since: str) -> Iterator[str]:
         params = {"type": kind, "updated_since": updated_since, "emptyPayload": "true", "limit": PAGE_SIZE, "page": 1}
         for page in self._ask(path, changes_pager, params):
             answer = page.json()
@@ -114,7 +114,7 @@ class WyscoutChanges:
                 raise SourceError(
                     f"{path} of Wyscout holds no list of ids below '{kind}'; is base_url that of its API?"
                 )
-            yield from map(int, found)
+            yield from map(str, found)
 
 
 def as_rome_time(moment: dt.datetime) -> str:

@@ -81,7 +81,7 @@ def test_matches_of_which_anything_changed_are_found_in_either_form():
     feed = split([1], {"2": {"wyId": 2}}, [3])
     changes = WyscoutChanges(feed).since(NOW - dt.timedelta(hours=5))
     assert changes is not None
-    assert changes.match_ids == {1, 2, 3}
+    assert changes.match_ids == {"1", "2", "3"}
     assert changes.asked_at == NOW
     assert changes.since == dt.datetime(2026, 3, 10, 6, tzinfo=dt.UTC)
     assert {params["updated_since"] for _, params in feed.asked} == {"2026-03-10 07:00:00"}
@@ -91,7 +91,7 @@ def test_the_older_form_of_the_feed_is_asked_for_where_the_newer_is_not():
     feed = Feed({("updatedobjects", "matches"): {"matches": [4]}, ("updatedobjects", "matchevents"): {}})
     changes = WyscoutChanges(feed).since(NOW - dt.timedelta(hours=5))
     assert changes is not None
-    assert changes.match_ids == {4}
+    assert changes.match_ids == {"4"}
 
 
 def test_the_seasons_of_a_run_share_one_look():
