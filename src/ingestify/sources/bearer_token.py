@@ -1,4 +1,4 @@
-"""A bearer token that a provider hands out for minutes, against a name and a password."""
+"""A bearer token that a provider hands out for minutes, against a name and a password or a secret."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ _REFUSED_SECONDS = 60.0
 
 
 class BearerToken:
-    """Implements `domain.ports.Authorization` by OAuth 2.0's password grant (RFC 6749, section 4.3).
+    """Implements `domain.ports.Authorization` by OAuth 2.0: with a user's password, or a client's secret.
+
+    Those are the grants `password` and `client_credentials` (RFC 6749, sections 4.3 and 4.4).
 
     Any thread may ask; while one gets a token, the others wait for it. A login that was refused is not tried again for
     a minute: wrong passwords lock accounts.
@@ -28,8 +30,9 @@ class BearerToken:
     Args:
         source: The source's name, for errors.
         token_url: Where tokens are handed out.
-        form: What is sent there: `client_id`, `username`, `password`, …
+        form: What is sent there: `client_id`, `username`, `password`, …; `grant_type` is `password` if it is not there.
         http: Returns the source's client.
+        auth: The client and its secret, where they are to be sent as Basic authentication; None: the form has them.
         clock: Seconds that only grow.
     """
 
@@ -40,11 +43,13 @@ class BearerToken:
         form: Mapping[str, str],
         http: Callable[[], HttpClientPort],
         *,
+        auth: tuple[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
         self._token_url = token_url
-        self._form = {**form, "grant_type": "password"}
+        self._form = {"grant_type": "password", **form}
+        self._auth = auth
         self._http = http
         self._clock = clock
         self._lock = threading.Lock()
@@ -65,6 +70,9 @@ class BearerToken:
                 self._get()
             return self._header
 
+    def __repr__(self) -> str:
+        return f"BearerToken({self._source})"
+
     def renew(self, refused: str) -> bool:
         """Drop a token that was refused, unless another thread has replaced it already."""
         with self._lock:
@@ -77,13 +85,13 @@ class BearerToken:
         if self._refused is not None and asked_at < self._refused[0]:
             raise ConfigurationError(self._refused[1])
         try:
-            answer = self._http().post_form(self._token_url, self._form)
+            answer = self._http().post_form(self._token_url, self._form, auth=self._auth)
         except FetchError as error:
             # RFC 6749, section 5.2: invalid_grant is a 400, invalid_client a 401.
             if error.status in (400, 401, 403):
                 message = (
                     f"The login of the source '{self._source}' is refused ({error.status}, {error.url}): correct "
-                    f"username, password and client_id under sources.{self._source}.configuration."
+                    f"the credentials under sources.{self._source}.configuration."
                 )
                 self._refused = (asked_at + _REFUSED_SECONDS, message)
                 raise ConfigurationError(message) from error
@@ -95,8 +103,15 @@ class BearerToken:
 
 
 def _read(answer: Any, url: str) -> tuple[str, float]:
-    token = answer.get("access_token") if isinstance(answer, dict) else None
-    lives_seconds = answer.get("expires_in", 300) if isinstance(answer, dict) else None
-    if not isinstance(token, str) or not token or not isinstance(lives_seconds, (int, float)) or lives_seconds <= 0:
+    """Return the token, and for how many seconds it holds."""
+    said = answer if isinstance(answer, dict) else {}
+    token, kind = said.get("access_token"), said.get("token_type", "Bearer")
+    try:
+        lives_seconds = float(said.get("expires_in", 300))  # some providers write it as text
+    except (TypeError, ValueError):
+        lives_seconds = 0.0
+    if not isinstance(token, str) or not token or not lives_seconds > 0:
         raise SourceError(f"What {url} answers is no access token; is it the URL that hands them out?")
-    return token, float(lives_seconds)
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise SourceError(f"What {url} answers is a token of the type {str(kind)[:20]!r}; only Bearer can be sent.")
+    return token, lives_seconds

@@ -8,6 +8,7 @@ from ingestify.domain.ports import FetchRequest
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.http import HttpClient
 from ingestify.fetch.pages import NextLink
+from ingestify.masking import hide
 from tests.unit.fetch.server import Asked, Provider, Reply, Sink, answer
 
 
@@ -115,3 +116,18 @@ def test_what_a_provider_repeats_of_a_form_is_not_shown(server: Provider, client
     with pytest.raises(FetchError, match=r"POST .*401") as caught:
         client.post_form(url, {"password": "secret-password"})
     assert "secret-password" not in str(caught.value)
+
+
+def test_a_token_that_was_replaced_meanwhile_is_not_shown_either(server: Provider, client: HttpClient) -> None:
+    seen: list[str] = []
+
+    def repeat(asked: Asked) -> Reply:
+        seen.append(asked.headers["authorization"])
+        return answer(f"neither {' nor '.join(seen)}".encode(), 401, content_type="text/plain")
+
+    hide("first-token")
+    hide("second-token")  # as whoever asks for one does
+    with pytest.raises(FetchError, match="neither") as caught:
+        client.get(server.on("/a", by=repeat), auth=Token("first-token", "second-token"))
+    assert len(seen) == 2
+    assert "-token" not in str(caught.value)

@@ -20,9 +20,11 @@ class Login:
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
         self.forms: list[dict[str, str]] = []
+        self.auths: list[Any] = []
 
-    def post_form(self, url: str, form: dict[str, str], **_: Any) -> Answer:
+    def post_form(self, url: str, form: dict[str, str], *, auth: Any = None, **_: Any) -> Answer:
         self.forms.append(form)
+        self.auths.append(auth)
         answer = self.answers.pop(0) if self.answers else token(f"token-{len(self.forms)}")
         if isinstance(answer, Exception):
             raise answer
@@ -113,3 +115,25 @@ def test_what_is_no_token_is_a_source_error(answer: Any):
 def test_a_token_is_never_shown():
     bearer(Login(token("abcdef-very-secret"))).header()
     assert "abcdef-very-secret" not in mask_text("it was abcdef-very-secret")
+
+
+def test_a_client_may_show_its_secret_in_place_of_a_user():
+    login = Login()
+    form = {"grant_type": "client_credentials", "scope": "read"}
+    found = BearerToken("mine", "https://login.example/token", form, lambda: login, auth=("me", "secret"))  # type: ignore[arg-type,return-value]
+    assert found.header() == "Bearer token-1"
+    assert (login.forms, login.auths) == ([form], [("me", "secret")])
+    assert "secret" not in repr(found)
+
+
+def test_a_life_that_is_written_as_text_is_one():
+    login, clock = Login({"access_token": "a", "expires_in": "100"}), Clock()
+    found = bearer(login, clock)
+    found.header()
+    clock.now += 71
+    assert found.header() == "Bearer token-2"
+
+
+def test_a_token_of_another_type_is_told():
+    with pytest.raises(SourceError, match="a token of the type 'mac'; only Bearer can be sent"):
+        bearer(Login({**token("a"), "token_type": "mac"})).header()

@@ -8,11 +8,11 @@ from urllib.parse import quote_plus
 
 from pydantic import Field
 
-from ingestify.domain.ports import Authorization, HttpAnswer, HttpClientPort
+from ingestify.domain.ports import Authorization, HttpClientPort
 from ingestify.masking import hide
+from ingestify.sources.bearer_token import BearerToken
 from ingestify.sources.declaration import Section, Text
 from ingestify.sources.rest.fields import HttpUrl
-from ingestify.sources.rest.token import BearerToken
 
 __all__ = ["ApiKeyAuth", "Auth", "BasicAuth", "BearerAuth", "ClientCredentialsAuth", "Credentials", "make_credentials"]
 
@@ -97,7 +97,7 @@ class Credentials:
 
 
 def make_credentials(
-    auth: Auth | None, headers: Mapping[str, str], get_http: Callable[[], HttpClientPort]
+    auth: Auth | None, headers: Mapping[str, str], source_name: str, get_http: Callable[[], HttpClientPort]
 ) -> Credentials:
     """Return what the configuration says of who asks.
 
@@ -122,10 +122,10 @@ def make_credentials(
             hide(auth.value)
             return Credentials(None, headers, {auth.name: auth.value})
         case ClientCredentialsAuth():
-            return Credentials(_make_token(auth, get_http), headers)
+            return Credentials(_make_token(auth, source_name, get_http), headers)
 
 
-def _make_token(auth: ClientCredentialsAuth, get_http: Callable[[], HttpClientPort]) -> BearerToken:
+def _make_token(auth: ClientCredentialsAuth, source_name: str, get_http: Callable[[], HttpClientPort]) -> BearerToken:
     hide(auth.client_secret)
     form = {"grant_type": "client_credentials", **auth.parameters}
     if auth.scope is not None:
@@ -136,8 +136,4 @@ def _make_token(auth: ClientCredentialsAuth, get_http: Callable[[], HttpClientPo
     else:
         # Both are encoded as in a form before they are joined (RFC 6749, section 2.3.1).
         basic = (quote_plus(auth.client_id), quote_plus(auth.client_secret))
-
-    def ask() -> HttpAnswer:
-        return get_http().post_form(auth.token_url, form, headers={"Accept": "application/json"}, auth=basic)
-
-    return BearerToken(ask)
+    return BearerToken(source_name, auth.token_url, form, get_http, auth=basic)

@@ -49,7 +49,7 @@ class RestSource(Source):
         self.licence = self._said.licence or ""
         self.attribution = self._said.attribution or ""
         self.bundle_types = tuple(_bundle_type(kind, said) for kind, said in self._said.dataset_types.items())
-        credentials = make_credentials(self._said.auth, self._said.headers, lambda: self.http)
+        credentials = make_credentials(self._said.auth, self._said.headers, name, lambda: self.http)
         self._addresses = Addresses(self._said.base_url, self._said.hosts, credentials)
         self.hosts = self.redirect_hosts = self._addresses.hosts
         # What a selector must have is known only now; it is told where a signature tells it otherwise.
