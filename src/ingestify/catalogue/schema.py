@@ -8,6 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ingestify.catalogue.connection import Database
+from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.tables import Tables
 from ingestify.errors import ConfigurationError, LakeVersionError, StoreError
 
@@ -30,11 +31,8 @@ def prepare_schema(database: Database, tables: Tables) -> None:
         ConfigurationError: The tables there are not ingestify's.
         StoreError: The database refused.
     """
-    with database.read("read the version of its tables") as connection:
-        version = _read_version(connection, tables)
-        if version == HEAD or (database.is_read_only and version in READABLE):
-            database.dialect.learn(connection, tables.dataset)
-            return
+    if _is_up_to_date(database, tables):
+        return
     dialect = database.dialect
     with database.write("make its tables") as connection, dialect.migrating(connection, tables.version_table_name):
         # Again, now that nobody else does: another process may have opened the same new lake.
@@ -44,6 +42,16 @@ def prepare_schema(database: Database, tables: Tables) -> None:
         if version != HEAD:
             _migrate(connection, database, tables, version)
         dialect.learn(connection, tables.dataset)
+
+
+@repeatable  # MySQL refuses to read a table that another process has just made, as it is younger than the transaction
+def _is_up_to_date(database: Database, tables: Tables) -> bool:
+    with database.read("read the version of its tables") as connection:
+        version = _read_version(connection, tables)
+        is_readable = version == HEAD or (database.is_read_only and version in READABLE)
+        if is_readable:
+            database.dialect.learn(connection, tables.dataset)
+        return is_readable
 
 
 def _read_version(connection: sa.Connection, tables: Tables) -> str | None:
