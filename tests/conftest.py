@@ -12,6 +12,11 @@ pytest.register_assert_rewrite("ingestify.testing.storage_contract")
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name bytes by their number: a gzip or ZIP holds the second it was made in, and all workers must say the same."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None
+
+
 def provider_data_folder() -> Path:
     """Real provider files, kept outside the project because their licences forbid passing them on."""
     return Path(os.environ.get("INGESTIFY_PROVIDER_DATA") or ROOT.parent / "shared" / "data")
