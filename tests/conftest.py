@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from .installed_packages import install as install
+
 pytest.register_assert_rewrite("ingestify.testing.storage_contract")
 
 ROOT = Path(__file__).parent.parent

@@ -30,6 +30,7 @@ from ingestify.main.adapters import (
 )
 from ingestify.main.parts import (
     check_fetch_policy,
+    check_plugins,
     check_rules,
     check_source,
     check_subscriber,
@@ -220,6 +221,7 @@ def check_config(config_file: str | Path | None = None, *, secrets: bool = False
     for subscriber in settings.event_subscribers:
         check_subscriber(subscriber)
     make_layout(settings)
+    check_plugins()
     check_rules(settings)
     main = settings.main
     if secrets or not is_vault_url(main.metadata_url):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ingestify.config.locations import local_path
 from ingestify.config.settings import FileOptions, Settings, SourceSettings
@@ -15,7 +15,7 @@ from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.ports import Fetcher, Storage
 from ingestify.domain.source import Source
 from ingestify.engine.engine import IngestionEngine
-from ingestify.errors import ConfigurationError
+from ingestify.errors import ConfigurationError, IngestifyError
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.loaders.kloppy.loading import load_with_kloppy
@@ -23,6 +23,7 @@ from ingestify.main.cloud import cloud_options
 from ingestify.main.deliveries import open_delivery
 from ingestify.main.parts import make_rules
 from ingestify.masking import hide_url, mask_url
+from ingestify.plugins import find_plugin, find_plugins
 from ingestify.sources.registry import make_open_data_source
 from ingestify.storage.cloud_address import CloudAddress, is_cloud_url
 from ingestify.storage.local import LocalStorage
@@ -44,6 +45,11 @@ __all__ = [
 ]
 
 DEFAULT_CONCURRENCY = 32
+
+STORAGES_GROUP = "ingestify.storages"
+"""The entry point group of storages: the scheme of `file_url`, and a function of the URL."""
+
+_STORAGE_METHODS = tuple(name for name in vars(Storage) if not name.startswith("_"))
 
 
 def concurrency() -> int:
@@ -192,13 +198,38 @@ def make_storage(file_url: str, options: FileOptions | None = None, folder: Path
     if scheme == "memory":
         return MemoryStorage()
     if scheme != "file":
-        raise ConfigurationError(
-            f"file_url: there is no storage for '{scheme}://'; use file://, such as file://database/files/, or s3://, "
-            f"gs:// or az://."
-        )
+        return _make_installed_storage(scheme.lower(), file_url)
     root = local_path(file_url)
     _refuse_file_as_folder("file_url", root)
     return LocalStorage(root)
+
+
+def _make_installed_storage(scheme: str, file_url: str) -> Storage:
+    plugin = find_plugin(STORAGES_GROUP, scheme)
+    if plugin is None:
+        brought = "".join(f", {one.name}://" for one in find_plugins(STORAGES_GROUP))
+        raise ConfigurationError(
+            f"file_url: there is no storage for '{scheme}://'; use file://, such as file://database/files/, or s3://, "
+            f"gs:// or az://{brought}. An installed package can bring others (entry point group {STORAGES_GROUP})."
+        )
+    make = plugin.load()
+    if not callable(make):
+        raise ConfigurationError(f"{plugin.title} is {make!r}; it must be a function of the file_url.")
+    try:
+        storage = make(file_url)
+    except IngestifyError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(
+            f"{plugin.title} makes no storage of '{mask_url(file_url)}': {type(error).__name__}: {error}"
+        ) from error
+    lacking = [name for name in _STORAGE_METHODS if not callable(getattr(storage, name, None))]
+    if lacking:
+        raise ConfigurationError(
+            f"{plugin.title} made a {type(storage).__name__}, which has no {', no '.join(lacking)}: it must be an "
+            f"ingestify.domain.ports.Storage."
+        )
+    return cast(Storage, storage)
 
 
 def _make_cloud_storage(file_url: str, options: FileOptions, folder: Path) -> Storage:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import difflib
 import inspect
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -27,6 +29,7 @@ from ingestify.engine.bundle_rules import BundleRules
 from ingestify.errors import ConfigurationError
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.masking import hide_all
+from ingestify.plugins import Plugin, find_plugin, find_plugins
 from ingestify.sources import registry
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.layout import Layout
@@ -40,6 +43,7 @@ from ingestify.store.transformations import (
 
 __all__ = [
     "check_fetch_policy",
+    "check_plugins",
     "check_rules",
     "check_source",
     "check_subscriber",
@@ -52,8 +56,13 @@ __all__ = [
     "subscribe",
 ]
 
+logger = logging.getLogger(__name__)
+
 CHECKS_GROUP = "ingestify.checks"
 """The entry point group of bundle checks that are for every lake."""
+
+SUBSCRIBERS_GROUP = "ingestify.subscribers"
+"""The entry point group of subscribers: their names are what `type:` says."""
 
 # Configurations of before the event log was part of every lake name this; nothing needs to be done for it.
 _EVENT_LOG_SUBSCRIBER = "ingestify.infra.event_log.EventLogSubscriber"
@@ -123,11 +132,17 @@ def check_subscriber(settings: SubscriberSettings) -> None:
 def _find_subscriber(type_name: str) -> type[Subscriber] | None:
     if type_name == _EVENT_LOG_SUBSCRIBER:
         return None
-    found = registry.import_object(type_name, "event subscriber")
+    plugin = find_plugin(SUBSCRIBERS_GROUP, type_name)
+    if plugin is None and "." not in type_name and ":" not in type_name:
+        names = [one.name for one in find_plugins(SUBSCRIBERS_GROUP)]
+        close = difflib.get_close_matches(type_name, names, n=1)
+        there = f"there is {', '.join(names)}, or" if names else "no installed package brings one; write"
+        hint = f"did you mean '{close[0]}'?" if close else f"{there} a dotted path such as my_package.MySubscriber."
+        raise ConfigurationError(f"There is no event subscriber '{type_name}'; {hint}")
+    found = registry.import_object(type_name, "event subscriber") if plugin is None else plugin.load()
     if not (isinstance(found, type) and issubclass(found, Subscriber)):
-        raise ConfigurationError(
-            f"The event subscriber '{type_name}' is {found!r}; it must be a subclass of ingestify.Subscriber."
-        )
+        title = f"The event subscriber '{type_name}'" if plugin is None else plugin.title
+        raise ConfigurationError(f"{title} is {found!r}; it must be a subclass of ingestify.Subscriber.")
     return found
 
 
@@ -158,8 +173,17 @@ def _accepting(what: str, type_name: str, configuration: Mapping[str, object]) -
 
 
 def make_rules(settings: Settings | None) -> BundleRules:
-    """What the settings, and installed packages, ask of bundles."""
-    checks = [_make_check(CheckSettings(type=path)) for path in registry.find_entry_points(CHECKS_GROUP).values()]
+    """What the settings, and installed packages, ask of bundles.
+
+    An installed package's check that cannot be made is an error in the log, and left out: one broken package must not
+    keep people from their lake, and `check_plugins` refuses it.
+    """
+    checks = []
+    for plugin in find_plugins(CHECKS_GROUP):
+        try:
+            checks.append(_make_installed_check(plugin))
+        except ConfigurationError as error:
+            logger.error("%s Until then nothing is checked by it.", error)
     if settings is None:
         return BundleRules(checks=checks)
     overrides = {}
@@ -183,6 +207,26 @@ def check_rules(settings: Settings) -> None:
         known = tuple(check for check in one.checks if not names_secrets(check.configuration))
         kinds.append(one.model_copy(update={"checks": known}))
     make_rules(settings.model_copy(update={"dataset_types": tuple(kinds)}))
+
+
+def check_plugins() -> None:
+    """Refuse an installed package's check that cannot be made: it is for every lake, without being named."""
+    for plugin in find_plugins(CHECKS_GROUP):
+        _make_installed_check(plugin)
+
+
+def _make_installed_check(plugin: Plugin) -> BundleCheck:
+    found = plugin.load()
+    if not (isinstance(found, type) and issubclass(found, BundleCheck)):
+        raise ConfigurationError(f"{plugin.title} is {found!r}; it must be a subclass of ingestify.BundleCheck.")
+    try:
+        made: BundleCheck = found()
+    except Exception as error:
+        raise ConfigurationError(
+            f"{plugin.title} cannot be made without a configuration: {type(error).__name__}: {error}. Install another "
+            f"version of that package, or uninstall it."
+        ) from error
+    return made
 
 
 def _make_check(settings: CheckSettings) -> BundleCheck:

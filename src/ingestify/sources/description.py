@@ -10,7 +10,8 @@ from typing import Any
 
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError
-from ingestify.sources.registry import BUILT_IN, ENTRY_POINT_GROUP, OPEN_DATA, find_entry_points, find_source_class
+from ingestify.plugins import find_plugins
+from ingestify.sources.registry import BUILT_IN, ENTRY_POINT_GROUP, OPEN_DATA, find_source_class
 
 __all__ = ["SourceDescription", "SourceOption", "describe_source", "get_schema", "source_types"]
 
@@ -72,7 +73,8 @@ class SourceDescription:
 
 def source_types() -> list[str]:
     """Return each `type:` that has a name: those built in, and those of installed packages."""
-    return [*sorted(BUILT_IN), *sorted(name for name in find_entry_points(ENTRY_POINT_GROUP) if name not in BUILT_IN)]
+    installed = {one.name for one in find_plugins(ENTRY_POINT_GROUP)}
+    return [*sorted(BUILT_IN), *sorted(installed - BUILT_IN.keys())]
 
 
 def describe_source(name: str) -> SourceDescription:

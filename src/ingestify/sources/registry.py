@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.metadata
 import inspect
 import sys
 from collections.abc import Mapping
@@ -12,8 +11,9 @@ from typing import Any
 
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError
+from ingestify.plugins import find_plugin, find_plugins
 
-__all__ = ["BUILT_IN", "OPEN_DATA", "find_entry_points", "find_source_class", "import_object", "make_open_data_source"]
+__all__ = ["BUILT_IN", "OPEN_DATA", "find_source_class", "import_object", "make_open_data_source"]
 
 ENTRY_POINT_GROUP = "ingestify.sources"
 
@@ -81,34 +81,27 @@ def import_object(path: str, what: str) -> Any:
         ) from error
 
 
-def find_entry_points(group: str) -> dict[str, str]:
-    """Return the entry points that installed packages have in a group: name to dotted path."""
-    return {one.name: one.value for one in importlib.metadata.entry_points(group=group)}
-
-
 def find_source_class(type_name: str) -> type[Source]:
     """Return the class that `type:` names: a built-in source, an entry point, or a dotted path.
 
     Raises:
         ConfigurationError: There is none, or it is no `Source`.
     """
+    title = f"The source type '{type_name}'"
     if type_name in BUILT_IN:
         found = import_object(BUILT_IN[type_name], "source type")
+    elif (plugin := find_plugin(ENTRY_POINT_GROUP, type_name)) is not None:
+        found = plugin.load()
+        title = plugin.title
+    elif type_name.startswith("ingestify.") or "." not in type_name:
+        names = [*BUILT_IN, *(one.name for one in find_plugins(ENTRY_POINT_GROUP))]
+        close = difflib.get_close_matches(type_name, names, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(names)}, or a dotted path."
+        raise ConfigurationError(f"There is no source type '{type_name}'; {hint}")
     else:
-        entry_points = find_entry_points(ENTRY_POINT_GROUP)
-        if type_name in entry_points:
-            found = import_object(entry_points[type_name], "source type")
-        elif type_name.startswith("ingestify.") or "." not in type_name:
-            names = [*BUILT_IN, *entry_points]
-            close = difflib.get_close_matches(type_name, names, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(names)}, or a dotted path."
-            raise ConfigurationError(f"There is no source type '{type_name}'; {hint}")
-        else:
-            found = import_object(type_name, "source type")
+        found = import_object(type_name, "source type")
     if not (inspect.isclass(found) and issubclass(found, Source)):
-        raise ConfigurationError(
-            f"The source type '{type_name}' is {found!r}; it must be a subclass of ingestify.Source."
-        )
+        raise ConfigurationError(f"{title} is {found!r}; it must be a subclass of ingestify.Source.")
     return found
 
 

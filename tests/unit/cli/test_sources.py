@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import importlib.metadata
 import json
 
 from ingestify.sources.registry import BUILT_IN, ENTRY_POINT_GROUP, OPEN_DATA
+from tests.installed_packages import Install
 
 
 def test_sources_are_listed_with_what_they_bring_and_their_licence(command):
@@ -48,8 +48,7 @@ def test_a_source_of_the_current_folder_is_described(command):
     assert "there are ingestify.files, ingestify.impect, ingestify.impect_github" in command.err
 
 
-def test_an_installed_source_that_is_broken_does_not_hide_the_others(command, monkeypatch):
-    broken = importlib.metadata.EntryPoint("broken", "no_such_package:Source", ENTRY_POINT_GROUP)
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [broken])
+def test_an_installed_source_that_is_broken_does_not_hide_the_others(command, install: Install):
+    install("sources", {ENTRY_POINT_GROUP: {"broken": "no_such_package:Source"}})
     assert len(command("sources", "list").splitlines()) == 1 + len(BUILT_IN)
     assert "broken: " in command.err

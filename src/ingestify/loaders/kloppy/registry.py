@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
-
 from ingestify.errors import ConfigurationError
 from ingestify.loaders.kloppy import impect, metrica, skillcorner, sportec, statsbomb, wyscout
 from ingestify.loaders.kloppy.files import Loader
+from ingestify.plugins import Plugin, find_plugin, find_plugins
 
 __all__ = ["ENTRY_POINT_GROUP", "LOADERS", "find_loader", "loader_kinds"]
 
@@ -36,29 +34,19 @@ def find_loader(provider: str, dataset_type: str) -> Loader | None:
     built_in = LOADERS.get((provider, dataset_type))
     if built_in is not None:
         return built_in
-    name = f"{provider}.{dataset_type}"
-    found = next((one for one in _entry_points() if one.name == name), None)
-    return None if found is None else _imported(found)
+    plugin = find_plugin(ENTRY_POINT_GROUP, f"{provider}.{dataset_type}")
+    return None if plugin is None else _loaded(plugin)
 
 
 def loader_kinds() -> list[str]:
     """Return `provider/dataset_type` of each kind that has a loader."""
-    installed = (one.name.partition(".") for one in _entry_points())
+    installed = (one.name.partition(".") for one in find_plugins(ENTRY_POINT_GROUP))
     kinds = {*LOADERS, *((provider, dataset_type) for provider, _, dataset_type in installed)}
     return [f"{provider}/{dataset_type}" for provider, dataset_type in sorted(kinds)]
 
 
-@functools.cache  # what is installed does not change while a process runs, and looking takes 10 ms
-def _entry_points() -> tuple[importlib.metadata.EntryPoint, ...]:
-    return tuple(importlib.metadata.entry_points(group=ENTRY_POINT_GROUP))
-
-
-def _imported(entry_point: importlib.metadata.EntryPoint) -> Loader:
-    where = f"The loader '{entry_point.name}' of an installed package ({entry_point.value})"
-    try:
-        loader = entry_point.load()
-    except Exception as error:
-        raise ConfigurationError(f"{where} cannot be imported: {type(error).__name__}: {error}") from error
+def _loaded(plugin: Plugin) -> Loader:
+    loader = plugin.load()
     if not callable(loader):
-        raise ConfigurationError(f"{where} is {loader!r}; it must be a function of (files, kwargs).")
+        raise ConfigurationError(f"{plugin.title} is {loader!r}; it must be a function of (files, kwargs).")
     return loader  # type: ignore[no-any-return]

@@ -1,37 +1,20 @@
 from __future__ import annotations
 
-import importlib.metadata
-
 import pytest
 
 from ingestify.errors import ConfigurationError
-from ingestify.loaders.kloppy import registry, statsbomb
+from ingestify.loaders.kloppy import statsbomb
 from ingestify.loaders.kloppy.registry import LOADERS, find_loader, loader_kinds
-
-
-@pytest.fixture
-def installed(monkeypatch):
-    """Entry points of packages that are installed."""
-
-    def install(**values: str) -> None:
-        group = registry.ENTRY_POINT_GROUP
-        points = [importlib.metadata.EntryPoint(name.replace("_", "."), value, group) for name, value in values.items()]
-        monkeypatch.setattr(
-            importlib.metadata, "entry_points", lambda group: [one for one in points if one.group == group]
-        )
-        registry._entry_points.cache_clear()
-
-    yield install
-    monkeypatch.undo()
-    registry._entry_points.cache_clear()
+from tests.installed_packages import Install
 
 
 def load_mine(files, kwargs):
     return files, kwargs
 
 
-def test_an_installed_package_brings_loaders_for_what_is_not_built_in(installed):
-    installed(mine_match=f"{__name__}:load_mine", statsbomb_match=f"{__name__}:load_mine")
+def test_an_installed_package_brings_loaders_for_what_is_not_built_in(install: Install):
+    value = f"{__name__}:load_mine"
+    install("loaders", {"ingestify.loaders": {"mine.match": value, "statsbomb.match": value}})
     assert find_loader("mine", "match") is load_mine
     assert find_loader("statsbomb", "match") is statsbomb.load_match, "what is built in comes first"
     assert find_loader("mine", "tracking") is None
@@ -42,7 +25,8 @@ def test_an_installed_package_brings_loaders_for_what_is_not_built_in(installed)
     ("value", "message"),
     [("no_such_package:load", "cannot be imported: ModuleNotFoundError"), (f"{__name__}:pytest", "must be a function")],
 )
-def test_a_package_whose_loader_is_none_is_named(installed, value, message):
-    installed(mine_match=value)
-    with pytest.raises(ConfigurationError, match=rf"The loader 'mine\.match' of an installed package .*{message}"):
+def test_a_package_whose_loader_is_none_is_named(install: Install, value, message):
+    install("loaders", {"ingestify.loaders": {"mine.match": value}})
+    title = r"The loader 'mine\.match' of the installed package loaders 1\.0"
+    with pytest.raises(ConfigurationError, match=f"{title} .*{message}"):
         find_loader("mine", "match")
