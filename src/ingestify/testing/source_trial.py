@@ -1,0 +1,183 @@
+"""One source over one lake in memory, against a relayed provider: what it finds, what a run brings, what that costs."""
+
+from __future__ import annotations
+
+import atexit
+import dataclasses
+import functools
+import itertools
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ingestify.catalogue.catalogue import SqlCatalogue
+from ingestify.domain.dataset import CollectionMetadata
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.plan import IngestionPlan, Job
+from ingestify.domain.ports import FetchContext, Usage
+from ingestify.domain.resource import DatasetResource
+from ingestify.domain.run import RunReport
+from ingestify.domain.selector import Filters, Selector
+from ingestify.domain.source import Source
+from ingestify.engine.engine import IngestionEngine
+from ingestify.engine.planner import find_arguments
+from ingestify.events.dispatcher import Dispatcher
+from ingestify.fetch.http import HttpClient, HttpOptions
+from ingestify.storage.memory import MemoryStorage
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.testing.relay import Relay
+from ingestify.testing.simulator import Request
+
+__all__ = ["Discovery", "SourceTrial", "problems_of"]
+
+_NOTHING_YET = CollectionMetadata(0, None)
+
+_numbers = itertools.count(1)
+
+
+@functools.cache
+def _shared_catalogue() -> SqlCatalogue:
+    """Return the catalogue of all trials, each in a bucket of its own: making its tables takes longer than a run."""
+    catalogue = SqlCatalogue.open("sqlite:///:memory:")
+    atexit.register(catalogue.close)
+    return catalogue
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Discovery:
+    """What a source announced of one selector.
+
+    Attributes:
+        identifiers: Of `resources`, in the same order.
+        requests: What was asked for, in order.
+        requests_before_first: How many of these were made when the first dataset was there.
+    """
+
+    resources: list[DatasetResource]
+    identifiers: list[Identifier]
+    requests: list[str]
+    requests_before_first: int
+
+    def announced(self) -> dict[str, dict[str, str | None]]:
+        """Return identifier to file id to URL, of all datasets."""
+        return {
+            str(identifier): {name: file.url or file.loader_kwargs.get("url") for name, file in resource.files.items()}
+            for identifier, resource in zip(self.identifiers, self.resources, strict=True)
+        }
+
+
+class SourceTrial:
+    """Each discovery and run is made by a new source, as by a new process; the lake stays. Close it.
+
+    Args:
+        make_source: Makes the source; its configuration names the relay.
+        relay: The provider.
+        dataset_type: What is asked for; `versions` likewise.
+    """
+
+    def __init__(self, make_source: Callable[[], Source], relay: Relay, dataset_type: str, versions: Any) -> None:
+        self._make_source = make_source
+        self._relay = relay
+        self._dataset_type = dataset_type
+        self._versions = versions
+        self._clients: list[HttpClient] = []
+        self._store: DatasetStore | None = None
+
+    @property
+    def store(self) -> DatasetStore:
+        """The lake."""
+        if self._store is None:
+            bucket = f"trial-{next(_numbers)}"
+            self._store = DatasetStore(_shared_catalogue(), MemoryStorage(), Dispatcher(), bucket=bucket)
+        return self._store
+
+    def close(self) -> None:
+        """Close its connections."""
+        for client in self._clients:
+            client.close()
+
+    def new_source(self) -> Source:
+        """Return a source that has an HTTP client, as one has that an engine took."""
+        source = self._make_source()
+        source.attach_http(self._new_client(source))
+        return source
+
+    def _new_client(self, source: Source) -> HttpClient:
+        # What is tried again is tried again soon: nobody else asks this provider.
+        options = HttpOptions(
+            max_concurrency=source.max_concurrency,
+            redirect_hosts=tuple(source.redirect_hosts),
+            backoff_base_seconds=0.01,
+        )
+        self._clients.append(HttpClient(source.name, options))
+        return self._clients[-1]
+
+    # ---- discovering -----------------------------------------------------------------------------------
+
+    def discover(
+        self,
+        selector: Mapping[str, Any],
+        filters: Filters | None = None,
+        *,
+        source: Source | None = None,
+        versions: Any = None,
+    ) -> Discovery:
+        """Return all that `find_datasets` announces; what it raises is raised here."""
+        source = source or self.new_source()
+        before = len(self._relay.requests)
+        before_first: int | None = None
+        resources: list[DatasetResource] = []
+        with self._activated(source):
+            for item in self.find(selector, source, filters, versions):
+                if before_first is None:
+                    before_first = len(self._relay.requests) - before
+                resources += item if isinstance(item, (list, tuple)) else [item]
+        paths = self._relay.paths()[before:]
+        identifiers = [resource.identifier(Selector(selector)) for resource in resources]
+        return Discovery(resources, identifiers, paths, len(paths) if before_first is None else before_first)
+
+    def find(
+        self, selector: Mapping[str, Any], source: Source, filters: Filters | None = None, versions: Any = None
+    ) -> Any:
+        """Return what `find_datasets` returns, called as the engine calls it."""
+        plan = IngestionPlan(source, self._dataset_type, self._versions if versions is None else versions)
+        job = Job(plan, source.name, source.provider, Selector(selector), filters or {})
+        return source.find_datasets(self._dataset_type, plan.data_spec_versions, _NOTHING_YET, **find_arguments(job))
+
+    def discover_selectors(self, source: Source | None = None) -> list[dict[str, Any]]:
+        """Return the selectors that the source discovers."""
+        source = source or self.new_source()
+        with self._activated(source):
+            return list(source.discover_selectors(self._dataset_type))
+
+    def _activated(self, source: Source) -> Any:
+        client = source.http
+        assert isinstance(client, HttpClient), "new_source attached it"
+        return client.activated(FetchContext(Usage(), threading.Event()))
+
+    # ---- running ---------------------------------------------------------------------------------------
+
+    def run(
+        self, selector: Mapping[str, Any], filters: Mapping[str, Any] | None = None
+    ) -> tuple[RunReport, list[Request]]:
+        """Bring the lake up to date. Returns the report, and the requests that it took."""
+        source = self._make_source()
+        before = len(self._relay.requests)
+        plan = IngestionPlan(source, self._dataset_type, self._versions, [dict(selector)])
+        engine = IngestionEngine(self.store, make_fetcher=self._new_client, plans=[plan], concurrency=8)
+        report = engine.run_report(**(filters or {}))
+        return report, self._relay.requests[before:]
+
+    def contents(self) -> dict[str, dict[str, str]]:
+        """Return identifier to file id to content hash, of all datasets in the lake."""
+        found: dict[str, dict[str, str]] = {}
+        for dataset in self.store.iter_dataset_collection_batches():
+            found[str(dataset.identifier)] = {name: file.tag for name, file in dataset.files.items()}
+        return found
+
+
+def problems_of(report: RunReport) -> list[str]:
+    """Return what went wrong in a run, a line each."""
+    tasks = report.failed_tasks + report.quarantined_tasks
+    errors = [] if report.error is None else [f"{type(report.error).__name__}: {report.error}"]
+    return errors + [f"{task.name}: {task.error}" for task in tasks]
