@@ -52,7 +52,7 @@ COMMANDS = {
     "status": ("ingestify.cli.status", "Show the last runs, and how large the lake is."),
     "sources": ("ingestify.cli.sources", "List the sources there are, describe one, and try one out."),
     "sync-indexes": ("ingestify.cli.lake", "Make the database indexes that dataset_types asks for."),
-    "init": ("ingestify.cli.project", "Write a commented config.yaml."),
+    "init": ("ingestify.cli.project", "Write a commented config.yaml, or a package for a source of your own."),
     "config": ("ingestify.cli.project", "Check the configuration, or print its JSON schema."),
     "demo": ("ingestify.cli.demo", "See it work: a simulated season, in under 20 seconds, without network."),
     "completion": ("ingestify.cli.project", "Print a shell completion script."),

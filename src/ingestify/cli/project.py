@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -18,22 +20,45 @@ __all__ = ["completion_command", "config_command", "init_command", "version_comm
 
 @click.command("init")
 @click.option("--force", is_flag=True, help="Write over a config.yaml that is there.")
+@click.option("--source", metavar="NAME", help="Write a package for a source of your own instead, such as my_provider.")
 @click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
-def init_command(folder: Path, force: bool) -> None:
-    """Write a commented config.yaml into FOLDER, by default this one."""
+def init_command(folder: Path, force: bool, source: str | None) -> None:
+    """Write a commented config.yaml into FOLDER, by default this one.
+
+    With --source, make a folder NAME there: a source, a simulated provider, tests that pass, and a config.yaml.
+    """
+    if source is not None:
+        if force:
+            raise click.UsageError("--force goes without --source, which writes over nothing.")
+        _write_source(source, folder)
+        return
     from ingestify.config.template import config_template  # pulls in the settings
 
     path = folder / "config.yaml"
-    try:
-        if path.exists() and not force:
-            raise ConfigurationError(f"{path} is there already; --force writes over it.")
+    if path.exists() and not force:
+        raise ConfigurationError(f"{path} is there already; --force writes over it.")
+    with _writing_to(path):
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(config_template(), encoding="utf-8")
+    write_stderr(f"Wrote {path}. Look it over, then run  ingestify plan , and  ingestify run .")
+
+
+def _write_source(name: str, folder: Path) -> None:
+    from ingestify.config.source_project import write_source_project  # only for this
+
+    with _writing_to(folder / name):
+        project = write_source_project(name, folder)
+    write_stderr(f"Wrote {project}. Go there, run  pytest , and begin with {name}/source.py; README.md says the rest.")
+
+
+@contextlib.contextmanager
+def _writing_to(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ConfigurationError(
             f"{path} cannot be written: {error.strerror or error}. Name a folder that this user may write to."
         ) from error
-    write_stderr(f"Wrote {path}. Look it over, then run  ingestify plan , and  ingestify run .")
 
 
 @click.group("config")
