@@ -60,6 +60,15 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "a-loader",
             "an-archive",
             "a-policy",
+            "tutorial-provider",
+            "tutorial-source",
+            "tutorial-discover",
+            "tutorial-fetch",
+            "tutorial-again",
+            "tutorial-correct",
+            "tutorial-check",
+            "tutorial-load",
+            "tutorial-suite",
         ]
         assert namespace["exit_code"] == 0
         assert namespace["wins"].metadata.row_count in range(1, 5)  # type: ignore[attr-defined]
