@@ -38,6 +38,7 @@ __all__ = [
     "check_catalogue",
     "cloud_options",
     "concurrency",
+    "http_options",
     "make_engine",
     "make_storage",
     "open_catalogue",
@@ -80,7 +81,7 @@ def make_engine(
     """
 
     def make_fetcher(source: Source) -> Fetcher:
-        return HttpClient(source.name, _http_options(source, sources.get(source.name)))
+        return HttpClient(source.name, http_options(source, sources.get(source.name)))
 
     return IngestionEngine(
         store,
@@ -95,7 +96,7 @@ def make_engine(
     )
 
 
-def _http_options(source: Source, settings: SourceSettings | None) -> HttpOptions:
+def http_options(source: Source, settings: SourceSettings | None) -> HttpOptions:
     """The settings' limits; where they say none, the source's own."""
     if settings is None:
         return HttpOptions(

@@ -24,6 +24,7 @@ class SourceFacts:
         of_first: What a run of that dataset alone asks for besides its index.
         of_second: Likewise, of another one.
         own_file: The path of a file of the first one only; None: there is none, as all comes with the index.
+        is_believed_missing: Whether a 404 for it is believed for a while, so that the next run does not ask again.
     """
 
     announced: Mapping[str, set[str]]
@@ -33,6 +34,7 @@ class SourceFacts:
     of_first: set[str]
     of_second: set[str]
     own_file: str | None
+    is_believed_missing: bool
 
     @property
     def of_others(self) -> dict[str, Mapping[str, str]]:
@@ -65,7 +67,8 @@ def find_facts(
         contents = trial.contents()
     first, second = list(by_value)[:2]
     of_first, of_second = (_files_of(new_trial, part, {dataset_key: value}) for value in (first, second))
-    own = sorted(of_first - of_second - _believed_missing(discovery, relay))
+    believed = _believed_missing(discovery, relay)
+    own = sorted(of_first - of_second, key=lambda path: (path.partition("?")[0] in believed, path))
     return SourceFacts(
         {name: set(files) for name, files in discovery.announced().items()},
         contents,
@@ -74,19 +77,20 @@ def find_facts(
         of_first,
         of_second,
         own[0] if own else None,
+        bool(own) and own[0].partition("?")[0] in believed,
     )
 
 
 def _files_of(new_trial: Callable[[], SourceTrial], part: Mapping[str, Any], filters: Mapping[str, Any]) -> set[str]:
     with closing(new_trial()) as trial:
-        index = trial.discover(part, filters).requests
+        _, index = trial.run(part, filters, dry=True)
         report, requests = trial.run(part, filters)
         assert not problems_of(report), f"a run of {filters}: {problems_of(report)}"
-        return {request.path for request in requests} - set(index)
+        return {request.path for request in requests} - {request.path for request in index}
 
 
 def _believed_missing(discovery: Discovery, relay: Relay) -> set[str]:
-    """Return the paths of files of which a 404 is believed for a while, so that the next run does not ask."""
+    """Return the paths, without a query, of files of which a 404 is believed for a while."""
     files = [file for resource in discovery.resources for file in resource.files.values()]
     urls = [file.url or "" for file in files if file.http_options.get("recheck_after_seconds") is not None]
-    return {url.removeprefix(f"{relay.base_url}/") for url in urls}
+    return {url.partition("?")[0].removeprefix(f"{relay.base_url}/") for url in urls}

@@ -7,11 +7,11 @@ import dataclasses
 import functools
 import itertools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ingestify.catalogue.catalogue import SqlCatalogue
-from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.plan import IngestionPlan, Job
 from ingestify.domain.ports import FetchContext, Usage
@@ -22,15 +22,15 @@ from ingestify.domain.source import Source
 from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.planner import find_arguments
 from ingestify.events.dispatcher import Dispatcher
-from ingestify.fetch.http import HttpClient, HttpOptions
+from ingestify.fetch.http import HttpClient
+from ingestify.main.adapters import http_options
+from ingestify.main.deliveries import open_delivery
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.testing.relay import Relay
 from ingestify.testing.simulator import Request
 
 __all__ = ["Discovery", "SourceTrial", "problems_of"]
-
-_NOTHING_YET = CollectionMetadata(0, None)
 
 _numbers = itertools.count(1)
 
@@ -73,6 +73,9 @@ class SourceTrial:
         make_source: Makes the source; its configuration names the relay.
         relay: The provider.
         dataset_type: What is asked for; `versions` likewise.
+
+    Attributes:
+        store: The lake.
     """
 
     def __init__(self, make_source: Callable[[], Source], relay: Relay, dataset_type: str, versions: Any) -> None:
@@ -81,15 +84,7 @@ class SourceTrial:
         self._dataset_type = dataset_type
         self._versions = versions
         self._clients: list[HttpClient] = []
-        self._store: DatasetStore | None = None
-
-    @property
-    def store(self) -> DatasetStore:
-        """The lake."""
-        if self._store is None:
-            bucket = f"trial-{next(_numbers)}"
-            self._store = DatasetStore(_shared_catalogue(), MemoryStorage(), Dispatcher(), bucket=bucket)
-        return self._store
+        self.store = DatasetStore(_shared_catalogue(), MemoryStorage(), Dispatcher(), bucket=f"trial-{next(_numbers)}")
 
     def close(self) -> None:
         """Close its connections."""
@@ -99,16 +94,23 @@ class SourceTrial:
     def new_source(self) -> Source:
         """Return a source that has an HTTP client, as one has that an engine took."""
         source = self._make_source()
-        source.attach_http(self._new_client(source))
+        self._new_engine(source, [])
         return source
+
+    def _new_engine(self, source: Source, selectors: Sequence[Mapping[str, Any]]) -> IngestionEngine:
+        """Return an engine with a plan for the source, which has what an engine attaches from then on."""
+        plan = IngestionPlan(source, self._dataset_type, self._versions, selectors)
+        return IngestionEngine(
+            self.store,
+            make_fetcher=self._new_client,
+            plans=[plan],
+            concurrency=8,
+            open_delivery=lambda location, options: open_delivery(location, options, Path.cwd()),
+        )
 
     def _new_client(self, source: Source) -> HttpClient:
         # What is tried again is tried again soon: nobody else asks this provider.
-        options = HttpOptions(
-            max_concurrency=source.max_concurrency,
-            redirect_hosts=tuple(source.redirect_hosts),
-            backoff_base_seconds=0.01,
-        )
+        options = dataclasses.replace(http_options(source, None), backoff_base_seconds=0.01)
         self._clients.append(HttpClient(source.name, options))
         return self._clients[-1]
 
@@ -139,10 +141,11 @@ class SourceTrial:
     def find(
         self, selector: Mapping[str, Any], source: Source, filters: Filters | None = None, versions: Any = None
     ) -> Any:
-        """Return what `find_datasets` returns, called as the engine calls it."""
+        """Return what `find_datasets` returns, called as the engine calls it, with what the lake has by now."""
         plan = IngestionPlan(source, self._dataset_type, self._versions if versions is None else versions)
         job = Job(plan, source.name, source.provider, Selector(selector), filters or {})
-        return source.find_datasets(self._dataset_type, plan.data_spec_versions, _NOTHING_YET, **find_arguments(job))
+        held = self.store.catalogue.read_metadata(job.dataset_filter(self.store.bucket))
+        return source.find_datasets(self._dataset_type, plan.data_spec_versions, held, **find_arguments(job))
 
     def discover_selectors(self, source: Source | None = None) -> list[dict[str, Any]]:
         """Return the selectors that the source discovers."""
@@ -158,14 +161,13 @@ class SourceTrial:
     # ---- running ---------------------------------------------------------------------------------------
 
     def run(
-        self, selector: Mapping[str, Any], filters: Mapping[str, Any] | None = None
+        self, selector: Mapping[str, Any], filters: Mapping[str, Any] | None = None, *, dry: bool = False
     ) -> tuple[RunReport, list[Request]]:
-        """Bring the lake up to date. Returns the report, and the requests that it took."""
+        """Bring the lake up to date. Returns the report, and the requests that it took; of a dry run: its index."""
         source = self._make_source()
         before = len(self._relay.requests)
-        plan = IngestionPlan(source, self._dataset_type, self._versions, [dict(selector)])
-        engine = IngestionEngine(self.store, make_fetcher=self._new_client, plans=[plan], concurrency=8)
-        report = engine.run_report(**(filters or {}))
+        engine = self._new_engine(source, [dict(selector)])
+        report = engine.run_report(dry_run=dry, **(filters or {}))
         return report, self._relay.requests[before:]
 
     def contents(self) -> dict[str, dict[str, str]]:
