@@ -8,22 +8,35 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import zipfile
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ingestify import Source
+from ingestify.sources.files.source import FilesSource
+from ingestify.sources.impect import Impect
 from ingestify.sources.impect_github import ImpectGithub
 from ingestify.sources.metrica_github import MetricaGithub
 from ingestify.sources.registry import BUILT_IN, find_source_class
+from ingestify.sources.rest.source import RestSource
+from ingestify.sources.skillcorner import SkillCorner
 from ingestify.sources.skillcorner_github import SkillCornerGithub
 from ingestify.sources.sportec_huggingface import SportecHuggingFace
+from ingestify.sources.statsbomb import StatsBomb
 from ingestify.sources.statsbomb_github import StatsBombGithub
+from ingestify.sources.wyscout import Wyscout
 from ingestify.sources.wyscout_github import WyscoutGithub
 from ingestify.testing.document_provider import DocumentProvider
+from ingestify.testing.impect_api import ImpectApi
 from ingestify.testing.relay import Relay
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
+from ingestify.testing.skillcorner_api import SkillCornerApi
 from ingestify.testing.source_contract import SourceContract
+from ingestify.testing.statsbomb_api import StatsBombApi
+from ingestify.testing.wyscout_api import WyscoutApi
 
 SEASONS = [Season(matches=3, seed=4, events_per_match=30, season_id=season) for season in (27, 28)]
 
@@ -133,6 +146,130 @@ class TestSkillCornerTracking(TestSkillCornerGithub):
     dataset_type = "tracking"
 
 
+# ---- the paid APIs -------------------------------------------------------------------------------------
+
+
+class TestStatsBomb(SourceContract):
+    uses_secret = True
+    data_spec_versions = MappingProxyType({"match": "v6", "events": ["v8", "v9"], "lineups": "v5", "360-frames": "v2"})
+
+    def make_provider(self) -> StatsBombApi:
+        return StatsBombApi(SEASONS, password=self.secret)
+
+    def make_source(self, provider: Relay) -> Source:
+        return StatsBomb("statsbomb", "analyst", self.secret, base_url=provider.base_url)
+
+
+class TestWyscout(SourceContract):
+    uses_secret = True
+
+    def make_provider(self) -> WyscoutApi:
+        return WyscoutApi(SEASONS, password=self.secret, requests_per_second=None)
+
+    def make_source(self, provider: Relay) -> Source:
+        source = Wyscout("wyscout", "analyst", self.secret, competitions=[811], base_url=provider.base_url)
+        source.requests_per_second = None  # 12 would make the suite slow
+        return source
+
+
+class TestSkillCorner(SourceContract):
+    uses_secret = True
+    requests_before_first = 2  # the editions, and the first page of matches
+
+    def make_provider(self) -> SkillCornerApi:
+        return SkillCornerApi(SEASONS, password=self.secret, page_size=2)
+
+    def make_source(self, provider: Relay) -> Source:
+        return SkillCorner("skillcorner", "analyst", self.secret, base_url=provider.base_url)
+
+
+class TestSkillCornerApiTracking(TestSkillCorner):
+    dataset_type = "tracking"
+
+
+class TestImpect(SourceContract):
+    uses_secret = True
+    requests_before_first = 5  # a token, and what names matches, squads and players
+
+    def make_provider(self) -> ImpectApi:
+        return ImpectApi(SEASONS, password=self.secret)
+
+    def make_source(self, provider: Relay) -> Source:
+        token_url = provider.relayed(provider.upstream.token_url)
+        return Impect("impect", "analyst", self.secret, base_url=provider.base_url, token_url=token_url)
+
+
+# ---- sources without code ------------------------------------------------------------------------------
+
+
+class TestRest(SourceContract):
+    uses_secret = True
+
+    def make_provider(self) -> DocumentProvider:
+        documents: dict[str, Any] = {"seasons": [{"id": 1}, {"id": 2}]}
+        for season, matches in ((1, (11, 12)), (2, (21,))):
+            documents[f"seasons/{season}/matches"] = [
+                {"id": match, "updated": f"2024-05-{match}T20:00:00Z"} for match in matches
+            ]
+            for match in matches:
+                documents[f"matches/{match}/events"] = [{"match": match}]
+                documents[f"matches/{match}/lineups"] = [{"match": match}]
+        return DocumentProvider(documents, token=self.secret)
+
+    def make_source(self, provider: Relay) -> Source:
+        feeds = {feed: {"url": f"/matches/{{match_id}}/{feed}"} for feed in ("events", "lineups")}
+        match = {
+            "selectors": {"endpoint": "/seasons", "values": {"season_id": "id"}},
+            "index": {"endpoint": "/seasons/{season_id}/matches"},
+            "identity": {"match_id": "id"},
+            "name": "Match {id}",
+            "last_modified": "updated",
+            "feeds": feeds,
+        }
+        return RestSource(
+            "rest",
+            provider="example",
+            base_url=provider.base_url,
+            auth={"type": "bearer", "token": self.secret},
+            dataset_types={"match": match},
+        )
+
+
+class Delivery(DocumentProvider):
+    """A folder in place of a server; nothing is asked of the server."""
+
+    def __enter__(self) -> Delivery:
+        self.folder = tempfile.TemporaryDirectory()
+        for match in (11, 12):
+            for feed in ("events", "lineups"):
+                Path(self.folder.name, f"{match}_{feed}.json").write_text(json.dumps([match]))
+        super().__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        self.folder.cleanup()
+
+
+class TestFiles(SourceContract):
+    requests_before_first = 0
+
+    def make_provider(self) -> Delivery:
+        return Delivery()
+
+    def make_source(self, provider: Relay) -> Source:
+        folder = provider.upstream.folder.name if isinstance(provider.upstream, Delivery) else "."
+        return FilesSource(
+            "files",
+            provider="club",
+            location=folder,
+            pattern="{match_id}_{data_feed_key}.{data_serialization_format}",
+            types={"match_id": "int"},
+            dataset_name="Match {match_id}",
+            settle_seconds=0,
+        )
+
+
 def test_every_built_in_source_is_in_the_suite():
     suites = [one for one in globals().values() if isinstance(one, type) and issubclass(one, SourceContract)]
     made = {type(suite().make_source(_Nowhere())) for suite in suites if suite is not SourceContract}
@@ -141,3 +278,11 @@ def test_every_built_in_source_is_in_the_suite():
 
 class _Nowhere:
     base_url = "http://127.0.0.1:9/v1"
+    token_url = base_url
+
+    @property
+    def upstream(self) -> _Nowhere:
+        return self
+
+    def relayed(self, url: str) -> str:
+        return url

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import http.server
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["Asked", "Given", "LoopbackServer"]
+__all__ = ["SERVING", "Asked", "Given", "LoopbackServer"]
+
+SERVING = "loopback connection"
+"""The name of the threads that answer, each for one connection."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,40 +59,40 @@ class LoopbackServer:
 
     def __init__(self, answer: Callable[[Asked], Given], port: int = 0) -> None:
         self.closing = threading.Event()
-        handler = type("Handler", (_Handler,), {"answer": staticmethod(answer), "closing": self.closing})
-        self._server = _Server(("127.0.0.1", port), handler)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, name="loopback", daemon=True
-        )
+        self._handler = type("Handler", (_Handler,), {"answer": staticmethod(answer), "closing": self.closing})
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
+        self._port = int(self._listener.getsockname()[1])
+        self._acceptor = threading.Thread(target=self._accept, name="loopback", daemon=True)
 
     @property
     def url(self) -> str:
         """Where it is, without a slash at its end."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self._port}"
 
     def __enter__(self) -> LoopbackServer:
-        self._thread.start()
+        self._acceptor.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        # One more, as closing a socket does not wake who waits for connections everywhere.
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self._port), timeout=5).close()
+        self._acceptor.join()
+        self._listener.close()
 
+    def _accept(self) -> None:
+        # By hand: socketserver looks for the end of its loop every so often, and a suite ends hundreds of servers.
+        while True:
+            connection, client = self._listener.accept()
+            if self.closing.is_set():
+                connection.close()
+                return
+            threading.Thread(target=self._serve, args=(connection, client), name=SERVING, daemon=True).start()
 
-class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-    request_queue_size = 128
-
-    def server_bind(self) -> None:
-        # Not HTTPServer's: it asks who 127.0.0.1 is, which takes seconds where nobody knows.
-        super(http.server.HTTPServer, self).server_bind()
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves in the middle is nothing to tell of."""
+    def _serve(self, connection: socket.socket, client: object) -> None:
+        with connection, contextlib.suppress(OSError):  # a client that leaves in the middle is nothing to tell of
+            self._handler(connection, client, self)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -35,6 +35,7 @@ from ingestify.domain.run import RunState
 from ingestify.domain.source import Source
 from ingestify.errors import IngestifyError
 from ingestify.masking import is_secret_key
+from ingestify.testing.loopback import SERVING
 from ingestify.testing.network_guard import NetworkGuard
 from ingestify.testing.relay import Relay
 from ingestify.testing.simulator import Fault, Request
@@ -408,7 +409,7 @@ class SourceContract:
     def test_a_slow_provider_is_waited_for(
         self, trial: SourceTrial, provider: Relay, facts: SourceFacts, part: dict[str, Any]
     ) -> None:
-        provider.pause_seconds = 0.05
+        provider.pause_seconds = 0.03
         report, _ = trial.run(part)
         assert not problems_of(report), f"a provider that takes its time: {problems_of(report)}"
         assert trial.contents() == facts.contents, "a file is not what it is without the pause"
@@ -426,7 +427,7 @@ def _is_cheap(request: Request) -> bool:
 
 def _serves(thread: threading.Thread) -> bool:
     """Whether a thread is of the simulated provider: it lives as long as the connection that it answers."""
-    return "process_request_thread" in thread.name
+    return thread.name == SERVING or "process_request_thread" in thread.name  # socketserver calls its own so
 
 
 def _without_hints(selector: Mapping[str, Any]) -> dict[str, Any]:
