@@ -49,6 +49,7 @@ class Plugin:
     def title(self) -> str:
         """What it is and whose, for the beginning of a sentence."""
         kind = self.group.rpartition(".")[2].removesuffix("s")
+        kind = "secret reader" if kind == "secret" else kind
         return f"The {kind} '{self.name}' of the installed package {self.distribution} ({self.value})"
 
     def load(self) -> Any:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import importlib.metadata
 import json
 import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ingestify.errors import IngestifyError, SecretError
+from ingestify.errors import ConfigurationError, IngestifyError, SecretError
 from ingestify.masking import hide
+from ingestify.plugins import Plugin, find_plugins
 from ingestify.vaults.aws import AwsSecretReader
 from ingestify.vaults.gcp import GcpSecretReader
 from ingestify.vaults.reader import SecretReader
@@ -134,25 +134,25 @@ class SecretLookup:
 
 
 def _find_makers() -> dict[str, Callable[[], SecretReader]]:
-    brought = {one.name.lower(): _loading(one) for one in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)}
+    brought = {plugin.name.lower(): _loading(plugin) for plugin in find_plugins(ENTRY_POINT_GROUP)}
     return {**brought, **BUILT_IN}
 
 
-def _loading(entry_point: importlib.metadata.EntryPoint) -> Callable[[], SecretReader]:
+def _loading(plugin: Plugin) -> Callable[[], SecretReader]:
     def make() -> SecretReader:
         try:
-            made: SecretReader = entry_point.load()()
+            found = plugin.load()
+        except ConfigurationError as error:
+            raise SecretError(str(error)) from error
+        try:
+            made: SecretReader = found()
         except IngestifyError:
             raise
         except Exception as error:
-            raise SecretError(
-                f"The reader '{entry_point.value}' of {entry_point.name}:// cannot be made: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+            raise SecretError(f"{plugin.title} cannot be made: {type(error).__name__}: {error}") from error
         if not callable(getattr(made, "read", None)) or not isinstance(getattr(made, "options", None), frozenset):
             raise SecretError(
-                f"The reader '{entry_point.value}' of {entry_point.name}:// is a {type(made).__name__}; it must have "
-                f"options, a frozenset, and a method read(url)."
+                f"{plugin.title} is a {type(made).__name__}; it must have options, a frozenset, and a method read(url)."
             )
         return made
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import traceback
 from typing import Any
@@ -12,6 +11,7 @@ from ingestify.masking import mask_text
 from ingestify.vaults import lookup as module
 from ingestify.vaults.lookup import SecretLookup
 from ingestify.vaults.url import VaultUrl
+from tests.installed_packages import Install
 
 
 class Reader:
@@ -152,18 +152,8 @@ class NoReader:
     pass
 
 
-def brings(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """Let an installed package bring a reader."""
-    brought = importlib.metadata.EntryPoint(name, value, module.ENTRY_POINT_GROUP)
-
-    def entry_points(*, group: str) -> list[importlib.metadata.EntryPoint]:
-        return [brought] if group == module.ENTRY_POINT_GROUP else []
-
-    monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
-
-
-def test_a_package_brings_a_reader_for_its_scheme(monkeypatch):
-    brings(monkeypatch, "vault+hashicorp", f"{__name__}:Hashicorp")
+def test_a_package_brings_a_reader_for_its_scheme(install: Install):
+    install("vaults", {module.ENTRY_POINT_GROUP: {"vault+hashicorp": f"{__name__}:Hashicorp"}})
     lookup = SecretLookup()
     assert lookup.read_text(VaultUrl.parse("vault+hashicorp://kv/lake")) == "from elsewhere"
     with pytest.raises(
@@ -172,20 +162,26 @@ def test_a_package_brings_a_reader_for_its_scheme(monkeypatch):
         lookup.check(VaultUrl.parse("vault+azure://a"))
 
 
-def test_a_package_cannot_take_the_place_of_what_is_built_in(monkeypatch):
-    brings(monkeypatch, "vault+aws", f"{__name__}:Hashicorp")
+def test_a_package_cannot_take_the_place_of_what_is_built_in(install: Install):
+    install("vaults", {module.ENTRY_POINT_GROUP: {"vault+aws": f"{__name__}:Hashicorp"}})
     assert module._find_makers()["vault+aws"] is module.AwsSecretReader
+
+
+class Unmakeable:
+    def __init__(self, needed: str) -> None: ...
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (f"{__name__}:Missing", "cannot be made: AttributeError"),
-        ("no_such_module:Reader", "cannot be made: ModuleNotFoundError"),
+        (f"{__name__}:Missing", "cannot be imported: AttributeError"),
+        ("no_such_module:Reader", "cannot be imported: ModuleNotFoundError"),
+        (f"{__name__}:Unmakeable", "cannot be made: TypeError"),
         (f"{__name__}:NoReader", "is a NoReader; it must have options, a frozenset, and a method read"),
     ],
 )
-def test_a_reader_that_is_none_is_named(monkeypatch, value, message):
-    brings(monkeypatch, "vault+hashicorp", value)
-    with pytest.raises(SecretError, match=rf"{value}' of vault\+hashicorp:// {message}"):
+def test_a_reader_that_is_none_is_named_with_its_package(install: Install, value, message):
+    install("vaults", {module.ENTRY_POINT_GROUP: {"vault+hashicorp": value}})
+    title = rf"The secret reader 'vault\+hashicorp' of the installed package vaults 1\.0 \({value}\)"
+    with pytest.raises(SecretError, match=f"{title} {message}"):
         SecretLookup().read_text(VaultUrl.parse("vault+hashicorp://a"))
