@@ -12,7 +12,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from ingestify import Source
 from ingestify.sources.files.source import FilesSource
@@ -238,7 +238,7 @@ class TestRest(SourceContract):
 class Delivery(DocumentProvider):
     """A folder in place of a server; nothing is asked of the server."""
 
-    def __enter__(self) -> Delivery:
+    def __enter__(self) -> Self:
         self.folder = tempfile.TemporaryDirectory()
         for match in (11, 12):
             for feed in ("events", "lineups"):

@@ -15,7 +15,7 @@ import json
 import mimetypes
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from ingestify.testing.loopback import Asked, Given, LoopbackServer
 
@@ -44,7 +44,7 @@ class DocumentProvider:
         self._paths: list[str] = []
         self._server = LoopbackServer(self._answer, port)
 
-    def __enter__(self) -> DocumentProvider:
+    def __enter__(self) -> Self:
         self._server.__enter__()
         return self
 

@@ -8,7 +8,7 @@ import http.server
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 __all__ = ["SERVING", "Asked", "Given", "LoopbackServer"]
 
@@ -69,7 +69,7 @@ class LoopbackServer:
         """Where it is, without a slash at its end."""
         return f"http://127.0.0.1:{self._port}"
 
-    def __enter__(self) -> LoopbackServer:
+    def __enter__(self) -> Self:
         self._acceptor.start()
         return self
 

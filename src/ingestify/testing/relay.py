@@ -11,7 +11,7 @@ import http.client
 import threading
 import time
 import urllib.parse
-from typing import Protocol
+from typing import Protocol, Self
 
 from ingestify.testing.loopback import Asked, Given, LoopbackServer
 from ingestify.testing.simulator import Fault, Request
@@ -59,7 +59,7 @@ class Relay:
         self._started = time.monotonic()
         self._server = LoopbackServer(self._answer)
 
-    def __enter__(self) -> Relay:
+    def __enter__(self) -> Self:
         self._server.__enter__()
         return self
 
