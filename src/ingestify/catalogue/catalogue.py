@@ -10,6 +10,7 @@ from ingestify.catalogue.connection import Database
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.deletions import Deletions
 from ingestify.catalogue.event_log import EventLog
+from ingestify.catalogue.histories import Histories
 from ingestify.catalogue.indexes import AttributeIndexes
 from ingestify.catalogue.inspection import Inspection
 from ingestify.catalogue.locks import make_job_locks
@@ -22,6 +23,7 @@ from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.damage import Damage, FileRecord
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState
 from ingestify.domain.events import DatasetEvent
+from ingestify.domain.history import DatasetHead, DatasetHistory
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import DatasetFilter, JobLock, KnownDataset, SelectorSync
@@ -44,6 +46,7 @@ class SqlCatalogue:
         self._events = EventLog(database, tables)
         self._quarantine = QuarantineLog(database, tables)
         self._changes = DatasetWriter(database, tables, self._datasets, self._events, self._quarantine)
+        self._histories = Histories(database, tables, self._datasets, self._changes, self._events, self._quarantine)
         self._runs = RunLog(database, tables)
         self._indexes = AttributeIndexes(database, tables)
         self._locks = make_job_locks(database, tables)
@@ -134,6 +137,22 @@ class SqlCatalogue:
     def mark_missing(self, dataset_ids: Sequence[str]) -> list[DatasetEvent]:
         """Set the state of datasets to MISSING; those that are so already stay, without an event."""
         return self._changes.mark_missing(dataset_ids)
+
+    def find_heads(self, dataset_ids: Sequence[str]) -> list[DatasetHead]:
+        """Return where datasets stand, in the order in which they came into the lake."""
+        return self._histories.find_heads(dataset_ids)
+
+    def find_heads_of(self, bucket: str, provider: str, dataset_type: str, keys: Sequence[str]) -> list[DatasetHead]:
+        """Return where the datasets with these canonical identifiers stand."""
+        return self._histories.find_heads_of(bucket, provider, dataset_type, keys)
+
+    def write_histories(self, histories: Sequence[DatasetHistory]) -> list[tuple[DatasetEvent, ...] | None]:
+        """Write those that still hold, in one transaction; None for each that does not."""
+        return self._histories.write(histories)
+
+    def write_quarantine_entries(self, entries: Sequence[QuarantineEntry]) -> list[DatasetEvent]:
+        """Add entries that are not there, and settle those that are in another state there."""
+        return self._histories.write_entries(entries)
 
     def has_quarantined(self, bucket: str, provider: str, dataset_type: str) -> bool:
         """Whether there is any entry that is OPEN or DISCARDED."""

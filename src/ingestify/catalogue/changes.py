@@ -11,13 +11,14 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
 from ingestify.catalogue.connection import Database
+from ingestify.catalogue.dataset_rows import description_columns, fixed_columns, head_columns, revision_row
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.deletions import Deletions, find_named
 from ingestify.catalogue.event_log import EventLog
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.refusals import refusal_for
 from ingestify.catalogue.repetition import attempts, may_pass, repeatable
-from ingestify.catalogue.rows import feeds_to_text, file_to_row, json_text, moment_to_text, names_to_text
+from ingestify.catalogue.rows import file_to_row, moment_to_text
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
@@ -25,7 +26,7 @@ from ingestify.domain.change import AppliedChange, DatasetChange, apply_change, 
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.events import DatasetEvent, MetadataUpdated, RevisionInvalidated
 from ingestify.domain.ports import HeadMoved
-from ingestify.domain.revision import Revision, RevisionState
+from ingestify.domain.revision import RevisionState
 from ingestify.errors import LakeUnwritable, OutcomeUnknown, SaveError, StoreError
 from ingestify.failpoints import failpoint
 
@@ -91,7 +92,7 @@ class DatasetWriter:
             return [event for one in applied for event in one.events]
 
         try:
-            events = iter(self._commit_with_events(doing, write))
+            events = iter(self.commit_with_events(doing, write))
         except SaveError as error:
             if isinstance(error.__cause__, sa.exc.IntegrityError):
                 # The database's own uniqueness is what counts where writers do not exclude each other.
@@ -101,7 +102,7 @@ class DatasetWriter:
             raise
         return [dataclasses.replace(one, events=tuple(next(events) for _ in one.events)) for one in applied]
 
-    def _commit_with_events(
+    def commit_with_events(
         self, doing: str, write: Callable[[sa.Connection], list[DatasetEvent]]
     ) -> list[DatasetEvent]:
         """Commit what `write` writes, and the events it returns, in one transaction. Returns them with their positions.
@@ -169,7 +170,7 @@ class DatasetWriter:
             self._forget_syncs(connection)
             return events
 
-        return self._commit_with_events("invalidate revisions", write)
+        return self.commit_with_events("invalidate revisions", write)
 
     def _load_to_change(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> list[Dataset]:
         """Return datasets in full, which nobody else changes before the commit."""
@@ -233,7 +234,7 @@ class DatasetWriter:
                 events.append(MetadataUpdated(dataset=after, occurred_at=moment))
             return events
 
-        return self._commit_with_events("mark datasets as missing", write)
+        return self.commit_with_events("mark datasets as missing", write)
 
     # ---- the parts of apply ----------------------------------------------------------------------------
 
@@ -313,16 +314,16 @@ class DatasetWriter:
             dataset, revision = one.dataset, one.revision
             if one.entry is not None:
                 continue  # the dataset stays as it is
-            row = _described(dataset, metadata_text(change.metadata))
+            row = description_columns(dataset, metadata_text(change.metadata))
             if change.existing is None:
-                new.append({**_fixed(dataset), **row, **_head(revision)})
+                new.append({**fixed_columns(dataset), **row, **head_columns(revision)})
             else:
                 described.append({"which": dataset.dataset_id, **{f"new_{name}": value for name, value in row.items()}})
                 if revision is not None:
-                    head = {f"new_{name}": value for name, value in _head(revision).items()}
+                    head = {f"new_{name}": value for name, value in head_columns(revision).items()}
                     heads.append({"which": dataset.dataset_id, **head})
             if revision is not None:
-                revisions.append(_revision_row(dataset.dataset_id, revision))
+                revisions.append(revision_row(dataset.dataset_id, revision))
                 files += [
                     file_to_row(dataset.dataset_id, number, file) for number, file in enumerate(revision.modified_files)
                 ]
@@ -336,50 +337,6 @@ class DatasetWriter:
 
 def _identity(change: DatasetChange) -> tuple[str, str, str, str]:
     return change.bucket, change.provider, change.dataset_type, change.identifier.canonical
-
-
-def _fixed(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "dataset_id": dataset.dataset_id,
-        "bucket": dataset.bucket,
-        "provider": dataset.provider,
-        "dataset_type": dataset.dataset_type,
-        "identifier": dataset.identifier.to_json(),
-        "identifier_key": dataset.identifier.canonical,
-        "created_at": moment_to_text(dataset.created_at),
-    }
-
-
-def _described(dataset: Dataset, metadata: str) -> dict[str, Any]:
-    return {
-        "name": dataset.name,
-        "state": dataset.state.value,
-        "metadata": metadata,
-        "updated_at": moment_to_text(dataset.updated_at),
-        "last_modified_at": moment_to_text(dataset.last_modified_at),
-        "feeds": feeds_to_text(dataset.feeds),
-        "missing_feeds": names_to_text(dataset.missing_feeds),
-    }
-
-
-def _head(revision: Revision | None) -> dict[str, Any]:
-    return {
-        "current_revision_id": None if revision is None else revision.revision_id,
-        "current_created_at": None if revision is None else moment_to_text(revision.created_at),
-        "current_state": None if revision is None else revision.state.value,
-    }
-
-
-def _revision_row(dataset_id: str, revision: Revision) -> dict[str, Any]:
-    return {
-        "dataset_id": dataset_id,
-        "revision_id": revision.revision_id,
-        "created_at": moment_to_text(revision.created_at),
-        "state": revision.state.value,
-        "description": revision.description,
-        "source": json_text(revision.source),
-        "removed_file_ids": names_to_text(revision.removed_file_ids),
-    }
 
 
 def _invalidated(dataset: Dataset, reason: str, *, moment: dt.datetime) -> Dataset:

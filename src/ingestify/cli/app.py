@@ -48,6 +48,7 @@ COMMANDS = {
     "delete": ("ingestify.cli.lake", "Remove datasets."),
     "verify": ("ingestify.cli.verify", "Check that every file in the lake is what it was, and repair it."),
     "gc": ("ingestify.cli.keeping", "Remove the files that no dataset has any more."),
+    "copy": ("ingestify.cli.copy", "Mirror the lake into another one."),
     "quarantine": ("ingestify.cli.quarantine", "Look at what failed its checks, and decide about it."),
     "status": ("ingestify.cli.status", "Show the last runs, and how large the lake is."),
     "sources": ("ingestify.cli.sources", "List the sources there are, describe one, and try one out."),
@@ -95,8 +96,8 @@ class _LazyGroup(click.Group):
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="New here? Run  ingestify demo , then  ingestify init . Data goes to stdout, all else to stderr. "
-    "Exit codes: 0 done, 1 failed, 2 stopped by the source or wrong usage, 3 some datasets failed or are in "
-    "quarantine, 4 the lake is damaged, 130 interrupted.",
+    "Exit codes: 0 done, 1 failed, 2 stopped by the source or wrong usage, 3 some datasets failed, are in "
+    "quarantine, or are others in the lake that is copied to, 4 the lake is damaged, 130 interrupted.",
 )
 @click.version_option(__version__, "--version", message="%(version)s")
 def app() -> None:

@@ -16,6 +16,7 @@ from ingestify.domain.damage import Damage, FileRecord
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
 from ingestify.domain.events import DatasetEvent, DomainEvent
 from ingestify.domain.file import NO_VALIDATORS, Validators
+from ingestify.domain.history import DatasetHead, DatasetHistory
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity
@@ -581,6 +582,33 @@ class Catalogue(Protocol):
 
     def discard_quarantine(self, entry_ids: Sequence[str], decided_by: str, note: str) -> list[str]:
         """Mark open entries DISCARDED. Returns the paths of objects that nothing names any more."""
+
+    # ---- copying from another lake
+
+    def find_heads(self, dataset_ids: Sequence[str]) -> list[DatasetHead]:
+        """Return where datasets stand, of whatever bucket, in the order in which they came into the lake."""
+
+    def find_heads_of(self, bucket: str, provider: str, dataset_type: str, keys: Sequence[str]) -> list[DatasetHead]:
+        """Return where the datasets with these canonical identifiers stand."""
+
+    def write_histories(self, histories: Sequence[DatasetHistory]) -> list[tuple[DatasetEvent, ...] | None]:
+        """Write datasets with all of their revisions and their events, in one transaction: each whole or not at all.
+
+        No selector counts as ingested whole any more.
+
+        Returns:
+            The events of each. None for one that was worked out on a dataset that has moved on, or that is there by
+            now: nothing of it was written.
+
+        Raises:
+            SaveError: The catalogue refused; nothing was written.
+        """
+
+    def write_quarantine_entries(self, entries: Sequence[QuarantineEntry]) -> list[DatasetEvent]:
+        """Add quarantine entries that are not there, with their ids, and let those that are have the given state.
+
+        Returns the events of those that were added.
+        """
 
     # ---- verifying and mending
 

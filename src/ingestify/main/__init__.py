@@ -124,6 +124,48 @@ def get_datastore(
     ).store
 
 
+def get_two_datastores(
+    config_file: str | Path, target_file: str | Path, bucket: str | None = None
+) -> tuple[DatasetStore, DatasetStore]:
+    """Open one bucket of two lakes, to copy the one into the other.
+
+    Args:
+        bucket: Of both; None: the `default_bucket` of the first.
+
+    Raises:
+        ConfigurationError: They are one lake, or share their files: each would take the other's for garbage.
+    """
+    lookup = SecretLookup()
+    paths = [config_path(config_file), config_path(target_file)]
+    both = [read_settings(path) for path in paths]
+    urls = []
+    for path, settings in zip(paths, both, strict=True):
+        folder, main = path.absolute().parent, settings.main
+        endpoint = None if main.file_options is None else main.file_options.endpoint
+        urls.append(
+            (
+                (
+                    resolve_lake_url(main.metadata_url, "metadata_url", folder, lookup),
+                    main.metadata_options.table_prefix,
+                ),
+                (resolve_lake_url(main.file_url, "file_url", folder, lookup).rstrip("/"), endpoint),
+            )
+        )
+    for name, ours, theirs in zip(("catalogue (metadata_url)", "files (file_url)"), *urls, strict=True):
+        if ours == theirs:
+            raise ConfigurationError(
+                f"{paths[0]} and {paths[1]} have the same {name}; a copy goes into a lake of its own. Correct the "
+                f"file that --to names."
+            )
+    bucket = bucket or both[0].main.default_bucket
+    source = _store_from_settings(both[0], paths[0], bucket, lookup)
+    try:
+        return source, _store_from_settings(both[1], paths[1], bucket, lookup)
+    except BaseException:
+        source.close()
+        raise
+
+
 def get_dev_engine(
     source: Source,
     dataset_type: str,

@@ -16,9 +16,11 @@ from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection, DatasetState
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.file import File
+from ingestify.domain.history import DatasetHistory
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, Storage, StoredObject
+from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.run import JobSummary
 from ingestify.errors import DatasetNotFound, StoreError
 from ingestify.failpoints import failpoint
@@ -277,32 +279,39 @@ class DatasetStore:
         Args:
             drafts: Each staged file with what is known of it; size, hash and path are filled in here.
         """
-        folder = self._layout.folder(self.bucket, provider, dataset_type, identifier)
+        place = self.places(provider, dataset_type, identifier)
         objects, files = [], []
         for staged, draft in drafts:
-            name = self._layout.file_name(
-                draft.data_feed_key,
-                draft.data_spec_version,
-                staged.tag,
-                draft.data_serialization_format,
-                staged.compression_method,
-            )
-            path = require_inside(self.bucket, f"{folder}/{name}")
             assert staged.temporary is not None, "published before persist()"
-            objects.append((staged.temporary, path))
-            files.append(
-                dataclasses.replace(
-                    draft,
-                    size=staged.size,
-                    tag=staged.tag,
-                    storage_size=staged.storage_size,
-                    storage_compression_method=staged.compression_method,
-                    storage_path=path,
-                )
+            file = dataclasses.replace(
+                draft,
+                size=staged.size,
+                tag=staged.tag,
+                storage_size=staged.storage_size,
+                storage_compression_method=staged.compression_method,
             )
+            path = place(file)
+            objects.append((staged.temporary, path))
+            files.append(dataclasses.replace(file, storage_path=path))
         failpoint("publish.begun")
         self.storage.publish(objects)
         return files
+
+    def places(self, provider: str, dataset_type: str, identifier: Identifier) -> Callable[[File | NewFile], str]:
+        """Return what says where in this bucket a file of a dataset belongs, by its feed, hash and compression."""
+        folder = self._layout.folder(self.bucket, provider, dataset_type, identifier)
+
+        def place(file: File | NewFile) -> str:
+            name = self._layout.file_name(
+                file.data_feed_key,
+                file.data_spec_version,
+                file.tag,
+                file.data_serialization_format,
+                file.storage_compression_method,
+            )
+            return require_inside(self.bucket, f"{folder}/{name}")
+
+        return place
 
     def restore(self, file: File, staged: StagedFile) -> None:
         """Write a file of the lake over its object, with the same bytes fetched anew and persisted."""
@@ -324,6 +333,23 @@ class DatasetStore:
                 self._tell(one.events)
             failpoint("commit.told")
         return applied
+
+    def take_over(self, histories: Sequence[DatasetHistory]) -> list[bool]:
+        """Commit whole histories from another lake, then tell subscribers.
+
+        Returns:
+            Whether each still held; of one that did not, nothing was written.
+        """
+        with self._commit_lock:
+            written = self.catalogue.write_histories(histories)
+            failpoint("commit.done")
+            self._tell([event for events in written for event in events or ()])
+        return [events is not None for events in written]
+
+    def take_over_quarantine(self, entries: Sequence[QuarantineEntry]) -> None:
+        """Commit quarantine entries from another lake, whose objects are here, then tell subscribers."""
+        with self._commit_lock:
+            self._tell(self.catalogue.write_quarantine_entries(entries))
 
     def invalidate_revision(self, dataset: Dataset, reason: str = "") -> None:
         """Mark a dataset's current revision VALIDATION_FAILED, so that the next run fetches it again.

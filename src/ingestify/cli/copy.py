@@ -1,0 +1,184 @@
+"""`ingestify copy`: one lake into another."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from ingestify.cli.app import EXIT_DAMAGED, EXIT_OK, EXIT_SOME_FAILED, exit_with
+from ingestify.cli.confirmation import confirm, yes_option
+from ingestify.cli.dataset_lookup import explain_nothing
+from ingestify.cli.logs import set_up_logging, write_stderr
+from ingestify.cli.options import config_option, dataset_filters, filter_arguments, logging_options, parse_filters
+from ingestify.cli.output import flush, write_json, write_line
+from ingestify.cli.progress_line import ProgressLine
+from ingestify.cli.texts import size
+from ingestify.errors import ConfigurationError
+from ingestify.main import concurrency, config_path, get_two_datastores
+from ingestify.store.copying import Copied, Copying, CopyOutcome, CopyProgress
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.verification import Verification
+
+__all__ = ["copy_command"]
+
+_NEEDS_A_PERSON = (CopyOutcome.CONFLICT, CopyOutcome.FAILED)
+
+
+@click.command("copy")
+@config_option
+@click.option("--to", "target_file", required=True, metavar="FILE", help="The config.yaml of the lake to copy to.")
+@dataset_filters
+@click.option("--delete", "deletes", is_flag=True, help="Remove from the target what the source has not.")
+@click.option("--verify", "verifies", is_flag=True, help="Then read every file of the target's bucket once more.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be copied, and removed.")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines: one for each dataset, and one at the end.")
+@yes_option
+@logging_options
+@filter_arguments
+def copy_command(
+    config_file: str | None,
+    target_file: str,
+    bucket: str | None,
+    provider: str | None,
+    dataset_type: str | None,
+    deletes: bool,
+    verifies: bool,
+    dry_run: bool,
+    as_json: bool,
+    yes: bool,
+    filters: tuple[str, ...],
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """Mirror a bucket of the lake into another lake: all revisions, and what waits in quarantine.
+
+    What is there already is not read again, so a copy that was cut off goes on, and a repeated one is quick. KEY=VALUE
+    narrows it, such as  competition_id=11 . The exit code is 3 when something failed, or is another one in the target.
+    """
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+    source, target = get_two_datastores(config_path(config_file), target_file, bucket)
+    with contextlib.closing(source), contextlib.closing(target):
+        wanted = source.dataset_filter(dataset_type, provider, **parse_filters(filters))
+        has_any = next(source.catalogue.iter_identities(wanted), None) is not None
+        if not has_any and not quiet:
+            write_stderr(explain_nothing(source, wanted))
+        if deletes and not has_any:
+            # An empty source is a wrong name or an unmounted disk far more often than a wish for an empty mirror.
+            raise ConfigurationError(
+                "--delete would remove all that it is compared with, as the source has nothing: name the right one, or "
+                "remove the datasets with 'ingestify delete'."
+            )
+        copying = Copying(source, target, wanted, workers=concurrency(), dry_run=dry_run)
+        with _progress(copying.progress, shown=not quiet and not as_json):
+            for copied in copying.iter_copied():
+                _tell(copied, as_json=as_json, quiet=quiet, verbose=verbose)
+        surplus = list(copying.iter_surplus())
+        deleted = 0
+        if deletes and surplus and not dry_run:
+            confirm(f"Remove {len(surplus):,} datasets from the target?", [what for _, what in surplus], yes=yes)
+            deleted = copying.delete(dataset_id for dataset_id, _ in surplus)
+        damages = _verify(target, as_json=as_json) if verifies and not dry_run else None
+    progress = copying.progress
+    code = EXIT_SOME_FAILED if progress.failed or progress.conflicts else EXIT_OK
+    code = EXIT_DAMAGED if damages else code
+    totals = _totals(progress, len(surplus), deleted, damages, dry_run=dry_run)
+    if as_json:
+        write_json({**totals, "exit_code": code})
+    elif not quiet:
+        write_line(_summary(totals))
+        if surplus and not deleted:
+            would = "would be removed" if deletes else "stay there; --delete removes them"
+            write_stderr(f"{len(surplus):,} {_datasets(len(surplus))} only in the target {would}.")
+    exit_with(code)
+
+
+@contextlib.contextmanager
+def _progress(progress: CopyProgress, *, shown: bool) -> Iterator[None]:
+    if not shown:
+        yield
+        return
+    with ProgressLine().shown(
+        lambda: (
+            f"{progress.datasets:,} {_datasets(progress.datasets)} compared · {progress.objects:,} files copied · "
+            f"{size(progress.size)}"
+        )
+    ):
+        yield
+
+
+def _tell(copied: Copied, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+    if as_json:
+        write_json(
+            {
+                "event": "copied",
+                "outcome": copied.outcome.value,
+                "what": copied.what,
+                "dataset_id": copied.dataset_id,
+                "is_quarantined": copied.is_quarantined,
+                "reason": copied.reason or None,
+            }
+        )
+        flush()
+    elif copied.outcome in _NEEDS_A_PERSON:
+        write_stderr(f"{copied.outcome.value}: {copied.what}: {copied.reason}")
+    elif verbose and not quiet:
+        write_stderr(f"{copied.outcome.value}: {copied.what}")
+
+
+def _verify(target: DatasetStore, *, as_json: bool) -> int:
+    """Read the target once more. Returns how much is damaged."""
+    damages = 0
+    for damage in Verification(target.catalogue, target.storage, bucket=target.bucket).iter_damages():
+        if not damage.is_failure:
+            continue
+        damages += 1
+        if as_json:
+            write_json({"event": "damage", "kind": damage.kind.value, "where": damage.where, "what": damage.what})
+        else:
+            write_line(f"{damage.kind.value}: {damage.where}: {damage.what}")
+    return damages
+
+
+def _totals(
+    progress: CopyProgress, surplus: int, deleted: int, damages: int | None, *, dry_run: bool
+) -> dict[str, Any]:
+    return {
+        "event": "copy_ended",
+        "dry_run": dry_run,
+        "new": progress.new,
+        "updated": progress.updated,
+        "unchanged": progress.unchanged,
+        "conflicts": progress.conflicts,
+        "failed": progress.failed,
+        "quarantined": progress.quarantined,
+        "only_in_target": surplus,
+        "deleted": deleted,
+        "objects": progress.objects,
+        "bytes": progress.size,
+        "damages": damages,
+    }
+
+
+def _summary(totals: dict[str, Any]) -> str:
+    begin = "to copy: " if totals["dry_run"] else "copied: "
+    parts = [f"{totals['new']:,} new", f"{totals['updated']:,} updated", f"{totals['unchanged']:,} unchanged"]
+    parts += [
+        f"{totals[name]:,} {text}"
+        for name, text in (
+            ("conflicts", "in conflict"),
+            ("failed", "failed"),
+            ("quarantined", "in quarantine"),
+            ("deleted", "removed"),
+        )
+        if totals[name]
+    ]
+    verified = "" if totals["damages"] is None else f" · verified, {totals['damages']:,} damaged"
+    return f"{begin}{', '.join(parts)} · {totals['objects']:,} files · {size(totals['bytes'])}{verified}"
+
+
+def _datasets(count: int) -> str:
+    return "dataset" if count == 1 else "datasets"
