@@ -21,16 +21,18 @@ from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState
 from ingestify.domain.events import (
     DatasetCreated,
+    DatasetEvent,
     MetadataUpdated,
     RevisionAdded,
     RevisionInvalidated,
     RevisionRejected,
 )
 from ingestify.domain.file import FeedState, Validators
+from ingestify.domain.history import DatasetHistory
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import Catalogue, DatasetFilter, HeadMoved, SelectorSync
 from ingestify.domain.quarantine import QuarantineState
-from ingestify.domain.revision import RevisionState
+from ingestify.domain.revision import Revision, RevisionState
 from ingestify.domain.run import Counters, JobHolder, ProcessIdentity, RunState, TaskOutcome
 from ingestify.domain.selector import identifier_matches
 from ingestify.errors import ConfigurationError, SourceError
@@ -1000,3 +1002,143 @@ class TestConditions:
             (f"created_at <= '{one.created_at.isoformat()}' and last_modified_at > '2024-05-01T20:00+02:00'", 1),
         ):
             assert len(read_all(catalogue, where(text))) == count, text
+
+
+# ---- histories of another lake ---------------------------------------------------------------------------
+
+
+def _history(match_id: int, contents: str, **attributes: Any) -> Dataset:
+    """A dataset with a revision for each letter."""
+    revisions = tuple(
+        Revision(
+            number,
+            minutes(number),
+            (new_file(content=letter).in_revision(number, minutes(number)),),
+            description=letter,
+            source={"source": "mine"},
+            removed_file_ids=("lineups__v1",) if number == 1 else (),
+        )
+        for number, letter in enumerate(contents)
+    )
+    values: dict[str, Any] = {
+        "dataset_id": f"00000000-0000-0000-0000-{match_id:012}",
+        "bucket": "main",
+        "provider": "fake",
+        "dataset_type": "match",
+        "identifier": Identifier({"competition_id": 11, "match_id": match_id}),
+        "name": f"match {match_id}",
+        "state": DatasetState.PARTIAL,
+        "metadata": {"home": "Ajax"},
+        "created_at": T0,
+        "updated_at": minutes(len(contents)),
+        "last_modified_at": minutes(1),
+        "revisions": revisions,
+        "feeds": {"events__v1": feed_state()},
+        "missing_feeds": ("lineups",),
+    }
+    return Dataset(**{**values, **attributes})
+
+
+def _same(found: Dataset | None, expected: Dataset) -> bool:
+    return found is not None and dataclasses.replace(found, feeds=dict(found.feeds)) == expected
+
+
+def test_a_whole_history_is_written_as_it_is_and_later_made_longer(catalogue: Catalogue) -> None:
+    first = _history(1, "ab")
+    (events,) = catalogue.write_histories([DatasetHistory(first, None)])
+    assert [event.event_type for event in events or ()] == ["dataset_created", "revision_added", "revision_added"]
+    assert catalogue.read_events(0, 10) == [without_feeds_in(event) for event in events or ()]
+    (found,) = catalogue.get_datasets([first.dataset_id])
+    assert _same(found, first)
+
+    failed = dataclasses.replace(_history(1, "abc").revisions[-1], state=RevisionState.VALIDATION_FAILED)
+    longer = _history(1, "abc", name="another name", revisions=(*first.revisions, failed))
+    (events,) = catalogue.write_histories([DatasetHistory(longer, found)])
+    assert [event.event_type for event in events or ()] == ["revision_added", "revision_invalidated"]
+    (found,) = catalogue.get_datasets([first.dataset_id])
+    assert _same(found, longer)
+    (head,) = catalogue.find_heads([first.dataset_id])
+    assert (head.revision_count, head.current_state) == (3, RevisionState.VALIDATION_FAILED)
+    assert (head.updated_at, head.identity[:2]) == (longer.updated_at, ("fake", "match"))
+    key = first.identifier.canonical
+    assert catalogue.find_heads_of("main", "fake", "match", [key, "nothing"]) == [head]
+    assert catalogue.find_heads_of("other", "fake", "match", [key]) == []
+    assert catalogue.find_heads(["nothing"]) == []
+
+
+def test_a_history_without_revisions_and_one_that_differs_in_its_description(catalogue: Catalogue) -> None:
+    first = _history(1, "")
+    (events,) = catalogue.write_histories([DatasetHistory(first, None)])
+    assert [event.event_type for event in events or ()] == ["dataset_created"]
+    renamed = _history(1, "", name="another name", updated_at=minutes(9))
+    (events,) = catalogue.write_histories([DatasetHistory(renamed, first)])
+    assert [event.event_type for event in events or ()] == ["metadata_updated"]
+    assert _same(catalogue.get_datasets([first.dataset_id])[0], renamed)
+
+
+def test_of_histories_that_do_not_hold_nothing_is_written_and_of_the_others_all(catalogue: Catalogue) -> None:
+    mine = apply_one(catalogue, with_file(1)).dataset
+    stale = dataclasses.replace(mine, updated_at=mine.updated_at - dt.timedelta(seconds=1))
+    gone = _history(3, "a")
+    before = catalogue.get_last_event_position()
+    told = catalogue.write_histories(
+        [
+            DatasetHistory(_history(1, "xy"), None),  # it is there
+            DatasetHistory(dataclasses.replace(_history(1, "xy"), dataset_id=mine.dataset_id), stale),
+            DatasetHistory(_history(2, "a"), None),
+            DatasetHistory(_history(2, "b", dataset_id="another"), None),  # twice in one call
+            DatasetHistory(gone, gone),  # it is not there
+        ]
+    )
+    assert [None if events is None else len(events) for events in told] == [None, None, 2, None, None]
+    assert [dataset.dataset_id for dataset in read_all(catalogue)] == [mine.dataset_id, _history(2, "a").dataset_id]
+    assert read_all(catalogue)[0].revisions == mine.revisions
+    assert catalogue.get_last_event_position() == before + 2
+    assert catalogue.write_histories([]) == []
+
+
+def test_a_history_makes_selectors_be_looked_at_again(catalogue: Catalogue) -> None:
+    catalogue.save_selector_sync("key", SelectorSync(None, True, T0, "listing"))
+    catalogue.write_histories([DatasetHistory(_history(1, "a"), None)])
+    sync = catalogue.find_selector_sync("key")
+    assert sync is not None
+    assert (sync.complete, sync.listing) == (False, None)
+
+
+def test_quarantine_entries_are_added_once_and_settled(catalogue: Catalogue) -> None:
+    rejected = apply_one(catalogue, with_file(1, rejected=["it is too short"])).entry
+    assert rejected is not None
+    other = dataclasses.replace(rejected, entry_id="another", dataset_id="of nothing")
+    (event,) = catalogue.write_quarantine_entries([rejected, other])
+    assert isinstance(event, RevisionRejected)
+    assert (event.entry_id, event.dataset.dataset_id, event.dataset.revisions) == ("another", "of nothing", ())
+    decided = dataclasses.replace(other, state=QuarantineState.ACCEPTED, decided_at=T0, decided_by="me", note="right")
+    assert catalogue.write_quarantine_entries([decided]) == []
+    found = catalogue.find_quarantine_entry("another")
+    assert found is not None
+    assert (found.state, found.decided_at, found.decided_by, found.note) == (
+        QuarantineState.ACCEPTED,
+        T0,
+        "me",
+        "right",
+    )
+    assert found.files == other.files
+
+
+def without_feeds_in(event: DatasetEvent) -> DatasetEvent:
+    """As the log shows it: of the files, the current ones."""
+    current = {
+        (file.data_feed_key, revision.revision_id)
+        for revision in event.dataset.revisions[-1:]
+        for file in revision.modified_files
+    }
+    revisions = tuple(
+        dataclasses.replace(
+            revision,
+            modified_files=tuple(
+                file for file in revision.modified_files if (file.data_feed_key, revision.revision_id) in current
+            ),
+        )
+        for revision in event.dataset.revisions
+    )
+    return dataclasses.replace(event, dataset=dataclasses.replace(event.dataset, feeds={}, revisions=revisions))
