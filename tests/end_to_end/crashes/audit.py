@@ -7,11 +7,13 @@ import hashlib
 import json
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 import zstandard
 
-__all__ = ["Audit", "Bundle", "audit"]
+__all__ = ["Audit", "Bundle", "LakeObjects", "Query", "audit", "audit_lake"]
 
 Bundle = frozenset[tuple[str, str]]
 """What a reader sees of a match: each feed with the sha256 of its bytes."""
@@ -36,15 +38,42 @@ class Audit:
     job_states: Counter[str]
 
 
+Query = Callable[..., list[tuple[Any, ...]]]
+"""Executes a statement, with `?` for each value that follows, and returns its rows."""
+
+
+class LakeObjects(Protocol):
+    """A lake's objects."""
+
+    def paths(self) -> set[str]:
+        """All of them."""
+
+    def read(self, path: str) -> bytes:
+        """The bytes of one; FileNotFoundError if it is not there."""
+
+
+class _Folder:
+    """Objects below a folder; what is on its way is not among them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.staged = {str(path.relative_to(folder)) for path in folder.glob(".staging/*")}
+
+    def paths(self) -> set[str]:
+        every = {str(path.relative_to(self._folder)) for path in self._folder.rglob("*") if path.is_file()}
+        return every - self.staged
+
+    def read(self, path: str) -> bytes:
+        return (self._folder / path).read_bytes()
+
+
 def audit(project: Path) -> Audit:
     """Look at all of a lake in `project/lake`, through its objects' bytes."""
     wrong: list[str] = []
-    files = project / "lake" / "files"
-    staged = {str(path.relative_to(files)) for path in files.glob(".staging/*")}
-    objects = {str(path.relative_to(files)) for path in files.rglob("*") if path.is_file()} - staged
+    files = _Folder(project / "lake" / "files")
     database = project / "lake" / "catalog.db"
     if not database.exists():
-        return Audit({}, wrong, objects, staged, Counter())
+        return Audit({}, wrong, files.paths(), files.staged, Counter())
     connection = sqlite3.connect(database)
     try:
         (sound,) = connection.execute("PRAGMA integrity_check").fetchone()
@@ -53,71 +82,73 @@ def audit(project: Path) -> Audit:
         if connection.execute("PRAGMA foreign_key_check").fetchall():
             wrong.append("a row names a row that is not there")
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'dataset'").fetchone():
-            return Audit({}, wrong, objects, staged, Counter())
-        visible = _read_datasets(connection, files, wrong)
-        _check_events(connection, wrong)
-        named = {
-            path
-            for table in ("file", "quarantine_file")
-            for (path,) in connection.execute(f"SELECT storage_path FROM {table}")
-        }
-        states = Counter(state for (state,) in connection.execute("SELECT state FROM job"))
+            return Audit({}, wrong, files.paths(), files.staged, Counter())
+        found = audit_lake(lambda sql, *values: connection.execute(sql, values).fetchall(), files, wrong)
+        return dataclasses.replace(found, staged=files.staged)
     finally:
         connection.close()
-    return Audit(visible, wrong, objects - named, staged, states)
 
 
-def _read_datasets(connection: sqlite3.Connection, files: Path, wrong: list[str]) -> dict[int, Bundle]:
+def audit_lake(query: Query, objects: LakeObjects, wrong: list[str] | None = None) -> Audit:
+    """Look at all of a lake whose tables are there, wherever it is."""
+    wrong = [] if wrong is None else wrong
+    paths = objects.paths()  # before the rows: what a row names by then must be there, and more may come
+    visible = _read_datasets(query, objects, wrong)
+    _check_events(query, wrong)
+    named = {path for table in ("file", "quarantine_file") for (path,) in query(f"SELECT storage_path FROM {table}")}
+    states = Counter(state for (state,) in query("SELECT state FROM job"))
+    return Audit(visible, wrong, paths - named, set(), states)
+
+
+def _read_datasets(query: Query, objects: LakeObjects, wrong: list[str]) -> dict[int, Bundle]:
     visible: dict[int, Bundle] = {}
-    datasets = connection.execute("SELECT dataset_id, identifier, current_revision_id FROM dataset").fetchall()
-    for dataset_id, identifier, head in datasets:
+    for dataset_id, identifier, head in query("SELECT dataset_id, identifier, current_revision_id FROM dataset"):
         match_id = json.loads(identifier)["match_id"]
         if match_id in visible:
             wrong.append(f"match {match_id} is there twice")
         numbers = [
             number
-            for (number,) in connection.execute(
-                "SELECT revision_id FROM revision WHERE dataset_id = ? ORDER BY revision_id", (dataset_id,)
+            for (number,) in query(
+                "SELECT revision_id FROM revision WHERE dataset_id = ? ORDER BY revision_id", dataset_id
             )
         ]
         if numbers != list(range(len(numbers))) or head != (numbers[-1] if numbers else None):
             wrong.append(f"match {match_id} has the revisions {numbers}, and its head is {head}")
         current: dict[str, str] = {}
-        rows = connection.execute(
+        rows = query(
             "SELECT data_feed_key, size, tag, storage_size, storage_compression_method, storage_path "
             "FROM file WHERE dataset_id = ? ORDER BY revision_id",
-            (dataset_id,),
+            dataset_id,
         )
         for feed, size, tag, storage_size, method, path in rows:
             current[feed] = tag
-            _check_object(files / path, size, tag, storage_size, method, wrong)
+            _check_object(objects, path, size, tag, storage_size, method, wrong)
         current.pop("match", None)
         visible[match_id] = frozenset(current.items())
     return visible
 
 
-def _check_object(path: Path, size: int, tag: str, storage_size: int, method: str, wrong: list[str]) -> None:
+def _check_object(
+    objects: LakeObjects, path: str, size: int, tag: str, storage_size: int, method: str, wrong: list[str]
+) -> None:
     try:
-        stored = path.read_bytes()
+        stored = objects.read(path)
     except FileNotFoundError:
-        wrong.append(f"{path.name} is not there")
+        wrong.append(f"{path} is not there")
         return
     try:
         content = zstandard.ZstdDecompressor().decompressobj().decompress(stored) if method == "zstd" else stored
     except zstandard.ZstdError as error:
-        wrong.append(f"{path.name}: {error}")
+        wrong.append(f"{path}: {error}")
         return
     if (len(stored), len(content), hashlib.sha256(content).hexdigest()) != (storage_size, size, tag):
-        wrong.append(f"{path.name} does not hold what its row says")
+        wrong.append(f"{path} does not hold what its row says")
 
 
-def _check_events(connection: sqlite3.Connection, wrong: list[str]) -> None:
+def _check_events(query: Query, wrong: list[str]) -> None:
     """Each dataset was created once, and each later revision added once."""
-    told = Counter(
-        (dataset_id, event_type)
-        for dataset_id, event_type in connection.execute("SELECT dataset_id, event_type FROM event_log")
-    )
-    for dataset_id, revisions in connection.execute(
+    told = Counter(query("SELECT dataset_id, event_type FROM event_log"))
+    for dataset_id, revisions in query(
         "SELECT dataset.dataset_id, count(revision.revision_id) FROM dataset LEFT JOIN revision USING (dataset_id) "
         "GROUP BY dataset.dataset_id"
     ):

@@ -46,6 +46,22 @@ class Ended:
     err: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Command:
+    """One command.
+
+    Attributes:
+        folder: Where it runs.
+        failpoints: For the environment.
+        kill_after: Seconds until it is killed as by kill -9; None: it is not.
+    """
+
+    folder: Path
+    arguments: Sequence[str]
+    failpoints: str = ""
+    kill_after: float | None = None
+
+
 class CommandLine:
     """Runs commands, each in a process of its own. Use it in a `with` block, from one thread."""
 
@@ -87,13 +103,26 @@ class CommandLine:
         kill_after: float | None = None,
     ) -> list[Ended]:
         """Run several commands at once. The failpoints, and the kill, are the first one's."""
+        first, *others = commands
+        return self.run_all(
+            [Command(project, first, failpoints, kill_after), *(Command(project, arguments) for arguments in others)]
+        )
+
+    def run_all(self, commands: Sequence[Command]) -> list[Ended]:
+        """Run commands at once, wherever each runs, and wait for all of them."""
         asked = []
-        for arguments in commands:
+        for command in commands:
             self._number += 1
             outputs = [str(Path(self._folder.name, f"{self._number}.{name}")) for name in ("out", "err")]
-            asked.append({"folder": str(project), "arguments": list(arguments), "outputs": outputs})
-        asked[0]["failpoints"] = failpoints
-        asked[0]["kill_after"] = kill_after
+            asked.append(
+                {
+                    "folder": str(command.folder),
+                    "arguments": list(command.arguments),
+                    "outputs": outputs,
+                    "failpoints": command.failpoints,
+                    "kill_after": command.kill_after,
+                }
+            )
         assert self._nursery.stdin is not None
         assert self._nursery.stdout is not None
         self._nursery.stdin.write(json.dumps(asked) + "\n")
@@ -113,9 +142,13 @@ def _serve() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         pids = [_start(one) for one in asked]
-        if (seconds := asked[0].get("kill_after")) is not None:
-            time.sleep(seconds)
-            os.kill(pids[0], signal.SIGKILL)  # a zombie until it is waited for, so the pid is still its own
+        started = time.monotonic()
+        kills = [
+            (one["kill_after"], pid) for one, pid in zip(asked, pids, strict=True) if one["kill_after"] is not None
+        ]
+        for seconds, pid in sorted(kills):
+            time.sleep(max(0.0, started + seconds - time.monotonic()))
+            os.kill(pid, signal.SIGKILL)  # a zombie until it is waited for, so the pid is still its own
         codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
         sys.stdout.write(json.dumps(codes) + "\n")
         sys.stdout.flush()

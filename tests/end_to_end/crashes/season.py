@@ -28,14 +28,19 @@ _FEEDS = {"events": "events", "lineups": "lineups", "360-frames": "three-sixty"}
 
 
 class ChangingSeason:
-    """A simulated season of `matches`. Use it in a `with` block, from one thread.
+    """A simulated season of `matches`, or several of as many each. Use it in a `with` block, from one thread.
 
     Attributes:
         served: For each match its bundles, in the order in which the provider had them.
     """
 
-    def __init__(self, matches: int = 4, seed: int = 1) -> None:
-        self.simulator = Simulator(Season(matches=matches, seed=seed, events_per_match=25, matches_with_360=1))
+    def __init__(self, matches: int = 4, seed: int = 1, seasons: int = 1) -> None:
+        self.simulator = Simulator(
+            [
+                Season(matches=matches, seed=seed, season_id=27 + number, events_per_match=25, matches_with_360=1)
+                for number in range(seasons)
+            ]
+        )
         self.served: dict[int, list[Bundle]] = {}
 
     def __enter__(self) -> ChangingSeason:
