@@ -185,7 +185,7 @@ def test_a_database_that_is_gone_in_mid_run_is_said_once_and_nothing_is_lost(tmp
         cutting.start()
         ended = command_line.run(machine, "run")
         cutting.join()
-        check_one_message(ended, "database", "127.0.0.1")
+        check_one_message(ended, "the connection to the server was lost", "then run again")
         season.check(lake.audit(), current=False)
         season.simulator.latency_seconds = 0
         proxy.come_back()

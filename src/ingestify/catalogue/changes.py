@@ -17,7 +17,7 @@ from ingestify.catalogue.deletions import Deletions, find_named
 from ingestify.catalogue.event_log import EventLog
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.refusals import refusal_for
-from ingestify.catalogue.repetition import attempts, may_pass, repeatable
+from ingestify.catalogue.repetition import may_pass, repeatable
 from ingestify.catalogue.rows import file_to_row, moment_to_text
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
@@ -112,7 +112,8 @@ class DatasetWriter:
         provider, so to write it twice is harmless.
         """
         was_unknown = False
-        for is_last in attempts():
+        patience = self._database.patience
+        for is_last in patience.attempts():
             events: list[DatasetEvent] = []
             try:
                 with self._database.write(doing, SaveError) as connection:
@@ -129,6 +130,7 @@ class DatasetWriter:
                 was_unknown = True
             except StoreError as error:
                 if is_last or not may_pass(error.__cause__):
+                    patience.spend()
                     raise
         return events
 

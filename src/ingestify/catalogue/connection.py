@@ -13,6 +13,7 @@ from ingestify.catalogue.connectors.postgresql import PostgresqlConnector
 from ingestify.catalogue.connectors.sqlite import SqliteConnector
 from ingestify.catalogue.database_url import MYSQL, POSTGRESQL, SQLITE, parse_url
 from ingestify.catalogue.refusals import DATABASE_ERRORS, refusal_for, translated
+from ingestify.catalogue.repetition import Patience
 from ingestify.errors import LakeUnwritable, OutcomeUnknown, StoreError
 
 __all__ = ["Database", "check_url"]
@@ -36,6 +37,7 @@ class Database:
         path: The database's file; None if it has none.
         is_read_only: Whether it may only be read.
         dialect: Its words.
+        patience: How often what may pass is tried.
     """
 
     def __init__(self, connector: Connector, *, echo: bool = False) -> None:
@@ -44,6 +46,7 @@ class Database:
         self.path = connector.path
         self.is_read_only = connector.is_read_only
         self.dialect = connector.dialect
+        self.patience = Patience()
         self._closed = False
         self._engine = connector.make_engine(echo=echo)
         sa.event.listen(self._engine, "begin", _begin)
@@ -79,7 +82,7 @@ class Database:
         """Give a connection inside a transaction: all that is read on it is of one moment."""
         self._check_open(doing)
         with translated(self.where, doing), self._connector.read_lock:
-            connection, transaction = _connect(self._reader)
+            connection, transaction = self._connect(self._reader)
             with connection, transaction:
                 yield connection
 
@@ -101,7 +104,7 @@ class Database:
                 f"right to write the file and its folder, or use another lake."
             )
         with translated(self.where, doing, refusal), self._connector.write_lock:
-            connection, transaction = _connect(self._writer)
+            connection, transaction = self._connect(self._writer)
             with connection, transaction:
                 yield connection
                 self._commit(connection, transaction, doing)
@@ -129,6 +132,15 @@ class Database:
         connection = self._engine.execution_options(ingestify_begin=()).connect()
         connection.detach()
         return connection
+
+    def _connect(self, engine: sa.Engine) -> tuple[sa.Connection, sa.Transaction]:
+        try:
+            connected = _connect(engine)
+        except sa.exc.DBAPIError:
+            self.patience.note_connection(succeeded=False)
+            raise
+        self.patience.note_connection(succeeded=True)
+        return connected
 
     def _commit(self, connection: sa.Connection, transaction: sa.Transaction, doing: str) -> None:
         try:

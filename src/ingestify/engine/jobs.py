@@ -50,6 +50,7 @@ class JobBook:
         self._store = store
         self._stop = stop
         self._dry_run = dry_run
+        self._said = ""
         self._waits = waits
         self._listener = listener or GuardedListener(None)
         self._process = this_process()
@@ -279,8 +280,11 @@ class JobBook:
             progress.write(self._store.catalogue.save_job)
             failpoint("job.saved")
         except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the end of the job must not hang
-            name = progress.job.selector.name
-            logger.log(level, "The summary of %s could not be written: %s", name, one_line(error))
+            said = one_line(error)
+            # Of a database that is gone, each job would say the same.
+            level = logging.DEBUG if said == self._said else level
+            self._said = said if level > logging.DEBUG else self._said
+            logger.log(level, "The summary of %s could not be written: %s", progress.job.selector.name, said)
 
 
 def _may_share(one: Job, other: Job) -> bool:

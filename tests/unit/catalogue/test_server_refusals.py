@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import psycopg
 import pymysql
 import pytest
 import sqlalchemy as sa
 
 from ingestify.catalogue.refusals import refusal_for
-from ingestify.catalogue.repetition import may_pass, repeatable
+from ingestify.catalogue.repetition import Patience, may_pass, repeatable
 from ingestify.catalogue.server_refusals import find_server_refusal
 from ingestify.errors import LakeUnwritable, OutcomeUnknown, SaveError, StoreError
 
@@ -107,13 +109,18 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingestify.catalogue.repetition.LONGEST_PAUSE_SECONDS", 0.0)
 
 
+def repeat(act: Repeated, patience: Patience | None = None) -> str:
+    asking = SimpleNamespace(_database=SimpleNamespace(patience=patience or Patience()))
+    return repeatable(lambda _: act())(asking)
+
+
 def test_what_may_pass_is_done_again_a_few_times() -> None:
     deadlock = of_mysql(1213, "Deadlock")
     act = Repeated(*[deadlock] * 5)
-    assert repeatable(act)() == "done"
+    assert repeat(act) == "done"
     act = Repeated(*[deadlock] * 50)
     with pytest.raises(SaveError):
-        repeatable(act)()
+        repeat(act)
     assert act.calls == 6
 
 
@@ -121,15 +128,29 @@ def test_what_may_pass_is_done_again_a_few_times() -> None:
     "error", [OutcomeUnknown("who knows"), sa.exc.IntegrityError("INSERT", {}, Exception("twice"))]
 )
 def test_what_met_another_writer_or_nobody_knows_of_is_done_once_more(error: BaseException) -> None:
-    assert repeatable(Repeated(error))() == "done"
+    assert repeat(Repeated(error)) == "done"
     act = Repeated(error, error)
     with pytest.raises(SaveError):
-        repeatable(act)()
+        repeat(act)
     assert act.calls == 2
 
 
 def test_what_will_not_pass_is_not_done_again() -> None:
     act = Repeated(of_mysql(1142, "INSERT command denied"))
     with pytest.raises(SaveError):
-        repeatable(act)()
+        repeat(act)
     assert act.calls == 1
+
+
+def test_a_server_that_was_waited_for_in_vain_is_not_waited_for_by_each_that_follows() -> None:
+    deadlock = of_mysql(1213, "Deadlock")
+    patience = Patience()
+    calls = []
+    for is_reached in (None, False, False, True):
+        if is_reached is not None:
+            patience.note_connection(succeeded=is_reached)
+        act = Repeated(*[deadlock] * 50)
+        with pytest.raises(SaveError):
+            repeat(act, patience)
+        calls.append(act.calls)
+    assert calls == [6, 6, 1, 6], "the second finds out, the third does not wait, and a connection brings it all back"
