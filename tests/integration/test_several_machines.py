@@ -33,7 +33,7 @@ from tests.integration.storage.relay import Exchange, Relay
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 and fork are POSIX")
 
 MACHINES = 4
-ROUNDS = 7
+ROUNDS = 5
 
 
 @pytest.fixture
@@ -129,6 +129,7 @@ def live_through(
             error.add_note("\n".join(f"{command}: {one}" for command, one in zip(given, ended, strict=True)))
             raise
     converge(lake, season, command_line, machines[0], seen)
+    clean_up(lake, season, command_line, machines[0])
     return done
 
 
@@ -143,13 +144,19 @@ def _death(rng: random.Random) -> tuple[str, float | None]:
 def converge(
     lake: SharedLake, season: ChangingSeason, command_line: CommandLine, machine: Path, seen: dict[int, int]
 ) -> None:
-    """One run that nobody kills brings all that the provider has, and what was left over is collected."""
+    """One run that nobody kills brings all that the provider has."""
     check_codes([command_line.run(machine, "run")])
     after = lake.audit()
     season.check(after, current=True, at_least=seen)
     assert after.job_states["RUNNING"] == 0
+
+
+def clean_up(lake: SharedLake, season: ChangingSeason, command_line: CommandLine, machine: Path) -> None:
+    """The lake verifies, and what was left over is collected without taking anything else."""
     check_codes([command_line.run(machine, "verify"), command_line.run(machine, "gc", "--yes", "--older-than", "0s")])
-    season.check(lake.audit(), current=True)
+    last = lake.audit()
+    season.check(last, current=True)
+    assert last.unnamed == set()
 
 
 def test_machines_that_are_killed_at_random_lose_nothing_and_double_nothing(tmp_path, lake, season, command_line):
@@ -206,7 +213,6 @@ def _go_down_at_the_first_file(proxy: Proxy, season: ChangingSeason) -> None:
     [
         (404, "NoSuchBucket", ["there is no bucket", "make it, or correct file_url"]),
         (403, "ExpiredToken", ["expired"]),
-        (403, "AccessDenied", ["s3:PutObject"]),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
