@@ -14,6 +14,7 @@ ALL = (
     "side_by_side.py",
     "round_trips.py",
     "growth.py",
+    "teams.py",
     "lake_size.py",
     "large_file.py",
     "adaptive.py",

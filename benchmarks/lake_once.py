@@ -1,4 +1,4 @@
-"""One action on a lake of many small datasets, in a process of its own: `lake_once.py ACTION FOLDER NUMBER`.
+"""One action on a lake of many small datasets, in a process of its own: `lake_once.py ACTION FOLDER NUMBER [URL]`.
 
 The provider is a source in this process whose index costs nothing, so that what is measured is the lake.
 """
@@ -21,7 +21,7 @@ from ingestify import DatasetResource, Source, get_engine
 CHANGED_AT = dt.datetime(2024, 5, 1, tzinfo=dt.UTC)
 CONFIG = """
 main:
-  metadata_url: sqlite:///catalog.db
+  metadata_url: "{metadata_url}"
   file_url: file://files/
 sources:
   many: {{type: lake_once.Many, configuration: {{first: {first}, number: {number}}}}}
@@ -48,10 +48,10 @@ class Many(Source):
             yield batch
 
 
-def engine_of(folder: Path, first: int, number: int, season: int) -> Any:
-    """Open the lake in `folder`, with a plan for so many datasets."""
+def engine_of(folder: Path, first: int, number: int, season: int, metadata_url: str = "sqlite:///catalog.db") -> Any:
+    """Open the lake in `folder`, whose catalogue may be elsewhere, with a plan for so many datasets."""
     config = folder / "config.yaml"
-    config.write_text(CONFIG.format(first=first, number=number, season=season))
+    config.write_text(CONFIG.format(first=first, number=number, season=season, metadata_url=metadata_url))
     return get_engine(config)
 
 
@@ -91,7 +91,7 @@ def main() -> None:
         multiply(folder, number)
         report(0, 0)
         return
-    with engine_of(folder, 0, number, 1) as engine:
+    with engine_of(folder, 0, number, 1, *sys.argv[4:5]) as engine:
         cpu, started = time.process_time(), time.perf_counter()
         if action == "read":
             count = sum(1 for _ in engine.iter_datasets(provider="many", dataset_type="note"))
