@@ -79,7 +79,11 @@ def copy_command(
         surplus = list(copying.iter_surplus())
         deleted = 0
         if deletes and surplus and not dry_run:
-            confirm(f"Remove {len(surplus):,} datasets from the target?", [what for _, what in surplus], yes=yes)
+            confirm(
+                f"Remove {len(surplus):,} {_datasets(len(surplus))} from the target?",
+                [what for _, what in surplus],
+                yes=yes,
+            )
             deleted = copying.delete(dataset_id for dataset_id, _ in surplus)
         damages = _verify(target, as_json=as_json) if verifies and not dry_run else None
     progress = copying.progress
@@ -91,8 +95,7 @@ def copy_command(
     elif not quiet:
         write_line(_summary(totals))
         if surplus and not deleted:
-            would = "would be removed" if deletes else "stay there; --delete removes them"
-            write_stderr(f"{len(surplus):,} {_datasets(len(surplus))} only in the target {would}.")
+            write_stderr(_only_in_target(len(surplus), deletes=deletes))
     exit_with(code)
 
 
@@ -178,6 +181,12 @@ def _summary(totals: dict[str, Any]) -> str:
     ]
     verified = "" if totals["damages"] is None else f" · verified, {totals['damages']:,} damaged"
     return f"{begin}{', '.join(parts)} · {totals['objects']:,} files · {size(totals['bytes'])}{verified}"
+
+
+def _only_in_target(count: int, *, deletes: bool) -> str:
+    verb, stays, them = ("is", "stays", "it") if count == 1 else ("are", "stay", "them")
+    would = "would be removed" if deletes else f"{stays}; --delete removes {them}"
+    return f"{count:,} {_datasets(count)} {verb} only in the target, and {would}."
 
 
 def _datasets(count: int) -> str:

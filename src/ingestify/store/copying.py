@@ -182,8 +182,8 @@ class Copying:
     def _iter_datasets(self, pool: ThreadPoolExecutor) -> Iterator[Copied]:
         waiting: collections.deque[_OnTheWay] = collections.deque()
         done: list[_OnTheWay] = []
-        for source, existing in self._iter_differing():
-            begun = self._begin(pool, source, existing)
+        for source, existing, dataset_id in self._iter_differing():
+            begun = self._begin(pool, source, existing, dataset_id)
             if isinstance(begun, Copied):
                 yield begun
                 continue
@@ -201,8 +201,8 @@ class Copying:
                 done = []
         yield from self._commit(pool, done)
 
-    def _iter_differing(self) -> Iterator[tuple[Dataset, Dataset | None]]:
-        """Yield the source's datasets that stand elsewhere than the target's, each with that one."""
+    def _iter_differing(self) -> Iterator[tuple[Dataset, Dataset | None, str]]:
+        """Yield the source's datasets that stand elsewhere than the target's, each with that one and the id there."""
         source, target = self._source.catalogue, self._target.catalogue
         for some in _batches(source.iter_identities(self._wanted), _LOOKED_AT_ONCE):
             heads = source.find_heads([dataset_id for dataset_id, _, _ in some])
@@ -215,9 +215,11 @@ class Copying:
                     dataset.dataset_id: dataset
                     for dataset in target.get_datasets([theirs.dataset_id for theirs in ids.values() if theirs])
                 }
+                free = self._free_ids([dataset_id for dataset_id, theirs in ids.items() if theirs is None])
                 for dataset in source.get_datasets(list(ids)):
                     theirs = ids[dataset.dataset_id]
-                    yield dataset, None if theirs is None else found.get(theirs.dataset_id)
+                    existing = None if theirs is None else found.get(theirs.dataset_id)
+                    yield dataset, existing, free.get(dataset.dataset_id, dataset.dataset_id)
 
     def _find(self, store: DatasetStore, heads: Sequence[DatasetHead]) -> dict[tuple[str, str, str], DatasetHead]:
         """Return where the same datasets stand in another lake."""
@@ -231,9 +233,13 @@ class Copying:
         }
 
     def _begin(
-        self, pool: ThreadPoolExecutor, source: Dataset, existing: Dataset | None, tries: int = 0
+        self, pool: ThreadPoolExecutor, source: Dataset, existing: Dataset | None, dataset_id: str, tries: int = 0
     ) -> Copied | _OnTheWay:
-        """Begin to copy the objects that the target lacks, unless there is nothing to begin."""
+        """Begin to copy the objects that the target lacks, unless there is nothing to begin.
+
+        Args:
+            dataset_id: Of a dataset that is new there.
+        """
         if existing is not None and (conflict := find_conflict(source, existing)) is not None:
             return Copied(CopyOutcome.CONFLICT, str(source), source.dataset_id, conflict)
         place = self._target.places(source.provider, source.dataset_type, source.identifier)
@@ -258,14 +264,15 @@ class Copying:
         dataset = dataclasses.replace(
             source,
             bucket=self._target.bucket,
-            dataset_id=self._free_id(source) if existing is None else existing.dataset_id,
+            dataset_id=dataset_id if existing is None else existing.dataset_id,
             revisions=tuple(revisions),
         )
         return _OnTheWay(source, existing, dataset, objects, tries)
 
-    def _free_id(self, source: Dataset) -> str:
-        """Return the same id, unless the target has given it to another dataset, such as one of another bucket."""
-        return str(uuid.uuid4()) if self._target.catalogue.find_heads([source.dataset_id]) else source.dataset_id
+    def _free_ids(self, dataset_ids: Sequence[str]) -> dict[str, str]:
+        """Return the same ids, but other ones for those that the target has given to datasets, as of another bucket."""
+        taken = {head.dataset_id for head in self._target.catalogue.find_heads(dataset_ids)}
+        return {one: str(uuid.uuid4()) if one in taken else one for one in dataset_ids}
 
     def _copy(self, pool: ThreadPoolExecutor, file: File, path: str) -> Future[int]:
         if self._dry_run:
@@ -342,7 +349,8 @@ class Copying:
             reason = "others kept writing it in the target; copy again when they are done"
             yield Copied(CopyOutcome.FAILED, str(source), source.dataset_id, reason)
             return
-        begun = self._begin(pool, source, existing, one.tries + 1)
+        free = self._free_ids([source.dataset_id])
+        begun = self._begin(pool, source, existing, free[source.dataset_id], one.tries + 1)
         if isinstance(begun, Copied):
             yield begun
             return
