@@ -18,7 +18,7 @@ __all__ = ["Patience", "may_pass", "repeatable"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-S = TypeVar("S", bound="_Asking")
+S = TypeVar("S", bound="_Asking | _HasPatience")
 
 ATTEMPTS = 6
 LONGEST_PAUSE_SECONDS = 2.0
@@ -72,6 +72,11 @@ class _Asking(Protocol):
         """What is asked."""
 
 
+def _patience_of(asking: _Asking | _HasPatience) -> Patience:
+    database: _HasPatience = getattr(asking, "_database", asking)
+    return database.patience
+
+
 def may_pass(error: BaseException | None) -> bool:
     """Whether a transaction that the database refused with `error` may succeed when it is done again as it is."""
     refusal = find_server_refusal(error)
@@ -82,13 +87,13 @@ def repeatable(act: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P
     """Let what may be done twice be done again where it did not happen, or where that is not known.
 
     For what reads, or says how something is to be, such as the state of a job; not for what adds an event. It is a
-    method of what has a `_database`.
+    method of what has a `_database`, or takes the database first.
     """
 
     @functools.wraps(act)
     def done(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
         again_once = True
-        patience = self._database.patience
+        patience = _patience_of(self)
         for is_last in patience.attempts():
             try:
                 return act(self, *args, **kwargs)
