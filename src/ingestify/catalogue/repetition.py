@@ -6,7 +6,7 @@ import functools
 import random
 import time
 from collections.abc import Callable, Iterator
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
 
@@ -73,8 +73,8 @@ class _Asking(Protocol):
 
 
 def _patience_of(asking: _Asking | _HasPatience) -> Patience:
-    database: _HasPatience = getattr(asking, "_database", asking)
-    return database.patience
+    own: _HasPatience | None = getattr(asking, "_database", None)
+    return cast(_HasPatience, asking).patience if own is None else own.patience
 
 
 def may_pass(error: BaseException | None) -> bool:
