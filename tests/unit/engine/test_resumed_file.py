@@ -77,7 +77,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 @pytest.fixture
 def match(tmp_path: Path, web: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[Match]:
     options = HttpOptions(attempts=2, backoff_base_seconds=0.001, read_timeout_seconds=20)
-    monkeypatch.setattr(adapters, "_http_options", lambda source, settings: options)
+    monkeypatch.setattr(adapters, "http_options", lambda source, settings: options)
     made = Match(tmp_path, web)
     yield made
     made.video.go.set()
