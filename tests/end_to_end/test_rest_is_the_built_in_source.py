@@ -130,7 +130,11 @@ def test_they_stay_the_same_through_corrections_and_missing_files(both: tuple[La
         lake.load()
     provider.correct(first, "events")
     provider.correct(second, "events")
-    assert paths(provider, both[0].load) == paths(provider, both[1].load)
+    # How often a file is looked at again depends on how long the answers took; and which other files of the match that
+    # fails were asked for by then, on which of them came first.
+    (one, one_did), (other, other_did) = (paths(provider, lake.load) for lake in both)
+    assert {path for path in one if str(third) not in path} == {path for path in other if str(third) not in path}
+    assert one_did == other_did
     assert_same(both)
 
 
