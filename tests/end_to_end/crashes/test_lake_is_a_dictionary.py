@@ -311,7 +311,7 @@ def _bundle(files: dict[str, str]) -> frozenset[tuple[str, str]]:
 
 TestLakeIsADictionary = LakeMachine.TestCase
 TestLakeIsADictionary.settings = settings(
-    max_examples=int(os.environ.get("INGESTIFY_TEST_EXAMPLES", "8")),
+    max_examples=int(os.environ.get("INGESTIFY_TEST_EXAMPLES", "6")),
     stateful_step_count=int(os.environ.get("INGESTIFY_TEST_STEPS", "12")),
     deadline=None,
     suppress_health_check=list(HealthCheck),
