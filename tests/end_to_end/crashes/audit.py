@@ -97,7 +97,9 @@ def audit_lake(query: Query, objects: LakeObjects, wrong: list[str] | None = Non
     _check_events(query, wrong)
     named = {path for table in ("file", "quarantine_file") for (path,) in query(f"SELECT storage_path FROM {table}")}
     states = Counter(state for (state,) in query("SELECT state FROM job"))
-    return Audit(visible, wrong, paths - named, set(), states)
+    # A delete that is killed leaves the object there by which an object store tells its time.
+    staged = {path for path in paths if path.startswith(".staging/")}
+    return Audit(visible, wrong, paths - named - staged, staged, states)
 
 
 def _read_datasets(query: Query, objects: LakeObjects, wrong: list[str]) -> dict[int, Bundle]:
