@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ingestify.catalogue.connection import Database
+from ingestify.catalogue.keyed_lock import KeyedLock
 from ingestify.catalogue.session_locks import SessionLocks
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.ports import JobLock
@@ -75,18 +76,6 @@ class NoLocks:
         """Do nothing."""
 
 
-class _MemoryLock:
-    def __init__(self, locks: MemoryLocks, key: str) -> None:
-        self._locks = locks
-        self._key: str | None = key
-
-    def release(self) -> None:
-        """Let others have it."""
-        if self._key is not None:
-            self._locks.release(self._key)
-            self._key = None
-
-
 class MemoryLocks:
     """For a database in memory, which no other process has."""
 
@@ -100,7 +89,7 @@ class MemoryLocks:
             if key in self._holders:
                 return None
             self._holders[key] = holder
-            return _MemoryLock(self, key)
+            return KeyedLock(self, key)
 
     def find_holder(self, key: str) -> JobHolder | None:
         """Return who has it."""

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestify.catalogue.connection import Database
+from ingestify.catalogue.keyed_lock import KeyedLock
 from ingestify.catalogue.refusals import DATABASE_ERRORS, translated
 from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.rows import moment_to_text, to_moment
@@ -25,18 +26,6 @@ logger = logging.getLogger(__name__)
 
 KEEP_ALIVE_SECONDS = 30.0
 """How often a connection with locks says that it is there: servers and firewalls close those that are silent."""
-
-
-class _SessionLock:
-    def __init__(self, locks: SessionLocks, key: str) -> None:
-        self._locks = locks
-        self._key: str | None = key
-
-    def release(self) -> None:
-        """Let others have it."""
-        if self._key is not None:
-            self._locks.release(self._key)
-            self._key = None
 
 
 class SessionLocks:
@@ -82,7 +71,7 @@ class SessionLocks:
         except BaseException:
             self.release(key)
             raise
-        return _SessionLock(self, key)
+        return KeyedLock(self, key)
 
     def find_holder(self, key: str) -> JobHolder | None:
         """Return who has it; None also while that is being written."""
