@@ -7,7 +7,6 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +17,7 @@ from ingestify.catalogue.tables import build_tables
 from ingestify.domain.identifier import Identifier
 from ingestify.errors import ConfigurationError, LakeVersionError, SaveError, StoreError
 from tests.contracts.catalogue_data import apply_one, change, everything, feed_state, found_ids, read_all, with_file
+from tests.contracts.query_plans import explain
 from tests.integration.catalogue.servers import Server
 
 
@@ -184,22 +184,9 @@ def test_any_identifier_comes_back_and_is_found(catalogue: SqlCatalogue, identif
 
 def _plans_of(catalogue: SqlCatalogue, ask: Any, holds: str) -> list[str]:
     """Run `ask`, and return the plans of its queries that hold a text."""
-    statements: list[tuple[str, Any]] = []
-    engine = catalogue._database._engine
-
-    def remember(conn: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.startswith("SELECT") and holds in statement:
-            statements.append((statement, parameters))
-
-    sa.event.listen(engine, "before_cursor_execute", remember)
-    ask()
-    sa.event.remove(engine, "before_cursor_execute", remember)
-    plans = []
-    with catalogue._database.read("explain") as connection:
-        for statement, parameters in statements:
-            rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).all()
-            plans.append(" / ".join(" ".join(str(value) for value in row) for row in rows))
-    return plans
+    return [
+        " / ".join(" ".join(str(value) for value in row) for row in rows) for rows in explain(catalogue, ask, holds)
+    ]
 
 
 @pytest.mark.parametrize(

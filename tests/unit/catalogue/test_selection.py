@@ -18,6 +18,7 @@ from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter
 from ingestify.errors import ConfigurationError
 from tests.contracts.catalogue_data import change, everything
+from tests.contracts.query_plans import explain
 
 
 @pytest.fixture
@@ -29,22 +30,8 @@ def catalogue(tmp_path: Path) -> Iterator[SqlCatalogue]:
 
 def _plans_of(catalogue: SqlCatalogue, ask: Any, holds: str = "json_extract") -> list[str]:
     """Run `ask`, and return SQLite's plan for each of its queries of the dataset table."""
-    statements: list[tuple[str, Any]] = []
-    engine = catalogue._database._engine
-
-    def remember(conn: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.startswith("SELECT") and holds in statement:
-            statements.append((statement, parameters))
-
-    sa.event.listen(engine, "before_cursor_execute", remember)
-    ask()
-    sa.event.remove(engine, "before_cursor_execute", remember)
-    plans = []
-    with catalogue._database.read("explain") as connection:
-        for statement, parameters in statements:
-            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
-            plans.append(" / ".join(row[3] for row in rows))
-    return plans
+    found = explain(catalogue, ask, holds, "EXPLAIN QUERY PLAN")
+    return [" / ".join(row[3] for row in rows) for rows in found]
 
 
 @pytest.mark.parametrize(
