@@ -65,18 +65,14 @@ class Faults:
         return done
 
 
-class _Wrapped:
-    """Passes every method on, and lets the named ones fail."""
-
-    def __init__(self, inner: Any, faults: Faults, names: frozenset[str] | None, quiet: frozenset[str]) -> None:
+class _FaultyCatalogue:
+    def __init__(self, inner: Catalogue, faults: Faults) -> None:
         self._inner = inner
         self._faults = faults
-        self._names = names
-        self._quiet = quiet
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
-        if not callable(found) or name in self._quiet or (self._names is not None and name not in self._names):
+        if name == "close" or not callable(found):
             return found
 
         def operation(*arguments: Any, **options: Any) -> Any:
@@ -87,7 +83,7 @@ class _Wrapped:
 
 def faulty_catalogue(inner: Catalogue, faults: Faults) -> Catalogue:
     """Return a catalogue of which every method counts as one operation, but for `close`."""
-    wrapped: Any = _Wrapped(inner, faults, None, frozenset({"close"}))
+    wrapped: Any = _FaultyCatalogue(inner, faults)
     checked: Catalogue = wrapped
     return checked
 

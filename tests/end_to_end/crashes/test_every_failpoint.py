@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,12 +20,6 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork and signals of 
 
 _DELETING = [name for name in NAMES if name.startswith("delete.")]
 _RUNNING = [name for name in NAMES if name not in _DELETING and not name.startswith("partial.")]
-
-
-@pytest.fixture(scope="module")
-def command_line() -> Iterator[CommandLine]:
-    with CommandLine() as made:
-        yield made
 
 
 @pytest.mark.parametrize(

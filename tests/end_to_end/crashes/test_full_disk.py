@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,6 @@ from tests.end_to_end.crashes.season import ChangingSeason
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork of POSIX")
 
 SAID = {"ENOSPC": "the disk is full: make room", "EDQUOT": "your quota", "EROFS": "mounted read-only"}
-
-
-@pytest.fixture(scope="module")
-def command_line() -> Iterator[CommandLine]:
-    with CommandLine() as made:
-        yield made
 
 
 @pytest.mark.parametrize("place", ["staging.written", "staging.synced", "publish.renamed"])
