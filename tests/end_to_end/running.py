@@ -16,3 +16,15 @@ def start(project: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def ingestify(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `ingestify ARGUMENTS` in a folder to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "ingestify", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )

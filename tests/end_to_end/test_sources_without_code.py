@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from ingestify import get_engine
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
+from tests.end_to_end.running import ingestify
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
@@ -22,17 +21,6 @@ def configuration(document: str, name: str) -> str:
     found = re.search(rf"<!-- config: {name} -->\n```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert found is not None
     return found[1]
-
-
-def ingestify(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ingestify", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
 
 
 def test_an_api_that_is_described_is_checked_and_ingested(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 
 from ingestify import get_engine
 from ingestify.sources import statsbomb_github
+from tests.end_to_end.running import ingestify
 
 from .static_server import StaticServer
 
@@ -45,17 +44,6 @@ def provider(provider_data: Path) -> Iterator[StaticServer]:
 def write_config(folder: Path, url: str, selectors: list[Any]) -> None:
     lines = "\n".join(f"      - {json.dumps(selector)}" for selector in selectors)
     (folder / "config.yaml").write_text(CONFIG.format(url=url, selectors=lines))
-
-
-def ingestify(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ingestify", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
 
 
 def is_index(path: str) -> bool:
