@@ -33,6 +33,8 @@ def reading(read: Callable[[], dt.datetime]) -> Iterator[None]:
 
 def as_utc(moment: dt.datetime) -> dt.datetime:
     """Return `moment` in UTC. A naive datetime is taken to be UTC, as providers mean it."""
+    if moment.tzinfo is dt.UTC:
+        return moment
     if moment.tzinfo is None:
         return moment.replace(tzinfo=dt.UTC)
     return moment.astimezone(dt.UTC)

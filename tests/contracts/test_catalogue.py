@@ -222,7 +222,6 @@ class TestFinding:
         assert list(known) == [dataset.identifier]
         found = known[dataset.identifier]
         assert (found.dataset_id, found.name, found.state) == (dataset.dataset_id, dataset.name, dataset.state)
-        assert found.identifier.to_json() == dataset.identifier.to_json()
         assert found.metadata == metadata_text({"a": "é", "b": 1})
         assert found.summary == dataset.summary
         assert found.summary.feeds == {"events__v1": feed_state(), "360__v1": absent}

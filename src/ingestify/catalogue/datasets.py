@@ -50,7 +50,6 @@ class DatasetReader:
         self._known_columns = (
             dataset.identifier_key,
             dataset.dataset_id,
-            dataset.identifier,
             dataset.name,
             dataset.state,
             dataset.metadata,
@@ -118,7 +117,6 @@ class DatasetReader:
                 for (
                     key,
                     dataset_id,
-                    own,
                     name,
                     state,
                     metadata,
@@ -130,7 +128,6 @@ class DatasetReader:
                 ) in connection.execute(statement).all():
                     found[by_key[key]] = KnownDataset(
                         dataset_id,
-                        Identifier.stored(json_value(own)),
                         name,
                         DATASET_STATES[state],
                         metadata,

@@ -43,7 +43,7 @@ class BundleType:
 
     def lacking(self, feeds: Collection[str]) -> tuple[str, ...]:
         """Return the required feeds that are not among `feeds`."""
-        return tuple(feed for feed in self.requires if feed not in feeds)
+        return tuple([feed for feed in self.requires if feed not in feeds])
 
     @staticmethod
     def state_of(

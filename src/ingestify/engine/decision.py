@@ -35,9 +35,9 @@ class Action(enum.StrEnum):
     QUARANTINED = "quarantined"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
 class Decision:
-    """What is to be done, and why.
+    """What is to be done, and why. Never changed.
 
     Attributes:
         existing: The dataset in full; None if the lake has not got it, or if nothing is to be done.
@@ -134,7 +134,11 @@ def decide(
             known = store.catalogue.find_known(store.bucket, *kind, identifiers)
             entries = quarantine.find(kind, identifiers)
             looks = [
-                _Look(one, known.get(one.identifier), entries.get((one.identifier, one.job.source_name)))
+                _Look(
+                    one,
+                    known.get(one.identifier),
+                    entries.get((one.identifier, one.job.source_name)) if entries else None,
+                )
                 for one in some
             ]
             decisions += _decide_known(store, looks, rules)
@@ -160,6 +164,9 @@ def _decide_known(store: DatasetStore, looks: Sequence[_Look], rules: BundleRule
     decisions = []
     for look in looks:
         row = look.row
+        if look.action is Action.UNCHANGED and look.error is None and row is not None:  # most of them, in most runs
+            decisions.append(Decision(look.discovered, look.action, dataset_id=row.dataset_id, entry=look.entry))
+            continue
         existing = None if row is None else full.get(row.dataset_id)
         if look.action is None:
             _second_look(look, existing, rules)
@@ -258,7 +265,8 @@ def _description_changes(discovered: Discovered, row: KnownDataset, rules: Bundl
         changes.append(f"name: '{row.name}' → '{discovered.name}'")
     # A state that post_load_files works out from the files is not known before they are loaded.
     if resource.post_load_files is None or row.state is DatasetState.MISSING:
-        known = _feeds_of(tuple(row.summary.feeds or ()))
+        feeds = row.summary.feeds
+        known = _feeds_of(() if feeds is None else tuple(feeds))
         bundle_type = rules.type_of(discovered.job.plan.source, discovered.provider, resource.dataset_type, known)
         # What is required may have changed since.
         missing = bundle_type.lacking(known.difference(row.missing_feeds) if row.missing_feeds else known)
@@ -267,7 +275,7 @@ def _description_changes(discovered: Discovered, row: KnownDataset, rules: Bundl
         )
         if state is not row.state:
             changes.append(f"state: {row.state} → {state}")
-        elif set(missing) != set(row.missing_feeds):
+        elif missing != row.missing_feeds and set(missing) != set(row.missing_feeds):
             changes.append(f"lacks {', '.join(missing) or 'nothing'}, was {', '.join(row.missing_feeds) or 'nothing'}")
     if (resource.metadata or row.metadata != "{}") and metadata_text(resource.metadata) != row.metadata:
         changes.append("metadata")

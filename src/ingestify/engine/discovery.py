@@ -27,11 +27,13 @@ LOOK_UP_SIZE = 1000
 """How many identifiers one set query looks up."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
 class Discovered:
-    """A dataset that a job's source announced.
+    """A dataset that a job's source announced. Never changed.
 
     Attributes:
+        provider: The resource's provider, else the source's.
+        key: What is unique in a bucket: provider, dataset type, canonical identifier.
         number: What stands for it in the job's listing.
         tries: How often another writer was faster with it.
         moves: How often the provider changed it while it was being fetched.
@@ -40,6 +42,8 @@ class Discovered:
     progress: JobProgress
     resource: DatasetResource
     identifier: Identifier
+    provider: str
+    key: tuple[str, str, str]
     number: int = 0
     tries: int = 0
     moves: int = 0
@@ -48,16 +52,6 @@ class Discovered:
     def job(self) -> Job:
         """The job that found it."""
         return self.progress.job
-
-    @property
-    def key(self) -> tuple[str, str, Identifier]:
-        """What is unique in a bucket."""
-        return (self.provider, self.resource.dataset_type, self.identifier)
-
-    @property
-    def provider(self) -> str:
-        """The resource's provider, else the source's."""
-        return self.resource.provider or self.job.provider
 
     @property
     def name(self) -> str:
@@ -133,7 +127,7 @@ def iter_discovered(progress: JobProgress, store: DatasetStore) -> Iterator[list
             chosen = []
             for resource in batch[start : start + LOOK_UP_SIZE]:
                 discovered = _identify(progress, resource, store, listed=True)
-                if identifier_matches(discovered.identifier, job.filters):
+                if not job.filters or identifier_matches(discovered.identifier, job.filters):
                     chosen.append(discovered)
                 else:
                     left_out = discovered.identifier
@@ -166,12 +160,12 @@ def _identify(progress: JobProgress, resource: object, store: DatasetStore, *, l
             f"it must yield DatasetResource objects or lists of them."
         )
     failpoint("discovery.found")
-    if resource.provider is None:
-        resource.provider = job.provider
+    provider = resource.provider = resource.provider or job.provider
     announced = resource.identifier(job.selector)
-    identifier = store.key_types.apply(resource.provider, resource.dataset_type, announced, resource)
+    identifier = store.key_types.apply(provider, resource.dataset_type, announced, resource)
     number = progress.listing.add(identifier, resource) if listed else 0
-    return Discovered(progress, resource, identifier, number)
+    key = (provider, resource.dataset_type, identifier.canonical)
+    return Discovered(progress, resource, identifier, provider, key, number)
 
 
 def discover_again(discovered: Discovered, store: DatasetStore) -> Discovered | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ingestify.domain.ports import Fetcher
 from ingestify.domain.source import Source, collecting
+from ingestify.engine.discovery import LOOK_UP_SIZE
 from ingestify.engine.workers import Gate, Lane, StopToken
 
 __all__ = ["SourceLane", "SourceLanes"]
@@ -24,7 +25,7 @@ class SourceLane:
         self.files = Lane(source.name, fetcher.max_concurrency)
         # A source that submits and collects keeps state between the two: one selector at a time.
         self.discovery = Lane(source.name, 1 if collecting(source) else SELECTORS_AT_ONCE)
-        self.gate = Gate(max(64, 4 * concurrency))
+        self.gate = Gate(max(64, 4 * concurrency), LOOK_UP_SIZE)
         self._told: set[tuple[str, ...]] = set()
         self._lock = threading.Lock()
 

@@ -49,10 +49,10 @@ class Listing:
                 self.newest = file.last_modified
         return number
 
-    def found(self, number: int) -> None:
-        """The lake had it when the run looked. One thread at a time decides about the datasets of a job."""
-        self._found_count += 1
-        self._found_sum += number
+    def found(self, *numbers: int) -> None:
+        """The lake had them when the run looked. One thread at a time decides about the datasets of a job."""
+        self._found_count += len(numbers)
+        self._found_sum += sum(numbers)
 
     def came(self, number: int) -> None:
         """It came into the lake with this run. Any thread."""

@@ -133,16 +133,16 @@ class JobProgress:
                 self._bad_tasks.append(task)
             self._counts[task.outcome.value] += 1
 
-    def begin_dataset(self) -> None:
-        """One more dataset was discovered, and is pending."""
+    def begin_datasets(self, number: int) -> None:
+        """So many more datasets were discovered, and are pending."""
         with self._lock:
-            self._pending += 1
-            self._counts["discovered"] += 1
+            self._pending += number
+            self._counts["discovered"] += number
 
-    def end_one(self) -> bool:
-        """The discovery, or one dataset, has ended. Returns True for the last."""
+    def end_parts(self, number: int = 1) -> bool:
+        """The discovery, or so many datasets, have ended. Returns True for the last."""
         with self._lock:
-            self._pending -= 1
+            self._pending -= number
             return self._pending == 0
 
     @property

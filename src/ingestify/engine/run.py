@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from ingestify.clock import now
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import DatasetSkipped, SelectorSkipped
-from ingestify.domain.identifier import Identifier
 from ingestify.domain.plan import IngestionPlan, Job, ParseExpression
 from ingestify.domain.ports import FetchContext, Fetcher
 from ingestify.domain.resource import DatasetResource
@@ -51,7 +50,8 @@ _PLANNED = {
 }
 """What a dry run counts for each planned action."""
 
-_Key = tuple[str, str, Identifier]
+_Key = tuple[str, str, str]
+_NOBODY: tuple[Discovered, ...] = ()
 
 
 class IngestionRun:
@@ -101,9 +101,10 @@ class IngestionRun:
         self._open_work = 0
         self._all_done = threading.Event()
         self._decisions: queue.SimpleQueue[list[Discovered] | None] = queue.SimpleQueue()
-        self._in_flight: dict[_Key, list[Discovered]] = {}
+        self._in_flight: dict[_Key, tuple[Discovered, ...]] = {}
         self._told: set[_Key] = set()
         self._tells_skipped = store.publisher.wants(DatasetSkipped)
+        self._tells_unchanged = self._tells_skipped or on_current is not None
 
     # ---- the caller's thread ---------------------------------------------------------------------------
 
@@ -153,14 +154,14 @@ class IngestionRun:
         while not self._all_done.wait(0.5):
             pass
 
-    def _begin_work(self) -> None:
-        """Something is open: a plan, a job, a dataset. The run ends when nothing is."""
+    def _begin_work(self, number: int = 1) -> None:
+        """Something is open: a plan, a job, so many datasets. The run ends when nothing is."""
         with self._lock:
-            self._open_work += 1
+            self._open_work += number
 
-    def _end_work(self) -> None:
+    def _end_work(self, number: int = 1) -> None:
         with self._lock:
-            self._open_work -= 1
+            self._open_work -= number
             done = self._open_work == 0
         if done:
             self._all_done.set()
@@ -255,30 +256,18 @@ class IngestionRun:
     def _pass_on(self, progress: JobProgress, lane: SourceLane) -> None:
         """Let what a source announces through the gate, and on to the deciding thread."""
         for batch in iter_discovered(progress, self._store):
-            admitted: list[Discovered] = []
-            for discovered in batch:
-                # What came before must be on its way before anything waits at the gate for its place.
-                if admitted and not lane.gate.has_room:
-                    self._decisions.put(admitted)
-                    admitted = []
-                if not self._admit(discovered, lane):
-                    break
-                admitted.append(discovered)
-            if admitted:
-                self._decisions.put(admitted)
-            if self.stop.is_set:
-                return
+            first = 0
+            while first < len(batch):
+                admitted = lane.gate.enter(self.stop, len(batch) - first)
+                if not admitted:  # the run is to stop
+                    return
+                self._begin_datasets(progress, admitted)
+                self._decisions.put(batch[first : first + admitted])
+                first += admitted
 
-    def _admit(self, discovered: Discovered, lane: SourceLane) -> bool:
-        """Let one dataset through the gate. False: the run is to stop."""
-        if not lane.gate.enter(self.stop):
-            return False
-        self._begin_dataset(discovered)
-        return True
-
-    def _begin_dataset(self, discovered: Discovered) -> None:
-        discovered.progress.begin_dataset()
-        self._begin_work()
+    def _begin_datasets(self, progress: JobProgress, number: int) -> None:
+        progress.begin_datasets(number)
+        self._begin_work(number)
 
     def _submit_and_collect(self, progress: JobProgress, lane: SourceLane, collector: CollectingSource) -> None:
         """Alternate a source's `submit` and `collect`, with those datasets that need fetching."""
@@ -293,7 +282,7 @@ class IngestionRun:
                         return
                     # No waiting here, inside the source's own submit: it says itself when it is full.
                     lane.gate.enter_at_once()
-                    self._begin_dataset(decision.discovered)
+                    self._begin_datasets(progress, 1)
                     needs_fetching = decision.action in (Action.FETCH, Action.REFETCH) and decision.error is None
                     if needs_fetching and not self._dry_run:
                         accepted[id(decision.discovered.resource)] = decision
@@ -337,7 +326,7 @@ class IngestionRun:
                     self._decisions.put(None)
                     break
                 waiting += more
-            self._decide([discovered for discovered in waiting if not self._waits_for_twin(discovered)])
+            self._decide(self._without_twins(waiting))
 
     def _decide(self, batch: Sequence[Discovered]) -> None:
         decisions: list[Decision] = []
@@ -350,13 +339,31 @@ class IngestionRun:
             for discovered in batch:
                 self._finish(discovered, Outcome(None, None, current=False))
             return
-        unchanged = self._load_unchanged(decisions)
+        if self._tells_unchanged:
+            unchanged = self._load_unchanged(decisions)
+            for decision in decisions:
+                self._act(decision, unchanged.get(decision.dataset_id or ""))
+            return
+        # Nobody waits for those that are as they were, so they are done with together.
+        as_they_were: dict[JobProgress, list[Discovered]] = {decision.discovered.progress: [] for decision in decisions}
+        others = set()
         for decision in decisions:
-            self._act(decision, unchanged.get(decision.dataset_id or ""))
+            progress = decision.discovered.progress
+            if decision.action is Action.UNCHANGED and decision.error is None and not self._dry_run:
+                as_they_were[progress].append(decision.discovered)
+            else:
+                others.add(progress)
+                self._act(decision)
+        for progress, several in as_they_were.items():
+            self._lanes.of(progress.job.plan.source).gate.widen(progress not in others)
+            if several:
+                progress.listing.found(*[discovered.number for discovered in several])
+                progress.count("unchanged", len(several))
+                self._release(progress, several)
 
     def _load_unchanged(self, decisions: Sequence[Decision]) -> dict[str, Dataset]:
         """Return those unchanged datasets that somebody wants to be told of, read at once."""
-        if self._dry_run or (self._on_current is None and not self._tells_skipped):
+        if self._dry_run or not self._tells_unchanged:
             return {}
         ids = [
             decision.dataset_id
@@ -365,15 +372,18 @@ class IngestionRun:
         ]
         return {dataset.dataset_id: dataset for dataset in self._store.catalogue.get_datasets(ids)} if ids else {}
 
-    def _waits_for_twin(self, discovered: Discovered) -> bool:
+    def _without_twins(self, batch: Sequence[Discovered]) -> list[Discovered]:
         """Two jobs may find the same dataset: the second waits until the first is done, then is decided about."""
+        firsts = []
         with self._lock:
-            twins = self._in_flight.get(discovered.key)
-            if twins is not None:
-                twins.append(discovered)
-                return True
-            self._in_flight[discovered.key] = []
-            return False
+            for discovered in batch:
+                twins = self._in_flight.get(discovered.key)
+                if twins is None:
+                    self._in_flight[discovered.key] = _NOBODY
+                    firsts.append(discovered)
+                else:
+                    self._in_flight[discovered.key] = (*twins, discovered)
+        return firsts
 
     def _act(self, decision: Decision, unchanged: Dataset | None = None) -> None:
         """Do what was decided about one dataset. The deciding thread, or a discovery thread."""
@@ -436,7 +446,7 @@ class IngestionRun:
             self._quarantine.changed()  # perhaps by whoever came first
             if again.tries < MOST_TRIES:
                 with self._lock:
-                    twins = self._in_flight.pop(discovered.key, [])
+                    twins = self._in_flight.pop(discovered.key, _NOBODY)
                 self._decisions.put([again, *twins])
                 return
             lost = SaveError(f"another writer changed {discovered.identifier} {MOST_TRIES} times meanwhile; run again")
@@ -462,13 +472,17 @@ class IngestionRun:
             progress.dropped = True
         if outcome.current and dataset is not None and self._on_current is not None:
             self._in_turn(_call(self._tell_current, dataset))
-        self._lanes.of(discovered.job.plan.source).gate.leave()
+        self._release(progress, [discovered])
+
+    def _release(self, progress: JobProgress, several: Sequence[Discovered]) -> None:
+        """Datasets of a job are done with: others may come through the gate, and whoever waited for them goes on."""
+        self._lanes.of(progress.job.plan.source).gate.leave(len(several))
         with self._lock:
-            twins = self._in_flight.pop(discovered.key, [])
+            twins = [twin for one in several for twin in self._in_flight.pop(one.key, _NOBODY)]
         if twins:
             self._decisions.put(twins)
-        self._end_of_job_part(progress)
-        self._end_work()
+        self._end_of_job_part(progress, len(several))
+        self._end_work(len(several))
 
     def _in_turn(self, call: Callable[[], None]) -> None:
         """Tell subscribers and readers in the committing thread, in the order of its work."""
@@ -479,13 +493,13 @@ class IngestionRun:
 
     def _tell_current(self, dataset: Dataset) -> None:
         """Tell the reader of a stream, once for each dataset. The committing thread."""
-        key = (dataset.provider, dataset.dataset_type, dataset.identifier)
+        key = (dataset.provider, dataset.dataset_type, dataset.identifier.canonical)
         if self._on_current is not None and key not in self._told:
             self._told.add(key)
             self._on_current(dataset.read_from(self._store))
 
-    def _end_of_job_part(self, progress: JobProgress) -> None:
-        if progress.end_one():
+    def _end_of_job_part(self, progress: JobProgress, number: int = 1) -> None:
+        if progress.end_parts(number):
             self._jobs.end(progress)
             self._end_work()
 

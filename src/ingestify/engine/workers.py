@@ -53,41 +53,48 @@ class StopToken:
 
 
 class Gate:
-    """Lets at most `limit` things through until some come back: back-pressure on discovery."""
+    """Lets at most `limit` things through until some come back: back-pressure on discovery.
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    Args:
+        limit: How many, as long as they may have to be fetched.
+        wide_limit: How many while they come back at once, as what is unchanged does.
+    """
+
+    def __init__(self, limit: int, wide_limit: int | None = None) -> None:
+        self._narrow = self._limit = limit
+        self._wide = max(limit, wide_limit or 0)
         self._inside = 0
         self._changed = threading.Condition()
 
-    @property
-    def has_room(self) -> bool:
-        """Whether something could enter now."""
+    def widen(self, wide: bool) -> None:
+        """Say whether what came through last came back at once. What is inside stays there."""
         with self._changed:
-            return self._inside < self._limit
+            self._limit = self._wide if wide else self._narrow
+            self._changed.notify_all()
 
-    def enter(self, stop: StopToken) -> bool:
-        """Wait for a place. Returns False, without one, if the run is to stop."""
+    def enter(self, stop: StopToken, wanted: int = 1) -> int:
+        """Wait for a place, and take as many of those wanted as there are then. Returns 0 if the run is to stop."""
         with self._changed:
             while self._inside >= self._limit:
                 if stop.is_set:
-                    return False
+                    return 0
                 self._changed.wait(0.1)
             if stop.is_set:
-                return False
-            self._inside += 1
-            return True
+                return 0
+            taken = min(wanted, self._limit - self._inside)
+            self._inside += taken
+            return taken
 
     def enter_at_once(self) -> None:
         """Take a place even if there is none: for those who hold themselves back."""
         with self._changed:
             self._inside += 1
 
-    def leave(self) -> None:
-        """Give a place back."""
+    def leave(self, number: int = 1) -> None:
+        """Give places back."""
         with self._changed:
-            self._inside -= 1
-            self._changed.notify()
+            self._inside -= number
+            self._changed.notify(number)
 
 
 class Lane:

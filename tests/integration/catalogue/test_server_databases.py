@@ -169,7 +169,9 @@ def test_any_identifier_comes_back_and_is_found(catalogue: SqlCatalogue, identif
     known = catalogue.find_known("main", "fake", "match", identifiers)
     assert set(known) == set(identifiers)
     for identifier in identifiers:
-        assert known[identifier].identifier.to_json() == identifier.to_json()
+        found = catalogue.find_dataset("main", "fake", "match", identifier)
+        assert found is not None
+        assert found.identifier.to_json() == identifier.to_json()
         by_filter = read_all(catalogue, everything(selector=dict(identifier)))
         as_model = [
             other

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import uuid
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestify import Identifier
+from ingestify.domain.identifier import canonical_text, canonical_value
 from ingestify.errors import SourceError
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
@@ -83,3 +85,10 @@ def test_equal_means_the_same_text_for_each_key(one, other):
 def test_str_can_be_read_back(mapping):
     identifier = Identifier(mapping)
     assert Identifier.parse(str(identifier)) == identifier
+
+
+@given(attributes)
+def test_the_canonical_text_is_the_sorted_json_of_the_canonical_values(given_attributes: dict[str, object]):
+    values = {key: canonical_value(value) for key, value in given_attributes.items()}
+    expected = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    assert canonical_text(given_attributes) == expected

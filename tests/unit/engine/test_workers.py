@@ -63,14 +63,25 @@ def test_closing_waits_for_what_is_queued():
 
 
 def test_a_gate_lets_in_as_many_as_it_may_and_opens_on_a_stop():
-    gate, stop = Gate(2), StopToken()
-    assert gate.enter(stop)
-    assert gate.enter(stop)
-    assert not gate.has_room
-    gate.leave()
-    assert gate.enter(stop)
+    gate, stop = Gate(3), StopToken()
+    assert gate.enter(stop) == 1
+    assert gate.enter(stop, 5) == 2, "as many as there are places"
+    gate.leave(2)
+    assert gate.enter(stop, 2) == 2
     threading.Timer(0.05, stop.stop, args=(KeyboardInterrupt(),)).start()
-    assert not gate.enter(stop)
+    assert gate.enter(stop) == 0
+
+
+def test_a_gate_is_wide_while_what_comes_through_comes_back_at_once():
+    gate, stop = Gate(2, wide_limit=5), StopToken()
+    assert gate.enter(stop, 10) == 2
+    waiting = threading.Timer(0.05, gate.widen, args=(True,))
+    waiting.start()
+    assert gate.enter(stop, 10) == 3, "whoever waits is let in when it becomes wide"
+    gate.widen(False)
+    gate.leave(3)
+    threading.Timer(0.05, gate.leave).start()
+    assert gate.enter(stop, 10) == 1, "what is inside stays, and counts"
 
 
 def test_the_first_reason_to_stop_stays():
