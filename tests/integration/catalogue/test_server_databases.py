@@ -139,6 +139,14 @@ def test_texts_that_look_alike_are_different(catalogue: SqlCatalogue) -> None:
     assert all(catalogue.get_reader_position(text) == len(text) for text in TEXTS if text)
 
 
+def test_texts_that_mean_something_in_lists_of_a_database_are_found_by_the_lot(catalogue: SqlCatalogue) -> None:
+    odd = ['"', "\\", '\\"', "a,b", "{a}", "{", "NULL", "null", " ", "'", "a\nb", "%s", ":p", "$1"]
+    catalogue.apply([change(text) for text in [*odd, "another"]])
+    assert sorted(found_ids(catalogue, match_id=odd)) == sorted(odd)
+    assert catalogue.get_datasets(["\0", "", "a\0b"]) == []
+    assert catalogue.get_datasets(["\0", "a\0b"]) == []
+
+
 def test_long_texts_are_kept_whole(catalogue: SqlCatalogue) -> None:
     feeds = [feed_state(f"feed{number}") for number in range(1000)]
     dataset = apply_one(catalogue, change(metadata={"text": "é😀" * 40_000}, feeds=feeds, name="n" * 70_000)).dataset

@@ -18,6 +18,18 @@ _AS_IT_STANDS = {"no_parameters": True}
 """For statements with literals in them: a % is a %."""
 
 
+def _array(values: Sequence[str]) -> str:
+    """Return values as PostgreSQL writes an array: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO.
+
+    psycopg does the same with two regular expressions for each value, which took a sixth of a run that changes nothing.
+    """
+    kept = [value for value in values if "\0" not in value]  # no column has a NUL, so nothing equals it
+    if not kept:
+        return "{}"
+    text = "\0".join(kept).replace("\\", "\\\\").replace('"', '\\"').replace("\0", '","')
+    return f'{{"{text}"}}'
+
+
 class PostgresqlDialect:
     """PostgreSQL, from 13 on, with a database in UTF-8."""
 
@@ -28,7 +40,7 @@ class PostgresqlDialect:
         """Return `column = ANY (…)` with all values in one array: one statement, however many there are."""
         if len(values) == 1:
             return column == values[0]
-        return column == sa.any_(sa.bindparam(None, list(values), type_=sa.ARRAY(sa.String())))
+        return column == sa.any_(sa.cast(sa.literal(_array(values), sa.Text()), sa.ARRAY(sa.Text())))
 
     def attribute_is(
         self, identifier_key: sa.ColumnElement[str], key: str, values: Sequence[str]
