@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import threading
@@ -137,7 +138,7 @@ def _run(
 
 def execute(engine: IngestionEngine, view: RunView, **arguments: Any) -> RunReport:
     """Run with progress shown, and with signals taken as a wish to stop cleanly."""
-    with _two_stage_interrupt(view.restore_terminal), collapsed_repeats(), view.shown():
+    with _two_stage_interrupt(view.restore_terminal), collapsed_repeats(), view.shown(), _frozen_imports():
         return engine.run_report(listener=view, **arguments)
 
 
@@ -189,6 +190,22 @@ def _tell_nothing_matched(report: RunReport, selector: Mapping[str, Any]) -> Non
     is_elsewhere = bool(report.jobs_left_to_others)
     if selector and not report.totals.discovered and report.error is None and not is_elsewhere:
         write_stderr(f"The sources have nothing that matches {filter_text(selector)}.")
+
+
+@contextlib.contextmanager
+def _frozen_imports() -> Iterator[None]:
+    """Let the garbage collector leave alone what was there before the run: modules, mostly, which stay.
+
+    To look through them again and again takes a third of a run over many datasets that are unchanged.
+    """
+    if gc.get_freeze_count():  # somebody else's
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextlib.contextmanager

@@ -23,7 +23,8 @@ class FetchPolicy:
     `VALIDATION_FAILED`. A file for which the provider gives no time is asked for in every run, with the
     provider's own validators where it sent any.
 
-    The methods are called by one thread of the run, before anything is fetched; they must not block.
+    The methods are called by the threads of a run, one at a time, before anything of the dataset is fetched; they must
+    not block.
 
     Args:
         **configuration: What the plan's `fetch_policy: {type:, configuration:}` says.

@@ -31,8 +31,10 @@ def _is_storable(text: str) -> bool:
 
 
 @functools.lru_cache(maxsize=1024)  # a run's datasets share their keys
-def _is_key(text: str) -> bool:
-    return bool(text) and _is_storable(text)
+def _check_keys(keys: tuple[object, ...]) -> None:
+    for key in keys:
+        if not isinstance(key, str) or not key or not _is_storable(key):
+            raise SourceError(f"An identifier's keys are non-empty strings without NUL; {key!r} is not.")
 
 
 def _plain(key: str, value: object) -> Scalar:
@@ -112,9 +114,7 @@ class Identifier(Mapping[str, Any]):
     def __init__(self, attributes: Mapping[str, object]) -> None:
         if not attributes:
             raise SourceError("An identifier needs at least one key, such as match_id; this one is empty.")
-        for key in attributes:
-            if not isinstance(key, str) or not _is_key(key):
-                raise SourceError(f"An identifier's keys are non-empty strings without NUL; {key!r} is not.")
+        _check_keys(tuple(attributes))
         self._attributes: dict[str, Scalar] = {
             key: value if type(value) is int else _plain(key, value) for key, value in attributes.items()
         }
