@@ -27,7 +27,7 @@ _DRIVERS = {
 
 _SUPPORTED = (
     "sqlite:///path/to/catalog.db (or sqlite:///:memory: for a lake that is gone when it is closed), "
-    "postgresql://user:password@host/database and mysql://user:password@host/database"
+    "postgresql://host/database and mysql://host/database, with user:password@ before the host"
 )
 
 
@@ -49,12 +49,19 @@ def parse_url(url: str) -> sa.URL:
     driver = _DRIVERS.get(parsed.drivername)
     if driver is None:
         raise ConfigurationError(f"metadata_url: '{scheme}://' is not supported. Supported is {_SUPPORTED}.")
+    if driver == SQLITE and parsed.host is not None:
+        # Two slashes make a host of the path's first part.
+        meant = f"{parsed.host}/{parsed.database}" if parsed.database else parsed.host
+        raise ConfigurationError(
+            f"metadata_url: after sqlite: there are three slashes before a relative path, and four before an absolute "
+            f"one: write sqlite:///{meant}."
+        )
     if driver != SQLITE:
         hide(parsed.password)
         if not parsed.database:
             raise ConfigurationError(
                 f"metadata_url: {parsed.render_as_string(hide_password=True)} names no database. Write its name after "
-                f"the host, as in {scheme}://user:password@host/football."
+                f"the host, as in {scheme}://host/football."
             )
     # SQLAlchemy knows one database by two names.
     return parsed if driver == SQLITE else parsed.set(drivername=driver)

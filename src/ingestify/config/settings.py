@@ -159,7 +159,7 @@ class MainSettings(_Section):
 
     metadata_url: Url = Field(
         description="Where the catalogue is: sqlite:///database/catalog.db, "
-        "postgresql://user:password@host/database (extra postgres), mysql://… or mariadb://… (extra mysql), "
+        "postgresql://host/database (extra postgres), mysql://… or mariadb://… (extra mysql), "
         "or a vault url: vault+aws://name or vault+gcp://project/name, whose secret is such a URL, or what Amazon RDS "
         "writes. A relative path is below the folder of the config file.",
         repr=False,

@@ -42,7 +42,7 @@ def test_one_database_may_be_named_in_several_ways(url: str, driver: str) -> Non
     ["postgresql+psycopg2://u:hunter2@h/db", "postgresql+asyncpg://u:hunter2@h/db", "mysql+mysqldb://u:hunter2@h/d"],
 )
 def test_other_drivers_are_told_of_ours(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="postgresql://user:password@host/database") as refused:
+    with pytest.raises(ConfigurationError, match="postgresql://host/database") as refused:
         parse_url(url)
     assert "hunter2" not in str(refused.value)
 
@@ -52,6 +52,21 @@ def test_a_server_without_a_database_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="names no database") as refused:
         parse_url(url)
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"), [("sqlite://lake/x.db", "sqlite:///lake/x.db"), ("sqlite://x.db", "sqlite:///x.db")]
+)
+def test_an_sqlite_url_with_two_slashes_is_told_of_the_third(url: str, meant: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"three slashes.*write {meant}"):
+        parse_url(url)
+    assert sqlite_path(parse_url("sqlite://")) is None
+
+
+def test_what_is_supported_is_readable_where_passwords_are_masked() -> None:
+    with pytest.raises(ConfigurationError, match="is not supported") as refused:
+        parse_url("oracle://x")
+    assert mask_text(str(refused.value)) == str(refused.value)
 
 
 def test_a_password_is_never_shown_again() -> None:
