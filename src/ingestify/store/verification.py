@@ -95,6 +95,9 @@ class Verification:
         Raises:
             StoreError: The catalogue or the storage cannot be read at all.
         """
+        # To most stores an object of a bucket that is not there is only missing; listing them says which it is. Else
+        # each file of the lake would be damaged, and a repair would distrust all revisions.
+        next(iter(self._storage.iter_objects()), None)
         yield from self.iter_row_damages()
         yield from self._iter_object_damages(self._catalogue.iter_file_records(self._bucket))
         yield from self._iter_orphans()

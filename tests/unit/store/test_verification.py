@@ -16,7 +16,7 @@ import pytest
 from ingestify.catalogue import inspection
 from ingestify.domain.damage import DamageKind
 from ingestify.domain.revision import RevisionState
-from ingestify.errors import IntegrityError
+from ingestify.errors import IntegrityError, StoreError
 from ingestify.store import verification
 from ingestify.store.verification import Verification
 
@@ -551,3 +551,14 @@ def test_readers_are_told_the_remedy_that_helps(lake):
         lake.store.load_files(lake.dataset(4))
     lake.repair(lake.verify())
     assert lake.store.load_files(lake.dataset(4)).get_file("video").read() == VIDEO
+
+
+def test_a_bucket_that_is_not_there_is_no_damage(lake: DamagedLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(prefix: str = "") -> Iterator[Any]:
+        raise StoreError("there is no bucket")
+        yield
+
+    monkeypatch.setattr(lake.store.storage, "iter_objects", refuse)
+    monkeypatch.setattr(lake.store.storage, "get_size", lambda path: None)
+    with pytest.raises(StoreError, match="there is no bucket"):
+        next(Verification(lake.store.catalogue, lake.store.storage).iter_damages())
