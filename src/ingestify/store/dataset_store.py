@@ -32,6 +32,7 @@ from ingestify.store.layout import Layout, require_inside
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.staging import StagedFile
 from ingestify.store.stored_content import StoredContent
+from ingestify.store.unknown_keys import warn_of_unknown_keys, warns_of_nothing
 
 __all__ = ["DatasetStore"]
 
@@ -140,6 +141,8 @@ class DatasetStore:
         datasets: list[Dataset] = []
         for batch in self.catalogue.iter_batches(wanted, batch_size=1000, offset=offset, limit=page_size):
             datasets += self._read(batch)
+        if not metadata.row_count:
+            warn_of_unknown_keys(self.catalogue, wanted)
         return DatasetCollection(datasets, metadata)
 
     @overload
@@ -170,11 +173,12 @@ class DatasetStore:
         wanted = self.dataset_filter(**filters)
         if yield_dataset_collection:
             return self._iter_collections(wanted, batch_size)
-        return (dataset for batch in self.catalogue.iter_batches(wanted, batch_size) for dataset in self._read(batch))
+        batches = warns_of_nothing(self.catalogue.iter_batches(wanted, batch_size), self.catalogue, wanted)
+        return (dataset for batch in batches for dataset in self._read(batch))
 
     def _iter_collections(self, wanted: DatasetFilter, batch_size: int) -> Iterator[DatasetCollection]:
         metadata: CollectionMetadata | None = None
-        for batch in self.catalogue.iter_batches(wanted, batch_size):
+        for batch in warns_of_nothing(self.catalogue.iter_batches(wanted, batch_size), self.catalogue, wanted):
             metadata = metadata or self.catalogue.read_metadata(wanted)
             yield DatasetCollection(self._read(batch), metadata)
 
