@@ -200,6 +200,11 @@ class Dataset:
     def __str__(self) -> str:
         return f"{self.provider}/{self.dataset_type}/{self.identifier}"
 
+    def __repr__(self) -> str:
+        # One line: all of its fields, with each file of each revision, are pages in a notebook.
+        revision = f"revision {self.revisions[-1].revision_id}" if self.revisions else "no revision"
+        return f"Dataset({self}, {self.name!r}, {self.state.value}, {revision})"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CollectionMetadata:

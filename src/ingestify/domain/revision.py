@@ -57,6 +57,10 @@ class Revision:
         """
         return pick_file(self.modified_files, data_feed_key, data_spec_version)
 
+    def __repr__(self) -> str:
+        files = ", ".join(file.file_id for file in self.modified_files)
+        return f"Revision({self.revision_id}, {self.state.value}: {files})"
+
 
 def _version_order(version: str) -> tuple[tuple[int, int | str], ...]:
     """Sort v10 after v9."""
