@@ -11,6 +11,7 @@ import collections
 import dataclasses
 import enum
 import itertools
+import json
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from typing import TypeVar
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.file import File
 from ingestify.domain.history import DatasetHead, DatasetHistory, find_conflict
+from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
@@ -159,7 +161,8 @@ class Copying:
             there = self._find(self._source, heads)
             for head in heads:
                 if head.identity not in there:
-                    yield head.dataset_id, "/".join(head.identity)
+                    provider, dataset_type, canonical = head.identity
+                    yield head.dataset_id, f"{provider}/{dataset_type}/{Identifier(json.loads(canonical))}"
 
     def delete(self, dataset_ids: Iterable[str]) -> int:
         """Remove datasets from the target, as `DatasetStore.delete_datasets` does. Returns how many there were."""

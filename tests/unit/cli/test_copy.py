@@ -78,6 +78,7 @@ def test_what_only_the_target_has_is_counted(lake, other):
     lake("copy", "--to", other)
     assert "1 dataset is only in the target, and stays; --delete removes it." in lake.err
     lake("copy", "--to", other, "--delete", code=2)
+    assert "  small/match/match_id=10/season_id=1\n" in lake.err
     assert "Remove 1 dataset from the target?" in lake.err
     assert "1 removed" in lake("copy", "--to", other, "--delete", "--yes")
     assert lake("list", "--config", other, "--count") == "5\n"
