@@ -83,7 +83,7 @@ def test_the_yaml_of_the_readme_is_a_valid_configuration(tmp_path, monkeypatch):
     for name, code in blocks("file"):
         (tmp_path / name).write_text(code)
     _, found = check_config(tmp_path / "config.yaml")
-    assert found == "1 sources, 1 ingestion plans"
+    assert found == "1 source, 1 ingestion plan"
 
 
 def test_links_between_documents_lead_somewhere():

@@ -190,6 +190,17 @@ def test_sync_indexes(project: Project):
     assert project("sync-indexes") == ""
 
 
+def test_sync_indexes_says_where_no_keys_are_named(project: Project):
+    text = (project.folder / "config.yaml").read_text()
+    (project.folder / "config.yaml").write_text(
+        text.replace(
+            "dataset_types:\n", "dataset_types:\n  - {provider: other, dataset_type: match, identifier_index: true}\n"
+        )
+    )
+    project("sync-indexes")
+    assert "other/match: identifier_index makes no index, as there are no keys" in project.err
+
+
 def test_wrong_usage_is_exit_code_2(project: Project):
     project("runn", code=2)
     assert "Did you mean 'run'?" in project.err
@@ -207,7 +218,7 @@ def test_the_configuration_is_found_from_below_and_checked(project: Project, tmp
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
     project("config", "check", cwd=below)
-    assert "1 sources, 1 ingestion plans" in project.err
+    assert "1 source, 1 ingestion plan" in project.err
     project("run", "-q", cwd=below)
     assert (tmp_path / "database" / "catalog.db").exists()
     assert json.loads(project("config", "schema"))["properties"]["main"]

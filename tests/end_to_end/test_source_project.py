@@ -50,7 +50,7 @@ def test_it_ingests_from_its_simulator_and_a_second_run_finds_nothing_new(folder
         text = config.read_text()
         assert "http://127.0.0.1:8765/v1" in text
         config.write_text(text.replace("http://127.0.0.1:8765/v1", url))
-        assert "1 sources, 1 ingestion plans" in run("ingestify", "config", "check", cwd=project)
+        assert "1 source, 1 ingestion plan" in run("ingestify", "config", "check", cwd=project)
         assert "8 new" in run("ingestify", "run", cwd=project)
         assert "8 unchanged" in run("ingestify", "run", cwd=project)
     finally:

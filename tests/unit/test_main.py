@@ -176,7 +176,7 @@ def test_a_configuration_that_can_run_is_right_and_nothing_is_made(config, tmp_p
         subscribers="event_subscribers: [{type: tests.unit.test_main.Hook, configuration: {address: x}}]",
     )
     before = Hook.made
-    assert check_config(path)[1] == "1 sources, 1 ingestion plans"
+    assert check_config(path)[1] == "1 source, 1 ingestion plan"
     assert list(tmp_path.iterdir()) == [path]
     assert Hook.made == before
 

@@ -71,7 +71,7 @@ def test_one_package_brings_a_source_a_storage_and_a_subscriber_and_a_run_uses_t
     )
     config = tmp_path / "config.yaml"
     config.write_text(CONFIG.format(file_url=f"shelf://{tmp_path}/shelf", subscriber="bell"))
-    assert check_config(config)[1] == "1 sources, 1 ingestion plans"
+    assert check_config(config)[1] == "1 source, 1 ingestion plan"
     with get_engine(config) as engine:
         assert engine.load().totals.new == 1
         (dataset,) = engine.list_datasets()

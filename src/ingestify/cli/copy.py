@@ -15,7 +15,7 @@ from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import config_option, dataset_filters, filter_arguments, logging_options, parse_filters
 from ingestify.cli.output import flush, write_json, write_line
 from ingestify.cli.progress_line import ProgressLine
-from ingestify.cli.texts import size
+from ingestify.cli.texts import counted, size
 from ingestify.errors import ConfigurationError
 from ingestify.main import concurrency, config_path, get_two_datastores
 from ingestify.store.copying import Copied, Copying, CopyOutcome, CopyProgress
@@ -180,7 +180,7 @@ def _summary(totals: dict[str, Any]) -> str:
         if totals[name]
     ]
     verified = "" if totals["damages"] is None else f" · verified, {totals['damages']:,} damaged"
-    return f"{begin}{', '.join(parts)} · {totals['objects']:,} files · {size(totals['bytes'])}{verified}"
+    return f"{begin}{', '.join(parts)} · {counted(totals['objects'], 'file')} · {size(totals['bytes'])}{verified}"
 
 
 def _only_in_target(count: int, *, deletes: bool) -> str:

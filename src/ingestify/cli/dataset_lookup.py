@@ -46,9 +46,13 @@ def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: 
         raise click.UsageError(f"'{what}' is too little of an id to be sure; give {least} characters or more of it.")
     ids = (dataset_id for dataset_id, _, _ in store.catalogue.iter_identities(wanted))
     beginning = what.lower()
-    chosen = the_one_that_begins(
-        what, [one for one in ids if one.lower().startswith(beginning)], "datasets", "ingestify list"
-    )
+    begin_so = [one for one in ids if one.lower().startswith(beginning)]
+    if not begin_so and what.isdecimal():
+        raise DatasetNotFound(
+            f"None of the datasets has an id that begins '{what}'. A number of the provider's is written with its key, "
+            f"such as match_id={what}; see 'ingestify list'."
+        )
+    chosen = the_one_that_begins(what, begin_so, "datasets", "ingestify list")
     return [store.get_dataset(chosen)]
 
 
@@ -78,6 +82,8 @@ def explain_nothing(store: DatasetStore, wanted: DatasetFilter) -> str:
     everything = DatasetFilter(bucket=store.bucket)
     total = store.catalogue.read_metadata(everything).row_count
     if not total:
+        if store.quarantine.list_entries():
+            return f"The bucket '{store.bucket}' is empty; 'ingestify quarantine list' shows what failed its checks."
         return f"The bucket '{store.bucket}' is empty; 'ingestify run' fetches what the ingestion plans name."
     asked, there = [], []
     for attribute, title in (("provider", "provider"), ("dataset_type", "dataset type")):

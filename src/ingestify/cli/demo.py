@@ -198,7 +198,7 @@ class _Demonstration:
         shots = [event for event in match.events if event.event_name == "shot"]
         goals = sum(shot.result is not None and shot.result.is_success for shot in shots)
         self._say("  match = engine.load_dataset_with_kloppy(dataset)")
-        self._say(f"  {dataset.name}: {len(match.events)} events, {len(shots)} shots, {goals} goals")
+        self._say(f"  {dataset.name}: {len(match.events):,} events, {len(shots)} shots, {goals} goals")
 
     def _say(self, line: str) -> None:
         if not self._quiet:

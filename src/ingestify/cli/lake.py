@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -16,7 +15,7 @@ from ingestify.cli.options import config_option, dataset_filters, filter_argumen
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.cli.texts import noun, size
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.main import config_path, get_datastore, wanted_indexes
+from ingestify.main import config_path, get_datastore, types_without_keys, wanted_indexes
 
 __all__ = ["delete_command", "list_command", "show_command", "sync_indexes_command"]
 
@@ -112,8 +111,9 @@ def list_command(
             write_line(str(found))
         else:
             found = 0
-            datasets: Iterator[Dataset] = store.iter_dataset_collection_batches(**wanted)
-            for dataset in itertools.islice(datasets, limit):
+            # Not the store's own reading, which warns of misspelt keys: below there is more to say.
+            batches = store.catalogue.iter_batches(store.dataset_filter(**wanted), 1000)
+            for dataset in itertools.islice(itertools.chain.from_iterable(batches), limit):
                 found += 1
                 if as_json:
                     write_json(_as_dict(dataset))
@@ -237,7 +237,8 @@ def delete_command(
         confirm(f"Remove {len(found):,} {what} with all revisions?", [f"{one}  {one.name}" for one in found], yes=yes)
         removed = store.delete_datasets(found, with_objects=with_objects)
         if not quiet:
-            left = "" if with_objects else " Their files stay for a day; then 'ingestify gc' removes them."
+            whose = "Its" if removed == 1 else "Their"
+            left = "" if with_objects else f" {whose} files stay for a day; then 'ingestify gc' removes them."
             write_stderr(f"Removed {removed:,} {what}.{left}")
     finally:
         store.close()
@@ -256,7 +257,12 @@ def sync_indexes_command(config_file: str | None, quiet: bool, verbose: bool, de
             write_line(f"made {name}")
         for name in dropped:
             write_line(f"dropped {name}")
-        if not made and not dropped and not quiet:
+        for name in (keyless := types_without_keys(config_file)):
+            write_stderr(
+                f"{name}: identifier_index makes no index, as there are no keys: name them under its identifier_keys, "
+                f"such as  identifier_keys: {{match_id: {{}}}} ."
+            )
+        if not made and not dropped and not keyless and not quiet:
             write_stderr("The indexes are as the configuration asks.")
     finally:
         store.close()

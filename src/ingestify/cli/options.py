@@ -18,6 +18,7 @@ __all__ = [
     "filter_arguments",
     "filter_text",
     "logging_options",
+    "name_of_bucket",
     "parse_filters",
     "parse_identifier",
 ]
@@ -32,7 +33,8 @@ def _complete_file(context: click.Context, parameter: click.Parameter, incomplet
     return [CompletionItem(incomplete, type="file")]
 
 
-def _name_of_bucket(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+def name_of_bucket(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse an empty one, as a variable that is not set leaves it."""
     if value is not None and not value.strip():
         raise click.BadParameter("a bucket needs a name, such as main.", context, parameter)
     return value
@@ -49,7 +51,7 @@ config_option = click.option(
 bucket_option = click.option(
     "--bucket",
     metavar="NAME",
-    callback=_name_of_bucket,
+    callback=name_of_bucket,
     help="Which bucket of the lake. Default: the configuration's.",
 )
 
@@ -58,7 +60,7 @@ def logging_options(function: F) -> F:
     """Add -q, -v and --debug."""
     for option in (
         click.option("--debug", is_flag=True, help="Log everything, and show tracebacks."),
-        click.option("-v", "--verbose", is_flag=True, help="Say more: each dataset that changed."),
+        click.option("-v", "--verbose", is_flag=True, help="Say more: of a run, each dataset that changed."),
         click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     ):
         function = option(function)

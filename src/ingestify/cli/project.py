@@ -66,7 +66,7 @@ def config_command() -> None:
     """Check the configuration, or print its JSON schema."""
 
 
-@config_command.command("check")
+@config_command.command("check", short_help="Say what is wrong with the configuration.")
 @config_option
 @click.option("--secrets", is_flag=True, help="Look up the secrets that it names, in their vaults.")
 @logging_options
@@ -83,7 +83,7 @@ def check_command(config_file: str | None, secrets: bool, quiet: bool, verbose: 
         write_stderr(f"{path} is right: {found}.")
 
 
-@config_command.command("schema")
+@config_command.command("schema", short_help="Print the JSON schema of config.yaml.")
 def schema_command() -> None:
     """Print the JSON schema of config.yaml, for editors that complete and check YAML."""
     from ingestify.config.schema import settings_schema  # heavy: pydantic

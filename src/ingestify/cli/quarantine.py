@@ -48,7 +48,7 @@ def quarantine_command() -> None:
     """
 
 
-@quarantine_command.command("list")
+@quarantine_command.command("list", short_help="List what waits, and why.")
 @config_option
 @dataset_filters
 @click.option("--all", "show_all", is_flag=True, help="Also what was accepted, discarded, or settled by a later run.")
@@ -86,7 +86,7 @@ def list_command(
     _with_store(config_file, bucket, show)
 
 
-@quarantine_command.command("show")
+@quarantine_command.command("show", short_help="Show one entry: its files, and what readers see instead.")
 @config_option
 @bucket_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -114,7 +114,7 @@ def show_command(
     _with_store(config_file, bucket, show)
 
 
-@quarantine_command.command("retry")
+@quarantine_command.command("retry", short_help="Fetch bundles anew, and check them again.")
 @config_option
 @bucket_option
 @click.option("--later", is_flag=True, help="Only mark it; the next run fetches it.")
@@ -175,7 +175,7 @@ def retry_command(
     exit_with(next((code for code in codes if code not in (0, EXIT_SOME_FAILED)), max(codes)))
 
 
-@quarantine_command.command("accept")
+@quarantine_command.command("accept", short_help="Publish bundles although a check rejected them.")
 @config_option
 @bucket_option
 @_note
@@ -206,7 +206,7 @@ def accept_command(
                 write_stderr(f"{dataset.name}: published as revision {revision}.")
 
 
-@quarantine_command.command("discard")
+@quarantine_command.command("discard", short_help="Throw the files of bundles away.")
 @config_option
 @bucket_option
 @_note
@@ -277,7 +277,6 @@ def _write_entry(entry: QuarantineEntry) -> None:
 
 
 def _show(entry: QuarantineEntry) -> None:
-    base = entry.base_revision_id
     write_line(entry.name)
     for title, text in (
         ("entry", entry.entry_id),
@@ -285,7 +284,7 @@ def _show(entry: QuarantineEntry) -> None:
         ("state", entry.state.value),
         ("in quarantine since", time_text(entry.created_at)),
         ("provider last asked", time_text(entry.checked_at)),
-        ("readers see", "nothing: the dataset was never published" if base is None else f"revision {base}"),
+        *([("readers see", _seen_instead(entry))] if entry.is_open else []),
         ("fetched by", f"source {entry.source.get('source', '?')}, run {entry.source.get('run_id', '?')}"),
     ):
         write_line(f"  {title:<24} {text}")
@@ -300,6 +299,11 @@ def _show(entry: QuarantineEntry) -> None:
         write_line(f"  {file.file_id:<20} {size(file.size):>8}  sha256 {file.tag[:12]}…  {where}")
     for file_id in entry.removed_file_ids:
         write_line(f"  {file_id:<20} the provider has it no more; accepting takes it out of the current files")
+
+
+def _seen_instead(entry: QuarantineEntry) -> str:
+    base = entry.base_revision_id
+    return "nothing: the dataset was never published" if base is None else f"revision {base}"
 
 
 def _as_dict(entry: QuarantineEntry) -> dict[str, Any]:

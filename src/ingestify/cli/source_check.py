@@ -21,7 +21,7 @@ _SHOWN_CHARACTERS = 70
 _SHOWN_KEYS = 12
 
 
-@click.command("check")
+@click.command("check", short_help="Fetch one dataset of a source, and show what it is.")
 @config_option
 @click.option("--dataset-type", metavar="TYPE", help="Which of its plans. Default: the first.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")

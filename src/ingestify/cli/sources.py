@@ -28,7 +28,7 @@ def sources_command() -> None:
 sources_command.add_command(check_command)
 
 
-@sources_command.command("list")
+@sources_command.command("list", short_help="List the sources, their providers and licences.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each source.")
 @logging_options
 def list_command(as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None:
@@ -51,7 +51,7 @@ def list_command(as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None
         write_line("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]))
 
 
-@sources_command.command("describe")
+@sources_command.command("describe", short_help="Show the options, feeds and licence of one.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--schema", is_flag=True, help="The JSON schema of its configuration, for editors.")
 @logging_options

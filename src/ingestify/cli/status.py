@@ -11,7 +11,7 @@ from ingestify.cli.logs import set_up_logging
 from ingestify.cli.options import bucket_option, config_option, logging_options
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.cli.progress import job_as_dict, task_as_dict
-from ingestify.cli.texts import clock, counts, noun, size
+from ingestify.cli.texts import clock, counted, counts, noun, size
 from ingestify.domain.run import Counters, JobSummary, RunState, TaskOutcome
 from ingestify.engine.liveness import is_alive
 from ingestify.main import config_path, get_datastore
@@ -55,9 +55,9 @@ def status_command(
             )
             return
         write_line(
-            f"bucket {store.bucket}: {totals['datasets']:,} datasets, {totals['revisions']:,} revisions, "
-            f"{totals['files']:,} files · {size(totals['size_bytes'])} of the providers' bytes, stored in "
-            f"{size(totals['storage_bytes'])}"
+            f"bucket {store.bucket}: {counted(totals['datasets'], 'dataset')}, "
+            f"{counted(totals['revisions'], 'revision')}, {counted(totals['files'], 'file')} · "
+            f"{size(totals['size_bytes'])} of the providers' bytes, stored in {size(totals['storage_bytes'])}"
         )
         if bucket is not None and grouped:
             write_line("the last runs of all buckets, as it is not kept which one a run was for:")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ingestify.domain.run import Counters, RunReport
 
-__all__ = ["clock", "noun", "size", "summary_line"]
+__all__ = ["clock", "counted", "noun", "size", "summary_line"]
 
 _PLURALS = {"match": ("match", "matches"), "video": ("video", "videos")}
 
@@ -25,6 +25,11 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds + 0.5), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def counted(count: int, word: str) -> str:
+    """Return `1 file`, `1,267 files`."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def noun(dataset_types: Iterable[str], count: int) -> str:

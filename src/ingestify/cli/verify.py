@@ -12,10 +12,10 @@ import click
 
 from ingestify.cli.app import EXIT_DAMAGED, exit_with
 from ingestify.cli.logs import set_up_logging, write_stderr
-from ingestify.cli.options import bucket_option, config_option, logging_options
+from ingestify.cli.options import config_option, logging_options, name_of_bucket
 from ingestify.cli.output import flush, write_json, write_line
 from ingestify.cli.progress_line import ProgressLine
-from ingestify.cli.texts import size, summary_line
+from ingestify.cli.texts import counted, size, summary_line
 from ingestify.domain.damage import Damage, DamageKind
 from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.report import one_line
@@ -56,7 +56,9 @@ class _Told:
 
 @click.command("verify")
 @config_option
-@bucket_option
+@click.option(
+    "--bucket", metavar="NAME", callback=name_of_bucket, help="Only this bucket of the lake. Default: all of them."
+)
 @click.option(
     "--sample", "share", type=_Share(), default="100%", metavar="SHARE", help="Read only a random share: 5% or 0.05."
 )
@@ -75,7 +77,7 @@ def verify_command(
     verbose: bool,
     debug: bool,
 ) -> None:
-    """Read every file of the lake, and compare it with the catalogue; all buckets, if none is named.
+    """Read every file of the lake, and compare it with the catalogue.
 
     Each damage is named with its remedy. It may go on beside a run. The exit code is 4 when damage is left.
     """
@@ -105,7 +107,7 @@ def _progress(verification: Verification, *, shown: bool) -> Iterator[None]:
         yield
         return
     progress = verification.progress
-    with ProgressLine().shown(lambda: f"{progress.objects:,} files read · {size(progress.size)}"):
+    with ProgressLine().shown(lambda: f"{counted(progress.objects, 'file')} read · {size(progress.size)}"):
         yield
 
 
@@ -234,14 +236,16 @@ def _totals(verification: Verification, told: _Told, left: list[Damage], share: 
 
 def _summarize(verification: Verification, told: _Told, left: list[Damage], share: float, *, quiet: bool) -> None:
     progress = verification.progress
-    of = f" of {progress.objects + progress.skipped:,}" if share < 1 else ""
+    files = counted(progress.objects, "file")
+    if share < 1:
+        files = f"{progress.objects:,} of {counted(progress.objects + progress.skipped, 'file')}"
     sample = f", a sample of {share:.4g} with the seed {verification.seed}" if share < 1 else ""
     found = len(told.damages)
     damage = "no damage" if not found else f"{found:,} {'damage' if found == 1 else 'damages'}"
     if found and len(left) < found:
         damage += f", {found - len(left):,} repaired, {len(left):,} left"
     if not quiet:
-        write_line(f"{progress.objects:,}{of} files read ({size(progress.size)}){sample}: {damage}")
+        write_line(f"{files} read ({size(progress.size)}){sample}: {damage}")
     if told.orphans and not quiet:
         write_stderr(
             f"{told.orphans:,} {'file is' if told.orphans == 1 else 'files are'} in the storage that no dataset has; "

@@ -49,7 +49,7 @@ def find_config(explicit: str | Path | None = None) -> Path | None:
     here = Path.cwd()
     named = os.environ.get(CONFIG_FILE_VARIABLE) or _env_file(here).get(CONFIG_FILE_VARIABLE)
     if named:
-        return _existing(Path(named), f"The config file that {CONFIG_FILE_VARIABLE} names,")
+        return _existing(Path(named), f"{CONFIG_FILE_VARIABLE}: the config file")
     for folder in (here, *here.parents):
         if (path := folder / CONFIG_FILE_NAME).is_file():
             return path

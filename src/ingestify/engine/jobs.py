@@ -70,7 +70,8 @@ class JobBook:
         if not self._dry_run:
             dead = self._store.catalogue.abort_dead_jobs(is_alive)
             if dead:
-                logger.warning("%d jobs of runs that died were marked ABORTED; see 'ingestify status'.", dead)
+                what = "1 job of a run that died was" if dead == 1 else f"{dead} jobs of runs that died were"
+                logger.warning("%s marked ABORTED; see 'ingestify status'.", what)
         begin_run(self.run_id)
         self._beats.start()
 

@@ -270,7 +270,8 @@ def check_config(config_file: str | Path | None = None, *, secrets: bool = False
         check_catalogue(resolve_lake_url(main.metadata_url, "metadata_url", folder, lookup))
     if secrets or not is_vault_url(main.file_url):
         make_storage(resolve_lake_url(main.file_url, "file_url", folder, lookup), main.file_options, folder)
-    found = f"{len(settings.sources)} sources, {len(settings.ingestion_plans)} ingestion plans"
+    sources, plans = len(settings.sources), len(settings.ingestion_plans)
+    found = f"{sources} source{'' if sources == 1 else 's'}, {plans} ingestion plan{'' if plans == 1 else 's'}"
     return path, f"{found}{_secrets_text(len({url.identity for _, url in named}), secrets)}"
 
 
@@ -289,6 +290,16 @@ def wanted_indexes(config_file: str | Path | None = None) -> list[tuple[str, str
         for one in settings.dataset_types
         if one.identifier_index
         for key in one.identifier_keys
+    ]
+
+
+def types_without_keys(config_file: str | Path | None = None) -> list[str]:
+    """Return `provider/dataset type` of each with `identifier_index: true` that names no keys to make indexes for."""
+    settings = read_settings(config_path(config_file))
+    return [
+        f"{one.provider}/{one.dataset_type}"
+        for one in settings.dataset_types
+        if one.identifier_index and not one.identifier_keys
     ]
 
 

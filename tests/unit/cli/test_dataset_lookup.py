@@ -69,6 +69,22 @@ def test_showing_what_is_not_there_says_what_is(lake):
     assert "matches matchid=5; the identifier keys are match_id, season_id. See 'ingestify list'." in lake.err
 
 
+def test_the_number_of_a_match_is_told_of_its_key(lake):
+    lake("show", "99999", code=1)
+    assert "is written with its key, such as match_id=99999" in lake.err
+
+
+def test_a_lake_with_all_in_quarantine_says_so(command):
+    command.configure(
+        "ingestion_plans:",
+        "dataset_types:\n  - {provider: small, dataset_type: match, checks: [tests.unit.cli.small_source.NotTen]}\n"
+        "ingestion_plans:",
+    )
+    command("run", "-q", "match_id=10", code=3)
+    assert command("list") == ""
+    assert "is empty; 'ingestify quarantine list' shows what failed its checks" in command.err
+
+
 def test_an_empty_lake_says_how_to_fill_it(command):
     assert command("list") == ""
     assert "The bucket 'main' is empty; 'ingestify run' fetches" in command.err

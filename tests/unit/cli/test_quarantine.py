@@ -38,6 +38,14 @@ def test_an_entry_is_found_by_the_beginning_of_its_id(command, entry):
     assert "is empty" in command.err
 
 
+def test_what_readers_see_instead_is_told_while_an_entry_waits(command, entry):
+    assert "readers see              nothing: the dataset was never published" in command("quarantine", "show", entry)
+    command("quarantine", "accept", entry, "--note", "it is right")
+    shown = command("quarantine", "show", entry)
+    assert "readers see" not in shown
+    assert "it is right" in shown
+
+
 def test_filters_that_match_nothing_are_named(command, entry):
     command("quarantine", "list", "match_id=11")
     assert "Nothing in quarantine matches match_id=11." in command.err

@@ -102,7 +102,7 @@ def test_a_named_file_that_does_not_exist_is_an_error_that_says_who_named_it(tmp
     with pytest.raises(ConfigurationError, match="is a folder"):
         find_config(tmp_path)
     os.environ["INGESTIFY_CONFIG_FILE"] = "gone.yaml"
-    with pytest.raises(ConfigurationError, match=r"that INGESTIFY_CONFIG_FILE names, gone\.yaml does not exist"):
+    with pytest.raises(ConfigurationError, match=r"^INGESTIFY_CONFIG_FILE: the config file gone\.yaml does not exist"):
         find_config()
 
 
