@@ -192,5 +192,7 @@ def test_what_is_only_not_there_is_not_warned_of(store, caplog):
 
 def test_a_dataset_is_shown_on_one_line(store):
     dataset = store.get_dataset_collection(match_id=11).first()
-    assert repr(dataset) == "Dataset(two/match/season_id=1/match_id=11, 'season_id=1/match_id=11', COMPLETE, revision 0)"
+    assert (
+        repr(dataset) == "Dataset(two/match/season_id=1/match_id=11, 'season_id=1/match_id=11', COMPLETE, revision 0)"
+    )
     assert repr(dataset.current_revision) == "Revision(0, VALID: events__v9, events__v10, lineups__v1)"
