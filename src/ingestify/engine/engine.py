@@ -18,7 +18,7 @@ from ingestify.engine.planner import choose_plans
 from ingestify.engine.report import RunListener
 from ingestify.engine.run import IngestionRun
 from ingestify.engine.streaming import Stream, in_collections
-from ingestify.errors import ConfigurationError
+from ingestify.errors import ConfigurationError, LoadError
 from ingestify.store.dataset_store import DatasetStore, StateArgument
 
 __all__ = ["IngestionEngine"]
@@ -299,16 +299,19 @@ class IngestionEngine:
         """Return the datasets of the lake; the filters are those of `iter_datasets`."""
         return list(cast("Iterator[Dataset]", self.store.iter_dataset_collection_batches(**filters)))
 
-    def load_dataset_with_kloppy(self, dataset: Dataset, **kwargs: Any) -> Any:
+    def load_dataset_with_kloppy(self, dataset: Dataset | None, **kwargs: Any) -> Any:
         """Return kloppy's object of a dataset, read from the lake.
 
         Args:
+            dataset: None, as `.first()` is where nothing matched, is an error that says so.
             **kwargs: Passed on to kloppy, such as `coordinates="statsbomb"`, `event_types=["pass"]`.
 
         Raises:
             MissingExtraError: kloppy is not installed.
             LoadError: A feed that kloppy needs is not there, or kloppy cannot read this dataset.
         """
+        if dataset is None:
+            raise LoadError("There is no dataset to load: it is None, as .first() is where no dataset matches.")
         if self._load_with_kloppy is None:
             raise ConfigurationError("This engine has no kloppy loader.")
         return self._load_with_kloppy(self.store, dataset, **kwargs)

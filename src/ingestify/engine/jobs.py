@@ -308,6 +308,8 @@ def _times_followed(progress: JobProgress) -> list[dt.datetime]:
 
 
 def _stop_text(reason: BaseException | None) -> str:
-    if reason is None or isinstance(reason, (KeyboardInterrupt, ReaderLeft)):
+    if isinstance(reason, ReaderLeft):
+        return "its reader left the loop"
+    if reason is None or isinstance(reason, KeyboardInterrupt):
         return "interrupted"
     return f"stopped: {one_line(reason)}"

@@ -72,6 +72,7 @@ def test_leaving_the_loop_early_stops_the_ingest_cleanly(make_lake):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ingestify")]
     (job,) = lake.jobs
     assert job.state is RunState.ABORTED
+    assert job.error == "its reader left the loop"
     for kept in lake.datasets:
         assert lake.content(kept.identifier["match_id"]) == {"n": 1}
 

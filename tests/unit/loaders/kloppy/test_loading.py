@@ -4,7 +4,7 @@ import builtins
 
 import pytest
 
-from ingestify import DatasetResource, Source, debug_source
+from ingestify import DatasetResource, Source, debug_source, get_engine
 from ingestify.errors import IntegrityError, LoadError, MissingExtraError
 from ingestify.store.compression import compress
 
@@ -70,3 +70,10 @@ def test_without_kloppy_the_extra_is_named(monkeypatch):
         monkeypatch.setattr(builtins, "__import__", without_kloppy)
         with pytest.raises(MissingExtraError, match=r"pip install -e '\.\[kloppy\]'"):
             engine.load_dataset_with_kloppy(dataset)
+
+
+def test_no_dataset_is_told_from_a_broken_one(tmp_path):
+    with get_engine(metadata_url="sqlite:///:memory:", file_url=f"file://{tmp_path}") as engine:
+        nothing = engine.store.get_dataset_collection(match_id=1).first()
+        with pytest.raises(LoadError, match=r"it is None, as \.first\(\) is where no dataset matches"):
+            engine.load_dataset_with_kloppy(nothing)
