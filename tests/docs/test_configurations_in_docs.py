@@ -24,7 +24,7 @@ CONFIGURATIONS = {
 def test_a_configuration_in_the_docs_is_valid(name: str, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIGURATIONS[name])
     _, found = check_config(tmp_path / "config.yaml")
-    assert "sources" in found
+    assert "source" in found
 
 
 def test_those_of_the_sources_without_code_are_among_them() -> None:
