@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 from ingestify.clock import now
-from ingestify.domain.ports import Catalogue, Leftovers, Storage, StoredObject
+from ingestify.domain.ports import FileRecordsPort, Leftovers, Storage, StoredObject
 from ingestify.store.layout import is_object_path
 
 __all__ = ["SAFETY_AGE", "Garbage", "collect_garbage", "iter_garbage"]
@@ -52,7 +52,7 @@ class Garbage:
 
 
 def iter_garbage(
-    catalogue: Catalogue, storage: Storage, written_before: dt.datetime, prefix: str = ""
+    catalogue: FileRecordsPort, storage: Storage, written_before: dt.datetime, prefix: str = ""
 ) -> Iterator[list[StoredObject]]:
     """Yield objects that nothing names, by up to a thousand; each was looked up just before.
 
@@ -74,7 +74,7 @@ def iter_garbage(
 
 
 def collect_garbage(
-    catalogue: Catalogue,
+    catalogue: FileRecordsPort,
     storage: Storage,
     *,
     older_than: dt.timedelta = SAFETY_AGE,

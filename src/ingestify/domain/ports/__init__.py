@@ -1,0 +1,65 @@
+"""What the use cases need of the outside world. Adapters implement these; nothing here does anything."""
+
+from __future__ import annotations
+
+from ingestify.domain.ports.catalogue import (
+    Catalogue,
+    DatasetFilter,
+    DatasetsPort,
+    EventLogPort,
+    FileRecordsPort,
+    HeadMoved,
+    HistoriesPort,
+    JobLock,
+    JobsPort,
+    KnownDataset,
+    QuarantinePort,
+    SelectorSync,
+)
+from ingestify.domain.ports.events import DatasetStorePort, EventPublisher
+from ingestify.domain.ports.fetcher import (
+    ByteSink,
+    FetchContext,
+    Fetcher,
+    FetchRequest,
+    FetchResult,
+    FetchStatus,
+    FileVersion,
+    Usage,
+)
+from ingestify.domain.ports.http_client import Auth, Authorization, HttpAnswer, HttpClientPort
+from ingestify.domain.ports.storage import Leftovers, PartialObject, Storage, StoredObject, TemporaryObject
+
+__all__ = [
+    "Auth",
+    "Authorization",
+    "ByteSink",
+    "Catalogue",
+    "DatasetFilter",
+    "DatasetStorePort",
+    "DatasetsPort",
+    "EventLogPort",
+    "EventPublisher",
+    "FetchContext",
+    "FetchRequest",
+    "FetchResult",
+    "FetchStatus",
+    "Fetcher",
+    "FileRecordsPort",
+    "FileVersion",
+    "HeadMoved",
+    "HistoriesPort",
+    "HttpAnswer",
+    "HttpClientPort",
+    "JobLock",
+    "JobsPort",
+    "KnownDataset",
+    "Leftovers",
+    "PartialObject",
+    "QuarantinePort",
+    "SelectorSync",
+    "Storage",
+    "StoredObject",
+    "TemporaryObject",
+    "Usage",
+]

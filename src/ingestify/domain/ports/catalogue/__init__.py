@@ -1,0 +1,34 @@
+"""The SQL side of the lake: a port for each thing that it keeps, and all of them as one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ingestify.domain.ports.catalogue.datasets import DatasetFilter, DatasetsPort, HeadMoved, KnownDataset
+from ingestify.domain.ports.catalogue.event_log import EventLogPort
+from ingestify.domain.ports.catalogue.file_records import FileRecordsPort
+from ingestify.domain.ports.catalogue.histories import HistoriesPort
+from ingestify.domain.ports.catalogue.jobs import JobLock, JobsPort, SelectorSync
+from ingestify.domain.ports.catalogue.quarantine import QuarantinePort
+
+__all__ = [
+    "Catalogue",
+    "DatasetFilter",
+    "DatasetsPort",
+    "EventLogPort",
+    "FileRecordsPort",
+    "HeadMoved",
+    "HistoriesPort",
+    "JobLock",
+    "JobsPort",
+    "KnownDataset",
+    "QuarantinePort",
+    "SelectorSync",
+]
+
+
+class Catalogue(DatasetsPort, QuarantinePort, HistoriesPort, FileRecordsPort, JobsPort, EventLogPort, Protocol):
+    """The SQL side of the lake. Every method may be called from any thread; StoreError when it refuses."""
+
+    def close(self) -> None:
+        """Close its connections, and let go of the locks of jobs that were taken here."""

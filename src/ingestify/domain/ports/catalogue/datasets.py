@@ -1,0 +1,122 @@
+"""The catalogue's datasets: which of them there are, and how they change."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from ingestify.domain.change import AppliedChange, DatasetChange
+from ingestify.domain.condition import DatasetCondition
+from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
+from ingestify.domain.events import DatasetEvent
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.selector import Filters
+
+__all__ = ["DatasetFilter", "DatasetsPort", "HeadMoved", "KnownDataset"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetFilter:
+    """Which datasets are meant.
+
+    Attributes:
+        states: Empty: any.
+        dataset_id: A whole id.
+        selector: Identifier key to value, or to a list of which any may match; compared by value.
+        where: What else must hold of a dataset; None: nothing. A quarantine's entries have no such condition.
+    """
+
+    bucket: str
+    dataset_type: str | None = None
+    provider: str | None = None
+    dataset_id: str | None = None
+    states: tuple[DatasetState, ...] = ()
+    selector: Filters = dataclasses.field(default_factory=dict)
+    where: DatasetCondition | None = None
+
+
+class KnownDataset(NamedTuple):  # made for each dataset of a run, and a third as expensive as a frozen dataclass
+    """What the catalogue tells, in one set query, of a dataset that was just discovered.
+
+    Attributes:
+        metadata: The stored JSON text.
+        summary: For the fetch policy's cheap check.
+        missing_feeds: As those of `Dataset`.
+    """
+
+    dataset_id: str
+    name: str
+    state: DatasetState
+    metadata: str
+    summary: DatasetSummary
+    missing_feeds: tuple[str, ...] = ()
+
+
+class HeadMoved(Exception):
+    """Another writer changed a dataset after a change to it was worked out; work it out again.
+
+    Not an IngestifyError: nobody outside the engine sees it.
+    """
+
+    def __init__(self, changes: Sequence[DatasetChange]) -> None:
+        super().__init__(", ".join(str(change.identifier) for change in changes))
+        self.changes = tuple(changes)
+
+
+class DatasetsPort(Protocol):
+    """The datasets of a catalogue."""
+
+    def find_known(
+        self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
+    ) -> dict[Identifier, KnownDataset]:
+        """Return those of `identifiers` that the lake has, by one set query; at most 1,000 at a time."""
+
+    def get_datasets(self, dataset_ids: Sequence[str]) -> list[Dataset]:
+        """Return datasets in full, in the order of the ids; those that are gone are left out."""
+
+    def find_dataset(self, bucket: str, provider: str, dataset_type: str, identifier: Identifier) -> Dataset | None:
+        """Return one dataset in full, or None."""
+
+    def iter_batches(
+        self, dataset_filter: DatasetFilter, batch_size: int, offset: int = 0, limit: int | None = None
+    ) -> Iterator[list[Dataset]]:
+        """Yield datasets in full, in the order in which they came into the lake. Memory stays flat."""
+
+    def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
+        """Yield (dataset id, canonical identifier, state) of what the filter names, in batches of one moment each."""
+
+    def read_metadata(self, dataset_filter: DatasetFilter) -> CollectionMetadata:
+        """Count what the filter names, and find its newest provider time, without loading it."""
+
+    def storage_totals(self, bucket: str) -> Mapping[str, int]:
+        """Return `datasets`, `revisions`, `files`, `size_bytes` and `storage_bytes` of a bucket."""
+
+    def apply(self, changes: Sequence[DatasetChange]) -> list[AppliedChange]:
+        """Commit changes with their event-log rows, in one transaction: all or none.
+
+        Raises:
+            HeadMoved: Some were worked out on a dataset that has moved on; nothing was written.
+            SaveError: The catalogue refused; nothing was written.
+            OutcomeUnknown: The connection was lost at the commit, and it could not be found out either whether they
+                are there. Nothing that they name may be removed.
+        """
+
+    def invalidate(self, dataset_ids: Sequence[str], reason: str) -> list[DatasetEvent]:
+        """Mark current revisions VALIDATION_FAILED, in one transaction. Returns the events."""
+
+    def mark_missing(self, dataset_ids: Sequence[str]) -> list[DatasetEvent]:
+        """Set the state of datasets to MISSING, in one transaction. Returns the events."""
+
+    def delete(self, dataset_ids: Sequence[str]) -> list[str]:
+        """Remove datasets with all their rows. Returns the paths of objects that no row names any more.
+
+        With each path the moment is remembered, for `find_unnamed`.
+        No selector counts as ingested whole any more; likewise after `invalidate`.
+        """
+
+    def sync_indexes(self, wanted: Sequence[tuple[str, str, str]]) -> tuple[list[str], list[str]]:
+        """Make expression indexes for (provider, dataset type, identifier key), drop those no longer wanted.
+
+        Returns the names of those made and of those dropped.
+        """

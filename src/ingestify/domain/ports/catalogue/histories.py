@@ -1,0 +1,41 @@
+"""Whole histories of datasets, as they are copied from one lake into another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ingestify.domain.events import DatasetEvent
+from ingestify.domain.history import DatasetHead, DatasetHistory
+from ingestify.domain.quarantine import QuarantineEntry
+
+__all__ = ["HistoriesPort"]
+
+
+class HistoriesPort(Protocol):
+    """What copying reads of a catalogue, and writes into it."""
+
+    def find_heads(self, dataset_ids: Sequence[str]) -> list[DatasetHead]:
+        """Return where datasets stand, of whatever bucket, in the order in which they came into the lake."""
+
+    def find_heads_of(self, bucket: str, provider: str, dataset_type: str, keys: Sequence[str]) -> list[DatasetHead]:
+        """Return where the datasets with these canonical identifiers stand."""
+
+    def write_histories(self, histories: Sequence[DatasetHistory]) -> list[tuple[DatasetEvent, ...] | None]:
+        """Write datasets with all of their revisions and their events, in one transaction: each whole or not at all.
+
+        No selector counts as ingested whole any more.
+
+        Returns:
+            The events of each. None for one that was worked out on a dataset that has moved on, or that is there by
+            now: nothing of it was written.
+
+        Raises:
+            SaveError: The catalogue refused; nothing was written.
+        """
+
+    def write_quarantine_entries(self, entries: Sequence[QuarantineEntry]) -> list[DatasetEvent]:
+        """Add quarantine entries that are not there, with their ids, and let those that are have the given state.
+
+        Returns the events of those that were added.
+        """

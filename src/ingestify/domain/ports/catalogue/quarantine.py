@@ -1,0 +1,41 @@
+"""The catalogue's quarantine: bundles that failed a check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.ports.catalogue.datasets import DatasetFilter
+from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
+
+__all__ = ["QuarantinePort"]
+
+
+class QuarantinePort(Protocol):
+    """The quarantine of a catalogue."""
+
+    def has_quarantined(self, bucket: str, provider: str, dataset_type: str) -> bool:
+        """Whether there is any entry that is OPEN or DISCARDED."""
+
+    def find_quarantined(
+        self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
+    ) -> list[QuarantineEntry]:
+        """Return the entries of datasets that are OPEN or DISCARDED, oldest first, by one set query."""
+
+    def list_quarantine(
+        self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
+    ) -> list[QuarantineEntry]:
+        """Return entries, newest first. No states: any."""
+
+    def find_quarantine_entry(self, entry_id: str) -> QuarantineEntry | None:
+        """Return one entry, or None."""
+
+    def save_quarantine_look(self, entry: QuarantineEntry) -> None:
+        """Remember that the provider was asked and still serves that bundle: its `feeds`, now; a retry is done."""
+
+    def request_quarantine_retry(self, entry_ids: Sequence[str]) -> int:
+        """Let open or discarded entries be fetched anew by the next run. Returns how many there were."""
+
+    def discard_quarantine(self, entry_ids: Sequence[str], decided_by: str, note: str) -> list[str]:
+        """Mark open entries DISCARDED. Returns the paths of objects that nothing names any more."""
