@@ -23,6 +23,7 @@ from ingestify.engine.decision import Decision
 from ingestify.engine.discovery import Discovered, discover_again
 from ingestify.engine.file_loading import FileKind, FileLoading, LoadedResource, Moved
 from ingestify.engine.lanes import SourceLane
+from ingestify.engine.outcome import Outcome
 from ingestify.engine.report import one_line
 from ingestify.engine.second_look import files_to_ask_again
 from ingestify.engine.steps import Steps
@@ -39,30 +40,12 @@ from ingestify.errors import (
 )
 from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["DatasetIngest", "Outcome"]
+__all__ = ["DatasetIngest"]
 
 logger = logging.getLogger(__name__)
 
 MOST_MOVES = 3
 """How often a dataset is fetched that moved each time; what still moves then answers anew each time it is asked."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one dataset.
-
-    Attributes:
-        dataset: As it is in the lake now; None if it failed without ever having been there, or was dropped.
-        task: What is kept of it in the job's summary; None for one that is unchanged or was dropped by a stop.
-        current: Whether it is as current as readers may see it: fetched now, found unchanged, or as it was before a
-            bundle that is in quarantine.
-        again: What is to be decided about anew, because another writer came first or the provider moved on.
-    """
-
-    dataset: Dataset | None
-    task: TaskSummary | None
-    current: bool
-    again: Discovered | None = None
 
 
 class DatasetIngest:

@@ -13,7 +13,7 @@ from ingestify.domain.plan import Job
 from ingestify.domain.ports import SelectorSync, Usage
 from ingestify.domain.run import Counters, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.engine.liveness import begin_run, end_run, is_alive, this_process
-from ingestify.engine.report import GuardedListener, JobProgress, one_line
+from ingestify.engine.report import GuardedListener, JobProgress, PlannedDataset, one_line
 from ingestify.engine.run_locks import RunLocks
 from ingestify.engine.workers import ReaderLeft, StopToken
 from ingestify.errors import FatalError, StopProcessing, StoreError
@@ -160,6 +160,11 @@ class JobBook:
             logger.info("%s is in quarantine: %s", task.name, task.error)
         if self._listener.is_there:
             self._listener.tell("task_ended", progress.summary(with_tasks=False), task)
+
+    def tell_planned(self, progress: JobProgress, planned: PlannedDataset) -> None:
+        """Count what would be done with a dataset, and tell why: a dry run."""
+        progress.count(planned.counter)
+        self._listener.tell("planned", planned)
 
     def report(self, *, done: bool) -> RunReport:
         """Return how far the run is."""

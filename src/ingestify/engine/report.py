@@ -23,6 +23,10 @@ __all__ = ["GuardedListener", "JobProgress", "PlannedDataset", "RunListener", "o
 logger = logging.getLogger(__name__)
 
 
+_COUNTERS = {"fetch": "new", "refetch": "revised", "skip": "skipped"}
+"""The counters of planned actions that go by another name."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class PlannedDataset:
     """What a dry run would do with one dataset.
@@ -43,6 +47,11 @@ class PlannedDataset:
     action: str
     reasons: tuple[str, ...]
     files: tuple[str, ...]
+
+    @property
+    def counter(self) -> str:
+        """The counter of its job that a dry run adds it to."""
+        return _COUNTERS.get(self.action, self.action)
 
 
 class RunListener(Protocol):
