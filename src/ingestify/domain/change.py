@@ -79,6 +79,21 @@ class DatasetChange:
         """How many revisions the dataset must still have for the change to hold."""
         return 0 if self.existing is None else len(self.existing.revisions)
 
+    @property
+    def is_news(self) -> bool:
+        """Whether anything is true after it that is not so now.
+
+        Raises:
+            SourceError: The metadata is not JSON.
+        """
+        existing = self.existing
+        if existing is None or self.files or self.rejected or self.settles is not None:
+            return True
+        if _description_differs(existing, self):
+            return True
+        # The look itself is remembered, so that the next run does not download the same bytes again.
+        return any(feed.is_news_after(existing.feeds.get(feed.file_id)) for feed in self.feeds)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AppliedChange:

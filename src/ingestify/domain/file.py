@@ -99,6 +99,13 @@ class FeedState:
     checked_at: dt.datetime
     asked_for: str = ""
 
+    def is_news_after(self, known: FeedState | None) -> bool:
+        """Whether it says more than the look before it, `known`; None: there was none."""
+        if known is None or not self.present:
+            return True  # of an absence, the time of the look counts
+        was = (known.present, known.modified_at, known.validators, known.asked_for)
+        return was != (True, self.modified_at, self.validators, self.asked_for)
+
 
 class _Utf8Reader(io.RawIOBase):
     """The text of a file object as UTF-8, a piece at a time."""

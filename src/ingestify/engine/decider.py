@@ -17,7 +17,7 @@ from ingestify.engine.jobs import JobBook
 from ingestify.engine.lanes import SourceLanes
 from ingestify.engine.notifier import Notifier
 from ingestify.engine.open_work import OpenWork
-from ingestify.engine.outcome import NOTHING_DONE, Outcome, undone_task
+from ingestify.engine.outcome import NOTHING_DONE, Outcome, summarize
 from ingestify.engine.report import JobProgress, one_line
 from ingestify.engine.undecided import Undecided
 from ingestify.engine.workers import StopToken, WorkerPool
@@ -187,7 +187,7 @@ class Decider:
         elif decision.action is Action.QUARANTINED and decision.error is None:
             # Nothing is asked of the provider that could change that.
             why = "; ".join(decision.reasons)
-            task = undone_task(discovered, TaskOutcome.QUARANTINED, why, decision.dataset_id)
+            task = summarize(discovered, TaskOutcome.QUARANTINED, why, dataset_id=decision.dataset_id)
             self.finish(discovered, Outcome(decision.existing or unchanged, task, current=True))
         else:
             self._ingest(decision)
@@ -208,7 +208,7 @@ class Decider:
             )
         except BaseException as error:  # noqa: BLE001 - the edge to user code: its checks are asked what they are for
             why = one_line(as_exception(error))
-            task = undone_task(discovered, TaskOutcome.FAILED, why, decision.dataset_id)
+            task = summarize(discovered, TaskOutcome.FAILED, why, dataset_id=decision.dataset_id)
             self.finish(discovered, Outcome(None, task, current=False))
             return
         if decision.action is Action.METADATA and decision.error is None:
@@ -228,7 +228,7 @@ class Decider:
                 self._undecided.put_again(again)
                 return
             lost = SaveError(f"another writer changed {discovered.identifier} {MOST_TRIES} times meanwhile; run again")
-            outcome = dataclasses.replace(outcome, task=undone_task(discovered, TaskOutcome.FAILED, one_line(lost)))
+            outcome = dataclasses.replace(outcome, task=summarize(discovered, TaskOutcome.FAILED, one_line(lost)))
         self.finish(discovered, outcome)
 
     def finish(self, discovered: Discovered, outcome: Outcome) -> None:

@@ -8,22 +8,23 @@ import threading
 from collections.abc import Callable, Iterable
 
 from ingestify.clock import now
-from ingestify.domain.change import AppliedChange, DatasetChange, NewFile, Settlement, metadata_text
-from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.file import FeedState
+from ingestify.domain.change import AppliedChange, DatasetChange, NewFile, Settlement
+from ingestify.domain.dataset import Dataset
 from ingestify.domain.ports import FetchContext
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.resource import FileResource
 from ingestify.domain.revision import RevisionState
-from ingestify.domain.run import RunState, TaskOutcome, TaskSummary
+from ingestify.domain.run import TaskOutcome, TaskSummary
 from ingestify.domain.source import collecting
 from ingestify.engine.bundle import LoadedBundle
+from ingestify.engine.bundle_objects import find_lost, publish, restore_in_quarantine
 from ingestify.engine.bundle_rules import BundleRules, announces_more
 from ingestify.engine.decision import Decision
 from ingestify.engine.discovery import Discovered, discover_again
-from ingestify.engine.file_loading import FileKind, FileLoading, LoadedResource, Moved
+from ingestify.engine.file_loading import FileLoading, LoadedResource, Moved
+from ingestify.engine.gaps import warn_of_gaps
 from ingestify.engine.lanes import SourceLane
-from ingestify.engine.outcome import Outcome
+from ingestify.engine.outcome import Outcome, outcome_of, summarize
 from ingestify.engine.report import one_line
 from ingestify.engine.second_look import files_to_ask_again
 from ingestify.engine.steps import Steps
@@ -32,7 +33,6 @@ from ingestify.engine.workers import StopToken, WorkerPool
 from ingestify.errors import (
     FatalError,
     FetchError,
-    IntegrityError,
     LakeUnwritable,
     SourceError,
     StopProcessing,
@@ -175,22 +175,12 @@ class DatasetIngest:
         elif skipped := [file_id for file_id, loaded in self._loaded.items() if loaded.skipped]:
             # Another file of the bundle changed, so each is asked for.
             self._load(self._files(skipped), self._loading.load_asking, self._files_loaded)
-        elif lost := [file_id for file_id in bundle.held if not self._is_stored(bundle.held[file_id])]:
+        elif lost := find_lost(self._store, bundle, self._started_at):
             self._load(self._files(lost), self._loading.load_in_full, self._files_loaded)
         elif bundle.new:
             self._look_again(bundle, suspicious=False)
         else:
             self._judge()
-
-    def _is_stored(self, held: NewFile) -> bool:
-        """Whether the bytes of a file in quarantine are still there: those of a discarded bundle are not."""
-        if not held.storage_path:
-            return False
-        try:
-            self._store.opener(held.in_revision(0, self._started_at)).verify()
-        except IntegrityError:
-            return False
-        return True
 
     def _look_again(self, bundle: LoadedBundle, *, suspicious: bool) -> bool:
         """Ask once more for what may have moved, and then go on to the verdict. False: nothing is left to ask for."""
@@ -245,12 +235,12 @@ class DatasetIngest:
         if rejected and self._look_again(bundle, suspicious=True):
             return
         entry = self._entry
-        is_same = entry is not None and entry.is_open and rejected == entry.reasons
-        if rejected and is_same and bundle.is_as_in_quarantine:
-            self._restore_in_quarantine(bundle)
+        is_same = entry is not None and entry.is_open and rejected == entry.reasons and bundle.is_as_in_quarantine
+        if entry is not None and rejected and is_same:
+            restore_in_quarantine(self._store, entry, bundle, self._started_at)
             self._end_in_quarantine()
             return
-        self._publish(bundle)
+        self._published = publish(self._store, self.discovered, bundle)
         self._commit_if_news(rejected)
 
     def _find_reasons(self, bundle: LoadedBundle) -> tuple[str, ...]:
@@ -273,36 +263,7 @@ class DatasetIngest:
         finally:
             seen.close()
 
-    # ---- publishing ------------------------------------------------------------------------------------
-
-    def _publish(self, bundle: LoadedBundle) -> None:
-        """Move what is new to its final place, also what goes into quarantine; restore what is to be restored."""
-        current = {} if self.existing is None else self.existing.files
-        for file_id, loaded in self._loaded.items():
-            if loaded.staged is not None and loaded.kind is FileKind.UNCHANGED:
-                self._store.restore(current[file_id], loaded.staged)
-        drafts = []
-        for file_id, loaded in bundle.new.items():
-            assert loaded.draft is not None, "a new file has a draft"
-            if loaded.staged is None:
-                self._published[file_id] = loaded.draft  # it is there already, in quarantine
-            else:
-                drafts.append((loaded.staged, loaded.draft))
-        if drafts:
-            discovered = self.discovered
-            published = self._store.publish(
-                discovered.provider, discovered.resource.dataset_type, discovered.identifier, drafts
-            )
-            self._published |= {new.file_id: new for new in published}
-
-    def _restore_in_quarantine(self, bundle: LoadedBundle) -> None:
-        """Write files of the bundle in quarantine again whose objects were lost, and that were fetched anew."""
-        assert self._entry is not None, "there is something in quarantine"
-        held = {file.file_id: file.in_revision(0, self._started_at) for file in self._entry.files}
-        for file_id, loaded in bundle.new.items():
-            staged, file = loaded.staged, held[file_id]
-            if staged is not None and staged.compression_method == file.storage_compression_method:
-                self._store.restore(file, staged)
+    # ---- the change ------------------------------------------------------------------------------------
 
     def _commit_if_news(self, rejected: tuple[str, ...] = (), *, keeps_entry: bool = False) -> None:
         """Set `change` to what is to be committed, and queue it; or end, if the lake is as it should be."""
@@ -334,47 +295,11 @@ class DatasetIngest:
             rejected=rejected,
             settles=None if entry is None else Settlement(entry.entry_id, seen=entry.state, state=_settled(rejected)),
         )
-        self._tell_of_gaps(bundle)
-        if self._is_news:
+        warn_of_gaps(bundle, discovered, self._lane)
+        if self._is_invalidated or self.change.is_news:
             self._put_commit(self)
         else:
             self._end(Outcome(self.existing, None, current=True))
-
-    @property
-    def _is_news(self) -> bool:
-        change, existing = self.change, self.existing
-        if existing is None or change.files or change.rejected or change.settles is not None or self._is_invalidated:
-            return True
-        if metadata_text(change.metadata) != metadata_text(existing.metadata):
-            return True
-        described = (existing.name, existing.state, existing.missing_feeds)
-        if (change.name, change.state, change.missing_feeds) != described:
-            return True
-        # The look itself is remembered, so that the next run does not download the same bytes again.
-        return any(_is_news(existing.feeds.get(feed.file_id), feed) for feed in change.feeds)
-
-    def _tell_of_gaps(self, bundle: LoadedBundle) -> None:
-        discovered, resource = self.discovered, self.discovered.resource
-        for file_id in () if bundle.new else bundle.gone:
-            logger.warning(
-                "%s: the provider no longer has '%s'; nothing else changed, and the lake keeps its copy.",
-                self._title,
-                file_id,
-            )
-        missing = bundle.missing_feeds
-        if resource.state is not DatasetState.COMPLETE or not missing:
-            return
-        if self._lane.tells_first("lacks", resource.dataset_type, *missing):
-            logger.warning(
-                "%s: %s lacks %s, so it is kept as %s, and so are others like it. If that is all that a %s of '%s' "
-                "has, say so with `requires` under dataset_types, or with bundle_types of its source.",
-                discovered.job.source_name,
-                discovered.name,
-                ", ".join(missing),
-                bundle.state,
-                resource.dataset_type,
-                discovered.provider,
-            )
 
     # ---- ends ------------------------------------------------------------------------------------------
 
@@ -405,12 +330,11 @@ class DatasetIngest:
     def committed(self, applied: AppliedChange) -> None:
         """It is in the lake, or in quarantine."""
         if applied.entry is not None:
-            reasons = "; ".join(applied.entry.reasons)
-            task = self._summary(TaskOutcome.QUARANTINED, RunState.FAILED, None, reasons)
+            task = self._summarize(TaskOutcome.QUARANTINED, "; ".join(applied.entry.reasons))
             self._end(Outcome(self.existing, task, current=True))
             return
-        outcome = _outcome(applied, is_new=self.existing is None)
-        done = None if outcome is TaskOutcome.UNCHANGED else self._summary(outcome, RunState.FINISHED, applied)
+        outcome = outcome_of(applied, is_new=self.existing is None)
+        done = None if outcome is TaskOutcome.UNCHANGED else self._summarize(outcome, applied=applied)
         self._end(Outcome(applied.dataset, done, current=True))
 
     def _stop_run(self, error: StopProcessing | FatalError) -> None:
@@ -432,7 +356,7 @@ class DatasetIngest:
             self._end(Outcome(self.existing, None, current=False))
             return
         logger.debug("%s failed", self._title, exc_info=error)
-        task = self._summary(TaskOutcome.FAILED, RunState.FAILED, None, one_line(error))
+        task = self._summarize(TaskOutcome.FAILED, one_line(error))
         self._end(Outcome(self.existing, task, current=False))
 
     def _end_in_quarantine(self) -> None:
@@ -450,25 +374,20 @@ class DatasetIngest:
             else:
                 self._commit_if_news(keeps_entry=True)
             return
-        if self._in_full or any(_is_news(entry.feeds.get(file_id), feed) for file_id, feed in feeds.items()):
+        if self._in_full or any(feed.is_news_after(entry.feeds.get(file_id)) for file_id, feed in feeds.items()):
             self._store.catalogue.save_quarantine_look(dataclasses.replace(entry, feeds=feeds))
-        task = self._summary(TaskOutcome.QUARANTINED, RunState.FAILED, None, "; ".join(entry.reasons))
+        task = self._summarize(TaskOutcome.QUARANTINED, "; ".join(entry.reasons))
         self._end(Outcome(self.existing, task, current=True))
 
-    def _summary(
-        self, outcome: TaskOutcome, state: RunState, applied: AppliedChange | None, error: str = ""
-    ) -> TaskSummary:
+    def _summarize(self, outcome: TaskOutcome, error: str = "", applied: AppliedChange | None = None) -> TaskSummary:
         dataset = self.existing if applied is None else applied.dataset
-        return TaskSummary(
-            identifier=str(self.discovered.identifier),
-            outcome=outcome,
-            state=state,
-            started_at=self._started_at,
-            ended_at=now(),
+        return summarize(
+            self.discovered,
+            outcome,
+            error,
             dataset_id=None if dataset is None else dataset.dataset_id,
-            name=self.discovered.name,
             revision_id=None if applied is None or applied.revision is None else applied.revision.revision_id,
-            error=error,
+            started_at=self._started_at,
         )
 
     def _end(self, outcome: Outcome) -> None:
@@ -493,18 +412,3 @@ def _was_invalidated_since(existing: Dataset | None, entry: QuarantineEntry | No
 
 def _settled(rejected: tuple[str, ...]) -> QuarantineState:
     return QuarantineState.SUPERSEDED if rejected else QuarantineState.RESOLVED
-
-
-def _is_news(known: FeedState | None, seen: FeedState) -> bool:
-    if known is None or not seen.present:
-        return True  # of an absence, the time of the look counts
-    was = (known.present, known.modified_at, known.validators, known.asked_for)
-    return was != (True, seen.modified_at, seen.validators, seen.asked_for)
-
-
-def _outcome(applied: AppliedChange, *, is_new: bool) -> TaskOutcome:
-    if is_new:
-        return TaskOutcome.NEW
-    if applied.revision is not None:
-        return TaskOutcome.REVISED
-    return TaskOutcome.METADATA if applied.events else TaskOutcome.UNCHANGED

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 
 from ingestify.clock import now
+from ingestify.domain.change import AppliedChange
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.run import RunState, TaskOutcome, TaskSummary
 from ingestify.engine.discovery import Discovered
 
-__all__ = ["NOTHING_DONE", "Outcome", "undone_task"]
+__all__ = ["NOTHING_DONE", "Outcome", "outcome_of", "summarize"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,16 +36,42 @@ NOTHING_DONE = Outcome(None, None, current=False)
 """Of a dataset that was dropped by a stop, that the fetch policy does not want, or that was only looked at."""
 
 
-def undone_task(discovered: Discovered, outcome: TaskOutcome, error: str, dataset_id: str | None = None) -> TaskSummary:
-    """Return the task of a dataset that nothing was done with."""
+def outcome_of(applied: AppliedChange, *, is_new: bool) -> TaskOutcome:
+    """Return what a change made of a dataset; `is_new`: the lake had it not before."""
+    if is_new:
+        return TaskOutcome.NEW
+    if applied.revision is not None:
+        return TaskOutcome.REVISED
+    return TaskOutcome.METADATA if applied.events else TaskOutcome.UNCHANGED
+
+
+def summarize(
+    discovered: Discovered,
+    outcome: TaskOutcome,
+    error: str = "",
+    *,
+    dataset_id: str | None = None,
+    revision_id: int | None = None,
+    started_at: dt.datetime | None = None,
+) -> TaskSummary:
+    """Return what is kept of a dataset that changed or failed, or is in quarantine.
+
+    Args:
+        error: Why it failed, or is in quarantine.
+        dataset_id: Its id, if the lake has it.
+        revision_id: The revision that it got.
+        started_at: When work on it began; None: there was none.
+    """
     moment = now()
+    is_bad = outcome in (TaskOutcome.FAILED, TaskOutcome.QUARANTINED)
     return TaskSummary(
         identifier=str(discovered.identifier),
         outcome=outcome,
-        state=RunState.FAILED,
-        started_at=moment,
+        state=RunState.FAILED if is_bad else RunState.FINISHED,
+        started_at=started_at or moment,
         ended_at=moment,
         dataset_id=dataset_id,
         name=discovered.name,
+        revision_id=revision_id,
         error=error,
     )

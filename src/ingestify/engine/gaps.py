@@ -1,0 +1,41 @@
+"""What a dataset lacks, or lost at its provider, and is kept all the same: people are warned of it."""
+
+from __future__ import annotations
+
+import logging
+
+from ingestify.domain.dataset import DatasetState
+from ingestify.engine.bundle import LoadedBundle
+from ingestify.engine.discovery import Discovered
+from ingestify.engine.lanes import SourceLane
+
+__all__ = ["warn_of_gaps"]
+
+logger = logging.getLogger(__name__)
+
+
+def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, lane: SourceLane) -> None:
+    """Warn of files that the provider no longer has, and, once for a kind of dataset, of feeds that it lacks."""
+    resource = bundle.resource
+    for file_id in () if bundle.new else bundle.gone:
+        logger.warning(
+            "%s/%s/%s: the provider no longer has '%s'; nothing else changed, and the lake keeps its copy.",
+            discovered.provider,
+            resource.dataset_type,
+            discovered.identifier,
+            file_id,
+        )
+    missing = bundle.missing_feeds
+    if resource.state is not DatasetState.COMPLETE or not missing:
+        return
+    if lane.tells_first("lacks", resource.dataset_type, *missing):
+        logger.warning(
+            "%s: %s lacks %s, so it is kept as %s, and so are others like it. If that is all that a %s of '%s' "
+            "has, say so with `requires` under dataset_types, or with bundle_types of its source.",
+            discovered.job.source_name,
+            discovered.name,
+            ", ".join(missing),
+            bundle.state,
+            resource.dataset_type,
+            discovered.provider,
+        )
