@@ -128,9 +128,9 @@ def test_a_dry_run_takes_no_lock_and_minds_none(make_engine):
     running = Background(engine.load)  # beside the dry run
     assert slow.is_asked.wait(SECONDS)
     assert make_engine(lambda **_: [match(1)]).load(dry_run=True).totals.new == 1  # beside the run
-    for one in (looks, slow):
-        one.goes_on.set()
+    looks.goes_on.set()
     assert planning.result.totals.new == 1
+    slow.goes_on.set()
     assert running.result.totals.new == 1
 
 
