@@ -8,13 +8,27 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from ingestify.domain.expression import Expression
 from ingestify.errors import ConfigurationError
 from ingestify.vaults.url import is_vault_url
 
-__all__ = ["BucketName", "Configuration", "Name", "Seconds", "Selector", "Size", "Url", "Versions", "wrong"]
+__all__ = [
+    "BucketName",
+    "Configuration",
+    "Name",
+    "Seconds",
+    "Selector",
+    "Size",
+    "Url",
+    "Versions",
+    "items_or_text",
+    "or_text",
+    "type_or_text",
+    "wrong",
+]
 
 
 def wrong(problem: str) -> PydanticCustomError:
@@ -183,3 +197,20 @@ Versions = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_versions), Wit
 
 Selector = Annotated[dict[str, Any] | str, PlainValidator(_selector), WithJsonSchema(_SELECTOR_SCHEMA)]
 """Attributes, of which tuples multiply; or `*`; or the text of an expression that can be parsed."""
+
+
+def type_or_text(value: object) -> object:
+    """Take a bare text as the type of what has a type and a configuration."""
+    return {"type": value} if isinstance(value, str) else value
+
+
+def items_or_text(schema: JsonDict) -> None:
+    """Add text to the alternatives of a list's items."""
+    schema["items"] = {"anyOf": [schema.get("items", {}), {"type": "string"}]}
+
+
+def or_text(schema: JsonDict) -> None:
+    """Add text to the alternatives of a schema."""
+    alternatives = schema.get("anyOf")
+    if isinstance(alternatives, list):
+        alternatives.append({"type": "string"})

@@ -1,0 +1,71 @@
+"""What a config.yaml can say, with types: a module for each of its sections.
+
+The descriptions of the fields are also those of the JSON schema that `ingestify config schema` prints, and part of
+error messages. Reading a file, with its environment variables and line numbers, is `ingestify.config.reader`.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
+
+from ingestify.config.field_types import wrong
+from ingestify.config.settings.checks import CheckSettings, QuarantineSettings
+from ingestify.config.settings.contradictions import Contradiction, find_contradictions
+from ingestify.config.settings.dataset_types import DatasetTypeSettings, IdentifierKeySettings, TransformationSettings
+from ingestify.config.settings.ingestion_plans import FetchPolicySettings, IngestionPlanSettings
+from ingestify.config.settings.lake import FileOptions, FileTimeoutSettings, MainSettings, MetadataOptions
+from ingestify.config.settings.section import Section
+from ingestify.config.settings.sources import RateLimitSettings, RetrySettings, SourceSettings, TimeoutSettings
+from ingestify.config.settings.subscribers import SubscriberSettings
+
+__all__ = [
+    "CheckSettings",
+    "Contradiction",
+    "DatasetTypeSettings",
+    "FetchPolicySettings",
+    "FileOptions",
+    "FileTimeoutSettings",
+    "IdentifierKeySettings",
+    "IngestionPlanSettings",
+    "MainSettings",
+    "MetadataOptions",
+    "QuarantineSettings",
+    "RateLimitSettings",
+    "RetrySettings",
+    "Settings",
+    "SourceSettings",
+    "SubscriberSettings",
+    "TimeoutSettings",
+    "TransformationSettings",
+    "find_contradictions",
+]
+
+
+class Settings(Section):
+    """A config.yaml of ingestify."""
+
+    main: MainSettings = Field(description="Where the lake is.")
+    sources: dict[str, SourceSettings] = Field(
+        default_factory=dict, description="Name of the source to its settings. A lake that is only read needs none."
+    )
+    dataset_types: tuple[DatasetTypeSettings, ...] = Field(
+        default=(), description="What datasets hold and how they are kept, where it is not the usual way."
+    )
+    ingestion_plans: tuple[IngestionPlanSettings, ...] = Field(
+        default=(), description="What is to be ingested, in this order."
+    )
+    quarantine: QuarantineSettings = Field(
+        default=QuarantineSettings(), description="What becomes of bundles that failed a check."
+    )
+    event_subscribers: tuple[SubscriberSettings, ...] = Field(default=(), description="Who is told of what happens.")
+
+    @model_validator(mode="after")
+    def _check_contradictions(self) -> Settings:
+        found = find_contradictions(self.model_dump())
+        if found:
+            raise ValidationError.from_exception_data(
+                "Settings",
+                [InitErrorDetails(type=wrong(problem), loc=path, input=None) for path, problem in found],
+            )
+        return self

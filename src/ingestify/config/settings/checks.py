@@ -1,0 +1,33 @@
+"""What must hold of a dataset's files, and what becomes of those of which it does not."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ingestify.config.field_types import Configuration, Name
+from ingestify.config.settings.section import Section
+
+__all__ = ["CheckSettings", "QuarantineSettings"]
+
+
+class CheckSettings(Section):
+    """One bundle check."""
+
+    type: Name = Field(description="The dotted path of a BundleCheck, such as my_package.MyCheck.")
+    configuration: Configuration = Field(
+        default_factory=dict,
+        description="What it is made with: a mapping, a vault url, or a list of those, merged in order.",
+        repr=False,
+    )
+
+
+class QuarantineSettings(Section):
+    """What becomes of bundles that failed a check."""
+
+    retry_after_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        default=20.0,
+        description="After how many hours a bundle in quarantine is fetched anew, whatever the provider says of its "
+        "versions. Until then only what is answered with 'not modified' is asked for.",
+    )

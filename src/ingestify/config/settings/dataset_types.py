@@ -1,0 +1,103 @@
+"""What datasets hold, and how they are kept."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from ingestify.config.field_types import Name, items_or_text, type_or_text, wrong
+from ingestify.config.settings.checks import CheckSettings
+from ingestify.config.settings.section import Section
+from ingestify.domain.key_types import KeyType
+from ingestify.suggestion import did_you_mean
+
+__all__ = ["DatasetTypeSettings", "IdentifierKeySettings", "TransformationSettings"]
+
+
+class TransformationSettings(Section):
+    """Adds a folder level above a key, so that no folder holds a million others. It is for new files only."""
+
+    type: Name = Field(
+        description="bucket (with bucket_size: match_id_bucket=0-999/match_id=12; with bucket_count: "
+        "keyword_bucket=36/keyword=arsenal), prefix (keyword_prefix=ar/keyword=arsenal), identity (no level), or the "
+        "dotted path of a class with a name and a method transform(value).",
+    )
+    bucket_size: int | None = Field(
+        default=None, ge=1, description="For bucket: how many numbers share a folder; other text lies in 'other'."
+    )
+    bucket_count: int | None = Field(
+        default=None,
+        ge=1,
+        description="For bucket: how many folders there are; a hash spreads values of any kind evenly over them.",
+    )
+    prefix_length: int | None = Field(
+        default=None, ge=1, description="For prefix: how many characters name the folder."
+    )
+    configuration: dict[str, Any] = Field(
+        default_factory=dict, description="For a dotted path: what its class is made with.", repr=False
+    )
+
+    @model_validator(mode="after")
+    def _check_options(self) -> TransformationSettings:
+        given = {name for name in ("bucket_size", "bucket_count", "prefix_length") if getattr(self, name) is not None}
+        if self.type == "bucket" and len(given & {"bucket_size", "bucket_count"}) != 1:
+            raise wrong("bucket needs a bucket_size or a bucket_count, and not both.")
+        if self.type == "prefix" and "prefix_length" not in given:
+            raise wrong("prefix needs a prefix_length.")
+        taken = {"bucket": {"bucket_size", "bucket_count"}, "prefix": {"prefix_length"}, "identity": set[str]()}
+        if "." not in self.type and self.type not in taken:
+            raise wrong(f"there is no transformation of that type{did_you_mean(self.type, taken) or '.'}")
+        # What a class of one's own is made with stands in its configuration.
+        taken_here = taken.get(self.type, {"configuration"})
+        if self.configuration:
+            given.add("configuration")
+        if surplus := sorted(given - taken_here):
+            hint = "; write it into its configuration." if self.type not in taken else "."
+            raise wrong(f"{self.type} takes no {' and no '.join(surplus)}{hint}")
+        return self
+
+
+class IdentifierKeySettings(Section):
+    """One key of the identifiers of a dataset type."""
+
+    transformation: TransformationSettings | None = Field(
+        default=None, description="How the key's values are spread over folders. Left out: not at all."
+    )
+    key_type: KeyType | None = Field(
+        default=None,
+        description="What the key's values are: int makes identifier['match_id'] a whole number, and what is none an "
+        'error; str makes it text. Left out: as the source gives them. 12 and "12" are the same dataset with any.',
+    )
+
+
+class DatasetTypeSettings(Section):
+    """What the datasets of one type hold, and how they are kept."""
+
+    provider: Name = Field(description="The provider of the datasets, as the source names it.")
+    dataset_type: Name = Field(description="Their type, such as match.")
+    identifier_index: bool = Field(
+        default=False, description="Whether the catalogue gets an index on each of the identifier's keys."
+    )
+    identifier_keys: dict[str, IdentifierKeySettings] = Field(
+        default_factory=dict, description="Key of the identifier to how it is kept."
+    )
+    requires: tuple[Name, ...] | None = Field(
+        default=None,
+        description="The feeds that a complete dataset has; what lacks one is PARTIAL. Left out: what the source says, "
+        "else what is built in (match: match, lineups, events; tracking: metadata, frames; video: video).",
+    )
+    optional: tuple[Name, ...] | None = Field(
+        default=None, description="The feeds that some have. Left out: what the source says, else what is built in."
+    )
+    file_checks: bool | None = Field(
+        default=None,
+        description="Whether each file is looked at before it is committed: does its JSON parse, is its ZIP whole, is "
+        "it an error page? Left out: yes.",
+    )
+    checks: tuple[Annotated[CheckSettings, BeforeValidator(type_or_text)], ...] = Field(
+        default=(),
+        description="What must hold between the files of a dataset: dotted paths of BundleChecks, or types with their "
+        "configuration. They come on top of those of the source.",
+        json_schema_extra=items_or_text,
+    )

@@ -1,0 +1,57 @@
+"""What is to be ingested, and when a dataset is fetched again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from ingestify.config.field_types import Configuration, Name, Selector, Versions, or_text, type_or_text, wrong
+from ingestify.config.settings.section import Section
+
+__all__ = ["FetchPolicySettings", "IngestionPlanSettings"]
+
+
+def _selectors(value: object) -> object:
+    if isinstance(value, (Mapping, str)):
+        raise wrong("must be a list: put a - before each selector.")
+    # As without any: everything that the source discovers.
+    return None if isinstance(value, (list, tuple)) and not value else value
+
+
+def _default_versions() -> dict[str, tuple[str, ...]]:
+    return {"default": ("v1",)}
+
+
+class FetchPolicySettings(Section):
+    """When a dataset is fetched again."""
+
+    type: Name = Field(description="The dotted path of a FetchPolicy, such as my_package.Cadence.")
+    configuration: Configuration = Field(
+        default_factory=dict,
+        description="What it is made with: a mapping, a vault url, or a list of those, merged in order.",
+        repr=False,
+    )
+
+
+class IngestionPlanSettings(Section):
+    """What is to be ingested: one source, one dataset type, and which part of it."""
+
+    source: Name = Field(description="A name under sources.")
+    dataset_type: Name = Field(description="What to ingest, such as match.")
+    data_spec_versions: Versions = Field(
+        default_factory=_default_versions,
+        description="Feed to the wanted version, or to a list of them; `default` stands for each feed not named.",
+    )
+    fetch_policy: Annotated[FetchPolicySettings | None, BeforeValidator(type_or_text)] = Field(
+        default=None,
+        description="When a dataset is fetched again: a dotted path, or a type with its configuration. Left out: when "
+        "a file is new or newer.",
+        json_schema_extra=or_text,
+    )
+    selectors: Annotated[tuple[Selector, ...] | None, BeforeValidator(_selectors)] = Field(
+        default=None,
+        description='Which part: mappings (lists in them multiply), "*" for everything discovered, or expressions over '
+        "discovered selectors such as competition_id == 11 and season_id > 42. Left out: everything discovered.",
+    )

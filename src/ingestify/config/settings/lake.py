@@ -1,0 +1,104 @@
+"""Where the lake is, and how its catalogue and its files are kept."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ingestify.config.field_types import BucketName, Name, Seconds, Url
+from ingestify.config.settings.section import Section
+
+__all__ = ["FileOptions", "FileTimeoutSettings", "MainSettings", "MetadataOptions"]
+
+
+class MetadataOptions(Section):
+    """How the catalogue is kept."""
+
+    table_prefix: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_]*$",
+        description="Begins the name of each table, so that a database can be shared. Letters, digits and _.",
+    )
+
+
+class FileTimeoutSettings(Section):
+    """How long an object store is waited for."""
+
+    connect_seconds: Seconds = Field(default=10.0, description="For the connection to be made.")
+    read_seconds: Seconds = Field(
+        default=120.0, description="For one request to be sent and answered, and for the next bytes of what is read."
+    )
+
+
+class FileOptions(Section):
+    """How an object store is spoken to: for s3://, gs:// and az://. Credentials come from the environment."""
+
+    endpoint: Name | None = Field(
+        default=None,
+        description="The server, where it is not the service's own: https://minio.example.com:9000, or "
+        "https://ACCOUNT.r2.cloudflarestorage.com. http:// is not encrypted.",
+        repr=False,
+    )
+    region: Name | None = Field(
+        default=None, description="For S3: the bucket's region. Left out: that of the environment, or of the profile."
+    )
+    profile: Name | None = Field(
+        default=None,
+        description="For S3: a profile of ~/.aws/credentials and ~/.aws/config. Left out: AWS_ACCESS_KEY_ID, then "
+        "AWS_PROFILE, then the profile default, then the machine's own role.",
+    )
+    path_style: bool | None = Field(
+        default=None,
+        description="For S3: whether the bucket is in the path, and not in the host's name. Left out: as is usual, in "
+        "the path where there is an endpoint.",
+    )
+    account: Name | None = Field(
+        default=None, description="For Azure: the storage account. Left out: AZURE_STORAGE_ACCOUNT_NAME."
+    )
+    anonymous: bool = Field(
+        default=False, description="Whether requests are not signed, as for a public bucket; mostly for reading only."
+    )
+    ca_certificate: Name | None = Field(
+        default=None,
+        description="A PEM file with the authorities of a private server, trusted besides the usual ones. A relative "
+        "path is below the folder of the config file.",
+    )
+    spool_folder: Name | None = Field(
+        default=None,
+        description="Where files of more than 8 MB wait until they are whole; it takes those that are on their way. "
+        "Left out: the system's folder for temporary files. A relative path is below the folder of the config file.",
+    )
+    attempts: int = Field(default=8, ge=1, le=100, description="Tries in all of a request that failed and may pass.")
+    timeout: FileTimeoutSettings = Field(default=FileTimeoutSettings(), description="How long an answer is waited for.")
+
+
+class MainSettings(Section):
+    """Where the lake is."""
+
+    metadata_url: Url = Field(
+        description="Where the catalogue is: sqlite:///database/catalog.db, "
+        "postgresql://host/database (extra postgres), mysql://… or mariadb://… (extra mysql), "
+        "or a vault url: vault+aws://name or vault+gcp://project/name, whose secret is such a URL, or what Amazon RDS "
+        "writes. A relative path is below the folder of the config file.",
+        repr=False,
+    )
+    file_url: Url = Field(
+        description="Where the files are: file://database/files/, s3://…, gs://… or az://…, or a vault url whose "
+        "secret is such a URL. After file:// comes a "
+        "plain path, without percent-encoding; a relative one is below the folder of the config file.",
+        repr=False,
+    )
+    default_bucket: BucketName = Field(
+        default="main", description="The part of the lake that is used when no --bucket is given."
+    )
+    compression: Literal["zstd", "gzip", "none"] = Field(
+        default="zstd",
+        description="How the files are stored that are not compressed already: zstd makes event JSON about 15 times "
+        "smaller at the least cost, gzip is what other tools can open, none is the provider's bytes as they are. It is "
+        "for new files; those that are there are read whatever they have.",
+    )
+    metadata_options: MetadataOptions = Field(default=MetadataOptions(), description="How the catalogue is kept.")
+    file_options: FileOptions | None = Field(
+        default=None, description="How an object store is spoken to. Left out: as its service is, by the environment."
+    )

@@ -1,0 +1,110 @@
+"""The sources, and how their providers may be asked."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from ingestify.config.field_types import Configuration, Name, Seconds, Size, wrong
+from ingestify.config.settings.section import Section
+from ingestify.errors import ConfigurationError
+from ingestify.fetch.reach import AllowedHosts
+
+__all__ = ["RateLimitSettings", "RetrySettings", "SourceSettings", "TimeoutSettings"]
+
+
+def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        AllowedHosts.parse(value)
+    except ConfigurationError as error:
+        raise wrong(str(error).removeprefix("redirect_hosts ")) from error
+    return value
+
+
+class RateLimitSettings(Section):
+    """How fast a provider may be asked."""
+
+    requests_per_second: float = Field(
+        gt=0, allow_inf_nan=False, description="Requests that may start in a second, for the whole source."
+    )
+
+
+class TimeoutSettings(Section):
+    """How long an answer is waited for."""
+
+    connect_seconds: Seconds = Field(default=10.0, description="For the connection to be made.")
+    read_seconds: Seconds = Field(default=60.0, description="For the next bytes of an answer, not for all of it.")
+    total_seconds: Seconds | None = Field(
+        default=None,
+        description="For all of one answer. Left out: as long as it takes, which for a large video over a poor line is "
+        "long, if it is not slower than minimum_bytes_per_second.",
+    )
+    minimum_bytes_per_second: float = Field(
+        default=100.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="An answer that brings less is given up, as one that stopped; looked at over twice read_seconds of "
+        "waiting. 0: none is.",
+    )
+
+
+class RetrySettings(Section):
+    """How often a request is tried that failed for a reason that may pass."""
+
+    attempts: int = Field(default=5, ge=1, le=100, description="Tries in all; 1 is no second try.")
+    backoff_base_seconds: Seconds = Field(
+        default=0.5, description="The most that is waited after the first try; it doubles after each."
+    )
+    backoff_cap_seconds: Seconds = Field(default=30.0, description="The most that is ever waited between two tries.")
+    max_retry_after_seconds: Seconds = Field(
+        default=120.0, description="A provider that asks for a longer pause than this is not waited for."
+    )
+
+
+class SourceSettings(Section):
+    """One source."""
+
+    type: Name = Field(
+        description="A built-in source such as ingestify.statsbomb_github, an entry point's name, or a dotted path "
+        "such as my_package.MySource."
+    )
+    configuration: Configuration = Field(
+        default_factory=dict,
+        description="What the source is made with: a mapping, a vault url, or a list of those, merged in order. A text "
+        "in a mapping that is a vault url (vault+aws://name#key, vault+gcp://project/name#key) stands for that secret.",
+        repr=False,
+    )
+    rate_limit: RateLimitSettings | None = Field(
+        default=None,
+        description="How fast the provider may be asked. Left out: what the source says itself, else as fast as the "
+        "provider lets, which is found out.",
+    )
+    max_concurrency: int | None = Field(
+        default=None, ge=1, description="The most requests in flight. Left out: what the source says itself."
+    )
+    timeout: TimeoutSettings = Field(default=TimeoutSettings(), description="How long an answer is waited for.")
+    retries: RetrySettings = Field(default=RetrySettings(), description="How often a failed request is tried.")
+    redirect_hosts: Annotated[tuple[str, ...], AfterValidator(_hosts)] = Field(
+        default=(),
+        description="Where the provider may lead to, by a redirect or as the next page, beside its own host and those "
+        "that the source names: cdn.example.com, *.example.com for all below it, * for any. An address such as "
+        "10.1.2.3 or 10.0.0.0/8 may be connected to also where it is not of the provider's kind of network.",
+    )
+    max_file_size: Size = Field(
+        default=64_000_000_000,
+        description="The most that one file may have, as it came and decoded, such as 64 GB. What has more is not "
+        "fetched.",
+    )
+    max_index_size: Size = Field(
+        default=1_000_000_000,
+        description="The most that an answer may have which the source asks for itself, in memory, such as 500 MB.",
+    )
+    max_expansion: float = Field(
+        default=200.0,
+        ge=1,
+        allow_inf_nan=False,
+        description="How many bytes may become of one that came compressed (Content-Encoding), from 32 MB on; event "
+        "JSON makes 20.",
+    )
+    max_pages: int = Field(default=10_000, ge=1, description="How many pages are followed of one index or file.")
