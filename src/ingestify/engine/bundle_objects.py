@@ -24,7 +24,7 @@ def publish(store: DatasetStore, discovered: Discovered, bundle: LoadedBundle) -
     current = {} if bundle.existing is None else bundle.existing.files
     for file_id, loaded in bundle.loaded.items():
         if loaded.staged is not None and loaded.kind is FileKind.UNCHANGED:
-            store.restore(current[file_id], loaded.staged)
+            store.objects.restore(current[file_id], loaded.staged)
     published: dict[str, NewFile] = {}
     drafts = []
     for file_id, loaded in bundle.new.items():
@@ -34,7 +34,8 @@ def publish(store: DatasetStore, discovered: Discovered, bundle: LoadedBundle) -
         else:
             drafts.append((loaded.staged, loaded.draft))
     if drafts:
-        placed = store.publish(discovered.provider, discovered.resource.dataset_type, discovered.identifier, drafts)
+        dataset_type = bundle.resource.dataset_type
+        placed = store.objects.publish(discovered.provider, dataset_type, discovered.identifier, drafts)
         published |= {new.file_id: new for new in placed}
     return published
 
@@ -62,4 +63,4 @@ def restore_in_quarantine(
     for file_id, loaded in bundle.new.items():
         staged, file = loaded.staged, held[file_id]
         if staged is not None and staged.compression_method == file.storage_compression_method:
-            store.restore(file, staged)
+            store.objects.restore(file, staged)

@@ -166,7 +166,7 @@ class FileLoading:
         """
         was_there = loaded.kind not in (FileKind.ABSENT, FileKind.GONE)
         etag = Validators(loaded.feed.validators.etag)
-        staged = self._store.stage(file.serialization_format)
+        staged = self._store.objects.stage(file.serialization_format)
         try:
             result = self._fetcher.fetch(self._request(file, etag), staged)
             if result.status is FetchStatus.NOT_MODIFIED:
@@ -204,7 +204,7 @@ class FileLoading:
             skipped.skipped = True
             return skipped
         # In full is in full: not behind something that was fetched before somebody found it wrong.
-        staged = self._store.stage(
+        staged = self._store.objects.stage(
             file.serialization_format, None if in_full else lambda: file.identity, method=self._method(file)
         )
         try:
@@ -316,7 +316,7 @@ class FileLoading:
         serialization_format: str | None = None,
         checked: bool = True,
     ) -> LoadedResource:
-        staged = self._store.stage(serialization_format or file.serialization_format, method=self._method(file))
+        staged = self._store.objects.stage(serialization_format or file.serialization_format, method=self._method(file))
         try:
             fill(staged)
             return self._complete(

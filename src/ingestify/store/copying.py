@@ -245,7 +245,7 @@ class Copying:
         """
         if existing is not None and (conflict := find_conflict(source, existing)) is not None:
             return Copied(CopyOutcome.CONFLICT, str(source), source.dataset_id, conflict)
-        place = self._target.places(source.provider, source.dataset_type, source.identifier)
+        place = self._target.objects.places(source.provider, source.dataset_type, source.identifier)
         known = {} if existing is None else _objects_by_content(existing)
         objects: dict[str, Future[int]] = {}
         revisions = []
@@ -381,7 +381,7 @@ class Copying:
 
     def _copy_entry(self, pool: ThreadPoolExecutor, entry: QuarantineEntry) -> Copied:
         what = f"the bundle of {entry} in quarantine"
-        place = self._target.places(entry.provider, entry.dataset_type, entry.identifier)
+        place = self._target.objects.places(entry.provider, entry.dataset_type, entry.identifier)
         copies = [
             (new, path, self._copy(pool, new.in_revision(0, entry.created_at), path))
             for new, path in ((new, place(new)) for new in entry.files)

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
-import hashlib
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, overload
 
 from ingestify.clock import now
-from ingestify.domain.change import AppliedChange, DatasetChange, NewFile
+from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection, DatasetState
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.file import File
 from ingestify.domain.history import DatasetHistory
-from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, Storage, StoredObject
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.run import JobSummary
 from ingestify.errors import DatasetNotFound, StoreError
 from ingestify.failpoints import failpoint
-from ingestify.store.compression import check_method, is_compressed, open_decompressed
+from ingestify.store.bucket_objects import BucketObjects
+from ingestify.store.compression import open_decompressed
 from ingestify.store.file_cache import FileCache
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 from ingestify.store.garbage import SAFETY_AGE, Garbage, collect_garbage
-from ingestify.store.layout import Layout, require_inside
+from ingestify.store.layout import Layout
 from ingestify.store.quarantine import Quarantine
-from ingestify.store.staging import StagedFile
 from ingestify.store.stored_content import StoredContent
 from ingestify.store.unknown_keys import warn_of_unknown_keys, warns_of_nothing
 
@@ -48,6 +45,7 @@ class DatasetStore:
         key_types: What the values of identifier keys are; the catalogue is opened with the same.
 
     Attributes:
+        objects: Writes its files.
         quarantine: The bundles that failed a check.
     """
 
@@ -67,8 +65,7 @@ class DatasetStore:
         self.publisher = publisher
         self.bucket = bucket
         self.key_types = key_types or KeyTypes()
-        self._layout = layout or Layout()
-        self._compression = check_method(compression)
+        self.objects = BucketObjects(storage, bucket, layout or Layout(), compression)
         # Events go out in commit order, so committing and telling are one step.
         self._commit_lock = threading.RLock()
         self._cache: FileCache | None = None
@@ -251,78 +248,6 @@ class DatasetStore:
 
     # ---- writing ---------------------------------------------------------------------------------------
 
-    def stage(
-        self,
-        serialization_format: str | None,
-        identity: Callable[[], str] | None = None,
-        *,
-        method: str | None = None,
-    ) -> StagedFile:
-        """Begin a file; see `StagedFile`.
-
-        Args:
-            identity: Returns what stands for the file before its bytes are known, the same in each run, if a later
-                run may go on where an earlier one was cut off. Only asked where that may come to pass: what is
-                compressed on its way into the lake cannot be continued, and is a fraction of its size.
-            method: How it is compressed, as far as that makes sense; None: as the lake's new objects are.
-        """
-        method = method or self._compression
-        key = None
-        is_stored_as_it_is = method == "none" or is_compressed(serialization_format, b"")
-        if identity is not None and (is_stored_as_it_is or serialization_format is None):
-            # With what decides on how it is stored, so that this need not be noted beside it.
-            text = "\n".join((identity(), method, serialization_format or ""))
-            key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        return StagedFile(self.storage, method, serialization_format, key)
-
-    def publish(
-        self, provider: str, dataset_type: str, identifier: Identifier, drafts: Sequence[tuple[StagedFile, NewFile]]
-    ) -> list[NewFile]:
-        """Move persisted files to their final places, durably, and return them with their paths.
-
-        Args:
-            drafts: Each staged file with what is known of it; size, hash and path are filled in here.
-        """
-        place = self.places(provider, dataset_type, identifier)
-        objects, files = [], []
-        for staged, draft in drafts:
-            assert staged.temporary is not None, "published before persist()"
-            file = dataclasses.replace(
-                draft,
-                size=staged.size,
-                tag=staged.tag,
-                storage_size=staged.storage_size,
-                storage_compression_method=staged.compression_method,
-            )
-            path = place(file)
-            objects.append((staged.temporary, path))
-            files.append(dataclasses.replace(file, storage_path=path))
-        failpoint("publish.begun")
-        self.storage.publish(objects)
-        return files
-
-    def places(self, provider: str, dataset_type: str, identifier: Identifier) -> Callable[[File | NewFile], str]:
-        """Return what says where in this bucket a file of a dataset belongs, by its feed, hash and compression."""
-        folder = self._layout.folder(self.bucket, provider, dataset_type, identifier)
-
-        def place(file: File | NewFile) -> str:
-            name = self._layout.file_name(
-                file.data_feed_key,
-                file.data_spec_version,
-                file.tag,
-                file.data_serialization_format,
-                file.storage_compression_method,
-            )
-            return require_inside(self.bucket, f"{folder}/{name}")
-
-        return place
-
-    def restore(self, file: File, staged: StagedFile) -> None:
-        """Write a file of the lake over its object, with the same bytes fetched anew and persisted."""
-        assert staged.tag == file.tag, "restored with other bytes"
-        assert staged.temporary is not None, "restored before persist()"
-        self.storage.publish([(staged.temporary, file.storage_path)])
-
     def commit(self, changes: Sequence[DatasetChange]) -> list[AppliedChange]:
         """Commit changes in one transaction, then tell subscribers, in commit order.
 
@@ -453,13 +378,9 @@ class FileCacheScope(DatasetStore):
 
     def __init__(self, parent: DatasetStore) -> None:
         super().__init__(
-            parent.catalogue,
-            parent.storage,
-            parent.publisher,
-            bucket=parent.bucket,
-            layout=parent._layout,
-            compression=parent._compression,
+            parent.catalogue, parent.storage, parent.publisher, bucket=parent.bucket, key_types=parent.key_types
         )
+        self.objects = parent.objects
         self._commit_lock = parent._commit_lock
         self._parent = parent
         self._cache = FileCache()

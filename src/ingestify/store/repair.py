@@ -136,7 +136,7 @@ def _restore(store: DatasetStore, record: FileRecord, copies: Iterable[FileRecor
     for copy in copies:
         if copy.file.tag != file.tag or copy.file.storage_path == file.storage_path:
             continue
-        staged = store.stage(file.data_serialization_format, method=file.storage_compression_method)
+        staged = store.objects.stage(file.data_serialization_format, method=file.storage_compression_method)
         try:
             # Its end is only reached if its bytes have the hash.
             with store.opener(dataclasses.replace(copy.file, size=file.size))() as stream:
@@ -145,7 +145,7 @@ def _restore(store: DatasetStore, record: FileRecord, copies: Iterable[FileRecor
             if (staged.tag, staged.compression_method) != (file.tag, file.storage_compression_method):
                 continue  # by now what has this format is stored in another way
             staged.persist()
-            store.restore(file, staged)
+            store.objects.restore(file, staged)
         except IntegrityError:
             continue  # it is damaged too
         finally:
