@@ -8,7 +8,7 @@ from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import DatasetResource
-from ingestify.engine.file_loading import FileKind, LoadedResource
+from ingestify.engine.loaded_file import FileKind, LoadedResource
 
 __all__ = ["LoadedBundle"]
 

@@ -8,7 +8,7 @@ from ingestify.domain.change import NewFile
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.engine.bundle import LoadedBundle
 from ingestify.engine.discovery import Discovered
-from ingestify.engine.file_loading import FileKind
+from ingestify.engine.loaded_file import FileKind
 from ingestify.errors import IntegrityError
 from ingestify.store.dataset_store import DatasetStore
 

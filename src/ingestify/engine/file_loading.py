@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
-import enum
 import inspect
 import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ingestify.checks.files import Findings, check_bytes, check_stream
-from ingestify.clock import now
+from ingestify.checks.files import check_bytes, check_stream
 from ingestify.domain.dataset import Dataset
-from ingestify.domain.fetch_policy import is_announced_newer
-from ingestify.domain.file import NO_VALIDATORS, DraftFile, FeedState, NotModifiedFile, Validators
-from ingestify.domain.ports import Fetcher, FetchRequest, FetchResult, FetchStatus
+from ingestify.domain.file import NO_VALIDATORS, DraftFile, NotModifiedFile, Validators
+from ingestify.domain.ports import Fetcher, FetchRequest, FetchStatus
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import FileResource
+from ingestify.engine.known_files import KnownFiles
+from ingestify.engine.loaded_file import NOTHING_FOUND, FileKind, LoadedResource, Moved
 from ingestify.errors import FetchError, IngestifyError, LakeUnwritable, SourceError, StoreError
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.staging import StagedFile
 
-__all__ = ["FileKind", "FileLoading", "LoadedResource", "Moved", "located"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["FileLoading", "located"]
 
 _FORMAT_BY_CONTENT_TYPE = {
     "application/json": "json",
@@ -38,58 +33,6 @@ _FORMAT_BY_CONTENT_TYPE = {
     "text/xml": "xml",
     "video/mp4": "mp4",
 }
-
-_NOTHING_FOUND = Findings()
-
-
-class FileKind(enum.Enum):
-    """What a file is, against what the lake and the quarantine have."""
-
-    NEW = enum.auto()
-    """Other bytes; they are staged."""
-    HELD = enum.auto()
-    """The bytes that are in quarantine."""
-    UNCHANGED = enum.auto()
-    """The bytes of the current revision."""
-    ABSENT = enum.auto()
-    """The provider has it not, which is allowed, and the lake neither."""
-    GONE = enum.auto()
-    """The provider has it not, which is allowed, and the lake has it."""
-
-
-@dataclasses.dataclass(slots=True)
-class LoadedResource:
-    """What became of one file.
-
-    Attributes:
-        draft: Of a NEW or HELD file.
-        staged: Of a NEW file, or of one whose object is to be restored.
-        findings: What checking a NEW file brought.
-        tag: The sha256 of the bytes that the provider has; empty if that is not known.
-        size: Their number.
-        date: The Date header of the provider's answer, or None.
-        skipped: Whether the provider was not asked, because nothing spoke for it.
-    """
-
-    kind: FileKind
-    feed: FeedState
-    staged: StagedFile | None = None
-    draft: NewFile | None = None
-    findings: Findings = _NOTHING_FOUND
-    tag: str = ""
-    size: int = 0
-    date: str | None = None
-    skipped: bool = False
-
-
-class Moved(enum.Enum):
-    """What a second look at a file found."""
-
-    NO = enum.auto()
-    YES = enum.auto()
-    """By its ETag, or because it came or went."""
-    BYTES = enum.auto()
-    """Other bytes, without an ETag: it moved, or it is made anew for each answer."""
 
 
 class FileLoading:
@@ -120,12 +63,7 @@ class FileLoading:
         shapes: Mapping[str, Sequence[Any]] | None = None,
         checked: bool = True,
     ) -> None:
-        self._current = {} if existing is None else existing.files
-        self._held = {} if entry is None else {file.file_id: file for file in entry.files}
-        self._feeds: Mapping[str, FeedState] = {} if existing is None else existing.feeds
-        if entry is not None:
-            self._feeds = {**self._feeds, **entry.feeds}
-        self._is_held = entry is not None
+        self._known = KnownFiles(existing, entry)
         self._store = store
         self._fetcher = fetcher
         self._in_full = in_full
@@ -151,7 +89,7 @@ class FileLoading:
 
     def load_in_full(self, file: FileResource) -> LoadedResource:
         """Load a file of a bundle in quarantine whose bytes are not there any more: without conditions."""
-        self._held.pop(file.file_id, None)
+        self._known.forget_held(file)
         return self._load_url(file, in_full=True) if file.url is not None else self.load(file)
 
     def load_asking(self, file: FileResource) -> LoadedResource:
@@ -198,9 +136,9 @@ class FileLoading:
         )
 
     def _load_url(self, file: FileResource, *, in_full: bool) -> LoadedResource:
-        validators = NO_VALIDATORS if in_full else self._validators(file)
-        if not in_full and not validators and not self._asks_all and self._is_known_from_quarantine(file):
-            skipped = self._unchanged(file, self._feeds[file.file_id].validators)
+        validators = NO_VALIDATORS if in_full else self._known.validators_of(file)
+        if not in_full and not validators and not self._asks_all and self._known.is_known_from_quarantine(file):
+            skipped = self._known.unchanged(file, self._known.feeds[file.file_id].validators)
             skipped.skipped = True
             return skipped
         # In full is in full: not behind something that was fetched before somebody found it wrong.
@@ -223,10 +161,10 @@ class FileLoading:
             raise
         staged.discard()
         if result.status is FetchStatus.NOT_FOUND:
-            return self._absent(file, result)
+            return self._known.absent(file, result)
         if result.status is FetchStatus.NOT_READY:
-            return self._not_ready(file, validators, result)
-        return self._unchanged(file, result.validators or validators, result.date)
+            return self._known.not_ready(file, validators, result)
+        return self._known.unchanged(file, result.validators or validators, result.date)
 
     def _request(self, file: FileResource, validators: Validators) -> FetchRequest:
         assert file.url is not None
@@ -243,50 +181,27 @@ class FileLoading:
             pager=options.get("pager"),
         )
 
-    def _validators(self, file: FileResource) -> Validators:
-        """Return what the file may be asked for by: only what the lake, or the quarantine, really has."""
-        known = self._feeds.get(file.file_id)
-        if known is None or not (file.file_id in self._current or file.file_id in self._held):
-            return NO_VALIDATORS
-        if known.asked_for != file.asked_for:
-            return NO_VALIDATORS  # they say nothing of another URL
-        if is_announced_newer(file, known):
-            # The index says that it changed: a date, which may have been set to anything, does not refute that.
-            return Validators(known.validators.etag)
-        return known.validators
-
-    def _is_known_from_quarantine(self, file: FileResource) -> bool:
-        """Whether nothing speaks for asking again for a file of a bundle in quarantine."""
-        known = self._feeds.get(file.file_id)
-        return (
-            self._is_held
-            and known is not None
-            and known.present
-            and known.asked_for == file.asked_for
-            and not is_announced_newer(file, known)
-        )
-
     def _load_by_loader(self, file: FileResource) -> LoadedResource:
         assert file.file_loader is not None
-        current = self._current.get(file.file_id)
+        current = self._known.current.get(file.file_id)
         arguments: dict[str, Any] = dict(file.loader_kwargs)
         if _takes(file.file_loader, "dataset_resource"):
             arguments["dataset_resource"] = file.dataset_resource
         # Those of what the quarantine has are of other bytes than the lake's.
-        conditional = current is not None and not self._in_full and file.file_id not in self._held
-        validators = self._validators(file) if conditional else NO_VALIDATORS
+        conditional = current is not None and not self._in_full and file.file_id not in self._known.held
+        validators = self._known.validators_of(file) if conditional else NO_VALIDATORS
         if _takes(file.file_loader, "validators"):
             arguments["validators"] = validators
         # What may be damaged is no reason not to fetch it.
         draft = file.file_loader(file, None if self._restores else current, **arguments)
         if draft is None:
-            return self._absent(file)
+            return self._known.absent(file)
         if isinstance(draft, NotModifiedFile):
             if current is None:
                 raise SourceError(
                     f"the loader of '{file.file_id}' returned a NotModifiedFile, and the lake has no such file"
                 )
-            feed = self._feed(file, modified_at=draft.modified_at, validators=draft.validators or validators)
+            feed = self._known.feed_of(file, modified_at=draft.modified_at, validators=draft.validators or validators)
             return LoadedResource(FileKind.UNCHANGED, feed, tag=current.tag, size=current.size)
         if not isinstance(draft, DraftFile):
             raise SourceError(
@@ -351,24 +266,24 @@ class FileLoading:
             or _FORMAT_BY_CONTENT_TYPE.get((content_type or "").lower())
             or "bin"
         )
-        findings = _NOTHING_FOUND
+        findings = NOTHING_FOUND
         shapes = self._shapes.get(file.data_feed_key, ())
         checked = checked and self._checked
 
         def look(body: bytes) -> None:
             nonlocal findings
-            if checked and self._known_kind(file, staged.tag) is None:
+            if checked and self._known.kind_of(file, staged.tag) is None:
                 findings = check_bytes(body, chosen, shapes)
 
         was_looked_at = staged.complete(look)
-        feed = self._feed(file, modified_at=modified_at, validators=validators)
-        kind = self._known_kind(file, staged.tag)
+        feed = self._known.feed_of(file, modified_at=modified_at, validators=validators)
+        kind = self._known.kind_of(file, staged.tag)
         if kind is not None:
             if kind is FileKind.UNCHANGED and self._can_restore(file, staged):
                 staged.persist()
                 return LoadedResource(kind, feed, staged, tag=staged.tag, size=staged.size, date=date)
             staged.discard()
-            held = self._held.get(file.file_id) if kind is FileKind.HELD else None
+            held = self._known.held.get(file.file_id) if kind is FileKind.HELD else None
             return LoadedResource(kind, feed, draft=held, tag=staged.tag, size=staged.size, date=date)
         if checked and not was_looked_at:
             findings = check_stream(staged.open, staged.size, chosen, shapes)
@@ -389,58 +304,12 @@ class FileLoading:
 
     def _method(self, file: FileResource) -> str | None:
         """How it is to be compressed: as the object that it may have to restore; None: as new ones are."""
-        current = self._current.get(file.file_id) if self._restores else None
+        current = self._known.current.get(file.file_id) if self._restores else None
         return None if current is None else current.storage_compression_method
 
     def _can_restore(self, file: FileResource, staged: StagedFile) -> bool:
         """Whether the object would be the same, byte for byte."""
-        return self._restores and self._current[file.file_id].storage_compression_method == staged.compression_method
-
-    def _known_kind(self, file: FileResource, tag: str) -> FileKind | None:
-        """Return UNCHANGED or HELD for bytes that are there already, else None."""
-        current, held = self._current.get(file.file_id), self._held.get(file.file_id)
-        if current is not None and current.tag == tag:
-            return FileKind.UNCHANGED
-        return FileKind.HELD if held is not None and held.tag == tag and held.storage_path else None
-
-    def _unchanged(self, file: FileResource, validators: Validators, date: str | None = None) -> LoadedResource:
-        """The provider says that it is as it was, or need not be asked."""
-        feed = self._feed(file, validators=validators)
-        held = self._held.get(file.file_id)
-        if held is not None:
-            return LoadedResource(FileKind.HELD, feed, draft=held, tag=held.tag, size=held.size, date=date)
-        current = self._current[file.file_id]
-        return LoadedResource(FileKind.UNCHANGED, feed, tag=current.tag, size=current.size, date=date)
-
-    def _absent(self, file: FileResource, result: FetchResult | None = None) -> LoadedResource:
-        date = None if result is None else result.date
-        if file.file_id in self._current:
-            return LoadedResource(FileKind.GONE, self._feed(file, present=False), date=date)
-        return LoadedResource(FileKind.ABSENT, self._feed(file, present=False), date=date)
-
-    def _not_ready(self, file: FileResource, validators: Validators, result: FetchResult) -> LoadedResource:
-        """The provider is still making it: what the lake has stays as it is, and is asked for again."""
-        if file.file_id not in self._current and file.file_id not in self._held:
-            return self._absent(file, result)
-        kept = self._unchanged(file, validators, result.date)
-        # The time that was announced is that of the file to come. Without any it is asked for by the next run.
-        kept.feed = dataclasses.replace(kept.feed, modified_at=None)
-        return kept
-
-    def _feed(
-        self,
-        file: FileResource,
-        *,
-        present: bool = True,
-        modified_at: dt.datetime | None = None,
-        validators: Validators = NO_VALIDATORS,
-    ) -> FeedState:
-        if file.content_version is not None:
-            validators = Validators(file.content_version)
-        known = self._feeds.get(file.file_id)
-        before = None if known is None else known.modified_at
-        times = [moment for moment in (before, file.last_modified, modified_at) if moment is not None]
-        return FeedState(file.file_id, present, max(times, default=None), validators, now(), file.asked_for)
+        return self._restores and staged.compression_method == self._method(file)
 
 
 def _takes(loader: Callable[..., Any], name: str) -> bool:

@@ -21,9 +21,10 @@ from ingestify.engine.bundle_objects import find_lost, publish, restore_in_quara
 from ingestify.engine.bundle_rules import BundleRules, announces_more
 from ingestify.engine.decision import Decision
 from ingestify.engine.discovery import Discovered, discover_again
-from ingestify.engine.file_loading import FileLoading, LoadedResource, Moved
+from ingestify.engine.file_loading import FileLoading
 from ingestify.engine.gaps import warn_of_gaps
 from ingestify.engine.lanes import SourceLane
+from ingestify.engine.loaded_file import LoadedResource, Moved
 from ingestify.engine.outcome import Outcome, outcome_of, summarize
 from ingestify.engine.report import one_line
 from ingestify.engine.second_look import files_to_ask_again

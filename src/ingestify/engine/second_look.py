@@ -14,7 +14,7 @@ import functools
 from collections.abc import Mapping
 
 from ingestify.domain.resource import FileResource
-from ingestify.engine.file_loading import FileKind, LoadedResource
+from ingestify.engine.loaded_file import FileKind, LoadedResource
 
 __all__ = ["files_to_ask_again"]
 

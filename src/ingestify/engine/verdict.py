@@ -14,7 +14,7 @@ from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.revision import pick_file
 from ingestify.engine.bundle import LoadedBundle
-from ingestify.engine.file_loading import FileKind
+from ingestify.engine.loaded_file import FileKind
 from ingestify.engine.report import one_line
 from ingestify.errors import FatalError, IntegrityError, LoadError, SourceError, StopProcessing
 from ingestify.store.dataset_store import DatasetStore
