@@ -10,7 +10,6 @@ import contextlib
 import datetime as dt
 import errno
 import os
-import sys
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,10 +17,12 @@ from typing import BinaryIO
 
 from ingestify.clock import now
 from ingestify.domain.ports import Leftovers, PartialObject, StoredObject, TemporaryObject
-from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
+from ingestify.errors import IntegrityError, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.locked_file import LockedFile
+from ingestify.storage.disk import refused, sync_folder
 from ingestify.storage.leftovers import NOTES_SUFFIX, PARTIAL_SUFFIX, Leftover, find_leftovers
+from ingestify.storage.local_temporary import LocalPartial, LocalTemporary
 
 __all__ = ["LocalStorage"]
 
@@ -32,175 +33,6 @@ PARTIALS_KEPT = dt.timedelta(days=7)
 """What was left of a file, and not taken up for so long, is removed by the next process that may leave some itself."""
 
 FOLDER_TRIES = 100
-
-_HINT_BYTES = 16 << 20
-"""How much of a large file is written before the system is asked to begin with the disk."""
-
-_REMEDIES = {
-    errno.ENOSPC: "the disk is full: make room, then run again; nothing that was committed is lost",
-    errno.EDQUOT: "your quota on this disk is used up: make room, then run again; nothing committed is lost",
-    errno.EROFS: "the disk is mounted read-only: mount it for writing, or choose another file_url",
-    errno.EACCES: "this user may not write there: change the folder's permissions, or choose another file_url",
-    errno.EPERM: "this user may not write there: change the folder's permissions, or choose another file_url",
-    errno.ENAMETOOLONG: "the path is too long for this file system: choose a shorter file_url",
-}
-
-
-_HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
-"""What another file would meet too."""
-
-
-def _refused(action: str, path: Path | str, error: OSError) -> StoreError:
-    remedy = _REMEDIES.get(error.errno or 0, "look at the disk, then run again")
-    kind = LakeUnwritable if action == "write" and error.errno in _HOPELESS else StoreError
-    return kind(f"Cannot {action} {path}: {error.strerror or error}; {remedy}.")
-
-
-def _sync(descriptor: int) -> None:
-    if sys.platform == "darwin":
-        # On macOS fsync leaves the bytes in the drive's cache; this asks the drive to write them.
-        import fcntl  # there is none on Windows
-
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-    else:
-        os.fsync(descriptor)
-
-
-def _begin_sync(descriptor: int, size: int) -> None:
-    """Let the disk take the last `size` bytes while more come, so that `finish` need not wait for a whole large file.
-
-    The hint says that they will not be read again. What it does to bytes that are not on the disk yet is to send them
-    there, without waiting; they stay in the cache.
-    """
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            end = os.lseek(descriptor, 0, os.SEEK_CUR)
-            os.posix_fadvise(descriptor, max(0, end - size), size, os.POSIX_FADV_DONTNEED)
-
-
-def _sync_folder(folder: str) -> None:
-    if os.name == "nt":
-        return  # Windows cannot open a folder; NTFS journals the rename.
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        _sync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-class _LocalTemporary:
-    """A temporary file. Used by one thread at a time."""
-
-    _unhinted = 0
-    is_published = False
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._file: BinaryIO | None = path.open("xb", buffering=0)
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("xb", buffering=0)
-        failpoint("staging.created")
-
-    def write(self, data: bytes) -> None:
-        assert self._file is not None, "written to after finish()"
-        view = memoryview(data)
-        try:
-            while view:
-                view = view[self._file.write(view) :]
-            failpoint("staging.written")
-        except OSError as error:
-            raise _refused("write", self.path, error) from error
-        self._unhinted += len(data)
-        if self._unhinted >= _HINT_BYTES:
-            _begin_sync(self._file.fileno(), self._unhinted)
-            self._unhinted = 0
-
-    def restart(self) -> None:
-        assert self._file is not None, "restarted after finish()"
-        try:
-            self._file.seek(0)
-            self._file.truncate()
-        except OSError as error:
-            raise _refused("write", self.path, error) from error
-
-    def finish(self) -> None:
-        if self._file is None:
-            return
-        try:
-            _sync(self._file.fileno())
-            self._file.close()
-            failpoint("staging.synced")
-        except OSError as error:
-            raise _refused("write", self.path, error) from error
-        self._file = None
-
-    def open(self) -> BinaryIO:
-        try:
-            return self.path.open("rb")
-        except OSError as error:
-            raise _refused("read", self.path, error) from error
-
-    def discard(self) -> None:
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
-            self._file = None
-        if not self.is_published:
-            with contextlib.suppress(OSError):
-                self.path.unlink()
-
-
-class _LocalPartial(_LocalTemporary):
-    """A temporary file of a name that is known beforehand; whoever has its notes locked has it."""
-
-    def __init__(self, path: Path, notes: LockedFile) -> None:
-        self.path = path
-        self._notes = notes
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        self._file = os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0)
-
-    def read_notes(self) -> bytes:
-        try:
-            return self._notes.read()
-        except OSError as error:
-            raise _refused("read", self._notes.path, error) from error
-
-    def add_note(self, note: bytes) -> None:
-        try:
-            self._notes.append(note)
-            failpoint("partial.noted")
-        except OSError as error:
-            raise _refused("write", self._notes.path, error) from error
-
-    def cut(self, size: int, notes_size: int) -> None:
-        assert self._file is not None, "cut after finish()"
-        try:
-            self._notes.cut(notes_size)
-            self._file.seek(size)
-            self._file.truncate()
-        except OSError as error:
-            raise _refused("write", self.path, error) from error
-
-    def restart(self) -> None:
-        self.cut(0, 0)
-
-    def keep(self) -> None:
-        if self.is_published:
-            self.discard()
-            return
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
-            self._file = None
-        self._notes.close()
-
-    def discard(self) -> None:
-        if self._notes.is_held:  # otherwise it may be somebody else's by now
-            super().discard()
-            # Last, with the lock: whoever gets that finds nothing of ours.
-            self._notes.remove()
 
 
 class LocalStorage:
@@ -220,9 +52,9 @@ class LocalStorage:
         """Begin an object in the staging folder."""
         path = self._staging / uuid.uuid4().hex
         try:
-            return _LocalTemporary(path)
+            return LocalTemporary(path)
         except OSError as error:
-            raise _refused("write", path, error) from error
+            raise refused("write", path, error) from error
 
     def take_partial(self, key: str, *, create: bool) -> PartialObject | None:
         """Take the file of that key in the staging folder; see `domain.ports.Storage.take_partial`.
@@ -234,7 +66,7 @@ class LocalStorage:
             self._clear_abandoned()
         return self._take_partial(key, create=create)
 
-    def _take_partial(self, key: str, *, create: bool) -> _LocalPartial | None:
+    def _take_partial(self, key: str, *, create: bool) -> LocalPartial | None:
         if create:
             with contextlib.suppress(OSError):  # create_temporary tells what is wrong
                 self._staging.mkdir(parents=True, exist_ok=True)
@@ -245,7 +77,7 @@ class LocalStorage:
         if notes is None:
             return None
         try:
-            return _LocalPartial(self._staging / (key + PARTIAL_SUFFIX), notes)
+            return LocalPartial(self._staging / (key + PARTIAL_SUFFIX), notes)
         except OSError:
             notes.remove()
             return None
@@ -260,21 +92,21 @@ class LocalStorage:
         """Rename finished temporary files to their final names and sync every folder this touched."""
         touched: dict[str, None] = {}
         for temporary, path in objects:
-            assert isinstance(temporary, _LocalTemporary)
+            assert isinstance(temporary, LocalTemporary)
             final = self._resolve(path)
             try:
                 self._rename(temporary.path, final, touched)
                 failpoint("publish.renamed")
                 temporary.is_published = True
             except OSError as error:
-                raise _refused("write", final, error) from error
+                raise refused("write", final, error) from error
         for folder in touched:
             try:
-                _sync_folder(folder)
+                sync_folder(folder)
             except FileNotFoundError:
                 continue  # emptied and removed by a deletion beside us; its parent is synced
             except OSError as error:
-                raise _refused("sync", folder, error) from error
+                raise refused("sync", folder, error) from error
         failpoint("publish.synced")
 
     def _rename(self, temporary: Path, final: str, touched: dict[str, None]) -> None:
@@ -317,7 +149,7 @@ class LocalStorage:
                 f"or fetches it anew."
             ) from error
         except OSError as error:
-            raise _refused("read", final, error) from error
+            raise refused("read", final, error) from error
 
     def get_size(self, path: str) -> int | None:
         """Return an object's size in bytes, or None if it is not there."""
@@ -326,7 +158,7 @@ class LocalStorage:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise _refused("read", path, error) from error
+            raise refused("read", path, error) from error
 
     def delete(self, paths: Iterable[str], unless_written_since: dt.datetime | None = None) -> int:
         """Remove objects, and the folders that this leaves empty."""
@@ -339,7 +171,7 @@ class LocalStorage:
             except (FileNotFoundError, NotADirectoryError):
                 pass
             except OSError as error:
-                raise _refused("delete", final, error) from error
+                raise refused("delete", final, error) from error
             for folder in final.parents:
                 if folder == self.root:
                     break
@@ -373,7 +205,7 @@ class LocalStorage:
 
         def refuse(error: OSError) -> None:
             if not isinstance(error, (FileNotFoundError, NotADirectoryError)):  # those were removed beside us
-                raise _refused("read", error.filename, error) from error
+                raise refused("read", error.filename, error) from error
 
         for folder, folders, names in os.walk(start, onerror=refuse):
             if Path(folder) == self.root and STAGING_FOLDER in folders:
@@ -414,7 +246,7 @@ class LocalStorage:
         except FileNotFoundError:
             return False  # its process, or another gc, was quicker
         except OSError as error:
-            raise _refused("delete", leftover.path, error) from error
+            raise refused("delete", leftover.path, error) from error
         return True
 
     def _path(self, path: str) -> Path:

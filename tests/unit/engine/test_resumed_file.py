@@ -16,8 +16,9 @@ from ingestify.domain.ports import FetchContext, FetchRequest, Usage
 from ingestify.errors import FetchError, LakeUnwritable
 from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.main import adapters
-from ingestify.storage import local
+from ingestify.storage.disk import refused
 from ingestify.storage.local import LocalStorage
+from ingestify.storage.local_temporary import LocalPartial
 from ingestify.store.staging import StagedFile
 from tests.unit.fetch.server import Asked, Provider, Reply, answer
 from tests.unit.fetch.video import MIB, Video, video_of
@@ -175,17 +176,17 @@ def test_what_is_asked_for_in_full_is_not_put_behind_what_was_there(match):
 
 
 def test_a_full_disk_is_not_kept_full(match, monkeypatch):
-    write = local._LocalPartial.write
+    write = LocalPartial.write
     written = 0
 
     def fill(self: Any, data: bytes) -> None:
         nonlocal written
         written += len(data)
         if written > 6 * MIB:
-            raise local._refused("write", self.path, OSError(errno.ENOSPC, "No space left on device"))
+            raise refused("write", self.path, OSError(errno.ENOSPC, "No space left on device"))
         write(self, data)
 
-    monkeypatch.setattr(local._LocalPartial, "write", fill)
+    monkeypatch.setattr(LocalPartial, "write", fill)
     with pytest.raises(LakeUnwritable, match="disk is full"):
         match.run()
     assert match.left == []

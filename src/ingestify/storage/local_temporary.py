@@ -1,0 +1,155 @@
+"""What is on its way to a local disk: temporary files, and those that may outlive their process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from ingestify.failpoints import failpoint
+from ingestify.locked_file import LockedFile
+from ingestify.storage.disk import begin_sync, refused, sync
+
+__all__ = ["LocalPartial", "LocalTemporary"]
+
+_HINT_BYTES = 16 << 20
+"""How much of a large file is written before the system is asked to begin with the disk."""
+
+
+class LocalTemporary:
+    """Implements `domain.ports.TemporaryObject` with a file. Used by one thread at a time.
+
+    Args:
+        path: Where it is; nothing is there yet.
+
+    Attributes:
+        is_published: Whether it has been renamed, so that nothing of it is left to be discarded.
+    """
+
+    _unhinted = 0
+    is_published = False
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file: BinaryIO | None = path.open("xb", buffering=0)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("xb", buffering=0)
+        failpoint("staging.created")
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        assert self._file is not None, "written to after finish()"
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[self._file.write(view) :]
+            failpoint("staging.written")
+        except OSError as error:
+            raise refused("write", self.path, error) from error
+        self._unhinted += len(data)
+        if self._unhinted >= _HINT_BYTES:
+            begin_sync(self._file.fileno(), self._unhinted)
+            self._unhinted = 0
+
+    def restart(self) -> None:
+        """Forget what was written."""
+        assert self._file is not None, "restarted after finish()"
+        try:
+            self._file.seek(0)
+            self._file.truncate()
+        except OSError as error:
+            raise refused("write", self.path, error) from error
+
+    def finish(self) -> None:
+        """Make what was written durable."""
+        if self._file is None:
+            return
+        try:
+            sync(self._file.fileno())
+            self._file.close()
+            failpoint("staging.synced")
+        except OSError as error:
+            raise refused("write", self.path, error) from error
+        self._file = None
+
+    def open(self) -> BinaryIO:
+        """Read back what was written so far."""
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise refused("read", self.path, error) from error
+
+    def discard(self) -> None:
+        """Remove it, unless it was published."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
+        if not self.is_published:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+
+
+class LocalPartial(LocalTemporary):
+    """Implements `domain.ports.PartialObject` with a file whose name is known beforehand, and another for its notes.
+
+    Args:
+        path: Where it is, or is to be.
+        notes: Whoever has these locked has it.
+    """
+
+    def __init__(self, path: Path, notes: LockedFile) -> None:
+        self.path = path
+        self._notes = notes
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        self._file = os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0)
+
+    def read_notes(self) -> bytes:
+        """Return what was noted so far."""
+        try:
+            return self._notes.read()
+        except OSError as error:
+            raise refused("read", self._notes.path, error) from error
+
+    def add_note(self, note: bytes) -> None:
+        """Append to the notes."""
+        try:
+            self._notes.append(note)
+            failpoint("partial.noted")
+        except OSError as error:
+            raise refused("write", self._notes.path, error) from error
+
+    def cut(self, size: int, notes_size: int) -> None:
+        """Forget what is behind these sizes."""
+        assert self._file is not None, "cut after finish()"
+        try:
+            self._notes.cut(notes_size)
+            self._file.seek(size)
+            self._file.truncate()
+        except OSError as error:
+            raise refused("write", self.path, error) from error
+
+    def restart(self) -> None:
+        """Forget what was written, and its notes."""
+        self.cut(0, 0)
+
+    def keep(self) -> None:
+        """Let go of it, for whoever takes it by its key."""
+        if self.is_published:
+            self.discard()
+            return
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
+        self._notes.close()
+
+    def discard(self) -> None:
+        """Remove it and its notes, and let go of it."""
+        if self._notes.is_held:  # otherwise it may be somebody else's by now
+            super().discard()
+            # Last, with the lock: whoever gets that finds nothing of ours.
+            self._notes.remove()
