@@ -18,7 +18,8 @@ from ingestify.cli.progress_line import ProgressLine
 from ingestify.cli.texts import counted, size
 from ingestify.errors import ConfigurationError
 from ingestify.main import concurrency, config_path, get_two_datastores
-from ingestify.store.copying import Copied, Copying, CopyOutcome, CopyProgress
+from ingestify.store.copied import Copied, CopyOutcome, CopyProgress
+from ingestify.store.copying import Copying
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.verification import Verification
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import enum
 import itertools
 import json
-import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TypeVar
 
 from ingestify.domain.dataset import Dataset
@@ -23,12 +21,13 @@ from ingestify.domain.file import File
 from ingestify.domain.history import DatasetHead, DatasetHistory, find_conflict
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter
-from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
+from ingestify.store.copied import Copied, CopyOutcome, CopyProgress
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.object_copy import copy_object
+from ingestify.store.entry_copying import iter_copied_entries
+from ingestify.store.object_copy import ObjectCopies
 
-__all__ = ["Copied", "CopyOutcome", "CopyProgress", "Copying"]
+__all__ = ["Copying"]
 
 T = TypeVar("T")
 
@@ -38,53 +37,6 @@ _COMMITTED_AT_ONCE = 50
 _TRIES = 3
 _REFUSED_IN_A_ROW = 10
 """So many datasets that a storage refused one after the other are not the datasets' fault."""
-
-
-class CopyOutcome(enum.StrEnum):
-    """What became of a dataset, or of a bundle in quarantine."""
-
-    NEW = "new"
-    UPDATED = "updated"
-    CONFLICT = "conflict"
-    """The target has another history; it stays as it is."""
-    FAILED = "failed"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Copied:
-    """What became of one of them; those that were the same already are only counted.
-
-    Attributes:
-        what: Which one, for people.
-        dataset_id: In the source.
-        reason: Why it failed, or is a conflict; empty otherwise.
-        is_quarantined: Whether it is a bundle in quarantine.
-    """
-
-    outcome: CopyOutcome
-    what: str
-    dataset_id: str
-    reason: str = ""
-    is_quarantined: bool = False
-
-
-@dataclasses.dataclass(slots=True)
-class CopyProgress:
-    """How far it is. Threads add to it under the copying's lock; whoever shows it reads without."""
-
-    unchanged: int = 0
-    new: int = 0
-    updated: int = 0
-    conflicts: int = 0
-    failed: int = 0
-    quarantined: int = 0
-    objects: int = 0
-    size: int = 0
-
-    @property
-    def datasets(self) -> int:
-        """How many datasets of the source were decided about."""
-        return self.unchanged + self.new + self.updated + self.conflicts + self.failed
 
 
 @dataclasses.dataclass(slots=True)
@@ -135,8 +87,6 @@ class Copying:
         self._workers = workers
         self._dry_run = dry_run
         self._refused_in_a_row = 0
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
 
     def iter_copied(self) -> Iterator[Copied]:
         """Copy what differs, and yield what became of it as soon as that is committed.
@@ -145,13 +95,17 @@ class Copying:
             LakeUnwritable: The target takes nothing any more. What was committed stays.
             StoreError: A catalogue refused, or a storage does so again and again.
         """
-        with ThreadPoolExecutor(self._workers, "copy") as pool:
-            try:
-                yield from self._count(self._iter_datasets(pool))
-                yield from self._iter_entries(pool)
-            finally:
-                self._stop.set()
-                pool.shutdown(wait=False, cancel_futures=True)
+        source, target, progress = self._source, self._target, self.progress
+        copies = ObjectCopies(
+            source.storage, target.storage, self._workers, on_copied=progress.add_object, dry_run=self._dry_run
+        )
+        with copies:
+            for copied in self._iter_datasets(copies):
+                progress.add_dataset(copied)
+                yield copied
+            yield from iter_copied_entries(
+                source, target, self._wanted, copies=copies, progress=progress, dry_run=self._dry_run
+            )
 
     def iter_surplus(self) -> Iterator[tuple[str, str]]:
         """Yield (dataset id, what it is) of the target's datasets that the source has not."""
@@ -173,20 +127,11 @@ class Copying:
 
     # ---- datasets --------------------------------------------------------------------------------------
 
-    def _count(self, outcomes: Iterable[Copied]) -> Iterator[Copied]:
-        progress = self.progress
-        for one in outcomes:
-            progress.new += one.outcome is CopyOutcome.NEW
-            progress.updated += one.outcome is CopyOutcome.UPDATED
-            progress.conflicts += one.outcome is CopyOutcome.CONFLICT
-            progress.failed += one.outcome is CopyOutcome.FAILED
-            yield one
-
-    def _iter_datasets(self, pool: ThreadPoolExecutor) -> Iterator[Copied]:
+    def _iter_datasets(self, copies: ObjectCopies) -> Iterator[Copied]:
         waiting: collections.deque[_OnTheWay] = collections.deque()
         done: list[_OnTheWay] = []
         for source, existing, dataset_id in self._iter_differing():
-            begun = self._begin(pool, source, existing, dataset_id)
+            begun = self._begin(copies, source, existing, dataset_id)
             if isinstance(begun, Copied):
                 yield begun
                 continue
@@ -194,15 +139,15 @@ class Copying:
             while waiting and (waiting[0].is_done or self._is_enough(waiting)):
                 if not waiting[0].is_done or len(done) >= _COMMITTED_AT_ONCE:
                     # What is complete does not wait for what is not: a kill would lose it.
-                    yield from self._commit(pool, done)
+                    yield from self._commit(copies, done)
                     done = []
                 yield from self._finish(waiting.popleft(), done)
         while waiting:
             yield from self._finish(waiting.popleft(), done)
             if len(done) >= _COMMITTED_AT_ONCE or not (waiting and waiting[0].is_done):
-                yield from self._commit(pool, done)
+                yield from self._commit(copies, done)
                 done = []
-        yield from self._commit(pool, done)
+        yield from self._commit(copies, done)
 
     def _iter_differing(self) -> Iterator[tuple[Dataset, Dataset | None, str]]:
         """Yield the source's datasets that stand elsewhere than the target's, each with that one and the id there."""
@@ -236,7 +181,7 @@ class Copying:
         }
 
     def _begin(
-        self, pool: ThreadPoolExecutor, source: Dataset, existing: Dataset | None, dataset_id: str, tries: int = 0
+        self, copies: ObjectCopies, source: Dataset, existing: Dataset | None, dataset_id: str, tries: int = 0
     ) -> Copied | _OnTheWay:
         """Begin to copy the objects that the target lacks, unless there is nothing to begin.
 
@@ -257,7 +202,7 @@ class Copying:
                 if theirs is None:
                     path = place(file)
                     if path not in objects:
-                        objects[path] = self._copy(pool, file, path)
+                        objects[path] = copies.begin(file, path)
                     files.append(dataclasses.replace(file, storage_path=path))
                 else:
                     files.append(_stored_as(theirs, file))
@@ -276,23 +221,6 @@ class Copying:
         """Return the same ids, but other ones for those that the target has given to datasets, as of another bucket."""
         taken = {head.dataset_id for head in self._target.catalogue.find_heads(dataset_ids)}
         return {one: str(uuid.uuid4()) if one in taken else one for one in dataset_ids}
-
-    def _copy(self, pool: ThreadPoolExecutor, file: File, path: str) -> Future[int]:
-        if self._dry_run:
-            self._add(file.storage_size)
-            return Future()
-
-        def copy() -> int:
-            size = copy_object(file, self._source.storage, self._target.storage, path, self._stop)
-            self._add(size)
-            return size
-
-        return pool.submit(copy)
-
-    def _add(self, size: int) -> None:
-        with self._lock:
-            self.progress.objects += 1
-            self.progress.size += size
 
     def _is_enough(self, waiting: Sequence[_OnTheWay]) -> bool:
         """Whether so much is on its way that it would only take memory."""
@@ -327,7 +255,7 @@ class Copying:
         )
         done.append(one)
 
-    def _commit(self, pool: ThreadPoolExecutor, done: Sequence[_OnTheWay]) -> Iterator[Copied]:
+    def _commit(self, copies: ObjectCopies, done: Sequence[_OnTheWay]) -> Iterator[Copied]:
         if not done:
             return
         held = self._target.take_over([DatasetHistory(one.dataset, one.existing) for one in done])
@@ -335,9 +263,9 @@ class Copying:
             if was_held:
                 yield Copied(_outcome(one.existing), str(one.source), one.source.dataset_id)
             else:
-                yield from self._again(pool, one)
+                yield from self._again(copies, one)
 
-    def _again(self, pool: ThreadPoolExecutor, one: _OnTheWay) -> Iterator[Copied]:
+    def _again(self, copies: ObjectCopies, one: _OnTheWay) -> Iterator[Copied]:
         """Somebody else has written the dataset in the target meanwhile: look at it as it is now."""
         source = next(iter(self._source.catalogue.get_datasets([one.source.dataset_id])), None)
         if source is None:
@@ -353,58 +281,13 @@ class Copying:
             yield Copied(CopyOutcome.FAILED, str(source), source.dataset_id, reason)
             return
         free = self._free_ids([source.dataset_id])
-        begun = self._begin(pool, source, existing, free[source.dataset_id], one.tries + 1)
+        begun = self._begin(copies, source, existing, free[source.dataset_id], one.tries + 1)
         if isinstance(begun, Copied):
             yield begun
             return
         done: list[_OnTheWay] = []
         yield from self._finish(begun, done)
-        yield from self._commit(pool, done)
-
-    # ---- the quarantine --------------------------------------------------------------------------------
-
-    def _iter_entries(self, pool: ThreadPoolExecutor) -> Iterator[Copied]:
-        """Copy open entries with their files, and let those of the target be settled as in the source."""
-        source, target = self._source.catalogue, self._target.catalogue
-        for entry in source.list_quarantine(self._wanted, [QuarantineState.OPEN]):
-            if target.find_quarantine_entry(entry.entry_id) is None:
-                yield self._copy_entry(pool, entry)
-        here = dataclasses.replace(self._wanted, bucket=self._target.bucket)
-        for theirs in target.list_quarantine(here, [QuarantineState.OPEN]):
-            ours = source.find_quarantine_entry(theirs.entry_id)
-            if ours is None or ours.is_open or self._dry_run:
-                continue
-            if ours.state is QuarantineState.DISCARDED:
-                self._target.quarantine.discard([ours.entry_id], ours.decided_by, ours.note)
-            else:
-                self._target.take_over_quarantine([dataclasses.replace(ours, bucket=self._target.bucket)])
-
-    def _copy_entry(self, pool: ThreadPoolExecutor, entry: QuarantineEntry) -> Copied:
-        what = f"the bundle of {entry} in quarantine"
-        place = self._target.objects.places(entry.provider, entry.dataset_type, entry.identifier)
-        copies = [
-            (new, path, self._copy(pool, new.in_revision(0, entry.created_at), path))
-            for new, path in ((new, place(new)) for new in entry.files)
-        ]
-        if not self._dry_run:
-            try:
-                files = tuple(
-                    dataclasses.replace(new, storage_path=path, storage_size=copying.result())
-                    for new, path, copying in copies
-                )
-            except LakeUnwritable:
-                raise
-            except (IntegrityError, StoreError) as error:
-                self.progress.failed += 1
-                return Copied(CopyOutcome.FAILED, what, entry.dataset_id, str(error), is_quarantined=True)
-            existing = self._target.catalogue.find_dataset(
-                self._target.bucket, entry.provider, entry.dataset_type, entry.identifier
-            )
-            dataset_id = entry.dataset_id if existing is None else existing.dataset_id
-            copied = dataclasses.replace(entry, bucket=self._target.bucket, files=files, dataset_id=dataset_id)
-            self._target.take_over_quarantine([copied])
-        self.progress.quarantined += 1
-        return Copied(CopyOutcome.NEW, what, entry.dataset_id, is_quarantined=True)
+        yield from self._commit(copies, done)
 
 
 def _outcome(existing: Dataset | None) -> CopyOutcome:

@@ -1,10 +1,12 @@
-"""One object from a lake to another: its bytes as they are stored, while the hash of what they hold is checked."""
+"""Objects from a lake to another: their bytes as they are stored, while the hash of what they hold is checked."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, BinaryIO, cast
 
 from ingestify.domain.file import File
@@ -13,7 +15,7 @@ from ingestify.errors import StopProcessing
 from ingestify.store.compression import open_decompressed
 from ingestify.store.stored_content import StoredContent
 
-__all__ = ["copy_object"]
+__all__ = ["ObjectCopies", "copy_object"]
 
 _CHUNK_BYTES = 1 << 20
 
@@ -57,6 +59,49 @@ def copy_object(file: File, source: Storage, target: Storage, path: str, stop: t
     finally:
         temporary.discard()
     return passing.count
+
+
+class ObjectCopies:
+    """Copies objects side by side. The end of its `with` block breaks off what is still on its way.
+
+    Args:
+        workers: How many at once.
+        on_copied: Called with the bytes that each takes, in the thread that copied it.
+        dry_run: No object is read: each is counted by what it takes in the source.
+    """
+
+    def __init__(
+        self, source: Storage, target: Storage, workers: int, *, on_copied: Callable[[int], None], dry_run: bool
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._on_copied = on_copied
+        self._dry_run = dry_run
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(workers, "copy")
+
+    def __enter__(self) -> ObjectCopies:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def begin(self, file: File, path: str) -> Future[int]:
+        """Begin to copy the object of a file to a path of the target.
+
+        Returns:
+            What has its bytes once it is durable, or raises as `copy_object` does. In a dry run it never has any.
+        """
+        if self._dry_run:
+            self._on_copied(file.storage_size)
+            return Future()
+        return self._pool.submit(self._copy, file, path)
+
+    def _copy(self, file: File, path: str) -> int:
+        size = copy_object(file, self._source, self._target, path, self._stop)
+        self._on_copied(size)
+        return size
 
 
 class _Passing(io.RawIOBase):

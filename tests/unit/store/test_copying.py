@@ -21,7 +21,8 @@ from ingestify.errors import LakeUnwritable, StoreError
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store import object_copy
-from ingestify.store.copying import Copied, Copying, CopyOutcome
+from ingestify.store.copied import Copied, CopyOutcome
+from ingestify.store.copying import Copying
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.layout import Layout
 from ingestify.store.transformations import PrefixTransformation
