@@ -79,8 +79,8 @@ class QuarantineEntry:
         dataset_state: The state that the dataset would have.
         reasons: Why it is here, a sentence each.
         files: Those that differ from what the lake had. Those of a discarded entry have no `storage_path` any more.
-        removed_file_ids: Files of the lake that the provider has no more; accepting the bundle takes them out of
-            the current set.
+        removed_file_ids: Files of the lake that the provider has no more, or that the source announces no more;
+            accepting the bundle takes them out of the current set.
         missing_feeds: The required feeds that it lacks.
         feeds: What the look at each file found, with the provider's validators.
         base_revision_id: The revision that was current then; None if there was none.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Collection, Mapping
 
+from ingestify.clock import now
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.file import NO_VALIDATORS, FeedState
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import DatasetResource
 from ingestify.engine.loaded_file import FileKind, LoadedResource
@@ -62,7 +65,8 @@ class LoadedBundle:
             return False
         tags = {file_id: loaded.tag for file_id, loaded in self.new.items()}
         held = {file.file_id: file.tag for file in self.entry.files}
-        return bool(held or self.gone) and tags == held and set(self.gone) == set(self.entry.removed_file_ids)
+        removed = set(self.entry.removed_file_ids)
+        return bool(held or self.gone) and tags == held and set(self.no_more) == removed
 
     @property
     def held(self) -> Mapping[str, NewFile]:
@@ -79,16 +83,38 @@ class LoadedBundle:
         return tuple(file_id for file_id, loaded in self.loaded.items() if loaded.kind is FileKind.GONE)
 
     @property
-    def withdrawn_feeds(self) -> tuple[str, ...]:
-        """The required feeds that this source brought into the lake, and that it has not got now."""
+    def withdrawn(self) -> tuple[str, ...]:
+        """Files of the lake that this source brought, of feeds that it announces no more."""
         if self.existing is None:
             return ()
-        brought = {
-            file.data_feed_key
-            for file in self._current.values()
-            if self.existing.revisions[file.revision_id].source.get("source", self._source_name) == self._source_name
-        }
+        announced = {file.data_feed_key for file in self.resource.files.values()}
+        revisions = self.existing.revisions
+        return tuple(
+            file_id
+            for file_id, file in self._current.items()
+            if file.data_feed_key not in announced
+            and revisions[file.revision_id].source.get("source", self._source_name) == self._source_name
+        )
+
+    def looks_at_withdrawn(self) -> list[FeedState]:
+        """Return how what is announced no more is to be remembered: asked for when it is announced again."""
+        known = {} if self.existing is None else self.existing.feeds
+        return [
+            dataclasses.replace(known[file_id], present=False, validators=NO_VALIDATORS, checked_at=now())
+            for file_id in self.withdrawn
+            if file_id in known
+        ]
+
+    @property
+    def withdrawn_feeds(self) -> tuple[str, ...]:
+        """The required feeds that this source brought into the lake, and announces no more."""
+        brought = {self._current[file_id].data_feed_key for file_id in self.withdrawn}
         return tuple(feed for feed in self.bundle_type.lacking(self.feeds_there) if feed in brought)
+
+    @property
+    def no_more(self) -> tuple[str, ...]:
+        """Files of the lake that are no part of what the provider has now: they go if a person accepts that."""
+        return self.gone + self.withdrawn
 
     @property
     def feeds_there(self) -> set[str]:
@@ -99,7 +125,11 @@ class LoadedBundle:
     @property
     def all_feeds(self) -> set[str]:
         """Those, and the ones that the lake has besides, from another source or an earlier plan."""
-        return self.feeds_there | {file.data_feed_key for file in self._current.values()}
+        return self._feeds_without(())
+
+    def _feeds_without(self, file_ids: Collection[str]) -> set[str]:
+        kept = {file.data_feed_key for file_id, file in self._current.items() if file_id not in file_ids}
+        return self.feeds_there | kept
 
     @property
     def missing_feeds(self) -> tuple[str, ...]:
@@ -109,10 +139,23 @@ class LoadedBundle:
     @property
     def state(self) -> DatasetState:
         """The state that the dataset will have."""
+        return self._state_with(self.all_feeds)
+
+    @property
+    def missing_feeds_if_accepted(self) -> tuple[str, ...]:
+        """The required feeds that the dataset will lack if the bundle is rejected, and then accepted by a person."""
+        return self.bundle_type.lacking(self._feeds_without(self.no_more))
+
+    @property
+    def state_if_accepted(self) -> DatasetState:
+        """The state that it will have then."""
+        return self._state_with(self._feeds_without(self.no_more))
+
+    def _state_with(self, feeds: set[str]) -> DatasetState:
         resource, existing = self.resource, self.existing
         is_told = resource.post_load_files is None or bool(self.loaded)
         if existing is not None and not is_told and existing.state is not DatasetState.MISSING:
             return existing.state  # post_load_files would say, and was not called
         return self.bundle_type.state_of(
-            resource.state, self.missing_feeds, is_empty=not self.all_feeds, has_files=bool(resource.files)
+            resource.state, self.bundle_type.lacking(feeds), is_empty=not feeds, has_files=bool(resource.files)
         )

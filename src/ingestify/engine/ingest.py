@@ -278,11 +278,11 @@ class DatasetIngest:
             dataset_type=resource.dataset_type,
             identifier=discovered.identifier,
             name=discovered.name,
-            state=bundle.state,
+            state=bundle.state_if_accepted if rejected else bundle.state,
             metadata=resource.metadata,
             existing=existing,
             files=[self._published[file_id] for file_id in resource.files if file_id in self._published],
-            feeds=[loaded.feed for loaded in self._loaded.values()],
+            feeds=[loaded.feed for loaded in self._loaded.values()] + (bundle.looks_at_withdrawn() if rejected else []),
             description="" if existing is None else "; ".join(self._reasons)[:500],
             source={
                 "source": discovered.job.source_name,
@@ -290,8 +290,8 @@ class DatasetIngest:
                 "job_id": discovered.progress.job_id,
                 **discovered.job.plan.source.terms,
             },
-            missing_feeds=bundle.missing_feeds,
-            removed_file_ids=bundle.gone if rejected else (),
+            missing_feeds=bundle.missing_feeds_if_accepted if rejected else bundle.missing_feeds,
+            removed_file_ids=bundle.no_more if rejected else (),
             dataset_id=None if entry is None else entry.dataset_id,
             rejected=rejected,
             settles=None if entry is None else Settlement(entry.entry_id, seen=entry.state, state=_settled(rejected)),
@@ -364,7 +364,8 @@ class DatasetIngest:
         """The provider still serves the bundle that is in quarantine; or that was discarded, which is no news."""
         entry = self._entry
         assert entry is not None, "there is something in quarantine"
-        feeds = {**entry.feeds, **{loaded.feed.file_id: loaded.feed for loaded in self._loaded.values()}}
+        looks = [loaded.feed for loaded in self._loaded.values()]
+        feeds = {**entry.feeds, **{feed.file_id: feed for feed in looks}}
         if not entry.is_open:
             # That very bundle was discarded; what is said of the dataset besides its files goes on.
             self._loaded = {}
@@ -375,7 +376,7 @@ class DatasetIngest:
             else:
                 self._commit_if_news(keeps_entry=True)
             return
-        if self._in_full or any(feed.is_news_after(entry.feeds.get(file_id)) for file_id, feed in feeds.items()):
+        if self._in_full or any(feed.is_news_after(entry.feeds.get(feed.file_id)) for feed in looks):
             self._store.catalogue.save_quarantine_look(dataclasses.replace(entry, feeds=feeds))
         task = self._summarize(TaskOutcome.QUARANTINED, "; ".join(entry.reasons))
         self._end(Outcome(self.existing, task, current=True))

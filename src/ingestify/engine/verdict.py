@@ -149,6 +149,8 @@ def reasons_against(
     if not reasons:
         for check in checks:
             reasons += _ask(check, seen)
+        if reasons:
+            reasons += _left_over(bundle)
     shown = [one_line(SourceError(reason))[:MOST_CHARACTERS] for reason in reasons[:MOST_REASONS]]
     if len(reasons) > MOST_REASONS:
         shown.append(f"and {len(reasons) - MOST_REASONS} more")
@@ -180,6 +182,14 @@ def _gaps(bundle: LoadedBundle) -> Iterator[str]:
             f"the provider has {file_id} no more, while other files changed: what the lake has of it is of another "
             f"moment"
         )
+
+
+def _left_over(bundle: LoadedBundle) -> Iterator[str]:
+    """Tell of what was looked at together with new files, and is not what the provider has now."""
+    if bundle.existing is not None:
+        for file_id in bundle.withdrawn:
+            number = bundle.existing.files[file_id].revision_id
+            yield f"{file_id} is that of revision {number}: the source announces it no more"
 
 
 def _ask(check: BundleCheck, seen: CheckedBundle) -> list[str]:

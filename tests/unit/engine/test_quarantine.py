@@ -454,6 +454,82 @@ def test_a_complete_revision_is_not_replaced_by_one_that_lacks_a_feed(lake: Lake
     assert entry.reasons == ("it lacks lineups, which revision 0 has and a complete one needs",)
 
 
+@pytest.mark.parametrize("how", ["not announced", "answered with 404"])
+def test_who_accepts_a_bundle_that_lacks_a_feed_gets_that_bundle(lake: Lake, files: Files, how: str):
+    lake.source.bundle_types, lake.source.bundle_checks = (MATCH,), ()
+    lake.engine.load()
+
+    def find_less(**_: Any) -> Any:
+        (resource,) = files.find()
+        resource.update_file("lineups", http_options={"ignore_not_found": True})
+        if how == "not announced":
+            del resource.files["lineups__v1"]
+        return [resource]
+
+    files.serve(events={"version": 2})
+    files.web.on("/lineups.json", answer(status=404))
+    files.at = 1
+    lake.source.find = find_less
+    lake.engine.load()
+    (entry,) = entries(lake)
+    assert (entry.dataset_state, entry.missing_feeds) == (DatasetState.PARTIAL, ("lineups",))
+    accepted = lake.engine.store.quarantine.accept(entry.entry_id, "Rinus")
+    for dataset in (accepted, lake.datasets[0]):
+        assert (dataset.state, dataset.missing_feeds) == (DatasetState.PARTIAL, ("lineups",))
+        assert set(dataset.files) == {"events__v1"}, "no old lineups with new events"
+    assert lake.engine.load().totals.unchanged == 1
+    lake.source.find = files.find
+    files.serve(lineups={"version": 2})
+    assert lake.engine.load().totals.revised == 1
+    assert versions(lake) == (2, 2)
+    assert lake.datasets[0].is_complete
+
+
+def test_an_optional_feed_that_is_announced_no_more_goes_with_the_bundle_that_is_accepted(lake: Lake, files: Files):
+    lake.engine.load()
+
+    def find_less(**_: Any) -> Any:
+        (resource,) = files.find()
+        del resource.files["lineups__v1"]
+        return [resource]
+
+    files.serve(events={"version": 2})
+    files.at = 1
+    lake.source.find = find_less
+    for _ in range(2):
+        assert lake.engine.load().totals.quarantined == 1
+        assert versions(lake) == (1, 1)
+    (entry,) = entries(lake, *QuarantineState)
+    assert entry.reasons == (
+        "the versions differ: 2 and 1",
+        "lineups__v1 is that of revision 0: the source announces it no more",
+    )
+    assert entry.removed_file_ids == ("lineups__v1",)
+    lake.engine.store.quarantine.accept(entry.entry_id, "Rinus")
+    assert set(lake.datasets[0].files) == {"events__v1"}
+    assert lake.engine.load().totals.unchanged == 1
+    # The very lineups of before, without a newer time.
+    lake.source.find, lake.source.bundle_checks = files.find, ()
+    assert lake.engine.load().totals.revised == 1
+    assert versions(lake) == (2, 1)
+
+
+def test_what_another_source_brought_stays_when_a_bundle_is_accepted(lake: Lake, files: Files):
+    reject_one(lake, files)
+    tracker = FunctionSource(
+        lambda **_: [DatasetResource({"match_id": 1}, "match").add_file(hours(0), "tracking", json_content=[1])]
+    )
+    tracker.name = "tracker"
+    lake.add_plan(tracker)
+    lake.engine.load()
+    files.serve(events={"version": 3})
+    lake.engine.load()
+    (entry,) = entries(lake)
+    assert entry.removed_file_ids == ()
+    lake.engine.store.quarantine.accept(entry.entry_id, "Rinus")
+    assert set(lake.datasets[0].files) == {"events__v1", "lineups__v1", "tracking__v1"}
+
+
 def test_a_feed_that_is_gone_is_not_mixed_with_new_ones(lake: Lake, files: Files):
     lake.source.bundle_checks = ()
 
