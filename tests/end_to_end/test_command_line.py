@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -190,7 +191,16 @@ def test_sync_indexes(project: Project):
     assert project("sync-indexes") == ""
 
 
-def test_sync_indexes_says_where_no_keys_are_named(project: Project):
+def test_sync_indexes_finds_the_keys_that_are_not_named(project: Project):
+    project("run", "-q")
+    config = project.folder / "config.yaml"
+    config.write_text(re.sub(r"    identifier_keys: .*\n", "", config.read_text()))
+    made = [line for line in project("sync-indexes").splitlines() if line.startswith("made")]
+    assert [key for key in ("match_id", "season_id") if any(key in line for line in made)] == ["match_id", "season_id"]
+    assert project("sync-indexes") == ""
+
+
+def test_sync_indexes_says_where_there_are_no_keys(project: Project):
     text = (project.folder / "config.yaml").read_text()
     (project.folder / "config.yaml").write_text(
         text.replace(
@@ -198,7 +208,7 @@ def test_sync_indexes_says_where_no_keys_are_named(project: Project):
         )
     )
     project("sync-indexes")
-    assert "other/match: identifier_index makes no index, as there are no keys" in project.err
+    assert "other/match: identifier_index makes no index yet" in project.err
 
 
 def test_wrong_usage_is_exit_code_2(project: Project):

@@ -252,15 +252,17 @@ def sync_indexes_command(config_file: str | None, quiet: bool, verbose: bool, de
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     store = get_datastore(config_path(config_file))
     try:
-        made, dropped = store.catalogue.sync_indexes(wanted_indexes(config_file))
+        wanted = wanted_indexes(store, config_file)
+        made, dropped = store.catalogue.sync_indexes(wanted)
         for name in made:
             write_line(f"made {name}")
         for name in dropped:
             write_line(f"dropped {name}")
-        for name in (keyless := types_without_keys(config_file)):
+        for provider, dataset_type in (keyless := types_without_keys(wanted, config_file)):
             write_stderr(
-                f"{name}: identifier_index makes no index, as there are no keys: name them under its identifier_keys, "
-                f"such as  identifier_keys: {{match_id: {{}}}} ."
+                f"{provider}/{dataset_type}: identifier_index makes no index yet: the lake has no such dataset whose keys "
+                f"it could take. Run this again after the first run, or name the keys, such as  "
+                f"identifier_keys: {{match_id: {{}}}} ."
             )
         if not made and not dropped and not keyless and not quiet:
             write_stderr("The indexes are as the configuration asks.")

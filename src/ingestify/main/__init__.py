@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
 __all__ = ["EventLogConsumer", "concurrency", "debug_source", "get_datastore", "get_dev_engine", "get_engine"]
 
 logger = logging.getLogger(__name__)
+
+_LOOKED_AT_FOR_KEYS = 1000
 
 DEFAULT_METADATA_URL = "sqlite:///database/catalog.db"
 DEFAULT_FILE_URL = "file://database/files/"
@@ -282,25 +286,34 @@ def _secrets_text(count: int, looked_up: bool) -> str:
     return f", {secrets} looked up" if looked_up else f", {secrets} not looked up (--secrets does)"
 
 
-def wanted_indexes(config_file: str | Path | None = None) -> list[tuple[str, str, str]]:
-    """Return (provider, dataset type, identifier key) for each key of a type with `identifier_index: true`."""
+def wanted_indexes(store: DatasetStore, config_file: str | Path | None = None) -> list[tuple[str, str, str]]:
+    """Return (provider, dataset type, identifier key) for each key of a type with `identifier_index: true`.
+
+    Its keys are those under `identifier_keys`; where none are named, those that its datasets in the lake have.
+    """
     settings = read_settings(config_path(config_file))
     return [
         (one.provider, one.dataset_type, key)
         for one in settings.dataset_types
         if one.identifier_index
-        for key in one.identifier_keys
+        for key in one.identifier_keys or _keys_of_datasets(store, one.provider, one.dataset_type)
     ]
 
 
-def types_without_keys(config_file: str | Path | None = None) -> list[str]:
-    """Return `provider/dataset type` of each with `identifier_index: true` that names no keys to make indexes for."""
+def types_without_keys(
+    wanted: Sequence[tuple[str, str, str]], config_file: str | Path | None = None
+) -> list[tuple[str, str]]:
+    """Return (provider, dataset type) of each with `identifier_index: true` of which `wanted` has no key."""
     settings = read_settings(config_path(config_file))
-    return [
-        f"{one.provider}/{one.dataset_type}"
-        for one in settings.dataset_types
-        if one.identifier_index and not one.identifier_keys
-    ]
+    having = {(provider, dataset_type) for provider, dataset_type, _ in wanted}
+    kinds = [(one.provider, one.dataset_type) for one in settings.dataset_types if one.identifier_index]
+    return [kind for kind in kinds if kind not in having]
+
+
+def _keys_of_datasets(store: DatasetStore, provider: str, dataset_type: str) -> list[str]:
+    identities = store.catalogue.iter_identities(store.dataset_filter(dataset_type, provider))
+    some = itertools.islice(identities, _LOOKED_AT_FOR_KEYS)
+    return sorted({key for _, identifier, _ in some for key in json.loads(identifier)})
 
 
 def config_path(config_file: str | Path | None) -> Path:

@@ -77,7 +77,8 @@ class DatasetTypeSettings(Section):
     provider: Name = Field(description="The provider of the datasets, as the source names it.")
     dataset_type: Name = Field(description="Their type, such as match.")
     identifier_index: bool = Field(
-        default=False, description="Whether the catalogue gets an index on each of the identifier's keys."
+        default=False,
+        description="Whether the catalogue gets an index on each of identifier_keys, else on each key there is.",
     )
     identifier_keys: dict[str, IdentifierKeySettings] = Field(
         default_factory=dict, description="Key of the identifier to how it is kept."

@@ -18,7 +18,8 @@ class MetadataOptions(Section):
     table_prefix: str = Field(
         default="",
         pattern=r"^[A-Za-z0-9_]*$",
-        description="Begins the name of each table, so that a database can be shared. Letters, digits and _.",
+        max_length=16,
+        description="Begins the name of each table, so that a database can be shared. Up to 16 letters, digits and _.",
     )
 
 
