@@ -109,6 +109,17 @@ _OPTION = ServerRefusal(
     "Check what is behind its ?; docs/databases.md lists them.",
     is_hopeless=True,
 )
+_ENCRYPTION = ServerRefusal(
+    "the encrypted connection that is asked for cannot be made",
+    "Check sslmode and sslrootcert (ssl_ca for MySQL) in metadata_url: the server must offer encryption, with a "
+    "certificate of that authority for that host.",
+    is_hopeless=True,
+)
+_NO_SCHEMA = ServerRefusal(
+    "there is no schema in which this user may make tables",
+    "CREATE the SCHEMA that search_path in metadata_url names and grant CREATE on it, or correct the name.",
+    is_hopeless=True,
+)
 _STATEMENT_LOG = ServerRefusal(
     "the server's binlog_format is STATEMENT, which does not go with READ COMMITTED",
     "Set binlog_format to ROW or MIXED on the server.",
@@ -124,6 +135,7 @@ _BY_SQLSTATE = {
     "53100": _DISK_FULL,
     "53300": _TOO_MANY,
     "25006": _READ_ONLY,
+    "3F000": _NO_SCHEMA,
     "40001": _DEADLOCK,
     "40P01": _DEADLOCK,
     "55P03": _LOCK_TIMEOUT,
@@ -145,6 +157,8 @@ _BY_LIBPQ_WORDS = (
     ("invalid connection option", _OPTION),
     ("invalid uri query parameter", _OPTION),
     ("invalid sslmode", _OPTION),
+    ("does not support ssl", _ENCRYPTION),
+    ("certificate", _ENCRYPTION),
     ("too many clients", _TOO_MANY),
     ("too many connections", _TOO_MANY),
     ("connection slots", _TOO_MANY),
@@ -164,6 +178,9 @@ _BY_LIBPQ_WORDS = (
     ("network is unreachable", _NO_SERVER),
     ("is starting up", _NO_SERVER),
     ("is shutting down", _NO_SERVER),
+    ("is in recovery mode", _NO_SERVER),  # after a crash
+    ("not yet accepting connections", _NO_SERVER),
+    ("not accepting connections", _NO_SERVER),
     ("closed the connection unexpectedly", _LOST),
     ("connection is closed", _LOST),
     ("connection is lost", _LOST),
@@ -207,6 +224,8 @@ _BY_MYSQL_NUMBER = {
     1273: _OLD_SERVER,
     1665: _STATEMENT_LOG,
     2003: _NO_SERVER,
+    2026: _ENCRYPTION,
+    3159: _ENCRYPTION,
     1053: _LOST,
     1317: _LOST,
     1927: _LOST,
@@ -243,6 +262,8 @@ def _of_mysql(original: BaseException) -> ServerRefusal | None:
     said = str(original).lower()
     if number == 2003 and any(words in said for words in ("name or service", "getaddrinfo", "nodename", "resolution")):
         return _NO_HOST
+    if number == 2003 and "certificate" in said:
+        return _ENCRYPTION
     if number in (3, 28, 1026) and "28" in said:  # the file system's own number
         return _DISK_FULL
     if number == 0:  # PyMySQL's word for a connection that it has given up

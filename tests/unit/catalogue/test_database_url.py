@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from ingestify.catalogue.connection import check_url
+from ingestify.catalogue.connection import Database, check_url
 from ingestify.catalogue.connectors.mysql import MysqlConnector
 from ingestify.catalogue.connectors.postgresql import PostgresqlConnector
 from ingestify.catalogue.connectors.server_options import ServerOptions, shown
@@ -106,6 +107,20 @@ def test_an_option_that_mysqls_driver_does_not_know_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"sslmode.*ssl_ca"):
         check_url(parse_url("mysql://h/d?sslmode=require"))
     check_url(parse_url("mysql://h/d?ssl_ca=/a.pem&unix_socket=/run/mysqld.sock"))
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "why"),
+    [("ssl_ca", None, "No such file"), ("ssl_key", None, "No such file"), ("ssl_ca", "no certificate", "PEM")],
+)
+def test_a_file_for_mysqls_encryption_that_cannot_be_read_is_named(
+    tmp_path: Path, option: str, content: str | None, why: str
+) -> None:
+    path = tmp_path / "authorities.pem"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigurationError, match=rf"{option} is '.*authorities\.pem'.*{why}"):
+        Database.open(f"mysql://h/d?{option}={path}")
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,34 @@ CASES = [
     (of_postgresql(psycopg.OperationalError("FATAL:  sorry, too many clients already")), "as many connections"),
     (of_postgresql(psycopg.OperationalError('FATAL:  too many connections for role "x"')), "as many connections"),
     (of_postgresql(psycopg.OperationalError("FATAL:  the database system is starting up")), "does not answer"),
+    (of_postgresql(psycopg.OperationalError("FATAL:  the database system is in recovery mode")), "does not answer"),
+    (
+        of_postgresql(
+            psycopg.OperationalError(
+                "FATAL:  the database system is not yet accepting connections\n"
+                "DETAIL:  Consistent recovery state has not been yet reached."
+            )
+        ),
+        "does not answer",
+    ),
     (of_postgresql(psycopg.OperationalError("server closed the connection unexpectedly")), "was lost"),
+    (
+        of_postgresql(psycopg.OperationalError("consuming input failed: SSL SYSCALL error: EOF detected")),
+        "was lost",
+    ),
+    (
+        of_postgresql(psycopg.OperationalError("server does not support SSL, but SSL was required")),
+        "encrypted connection",
+    ),
+    (
+        of_postgresql(psycopg.OperationalError('root certificate file "/x.pem" does not exist')),
+        "encrypted connection",
+    ),
+    (
+        of_postgresql(psycopg.OperationalError('server certificate for "a" does not match host name "b"')),
+        "encrypted connection",
+    ),
+    (of_postgresql(psycopg.errors.InvalidSchemaName("no schema has been selected to create in")), "no schema"),
     (of_postgresql(psycopg.errors.DiskFull("could not extend file")), "disk is full"),
     (of_postgresql(psycopg.errors.ReadOnlySqlTransaction("cannot execute INSERT")), "may only be read"),
     (of_postgresql(psycopg.errors.InsufficientPrivilege("permission denied for table dataset")), "the right"),
@@ -46,6 +73,12 @@ CASES = [
     (of_mysql(1049, "Unknown database 'lake'"), "no such database"),
     (of_mysql(2003, "Can't connect to MySQL server on 'x' ([Errno -2] Name or service not known)"), "no host"),
     (of_mysql(2003, "Can't connect to MySQL server on 'x' ([Errno 111] Connection refused)"), "does not answer"),
+    (of_mysql(2026, "SSL is required but the server doesn't support it"), "encrypted connection"),
+    (
+        of_mysql(2003, "Can't connect to MySQL server on 'x' ([SSL: CERTIFICATE_VERIFY_FAILED] self-signed)"),
+        "encrypted connection",
+    ),
+    (of_mysql(3159, "Connections using insecure transport are prohibited"), "encrypted connection"),
     (of_mysql(1040, "Too many connections"), "as many connections"),
     (of_mysql(1114, "The table 'file' is full"), "disk is full"),
     (of_mysql(1290, "The MariaDB server is running with the --read-only option"), "may only be read"),
@@ -74,7 +107,7 @@ def test_what_the_next_change_would_meet_too_stops_a_run_and_what_may_pass_is_do
     passing = {reason for error, reason in CASES if may_pass(error)}
     assert hopeless == {
         "password", "no such database", "no host", "does not answer", "was lost", "disk is full", "may only be read",
-        "the right", "option",
+        "the right", "option", "encrypted connection", "no schema",
     }  # fmt: skip
     assert passing == {"as many connections", "does not answer", "was lost", "in its way"}
 

@@ -73,8 +73,28 @@ class MysqlConnector:
                 f"write ?ssl_ca=/path/to/authorities.pem."
             )
 
-    def prepare(self, engine: sa.Engine) -> None:
-        """Do nothing."""
+    def prepare(self, engine: sa.Engine) -> None:  # noqa: ARG002 - the protocol's
+        """Look whether the files for an encrypted connection can be read; the driver does not say which one cannot.
+
+        Raises:
+            ConfigurationError: One cannot.
+        """
+        import ssl  # only a server's catalogue needs it
+
+        for name in ("ssl_ca", "ssl_cert", "ssl_key"):
+            path = self._url.query.get(name)
+            if path is None:
+                continue
+            try:
+                if name == "ssl_ca":
+                    ssl.create_default_context(cafile=str(path))
+                else:
+                    Path(str(path)).read_bytes()
+            except OSError as error:  # ssl.SSLError is one, too
+                why = error.strerror or error
+                raise ConfigurationError(
+                    f"metadata_url: {name} is '{path}', which is no PEM file that can be read: {why}."
+                ) from error
 
     def _prepare_connection(self, connection: Any, _record: object) -> None:
         version = connection.get_server_info()
