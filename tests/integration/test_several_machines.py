@@ -180,6 +180,7 @@ def check_one_message(ended: Ended, *texts: str) -> None:
     assert ended.code == 1, ended.err
     errors = [line for line in ended.err.splitlines() if line.startswith("Error: ")]
     assert len(errors) == 1, ended.err
+    assert ended.err.count(" refused to ") <= 1, "what cannot be written down after that is not told, too"
     for text in texts:
         assert text in errors[0]
     assert "Traceback" not in ended.err

@@ -16,7 +16,7 @@ from ingestify.engine.liveness import begin_run, end_run, is_alive, this_process
 from ingestify.engine.report import GuardedListener, JobProgress, PlannedDataset, one_line
 from ingestify.engine.run_locks import RunLocks
 from ingestify.engine.workers import ReaderLeft, StopToken
-from ingestify.errors import FatalError, StopProcessing, StoreError
+from ingestify.errors import FatalError, LakeUnwritable, StopProcessing, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 
@@ -204,7 +204,7 @@ class JobBook:
                 try:
                     self._store.catalogue.forget_listings()
                 except StoreError as error:
-                    logger.error("Cannot forget listings: %s", error)
+                    logger.log(self._level(logging.ERROR), "Cannot forget listings: %s", error)
             for progress in settled:
                 self._remember_sync(progress, self._mark_missing(progress))
                 if progress.missing:
@@ -270,6 +270,10 @@ class JobBook:
             return RunState.ABORTED if asked_for else RunState.FAILED
         return RunState.FAILED if any_failed else RunState.FINISHED
 
+    def _level(self, level: int) -> int:
+        """Return how loudly a refusal is told: of a lake that takes nothing any more, the run says so once."""
+        return logging.DEBUG if isinstance(self._stop.reason, LakeUnwritable) else level
+
     def _running(self) -> list[JobProgress]:
         with self._lock:
             return [progress for progress in self._progresses if progress.state is RunState.RUNNING]
@@ -288,7 +292,7 @@ class JobBook:
         except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the end of the job must not hang
             said = one_line(error)
             # Of a database that is gone, each job would say the same.
-            level = logging.DEBUG if said == self._said else level
+            level = logging.DEBUG if said == self._said else self._level(level)
             self._said = said if level > logging.DEBUG else self._said
             logger.log(level, "The summary of %s could not be written: %s", progress.job.selector.name, said)
 
