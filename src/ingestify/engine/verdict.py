@@ -16,7 +16,7 @@ from ingestify.domain.revision import pick_file
 from ingestify.engine.bundle import LoadedBundle
 from ingestify.engine.loaded_file import FileKind
 from ingestify.engine.report import one_line
-from ingestify.errors import FatalError, IntegrityError, LoadError, SourceError, StopProcessing
+from ingestify.errors import FatalError, IntegrityError, LoadError, MissingExtraError, SourceError, StopProcessing
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.file_collection import LoadedFile
 
@@ -143,6 +143,7 @@ def reasons_against(
         StopProcessing: A check stops the run.
         FatalError: A check stops it loudly.
         IntegrityError: An object of the lake that a check reads is damaged.
+        MissingExtraError: A check lacks a package.
     """
     reasons = [*_file_problems(bundle, seen)] if with_files else []
     reasons += _gaps(bundle)
@@ -200,8 +201,8 @@ def _ask(check: BundleCheck, seen: CheckedBundle) -> list[str]:
             return []
         problems = [found] if isinstance(found, (str, bytes)) else list(found)
         return [str(problem) or f"{check.name} found something, and did not say what" for problem in problems]
-    except (StopProcessing, FatalError, IntegrityError):
-        raise  # a damaged object of the lake says nothing against what the provider serves
+    except (StopProcessing, FatalError, IntegrityError, MissingExtraError):
+        raise  # a damaged object of the lake, or a package that is missing, says nothing against what is served
     except (LoadError, SourceError) as error:
         return [f"{check.name}: {error}"]
     except BaseException as error:
