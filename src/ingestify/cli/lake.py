@@ -260,8 +260,8 @@ def sync_indexes_command(config_file: str | None, quiet: bool, verbose: bool, de
             write_line(f"dropped {name}")
         for provider, dataset_type in (keyless := types_without_keys(wanted, config_file)):
             write_stderr(
-                f"{provider}/{dataset_type}: identifier_index makes no index yet: the lake has no such dataset whose keys "
-                f"it could take. Run this again after the first run, or name the keys, such as  "
+                f"{provider}/{dataset_type}: identifier_index makes no index yet: the lake has no such dataset, whose "
+                f"keys it could take. Run this again after the first run, or name the keys, such as  "
                 f"identifier_keys: {{match_id: {{}}}} ."
             )
         if not made and not dropped and not keyless and not quiet:
