@@ -1,22 +1,31 @@
-"""A small HTTP server on loopback: what `document_provider` and `relay` stand on."""
+"""A small HTTP server on loopback: what every simulated provider stands on."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import http.server
+import email.utils
+import functools
+import http
+import io
 import socket
+import struct
 import threading
+import time
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Self
 
 __all__ = ["SERVING", "Asked", "Given", "LoopbackServer"]
 
 SERVING = "loopback connection"
 """The name of the threads that answer, each for one connection."""
 
+_LONGEST_LINE = 65536
+_REASONS = {int(status): status.phrase for status in http.HTTPStatus}
+_WITHOUT_BODY = (204, 304)
 
-@dataclasses.dataclass(frozen=True, slots=True)
+
+@dataclasses.dataclass(slots=True)
 class Asked:
     """A request as it arrived.
 
@@ -32,7 +41,7 @@ class Asked:
     body: bytes = b""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Given:
     """What is answered.
 
@@ -52,16 +61,22 @@ class Given:
 class LoopbackServer:
     """Answers on 127.0.0.1 while it is open; use it in a `with` block.
 
+    Requests are read by hand, because http.server's parser takes most of a small answer's time.
+
     Args:
-        answer: Called by the thread of each connection.
+        answer: Called by the thread of each connection; None: the connection is reset instead of answered.
         port: 0: a free one.
+
+    Attributes:
+        closing: Set when it is about to end: whoever waits before an answer waits for this.
     """
 
-    def __init__(self, answer: Callable[[Asked], Given], port: int = 0) -> None:
+    def __init__(self, answer: Callable[[Asked], Given | None], port: int = 0) -> None:
         self.closing = threading.Event()
-        self._handler = type("Handler", (_Handler,), {"answer": staticmethod(answer), "closing": self.closing})
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
+        self._answer = answer
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=512)
         self._port = int(self._listener.getsockname()[1])
+        self._connections: set[socket.socket] = set()
         self._acceptor = threading.Thread(target=self._accept, name="loopback", daemon=True)
 
     @property
@@ -80,56 +95,82 @@ class LoopbackServer:
             socket.create_connection(("127.0.0.1", self._port), timeout=5).close()
         self._acceptor.join()
         self._listener.close()
+        for connection in list(self._connections):  # a client that keeps one sees that the provider is gone
+            with contextlib.suppress(OSError):  # it was faster
+                connection.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
         # By hand: socketserver looks for the end of its loop every so often, and a suite ends hundreds of servers.
         while True:
-            connection, client = self._listener.accept()
+            connection, _ = self._listener.accept()
             if self.closing.is_set():
                 connection.close()
                 return
-            threading.Thread(target=self._serve, args=(connection, client), name=SERVING, daemon=True).start()
+            self._connections.add(connection)
+            threading.Thread(target=self._serve, args=(connection,), name=SERVING, daemon=True).start()
 
-    def _serve(self, connection: socket.socket, client: object) -> None:
-        with connection, contextlib.suppress(OSError):  # a client that leaves in the middle is nothing to tell of
-            self._handler(connection, client, self)
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            # A client that leaves in the middle is nothing to tell of.
+            with connection, connection.makefile("rb") as received, contextlib.suppress(OSError):
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                while self._serve_one(connection, received):
+                    pass
+        finally:
+            self._connections.discard(connection)
+
+    def _serve_one(self, connection: socket.socket, received: io.BufferedReader) -> bool:
+        """Read a request and answer it. Returns whether the connection is kept."""
+        line = received.readline(_LONGEST_LINE)
+        if not line:
+            return False
+        headers: dict[str, str] = {}
+        while (header := received.readline(_LONGEST_LINE)) not in (b"\r\n", b"\n", b""):
+            name, _, value = header.decode("latin-1").partition(":")
+            headers[name.strip().lower()] = value.strip()
+        parts = line.decode("latin-1").split()
+        if len(parts) != 3:
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            return False
+        body = received.read(int(headers["content-length"])) if "content-length" in headers else b""
+        given = self._answer(Asked(parts[0], parts[1], headers, body))
+        if given is None:
+            _reset(connection)
+            return False
+        self._send(connection, given, is_head=parts[0] == "HEAD")
+        is_kept = parts[2] != "HTTP/1.0" and headers.get("connection", "").lower() != "close"
+        return is_kept and given.announced_bytes is None
+
+    def _send(self, connection: socket.socket, given: Given, *, is_head: bool) -> None:
+        head = _head(given)
+        if is_head or given.status in _WITHOUT_BODY:
+            connection.sendall(head)
+        elif given.pause_seconds:
+            half = len(given.body) // 2
+            connection.sendall(head + given.body[:half])
+            self.closing.wait(given.pause_seconds)
+            connection.sendall(given.body[half:])
+        else:
+            connection.sendall(head + given.body)
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = 1 << 16
-    answer: Callable[[Asked], Given]
-    closing: threading.Event
+def _head(given: Given) -> bytes:
+    lines = [f"HTTP/1.1 {given.status} {_REASONS.get(given.status, 'Status')}", f"Date: {_http_date(int(time.time()))}"]
+    lines += [f"{name}: {value}" for name, value in given.headers.items()]
+    if given.status not in _WITHOUT_BODY:
+        size = len(given.body) if given.announced_bytes is None else given.announced_bytes
+        lines.append(f"Content-Length: {size}")
+    if given.announced_bytes is not None:
+        lines.append("Connection: close")
+    return "\r\n".join((*lines, "", "")).encode("latin-1")
 
-    def do_GET(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        given = self.answer(Asked(self.command, self.path, headers, self.rfile.read(length) if length else b""))
-        with contextlib.suppress(ConnectionError):
-            self._send(given)
 
-    do_POST = do_GET  # noqa: N815 - the names of http.server
-    do_HEAD = do_GET  # noqa: N815
+@functools.lru_cache(maxsize=4)
+def _http_date(second: int) -> str:
+    return email.utils.formatdate(second, usegmt=True)
 
-    def _send(self, given: Given) -> None:
-        self.send_response(given.status)
-        for name, value in given.headers.items():
-            self.send_header(name, value)
-        if given.status != 304:
-            size = len(given.body) if given.announced_bytes is None else given.announced_bytes
-            self.send_header("Content-Length", str(size))
-        if given.announced_bytes is not None:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD" and given.status != 304:
-            half = len(given.body) // 2 if given.pause_seconds else 0
-            if half:
-                self.wfile.write(given.body[:half])
-                self.wfile.flush()
-                self.closing.wait(given.pause_seconds)
-            self.wfile.write(given.body[half:])
-        self.wfile.flush()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the signature
-        """Nothing: a test says itself what it wants to see."""
+def _reset(connection: socket.socket) -> None:
+    """Close with RST instead of FIN."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()

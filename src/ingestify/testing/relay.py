@@ -5,16 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import fnmatch
 import glob
 import http.client
-import threading
 import time
 import urllib.parse
-from typing import Protocol, Self
+from typing import ClassVar, Protocol
 
-from ingestify.testing.loopback import Asked, Given, LoopbackServer
-from ingestify.testing.simulator import Fault, Request
+from ingestify.testing.loopback import Asked, Given
+from ingestify.testing.watched_provider import WatchedProvider
 
 __all__ = ["Relay", "SimulatedProvider"]
 
@@ -31,7 +29,7 @@ class SimulatedProvider(Protocol):
         """What the source's configuration names."""
 
 
-class Relay:
+class Relay(WatchedProvider):
     """Serves what a simulated provider serves, at another port, while it is open; use it in a `with` block.
 
     Where the provider's answers name its own URLs, they name the relay's. Its methods may be called from any thread.
@@ -44,7 +42,10 @@ class Relay:
         pause_seconds: How long the second half of each body is waited for; may be set at any time.
     """
 
+    fault_kinds: ClassVar[frozenset[str]] = frozenset({"status", "not_found", "truncate"})
+
     def __init__(self, upstream: SimulatedProvider) -> None:
+        super().__init__()
         self.upstream = upstream
         self.pause_seconds = 0.0
         parts = urllib.parse.urlsplit(upstream.base_url)
@@ -52,45 +53,18 @@ class Relay:
             raise ValueError(f"A simulated provider serves http:// on loopback; this one is at {upstream.base_url}.")
         self._netloc = parts.netloc
         self._root = parts.path.rstrip("/")
-        self._lock = threading.Lock()
-        self._requests: list[Request] = []
         self._sent: list[str] = []
-        self._faults: list[list[object]] = []
-        self._started = time.monotonic()
-        self._server = LoopbackServer(self._answer)
-
-    def __enter__(self) -> Self:
-        self._server.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.__exit__()
 
     @property
     def base_url(self) -> str:
         """What the source's configuration is to name."""
-        return f"{self._server.url}{self._root}"
+        return f"{self.url}{self._root}"
 
     def relayed(self, url: str) -> str:
         """Return what another URL of the provider is here, such as that of its tokens."""
-        return url.replace(f"http://{self._netloc}", self._server.url)
+        return url.replace(f"http://{self._netloc}", self.url)
 
     # ---- what was asked --------------------------------------------------------------------------------
-
-    @property
-    def requests(self) -> list[Request]:
-        """What was asked so far, in the order of the answers; paths are below `base_url`, with their query."""
-        with self._lock:
-            return list(self._requests)
-
-    def paths(self) -> list[str]:
-        """Return the paths that were asked for, in the order of the answers."""
-        return [request.path for request in self.requests]
-
-    def clear_requests(self) -> None:
-        """Forget what was asked so far."""
-        with self._lock:
-            self._requests.clear()
 
     def was_sent(self, text: str) -> bool:
         """Whether any request so far had a text in its URL, headers, credentials or form."""
@@ -100,21 +74,10 @@ class Relay:
     @property
     def credentials(self) -> set[str]:
         """What stood behind `Basic` or `Bearer` in the requests so far."""
-        with self._lock:
-            headers = [request.headers.get("authorization", "") for request in self._requests]
+        headers = [request.headers.get("authorization", "") for request in self.requests]
         return {header.partition(" ")[2] for header in headers if header.partition(" ")[2]}
 
     # ---- what goes wrong -------------------------------------------------------------------------------
-
-    def add_fault(self, fault: Fault) -> None:
-        """Let something go wrong from now on: the kinds `status`, `not_found` and `truncate`; others raise ValueError.
-
-        The first fault that fits a path counts; `exactly` makes a pattern of a path.
-        """
-        if fault.kind not in ("status", "not_found", "truncate"):
-            raise ValueError(f"A relay has no faults of the kind '{fault.kind}'.")
-        with self._lock:
-            self._faults.append([fault, fault.times])
 
     @staticmethod
     def exactly(path: str) -> str:
@@ -123,13 +86,13 @@ class Relay:
 
     def clear_faults(self) -> None:
         """Let nothing go wrong any more."""
-        with self._lock:
-            self._faults.clear()
+        super().clear_faults()
         self.pause_seconds = 0.0
 
     # ---- relaying: a thread for each connection --------------------------------------------------------
 
     def _answer(self, asked: Asked) -> Given:
+        arrived = time.monotonic()
         path = asked.target.removeprefix(self._root).lstrip("/")
         fault = self._next_fault(path)
         if fault is not None and fault.kind != "truncate":
@@ -142,19 +105,9 @@ class Relay:
             elif self.pause_seconds:
                 given = Given(given.status, given.body, given.headers, pause_seconds=self.pause_seconds)
         with self._lock:
-            moment = time.monotonic() - self._started
-            self._requests.append(Request(asked.method, path, given.status, moment, asked.headers))
+            self._keep(asked.method, path, given.status, arrived, asked.headers)
             self._sent += _texts_of(asked)
         return given
-
-    def _next_fault(self, path: str) -> Fault | None:
-        with self._lock:
-            for place in self._faults:
-                fault, left = place
-                if isinstance(fault, Fault) and left != 0 and fnmatch.fnmatchcase(path, fault.path):
-                    place[1] = left - 1 if isinstance(left, int) else None
-                    return fault
-        return None
 
     def _ask_upstream(self, asked: Asked) -> Given:
         headers = {name: value for name, value in asked.headers.items() if name not in _OF_ONE_CONNECTION}
@@ -172,7 +125,7 @@ class Relay:
             for name, value in answer.getheaders()
             if name.lower() not in _OF_ONE_CONNECTION and name.lower() not in ("date", "server")
         }
-        ours = body.replace(f"http://{self._netloc}".encode(), self._server.url.encode())
+        ours = body.replace(f"http://{self._netloc}".encode(), self.url.encode())
         return Given(answer.status, ours, kept)
 
 

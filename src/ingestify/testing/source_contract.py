@@ -38,9 +38,9 @@ from ingestify.masking import is_secret_key
 from ingestify.testing.loopback import SERVING
 from ingestify.testing.network_guard import NetworkGuard
 from ingestify.testing.relay import Relay
-from ingestify.testing.simulator import Fault, Request
 from ingestify.testing.source_facts import SourceFacts, find_facts
 from ingestify.testing.source_trial import SourceTrial, problems_of
+from ingestify.testing.watched_provider import Fault, Request
 
 __all__ = ["SourceContract"]
 

@@ -28,7 +28,7 @@ from ingestify.main.deliveries import open_delivery
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.testing.relay import Relay
-from ingestify.testing.simulator import Request
+from ingestify.testing.watched_provider import Request
 
 __all__ = ["Discovery", "SourceTrial", "problems_of"]
 

@@ -65,6 +65,12 @@ def test_what_does_not_exist_is_a_404_and_faults_come_first(kind: type[ProviderA
         api.add_fault(Fault(kind="status", status=503, times=1))
         assert [ask(f"{api.base_url}/{APIS[kind]}")[0] for _ in range(2)] == [503, 200]
         assert [request.status for request in api.requests] == [404, 200, 503, 200]
+        api.add_fault(Fault(kind="reset", times=1))
+        with pytest.raises(ConnectionResetError):
+            ask(f"{api.base_url}/{APIS[kind]}")
+        assert api.requests[-1].status == 0
+        with pytest.raises(ValueError, match="no faults of the kind 'stall'"):
+            api.add_fault(Fault(kind="stall"))
 
 
 @pytest.mark.parametrize("kind", APIS)
