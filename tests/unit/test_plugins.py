@@ -163,6 +163,8 @@ def test_the_first_package_of_a_name_on_the_path_counts_and_one_without_metadata
     assert found is not None
     assert (found.value, found.distribution) == ("new:Other", "Same.Parts 2.0")
     assert find_plugin("ingestify.sources", "headless") is not None
+    install("SAME_parts", version="3.0")
+    assert find_plugin("ingestify.sources", "other") is None, "what is imported brings nothing"
 
 
 def test_what_is_uninstalled_from_the_path_is_gone(install: Install, monkeypatch):

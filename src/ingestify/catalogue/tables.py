@@ -9,6 +9,7 @@ The migrations make these tables; a test holds the two together.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from typing import Any
 
@@ -72,6 +73,7 @@ def _key(name: str, length: int) -> sa.Column[str]:
     return sa.Column(name, sa.String(length), primary_key=True)
 
 
+@functools.lru_cache(maxsize=4)  # nobody changes them, and whoever opens many lakes makes them once
 def build_tables(prefix: str = "") -> Tables:
     """Return the tables of a lake.
 
