@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -17,15 +19,18 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from ingestify.catalogue import SqlCatalogue
+from ingestify.catalogue import SqlCatalogue, schema
 from ingestify.catalogue.dialects.sqlite import SqliteDialect
 from ingestify.catalogue.schema import HEAD, MIGRATIONS
 from ingestify.catalogue.tables import build_tables
 from ingestify.clock import now
 from ingestify.errors import ConfigurationError, LakeVersionError
+from tests import new_lakes
 from tests.contracts.catalogue_data import apply_one, read_all, with_file
 
 ROOT = Path(__file__).parents[3]
+
+pytestmark = pytest.mark.usefixtures("real_migrations")
 
 
 def test_the_head_that_is_written_down_is_that_of_the_scripts() -> None:
@@ -65,6 +70,20 @@ def test_the_migrations_make_the_tables_that_the_code_knows(tmp_path: Path, pref
     assert {name: " ".join(sql.split()) for name, sql in made.items()} == {
         name: " ".join(sql.split()) for name, sql in known.items()
     }
+
+
+def test_the_lakes_of_the_other_tests_have_the_same_tables(tmp_path: Path) -> None:
+    def told(path: Path) -> list[Any]:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid").fetchall()
+            return rows + connection.execute("SELECT version_num FROM ingestify_version").fetchall()
+
+    SqlCatalogue.open(f"sqlite:///{tmp_path}/migrated.db").close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "_migrate", new_lakes._copy_or_migrate)
+        for name in ("first", "copied"):
+            SqlCatalogue.open(f"sqlite:///{tmp_path}/{name}.db").close()
+    assert told(tmp_path / "copied.db") == told(tmp_path / "migrated.db")
 
 
 def test_two_lakes_share_a_database_by_their_prefixes(tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""New lakes in SQLite, made at once: a process migrates one for real, and each later one gets the same tables.
+
+Migrating an empty lake takes 30 ms of CPU, and a run of all tests makes some thousand. What is copied is what SQLite
+itself says of the tables, word for word. The tests of the migrations turn it off: `real_migrations`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from ingestify.catalogue import schema
+from ingestify.catalogue.connection import Database
+from ingestify.catalogue.tables import Tables
+
+_migrate = schema._migrate
+_statements: dict[str, list[str]] = {}
+"""By the prefix of the tables: what makes them."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_new_lakes() -> Iterator[None]:
+    """Make new lakes at once, in every test that does not ask for `real_migrations`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "_migrate", _copy_or_migrate)
+        yield
+
+
+@pytest.fixture
+def real_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Migrate also what is new."""
+    monkeypatch.setattr(schema, "_migrate", _migrate)
+
+
+def _copy_or_migrate(connection: sa.Connection, database: Database, tables: Tables, version: str | None) -> None:
+    is_new = version is None and not connection.dialect.has_table(connection, tables.version_table_name)
+    if not is_new or connection.dialect.name != "sqlite":
+        _migrate(connection, database, tables, version)
+        return
+    if tables.prefix not in _statements:
+        _migrate(connection, database, tables, version)
+        _statements[tables.prefix] = _read_statements(connection, tables)
+        return
+    for statement in _statements[tables.prefix]:
+        connection.exec_driver_sql(statement)
+    connection.exec_driver_sql(f"INSERT INTO {tables.version_table_name} VALUES (?)", (schema.HEAD,))
+
+
+def _read_statements(connection: sa.Connection, tables: Tables) -> list[str]:
+    names = [*tables.metadata.tables, tables.version_table_name]
+    found = connection.exec_driver_sql("SELECT tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
+    return [sql for name, sql in found if name in names]
