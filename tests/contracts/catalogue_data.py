@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from ingestify.domain.change import AppliedChange, DatasetChange, NewFile
@@ -96,6 +97,22 @@ def found_ids(catalogue: Catalogue, **selector: object) -> list[object]:
 
 def without_feeds(dataset: Dataset) -> Dataset:
     return dataclasses.replace(dataset, feeds={})
+
+
+def check_each_is_found(catalogue: Catalogue, identifiers: Sequence[Identifier]) -> None:
+    """Put these identifiers into a catalogue that is empty, and look for each in every way there is."""
+    catalogue.apply([change(identifier=identifier) for identifier in identifiers])
+    assert set(catalogue.find_known("main", "fake", "match", identifiers)) == set(identifiers)
+    for identifier in identifiers:
+        found = catalogue.find_dataset("main", "fake", "match", identifier)
+        assert found is not None
+        assert found.identifier.to_json() == identifier.to_json()
+        as_model = [
+            other
+            for other in identifiers
+            if all(k in other and Identifier({k: other[k]}) == Identifier({k: v}) for k, v in identifier.items())
+        ]
+        assert [d.identifier for d in read_all(catalogue, everything(selector=dict(identifier)))] == as_model
 
 
 def job(job_id: str = "j1", **attributes: Any) -> JobSummary:

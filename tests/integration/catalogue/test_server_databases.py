@@ -16,7 +16,16 @@ from ingestify.catalogue.schema import HEAD
 from ingestify.catalogue.tables import build_tables
 from ingestify.domain.identifier import Identifier
 from ingestify.errors import ConfigurationError, LakeVersionError, SaveError, StoreError
-from tests.contracts.catalogue_data import apply_one, change, everything, feed_state, found_ids, read_all, with_file
+from tests.contracts.catalogue_data import (
+    apply_one,
+    change,
+    check_each_is_found,
+    everything,
+    feed_state,
+    found_ids,
+    read_all,
+    with_file,
+)
 from tests.contracts.query_plans import explain
 from tests.integration.catalogue.servers import Server
 
@@ -173,20 +182,7 @@ IDENTIFIERS = st.dictionaries(KEYS, VALUES, min_size=1, max_size=3).map(Identifi
 @given(identifiers=st.lists(IDENTIFIERS, min_size=1, max_size=4, unique=True))
 def test_any_identifier_comes_back_and_is_found(catalogue: SqlCatalogue, identifiers: list[Identifier]) -> None:
     catalogue.delete([d.dataset_id for d in read_all(catalogue)])
-    catalogue.apply([change(identifier=identifier) for identifier in identifiers])
-    known = catalogue.find_known("main", "fake", "match", identifiers)
-    assert set(known) == set(identifiers)
-    for identifier in identifiers:
-        found = catalogue.find_dataset("main", "fake", "match", identifier)
-        assert found is not None
-        assert found.identifier.to_json() == identifier.to_json()
-        by_filter = read_all(catalogue, everything(selector=dict(identifier)))
-        as_model = [
-            other
-            for other in identifiers
-            if all(k in other and Identifier({k: other[k]}) == Identifier({k: v}) for k, v in identifier.items())
-        ]
-        assert [d.identifier for d in by_filter] == as_model
+    check_each_is_found(catalogue, identifiers)
 
 
 # ---- plans ---------------------------------------------------------------------------------------------

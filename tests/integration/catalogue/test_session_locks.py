@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +14,7 @@ from ingestify.catalogue.tables import build_tables
 from ingestify.domain.run import JobHolder, ProcessIdentity
 from tests.contracts.catalogue_data import PROCESS, T0, minutes
 from tests.integration.catalogue.servers import Server
+from tests.waiting import wait_until
 
 HOLDER = JobHolder(PROCESS, T0)
 OTHER = JobHolder(ProcessIdentity("elsewhere", 7, "then"), minutes(1))
@@ -45,14 +45,6 @@ def kill(server: Server, locks: SessionLocks) -> None:
     else:
         number = session.connection.dbapi_connection.thread_id()  # type: ignore[union-attr]
         server.execute(f"KILL {number}")
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it does not come")
 
 
 def test_another_engine_finds_a_job_taken_and_is_told_by_whom(catalogue: SqlCatalogue, other: SqlCatalogue) -> None:

@@ -21,7 +21,7 @@ from ingestify.errors import SaveError
 from tests.contracts.catalogue_data import (
     apply_one,
     change,
-    everything,
+    check_each_is_found,
     feed_state,
     minutes,
     new_file,
@@ -115,20 +115,7 @@ IDENTIFIERS = st.dictionaries(TEXTS, VALUES, min_size=1, max_size=4).map(Identif
 def test_any_identifier_comes_back_and_is_found(identifiers: list[Identifier]) -> None:
     catalogue = SqlCatalogue.open("sqlite:///:memory:")
     try:
-        catalogue.apply([change(identifier=identifier) for identifier in identifiers])
-        known = catalogue.find_known("main", "fake", "match", identifiers)
-        assert set(known) == set(identifiers)
-        for identifier in identifiers:
-            found = catalogue.find_dataset("main", "fake", "match", identifier)
-            assert found is not None
-            assert found.identifier.to_json() == identifier.to_json()
-            by_filter = read_all(catalogue, everything(selector=dict(identifier)))
-            as_model = [
-                other
-                for other in identifiers
-                if all(k in other and Identifier({k: other[k]}) == Identifier({k: v}) for k, v in identifier.items())
-            ]
-            assert [d.identifier for d in by_filter] == as_model
+        check_each_is_found(catalogue, identifiers)
     finally:
         catalogue.close()
 

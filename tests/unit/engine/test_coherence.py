@@ -138,15 +138,9 @@ def test_what_is_whole_is_guarded_in_any_state(lake: Lake, files: Files, state: 
         lake.source.find = lambda **_: [setattr(one, "state", "PARTIAL") or one for one in files.find()]
         lake.engine.load()
         assert lake.datasets[0].state is DatasetState.PARTIAL
-
-    def find_less(**_: Any) -> Any:
-        (resource,) = files.find()
-        del resource.files["lineups__v1"]
-        return [resource]
-
     files.serve(events={"version": 2})
     files.at = 1
-    lake.source.find = find_less
+    lake.source.find = files.find_events_only
     assert lake.engine.load().totals.quarantined == 1
     assert versions(lake) == (1, 1)
 

@@ -439,15 +439,9 @@ def test_a_complete_revision_is_not_replaced_by_one_that_lacks_a_feed(lake: Lake
     lake.source.bundle_types = (MATCH,)
     lake.source.bundle_checks = ()
     lake.engine.load()
-
-    def find_less(**_: Any) -> Any:
-        (resource,) = files.find()
-        del resource.files["lineups__v1"]
-        return [resource]
-
     files.serve(events={"version": 2})
     files.at = 1
-    lake.source.find = find_less
+    lake.source.find = files.find_events_only
     assert lake.engine.load().totals.quarantined == 1
     assert versions(lake) == (1, 1)
     (entry,) = entries(lake)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from ingestify.storage.local_temporary import LocalPartial
 from ingestify.store.staging import StagedFile
 from tests.unit.fetch.server import Asked, Provider, Reply, answer
 from tests.unit.fetch.video import MIB, Video, video_of
+from tests.waiting import wait_until
 
 from .conftest import FunctionSource, hours
 
@@ -66,13 +66,6 @@ class Match:
     def left(self) -> list[str]:
         staging = self.folder / "files" / ".staging"
         return sorted(path.suffix for path in staging.iterdir()) if staging.exists() else []
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, "it did not come true within 30 s"
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -44,6 +44,11 @@ class Files:
             resource.add_file(hours(self.at), feed, url=f"{self.web.url}/{feed}.json")
         return [resource]
 
+    def find_events_only(self, **_: Any) -> list[DatasetResource]:
+        (resource,) = self.find()
+        del resource.files["lineups__v1"]
+        return [resource]
+
     @property
     def asked(self) -> list[str]:
         """The feeds that were asked for since the last look."""

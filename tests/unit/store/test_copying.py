@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,22 +27,7 @@ from ingestify.store.layout import Layout
 from ingestify.store.transformations import PrefixTransformation
 from ingestify.store.verification import Verification
 from ingestify.testing.faults import Faults, FaultyStorage, faulty_catalogue
-from tests.unit.store.damaged_lake import DamagedLake, copied
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("template") / "lake"
-    lake = DamagedLake(folder)
-    lake.fill()
-    lake.engine.close()
-    return folder
-
-
-@pytest.fixture
-def lake(template: Path, tmp_path: Path) -> Iterator[DamagedLake]:
-    with copied(template, tmp_path / "lake") as opened:
-        yield opened
+from tests.unit.store.damaged_lake import copied
 
 
 @pytest.fixture

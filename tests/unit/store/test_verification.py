@@ -7,7 +7,7 @@ import dataclasses
 import datetime as dt
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +20,9 @@ from ingestify.errors import IntegrityError, StoreError
 from ingestify.store import verification
 from ingestify.store.verification import Verification
 
-from .damaged_lake import VIDEO, DamagedLake, copied
+from .damaged_lake import VIDEO, DamagedLake
 
 K = DamageKind
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("template") / "lake"
-    folder.mkdir()
-    lake = DamagedLake(folder)
-    lake.fill()
-    lake.engine.close()
-    return folder
-
-
-@pytest.fixture
-def lake(template: Path, tmp_path: Path) -> Iterator[DamagedLake]:
-    with copied(template, tmp_path / "lake") as opened:
-        yield opened
 
 
 def flip(path: Path, position: int = -1) -> None:
