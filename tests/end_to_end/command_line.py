@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import importlib
 import json
@@ -10,18 +11,23 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# What `ingestify run` imports by and by.
+# What commands import by and by.
 _MODULES = (
     "ingestify.cli",
     "ingestify.cli.app",
+    "ingestify.cli.keeping",
     "ingestify.cli.lake",
+    "ingestify.cli.quarantine",
     "ingestify.cli.run",
     "ingestify.cli.standard_streams",
+    "ingestify.cli.status",
     "ingestify.catalogue.catalogue",
     "ingestify.catalogue.migrations",
     "ingestify.checks.statsbomb",
@@ -54,12 +60,14 @@ class Command:
         folder: Where it runs.
         failpoints: For the environment.
         kill_after: Seconds until it is killed as by kill -9; None: it is not.
+        environment: All of it; None: that of this process when the `with` block began, with 4 threads for fetching.
     """
 
     folder: Path
     arguments: Sequence[str]
     failpoints: str = ""
     kill_after: float | None = None
+    environment: Mapping[str, str] | None = None
 
 
 class CommandLine:
@@ -69,7 +77,7 @@ class CommandLine:
         self._folder = tempfile.TemporaryDirectory()
         self._number = 0
         self._nursery = subprocess.Popen(
-            [sys.executable, "-m", "tests.end_to_end.crashes.command_line"],
+            [sys.executable, "-m", "tests.end_to_end.command_line"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -121,6 +129,7 @@ class CommandLine:
                     "outputs": outputs,
                     "failpoints": command.failpoints,
                     "kill_after": command.kill_after,
+                    "environment": None if command.environment is None else dict(command.environment),
                 }
             )
         assert self._nursery.stdin is not None
@@ -161,16 +170,26 @@ def _start(asked: Mapping[str, Any]) -> int:
     code = 70
     try:
         code = _run(asked)
+        # As the interpreter ends: first the threads, then what wanted to be called.
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
     finally:
         os._exit(code)
 
 
 def _run(asked: Mapping[str, Any]) -> int:
     os.chdir(asked["folder"])
-    os.environ["INGESTIFY_FAILPOINTS"] = asked.get("failpoints") or ""
-    os.environ["INGESTIFY_CONCURRENCY"] = "4"
-    for number, path in enumerate(asked["outputs"], start=1):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    if asked["environment"] is None:
+        os.environ["INGESTIFY_CONCURRENCY"] = "4"
+    else:
+        os.environ.clear()
+        os.environ.update(asked["environment"])
+    if asked["failpoints"]:
+        os.environ["INGESTIFY_FAILPOINTS"] = asked["failpoints"]
+    for number, path in enumerate([os.devnull, *asked["outputs"]]):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
         os.dup2(descriptor, number)
         os.close(descriptor)
     sys.argv = ["ingestify", *asked["arguments"]]
@@ -180,8 +199,9 @@ def _run(asked: Mapping[str, Any]) -> int:
         code = main()
     except SystemExit as end:
         code = end.code
-    sys.stdout.flush()
-    sys.stderr.flush()
+    except BaseException:
+        traceback.print_exc()
+        code = 1
     return int(code or 0)
 
 

@@ -1,10 +1,15 @@
-"""The real command line, running beside a test."""
+"""The real command line: to its end, or running beside a test."""
 
 from __future__ import annotations
 
+import functools
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+
+from tests.end_to_end.command_line import Command, CommandLine, Ended
 
 
 def start(project: Path) -> subprocess.Popen[str]:
@@ -18,13 +23,23 @@ def start(project: Path) -> subprocess.Popen[str]:
     )
 
 
-def ingestify(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `ingestify ARGUMENTS` in a folder to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "ingestify", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+def ingestify(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Ended:
+    """Run `ingestify ARGUMENTS` in a folder to its end.
+
+    Args:
+        environment: All of it; None: that of this process.
+    """
+    try:
+        (ended,) = _command_line().run_all(
+            [Command(folder, arguments, environment=dict(os.environ if environment is None else environment))]
+        )
+    except BaseException:
+        _command_line.cache_clear()  # what it is at may end whenever it does, and would be taken for the next command's
+        raise
+    return ended
+
+
+@functools.cache
+def _command_line() -> CommandLine:
+    """One for all tests of a process: it ends when its stdin does."""
+    return CommandLine().__enter__()

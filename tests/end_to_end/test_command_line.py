@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.running import ingestify
+
 CONFIG = """
 main:
   metadata_url: sqlite:///database/catalog.db
@@ -84,21 +86,13 @@ class Project:
         (self.folder / "behaviour.json").write_text(json.dumps(behaviour))
 
     def __call__(self, *arguments: str, code: int = 0, cwd: Path | None = None) -> str:
-        ran = subprocess.run(
-            [sys.executable, "-m", "ingestify", *arguments],
-            cwd=cwd or self.folder,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-            timeout=60,
-        )
-        self.err = ran.stderr
-        assert ran.returncode == code, ran.stdout + ran.stderr
-        assert "canary" not in ran.stdout + ran.stderr
+        ran = ingestify(cwd or self.folder, *arguments)
+        self.err = ran.err
+        assert ran.code == code, ran.out + ran.err
+        assert "canary" not in ran.out + ran.err
         if "--debug" not in arguments:
-            assert "Traceback" not in ran.stderr
-        return ran.stdout
+            assert "Traceback" not in ran.err
+        return ran.out
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import random
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ import pytest
 
 from ingestify import DatasetResource, Source, get_dev_engine, get_engine
 from ingestify.testing.hostile import BEHAVIOURS, HostileProvider
+from tests.end_to_end.running import ingestify
 from tests.unit.fetch.server import CLOSE, Asked, Reply, answer, provider
 
 CONFIG = """
@@ -79,15 +78,8 @@ def providers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Providers]:
 
 
 def run(project: Path) -> tuple[int, str]:
-    ran = subprocess.run(
-        [sys.executable, "-m", "ingestify", "run"],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    return ran.returncode, ran.stdout + ran.stderr
+    ran = ingestify(project, "run")
+    return ran.code, ran.out + ran.err
 
 
 @pytest.mark.timeout(240)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 import http.server
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +16,8 @@ from typing import Any
 import pytest
 
 from ingestify import IngestionEngine, QuarantineState, get_engine
+from tests.end_to_end.command_line import Ended
+from tests.end_to_end.running import ingestify
 
 MATCH_ID = 3788741
 FRAMES = 3482
@@ -246,43 +246,37 @@ def test_nor_when_the_provider_changes_in_the_middle_of_a_fetch(
 
 @pytest.mark.parametrize("export", ["etag"], indirect=True)
 def test_the_command_line_tells_and_decides(config: Path, export: Export, provider_data: Path):
-    def ingestify(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "ingestify", *arguments, "--config", str(config)],
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+    def told(*arguments: str) -> Ended:
+        return ingestify(config.parent, *arguments, "--config", str(config))
 
-    assert ingestify("run").returncode == 0
-    assert "Nothing is in quarantine" in ingestify("quarantine", "list").stderr
+    assert told("run").code == 0
+    assert "Nothing is in quarantine" in told("quarantine", "list").err
     rekey(export, provider_data)
-    ran = ingestify("run")
-    assert ran.returncode == 3
-    assert ran.stdout.startswith("1 match: 0 new, 0 revised, 0 unchanged, 0 failed, 1 in quarantine · ")
-    assert "in quarantine: " in ran.stderr
-    assert "freeze frames of 360-frames belong to no event" in ran.stderr
-    listed = ingestify("quarantine", "list", "--json")
-    entry = json.loads(listed.stdout)
+    ran = told("run")
+    assert ran.code == 3
+    assert ran.out.startswith("1 match: 0 new, 0 revised, 0 unchanged, 0 failed, 1 in quarantine · ")
+    assert "in quarantine: " in ran.err
+    assert "freeze frames of 360-frames belong to no event" in ran.err
+    listed = told("quarantine", "list", "--json")
+    entry = json.loads(listed.out)
     assert entry["base_revision_id"] == 0
-    assert "3,470 of 3,470 freeze frames" in ingestify("quarantine", "list").stdout
-    shown = ingestify("quarantine", "show", entry["entry_id"][:8])
-    assert "readers see              revision 0" in shown.stdout
-    assert ingestify("status", "--failed").stdout.count("in quarantine") >= 1
-    planned = ingestify("plan", "-v")
-    assert "1 match: 0 to fetch" in planned.stdout
-    retried = ingestify("quarantine", "retry", entry["entry_id"])
-    assert retried.returncode == 3, retried.stderr
-    discarded = ingestify("quarantine", "discard", entry["entry_id"], "--by", "Rinus", "--note", "wait for 360", "-y")
-    assert discarded.returncode == 0, discarded.stderr
-    assert "Discarded; 3 files removed." in discarded.stderr
-    assert ingestify("run").returncode == 0
-    both = ingestify("quarantine", "list", "--all")
-    assert "DISCARDED" in both.stdout
-    again = ingestify("quarantine", "accept", entry["entry_id"], "--by", "Rinus")
-    assert again.returncode == 1
-    assert "cannot be accepted: it is DISCARDED" in again.stderr
+    assert "3,470 of 3,470 freeze frames" in told("quarantine", "list").out
+    shown = told("quarantine", "show", entry["entry_id"][:8])
+    assert "readers see              revision 0" in shown.out
+    assert told("status", "--failed").out.count("in quarantine") >= 1
+    planned = told("plan", "-v")
+    assert "1 match: 0 to fetch" in planned.out
+    retried = told("quarantine", "retry", entry["entry_id"])
+    assert retried.code == 3, retried.err
+    discarded = told("quarantine", "discard", entry["entry_id"], "--by", "Rinus", "--note", "wait for 360", "-y")
+    assert discarded.code == 0, discarded.err
+    assert "Discarded; 3 files removed." in discarded.err
+    assert told("run").code == 0
+    both = told("quarantine", "list", "--all")
+    assert "DISCARDED" in both.out
+    again = told("quarantine", "accept", entry["entry_id"], "--by", "Rinus")
+    assert again.code == 1
+    assert "cannot be accepted: it is DISCARDED" in again.err
     with get_engine(config) as engine:
         assert read(engine, count_joined) == JOINED
         assert [entry.state for entry in engine.store.quarantine.list_entries(())] == [QuarantineState.DISCARDED]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from ingestify import get_engine
 from tests.end_to_end.running import start
 from tests.unit.fetch.server import Provider, provider
 from tests.unit.fetch.video import MIB, Video, video_of
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
@@ -81,13 +81,6 @@ def objects(project: Path) -> list[Path]:
 def half_is_there(project: Path) -> bool:
     """Whether what the provider sends up to its pause is written, but for the last piece, which is still collected."""
     return any(path.stat().st_size > PAUSE - 2 * MIB for path in objects(project))
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it did not come true within 60 s"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.running import ingestify
 from tests.unit.vaults.fake_vault import FakeVault
 
 pytest.importorskip("boto3")
@@ -108,18 +109,11 @@ class Project:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": str(self.folder / "no_aws_config"),
         }
-        ran = subprocess.run(
-            [sys.executable, "-m", "ingestify", *arguments],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.err = ran.stderr
-        assert ran.returncode == code, ran.stdout + ran.stderr
-        assert "canary" not in ran.stdout + ran.stderr
-        return ran.stdout
+        ran = ingestify(self.folder, *arguments, environment=environment)
+        self.err = ran.err
+        assert ran.code == code, ran.out + ran.err
+        assert "canary" not in ran.out + ran.err
+        return ran.out
 
 
 @pytest.fixture

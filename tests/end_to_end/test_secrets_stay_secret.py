@@ -26,6 +26,8 @@ from typing import Any
 import pytest
 import zstandard
 
+from tests.end_to_end.running import ingestify
+
 PLACES = (
     "plainkey",  # configuration.api_key
     "nested",  # configuration.login.password
@@ -279,17 +281,8 @@ class Project:
         (self.folder / "behaviour.json").write_text(json.dumps({"paths": paths, **behaviour}))
 
     def run(self, *arguments: str) -> str:
-        ran = subprocess.run(
-            [sys.executable, "-m", "ingestify", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-            timeout=100,
-        )
-        said = f"$ ingestify {' '.join(arguments)}\n{ran.stdout}{ran.stderr}"
+        ran = ingestify(self.folder, *arguments, environment=self.environment)
+        said = f"$ ingestify {' '.join(arguments)}\n{ran.out}{ran.err}"
         self.said += said
         return said
 

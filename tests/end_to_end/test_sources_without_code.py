@@ -32,8 +32,8 @@ def test_an_api_that_is_described_is_checked_and_ingested(tmp_path: Path) -> Non
         (tmp_path / "config.yaml").write_text(text.replace(base_url[1], provider.base_url))
 
         checked = ingestify(tmp_path, "sources", "check", "open_data", "--json")
-        assert checked.returncode == 0, checked.stderr
-        told = json.loads(checked.stdout)
+        assert checked.code == 0, checked.err
+        told = json.loads(checked.out)
         assert {file["data_serialization_format"] for file in told["files"]} == {"json"}
         assert {file["file_id"] for file in told["files"]} >= {"match__v1", "lineups__v1", "events__v1"}
         assert told["dataset"]["metadata"]["season"]
@@ -41,10 +41,10 @@ def test_an_api_that_is_described_is_checked_and_ingested(tmp_path: Path) -> Non
         assert told["requests"] <= 4
         assert not (tmp_path / "database").exists()
 
-        assert ingestify(tmp_path, "run").returncode == 0
+        assert ingestify(tmp_path, "run").code == 0
         provider.clear_requests()
         again = ingestify(tmp_path, "run")
-        assert "4 unchanged" in again.stdout
+        assert "4 unchanged" in again.out
         assert provider.paths() == ["matches/43/106.json"]
 
 
@@ -56,12 +56,12 @@ def test_a_folder_is_ingested_run_after_run(tmp_path: Path) -> None:
         (folder / name).write_text("[1]")
         os.utime(folder / name, (time.time() - 120, time.time() - 120))
     ran = ingestify(tmp_path, "run")
-    assert ran.returncode == 0, ran.stderr
-    assert "1 file is of no pattern, and not read: 11/90/notes.txt" in ran.stderr
+    assert ran.code == 0, ran.err
+    assert "1 file is of no pattern, and not read: 11/90/notes.txt" in ran.err
     (folder / "8_lineups.json").write_text("[2]")  # just written
     again = ingestify(tmp_path, "run")
-    assert "1 unchanged" in again.stdout
-    assert "1 delivery is not complete yet" in again.stderr
+    assert "1 unchanged" in again.out
+    assert "1 delivery is not complete yet" in again.err
     with get_engine(tmp_path / "config.yaml") as engine:
         states = {dataset.name: str(dataset.state) for dataset in engine.list_datasets()}
     assert states == {"Match 7": "COMPLETE", "Match 8": "PARTIAL"}

@@ -65,10 +65,10 @@ def test_the_five_matches_that_have_files_come_whole_and_the_others_fail_alone(
         ],
     )
     ran = ingestify(tmp_path, "run")
-    assert ran.returncode == 3, ran.stderr
-    assert "181 matches: 5 new, 0 revised, 0 unchanged, 176 failed" in ran.stdout
-    assert "status 404" in ran.stderr
-    assert "Traceback" not in ran.stderr
+    assert ran.code == 3, ran.err
+    assert "181 matches: 5 new, 0 revised, 0 unchanged, 176 failed" in ran.out
+    assert "status 404" in ran.err
+    assert "Traceback" not in ran.err
 
     with get_engine(tmp_path / "config.yaml") as engine:
         datasets = engine.list_datasets()
@@ -101,13 +101,13 @@ def test_a_run_of_the_five_matches_exits_0_and_the_second_only_asks_for_the_inde
         ],
     )
     first = ingestify(tmp_path, "run")
-    assert first.returncode == 0, first.stderr
-    assert first.stdout.startswith("5 matches: 5 new, 0 revised, 0 unchanged, 0 failed · ")
+    assert first.code == 0, first.err
+    assert first.out.startswith("5 matches: 5 new, 0 revised, 0 unchanged, 0 failed · ")
 
     provider.requests.clear()
     second = ingestify(tmp_path, "run")
-    assert second.returncode == 0, second.stderr
-    assert "0 new, 0 revised, 5 unchanged, 0 failed · 5 requests" in second.stdout
+    assert second.code == 0, second.err
+    assert "0 new, 0 revised, 5 unchanged, 0 failed · 5 requests" in second.out
     assert provider.requests
     assert all(is_index(path) for path, _ in provider.requests)
     with get_engine(tmp_path / "config.yaml") as engine:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ingestify import get_engine
-from tests.end_to_end.running import start
+from tests.end_to_end.running import ingestify, start
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
@@ -73,22 +70,12 @@ def rows(project: Path) -> list[Any]:
         return engine.list_datasets()
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, "it did not come true within 30 s"
-        time.sleep(0.05)
-
-
 def ten_are_there(project: Path) -> bool:
     return (project / "database" / "catalog.db").exists() and len(rows(project)) >= 10
 
 
 def status(project: Path) -> Any:
-    ran = subprocess.run(
-        [sys.executable, "-m", "ingestify", "status", "--json"], cwd=project, capture_output=True, text=True, check=True
-    )
-    return json.loads(ran.stdout)
+    return json.loads(ingestify(project, "status", "--json").out)
 
 
 def check_lake(project: Path) -> set[int]:
@@ -104,10 +91,8 @@ def check_lake(project: Path) -> set[int]:
 
 def check_rerun_converges(project: Path) -> None:
     (project / "go").touch()
-    ran = subprocess.run(
-        [sys.executable, "-m", "ingestify", "run"], cwd=project, capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 0, ran.stderr
+    ran = ingestify(project, "run")
+    assert ran.code == 0, ran.err
     assert check_lake(project) == set(range(200))
     states = [job["state"] for run in status(project)["runs"] for job in run["jobs"]]
     assert states == ["FINISHED", "ABORTED"]

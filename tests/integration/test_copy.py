@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from ingestify.main import get_datastore
+from tests.end_to_end.command_line import CommandLine
 from tests.end_to_end.crashes.audit import audit
-from tests.end_to_end.crashes.command_line import CommandLine
 from tests.end_to_end.crashes.season import ChangingSeason
 from tests.integration.catalogue.servers import reach
 from tests.integration.lake_servers import SharedLake, shared_lake

@@ -21,7 +21,7 @@ import pytest
 import sqlalchemy as sa
 
 from ingestify.failpoints import NAMES
-from tests.end_to_end.crashes.command_line import Command, CommandLine, Ended
+from tests.end_to_end.command_line import Command, CommandLine, Ended
 from tests.end_to_end.crashes.season import ChangingSeason
 from tests.integration.catalogue.proxy import Proxy
 from tests.integration.catalogue.servers import SERVERS, reach

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from ingestify.testing.wyscout_api import WyscoutApi
 from tests.end_to_end.apis.lakes import small_season
+from tests.end_to_end.command_line import Ended
+from tests.end_to_end.running import ingestify
 
 CONFIG = """
 main: {{metadata_url: "sqlite:///catalog.db", file_url: "file://files"}}
@@ -25,17 +25,9 @@ ingestion_plans:
 """
 
 
-def run(project: Path, password: str) -> subprocess.CompletedProcess[str]:
+def run(project: Path, password: str) -> Ended:
     environment = {**os.environ, "WYSCOUT_USERNAME": "analyst", "WYSCOUT_PASSWORD": password}
-    return subprocess.run(
-        [sys.executable, "-m", "ingestify", "run", "--debug"],
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return ingestify(project, "run", "--debug", environment=environment)
 
 
 def test_credentials_come_from_the_environment_and_are_never_shown(tmp_path: Path):
@@ -43,10 +35,10 @@ def test_credentials_come_from_the_environment_and_are_never_shown(tmp_path: Pat
     with WyscoutApi(seasons, requests_per_second=None) as provider:
         (tmp_path / "config.yaml").write_text(CONFIG.format(base_url=provider.base_url))
         wrong = run(tmp_path, "my-wrong-password")
-        assert wrong.returncode == 1
-        assert "sources.wyscout.configuration" in wrong.stderr
-        assert "my-wrong-password" not in wrong.stdout + wrong.stderr
+        assert wrong.code == 1
+        assert "sources.wyscout.configuration" in wrong.err
+        assert "my-wrong-password" not in wrong.out + wrong.err
         right = run(tmp_path, provider.password)
-        assert right.returncode == 0, right.stderr
-        assert provider.password not in right.stdout + right.stderr
-        assert "6 new" in right.stdout + right.stderr
+        assert right.code == 0, right.err
+        assert provider.password not in right.out + right.err
+        assert "6 new" in right.out + right.err

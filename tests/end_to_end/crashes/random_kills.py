@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 
 from ingestify.failpoints import NAMES
+from tests.end_to_end.command_line import CommandLine
 from tests.end_to_end.crashes.audit import audit
-from tests.end_to_end.crashes.command_line import CommandLine
 from tests.end_to_end.crashes.season import ChangingSeason
 
 __all__ = ["live_through"]

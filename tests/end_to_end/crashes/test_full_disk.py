@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.command_line import CommandLine
 from tests.end_to_end.crashes.audit import audit
-from tests.end_to_end.crashes.command_line import CommandLine
 from tests.end_to_end.crashes.season import ChangingSeason
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork of POSIX")
