@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.end_to_end.running import ingestify
+
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -33,18 +35,18 @@ def test_the_demo_shows_a_run_a_rerun_and_a_correction(tmp_path: Path):
     assert "ingestify init" in shown.stdout
     assert shown.stderr == ""
     config = str(tmp_path / "ingestify-demo" / "config.yaml")
-    assert run(tmp_path, "list", "--count", "--config", config).stdout == "20\n"
+    assert ingestify(tmp_path, "list", "--count", "--config", config).out == "20\n"
 
 
 def test_the_demo_replaces_its_own_lake_and_nobody_elses(tmp_path: Path):
-    assert run(tmp_path, "demo", "--matches", "4").returncode == 0
-    assert run(tmp_path, "demo", "--matches", "5").returncode == 0
+    assert ingestify(tmp_path, "demo", "--matches", "4").code == 0
+    assert ingestify(tmp_path, "demo", "--matches", "5").code == 0
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("all of it")
-    refused = run(tmp_path, "demo", "--folder", "mine")
-    assert refused.returncode == 1
-    assert "--folder" in refused.stderr
+    refused = ingestify(tmp_path, "demo", "--folder", "mine")
+    assert refused.code == 1
+    assert "--folder" in refused.err
     assert (mine / "thesis.txt").read_text() == "all of it"
 
 
