@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingestify import get_engine
+from ingestify import Dataset, get_engine
 from ingestify.sources import statsbomb_github
 from tests.end_to_end.running import ingestify
 
@@ -119,6 +119,7 @@ def test_open_data_streams_without_any_configuration(
 ):
     monkeypatch.setattr(statsbomb_github, "BASE_URL", f"{provider.url}/data")
     monkeypatch.chdir(tmp_path)
+    loaded: list[Dataset] = []
     for requests in (5, 2):
         provider.requests.clear()
         with get_engine() as engine:
@@ -133,5 +134,9 @@ def test_open_data_streams_without_any_configuration(
                 )
             )
             assert [dataset.identifier["match_id"] for dataset in streamed] == [3788741]
-            assert len(engine.load_dataset_with_kloppy(streamed[0])) == RECORDS[3788741]
+            if loaded:  # kloppy takes its time, and it is the same files
+                assert streamed[0].files == loaded[0].files
+            else:
+                assert len(engine.load_dataset_with_kloppy(streamed[0])) == RECORDS[3788741]
+                loaded = streamed
         assert len(provider.requests) == requests, "one match costs one match's requests"
