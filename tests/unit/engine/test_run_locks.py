@@ -15,6 +15,7 @@ from ingestify import IngestionEngine, IngestionPlan, get_engine
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.run import RunState
 from ingestify.engine import streaming
+from tests.waiting import wait_until
 
 from .conftest import FunctionSource, match
 
@@ -76,14 +77,6 @@ def ids(datasets: Any) -> list[int]:
     return sorted(dataset.identifier["match_id"] for dataset in datasets)
 
 
-def wait_for(record: Callable[[], bool]) -> None:
-    for _ in range(SECONDS * 100):
-        if record():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("it did not come true")
-
-
 def test_the_second_run_is_skipped_with_a_reason_and_writes_nothing(make_engine, caplog):
     slow = HeldUp(1)
     first, second = make_engine(slow.find), make_engine(lambda **_: pytest.fail("the source was asked"))
@@ -103,13 +96,21 @@ def test_the_second_run_is_skipped_with_a_reason_and_writes_nothing(make_engine,
     assert states == [RunState.SKIPPED, RunState.FINISHED]
 
 
-def test_the_other_jobs_of_a_run_go_on(make_engine):
+def run_and_one_that_wants_more(
+    make_engine: Callable[..., IngestionEngine],
+) -> tuple[HeldUp, Background, IngestionEngine]:
+    """Start a run at competition 1, and return it with what holds it up, and an engine for competitions 1 and 2."""
     slow = HeldUp(1)
     both = [{"competition_id": 1}, {"competition_id": 2}]
     first = make_engine(slow.find, both[:1])
     second = make_engine(lambda competition_id, **_: [match(competition_id * 10)], both)
     running = Background(first.load)
     assert slow.is_asked.wait(SECONDS)
+    return slow, running, second
+
+
+def test_the_other_jobs_of_a_run_go_on(make_engine):
+    slow, running, second = run_and_one_that_wants_more(make_engine)
     report = second.load()
     assert {job.selector["competition_id"]: job.state for job in report.jobs} == {
         1: RunState.SKIPPED,
@@ -142,7 +143,7 @@ def test_a_reader_waits_and_then_gets_all_of_it(make_engine, caplog, auto_ingest
     assert slow.is_asked.wait(SECONDS)
     with caplog.at_level(logging.INFO, "ingestify"):
         reading = Background(lambda: ids(second.iter_datasets(auto_ingest=auto_ingest)))
-        wait_for(lambda: "waits for its turn: another run of this is going on" in caplog.text)
+        wait_until(lambda: "waits for its turn: another run of this is going on" in caplog.text)
     assert not reading.is_done
     slow.goes_on.set()
     assert running.result.totals.new == 2
@@ -152,12 +153,7 @@ def test_a_reader_waits_and_then_gets_all_of_it(make_engine, caplog, auto_ingest
 
 
 def test_leaving_the_loop_ends_the_wait(make_engine):
-    slow = HeldUp(1)
-    both = [{"competition_id": 1}, {"competition_id": 2}]
-    first = make_engine(slow.find, both[:1])
-    second = make_engine(lambda competition_id, **_: [match(competition_id * 10)], both)
-    running = Background(first.load)
-    assert slow.is_asked.wait(SECONDS)
+    slow, running, second = run_and_one_that_wants_more(make_engine)
     stream = second.iter_datasets(auto_ingest=STREAMING)
     assert next(stream).identifier["match_id"] == 20
     stream.close()
@@ -175,7 +171,7 @@ def test_an_interrupt_ends_the_wait(make_engine, caplog):
     run = second._new_run(second.ingestion_plans, {}, waits=True)
     with caplog.at_level(logging.INFO, "ingestify"):
         waiting = Background(run.execute)
-        wait_for(lambda: "waits for its turn" in caplog.text)
+        wait_until(lambda: "waits for its turn" in caplog.text)
     run.stop.stop(KeyboardInterrupt())
     assert waiting.result.state is RunState.ABORTED
     slow.goes_on.set()
@@ -230,7 +226,7 @@ def test_runs_that_wait_for_each_others_jobs_come_to_an_end(make_engine, caplog)
     # Each has one of the jobs by now, and wants the other one too.
     with caplog.at_level(logging.INFO, "ingestify"):
         tells.set()
-        wait_for(lambda: caplog.text.count("waits for its turn") == 2)
+        wait_until(lambda: caplog.text.count("waits for its turn") == 2)
     for one in slow.values():
         one.goes_on.set()
     assert [reader.result for reader in readers] == [[1, 2], [1, 2]]
@@ -274,9 +270,9 @@ def test_a_run_that_was_overtaken_leaves_it_to_the_later_one_what_is_remembered(
     second = make_engine(lambda **_: [match(1), match(3)], both[:1])
     running = Background(first.load)
     assert slow.is_asked.wait(SECONDS)
-    wait_for(lambda: ids(first.list_datasets()) == [1])
+    wait_until(lambda: ids(first.list_datasets()) == [1])
     # The job of competition 1 has ended, and its run has not: the later one goes through it, and sees more.
-    wait_for(lambda: second.load().totals.discovered == 2)
+    wait_until(lambda: second.load().totals.discovered == 2)
     sync = second.store.catalogue.find_selector_sync
     (job,) = (job for job in second.load().jobs)
     assert job.state is RunState.FINISHED
