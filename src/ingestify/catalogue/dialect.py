@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
 
-__all__ = ["Dialect", "positions_after", "quoted"]
+__all__ = ["Dialect", "hold_in_order", "positions_after", "quoted"]
 
 
 class Dialect(Protocol):
@@ -97,6 +97,11 @@ class Dialect(Protocol):
 
     def analyze(self, connection: sa.Connection, table: sa.Table) -> None:
         """Let the database count what its planner wants to know."""
+
+
+def hold_in_order(connection: sa.Connection, column: sa.Column[str], condition: sa.ColumnElement[bool]) -> None:
+    """Lock the rows of a condition in the order of a column, for `hold`: who wants the same rows waits."""
+    connection.execute(sa.select(column).where(condition).order_by(column).with_for_update()).all()
 
 
 def positions_after(

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
-from ingestify.catalogue.dialect import positions_after, quoted
+from ingestify.catalogue.dialect import hold_in_order, positions_after, quoted
 from ingestify.errors import StoreError
 
 __all__ = ["MysqlDialect"]
@@ -75,9 +75,7 @@ class MysqlDialect:
     def hold(self, connection: sa.Connection, column: sa.Column[str], values: Sequence[str]) -> None:
         """Lock the rows in the order of the column."""
         if values:
-            connection.execute(
-                sa.select(column).where(self.any_of(column, values)).order_by(column).with_for_update()
-            ).all()
+            hold_in_order(connection, column, self.any_of(column, values))
 
     def lock_log(self, connection: sa.Connection, version_table: str) -> None:
         """Lock the one row of the version table: GET_LOCK would outlive the transaction."""

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
-from ingestify.catalogue.dialect import positions_after, quoted
+from ingestify.catalogue.dialect import hold_in_order, positions_after, quoted
 
 __all__ = ["PostgresqlDialect"]
 
@@ -65,9 +65,7 @@ class PostgresqlDialect:
     def hold(self, connection: sa.Connection, column: sa.Column[str], values: Sequence[str]) -> None:
         """Lock the rows in the order of the column."""
         if values:
-            connection.execute(
-                sa.select(column).where(self.any_of(column, values)).order_by(column).with_for_update()
-            ).all()
+            hold_in_order(connection, column, self.any_of(column, values))
 
     def lock_log(self, connection: sa.Connection, version_table: str) -> None:
         """Take a lock of the transaction's, which costs no write and asks for no right."""
