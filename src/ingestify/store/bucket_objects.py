@@ -27,7 +27,7 @@ class BucketObjects:
     """
 
     def __init__(self, storage: Storage, bucket: str, layout: Layout, compression: str) -> None:
-        self._storage = storage
+        self.storage = storage
         self._bucket = bucket
         self._layout = layout
         self._compression = check_method(compression)
@@ -54,7 +54,7 @@ class BucketObjects:
             # With what decides on how it is stored, so that this need not be noted beside it.
             text = "\n".join((identity(), method, serialization_format or ""))
             key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        return StagedFile(self._storage, method, serialization_format, key)
+        return StagedFile(self.storage, method, serialization_format, key)
 
     def publish(
         self, provider: str, dataset_type: str, identifier: Identifier, drafts: Sequence[tuple[StagedFile, NewFile]]
@@ -79,7 +79,7 @@ class BucketObjects:
             objects.append((staged.temporary, path))
             files.append(dataclasses.replace(file, storage_path=path))
         failpoint("publish.begun")
-        self._storage.publish(objects)
+        self.storage.publish(objects)
         return files
 
     def places(self, provider: str, dataset_type: str, identifier: Identifier) -> Callable[[File | NewFile], str]:
@@ -102,4 +102,4 @@ class BucketObjects:
         """Write a file of the lake over its object, with the same bytes fetched anew and persisted."""
         assert staged.tag == file.tag, "restored with other bytes"
         assert staged.temporary is not None, "restored before persist()"
-        self._storage.publish([(staged.temporary, file.storage_path)])
+        self.storage.publish([(staged.temporary, file.storage_path)])

@@ -61,7 +61,6 @@ class DatasetStore:
         key_types: KeyTypes | None = None,
     ) -> None:
         self.catalogue = catalogue
-        self.storage = storage
         self.publisher = publisher
         self.bucket = bucket
         self.key_types = key_types or KeyTypes()
@@ -70,6 +69,11 @@ class DatasetStore:
         self._commit_lock = threading.RLock()
         self._cache: FileCache | None = None
         self.quarantine = Quarantine(self)
+
+    @property
+    def storage(self) -> Storage:
+        """Where its files are."""
+        return self.objects.storage
 
     # ---- reading ---------------------------------------------------------------------------------------
 
