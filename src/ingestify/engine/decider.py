@@ -225,7 +225,7 @@ class Decider:
         if again is not None and not self._stop.is_set:
             self._quarantine.changed()  # perhaps by whoever came first
             if again.tries < MOST_TRIES:
-                self._undecided.put_again(again)
+                self._undecided.put_again(discovered, again)
                 return
             lost = SaveError(f"another writer changed {discovered.identifier} {MOST_TRIES} times meanwhile; run again")
             outcome = dataclasses.replace(outcome, task=summarize(discovered, TaskOutcome.FAILED, one_line(lost)))

@@ -11,19 +11,19 @@ from ingestify.engine.discovery import LOOK_UP_SIZE, Discovered
 __all__ = ["Undecided"]
 
 _Key = tuple[str, str, str]
-_NOBODY: tuple[Discovered, ...] = ()
 
 
 class Undecided:
     """The datasets of a run that are still to be decided about. Safe to use from any thread.
 
-    Two jobs may find the same dataset: the second waits until the first is done, then is decided about.
+    Two jobs may find the same dataset: the second waits until the first is done, then is decided about. Those of
+    a source that submits and collects never wait, nor does anybody for them; of two at once, the commit takes one.
     """
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[list[Discovered] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._in_flight: dict[_Key, tuple[Discovered, ...]] = {}
+        self._in_flight: dict[_Key, tuple[Discovered, ...]] = {}  # the one that is, and those that wait for it
 
     def put(self, batch: list[Discovered]) -> None:
         """Queue what was discovered."""
@@ -55,21 +55,29 @@ class Undecided:
             for discovered in batch:
                 twins = self._in_flight.get(discovered.key)
                 if twins is None:
-                    self._in_flight[discovered.key] = _NOBODY
+                    self._in_flight[discovered.key] = (discovered,)
                     firsts.append(discovered)
                 else:
                     self._in_flight[discovered.key] = (*twins, discovered)
         return firsts
 
-    def put_again(self, again: Discovered) -> None:
-        """Queue one that was in flight, and is to be decided about anew; those that wait for it come after it."""
+    def put_again(self, done: Discovered, again: Discovered) -> None:
+        """Queue `again`, for `done` is to be decided about anew; those that wait for it come after it."""
         with self._lock:
-            twins = self._in_flight.pop(again.key, _NOBODY)
+            twins = self._take_twins(done)
         self._queue.put([again, *twins])
 
     def end(self, several: Sequence[Discovered]) -> None:
         """They are done with, and whoever waited for them is queued."""
         with self._lock:
-            twins = [twin for one in several for twin in self._in_flight.pop(one.key, _NOBODY)]
+            twins = [twin for one in several for twin in self._take_twins(one)]
         if twins:
             self._queue.put(twins)
+
+    def _take_twins(self, one: Discovered) -> tuple[Discovered, ...]:
+        """Return those that wait for it. It is in flight no more, if it was."""
+        there = self._in_flight.get(one.key)
+        if there is None or there[0] is not one:
+            return ()
+        del self._in_flight[one.key]
+        return there[1:]

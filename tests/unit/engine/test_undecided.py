@@ -54,6 +54,17 @@ def test_one_that_is_decided_about_anew_comes_before_those_that_wait_for_it():
     first, twin = found(1), found(1, number=2)
     undecided.begin([first, twin])
     again = dataclasses.replace(first, tries=1)
-    undecided.put_again(again)
+    undecided.put_again(first, again)
     assert waiting(undecided) == [[again, twin]]
     assert undecided.begin([again, twin]) == [again]
+
+
+def test_one_that_never_waited_does_not_end_the_wait_for_another():
+    undecided = Undecided()
+    first, twin, collected = found(1), found(1, number=2), found(1, number=3)
+    undecided.begin([first, twin])
+    undecided.end([collected])
+    again = dataclasses.replace(collected, tries=1)
+    undecided.put_again(collected, again)
+    undecided.end([first])
+    assert waiting(undecided) == [[again, twin]]
