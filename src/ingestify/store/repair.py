@@ -8,7 +8,7 @@ from typing import Any
 
 from ingestify.domain.damage import DAMAGED, Damage, DamageKind, FileRecord
 from ingestify.domain.quarantine import QuarantineState
-from ingestify.errors import IntegrityError
+from ingestify.errors import IntegrityError, StoreError
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Mended", "Refetch", "Wanted", "confirm", "repair"]
@@ -57,8 +57,15 @@ def repair(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | No
         refetch: None: what has no other copy is left to the next run.
 
     Raises:
-        StoreError: The catalogue or the storage cannot be written.
+        StoreError: The catalogue or the storage cannot be written, or the storage holds nothing at all.
     """
+    is_missing = any(damage.kind is DamageKind.MISSING for damage in damages)
+    if is_missing and next(store.storage.iter_objects(), None) is None:
+        # A disk that is not mounted, or another folder, far more often than a lake that lost each of its files.
+        raise StoreError(
+            "The storage holds none of the lake's files, so nothing is repaired: mount its disk, or correct file_url. "
+            "If they are all lost, take a backup, or fetch them into a new lake."
+        )
     yield from _mend_rows(store, damages)
     left = yield from _restore_from_copies(store, damages)
     yield from _fetch_anew(store, left, refetch)
