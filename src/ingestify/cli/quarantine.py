@@ -79,6 +79,11 @@ def list_command(
                 write_json(_as_dict(entry))
             else:
                 _write_entry(entry)
+        if any(entry.is_open for entry in entries) and not quiet and not as_json:
+            write_stderr(
+                "'ingestify quarantine show ENTRY' says more; retry fetches it anew, accept publishes it as it is, "
+                "discard throws it away."
+            )
         if not entries and not quiet:
             asked = filter_text({key: value for key, value in wanted.items() if value is not None})
             write_stderr(f"Nothing in quarantine matches {asked}." if asked else "Nothing is in quarantine.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import textwrap
 from pathlib import Path
 
@@ -43,6 +45,12 @@ def list_command(as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None
     if as_json:
         for one in descriptions:
             write_json(one.as_dict())
+        return
+    if sys.stdout.isatty():
+        for one in descriptions:
+            write_line(one.type)
+            licence = f" Licence: {one.licence}." if one.licence else ""
+            _write_wrapped(f"{one.summary or '-'}{licence}", "    ")
         return
     rows = [("TYPE", "PROVIDER", "WHAT", "LICENCE")]
     rows += [(one.type, one.provider or "-", one.summary or "-", one.licence or "-") for one in descriptions]
@@ -130,7 +138,7 @@ def _kind_text(option: SourceOption) -> str:
 def _write_wrapped(text: str, indent: str = "") -> None:
     for line in textwrap.wrap(
         text,
-        WIDTH,
+        min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns),
         initial_indent=indent,
         subsequent_indent=" " * len(indent),
         break_long_words=False,

@@ -38,6 +38,16 @@ def test_an_entry_is_found_by_the_beginning_of_its_id(command, entry):
     assert "is empty" in command.err
 
 
+def test_the_list_says_what_can_be_done(command, entry):
+    command("quarantine", "list")
+    assert "'ingestify quarantine show ENTRY' says more; retry" in command.err
+    command("quarantine", "list", "--json")
+    assert "says more" not in command.err
+    command("quarantine", "discard", entry, "-y")
+    command("quarantine", "list", "--all")
+    assert "says more" not in command.err, "nothing waits any more"
+
+
 def test_what_readers_see_instead_is_told_while_an_entry_waits(command, entry):
     assert "readers see              nothing: the dataset was never published" in command("quarantine", "show", entry)
     command("quarantine", "accept", entry, "--note", "it is right")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 from ingestify.sources.registry import BUILT_IN, ENTRY_POINT_GROUP, OPEN_DATA
 from tests.installed_packages import Install
@@ -14,6 +15,15 @@ def test_sources_are_listed_with_what_they_bring_and_their_licence(command):
     assert wyscout.endswith("  CC BY 4.0")
     listed = [json.loads(line) for line in command("sources", "list", "--json").splitlines()]
     assert {one["provider"] for one in listed if one["open_data"]} == set(OPEN_DATA)
+
+
+def test_on_a_terminal_the_list_is_no_wider_than_that(command, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = command("sources", "list").splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == sorted(BUILT_IN)
+    assert [line for line in lines if len(line) > 80] == []
+    assert "CC BY 4.0" in lines[lines.index("ingestify.wyscout_github") + 1]
 
 
 def test_a_source_is_described(command):
