@@ -52,9 +52,9 @@ MOST_MOVES = 3
 class DatasetIngest:
     """Brings one dataset into the lake; implements `engine.committer.Commit`.
 
-    `start` is called by the deciding thread. Then worker threads go through its steps: the last one to finish a file of
-    a step goes on to the next: files are loaded; those that may have moved meanwhile are asked for again; the bundle
-    is judged. The committer calls the rest.
+    `start` is called by the thread that decided about it. Then worker threads go through its steps: the last one to
+    finish a file of a step goes on to the next: files are loaded; those that may have moved meanwhile are asked for
+    again; the bundle is judged. The committer calls the rest.
 
     Args:
         lane: That of its source.
