@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
 import click
@@ -13,6 +12,7 @@ from ingestify.domain.dataset import Dataset
 from ingestify.domain.ports import DatasetFilter
 from ingestify.errors import ConfigurationError, DatasetNotFound
 from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.identifier_keys import iter_identifier_keys
 
 __all__ = ["explain_nothing", "find_datasets", "the_one_that_begins"]
 
@@ -98,10 +98,7 @@ def explain_nothing(store: DatasetStore, wanted: DatasetFilter) -> str:
         asked.append(f"state {' or '.join(state.value for state in wanted.states)}")
     if wanted.selector:
         asked.append(filter_text(wanted.selector))
-        keys = {
-            key: None for _, identity, _ in store.catalogue.iter_identities(everything) for key in json.loads(identity)
-        }
-        there.append(_listed("identifier key", list(keys)))
+        there.append(_listed("identifier key", list(iter_identifier_keys(store.catalogue, everything))))
     if wanted.where is not None:
         asked.append(f"where {wanted.where}")
     datasets = f"No dataset of the {total:,} in the bucket '{store.bucket}'"

@@ -15,7 +15,7 @@ from ingestify.cli.options import config_option, dataset_filters, filter_argumen
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.cli.texts import noun, size
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.main import config_path, get_datastore, types_without_keys, wanted_indexes
+from ingestify.main import config_path, get_datastore, keys_to_index
 
 __all__ = ["delete_command", "list_command", "show_command", "sync_indexes_command"]
 
@@ -252,13 +252,16 @@ def sync_indexes_command(config_file: str | None, quiet: bool, verbose: bool, de
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     store = get_datastore(config_path(config_file))
     try:
-        wanted = wanted_indexes(store, config_file)
-        made, dropped = store.catalogue.sync_indexes(wanted)
+        types = keys_to_index(store, config_file)
+        made, dropped = store.catalogue.sync_indexes(
+            [(provider, dataset_type, key) for provider, dataset_type, keys in types for key in keys]
+        )
         for name in made:
             write_line(f"made {name}")
         for name in dropped:
             write_line(f"dropped {name}")
-        for provider, dataset_type in (keyless := types_without_keys(wanted, config_file)):
+        keyless = [(provider, dataset_type) for provider, dataset_type, keys in types if not keys]
+        for provider, dataset_type in keyless:
             write_stderr(
                 f"{provider}/{dataset_type}: identifier_index makes no index yet: the lake has no such dataset, whose "
                 f"keys it could take. Run this again after the first run, or name the keys, such as  "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -45,6 +43,7 @@ from ingestify.main.parts import (
 from ingestify.sources.registry import make_importable
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.identifier_keys import iter_identifier_keys
 from ingestify.vaults.lookup import SecretLookup
 from ingestify.vaults.url import is_vault_url
 
@@ -286,34 +285,26 @@ def _secrets_text(count: int, looked_up: bool) -> str:
     return f", {secrets} looked up" if looked_up else f", {secrets} not looked up (--secrets does)"
 
 
-def wanted_indexes(store: DatasetStore, config_file: str | Path | None = None) -> list[tuple[str, str, str]]:
-    """Return (provider, dataset type, identifier key) for each key of a type with `identifier_index: true`.
+def keys_to_index(store: DatasetStore, config_file: str | Path | None = None) -> list[tuple[str, str, Sequence[str]]]:
+    """Return (provider, dataset type, identifier keys) of each type with `identifier_index: true`.
 
-    Its keys are those under `identifier_keys`; where none are named, those that its datasets in the lake have.
+    The keys are those under `identifier_keys`; where none are named, those that its datasets in the lake have, if any.
     """
     settings = read_settings(config_path(config_file))
     return [
-        (one.provider, one.dataset_type, key)
+        (
+            one.provider,
+            one.dataset_type,
+            list(one.identifier_keys)
+            or sorted(
+                iter_identifier_keys(
+                    store.catalogue, store.dataset_filter(one.dataset_type, one.provider), most=_LOOKED_AT_FOR_KEYS
+                )
+            ),
+        )
         for one in settings.dataset_types
         if one.identifier_index
-        for key in one.identifier_keys or _keys_of_datasets(store, one.provider, one.dataset_type)
     ]
-
-
-def types_without_keys(
-    wanted: Sequence[tuple[str, str, str]], config_file: str | Path | None = None
-) -> list[tuple[str, str]]:
-    """Return (provider, dataset type) of each with `identifier_index: true` of which `wanted` has no key."""
-    settings = read_settings(config_path(config_file))
-    having = {(provider, dataset_type) for provider, dataset_type, _ in wanted}
-    kinds = [(one.provider, one.dataset_type) for one in settings.dataset_types if one.identifier_index]
-    return [kind for kind in kinds if kind not in having]
-
-
-def _keys_of_datasets(store: DatasetStore, provider: str, dataset_type: str) -> list[str]:
-    identities = store.catalogue.iter_identities(store.dataset_filter(dataset_type, provider))
-    some = itertools.islice(identities, _LOOKED_AT_FOR_KEYS)
-    return sorted({key for _, identifier, _ in some for key in json.loads(identifier)})
 
 
 def config_path(config_file: str | Path | None) -> Path:

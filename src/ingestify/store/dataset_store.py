@@ -26,10 +26,10 @@ from ingestify.store.compression import open_decompressed
 from ingestify.store.file_cache import FileCache
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 from ingestify.store.garbage import SAFETY_AGE, Garbage, collect_garbage
+from ingestify.store.identifier_keys import warn_of_unknown_keys, warns_of_nothing
 from ingestify.store.layout import Layout
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.stored_content import StoredContent
-from ingestify.store.unknown_keys import warn_of_unknown_keys, warns_of_nothing
 
 __all__ = ["DatasetStore"]
 

@@ -1,7 +1,8 @@
-"""A misspelt filter must not look like an empty lake."""
+"""Which identifier keys a lake has; a filter on a misspelt one must not look like an empty lake."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from collections.abc import Iterable, Iterator
@@ -10,11 +11,21 @@ from typing import TypeVar
 from ingestify.domain.ports import Catalogue, DatasetFilter
 from ingestify.suggestion import did_you_mean
 
-__all__ = ["warn_of_unknown_keys", "warns_of_nothing"]
+__all__ = ["iter_identifier_keys", "warn_of_unknown_keys", "warns_of_nothing"]
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+def iter_identifier_keys(catalogue: Catalogue, wanted: DatasetFilter, most: int | None = None) -> Iterator[str]:
+    """Yield each key that a dataset of the filter has, once, as it is come upon; of the first `most` datasets."""
+    seen: set[str] = set()
+    for _, identity, _ in itertools.islice(catalogue.iter_identities(wanted), most):
+        for key in json.loads(identity):
+            if key not in seen:
+                seen.add(key)
+                yield key
 
 
 def warns_of_nothing(found: Iterable[T], catalogue: Catalogue, wanted: DatasetFilter) -> Iterator[T]:
@@ -34,11 +45,11 @@ def warn_of_unknown_keys(catalogue: Catalogue, wanted: DatasetFilter) -> None:
     """
     if not wanted.selector:
         return
-    known: dict[str, None] = {}
+    known: list[str] = []
     everything = DatasetFilter(bucket=wanted.bucket, provider=wanted.provider, dataset_type=wanted.dataset_type)
-    for _, identity, _ in catalogue.iter_identities(everything):
-        known.update(dict.fromkeys(json.loads(identity)))
-        if wanted.selector.keys() <= known.keys():
+    for key in iter_identifier_keys(catalogue, everything):
+        known.append(key)
+        if wanted.selector.keys() <= set(known):
             return
     for key in wanted.selector:
         if known and key not in known:
