@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ingestify.clock import as_utc
+from ingestify.domain.announcement import text_of_time
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import NO_VALIDATORS, FeedState, File, Validators
 from ingestify.domain.identifier import Identifier
@@ -75,7 +76,10 @@ def to_moment(text: str) -> dt.datetime:
 
 
 def feeds_to_text(feeds: Mapping[str, FeedState]) -> str:
-    """Return the JSON text of feed states: file id to [present, modified, ETag, Last-Modified, checked, asked for]."""
+    """Return the JSON text of feed states.
+
+    That is file id to [present, modified, ETag, Last-Modified, checked, asked for, announced, settled].
+    """
     if isinstance(feeds, Feeds):
         return feeds.text
     return _encode(
@@ -87,6 +91,8 @@ def feeds_to_text(feeds: Mapping[str, FeedState]) -> str:
                 feed.validators.last_modified,
                 moment_to_text(feed.checked_at),
                 feed.asked_for,
+                feed.announced,
+                int(feed.settled),
             ]
             for file_id, feed in feeds.items()
         }
@@ -114,7 +120,9 @@ class Feeds(Mapping[str, FeedState]):
         return parsed
 
     def __getitem__(self, file_id: str) -> FeedState:
-        present, modified_at, etag, last_modified, checked_at, asked_for = self._rows()[file_id]
+        present, modified_at, etag, last_modified, checked_at, asked_for, *said = self._rows()[file_id]
+        # Rows of before announced values were kept have six parts: the time was the value.
+        announced, settled = said or (None if modified_at is None else text_of_time(_from_iso(modified_at)), 1)
         return FeedState(
             file_id,
             bool(present),
@@ -122,6 +130,8 @@ class Feeds(Mapping[str, FeedState]):
             NO_VALIDATORS if etag is None and last_modified is None else Validators(etag, last_modified),
             _from_iso(checked_at),
             asked_for,
+            announced,
+            bool(settled),
         )
 
     def get(self, file_id: str, default: Any = None) -> Any:

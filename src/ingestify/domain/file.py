@@ -86,10 +86,13 @@ class FeedState:
     Attributes:
         file_id: `{data_feed_key}__{data_spec_version}`.
         present: False if the provider answered that it is not there, where that is allowed.
-        modified_at: The newest time that the source announced for it, whether or not bytes changed.
+        modified_at: When it changed, by the last time that the source announced or a loader found; for people and
+            fetch policies.
         validators: Of the answer whose bytes are in the lake.
         checked_at: When the provider was last asked for it.
         asked_for: Stands for the URL and parameters that the validators belong to; empty where there was none.
+        announced: What the source announced of its version then (`FileResource.announced`); None: nothing.
+        settled: Whether nothing can have changed since under what was announced (`domain.announcement.is_settled`).
     """
 
     file_id: str
@@ -98,13 +101,14 @@ class FeedState:
     validators: Validators
     checked_at: dt.datetime
     asked_for: str = ""
+    announced: str | None = None
+    settled: bool = True
 
     def is_news_after(self, known: FeedState | None) -> bool:
         """Whether it says more than the look before it, `known`; None: there was none."""
         if known is None or not self.present:
             return True  # of an absence, the time of the look counts
-        was = (known.present, known.modified_at, known.validators, known.asked_for)
-        return was != (True, self.modified_at, self.validators, self.asked_for)
+        return dataclasses.replace(self, checked_at=known.checked_at) != known
 
 
 class _Utf8Reader(io.RawIOBase):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ingestify.clock import as_utc
+from ingestify.domain.announcement import text_of_time
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.feeds import file_id
 from ingestify.domain.file import DraftFile, NotModifiedFile
@@ -21,7 +22,7 @@ from ingestify.domain.selector import Selector
 from ingestify.errors import DuplicateFile, SourceError
 from ingestify.masking import is_secret_key
 
-__all__ = ["HTTP_OPTIONS", "DatasetResource", "FileLoader", "FileResource", "PostLoadFiles"]
+__all__ = ["HTTP_OPTIONS", "DatasetResource", "FileLoader", "FileResource", "PostLoadFiles", "UnreadableEntry"]
 
 FileLoader = Callable[..., DraftFile | NotModifiedFile | None]
 """`(file_resource, current_file, **loader_kwargs)`; a worker thread calls it. It gets `dataset_resource` too if
@@ -76,8 +77,11 @@ class FileResource:
             empty answer leaves it out, or as the lake has it), `recheck_after_seconds` (how long such a 404 is
             believed while no timestamp moves; None: each run asks again) and `pager`.
         file_loader: A callable that brings the content; see `FileLoader`.
-        content_version: Of a file with a loader: another text whenever its bytes may be others, such as what a listing
-            shows of its size and time. Then this decides, and no time. None: the time does.
+        content_version: Another text whenever its bytes may be others, such as what a listing shows of its size and
+            time. Then this decides, and no time. None: the time does.
+        last_modified_grain: How long `last_modified` stays the same while the file may go on changing: a day of what is
+            announced as a date. None: as the digits of the time show (`domain.announcement`).
+        known_unchanged: Whether the source knows that it is as the lake has it, as from a feed of changes.
         data_serialization_format: `json`, `csv`, …; None: by the content, the URL, or the Content-Type.
     """
 
@@ -92,6 +96,8 @@ class FileResource:
     file_loader: FileLoader | None = None
     loader_kwargs: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     content_version: str | None = None
+    last_modified_grain: dt.timedelta | None = None
+    known_unchanged: bool = False
 
     def __post_init__(self) -> None:
         self.check()
@@ -100,6 +106,13 @@ class FileResource:
     def file_id(self) -> str:
         """`{data_feed_key}__{data_spec_version}`, unique within a dataset."""
         return file_id(self.data_feed_key, self.data_spec_version)
+
+    @property
+    def announced(self) -> str | None:
+        """What is announced of its version, as a text to be compared with the one before; None: nothing is."""
+        if self.content_version is not None:
+            return self.content_version
+        return None if self.last_modified is None else text_of_time(self.last_modified)
 
     @property
     def has_content(self) -> bool:
@@ -164,12 +177,28 @@ class FileResource:
         if (self.json_content is not None) + (self.url is not None) + (self.file_loader is not None) > 1:
             contents = [name for name in ("json_content", "url", "file_loader") if getattr(self, name) is not None]
             raise SourceError(f"{self._where} has {' and '.join(contents)}; give one of them.")
-        if self.content_version is not None and self.file_loader is None:
-            raise SourceError(f"{self._where} has a content_version and no file_loader, which alone can look at it.")
+        if self.content_version is not None and not isinstance(self.content_version, str):
+            raise SourceError(f"{self._where} has content_version {self.content_version!r}; it must be a text or None.")
 
     @property
     def _where(self) -> str:
         return f"The file '{self.data_feed_key}' of {self.dataset_resource}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class UnreadableEntry:
+    """An entry of a listing that a source cannot read; `find_datasets` yields it in place of a `DatasetResource`.
+
+    It fails by itself: it is counted, and named in the run's report; the other entries come in. A listing that has one
+    does not count as whole, so nothing becomes MISSING by it.
+
+    Attributes:
+        where: Which one it is, for people: `match 12`, or `entry 50 of https://…/matches` where nothing names it.
+        error: Why it cannot be read.
+    """
+
+    where: str
+    error: BaseException | str
 
 
 class DatasetResource:
@@ -232,6 +261,8 @@ class DatasetResource:
         file_loader: FileLoader | None = None,
         loader_kwargs: Mapping[str, Any] | None = None,
         content_version: str | None = None,
+        last_modified_grain: dt.timedelta | None = None,
+        known_unchanged: bool = False,
     ) -> DatasetResource:
         """Announce a file; see `FileResource` for the arguments. Returns itself, to chain.
 
@@ -251,6 +282,8 @@ class DatasetResource:
             file_loader=file_loader,
             loader_kwargs=loader_kwargs,  # type: ignore[arg-type]
             content_version=content_version,
+            last_modified_grain=last_modified_grain,
+            known_unchanged=known_unchanged,
         )
         known_as = file.file_id
         if known_as in self.files:

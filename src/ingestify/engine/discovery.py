@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.plan import Job
-from ingestify.domain.resource import DatasetResource
+from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.domain.selector import identifier_matches
 from ingestify.engine.planner import find_arguments
 from ingestify.engine.report import JobProgress
-from ingestify.errors import SourceError
+from ingestify.errors import IngestifyError, SourceError
 from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 
@@ -111,22 +111,33 @@ def _iter_found(job: Job, store: DatasetStore, metadata: _LazyMetadata | None = 
         yield list(item) if isinstance(item, (list, tuple)) else [item]
 
 
-def iter_discovered(progress: JobProgress, store: DatasetStore) -> Iterator[list[Discovered]]:
+def iter_discovered(
+    progress: JobProgress, store: DatasetStore, fail_entry: Callable[[str, BaseException | str], None]
+) -> Iterator[list[Discovered]]:
     """Yield what a job's source announces, lazily: a list for each that it yields.
 
+    Args:
+        fail_entry: Called with the name of an entry that cannot be read, and why. One entry is one entry: the others
+            go on, and the listing is not whole.
+
     Raises:
-        SourceError: The source yields what is no dataset resource, or one that nothing identifies.
+        SourceError: The source yields what is no dataset resource.
         Exception: Whatever the source raises.
     """
     job = progress.job
     metadata = _LazyMetadata(store, job)
     left_out: Identifier | None = None
-    any_chosen = False
+    any_chosen = any_unreadable = False
     for batch in _iter_found(job, store, metadata):
         for start in range(0, len(batch), LOOK_UP_SIZE):
             chosen = []
             for resource in batch[start : start + LOOK_UP_SIZE]:
-                discovered = _identify(progress, resource, store, listed=True)
+                try:
+                    discovered = _identify(progress, _readable(resource), store, listed=True)
+                except _Unreadable as unreadable:
+                    any_unreadable = True
+                    fail_entry(unreadable.where, unreadable.why)
+                    continue
                 if not job.filters or identifier_matches(discovered.identifier, job.filters):
                     chosen.append(discovered)
                 else:
@@ -134,7 +145,8 @@ def iter_discovered(progress: JobProgress, store: DatasetStore) -> Iterator[list
             if chosen:
                 any_chosen = True
                 yield chosen
-    progress.listing.is_whole = job.is_whole_selector and job.plan.source.lists_everything and not metadata.was_read
+    is_whole = job.is_whole_selector and job.plan.source.lists_everything and not metadata.was_read
+    progress.listing.is_whole = is_whole and not any_unreadable
     if not any_chosen and left_out is not None:
         _warn_of_unknown_filters(job, left_out)
 
@@ -152,6 +164,22 @@ def _warn_of_unknown_filters(job: Job, example: Identifier) -> None:
             )
 
 
+class _Unreadable(Exception):
+    """One entry of a listing cannot be read."""
+
+    def __init__(self, where: str, why: BaseException | str) -> None:
+        super().__init__(where)
+        self.where = where
+        self.why = why
+
+
+def _readable(entry: object) -> object:
+    """Return an entry that a source could read."""
+    if isinstance(entry, UnreadableEntry):
+        raise _Unreadable(entry.where, entry.error)
+    return entry
+
+
 def _identify(progress: JobProgress, resource: object, store: DatasetStore, *, listed: bool = False) -> Discovered:
     job = progress.job
     if not isinstance(resource, DatasetResource):
@@ -161,8 +189,11 @@ def _identify(progress: JobProgress, resource: object, store: DatasetStore, *, l
         )
     failpoint("discovery.found")
     provider = resource.provider = resource.provider or job.provider
-    announced = resource.identifier(job.selector)
-    identifier = store.key_types.apply(provider, resource.dataset_type, announced, resource)
+    try:
+        announced = resource.identifier(job.selector)
+        identifier = store.key_types.apply(provider, resource.dataset_type, announced, resource)
+    except IngestifyError as error:
+        raise _Unreadable(resource.name or str(resource), error) from error
     number = progress.listing.add(identifier, resource) if listed else 0
     key = (provider, resource.dataset_type, identifier.canonical)
     return Discovered(progress, resource, identifier, provider, key, number)
@@ -179,7 +210,10 @@ def discover_again(discovered: Discovered, store: DatasetStore) -> Discovered | 
     narrowed = dataclasses.replace(job, filters={**job.filters, **wanted})
     for batch in _iter_found(narrowed, store):
         for resource in batch:
-            again = _identify(discovered.progress, resource, store)
+            try:
+                again = _identify(discovered.progress, _readable(resource), store)
+            except _Unreadable:
+                continue
             if again.key == discovered.key:
                 return dataclasses.replace(discovered, resource=again.resource)
     return None

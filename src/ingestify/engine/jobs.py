@@ -16,7 +16,7 @@ from ingestify.engine.liveness import begin_run, end_run, is_alive, this_process
 from ingestify.engine.report import GuardedListener, JobProgress, PlannedDataset, one_line
 from ingestify.engine.run_locks import RunLocks
 from ingestify.engine.workers import ReaderLeft, StopToken
-from ingestify.errors import FatalError, LakeUnwritable, StopProcessing, StoreError
+from ingestify.errors import FatalError, LakeUnwritable, SourceError, StopProcessing, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 
@@ -160,6 +160,16 @@ class JobBook:
             logger.info("%s is in quarantine: %s", task.name, task.error)
         if self._listener.is_there:
             self._listener.tell("task_ended", progress.summary(with_tasks=False), task)
+
+    def fail_entry(self, progress: JobProgress, where: str, why: BaseException | str) -> None:
+        """An entry of a job's listing cannot be read; it fails by itself, also in a dry run."""
+        moment = now()
+        error = one_line(why if isinstance(why, BaseException) else SourceError(why))
+        progress.count("discovered")
+        self.add_task(
+            progress,
+            TaskSummary(where, TaskOutcome.FAILED, RunState.FAILED, moment, moment, name=where, error=error),
+        )
 
     def tell_planned(self, progress: JobProgress, planned: PlannedDataset) -> None:
         """Count what would be done with a dataset, and tell why: a dry run."""

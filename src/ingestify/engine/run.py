@@ -169,7 +169,8 @@ class IngestionRun:
             try:
                 with lane.fetcher.activated(FetchContext(progress.usage, self.stop.event)):
                     if self._jobs.enter(progress) and not self._skip_selector(progress):
-                        batches = iter_discovered(progress, self._store)
+                        fail_entry = functools.partial(self._jobs.fail_entry, progress)
+                        batches = iter_discovered(progress, self._store, fail_entry)
                         collector = collecting(job.plan.source)
                         if collector is None:
                             self._pass_on(batches, progress, lane)

@@ -20,7 +20,7 @@ from ingestify.domain.ports import (
 )
 from ingestify.errors import FetchError
 from ingestify.fetch import pages
-from ingestify.fetch.active import activate, active_client
+from ingestify.fetch.active import activate, active_client, active_context
 from ingestify.fetch.answer import WholeAnswer
 from ingestify.fetch.download import Download, announced_bytes, too_large
 from ingestify.fetch.exchange import NOT_FOUND, Exchange, Incoming
@@ -239,6 +239,7 @@ class HttpClient:
                 url=shown,
                 status=incoming.status,
             )
+        active_context().index.answered(incoming.headers.get("Date") or None)
         return WholeAnswer(incoming.status, incoming.request.url, incoming.headers, b"".join(chunks))
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from ingestify.clock import now
+from ingestify.domain.ports import IndexLook
+from ingestify.fetch.active import active_context
 
 __all__ = ["RecentAnswer"]
 
@@ -27,13 +29,18 @@ class RecentAnswer(Generic[T]):
     def __init__(self, kept_seconds: float = KEPT_SECONDS) -> None:
         self._kept = dt.timedelta(seconds=kept_seconds)
         self._lock = threading.Lock()
-        self._answer: tuple[dt.datetime, T] | None = None
+        self._answer: tuple[dt.datetime, T, IndexLook] | None = None
 
     def get(self, ask: Callable[[], T]) -> T:
-        """Return the recent answer, or what `ask` returns now. What `ask` raises is kept for nobody."""
+        """Return the recent answer, or what `ask` returns now. What `ask` raises is kept for nobody.
+
+        Whoever gets the recent one has read its listing when that was asked for.
+        """
         with self._lock:
             if self._answer is not None and dt.timedelta(0) <= now() - self._answer[0] < self._kept:
+                if self._answer[2] is not active_context().index:
+                    active_context().index.take_over(self._answer[2])
                 return self._answer[1]
             answer = ask()
-            self._answer = (now(), answer)
+            self._answer = (now(), answer, active_context().index)
             return answer

@@ -25,6 +25,7 @@ from ingestify.domain.ports.fetcher import (
     FetchResult,
     FetchStatus,
     FileVersion,
+    IndexLook,
     Usage,
 )
 from ingestify.domain.ports.http_client import Auth, Authorization, HttpAnswer, HttpClientPort
@@ -51,6 +52,7 @@ __all__ = [
     "HistoriesPort",
     "HttpAnswer",
     "HttpClientPort",
+    "IndexLook",
     "JobLock",
     "JobsPort",
     "KnownDataset",

@@ -12,7 +12,17 @@ from typing import Any, Protocol
 from ingestify.domain.file import NO_VALIDATORS, Validators
 from ingestify.domain.ports.http_client import Auth, HttpClientPort
 
-__all__ = ["ByteSink", "FetchContext", "FetchRequest", "FetchResult", "FetchStatus", "Fetcher", "FileVersion", "Usage"]
+__all__ = [
+    "ByteSink",
+    "FetchContext",
+    "FetchRequest",
+    "FetchResult",
+    "FetchStatus",
+    "Fetcher",
+    "FileVersion",
+    "IndexLook",
+    "Usage",
+]
 
 
 class Usage:
@@ -32,6 +42,44 @@ class Usage:
             self.received_bytes += received_bytes
 
 
+class IndexLook:
+    """What was seen of the provider's index while one listing was read; safe to share between threads.
+
+    Attributes:
+        answers: How many answers the listing was read from; 0: no request of ours was needed for it.
+        first_date: The Date header of the first of them: up to then the index had not been read. None: it had none.
+        gaps: Why the listing may lack something although nothing failed, a sentence each.
+    """
+
+    __slots__ = ("_lock", "answers", "first_date", "gaps")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.answers = 0
+        self.first_date: str | None = None
+        self.gaps: list[str] = []
+
+    def answered(self, date: str | None) -> None:
+        """An index answered, with this Date header."""
+        with self._lock:
+            self.answers += 1
+            if self.answers == 1:
+                self.first_date = date
+
+    def lacks(self, why: str) -> None:
+        """The listing is not whole, although no request failed."""
+        with self._lock:
+            if why not in self.gaps:
+                self.gaps.append(why)
+
+    def take_over(self, other: IndexLook) -> None:
+        """This listing is read from what another one was read from: an answer that several discoveries share."""
+        if other.answers:
+            self.answered(other.first_date)
+        for why in other.gaps:
+            self.lacks(why)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class FetchContext:
     """What a thread works for while it fetches.
@@ -39,10 +87,12 @@ class FetchContext:
     Attributes:
         usage: Counts what this work costs, beside the client's own total.
         stop: When set, waiting (for a retry, for the rate limit) ends at once with a FetchError.
+        index: Keeps what is seen of the provider's index; of no interest where files are fetched.
     """
 
     usage: Usage
     stop: threading.Event
+    index: IndexLook = dataclasses.field(default_factory=IndexLook)
 
 
 class FetchStatus(enum.StrEnum):

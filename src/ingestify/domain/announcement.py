@@ -1,0 +1,72 @@
+"""What a provider announces of a version: a value that is the same as before, or another. There is no order in it.
+
+A time is one such value. It is compared with what the same field said when the file, or the listing, was last
+confirmed, and with nothing else: not with our clock, another file's time, or a season's. See docs/change.md.
+
+A time has a grain: how long it stays the same while the provider goes on changing things. A second change within the
+grain shows in no other value, so what was confirmed less than a grain after its announced time is asked for again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+import functools
+
+__all__ = ["CLOCK_SLACK", "grain_of", "is_settled", "read_http_date", "text_of_time"]
+
+CLOCK_SLACK = dt.timedelta(days=1)
+"""How far our clock may be off the one that an announced time was read from: time zones, mostly."""
+
+_DAY, _MINUTE, _SECOND = dt.timedelta(days=1), dt.timedelta(minutes=1), dt.timedelta(seconds=1)
+
+
+def text_of_time(moment: dt.datetime) -> str:
+    """Return the text by which announced times are compared: two moments are equal exactly if their texts are."""
+    return moment.astimezone(dt.UTC).isoformat()
+
+
+def grain_of(moment: dt.datetime) -> dt.timedelta:
+    """Return the coarsest grain that a time may have, by its digits: midnight may be a date, a full minute a minute."""
+    if moment.microsecond:
+        return dt.timedelta(microseconds=1 if moment.microsecond % 1000 else 1000)
+    if moment.second:
+        return _SECOND
+    return _MINUTE if moment.hour or moment.minute else _DAY
+
+
+def is_settled(
+    announced: dt.datetime | None,
+    grain: dt.timedelta | None,
+    *,
+    answered_at: dt.datetime | None,
+    asked_at: dt.datetime,
+) -> bool:
+    """Return whether what was confirmed cannot have changed again under the same announced time.
+
+    A time in the future says nothing of when the next one comes: it is never settled.
+
+    Args:
+        announced: The time that the provider announces; None: it announces none, or another kind of value.
+        grain: How long it stays the same; None: as its digits show.
+        answered_at: The Date of the provider's answer that confirmed it; None: there was none.
+        asked_at: Our clock before that was asked for. It counts only where the provider shows none of its own.
+    """
+    if announced is None:
+        return True
+    end = announced + (grain_of(announced) if grain is None else grain)
+    if answered_at is not None:
+        return end <= answered_at
+    return end + CLOCK_SLACK <= asked_at
+
+
+@functools.lru_cache(maxsize=4096)  # the files of a match have one date, and so have the answers of one second
+def read_http_date(text: str | None) -> dt.datetime | None:
+    """Return the moment of a Date or Last-Modified header, in UTC; None if there is none or it cannot be read."""
+    if not text:
+        return None
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)
