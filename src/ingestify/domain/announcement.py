@@ -23,7 +23,7 @@ _DAY, _MINUTE, _SECOND = dt.timedelta(days=1), dt.timedelta(minutes=1), dt.timed
 
 def text_of_time(moment: dt.datetime) -> str:
     """Return the text by which announced times are compared: two moments are equal exactly if their texts are."""
-    return moment.astimezone(dt.UTC).isoformat()
+    return (moment if moment.tzinfo is dt.UTC else moment.astimezone(dt.UTC)).isoformat()
 
 
 def grain_of(moment: dt.datetime) -> dt.timedelta:

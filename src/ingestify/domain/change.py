@@ -51,6 +51,7 @@ class DatasetChange:
         source: Where it came from, kept with the revision.
         missing_feeds: The required feeds that the dataset will lack.
         removed_file_ids: Files that leave the current set with this revision: the provider has them no more.
+        forgotten_file_ids: Those of them that it does not announce any more: announced again, they are new.
         dataset_id: The id of a new dataset; None: any.
         rejected: Why the bundle failed its checks. Then it goes into quarantine, and the dataset stays as it is.
         settles: What becomes of a quarantine entry with it.
@@ -70,6 +71,7 @@ class DatasetChange:
     source: Mapping[str, str] = dataclasses.field(default_factory=dict)
     missing_feeds: tuple[str, ...] = ()
     removed_file_ids: tuple[str, ...] = ()
+    forgotten_file_ids: tuple[str, ...] = ()
     dataset_id: str | None = None
     rejected: tuple[str, ...] = ()
     settles: Settlement | None = None
@@ -87,7 +89,7 @@ class DatasetChange:
             SourceError: The metadata is not JSON.
         """
         existing = self.existing
-        if existing is None or self.files or self.rejected or self.settles is not None:
+        if existing is None or self.files or self.removed_file_ids or self.rejected or self.settles is not None:
             return True
         if _description_differs(existing, self):
             return True
@@ -140,6 +142,7 @@ def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
         revision = _revision(change, len(revisions), moment)
         revisions = (*revisions, revision)
     feeds = {**({} if existing is None else existing.feeds), **{feed.file_id: feed for feed in change.feeds}}
+    feeds = {file_id: feed for file_id, feed in feeds.items() if file_id not in change.forgotten_file_ids}
     differs = existing is None or revision is not None or _description_differs(existing, change)
     times = [feed.modified_at for feed in feeds.values() if feed.present and feed.modified_at is not None]
     dataset = dataclasses.replace(

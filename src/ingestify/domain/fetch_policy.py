@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,16 +11,17 @@ from ingestify.domain.file import FeedState
 from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.domain.revision import RevisionState
 
-__all__ = ["FetchPolicy", "is_announced_newer", "reasons_to_fetch", "why_due"]
+__all__ = ["FetchPolicy", "is_announced_anew", "reasons_to_fetch", "why_due"]
 
 
 class FetchPolicy:
     """Decides what is fetched; subclass it to fetch more rarely, or more often.
 
-    The base policy fetches every dataset that the lake has not got, and again when a file is new, or newer
-    than both its stored file and the dataset's last modification, or when the current revision is
-    `VALIDATION_FAILED`. A file for which the provider gives no time is asked for in every run, with the
-    provider's own validators where it sent any.
+    The base policy fetches every dataset that the lake has not got, and again when a file is new, or is announced with
+    another time or version than when it was last confirmed, later or earlier: a provider's time is a version, and no
+    order (docs/change.md); or when it may have changed once more under the same time; or when the current revision is
+    `VALIDATION_FAILED`. A file for which the provider gives no time is asked for in every run, with the provider's own
+    validators where it sent any.
 
     The methods are called by the threads of a run, one at a time, before anything of the dataset is fetched; they must
     not block.
@@ -49,14 +49,14 @@ class FetchPolicy:
             return False
         if summary.current_state is RevisionState.VALIDATION_FAILED:
             return False
-        return not _any_due(summary.feeds, summary.last_modified, dataset_resource)
+        return not _any_due(summary.feeds, dataset_resource)
 
     def should_refetch(self, dataset: Dataset, dataset_resource: DatasetResource) -> bool:
         """Return whether to fetch a dataset again that the lake has."""
         current = dataset.revisions[-1] if dataset.revisions else None
         if current is None or current.state is RevisionState.VALIDATION_FAILED:
             return True
-        return _any_due(dataset.feeds, dataset.last_modified_at, dataset_resource)
+        return _any_due(dataset.feeds, dataset_resource)
 
 
 def _never_sure(
@@ -67,51 +67,53 @@ def _never_sure(
     return False
 
 
-def is_announced_newer(file: FileResource, known: FeedState) -> bool:
-    """Return whether the source announces a later time for a file than was known of it, or another version."""
-    if file.content_version is not None:
-        return file.content_version != known.validators.etag
-    return file.last_modified is not None and (known.modified_at is None or file.last_modified > known.modified_at)
+def is_announced_anew(file: FileResource, known: FeedState) -> bool:
+    """Return whether a source announces another version of a file than when it was last confirmed."""
+    announced = file.announced
+    return announced is not None and not file.known_unchanged and announced != known.announced
 
 
-def _any_due(feeds: Mapping[str, FeedState], dataset_modified: dt.datetime | None, resource: DatasetResource) -> bool:
+def _any_due(feeds: Mapping[str, FeedState], resource: DatasetResource) -> bool:
     for file_id, file in resource.files.items():  # noqa: SIM110 - a generator takes twice as long for so few
-        if why_due(file, feeds.get(file_id), dataset_modified):
+        if why_due(file, feeds.get(file_id)):
             return True
     return False
 
 
-def why_due(file: FileResource, known: FeedState | None, dataset_modified: dt.datetime | None) -> str:
+def why_due(file: FileResource, known: FeedState | None) -> str:
     """Return why the base policy wants to ask for a file, for people; empty if it does not."""
     if known is None:
         return "new file"
     if not known.present:
         return _why_absence_due(file, known)
-    if file.content_version is not None:
-        return "another version" if is_announced_newer(file, known) else ""
-    if file.last_modified is None:
+    if file.known_unchanged:
+        return ""
+    announced = file.announced
+    if announced is None:
         return "the provider gives no time"
-    if known.modified_at is None:
-        return f"changed {_text(file.last_modified)}"
-    if file.last_modified > known.modified_at and (dataset_modified is None or file.last_modified > dataset_modified):
-        return f"changed {_text(file.last_modified)}, was {_text(known.modified_at)}"
+    if announced != known.announced:
+        return f"is announced as {_shown(announced)}, was {_shown(known.announced)}"
+    if not known.settled:
+        return f"was confirmed so soon after {_shown(announced)} that it may have changed once more"
     return ""
 
 
 def _why_absence_due(file: FileResource, known: FeedState) -> str:
-    """An allowed 404 is asked for again when its time moved, or when it was last asked for long enough ago."""
-    if is_announced_newer(file, known):
-        return "was not there, and its time moved"
-    if file.content_version is not None:
-        return ""
+    """An allowed 404 is asked for again when its announced version moved, or when it was last asked for long enough ago."""
+    if is_announced_anew(file, known):
+        return "was not there, and is announced anew"
     recheck_after_seconds = file.http_options.get("recheck_after_seconds")
-    if recheck_after_seconds is None or now() - known.checked_at >= dt.timedelta(seconds=float(recheck_after_seconds)):
-        return f"was not there on {_text(known.checked_at)}"
+    if file.content_version is not None and recheck_after_seconds is None:
+        return ""
+    # A look in the future is that of a clock that was ahead.
+    if recheck_after_seconds is None or not 0 <= (now() - known.checked_at).total_seconds() < recheck_after_seconds:
+        return f"was not there on {known.checked_at:%Y-%m-%d %H:%M:%S}"
     return ""
 
 
-def _text(moment: dt.datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
+def _shown(announced: str | None) -> str:
+    """Return an announced value as people read it: a time without its zone, which is UTC."""
+    return "nothing" if announced is None else announced.removesuffix("+00:00").replace("T", " ")
 
 
 def reasons_to_fetch(summary: DatasetSummary, resource: DatasetResource) -> list[str]:
@@ -122,7 +124,7 @@ def reasons_to_fetch(summary: DatasetSummary, resource: DatasetResource) -> list
     if summary.current_state is RevisionState.VALIDATION_FAILED:
         reasons.append("the current revision was invalidated")
     for file_id, file in resource.files.items():
-        why = why_due(file, (summary.feeds or {}).get(file_id), summary.last_modified)
+        why = why_due(file, (summary.feeds or {}).get(file_id))
         if why:
             reasons.append(f"{file_id}: {why}")
     return reasons

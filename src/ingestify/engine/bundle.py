@@ -13,7 +13,10 @@ from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import DatasetResource
 from ingestify.engine.loaded_file import FileKind, LoadedResource
 
-__all__ = ["LoadedBundle"]
+__all__ = ["NO_LONGER_ANNOUNCED", "LoadedBundle", "find_unannounced", "is_known_lost"]
+
+NO_LONGER_ANNOUNCED = "(no longer announced)"
+"""Kept as what was announced of a file that the source announced no more when it was last looked at."""
 
 _THERE = (FileKind.NEW, FileKind.HELD, FileKind.UNCHANGED)
 
@@ -24,6 +27,7 @@ class LoadedBundle:
     Args:
         loaded: File id to what became of each announced file; may be replaced file by file.
         source_name: Whose announcement it is.
+        unasked: Files that the plan does not ask for: nothing is concluded from it that they are not announced.
     """
 
     def __init__(
@@ -34,6 +38,7 @@ class LoadedBundle:
         entry: QuarantineEntry | None,
         loaded: dict[str, LoadedResource],
         source_name: str,
+        unasked: Collection[str] = (),
     ) -> None:
         self.resource = resource
         self.bundle_type = bundle_type
@@ -41,6 +46,7 @@ class LoadedBundle:
         self.entry = entry
         self.loaded = loaded
         self._source_name = source_name
+        self._unasked = unasked
         self._current = {} if existing is None else existing.files
 
     @property
@@ -84,37 +90,56 @@ class LoadedBundle:
 
     @property
     def withdrawn(self) -> tuple[str, ...]:
-        """Files of the lake that this source brought, of feeds that it announces no more."""
-        if self.existing is None:
-            return ()
-        announced = {file.data_feed_key for file in self.resource.files.values()}
-        revisions = self.existing.revisions
-        return tuple(
-            file_id
-            for file_id, file in self._current.items()
-            if file.data_feed_key not in announced
-            and revisions[file.revision_id].source.get("source", self._source_name) == self._source_name
-        )
-
-    def looks_at_withdrawn(self) -> list[FeedState]:
-        """Return how what is announced no more is to be remembered: asked for when it is announced again."""
-        known = {} if self.existing is None else self.existing.feeds
-        return [
-            dataclasses.replace(known[file_id], present=False, validators=NO_VALIDATORS, checked_at=now())
-            for file_id in self.withdrawn
-            if file_id in known
-        ]
-
-    @property
-    def withdrawn_feeds(self) -> tuple[str, ...]:
-        """The required feeds that this source brought into the lake, and announces no more."""
-        brought = {self._current[file_id].data_feed_key for file_id in self.withdrawn}
-        return tuple(feed for feed in self.bundle_type.lacking(self.feeds_there) if feed in brought)
+        """Files of the lake that this source brought, and announces no more."""
+        return tuple(find_unannounced(self.existing, self.resource, self._source_name))
 
     @property
     def no_more(self) -> tuple[str, ...]:
-        """Files of the lake that are no part of what the provider has now: they go if a person accepts that."""
+        """Files of the lake that are no part of what the provider has now."""
         return self.gone + self.withdrawn
+
+    @property
+    def lost_feeds(self) -> tuple[str, ...]:
+        """The feeds that a complete dataset needs, that the lake has, and that the provider has no more."""
+        lost = {self._current[file_id].data_feed_key for file_id in self.no_more}
+        return tuple(feed for feed in self.bundle_type.lacking(self._feeds_without(self.no_more)) if feed in lost)
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """Files that leave the current set with this look at the provider.
+
+        Where another file is new, what the provider has no more is of another moment. Where nothing else changed, it
+        leaves if the look before found the same, and no complete dataset needs it: an absence needs two witnesses.
+        """
+        if not self.loaded:
+            return ()  # nothing was looked at
+        if self.new:
+            return self.no_more
+        kept = set(self.lost_feeds)
+        return tuple(
+            file_id
+            for file_id in self.no_more
+            if file_id not in self._unasked
+            and self._current[file_id].data_feed_key not in kept
+            and self._was_lost_before(file_id)
+        )
+
+    def _was_lost_before(self, file_id: str) -> bool:
+        known = None if self.existing is None else self.existing.feeds.get(file_id)
+        return known is not None and is_known_lost(known)
+
+    def looks_at_withdrawn(self, *, rejected: bool = False) -> list[FeedState]:
+        """Return how what is announced no more, and stays, is to be remembered: asked for when it is announced again."""
+        known = {} if self.existing is None else self.existing.feeds
+        leaving = () if rejected else (*self.removed, *self._unasked)
+        stay = [one for one in self.withdrawn if one not in leaving] if self.loaded else []
+        return [
+            dataclasses.replace(known[file_id], present=False, validators=NO_VALIDATORS, checked_at=now())
+            if rejected
+            else dataclasses.replace(known[file_id], announced=NO_LONGER_ANNOUNCED)
+            for file_id in stay
+            if file_id in known
+        ]
 
     @property
     def feeds_there(self) -> set[str]:
@@ -122,40 +147,45 @@ class LoadedBundle:
         files = self.resource.files
         return {files[file_id].data_feed_key for file_id, one in self.loaded.items() if one.kind in _THERE}
 
-    @property
-    def all_feeds(self) -> set[str]:
-        """Those, and the ones that the lake has besides, from another source or an earlier plan."""
-        return self._feeds_without(())
-
     def _feeds_without(self, file_ids: Collection[str]) -> set[str]:
+        """The feeds that the provider has, and those that the lake has besides: from another source, or kept."""
         kept = {file.data_feed_key for file_id, file in self._current.items() if file_id not in file_ids}
         return self.feeds_there | kept
 
     @property
     def missing_feeds(self) -> tuple[str, ...]:
         """The required feeds that the dataset will lack."""
-        return self.bundle_type.lacking(self.all_feeds)
+        return self.bundle_type.lacking(self._feeds_without(self.removed))
 
     @property
     def state(self) -> DatasetState:
         """The state that the dataset will have."""
-        return self._state_with(self.all_feeds)
-
-    @property
-    def missing_feeds_if_accepted(self) -> tuple[str, ...]:
-        """The required feeds that the dataset will lack if the bundle is rejected, and then accepted by a person."""
-        return self.bundle_type.lacking(self._feeds_without(self.no_more))
-
-    @property
-    def state_if_accepted(self) -> DatasetState:
-        """The state that it will have then."""
-        return self._state_with(self._feeds_without(self.no_more))
-
-    def _state_with(self, feeds: set[str]) -> DatasetState:
         resource, existing = self.resource, self.existing
+        feeds = self._feeds_without(self.removed)
         is_told = resource.post_load_files is None or bool(self.loaded)
         if existing is not None and not is_told and existing.state is not DatasetState.MISSING:
             return existing.state  # post_load_files would say, and was not called
         return self.bundle_type.state_of(
             resource.state, self.bundle_type.lacking(feeds), is_empty=not feeds, has_files=bool(resource.files)
         )
+
+
+def find_unannounced(existing: Dataset | None, resource: DatasetResource, source_name: str) -> list[str]:
+    """Return the files of the lake's current set that a source brought, and announces no more.
+
+    One that announces no file at all says nothing of them.
+    """
+    if existing is None or not resource.files:
+        return []
+    revisions = existing.revisions
+    return [
+        file_id
+        for file_id, file in existing.files.items()
+        if file_id not in resource.files
+        and revisions[file.revision_id].source.get("source", source_name) == source_name
+    ]
+
+
+def is_known_lost(known: FeedState) -> bool:
+    """Return whether an earlier look found already that the provider has a file no more."""
+    return not known.present or known.announced == NO_LONGER_ANNOUNCED

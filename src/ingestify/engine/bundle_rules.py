@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from ingestify.clock import now
 from ingestify.domain.bundle import BundleType, BundleTypes
 from ingestify.domain.bundle_check import BundleCheck
-from ingestify.domain.fetch_policy import is_announced_newer
+from ingestify.domain.fetch_policy import is_announced_anew
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.resource import DatasetResource
 from ingestify.domain.source import Source
@@ -71,9 +71,11 @@ class BundleRules:
 
 
 def announces_more(entry: QuarantineEntry, resource: DatasetResource) -> bool:
-    """Whether the index announces another file, another URL or a later time than it did of a bundle in quarantine."""
+    """Whether the index announces another file, URL or version than it did of a bundle in quarantine, or may have."""
     for file_id, file in resource.files.items():
         known = entry.feeds.get(file_id)
-        if known is None or known.asked_for != file.asked_for or is_announced_newer(file, known):
+        if known is None or known.asked_for != file.asked_for or is_announced_anew(file, known):
+            return True
+        if not known.settled and not file.known_unchanged:
             return True
     return False

@@ -18,6 +18,7 @@ from ingestify.engine.lanes import SourceLanes
 from ingestify.engine.notifier import Notifier
 from ingestify.engine.open_work import OpenWork
 from ingestify.engine.outcome import NOTHING_DONE, Outcome, summarize
+from ingestify.engine.relisting import Relistings
 from ingestify.engine.report import JobProgress, one_line
 from ingestify.engine.undecided import Undecided
 from ingestify.engine.workers import StopToken, WorkerPool
@@ -45,6 +46,7 @@ class Decider:
         jobs: Keeps what became of datasets that changed or failed.
         work: What of the run is open.
         notifier: Tells of what is current.
+        relistings: Reads indexes once more.
         dry_run: Only decide, and tell what would be done.
     """
 
@@ -59,6 +61,7 @@ class Decider:
         jobs: JobBook,
         work: OpenWork,
         notifier: Notifier,
+        relistings: Relistings,
         stop: StopToken,
         dry_run: bool,
     ) -> None:
@@ -71,6 +74,7 @@ class Decider:
         self._jobs = jobs
         self._work = work
         self._notifier = notifier
+        self._relistings = relistings
         self._stop = stop
         self._dry_run = dry_run
         self._undecided = Undecided()
@@ -202,6 +206,7 @@ class Decider:
                 pool=self._pool,
                 rules=self._rules,
                 stop=self._stop,
+                relistings=self._relistings,
                 run_id=self._jobs.run_id,
                 done=self._ingested,
                 put_commit=self._committer.put,
@@ -220,7 +225,7 @@ class Decider:
 
     def _ingested(self, ingest: DatasetIngest, outcome: Outcome) -> None:
         """A dataset's ingest has ended, or it must be decided about anew."""
-        discovered = ingest.discovered
+        discovered = ingest.begun
         again = outcome.again
         if again is not None and not self._stop.is_set:
             self._quarantine.changed()  # perhaps by whoever came first
@@ -255,4 +260,5 @@ class Decider:
         self._lanes.of(progress.job.plan.source).gate.leave(len(several))
         self._undecided.end(several)
         self._work.end_job_parts(progress, len(several))
+        self._relistings.look_at(progress)
         self._work.end(len(several))

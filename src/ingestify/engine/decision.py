@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ingestify.domain.change import metadata_text
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.fetch_policy import reasons_to_fetch
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.fetch_policy import FetchPolicy, reasons_to_fetch
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import KnownDataset
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.revision import RevisionState
+from ingestify.engine.bundle import find_unannounced, is_known_lost
 from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.discovery import LOOK_UP_SIZE, Discovered, as_exception
 from ingestify.engine.report import PlannedDataset, one_line
@@ -21,7 +23,7 @@ from ingestify.errors import IngestifyError, SourceError
 from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["Action", "Decision", "QuarantineView", "decide"]
+__all__ = ["Action", "Decision", "QuarantineView", "decide", "wanted_by"]
 
 
 class Action(enum.StrEnum):
@@ -195,7 +197,9 @@ def _reasons(look: _Look, existing: Dataset | None, rules: BundleRules) -> tuple
         why = "it is to be fetched anew" if rules.wants_in_full(entry) else "it may be another by now"
         return (f"in quarantine since {entry.created_at:%Y-%m-%d %H:%M}, and {why}",)
     if look.action is Action.REFETCH and existing is not None:
-        return tuple(reasons_to_fetch(existing.summary, look.discovered.resource)) or ("by the fetch policy",)
+        reasons = reasons_to_fetch(existing.summary, look.discovered.resource)
+        reasons += [f"{file_id}: is announced no more" for file_id in _lost(look, existing, rules)]
+        return tuple(reasons) or ("by the fetch policy",)
     if look.action is Action.FETCH:
         return ("not in the lake",)
     if look.action is Action.METADATA and look.row is not None:
@@ -233,7 +237,7 @@ def _first_look(look: _Look, rules: BundleRules) -> None:
     try:
         if look.row is None:
             look.action = Action.FETCH if policy.should_fetch(resource) else Action.SKIP
-        elif policy.can_skip(look.row.summary, resource):
+        elif policy.can_skip(look.row.summary, resource) and not _may_have_lost(look, look.row):
             look.action = _without_fetching(look, look.row, rules)
     except BaseException as error:  # noqa: BLE001 - the edge to user code
         look.action, look.error = Action.FETCH, _policy_error(policy, error)
@@ -245,12 +249,61 @@ def _second_look(look: _Look, existing: Dataset | None, rules: BundleRules) -> N
         return
     policy = look.discovered.job.plan.fetch_policy
     try:
-        if policy.should_refetch(existing, look.discovered.resource):
+        if policy.should_refetch(existing, look.discovered.resource) or _lost(look, existing, rules):
             look.action = Action.REFETCH
         else:
             look.action = _without_fetching(look, look.row, rules)
     except BaseException as error:  # noqa: BLE001 - the edge to user code
         look.action, look.error = Action.REFETCH, _policy_error(policy, error)
+
+
+def _may_have_lost(look: _Look, row: KnownDataset) -> bool:
+    """Whether the lake has files of a dataset that its source does not announce; the full dataset tells whose they are."""
+    files, feeds = look.discovered.resource.files, row.summary.feeds
+    if not feeds or not files or all(file_id in files for file_id in feeds):  # most of them, in most runs
+        return False
+    wants = wanted_by(look.discovered)
+    return any(file_id not in files and feed.present and wants(file_id) for file_id, feed in feeds.items())
+
+
+def _lost(look: _Look, existing: Dataset, rules: BundleRules) -> list[str]:
+    """Return the files that the source announces no more although the plan asks for them.
+
+    A fetch policy of somebody's own has the last word about when to look. What a complete dataset needs is kept, once it was
+    told.
+    """
+    discovered = look.discovered
+    if type(discovered.job.plan.fetch_policy).should_refetch is not FetchPolicy.should_refetch:
+        return []
+    wants = wanted_by(discovered)
+    lost = [one for one in find_unannounced(existing, discovered.resource, discovered.job.source_name) if wants(one)]
+    if not lost:
+        return []
+    feeds = frozenset(file.data_feed_key for file in existing.files.values())
+    requires = rules.type_of(
+        discovered.job.plan.source, discovered.provider, discovered.resource.dataset_type, feeds
+    ).requires
+    return [
+        file_id
+        for file_id in lost
+        if not (existing.files[file_id].data_feed_key in requires and is_known_lost(existing.feeds[file_id]))
+    ]
+
+
+def wanted_by(discovered: Discovered) -> Callable[[str], bool]:
+    """Return what says whether the plan asks for a file that its source does not announce.
+
+    Where the plan names no feeds, it asks for whatever there is.
+    """
+    versions = discovered.job.plan.data_spec_versions
+    if versions == DataSpecVersionCollection():
+        return lambda _: True
+
+    def wants(file_id: str) -> bool:
+        feed, _, version = file_id.rpartition("__")
+        return version in versions.versions_of(feed)
+
+    return wants
 
 
 def _without_fetching(look: _Look, row: KnownDataset, rules: BundleRules) -> Action:

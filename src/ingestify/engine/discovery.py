@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from ingestify.domain.dataset import CollectionMetadata
+from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.plan import Job
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
@@ -19,7 +20,7 @@ from ingestify.errors import IngestifyError, SourceError
 from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["LOOK_UP_SIZE", "Discovered", "as_exception", "discover_again", "iter_discovered"]
+__all__ = ["LOOK_UP_SIZE", "Discovered", "as_exception", "iter_discovered", "list_again"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,6 @@ class Discovered:
         key: What is unique in a bucket: provider, dataset type, canonical identifier.
         number: What stands for it in the job's listing.
         tries: How often another writer was faster with it.
-        moves: How often the provider changed it while it was being fetched.
     """
 
     progress: JobProgress
@@ -46,7 +46,6 @@ class Discovered:
     key: tuple[str, str, str]
     number: int = 0
     tries: int = 0
-    moves: int = 0
 
     @property
     def job(self) -> Job:
@@ -89,12 +88,18 @@ class _LazyMetadata:
         return getattr(self._metadata(), name)
 
 
-def _iter_found(job: Job, store: DatasetStore, metadata: _LazyMetadata | None = None) -> Iterator[list[Any]]:
-    """Yield what a source announces, lazily: a list for each that it yields."""
+def _iter_found(
+    job: Job, metadata: _LazyMetadata, versions: DataSpecVersionCollection | None = None
+) -> Iterator[list[Any]]:
+    """Yield what a source announces, lazily: a list for each that it yields.
+
+    Args:
+        versions: The feeds and versions that are asked for; None: those of the plan.
+    """
     found: Iterable[DatasetResource | list[DatasetResource]] | None = job.plan.source.find_datasets(
         job.plan.dataset_type,
-        job.plan.data_spec_versions,
-        cast(CollectionMetadata, metadata or _LazyMetadata(store, job)),
+        versions or job.plan.data_spec_versions,
+        cast(CollectionMetadata, metadata),
         **find_arguments(job),
     )
     if found is None:
@@ -128,7 +133,7 @@ def iter_discovered(
     metadata = _LazyMetadata(store, job)
     left_out: Identifier | None = None
     any_chosen = any_unreadable = False
-    for batch in _iter_found(job, store, metadata):
+    for batch in _iter_found(job, metadata):
         for start in range(0, len(batch), LOOK_UP_SIZE):
             chosen = []
             for resource in batch[start : start + LOOK_UP_SIZE]:
@@ -199,24 +204,39 @@ def _identify(progress: JobProgress, resource: object, store: DatasetStore, *, l
     return Discovered(progress, resource, identifier, provider, key, number)
 
 
-def discover_again(discovered: Discovered, store: DatasetStore) -> Discovered | None:
-    """Ask the source once more for one dataset; None if it does not list it any more. Blocks on the network.
+def list_again(
+    progress: JobProgress,
+    store: DatasetStore,
+    wanted: Mapping[tuple[str, str, str], Discovered],
+    versions: DataSpecVersionCollection | None,
+) -> tuple[dict[tuple[str, str, str], Discovered], bool]:
+    """Ask the source once more, for some of what it listed before. Blocks on the network.
+
+    Args:
+        wanted: What was listed before, by what is unique of it.
+        versions: The feeds and versions that are asked for; None: those of the plan.
+
+    Returns:
+        What is listed now of that, and whether it was all that the source has.
 
     Raises:
         Exception: Whatever the source raises.
     """
-    job = discovered.job
-    wanted = {key: value for key, value in discovered.identifier.items() if key not in job.selector.attributes}
-    narrowed = dataclasses.replace(job, filters={**job.filters, **wanted})
-    for batch in _iter_found(narrowed, store):
+    job = progress.job
+    metadata = _LazyMetadata(store, job)
+    found: dict[tuple[str, str, str], Discovered] = {}
+    is_whole = job.is_whole_selector and job.plan.source.lists_everything
+    for batch in _iter_found(job, metadata, versions):
         for resource in batch:
             try:
-                again = _identify(discovered.progress, _readable(resource), store)
+                again = _identify(progress, _readable(resource), store)
             except _Unreadable:
+                is_whole = False
                 continue
-            if again.key == discovered.key:
-                return dataclasses.replace(discovered, resource=again.resource)
-    return None
+            before = wanted.get(again.key)
+            if before is not None:
+                found[again.key] = dataclasses.replace(before, resource=again.resource)
+    return found, is_whole and not metadata.was_read
 
 
 def as_exception(error: BaseException) -> Exception:

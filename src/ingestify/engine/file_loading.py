@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import inspect
 import json
@@ -15,12 +16,15 @@ from ingestify.domain.ports import Fetcher, FetchRequest, FetchStatus
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import FileResource
 from ingestify.engine.known_files import KnownFiles
-from ingestify.engine.loaded_file import NOTHING_FOUND, FileKind, LoadedResource, Moved
+from ingestify.engine.loaded_file import NOTHING_FOUND, FileKind, LoadedResource
+from ingestify.engine.volatile import Differences, differences_between, differs_each_time_alike
 from ingestify.errors import FetchError, IngestifyError, LakeUnwritable, SourceError, StoreError
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.staging import StagedFile
 
 __all__ = ["FileLoading", "located"]
+
+MOST_COMPARED_BYTES = 64 << 20
 
 _FORMAT_BY_CONTENT_TYPE = {
     "application/json": "json",
@@ -48,6 +52,7 @@ class FileLoading:
         fetcher: The HTTP client of its source.
         shapes: Feed to the msgspec types that its JSON is decoded into while it is checked.
         checked: Whether new files are checked.
+        index_date: The Date of the index's answer that announced the files, or None.
     """
 
     def __init__(
@@ -62,8 +67,9 @@ class FileLoading:
         restores: bool = False,
         shapes: Mapping[str, Sequence[Any]] | None = None,
         checked: bool = True,
+        index_date: str | None = None,
     ) -> None:
-        self._known = KnownFiles(existing, entry)
+        self._known = KnownFiles(existing, entry, index_date)
         self._store = store
         self._fetcher = fetcher
         self._in_full = in_full
@@ -97,28 +103,40 @@ class FileLoading:
         self._asks_all = True
         return self.load(file)
 
-    def look_again(self, file: FileResource, loaded: LoadedResource) -> Moved:
-        """Ask the provider once more for a file that was just loaded: has it other bytes by now?
+    def look_again(self, file: FileResource, loaded: LoadedResource) -> LoadedResource | None:
+        """Ask the provider once more for a file with a URL that was just loaded.
 
-        By its ETag where it has one; otherwise in full, and the bytes decide.
+        It is asked for by what names the version that came, if that shows each change; otherwise in full, and the bytes
+        decide.
+
+        Returns:
+            What it is by now; None if it is as it was.
         """
-        was_there = loaded.kind not in (FileKind.ABSENT, FileKind.GONE)
-        etag = Validators(loaded.feed.validators.etag)
-        staged = self._store.objects.stage(file.serialization_format)
+        staged = self._store.objects.stage(file.serialization_format, method=self._method(file))
         try:
-            result = self._fetcher.fetch(self._request(file, etag), staged)
-            if result.status is FetchStatus.NOT_MODIFIED:
-                return Moved.NO
-            if result.status in (FetchStatus.NOT_FOUND, FetchStatus.NOT_READY):
-                return Moved.YES if was_there else Moved.NO
-            if not was_there:
-                return Moved.YES
-            staged.complete()
-            if staged.tag == loaded.tag:
-                return Moved.NO
-            return Moved.YES if etag else Moved.BYTES
-        finally:
+            result = self._fetcher.fetch(self._request(file, loaded.feed.validators), staged)
+            if result.status is FetchStatus.FETCHED:
+                again = self._complete(
+                    file, staged, result.content_type, result.validators, date=result.date, seen=loaded
+                )
+                if loaded.is_there and again.tag == loaded.tag:
+                    staged.discard()
+                    return None
+                return again
+        except BaseException:
             staged.discard()
+            raise
+        staged.discard()
+        if result.status is FetchStatus.NOT_MODIFIED or not loaded.is_there:
+            return None
+        return self._known.absent(file, result)
+
+    def as_announced(self, file: FileResource, loaded: LoadedResource) -> LoadedResource:
+        """Return what came of a file, which is announced otherwise by now."""
+        feed = self._known.feed_of(
+            file, present=loaded.feed.present, validators=loaded.feed.validators, date=loaded.date
+        )
+        return dataclasses.replace(loaded, feed=feed)
 
     # ---- where the bytes come from ---------------------------------------------------------------------
 
@@ -258,8 +276,13 @@ class FileLoading:
         serialization_format: str | None = None,
         date: str | None = None,
         checked: bool = True,
+        seen: LoadedResource | None = None,
     ) -> LoadedResource:
-        """The bytes have arrived: equal bytes are no change, other bytes become a durable temporary object."""
+        """The bytes have arrived: equal bytes are no change, other bytes become a durable temporary object.
+
+        Args:
+            seen: What came of it before in this run; if that has the same bytes, nothing more is done with them.
+        """
         chosen = (
             serialization_format
             or file.serialization_format
@@ -272,19 +295,26 @@ class FileLoading:
 
         def look(body: bytes) -> None:
             nonlocal findings
-            if checked and self._known.kind_of(file, staged.tag) is None:
+            is_seen = seen is not None and seen.tag == staged.tag
+            if checked and not is_seen and self._known.kind_of(file, staged.tag) is None:
                 findings = check_bytes(body, chosen, shapes)
 
         was_looked_at = staged.complete(look)
-        feed = self._known.feed_of(file, modified_at=modified_at, validators=validators)
+        feed = self._known.feed_of(file, modified_at=modified_at, validators=validators, date=date)
+        if seen is not None and seen.tag == staged.tag:
+            return seen
+        differs_in = None if seen is None else self._differences(file, seen, staged)
+        looks = 0 if seen is None else seen.looks + 1
+        is_alike = seen is not None and looks > 1 and differs_each_time_alike(seen.differs_in, differs_in)
         kind = self._known.kind_of(file, staged.tag)
         if kind is not None:
             if kind is FileKind.UNCHANGED and self._can_restore(file, staged):
                 staged.persist()
                 return LoadedResource(kind, feed, staged, tag=staged.tag, size=staged.size, date=date)
+            tag, size = staged.tag, staged.size
             staged.discard()
             held = self._known.held.get(file.file_id) if kind is FileKind.HELD else None
-            return LoadedResource(kind, feed, draft=held, tag=staged.tag, size=staged.size, date=date)
+            return LoadedResource(kind, feed, draft=held, tag=tag, size=size, date=date, looks=looks)
         if checked and not was_looked_at:
             findings = check_stream(staged.open, staged.size, chosen, shapes)
         staged.persist()
@@ -300,7 +330,32 @@ class FileLoading:
             storage_path="",
             modified_at=feed.modified_at,
         )
-        return LoadedResource(FileKind.NEW, feed, staged, draft, findings, staged.tag, staged.size, date)
+        return LoadedResource(
+            FileKind.NEW,
+            feed,
+            staged,
+            draft,
+            findings,
+            staged.tag,
+            staged.size,
+            date,
+            looks=looks,
+            differs_in=differs_in,
+            is_alike=is_alike,
+        )
+
+    def _differences(self, file: FileResource, seen: LoadedResource, staged: StagedFile) -> Differences | None:
+        """Return in what an answer differs from the one before it; None if that cannot be told."""
+        if not seen.is_there or max(seen.size, staged.size) > MOST_COMPARED_BYTES:
+            return None
+        if seen.staged is not None:
+            opened = seen.staged.open()
+        elif seen.kind is FileKind.UNCHANGED:
+            opened = self._store.opener(self._known.current[file.file_id])()
+        else:
+            return None
+        with opened as before, staged.open() as after:
+            return differences_between(before.read(), after.read())
 
     def _method(self, file: FileResource) -> str | None:
         """How it is to be compressed: as the object that it may have to restore; None: as new ones are."""

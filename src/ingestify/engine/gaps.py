@@ -17,13 +17,19 @@ logger = logging.getLogger(__name__)
 def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, lane: SourceLane) -> None:
     """Warn of files that the provider no longer has, and, once for a kind of dataset, of feeds that it lacks."""
     resource = bundle.resource
-    for file_id in () if bundle.new else bundle.gone:
+    removed = bundle.removed
+    for file_id in bundle.no_more if bundle.loaded else ():
+        if file_id in removed:
+            what = "it leaves the current revision, and stays in those before it"
+        else:
+            what = "nothing else changed, so the lake keeps its copy"
         logger.warning(
-            "%s/%s/%s: the provider no longer has '%s'; nothing else changed, and the lake keeps its copy.",
+            "%s/%s/%s: the provider no longer has '%s'; %s.",
             discovered.provider,
             resource.dataset_type,
             discovered.identifier,
             file_id,
+            what,
         )
     missing = bundle.missing_feeds
     if resource.state is not DatasetState.COMPLETE or not missing:

@@ -8,9 +8,10 @@ import enum
 from ingestify.checks.files import Findings
 from ingestify.domain.file import FeedState
 from ingestify.domain.quarantine import NewFile
+from ingestify.engine.volatile import Differences
 from ingestify.store.staging import StagedFile
 
-__all__ = ["NOTHING_FOUND", "FileKind", "LoadedResource", "Moved"]
+__all__ = ["NOTHING_FOUND", "FileKind", "LoadedResource"]
 
 NOTHING_FOUND = Findings()
 """Of a file that was not checked, or of which nothing is to be said."""
@@ -43,6 +44,9 @@ class LoadedResource:
         size: Their number.
         date: The Date header of the provider's answer, or None.
         skipped: Whether the provider was not asked, because nothing spoke for it.
+        looks: How often in a row it answered with other bytes than the time before.
+        differs_in: Of the last two times, in what; None: that cannot be told.
+        is_alike: Whether that is nothing but what differed the time before, too.
     """
 
     kind: FileKind
@@ -54,13 +58,11 @@ class LoadedResource:
     size: int = 0
     date: str | None = None
     skipped: bool = False
+    looks: int = 0
+    differs_in: Differences | None = None
+    is_alike: bool = False
 
-
-class Moved(enum.Enum):
-    """What a second look at a file found."""
-
-    NO = enum.auto()
-    YES = enum.auto()
-    """By its ETag, or because it came or went."""
-    BYTES = enum.auto()
-    """Other bytes, without an ETag: it moved, or it is made anew for each answer."""
+    @property
+    def is_there(self) -> bool:
+        """Whether the provider has it."""
+        return self.kind not in (FileKind.ABSENT, FileKind.GONE)

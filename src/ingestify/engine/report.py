@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ingestify.clock import now
 from ingestify.domain.plan import Job
-from ingestify.domain.ports import SelectorSync, Usage
+from ingestify.domain.ports import IndexLook, SelectorSync, Usage
 from ingestify.domain.run import COUNTER_NAMES, Counters, JobSummary, ProcessIdentity, RunReport, RunState, TaskSummary
 from ingestify.engine.listing import Listing
 from ingestify.masking import mask_text
@@ -105,6 +105,7 @@ class JobProgress:
         self.job = job
         self.job_id = str(uuid.uuid4())
         self.usage = Usage()
+        self.index = IndexLook()  # how the index of its listing was read
         self.listing = Listing()
         self.state = RunState.RUNNING
         self.error: BaseException | None = None
@@ -153,6 +154,12 @@ class JobProgress:
         with self._lock:
             self._pending -= number
             return self._pending == 0
+
+    @property
+    def pending(self) -> int:
+        """How many datasets have begun and not ended; its discovery counts as one."""
+        with self._lock:
+            return self._pending
 
     @property
     def failed(self) -> int:

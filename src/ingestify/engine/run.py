@@ -22,6 +22,7 @@ from ingestify.engine.lanes import SourceLane, SourceLanes
 from ingestify.engine.notifier import Notifier
 from ingestify.engine.open_work import OpenWork
 from ingestify.engine.planner import expand_plan
+from ingestify.engine.relisting import Relistings
 from ingestify.engine.report import GuardedListener, JobProgress, RunListener
 from ingestify.engine.workers import StopToken, WorkerPool
 from ingestify.store.dataset_store import DatasetStore
@@ -91,6 +92,7 @@ class IngestionRun:
         pool = WorkerPool(self._concurrency, "ingestify-fetch")
         committer = Committer(self._store)
         self._notifier = Notifier(self._store, committer, self._on_current, self.stop)
+        self._relistings = Relistings(self._store, self._lanes, self.stop, has_reader=self._on_current is not None)
         self._decider = Decider(
             self._store,
             rules=self._rules,
@@ -100,6 +102,7 @@ class IngestionRun:
             jobs=self._jobs,
             work=self._work,
             notifier=self._notifier,
+            relistings=self._relistings,
             stop=self.stop,
             dry_run=self._dry_run,
         )
@@ -117,6 +120,7 @@ class IngestionRun:
             self._work.wait()
         self._discovery.close()
         self._decider.close()
+        self._relistings.close()
         pool.close()
         committer.close()
         self._jobs.close()
@@ -167,7 +171,7 @@ class IngestionRun:
             progress = self._jobs.begin(job)
             self._work.begin()  # ended with the job, when its last dataset is
             try:
-                with lane.fetcher.activated(FetchContext(progress.usage, self.stop.event)):
+                with lane.fetcher.activated(FetchContext(progress.usage, self.stop.event, progress.index)):
                     if self._jobs.enter(progress) and not self._skip_selector(progress):
                         fail_entry = functools.partial(self._jobs.fail_entry, progress)
                         batches = iter_discovered(progress, self._store, fail_entry)
@@ -183,6 +187,7 @@ class IngestionRun:
                 self._jobs.fail(progress, as_exception(error))
             finally:
                 self._work.end_job_parts(progress)
+                self._relistings.look_at(progress)
         finally:
             self._work.end()
 

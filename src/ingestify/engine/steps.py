@@ -61,6 +61,10 @@ class Steps:
         for some in several:
             self._pool.submit(self._lane.files, self._task_for(some, work, then), first=first)
 
+    def go_on(self, then: Callable[[], None]) -> None:
+        """Queue `then` for a worker, before what is not begun yet."""
+        self._pool.submit(self._lane.files, lambda: self._go_on(then), first=True)
+
     def _task_for(
         self, files: Sequence[FileResource], work: Callable[[FileResource], None], then: Callable[[], None]
     ) -> Callable[[], None]:

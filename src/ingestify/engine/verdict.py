@@ -110,7 +110,7 @@ class CheckedBundle:
 
 def _files_of(bundle: LoadedBundle, store: DatasetStore) -> dict[str, CheckedFile]:
     files: dict[str, CheckedFile] = {}
-    gone = bundle.gone
+    gone = bundle.removed
     if bundle.existing is not None:
         for stored in store.load_files(bundle.existing, lazy=True):
             if stored.file_id in gone:
@@ -150,8 +150,6 @@ def reasons_against(
     if not reasons:
         for check in checks:
             reasons += _ask(check, seen)
-        if reasons:
-            reasons += _left_over(bundle)
     shown = [one_line(SourceError(reason))[:MOST_CHARACTERS] for reason in reasons[:MOST_REASONS]]
     if len(reasons) > MOST_REASONS:
         shown.append(f"and {len(reasons) - MOST_REASONS} more")
@@ -173,24 +171,8 @@ def _gaps(bundle: LoadedBundle) -> Iterator[str]:
     existing = bundle.existing
     if existing is None or not existing.revisions:
         return
-    gone = bundle.gone
-    gone_feeds = {bundle.resource.files[file_id].data_feed_key for file_id in gone}
-    for feed in bundle.withdrawn_feeds:
-        if feed not in gone_feeds:
-            yield f"it lacks {feed}, which revision {existing.revisions[-1].revision_id} has and a complete one needs"
-    for file_id in gone:
-        yield (
-            f"the provider has {file_id} no more, while other files changed: what the lake has of it is of another "
-            f"moment"
-        )
-
-
-def _left_over(bundle: LoadedBundle) -> Iterator[str]:
-    """Tell of what was looked at together with new files, and is not what the provider has now."""
-    if bundle.existing is not None:
-        for file_id in bundle.withdrawn:
-            number = bundle.existing.files[file_id].revision_id
-            yield f"{file_id} is that of revision {number}: the source announces it no more"
+    for feed in bundle.lost_feeds:
+        yield f"it lacks {feed}, which revision {existing.revisions[-1].revision_id} has and a complete one needs"
 
 
 def _ask(check: BundleCheck, seen: CheckedBundle) -> list[str]:

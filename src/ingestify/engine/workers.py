@@ -66,6 +66,17 @@ class Gate:
         self._inside = 0
         self._changed = threading.Condition()
 
+    @property
+    def narrow_limit(self) -> int:
+        """How many it lets through as long as they may have to be fetched."""
+        return self._narrow
+
+    @property
+    def is_full(self) -> bool:
+        """Whether whoever comes now has to wait."""
+        with self._changed:
+            return self._inside >= self._limit
+
     def widen(self, wide: bool) -> None:
         """Say whether what came through last came back at once. What is inside stays there."""
         with self._changed:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from ingestify.clock import now
 from ingestify.domain.ports import IndexLook
 from ingestify.fetch.active import active_context
 
@@ -27,20 +26,24 @@ class RecentAnswer(Generic[T]):
     """
 
     def __init__(self, kept_seconds: float = KEPT_SECONDS) -> None:
-        self._kept = dt.timedelta(seconds=kept_seconds)
+        self._kept_seconds = kept_seconds
         self._lock = threading.Lock()
-        self._answer: tuple[dt.datetime, T, IndexLook] | None = None
+        self._answer: tuple[float, T, IndexLook] | None = None
 
     def get(self, ask: Callable[[], T]) -> T:
         """Return the recent answer, or what `ask` returns now. What `ask` raises is kept for nobody.
 
         Whoever gets the recent one has read its listing when that was asked for.
         """
+        index = active_context().index
         with self._lock:
-            if self._answer is not None and dt.timedelta(0) <= now() - self._answer[0] < self._kept:
-                if self._answer[2] is not active_context().index:
-                    active_context().index.take_over(self._answer[2])
-                return self._answer[1]
+            if self._answer is not None:
+                asked_at, answer, read_from = self._answer
+                if asked_at >= index.not_before and time.monotonic() - asked_at < self._kept_seconds:
+                    if read_from is not index:
+                        index.take_over(read_from)
+                    return answer
+            asked_at = time.monotonic()
             answer = ask()
-            self._answer = (now(), answer, active_context().index)
+            self._answer = (asked_at, answer, index)
             return answer

@@ -173,9 +173,11 @@ class SkillCorner(ApiSource):
         for feed, version in wanted if began <= at else ():
             path, params, form = _FILES[feed]
             resource.add_file(
-                time_of_look(began, at),
+                None,
                 feed,
                 version,
+                # Not a time of the provider's, so none that is kept as its time.
+                content_version=f"looked at from {time_of_look(began, at):%Y-%m-%d %H:%M:%S} on",
                 url=f"{self._base_url}/{path.format(id=match_id)}",
                 http_options={
                     "auth": self._auth,

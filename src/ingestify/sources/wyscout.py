@@ -49,9 +49,6 @@ _PARAMS = {
 
 _PLAYED = "Played"
 
-_BEFORE_ANY_LOOK = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-"""Announced for what did not change: it never moves, and everything that the lake has is newer."""
-
 _LABEL = re.compile(r"(?P<home>.+?) [-–] (?P<away>.+?)(?:, (?P<home_score>\d+) ?- ?(?P<away_score>\d+)(?: \(\w\))?)?")
 
 
@@ -143,31 +140,25 @@ class Wyscout(ApiSource):
     ) -> Iterator[list[DatasetResource]]:
         """Yield the matches of one season, at once."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
-        changed_at = self._look_for_changes(dataset_collection_metadata.ingested_until, only_one=match_id is not None)
+        is_as_it_was = self._look_for_changes(dataset_collection_metadata.ingested_until, only_one=match_id is not None)
         what = f"season {season_id} of competition {competition_id}"
         entries = checked_entries(
             self._list(f"seasons/{season_id}/matches", what, "matches"), what, "matchId", "dateutc"
         )
         yield [
-            self._match(entry, {"competition_id": competition_id, "season_id": season_id}, wanted, changed_at)
+            self._match(entry, {"competition_id": competition_id, "season_id": season_id}, wanted, is_as_it_was)
             for entry in entries
             if same(match_id, entry["matchId"])
         ]
 
-    def _look_for_changes(
-        self, ingested_until: dt.datetime | None, *, only_one: bool
-    ) -> Callable[[object], dt.datetime]:
-        """Return what says, of a match, what to announce as the time of its files.
-
-        Of what may have changed that is the time of this look, before anything of it is asked for.
-        """
-        looked_at = now()
+    def _look_for_changes(self, ingested_until: dt.datetime | None, *, only_one: bool) -> Callable[[object], bool]:
+        """Return what says of a match whether it is known to be as it was."""
         # One match is asked for itself: the feed may have hundreds of pages.
         changes = None if ingested_until is None or only_one else self._changes.since(ingested_until)
         if changes is None:
-            return lambda _: looked_at
-        asked_at, match_ids = changes.asked_at, changes.match_ids
-        return lambda match_id: asked_at if str(match_id) in match_ids else _BEFORE_ANY_LOOK
+            return lambda _: False
+        match_ids = changes.match_ids
+        return lambda match_id: str(match_id) not in match_ids
 
     def _ask_for_changes(
         self, path: str, pager: Callable[[HttpAnswer], str | None], params: dict[str, Any]
@@ -179,7 +170,7 @@ class Wyscout(ApiSource):
         entry: dict[str, Any],
         selector: dict[str, Any],
         wanted: list[tuple[str, str]],
-        changed_at: Callable[[object], dt.datetime],
+        is_as_it_was: Callable[[object], bool],
     ) -> DatasetResource:
         match_id = entry["matchId"]
         date, _, time = str(entry["dateutc"]).partition(" ")
@@ -202,15 +193,16 @@ class Wyscout(ApiSource):
             },
             state=DatasetState.COMPLETE if is_played else DatasetState.SCHEDULED,
         )
-        changed = changed_at(match_id)
+        unchanged = is_as_it_was(match_id)
         for feed, version in wanted:
             if feed == "match":
-                resource.add_file(changed, feed, version, json_content=entry)
+                resource.add_file(None, feed, version, json_content=entry, known_unchanged=unchanged)
             elif is_played:
                 resource.add_file(
-                    changed,
+                    None,
                     feed,
                     version,
+                    known_unchanged=unchanged,
                     url=f"{self._base_url}/matches/{match_id}/{feed}",
                     http_options={
                         "auth": self._auth,

@@ -15,6 +15,7 @@ import dataclasses
 import datetime as dt
 import logging
 import threading
+import time
 import zoneinfo
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 from ingestify.clock import now
 from ingestify.domain.ports import HttpAnswer
 from ingestify.errors import FetchError, SourceError
+from ingestify.fetch.active import active_context
 from ingestify.fetch.pages import with_param
 
 __all__ = ["LONGEST", "MARGIN", "Changes", "WyscoutChanges", "as_rome_time", "changes_pager"]
@@ -71,6 +73,7 @@ class WyscoutChanges:
         self._ask = ask
         self._lock = threading.Lock()
         self._recent: Changes | None = None
+        self._recent_since = 0.0
 
     def since(self, moment: dt.datetime) -> Changes | None:
         """Return what changed since a moment, in UTC; None if the feed does not go back so far.
@@ -86,7 +89,11 @@ class WyscoutChanges:
             if asked_at - since > LONGEST - MARGIN:
                 return None
             recent = self._recent
-            if recent is None or recent.since > since or not dt.timedelta(0) <= asked_at - recent.asked_at < KEPT:
+            is_kept = (
+                recent is not None and recent.since <= since and dt.timedelta(0) <= asked_at - recent.asked_at < KEPT
+            )
+            if recent is None or not is_kept or self._recent_since < active_context().index.not_before:
+                self._recent_since = time.monotonic()
                 recent = self._recent = Changes(since, asked_at, frozenset(self._iter_match_ids(text)))
             return recent
 

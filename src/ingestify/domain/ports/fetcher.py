@@ -49,12 +49,14 @@ class IndexLook:
         answers: How many answers the listing was read from; 0: no request of ours was needed for it.
         first_date: The Date header of the first of them: up to then the index had not been read. None: it had none.
         gaps: Why the listing may lack something although nothing failed, a sentence each.
+        not_before: No answer counts that was asked for before that moment of `time.monotonic`.
     """
 
-    __slots__ = ("_lock", "answers", "first_date", "gaps")
+    __slots__ = ("_lock", "answers", "first_date", "gaps", "not_before")
 
-    def __init__(self) -> None:
+    def __init__(self, not_before: float = 0.0) -> None:
         self._lock = threading.Lock()
+        self.not_before = not_before
         self.answers = 0
         self.first_date: str | None = None
         self.gaps: list[str] = []

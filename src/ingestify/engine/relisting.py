@@ -1,0 +1,201 @@
+"""The index, read once more while a job goes on: what it says by now of datasets whose files have come.
+
+A dataset waits for that without a thread. One reading serves all that wait: at the end of the listing, when nothing else of
+the job is left to be done. Where many wait, or somebody reads the datasets as they come, it is read before that, each time
+after twice as long.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.ports import FetchContext, IndexLook
+from ingestify.engine.discovery import Discovered, as_exception, list_again
+from ingestify.engine.lanes import SourceLanes
+from ingestify.engine.report import JobProgress
+from ingestify.engine.workers import Lane, StopToken, WorkerPool
+from ingestify.errors import ConfigurationError, SourceError
+from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["Relisted", "Relistings"]
+
+logger = logging.getLogger(__name__)
+
+THREADS = 4
+FIRST_WAIT_SECONDS = 5.0
+FIRST_WAIT_OF_READER_SECONDS = 0.25
+_READER_AT_ONCE = 0.0
+
+Pairs = frozenset[tuple[str, str]]
+"""Feeds with their versions."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Relisted:
+    """What the index says of a dataset when it is read once more.
+
+    Attributes:
+        discovered: The dataset as it is listed now; None if it is not.
+        is_whole: Whether all that the source has was listed, so that what is not listed is not there.
+        index: How the index was read.
+        error: Why it could not be read; None if it could.
+    """
+
+    discovered: Discovered | None
+    is_whole: bool
+    index: IndexLook
+    error: Exception | None = None
+
+
+Then = Callable[[Relisted], None]
+
+
+class _Waiting:
+    """The datasets of one job that wait for its index to be read once more."""
+
+    def __init__(self, first_wait: float) -> None:
+        self.several: list[tuple[Discovered, Pairs, Then]] = []
+        self.next_wait = first_wait
+        self.timer: threading.Timer | None = None
+
+
+class Relistings:
+    """Reads the indexes of a run's jobs once more. Safe to use from any thread.
+
+    Args:
+        lanes: Those of the run's sources.
+        has_reader: Whether somebody waits for datasets as they come.
+    """
+
+    def __init__(self, store: DatasetStore, lanes: SourceLanes, stop: StopToken, *, has_reader: bool) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._stop = stop
+        self._has_reader = has_reader
+        self._lock = threading.Lock()
+        self._waiting: dict[JobProgress, _Waiting] = {}
+        self._own_lanes: dict[int, Lane] = {}
+        self._pool = WorkerPool(THREADS, "ingestify-relist")
+        stop.when_stopped(self._let_go)
+
+    def ask(self, discovered: Discovered, then: Then, extra: Pairs = frozenset()) -> None:
+        """Let `then` be called with what the index says of a dataset after this moment; another thread calls it.
+
+        Args:
+            extra: Feeds and versions that are wanted besides those of the plan, where the source has them.
+        """
+        progress = discovered.progress
+        with self._lock:
+            waiting = self._waiting.get(progress)
+            if waiting is None:
+                waiting = self._waiting[progress] = _Waiting(
+                    _READER_AT_ONCE if self._has_reader else FIRST_WAIT_SECONDS
+                )
+            waiting.several.append((discovered, extra, then))
+            if waiting.timer is None:
+                waiting.timer = self._timer(progress, waiting)
+        if self._stop.is_set:
+            self._let_go()
+        else:
+            self.look_at(progress)
+
+    def look_at(self, progress: JobProgress) -> None:
+        """Read the index of a job now, if nothing else of it goes on, or too many wait for that."""
+        with self._lock:
+            waiting = self._waiting.get(progress)
+            number = 0 if waiting is None else len(waiting.several)
+        if not number:
+            return
+        gate = self._lanes.of(progress.job.plan.source).gate
+        pending = progress.pending
+        is_last = number >= pending or (number >= pending - 1 and not progress.is_discovered and gate.is_full)
+        if is_last or number * 4 >= gate.narrow_limit * 3:
+            self._begin(progress)
+
+    def close(self) -> None:
+        """End its threads. Nothing waits any more."""
+        with self._lock:
+            timers = [waiting.timer for waiting in self._waiting.values() if waiting.timer is not None]
+        for timer in timers:
+            timer.cancel()
+        self._pool.close()
+
+    def _timer(self, progress: JobProgress, waiting: _Waiting) -> threading.Timer:
+        """Begin to wait, and the next time for twice as long."""
+        timer = threading.Timer(waiting.next_wait, self._begin, (progress,))
+        waiting.next_wait = max(2 * waiting.next_wait, FIRST_WAIT_OF_READER_SECONDS)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _take(self, progress: JobProgress) -> list[tuple[Discovered, Pairs, Then]]:
+        with self._lock:
+            waiting = self._waiting.get(progress)
+            if waiting is None:
+                return []
+            if waiting.timer is not None:
+                waiting.timer.cancel()
+                waiting.timer = None
+            several, waiting.several = waiting.several, []
+            return several
+
+    def _begin(self, progress: JobProgress) -> None:
+        several = self._take(progress)
+        if several:
+            source = progress.job.plan.source
+            with self._lock:
+                lane = self._own_lanes.setdefault(id(source), Lane(source.name))
+            self._pool.submit(lane, lambda: self._list(progress, several))
+
+    def _list(self, progress: JobProgress, several: list[tuple[Discovered, Pairs, Then]]) -> None:
+        """Read the index, and tell all that waited for it."""
+        extra = frozenset().union(*(pairs for _, pairs, _ in several))
+        index = IndexLook(not_before=time.monotonic())
+        found: Mapping[tuple[str, str, str], Discovered] = {}
+        is_whole = False
+        failure: Exception | None = None
+        try:
+            wanted = {discovered.key: discovered for discovered, _, _ in several}
+            lane = self._lanes.of(progress.job.plan.source)
+            with lane.fetcher.activated(FetchContext(progress.usage, self._stop.event, index)):
+                found, is_whole = self._list_these(progress, wanted, extra)
+        except BaseException as error:  # noqa: BLE001 - the edge to user code: it fails those that wait for it
+            failure = as_exception(error)
+        for discovered, _, then in several:
+            then(Relisted(found.get(discovered.key), is_whole, index, failure))
+
+    def _list_these(
+        self, progress: JobProgress, wanted: Mapping[tuple[str, str, str], Discovered], extra: Pairs
+    ) -> tuple[Mapping[tuple[str, str, str], Discovered], bool]:
+        if extra:
+            try:
+                return list_again(progress, self._store, wanted, _widened(progress, extra))
+            except (ConfigurationError, SourceError) as error:
+                # A source that refuses a feed has it no more.
+                logger.debug("%s does not announce %s: %s", progress.job.source_name, sorted(extra), error)
+        return list_again(progress, self._store, wanted, None)
+
+    def _let_go(self) -> None:
+        """The run is to stop: nobody waits any more."""
+        with self._lock:
+            jobs = list(self._waiting)
+        stopped = SourceError("stopped before the index was read once more")
+        for progress in jobs:
+            for _, _, then in self._take(progress):
+                then(Relisted(None, False, IndexLook(), stopped))
+
+
+def _widened(progress: JobProgress, extra: Pairs) -> DataSpecVersionCollection:
+    """Return the feeds and versions of a job's plan with more of them."""
+    plan = progress.job.plan.data_spec_versions
+    versions = {feed: list(of_feed) for feed, of_feed in plan.items()}
+    for feed, version in sorted(extra):
+        of_feed = versions.setdefault(feed, list(plan.versions_of(feed)))
+        if version not in of_feed:
+            of_feed.append(version)
+    return DataSpecVersionCollection(versions)
