@@ -99,7 +99,7 @@ def why_due(file: FileResource, known: FeedState | None) -> str:
 
 
 def _why_absence_due(file: FileResource, known: FeedState) -> str:
-    """An allowed 404 is asked for again when its announced version moved, or when it was last asked for long enough ago."""
+    """An allowed 404 is asked for again when another version is announced, or when the last look is long enough ago."""
     if is_announced_anew(file, known):
         return "was not there, and is announced anew"
     recheck_after_seconds = file.http_options.get("recheck_after_seconds")

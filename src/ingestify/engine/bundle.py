@@ -129,7 +129,7 @@ class LoadedBundle:
         return known is not None and is_known_lost(known)
 
     def looks_at_withdrawn(self, *, rejected: bool = False) -> list[FeedState]:
-        """Return how what is announced no more, and stays, is to be remembered: asked for when it is announced again."""
+        """Return how to remember what is announced no more, and stays: announced again, it is asked for."""
         known = {} if self.existing is None else self.existing.feeds
         leaving = () if rejected else (*self.removed, *self._unasked)
         stay = [one for one in self.withdrawn if one not in leaving] if self.loaded else []

@@ -258,7 +258,7 @@ def _second_look(look: _Look, existing: Dataset | None, rules: BundleRules) -> N
 
 
 def _may_have_lost(look: _Look, row: KnownDataset) -> bool:
-    """Whether the lake has files of a dataset that its source does not announce; the full dataset tells whose they are."""
+    """Whether the lake has files that the source does not announce; the full dataset tells whose they are."""
     files, feeds = look.discovered.resource.files, row.summary.feeds
     if not feeds or not files or all(file_id in files for file_id in feeds):  # most of them, in most runs
         return False
@@ -269,8 +269,8 @@ def _may_have_lost(look: _Look, row: KnownDataset) -> bool:
 def _lost(look: _Look, existing: Dataset, rules: BundleRules) -> list[str]:
     """Return the files that the source announces no more although the plan asks for them.
 
-    A fetch policy of somebody's own has the last word about when to look. What a complete dataset needs is kept, once it was
-    told.
+    A fetch policy of somebody's own has the last word about when to look. What a complete dataset needs is kept, once
+    that was told.
     """
     discovered = look.discovered
     if type(discovered.job.plan.fetch_policy).should_refetch is not FetchPolicy.should_refetch:

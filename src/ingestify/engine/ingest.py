@@ -285,8 +285,8 @@ class DatasetIngest:
         feeds = sorted({file.data_feed_key for file in self._files(file_ids)})
         if self._lane.tells_first("answers anew", discovered.resource.dataset_type, *feeds):
             logger.warning(
-                "%s: %s: %s answered with other bytes each of three times, in the same places; the last answer is taken, "
-                "and so it is of others like it.",
+                "%s: %s: %s answered with other bytes each of three times, in the same places; the last answer is "
+                "taken, and so it is of others like it.",
                 discovered.job.source_name,
                 discovered.name,
                 ", ".join(feeds),
@@ -347,8 +347,8 @@ class DatasetIngest:
             raise FetchError("the provider changed its entry each time the index was read; the next run fetches it")
         if self._lane.tells_first("lists anew", after.dataset_type):
             logger.warning(
-                "%s: %s: its entry in the index was another one each of %d times, with the same name and the same times; "
-                "the last one is taken, and so it is of others like it.",
+                "%s: %s: its entry in the index was another one each of %d times, with the same name and the same "
+                "times; the last one is taken, and so it is of others like it.",
                 self.discovered.job.source_name,
                 self.discovered.name,
                 MOST_LISTINGS,

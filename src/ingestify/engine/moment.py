@@ -1,12 +1,13 @@
 """Is a bundle of one moment? What the provider is asked for once more, before it is published.
 
 The index is read first, then the files of a dataset are fetched side by side, and the provider may change it all
-meanwhile. A bundle is of one moment if there is one at which the entry and every file were as they came. That is shown by
+meanwhile. A bundle is of one moment if there is one at which the entry and every file were as they came. That is shown
+by
 
 - dates: by the provider's own clock each file changed for the last time before the index answered;
 - a second look: every file is asked for once more after all have come, and none is another one by now;
-- the entry, read once more after the files: it is as it was, with the same times. Of a file that names no version itself
-  that is the provider's word that it has not changed.
+- the entry, read once more after the files: it is as it was, with the same times. Of a file that names no version
+  itself that is the provider's word that it has not changed.
 """
 
 from __future__ import annotations
@@ -54,8 +55,9 @@ def doubts_about(
         files: What the source announced.
         loaded: What became of each.
         index: How the index was read; None: it cannot be read again, or was not read by us.
-        is_change: Whether the lake has the dataset already, or something has moved. Then dates are not enough: files that
-            are unpacked or mirrored keep old ones, a correction is rare, and a mix of two moments is what must not be.
+        is_change: Whether the lake has the dataset already, or something has moved. Then dates are not enough: files
+            that are unpacked or mirrored keep old ones, a correction is rare, and a mix of two moments is what must not
+            be.
         suspicious: Whether a check failed, so that a mix is likely.
     """
     there = {file_id: one for file_id, one in loaded.items() if one.is_there and files[file_id].json_content is None}

@@ -1,8 +1,8 @@
 """The index, read once more while a job goes on: what it says by now of datasets whose files have come.
 
-A dataset waits for that without a thread. One reading serves all that wait: at the end of the listing, when nothing else of
-the job is left to be done. Where many wait, or somebody reads the datasets as they come, it is read before that, each time
-after twice as long.
+A dataset waits for that without a thread. One reading serves all that wait: at the end of the listing, when nothing
+else of the job is left to be done. Where many wait, or somebody reads the datasets as they come, it is read before
+that, each time after twice as long.
 """
 
 from __future__ import annotations

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import threading
 import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from ingestify.clock import now
 from ingestify.domain.ports import IndexLook
 from ingestify.fetch.active import active_context
 
@@ -26,9 +29,9 @@ class RecentAnswer(Generic[T]):
     """
 
     def __init__(self, kept_seconds: float = KEPT_SECONDS) -> None:
-        self._kept_seconds = kept_seconds
+        self._kept = dt.timedelta(seconds=kept_seconds)
         self._lock = threading.Lock()
-        self._answer: tuple[float, T, IndexLook] | None = None
+        self._answer: _Answer[T] | None = None
 
     def get(self, ask: Callable[[], T]) -> T:
         """Return the recent answer, or what `ask` returns now. What `ask` raises is kept for nobody.
@@ -37,13 +40,21 @@ class RecentAnswer(Generic[T]):
         """
         index = active_context().index
         with self._lock:
-            if self._answer is not None:
-                asked_at, answer, read_from = self._answer
-                if asked_at >= index.not_before and time.monotonic() - asked_at < self._kept_seconds:
-                    if read_from is not index:
-                        index.take_over(read_from)
-                    return answer
-            asked_at = time.monotonic()
-            answer = ask()
-            self._answer = (asked_at, answer, index)
-            return answer
+            found = self._answer
+            if found is None or not (self._is_recent(found) and found.asked_at >= index.not_before):
+                asked_at = time.monotonic()
+                found = self._answer = _Answer(ask(), now(), asked_at, index)
+            elif found.index is not index:
+                index.take_over(found.index)
+            return found.answer
+
+    def _is_recent(self, found: _Answer[T]) -> bool:
+        return dt.timedelta(0) <= now() - found.came_at < self._kept
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Answer(Generic[T]):
+    answer: T
+    came_at: dt.datetime
+    asked_at: float
+    index: IndexLook

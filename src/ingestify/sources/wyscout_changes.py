@@ -73,7 +73,7 @@ class WyscoutChanges:
         self._ask = ask
         self._lock = threading.Lock()
         self._recent: Changes | None = None
-        self._recent_since = 0.0
+        self._asked_at = 0.0
 
     def since(self, moment: dt.datetime) -> Changes | None:
         """Return what changed since a moment, in UTC; None if the feed does not go back so far.
@@ -89,13 +89,15 @@ class WyscoutChanges:
             if asked_at - since > LONGEST - MARGIN:
                 return None
             recent = self._recent
-            is_kept = (
-                recent is not None and recent.since <= since and dt.timedelta(0) <= asked_at - recent.asked_at < KEPT
-            )
-            if recent is None or not is_kept or self._recent_since < active_context().index.not_before:
-                self._recent_since = time.monotonic()
+            if recent is None or not self._serves(recent, since, asked_at):
+                self._asked_at = time.monotonic()
                 recent = self._recent = Changes(since, asked_at, frozenset(self._iter_match_ids(text)))
             return recent
+
+    def _serves(self, recent: Changes, since: dt.datetime, at: dt.datetime) -> bool:
+        """Whether a look that was taken before has all, and is as new as it must be."""
+        is_kept = recent.since <= since and dt.timedelta(0) <= at - recent.asked_at < KEPT
+        return is_kept and self._asked_at >= active_context().index.not_before
 
     def _iter_match_ids(self, updated_since: str) -> Iterator[str]:
         try:

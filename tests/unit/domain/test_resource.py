@@ -85,11 +85,15 @@ def test_states_are_names_in_any_case():
         made.state = "finished"
 
 
-def test_a_content_version_is_for_a_loader():
-    made = resource().add_file(None, "events", file_loader=lambda *_: None, content_version="1-2")
-    assert made.files["events__v1"].content_version == "1-2"
-    with pytest.raises(SourceError, match="has a content_version and no file_loader"):
-        resource().add_file(None, "events", url="https://host/", content_version="1-2")
+def test_a_content_version_is_announced_in_place_of_a_time():
+    noon = dt.datetime(2024, 5, 1, 12)
+    made = resource().add_file(noon, "events", url="https://host/", content_version="1-2")
+    assert made.files["events__v1"].announced == "1-2"
+    assert resource().add_file(noon, "events", url="https://host/").files["events__v1"].announced == (
+        "2024-05-01T12:00:00+00:00"
+    )
+    with pytest.raises(SourceError, match="it must be a text or None"):
+        resource().add_file(None, "events", url="https://host/", content_version=12)
 
 
 def test_what_is_postponed_says_why():

@@ -29,9 +29,10 @@ def optional(files: Files, *feeds: str) -> Callable[..., Any]:
 
 @pytest.mark.parametrize("etag", [True, False])
 @pytest.mark.parametrize("discarded", [True, False])
-def test_a_feed_that_is_gone_stays_out_in_every_later_run(web: Provider, etag: bool, discarded: bool):
+def test_a_needed_feed_that_is_gone_keeps_the_rest_out_in_every_later_run(web: Provider, etag: bool, discarded: bool):
     files = Files(web, etag=etag)
     lake = Lake(FunctionSource(optional(files, "lineups")))
+    lake.source.bundle_types = (MATCH,)
     lake.engine.load()
     files.serve(events={"version": 2})
     web.on("/lineups.json", answer(status=404))
@@ -266,6 +267,7 @@ def test_content_of_the_index_costs_nothing_to_look_at(make_lake: Callable[..., 
 def test_a_feed_that_an_accepted_bundle_took_out_is_asked_for_again(web: Provider):
     files = Files(web)
     lake = Lake(FunctionSource(optional(files, "lineups")))
+    lake.source.bundle_types = (MATCH,)
     lake.engine.load()
     files.serve(events={"version": 2})
     web.on("/lineups.json", answer(status=404))

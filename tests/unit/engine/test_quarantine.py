@@ -479,31 +479,20 @@ def test_who_accepts_a_bundle_that_lacks_a_feed_gets_that_bundle(lake: Lake, fil
     assert lake.datasets[0].is_complete
 
 
-def test_an_optional_feed_that_is_announced_no_more_goes_with_the_bundle_that_is_accepted(lake: Lake, files: Files):
+def test_a_feed_that_is_announced_no_more_leaves_with_the_revision_in_which_another_changed(lake: Lake, files: Files):
+    lake.source.bundle_checks = ()
     lake.engine.load()
-
-    def find_less(**_: Any) -> Any:
-        (resource,) = files.find()
-        del resource.files["lineups__v1"]
-        return [resource]
-
     files.serve(events={"version": 2})
     files.at = 1
-    lake.source.find = find_less
-    for _ in range(2):
-        assert lake.engine.load().totals.quarantined == 1
-        assert versions(lake) == (1, 1)
-    (entry,) = entries(lake, *QuarantineState)
-    assert entry.reasons == (
-        "the versions differ: 2 and 1",
-        "lineups__v1 is that of revision 0: the source announces it no more",
-    )
-    assert entry.removed_file_ids == ("lineups__v1",)
-    lake.engine.store.quarantine.accept(entry.entry_id, "Rinus")
-    assert set(lake.datasets[0].files) == {"events__v1"}
+    lake.source.find = files.find_events_only
+    assert lake.engine.load().totals.revised == 1
+    (dataset,) = lake.datasets
+    assert set(dataset.files) == {"events__v1"}
+    assert dataset.revisions[1].removed_file_ids == ("lineups__v1",)
+    assert dataset.is_complete
     assert lake.engine.load().totals.unchanged == 1
-    # The very lineups of before, without a newer time.
-    lake.source.find, lake.source.bundle_checks = files.find, ()
+    # The very lineups of before, without another time.
+    lake.source.find = files.find
     assert lake.engine.load().totals.revised == 1
     assert versions(lake) == (2, 1)
 
@@ -526,26 +515,72 @@ def test_what_another_source_brought_stays_when_a_bundle_is_accepted(lake: Lake,
 
 def test_a_feed_that_is_gone_is_not_mixed_with_new_ones(lake: Lake, files: Files):
     lake.source.bundle_checks = ()
-
-    def find_optional(**_: Any) -> Any:
-        (resource,) = files.find()
-        return [resource.update_file("lineups", http_options={"ignore_not_found": True})]
-
-    lake.source.find = find_optional
+    lake.source.find = optional_lineups(files)
     lake.engine.load()
     files.web.on("/lineups.json", answer(status=404))
     files.at = 1
     assert lake.engine.load().totals.unchanged == 1, "nothing else changed: the lake keeps what it has"
     files.serve(events={"version": 2})
     files.at = 2
-    assert lake.engine.load().totals.quarantined == 1
-    assert versions(lake) == (1, 1)
-    (entry,) = entries(lake)
-    assert "has lineups__v1 no more" in entry.reasons[0]
-    dataset = lake.engine.store.quarantine.accept(entry.entry_id, "Rinus")
-    assert set(dataset.files) == {"events__v1"}
-    assert set(lake.datasets[0].files) == {"events__v1"}, "also when it is read again"
+    assert lake.engine.load().totals.revised == 1
+    (dataset,) = lake.datasets
+    assert set(dataset.files) == {"events__v1"}, "also when it is read again"
     assert dataset.revisions[1].removed_file_ids == ("lineups__v1",)
+    files.serve(lineups={"version": 2})
+    assert lake.engine.load().totals.revised == 1
+    assert versions(lake) == (2, 2)
+
+
+@pytest.mark.parametrize("goes", ["404", "announced no more"])
+def test_a_feed_that_alone_is_gone_leaves_when_two_looks_find_that(lake: Lake, files: Files, goes: str):
+    lake.source.bundle_checks = ()
+    lake.source.find = optional_lineups(files)
+    lake.engine.load()
+    if goes == "404":
+        files.web.on("/lineups.json", answer(status=404))
+        files.at = 1
+    else:
+        lake.source.find = files.find_events_only
+    assert lake.engine.load().totals.unchanged == 1
+    assert set(lake.datasets[0].files) == {"events__v1", "lineups__v1"}
+    assert lake.engine.load().totals.revised == 1
+    assert set(lake.datasets[0].files) == {"events__v1"}
+    assert lake.engine.load().totals.unchanged == 1
+    lake.source.find = optional_lineups(files)
+    files.serve(lineups={"version": 1})
+    assert lake.engine.load().totals.revised == 1, "it is back"
+    assert set(lake.datasets[0].files) == {"events__v1", "lineups__v1"}
+
+
+def test_a_feed_that_is_back_before_the_second_look_stays(lake: Lake, files: Files):
+    lake.source.bundle_checks = ()
+    lake.engine.load()
+    for _ in range(3):
+        lake.source.find = files.find_events_only
+        assert lake.engine.load().totals.unchanged == 1
+        lake.source.find = files.find
+        assert lake.engine.load().totals.unchanged == 1
+    assert len(lake.datasets[0].revisions) == 1
+
+
+def test_a_feed_that_a_complete_dataset_needs_is_kept_when_it_alone_is_gone(lake: Lake, files: Files):
+    lake.source.bundle_checks, lake.source.bundle_types = (), (MATCH,)
+    lake.engine.load()
+    lake.source.find = files.find_events_only
+    for _ in range(3):
+        assert lake.engine.load().totals.unchanged == 1
+    assert versions(lake) == (1, 1)
+    files.asked.clear()
+    lake.engine.load()
+    assert files.asked == [], "once told, it is not looked at again in every run"
+
+
+def optional_lineups(files: Files) -> Callable[..., Any]:
+    def find(**_: Any) -> Any:
+        (resource,) = files.find()
+        return [resource.update_file("lineups", http_options={"ignore_not_found": True})]
+
+    return find
 
 
 # ---- what is no longer listed --------------------------------------------------------------------------

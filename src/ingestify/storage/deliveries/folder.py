@@ -142,7 +142,8 @@ def _is_inside(target: str, root: str) -> bool:
 
 
 def _version(found: os.stat_result) -> str:
-    return f"{found.st_mtime_ns}-{found.st_size}"
+    # A file that is put in the place of another one may keep its time and have its size; it is another one all the same.
+    return f"{found.st_mtime_ns}-{found.st_size}-{found.st_ino}"
 
 
 def _modified_at(found: os.stat_result) -> dt.datetime:
