@@ -74,7 +74,7 @@ class Decision:
 class _Look:
     """What is decided about one dataset before it is known in full; `action` None: that takes the full dataset."""
 
-    __slots__ = ("action", "discovered", "entry", "error", "row")
+    __slots__ = ("_entry_changes", "action", "discovered", "entry", "error", "row")
 
     def __init__(self, discovered: Discovered, row: KnownDataset | None, entry: QuarantineEntry | None) -> None:
         self.discovered = discovered
@@ -82,6 +82,22 @@ class _Look:
         self.entry = entry
         self.action: Action | None = None
         self.error: Exception | None = None
+        self._entry_changes: list[str] | None = None
+
+    @property
+    def entry_changes(self) -> list[str]:
+        """What the entry says otherwise of name and metadata, for people; worked out once."""
+        row = self.row
+        if row is None:
+            return []
+        if self._entry_changes is None:
+            changes = self._entry_changes = []
+            if self.discovered.name != row.name:
+                changes.append(f"name: '{row.name}' → '{self.discovered.name}'")
+            metadata = self.discovered.resource.metadata
+            if (metadata or row.metadata != "{}") and metadata_text(metadata) != row.metadata:
+                changes.append("metadata")
+        return self._entry_changes
 
 
 class QuarantineView:
@@ -199,11 +215,13 @@ def _reasons(look: _Look, existing: Dataset | None, rules: BundleRules) -> tuple
     if look.action is Action.REFETCH and existing is not None:
         reasons = reasons_to_fetch(existing.summary, look.discovered.resource)
         reasons += [f"{file_id}: is announced no more" for file_id in _lost(look, existing, rules)]
+        if not reasons and look.row is not None and _is_described_anew(look, look.row):
+            reasons = look.entry_changes
         return tuple(reasons) or ("by the fetch policy",)
     if look.action is Action.FETCH:
         return ("not in the lake",)
     if look.action is Action.METADATA and look.row is not None:
-        return tuple(_description_changes(look.discovered, look.row, rules))
+        return tuple(_description_changes(look, look.row, rules))
     return ("the fetch policy does not want it",) if look.action is Action.SKIP else ()
 
 
@@ -237,7 +255,7 @@ def _first_look(look: _Look, rules: BundleRules) -> None:
     try:
         if look.row is None:
             look.action = Action.FETCH if policy.should_fetch(resource) else Action.SKIP
-        elif policy.can_skip(look.row.summary, resource) and not _may_have_lost(look, look.row):
+        elif policy.can_skip(look.row.summary, resource) and not _wants_a_closer_look(look, look.row):
             look.action = _without_fetching(look, look.row, rules)
     except BaseException as error:  # noqa: BLE001 - the edge to user code
         look.action, look.error = Action.FETCH, _policy_error(policy, error)
@@ -249,12 +267,34 @@ def _second_look(look: _Look, existing: Dataset | None, rules: BundleRules) -> N
         return
     policy = look.discovered.job.plan.fetch_policy
     try:
-        if policy.should_refetch(existing, look.discovered.resource) or _lost(look, existing, rules):
+        is_due = policy.should_refetch(existing, look.discovered.resource)
+        if is_due or _lost(look, existing, rules) or _is_described_anew(look, look.row):
             look.action = Action.REFETCH
         else:
             look.action = _without_fetching(look, look.row, rules)
     except BaseException as error:  # noqa: BLE001 - the edge to user code
         look.action, look.error = Action.REFETCH, _policy_error(policy, error)
+
+
+def _wants_a_closer_look(look: _Look, row: KnownDataset) -> bool:
+    return _may_have_lost(look, row) or _is_described_anew(look, row)
+
+
+def _is_described_anew(look: _Look, row: KnownDataset) -> bool:
+    """Whether the entry says something else of a dataset, of whose files none is due.
+
+    Name, score and files are of one moment: the files are asked for along with it, mostly to hear "not modified".
+    """
+    discovered = look.discovered
+    resource = discovered.resource
+    if _has_own_rule(discovered.job.plan.fetch_policy) or not any(file.url for file in resource.files.values()):
+        return False
+    return row.summary.has_revisions and bool(look.entry_changes)
+
+
+def _has_own_rule(policy: FetchPolicy) -> bool:
+    """Whether somebody's own fetch policy has the last word about when to look."""
+    return type(policy).should_refetch is not FetchPolicy.should_refetch
 
 
 def _may_have_lost(look: _Look, row: KnownDataset) -> bool:
@@ -269,11 +309,10 @@ def _may_have_lost(look: _Look, row: KnownDataset) -> bool:
 def _lost(look: _Look, existing: Dataset, rules: BundleRules) -> list[str]:
     """Return the files that the source announces no more although the plan asks for them.
 
-    A fetch policy of somebody's own has the last word about when to look. What a complete dataset needs is kept, once
-    that was told.
+    What a complete dataset needs is kept, once that was told.
     """
     discovered = look.discovered
-    if type(discovered.job.plan.fetch_policy).should_refetch is not FetchPolicy.should_refetch:
+    if _has_own_rule(discovered.job.plan.fetch_policy):
         return []
     wants = wanted_by(discovered)
     lost = [one for one in find_unannounced(existing, discovered.resource, discovered.job.source_name) if wants(one)]
@@ -307,15 +346,14 @@ def wanted_by(discovered: Discovered) -> Callable[[str], bool]:
 
 
 def _without_fetching(look: _Look, row: KnownDataset, rules: BundleRules) -> Action:
-    return Action.METADATA if _description_changes(look.discovered, row, rules) else Action.UNCHANGED
+    return Action.METADATA if _description_changes(look, row, rules) else Action.UNCHANGED
 
 
-def _description_changes(discovered: Discovered, row: KnownDataset, rules: BundleRules) -> list[str]:
+def _description_changes(look: _Look, row: KnownDataset, rules: BundleRules) -> list[str]:
     """Return what differs of name, state and metadata, for people."""
+    discovered = look.discovered
     resource = discovered.resource
-    changes = []
-    if discovered.name != row.name:
-        changes.append(f"name: '{row.name}' → '{discovered.name}'")
+    changes = list(look.entry_changes)
     # A state that post_load_files works out from the files is not known before they are loaded.
     if resource.post_load_files is None or row.state is DatasetState.MISSING:
         feeds = row.summary.feeds
@@ -330,8 +368,6 @@ def _description_changes(discovered: Discovered, row: KnownDataset, rules: Bundl
             changes.append(f"state: {row.state} → {state}")
         elif missing != row.missing_feeds and set(missing) != set(row.missing_feeds):
             changes.append(f"lacks {', '.join(missing) or 'nothing'}, was {', '.join(row.missing_feeds) or 'nothing'}")
-    if (resource.metadata or row.metadata != "{}") and metadata_text(resource.metadata) != row.metadata:
-        changes.append("metadata")
     return changes
 
 

@@ -142,7 +142,7 @@ def _is_inside(target: str, root: str) -> bool:
 
 
 def _version(found: os.stat_result) -> str:
-    # A file that is put in the place of another one may keep its time and have its size; it is another one all the same.
+    # What is put in the place of a file may keep its time and have its size; it is another file all the same.
     return f"{found.st_mtime_ns}-{found.st_size}-{found.st_ino}"
 
 
