@@ -225,7 +225,7 @@ class Decider:
 
     def _ingested(self, ingest: DatasetIngest, outcome: Outcome) -> None:
         """A dataset's ingest has ended, or it must be decided about anew."""
-        discovered = ingest.begun
+        discovered = ingest.hand.begun
         again = outcome.again
         if again is not None and not self._stop.is_set:
             self._quarantine.changed()  # perhaps by whoever came first
