@@ -11,6 +11,7 @@ from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import NO_VALIDATORS, FeedState
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import DatasetResource
+from ingestify.engine.bad_parts import leaving_with_a_change
 from ingestify.engine.loaded_file import FileKind, LoadedResource
 
 __all__ = ["LoadedBundle"]
@@ -125,7 +126,7 @@ class LoadedBundle:
     @property
     def all_feeds(self) -> set[str]:
         """Those, and the ones that the lake has besides, from another source or an earlier plan."""
-        return self._feeds_without(())
+        return self._feeds_without(leaving_with_a_change(self))
 
     def _feeds_without(self, file_ids: Collection[str]) -> set[str]:
         kept = {file.data_feed_key for file_id, file in self._current.items() if file_id not in file_ids}
@@ -133,8 +134,13 @@ class LoadedBundle:
 
     @property
     def missing_feeds(self) -> tuple[str, ...]:
-        """The required feeds that the dataset will lack."""
-        return self.bundle_type.lacking(self.all_feeds)
+        """The required feeds that the dataset will lack, or have broken."""
+        return self._missing(self.all_feeds)
+
+    def _missing(self, feeds: set[str]) -> tuple[str, ...]:
+        looks = {} if self.existing is None else dict(self.existing.feeds)
+        looks |= {file_id: loaded.feed for file_id, loaded in self.loaded.items()}
+        return self.bundle_type.missing(feeds, looks.values())
 
     @property
     def state(self) -> DatasetState:
@@ -144,7 +150,7 @@ class LoadedBundle:
     @property
     def missing_feeds_if_accepted(self) -> tuple[str, ...]:
         """The required feeds that the dataset will lack if the bundle is rejected, and then accepted by a person."""
-        return self.bundle_type.lacking(self._feeds_without(self.no_more))
+        return self._missing(self._feeds_without(self.no_more))
 
     @property
     def state_if_accepted(self) -> DatasetState:
@@ -157,5 +163,5 @@ class LoadedBundle:
         if existing is not None and not is_told and existing.state is not DatasetState.MISSING:
             return existing.state  # post_load_files would say, and was not called
         return self.bundle_type.state_of(
-            resource.state, self.bundle_type.lacking(feeds), is_empty=not feeds, has_files=bool(resource.files)
+            resource.state, self._missing(feeds), is_empty=not feeds, has_files=bool(resource.files)
         )

@@ -14,6 +14,7 @@ from ingestify.domain.file import NO_VALIDATORS, DraftFile, NotModifiedFile, Val
 from ingestify.domain.ports import Fetcher, FetchRequest, FetchStatus
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import FileResource
+from ingestify.engine.bad_parts import is_known_to_be_bad
 from ingestify.engine.known_files import KnownFiles
 from ingestify.engine.loaded_file import NOTHING_FOUND, FileKind, LoadedResource, Moved
 from ingestify.errors import FetchError, IngestifyError, LakeUnwritable, SourceError, StoreError
@@ -79,6 +80,8 @@ class FileLoading:
             SourceError: What the source says of the file makes no sense.
             Exception: Whatever fetching, staging or a file loader raises.
         """
+        if not self._in_full and is_known_to_be_bad(file, self._known.feeds.get(file.file_id)):
+            return self._known.unchanged(file, NO_VALIDATORS)
         if file.url is not None:
             return self._load_url(file, in_full=self._in_full)
         if file.json_content is not None:
@@ -102,7 +105,7 @@ class FileLoading:
 
         By its ETag where it has one; otherwise in full, and the bytes decide.
         """
-        was_there = loaded.kind not in (FileKind.ABSENT, FileKind.GONE)
+        was_there = loaded.kind not in (FileKind.ABSENT, FileKind.GONE) or loaded.feed.is_left_out
         etag = Validators(loaded.feed.validators.etag)
         staged = self._store.objects.stage(file.serialization_format)
         try:

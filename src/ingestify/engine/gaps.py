@@ -18,14 +18,18 @@ def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, lane: SourceLane)
     """Warn of files that the provider no longer has, and, once for a kind of dataset, of feeds that it lacks."""
     resource = bundle.resource
     for file_id in () if bundle.new else bundle.gone:
+        left_out = bundle.loaded[file_id].feed
         logger.warning(
-            "%s/%s/%s: the provider no longer has '%s'; nothing else changed, and the lake keeps its copy.",
+            "%s/%s/%s: the provider %s '%s'%s; nothing else changed, and the lake keeps its copy.",
             discovered.provider,
             resource.dataset_type,
             discovered.identifier,
+            "has a broken" if left_out.is_left_out else "no longer has",
             file_id,
+            f" ({left_out.problem})" if left_out.is_left_out else "",
         )
-    missing = bundle.missing_feeds
+    # Not what is broken: that is told by itself, and is no matter of the settings.
+    missing = bundle.bundle_type.lacking(bundle.all_feeds)
     if resource.state is not DatasetState.COMPLETE or not missing:
         return
     if lane.tells_first("lacks", resource.dataset_type, *missing):

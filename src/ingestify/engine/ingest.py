@@ -16,6 +16,7 @@ from ingestify.domain.resource import FileResource
 from ingestify.domain.revision import RevisionState
 from ingestify.domain.run import TaskOutcome, TaskSummary
 from ingestify.domain.source import collecting
+from ingestify.engine.bad_parts import describe_left_out, leave_out_bad_parts, leaving_with_a_change
 from ingestify.engine.bundle import LoadedBundle
 from ingestify.engine.bundle_objects import find_lost, publish, restore_in_quarantine
 from ingestify.engine.bundle_rules import BundleRules, announces_more
@@ -171,6 +172,7 @@ class DatasetIngest:
 
     def _files_loaded(self) -> None:
         bundle = self._bundle
+        leave_out_bad_parts(bundle)
         if bundle.is_as_in_quarantine and not self._in_full:
             self._end_in_quarantine()
         elif skipped := [file_id for file_id, loaded in self._loaded.items() if loaded.skipped]:
@@ -291,7 +293,7 @@ class DatasetIngest:
                 **discovered.job.plan.source.terms,
             },
             missing_feeds=bundle.missing_feeds_if_accepted if rejected else bundle.missing_feeds,
-            removed_file_ids=bundle.no_more if rejected else (),
+            removed_file_ids=bundle.no_more if rejected else leaving_with_a_change(bundle),
             dataset_id=None if entry is None else entry.dataset_id,
             rejected=rejected,
             settles=None if entry is None else Settlement(entry.entry_id, seen=entry.state, state=_settled(rejected)),
@@ -300,7 +302,7 @@ class DatasetIngest:
         if self._is_invalidated or self.change.is_news:
             self._put_commit(self)
         else:
-            self._end(Outcome(self.existing, None, current=True))
+            self._end_unchanged(self.existing)
 
     # ---- ends ------------------------------------------------------------------------------------------
 
@@ -326,6 +328,8 @@ class DatasetIngest:
         before = {} if self.existing is None else self.existing.files
         wanted = {file_id: file.tag for file_id, file in before.items()}
         wanted.update({file_id: new.tag for file_id, new in self._published.items()})
+        for file_id in self.change.removed_file_ids:
+            wanted.pop(file_id, None)
         return bool(self._loaded) and wanted == {file_id: file.tag for file_id, file in there.files.items()}
 
     def committed(self, applied: AppliedChange) -> None:
@@ -335,8 +339,20 @@ class DatasetIngest:
             self._end(Outcome(self.existing, task, current=True))
             return
         outcome = outcome_of(applied, is_new=self.existing is None)
-        done = None if outcome is TaskOutcome.UNCHANGED else self._summarize(outcome, applied=applied)
-        self._end(Outcome(applied.dataset, done, current=True))
+        if outcome is TaskOutcome.UNCHANGED:
+            self._end_unchanged(applied.dataset)
+        else:
+            task = self._summarize(outcome, self._lacks(applied.dataset), applied)
+            self._end(Outcome(applied.dataset, task, current=True))
+
+    def _end_unchanged(self, dataset: Dataset | None) -> None:
+        """No file changed; if one is left out as it is broken, that is told in each run."""
+        lacks = self._lacks(dataset)
+        task = self._summarize(TaskOutcome.UNCHANGED, lacks) if lacks else None
+        self._end(Outcome(dataset, task, current=True))
+
+    def _lacks(self, dataset: Dataset | None) -> str:
+        return "" if dataset is None else describe_left_out(dataset.feeds, self.discovered.resource.files)
 
     def _stop_run(self, error: StopProcessing | FatalError) -> None:
         progress = self.discovered.progress

@@ -13,6 +13,7 @@ from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.revision import pick_file
+from ingestify.engine.bad_parts import leaving_with_a_change
 from ingestify.engine.bundle import LoadedBundle
 from ingestify.engine.loaded_file import FileKind
 from ingestify.engine.report import one_line
@@ -173,7 +174,7 @@ def _gaps(bundle: LoadedBundle) -> Iterator[str]:
     existing = bundle.existing
     if existing is None or not existing.revisions:
         return
-    gone = bundle.gone
+    gone = [file_id for file_id in bundle.gone if file_id not in leaving_with_a_change(bundle)]
     gone_feeds = {bundle.resource.files[file_id].data_feed_key for file_id in gone}
     for feed in bundle.withdrawn_feeds:
         if feed not in gone_feeds:
