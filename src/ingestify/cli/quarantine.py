@@ -316,6 +316,7 @@ def _show(entry: QuarantineEntry) -> None:
         ("in quarantine since", time_text(entry.created_at)),
         ("provider last asked", time_text(entry.checked_at)),
         *([("readers see", _seen_instead(entry))] if entry.is_open else []),
+        *([("if it is accepted", _if_accepted(entry))] if entry.is_open and entry.missing_feeds else []),
         ("fetched by", f"source {entry.source.get('source', '?')}, run {entry.source.get('run_id', '?')}"),
     ):
         write_line(f"  {title:<24} {text}")
@@ -335,6 +336,10 @@ def _show(entry: QuarantineEntry) -> None:
 def _seen_instead(entry: QuarantineEntry) -> str:
     base = entry.base_revision_id
     return "nothing: the dataset was never published" if base is None else f"revision {base}"
+
+
+def _if_accepted(entry: QuarantineEntry) -> str:
+    return f"{entry.dataset_state.value}, lacks {', '.join(entry.missing_feeds)}, or has it broken"
 
 
 def _as_dict(entry: QuarantineEntry) -> dict[str, Any]:

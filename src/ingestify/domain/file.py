@@ -124,7 +124,7 @@ class FeedState:
 
     @property
     def is_broken(self) -> bool:
-        """Whether the file is part of the dataset, or of the bundle in quarantine, although its check found it broken."""
+        """Whether the file is part of the dataset, or of a bundle in quarantine, although its check found it broken."""
         return bool(self.problem) and self.present
 
     def is_news_after(self, known: FeedState | None) -> bool:

@@ -1,9 +1,9 @@
 """Files that are not what they should be, in bundles that are good without them: left out, remembered, asked for again.
 
-A dataset is complete without a feed that its bundle type names as optional. So a broken file of such a feed does not keep
-the others from readers: for the rest of the walk it is like one that the provider has not got. What was found is kept in
-the file's `FeedState`, with the version that the provider gives the broken file; the next run asks whether it still is
-that one. A file that a person left out of an accepted bundle is remembered in the same way.
+A dataset is complete without a feed that its bundle type names as optional. So a broken file of such a feed does not
+keep the others from readers: for the rest of the walk it is like one that the provider has not got. What was found is
+kept in the file's `FeedState`, with the version that the provider gives the broken file; the next run asks whether it
+still is that one. A file that a person left out of an accepted bundle is remembered in the same way.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def asked_again_by(file: FileResource, known: FeedState) -> Validators:
 
 
 def is_known_to_be_bad(file: FileResource, known: FeedState | None) -> bool:
-    """Whether a file is the broken one of before, by what is announced of its version, and need not be read for that."""
+    """Whether a file is the broken one of before by what is announced of its version, and need not be read for that."""
     return (
         known is not None
         and known.is_left_out
@@ -95,8 +95,9 @@ def leave_out_bad_parts(bundle: LoadedBundle) -> None:
         return  # that very bundle was discarded, by a person
     bad = []
     for file_id, loaded in bundle.loaded.items():
-        if problem := _problem_of(bundle, file_id, loaded):
-            loaded.feed = dataclasses.replace(loaded.feed, **problem)
+        problem, decided_by = _problem_of(bundle, file_id, loaded)
+        if problem:
+            loaded.feed = dataclasses.replace(loaded.feed, problem=problem, decided_by=decided_by)
         feed = loaded.feed.data_feed_key
         if loaded.kind in _WITH_BYTES and loaded.feed.problem and bundle.bundle_type.can_do_without(feed):
             bad.append(file_id)
@@ -106,13 +107,13 @@ def leave_out_bad_parts(bundle: LoadedBundle) -> None:
     _leave_out_as_decided(bundle)
 
 
-def _problem_of(bundle: LoadedBundle, file_id: str, loaded: LoadedResource) -> dict[str, str]:
-    """Return what is wrong with the bytes of a file, and who accepted them so."""
+def _problem_of(bundle: LoadedBundle, file_id: str, loaded: LoadedResource) -> tuple[str, str]:
+    """Return what is wrong with the bytes of a file, and who accepted them so; two empty texts: nothing."""
     if loaded.findings.problem:
-        return {"problem": one_line(SourceError(loaded.findings.problem))[:MOST_CHARACTERS]}
+        return one_line(SourceError(loaded.findings.problem))[:MOST_CHARACTERS], ""
     before: FeedState | None = None
     if not bundle.bundle_type.file_checks:
-        return {}  # what was found when they were made does not count any more
+        return "", ""  # what was found when they were made does not count any more
     if loaded.kind is FileKind.UNCHANGED and bundle.existing is not None:
         before = bundle.existing.feeds.get(file_id)
     elif loaded.kind is FileKind.HELD and bundle.entry is not None:
@@ -121,10 +122,8 @@ def _problem_of(bundle: LoadedBundle, file_id: str, loaded: LoadedResource) -> d
             # What came into quarantine before problems were kept file by file.
             start = f"{file_id}: "
             found = [reason.removeprefix(start) for reason in bundle.entry.reasons if reason.startswith(start)]
-            return {"problem": found[0][:MOST_CHARACTERS]} if found else {}
-    if before is None or not before.is_broken:
-        return {}
-    return {"problem": before.problem, "decided_by": before.decided_by}
+            return (found[0][:MOST_CHARACTERS] if found else ""), ""
+    return ("", "") if before is None or not before.is_broken else (before.problem, before.decided_by)
 
 
 def _something_is_left(bundle: LoadedBundle, bad: Collection[str]) -> bool:

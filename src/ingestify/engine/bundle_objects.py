@@ -44,8 +44,8 @@ def publish(store: DatasetStore, discovered: Discovered, bundle: LoadedBundle) -
 def find_lost(store: DatasetStore, bundle: LoadedBundle, moment: dt.datetime) -> list[str]:
     """Return the ids of files that are wanted, and whose bytes are not there.
 
-    That are those in quarantine whose objects are gone, as of a discarded bundle, and what was left out and may be right
-    by now.
+    Those are what is in quarantine without its object, as of a discarded bundle, and what was left out and may be
+    right by now.
     """
     lost = [file_id for file_id, held in bundle.held.items() if not _is_stored(store, held, moment)]
     return lost + wanted_in_full(bundle)

@@ -64,7 +64,8 @@ def choose_part(
     """
     current = {} if existing is None else existing.files
     new = {file.file_id: file for file in entry.files}
-    feed_of = {file_id: file.data_feed_key for file_id, file in (*current.items(), *new.items())}
+    feed_of = {file.file_id: file.data_feed_key for file in current.values()}
+    feed_of |= {file.file_id: file.data_feed_key for file in entry.files}
     named = _named(entry, without, feed_of)
     broken = {file_id: problem for file_id in new if (problem := _problem_of(entry, file_id))}
     left_out = named | {file_id for file_id in broken if bundle_type.can_do_without(feed_of[file_id])}
@@ -77,7 +78,7 @@ def choose_part(
             f"The quarantine entry {entry.entry_id} of {entry} cannot be accepted: nothing of it would be left. Throw "
             f"it away with 'ingestify quarantine discard {entry.entry_id}'."
         )
-    tags = {file_id: file.tag for file_id, file in (*current.items(), *new.items())}
+    tags = {file.file_id: file.tag for file in current.values()} | {file.file_id: file.tag for file in entry.files}
     said = f": {note}" if note else ""
     feeds: list[FeedState] = []
     known = {} if existing is None else existing.feeds

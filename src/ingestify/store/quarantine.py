@@ -25,8 +25,8 @@ class Quarantine:
     """The quarantine of one bucket: `store.quarantine`. Every method may be called from any thread.
 
     Attributes:
-        bundle_type_of: Says what a complete dataset of an entry's kind holds. An engine sets it, as it knows the settings
-            and the sources; without one it is what is built in.
+        bundle_type_of: Says what a complete dataset of an entry's kind holds. An engine sets it, as it knows the
+            settings and the sources; without one it is what is built in.
     """
 
     def __init__(self, store: DatasetStore) -> None:
