@@ -229,7 +229,14 @@ class TestFinding:
 
     def test_what_is_wrong_with_a_file_is_kept_with_the_look_at_it(self, catalogue: Catalogue) -> None:
         left_out = FeedState(
-            "360__v1", False, None, Validators('"a,["'), T0, problem="it is cut off, [", left_out_tag="ab", decided_by=""
+            "360__v1",
+            False,
+            None,
+            Validators('"a,["'),
+            T0,
+            problem="it is cut off, [",
+            left_out_tag="ab",
+            decided_by="",
         )
         broken = feed_state(problem='it "breaks" off', decided_by="Rinus")
         whole = apply_one(catalogue, change(files=[new_file()], feeds=[feed_state()])).dataset

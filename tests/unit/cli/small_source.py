@@ -60,6 +60,8 @@ class WithHeatmap(Source):
                 None,
                 feed,
                 data_serialization_format="json",
-                file_loader=lambda file, current, body=body: DraftFile.from_input(body, file.data_feed_key, "v1", "json"),
+                file_loader=lambda file, current, body=body: DraftFile.from_input(
+                    body, file.data_feed_key, "v1", "json"
+                ),
             )
         yield resource
