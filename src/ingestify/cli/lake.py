@@ -220,7 +220,8 @@ def _show(dataset: Dataset) -> None:
     for file_id, problem in dataset.left_out_files.items():
         kept = dataset.files.get(file_id)
         now_there = "" if kept is None else f"; the one of revision {kept.revision_id} is kept, as nothing else changed"
-        write_line(f"  {file_id:<20} left out: {problem}{now_there}")
+        what = problem if dataset.feeds[file_id].decided_by else f"left out: {problem}"  # by whom, it says itself
+        write_line(f"  {file_id:<20} {what}{now_there}")
 
 
 @click.command("delete")

@@ -147,12 +147,12 @@ class Dataset:
     @property
     def left_out_files(self) -> dict[str, str]:
         """File id to why the file that the provider has is not in the lake: it is broken, or a person left it out."""
-        return {file_id: feed.problem for file_id, feed in self.feeds.items() if feed.is_left_out}
+        return {file_id: feed.problem for file_id, feed in sorted(self.feeds.items()) if feed.is_left_out}
 
     @property
     def broken_files(self) -> dict[str, str]:
         """File id to what is wrong with a current file that a person accepted although it is broken."""
-        return {file_id: feed.problem for file_id, feed in self.feeds.items() if feed.is_broken}
+        return {file_id: feed.problem for file_id, feed in sorted(self.feeds.items()) if feed.is_broken}
 
     @property
     def summary(self) -> DatasetSummary:
