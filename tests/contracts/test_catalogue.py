@@ -227,6 +227,29 @@ class TestFinding:
         assert found.summary.feeds == {"events__v1": feed_state(), "360__v1": absent}
         assert found.summary.feeds.get("nothing") is None
 
+    def test_what_is_wrong_with_a_file_is_kept_with_the_look_at_it(self, catalogue: Catalogue) -> None:
+        left_out = FeedState(
+            "360__v1",
+            False,
+            None,
+            Validators('"a,["'),
+            T0,
+            problem="it is cut off, [",
+            left_out_tag="ab",
+            decided_by="",
+        )
+        broken = feed_state(problem='it "breaks" off', decided_by="Rinus")
+        whole = apply_one(catalogue, change(files=[new_file()], feeds=[feed_state()])).dataset
+        flawed = apply_one(
+            catalogue, change(files=[new_file()], feeds=[left_out, broken], identifier=Identifier({"match_id": 2}))
+        ).dataset
+        known = catalogue.find_known("main", "fake", "match", [whole.identifier, flawed.identifier])
+        assert known[flawed.identifier].summary.feeds == {"360__v1": left_out, "events__v1": broken}
+        assert [known[one.identifier].may_have_problems for one in (whole, flawed)] == [False, True]
+        (read,) = catalogue.get_datasets([flawed.dataset_id])
+        assert read.left_out_files == {"360__v1": "it is cut off, ["}
+        assert read.broken_files == {"events__v1": 'it "breaks" off'}
+
     def test_a_dataset_without_revisions_has_a_summary_that_says_so(self, catalogue: Catalogue) -> None:
         identifier = apply_one(catalogue, change()).dataset.identifier
         summary = catalogue.find_known("main", "fake", "match", [identifier])[identifier].summary

@@ -126,6 +126,7 @@ class DatasetReader:
                     feeds,
                     missing_feeds,
                 ) in connection.execute(statement).all():
+                    looks = Feeds(feeds)
                     found[by_key[key]] = KnownDataset(
                         dataset_id,
                         name,
@@ -136,9 +137,10 @@ class DatasetReader:
                             moment_from_text(current),
                             None if current_state is None else REVISION_STATES[current_state],
                             current_state is not None,
-                            Feeds(feeds),
+                            looks,
                         ),
                         names_from_text(missing_feeds),
+                        looks.may_have_problems,
                     )
         return found
 

@@ -78,7 +78,8 @@ def to_moment(text: str) -> dt.datetime:
 def feeds_to_text(feeds: Mapping[str, FeedState]) -> str:
     """Return the JSON text of feed states.
 
-    That is file id to [present, modified, ETag, Last-Modified, checked, asked for, announced, settled].
+    That is file id to [present, modified, ETag, Last-Modified, checked, asked for, announced, settled], and
+    of those few that have a problem one more: [problem, tag of what is left out, who decided].
     """
     if isinstance(feeds, Feeds):
         return feeds.text
@@ -93,6 +94,7 @@ def feeds_to_text(feeds: Mapping[str, FeedState]) -> str:
                 feed.asked_for,
                 feed.announced,
                 int(feed.settled),
+                *([[feed.problem, feed.left_out_tag, feed.decided_by]] if feed.problem else ()),
             ]
             for file_id, feed in feeds.items()
         }
@@ -122,7 +124,10 @@ class Feeds(Mapping[str, FeedState]):
     def __getitem__(self, file_id: str) -> FeedState:
         present, modified_at, etag, last_modified, checked_at, asked_for, *said = self._rows()[file_id]
         # Rows of before announced values were kept have six parts: the time was the value.
-        announced, settled = said or (None if modified_at is None else text_of_time(_from_iso(modified_at)), 1)
+        announced, settled, *problem = said or (
+            None if modified_at is None else text_of_time(_from_iso(modified_at)),
+            1,
+        )
         return FeedState(
             file_id,
             bool(present),
@@ -132,7 +137,13 @@ class Feeds(Mapping[str, FeedState]):
             asked_for,
             announced,
             bool(settled),
+            *(problem[0] if problem else ()),
         )
+
+    @property
+    def may_have_problems(self) -> bool:
+        """Whether one of them may have a problem: a look at the text, without parsing it. False is sure."""
+        return ',["' in self.text
 
     def get(self, file_id: str, default: Any = None) -> Any:
         """Return a file's feed state, or `default`."""

@@ -42,6 +42,8 @@ def _as_dict(dataset: Dataset) -> dict[str, Any]:
         "name": dataset.name,
         "state": dataset.state.value,
         "missing_feeds": list(dataset.missing_feeds),
+        "left_out_files": dataset.left_out_files,
+        "broken_files": dataset.broken_files,
         "metadata": dict(dataset.metadata),
         "created_at": dataset.created_at,
         "updated_at": dataset.updated_at,
@@ -131,8 +133,16 @@ def _write_row(dataset: Dataset) -> None:
     write_line(
         f"{dataset.dataset_id}  {dataset.state.value:<9}  r{number:<3}  "
         f"{dataset.provider}/{dataset.dataset_type}/{dataset.identifier}  {dataset.name}"
-        + (f"  (lacks {', '.join(dataset.missing_feeds)})" if dataset.missing_feeds else "")
+        + (f"  ({'; '.join(gaps)})" if (gaps := _gaps(dataset)) else "")
     )
+
+
+def _gaps(dataset: Dataset) -> list[str]:
+    gaps = [f"lacks {', '.join(dataset.missing_feeds)}"] if dataset.missing_feeds else []
+    for files, what in ((dataset.broken_files, "broken"), (dataset.left_out_files, "left out")):
+        if files:
+            gaps.append(f"{what}: {', '.join(files)}")
+    return gaps
 
 
 @click.command("show")
@@ -204,6 +214,14 @@ def _show(dataset: Dataset) -> None:
             f"  {file.file_id:<20} r{file.revision_id}  {size(file.size):>8}, stored as {size(file.storage_size)}"
             f"  sha256 {file.tag[:12]}…  {file.storage_path}"
         )
+    for file_id, problem in dataset.broken_files.items():
+        by = dataset.feeds[file_id].decided_by
+        write_line(f"  {file_id:<20} broken: {problem}" + (f" (accepted by {by})" if by else ""))
+    for file_id, problem in dataset.left_out_files.items():
+        kept = dataset.files.get(file_id)
+        now_there = "" if kept is None else f"; the one of revision {kept.revision_id} is kept, as nothing else changed"
+        what = problem if dataset.feeds[file_id].decided_by else f"left out: {problem}"  # by whom, it says itself
+        write_line(f"  {file_id:<20} {what}{now_there}")
 
 
 @click.command("delete")

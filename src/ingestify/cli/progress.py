@@ -94,7 +94,8 @@ class RunView:
                 {"event": "dataset", "source": job.source, "dataset_type": job.dataset_type, **task_as_dict(task)}
             )
         elif self._verbose and task.outcome not in (TaskOutcome.FAILED, TaskOutcome.QUARANTINED):
-            write_stderr(f"{task.outcome.value:<9} {task.name or task.identifier}")
+            lacks = f": {task.error}" if task.error else ""
+            write_stderr(f"{task.outcome.value:<9} {task.name or task.identifier}{lacks}")
 
     def planned(self, dataset: PlannedDataset) -> None:
         """A dry run decided about a dataset."""

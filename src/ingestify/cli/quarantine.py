@@ -25,6 +25,7 @@ from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.cli.progress import RunView
 from ingestify.cli.run import execute, exit_code
 from ingestify.cli.texts import size, summary_line
+from ingestify.domain.dataset import Dataset
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.errors import ConfigurationError
 from ingestify.main import config_path, get_datastore, get_engine
@@ -169,7 +170,7 @@ def retry_command(
                 continue
             if not quiet:
                 view.write_line(f"{entry.name}: {summary_line(report)}")
-            for task in report.failed_tasks + report.quarantined_tasks:
+            for task in report.failed_tasks + report.quarantined_tasks + report.left_out_tasks:
                 write_stderr(f"  {task.error}")
             codes.append(exit_code(report))
             if codes[-1] == EXIT_INTERRUPTED:
@@ -183,6 +184,12 @@ def retry_command(
 @quarantine_command.command("accept", short_help="Publish bundles although a check rejected them.")
 @config_option
 @bucket_option
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="FEED",
+    help="Leave the files of this feed out; the next runs ask for them again. May be given several times.",
+)
 @_note
 @_by
 @logging_options
@@ -190,6 +197,7 @@ def retry_command(
 def accept_command(
     config_file: str | None,
     bucket: str | None,
+    without: tuple[str, ...],
     note: str,
     decided_by: str | None,
     entry_ids: tuple[str, ...],
@@ -197,7 +205,10 @@ def accept_command(
     verbose: bool,
     debug: bool,
 ) -> None:
-    """Publish bundles although a check rejected them. Who decided it, and why, is kept with the revision."""
+    """Publish bundles although a check rejected them. Who decided it, and why, is kept with the revision.
+
+    A dataset of which a file is broken, or a feed left out that it needs, is PARTIAL then.
+    """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
 
     # Subscribers are to hear of it, and they come with the engine.
@@ -205,10 +216,9 @@ def accept_command(
         store = engine.store
         for entry_id in entry_ids:
             entry = _find(store, entry_id)
-            dataset = store.quarantine.accept(entry.entry_id, _person(decided_by), note)
-            revision = dataset.revisions[-1].revision_id
+            dataset = store.quarantine.accept(entry.entry_id, _person(decided_by), note, without=without)
             if not quiet:
-                write_stderr(f"{dataset.name}: published as revision {revision}.")
+                write_stderr(_accepted(entry, dataset))
 
 
 @quarantine_command.command("discard", short_help="Throw the files of bundles away.")
@@ -274,6 +284,22 @@ def _person(name: str | None) -> str:
         raise ConfigurationError("This system does not say who you are; name yourself with --by NAME.") from None
 
 
+def _accepted(entry: QuarantineEntry, dataset: Dataset) -> str:
+    """Return what came of accepting an entry, for people."""
+    revision = dataset.revisions[-1].revision_id
+    if revision == entry.base_revision_id:
+        said = [f"nothing of it is left, so revision {revision} stays as it is"]
+    else:
+        said = [f"published as revision {revision}"]
+    if left_out := [file_id for file_id in dataset.left_out_files if file_id in entry.feeds]:
+        said.append(f"without {', '.join(left_out)}, which the next runs ask for again")
+    if broken := dataset.broken_files:
+        said.append(f"with {', '.join(broken)} broken as it is")
+    if dataset.missing_feeds:
+        said.append(f"it is {dataset.state.value}, as a complete one needs {', '.join(dataset.missing_feeds)}")
+    return f"{dataset.name}: {'; '.join(said)}."
+
+
 def _write_entry(entry: QuarantineEntry) -> None:
     state = "" if entry.is_open else f"  {entry.state.value}"
     write_line(f"{entry.entry_id}  {time_text(entry.created_at)}{state}  {entry}  {entry.name}")
@@ -290,6 +316,7 @@ def _show(entry: QuarantineEntry) -> None:
         ("in quarantine since", time_text(entry.created_at)),
         ("provider last asked", time_text(entry.checked_at)),
         *([("readers see", _seen_instead(entry))] if entry.is_open else []),
+        *([("if it is accepted", _if_accepted(entry))] if entry.is_open and entry.missing_feeds else []),
         ("fetched by", f"source {entry.source.get('source', '?')}, run {entry.source.get('run_id', '?')}"),
     ):
         write_line(f"  {title:<24} {text}")
@@ -309,6 +336,10 @@ def _show(entry: QuarantineEntry) -> None:
 def _seen_instead(entry: QuarantineEntry) -> str:
     base = entry.base_revision_id
     return "nothing: the dataset was never published" if base is None else f"revision {base}"
+
+
+def _if_accepted(entry: QuarantineEntry) -> str:
+    return f"{entry.dataset_state.value}, lacks {', '.join(entry.missing_feeds)}, or has it broken"
 
 
 def _as_dict(entry: QuarantineEntry) -> dict[str, Any]:

@@ -143,14 +143,18 @@ def execute(engine: IngestionEngine, view: RunView, **arguments: Any) -> RunRepo
 
 
 def exit_code(report: RunReport) -> int:
-    """Return 0 done, 1 failed, 2 stopped by the source, 3 some failed or are in quarantine, 130 interrupted."""
+    """Return 0 done, 1 failed, 2 stopped by the source, 3 some are bad, 130 interrupted.
+
+    Bad is what failed, is in quarantine, or is without a file that is broken.
+    """
     if isinstance(report.error, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     if isinstance(report.error, StopProcessing):
         return EXIT_STOPPED
     if report.state is RunState.FAILED or report.error is not None:
         return EXIT_FAILED
-    return EXIT_SOME_FAILED if report.totals.failed or report.totals.quarantined else EXIT_OK
+    totals = report.totals
+    return EXIT_SOME_FAILED if totals.failed or totals.quarantined or totals.left_out else EXIT_OK
 
 
 def _tell(report: RunReport) -> None:
@@ -166,6 +170,7 @@ def _tell(report: RunReport) -> None:
         write_stderr(f"in quarantine: {task.name or task.identifier}: {task.error}")
     if quarantined:
         write_stderr("What readers see stayed as it was; 'ingestify quarantine list' shows what waits, and why.")
+    _tell_of_left_out(report)
     if report.error is not None:
         if isinstance(report.error, KeyboardInterrupt):
             write_stderr("Interrupted: what had finished is kept; run again to go on.")
@@ -176,6 +181,17 @@ def _tell(report: RunReport) -> None:
         else:
             # What each of them raised was logged when it happened.
             write_stderr(f"{len(jobs)} of {len(report.jobs)} selectors failed; the next run tries them again.")
+
+
+def _tell_of_left_out(report: RunReport) -> None:
+    left_out = report.left_out_tasks
+    for task in left_out[:SHOWN_FAILURES]:
+        write_stderr(f"broken: {task.name or task.identifier}: {task.error}")
+    if len(left_out) > SHOWN_FAILURES:
+        more = len(left_out) - SHOWN_FAILURES
+        write_stderr(f"… and {more:,} more lack a broken file; 'ingestify status --failed' lists them.")
+    if left_out:
+        write_stderr("The rest of them is in the lake, and the next run asks for what is broken again.")
 
 
 def _tell_of_other_runs(report: RunReport) -> None:

@@ -24,7 +24,7 @@ __all__ = ["status_command"]
 @config_option
 @bucket_option
 @click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="How many runs to show.")
-@click.option("--failed", is_flag=True, help="Show each dataset that failed.")
+@click.option("--failed", is_flag=True, help="Show each dataset that failed, is in quarantine, or lacks a broken file.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @logging_options
 def status_command(
@@ -114,9 +114,10 @@ def _show_run(jobs: list[JobSummary], *, failed: bool) -> None:
         if not is_done:
             why = f": {job.error}" if job.error else ""
             write_line(f"  {_job_state(job):<8} {job.source}: {job.selector_name}{why}")
-        tasks = [task for task in job.tasks if task.state is RunState.FAILED] if failed else []
+        tasks = [task for task in job.tasks if task.state is RunState.FAILED or task.is_left_out] if failed else []
         for task in tasks:
             what = "in quarantine" if task.outcome is TaskOutcome.QUARANTINED else "failed"
+            what = "broken" if task.is_left_out else what
             write_line(f"  {what:<8} {task.name or task.identifier}: {task.error}")
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.feeds import DEFAULT_FEED, DataSpecVersionCollection
+from ingestify.domain.file import FeedState
 
 __all__ = ["BUILT_IN_BUNDLE_TYPES", "MATCH", "TRACKING", "VIDEO", "BundleOverride", "BundleType", "BundleTypes"]
 
@@ -44,6 +45,31 @@ class BundleType:
     def lacking(self, feeds: Collection[str]) -> tuple[str, ...]:
         """Return the required feeds that are not among `feeds`."""
         return tuple([feed for feed in self.requires if feed not in feeds])
+
+    def can_do_without(self, feed: str) -> bool:
+        """Whether a dataset is complete without a feed that its source announces: only if that is named as optional."""
+        return feed in self.optional and feed not in self.requires
+
+    def missing(self, feeds: Collection[str], looks: Iterable[FeedState]) -> tuple[str, ...]:
+        """Return the feeds without which a dataset is not complete, and that it has not, or not whole.
+
+        Args:
+            feeds: Those that it has.
+            looks: What the last look at each of its files found. A broken file that a person accepted does not count
+                as there. What a person left out is missing, unless it is named as optional: what a source announces
+                is what its dataset needs.
+        """
+        broken, left_out = [], []
+        for look in looks:
+            if look.is_broken:
+                broken.append(look.data_feed_key)
+            elif look.is_left_out and not self.can_do_without(look.data_feed_key):
+                left_out.append(look.data_feed_key)
+        if not broken and not left_out:
+            return self.lacking(feeds)
+        lacking = self.lacking([feed for feed in feeds if feed not in broken])
+        others = [feed for feed in left_out if feed not in feeds and feed not in self.requires]
+        return tuple(dict.fromkeys((*lacking, *broken, *others)))
 
     @staticmethod
     def state_of(

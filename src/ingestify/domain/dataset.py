@@ -99,7 +99,7 @@ class Dataset:
         last_modified_at: The newest time at which the provider says a file changed; None if it never says.
         revisions: Oldest first, numbered from 0 without gaps.
         feeds: File id to what the last look at that file found.
-        missing_feeds: The feeds that a complete dataset of its type has and that this one lacks.
+        missing_feeds: The feeds that a complete dataset of its type has and that this one lacks, or has broken.
     """
 
     dataset_id: str
@@ -143,6 +143,16 @@ class Dataset:
         """The current files by file id; empty if there is no revision."""
         current = self.current_revision
         return {} if current is None else current.files
+
+    @property
+    def left_out_files(self) -> dict[str, str]:
+        """File id to why the file that the provider has is not in the lake: it is broken, or a person left it out."""
+        return {file_id: feed.problem for file_id, feed in sorted(self.feeds.items()) if feed.is_left_out}
+
+    @property
+    def broken_files(self) -> dict[str, str]:
+        """File id to what is wrong with a current file that a person accepted although it is broken."""
+        return {file_id: feed.problem for file_id, feed in sorted(self.feeds.items()) if feed.is_broken}
 
     @property
     def summary(self) -> DatasetSummary:

@@ -84,6 +84,8 @@ def why_due(file: FileResource, known: FeedState | None) -> str:
     """Return why the base policy wants to ask for a file, for people; empty if it does not."""
     if known is None:
         return "new file"
+    if known.is_left_out:
+        return f"what came last is left out: {known.problem}"
     if not known.present:
         return _why_absence_due(file, known)
     if file.known_unchanged:

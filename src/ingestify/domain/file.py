@@ -93,6 +93,11 @@ class FeedState:
         asked_for: Stands for the URL and parameters that the validators belong to; empty where there was none.
         announced: What the source announced of its version then (`FileResource.announced`); None: nothing.
         settled: Whether nothing can have changed since under what was announced (`domain.announcement.is_settled`).
+        problem: What is wrong with the file that the provider has; empty: nothing. If the file is `present`, it is in
+            the lake all the same, as a person accepted it; otherwise it is left out, and its validators are those of
+            the answer that was left out.
+        left_out_tag: The sha256 of the bytes that are left out; empty: none are.
+        decided_by: Who accepted the file although it is broken, or left it out; empty: its own check left it out.
     """
 
     file_id: str
@@ -103,10 +108,28 @@ class FeedState:
     asked_for: str = ""
     announced: str | None = None
     settled: bool = True
+    problem: str = ""
+    left_out_tag: str = ""
+    decided_by: str = ""
+
+    @property
+    def data_feed_key(self) -> str:
+        """The feed of its file."""
+        return self.file_id.rpartition("__")[0]
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether the provider has the file, and the dataset is without it: it is broken, or a person left it out."""
+        return bool(self.problem) and not self.present
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the file is part of the dataset, or of a bundle in quarantine, although its check found it broken."""
+        return bool(self.problem) and self.present
 
     def is_news_after(self, known: FeedState | None) -> bool:
         """Whether it says more than the look before it, `known`; None: there was none."""
-        if known is None or not self.present:
+        if known is None or not (self.present or self.problem):
             return True  # of an absence, the time of the look counts
         return dataclasses.replace(self, checked_at=known.checked_at) != known
 

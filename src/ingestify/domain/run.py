@@ -55,6 +55,8 @@ class Counters:
         failed: Datasets that failed.
         quarantined: Datasets of which the provider serves a bundle that failed its checks, found so now or before.
         missing: Datasets that the provider stopped listing, and that were marked MISSING.
+        left_out: Datasets of which an optional file is left out, as what the provider serves of it is broken; each is
+            also counted as new, revised, unchanged, ….
         requests: HTTP requests, retries included.
         received_bytes: What those answers held, as it came over the wire.
     """
@@ -68,6 +70,7 @@ class Counters:
     failed: int = 0
     quarantined: int = 0
     missing: int = 0
+    left_out: int = 0
     requests: int = 0
     received_bytes: int = 0
 
@@ -84,12 +87,13 @@ COUNTER_NAMES = tuple(field.name for field in dataclasses.fields(Counters))
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TaskSummary:
-    """What became of one dataset; kept for those that changed, failed or are in quarantine.
+    """What became of one dataset; kept for those that changed, failed, are in quarantine, or lack a broken file.
 
     Attributes:
         identifier: The dataset's identifier as text.
         dataset_id: None if it never came into the lake.
-        error: Why it failed, or is in quarantine: one line, with secrets masked.
+        error: Why it failed, or is in quarantine, or which file is left out of what is FINISHED, and why: one line,
+            with secrets masked.
     """
 
     identifier: str
@@ -101,6 +105,11 @@ class TaskSummary:
     name: str = ""
     revision_id: int | None = None
     error: str = ""
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether the dataset is in the lake without an optional file, as what the provider serves of it is broken."""
+        return self.state is RunState.FINISHED and bool(self.error)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -142,8 +151,8 @@ class JobSummary:
         timings: Seconds by phase: `discovery`, `total`.
         error: Why it FAILED, was SKIPPED or ABORTED, for people.
         updated_at: When the row was last written; a running job writes it every few seconds.
-        tasks: Those that changed, failed or are in quarantine. The report of a run has only those that failed or are in
-            quarantine: a first run adds a hundred thousand others, which `load_ingestion_job_summaries` reads.
+        tasks: Those that changed, failed, are in quarantine or lack a broken file. The report of a run has only those
+            with an error: a first run adds a hundred thousand others, which `load_ingestion_job_summaries` reads.
         left_to_another: Whether it was SKIPPED because another run is at the same; only in the report of a run.
     """
 
@@ -196,6 +205,11 @@ class RunReport:
     def quarantined_tasks(self) -> list[TaskSummary]:
         """The datasets of all jobs whose bundle is in quarantine."""
         return self._tasks_that(TaskOutcome.QUARANTINED)
+
+    @property
+    def left_out_tasks(self) -> list[TaskSummary]:
+        """The datasets of all jobs of which a broken optional file is left out."""
+        return [task for job in self.jobs for task in job.tasks if task.is_left_out]
 
     @property
     def jobs_left_to_others(self) -> list[JobSummary]:

@@ -109,7 +109,8 @@ class LoadedBundle:
         """Files that leave the current set with this look at the provider.
 
         Where another file is new, what the provider has no more is of another moment. Where nothing else changed, it
-        leaves if the look before found the same, and no complete dataset needs it: an absence needs two witnesses.
+        leaves if the look before found the same, and no complete dataset needs it: an absence needs two witnesses. One
+        that is broken at the provider is not absent.
         """
         if not self.loaded:
             return ()  # nothing was looked at
@@ -122,6 +123,7 @@ class LoadedBundle:
             if file_id not in self._unasked
             and self._current[file_id].data_feed_key not in kept
             and self._was_lost_before(file_id)
+            and not (file_id in self.loaded and self.loaded[file_id].feed.is_left_out)
         )
 
     def _was_lost_before(self, file_id: str) -> bool:
@@ -153,9 +155,19 @@ class LoadedBundle:
         return self.feeds_there | kept
 
     @property
-    def missing_feeds(self) -> tuple[str, ...]:
-        """The required feeds that the dataset will lack."""
+    def lacking_feeds(self) -> tuple[str, ...]:
+        """The required feeds of which the dataset will have no file."""
         return self.bundle_type.lacking(self._feeds_without(self.removed))
+
+    @property
+    def missing_feeds(self) -> tuple[str, ...]:
+        """The required feeds that the dataset will lack, or have broken."""
+        return self._missing(self._feeds_without(self.removed))
+
+    def _missing(self, feeds: set[str]) -> tuple[str, ...]:
+        looks = {} if self.existing is None else dict(self.existing.feeds)
+        looks |= {file_id: loaded.feed for file_id, loaded in self.loaded.items()}
+        return self.bundle_type.missing(feeds, looks.values())
 
     @property
     def state(self) -> DatasetState:
@@ -166,7 +178,7 @@ class LoadedBundle:
         if existing is not None and not is_told and existing.state is not DatasetState.MISSING:
             return existing.state  # post_load_files would say, and was not called
         return self.bundle_type.state_of(
-            resource.state, self.bundle_type.lacking(feeds), is_empty=not feeds, has_files=bool(resource.files)
+            resource.state, self._missing(feeds), is_empty=not feeds, has_files=bool(resource.files)
         )
 
 

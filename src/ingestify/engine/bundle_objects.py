@@ -6,6 +6,7 @@ import datetime as dt
 
 from ingestify.domain.change import NewFile
 from ingestify.domain.quarantine import QuarantineEntry
+from ingestify.engine.bad_parts import wanted_in_full
 from ingestify.engine.bundle import LoadedBundle
 from ingestify.engine.discovery import Discovered
 from ingestify.engine.loaded_file import FileKind
@@ -41,8 +42,13 @@ def publish(store: DatasetStore, discovered: Discovered, bundle: LoadedBundle) -
 
 
 def find_lost(store: DatasetStore, bundle: LoadedBundle, moment: dt.datetime) -> list[str]:
-    """Return the ids of files that are in quarantine, and whose bytes are not there: as of a discarded bundle."""
-    return [file_id for file_id, held in bundle.held.items() if not _is_stored(store, held, moment)]
+    """Return the ids of files that are wanted, and whose bytes are not there.
+
+    Those are what is in quarantine without its object, as of a discarded bundle, and what was left out and may be
+    right by now.
+    """
+    lost = [file_id for file_id, held in bundle.held.items() if not _is_stored(store, held, moment)]
+    return lost + wanted_in_full(bundle)
 
 
 def _is_stored(store: DatasetStore, held: NewFile, moment: dt.datetime) -> bool:

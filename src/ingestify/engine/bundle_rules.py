@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from ingestify.clock import now
 from ingestify.domain.bundle import BundleType, BundleTypes
@@ -41,6 +41,13 @@ class BundleRules:
     def type_of(self, source: Source, provider: str, dataset_type: str, feeds: Collection[str]) -> BundleType:
         """Return what a complete dataset holds; `feeds` are those that it has, or is announced to have."""
         return self._types.of(provider, dataset_type, source.bundle_types, feeds)
+
+    def type_of_entry(self, entry: QuarantineEntry, sources: Iterable[Source]) -> BundleType:
+        """Return what a complete dataset of an entry's kind holds, by the source that it came from if that is known."""
+        name = entry.source.get("source")
+        declared = next((one.bundle_types for one in sources if one.name == name), ())
+        feeds = {look.data_feed_key for look in entry.feeds.values()}
+        return self._types.of(entry.provider, entry.dataset_type, declared, feeds)
 
     def checks_of(self, source: Source, provider: str, dataset_type: str) -> list[BundleCheck]:
         """Return the checks that are for a kind of dataset; those of its source first."""

@@ -146,7 +146,8 @@ class Decider:
         others = set()
         for decision in decisions:
             progress = decision.discovered.progress
-            if decision.action is Action.UNCHANGED and decision.error is None and not self._dry_run:
+            is_unchanged = decision.action is Action.UNCHANGED and decision.error is None and not self._dry_run
+            if is_unchanged and not decision.reasons:
                 as_they_were[progress].append(decision.discovered)
             else:
                 others.add(progress)
@@ -184,7 +185,11 @@ class Decider:
             self._jobs.tell_planned(discovered.progress, decision.as_planned())
             self.finish(discovered, NOTHING_DONE)
         elif decision.action is Action.UNCHANGED and decision.error is None:
-            self.finish(discovered, Outcome(decision.existing or unchanged, None, current=True))
+            task = None
+            if decision.reasons:
+                lacks = "; ".join(decision.reasons)
+                task = summarize(discovered, TaskOutcome.UNCHANGED, lacks, dataset_id=decision.dataset_id)
+            self.finish(discovered, Outcome(decision.existing or unchanged, task, current=True))
         elif decision.action is Action.SKIP and decision.error is None:
             discovered.progress.count("skipped")
             self.finish(discovered, NOTHING_DONE)
@@ -245,6 +250,8 @@ class Decider:
                 progress.listing.came(discovered.number)
             elif outcome.task.outcome is TaskOutcome.QUARANTINED:
                 self._quarantine.changed()
+            elif outcome.task.outcome is TaskOutcome.UNCHANGED and dataset is not None and self._notifier.tells_skipped:
+                self._notifier.skipped(dataset)
         elif outcome.current:
             progress.count("unchanged")
             if dataset is not None and self._notifier.tells_skipped:

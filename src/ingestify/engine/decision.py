@@ -15,6 +15,7 @@ from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import KnownDataset
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.revision import RevisionState
+from ingestify.engine.bad_parts import describe_left_out
 from ingestify.engine.bundle import find_unannounced, is_known_lost
 from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.discovery import LOOK_UP_SIZE, Discovered, as_exception
@@ -183,7 +184,10 @@ def _decide_known(store: DatasetStore, looks: Sequence[_Look], rules: BundleRule
     for look in looks:
         row = look.row
         if look.action is Action.UNCHANGED and look.error is None and row is not None:  # most of them, in most runs
-            decisions.append(Decision(look.discovered, look.action, dataset_id=row.dataset_id, entry=look.entry))
+            reasons = _left_out(look) if row.may_have_problems else ()
+            decisions.append(
+                Decision(look.discovered, look.action, dataset_id=row.dataset_id, entry=look.entry, reasons=reasons)
+            )
             continue
         existing = None if row is None else full.get(row.dataset_id)
         if look.action is None:
@@ -200,6 +204,13 @@ def _decide_known(store: DatasetStore, looks: Sequence[_Look], rules: BundleRule
             )
         )
     return decisions
+
+
+def _left_out(look: _Look) -> tuple[str, ...]:
+    """Return what a dataset lacks that a fetch policy does not want to ask for: it lacks it all the same."""
+    feeds = None if look.row is None else look.row.summary.feeds
+    lacks = describe_left_out(feeds or {}, look.discovered.resource.files)
+    return (lacks,) if lacks else ()
 
 
 def _reasons(look: _Look, existing: Dataset | None, rules: BundleRules) -> tuple[str, ...]:
@@ -222,6 +233,8 @@ def _reasons(look: _Look, existing: Dataset | None, rules: BundleRules) -> tuple
         return ("not in the lake",)
     if look.action is Action.METADATA and look.row is not None:
         return tuple(_description_changes(look, look.row, rules))
+    if look.action is Action.UNCHANGED:
+        return _left_out(look)
     return ("the fetch policy does not want it",) if look.action is Action.SKIP else ()
 
 
@@ -360,7 +373,9 @@ def _description_changes(look: _Look, row: KnownDataset, rules: BundleRules) -> 
         known = _feeds_of(() if feeds is None else tuple(feeds))
         bundle_type = rules.type_of(discovered.job.plan.source, discovered.provider, resource.dataset_type, known)
         # What is required may have changed since.
-        missing = bundle_type.lacking(known.difference(row.missing_feeds) if row.missing_feeds else known)
+        missing = bundle_type.lacking(known)
+        if row.missing_feeds:
+            missing = bundle_type.missing(known.difference(row.missing_feeds), () if feeds is None else feeds.values())
         state = bundle_type.state_of(
             resource.state, missing, is_empty=not row.summary.has_revisions, has_files=bool(resource.files)
         )

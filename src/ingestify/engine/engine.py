@@ -66,6 +66,9 @@ class IngestionEngine:
         self._load_with_kloppy = load_with_kloppy
         self._rules = rules or BundleRules()
         self._open_delivery = open_delivery
+        store.quarantine.bundle_type_of = lambda entry: self._rules.type_of_entry(
+            entry, (plan.source for plan in self._plans)
+        )
         for plan in plans:
             self.add_ingestion_plan(plan)
 

@@ -15,6 +15,7 @@ from ingestify.domain.file import NO_VALIDATORS, DraftFile, NotModifiedFile, Val
 from ingestify.domain.ports import Fetcher, FetchRequest, FetchStatus
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import FileResource
+from ingestify.engine.bad_parts import is_known_to_be_bad
 from ingestify.engine.known_files import KnownFiles
 from ingestify.engine.loaded_file import NOTHING_FOUND, FileKind, LoadedResource
 from ingestify.engine.volatile import Differences, differences_between, differs_each_time_alike
@@ -85,6 +86,8 @@ class FileLoading:
             SourceError: What the source says of the file makes no sense.
             Exception: Whatever fetching, staging or a file loader raises.
         """
+        if not self._in_full and is_known_to_be_bad(file, self._known.feeds.get(file.file_id)):
+            return self._known.unchanged(file, NO_VALIDATORS)
         if file.url is not None:
             return self._load_url(file, in_full=self._in_full)
         if file.json_content is not None:

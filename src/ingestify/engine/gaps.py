@@ -23,15 +23,21 @@ def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, lane: SourceLane)
             what = "it leaves the current revision, and stays in those before it"
         else:
             what = "nothing else changed, so the lake keeps its copy"
+        look = bundle.loaded.get(file_id)
+        left_out = look is not None and look.feed.is_left_out
+        problem = look.feed.problem if look is not None and left_out else ""
         logger.warning(
-            "%s/%s/%s: the provider no longer has '%s'; %s.",
+            "%s/%s/%s: the provider %s '%s'%s; %s.",
             discovered.provider,
             resource.dataset_type,
             discovered.identifier,
+            "has a broken" if left_out else "no longer has",
             file_id,
+            f" ({problem})" if problem else "",
             what,
         )
-    missing = bundle.missing_feeds
+    # Not what is broken: that is told by itself, and is no matter of the settings.
+    missing = bundle.lacking_feeds
     if resource.state is not DatasetState.COMPLETE or not missing:
         return
     if lane.tells_first("lacks", resource.dataset_type, *missing):

@@ -14,6 +14,7 @@ from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.resource import FileResource
 from ingestify.domain.revision import RevisionState
 from ingestify.domain.run import TaskOutcome, TaskSummary
+from ingestify.engine.bad_parts import describe_left_out, leave_out_bad_parts
 from ingestify.engine.bundle import LoadedBundle
 from ingestify.engine.bundle_objects import find_lost, publish, restore_in_quarantine
 from ingestify.engine.bundle_rules import BundleRules, announces_more
@@ -161,6 +162,7 @@ class DatasetIngest:
 
     def _files_loaded(self) -> None:
         hand, bundle = self.hand, self.hand.bundle
+        leave_out_bad_parts(bundle)
         if bundle.is_as_in_quarantine and not self._in_full:
             self._end_in_quarantine()
         elif skipped := [file_id for file_id, loaded in hand.loaded.items() if loaded.skipped]:
@@ -249,7 +251,7 @@ class DatasetIngest:
         if self._is_invalidated or self.change.is_news:
             self._put_commit(self)
         else:
-            self._end(Outcome(self.existing, None, current=True))
+            self._end_unchanged(self.existing)
 
     # ---- ends ------------------------------------------------------------------------------------------
 
@@ -286,8 +288,20 @@ class DatasetIngest:
             self._end(Outcome(self.existing, task, current=True))
             return
         outcome = outcome_of(applied, is_new=self.existing is None)
-        done = None if outcome is TaskOutcome.UNCHANGED else self._summarize(outcome, applied=applied)
-        self._end(Outcome(applied.dataset, done, current=True))
+        if outcome is TaskOutcome.UNCHANGED:
+            self._end_unchanged(applied.dataset)
+        else:
+            task = self._summarize(outcome, self._lacks(applied.dataset), applied)
+            self._end(Outcome(applied.dataset, task, current=True))
+
+    def _end_unchanged(self, dataset: Dataset | None) -> None:
+        """No file changed; if one is left out as it is broken, that is told in each run."""
+        lacks = self._lacks(dataset)
+        task = self._summarize(TaskOutcome.UNCHANGED, lacks) if lacks else None
+        self._end(Outcome(dataset, task, current=True))
+
+    def _lacks(self, dataset: Dataset | None) -> str:
+        return "" if dataset is None else describe_left_out(dataset.feeds, self.discovered.resource.files)
 
     def _stop_run(self, error: StopProcessing | FatalError) -> None:
         progress = self.discovered.progress

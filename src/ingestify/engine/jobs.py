@@ -158,6 +158,8 @@ class JobBook:
             logger.info("%s failed: %s", task.name, task.error)
         elif task.outcome is TaskOutcome.QUARANTINED:
             logger.info("%s is in quarantine: %s", task.name, task.error)
+        elif task.is_left_out:
+            logger.info("%s: %s", task.name, task.error)
         if self._listener.is_there:
             self._listener.tell("task_ended", progress.summary(with_tasks=False), task)
 
@@ -252,8 +254,9 @@ class JobBook:
 
     def _remember_sync(self, progress: JobProgress, listing: str | None) -> None:
         job = progress.job
-        # A bundle that is in quarantine, or failed, is to be looked at again: such a selector is never skipped whole.
-        complete = progress.failed == 0 and progress.quarantined == 0
+        # A bundle that is in quarantine, failed, or is without a broken file, is to be looked at again: such a selector
+        # is never skipped whole.
+        complete = progress.failed == 0 and progress.quarantined == 0 and progress.left_out == 0
         times = [moment for moment in (job.selector.last_modified, progress.listing.newest) if moment is not None]
         try:
             if job.plan.source.follows_changes:

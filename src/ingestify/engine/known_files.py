@@ -14,6 +14,7 @@ from ingestify.domain.file import NO_VALIDATORS, FeedState, File, Validators
 from ingestify.domain.ports import FetchResult
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import FileResource
+from ingestify.engine.bad_parts import asked_again_by, still_left_out
 from ingestify.engine.loaded_file import FileKind, LoadedResource
 
 __all__ = ["KnownFiles"]
@@ -53,6 +54,8 @@ class KnownFiles:
     def validators_of(self, file: FileResource) -> Validators:
         """Return what the file may be asked for by: only what the lake, or the quarantine, really has."""
         known = self.feeds.get(file.file_id)
+        if known is not None and known.is_left_out:
+            return asked_again_by(file, known)
         if known is None or not (file.file_id in self.current or file.file_id in self.held):
             return NO_VALIDATORS
         if not known.present:
@@ -135,6 +138,9 @@ class KnownFiles:
     def unchanged(self, file: FileResource, validators: Validators, date: str | None = None) -> LoadedResource:
         """The provider says that it is as it was, or need not be asked."""
         feed = self.feed_of(file, validators=validators, date=date)
+        known = self.feeds.get(file.file_id)
+        if known is not None and known.is_left_out:
+            return still_left_out(known, feed, in_lake=file.file_id in self.current, date=date)
         held = self.held.get(file.file_id)
         if held is not None:
             return LoadedResource(FileKind.HELD, feed, draft=held, tag=held.tag, size=held.size, date=date)

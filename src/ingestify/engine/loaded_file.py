@@ -64,5 +64,5 @@ class LoadedResource:
 
     @property
     def is_there(self) -> bool:
-        """Whether the provider has it."""
-        return self.kind not in (FileKind.ABSENT, FileKind.GONE)
+        """Whether the provider has it, be it as it should be or not."""
+        return self.kind not in (FileKind.ABSENT, FileKind.GONE) or self.feed.is_left_out

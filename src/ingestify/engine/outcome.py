@@ -20,7 +20,8 @@ class Outcome:
 
     Attributes:
         dataset: As it is in the lake now; None if it failed without ever having been there, or was dropped.
-        task: What is kept of it in the job's summary; None for one that is unchanged or was dropped by a stop.
+        task: What is kept of it in the job's summary; None for one that is unchanged and lacks no broken file, or was
+            dropped by a stop.
         current: Whether it is as current as readers may see it: fetched now, found unchanged, or as it was before a
             bundle that is in quarantine.
         again: What is to be decided about anew, because another writer came first or the provider moved on.
@@ -54,10 +55,10 @@ def summarize(
     revision_id: int | None = None,
     started_at: dt.datetime | None = None,
 ) -> TaskSummary:
-    """Return what is kept of a dataset that changed or failed, or is in quarantine.
+    """Return what is kept of a dataset that changed or failed, is in quarantine, or lacks a broken file.
 
     Args:
-        error: Why it failed, or is in quarantine.
+        error: Why it failed, or is in quarantine; or which file of it is left out, and why.
         dataset_id: Its id, if the lake has it.
         revision_id: The revision that it got.
         started_at: When work on it began; None: there was none.

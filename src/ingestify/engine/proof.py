@@ -130,7 +130,7 @@ class MomentProof:
             self._is_bracketed = True
         elif self._looks >= MOST_LOOKS:
             raise FetchError("the provider changed it each time it was asked for; the next run fetches it")
-        self.go_on()
+        self._reconsider()
 
     def _warn_of_answers(self, file_ids: Iterable[str]) -> None:
         discovered = self._hand.discovered

@@ -139,8 +139,10 @@ class JobProgress:
         """Keep what became of a dataset, and count it."""
         with self._lock:
             self._unwritten.append(task)
-            if task.state is RunState.FAILED:
+            if task.state is RunState.FAILED or task.is_left_out:
                 self._bad_tasks.append(task)
+            if task.is_left_out:
+                self._counts["left_out"] += 1
             self._counts[task.outcome.value] += 1
 
     def begin_datasets(self, number: int) -> None:
@@ -185,6 +187,12 @@ class JobProgress:
         with self._lock:
             return self._counts["quarantined"]
 
+    @property
+    def left_out(self) -> int:
+        """How many datasets are without a broken file."""
+        with self._lock:
+            return self._counts["left_out"]
+
     def mark_phase(self, name: str) -> None:
         """Note the seconds from the job's start until now."""
         with self._lock:
@@ -213,7 +221,7 @@ class JobProgress:
             self.is_written = True
 
     def summary(self, *, with_tasks: bool = True) -> JobSummary:
-        """Return how it stands, with the tasks that failed or are in quarantine."""
+        """Return how it stands, with the tasks that have an error."""
         job = self.job
         with self._lock:
             counts = {

@@ -229,6 +229,8 @@ def debug_source(
     report = engine.load(**filters)
     for task in report.failed_tasks:
         logger.error("%s failed: %s", task.name, task.error)
+    for task in report.left_out_tasks:
+        logger.warning("%s: %s", task.name, task.error)
     logger.info("%s", report.totals)
     return engine
 

@@ -195,6 +195,8 @@ def _iter_problems(
         yield str(report.error)
     for task in report.failed_tasks:
         yield f"{task.name}: {task.error}"
+    for task in report.left_out_tasks:
+        yield f"{task.name}: {task.error}"
     for entry in held:
         yield f"{entry.identifier} failed its checks: {'; '.join(entry.reasons)}"
     if resource is None and report.error is None:
@@ -212,7 +214,8 @@ def _iter_notes(resource: DatasetResource | None, dataset: Dataset | None) -> It
         return
     if dataset.missing_feeds:
         yield f"It lacks {', '.join(dataset.missing_feeds)}, so it is {dataset.state}."
-    if absent := [file_id for file_id in resource.files if file_id not in dataset.files]:
+    left_out = dataset.left_out_files
+    if absent := [one for one in resource.files if one not in dataset.files and one not in left_out]:
         yield f"The provider does not have {', '.join(absent)} (404), which is allowed."
     no_time = [
         one.file_id for one in resource.files.values() if one.last_modified is None and one.content_version is None

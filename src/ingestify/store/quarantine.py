@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ingestify.clock import now
+from ingestify.domain.bundle import BundleType
 from ingestify.domain.change import DatasetChange, Settlement
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.ports import HeadMoved
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.errors import DatasetNotFound, IntegrityError, SaveError
+from ingestify.store.accepted_part import built_in_type_of, choose_part
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 
 if TYPE_CHECKING:
@@ -20,10 +22,16 @@ __all__ = ["Quarantine"]
 
 
 class Quarantine:
-    """The quarantine of one bucket: `store.quarantine`. Every method may be called from any thread."""
+    """The quarantine of one bucket: `store.quarantine`. Every method may be called from any thread.
+
+    Attributes:
+        bundle_type_of: Says what a complete dataset of an entry's kind holds. An engine sets it, as it knows the
+            settings and the sources; without one it is what is built in.
+    """
 
     def __init__(self, store: DatasetStore) -> None:
         self._store = store
+        self.bundle_type_of: Callable[[QuarantineEntry], BundleType] = built_in_type_of
 
     def list_entries(
         self, states: Sequence[QuarantineState] = (QuarantineState.OPEN,), **filters: Any
@@ -68,19 +76,25 @@ class Quarantine:
             loaded.append(one)
         return FileCollection(loaded)
 
-    def accept(self, entry_id: str, decided_by: str, note: str = "") -> Dataset:
+    def accept(self, entry_id: str, decided_by: str, note: str = "", *, without: Sequence[str] = ()) -> Dataset:
         """Publish a bundle in quarantine as a revision: a person's decision, which is kept with it.
+
+        A broken file of a feed that its dataset can do without is left out by itself. Another one that is broken is
+        published as it is, and then the dataset is PARTIAL: its `missing_feeds` and `broken_files` name it.
 
         Args:
             decided_by: Who decides.
             note: Why, for those who come later.
+            without: Feeds, or file ids, that are left out. They leave the current set if the lake has them; each run
+                asks for them again. The dataset is PARTIAL, unless it can do without them.
 
         Returns:
-            The dataset with its new revision.
+            The dataset with its new revision; without a new one, if nothing is left that the lake has not.
 
         Raises:
             DatasetNotFound: There is no such entry.
-            SaveError: It does not wait any more, or the dataset has moved on since.
+            SaveError: It does not wait any more, the dataset has moved on since, or nothing of it would be left.
+            ConfigurationError: It has no such feed.
         """
         entry = self.get_entry(entry_id)
         existing = self._store.catalogue.find_dataset(
@@ -90,7 +104,10 @@ class Quarantine:
         if not entry.is_open or head != entry.base_revision_id:
             now_is = f"it is {entry.state}" if not entry.is_open else "the dataset has got another revision since"
             raise SaveError(f"The quarantine entry {entry_id} of {entry} cannot be accepted: {now_is}.")
+        part = choose_part(entry, existing, self.bundle_type_of(entry), without, decided_by, note)
         for file in self.load_files(entry, lazy=True):
+            if file.file_id in part.left_out:
+                continue
             try:
                 file.open_stream.verify()
             except IntegrityError as error:
@@ -100,22 +117,22 @@ class Quarantine:
                 ) from error
         # What the provider stopped listing is not listed again by a person's decision.
         is_missing = existing is not None and existing.state is DatasetState.MISSING
-        said = f": {note}" if note else ""
+        said = f"{part.described}: {note}" if note else part.described
         change = DatasetChange(
             bucket=self._store.bucket,
             provider=entry.provider,
             dataset_type=entry.dataset_type,
             identifier=entry.identifier,
             name=entry.name,
-            state=DatasetState.MISSING if is_missing else entry.dataset_state,
+            state=DatasetState.MISSING if is_missing else part.state,
             metadata=entry.metadata,
             existing=existing,
-            files=entry.files,
-            feeds=list(entry.feeds.values()),
+            files=part.files,
+            feeds=part.feeds,
             description=f"accepted by {decided_by}{said} (its checks had said: {'; '.join(entry.reasons)})"[:500],
             source=entry.source,
-            missing_feeds=entry.missing_feeds,
-            removed_file_ids=entry.removed_file_ids,
+            missing_feeds=part.missing_feeds,
+            removed_file_ids=part.removed_file_ids,
             dataset_id=entry.dataset_id,
             settles=Settlement(entry.entry_id, entry.state, QuarantineState.ACCEPTED, decided_by, note),
         )

@@ -180,6 +180,6 @@ class SourceTrial:
 
 def problems_of(report: RunReport) -> list[str]:
     """Return what went wrong in a run, a line each."""
-    tasks = report.failed_tasks + report.quarantined_tasks
+    tasks = report.failed_tasks + report.quarantined_tasks + report.left_out_tasks
     errors = [] if report.error is None else [f"{type(report.error).__name__}: {report.error}"]
     return errors + [f"{task.name}: {task.error}" for task in tasks]

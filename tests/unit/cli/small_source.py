@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from ingestify import BundleCheck, DatasetResource, FetchPolicy, Source, Subscriber
+from ingestify import BundleCheck, BundleType, DatasetResource, DraftFile, FetchPolicy, Source, Subscriber
 
 
 class SmallSource(Source):
@@ -43,3 +43,25 @@ class NotTen(BundleCheck):
     def find_problems(self, bundle):
         if any(file.json() == 10 for file in bundle.files.values()):
             yield "it is match 10"
+
+
+class WithHeatmap(Source):
+    """A match of which one file is broken: the optional one, or the events."""
+
+    provider = "small"
+    bundle_types = (BundleType("match", requires=("events",), optional=("heatmap",)),)
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **_):
+        broken = self.configuration["broken"]
+        resource = DatasetResource({"match_id": 1}, "match", name="match 1")
+        for feed in ("events", "heatmap"):
+            body = b'{"cut off": ' if feed == broken else b'{"feed": 1}'
+            resource.add_file(
+                None,
+                feed,
+                data_serialization_format="json",
+                file_loader=lambda file, current, body=body: DraftFile.from_input(
+                    body, file.data_feed_key, "v1", "json"
+                ),
+            )
+        yield resource

@@ -43,6 +43,7 @@ class KnownDataset(NamedTuple):  # made for each dataset of a run, and a third a
         metadata: The stored JSON text.
         summary: For the fetch policy's cheap check.
         missing_feeds: As those of `Dataset`.
+        may_have_problems: Whether one of its files may be broken or left out; False is sure.
     """
 
     dataset_id: str
@@ -51,6 +52,7 @@ class KnownDataset(NamedTuple):  # made for each dataset of a run, and a third a
     metadata: str
     summary: DatasetSummary
     missing_feeds: tuple[str, ...] = ()
+    may_have_problems: bool = False
 
 
 class HeadMoved(Exception):
