@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
-__all__ = ["Auth", "Authorization", "HttpAnswer", "HttpClientPort"]
+__all__ = ["Auth", "Authorization", "FindError", "HttpAnswer", "HttpClientPort"]
+
+FindError: TypeAlias = Callable[[bytes], str]
+"""Returns what the body of an answer says went wrong, for people, though its status says that nothing did; empty:
+nothing. Never raises; any thread calls it."""
 
 
 class Authorization(Protocol):
@@ -64,8 +68,12 @@ class HttpClientPort(Protocol):
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
         ignore_not_found: bool = False,
+        find_error: FindError | None = None,
     ) -> HttpAnswer:
-        """Return the answer. With `ignore_not_found` a 404 is one too. Raises FetchError after retries."""
+        """Return the answer. With `ignore_not_found` a 404 is one too.
+
+        Raises FetchError after retries, or if `find_error` says that it is an error.
+        """
 
     def get_json(
         self,
@@ -85,6 +93,7 @@ class HttpClientPort(Protocol):
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
+        find_error: FindError | None = None,
     ) -> Iterator[HttpAnswer]:
         """Yield page after page, each fetched when it is asked for; see `ingestify.fetch.pages`."""
 
