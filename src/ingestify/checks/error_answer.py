@@ -61,7 +61,20 @@ _ECHOES = frozenset(
 )
 # Where an envelope has its data, or null in its place.
 _DATA = frozenset(
-    {"body", "content", "data", "entries", "events", "hits", "items", "list", "matches", "objects", "payload", "records"}
+    {
+        "body",
+        "content",
+        "data",
+        "entries",
+        "events",
+        "hits",
+        "items",
+        "list",
+        "matches",
+        "objects",
+        "payload",
+        "records",
+    }
     | {"response", "result", "results", "rows", "value", "values"}
 )
 _WRAPPERS = frozenset({"api", "data", "response", "result"})

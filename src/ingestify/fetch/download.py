@@ -20,7 +20,7 @@ from ingestify.fetch.retry import TryAgain
 from ingestify.fetch.transport import TransportError
 from ingestify.masking import mask_url
 
-__all__ = ["Download", "announced_bytes", "content_type_of", "error_answered", "not_ready", "too_large"]
+__all__ = ["Download", "announced_bytes", "content_type_of", "not_ready", "too_large"]
 
 # A smaller file is as quickly fetched anew.
 _RESUMED_FROM_BYTES = 1 << 20
@@ -257,16 +257,6 @@ def not_ready(shown: str, status: int) -> FetchError:
         f"may be left out until it is (ignore_not_ready).",
         url=shown,
         status=status,
-    )
-
-
-def error_answered(shown: str, said: str) -> FetchError:
-    """Return the error for an answer that has the status of a file, and says that an error occurred."""
-    return FetchError(
-        f"GET {shown}: it is an error that the provider answered, with a status that says it is none: {said}; nothing "
-        f"of it is stored, and the next run asks again.",
-        url=shown,
-        status=200,
     )
 
 

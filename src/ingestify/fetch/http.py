@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+from ingestify.domain.error_answer import FindError, refuse_error
 from ingestify.domain.ports import (
     Auth,
     ByteSink,
     FetchContext,
     FetchRequest,
     FetchResult,
-    FindError,
     HttpAnswer,
     Usage,
 )
@@ -21,7 +21,7 @@ from ingestify.errors import FetchError
 from ingestify.fetch import pages
 from ingestify.fetch.active import activate, active_client, active_context
 from ingestify.fetch.answer import WholeAnswer
-from ingestify.fetch.download import Download, announced_bytes, error_answered
+from ingestify.fetch.download import Download, announced_bytes
 from ingestify.fetch.exchange import NOT_FOUND, Exchange, Incoming
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.page_walk import PAST_THE_END, Doubt, iter_answers
@@ -247,8 +247,8 @@ class HttpClient:
 
 def _checked(answer: WholeAnswer, find_error: FindError | None) -> WholeAnswer:
     """Return an answer that does not say that an error occurred."""
-    if find_error is not None and 200 <= answer.status < 300 and (said := find_error(answer.content)):
-        raise error_answered(mask_url(answer.url), said)
+    if 200 <= answer.status < 300:
+        refuse_error(find_error, answer.content, answer.url, answer.status)
     return answer
 
 

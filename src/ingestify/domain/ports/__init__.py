@@ -28,7 +28,7 @@ from ingestify.domain.ports.fetcher import (
     IndexLook,
     Usage,
 )
-from ingestify.domain.ports.http_client import Auth, Authorization, FindError, HttpAnswer, HttpClientPort
+from ingestify.domain.ports.http_client import Auth, Authorization, HttpAnswer, HttpClientPort
 from ingestify.domain.ports.storage import Leftovers, PartialObject, Storage, StoredObject, TemporaryObject
 
 __all__ = [
@@ -48,7 +48,6 @@ __all__ = [
     "Fetcher",
     "FileRecordsPort",
     "FileVersion",
-    "FindError",
     "HeadMoved",
     "HistoriesPort",
     "HttpAnswer",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
-__all__ = ["Auth", "Authorization", "FindError", "HttpAnswer", "HttpClientPort"]
+from ingestify.domain.error_answer import FindError
 
-FindError: TypeAlias = Callable[[bytes], str]
-"""Returns what the body of an answer says went wrong, for people, though its status says that nothing did; empty:
-nothing. Never raises; any thread calls it."""
+__all__ = ["Auth", "Authorization", "HttpAnswer", "HttpClientPort"]
 
 
 class Authorization(Protocol):
