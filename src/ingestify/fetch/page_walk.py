@@ -8,6 +8,8 @@ It ends
 - of pages that are counted, at the first one without items, at the first one that answers as the page before it, and
   at a 400, 404, 410, 416 or 204 of a page that is not the first.
 
+Where page 2 answers as page 1, the provider may not know the parameter that it was asked with; that is said.
+
 A page that says `more` and leads nowhere is an error: something is missing. What was read before an error is passed
 on before it.
 """
@@ -173,7 +175,6 @@ class _Walk:
 
     def iter(self) -> Iterator[HttpAnswer]:
         next_url: str | None = self._pager.first_url(self._url)
-        held: _Page | None = None
         while next_url is not None:
             page = self._fetch(next_url)
             if page is None:
@@ -181,28 +182,16 @@ class _Walk:
             if self._last is None and (not 200 <= page.status < 300 or _is_nothing_yet(page)):
                 yield page.answer  # an allowed 404, or nothing yet: the caller knows what that means
                 return
-            if self._last is not None and page.answers_as(self._last):
-                # One that links to itself is the page before it under another URL. If it does not, it may be another
-                # page with the same items; two of these in a row are not.
-                if self._counts or held is not None or self._links_to_itself(page):
-                    self._check_repeated(page)
-                    held = None
-                    break
-                held = page
-                next_url = self._next_url(page)
-                continue
-            if held is not None:
-                self._take(held)
-                yield held.answer
-                held = None
+            # One that links to itself is the page before it under another URL; one that leads on, another page with the
+            # same items.
+            if self._last is not None and page.answers_as(self._last) and (self._counts or self._links_to_itself(page)):
+                self._check_repeated(page, self._last)
+                break
             if self._counts and self._last is not None and not page.items and not self._says_more(page):
                 break
             self._take(page)
             yield page.answer
             next_url = self._next_url(page)
-        if held is not None:
-            self._take(held)
-            yield held.answer
         self._end()
 
     def _fetch(self, url: str) -> _Page | None:
@@ -288,7 +277,7 @@ class _Walk:
                 f"changed while it was read",
             )
 
-    def _check_repeated(self, page: _Page) -> None:
+    def _check_repeated(self, page: _Page, last: _Page) -> None:
         """A page answers as the one before it: its provider has no further one, or does not know what was asked.
 
         Raises:
@@ -296,14 +285,14 @@ class _Walk:
         """
         if self._says_more(page):
             raise self._contradiction(f"{mask_url(page.asked_url)} answers as the page before it")
-        if self._last is None or page.number != 2 or not isinstance(self._pager, (pages.PageNumber, pages.Offset)):
+        pager = self._pager
+        if last.number > 1 or not isinstance(pager, (pages.PageNumber, pages.Offset, pages.Cursor)):
             return
-        items = self._last.items or []
-        if self._count in self._totals or (isinstance(self._pager, pages.Offset) and len(items) < self._pager.limit):
+        if self._count in self._totals or (isinstance(pager, pages.Offset) and self._count < pager.limit):
             return
         why = (
             f"{self._shown} answers page 2 as page 1: either it has one page, or it does not know the parameter "
-            f"'{self._pager.param}', and there may be more than was read"
+            f"'{pager.param}', and there may be more than was read"
         )
         logger.warning("%s. Correct the parameter, or name where a page says whether there are more ('more').", why)
         self._gaps.append(why)
