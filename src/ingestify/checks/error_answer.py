@@ -1,18 +1,29 @@
-"""An error that a provider answered with status 200, in place of the file."""
+"""An error that a provider answered with status 200, in place of the file or of a listing.
+
+It is a JSON object that says nothing else, or an envelope: an object that names an error, beside which there is no
+data, only what was asked for and counts, as of API-Football:
+
+    {"get": "fixtures", "parameters": {}, "errors": {"requests": "You have reached the limit"}, "results": 0,
+     "paging": {"current": 1, "total": 1}, "response": []}
+
+A document with an empty `errors`, or with an error beside data, is data.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ingestify.checks.problem import excerpt
 
-__all__ = ["find_error"]
+__all__ = ["find_error", "quote_error"]
 
 MOST_BYTES = 4096
 MOST_LEVELS = 10
 
-# Of API gateways, RFC 9457, GitHub, ASP.NET, Spring and OAuth; written without case, dashes and underscores.
+# Words are written without case, dashes and underscores.
+# Of API gateways, RFC 9457, GitHub, ASP.NET, Spring and OAuth.
 _VOCABULARY = frozenset(
     {"code", "detail", "details", "documentationurl", "error", "errorcode", "errordescription", "errormessage"}
     | {"errors", "fault", "instance", "message", "msg", "path", "requestid", "status", "statuscode", "success"}
@@ -31,13 +42,48 @@ _MESSAGES = (
     "msg",
     "title",
     "code",
+    "info",
 )
+
+# What names an error in an envelope. `errors: 2` is a number of mistakes that a player made.
+_NAMES_ERROR = frozenset({"error", "errors", "fault", "errormessage", "errordescription", "errormsg", "exception"})
+_IS_FAILURE = frozenset({"error", "fail", "failed", "failure", "unauthorized", "forbidden"})
+_NO_ERRORS = frozenset({"", "0", "false", "n/a", "no", "no error", "none", "null", "ok", "success"})
+
+# What an envelope says of the request and of how much there is; none of it is data.
+_ECHOES = frozenset(
+    {"api", "apiversion", "count", "cursor", "date", "elapsed", "endpoint", "extensions", "filters", "get", "hasmore"}
+    | {"host", "id", "jsonrpc", "lang", "language", "length", "limit", "link", "links", "locale", "meta"}
+    | {"method", "next", "now", "offset", "ok", "page", "pages", "pagesize", "pagination", "paging"}
+    | {"parameters", "params", "perpage", "prev", "previous", "query", "quota", "ratelimit", "reason", "request"}
+    | {"resultset", "retryafter", "self", "server", "size", "subscription", "time", "timezone", "took", "total"}
+    | {"totalcount", "totalpages", "totalresults", "uri", "url", "version", "warning", "warnings"}
+)
+# Where an envelope has its data, or null in its place.
+_DATA = frozenset(
+    {
+        "body",
+        "content",
+        "data",
+        "entries",
+        "events",
+        "hits",
+        "items",
+        "list",
+        "matches",
+        "objects",
+        "payload",
+        "records",
+    }
+    | {"response", "result", "results", "rows", "value", "values"}
+)
+_WRAPPERS = frozenset({"api", "data", "response", "result"})
 
 
 def find_error(body: bytes) -> str:
-    """Return what a JSON document says went wrong, quoted, if it is an object that says nothing else; else nothing.
+    """Return what a JSON document says went wrong, quoted, if it is an error and no data; else nothing.
 
-    A document of more than 4 KiB is taken for data.
+    A document of more than 4 KiB is taken for data. Never raises; any thread may call it.
     """
     if len(body) > MOST_BYTES or not body.lstrip().startswith(b"{"):
         return ""
@@ -46,14 +92,69 @@ def find_error(body: bytes) -> str:
     except (ValueError, RecursionError):
         return ""
     answer = {_plain(key): value for key, value in document.items()}
-    if not answer.keys() <= _VOCABULARY:
-        return ""
-    is_error = any(answer.get(key) for key in _ALWAYS) or any(isinstance(answer.get(key), str) for key in _IF_TEXT)
-    return excerpt(_message(answer, MOST_LEVELS) or body) if is_error else ""
+    return quote_error(document, body) if _says_nothing_else(answer) or _is_envelope(answer, MOST_LEVELS) else ""
+
+
+def quote_error(document: Any, body: bytes) -> str:
+    """Return the text for people that is in an error, else how its body begins; quoted, and without secrets."""
+    return excerpt(_message(document, MOST_LEVELS) or body)
 
 
 def _plain(key: str) -> str:
     return key.lower().replace("_", "").replace("-", "")
+
+
+def _says_nothing_else(answer: Mapping[str, Any]) -> bool:
+    """Whether all words are of the kind that errors have, and one of them says that it is one."""
+    if not answer.keys() <= _VOCABULARY:
+        return False
+    return any(answer.get(key) for key in _ALWAYS) or any(isinstance(answer.get(key), str) for key in _IF_TEXT)
+
+
+def _is_envelope(answer: Mapping[str, Any], levels: int) -> bool:
+    """Whether an object names an error, and has no data beside it but a place where it would be."""
+    if len(answer) == 1 and levels:
+        key, inner = next(iter(answer.items()))
+        if key in _WRAPPERS and isinstance(inner, Mapping):
+            inside = {_plain(str(name)): value for name, value in inner.items()}
+            return _says_nothing_else(inside) or _is_envelope(inside, levels - 1)
+    if not _names_error(answer):
+        return False
+    others = {key: value for key, value in answer.items() if key not in _VOCABULARY | _ECHOES}
+    if any(isinstance(value, (dict, list)) and _holds_data(value, MOST_LEVELS) for value in others.values()):
+        return False
+    place = any(isinstance(value, (dict, list)) or (value is None and key in _DATA) for key, value in others.items())
+    # Without one, an unknown word makes it a document of its own, with a remark.
+    return place or not any(_holds_data(value, MOST_LEVELS) for value in others.values())
+
+
+def _names_error(answer: Mapping[str, Any]) -> bool:
+    if any(_is_an_error(answer.get(key)) for key in _NAMES_ERROR):
+        return True
+    if not any(isinstance(answer.get(key), str) and answer[key] for key in ("message", "detail", "msg")):
+        return False
+    said = [answer.get(key) for key in ("status", "statuscode", "code")]
+    return (
+        any(answer.get(key) is False for key in ("success", "ok"))
+        or any(isinstance(word, str) and word.lower() in _IS_FAILURE for word in said)
+        or any(str(word).isdecimal() and 400 <= int(str(word)[:9]) < 600 for word in said)
+    )
+
+
+def _is_an_error(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() not in _NO_ERRORS
+    return value is True or (isinstance(value, (dict, list)) and _holds_data(value, MOST_LEVELS))
+
+
+def _holds_data(value: Any, levels: int) -> bool:
+    """Whether anything is in a value but nothings, zeros and empty lists."""
+    if isinstance(value, (dict, list)) and levels:
+        inside = value.values() if isinstance(value, dict) else value
+        return any(_holds_data(part, levels - 1) for part in inside)
+    if isinstance(value, str):
+        return value.strip().lower() not in _NO_ERRORS
+    return bool(value)
 
 
 def _message(value: Any, levels: int) -> str:
@@ -64,5 +165,10 @@ def _message(value: Any, levels: int) -> str:
         return next((text for part in value if (text := _message(part, levels - 1))), "")
     if levels and isinstance(value, dict):
         parts = {_plain(key): part for key, part in value.items()}
-        return next((text for key in _MESSAGES if (text := _message(parts.get(key), levels - 1))), "")
+        found = next((text for key in _MESSAGES if (text := _message(parts.get(key), levels - 1))), "")
+        if not found and isinstance(errors := parts.get("errors"), dict):  # of which each has its own name
+            found = next((text for part in errors.values() if (text := _message(part, levels - 1))), "")
+        if not found and len(parts) == 1 and (key := next(iter(parts))) in _WRAPPERS:
+            found = _message(parts[key], levels - 1)
+        return found
     return ""

@@ -20,7 +20,16 @@ import re
 from collections.abc import Mapping
 
 from ingestify.domain.comparison import Incomparable, compare, described, sign_of
-from ingestify.domain.expression_syntax import MAX_DEPTH, MAX_LENGTH, MAX_NODES, SELECTOR, Grammar, Syntax, shown
+from ingestify.domain.expression_syntax import (
+    MAX_DEPTH,
+    MAX_LENGTH,
+    MAX_NODES,
+    SELECTOR,
+    Grammar,
+    Syntax,
+    is_nothing,
+    shown,
+)
 from ingestify.errors import ConfigurationError
 from ingestify.suggestion import did_you_mean
 
@@ -89,7 +98,7 @@ class Expression:
             case ast.Compare():
                 return self._compare(node, attributes)
         value = _value(node, attributes)
-        if value is None or isinstance(value, bool):
+        if value is None or isinstance(value, bool) or self.grammar.asks_for_something:
             return bool(value)
         raise ConfigurationError(
             f"The {self._title} `{self.text}` uses '{shown(node)}' as a condition, and it is "
@@ -101,7 +110,9 @@ class Expression:
         for operator, right_node in zip(node.ops, node.comparators, strict=True):
             left, right = _value(left_node, attributes), _value(right_node, attributes)
             try:
-                if self.grammar.is_absent_false and _is_of_nothing(operator, left, right):
+                if self.grammar.asks_for_something and is_nothing(operator, right_node):
+                    holds = bool(left) == isinstance(operator, ast.NotEq)
+                elif self.grammar.is_absent_false and _is_of_nothing(operator, left, right):
                     holds = isinstance(operator, ast.NotIn)
                 else:
                     holds = compare(operator, left, right)

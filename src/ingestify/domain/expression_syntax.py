@@ -38,6 +38,8 @@ class Grammar:
         is_absent_false: Whether an order, or a search, where a value is None does not hold, instead of being an error.
         allowed: What can be written.
         shorter: What to do about one that is too long.
+        asks_for_something: Whether a value by itself is a condition, which holds if there is something: no null, no
+            zero, nothing empty; and `[]`, to the right of == and !=, is nothing.
     """
 
     title: str
@@ -46,6 +48,7 @@ class Grammar:
     is_absent_false: bool
     allowed: str
     shorter: str
+    asks_for_something: bool = False
 
 
 SELECTOR = Grammar(
@@ -209,6 +212,8 @@ class Syntax:
             if isinstance(operator, (ast.Is, ast.IsNot)):
                 sign = "==" if isinstance(operator, ast.Is) else "!="
                 raise self.node_error(right, f"`is` cannot be used here; write {sign}.")
+            if self.grammar.asks_for_something and is_nothing(operator, right):
+                continue
             if not isinstance(operator, _MEMBERSHIP):
                 self._check_operand(right)
             elif isinstance(right, _LISTS):
@@ -249,6 +254,11 @@ class Syntax:
             raise self.node_error(node, f"{_KINDS.get(type(node), 'this')} cannot stand here.")
         if (meant := _YAML_WORDS.get(root.id.lower())) is not None:
             raise self.node_error(node, f"write {meant} with a capital letter, and the rest small.")
+
+
+def is_nothing(operator: ast.cmpop, node: ast.expr) -> bool:
+    """Return whether a comparison asks whether there is something: `== []` or `!= []`."""
+    return isinstance(operator, (ast.Eq, ast.NotEq)) and isinstance(node, ast.List) and not node.elts
 
 
 def root_of(node: ast.expr) -> ast.Name | None:

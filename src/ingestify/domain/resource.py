@@ -36,6 +36,7 @@ PostLoadFiles = Callable[["DatasetResource", Mapping[str, Any], Dataset | None],
 
 HTTP_OPTIONS = frozenset(
     {"auth", "headers", "params", "ignore_not_found", "ignore_not_ready", "recheck_after_seconds", "pager"}
+    | {"find_error"}
 )
 """The keys that `http_options` may have."""
 
@@ -73,9 +74,11 @@ class FileResource:
         last_modified: When the provider says it changed, in UTC. None: it does not say, so each run asks.
         json_content: The content itself, as JSON values.
         url: Where it is. `http_options` may hold `auth` (user and password, or a `domain.ports.Authorization`),
-            `headers`, `params`, `ignore_not_found` (a 404 leaves the file out), `ignore_not_ready` (a 202, a 204 or an
-            empty answer leaves it out, or as the lake has it), `recheck_after_seconds` (how long such a 404 is
-            believed while no timestamp moves; None: each run asks again) and `pager`.
+            `headers`, `params`, `ignore_not_found` (a 404 leaves the file out), `ignore_not_ready` (an answer without
+            a body leaves it out, or as the lake has it), `recheck_after_seconds` (how long such a 404 is believed while
+            no timestamp moves; None: each run asks again), `pager`, and `find_error` (a `FindError` of
+            `domain.error_answer`: what is an error by its word fails the dataset, and nothing of it is stored; what has
+            more than 4 MB is none).
         file_loader: A callable that brings the content; see `FileLoader`.
         content_version: Another text whenever its bytes may be others, such as what a listing shows of its size and
             time. Then this decides, and no time. None: the time does.

@@ -9,8 +9,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ingestify.checks.error_answer import find_error
 from ingestify.checks.files import check_bytes, check_stream
 from ingestify.domain.dataset import Dataset
+from ingestify.domain.error_answer import refuse_error
 from ingestify.domain.file import NO_VALIDATORS, DraftFile, NotModifiedFile, Validators
 from ingestify.domain.ports import Fetcher, FetchRequest, FetchStatus
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
@@ -200,6 +202,8 @@ class FileLoading:
             validators=validators,
             data_serialization_format=file.serialization_format,
             pager=options.get("pager"),
+            # Of a single body the checks see it.
+            find_error=options.get("find_error") or (find_error if self._checked else None),
         )
 
     def _load_by_loader(self, file: FileResource) -> LoadedResource:
@@ -298,6 +302,8 @@ class FileLoading:
 
         def look(body: bytes) -> None:
             nonlocal findings
+            if file.url is not None:
+                refuse_error(file.http_options.get("find_error"), body, file.url)
             is_seen = seen is not None and seen.tag == staged.tag
             if checked and not is_seen and self._known.kind_of(file, staged.tag) is None:
                 findings = check_bytes(body, chosen, shapes)

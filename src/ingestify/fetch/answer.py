@@ -54,6 +54,11 @@ class WholeAnswer:
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError) as error:
+            if not self.content and self.status in (201, 202, 204):
+                raise SourceError(
+                    f"{mask_url(self.url)} has nothing yet: it answers with the status {self.status} and without a "
+                    f"body; run again later."
+                ) from error
             begins = f"it begins {self.text[:_SHOWN_CHARACTERS]!r}" if self.content else "it is empty"
             raise SourceError(
                 f"The answer of {mask_url(self.url)} should be JSON, and is not ({error}); {begins}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import urllib.parse
 from collections.abc import Mapping
@@ -19,13 +20,23 @@ from ingestify.fetch.retry import TryAgain
 from ingestify.fetch.transport import TransportError
 from ingestify.masking import mask_url
 
-__all__ = ["Download", "announced_bytes", "content_type_of", "too_large"]
+__all__ = ["Download", "announced_bytes", "content_type_of", "not_ready", "too_large"]
 
 # A smaller file is as quickly fetched anew.
 _RESUMED_FROM_BYTES = 1 << 20
 
-# 202: accepted, and still to be made; 204: nothing to send.
-_NOT_READY = frozenset({202, 204})
+_WHOLE = frozenset({200, 201, 202, 203})
+# Without a body: made, or accepted and still to be made, or nothing to send.
+_NOT_READY = frozenset({201, 202, 204})
+
+# Where all that a 202 says is such words, it is a note that the file is still to be made, and not the file.
+_NOTE_BYTES = 2048
+_NOTE_WORDS = frozenset(
+    {"accepted", "code", "createdat", "detail", "details", "estimatedtime", "eta", "href", "id", "job", "jobid"}
+    | {"location", "message", "msg", "percent", "percentage", "position", "progress", "queued", "reason", "requestid"}
+    | {"retryafter", "state", "status", "statuscode", "statusurl", "submittedat", "success", "taskid", "timestamp"}
+    | {"title", "type", "updatedat", "url"}
+)
 
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d{1,19})-\d{1,19}/(\d{1,19}|\*)", re.IGNORECASE)
 
@@ -64,6 +75,8 @@ class Download:
         self._version: FileVersion | None = None
         """Of what was written, if that may be resumed."""
         self._first: FetchResult | None = None
+        self._beginning = bytearray()
+        """Of a 202, which may be no file."""
 
     def take_up(self) -> None:
         """Go on with what the sink has of the file already. Called once, before anything else."""
@@ -88,10 +101,8 @@ class Download:
 
     def accepts(self, status: int, request: OutgoingRequest) -> bool:
         """Return whether an answer is one."""
-        if status in (200, 203):
+        if status in _WHOLE or status in _NOT_READY:
             return True
-        if status in _NOT_READY:
-            return self._asked.ignore_not_ready
         if status == 304:
             return request.conditional
         if status == 206:
@@ -101,7 +112,12 @@ class Download:
         return status in NOT_FOUND and self._asked.ignore_not_found
 
     def receive(self, incoming: Incoming) -> FetchResult:
-        """Write an answer's body to the sink."""
+        """Write an answer's body to the sink.
+
+        Raises:
+            FetchError: It has no body, as there is nothing yet, and that is not allowed; or it is too large.
+            TryAgain: The body broke off.
+        """
         headers = incoming.headers
         url = mask_url(incoming.request.url)
         validators = Validators(headers.get("ETag") or None, headers.get("Last-Modified") or None)
@@ -110,8 +126,8 @@ class Download:
             return FetchResult(FetchStatus.NOT_MODIFIED, validators or self._asked.validators, url=url, date=date)
         if incoming.status in NOT_FOUND:
             return FetchResult(FetchStatus.NOT_FOUND, url=url, date=date)
-        if incoming.status in _NOT_READY:
-            return FetchResult(FetchStatus.NOT_READY, url=url, date=date)
+        if incoming.status == 204 or (incoming.status in _NOT_READY and announced_bytes(headers) == 0):
+            return self._not_ready(url, incoming.status, date)
         if incoming.status == 206:
             version = self._check_rest(headers)
             if self._first is None:  # the first part came to an earlier process
@@ -128,9 +144,17 @@ class Download:
             if self._version is not None:
                 self._sink.begin(self._version)
         self._copy(incoming)
-        if not self._written and self._asked.ignore_not_ready:
-            return FetchResult(FetchStatus.NOT_READY, url=url, date=date)
+        if not self._written and (self._asked.ignore_not_ready or incoming.status in _NOT_READY):
+            return self._not_ready(url, incoming.status, date)
+        if incoming.status == 202 and _is_note(bytes(self._beginning)):
+            self._sink.restart()
+            return self._not_ready(url, incoming.status, date)
         return result
+
+    def _not_ready(self, shown: str, status: int, date: str | None) -> FetchResult:
+        if not self._asked.ignore_not_ready:
+            raise not_ready(shown, status)
+        return FetchResult(FetchStatus.NOT_READY, url=shown, date=date)
 
     def _check_size(self, incoming: Incoming) -> None:
         """Refuse what is, or says that it will be, larger than a file of this source may be; nothing of it is kept."""
@@ -146,6 +170,9 @@ class Download:
             is_gzip_format(self._format, urllib.parse.urlsplit(self._request.url).path)
         )
         write, most = self._sink.write, self._most_bytes
+        if incoming.status == 202:
+            self._beginning.clear()
+            write = self._write_looking
         problem = "the rest of the file came in part"
         cause: Exception | None = None
         try:
@@ -170,6 +197,11 @@ class Download:
         progressed = self._resumable and self._written - self._farthest >= _RESUMED_FROM_BYTES
         self._farthest = max(self._farthest, self._written)
         raise TryAgain(problem, status=incoming.status, progressed=progressed) from cause
+
+    def _write_looking(self, data: bytes) -> None:
+        if len(self._beginning) <= _NOTE_BYTES:
+            self._beginning += data[: _NOTE_BYTES + 1]
+        self._sink.write(data)
 
     def _check_rest(self, headers: Mapping[str, str]) -> FileVersion:
         """Return the version that a partial answer is of.
@@ -201,6 +233,28 @@ def too_large(shown: str, source: str, most_bytes: int, *, status: int | None = 
     return FetchError(
         f"GET {shown}: the file has more than {most_bytes} bytes; if that is right, raise "
         f"sources.{source}.max_file_size.",
+        url=shown,
+        status=status,
+    )
+
+
+def _is_note(body: bytes) -> bool:
+    """Whether a whole body is a JSON object that says how far something has got, and holds nothing."""
+    if len(body) > _NOTE_BYTES or not body.lstrip().startswith(b"{"):
+        return False
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    words = {key.lower().replace("_", "").replace("-", "") for key in said}
+    return words <= _NOTE_WORDS and not any(isinstance(value, (list, dict)) for value in said.values())
+
+
+def not_ready(shown: str, status: int) -> FetchError:
+    """Return the error for a file that its provider says there will be, and has not got."""
+    return FetchError(
+        f"GET {shown}: status {status} without the file: it is not ready yet; run again later, or say that such a file "
+        f"may be left out until it is (ignore_not_ready).",
         url=shown,
         status=status,
     )

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ingestify.domain.file import NO_VALIDATORS
+from ingestify.domain.error_answer import FindError, refuse_error
 from ingestify.domain.ports import (
     Auth,
     ByteSink,
     FetchContext,
     FetchRequest,
     FetchResult,
-    FetchStatus,
     HttpAnswer,
     Usage,
 )
@@ -22,9 +21,11 @@ from ingestify.errors import FetchError
 from ingestify.fetch import pages
 from ingestify.fetch.active import activate, active_client, active_context
 from ingestify.fetch.answer import WholeAnswer
-from ingestify.fetch.download import Download, announced_bytes, too_large
+from ingestify.fetch.download import Download, announced_bytes
 from ingestify.fetch.exchange import NOT_FOUND, Exchange, Incoming
 from ingestify.fetch.options import HttpOptions
+from ingestify.fetch.page_walk import PAST_THE_END, Doubt, iter_answers
+from ingestify.fetch.paged_file import PagedFile
 from ingestify.fetch.request import OutgoingRequest, make_request
 from ingestify.fetch.transport import Transport
 from ingestify.masking import mask_url
@@ -70,8 +71,7 @@ class HttpClient:
     def fetch(self, request: FetchRequest, sink: ByteSink) -> FetchResult:
         """Stream a file into `sink`, with retries; see `domain.ports.Fetcher.fetch`.
 
-        With a pager the file is a JSON array of all pages (see `fetch.pages`), it is always asked for in full,
-        and an allowed 404 of the first page is NOT_FOUND.
+        With a pager the file is a JSON array of all pages (see `fetch.paged_file`), and always asked for in full.
 
         Raises:
             FetchError: It could not be had. What was written to the sink is worth nothing but to a later fetch that
@@ -90,28 +90,11 @@ class HttpClient:
     def _fetch_pages(self, request: FetchRequest, sink: ByteSink) -> FetchResult:
         pager = pages.as_pager(request.pager)
         first = self._make_request(request.url, request.params, request.headers, request.auth)
-        answers = self._iter_answers(first, pager, ignore_not_found=request.ignore_not_found)
-        shown = mask_url(first.url)
-        found = True
 
-        def found_answers() -> Iterator[HttpAnswer]:
-            nonlocal found
-            for answer in answers:
-                if answer.status in NOT_FOUND:
-                    found = False
-                    return
-                yield answer
+        def read(doubt: Callable[[Doubt, str], None]) -> Iterator[HttpAnswer]:
+            return self._iter_answers(first, pager, doubt, request.ignore_not_found, request.find_error)
 
-        written = 0
-        for piece in pages.iter_joined(found_answers(), pager):
-            if not found:
-                return FetchResult(FetchStatus.NOT_FOUND, url=shown)
-            written += len(piece)
-            if written > self.options.max_file_bytes:
-                sink.restart()
-                raise too_large(shown, self.name, self.options.max_file_bytes)
-            sink.write(piece)
-        return FetchResult(FetchStatus.FETCHED, NO_VALIDATORS, "application/json", shown)
+        return PagedFile(request, sink, pager, first.url, self.name, self.options).fetch(read)
 
     # ---- indexes ---------------------------------------------------------------------------------------
 
@@ -123,6 +106,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
         ignore_not_found: bool = False,
+        find_error: FindError | None = None,
     ) -> WholeAnswer:
         """Return a whole answer.
 
@@ -131,12 +115,15 @@ class HttpClient:
             headers: Sent to this URL's origin only.
             auth: User and password for Basic authentication, or a `domain.ports.Authorization`.
             ignore_not_found: A 404 or 410 is an answer, too.
+            find_error: Returns what a body says went wrong, for people, though the status says that nothing did;
+                empty: nothing.
 
         Raises:
             FetchError: After retries.
             SourceError: The request cannot be sent.
         """
-        return self._get(self._make_request(url, params, headers, auth), ignore_not_found=ignore_not_found)
+        request = self._make_request(url, params, headers, auth)
+        return _checked(self._get(request, NOT_FOUND if ignore_not_found else frozenset()), find_error)
 
     def get_json(
         self,
@@ -162,18 +149,25 @@ class HttpClient:
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
+        find_error: FindError | None = None,
     ) -> Iterator[HttpAnswer]:
         """Yield page after page, each fetched when it is asked for.
 
         Args:
-            pager: See `ingestify.fetch.pages`.
+            pager: See `ingestify.fetch.pages`. What speaks against the pages' being whole is noted in the index look
+                of this thread's context.
+            find_error: As of `get`, for each page.
 
         Raises:
-            FetchError: A page could not be had, after retries.
-            SourceError: `pager` is none, or the pages go in a circle.
+            FetchError: A page could not be had, after retries, or says that an error occurred.
+            SourceError: `pager` is none, the pages go in a circle, or one that there should be is not there.
         """
         first = self._make_request(url, params, headers, auth)
-        return self._iter_answers(first, pages.as_pager(pager), ignore_not_found=False)
+
+        def doubt(_: Doubt, why: str) -> None:
+            active_context().index.lacks(why)
+
+        return self._iter_answers(first, pages.as_pager(pager), doubt, ignore_not_found=False, find_error=find_error)
 
     def post_form(
         self,
@@ -193,28 +187,36 @@ class HttpClient:
             SourceError: The request cannot be sent.
         """
         request = make_request(url, headers=headers, auth=auth, form=form, user_agent=self.options.user_agent)
-        return self._get(request, ignore_not_found=False)
+        return self._get(request)
 
     def _iter_answers(
-        self, first: OutgoingRequest, pager: pages.Pager, *, ignore_not_found: bool
+        self,
+        first: OutgoingRequest,
+        pager: pages.Pager,
+        doubt: Callable[[Doubt, str], None],
+        ignore_not_found: bool,
+        find_error: FindError | None,
     ) -> Iterator[HttpAnswer]:
-        def get_page(url: str, is_first: bool) -> HttpAnswer:
-            # Behind the last page there is a 404 with some providers; where a page links to the next, it is a gap.
-            allowed = ignore_not_found and (is_first or pages.counts_pages(pager))
+        def get_page(url: str, *, is_first: bool, may_be_past_end: bool) -> HttpAnswer:
             request = first.moved(url)
             if not is_first:
                 request = self._exchange.leads.check(first.url, request, "its next page is")
-            return self._get(request, ignore_not_found=allowed)
+            # Behind the last page there is a 404 with some providers; where a page links to the next, it is a gap.
+            also = PAST_THE_END if may_be_past_end else NOT_FOUND if is_first and ignore_not_found else frozenset()
+            # Each of them, and before it is read: an error without items looks like the page that ends a count.
+            return _checked(self._get(request, also), find_error)
 
-        return pages.iter_answers(first.url, pager, get_page, most_pages=self.options.max_pages)
+        return iter_answers(first.url, pager, get_page, most_pages=self.options.max_pages, doubt=doubt)
 
     def _make_request(self, url: str, params: Any, headers: Any, auth: Any) -> OutgoingRequest:
         return make_request(url, params=params, headers=headers, auth=auth, user_agent=self.options.user_agent)
 
-    def _get(self, request: OutgoingRequest, *, ignore_not_found: bool) -> WholeAnswer:
+    def _get(self, request: OutgoingRequest, also: frozenset[int] = frozenset()) -> WholeAnswer:
+        """Return the answer to a request; one with a status of `also` is one, too."""
+
         def accepts(status: int, _: OutgoingRequest) -> bool:
             # A 206 was not asked for: it is a part of something.
-            return (200 <= status < 300 and status != 206) or (ignore_not_found and status in NOT_FOUND)
+            return (200 <= status < 300 and status != 206) or status in also
 
         answer, _ = self._exchange.run(lambda: request, self._receive_whole, accepts)
         return answer
@@ -241,6 +243,13 @@ class HttpClient:
             )
         active_context().index.answered(incoming.headers.get("Date") or None)
         return WholeAnswer(incoming.status, incoming.request.url, incoming.headers, b"".join(chunks))
+
+
+def _checked(answer: WholeAnswer, find_error: FindError | None) -> WholeAnswer:
+    """Return an answer that does not say that an error occurred."""
+    if 200 <= answer.status < 300:
+        refuse_error(find_error, answer.content, answer.url, answer.status)
+    return answer
 
 
 def _make_transport(options: HttpOptions) -> Transport:

@@ -10,8 +10,11 @@ A file that is fetched with a pager is stored as one JSON array:
 - of all pages' items, in order, if the pager has `items`, the way to a page's list of items;
 - else of the pages' bodies, in order, each as the provider sent it.
 
-`items` and `path` are dotted: `"data.matches"`; `""` is the body itself. The page without items that ends a
-`PageNumber` or an `Offset` is not part of the file.
+`items`, `path`, `more` and `total` are dotted: `"data.matches"`; `""` is the body itself. The page without items that
+ends a `PageNumber` or an `Offset` is not part of the file.
+
+`more` is where a page says whether there is another one, `total` where it says how many items there are in all. Where
+pages end, and what speaks against their being whole, is in `fetch.page_walk`.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ from ingestify.masking import mask_url
 __all__ = ["Cursor", "Followed", "LinkHeader", "NextLink", "Offset", "PageNumber", "Pager"]
 
 _SHOWN_CHARACTERS = 200
+_MOST_DIGITS = 19
+_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
 
 # No part of these can match in more than one way: the header is the provider's, and may be 64 KB of anything.
 _LINK = re.compile(r'<([^<>]*)>((?:"[^"]*"|[^<"])*)')
@@ -43,10 +48,14 @@ class NextLink:
     Attributes:
         path: Where the URL is.
         items: Where a page's items are, for a file of them all.
+        more: Where a page says whether there is another: false is the end, whatever else it says. None: nowhere.
+        total: Where a page says how many items there are in all, to compare what was read with it. None: nowhere.
     """
 
     path: str = "next"
     items: str | None = None
+    more: str | None = None
+    total: str | None = None
 
     def first_url(self, url: str) -> str:
         """Return `url` itself."""
@@ -65,19 +74,23 @@ class PageNumber:
         param: The query parameter.
         items: Where a page's items are; None: the body is their list.
         start: The first page's number.
+        more: Where a page says whether there is another: false is the end, whatever else it says. None: nowhere.
+        total: Where a page says how many items there are in all, to compare what was read with it. None: nowhere.
     """
 
     param: str = "page"
     items: str | None = None
     start: int = 1
+    more: str | None = None
+    total: str | None = None
 
     def first_url(self, url: str) -> str:
         """Return the URL of the page `start`."""
         return with_param(url, self.param, self.start)
 
     def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
-        """Return the URL of the next number, or None after a page without items."""
-        if not items_of(answer, self.items or ""):
+        """Return the URL of the next number, or None after a page without items that does not say there are more."""
+        if not items_of(answer, self.items or "") and not says_more(answer, self.more):
             return None
         return with_param(asked_url, self.param, int(get_param(asked_url, self.param) or self.start) + 1)
 
@@ -94,20 +107,29 @@ class Offset:
         limit_param: That of the limit.
         limit: How many items a page is asked to have.
         items: Where a page's items are; None: the body is their list.
+        more: Where a page says whether there is another: false is the end, whatever else it says. None: nowhere.
+        total: Where a page says how many items there are in all, to compare what was read with it. None: nowhere.
     """
 
     param: str = "offset"
     limit_param: str = "limit"
     limit: int = 100
     items: str | None = None
+    more: str | None = None
+    total: str | None = None
 
     def first_url(self, url: str) -> str:
         """Return the URL with offset 0."""
         return with_param(with_param(url, self.param, 0), self.limit_param, self.limit)
 
     def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
-        """Return the URL behind the page at `asked_url`, or None after one without items."""
+        """Return the URL behind the page at `asked_url`, or None after one without items.
+
+        One without items that says that there are more is stepped over.
+        """
         count = len(items_of(answer, self.items or ""))
+        if not count and says_more(answer, self.more):
+            count = self.limit
         return with_param(asked_url, self.param, int(get_param(asked_url, self.param) or 0) + count) if count else None
 
 
@@ -119,11 +141,15 @@ class Cursor:
         param: The query parameter.
         path: Where the text is in the body; null or nothing is the end.
         items: Where a page's items are, for a file of them all.
+        more: Where a page says whether there is another: false is the end, whatever else it says. None: nowhere.
+        total: Where a page says how many items there are in all, to compare what was read with it. None: nowhere.
     """
 
     param: str
     path: str
     items: str | None = None
+    more: str | None = None
+    total: str | None = None
 
     def first_url(self, url: str) -> str:
         """Return `url` itself."""
@@ -141,9 +167,13 @@ class LinkHeader:
 
     Attributes:
         items: Where a page's items are, for a file of them all.
+        more: Where a page says whether there is another: false is the end, whatever else it says. None: nowhere.
+        total: Where a page says how many items there are in all, to compare what was read with it. None: nowhere.
     """
 
     items: str | None = None
+    more: str | None = None
+    total: str | None = None
 
     def first_url(self, url: str) -> str:
         """Return `url` itself."""
@@ -175,6 +205,16 @@ class Followed:
         """Where a page's items are."""
         return self.pager.items
 
+    @property
+    def more(self) -> str | None:
+        """Where a page says whether there is another."""
+        return self.pager.more
+
+    @property
+    def total(self) -> str | None:
+        """Where a page says how many items there are in all."""
+        return self.pager.total
+
     def first_url(self, url: str) -> str:
         """Return `url` itself."""
         return url
@@ -189,6 +229,8 @@ class Followed:
 class _Called:
     call: Callable[[HttpAnswer], str | None]
     items: str | None = None
+    more: str | None = None
+    total: str | None = None
 
     def first_url(self, url: str) -> str:
         return url
@@ -222,44 +264,6 @@ def counts_pages(pager: Pager) -> bool:
     return isinstance(pager, (PageNumber, Offset))
 
 
-def iter_answers(
-    url: str, pager: Pager, get_page: Callable[[str, bool], HttpAnswer], *, most_pages: int
-) -> Iterator[HttpAnswer]:
-    """Yield pages, each fetched when it is asked for; the empty one that ends a count only if it is the first.
-
-    Args:
-        get_page: Takes a URL and whether it is the first page's.
-        most_pages: How many are followed.
-
-    Raises:
-        SourceError: A page leads back to one that was already fetched, or there is no end to them.
-    """
-    next_url: str | None = pager.first_url(url)
-    seen: set[str] = set()
-    before: bytes | None = None
-    while next_url is not None:
-        if next_url in seen:
-            raise SourceError(f"The pages of {mask_url(url)} go in a circle, back to {mask_url(next_url)}.")
-        if len(seen) >= most_pages:
-            raise SourceError(
-                f"{mask_url(url)} has more than {most_pages} pages; if they do end, raise this source's max_pages."
-            )
-        answer = get_page(next_url, not seen)
-        seen.add(next_url)
-        if not 200 <= answer.status < 300:  # an allowed 404: there is nothing, or nothing more
-            if len(seen) == 1:
-                yield answer
-            return
-        if counts_pages(pager) and len(seen) > 1:
-            if not items_of(answer, pager.items or ""):
-                return
-            if answer.content == before:
-                raise SourceError(f"{mask_url(next_url)} answers as the page before it; does it know its parameters?")
-        before = answer.content
-        yield answer
-        next_url = pager.next_url(answer, next_url)
-
-
 def iter_joined(answers: Iterable[HttpAnswer], pager: Pager) -> Iterator[bytes]:
     """Yield, in pieces, the JSON array that pages are stored as; see the module's text."""
     separator = b"["
@@ -287,6 +291,50 @@ def _dump(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can say
         return json.dumps(value, separators=(",", ":")).encode()
+
+
+def items_path(pager: Pager) -> str | None:
+    """Return where a page's items are; None: the pager does not say, and needs no items to go on."""
+    return (pager.items or "") if counts_pages(pager) else pager.items
+
+
+def says_more(answer: HttpAnswer, path: str | None) -> bool | None:
+    """Return whether a page says that there is another one; None: it does not say, or there is no `path`.
+
+    Raises:
+        SourceError: What is there is neither true or false, nor a number of what is left.
+    """
+    found = None if path is None else look_up(answer.json(), path)
+    if found is None or isinstance(found, bool):
+        return found
+    if isinstance(found, (int, float)):
+        return found > 0
+    word = found.strip().lower() if isinstance(found, str) else None
+    if word in _WORDS:
+        return _WORDS[word]
+    raise SourceError(
+        f"{mask_url(answer.url)} should say at '{path}' whether there are more pages, true or false, and has a JSON "
+        f"{type(found).__name__}; correct the pager's 'more'."
+    )
+
+
+def total_of(answer: HttpAnswer, path: str | None) -> int | None:
+    """Return how many items a page says that there are in all; None: it does not say, or there is no `path`.
+
+    Raises:
+        SourceError: What is there is no whole number.
+    """
+    found = None if path is None else look_up(answer.json(), path)
+    if found is None:
+        return None
+    if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < _MOST_DIGITS:
+        return int(found)
+    if isinstance(found, (int, float)) and not isinstance(found, bool) and found == found // 1 >= 0:
+        return int(found)
+    raise SourceError(
+        f"{mask_url(answer.url)} should say at '{path}' how many items there are in all, and has "
+        f"{str(found)[:_SHOWN_CHARACTERS]!r}; correct the pager's 'total'."
+    )
 
 
 def look_up(value: Any, path: str) -> Any:
@@ -325,11 +373,25 @@ def _joined(answer: HttpAnswer, found: object, asked_url: str) -> str | None:
     if not isinstance(found, str):
         raise SourceError(f"The next page of {mask_url(asked_url)} is a {type(found).__name__}, no URL.")
     try:
-        return urllib.parse.urljoin(answer.url, found.strip())
+        return _encrypted(urllib.parse.urljoin(answer.url, found.strip()), answer.url)
     except ValueError as error:
         raise SourceError(
             f"The next page of {mask_url(asked_url)} is {mask_url(found)[:_SHOWN_CHARACTERS]!r}, no URL."
         ) from error
+
+
+def _encrypted(url: str, page_url: str) -> str:
+    """Return a next page's URL with https, if the page came by https from that very host.
+
+    Behind a proxy that ends TLS, a provider may write its own links with http. What a page was asked for by https is
+    never asked for by http.
+    """
+    parts, page = urllib.parse.urlsplit(url), urllib.parse.urlsplit(page_url)
+    if (parts.scheme, page.scheme) != ("http", "https") or parts.hostname != page.hostname:
+        return url
+    if parts.port not in (None, 80, page.port):
+        return url
+    return parts._replace(scheme="https", netloc=page.netloc).geturl()
 
 
 def with_param(url: str, key: str, value: object) -> str:

@@ -145,7 +145,7 @@ class SkillCorner(ApiSource):
         return editions
 
     def _iter_lists(self, path: str, what: str, **params: Any) -> Iterator[list[Any]]:
-        pages = self._iter_pages(path, what, NextLink(), {**params, "limit": _PAGE_SIZE})
+        pages = self._iter_pages(path, what, NextLink(items="results"), {**params, "limit": _PAGE_SIZE})
         return (items_of(page, "results") for page in pages)
 
     def _dataset(

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,3 +23,60 @@ def test_a_deep_error_does_not_raise() -> None:
 
 def test_the_message_for_people_is_preferred() -> None:
     assert find_error(b'{"error": "E12", "code": "x", "message": "No such match"}') == "'No such match'"
+
+
+API_FOOTBALL = {
+    "get": "fixtures",
+    "parameters": {},
+    "errors": {"requests": "You have reached the request limit for the day."},
+    "results": 0,
+    "paging": {"current": 1, "total": 1},
+    "response": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (API_FOOTBALL, "You have reached the request limit for the day."),
+        ({**API_FOOTBALL, "parameters": {"league": "39", "season": "2024"}}, "You have reached the request limit"),
+        ({**API_FOOTBALL, "errors": ["Too many requests"], "response": None}, "Too many requests"),
+        ({"data": None, "errors": [{"message": "No such match", "path": ["match"]}]}, "No such match"),
+        ({"data": {"match": None, "events": []}, "errors": [{"message": "No such match"}]}, "No such match"),
+        ({"api": {"results": 0, "error": "Missing application key"}}, "Missing application key"),
+        ({"response": {"message": "Forbidden", "status": 403}}, "Forbidden"),
+        ({"jsonrpc": "2.0", "id": 7, "error": {"code": -32000, "message": "Quota"}}, "Quota"),
+        ({"success": False, "message": "Slow down", "data": []}, "Slow down"),
+        ({"status": "error", "message": "Slow down", "count": 0, "matches": []}, "Slow down"),
+        ({"statusCode": 429, "message": "Slow down", "result": None}, "Slow down"),
+        ({"error": True, "reason": "quota", "competition": "PL", "matches": []}, '{"error": true, "reason": "quota"'),
+    ],
+)
+def test_an_error_in_a_larger_envelope_is_found(answer: dict[str, Any], shown: str) -> None:
+    assert find_error(json.dumps(answer).encode()).startswith(f"'{shown}")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {**API_FOOTBALL, "errors": []},
+        {**API_FOOTBALL, "errors": {}},
+        {**API_FOOTBALL, "errors": {"requests": ""}},
+        {**API_FOOTBALL, "response": [{"id": 1}]},
+        {"errors": [{"message": "one player is unknown"}], "data": {"events": [{"id": 1}]}},
+        {"error": {"code": 0, "message": "OK"}, "result": []},
+        {"error": 0, "data": []},
+        {"error": "none", "events": []},
+        {"player_id": 12, "errors": 2, "cards": []},
+        {"match_id": 12, "home": "Ajax", "error": "the clock stood still"},
+        {"match_id": 12, "referee": None, "error": "no referee"},
+        {"status": "failed", "events": []},
+        {"success": True, "message": "3 matches", "matches": []},
+        {"code": 404, "matches": []},
+        {"api": {"results": 1, "fixtures": [{"id": 1}], "error": "old version"}},
+        {"data": {}},
+        {"data": {"id": 5}},
+    ],
+)
+def test_an_envelope_with_data_or_without_an_error_is_data(document: dict[str, Any]) -> None:
+    assert find_error(json.dumps(document).encode()) == ""

@@ -21,6 +21,7 @@ from ingestify.fetch.download import content_type_of
 from ingestify.fetch.encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
 from ingestify.fetch.headers import Headers
 from ingestify.fetch.http import HttpClient, HttpOptions
+from ingestify.fetch.page_walk import iter_answers
 from ingestify.fetch.reach import Reach
 from ingestify.fetch.request import make_request
 from ingestify.fetch.retry import retry_after_seconds
@@ -115,6 +116,9 @@ PAGERS = st.sampled_from(
         pages.PageNumber(items="items"),
         pages.Offset(items="items"),
         pages.Cursor("cursor", "next", items="items"),
+        pages.PageNumber(items="items", more="next", total="a"),
+        pages.Offset(items="items", more="next", total="0"),
+        pages.NextLink("next", items="items", more="a", total="items.0"),
     ]
 )
 
@@ -123,13 +127,16 @@ PAGERS = st.sampled_from(
 @given(st.lists(JSON, min_size=1, max_size=5), PAGERS)
 def test_any_pages_come_to_an_end(documents: list[Any], pager: pages.Pager) -> None:
     asked: list[str] = []
+    said: list[str] = []
 
-    def get_page(url: str, _: bool) -> WholeAnswer:
+    def get_page(url: str, **_: bool) -> WholeAnswer:
         asked.append(url)
         return page(json.dumps(documents[len(asked) % len(documents)]).encode())
 
     with contextlib.suppress(SourceError):
-        answers = pages.iter_answers("http://provider.example/a", pager, get_page, most_pages=7)
+        answers = iter_answers(
+            "http://provider.example/a", pager, get_page, most_pages=7, doubt=lambda _, why: said.append(why)
+        )
         joined = b"".join(pages.iter_joined(answers, pager))
         assert isinstance(json.loads(joined), list)
     assert len(asked) <= 7

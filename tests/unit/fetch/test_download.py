@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ingestify.domain.file import NO_VALIDATORS, Validators
-from ingestify.domain.ports import FetchRequest, FetchStatus
+from ingestify.domain.ports import FetchRequest, FetchResult, FetchStatus
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.http import HttpClient
 from tests.unit.fetch.server import CLOSE, RESET, Asked, Provider, Reply, Sink, answer
@@ -169,10 +169,34 @@ def test_a_file_may_be_missing(server: Provider, client: HttpClient, status: int
         fetch(client, url)
 
 
-@pytest.mark.parametrize("status", [201, 202, 204, 206])
-def test_a_success_that_is_no_file_is_an_error(server: Provider, client: HttpClient, status: int) -> None:
-    with pytest.raises(FetchError, match=f"status {status}"):
-        fetch(client, server.on("/a", answer(b"", status)))
+def test_a_part_that_was_not_asked_for_is_an_error(server: Provider, client: HttpClient) -> None:
+    with pytest.raises(FetchError, match="status 206"):
+        fetch(client, server.on("/a", answer(b"", 206)))
+
+
+NOTE = b'{"status": "processing", "progress": 0.4, "Job-Id": 12}'
+
+
+@pytest.mark.parametrize("status", [201, 202, 203])
+@pytest.mark.parametrize("whole", [MATCH, b'{"status": "played", "events": []}', b"[1]", b"a,b\n1,2\n"])
+def test_a_body_is_the_file_whichever_success_it_comes_with(
+    server: Provider, client: HttpClient, status: int, whole: bytes
+) -> None:
+    url = server.on("/a", answer(whole, status, etag='"1"'))
+    for allowed in (False, True):
+        content, result = fetch(client, url, ignore_not_ready=allowed)
+        assert (content, result.status) == (whole, FetchStatus.FETCHED)  # type: ignore[attr-defined]
+        assert result.validators == Validators('"1"')  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "reply", [answer(b"", 201), answer(b"", 202), answer(chunked=[], status=202), answer(b"", 204), answer(NOTE, 202)]
+)
+def test_a_success_without_the_file_is_not_ready_yet(server: Provider, client: HttpClient, reply: Reply) -> None:
+    url = server.on("/a", reply)
+    with pytest.raises(FetchError, match=r"status 20[124] without the file: it is not ready yet"):
+        fetch(client, url)
+    assert fetch(client, url, ignore_not_ready=True) == (b"", FetchResult(FetchStatus.NOT_READY, url=url))
 
 
 # ---- content encodings ---------------------------------------------------------------------------------
@@ -352,7 +376,7 @@ def test_what_is_no_http_url_is_a_source_error(client: HttpClient, url: object) 
         client.fetch(FetchRequest(url), Sink())  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("reply", [answer(status=202), answer(b"soon", 202), answer(status=204), answer(b"")])
+@pytest.mark.parametrize("reply", [answer(status=202), answer(NOTE, 202), answer(status=204), answer(b"")])
 def test_what_is_not_ready_is_an_answer_where_that_is_allowed(
     server: Provider, client: HttpClient, reply: Reply
 ) -> None:

@@ -166,13 +166,6 @@ def test_a_circle_of_pages_is_found(server: Provider, client: HttpClient) -> Non
     assert len(server.asked) == 2
 
 
-def test_a_provider_that_ignores_the_page_number_is_found(server: Provider, client: HttpClient) -> None:
-    server.on("/a", body(MATCHES))
-    with pytest.raises(SourceError, match="answers as the page before it"):
-        list(client.iter_pages(server.url + "/a", PageNumber()))
-    assert len(server.asked) == 2
-
-
 def test_a_first_page_that_is_missing_is_not_found(server: Provider, client: HttpClient) -> None:
     url = server.on("/a", answer(b"", 404))
     for pager in (NextLink(), PageNumber(items="")):

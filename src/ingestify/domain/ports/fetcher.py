@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from ingestify.domain.error_answer import FindError
 from ingestify.domain.file import NO_VALIDATORS, Validators
 from ingestify.domain.ports.http_client import Auth, HttpClientPort
 
@@ -104,7 +105,8 @@ class FetchStatus(enum.StrEnum):
     NOT_MODIFIED = "not modified"
     NOT_FOUND = "not found"
     NOT_READY = "not ready"
-    """The provider is still making it, and says so by a 202, a 204 or an empty answer."""
+    """The provider is still making it, and says so by an answer without a body (200, 201, 202, 204), or by a 202
+    with a note."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -117,11 +119,13 @@ class FetchRequest:
         params: Added to the URL's query; None values are left out, lists repeat the key.
         auth: User and password for Basic authentication, or an `Authorization`; None: neither.
         ignore_not_found: Whether a 404 or 410 is an answer (NOT_FOUND) instead of an error.
-        ignore_not_ready: Whether a 202, a 204 or an empty body is one (NOT_READY).
+        ignore_not_ready: Whether an answer without a body, or a 202 with no more than a note, is one (NOT_READY).
         validators: Of the bytes that the lake has: asked for conditionally. Empty: in full.
         data_serialization_format: The declared format. Where it is a compressed one (`gz`, `zip`, `mp4`, …) the
             bytes are the provider's own, and a Content-Encoding that only says so is not undone.
         pager: How to go on to further pages, or None; see `ingestify.fetch.pages`.
+        find_error: Of a file in pages, returns what a page's body says went wrong, for people; empty: it is no error.
+            What the pages are joined to does not show it any more. None: no page is looked at.
     """
 
     url: str
@@ -133,6 +137,7 @@ class FetchRequest:
     validators: Validators = NO_VALIDATORS
     data_serialization_format: str | None = None
     pager: Any = None
+    find_error: FindError | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

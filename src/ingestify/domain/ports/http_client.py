@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
+from ingestify.domain.error_answer import FindError
+
 __all__ = ["Auth", "Authorization", "HttpAnswer", "HttpClientPort"]
 
 
@@ -64,8 +66,12 @@ class HttpClientPort(Protocol):
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
         ignore_not_found: bool = False,
+        find_error: FindError | None = None,
     ) -> HttpAnswer:
-        """Return the answer. With `ignore_not_found` a 404 is one too. Raises FetchError after retries."""
+        """Return the answer. With `ignore_not_found` a 404 is one too.
+
+        Raises FetchError after retries, or if `find_error` says that it is an error.
+        """
 
     def get_json(
         self,
@@ -85,6 +91,7 @@ class HttpClientPort(Protocol):
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
+        find_error: FindError | None = None,
     ) -> Iterator[HttpAnswer]:
         """Yield page after page, each fetched when it is asked for; see `ingestify.fetch.pages`."""
 

@@ -29,7 +29,22 @@ def _is_plain(step: Step) -> bool:
 PlainPath = Annotated[Path, AfterValidator(_plain)]
 
 
-class PageNumberPaging(Section):
+class _Pages(Section):
+    """What a page may say of the others."""
+
+    more: PlainPath | None = Field(
+        default=None,
+        description="Where a page says whether there is another one, such as meta.has_more. False is the end, whatever "
+        "the page says besides; true is believed, too. Left out, or not there: by the type of the pages.",
+    )
+    total: PlainPath | None = Field(
+        default=None,
+        description="Where a page says how many items there are in all, such as meta.total. A listing of which fewer "
+        "or more came is not whole, and a file is not stored.",
+    )
+
+
+class PageNumberPaging(_Pages):
     """`?page=1`, `?page=2`, … until a page has no items."""
 
     type: Literal["page_number"]
@@ -37,7 +52,7 @@ class PageNumberPaging(Section):
     start: int = Field(default=1, ge=0, description="The first page's number.")
 
 
-class OffsetPaging(Section):
+class OffsetPaging(_Pages):
     """`?offset=0&limit=100`, `?offset=100&limit=100`, … until a page has no items."""
 
     type: Literal["offset"]
@@ -46,7 +61,7 @@ class OffsetPaging(Section):
     limit: int = Field(default=100, ge=1, description="How many items a page is asked to have.")
 
 
-class CursorPaging(Section):
+class CursorPaging(_Pages):
     """The body holds a text that asks for the next page."""
 
     type: Literal["cursor"]
@@ -54,7 +69,7 @@ class CursorPaging(Section):
     path: PlainPath = Field(description="Where the text is in the body. Null, or nothing, is the end.")
 
 
-class NextLinkPaging(Section):
+class NextLinkPaging(_Pages):
     """The body holds the URL of the next page."""
 
     type: Literal["next_link"]
@@ -63,7 +78,7 @@ class NextLinkPaging(Section):
     )
 
 
-class LinkHeaderPaging(Section):
+class LinkHeaderPaging(_Pages):
     """A header `Link: <https://…>; rel="next"` leads to the next page (RFC 8288)."""
 
     type: Literal["link_header"]
@@ -80,28 +95,31 @@ def list_steps(items: JsonPath) -> tuple[Step, ...] | None:
     return steps if all(_is_plain(step) for step in steps) else None
 
 
-def make_pager(paging: Paging, items: JsonPath, checked: Callable[[str, str], str], *, joins: bool = False) -> Any:
+def make_pager(paging: Paging, items: JsonPath, checked: Callable[[str, str], str]) -> Any:
     """Return the pager that the configuration describes.
 
     Args:
-        items: Where a page's items are; the settings see to it that this is one list where pages are counted.
+        items: Where a page's items are; the settings see to it that this is one list where pages are counted, or are
+            to be a file of them all.
         checked: `(URL, the one it is relative to)` → the URL, or a SourceError if nobody said that it may be asked.
-        joins: Whether the pages are a file of all items, and not read one by one.
     """
-    dotted = ".".join(map(str, list_steps(items) or ()))
+    steps = list_steps(items)
+    dotted = None if steps is None else ".".join(map(str, steps))
+    more, total = _dotted(paging.more), _dotted(paging.total)
     match paging:
         case PageNumberPaging():
-            return pages.PageNumber(paging.parameter, dotted, paging.start)
+            return pages.PageNumber(paging.parameter, dotted, paging.start, more, total)
         case OffsetPaging():
-            return pages.Offset(paging.parameter, paging.limit_parameter, paging.limit, dotted)
+            return pages.Offset(paging.parameter, paging.limit_parameter, paging.limit, dotted, more, total)
         case CursorPaging():
-            return pages.Cursor(paging.parameter, _dotted(paging.path), dotted if joins else None)
+            return pages.Cursor(paging.parameter, ".".join(map(str, paging.path.steps)), dotted, more, total)
         case NextLinkPaging():
-            found: pages.NextLink | pages.LinkHeader = pages.NextLink(_dotted(paging.path), dotted if joins else None)
+            path = ".".join(map(str, paging.path.steps))
+            found: pages.NextLink | pages.LinkHeader = pages.NextLink(path, dotted, more, total)
         case LinkHeaderPaging():
-            found = pages.LinkHeader(dotted if joins else None)
+            found = pages.LinkHeader(dotted, more, total)
     return pages.Followed(found, checked)
 
 
-def _dotted(path: JsonPath) -> str:
-    return ".".join(map(str, path.steps))
+def _dotted(path: JsonPath | None) -> str | None:
+    return None if path is None else ".".join(map(str, path.steps))

@@ -17,6 +17,7 @@ from ingestify.sources.rest.entry import (
     ValueOrPath,
     read_metadata_paths,
 )
+from ingestify.sources.rest.error_answer import ErrorSetting
 from ingestify.sources.rest.fields import Condition, HttpUrl, ItemsPath, Path, Templates, TemplateText
 from ingestify.sources.rest.paging import Paging, list_steps
 
@@ -39,14 +40,26 @@ class Endpoint(Section):
         description="The path to the entries in the answer. Left out: the answer is their list.",
     )
     paging: Paging | None = Field(default=None, description="How to go on to further pages. Left out: there is one.")
+    error: ErrorSetting | None = Field(
+        default=None,
+        description="What says that an answer is an error though its status is not: a path that then leads to "
+        "something (error, meta.errors), or a condition on the answer (status == 'error', errors != []). Left out: "
+        "what names an error and holds nothing else.",
+    )
 
     @model_validator(mode="after")
     def _check_counted_pages(self) -> Endpoint:
-        is_counted = self.paging is not None and self.paging.type in ("page_number", "offset")
-        if is_counted and list_steps(self.items) is None:
+        if self.paging is None or list_steps(self.items) is not None:
+            return self
+        if self.paging.type in ("page_number", "offset"):
             raise wrong(
                 f"items: pages are counted until one has no items, so {self.items.text!r} must lead to one list, such "
                 f"as data.matches."
+            )
+        if self.paging.total is not None:
+            raise wrong(
+                f"items: they are compared with paging's total, so {self.items.text!r} must lead to one list, such as "
+                f"data.matches."
             )
         return self
 
@@ -92,6 +105,16 @@ class Feed(Section):
         default=None,
         description="For how long such a 404 is believed while no time moves. Left out: each run asks again.",
     )
+    ignore_not_ready: bool = Field(
+        default=False,
+        description="Whether an answer without a body, such as a 202 or 204, means that there is no such file yet. "
+        "Left out: it is an error.",
+    )
+    error: ErrorSetting | None = Field(
+        default=None,
+        description="What says that an answer is an error and not the file: as of index. Its dataset fails, and "
+        "nothing of it is stored. Left out: the check of the file finds what names an error and holds nothing else.",
+    )
     items: ItemsPath = Field(
         default=JsonPath("", ()),
         description="With paging: the path to a page's items; the file is the list of them all.",
@@ -103,7 +126,14 @@ class Feed(Section):
         if (self.url is None) == (self.content is None):
             raise wrong("needs either a url or a content.")
         if self.url is None:
-            for name in ("parameters", "recheck_after_seconds", "paging", "ignore_not_found"):
+            for name in (
+                "parameters",
+                "recheck_after_seconds",
+                "paging",
+                "ignore_not_found",
+                "ignore_not_ready",
+                "error",
+            ):
                 if getattr(self, name):
                     raise wrong(f"{name} is of a url, and this feed has a content.")
         if self.recheck_after_seconds is not None and not self.ignore_not_found:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ingestify.checks.error_answer import find_error
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import CollectionMetadata, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
 from ingestify.domain.source import Source
-from ingestify.errors import ConfigurationError, SourceError
+from ingestify.errors import ConfigurationError, IngestifyError, SourceError
 from ingestify.sources.declaration import read_declaration
 from ingestify.sources.rest.addresses import Addresses
 from ingestify.sources.rest.authorization import make_credentials
 from ingestify.sources.rest.entry import find_metadata
+from ingestify.sources.rest.moved_entries import MovedEntries
 from ingestify.sources.rest.paging import make_pager
 from ingestify.sources.rest.settings import DatasetTypeDeclaration, DiscoveredSelectors, Endpoint, Feed, RestDeclaration
 from ingestify.sources.template import Scope, Template
@@ -86,20 +88,30 @@ class RestSource(Source):
         wanted = self._wanted(dataset_type, said, data_spec_versions)
         batch: list[DatasetResource] = []
         most = _FIRST_ENTRIES
-        for where, entry in self._iter_entries(said.index, selector):
-            resource = self._dataset(dataset_type, said, wanted, where, Scope(entry, selector))
-            if resource is not None:
-                batch.append(resource)
-            if len(batch) >= most:
+        moved = MovedEntries()
+        try:
+            for where, entry in self._iter_entries(said.index, selector, moved.next_page):
+                resource = self._dataset(dataset_type, said, wanted, where, Scope(entry, selector))
+                if resource is not None:
+                    moved.see(resource.dataset_resource_id)
+                    batch.append(resource)
+                if len(batch) >= most:
+                    yield batch
+                    batch, most = [], 1000
+        except IngestifyError:
+            # What was read before is there, whatever is wrong with what comes behind it.
+            if batch:
                 yield batch
-                batch, most = [], 1000
+            raise
         if batch:
             yield batch
 
     # ---- entries ---------------------------------------------------------------------------------------
 
-    def _iter_entries(self, said: Endpoint, selector: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """Yield each entry of an index, and what to call it in messages."""
+    def _iter_entries(
+        self, said: Endpoint, selector: Mapping[str, Any], next_page: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[str, Any]]:
+        """Yield each entry of an index, and what to call it in messages; `next_page` is called before those of each."""
         scope = Scope({}, selector)
         try:
             url = self._addresses.get_url(said.endpoint, scope)
@@ -110,6 +122,7 @@ class RestSource(Source):
                 f"call's filters."
             ) from error
         options = self._addresses.get_options(url, _find_parameters(said.parameters, scope))
+        options["find_error"] = said.error or find_error
         number = 0
         if said.paging is None:
             answers = iter([self.http.get(url, **options)])
@@ -118,6 +131,7 @@ class RestSource(Source):
                 url, make_pager(said.paging, said.items, self._addresses.get_next), **options
             )
         for answer in answers:
+            next_page()
             body = answer.json()
             shown = self._addresses.shown(answer.url)
             if (missing := said.items.lacks(body)) is not None:
@@ -220,7 +234,11 @@ class RestSource(Source):
         if said.recheck_after_seconds is not None:
             options["recheck_after_seconds"] = said.recheck_after_seconds
         if said.paging is not None:
-            options["pager"] = make_pager(said.paging, said.items, self._addresses.get_next, joins=True)
+            options["pager"] = make_pager(said.paging, said.items, self._addresses.get_next)
+        if said.ignore_not_ready:
+            options["ignore_not_ready"] = True
+        if said.error is not None:
+            options["find_error"] = said.error
         return options
 
     # ---- the description -------------------------------------------------------------------------------

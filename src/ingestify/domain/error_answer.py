@@ -1,0 +1,36 @@
+"""An answer with the status of a success that says that an error occurred: it is no file, and no listing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from ingestify.errors import FetchError
+from ingestify.masking import mask_url
+
+__all__ = ["FindError", "refuse_error"]
+
+FindError: TypeAlias = Callable[[bytes], str]
+"""Returns what the body of an answer says went wrong, for people, though its status says that nothing did; empty:
+nothing. It shows no secrets. Any thread calls it."""
+
+
+def refuse_error(find_error: FindError | None, body: bytes, url: str, status: int = 200) -> None:
+    """Look at an answer's body.
+
+    Args:
+        find_error: None: nobody knows how an error would look.
+        url: Where it came from, with whatever secrets it has.
+
+    Raises:
+        FetchError: It is an error.
+    """
+    if find_error is None or not (said := find_error(body)):
+        return
+    shown = mask_url(url)
+    raise FetchError(
+        f"GET {shown}: it is an error that the provider answered, with the status {status}: {said}; nothing of it is "
+        f"stored, and the next run asks again.",
+        url=shown,
+        status=status,
+    )

@@ -1,0 +1,96 @@
+"""How a provider says in a body that an error occurred: what `error` in the configuration names."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from ingestify.checks.error_answer import quote_error
+from ingestify.domain.expression import Expression
+from ingestify.domain.expression_syntax import Grammar
+from ingestify.errors import ConfigurationError
+from ingestify.sources.declaration import wrong
+from ingestify.sources.json_path import JsonPath
+
+__all__ = ["ErrorCondition", "ErrorSetting"]
+
+_GRAMMAR = Grammar(
+    "error",
+    "answer",
+    has_paths=True,
+    is_absent_false=True,
+    allowed="Allowed: a path such as error or meta.errors, which says it if there is something; or a condition on keys "
+    "of the answer, such as status == 'error' or errors != [], with answer['a key'], numbers, 'text', True, False, "
+    "None, and, or, not, ( ), == != < <= > >=, in, not in.",
+    shorter="Write a shorter one.",
+    asks_for_something=True,
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ErrorCondition:
+    """What says that an answer is an error; a `domain.error_answer.FindError`. Made by `parse`.
+
+    Attributes:
+        condition: It holds, or
+        path: it leads to something that is not null, false, zero or empty.
+    """
+
+    condition: Expression | None
+    path: JsonPath | None
+
+    @classmethod
+    def parse(cls, text: str) -> ErrorCondition:
+        """Read a path or a condition.
+
+        Raises:
+            ConfigurationError: It is neither.
+        """
+        try:
+            return cls(Expression.parse(text, _GRAMMAR), None)
+        except ConfigurationError as error:
+            # `$.error`, `error-message` and `['the error']` are paths, and no conditions. `a = b` would be a path, too.
+            if text.strip().startswith(("$", "[")) or not set(text) & set(" =<>!&|()"):
+                path = JsonPath.parse(text)
+                if path.steps and path.is_single:
+                    return cls(None, path)
+            raise error
+
+    def __call__(self, body: bytes) -> str:
+        """Return what a body says went wrong, quoted; empty: it is no error, or no JSON."""
+        if not body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
+            return ""
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            return ""
+        if not self._holds(document):
+            return ""
+        found = self.path.find(document) if self.path is not None else None
+        return quote_error(found if found and not isinstance(found, bool) else document, body)
+
+    def _holds(self, document: Any) -> bool:
+        if self.path is not None:
+            return bool(self.path.find(document))
+        assert self.condition is not None, "it is one of both"
+        own = document if isinstance(document, Mapping) else {}
+        names = {**dict.fromkeys(self.condition.names), **own, "answer": document}
+        return self.condition.matches(names)
+
+
+def _read(value: object) -> object:
+    if isinstance(value, ErrorCondition):
+        return value
+    if not isinstance(value, str):
+        raise wrong("must be text: a path such as error, or a condition such as status == 'error'.")
+    try:
+        return ErrorCondition.parse(value)
+    except ConfigurationError as error:
+        raise wrong(str(error)) from error
+
+
+ErrorSetting = Annotated[ErrorCondition, BeforeValidator(_read), WithJsonSchema({"type": "string"})]
