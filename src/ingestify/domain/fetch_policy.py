@@ -94,7 +94,9 @@ def why_due(file: FileResource, known: FeedState | None) -> str:
     if announced is None:
         return "the provider gives no time"
     if announced != known.announced:
-        return f"is announced as {_shown(announced)}, was {_shown(known.announced)}"
+        if file.content_version is not None:
+            return "another version"
+        return f"changed {_shown(announced)}, was {_shown(known.announced)}"
     if not known.settled:
         return f"was confirmed so soon after {_shown(announced)} that it may have changed once more"
     return ""

@@ -20,6 +20,7 @@ from ingestify.domain.resource import FileResource
 from ingestify.engine.bad_parts import is_known_to_be_bad
 from ingestify.engine.known_files import KnownFiles
 from ingestify.engine.loaded_file import NOTHING_FOUND, FileKind, LoadedResource
+from ingestify.engine.moment import MOST_BYTES_IN_FULL
 from ingestify.engine.volatile import Differences, differences_between, differs_each_time_alike
 from ingestify.errors import FetchError, IngestifyError, LakeUnwritable, SourceError, StoreError
 from ingestify.store.dataset_store import DatasetStore
@@ -27,7 +28,6 @@ from ingestify.store.staging import StagedFile
 
 __all__ = ["FileLoading", "located"]
 
-MOST_COMPARED_BYTES = 64 << 20
 
 _FORMAT_BY_CONTENT_TYPE = {
     "application/json": "json",
@@ -108,18 +108,24 @@ class FileLoading:
         self._asks_all = True
         return self.load(file)
 
-    def look_again(self, file: FileResource, loaded: LoadedResource) -> LoadedResource | None:
+    def look_again(self, file: FileResource, loaded: LoadedResource, *, strictly: bool) -> LoadedResource | None:
         """Ask the provider once more for a file with a URL that was just loaded.
 
         It is asked for by what names the version that came, if that shows each change; otherwise in full, and the bytes
         decide.
 
+        Args:
+            strictly: Whether a date is not believed: files that are unpacked or mirrored keep old ones.
+
         Returns:
             What it is by now; None if it is as it was.
         """
+        validators = loaded.feed.validators
+        if strictly and loaded.size <= MOST_BYTES_IN_FULL:
+            validators = Validators(validators.etag)
         staged = self._store.objects.stage(file.serialization_format, method=self._method(file))
         try:
-            result = self._fetcher.fetch(self._request(file, loaded.feed.validators), staged)
+            result = self._fetcher.fetch(self._request(file, validators), staged)
             if result.status is FetchStatus.FETCHED:
                 again = self._complete(
                     file, staged, result.content_type, result.validators, date=result.date, seen=loaded
@@ -355,7 +361,7 @@ class FileLoading:
 
     def _differences(self, file: FileResource, seen: LoadedResource, staged: StagedFile) -> Differences | None:
         """Return in what an answer differs from the one before it; None if that cannot be told."""
-        if not seen.is_there or max(seen.size, staged.size) > MOST_COMPARED_BYTES:
+        if not seen.is_there or max(seen.size, staged.size) > MOST_BYTES_IN_FULL:
             return None
         if seen.staged is not None:
             opened = seen.staged.open()

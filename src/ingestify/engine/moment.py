@@ -22,7 +22,14 @@ from ingestify.domain.ports import IndexLook
 from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.engine.loaded_file import LoadedResource
 
-__all__ = ["Doubts", "doubts_about", "is_announced_alike", "is_file_announced_alike", "is_vouched_for"]
+__all__ = [
+    "MOST_BYTES_IN_FULL",
+    "Doubts",
+    "doubts_about",
+    "is_announced_alike",
+    "is_file_announced_alike",
+    "is_vouched_for",
+]
 
 MOST_BYTES_IN_FULL = 64 << 20
 """What names no version can only be asked for in full; a larger file is not."""

@@ -108,7 +108,9 @@ class MomentProof:
     # ---- the files -------------------------------------------------------------------------------------
 
     def _ask_again(self, file: FileResource) -> None:
-        again = self._loading.look_again(file, self._hand.loaded[file.file_id])
+        hand = self._hand
+        strictly = hand.existing is not None or self._has_moved
+        again = self._loading.look_again(file, hand.loaded[file.file_id], strictly=strictly)
         if again is not None:
             self._moved[file.file_id] = again
 

@@ -81,6 +81,7 @@ def test_one_match_costs_one_match_s_requests(tmp_path: Path, provider: StatsBom
         assert engine.load(match_id=match_id).totals.new == 1
     index, *files = provider.paths()
     assert index.endswith("/matches")
+    assert files.pop() == index, "once more, as the files have no dates: is the entry as it was?"
     assert {path.partition("/")[2] for path in files} == {f"events/{match_id}", f"lineups/{match_id}"}
 
 

@@ -167,6 +167,7 @@ def test_one_match_costs_one_match_s_requests(tmp_path: Path, provider: WyscoutA
         assert engine.load(match_id=match_id).totals.new == 1
     index, *files = (path.partition("?")[0] for path in provider.paths())
     assert index == f"seasons/{provider.seasons[0].season_id}/matches"
+    assert files.pop() == index, "once more, as the files have no dates: is the entry as it was?"
     assert set(files) == {f"matches/{match_id}/events", f"matches/{match_id}/formations"}
 
 
