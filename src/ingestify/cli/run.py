@@ -50,6 +50,11 @@ SHOWN_FAILURES = 5
 @click.option("--source", metavar="NAME", help="Only this source of the configuration.")
 @click.option("--dry-run", is_flag=True, help="The same as 'ingestify plan'.")
 @click.option("--disable-events", is_flag=True, help="Do not tell the event subscribers.")
+@click.option(
+    "--accept-missing",
+    is_flag=True,
+    help="Mark what sources list no more as MISSING at once, however much it is.",
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
 @logging_options
 @filter_arguments
@@ -77,7 +82,7 @@ def plan_command(config_file: str | None, filters: tuple[str, ...], **options: A
 
     Datasets that are unchanged are counted; -v shows them too.
     """
-    _run(config_file, dry_run=True, disable_events=True, filters=filters, **options)
+    _run(config_file, dry_run=True, disable_events=True, accept_missing=False, filters=filters, **options)
 
 
 def _run(
@@ -85,6 +90,7 @@ def _run(
     *,
     dry_run: bool,
     disable_events: bool,
+    accept_missing: bool,
     filters: tuple[str, ...],
     bucket: str | None,
     provider: str | None,
@@ -97,13 +103,14 @@ def _run(
 ) -> None:
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     selector = parse_filters(filters)
-    view = RunView(as_json=as_json, quiet=quiet, verbose=verbose)
+    view = RunView(as_json=as_json, quiet=quiet, verbose=verbose, shows_skipped=dry_run)
     with get_engine(config_path(config_file), bucket, disable_events=disable_events) as engine:
         first_use = FirstUse(engine)
         report = execute(
             engine,
             view,
             dry_run=dry_run,
+            accept_missing=accept_missing,
             provider=provider,
             source=source,
             dataset_type=dataset_type,
@@ -143,14 +150,15 @@ def execute(engine: IngestionEngine, view: RunView, **arguments: Any) -> RunRepo
 
 
 def exit_code(report: RunReport) -> int:
-    """Return 0 done, 1 failed, 2 stopped by the source, 3 some failed or are in quarantine, 130 interrupted."""
+    """Return 0 done, 1 failed, 2 stopped by the source, 3 some failed, wait or are doubted, 130 interrupted."""
     if isinstance(report.error, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     if isinstance(report.error, StopProcessing):
         return EXIT_STOPPED
     if report.state is RunState.FAILED or report.error is not None:
         return EXIT_FAILED
-    return EXIT_SOME_FAILED if report.totals.failed or report.totals.quarantined else EXIT_OK
+    totals = report.totals
+    return EXIT_SOME_FAILED if totals.failed or totals.quarantined or totals.unlisted else EXIT_OK
 
 
 def _tell(report: RunReport) -> None:
@@ -166,6 +174,11 @@ def _tell(report: RunReport) -> None:
         write_stderr(f"in quarantine: {task.name or task.identifier}: {task.error}")
     if quarantined:
         write_stderr("What readers see stayed as it was; 'ingestify quarantine list' shows what waits, and why.")
+    if report.totals.unlisted:
+        write_stderr(
+            "What is not listed any more is not marked MISSING yet; 'ingestify run --accept-missing' says that it is "
+            "right, and so does the next run that finds the same."
+        )
     if report.error is not None:
         if isinstance(report.error, KeyboardInterrupt):
             write_stderr("Interrupted: what had finished is kept; run again to go on.")

@@ -55,6 +55,8 @@ class Counters:
         failed: Datasets that failed.
         quarantined: Datasets of which the provider serves a bundle that failed its checks, found so now or before.
         missing: Datasets that the provider stopped listing, and that were marked MISSING.
+        unlisted: Datasets that the provider stopped listing, so many at once that nothing was marked: the next run has
+            to say the same, or somebody accepts it.
         requests: HTTP requests, retries included.
         received_bytes: What those answers held, as it came over the wire.
     """
@@ -68,6 +70,7 @@ class Counters:
     failed: int = 0
     quarantined: int = 0
     missing: int = 0
+    unlisted: int = 0
     requests: int = 0
     received_bytes: int = 0
 
@@ -140,7 +143,7 @@ class JobSummary:
     Attributes:
         job_id: A UUID, as text; `run_id` is the same for all jobs of one run.
         timings: Seconds by phase: `discovery`, `total`.
-        error: Why it FAILED, was SKIPPED or ABORTED, for people.
+        error: Why it FAILED, was SKIPPED or ABORTED, or what it would not believe, for people.
         updated_at: When the row was last written; a running job writes it every few seconds.
         tasks: Those that changed, failed or are in quarantine. The report of a run has only those that failed or are in
             quarantine: a first run adds a hundred thousand others, which `load_ingestion_job_summaries` reads.

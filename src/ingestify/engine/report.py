@@ -107,6 +107,7 @@ class JobProgress:
         self.usage = Usage()
         self.index = IndexLook()  # how the index of its listing was read
         self.listing = Listing()
+        self.index = IndexLook()  # what its discovery saw of the provider's index
         self.state = RunState.RUNNING
         self.error: BaseException | None = None
         self.note = ""
@@ -178,6 +179,17 @@ class JobProgress:
         """How many datasets were marked MISSING."""
         with self._lock:
             return self._counts["missing"]
+
+    @property
+    def unlisted(self) -> int:
+        """How many datasets are not listed any more, and were not marked."""
+        with self._lock:
+            return self._counts["unlisted"]
+
+    @property
+    def lists_all(self) -> bool:
+        """Whether all that the selector has was listed."""
+        return self.listing.is_whole and not self.index.gaps
 
     @property
     def quarantined(self) -> int:

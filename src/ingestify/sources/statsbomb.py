@@ -19,6 +19,7 @@ from typing import Any
 
 from ingestify.checks.statsbomb import StatsBombMatchCheck
 from ingestify.clock import as_utc, now
+from ingestify.domain.announcement import grain_of
 from ingestify.domain.bundle import MATCH
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DEFAULT_FEED, DataSpecVersionCollection
@@ -145,14 +146,19 @@ def _selector(entry: dict[str, Any]) -> dict[str, Any]:
     selector: dict[str, Any] = {key: entry[key] for key in ("competition_id", "season_id")}
     what = f"Season {entry['season_id']} of competition {entry['competition_id']}"
     # Of a season that has no match yet there is neither.
-    times = [entry_time(entry[key], what) for key in ("match_updated", "match_updated_360") if entry.get(key)]
-    if times:
-        selector["_last_modified"] = _looked_at_daily(as_utc(max(times)), now())
+    told = {key: entry[key] for key in ("match_updated", "match_updated_360") if entry.get(key)}
+    if told:
+        times = [as_utc(entry_time(text, what)) for text in told.values()]
+        newest = max(times, key=lambda moment: moment + grain_of(moment))
+        # What decides is what each of the two says; the time only tells from when on they can have changed no more.
+        selector["_version"] = " ".join(
+            [*(f"{key}={text}" for key, text in told.items()), *_day_of_look(newest, now())]
+        )
+        selector["_last_modified"] = newest
     selector["_name"] = " ".join(entry.get(key) or "" for key in ("competition_name", "season_name")).strip() or what
     return selector
 
 
-def _looked_at_daily(changed: dt.datetime, at: dt.datetime) -> dt.datetime:
-    """Return how new a season is said to be: for a while after its last change, as new as the day."""
-    today = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    return max(changed, today) if at - changed < _LATE else changed
+def _day_of_look(changed: dt.datetime, at: dt.datetime) -> list[str]:
+    """Return the day, for a while after a season's last change: then each day is another version."""
+    return [f"day={at:%Y-%m-%d}"] if at - changed < _LATE else []
