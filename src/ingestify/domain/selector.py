@@ -49,6 +49,10 @@ class Selector:
             raise SourceError(
                 f"The selector {self} has _last_modified {moment!r}; it must be a datetime, or be left out."
             )
+        try:
+            self.last_modified  # noqa: B018 - it may be a time that UTC has not
+        except OverflowError as error:
+            raise SourceError(f"The selector {self} has _last_modified {moment}, which is no time in UTC.") from error
         version, grain = self.hints.get("_version"), self.hints.get("_grain")
         if version is not None and not isinstance(version, str):
             raise SourceError(f"The selector {self} has _version {version!r}; it must be a text, or be left out.")

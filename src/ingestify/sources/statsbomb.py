@@ -39,6 +39,8 @@ CURRENT_VERSIONS = {"match": "v6", "lineups": "v5", "events": "v9", "360-frames"
 _LATE = dt.timedelta(days=7)
 """So long after a season last changed, files may still appear that its index has promised."""
 
+_SOME_DAY = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+
 
 class StatsBomb(ApiSource):
     """Matches of StatsBomb's API; dataset type `match`.
@@ -149,16 +151,15 @@ def _selector(entry: dict[str, Any]) -> dict[str, Any]:
     told = {key: entry[key] for key in ("match_updated", "match_updated_360") if entry.get(key)}
     if told:
         times = [as_utc(entry_time(text, what)) for text in told.values()]
-        newest = max(times, key=lambda moment: moment + grain_of(moment))
-        # What decides is what each of the two says; the time only tells from when on they can have changed no more.
-        selector["_version"] = " ".join(
-            [*(f"{key}={text}" for key, text in told.items()), *_day_of_look(newest, now())]
-        )
-        selector["_last_modified"] = newest
+        # What decides is what each of the two says; a time only tells from when on nothing can have changed under it.
+        last = max(times, key=lambda moment: moment - _SOME_DAY + grain_of(moment))
+        said = [f"{key}={text}" for key, text in told.items()]
+        selector["_version"] = " ".join([*said, f"day={_day_of_look(max(times), now()):%Y-%m-%d}"])
+        selector["_last_modified"] = last
     selector["_name"] = " ".join(entry.get(key) or "" for key in ("competition_name", "season_name")).strip() or what
     return selector
 
 
-def _day_of_look(changed: dt.datetime, at: dt.datetime) -> list[str]:
-    """Return the day, for a while after a season's last change: then each day is another version."""
-    return [f"day={at:%Y-%m-%d}"] if at - changed < _LATE else []
+def _day_of_look(changed: dt.datetime, at: dt.datetime) -> dt.datetime:
+    """Return a moment of the day that is part of a season's version: for a while after its last change, today."""
+    return at if at - changed < _LATE else changed + _LATE
