@@ -179,16 +179,17 @@ class IngestionRun:
                 )
             for job in jobs:
                 self._work.begin()
-                self._discovery.submit(lane.discovery, functools.partial(self._discover, job, lane))
+                self._discovery.submit(lane.discovery, functools.partial(self._discover, job, lane, look.first_date))
         finally:
             self._work.end()
 
-    def _discover(self, job: Job, lane: SourceLane) -> None:
+    def _discover(self, job: Job, lane: SourceLane, hint_date: str | None) -> None:
         """Discover one job's datasets and pass them on to be decided about."""
         try:
             if self.stop.is_set:
                 return
             progress = self._jobs.begin(job)
+            progress.hint_date = hint_date
             self._work.begin()  # ended with the job, when its last dataset is
             try:
                 with lane.fetcher.activated(FetchContext(progress.usage, self.stop.event, progress.index)):

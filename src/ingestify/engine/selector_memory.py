@@ -217,7 +217,8 @@ class SelectorMemory:
             is_settled=is_settled(
                 selector.last_modified,
                 selector.grain,
-                answered_at=read_http_date(index.first_date),
+                # Where listing it took no request, what told its hint was asked for before that too.
+                answered_at=read_http_date(index.first_date or progress.hint_date),
                 asked_at=progress.started_at,
             ),
             followed_until=_followed_until(progress) if progress.job.plan.source.follows_changes else None,
