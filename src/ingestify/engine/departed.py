@@ -43,7 +43,7 @@ def find_departed(
     except StoreError as error:  # an archive of an older version that may only be read has none
         logger.debug("Cannot see what was discovered before: %s", error)
         return []
-    there = {job.selector for job in expansion.jobs}
+    there = {job.selector for job in expansion.jobs}.union(expansion.discovered)
     gone = [
         one.selector for one in known if one.selector not in there and not _is_among(one.selector, expansion.discovered)
     ]

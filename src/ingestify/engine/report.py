@@ -107,7 +107,6 @@ class JobProgress:
         self.usage = Usage()
         self.index = IndexLook()  # how the index of its listing was read
         self.listing = Listing()
-        self.index = IndexLook()  # what its discovery saw of the provider's index
         self.hint_date: str | None = None  # the Date of the first answer that its selector was discovered from
         self.state = RunState.RUNNING
         self.error: BaseException | None = None

@@ -163,9 +163,7 @@ def test_what_was_remembered_of_selectors_leads_to_one_more_listing_of_each(tmp_
     moment = "2024-05-01T18:30:00.000000Z"
     before = lake_of_version(tmp_path / "c.db", "0003", prefix)
     key = hashlib.sha256(b"season").hexdigest()
-    before.execute(
-        f"INSERT INTO {prefix}selector_sync VALUES (?, 'season', ?, 1, ?, '3/00ff')", (key, moment, moment)
-    )
+    before.execute(f"INSERT INTO {prefix}selector_sync VALUES (?, 'season', ?, 1, ?, '3/00ff')", (key, moment, moment))
     before.commit()
     catalogue = SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db", table_prefix=prefix)
     at = dt.datetime(2024, 5, 1, 18, 30, tzinfo=dt.UTC)
