@@ -181,7 +181,7 @@ class RunLog:
             rows = connection.execute(statement.order_by(self._sync.c.finished_at)).mappings().all()
         # One that several plans ingest has several rows.
         found = [discovered for row in rows if (discovered := _discovered_from(row)) is not None]
-        return list({one.selector: one for one in found}.values())
+        return sorted({one.selector: one for one in found}.values(), key=lambda one: one.selector.canonical)
 
     @repeatable
     def forget_selector(self, discovered: DiscoveredSelector) -> None:
