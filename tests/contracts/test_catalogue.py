@@ -30,11 +30,11 @@ from ingestify.domain.events import (
 from ingestify.domain.file import FeedState, Validators
 from ingestify.domain.history import DatasetHistory
 from ingestify.domain.identifier import Identifier
-from ingestify.domain.ports import Catalogue, DatasetFilter, HeadMoved, SelectorSync
+from ingestify.domain.ports import Catalogue, DatasetFilter, DiscoveredSelector, HeadMoved, SelectorSync
 from ingestify.domain.quarantine import QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
 from ingestify.domain.run import Counters, JobHolder, ProcessIdentity, RunState, TaskOutcome
-from ingestify.domain.selector import identifier_matches
+from ingestify.domain.selector import Selector, identifier_matches
 from ingestify.errors import ConfigurationError, SourceError
 from tests.contracts.catalogue_data import (
     PROCESS,
@@ -765,6 +765,57 @@ class TestRuns:
             catalogue.save_selector_sync(key, sync)
             assert catalogue.find_selector_sync(key) == sync
         assert catalogue.find_selector_sync("other") is None
+
+    def test_all_that_is_remembered_of_a_selector_comes_back(self, catalogue: Catalogue) -> None:
+        selector = Selector({"competition_id": 1, "season": "2020/21", "_name": "La Liga \u20ac", "_version": "7"})
+        sync = SelectorSync(
+            minutes(1),
+            True,
+            minutes(2),
+            "3/00ff",
+            hint="7 \0 \ud800 " + "x" * 5000,
+            is_settled=True,
+            followed_until=minutes(3),
+            absent="5/0a",
+            discovered=DiscoveredSelector("main", "mine", "fake", "match", selector),
+        )
+        for one in (sync, dataclasses.replace(sync, absent=None, discovered=None), sync):
+            catalogue.save_selector_sync("key", one)
+            assert catalogue.find_selector_sync("key") == one
+        found = catalogue.find_selector_sync("key")
+        assert found is not None
+        assert found.discovered is not None
+        assert found.discovered.selector.hints == {"_name": "La Liga \u20ac"}
+
+    def test_the_selectors_that_a_source_discovered_are_found_and_forgotten(self, catalogue: Catalogue) -> None:
+        def discovered(number: int, source: str = "mine", bucket: str = "main") -> DiscoveredSelector:
+            return DiscoveredSelector(bucket, source, "fake", "match", Selector({"competition_id": number}))
+
+        def found(source: str = "mine") -> list[Selector]:
+            return [one.selector for one in catalogue.find_discovered_selectors("main", source, "fake", "match")]
+
+        saved = {
+            "a": discovered(1),
+            "b": discovered(2),
+            "b of another plan": discovered(2),
+            "c": discovered(3, source="other"),
+            "d": discovered(4, bucket="archive"),
+            "e": None,
+        }
+        for key, one in saved.items():
+            catalogue.save_selector_sync(key, SelectorSync(None, True, T0, discovered=one))
+        assert found() == [Selector({"competition_id": 1}), Selector({"competition_id": 2})]
+        assert found("other") == [Selector({"competition_id": 3})]
+        catalogue.forget_selector(discovered(2))
+        assert found() == [Selector({"competition_id": 1})]
+        assert {key: catalogue.find_selector_sync(key) is not None for key in saved} == {
+            "a": True,
+            "b": False,
+            "b of another plan": False,
+            "c": True,
+            "d": True,
+            "e": True,
+        }
 
 
 def test_totals_count_each_object_once(catalogue: Catalogue) -> None:

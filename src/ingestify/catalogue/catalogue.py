@@ -26,7 +26,7 @@ from ingestify.domain.events import DatasetEvent
 from ingestify.domain.history import DatasetHead, DatasetHistory
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
-from ingestify.domain.ports import DatasetFilter, JobLock, KnownDataset, SelectorSync
+from ingestify.domain.ports import DatasetFilter, DiscoveredSelector, JobLock, KnownDataset, SelectorSync
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity
 
@@ -249,6 +249,16 @@ class SqlCatalogue:
     def save_selector_sync(self, key: str, sync: SelectorSync) -> None:
         """Remember when a selector was ingested."""
         self._runs.save_selector_sync(key, sync)
+
+    def find_discovered_selectors(
+        self, bucket: str, source: str, provider: str, dataset_type: str
+    ) -> list[DiscoveredSelector]:
+        """Return the selectors of a source that it discovered when they were last ingested, each once."""
+        return self._runs.find_discovered_selectors(bucket, source, provider, dataset_type)
+
+    def forget_selector(self, discovered: DiscoveredSelector) -> None:
+        """Forget all that is remembered of a selector that its source discovers no more."""
+        self._runs.forget_selector(discovered)
 
     def forget_listings(self) -> None:
         """Forget what selectors listed: datasets came that their listings do not know of."""

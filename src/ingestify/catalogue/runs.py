@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,8 +15,9 @@ from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.rows import json_text, json_value, moment_from_text, moment_to_text, to_moment
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
-from ingestify.domain.ports import SelectorSync
+from ingestify.domain.ports import DiscoveredSelector, SelectorSync
 from ingestify.domain.run import Counters, JobSummary, ProcessIdentity, RunState, TaskOutcome, TaskSummary
+from ingestify.domain.selector import Selector
 
 __all__ = ["RunLog"]
 
@@ -143,17 +145,10 @@ class RunLog:
     @repeatable
     def find_selector_sync(self, key: str) -> SelectorSync | None:
         """Return when the selector that `key` names was last ingested, or None."""
-        columns = self._sync.c
-        statement = sa.select(columns.last_modified, columns.complete, columns.finished_at, columns.listing).where(
-            columns.key_hash == _hash(key)
-        )
+        statement = sa.select(self._sync).where(self._sync.c.key_hash == _hash(key))
         with self._database.read("read when a selector was ingested") as connection:
-            row = connection.execute(statement).one_or_none()
-        if row is None:
-            return None
-        return SelectorSync(
-            moment_from_text(row.last_modified), bool(row.complete), to_moment(row.finished_at), row.listing
-        )
+            row = connection.execute(statement).mappings().one_or_none()
+        return None if row is None else _sync_from(row)
 
     @repeatable
     def save_selector_sync(self, key: str, sync: SelectorSync) -> None:
@@ -164,15 +159,86 @@ class RunLog:
             "complete": sync.complete,
             "finished_at": moment_to_text(sync.finished_at),
             "listing": sync.listing,
+            "hint": None if sync.hint is None else json.dumps(sync.hint),
+            "is_settled": sync.is_settled,
+            "followed_until": moment_to_text(sync.followed_until),
+            "absent": sync.absent,
+            **_discovered_row(sync.discovered),
         }
         with self._database.write("save when a selector was ingested") as connection:
             known = self._sync.c.key_hash == _hash(key)
             if not connection.execute(self._sync.update().where(known).values(values)).rowcount:
                 connection.execute(self._sync.insert().values(key_hash=_hash(key), **values))
 
+    @repeatable
+    def find_discovered_selectors(
+        self, bucket: str, source: str, provider: str, dataset_type: str
+    ) -> list[DiscoveredSelector]:
+        """Return the selectors of a source that it discovered when they were last ingested, each once."""
+        there = {"bucket": bucket, "source": source, "provider": provider, "dataset_type": dataset_type}
+        statement = sa.select(self._sync).where(*(self._sync.c[name] == value for name, value in there.items()))
+        with self._database.read("read which selectors were discovered") as connection:
+            rows = connection.execute(statement.order_by(self._sync.c.finished_at)).mappings().all()
+        # One that several plans ingest has several rows.
+        found = [discovered for row in rows if (discovered := _discovered_from(row)) is not None]
+        return sorted({one.selector: one for one in found}.values(), key=lambda one: one.selector.canonical)
+
+    @repeatable
+    def forget_selector(self, discovered: DiscoveredSelector) -> None:
+        """Forget all that is remembered of a selector that its source discovers no more."""
+        columns = self._sync.c
+        values = _discovered_row(discovered)
+        del values["selector"]
+        there = [columns[name] == value for name, value in values.items()]
+        with self._database.write("forget a selector") as connection:
+            rows = connection.execute(sa.select(columns.key_hash, columns.selector).where(*there)).all()
+            theirs = [row.key_hash for row in rows if _selector_from(row.selector) == discovered.selector]
+            for hashes in chunks(theirs):
+                connection.execute(self._sync.delete().where(self._dialect.any_of(columns.key_hash, hashes)))
+
 
 def _hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _sync_from(row: sa.RowMapping) -> SelectorSync:
+    return SelectorSync(
+        moment_from_text(row["last_modified"]),
+        bool(row["complete"]),
+        to_moment(row["finished_at"]),
+        row["listing"],
+        None if row["hint"] is None else json.loads(row["hint"]),
+        bool(row["is_settled"]),
+        moment_from_text(row["followed_until"]),
+        row["absent"],
+        _discovered_from(row),
+    )
+
+
+def _discovered_from(row: sa.RowMapping) -> DiscoveredSelector | None:
+    if row["selector"] is None:
+        return None
+    return DiscoveredSelector(
+        row["bucket"], row["source"], row["provider"], row["dataset_type"], _selector_from(row["selector"])
+    )
+
+
+def _selector_from(text: str) -> Selector:
+    return Selector(json.loads(text))
+
+
+def _discovered_row(discovered: DiscoveredSelector | None) -> dict[str, str | None]:
+    if discovered is None:
+        return dict.fromkeys(("bucket", "source", "provider", "dataset_type", "selector"))
+    selector = discovered.selector
+    return {
+        "bucket": discovered.bucket,
+        "source": discovered.source,
+        "provider": discovered.provider,
+        "dataset_type": discovered.dataset_type,
+        # Its name is for people; what else hints say is of that moment.
+        "selector": json.dumps({**selector.attributes, "_name": selector.name}, default=str),
+    }
 
 
 def _job_row(job: JobSummary) -> dict[str, Any]:

@@ -106,6 +106,17 @@ def build_tables(prefix: str = "") -> Tables:
             sa.Column("complete", sa.Boolean(), nullable=False),
             _moment("finished_at"),
             _text("listing", 64, nullable=True),
+            # As JSON, as a provider may write what not every database keeps.
+            _text("hint", nullable=True),
+            sa.Column("is_settled", sa.Boolean(), nullable=False),
+            _moment("followed_until", nullable=True),
+            _text("absent", 64, nullable=True),
+            # What follows is of selectors that a source discovers, and NULL for others.
+            _text("bucket", 64, nullable=True),
+            _text("source", 255, nullable=True),
+            _text("provider", 64, nullable=True),
+            _text("dataset_type", 64, nullable=True),
+            _text("selector", nullable=True),
         ),
         event_log=sa.Table(
             f"{prefix}event_log",

@@ -57,15 +57,19 @@ class RunView:
         as_json: JSON Lines on stdout, one for each event.
         quiet: Nothing.
         verbose: A line for each dataset that changed; in a plan, also for the unchanged ones.
+        shows_skipped: A line for each selector that is skipped: a plan.
 
     Attributes:
         lost: What the first write to stdout that failed raised; since then nothing is written there.
     """
 
-    def __init__(self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False, shows_skipped: bool = False
+    ) -> None:
         self._as_json = as_json
         self._quiet = quiet
         self._verbose = verbose
+        self._shows_skipped = shows_skipped
         self._snapshot: Callable[[], RunReport] | None = None
         self.lost: OutputLost | None = None
         self._output = threading.Lock()
@@ -86,6 +90,8 @@ class RunView:
         """A selector is done."""
         if self._as_json:
             self.write_json({"event": "job_ended", **job_as_dict(job)})
+        elif self._shows_skipped and job.state is RunState.SKIPPED and not self._quiet:
+            self.write_line(f"skipped: {job.source}: {job.selector_name}: {job.error}")
 
     def task_ended(self, job: JobSummary, task: TaskSummary) -> None:
         """A dataset changed or failed."""

@@ -50,6 +50,11 @@ SHOWN_FAILURES = 5
 @click.option("--source", metavar="NAME", help="Only this source of the configuration.")
 @click.option("--dry-run", is_flag=True, help="The same as 'ingestify plan'.")
 @click.option("--disable-events", is_flag=True, help="Do not tell the event subscribers.")
+@click.option(
+    "--accept-missing",
+    is_flag=True,
+    help="Mark what sources list no more as MISSING at once, however much it is.",
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
 @logging_options
 @filter_arguments
@@ -77,7 +82,7 @@ def plan_command(config_file: str | None, filters: tuple[str, ...], **options: A
 
     Datasets that are unchanged are counted; -v shows them too.
     """
-    _run(config_file, dry_run=True, disable_events=True, filters=filters, **options)
+    _run(config_file, dry_run=True, disable_events=True, accept_missing=False, filters=filters, **options)
 
 
 def _run(
@@ -85,6 +90,7 @@ def _run(
     *,
     dry_run: bool,
     disable_events: bool,
+    accept_missing: bool,
     filters: tuple[str, ...],
     bucket: str | None,
     provider: str | None,
@@ -97,13 +103,14 @@ def _run(
 ) -> None:
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     selector = parse_filters(filters)
-    view = RunView(as_json=as_json, quiet=quiet, verbose=verbose)
+    view = RunView(as_json=as_json, quiet=quiet, verbose=verbose, shows_skipped=dry_run)
     with get_engine(config_path(config_file), bucket, disable_events=disable_events) as engine:
         first_use = FirstUse(engine)
         report = execute(
             engine,
             view,
             dry_run=dry_run,
+            accept_missing=accept_missing,
             provider=provider,
             source=source,
             dataset_type=dataset_type,
@@ -145,7 +152,7 @@ def execute(engine: IngestionEngine, view: RunView, **arguments: Any) -> RunRepo
 def exit_code(report: RunReport) -> int:
     """Return 0 done, 1 failed, 2 stopped by the source, 3 some are bad, 130 interrupted.
 
-    Bad is what failed, is in quarantine, or is without a file that is broken.
+    Bad is what failed, is in quarantine, is without a file that is broken, or is suddenly not listed any more.
     """
     if isinstance(report.error, KeyboardInterrupt):
         return EXIT_INTERRUPTED
@@ -154,7 +161,8 @@ def exit_code(report: RunReport) -> int:
     if report.state is RunState.FAILED or report.error is not None:
         return EXIT_FAILED
     totals = report.totals
-    return EXIT_SOME_FAILED if totals.failed or totals.quarantined or totals.left_out else EXIT_OK
+    is_bad = totals.failed or totals.quarantined or totals.left_out or totals.unlisted
+    return EXIT_SOME_FAILED if is_bad else EXIT_OK
 
 
 def _tell(report: RunReport) -> None:
@@ -171,6 +179,11 @@ def _tell(report: RunReport) -> None:
     if quarantined:
         write_stderr("What readers see stayed as it was; 'ingestify quarantine list' shows what waits, and why.")
     _tell_of_left_out(report)
+    if report.totals.unlisted:
+        write_stderr(
+            "What is not listed any more is not marked MISSING yet; 'ingestify run --accept-missing' says that it is "
+            "right, and so does the next run that finds the same."
+        )
     if report.error is not None:
         if isinstance(report.error, KeyboardInterrupt):
             write_stderr("Interrupted: what had finished is kept; run again to go on.")

@@ -114,6 +114,8 @@ def _show_run(jobs: list[JobSummary], *, failed: bool) -> None:
         if not is_done:
             why = f": {job.error}" if job.error else ""
             write_line(f"  {_job_state(job):<8} {job.source}: {job.selector_name}{why}")
+        if job.counters.unlisted:
+            write_line(f"  {'absent':<8} {job.source}: {job.selector_name}: {job.error}")
         tasks = [task for task in job.tasks if task.state is RunState.FAILED or task.is_left_out] if failed else []
         for task in tasks:
             what = "in quarantine" if task.outcome is TaskOutcome.QUARANTINED else "failed"

@@ -66,6 +66,8 @@ def counts(totals: Counters, *, dry_run: bool = False) -> str:
         parts.append(f"{totals.left_out:,} without a broken file")
     if totals.missing:
         parts.append(f"{totals.missing:,} no longer listed")
+    if totals.unlisted:
+        parts.append(f"{totals.unlisted:,} not listed, to be confirmed")
     return ", ".join(parts)
 
 

@@ -50,6 +50,9 @@ sources:
     #redirect_hosts: [cdn.example.com]
     #max_file_size: 64 GB
 
+    # How much that is not listed any more is MISSING at once; more of it only when the next run says the same.
+    #missing: {at_once_count: 3, at_once_share: 0.2}
+
   # A source of your own: a class in my_package.py next to this file. A list is merged from left to right.
   #mine:
   #  type: my_package.MySource

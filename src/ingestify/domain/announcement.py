@@ -54,10 +54,11 @@ def is_settled(
     """
     if announced is None:
         return True
-    end = announced + (grain_of(announced) if grain is None else grain)
+    grain = grain_of(announced) if grain is None else grain
+    # Differences, as what a provider writes for "never" may be the last day that there is.
     if answered_at is not None:
-        return end <= answered_at
-    return end + CLOCK_SLACK <= asked_at
+        return answered_at - announced >= grain
+    return asked_at - announced >= grain + CLOCK_SLACK
 
 
 @functools.lru_cache(maxsize=4096)  # the files of a match have one date, and so have the answers of one second

@@ -76,6 +76,9 @@ class Job:
         provider: The source's provider.
         filters: What the caller asked for besides the selector, such as `{"match_id": 12}`: passed on to
             `find_datasets`, and applied to what it finds.
+        is_discovered: Whether the source's `discover_selectors` brought the selector; False: the plan writes it out.
+        has_departed: Whether `discover_selectors` brought it to an earlier run, and does not any more. Then nothing is
+            asked of the source: there is nothing to list.
     """
 
     plan: IngestionPlan
@@ -83,6 +86,8 @@ class Job:
     provider: str
     selector: Selector
     filters: Filters = dataclasses.field(default_factory=dict)
+    is_discovered: bool = False
+    has_departed: bool = False
 
     def dataset_filter(self, bucket: str) -> DatasetFilter:
         """Return what the lake may have of the selector."""

@@ -57,6 +57,8 @@ class Counters:
         missing: Datasets that the provider stopped listing, and that were marked MISSING.
         left_out: Datasets of which an optional file is left out, as what the provider serves of it is broken; each is
             also counted as new, revised, unchanged, ….
+        unlisted: Datasets that the provider stopped listing, so many at once that nothing was marked: the next run has
+            to say the same, or somebody accepts it.
         requests: HTTP requests, retries included.
         received_bytes: What those answers held, as it came over the wire.
     """
@@ -71,6 +73,7 @@ class Counters:
     quarantined: int = 0
     missing: int = 0
     left_out: int = 0
+    unlisted: int = 0
     requests: int = 0
     received_bytes: int = 0
 
@@ -149,7 +152,7 @@ class JobSummary:
     Attributes:
         job_id: A UUID, as text; `run_id` is the same for all jobs of one run.
         timings: Seconds by phase: `discovery`, `total`.
-        error: Why it FAILED, was SKIPPED or ABORTED, for people.
+        error: Why it FAILED, was SKIPPED or ABORTED, or what it would not believe, for people.
         updated_at: When the row was last written; a running job writes it every few seconds.
         tasks: Those that changed, failed, are in quarantine or lack a broken file. The report of a run has only those
             with an error: a first run adds a hundred thousand others, which `load_ingestion_job_summaries` reads.

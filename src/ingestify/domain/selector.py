@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ingestify.clock import as_utc
+from ingestify.domain.announcement import text_of_time
 from ingestify.domain.identifier import canonical_text, canonical_value
 from ingestify.errors import SourceError
 
@@ -33,7 +34,9 @@ class Selector:
 
     Args:
         attributes: As `Source.discover_selectors` or the configuration gives them. Keys that begin with `_`
-            are hints and not identity: `_last_modified` (datetime, naive is UTC), `_name` (for people).
+            are hints and not identity: `_last_modified` (datetime, naive is UTC) and `_version` (any text), of which
+            either says by being another one that something in it may have changed; `_grain` (timedelta: how long
+            `_last_modified` stays the same while things go on changing); `_name` (for people).
     """
 
     __slots__ = ("attributes", "hints")
@@ -46,12 +49,37 @@ class Selector:
             raise SourceError(
                 f"The selector {self} has _last_modified {moment!r}; it must be a datetime, or be left out."
             )
+        try:
+            self.last_modified  # noqa: B018 - it may be a time that UTC has not
+        except OverflowError as error:
+            raise SourceError(f"The selector {self} has _last_modified {moment}, which is no time in UTC.") from error
+        version, grain = self.hints.get("_version"), self.hints.get("_grain")
+        if version is not None and not isinstance(version, str):
+            raise SourceError(f"The selector {self} has _version {version!r}; it must be a text, or be left out.")
+        if grain is not None and (not isinstance(grain, dt.timedelta) or grain < dt.timedelta(0)):
+            raise SourceError(
+                f"The selector {self} has _grain {grain!r}; it must be a timedelta of 0 or more, or be left out."
+            )
 
     @property
     def last_modified(self) -> dt.datetime | None:
         """When the provider last changed anything in it, in UTC; None if the provider does not say."""
         moment = self.hints.get("_last_modified")
         return None if moment is None else as_utc(moment)
+
+    @property
+    def grain(self) -> dt.timedelta | None:
+        """How long `last_modified` stays the same while things go on changing; None: as its digits show."""
+        return self.hints.get("_grain")
+
+    @property
+    def announced(self) -> str | None:
+        """What its hint says, as a text to be compared with what it said before; None: there is no hint."""
+        version = self.hints.get("_version")
+        if version is not None:
+            return str(version)
+        moment = self.last_modified
+        return None if moment is None else text_of_time(moment)
 
     @property
     def name(self) -> str:

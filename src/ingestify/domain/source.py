@@ -38,8 +38,8 @@ class Source(abc.ABC):
             `domain.bundle`). The settings' `dataset_types` have the last word.
         bundle_checks: What must hold between the files of its datasets.
         lists_everything: Whether `find_datasets` lists all that a selector has. Then a dataset that it stops
-            listing is marked MISSING. Say False if it lists only what is recent or has changed; a source that
-            looks at `dataset_collection_metadata` is taken to do that.
+            listing is marked MISSING; many at once only when the next run says the same. Say False if it lists only
+            what is recent or has changed; a source that looks at `dataset_collection_metadata` is taken to do that.
         follows_changes: Whether it knows from a feed of changes what to ask for again. Then
             `dataset_collection_metadata.ingested_until` says since when it has to look, and looking at that does not
             count as looking at what the lake has.
@@ -96,8 +96,9 @@ class Source(abc.ABC):
     def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
         """Return what there is, such as `{"competition_id": 11, "season_id": 90, "_name": "La Liga 2020/2021"}`.
 
-        Keys that begin with `_` are hints and not identity: `_last_modified` (datetime: the whole selector is
-        skipped when the lake already holds something as new), `_name` (for people).
+        Keys that begin with `_` are hints and not identity: `_last_modified` (datetime) or `_version` (any text): the
+        whole selector is skipped when that is what it was when the selector was last ingested whole; `_grain`
+        (timedelta) of the time; `_name` (for people). See `domain.selector.Selector`.
 
         Raises:
             ConfigurationError: The source does not override this, so its selectors must be configured.

@@ -126,6 +126,15 @@ class LoadedBundle:
             and not (file_id in self.loaded and self.loaded[file_id].feed.is_left_out)
         )
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether something of it is gone that stays until another look finds the same."""
+        if not self.loaded:
+            return False
+        settled = {*self.removed, *self._unasked}
+        kept = set(self.lost_feeds)
+        return any(one not in settled and self._current[one].data_feed_key not in kept for one in self.no_more)
+
     def _was_lost_before(self, file_id: str) -> bool:
         known = None if self.existing is None else self.existing.feeds.get(file_id)
         return known is not None and is_known_lost(known)

@@ -82,7 +82,7 @@ class _LazyMetadata:
         if not self._job.plan.source.follows_changes:
             return None
         found = self._store.catalogue.find_selector_sync(self._job.identity(self._store.bucket))
-        return None if found is None else found.last_modified
+        return None if found is None else found.followed_until
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._metadata(), name)
@@ -151,6 +151,7 @@ def iter_discovered(
                 any_chosen = True
                 yield chosen
     is_whole = job.is_whole_selector and job.plan.source.lists_everything and not metadata.was_read
+    progress.listing.is_of_everything = is_whole
     progress.listing.is_whole = is_whole and not any_unreadable
     if not any_chosen and left_out is not None:
         _warn_of_unknown_filters(job, left_out)
@@ -199,7 +200,7 @@ def _identify(progress: JobProgress, resource: object, store: DatasetStore, *, l
         identifier = store.key_types.apply(provider, resource.dataset_type, announced, resource)
     except IngestifyError as error:
         raise _Unreadable(resource.name or str(resource), error) from error
-    number = progress.listing.add(identifier, resource) if listed else 0
+    number = progress.listing.add(identifier) if listed else 0
     key = (provider, resource.dataset_type, identifier.canonical)
     return Discovered(progress, resource, identifier, provider, key, number)
 

@@ -13,6 +13,7 @@ from ingestify.domain.ports import Fetcher
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import Filters
 from ingestify.domain.source import Source
+from ingestify.engine.absence import AbsenceLimits
 from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.planner import choose_plans
 from ingestify.engine.report import RunListener
@@ -40,6 +41,7 @@ class IngestionEngine:
         make_open_data_source: `(provider, configuration)` → the source of a provider's open data.
         load_with_kloppy: `(store, dataset, **kwargs)` → kloppy's object.
         rules: What is asked of bundles before they are seen; None: what is built in.
+        limits_of: How much of a source may be missing at once; None: what is built in.
         open_delivery: How a source that reads deliveries opens them.
     """
 
@@ -54,6 +56,7 @@ class IngestionEngine:
         make_open_data_source: Callable[[str, Mapping[str, Any]], Source] | None = None,
         load_with_kloppy: Callable[..., Any] | None = None,
         rules: BundleRules | None = None,
+        limits_of: Callable[[Source], AbsenceLimits] | None = None,
         open_delivery: OpenDelivery | None = None,
     ) -> None:
         self.store = store
@@ -65,6 +68,7 @@ class IngestionEngine:
         self._make_open_data_source = make_open_data_source
         self._load_with_kloppy = load_with_kloppy
         self._rules = rules or BundleRules()
+        self._limits_of = limits_of
         self._open_delivery = open_delivery
         store.quarantine.bundle_type_of = lambda entry: self._rules.type_of_entry(
             entry, (plan.source for plan in self._plans)
@@ -92,6 +96,7 @@ class IngestionEngine:
         dataset_type: str | None = None,
         *,
         listener: RunListener | None = None,
+        accept_missing: bool = False,
         **selector: Any,
     ) -> RunReport:
         """Bring the lake up to date with what the plans and the filters name.
@@ -102,6 +107,9 @@ class IngestionEngine:
             dry_run: Only look: indexes are asked for, files are not, and nothing is written.
             provider: Only plans of this provider; `source`, `dataset_type` likewise. None: any.
             listener: Hears of progress, from the run's threads.
+            accept_missing: Mark what sources list no more as MISSING at once, however much it is. Otherwise a selector
+                that lists nothing, or much less than before, or is not discovered any more, is reported, and the next
+                run has to say the same.
             **selector: Narrow the selectors, and what is found: `competition_id=11, match_id=[12, 13]`.
 
         Returns:
@@ -120,6 +128,7 @@ class IngestionEngine:
             source=source,
             dataset_type=dataset_type,
             listener=listener,
+            accept_missing=accept_missing,
             **selector,
         )
         if report.error is not None:
@@ -154,6 +163,7 @@ class IngestionEngine:
         dataset_type: str | None = None,
         *,
         listener: RunListener | None = None,
+        accept_missing: bool = False,
         **selector: Any,
     ) -> RunReport:
         """The same as `load`, but what ended the run early is told in the report and not raised."""
@@ -164,7 +174,9 @@ class IngestionEngine:
                 "There is no ingestion plan: add one under 'ingestion_plans' of the config.yaml, or with "
                 "engine.add_ingestion_plan(…)."
             )
-        return self._new_run(plans, filters, dry_run=dry_run, listener=listener).execute()
+        return self._new_run(
+            plans, filters, dry_run=dry_run, listener=listener, accepts_missing=accept_missing
+        ).execute()
 
     def _new_run(self, plans: Sequence[IngestionPlan], filters: Filters, **options: Any) -> IngestionRun:
         return IngestionRun(
@@ -175,6 +187,7 @@ class IngestionEngine:
             fetcher_of=self._fetcher_of,
             parse_expression=self._parse_expression,
             rules=self._rules,
+            limits_of=self._limits_of,
             **options,
         )
 

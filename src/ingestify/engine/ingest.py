@@ -248,6 +248,8 @@ class DatasetIngest:
             settles=None if entry is None else Settlement(entry.entry_id, seen=entry.state, state=_settled(rejected)),
         )
         warn_of_gaps(bundle, discovered, self._lane)
+        if bundle.is_in_doubt:
+            discovered.progress.is_in_doubt = True
         if self._is_invalidated or self.change.is_news:
             self._put_commit(self)
         else:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import threading
 import time
 import uuid
+from collections.abc import Callable
 
 from ingestify.clock import now
 from ingestify.domain.plan import Job
-from ingestify.domain.ports import SelectorSync, Usage
+from ingestify.domain.ports import Usage
 from ingestify.domain.run import Counters, RunReport, RunState, TaskOutcome, TaskSummary
+from ingestify.domain.source import Source
+from ingestify.engine.absence import AbsenceLimits
 from ingestify.engine.liveness import begin_run, end_run, is_alive, this_process
 from ingestify.engine.report import GuardedListener, JobProgress, PlannedDataset, one_line
 from ingestify.engine.run_locks import RunLocks
+from ingestify.engine.selector_memory import SelectorMemory
 from ingestify.engine.workers import ReaderLeft, StopToken
 from ingestify.errors import FatalError, LakeUnwritable, SourceError, StopProcessing, StoreError
 from ingestify.failpoints import failpoint
@@ -33,6 +36,8 @@ class JobBook:
     Args:
         dry_run: Nothing is written, and no lock is taken.
         waits: Whether a job that another run is at is waited for; otherwise it is skipped.
+        limits_of: How much of a source may be missing at once; None: what is built in.
+        accepts_missing: Whether all that is not listed any more is believed to be missing.
         listener: Hears when jobs begin and end.
     """
 
@@ -43,6 +48,8 @@ class JobBook:
         *,
         dry_run: bool,
         waits: bool = False,
+        limits_of: Callable[[Source], AbsenceLimits] | None = None,
+        accepts_missing: bool = False,
         listener: GuardedListener | None = None,
     ) -> None:
         self.run_id = str(uuid.uuid4())
@@ -55,6 +62,13 @@ class JobBook:
         self._listener = listener or GuardedListener(None)
         self._process = this_process()
         self._locks = RunLocks(store, self._process, stop)
+        self._memory = SelectorMemory(
+            store,
+            self._locks,
+            limits_of=limits_of or (lambda _: AbsenceLimits()),
+            accepts_missing=accepts_missing,
+            level_of=self._level,
+        )
         self._started = time.monotonic()
         self._lock = threading.Lock()
         self._progresses: list[JobProgress] = []
@@ -77,8 +91,13 @@ class JobBook:
 
     def close(self) -> None:
         """The run has ended: what is missing is marked, what was ingested whole is remembered, no job is RUNNING."""
-        if not self._dry_run:
-            self._remember()
+        if self._dry_run:
+            self._memory.foresee(self._progresses)
+        else:
+            self._memory.settle(self._progresses)
+            for progress in self._progresses:
+                if progress.missing or progress.unlisted:
+                    self._save(progress)
             failpoint("run.remembered")
         self._end_of_beats.set()
         self._beats.join()
@@ -122,9 +141,12 @@ class JobBook:
             progress.note = ""
             if not is_taken:
                 return False
-        if not self._dry_run:
-            progress.began_after = self._store.catalogue.get_last_event_position()
-            progress.sync_before = self._find_sync(progress.job)
+        progress.began_after = self._store.catalogue.get_last_event_position()
+        try:
+            progress.sync_before = self._memory.find(progress.job)
+        except StoreError:
+            if not self._dry_run:  # an archive of an older version that may only be read does not know
+                raise
         return True
 
     def let_others_in(self) -> None:
@@ -196,76 +218,6 @@ class JobBook:
             error=self._stop.reason or (errors[0] if errors else None),
         )
 
-    def find_newest(self, progress: JobProgress) -> SelectorSync | None:
-        """Return what is remembered of a selector that was ingested whole, without a failure; else None."""
-        sync = progress.sync_before
-        return sync if sync is not None and sync.complete else None
-
-    def _find_sync(self, job: Job) -> SelectorSync | None:
-        return self._store.catalogue.find_selector_sync(job.identity(self._store.bucket))
-
-    def _remember(self) -> None:
-        """Settle what only all jobs together tell: a dataset that one lists no more, another one may list."""
-        whole = [one for one in self._progresses if one.state is RunState.FINISHED and one.job.is_whole_selector]
-        with self._locks.taken_again(whole) as ours:
-            # Where another run is at the same by now, or was, its listing is newer than ours: it settles that.
-            settled = [one for one in ours if not self._was_overtaken(one)]
-            others = [one for one in self._progresses if one not in settled and one.state is not RunState.SKIPPED]
-            if any(one.came for one in others):
-                # They brought datasets that no whole listing has seen, so the next one is to search for what it lacks.
-                try:
-                    self._store.catalogue.forget_listings()
-                except StoreError as error:
-                    logger.log(self._level(logging.ERROR), "Cannot forget listings: %s", error)
-            for progress in settled:
-                self._remember_sync(progress, self._mark_missing(progress))
-                if progress.missing:
-                    self._save(progress)
-
-    def _was_overtaken(self, progress: JobProgress) -> bool:
-        """Whether another run of a job has ended since it began: where locks are not kept, or were let go of."""
-        try:
-            sync = self._find_sync(progress.job)
-        except StoreError as error:
-            logger.error("Cannot see when %s was ingested: %s", progress.job.selector.name, error)
-            return False
-        return sync != progress.sync_before  # clocks may jump
-
-    def _mark_missing(self, progress: JobProgress) -> str | None:
-        """Mark what the source stopped listing. Returns the digest of the listing; None if it was not a whole one."""
-        if not progress.listing.is_whole or progress.began_after is None:
-            return None
-        try:
-            before = self._find_sync(progress.job)
-            if before is not None and progress.listing.holds_all_of(before.listing):
-                return progress.listing.digest
-            same = [one for one in self._progresses if one is not progress and _may_share(one.job, progress.job)]
-            if not all(one.listing.is_whole and one.state is RunState.FINISHED for one in same):
-                return None  # what this one lists no more, those may
-            missing = progress.listing.mark_missing(
-                self._store, progress.job, progress.began_after, [one.listing for one in same]
-            )
-        except StoreError as error:
-            logger.error("Cannot look for what %s lists no more: %s", progress.job.selector.name, error)
-            return None
-        if missing:
-            progress.count("missing", missing)
-        return None if progress.listing.has_left else progress.listing.digest
-
-    def _remember_sync(self, progress: JobProgress, listing: str | None) -> None:
-        job = progress.job
-        # A bundle that is in quarantine, failed, or is without a broken file, is to be looked at again: such a selector
-        # is never skipped whole.
-        complete = progress.failed == 0 and progress.quarantined == 0 and progress.left_out == 0
-        times = [moment for moment in (job.selector.last_modified, progress.listing.newest) if moment is not None]
-        try:
-            if job.plan.source.follows_changes:
-                times = _times_followed(progress)
-            sync = SelectorSync(max(times, default=None), complete, now(), listing)
-            self._store.catalogue.save_selector_sync(job.identity(self._store.bucket), sync)
-        except StoreError as error:
-            logger.error("Cannot remember that %s is ingested: %s", job.selector.name, error)
-
     def _final_state(self, progress: JobProgress) -> RunState:
         if progress.state is RunState.SKIPPED:
             return RunState.SKIPPED
@@ -308,25 +260,6 @@ class JobBook:
             level = logging.DEBUG if said == self._said else self._level(level)
             self._said = said if level > logging.DEBUG else self._said
             logger.log(level, "The summary of %s could not be written: %s", progress.job.selector.name, said)
-
-
-def _may_share(one: Job, other: Job) -> bool:
-    """Whether two jobs of a run may list the same datasets."""
-    kinds = [(job.source_name, job.provider, job.plan.dataset_type) for job in (one, other)]
-    mine, theirs = one.selector.attributes, other.selector
-    return kinds[0] == kinds[1] and theirs.matches(mine)
-
-
-def _times_followed(progress: JobProgress) -> list[dt.datetime]:
-    """Return until when all changes are in the lake, of a source that follows them: at most one time.
-
-    That is when the discovery began. Of a selector of which something failed it is what it was, so that what failed is
-    among the changes that the next run asks for.
-    """
-    if progress.failed == 0:
-        return [progress.started_at]
-    before = progress.sync_before
-    return [] if before is None or before.last_modified is None else [before.last_modified]
 
 
 def _stop_text(reason: BaseException | None) -> str:

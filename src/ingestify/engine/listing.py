@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import array
-import datetime as dt
 import hashlib
-import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from ingestify.domain.dataset import DatasetState
 from ingestify.domain.identifier import Identifier
-from ingestify.domain.plan import Job
-from ingestify.domain.resource import DatasetResource
-from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["Listing"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["Listing", "digest_of", "number_of"]
 
 _MODULUS = 1 << 64
 
@@ -27,26 +19,21 @@ class Listing:
 
     Attributes:
         is_whole: Whether all that the selector has was listed, so that what is not among it is missing.
-        newest: The newest time that was announced for a file; None if there was none.
-        has_left: Whether `mark_missing` left some because another writer was at them meanwhile.
+        is_of_everything: Whether its source is one that lists all that a selector has, whatever came of it this time.
     """
 
     def __init__(self) -> None:
         self.is_whole = False
-        self.has_left = False
-        self.newest: dt.datetime | None = None
+        self.is_of_everything = False
         self._listed = array.array("Q")
         self._lock = threading.Lock()
         self._found_count = self._found_sum = 0
         self._came_count = self._came_sum = 0
 
-    def add(self, identifier: Identifier, resource: DatasetResource) -> int:
+    def add(self, identifier: Identifier) -> int:
         """The source listed it. Returns the number that stands for it here. The discovery thread."""
-        number = _hash(identifier.canonical)
+        number = number_of(identifier.canonical)
         self._listed.append(number)
-        for file in resource.files.values():
-            if file.last_modified is not None and (self.newest is None or file.last_modified > self.newest):
-                self.newest = file.last_modified
         return number
 
     def found(self, *numbers: int) -> None:
@@ -73,40 +60,26 @@ class Listing:
         """
         return digest_before == _digest(self._found_count, self._found_sum)
 
-    def mark_missing(self, store: DatasetStore, job: Job, began_after: int, others: Sequence[Listing] = ()) -> int:
-        """Mark what the lake has of the selector from this source, and the source lists no more. Returns how many.
+    @property
+    def is_empty(self) -> bool:
+        """Whether the source listed nothing at all."""
+        return not self._listed
 
-        Args:
-            began_after: The position of the newest event when the source was asked. What another writer brought or
-                changed since then it may list by now.
-            others: Of jobs of the same source whose selectors overlap with this one: what they list is listed.
-        """
-        wanted = job.dataset_filter(store.bucket)
-        listed = set(self._listed).union(*(other._listed for other in others))
-        absent = [
-            dataset_id
-            for dataset_id, key, state in store.catalogue.iter_identities(wanted)
-            if state is not DatasetState.MISSING and _hash(key) not in listed
-        ]
-        # What another source of the same provider brought is for that source to list.
-        theirs = [
-            dataset
-            for start in range(0, len(absent), 1000)
-            for dataset in store.catalogue.get_datasets(absent[start : start + 1000])
-            if not dataset.revisions or dataset.revisions[-1].source.get("source") == job.source_name
-        ]
-        touched = store.catalogue.find_touched([dataset.dataset_id for dataset in theirs], began_after)
-        missing = [dataset.dataset_id for dataset in theirs if dataset.dataset_id not in touched]
-        self.has_left = bool(touched)
-        if not missing:
-            return 0
-        logger.warning(
-            "%s: %s: %d datasets of the lake are no longer listed; they are kept, and marked MISSING.",
-            job.source_name,
-            job.selector.name,
-            len(missing),
-        )
-        return store.mark_missing(missing)
+    @property
+    def came_count(self) -> int:
+        """How many datasets came into the lake with this run."""
+        with self._lock:
+            return self._came_count
+
+    def numbers(self) -> set[int]:
+        """Return the numbers of all that was listed."""
+        return set(self._listed)
+
+
+def digest_of(numbers: Iterable[int]) -> str:
+    """Return a text for a set of datasets, by their numbers."""
+    there = set(numbers)
+    return _digest(len(there), sum(there))
 
 
 def _digest(count: int, total: int) -> str:
@@ -114,6 +87,7 @@ def _digest(count: int, total: int) -> str:
     return f"{count}/{total % _MODULUS:016x}"
 
 
-def _hash(key: str) -> int:
+def number_of(key: str) -> int:
+    """Return the number that stands for a dataset, by its canonical identifier."""
     # The same in every process, which Python's own hash of a text is not.
     return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import inspect
 import itertools
@@ -14,7 +15,7 @@ from ingestify.domain.selector import Filters, Selector, filter_values
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, SourceError
 
-__all__ = ["choose_plans", "expand_plan", "find_arguments"]
+__all__ = ["Expansion", "choose_plans", "expand_plan", "find_arguments", "would_ingest"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,19 @@ def _trait(plan: IngestionPlan, what: str) -> str:
     return {"source": plan.source.name, "provider": plan.source.provider, "dataset type": plan.dataset_type}[what]
 
 
-def expand_plan(plan: IngestionPlan, filters: Filters, parse_expression: ParseExpression | None) -> list[Job]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Expansion:
+    """What became of a plan.
+
+    Attributes:
+        discovered: All that `discover_selectors` returned; None if no rule of the plan needed it.
+    """
+
+    jobs: list[Job]
+    discovered: list[Selector] | None
+
+
+def expand_plan(plan: IngestionPlan, filters: Filters, parse_expression: ParseExpression | None) -> Expansion:
     """Return the jobs of a plan, narrowed by the caller's filters. May ask the provider for its selectors.
 
     A mapping is used as it is when it has every argument that the source's `find_datasets` requires; one that
@@ -59,19 +72,51 @@ def expand_plan(plan: IngestionPlan, filters: Filters, parse_expression: ParseEx
     """
     discovered = _Discovered(plan)
     selectors: dict[Selector, Selector] = {}
+    of_discovery: set[Selector] = set()
     for rule in plan.selectors:
+        is_discovered = _needs_discovery(rule, plan, filters)
         for selector in _expand_rule(rule, plan, filters, discovered, parse_expression):
             if selector.matches(filters):
                 known = selectors.get(selector)
                 # The same selector from two rules: keep the one that a discovery gave hints to.
                 if known is None or (selector.hints and not known.hints):
                     selectors[selector] = selector
-    return [_job(plan, selector, filters) for selector in selectors.values()]
+                if is_discovered:
+                    of_discovery.add(selector)
+    jobs = [_job(plan, selector, filters, selector in of_discovery) for selector in selectors.values()]
+    return Expansion(jobs, discovered.asked_for)
 
 
-def _job(plan: IngestionPlan, selector: Selector, filters: Filters) -> Job:
+def _job(plan: IngestionPlan, selector: Selector, filters: Filters, is_discovered: bool) -> Job:
     rest = {key: value for key, value in filters.items() if key not in selector.attributes}
-    return Job(plan, plan.source.name, plan.source.provider, selector, rest)
+    return Job(plan, plan.source.name, plan.source.provider, selector, rest, is_discovered)
+
+
+def would_ingest(plan: IngestionPlan, selector: Selector, parse_expression: ParseExpression | None) -> bool:
+    """Return whether a plan would ingest a selector if its source discovered it."""
+    return any(
+        _needs_discovery(rule, plan, {}) and _would_choose(rule, selector, parse_expression) for rule in plan.selectors
+    )
+
+
+def _needs_discovery(rule: Any, plan: IngestionPlan, filters: Filters) -> bool:
+    """Whether the selectors of a rule are among those that its source discovers, and not written out."""
+    if isinstance(rule, Selector):
+        return False
+    if isinstance(rule, Mapping):
+        return any(key not in rule and key not in filters for key in _required_arguments(plan.source))
+    return rule != EVERYTHING or _can_discover(plan.source)
+
+
+def _would_choose(rule: Any, selector: Selector, parse_expression: ParseExpression | None) -> bool:
+    if rule == EVERYTHING:
+        return True
+    if isinstance(rule, Mapping):
+        return selector.matches({key: value for key, value in rule.items() if not key.startswith("_")})
+    try:
+        return _as_expression(rule, parse_expression).matches(selector.attributes)
+    except ConfigurationError:  # it has other attributes than the selectors of today, of which the rule is
+        return False
 
 
 def _expand_rule(
@@ -90,14 +135,17 @@ def _expand_rule(
             # A source without selectors has one part: all that it has.
             return _expand_mapping({}, plan, filters, discovered)
         return discovered.all()
-    expression: SelectorExpression
-    if isinstance(rule, str):
-        if parse_expression is None:
-            raise ConfigurationError(f"The selector '{rule}' is an expression, and this engine has no parser for them.")
-        expression = parse_expression(rule)
-    else:
-        expression = rule
+    expression = _as_expression(rule, parse_expression)
     return [selector for selector in discovered.all() if expression.matches(selector.attributes)]
+
+
+def _as_expression(rule: Any, parse_expression: ParseExpression | None) -> SelectorExpression:
+    if not isinstance(rule, str):
+        expression: SelectorExpression = rule
+        return expression
+    if parse_expression is None:
+        raise ConfigurationError(f"The selector '{rule}' is an expression, and this engine has no parser for them.")
+    return parse_expression(rule)
 
 
 def _expand_mapping(
@@ -155,6 +203,11 @@ class _Discovered:
     def __init__(self, plan: IngestionPlan) -> None:
         self._plan = plan
         self._selectors: list[Selector] | None = None
+
+    @property
+    def asked_for(self) -> list[Selector] | None:
+        """Every discovered selector; None if no rule needed them."""
+        return self._selectors
 
     def all(self) -> list[Selector]:
         """Return every discovered selector."""

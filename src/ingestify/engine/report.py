@@ -107,12 +107,14 @@ class JobProgress:
         self.usage = Usage()
         self.index = IndexLook()  # how the index of its listing was read
         self.listing = Listing()
+        self.hint_date: str | None = None  # the Date of the first answer that its selector was discovered from
         self.state = RunState.RUNNING
         self.error: BaseException | None = None
         self.note = ""
         self.began_after: int | None = None  # the newest event when its discovery began; None: it has not
         self.sync_before: SelectorSync | None = None  # what was remembered of its selector then
         self.left_to_another = False
+        self.is_in_doubt = False  # something was found gone for the first time: the next run is to look again
         self.is_discovered = False  # all of it
         self.dropped = False  # something of it, by a stop
         self.is_written = False  # its row, the last time that this was tried
@@ -180,6 +182,17 @@ class JobProgress:
         """How many datasets were marked MISSING."""
         with self._lock:
             return self._counts["missing"]
+
+    @property
+    def unlisted(self) -> int:
+        """How many datasets are not listed any more, and were not marked."""
+        with self._lock:
+            return self._counts["unlisted"]
+
+    @property
+    def lists_all(self) -> bool:
+        """Whether all that the selector has was listed."""
+        return self.listing.is_whole and not self.index.gaps
 
     @property
     def quarantined(self) -> int:

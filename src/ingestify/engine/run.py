@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import IngestionPlan, Job, ParseExpression
-from ingestify.domain.ports import FetchContext, Fetcher
+from ingestify.domain.ports import FetchContext, Fetcher, IndexLook
 from ingestify.domain.run import RunReport, RunState
 from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import Source, collecting
+from ingestify.engine.absence import AbsenceLimits, warn_of_nothing
 from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.collecting import submit_and_collect
 from ingestify.engine.committer import Committer
 from ingestify.engine.decider import Decider
+from ingestify.engine.departed import find_departed
 from ingestify.engine.discovery import Discovered, as_exception, iter_discovered
 from ingestify.engine.jobs import JobBook
 from ingestify.engine.lanes import SourceLane, SourceLanes
@@ -24,6 +26,7 @@ from ingestify.engine.open_work import OpenWork
 from ingestify.engine.planner import expand_plan
 from ingestify.engine.relisting import Relistings
 from ingestify.engine.report import GuardedListener, JobProgress, RunListener
+from ingestify.engine.selector_memory import find_unchanged
 from ingestify.engine.workers import StopToken, WorkerPool
 from ingestify.store.dataset_store import DatasetStore
 
@@ -47,6 +50,8 @@ class IngestionRun:
         on_current: Called by the committing thread with each dataset the moment it is known to be current, once.
         listener: Hears of progress.
         rules: What is asked of bundles; None: what is built in.
+        limits_of: How much of a source may be missing at once; None: what is built in.
+        accepts_missing: Whether all that is not listed any more is believed to be missing.
     """
 
     def __init__(
@@ -63,6 +68,8 @@ class IngestionRun:
         on_current: Callable[[Dataset], None] | None = None,
         listener: RunListener | None = None,
         rules: BundleRules | None = None,
+        limits_of: Callable[[Source], AbsenceLimits] | None = None,
+        accepts_missing: bool = False,
     ) -> None:
         self._rules = rules or BundleRules()
         self.stop = StopToken()
@@ -75,7 +82,15 @@ class IngestionRun:
         self._dry_run = dry_run
         self._on_current = on_current
         self._listener = GuardedListener(listener)
-        self._jobs = JobBook(store, self.stop, dry_run=dry_run, waits=waits, listener=self._listener)
+        self._jobs = JobBook(
+            store,
+            self.stop,
+            dry_run=dry_run,
+            waits=waits,
+            limits_of=limits_of,
+            accepts_missing=accepts_missing,
+            listener=self._listener,
+        )
         self._work = OpenWork(self._jobs)
 
     # ---- the caller's thread ---------------------------------------------------------------------------
@@ -142,14 +157,19 @@ class IngestionRun:
             if self.stop.is_set:
                 return
             try:
-                with lane.fetcher.activated(FetchContext(self._jobs.planning_usage, self.stop.event)):
-                    jobs = expand_plan(plan, self._filters, self._parse_expression)
+                look = IndexLook()
+                with lane.fetcher.activated(FetchContext(self._jobs.planning_usage, self.stop.event, look)):
+                    expansion = expand_plan(plan, self._filters, self._parse_expression)
+                departed = find_departed(
+                    self._store, self._plans, plan, self._filters, expansion, look, self._parse_expression
+                )
             except BaseException as error:  # noqa: BLE001 - the job's boundary
                 selector = Selector({"_name": "(finding selectors)"})
                 progress = self._jobs.begin(Job(plan, plan.source.name, plan.source.provider, selector))
                 self._jobs.fail(progress, as_exception(error))
                 self._jobs.end(progress)
                 return
+            jobs = [*expansion.jobs, *departed]
             if not jobs:
                 logger.warning(
                     "%s: no selector for %s matches %s.",
@@ -159,20 +179,21 @@ class IngestionRun:
                 )
             for job in jobs:
                 self._work.begin()
-                self._discovery.submit(lane.discovery, functools.partial(self._discover, job, lane))
+                self._discovery.submit(lane.discovery, functools.partial(self._discover, job, lane, look.first_date))
         finally:
             self._work.end()
 
-    def _discover(self, job: Job, lane: SourceLane) -> None:
+    def _discover(self, job: Job, lane: SourceLane, hint_date: str | None) -> None:
         """Discover one job's datasets and pass them on to be decided about."""
         try:
             if self.stop.is_set:
                 return
             progress = self._jobs.begin(job)
+            progress.hint_date = hint_date
             self._work.begin()  # ended with the job, when its last dataset is
             try:
                 with lane.fetcher.activated(FetchContext(progress.usage, self.stop.event, progress.index)):
-                    if self._jobs.enter(progress) and not self._skip_selector(progress):
+                    if self._jobs.enter(progress) and not self._is_known(progress):
                         fail_entry = functools.partial(self._jobs.fail_entry, progress)
                         batches = iter_discovered(progress, self._store, fail_entry)
                         collector = collecting(job.plan.source)
@@ -180,6 +201,7 @@ class IngestionRun:
                             self._pass_on(batches, progress, lane)
                         else:
                             submit_and_collect(collector, batches, progress, lane, self._decider, self.stop)
+                        warn_of_nothing(progress, self._store)
                 if not self.stop.is_set:
                     progress.is_discovered = True
                     progress.mark_phase("discovery")
@@ -191,28 +213,29 @@ class IngestionRun:
         finally:
             self._work.end()
 
-    def _skip_selector(self, progress: JobProgress) -> bool:
-        """Whether the lake already holds something as new as the selector's hint, and all of it.
+    def _is_known(self, progress: JobProgress) -> bool:
+        """Whether nothing needs to be asked to know what a job's selector has."""
+        if progress.job.has_departed:
+            progress.listing.is_whole = progress.listing.is_of_everything = True
+            return True
+        return self._skip_selector(progress)
 
-        What counts is the last time that the selector was ingested whole: what the lake holds of it since then may
-        have come with a run that broke off, and be all that came.
-        """
+    def _skip_selector(self, progress: JobProgress) -> bool:
+        """Skip a selector whose hint is what it was when the lake got all of it, if the lake has anything of it."""
         job = progress.job
-        hint = job.selector.last_modified
-        if hint is None or not job.is_whole_selector or self._dry_run:
-            return False
-        sync = self._jobs.find_newest(progress)
-        if sync is None or sync.last_modified is None or sync.last_modified < hint:
+        why = find_unchanged(progress)
+        if why is None:
             return False
         wanted = job.dataset_filter(self._store.bucket)
         held = self._store.catalogue.read_metadata(wanted)
         if held.row_count == 0:
             return False
-        progress.note = f"nothing changed since {sync.last_modified:%Y-%m-%d %H:%M:%S}"
+        progress.note = why
         progress.count("discovered", held.row_count)
         progress.count("unchanged", held.row_count)
         progress.state = RunState.SKIPPED
-        self._notifier.selector_skipped(job, wanted)
+        if not self._dry_run:
+            self._notifier.selector_skipped(job, wanted)
         return True
 
     def _pass_on(self, batches: Iterable[list[Discovered]], progress: JobProgress, lane: SourceLane) -> None:

@@ -14,6 +14,7 @@ from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.ports import Fetcher, Storage
 from ingestify.domain.source import Source
+from ingestify.engine.absence import AbsenceLimits
 from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError, IngestifyError
 from ingestify.events.dispatcher import Dispatcher
@@ -92,8 +93,15 @@ def make_engine(
         make_open_data_source=make_open_data_source,
         load_with_kloppy=load_with_kloppy,
         rules=make_rules(settings),
+        limits_of=lambda source: _absence_limits(sources.get(source.name)),
         open_delivery=lambda location, options: open_delivery(location, options, folder or Path.cwd()),
     )
+
+
+def _absence_limits(settings: SourceSettings | None) -> AbsenceLimits:
+    if settings is None:
+        return AbsenceLimits()
+    return AbsenceLimits(settings.missing.at_once_count, settings.missing.at_once_share)
 
 
 def http_options(source: Source, settings: SourceSettings | None) -> HttpOptions:

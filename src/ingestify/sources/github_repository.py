@@ -7,11 +7,11 @@ import datetime as dt
 import logging
 import urllib.parse
 
-from ingestify.clock import as_utc, now
+from ingestify.clock import as_utc
 from ingestify.domain.ports import HttpClientPort
 from ingestify.errors import FetchError, SourceError
 
-__all__ = ["GithubRepository", "find_last_push"]
+__all__ = ["STALE_FOR", "GithubRepository", "find_last_push"]
 
 logger = logging.getLogger(__name__)
 
@@ -58,10 +58,10 @@ class GithubRepository:
 
 
 def find_last_push(http: HttpClientPort, api_url: str) -> dt.datetime | None:
-    """Return when somebody last pushed to a repository, if everything asked for from now on is as new as that.
+    """Return when somebody last pushed to a repository; None if the API does not tell.
 
-    That is not known (None) within some minutes of a push, as the raw host's caches may still be older, and when the
-    API does not tell: without an account it answers 60 requests an hour from one address, which may be shared.
+    Without an account it answers 60 requests an hour from one address, which may be shared. For some minutes after a
+    push (STALE_FOR) what the raw host serves may still be of before it.
 
     Args:
         http: The source's client.
@@ -69,8 +69,7 @@ def find_last_push(http: HttpClientPort, api_url: str) -> dt.datetime | None:
     """
     try:
         answer = http.get_json(api_url, headers={"Accept": "application/vnd.github+json"})
-        pushed_at = as_utc(dt.datetime.fromisoformat(answer["pushed_at"]))
+        return as_utc(dt.datetime.fromisoformat(answer["pushed_at"]))
     except (FetchError, SourceError, KeyError, TypeError, ValueError) as error:
         logger.info("%s does not say when somebody last pushed, so each file is asked for: %s", api_url, error)
         return None
-    return pushed_at if now() - pushed_at > STALE_FOR else None

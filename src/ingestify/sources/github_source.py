@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from ingestify.sources.github_repository import GithubRepository, find_last_push
+from ingestify.sources.github_repository import STALE_FOR, GithubRepository, find_last_push
 from ingestify.sources.open_data import OpenDataSource
 from ingestify.sources.recent_answer import RecentAnswer
 
@@ -19,8 +19,8 @@ class GithubSource(OpenDataSource):
         name: The source's name in the configuration.
         base_url: Below which the files are.
         api_url: What GitHub's API says of the repository: asked once a run when somebody last pushed to it, and
-            selectors that were ingested whole since then are skipped. None: found from a `base_url` of GitHub's;
-            empty: never asked.
+            selectors that were ingested whole after it are skipped until the next push. None: found from a `base_url`
+            of GitHub's; empty: never asked.
         **configuration: What the configuration says besides.
     """
 
@@ -39,9 +39,9 @@ class GithubSource(OpenDataSource):
         self._last_push = RecentAnswer[dt.datetime | None]()
 
     def _hints(self) -> dict[str, Any]:
-        """Return the selectors' hint that nothing is newer than the last push, if that is known."""
+        """Return the selectors' hint: the last push, if that is known, under which files may change for a while."""
         api_url = self._api_url
         if api_url is None:
             return {}
         pushed_at = self._last_push.get(lambda: find_last_push(self.http, api_url))
-        return {} if pushed_at is None else {"_last_modified": pushed_at}
+        return {} if pushed_at is None else {"_last_modified": pushed_at, "_grain": STALE_FOR}

@@ -19,6 +19,7 @@ from typing import Any
 
 from ingestify.checks.statsbomb import StatsBombMatchCheck
 from ingestify.clock import as_utc, now
+from ingestify.domain.announcement import grain_of
 from ingestify.domain.bundle import MATCH
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DEFAULT_FEED, DataSpecVersionCollection
@@ -37,6 +38,8 @@ CURRENT_VERSIONS = {"match": "v6", "lineups": "v5", "events": "v9", "360-frames"
 
 _LATE = dt.timedelta(days=7)
 """So long after a season last changed, files may still appear that its index has promised."""
+
+_SOME_DAY = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 
 class StatsBomb(ApiSource):
@@ -145,14 +148,18 @@ def _selector(entry: dict[str, Any]) -> dict[str, Any]:
     selector: dict[str, Any] = {key: entry[key] for key in ("competition_id", "season_id")}
     what = f"Season {entry['season_id']} of competition {entry['competition_id']}"
     # Of a season that has no match yet there is neither.
-    times = [entry_time(entry[key], what) for key in ("match_updated", "match_updated_360") if entry.get(key)]
-    if times:
-        selector["_last_modified"] = _looked_at_daily(as_utc(max(times)), now())
+    told = {key: entry[key] for key in ("match_updated", "match_updated_360") if entry.get(key)}
+    if told:
+        times = [as_utc(entry_time(text, what)) for text in told.values()]
+        # What decides is what each of the two says; a time only tells from when on nothing can have changed under it.
+        last = max(times, key=lambda moment: moment - _SOME_DAY + grain_of(moment))
+        said = [f"{key}={text}" for key, text in told.items()]
+        selector["_version"] = " ".join([*said, f"day={_day_of_look(max(times), now()):%Y-%m-%d}"])
+        selector["_last_modified"] = last
     selector["_name"] = " ".join(entry.get(key) or "" for key in ("competition_name", "season_name")).strip() or what
     return selector
 
 
-def _looked_at_daily(changed: dt.datetime, at: dt.datetime) -> dt.datetime:
-    """Return how new a season is said to be: for a while after its last change, as new as the day."""
-    today = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    return max(changed, today) if at - changed < _LATE else changed
+def _day_of_look(changed: dt.datetime, at: dt.datetime) -> dt.datetime:
+    """Return a moment of the day that is part of a season's version: for a while after its last change, today."""
+    return at if at - changed < _LATE else changed + _LATE

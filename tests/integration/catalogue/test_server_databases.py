@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
 import threading
 from typing import Any
 
@@ -15,6 +17,7 @@ from ingestify.catalogue import SqlCatalogue
 from ingestify.catalogue.schema import HEAD
 from ingestify.catalogue.tables import build_tables
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.ports import SelectorSync
 from ingestify.errors import ConfigurationError, LakeVersionError, SaveError, StoreError
 from tests.contracts.catalogue_data import (
     apply_one,
@@ -67,6 +70,32 @@ def test_the_migrations_make_the_tables_that_the_code_knows(
         context = MigrationContext.configure(connection, opts={"version_table": tables.version_table_name})
         assert compare_metadata(context, tables.metadata) == []
     engine.dispose()
+
+
+@pytest.mark.parametrize("broke_off", [False, True])
+def test_a_lake_of_version_3_remembers_its_selectors_as_ones_to_be_listed_once_more(
+    server: Server, broke_off: bool
+) -> None:
+    """Where making a table is a commit, the migration may have broken off after it dropped the old one."""
+    with server.temporary_database() as name:
+        url = server.url_of(name)
+        SqlCatalogue.open(url).close()
+        server.execute("DROP TABLE selector_sync", "UPDATE ingestify_version SET version_num = '0003'", database=name)
+        if not broke_off:
+            server.execute(
+                "CREATE TABLE selector_sync (key_hash VARCHAR(64) PRIMARY KEY, selector_key TEXT, "
+                "last_modified VARCHAR(27), complete BOOLEAN, finished_at VARCHAR(27), listing VARCHAR(64))",
+                f"INSERT INTO selector_sync VALUES ('{hashlib.sha256(b'key').hexdigest()}', 'key', "
+                "'2024-05-01T18:30:00.000000Z', true, '2024-05-01T18:30:00.000000Z', '3/00ff')",
+                database=name,
+            )
+        catalogue = SqlCatalogue.open(url)
+        at = dt.datetime(2024, 5, 1, 18, 30, tzinfo=dt.UTC)
+        expected = None if broke_off else SelectorSync(at, True, at, "3/00ff", followed_until=at)
+        assert catalogue.find_selector_sync("key") == expected
+        catalogue.save_selector_sync("key", SelectorSync(at, True, at, hint="1", is_settled=True))
+        assert catalogue.find_selector_sync("key") == SelectorSync(at, True, at, hint="1", is_settled=True)
+        catalogue.close()
 
 
 def test_lakes_share_a_database_by_their_prefixes(catalogue: SqlCatalogue, lake_url: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import hashlib
 import logging
 import multiprocessing
 import sqlite3
@@ -24,6 +26,7 @@ from ingestify.catalogue.dialects.sqlite import SqliteDialect
 from ingestify.catalogue.schema import HEAD, MIGRATIONS
 from ingestify.catalogue.tables import build_tables
 from ingestify.clock import now
+from ingestify.domain.ports import SelectorSync
 from ingestify.errors import ConfigurationError, LakeVersionError
 from tests import new_lakes
 from tests.contracts.catalogue_data import apply_one, read_all, with_file
@@ -153,6 +156,22 @@ def test_a_lake_of_the_first_release_is_brought_up_to_date_with_what_it_holds(tm
     assert released.execute(f"SELECT storage_path FROM {prefix}deleted_object").fetchall() == [("main/events",)]
     catalogue.close()
     released.close()
+
+
+@pytest.mark.parametrize("prefix", ["", "lake_"])
+def test_what_was_remembered_of_selectors_leads_to_one_more_listing_of_each(tmp_path: Path, prefix: str) -> None:
+    moment = "2024-05-01T18:30:00.000000Z"
+    before = lake_of_version(tmp_path / "c.db", "0003", prefix)
+    key = hashlib.sha256(b"season").hexdigest()
+    before.execute(f"INSERT INTO {prefix}selector_sync VALUES (?, 'season', ?, 1, ?, '3/00ff')", (key, moment, moment))
+    before.commit()
+    catalogue = SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db", table_prefix=prefix)
+    at = dt.datetime(2024, 5, 1, 18, 30, tzinfo=dt.UTC)
+    assert catalogue.find_selector_sync("season") == SelectorSync(
+        at, True, at, "3/00ff", hint=None, is_settled=False, followed_until=at
+    )
+    catalogue.close()
+    before.close()
 
 
 def test_an_archive_of_the_first_release_that_may_only_be_read_is_read_as_it_is(

@@ -13,12 +13,13 @@ class SmallSource(Source):
     provider = "small"
 
     def discover_selectors(self, dataset_type):
-        return [{"season_id": 1}, {"season_id": 2}]
+        hints = {"_last_modified": dt.datetime(2024, 5, 1)} if self.configuration.get("has_hints") else {}
+        return [{"season_id": one, **hints} for one in range(1, 1 + self.configuration.get("seasons", 2))]
 
     def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, season_id, **_):
         if self.configuration.get("is_down"):
             raise ValueError("the index is gone")
-        for number in range(3):
+        for number in range(self.configuration.get("matches", 3)):
             match_id = 10 * season_id + number
             resource = DatasetResource(
                 {"season_id": season_id, "match_id": match_id}, "match", name=f"Málaga {match_id}"

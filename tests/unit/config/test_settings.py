@@ -272,3 +272,12 @@ def test_where_a_provider_may_lead_is_checked_when_it_is_read() -> None:
     )
     with pytest.raises(ValidationError, match=r"has 'https://a\.example/b'; write a host such as cdn\.example\.com"):
         SourceSettings(type="a.B", redirect_hosts=("https://a.example/b",))
+
+
+@pytest.mark.parametrize(
+    "value", [{"at_once_count": -1}, {"at_once_share": 1.1}, {"at_once": 3}, {"at_once_share": "x"}]
+)
+def test_how_much_may_be_missing_at_once_is_a_number_and_a_share(value: dict[str, object]) -> None:
+    assert SourceSettings(type="a.B").missing.at_once_count == 3
+    with pytest.raises(ValidationError):
+        SourceSettings(type="a.B", missing=value)  # type: ignore[arg-type]

@@ -133,7 +133,7 @@ def test_what_is_whole_is_guarded_in_any_state(lake: Lake, files: Files, state: 
     lake.engine.load()
     if state == "missing":
         lake.source.find = lambda **_: []
-        lake.engine.load()
+        lake.engine.load(accept_missing=True)
         assert lake.datasets[0].state is DatasetState.MISSING
     else:
         lake.source.find = lambda **_: [setattr(one, "state", "PARTIAL") or one for one in files.find()]
@@ -228,7 +228,7 @@ def test_names_and_metadata_go_on_after_a_discard(lake: Lake, files: Files):
 def test_what_is_listed_again_is_no_longer_missing_although_a_bundle_waits(lake: Lake, files: Files):
     reject_one(lake, files)
     lake.source.find = lambda **_: []
-    lake.engine.load()
+    lake.engine.load(accept_missing=True)
     assert states(lake) == {1: "MISSING"}
     lake.source.find = files.find
     lake.engine.load()
@@ -306,7 +306,7 @@ def test_a_missing_dataset_whose_state_its_files_tell_comes_back(make_lake: Call
     lake = make_lake(find)
     lake.engine.load()
     lake.source.find = lambda **_: []
-    lake.engine.load()
+    lake.engine.load(accept_missing=True)
     assert states(lake) == {1: "MISSING"}
     lake.source.find = find
     lake.engine.load()

@@ -55,14 +55,6 @@ def test_neither_is_a_narrowed_run(make_lake):
     assert lake.content(6) == {"n": 6}
 
 
-def test_a_selector_is_skipped_when_the_lake_holds_something_newer(make_lake):
-    lake = make_lake(lambda **_: [match(1, at=9)])
-    hinted(lake, 1)
-    lake.engine.load()
-    hinted(lake, 8)
-    assert lake.engine.load().jobs[0].state is RunState.SKIPPED
-
-
 def test_a_deleted_dataset_comes_back_although_the_hint_stands(make_lake):
     lake = make_lake(lambda **_: [match(1), match(2)])
     hinted(lake, 1)

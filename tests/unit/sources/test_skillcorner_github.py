@@ -93,6 +93,7 @@ def test_at_github_the_media_host_and_the_last_push_are_known(entries):
     attached(made, {f"{BASE_URL}/matches.json": entries, api: {"pushed_at": "2025-06-01T12:00:00Z"}})
     (selector,) = made.discover_selectors("tracking")
     assert selector["_last_modified"] == dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
+    assert selector["_grain"] == dt.timedelta(minutes=10), "so long the raw host may serve what was before the push"
     (tracking,) = find(made, "tracking", match_id=1886347)
     media_url = tracking.files["frames__v1"].loader_kwargs["media_url"]
     assert media_url.startswith("https://media.githubusercontent.com/media/SkillCorner/opendata/master/data/matches/")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from typing import Any
 
 import pytest
@@ -65,20 +66,31 @@ def test_a_time_that_is_none_names_its_season():
         source(**{f"{ROOT}/v4/competitions": [entry]}).discover_selectors("match")
 
 
-@pytest.mark.parametrize(
-    ("at", "newest"),
-    [
-        ("2024-05-03T12:01", "2024-05-03T12:00"),
-        ("2024-05-03T23:59", "2024-05-03T12:00"),
-        ("2024-05-04T00:01", "2024-05-04T00:00"),
-        ("2024-05-09T09:00", "2024-05-09T00:00"),
-        ("2024-05-10T12:00", "2024-05-03T12:00"),
-        ("2026-05-10T12:00", "2024-05-03T12:00"),
-    ],
-)
-def test_for_a_week_after_a_change_a_season_is_looked_at_daily(monkeypatch: Any, at: str, newest: str):
-    # The 360 file of the last match may appear days after the season's times stood still.
+def version_at(monkeypatch: Any, at: str, updated: str | None, updated_360: str | None = None) -> str:
     monkeypatch.setattr("ingestify.sources.statsbomb.now", lambda: dt.datetime.fromisoformat(f"{at}+00:00"))
-    entry = {**SEASON.competition_entry(), "match_updated": "2024-05-03T12:00", "match_updated_360": None}
+    entry = {**SEASON.competition_entry(), "match_updated": updated, "match_updated_360": updated_360}
     (selector,) = source(**{f"{ROOT}/v4/competitions": [entry]}).discover_selectors("match")
-    assert selector["_last_modified"] == dt.datetime.fromisoformat(f"{newest}+00:00")
+    return selector["_version"]
+
+
+def test_a_season_has_another_version_whatever_of_its_times_changes_and_however(monkeypatch: Any):
+    said = [
+        ("2024-05-03T12:00", None),
+        ("2024-05-03T11:00", None),
+        ("2062-05-03T12:00", None),
+        ("2062-05-03T12:00", "2024-05-03T12:00"),
+        ("2062-05-03T12:00", "2024-05-03T12:01"),
+        ("2024-05-03T12:00", "2062-05-03T12:00"),
+        (None, "2024-05-03T12:00"),
+        ("9999-12-31T23:59:59.999999", None),
+    ]
+    versions = [version_at(monkeypatch, "2026-05-10T12:00", *times) for times in said]
+    assert len(set(versions)) == len(said)
+
+
+def test_for_a_week_after_a_change_a_season_is_looked_at_daily(monkeypatch: Any):
+    # The 360 file of the last match may appear days after the season's times stood still.
+    looks = ["03T12:01", "03T23:59", "04T00:01", "04T23:59", "09T09:00", "10T11:59", "10T12:00", "11T00:00", "30T00:00"]
+    versions = [version_at(monkeypatch, f"2024-05-{look}", "2024-05-03T12:00") for look in looks]
+    same_as_before = [one == before for before, one in itertools.pairwise(versions)]
+    assert same_as_before == [True, False, True, False, False, True, True, True]

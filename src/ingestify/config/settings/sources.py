@@ -11,7 +11,7 @@ from ingestify.config.settings.section import Section
 from ingestify.errors import ConfigurationError
 from ingestify.fetch.reach import AllowedHosts
 
-__all__ = ["RateLimitSettings", "RetrySettings", "SourceSettings", "TimeoutSettings"]
+__all__ = ["MissingSettings", "RateLimitSettings", "RetrySettings", "SourceSettings", "TimeoutSettings"]
 
 
 def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -62,6 +62,21 @@ class RetrySettings(Section):
     )
 
 
+class MissingSettings(Section):
+    """How much of a selector may be missing at once; when it is more, or all, a second run has to say the same."""
+
+    at_once_count: int = Field(
+        default=3, ge=0, description="So many datasets that are not listed any more are MISSING at once."
+    )
+    at_once_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="So much of what the lake has of a selector, likewise: 0.2 is a fifth.",
+    )
+
+
 class SourceSettings(Section):
     """One source."""
 
@@ -108,3 +123,8 @@ class SourceSettings(Section):
         "JSON makes 20.",
     )
     max_pages: int = Field(default=10_000, ge=1, description="How many pages are followed of one index or file.")
+    missing: MissingSettings = Field(
+        default=MissingSettings(),
+        description="How much of a selector may be missing at once. More of it is reported (exit code 3), and MISSING "
+        "when the next run says the same, or with 'ingestify run --accept-missing'.",
+    )

@@ -13,7 +13,7 @@ from ingestify.errors import ConfigurationError, SourceError
 from ingestify.sources.declaration import Section, Text, wrong
 from ingestify.sources.json_path import JsonPath
 from ingestify.sources.rest.fields import Paths, read_path
-from ingestify.sources.rest.moments import FORMATS, get_zone, read_moment
+from ingestify.sources.rest.moments import FORMATS, get_zone, grain_of_format, read_moment
 from ingestify.sources.template import Scope, as_text
 
 __all__ = [
@@ -111,6 +111,10 @@ class LastModified(Section):
             SourceError: It is not written as it is to be.
         """
         return read_moment(find_first(self.path, scope), self.format, get_zone(self.timezone))
+
+    def find_grain(self, scope: Scope) -> dt.timedelta | None:
+        """Return how long that time stays the same while things go on changing, by how it is written."""
+        return grain_of_format(self.format, find_first(self.path, scope), get_zone(self.timezone))
 
 
 LastModifiedOrPath = Annotated[LastModified, BeforeValidator(_value)]

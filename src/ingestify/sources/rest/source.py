@@ -155,7 +155,8 @@ class RestSource(Source):
             found: dict[str, Any] = {name: value.get(scope) for name, value in said.values.items()}
             name = _find_name(said.name, dataclasses.replace(scope, identity=dict(found)))
             changed = None if said.last_modified is None else said.last_modified.find(scope)
-        hints = {"_name": name, "_last_modified": changed}
+            grain = None if said.last_modified is None else said.last_modified.find_grain(scope)
+        hints = {"_name": name, "_last_modified": changed, "_grain": grain}
         return {**found, **{key: value for key, value in hints.items() if value is not None}}
 
     def _dataset(

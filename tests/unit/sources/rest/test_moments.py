@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from ingestify.errors import ConfigurationError, SourceError
-from ingestify.sources.rest.moments import get_zone, read_moment
+from ingestify.sources.rest.moments import get_zone, grain_of_format, read_moment
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,46 @@ def test_what_is_written_in_another_way_is_an_error(value: object, form: str) ->
 def test_a_zone_that_is_none_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="no time zone 'Mars/Olympus'"):
         get_zone("Mars/Olympus")
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "grain"),
+    [
+        ("2024-05-01", "iso", dt.timedelta(days=1)),
+        ("2024-05-01T18", "iso", dt.timedelta(hours=1)),
+        ("2024-05-01T18:30", "iso", dt.timedelta(minutes=1)),
+        ("2024-05-01T18:30:15Z", "iso", dt.timedelta(seconds=1)),
+        ("20240501T183015", "iso", dt.timedelta(seconds=1)),
+        ("2024-05-01 18:30:15.123", "iso", dt.timedelta(milliseconds=1)),
+        ("2024-05-01T18:30:15.123456", "iso", dt.timedelta(microseconds=1)),
+        ("2024-W18", "iso", dt.timedelta(days=7)),
+        # What wrote them had perhaps no more than a minute, or a date.
+        ("2024-05-01T18:30:00+02:00", "iso", dt.timedelta(minutes=1)),
+        ("2024-05-01T00:00:00+02:00", "iso", dt.timedelta(days=1)),
+        (1714588215, "epoch", dt.timedelta(seconds=1)),
+        (1714588200, "epoch", dt.timedelta(minutes=1)),
+        (1714588215123, "epoch_milliseconds", dt.timedelta(milliseconds=1)),
+        ("Wed, 01 May 2024 18:30:15 GMT", "http", dt.timedelta(seconds=1)),
+        ("01/05/2024 18:30", "%d/%m/%Y %H:%M", dt.timedelta(minutes=1)),
+        ("01/05/2024", "%d/%m/%Y", dt.timedelta(days=1)),
+        ("01/05/2024 18", "%d/%m/%Y %H", dt.timedelta(hours=1)),
+        ("2024 05", "%Y %m", dt.timedelta(days=31)),
+        ("18:30:15 100%", "%H:%M:%S 100%%", dt.timedelta(seconds=1)),
+    ],
+)
+def test_how_a_time_is_written_says_how_long_it_stays_the_same(value: object, form: str, grain: dt.timedelta) -> None:
+    assert grain_of_format(form, value) == grain
+
+
+def test_in_the_hour_that_comes_twice_a_time_stays_the_same_for_both() -> None:
+    rome = get_zone("Europe/Rome")
+    assert grain_of_format("iso", "2024-10-27T02:30:15", rome) == dt.timedelta(hours=1, seconds=1)
+    assert grain_of_format("iso", "2024-10-27T03:30:15", rome) == dt.timedelta(seconds=1)
+    assert grain_of_format("iso", "2024-03-31T02:30:15", rome) == dt.timedelta(seconds=1)
+    assert grain_of_format("iso", "2024-10-27T02:30:15+01:00", rome) == dt.timedelta(seconds=1)
+
+
+def test_no_time_has_no_grain_and_nonsense_is_told() -> None:
+    assert (grain_of_format("iso", None), grain_of_format("iso", "")) == (None, None)
+    with pytest.raises(SourceError, match="'soon' is not written as iso"):
+        grain_of_format("iso", "soon")

@@ -170,7 +170,12 @@ def test_selectors_are_read_from_the_provider(server: Provider) -> None:
     }
     with Api(server, selectors=selectors, index={"endpoint": "/matches/{season_id}"}) as api:
         assert api.source.discover_selectors("match") == [
-            {"season_id": 90, "_name": "2020 (90)", "_last_modified": dt.datetime(2024, 5, 1, 18, 30, tzinfo=dt.UTC)},
+            {
+                "season_id": 90,
+                "_name": "2020 (90)",
+                "_last_modified": dt.datetime(2024, 5, 1, 18, 30, tzinfo=dt.UTC),
+                "_grain": dt.timedelta(minutes=1),
+            },
             {"season_id": 91},
         ]
         with pytest.raises(ConfigurationError, match="has no datasets of the type 'video'; it has 'match'"):

@@ -8,13 +8,14 @@ from ingestify.domain.ports.catalogue.datasets import DatasetFilter, DatasetsPor
 from ingestify.domain.ports.catalogue.event_log import EventLogPort
 from ingestify.domain.ports.catalogue.file_records import FileRecordsPort
 from ingestify.domain.ports.catalogue.histories import HistoriesPort
-from ingestify.domain.ports.catalogue.jobs import JobLock, JobsPort, SelectorSync
+from ingestify.domain.ports.catalogue.jobs import DiscoveredSelector, JobLock, JobsPort, SelectorSync
 from ingestify.domain.ports.catalogue.quarantine import QuarantinePort
 
 __all__ = [
     "Catalogue",
     "DatasetFilter",
     "DatasetsPort",
+    "DiscoveredSelector",
     "EventLogPort",
     "FileRecordsPort",
     "HeadMoved",

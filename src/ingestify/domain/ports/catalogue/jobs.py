@@ -8,25 +8,52 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity
+from ingestify.domain.selector import Selector
 
-__all__ = ["JobLock", "JobsPort", "SelectorSync"]
+__all__ = ["DiscoveredSelector", "JobLock", "JobsPort", "SelectorSync"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DiscoveredSelector:
+    """A selector that a source's `discover_selectors` brought, with its name for people.
+
+    Attributes:
+        bucket: Into which part of the lake it was ingested.
+        source: The source's name in the configuration.
+    """
+
+    bucket: str
+    source: str
+    provider: str
+    dataset_type: str
+    selector: Selector
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SelectorSync:
-    """When a selector was last ingested whole, and how new what it had was then.
+    """What a selector was when it was last ingested.
 
     Attributes:
-        last_modified: The selector's `_last_modified` at that time, or the newest time that was announced for a file,
-            whichever is later, in UTC; None if there was neither.
+        last_modified: The selector's `_last_modified` then, in UTC; None if there was none. For people.
         complete: Whether all of it was discovered and nothing failed.
         listing: A digest of the datasets that were listed and are in the lake; None if that is not known.
+        hint: What the selector's hint said before it was listed (`Selector.announced`); None: there was none.
+        is_settled: Whether nothing can have changed since under that hint (`domain.announcement.is_settled`).
+        followed_until: Of a source that follows changes: all that the provider had changed by then is in the lake.
+        absent: A digest of the datasets that were not listed any more, and that a second listing has to confirm; None:
+            there are none.
+        discovered: The selector, if the source discovers it and lists all of it; None: the plan writes it out.
     """
 
     last_modified: dt.datetime | None
     complete: bool
     finished_at: dt.datetime
     listing: str | None = None
+    hint: str | None = None
+    is_settled: bool = False
+    followed_until: dt.datetime | None = None
+    absent: str | None = None
+    discovered: DiscoveredSelector | None = None
 
 
 class JobLock(Protocol):
@@ -74,6 +101,14 @@ class JobsPort(Protocol):
 
     def save_selector_sync(self, key: str, sync: SelectorSync) -> None:
         """Remember it."""
+
+    def find_discovered_selectors(
+        self, bucket: str, source: str, provider: str, dataset_type: str
+    ) -> list[DiscoveredSelector]:
+        """Return the selectors of a source that it discovered when they were last ingested, each once."""
+
+    def forget_selector(self, discovered: DiscoveredSelector) -> None:
+        """Forget all that is remembered of a selector that its source discovers no more."""
 
     def forget_listings(self) -> None:
         """Forget what selectors listed: datasets came that their listings do not know of."""

@@ -1,0 +1,251 @@
+"""What is remembered of selectors from run to run: what their hints said, what they listed, and what is absent."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import logging
+from collections.abc import Callable, Sequence
+
+from ingestify.clock import now
+from ingestify.domain.announcement import is_settled, read_http_date
+from ingestify.domain.plan import Job
+from ingestify.domain.ports import DiscoveredSelector, SelectorSync
+from ingestify.domain.run import RunState
+from ingestify.domain.source import Source
+from ingestify.engine.absence import Absence, AbsenceLimits, describe_unlisted, find_absence
+from ingestify.engine.report import JobProgress
+from ingestify.engine.run_locks import RunLocks
+from ingestify.errors import StoreError
+from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["SelectorMemory", "find_unchanged"]
+
+logger = logging.getLogger(__name__)
+
+
+def find_unchanged(progress: JobProgress) -> str | None:
+    """Return why nothing can have changed in a selector since it was last ingested whole; None: something can have.
+
+    Its hint says now what the same hint said then, and that was confirmed too late for a second change under it.
+    """
+    announced, sync = progress.job.selector.announced, progress.sync_before
+    if announced is None or sync is None or not progress.job.is_whole_selector:
+        return None
+    if not sync.complete or not sync.is_settled or sync.absent is not None or sync.hint != announced:
+        return None
+    return f"nothing changed since {sync.last_modified or sync.finished_at:%Y-%m-%d %H:%M:%S}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Conclusion:
+    """What a job's listing says.
+
+    Attributes:
+        listing: Its digest, if it is known that the lake has nothing of the selector that is not listed.
+        absence: What is not listed any more; None: nothing, or that cannot be said.
+        is_believed: Whether that is MISSING now.
+    """
+
+    listing: str | None = None
+    absence: Absence | None = None
+    is_believed: bool = False
+
+
+_NOTHING_SAID = _Conclusion()
+
+
+class SelectorMemory:
+    """Settles, when a run ends, what only all of its jobs together tell. The caller's thread.
+
+    Args:
+        limits_of: How much of a source may be missing at once.
+        accepts_missing: Whether a person says that what is not listed is gone.
+        level_of: How loudly a refusal of the catalogue's is told.
+    """
+
+    def __init__(
+        self,
+        store: DatasetStore,
+        locks: RunLocks,
+        *,
+        limits_of: Callable[[Source], AbsenceLimits],
+        accepts_missing: bool,
+        level_of: Callable[[int], int],
+    ) -> None:
+        self._store = store
+        self._locks = locks
+        self._limits_of = limits_of
+        self._accepts_missing = accepts_missing
+        self._level_of = level_of
+
+    def find(self, job: Job) -> SelectorSync | None:
+        """Return what is remembered of a job's selector."""
+        return self._store.catalogue.find_selector_sync(job.identity(self._store.bucket))
+
+    def settle(self, progresses: Sequence[JobProgress]) -> None:
+        """Mark what is missing, and remember what was ingested whole."""
+        with self._locks.taken_again(_whole(progresses)) as ours:
+            # Where another run is at the same by now, or was, its listing is newer than ours: it settles that.
+            settled = [one for one in ours if not self._was_overtaken(one)]
+            others = [one for one in progresses if one not in settled and one.state is not RunState.SKIPPED]
+            if any(one.came for one in others):
+                # They brought datasets that no whole listing has seen, so the next one is to search for what it lacks.
+                try:
+                    self._store.catalogue.forget_listings()
+                except StoreError as error:
+                    logger.log(self._level_of(logging.ERROR), "Cannot forget listings: %s", error)
+            for progress in settled:
+                self._remember(progress, self._mark_missing(progress, self._conclude(progress, progresses)))
+
+    def foresee(self, progresses: Sequence[JobProgress]) -> None:
+        """Count what `settle` would mark or report. A dry run."""
+        for progress in _whole(progresses):
+            conclusion = self._conclude(progress, progresses)
+            if conclusion.absence is None:
+                continue
+            if conclusion.is_believed:
+                progress.count("missing", len(conclusion.absence.dataset_ids))
+            else:
+                self._report(progress, conclusion.absence)
+
+    # ---- what is absent --------------------------------------------------------------------------------
+
+    def _conclude(self, progress: JobProgress, progresses: Sequence[JobProgress]) -> _Conclusion:
+        job, listing = progress.job, progress.listing
+        if progress.index.gaps and listing.is_of_everything:
+            logger.info(
+                "%s: %s: nothing is marked MISSING, as its listing has gaps: %s",
+                job.source_name,
+                job.selector.name,
+                "; ".join(progress.index.gaps),
+            )
+        if not progress.lists_all or progress.began_after is None:
+            return _NOTHING_SAID
+        try:
+            before = self.find(job)
+            if before is not None and listing.holds_all_of(before.listing):
+                return _Conclusion(listing.digest)
+            same = [one for one in progresses if one is not progress and _may_share(one.job, job)]
+            if not all(one.lists_all and one.state is RunState.FINISHED for one in same):
+                return _NOTHING_SAID  # what this one lists no more, those may
+            absence = find_absence(self._store, progress, [one.listing for one in same])
+        except StoreError as error:
+            logger.error("Cannot look for what %s lists no more: %s", job.selector.name, error)
+            return _NOTHING_SAID
+        if not absence.dataset_ids:
+            return _NOTHING_SAID if absence.has_left else _Conclusion(listing.digest)
+        is_confirmed = before is not None and before.absent == absence.digest
+        is_believed = self._accepts_missing or is_confirmed or self._limits_of(job.plan.source).believe(absence)
+        return _Conclusion(
+            listing.digest if is_believed and not absence.has_left else None, absence, is_believed=is_believed
+        )
+
+    def _mark_missing(self, progress: JobProgress, conclusion: _Conclusion) -> _Conclusion:
+        """Mark what is believed to be missing, and report what is not."""
+        absence = conclusion.absence
+        if absence is None:
+            return conclusion
+        if not conclusion.is_believed:
+            self._report(progress, absence)
+            return conclusion
+        logger.warning(
+            "%s: %s: %d datasets of the lake are no longer listed; they are kept, and marked MISSING.",
+            progress.job.source_name,
+            progress.job.selector.name,
+            len(absence.dataset_ids),
+        )
+        try:
+            progress.count("missing", self._store.mark_missing(absence.dataset_ids))
+        except StoreError as error:
+            logger.error("Cannot mark what %s lists no more: %s", progress.job.selector.name, error)
+            return _NOTHING_SAID
+        return conclusion
+
+    def _report(self, progress: JobProgress, absence: Absence) -> None:
+        progress.note = describe_unlisted(progress, absence)
+        progress.count("unlisted", len(absence.dataset_ids))
+        logger.warning(
+            "%s: %s: %s. The next run that finds the same does, or 'ingestify run --accept-missing' at once.",
+            progress.job.source_name,
+            progress.job.selector.name,
+            progress.note,
+        )
+
+    # ---- what is remembered ----------------------------------------------------------------------------
+
+    def _was_overtaken(self, progress: JobProgress) -> bool:
+        """Whether another run of a job has ended since it began: where locks are not kept, or were let go of."""
+        try:
+            sync = self.find(progress.job)
+        except StoreError as error:
+            logger.error("Cannot see when %s was ingested: %s", progress.job.selector.name, error)
+            return False
+        return sync != progress.sync_before  # clocks may jump
+
+    def _remember(self, progress: JobProgress, conclusion: _Conclusion) -> None:
+        job = progress.job
+        discovered = DiscoveredSelector(
+            self._store.bucket, job.source_name, job.provider, job.plan.dataset_type, job.selector
+        )
+        catalogue = self._store.catalogue
+        try:
+            if not job.has_departed:
+                catalogue.save_selector_sync(
+                    job.identity(self._store.bucket), self._sync(progress, conclusion, discovered)
+                )
+            elif conclusion.listing is not None:
+                catalogue.forget_selector(discovered)
+            elif conclusion.absence is not None:
+                absent = None if conclusion.is_believed else conclusion.absence.digest
+                waiting = SelectorSync(None, False, now(), absent=absent, discovered=discovered)
+                catalogue.save_selector_sync(job.identity(self._store.bucket), waiting)
+        except StoreError as error:
+            logger.error("Cannot remember that %s is ingested: %s", job.selector.name, error)
+
+    def _sync(self, progress: JobProgress, conclusion: _Conclusion, discovered: DiscoveredSelector) -> SelectorSync:
+        selector, index = progress.job.selector, progress.index
+        # A bundle that is in quarantine, or failed, is to be looked at again: such a selector is never skipped whole.
+        is_bad = progress.failed or progress.quarantined or progress.left_out or progress.is_in_doubt
+        is_complete = not is_bad and not index.gaps
+        waits = conclusion.absence is not None and not conclusion.is_believed
+        return SelectorSync(
+            selector.last_modified,
+            is_complete,
+            now(),
+            conclusion.listing,
+            hint=selector.announced,
+            is_settled=is_settled(
+                selector.last_modified,
+                selector.grain,
+                # Where listing it took no request, what told its hint was asked for before that too.
+                answered_at=read_http_date(index.first_date or progress.hint_date),
+                asked_at=progress.started_at,
+            ),
+            followed_until=_followed_until(progress) if progress.job.plan.source.follows_changes else None,
+            absent=conclusion.absence.digest if conclusion.absence is not None and waits else None,
+            discovered=discovered if progress.job.is_discovered and progress.listing.is_of_everything else None,
+        )
+
+
+def _whole(progresses: Sequence[JobProgress]) -> list[JobProgress]:
+    return [one for one in progresses if one.state is RunState.FINISHED and one.job.is_whole_selector]
+
+
+def _may_share(one: Job, other: Job) -> bool:
+    """Whether two jobs of a run may list the same datasets."""
+    kinds = [(job.source_name, job.provider, job.plan.dataset_type) for job in (one, other)]
+    mine, theirs = one.selector.attributes, other.selector
+    return kinds[0] == kinds[1] and theirs.matches(mine)
+
+
+def _followed_until(progress: JobProgress) -> dt.datetime | None:
+    """Return until when all changes are in the lake, of a source that follows them.
+
+    That is when the discovery began. Of a selector of which something failed, or was not listed, it is what it was, so
+    that this is among the changes that the next run asks for.
+    """
+    if progress.failed == 0 and not progress.index.gaps:
+        return progress.started_at
+    before = progress.sync_before
+    return None if before is None else before.followed_until
