@@ -210,11 +210,17 @@ class RestSource(Source):
                 return
         changed = feed_said.last_modified or said.last_modified
         moment = None if changed is None else changed.find(scope)
+        grain = None if changed is None else changed.find_grain(scope)
         if feed_said.content is not None:
             content = scope.find_in_entry(feed_said.content)
             if content is not None:
                 resource.add_file(
-                    moment, feed, version, json_content=content, data_serialization_format=feed_said.format
+                    moment,
+                    feed,
+                    version,
+                    json_content=content,
+                    data_serialization_format=feed_said.format,
+                    last_modified_grain=grain,
                 )
             return
         assert feed_said.url is not None, "the settings see to it"
@@ -226,6 +232,7 @@ class RestSource(Source):
             url=url,
             http_options=self._http_options(feed_said, url, scope),
             data_serialization_format=feed_said.format,
+            last_modified_grain=grain,
         )
 
     def _http_options(self, said: Feed, url: str, scope: Scope) -> dict[str, Any]:
