@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ingestify import BundleType, DatasetResource, DatasetState, IngestionEngine, IngestionPlan, Source, clock
@@ -204,12 +204,14 @@ class ModelLake:
     Attributes:
         events: The types of the domain events of the run, but for those that say that nothing was done.
         problems: What was wrong at a commit; what a subscriber raises would only be logged.
+        seen: The datasets as readers saw them after the last run, by match.
     """
 
     def __init__(self, provider: ModelProvider) -> None:
         self.provider = provider
         self.events: list[str] = []
         self.problems: list[str] = []
+        self.seen: dict[int, _Seen] = {}
         self._listed_before: set[int] | None = None
         self.store = DatasetStore(_catalogue(), MemoryStorage(), Dispatcher(), bucket=f"model-{next(_numbers)}")
         self.store.publisher.add_subscriber(_Watcher(self))
@@ -229,20 +231,16 @@ class ModelLake:
     def run(self, run: Run) -> None:
         """Bring the lake up to date, and hold what it shows then against what the provider ever had."""
         provider = self.provider
-        before = self.read()
+        before = self.seen
         provider.begin_run(run.listing, run.during)
         self.events.clear()
         provider.in_lake = {number for number, seen in before.items() if seen.files}
         provider.log.append(f"{provider.now:%d %H:%M:%S} {run}")
         with clock.reading(provider.lake_time):
-            report = self._engine(run.plan).run_report()
+            self._fill(run.plan)
         provider.during, provider.listing = (), Listing()
-        for task in report.failed_tasks + report.quarantined_tasks:
-            provider.log.append(f"  {task.outcome}: {task.name}: {task.error}")
-        if report.error is not None:
-            provider.log.append(f"  the run ended with {type(report.error).__name__}: {report.error}")
         provider.log.append(f"  events: {', '.join(self.events) or 'none'}")
-        after = self.read()
+        after = self.seen = self._read()
         provider.log += [f"  lake: match {number}: {_described(seen)}" for number, seen in after.items()]
         self.assert_that(not self.problems, "; ".join(self.problems))
         for number, seen in after.items():
@@ -256,7 +254,17 @@ class ModelLake:
         except AssertionError as error:
             self.problems.append(str(error))
 
-    def read(self) -> dict[int, _Seen]:
+    def _fill(self, plan: str) -> None:
+        report = self._engine(plan).run_report()
+        for task in report.failed_tasks + report.quarantined_tasks:
+            self.provider.log.append(f"  {task.outcome}: {task.name}: {task.error}")
+        if report.error is not None:
+            self.provider.log.append(f"  the run ended with {type(report.error).__name__}: {report.error}")
+
+    def _quarantined(self) -> set[Any]:
+        return {entry.identifier["match_id"] for entry in self.store.quarantine.list_entries()}
+
+    def _read(self) -> dict[int, _Seen]:
         datasets = self.store.get_dataset_collection()
         return {dataset.identifier["match_id"]: self._see(dataset) for dataset in datasets}
 
@@ -298,8 +306,7 @@ class ModelLake:
 
     def check_current(self, plan: str) -> None:
         """Every readable dataset equals the provider."""
-        found = self.read()
-        quarantined = {entry.identifier["match_id"] for entry in self.store.quarantine.list_entries()}
+        found, quarantined = self.seen, self._quarantined()
         wanted = {feed: PLANS[plan].get(feed, PLANS[plan].get("default")) for feed in FEEDS}
         for number, match in self.provider.matches.items():
             seen = found.get(number)
@@ -346,14 +353,14 @@ def _described(seen: _Seen) -> str:
 # ---- playing -------------------------------------------------------------------------------------------
 
 
-def play(scenario: Scenario) -> None:
+def play(scenario: Scenario, make_lake: Callable[[ModelProvider], ModelLake] = ModelLake) -> None:
     """Let a scenario happen, and hold the lake against the provider: sound at all times, then current, then quiet.
 
     Raises:
         AssertionError: It is not; the message tells what happened, step by step.
     """
     provider = ModelProvider(scenario.traits, scenario.matches)
-    lake = ModelLake(provider)
+    lake = make_lake(provider)
     try:
         for step in scenario.steps:
             if isinstance(step, Wait):
