@@ -212,7 +212,8 @@ class ModelLake:
         self.events: list[str] = []
         self.problems: list[str] = []
         self.seen: dict[int, _Seen] = {}
-        self._listed_before: set[int] | None = None
+        self._doubted: set[int] = set()
+        """The matches that the last listing lacked."""
         self.store = DatasetStore(_catalogue(), MemoryStorage(), Dispatcher(), bucket=f"model-{next(_numbers)}")
         self.store.publisher.add_subscriber(_Watcher(self))
 
@@ -290,19 +291,25 @@ class ModelLake:
 
     def _check_absences(self, run: Run, before: dict[int, _Seen], after: dict[int, _Seen]) -> None:
         """What one listing lacks that failed, was empty or could not be read in part is not missing."""
-        fault = run.listing.fault
-        listed = None if fault in ("fails", "unreadable") else set() if fault == "empty" else set(self.provider.listed)
-        if fault in ("fails", "unreadable", "empty"):
-            for number, seen in after.items():
-                was = before.get(number)
-                is_new = seen.state is DatasetState.MISSING and (was is None or was.state is not DatasetState.MISSING)
-                told_before = self._listed_before is not None and number not in self._listed_before
-                self.assert_that(
-                    not is_new or (fault == "empty" and told_before),
-                    f"match {number} is MISSING by one listing that {fault}",
-                )
-        if any("matches" in request for request in self.provider.requests):
-            self._listed_before = listed
+        fault, provider = run.listing.fault, self.provider
+        if fault == "unreadable" and not provider.had_unreadable:
+            fault = "none"
+        for number, seen in after.items():
+            was = before.get(number)
+            is_new = seen.state is DatasetState.MISSING and (was is None or was.state is not DatasetState.MISSING)
+            is_shown = fault == "empty" and number in self._doubted
+            self.assert_that(
+                fault not in ("fails", "unreadable", "empty") or not is_new or is_shown,
+                f"match {number} is MISSING by one listing ({fault})",
+            )
+        if fault in ("fails", "unreadable") or not any("matches" in request for request in provider.requests):
+            return
+        lacked = set(provider.matches) - set(provider.listed) | {one.change.match for one in run.during}
+        if fault == "empty":
+            lacked = set(provider.matches)
+        elif fault == "lacks":
+            lacked.add(run.listing.match)
+        self._doubted = lacked
 
     def check_current(self, plan: str) -> None:
         """Every readable dataset equals the provider."""

@@ -271,6 +271,7 @@ class ModelProvider:
         bodies: How many files were sent in full in the run.
         log: What happened so far, a line each.
         in_lake: The matches that the lake has files of.
+        had_unreadable: Whether the listing of the run had an entry that cannot be read.
         announced_2062: Whether its index ever had a time of that year.
     """
 
@@ -286,7 +287,8 @@ class ModelProvider:
         self.announced_2062 = False
         self._lock = threading.RLock()
         self._changes = 0
-        self._count = 0
+        self._count = self._pages_read = 0
+        self.had_unreadable = False
         self._season_times = _Times(traits.season_time, "true")
         self._season_time = self._season_times.next(self.now)
         self.matches = {number: _Match(number, traits, self.now) for number in range(1, matches + 1)}
@@ -314,7 +316,8 @@ class ModelProvider:
 
     def begin_run(self, listing: Listing, during: tuple[During, ...]) -> None:
         self.listing, self.during = listing, during
-        self.requests, self.bodies, self._count = [], 0, 0
+        self.requests, self.bodies, self._count, self._pages_read = [], 0, 0, 0
+        self.had_unreadable = False
 
     @property
     def listed(self) -> dict[int, _Match]:
@@ -377,6 +380,8 @@ class ModelProvider:
 
     def _index(self, page: int) -> tuple[int, dict[str, str], bytes]:
         fault, number = self.listing.fault, self.listing.match
+        self._pages_read += 1
+        is_listing = self._pages_read <= self.traits.pages  # and no second look at the entry of a match
         if fault == "fails" and page == self.traits.pages:
             return 500, {}, b""
         entries = []
@@ -386,6 +391,7 @@ class ModelProvider:
             entry = self._entry(match)
             if fault == "unreadable" and match.number == number:
                 entry["id"] = None
+                self.had_unreadable |= is_listing
             entries += [entry] * (2 if fault == "twice" and match.number == number else 1)
         size = -(-len(entries) // self.traits.pages)
         shown = entries[size * (page - 1) : size * page]

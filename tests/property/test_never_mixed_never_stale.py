@@ -25,7 +25,7 @@ Each rule of the engine has a test here that fails without it:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -67,8 +67,8 @@ def changes(draw: st.DrawFn, said: Traits) -> Change:
     takes, brings = draw(st.sampled_from([((), ()), (("frames",), ()), ((), ("frames",)), (("lineups",), ())]))
     time = draw(st.sampled_from(["moves", "moves", "moves", "2062", "typo", "unmoved"]))
     renames = draw(st.booleans())
-    is_asked_for = feeds or (takes and said.absent_by == "404")
-    if time == "unmoved" and is_asked_for:
+    is_content = feeds or brings or (takes and said.absent_by == "404")
+    if time == "unmoved" and is_content:
         # A time that lies is seen by nobody who does not ask for each file in each run; here the name tells.
         renames = True
     return Change(
@@ -108,7 +108,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 
 
 @settings(
-    max_examples=EXAMPLES or 100,
+    max_examples=EXAMPLES or 60,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,
@@ -145,14 +145,18 @@ def test_a_clock_that_is_wrong_hides_no_change(clock: str) -> None:
     play(Scenario(Traits(clock=clock), steps=(Run(), Wait(5), Change(1), Wait(5), Run(), Wait(HOUR), Change(1))))
 
 
-@pytest.mark.parametrize("lake_is_ahead", [0.0, 80_000.0, -80_000.0])
-@pytest.mark.parametrize("dated", [True, False])
 @pytest.mark.parametrize("validators", ["strong", "date", "none"])
 @pytest.mark.parametrize("times", ["second", "minute", "day"])
-def test_a_second_change_within_the_grain_of_a_time_is_seen(
-    times: str, validators: str, dated: bool, lake_is_ahead: float
+def test_a_second_change_within_the_grain_of_a_time_is_seen(times: str, validators: str) -> None:
+    play(Scenario(Traits(times, validators=validators), steps=(Wait(HOUR), Change(1), Run(), Change(1, renames=False))))
+
+
+@pytest.mark.parametrize("lake_is_ahead", [0.0, 80_000.0, -80_000.0])
+@pytest.mark.parametrize("times", ["second", "day"])
+def test_where_the_provider_shows_no_clock_the_lakes_may_be_off_by_most_of_a_day(
+    times: str, lake_is_ahead: float
 ) -> None:
-    traits = Traits(times, validators=validators, dated=dated, lake_is_ahead=lake_is_ahead)
+    traits = Traits(times, dated=False, lake_is_ahead=lake_is_ahead)
     play(Scenario(traits, steps=(Wait(HOUR), Change(1), Run(), Change(1, renames=False))))
 
 
@@ -163,8 +167,9 @@ def test_a_second_change_within_a_second_of_last_modified_is_seen(times: str, da
     play(Scenario(traits, steps=(Wait(HOUR), Change(1), Run(), Change(1, renames=False))))
 
 
-@pytest.mark.parametrize("times_of", ["match", "file"])
-@pytest.mark.parametrize("validators", VALIDATORS)
+@pytest.mark.parametrize(
+    ("validators", "times_of"), [*((one, "match") for one in VALIDATORS), ("strong", "file"), ("none", "file")]
+)
 def test_a_name_comes_with_its_files_though_the_time_lies(validators: str, times_of: str) -> None:
     traits = Traits(validators=validators, times_of=times_of)
     play(Scenario(traits, steps=(Run(), Wait(HOUR), Change(1, time="unmoved"), Wait(5), Run())))
@@ -242,7 +247,7 @@ def test_plans_of_different_width_mix_nothing(plans: tuple[str, ...], source: st
 # ---- one moment ----------------------------------------------------------------------------------------
 
 
-def _scenarios_with_a_change_during(traits: Traits, *, is_first: bool, requests: range) -> Iterator[Scenario]:
+def _scenarios_with_a_change_during(traits: Traits, *, is_first: bool, requests: Sequence[int]) -> Iterator[Scenario]:
     before: tuple[Step, ...] = (Wait(HOUR),) if is_first else (Run(), Wait(HOUR), Change(1), Wait(HOUR))
     for number in requests:
         yield Scenario(traits, 1, (*before, Run(during=(During(number, Change(1)),))))
@@ -253,7 +258,7 @@ def _scenarios_with_a_change_during(traits: Traits, *, is_first: bool, requests:
 @pytest.mark.parametrize("validators", VALIDATORS)
 def test_a_change_while_files_are_fetched_mixes_nothing(validators: str, is_first: bool) -> None:
     for scenario in _scenarios_with_a_change_during(
-        Traits(validators=validators), is_first=is_first, requests=range(2, 8)
+        Traits(validators=validators), is_first=is_first, requests=(2, 3, 5)
     ):
         play(scenario)
 
@@ -265,17 +270,18 @@ def test_a_change_while_files_with_dates_only_are_fetched_mixes_nothing(
     request_seconds: float, dated: bool, is_first: bool
 ) -> None:
     traits = Traits("none", validators="date", dated=dated, request_seconds=request_seconds)
-    for scenario in _scenarios_with_a_change_during(traits, is_first=is_first, requests=range(2, 8)):
+    for scenario in _scenarios_with_a_change_during(traits, is_first=is_first, requests=(2, 3, 5)):
         play(scenario)
 
 
 # The index has been read, and no file has been answered.
-@pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
-@pytest.mark.parametrize("validators", VALIDATORS)
+@pytest.mark.parametrize(
+    ("validators", "source"), [*((one, "code") for one in VALIDATORS), ("strong", "rest"), ("date", "rest")]
+)
 def test_name_score_and_files_are_of_one_moment(validators: str, is_first: bool, source: str) -> None:
     traits = Traits(validators=validators, source=source)
-    for scenario in _scenarios_with_a_change_during(traits, is_first=is_first, requests=range(1, 2)):
+    for scenario in _scenarios_with_a_change_during(traits, is_first=is_first, requests=(1,)):
         play(scenario)
 
 
@@ -283,7 +289,7 @@ def test_name_score_and_files_are_of_one_moment(validators: str, is_first: bool,
 @pytest.mark.parametrize("validators", ["strong", "date"])
 def test_an_entry_that_is_a_file_is_of_the_moment_of_the_others(validators: str, is_first: bool) -> None:
     traits = Traits("none", validators=validators, entry_is_a_feed=True)
-    for scenario in _scenarios_with_a_change_during(traits, is_first=is_first, requests=range(1, 8)):
+    for scenario in _scenarios_with_a_change_during(traits, is_first=is_first, requests=(1, 2, 5)):
         play(scenario)
 
 
