@@ -35,6 +35,7 @@ QUARANTINES_WHAT_ANSWERS_404 = True
 accepts that; it does when other files changed too. Said in the index, that it is gone is no question."""
 
 MATCH = BundleType("match", requires=("events",), optional=("match", "lineups", "frames"))
+ORDINARY, NOTHING_WRONG = Traits(), Listing()
 MINUTE, DAYS = 90.0, 4 * 86_400.0
 
 
@@ -57,7 +58,7 @@ class Run:
     """
 
     plan: str = "all"
-    listing: Listing = Listing()
+    listing: Listing = NOTHING_WRONG
     during: tuple[During, ...] = ()
 
     def __repr__(self) -> str:
@@ -71,9 +72,9 @@ Step = Wait | Run | Change
 class Scenario:
     """A provider, and what happens until it changes no more."""
 
-    traits: Traits = Traits()
+    traits: Traits = ORDINARY
     matches: int = 2
-    steps: tuple[Step, ...] = (Run(),)
+    steps: tuple[Step, ...] = ()
 
     def __repr__(self) -> str:
         steps = "".join(f"\n    {step!r}," for step in self.steps)

@@ -28,7 +28,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from .model_lake import PLANS, Run, Scenario, Step, Wait, play
@@ -108,9 +108,10 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 
 
 @settings(
-    max_examples=EXAMPLES or 60,
+    max_examples=EXAMPLES or 50,
     derandomize=not EXAMPLES,
     database=None,
+    phases=(Phase.generate, Phase.shrink),  # the story that a failure tells explains enough
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
