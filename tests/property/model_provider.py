@@ -51,6 +51,7 @@ class Traits:
         entry_is_a_feed: Whether the entry itself is a file, too.
         season_time: The grain of the time of the whole season, by which it is skipped; "none": it has none.
         pages: Of the index.
+        unreadable: The number of a match whose entry can never be read; 0: all can.
         lake_is_ahead: By how much the lake's clock is wrong, in seconds; less than a day.
         request_seconds: How long a request takes.
         source: "code", or "rest", which is `ingestify.rest`.
@@ -65,6 +66,7 @@ class Traits:
     entry_is_a_feed: bool = False
     season_time: str = "none"
     pages: int = 1
+    unreadable: int = 0
     lake_is_ahead: float = 0.0
     request_seconds: float = 0.01
     source: str = "code"
@@ -389,7 +391,7 @@ class ModelProvider:
             if fault == "empty" or (fault == "lacks" and match.number == number):
                 continue
             entry = self._entry(match)
-            if fault == "unreadable" and match.number == number:
+            if (fault == "unreadable" and match.number == number) or match.number == self.traits.unreadable:
                 entry["id"] = None
                 self.had_unreadable |= is_listing
             entries += [entry] * (2 if fault == "twice" and match.number == number else 1)

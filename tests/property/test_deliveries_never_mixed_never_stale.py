@@ -138,9 +138,8 @@ class _Folder:
             away.rename(self.drop.folder)
         told = [f"{task.name}: {task.error}" for task in report.failed_tasks + report.quarantined_tasks]
         for match, contents in self.lake().items():
-            assert contents in self.moments[match] or any(
-                contents.items() <= moment.items() for moment in self.moments[match]
-            ), f"match {match} is a mix: {contents}, never delivered like that; {told}"
+            was_delivered = any(contents.items() <= moment.items() for moment in self.moments[match])
+            assert was_delivered, f"match {match} is a mix: {contents}, never delivered like that; {told}"
         for name, state in self.drop.states().items():
             is_new = state == "MISSING" and before.get(name) != "MISSING"
             match = int(name.rpartition("=")[2])
@@ -203,7 +202,7 @@ def play(steps: tuple[Step, ...], *, zipped: bool = False) -> None:
                 folder.check_current()
                 report = folder.drop.engine.run_report()
                 totals = report.totals
-                assert (totals.new, totals.revised, totals.metadata, totals.missing) == (0, 0, 0), (
+                assert (totals.new, totals.revised, totals.metadata, totals.missing) == (0, 0, 0, 0), (
                     "nothing changed, and was written"
                 )
                 assert totals.received_bytes == 0
