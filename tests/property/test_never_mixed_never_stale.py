@@ -3,23 +3,25 @@
 `INGESTIFY_EXAMPLES=5000` tries so many invented scenarios, other ones each time, in place of the few that are always
 the same. A failure prints its scenario as code that `play` takes, and what happened.
 
-Each rule of the engine has a test here that fails without it:
+`rules.py` has a scenario for each rule of the engine, which it does not come through without it; test_the_model.py
+shows that. These tests find it too, each in several forms:
 
-| without                                               | fails                                                     |
-|-------------------------------------------------------|-----------------------------------------------------------|
-| a time is a version, and no order                     | test_a_time_that_goes_back_is_a_change                    |
-| its grain                                             | test_a_second_change_within_the_grain_of_a_time_is_seen   |
-| the grain of Last-Modified                            | test_a_second_change_within_a_second_of_last_modified_... |
-| the announced set is part of the bundle               | test_a_feed_that_is_announced_no_more_leaves              |
-| what a narrower plan does not ask for                 | test_plans_of_different_width_mix_nothing                 |
-| the second look by Last-Modified                      | test_a_change_during_a_run_mixes_nothing[...date...]      |
-| the index once more at the end                        | test_a_change_during_a_run_mixes_nothing[...none...]      |
-| versions that change with each answer settle          | test_a_match_whose_answers_differ_each_time_comes_in      |
-| two witnesses                                         | test_one_empty_listing_marks_nothing                      |
-| one bad entry is one                                  | test_an_entry_that_cannot_be_read_hides_no_other          |
-| a season's time is compared with its own              | test_one_time_in_the_future_hides_no_season               |
-| the grain of a season's time                          | test_what_comes_within_the_seasons_own_second_is_seen     |
-| name, score and files are of one moment               | test_a_name_comes_with_its_files_though_the_time_lies     |
+| without                                      | fails                                                               |
+|----------------------------------------------|---------------------------------------------------------------------|
+| a time is a version, and no order            | test_a_time_that_goes_back_is_a_change                              |
+| the grain of a time                          | test_a_second_change_within_the_grain_of_a_time_is_seen             |
+| the grain of Last-Modified                   | test_a_second_change_within_a_second_of_last_modified_is_seen       |
+| the announced set is part of the bundle      | test_a_feed_that_is_announced_no_more_leaves                        |
+| what a narrower plan does not ask for        | test_plans_of_different_width_mix_nothing                           |
+| the second look, also by Last-Modified       | test_a_change_while_files_(with_dates_only_)are_fetched_mixes_nothing |
+| the entry of the index once more, at the end | test_name_score_and_files_are_of_one_moment                         |
+| answers that differ each time settle         | test_a_match_whose_answers_differ_each_time_comes_in                |
+| two witnesses                                | test_one_empty_listing_marks_nothing                                |
+| one bad entry is one entry                   | test_an_entry_that_cannot_be_read_hides_no_other                    |
+| what lists it is not whole                   | test_an_entry_that_cannot_be_read_once_is_not_missing_...           |
+| a season's time is compared with its own     | test_one_time_in_the_future_hides_no_season                         |
+| the grain of a season's time                 | test_what_comes_within_the_seasons_own_second_is_seen               |
+| a name comes with its files                  | test_a_name_comes_with_its_files_though_the_time_lies               |
 """
 
 from __future__ import annotations
@@ -33,10 +35,10 @@ from hypothesis import strategies as st
 
 from .model_lake import PLANS, Run, Scenario, Step, Wait, play
 from .model_provider import FEEDS, Change, During, Listing, Traits
+from .rules import HOUR, RULES
 
 EXAMPLES = int(os.environ.get("INGESTIFY_EXAMPLES", "0"))
 VALIDATORS = ["strong", "weak", "date", "both", "none", "new etags", "new bodies", "new etags, new bodies"]
-HOUR = 3600.0
 
 # ---- what is invented ----------------------------------------------------------------------------------
 
@@ -119,6 +121,11 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 @given(scenarios())
 def test_whatever_happens_nothing_is_mixed_and_nothing_stays_stale(scenario: Scenario) -> None:
     play(scenario)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_engine_keeps_each_rule(rule: str) -> None:
+    play(RULES[rule])
 
 
 # ---- times ---------------------------------------------------------------------------------------------
