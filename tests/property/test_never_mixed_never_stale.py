@@ -1,0 +1,377 @@
+"""The promise: what readers see was the provider's at one moment, and two runs after its last change it is the newest.
+
+`INGESTIFY_EXAMPLES=5000` tries so many invented scenarios, other ones each time, in place of the few that are always
+the same. A failure prints its scenario as code that `play` takes, and what happened.
+
+`rules.py` has a scenario for each rule of the engine, which it does not come through without it; test_the_model.py
+shows that. These tests find it too, each in several forms:
+
+| without                                      | fails                                                               |
+|----------------------------------------------|---------------------------------------------------------------------|
+| a time is a version, and no order            | test_a_time_that_goes_back_is_a_change                              |
+| the grain of a time                          | test_a_second_change_within_the_grain_of_a_time_is_seen             |
+| the grain of Last-Modified                   | test_a_second_change_within_a_second_of_last_modified_is_seen       |
+| the announced set is part of the bundle      | test_a_feed_that_is_announced_no_more_leaves                        |
+| what a narrower plan does not ask for        | test_plans_of_different_width_mix_nothing                           |
+| the second look, also by Last-Modified       | test_a_change_while_files_(with_dates_only_)are_fetched_mixes_nothing |
+| the entry of the index once more, at the end | test_name_score_and_files_are_of_one_moment                         |
+| answers that differ each time settle         | test_a_match_whose_answers_differ_each_time_comes_in                |
+| two witnesses                                | test_one_empty_listing_marks_nothing                                |
+| one bad entry is one entry                   | test_an_entry_that_cannot_be_read_hides_no_other                    |
+| what lists it is not whole                   | test_an_entry_that_cannot_be_read_once_is_not_missing_...           |
+| a season's time is compared with its own     | test_one_time_in_the_future_hides_no_season                         |
+| the grain of a season's time                 | test_what_comes_within_the_seasons_own_second_is_seen               |
+| a name comes with its files                  | test_a_name_comes_with_its_files_though_the_time_lies               |
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from .model_lake import PLANS, Run, Scenario, Step, Wait, play
+from .model_provider import FEEDS, Change, During, Listing, Traits
+from .rules import HOUR, RULES
+
+EXAMPLES = int(os.environ.get("INGESTIFY_EXAMPLES", "0"))
+VALIDATORS = ["strong", "weak", "date", "both", "none", "new etags", "new bodies", "new etags, new bodies"]
+
+# ---- what is invented ----------------------------------------------------------------------------------
+
+traits = st.builds(
+    Traits,
+    times=st.sampled_from(["second", "none", "microsecond", "minute", "day"]),
+    clock=st.sampled_from(["true", "ahead", "behind", "local"]),
+    times_of=st.sampled_from(["match", "file"]),
+    validators=st.sampled_from(VALIDATORS),
+    dated=st.booleans(),
+    absent_by=st.sampled_from(["index", "404"]),
+    entry_is_a_feed=st.booleans(),
+    season_time=st.sampled_from(["none", "none", "second", "minute", "day"]),
+    pages=st.sampled_from([1, 1, 2]),
+    unreadable=st.sampled_from([0, 0, 0, 2]),
+    lake_is_ahead=st.sampled_from([0.0, 7200.0, -7200.0, 80_000.0, -80_000.0]),
+    request_seconds=st.sampled_from([0.01, 0.3, 1.5]),
+    source=st.sampled_from(["code", "code", "rest"]),
+).map(lambda one: one if one.source == "code" else Traits(**{**vars_of(one), "pages": 1}))
+
+
+def vars_of(one: Traits) -> dict[str, object]:
+    return {name: getattr(one, name) for name in Traits.__dataclass_fields__}
+
+
+@st.composite
+def changes(draw: st.DrawFn, said: Traits) -> Change:
+    feeds = draw(st.sampled_from([FEEDS, ("events",), ("events", "lineups"), ("frames",), ()]))
+    takes, brings = draw(st.sampled_from([((), ()), (("frames",), ()), ((), ("frames",)), (("lineups",), ())]))
+    time = draw(st.sampled_from(["moves", "moves", "moves", "2062", "typo", "unmoved"]))
+    renames = draw(st.booleans())
+    is_content = feeds or brings or (takes and said.absent_by == "404")
+    if time == "unmoved" and is_content:
+        # A time that lies is seen by nobody who does not ask for each file in each run; here the name tells.
+        renames = True
+    return Change(
+        match=draw(st.integers(1, 4)),
+        feeds=feeds,
+        takes=takes,
+        brings=brings,
+        renames=renames,
+        time=time,
+        is_listed=draw(st.sampled_from([True, True, True, False])),
+    )
+
+
+@st.composite
+def runs(draw: st.DrawFn, said: Traits) -> Run:
+    faults = ["none", "none", "none", "fails", "empty", "twice", "unreadable"]
+    if said.season_time == "none":
+        # A listing that silently lacks one is as good as any. Where the season's time says that nothing has changed
+        # since then, nobody has a reason to read it again.
+        faults.append("lacks")
+    during = st.builds(
+        During, request=st.integers(1, 12), change=changes(said), when=st.sampled_from(["after", "before"])
+    )
+    return Run(
+        plan=draw(st.sampled_from(["all", "all", *PLANS])),
+        listing=draw(st.builds(Listing, fault=st.sampled_from(faults), match=st.integers(1, 3))),
+        during=tuple(draw(st.lists(during, max_size=2))),
+    )
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    said = draw(traits)
+    waits = st.builds(Wait, st.sampled_from([0.05, 0.7, 5.0, 61.0, 3000.0, HOUR, 5.6 * HOUR, 25 * HOUR]))
+    step: st.SearchStrategy[Step] = changes(said) | runs(said) | waits
+    return Scenario(said, draw(st.integers(1, 4)), tuple(draw(st.lists(step, min_size=1, max_size=8))))
+
+
+# RED until the engine keeps its rules.
+@settings(
+    max_examples=EXAMPLES or 50,
+    derandomize=not EXAMPLES,
+    database=None,
+    phases=(Phase.generate, Phase.shrink),  # the story that a failure tells explains enough
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(scenarios())
+def test_whatever_happens_nothing_is_mixed_and_nothing_stays_stale(scenario: Scenario) -> None:
+    play(scenario)
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("rule", RULES)
+def test_the_engine_keeps_each_rule(rule: str) -> None:
+    play(RULES[rule])
+
+
+# ---- times ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["code", "rest"])
+def test_a_change_is_there_after_the_next_run(source: str) -> None:
+    play(Scenario(Traits(source=source), steps=(Run(), Wait(HOUR), Change(1), Wait(5), Run())))
+
+
+# Nothing but the time tells of these changes; a time in the future is asked for in any case, one in the past is not.
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("source", ["code", "rest"])
+@pytest.mark.parametrize("first", ["2062", "moves"])
+@pytest.mark.parametrize("second", ["typo", "moves"])
+def test_a_time_that_goes_back_is_a_change(source: str, first: str, second: str) -> None:
+    one, other = (Change(1, renames=False, time=time) for time in (first, second))
+    play(Scenario(Traits(source=source), steps=(Run(), Wait(5), one, Wait(HOUR), Run(), Wait(HOUR), other)))
+
+
+# RED until the engine keeps its rules.
+def test_the_hour_that_comes_twice_in_autumn_hides_no_change() -> None:
+    change = Change(1, renames=False)
+    steps = (Run(), Wait(1500), change, Wait(5), Run(), Wait(2000), change, Wait(5), Run())
+    play(Scenario(Traits(clock="local"), steps=steps))
+
+
+@pytest.mark.parametrize("clock", ["ahead", "behind"])
+def test_a_clock_that_is_wrong_hides_no_change(clock: str) -> None:
+    change = Change(1, renames=False)
+    play(Scenario(Traits(clock=clock), steps=(Run(), Wait(5), change, Wait(5), Run(), Wait(HOUR), change)))
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("validators", ["strong", "date", "none"])
+@pytest.mark.parametrize("times", ["second", "minute", "day"])
+def test_a_second_change_within_the_grain_of_a_time_is_seen(times: str, validators: str) -> None:
+    play(Scenario(Traits(times, validators=validators), steps=(Wait(HOUR), Change(1), Run(), Change(1, renames=False))))
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("lake_is_ahead", [0.0, 80_000.0, -80_000.0])
+@pytest.mark.parametrize("times", ["second", "day"])
+def test_where_the_provider_shows_no_clock_the_lakes_may_be_off_by_most_of_a_day(
+    times: str, lake_is_ahead: float
+) -> None:
+    traits = Traits(times, dated=False, lake_is_ahead=lake_is_ahead)
+    play(Scenario(traits, steps=(Wait(HOUR), Change(1), Run(), Change(1, renames=False))))
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("dated", [True, False])
+@pytest.mark.parametrize("times", ["none", "microsecond"])
+def test_a_second_change_within_a_second_of_last_modified_is_seen(times: str, dated: bool) -> None:
+    traits = Traits(times, validators="date", dated=dated)
+    play(Scenario(traits, steps=(Wait(HOUR), Change(1), Run(), Change(1, renames=False))))
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize(
+    ("validators", "times_of"), [*((one, "match") for one in VALIDATORS), ("strong", "file"), ("none", "file")]
+)
+def test_a_name_comes_with_its_files_though_the_time_lies(validators: str, times_of: str) -> None:
+    traits = Traits(validators=validators, times_of=times_of)
+    play(Scenario(traits, steps=(Wait(HOUR), Run(), Wait(HOUR), Change(1, time="unmoved"), Wait(5), Run())))
+
+
+# ---- seasons -------------------------------------------------------------------------------------------
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("source", ["code", "rest"])
+@pytest.mark.parametrize("clock", ["true", "ahead"])
+def test_one_time_in_the_future_hides_no_season(clock: str, source: str) -> None:
+    traits = Traits(clock=clock, season_time="second", source=source)
+    steps = (Run(), Wait(5), Change(1, time="2062" if clock == "true" else "moves"), Run(), Wait(HOUR), Change(2))
+    play(Scenario(traits, steps=steps))
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("times", ["none", "second"])
+def test_what_comes_within_the_seasons_own_second_is_seen(times: str) -> None:
+    steps = (Wait(HOUR), Change(1), Run(), Change(3), Wait(5), Run())
+    play(Scenario(Traits(times, season_time="second"), steps=steps))
+
+
+# ---- the announced set ---------------------------------------------------------------------------------
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("source", ["code", "rest"])
+@pytest.mark.parametrize("time", ["moves", "unmoved"])
+@pytest.mark.parametrize("feeds", [("events", "lineups"), ()])
+def test_a_feed_that_is_announced_no_more_leaves(feeds: tuple[str, ...], time: str, source: str) -> None:
+    change = Change(1, feeds, takes=("frames",), renames=bool(feeds), time=time)
+    play(Scenario(Traits(source=source), steps=(Run(), Wait(HOUR), change, Wait(5), Run())))
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("absent_by", ["index", "404"])
+@pytest.mark.parametrize("validators", ["strong", "date", "none"])
+def test_a_feed_that_comes_back_is_there_again(validators: str, absent_by: str) -> None:
+    goes = Change(1, ("events",), takes=("frames",))
+    comes = Change(1, (), brings=("frames",), renames=False)
+    steps = (Run(), Wait(HOUR), goes, Run(), Wait(HOUR), comes)
+    play(Scenario(Traits(validators=validators, absent_by=absent_by), steps=steps))
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("feeds", [("events", "lineups"), ()])
+def test_a_feed_that_answers_404_stays_not_beside_newer_files(feeds: tuple[str, ...]) -> None:
+    change = Change(1, feeds, takes=("frames",))
+    play(Scenario(Traits(absent_by="404"), steps=(Run(), Wait(HOUR), change, Wait(5), Run())))
+
+
+def test_what_lacks_a_required_feed_leaves_the_bundle_of_before_until_it_is_back() -> None:
+    goes = Change(1, ("lineups",), takes=("events",))
+    comes = Change(1, (), brings=("events",))
+    play(Scenario(steps=(Run(), Wait(HOUR), goes, Run(), Run(), Wait(HOUR), comes)))
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("source", ["code", "rest"])
+@pytest.mark.parametrize(
+    "plans",
+    [
+        ("all", "narrow"),
+        ("all", "narrow", "all"),
+        ("all", "other"),
+        ("all", "other", "narrow", "all"),
+        ("narrow", "all"),
+        ("narrow", "all", "narrow", "other"),
+    ],
+    ids=" then ".join,
+)
+def test_plans_of_different_width_mix_nothing(plans: tuple[str, ...], source: str) -> None:
+    steps: list[Step] = [Run(plans[0])]
+    for plan in plans[1:]:
+        steps += [Wait(HOUR), Change(1), Wait(5), Run(plan)]
+    play(Scenario(Traits(source=source), steps=tuple(steps)))
+
+
+# ---- one moment ----------------------------------------------------------------------------------------
+
+
+def _play_with_a_change_during(traits: Traits, change: Change, *, is_first: bool, requests: Sequence[int]) -> None:
+    before: tuple[Step, ...] = (Wait(HOUR),) if is_first else (Run(), Wait(HOUR), Change(1), Wait(HOUR))
+    for number in requests:
+        play(Scenario(traits, 1, (*before, Run(during=(During(number, change),)))))
+
+
+# A first file has been answered, and others have not. Where files name versions, the index says nothing of it.
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
+@pytest.mark.parametrize("validators", VALIDATORS)
+def test_a_change_while_files_are_fetched_mixes_nothing(validators: str, is_first: bool) -> None:
+    traits = Traits("none", validators=validators)
+    _play_with_a_change_during(traits, Change(1, renames=False), is_first=is_first, requests=(2, 3, 5))
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
+@pytest.mark.parametrize("dated", [True, False], ids=["dated", "undated"])
+@pytest.mark.parametrize("request_seconds", [0.01, 1.5], ids=["one second", "seconds"])
+def test_a_change_while_files_with_dates_only_are_fetched_mixes_nothing(
+    request_seconds: float, dated: bool, is_first: bool
+) -> None:
+    traits = Traits("none", validators="date", dated=dated, request_seconds=request_seconds)
+    _play_with_a_change_during(traits, Change(1, renames=False), is_first=is_first, requests=(2, 3, 5))
+
+
+# The index has been read, and no file has been answered.
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
+@pytest.mark.parametrize(
+    ("validators", "source"), [*((one, "code") for one in VALIDATORS), ("strong", "rest"), ("date", "rest")]
+)
+def test_name_score_and_files_are_of_one_moment(validators: str, is_first: bool, source: str) -> None:
+    traits = Traits(validators=validators, source=source)
+    _play_with_a_change_during(traits, Change(1), is_first=is_first, requests=(1,))
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
+@pytest.mark.parametrize("validators", ["strong", "date"])
+def test_an_entry_that_is_a_file_is_of_the_moment_of_the_others(validators: str, is_first: bool) -> None:
+    traits = Traits("none", validators=validators, entry_is_a_feed=True)
+    _play_with_a_change_during(traits, Change(1), is_first=is_first, requests=(1, 2, 5))
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("times", ["none", "second"])
+@pytest.mark.parametrize("validators", ["new etags", "new bodies", "new etags, new bodies"])
+def test_a_match_whose_answers_differ_each_time_comes_in(validators: str, times: str) -> None:
+    play(Scenario(Traits(times, validators=validators), steps=(Run(), Wait(HOUR), Change(1), Wait(5), Run())))
+
+
+# ---- absence, and what cannot be read ------------------------------------------------------------------
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("season_time", ["none", "second"])
+@pytest.mark.parametrize("matches", [1, 4])
+def test_one_empty_listing_marks_nothing(matches: int, season_time: str) -> None:
+    steps = (Run(), Wait(HOUR), Change(1), Run(listing=Listing("empty")), Wait(5), Run())
+    play(Scenario(Traits(season_time=season_time), matches, steps))
+
+
+@pytest.mark.parametrize("season_time", ["none", "second"])
+@pytest.mark.parametrize("matches", [1, 4])
+def test_what_two_listings_lack_is_missing(matches: int, season_time: str) -> None:
+    gone = [Change(number, (), is_listed=False) for number in range(1, matches + 1)]
+    play(Scenario(Traits(season_time=season_time), matches, (Run(), Wait(HOUR), *gone)))
+
+
+@pytest.mark.parametrize("season_time", ["none", "second"])
+def test_what_is_listed_again_is_missing_no_more(season_time: str) -> None:
+    steps = (Run(), Wait(HOUR), Change(1, (), is_listed=False), Run(), Run(), Wait(HOUR), Change(1, ()), Wait(5))
+    play(Scenario(Traits(season_time=season_time), steps=steps))
+
+
+# RED until the engine keeps its rules.
+@pytest.mark.parametrize("source", ["code", "rest"])
+@pytest.mark.parametrize("season_time", ["none", "second"])
+@pytest.mark.parametrize("match", [1, 2, 3])
+def test_an_entry_that_cannot_be_read_hides_no_other(match: int, season_time: str, source: str) -> None:
+    play(Scenario(Traits(season_time=season_time, source=source, unreadable=match), 3))
+
+
+@pytest.mark.parametrize("season_time", ["none", "second"])
+@pytest.mark.parametrize("match", [1, 3])
+def test_an_entry_that_cannot_be_read_once_is_not_missing_and_catches_up(match: int, season_time: str) -> None:
+    unreadable = Run(listing=Listing("unreadable", match))
+    steps = (unreadable, Wait(HOUR), Run(), Change(1), Change(2), Change(3), unreadable)
+    play(Scenario(Traits(season_time=season_time), 3, steps))
+
+
+@pytest.mark.parametrize("pages", [1, 2])
+def test_a_page_that_fails_makes_nothing_missing(pages: int) -> None:
+    play(Scenario(Traits(pages=pages), 4, (Run(), Wait(HOUR), Change(4), Run(listing=Listing("fails")))))
+
+
+@pytest.mark.parametrize("source", ["code", "rest"])
+@pytest.mark.parametrize("validators", ["strong", "none"])
+def test_a_match_that_is_listed_twice_comes_in_once(validators: str, source: str) -> None:
+    twice = Run(listing=Listing("twice"))
+    play(Scenario(Traits(validators=validators, source=source), steps=(twice, Wait(HOUR), Change(1), twice, twice)))
