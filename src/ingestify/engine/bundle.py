@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 from ingestify.clock import now
 from ingestify.domain.bundle import BundleType
+from ingestify.domain.change import metadata_text
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import NO_VALIDATORS, FeedState
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
@@ -108,13 +109,13 @@ class LoadedBundle:
     def removed(self) -> tuple[str, ...]:
         """Files that leave the current set with this look at the provider.
 
-        Where another file is new, what the provider has no more is of another moment. Where nothing else changed, it
-        leaves if the look before found the same, and no complete dataset needs it: an absence needs two witnesses. One
-        that is broken at the provider is not absent.
+        Where another file is new, or the entry says something else, what the provider has no more is of another moment.
+        Where nothing else changed, it leaves if the look before found the same, and no complete dataset needs it: an
+        absence needs two witnesses. One that is broken at the provider is not absent.
         """
         if not self.loaded:
             return ()  # nothing was looked at
-        if self.new:
+        if self.new or (self.is_described_anew and not self.keeps_description):
             return self.no_more
         kept = set(self.lost_feeds)
         return tuple(
@@ -125,6 +126,21 @@ class LoadedBundle:
             and self._was_lost_before(file_id)
             and not (file_id in self.loaded and self.loaded[file_id].feed.is_left_out)
         )
+
+    @property
+    def is_described_anew(self) -> bool:
+        """Whether the entry says another name or other metadata than the lake has."""
+        existing, resource = self.existing, self.resource
+        if existing is None:
+            return False
+        return (resource.name or str(existing.identifier)) != existing.name or (
+            metadata_text(resource.metadata) != metadata_text(existing.metadata)
+        )
+
+    @property
+    def keeps_description(self) -> bool:
+        """Whether name and metadata stay as they were: beside a file that is gone, is needed, and so stays, too."""
+        return bool(self.loaded) and not self.new and bool(self.lost_feeds)
 
     @property
     def is_in_doubt(self) -> bool:

@@ -221,14 +221,15 @@ class DatasetIngest:
         entry = None if keeps_entry else self._entry
         bundle = self.hand.bundle
         resource = discovered.resource
+        kept = existing if bundle.keeps_description else None
         self.change = DatasetChange(
             bucket=self._store.bucket,
             provider=discovered.provider,
             dataset_type=resource.dataset_type,
             identifier=discovered.identifier,
-            name=discovered.name,
+            name=discovered.name if kept is None else kept.name,
             state=bundle.state,
-            metadata=resource.metadata,
+            metadata=resource.metadata if kept is None else kept.metadata,
             existing=existing,
             files=[self._published[file_id] for file_id in resource.files if file_id in self._published],
             feeds=[loaded.feed for loaded in self.hand.loaded.values()]
