@@ -36,7 +36,7 @@ accepts that; it does when other files changed too. Said in the index, that it i
 
 MATCH = BundleType("match", requires=("events",), optional=("match", "lineups", "frames"))
 ORDINARY, NOTHING_WRONG = Traits(), Listing()
-MINUTE, DAYS = 90.0, 4 * 86_400.0
+MINUTE, DAYS = 90.0, 40 * 86_400.0
 
 
 @dataclasses.dataclass(frozen=True)

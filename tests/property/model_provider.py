@@ -26,6 +26,8 @@ FEEDS = ("events", "lineups", "frames")
 
 # Forty minutes before the clocks of Amsterdam go back, and no full minute, which would be taken for a coarse time.
 BEGINS = dt.datetime(2026, 10, 25, 0, 20, 7, 200_000, dt.UTC)
+# Two pages have room for four matches, one of them twice.
+_PAGE_SIZE = 3
 _AMSTERDAM = zoneinfo.ZoneInfo("Europe/Amsterdam")
 _GRAINS = {
     "microsecond": dt.timedelta(microseconds=1),
@@ -393,10 +395,9 @@ class ModelProvider:
             entry = self._entry(match)
             if (fault == "unreadable" and match.number == number) or match.number == self.traits.unreadable:
                 entry["id"] = None
-                self.had_unreadable |= is_listing
             entries += [entry] * (2 if fault == "twice" and match.number == number else 1)
-        size = -(-len(entries) // self.traits.pages)
-        shown = entries[size * (page - 1) : size * page]
+        shown = entries if self.traits.pages == 1 else entries[_PAGE_SIZE * (page - 1) : _PAGE_SIZE * page]
+        self.had_unreadable |= is_listing and any(entry["id"] is None for entry in shown)
         return 200, {}, json.dumps(shown).encode()
 
     def _entry(self, match: _Match) -> dict[str, Any]:

@@ -107,6 +107,8 @@ class SimpleReader(ModelLake):
         if is_whole or not listing:
             is_whole = self._mark_missing(set(entries)) and is_whole
         is_sure = is_sure or not self._follows("a season's time has a grain")
+        if self.events:
+            self._season.clear()  # another plan may have lost feeds to this one
         self._season[plan] = season if is_whole and is_sure else None
 
     # ---- the season and its listing --------------------------------------------------------------------

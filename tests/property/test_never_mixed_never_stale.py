@@ -270,6 +270,11 @@ def test_plans_of_different_width_mix_nothing(plans: tuple[str, ...], source: st
     play(Scenario(Traits(source=source), steps=tuple(steps)))
 
 
+def test_a_season_that_has_not_changed_is_read_again_after_a_plan_took_feeds_out() -> None:
+    steps = (Wait(HOUR), Run(), Wait(HOUR), Run("narrow"), Wait(HOUR), Run())
+    play(Scenario(Traits(season_time="second"), steps=steps))
+
+
 # ---- one moment ----------------------------------------------------------------------------------------
 
 
