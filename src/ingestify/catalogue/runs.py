@@ -144,15 +144,19 @@ class RunLog:
     def find_selector_sync(self, key: str) -> SelectorSync | None:
         """Return when the selector that `key` names was last ingested, or None."""
         columns = self._sync.c
-        statement = sa.select(columns.last_modified, columns.complete, columns.finished_at, columns.listing).where(
-            columns.key_hash == _hash(key)
-        )
+        statement = sa.select(
+            columns.last_modified, columns.complete, columns.finished_at, columns.listing, columns.doubles
+        ).where(columns.key_hash == _hash(key))
         with self._database.read("read when a selector was ingested") as connection:
             row = connection.execute(statement).one_or_none()
         if row is None:
             return None
         return SelectorSync(
-            moment_from_text(row.last_modified), bool(row.complete), to_moment(row.finished_at), row.listing
+            moment_from_text(row.last_modified),
+            bool(row.complete),
+            to_moment(row.finished_at),
+            row.listing,
+            tuple((row.doubles or "").split()),
         )
 
     @repeatable
@@ -164,6 +168,7 @@ class RunLog:
             "complete": sync.complete,
             "finished_at": moment_to_text(sync.finished_at),
             "listing": sync.listing,
+            "doubles": " ".join(sync.doubles) or None,
         }
         with self._database.write("save when a selector was ingested") as connection:
             known = self._sync.c.key_hash == _hash(key)

@@ -106,6 +106,7 @@ def build_tables(prefix: str = "") -> Tables:
             sa.Column("complete", sa.Boolean(), nullable=False),
             _moment("finished_at"),
             _text("listing", 64, nullable=True),
+            _text("doubles", nullable=True),
         ),
         event_log=sa.Table(
             f"{prefix}event_log",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 import threading
@@ -125,6 +126,9 @@ class JobBook:
         if not self._dry_run:
             progress.began_after = self._store.catalogue.get_last_event_position()
             progress.sync_before = self._find_sync(progress.job)
+        else:
+            with contextlib.suppress(StoreError):  # of a lake that is only read, in the form of an older version
+                progress.sync_before = self._find_sync(progress.job)
         return True
 
     def let_others_in(self) -> None:
@@ -204,7 +208,12 @@ class JobBook:
 
     def _remember(self) -> None:
         """Settle what only all jobs together tell: a dataset that one lists no more, another one may list."""
-        whole = [one for one in self._progresses if one.state is RunState.FINISHED and one.job.is_whole_selector]
+        whole = [
+            one
+            for one in self._progresses
+            # One that never began to list only told of selectors that cannot be read.
+            if one.state is RunState.FINISHED and one.job.is_whole_selector and one.began_after is not None
+        ]
         with self._locks.taken_again(whole) as ours:
             # Where another run is at the same by now, or was, its listing is newer than ours: it settles that.
             settled = [one for one in ours if not self._was_overtaken(one)]
@@ -258,7 +267,7 @@ class JobBook:
         try:
             if job.plan.source.follows_changes:
                 times = _times_followed(progress)
-            sync = SelectorSync(max(times, default=None), complete, now(), listing)
+            sync = SelectorSync(max(times, default=None), complete, now(), listing, progress.listing.doubles)
             self._store.catalogue.save_selector_sync(job.identity(self._store.bucket), sync)
         except StoreError as error:
             logger.error("Cannot remember that %s is ingested: %s", job.selector.name, error)

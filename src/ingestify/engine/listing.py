@@ -29,11 +29,13 @@ class Listing:
         is_whole: Whether all that the selector has was listed, so that what is not among it is missing.
         newest: The newest time that was announced for a file; None if there was none.
         has_left: Whether `mark_missing` left some because another writer was at them meanwhile.
+        doubles: What was listed twice, and not alike; see `engine.doubles`.
     """
 
     def __init__(self) -> None:
         self.is_whole = False
         self.has_left = False
+        self.doubles: tuple[str, ...] = ()
         self.newest: dt.datetime | None = None
         self._listed = array.array("Q")
         self._lock = threading.Lock()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import IngestionPlan, Job, ParseExpression
 from ingestify.domain.ports import FetchContext, Fetcher
+from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.run import RunReport, RunState
 from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import Source, collecting
@@ -137,15 +138,15 @@ class IngestionRun:
         try:
             if self.stop.is_set:
                 return
+            unreadable: list[UnreadableEntry] = []
             try:
                 with lane.fetcher.activated(FetchContext(self._jobs.planning_usage, self.stop.event)):
-                    jobs = expand_plan(plan, self._filters, self._parse_expression)
+                    jobs = expand_plan(plan, self._filters, self._parse_expression, unreadable.append)
             except BaseException as error:  # noqa: BLE001 - the job's boundary
-                selector = Selector({"_name": "(finding selectors)"})
-                progress = self._jobs.begin(Job(plan, plan.source.name, plan.source.provider, selector))
-                self._jobs.fail(progress, as_exception(error))
-                self._jobs.end(progress)
+                self._tell_of_planning(plan, unreadable, as_exception(error))
                 return
+            if unreadable:
+                self._tell_of_planning(plan, unreadable)
             if not jobs:
                 logger.warning(
                     "%s: no selector for %s matches %s.",
@@ -158,6 +159,19 @@ class IngestionRun:
                 self._discovery.submit(lane.discovery, functools.partial(self._discover, job, lane))
         finally:
             self._work.end()
+
+    def _tell_of_planning(
+        self, plan: IngestionPlan, unreadable: Sequence[UnreadableEntry], error: Exception | None = None
+    ) -> None:
+        """Keep what went wrong while selectors were found, as a job of its own."""
+        selector = Selector({"_name": "(finding selectors)"})
+        progress = self._jobs.begin(Job(plan, plan.source.name, plan.source.provider, selector))
+        for entry in unreadable:
+            self._jobs.fail_entry(progress, entry.where, entry.error)
+        if error is not None:
+            self._jobs.fail(progress, error)
+        progress.is_discovered = True
+        self._jobs.end(progress)
 
     def _discover(self, job: Job, lane: SourceLane) -> None:
         """Discover one job's datasets and pass them on to be decided about."""

@@ -8,6 +8,7 @@ import zoneinfo
 from typing import Any
 
 from ingestify.errors import ConfigurationError, SourceError
+from ingestify.sources.iso_time import read_iso_time
 
 __all__ = ["FORMATS", "get_zone", "read_moment"]
 
@@ -63,7 +64,7 @@ def _read(value: Any, form: str) -> dt.datetime:
     if not isinstance(value, str):
         raise TypeError("no text")
     if form == "iso":
-        return dt.datetime.fromisoformat(value.strip())
+        return read_iso_time(value.strip())
     if form == "http":
         return email.utils.parsedate_to_datetime(value)
     return dt.datetime.strptime(value.strip(), form)

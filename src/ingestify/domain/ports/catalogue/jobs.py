@@ -21,12 +21,14 @@ class SelectorSync:
             whichever is later, in UTC; None if there was neither.
         complete: Whether all of it was discovered and nothing failed.
         listing: A digest of the datasets that were listed and are in the lake; None if that is not known.
+        doubles: What stands for the datasets that were listed twice, and not alike.
     """
 
     last_modified: dt.datetime | None
     complete: bool
     finished_at: dt.datetime
     listing: str | None = None
+    doubles: tuple[str, ...] = ()
 
 
 class JobLock(Protocol):
