@@ -159,6 +159,8 @@ class RestSource(Source):
         self, dataset_type: str, said: DatasetTypeDeclaration, wanted: list[tuple[str, str]], scope: Scope
     ) -> DatasetResource | None:
         """Return what an entry announces; None if the filters of the call do not want it."""
+        if scope.entry is None:
+            raise SourceError("it is null")
         identity = {name: value.get(scope) for name, value in said.identity.items()}
         # A filter rules an entry out before anything else is asked of it.
         if any(name in scope.selector and str(scope.selector[name]) != str(own) for name, own in identity.items()):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import urllib.parse
 from typing import Any
 
@@ -12,6 +13,7 @@ from ingestify.errors import ConfigurationError, SourceError
 from ingestify.sources.registry import find_source_class
 from ingestify.sources.rest.source import RestSource
 from tests.unit.fetch.server import Asked, Provider, Reply, answer
+from tests.unit.sources.answers import unreadable
 from tests.unit.sources.rest.api import Api, as_json, described
 
 ENTRY = {
@@ -123,7 +125,9 @@ def test_an_index_with_nothing_in_it_is_none(server: Provider, body: Any) -> Non
     ("entry", "changes", "message"),
     [
         ({}, {}, "it has no 'id'"),
+        (None, {}, "it is null"),
         ({"id": ""}, {}, "it has no 'id'"),
+        ({"id": "9" * 5000}, {"identity": {"match_id": {"path": "id", "type": "int"}}}, "4300 digits"),
         ({"id": [1]}, {}, "wants a single value"),
         ({"id": "x"}, {"identity": {"match_id": {"path": "id", "type": "int"}}}, "'x', which is no whole number"),
         ({"id": 1, "s": "odd"}, {"state": {"path": "s", "map": {"a": "COMPLETE"}}}, "'odd', which is not in the map"),
@@ -139,9 +143,14 @@ def test_an_index_with_nothing_in_it_is_none(server: Provider, body: Any) -> Non
 def test_what_is_wrong_with_an_entry_names_the_entry(
     server: Provider, entry: Any, changes: dict[str, Any], message: str
 ) -> None:
-    server.on("/matches", as_json([{"id": 0, "round": 1, "link": "/x", "l": "/y"}, entry]))
-    with Api(server, **changes) as api, pytest.raises(SourceError, match=rf"Of entry 1 of http.*/matches: .*{message}"):
-        api.find()
+    good = [{"id": id_, "round": 1, "link": "/x", "l": "/y"} for id_ in range(50)]
+    server.on("/matches", as_json([*good[:30], entry, *good[30:]]))
+    with Api(server, **changes) as api:
+        found = api.find_all()
+    ((where, why),) = unreadable(found).items()
+    assert re.search(r"(match_id=.* \()?entry 30 of http.*/matches\)?$", where)
+    assert re.search(message, why)
+    assert len(found) == 51
 
 
 def test_a_url_of_the_entry_is_taken_as_it_is(server: Provider) -> None:
