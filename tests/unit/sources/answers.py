@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ingestify import DatasetResource, DataSpecVersionCollection, Source, UnreadableEntry
+from ingestify.domain.dataset import CollectionMetadata
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.json_values import read_json
 
@@ -57,7 +58,8 @@ def find(source: Source, dataset_type: str, versions: Any = None, **selector: An
 
 def find_all(source: Source, dataset_type: str, versions: Any = None, **selector: Any) -> list[Any]:
     """Return what it finds, with what it cannot read."""
-    found = source.find_datasets(dataset_type, DataSpecVersionCollection(versions), None, **selector)  # type: ignore[arg-type]
+    held = CollectionMetadata(0, None)
+    found = source.find_datasets(dataset_type, DataSpecVersionCollection(versions), held, **selector)
     return [resource for batch in found for resource in batch]
 
 
