@@ -7,7 +7,6 @@ import enum
 import functools
 from collections.abc import Sequence
 
-from ingestify.domain.change import metadata_text
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.fetch_policy import reasons_to_fetch
 from ingestify.domain.identifier import Identifier
@@ -277,7 +276,7 @@ def _description_changes(discovered: Discovered, row: KnownDataset, rules: Bundl
             changes.append(f"state: {row.state} → {state}")
         elif missing != row.missing_feeds and set(missing) != set(row.missing_feeds):
             changes.append(f"lacks {', '.join(missing) or 'nothing'}, was {', '.join(row.missing_feeds) or 'nothing'}")
-    if (resource.metadata or row.metadata != "{}") and metadata_text(resource.metadata) != row.metadata:
+    if discovered.metadata != row.metadata:
         changes.append("metadata")
     return changes
 
