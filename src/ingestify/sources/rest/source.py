@@ -148,6 +148,7 @@ class RestSource(Source):
             number += len(page.entries)
 
     def _selector(self, said: DiscoveredSelectors, entry: Any) -> dict[str, Any]:
+        _check_entry(entry)
         scope = Scope(entry, {})
         found: dict[str, Any] = {name: value.get(scope) for name, value in said.values.items()}
         name = _find_name(said.name, dataclasses.replace(scope, identity=dict(found)))
@@ -159,8 +160,7 @@ class RestSource(Source):
         self, dataset_type: str, said: DatasetTypeDeclaration, wanted: list[tuple[str, str]], scope: Scope
     ) -> DatasetResource | None:
         """Return what an entry announces; None if the filters of the call do not want it."""
-        if scope.entry is None:
-            raise SourceError("it is null")
+        _check_entry(scope.entry)
         identity = {name: value.get(scope) for name, value in said.identity.items()}
         # A filter rules an entry out before anything else is asked of it.
         if any(name in scope.selector and str(scope.selector[name]) != str(own) for name, own in identity.items()):
@@ -276,6 +276,13 @@ class _Page:
         """Return the first so many, and then the others."""
         rest = _Page(self.entries[first:], self.number + first, self.shown)
         return [_Page(self.entries[:first], self.number, self.shown), rest]
+
+
+def _check_entry(entry: Any) -> None:
+    if entry is None:
+        raise SourceError("it is null")
+    if isinstance(entry, SourceError):  # what `JsonPath.iter` yields for one of several lists that is none
+        raise entry
 
 
 def _identity(said: DatasetTypeDeclaration, scope: Scope) -> str | None:

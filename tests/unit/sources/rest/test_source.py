@@ -153,6 +153,32 @@ def test_what_is_wrong_with_an_entry_names_the_entry(
     assert len(found) == 51
 
 
+def test_one_list_of_several_that_is_none_takes_no_other_with_it(server: Provider) -> None:
+    server.on("/matches", as_json([{"matches": [{"id": 1}]}, {"matches": 5}, {"matches": [{"id": 2}]}]))
+    with Api(server, index={"endpoint": "/matches", "items": "[*].matches[*]"}) as api:
+        one, wrong, two = api.find_all()
+    assert (one.dataset_resource_id, two.dataset_resource_id) == ({"match_id": 1}, {"match_id": 2})
+    assert "wants a list where there is a number" in str(wrong.error)
+
+
+def test_a_part_that_cannot_be_read_takes_no_other_with_it(server: Provider) -> None:
+    server.on("/seasons", as_json([{"id": 1}, None, {"name": "x"}, {"id": 2, "changed": "soon"}, {"id": 3}]))
+    selectors = {"endpoint": "/seasons", "values": {"season_id": "id"}, "last_modified": "changed"}
+    with Api(server, selectors=selectors) as api:
+        found = api.source.discover_selectors("match")
+    assert [one for one in found if isinstance(one, dict)] == [{"season_id": 1}, {"season_id": 3}]
+    assert list(unreadable(found).values()) == ["it is null", "it has no 'id'", "the time 'soon' is not written as iso"]
+
+
+def test_what_is_on_a_page_twice_comes_in_one_list(server: Provider) -> None:
+    entries = [{"id": number} for number in range(50)]
+    for more, sizes in (([], [24, 26]), ([{"id": "0"}], [51])):
+        server.on("/matches", as_json([*entries, *more]))
+        with Api(server) as api:
+            batches = list(api.source.find_datasets("match", DataSpecVersionCollection(None), None))  # type: ignore[arg-type]
+        assert [len(batch) for batch in batches] == sizes
+
+
 def test_a_url_of_the_entry_is_taken_as_it_is(server: Provider) -> None:
     server.on(
         "/matches", as_json([{"id": 1, "l": "https://cdn.example/a%20b?sig=x%2By"}, {"id": 2, "l": "/files/2.json"}])
