@@ -118,14 +118,15 @@ class WyscoutChanges:
             answer = page.json()
             found = answer.get(kind, []) if isinstance(answer, dict) else None
             # By id where there is more to say of each, else a list of ids.
-            unreadable = [one for one in found if not _is_id(one)] if isinstance(found, (dict, list)) else None
-            if unreadable is None or (unreadable and len(unreadable) == len(found)):
+            ids = list(found) if isinstance(found, (dict, list)) else None
+            unreadable = [one for one in ids or () if not _is_id(one)]
+            if ids is None or (ids and len(unreadable) == len(ids)):
                 raise SourceError(
                     f"{path} of Wyscout holds no list of ids below '{kind}'; is base_url that of its API?"
                 )
             if unreadable:
                 raise _UnreadableId(f"{path} of Wyscout has {str(unreadable[0])[:60]!r} among its ids.")
-            yield from map(str, found)
+            yield from map(str, ids)
 
 
 def _is_id(one: object) -> bool:
