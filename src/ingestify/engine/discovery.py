@@ -218,6 +218,11 @@ def _identify(progress: JobProgress, resource: object, store: DatasetStore, *, l
         announced = resource.identifier(job.selector)
         identifier = store.key_types.apply(provider, resource.dataset_type, announced, resource)
         key = (provider, resource.dataset_type, identifier.canonical)
+        longest = store.catalogue.longest_identifier
+        if longest is not None and len(identifier.canonical) > longest:
+            raise SourceError(
+                f"its identifier has {len(identifier.canonical)} characters, and this catalogue keeps {longest}"
+            )
         metadata = _describable(resource)
     except Exception as error:
         raise _Unreadable(_name_of(resource), error) from error
