@@ -20,7 +20,8 @@ MOST_KEPT = 3000
 
 _SHOWN = 5
 _HASH_BITS = 64
-_NO_TIME = 0
+_HASH_MASK = (1 << _HASH_BITS) - 1
+_NO_TIME = -(1 << 62)
 """Stands for the time of what announces none."""
 
 
@@ -56,7 +57,8 @@ class Doubles:
 
     def sift(self, batch: Sequence[Discovered]) -> list[Discovered]:
         """Return those of a list that are to be decided about now."""
-        self._passed.update((hash(one.key), _mark(one)) for one in self._last)
+        for one in self._last:
+            self._passed[hash(one.key)] = _mark(one)
         chosen: dict[int, Discovered] = {}
         for discovered in batch:
             number = hash(discovered.key)
@@ -116,30 +118,26 @@ def _is_later(moment: int, other: int) -> bool:
     return other != _NO_TIME and moment > other
 
 
-_EPOCH = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND = dt.timedelta(microseconds=1)
-
-
 def _time(discovered: Discovered) -> int:
-    """Return the newest time that is announced for a file, in microseconds; 0: there is none.
+    """Return the newest time that is announced for a file, in microseconds since 1970.
 
     The only place where announced times are ordered: somehow a choice has to be made.
     """
-    times = [file.last_modified for file in discovered.resource.files.values() if file.last_modified is not None]
-    return _NO_TIME if not times else (max(times) - _EPOCH) // _MICROSECOND + 1
+    newest: dt.datetime | None = None
+    for file in discovered.resource.files.values():
+        moment = file.last_modified
+        if moment is not None and (newest is None or moment > newest):
+            newest = moment
+    return _NO_TIME if newest is None else round(newest.timestamp() * 1_000_000)
 
 
 def _mark(discovered: Discovered) -> int:
     """Return a number that differs, in this process, between two announcements that are not alike; its time first."""
     resource = discovered.resource
-    said = (
-        discovered.name,
-        resource.state,
-        discovered.metadata,
-        resource.postponed,
-        tuple((name, file.announced, file.url) for name, file in resource.files.items()),
-    )
-    return _time(discovered) << _HASH_BITS | hash(said) & ((1 << _HASH_BITS) - 1)
+    said: list[object] = [discovered.name, resource.state, discovered.metadata, resource.postponed]
+    for name, file in resource.files.items():
+        said += (name, file.last_modified, file.content_version, file.url)
+    return _time(discovered) << _HASH_BITS | hash(tuple(said)) & _HASH_MASK
 
 
 def _name(discovered: Discovered) -> str:
