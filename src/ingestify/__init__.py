@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ingestify.domain.identifier import Identifier
     from ingestify.domain.plan import IngestionPlan
     from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
-    from ingestify.domain.resource import DatasetResource, FileResource
+    from ingestify.domain.resource import DatasetResource, FileResource, UnreadableEntry
     from ingestify.domain.revision import Revision, RevisionState
     from ingestify.domain.selector import Selector
     from ingestify.domain.source import Source
@@ -75,7 +75,7 @@ _MODULES = {
     "domain.identifier": ("Identifier",),
     "domain.plan": ("IngestionPlan",),
     "domain.quarantine": ("QuarantineEntry", "QuarantineState"),
-    "domain.resource": ("DatasetResource", "FileResource"),
+    "domain.resource": ("DatasetResource", "FileResource", "UnreadableEntry"),
     "domain.revision": ("Revision", "RevisionState"),
     "domain.selector": ("Selector",),
     "domain.source": ("Source",),
@@ -149,6 +149,7 @@ __all__ = [
     "StopProcessing",
     "StoreError",
     "Subscriber",
+    "UnreadableEntry",
     "__version__",
     "debug_source",
     "get_datastore",

@@ -42,6 +42,7 @@ class SqlCatalogue:
 
     def __init__(self, database: Database, tables: Tables, key_types: KeyTypes) -> None:
         self._database = database
+        self.longest_identifier = database.dialect.longest_identifier
         self._datasets = DatasetReader(database, tables, key_types)
         self._events = EventLog(database, tables)
         self._quarantine = QuarantineLog(database, tables)

@@ -22,6 +22,9 @@ class Dialect(Protocol):
     keeps_nul: bool
     """Whether a text may hold a NUL character."""
 
+    longest_identifier: int | None
+    """How many characters the canonical text of an identifier may have; None: any number, as no length is enforced."""
+
     def any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
         """Return the condition that a column has one of `values`, of which there may be a thousand."""
 

@@ -18,7 +18,7 @@ from ingestify.catalogue.rows import REVISION_STATES, file_to_row, moment_to_tex
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
-from ingestify.domain.change import metadata_text
+from ingestify.domain.change import stored_metadata_text
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.events import DatasetEvent, RevisionRejected
 from ingestify.domain.history import DatasetHead, DatasetHistory, history_events
@@ -266,7 +266,7 @@ def _dataset_row(dataset: Dataset) -> dict[str, object]:
     head = dataset.revisions[-1] if dataset.revisions else None
     return {
         **fixed_columns(dataset),
-        **description_columns(dataset, metadata_text(dataset.metadata)),
+        **description_columns(dataset, stored_metadata_text(dataset.metadata)),
         **head_columns(head),
     }
 

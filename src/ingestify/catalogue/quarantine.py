@@ -23,7 +23,7 @@ from ingestify.catalogue.rows import (
 from ingestify.catalogue.selection import chunks, conditions
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
-from ingestify.domain.change import DatasetChange, Settlement, metadata_text
+from ingestify.domain.change import DatasetChange, Settlement, stored_metadata_text
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
@@ -235,7 +235,7 @@ def _entry_row(entry: QuarantineEntry) -> dict[str, object]:
         "removed_file_ids": names_to_text(entry.removed_file_ids),
         "missing_feeds": names_to_text(entry.missing_feeds),
         "feeds": feeds_to_text(entry.feeds),
-        "metadata": metadata_text(entry.metadata),
+        "metadata": stored_metadata_text(entry.metadata),
         "base_revision_id": entry.base_revision_id,
         "source": json_text(entry.source),
         "created_at": moment_to_text(entry.created_at),

@@ -15,6 +15,7 @@ from ingestify.domain.file import NO_VALIDATORS, FeedState, File, Validators
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
+from ingestify.domain.text import is_storable
 
 __all__ = [
     "DATASET_STATES",
@@ -44,11 +45,14 @@ REVISION_STATES = {state.value: state for state in RevisionState}
 _from_iso = dt.datetime.fromisoformat
 _decode = json.JSONDecoder().raw_decode
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+_escape = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str).encode
 
 
 def json_text(value: object) -> str:
-    """Return compact JSON text; what JSON does not know, such as a date, becomes its text."""
-    return _encode(value)
+    """Return compact JSON text that every database keeps; what JSON does not know, such as a date, becomes its text."""
+    text = _encode(value)
+    # Half of a surrogate pair, which JSON may hold, can be written only as an escape.
+    return text if is_storable(text) else _escape(value)
 
 
 @functools.lru_cache(maxsize=1024)  # one commit writes the same few moments thousands of times
@@ -83,7 +87,7 @@ def feeds_to_text(feeds: Mapping[str, FeedState]) -> str:
     """
     if isinstance(feeds, Feeds):
         return feeds.text
-    return _encode(
+    return json_text(
         {
             file_id: [
                 int(feed.present),

@@ -164,6 +164,7 @@ class RunLog:
             "followed_until": moment_to_text(sync.followed_until),
             "absent": sync.absent,
             **_discovered_row(sync.discovered),
+            "doubles": " ".join(sync.doubles) or None,
         }
         with self._database.write("save when a selector was ingested") as connection:
             known = self._sync.c.key_hash == _hash(key)
@@ -212,6 +213,7 @@ def _sync_from(row: sa.RowMapping) -> SelectorSync:
         moment_from_text(row["followed_until"]),
         row["absent"],
         _discovered_from(row),
+        tuple((row["doubles"] or "").split()),
     )
 
 

@@ -17,7 +17,10 @@ import sqlalchemy as sa
 
 from ingestify.errors import ConfigurationError
 
-__all__ = ["Tables", "build_tables"]
+__all__ = ["LONGEST_IDENTIFIER", "Tables", "build_tables"]
+
+LONGEST_IDENTIFIER = 512
+"""How many characters the canonical text of an identifier may have, where the database enforces it."""
 
 _PREFIX = re.compile(r"[A-Za-z0-9_]{0,16}\Z")
 
@@ -117,6 +120,7 @@ def build_tables(prefix: str = "") -> Tables:
             _text("provider", 64, nullable=True),
             _text("dataset_type", 64, nullable=True),
             _text("selector", nullable=True),
+            _text("doubles", nullable=True),
         ),
         event_log=sa.Table(
             f"{prefix}event_log",
@@ -169,7 +173,7 @@ def _dataset(prefix: str, metadata: sa.MetaData) -> sa.Table:
         _text("provider", 64),
         _text("dataset_type", 64),
         _text("identifier"),
-        _text("identifier_key", 512),
+        _text("identifier_key", LONGEST_IDENTIFIER),
         _text("name"),
         _text("state", 16),
         _text("metadata"),
@@ -254,7 +258,7 @@ def _quarantine(prefix: str, metadata: sa.MetaData) -> sa.Table:
         _text("provider", 64),
         _text("dataset_type", 64),
         _text("identifier"),
-        _text("identifier_key", 512),
+        _text("identifier_key", LONGEST_IDENTIFIER),
         _text("dataset_id", 36),
         _text("name"),
         _text("state", 16),

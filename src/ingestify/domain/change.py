@@ -15,9 +15,18 @@ from ingestify.domain.file import FeedState
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision
+from ingestify.domain.text import depth_of_json, is_storable
 from ingestify.errors import SourceError
 
-__all__ = ["AppliedChange", "DatasetChange", "NewFile", "Settlement", "apply_change", "metadata_text"]
+__all__ = [
+    "AppliedChange",
+    "DatasetChange",
+    "NewFile",
+    "Settlement",
+    "apply_change",
+    "metadata_text",
+    "stored_metadata_text",
+]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,19 +125,37 @@ class AppliedChange:
 
 
 # Made once: json.dumps makes an encoder for each call that has options, which takes longer than the encoding.
-_encode_metadata = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str).encode
+_FORM: dict[str, Any] = {"sort_keys": True, "ensure_ascii": False, "separators": (",", ":"), "default": str}
+_encode_metadata = json.JSONEncoder(**_FORM, allow_nan=False).encode
+_encode_stored_metadata = json.JSONEncoder(**_FORM).encode
+
+DEEPEST_METADATA = 100
+"""So deep it may be nested: whoever reads a lake, in whatever language, has to be able to read it."""
 
 
 def metadata_text(metadata: Mapping[str, Any]) -> str:
     """Return the JSON text by which metadata is stored and compared; key order does not matter.
 
     Raises:
-        SourceError: It is not JSON.
+        SourceError: It is not JSON, or not such that every database keeps it and every reader can read it.
     """
     try:
-        return _encode_metadata(metadata)
+        text = _encode_metadata(metadata)
     except (TypeError, ValueError, RecursionError) as error:
-        raise SourceError(f"the metadata is not JSON: {error}; its keys must be texts") from error
+        raise SourceError(f"the metadata is not JSON: {error}; its keys must be texts, its numbers finite") from error
+    if not is_storable(text):
+        raise SourceError("the metadata holds half of a character, which no database keeps")
+    if (
+        text.count("[") + text.count("{") > DEEPEST_METADATA  # which is cheap to see, and so of nearly none
+        and depth_of_json(text) > DEEPEST_METADATA
+    ):
+        raise SourceError(f"the metadata is nested more than {DEEPEST_METADATA} levels deep")
+    return text
+
+
+def stored_metadata_text(metadata: Mapping[str, Any]) -> str:
+    """Return the same text of metadata that a lake has: it may have come in when less was asked of it."""
+    return _encode_stored_metadata(metadata)
 
 
 def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
@@ -224,7 +251,7 @@ def _apply_rejection(change: DatasetChange, moment: dt.datetime) -> AppliedChang
 
 
 def _description_differs(before: Dataset, change: DatasetChange) -> bool:
-    return (before.name, before.state, before.missing_feeds, metadata_text(before.metadata)) != (
+    return (before.name, before.state, before.missing_feeds, stored_metadata_text(before.metadata)) != (
         change.name,
         change.state,
         change.missing_feeds,

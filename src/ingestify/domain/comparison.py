@@ -76,9 +76,8 @@ def _canonical(value: object) -> str:
     try:
         return canonical_value(value)
     except SourceError as error:
-        raise Incomparable(f"{described(value)} is not a single value.") from error
-    except ValueError as error:  # Python does not write out a number of more than 4,300 digits
-        raise Incomparable(f"{described(value)} is too large.") from error
+        what = "too large" if isinstance(value, int) else "not a single value"
+        raise Incomparable(f"{described(value)} is {what}.") from error
 
 
 def _contains(container: object, value: object) -> bool:

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ingestify.domain.text import is_storable
 from ingestify.errors import SourceError
 
 __all__ = ["Identifier", "Scalar", "canonical_text", "canonical_value"]
@@ -23,27 +24,28 @@ Scalar = str | int | float | bool
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def _is_storable(text: str) -> bool:
-    """Whether it is text that every database keeps whole: no NUL, no half of a surrogate pair."""
-    if "\0" in text:
-        return False
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+MOST_DIGITS = 1000
+"""A whole number has no more of them; Python itself writes down 4,300 at the most."""
+
+_LARGEST = 10**MOST_DIGITS - 1
 
 
 @functools.lru_cache(maxsize=1024)  # a run's datasets share their keys
 def _check_keys(keys: tuple[object, ...]) -> None:
     for key in keys:
-        if not isinstance(key, str) or not key or not _is_storable(key):
+        if not isinstance(key, str) or not key or not is_storable(key):
             raise SourceError(f"An identifier's keys are non-empty strings without NUL; {key!r} is not.")
 
 
 def _plain(key: str, value: object) -> Scalar:
     """Return the JSON scalar that `value` is stored as; its type is kept where JSON has one."""
     kind = type(value)
-    if kind is int or kind is bool:
+    if kind is bool:
         return value  # type: ignore[return-value]
+    if kind is int:
+        return _checked_number(key, value)  # type: ignore[arg-type]
     if kind is str:
-        if not _is_storable(value):  # type: ignore[arg-type]
+        if not is_storable(value):  # type: ignore[arg-type]
             raise SourceError(
                 f"The identifier value {value!r} of '{key}' holds a NUL or half a character, which no database keeps."
             )
@@ -53,7 +55,7 @@ def _plain(key: str, value: object) -> Scalar:
     if isinstance(value, str):
         return _plain(key, str(value))
     if isinstance(value, numbers.Integral):
-        return int(value)
+        return _checked_number(key, int(value))
     if isinstance(value, numbers.Real) and math.isfinite(number := float(value)):
         # pandas turns a column of ids into floats as soon as one is missing: 12.0 means match 12.
         return int(number) if number.is_integer() else number
@@ -65,6 +67,12 @@ def _plain(key: str, value: object) -> Scalar:
         f"The identifier value {value!r} of '{key}' is a {type(value).__name__}: "
         f"use a string, an integer, a date, or another single value."
     )
+
+
+def _checked_number(key: str, value: int) -> int:
+    if not -_LARGEST <= value <= _LARGEST:
+        raise SourceError(f"The identifier value of '{key}' is a number of more than {MOST_DIGITS} digits.")
+    return value
 
 
 def canonical_value(value: object, key: str = "value") -> str:
@@ -116,7 +124,8 @@ class Identifier(Mapping[str, Any]):
             raise SourceError("An identifier needs at least one key, such as match_id; this one is empty.")
         _check_keys(tuple(attributes))
         self._attributes: dict[str, Scalar] = {
-            key: value if type(value) is int else _plain(key, value) for key, value in attributes.items()
+            key: value if type(value) is int and -_LARGEST <= value <= _LARGEST else _plain(key, value)
+            for key, value in attributes.items()
         }
         self._canonical: str | None = None
         self._hash: int | None = None

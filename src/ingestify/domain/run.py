@@ -8,6 +8,8 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ingestify.domain.text import storable
+
 __all__ = [
     "Counters",
     "JobHolder",
@@ -88,9 +90,17 @@ class Counters:
 COUNTER_NAMES = tuple(field.name for field in dataclasses.fields(Counters))
 
 
+_MOST_CHARACTERS = 1000
+"""Of a name or an identifier in a summary."""
+
+_MOST_OF_AN_ERROR = 10_000
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class TaskSummary:
     """What became of one dataset; kept for those that changed, failed, are in quarantine, or lack a broken file.
+
+    Whatever a provider calls it can be written and shown: what no database keeps is replaced, what is too long is cut.
 
     Attributes:
         identifier: The dataset's identifier as text.
@@ -108,6 +118,14 @@ class TaskSummary:
     name: str = ""
     revision_id: int | None = None
     error: str = ""
+
+    def __post_init__(self) -> None:
+        for attribute, most in (
+            ("identifier", _MOST_CHARACTERS),
+            ("name", _MOST_CHARACTERS),
+            ("error", _MOST_OF_AN_ERROR),
+        ):
+            object.__setattr__(self, attribute, storable(getattr(self, attribute), most))
 
     @property
     def is_left_out(self) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.bundle_check import BundleCheck
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
-from ingestify.domain.resource import DatasetResource
+from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -93,12 +93,13 @@ class Source(abc.ABC):
         """Give it the client that `http` returns; the engine calls this."""
         self._http = client
 
-    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+    def discover_selectors(self, dataset_type: str) -> Sequence[Mapping[str, Any] | UnreadableEntry]:
         """Return what there is, such as `{"competition_id": 11, "season_id": 90, "_name": "La Liga 2020/2021"}`.
 
         Keys that begin with `_` are hints and not identity: `_last_modified` (datetime) or `_version` (any text): the
         whole selector is skipped when that is what it was when the selector was last ingested whole; `_grain`
-        (timedelta) of the time; `_name` (for people). See `domain.selector.Selector`.
+        (timedelta) of the time; `_name` (for people). See `domain.selector.Selector`. An `UnreadableEntry` stands for
+        one that the provider lists and that cannot be read: it fails by itself.
 
         Raises:
             ConfigurationError: The source does not override this, so its selectors must be configured.
@@ -116,11 +117,12 @@ class Source(abc.ABC):
         dataset_collection_metadata: CollectionMetadata,
         *_: Any,
         **selector: Any,
-    ) -> Iterable[DatasetResource] | Iterable[list[DatasetResource]]:
+    ) -> Iterable[DatasetResource | UnreadableEntry] | Iterable[Sequence[DatasetResource | UnreadableEntry]]:
         """Announce the datasets of one selector: a list, a generator of resources, or a generator of lists.
 
         It is consumed lazily: what was yielded is being fetched while this still runs. A list is looked up
-        in the lake at once, so an index of a thousand matches is best yielded whole.
+        in the lake at once, so an index of a thousand matches is best yielded whole. An `UnreadableEntry` in place of a
+        resource stands for an entry that cannot be read: it fails by itself, and the others come in.
 
         Args:
             dataset_type: What kind is wanted: `match`, `tracking`, …

@@ -7,7 +7,6 @@ import enum
 import functools
 from collections.abc import Callable, Sequence
 
-from ingestify.domain.change import metadata_text
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.fetch_policy import FetchPolicy, reasons_to_fetch
@@ -95,8 +94,7 @@ class _Look:
             changes = self._entry_changes = []
             if self.discovered.name != row.name:
                 changes.append(f"name: '{row.name}' → '{self.discovered.name}'")
-            metadata = self.discovered.resource.metadata
-            if (metadata or row.metadata != "{}") and metadata_text(metadata) != row.metadata:
+            if self.discovered.metadata != row.metadata:
                 changes.append("metadata")
         return self._entry_changes
 

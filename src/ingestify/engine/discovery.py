@@ -5,18 +5,21 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
+from ingestify.domain.change import metadata_text
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.plan import Job
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.domain.selector import identifier_matches
+from ingestify.domain.text import is_storable
+from ingestify.engine.doubles import Doubles, preferred
 from ingestify.engine.planner import find_arguments
 from ingestify.engine.report import JobProgress
-from ingestify.errors import IngestifyError, SourceError
+from ingestify.errors import SourceError
 from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 
@@ -35,6 +38,7 @@ class Discovered:
     Attributes:
         provider: The resource's provider, else the source's.
         key: What is unique in a bucket: provider, dataset type, canonical identifier.
+        metadata: The resource's metadata as text, as it was announced.
         number: What stands for it in the job's listing.
         tries: How often another writer was faster with it.
     """
@@ -44,6 +48,7 @@ class Discovered:
     identifier: Identifier
     provider: str
     key: tuple[str, str, str]
+    metadata: str = "{}"
     number: int = 0
     tries: int = 0
 
@@ -96,7 +101,7 @@ def _iter_found(
     Args:
         versions: The feeds and versions that are asked for; None: those of the plan.
     """
-    found: Iterable[DatasetResource | list[DatasetResource]] | None = job.plan.source.find_datasets(
+    found: Iterable[Any] | None = job.plan.source.find_datasets(
         job.plan.dataset_type,
         versions or job.plan.data_spec_versions,
         cast(CollectionMetadata, metadata),
@@ -110,8 +115,8 @@ def _iter_found(
         raise SourceError(
             f"find_datasets of the source '{job.source_name}' returned one DatasetResource; return a list, or yield it."
         )
-    if isinstance(found, (list, tuple)) and all(isinstance(one, DatasetResource) for one in found):
-        found = [list(cast("Sequence[DatasetResource]", found))]
+    if isinstance(found, (list, tuple)) and all(isinstance(one, (DatasetResource, UnreadableEntry)) for one in found):
+        found = [found]
     for item in found:
         yield list(item) if isinstance(item, (list, tuple)) else [item]
 
@@ -119,7 +124,7 @@ def _iter_found(
 def iter_discovered(
     progress: JobProgress, store: DatasetStore, fail_entry: Callable[[str, BaseException | str], None]
 ) -> Iterator[list[Discovered]]:
-    """Yield what a job's source announces, lazily: a list for each that it yields.
+    """Yield what a job's source announces, lazily: a list for each that it yields, and what is listed twice once.
 
     Args:
         fail_entry: Called with the name of an entry that cannot be read, and why. One entry is one entry: the others
@@ -131,12 +136,13 @@ def iter_discovered(
     """
     job = progress.job
     metadata = _LazyMetadata(store, job)
+    doubles = Doubles(progress.sync_before.doubles if progress.sync_before is not None else ())
     left_out: Identifier | None = None
     any_chosen = any_unreadable = False
-    for batch in _iter_found(job, metadata):
-        for start in range(0, len(batch), LOOK_UP_SIZE):
+    try:
+        for batch in _iter_found(job, metadata):
             chosen = []
-            for resource in batch[start : start + LOOK_UP_SIZE]:
+            for resource in batch:
                 try:
                     discovered = _identify(progress, _readable(resource), store, listed=True)
                 except _Unreadable as unreadable:
@@ -147,14 +153,33 @@ def iter_discovered(
                     chosen.append(discovered)
                 else:
                     left_out = discovered.identifier
-            if chosen:
-                any_chosen = True
-                yield chosen
+            any_chosen = any_chosen or bool(chosen)
+            yield from _in_parts(doubles.sift(chosen))
+    except Exception:
+        # What was announced comes in, also if the source fails then.
+        yield from _in_parts(_held_back(progress, doubles))
+        raise
+    yield from _in_parts(_held_back(progress, doubles))
     is_whole = job.is_whole_selector and job.plan.source.lists_everything and not metadata.was_read
     progress.listing.is_of_everything = is_whole
     progress.listing.is_whole = is_whole and not any_unreadable
+    progress.listing.doubles = doubles.found
     if not any_chosen and left_out is not None:
         _warn_of_unknown_filters(job, left_out)
+
+
+def _held_back(progress: JobProgress, doubles: Doubles) -> list[Discovered]:
+    """Return what was held back until the listing's end, of which each counts once."""
+    held = doubles.end()
+    doubles.warn(f"{progress.job.source_name}: {progress.job.selector.name}")
+    if doubles.passed_on_twice:
+        progress.count("discovered", -doubles.passed_on_twice)
+    return held
+
+
+def _in_parts(several: list[Discovered]) -> Iterator[list[Discovered]]:
+    for start in range(0, len(several), LOOK_UP_SIZE):
+        yield several[start : start + LOOK_UP_SIZE]
 
 
 def _warn_of_unknown_filters(job: Job, example: Identifier) -> None:
@@ -198,11 +223,40 @@ def _identify(progress: JobProgress, resource: object, store: DatasetStore, *, l
     try:
         announced = resource.identifier(job.selector)
         identifier = store.key_types.apply(provider, resource.dataset_type, announced, resource)
-    except IngestifyError as error:
-        raise _Unreadable(resource.name or str(resource), error) from error
+        key = (provider, resource.dataset_type, identifier.canonical)
+        longest = store.catalogue.longest_identifier
+        if longest is not None and len(identifier.canonical) > longest:
+            raise SourceError(
+                f"its identifier has {len(identifier.canonical)} characters, and this catalogue keeps {longest}"
+            )
+        metadata = _describable(resource)
+    except Exception as error:
+        raise _Unreadable(_name_of(resource), error) from error
     number = progress.listing.add(identifier) if listed else 0
-    key = (provider, resource.dataset_type, identifier.canonical)
-    return Discovered(progress, resource, identifier, provider, key, number)
+    return Discovered(progress, resource, identifier, provider, key, metadata, number)
+
+
+def _describable(resource: DatasetResource) -> str:
+    """Return the metadata as text, of what can be stored as it is announced.
+
+    Raises:
+        SourceError: It cannot be, whatever its files are.
+    """
+    name: object = resource.name
+    if name is not None:
+        text = resource.name = name if isinstance(name, str) else str(name)
+        if not is_storable(text):
+            raise SourceError(f"its name {text[:80]!r} holds a NUL or half of a character, which no database keeps")
+    return metadata_text(resource.metadata) if resource.metadata else "{}"
+
+
+def _name_of(resource: DatasetResource) -> str:
+    """Return what a resource that nothing identifies is called."""
+    try:
+        own = "/".join(f"{key}={value}" for key, value in resource.dataset_resource_id.items())
+    except ValueError:  # a number that Python does not write down
+        own = ""
+    return resource.name if isinstance(resource.name, str) and resource.name else own or "a dataset without a name"
 
 
 def list_again(
@@ -236,7 +290,9 @@ def list_again(
                 continue
             before = wanted.get(again.key)
             if before is not None:
-                found[again.key] = dataclasses.replace(before, resource=again.resource)
+                there = found.get(again.key)
+                chosen = again if there is None else preferred(there, again)
+                found[again.key] = dataclasses.replace(before, resource=chosen.resource, metadata=chosen.metadata)
     return found, is_whole and not metadata.was_read
 
 

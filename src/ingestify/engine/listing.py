@@ -20,11 +20,13 @@ class Listing:
     Attributes:
         is_whole: Whether all that the selector has was listed, so that what is not among it is missing.
         is_of_everything: Whether its source is one that lists all that a selector has, whatever came of it this time.
+        doubles: What was listed twice, and not alike; see `engine.doubles`.
     """
 
     def __init__(self) -> None:
         self.is_whole = False
         self.is_of_everything = False
+        self.doubles: tuple[str, ...] = ()
         self._listed = array.array("Q")
         self._lock = threading.Lock()
         self._found_count = self._found_sum = 0

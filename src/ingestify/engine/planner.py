@@ -7,13 +7,14 @@ import difflib
 import inspect
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ingestify.domain.plan import EVERYTHING, IngestionPlan, Job, ParseExpression, SelectorExpression
+from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.selector import Filters, Selector, filter_values
 from ingestify.domain.source import Source
-from ingestify.errors import ConfigurationError, SourceError
+from ingestify.errors import ConfigurationError, IngestifyError, SourceError
 
 __all__ = ["Expansion", "choose_plans", "expand_plan", "find_arguments", "would_ingest"]
 
@@ -60,17 +61,25 @@ class Expansion:
     discovered: list[Selector] | None
 
 
-def expand_plan(plan: IngestionPlan, filters: Filters, parse_expression: ParseExpression | None) -> Expansion:
+def expand_plan(
+    plan: IngestionPlan,
+    filters: Filters,
+    parse_expression: ParseExpression | None,
+    fail_entry: Callable[[UnreadableEntry], None] | None = None,
+) -> Expansion:
     """Return the jobs of a plan, narrowed by the caller's filters. May ask the provider for its selectors.
 
     A mapping is used as it is when it has every argument that the source's `find_datasets` requires; one that
     has fewer stands for all discovered selectors that agree with it.
 
+    Args:
+        fail_entry: Called with each selector that the source lists and that cannot be read; the others are expanded.
+
     Raises:
         ConfigurationError: A selector that cannot be used; the message says what to write.
         Exception: Whatever the source's `discover_selectors` raises.
     """
-    discovered = _Discovered(plan)
+    discovered = _Discovered(plan, fail_entry)
     selectors: dict[Selector, Selector] = {}
     of_discovery: set[Selector] = set()
     for rule in plan.selectors:
@@ -200,8 +209,9 @@ def _can_discover(source: Source) -> bool:
 class _Discovered:
     """The selectors of a source, asked for once and only if a rule needs them."""
 
-    def __init__(self, plan: IngestionPlan) -> None:
+    def __init__(self, plan: IngestionPlan, fail_entry: Callable[[UnreadableEntry], None] | None) -> None:
         self._plan = plan
+        self._fail_entry = fail_entry
         self._selectors: list[Selector] | None = None
 
     @property
@@ -210,7 +220,7 @@ class _Discovered:
         return self._selectors
 
     def all(self) -> list[Selector]:
-        """Return every discovered selector."""
+        """Return every discovered selector that can be read; of the others it is told."""
         if self._selectors is None:
             found = self._plan.source.discover_selectors(self._plan.dataset_type)
             if found is None or isinstance(found, (str, Mapping)):
@@ -218,19 +228,29 @@ class _Discovered:
                     f"discover_selectors of the source '{self._plan.source.name}' returned {type(found).__name__}; "
                     f"it must return a list of dicts."
                 )
-            self._selectors = [self._selector(attributes) for attributes in found]
+            read = [self._selector(number, attributes) for number, attributes in enumerate(found)]
+            self._selectors = [one for one in read if isinstance(one, Selector)]
+            for one in read:
+                if isinstance(one, UnreadableEntry) and self._fail_entry is not None:
+                    self._fail_entry(one)
             logger.debug("%s discovered %d selectors", self._plan.source.name, len(self._selectors))
         return self._selectors
 
-    def _selector(self, attributes: object) -> Selector:
-        if isinstance(attributes, Selector):
+    def _selector(self, number: int, attributes: object) -> Selector | UnreadableEntry:
+        if isinstance(attributes, UnreadableEntry):
             return attributes
-        if isinstance(attributes, Mapping):
-            return Selector(attributes)
-        raise SourceError(
-            f"The source '{self._plan.source.name}' discovered the selector {attributes!r}; "
-            f'it must be a dict such as {{"competition_id": 11}}.'
-        )
+        if not isinstance(attributes, (Selector, Mapping)):
+            raise SourceError(
+                f"The source '{self._plan.source.name}' discovered the selector {attributes!r}; "
+                f'it must be a dict such as {{"competition_id": 11}}.'
+            )
+        try:
+            selector = attributes if isinstance(attributes, Selector) else Selector(attributes)
+            _ = selector.canonical
+        except IngestifyError as error:
+            hints = attributes.hints if isinstance(attributes, Selector) else attributes
+            return UnreadableEntry(str(hints.get("_name") or f"selector {number}"), error)
+        return selector
 
 
 def _selector_parameters(source: Source) -> tuple[dict[str, inspect.Parameter], bool]:

@@ -15,6 +15,7 @@ from ingestify.clock import now
 from ingestify.domain.plan import Job
 from ingestify.domain.ports import IndexLook, SelectorSync, Usage
 from ingestify.domain.run import COUNTER_NAMES, Counters, JobSummary, ProcessIdentity, RunReport, RunState, TaskSummary
+from ingestify.domain.text import storable
 from ingestify.engine.listing import Listing
 from ingestify.masking import mask_text
 
@@ -250,7 +251,7 @@ class JobProgress:
                 dataset_type=job.plan.dataset_type,
                 data_spec_versions=job.plan.data_spec_versions.as_dict(),
                 selector={**job.selector.attributes, **job.filters},
-                selector_name=job.selector.name,
+                selector_name=storable(job.selector.name),
                 state=self.state,
                 process=self._process,
                 started_at=self.started_at,
@@ -266,7 +267,7 @@ class JobProgress:
 
 def one_line(error: BaseException) -> str:
     """Return an error as one line: its message without secrets, with its type where it is not one of ours."""
-    text = mask_text(" ".join(str(error).split()))
+    text = storable(mask_text(" ".join(str(error).split())))
     name = type(error).__name__
     if type(error).__module__.startswith("ingestify.") and text:
         return text

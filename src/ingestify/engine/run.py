@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import IngestionPlan, Job, ParseExpression
 from ingestify.domain.ports import FetchContext, Fetcher, IndexLook
+from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.run import RunReport, RunState
 from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import Source, collecting
@@ -156,20 +157,22 @@ class IngestionRun:
         try:
             if self.stop.is_set:
                 return
+            unreadable: list[UnreadableEntry] = []
             try:
                 look = IndexLook()
                 with lane.fetcher.activated(FetchContext(self._jobs.planning_usage, self.stop.event, look)):
-                    expansion = expand_plan(plan, self._filters, self._parse_expression)
+                    expansion = expand_plan(plan, self._filters, self._parse_expression, unreadable.append)
+                for entry in unreadable:
+                    look.lacks(f"{entry.where} cannot be read")
                 departed = find_departed(
                     self._store, self._plans, plan, self._filters, expansion, look, self._parse_expression
                 )
             except BaseException as error:  # noqa: BLE001 - the job's boundary
-                selector = Selector({"_name": "(finding selectors)"})
-                progress = self._jobs.begin(Job(plan, plan.source.name, plan.source.provider, selector))
-                self._jobs.fail(progress, as_exception(error))
-                self._jobs.end(progress)
+                self._tell_of_planning(plan, unreadable, as_exception(error))
                 return
             jobs = [*expansion.jobs, *departed]
+            if unreadable:
+                self._tell_of_planning(plan, unreadable)
             if not jobs:
                 logger.warning(
                     "%s: no selector for %s matches %s.",
@@ -182,6 +185,19 @@ class IngestionRun:
                 self._discovery.submit(lane.discovery, functools.partial(self._discover, job, lane, look.first_date))
         finally:
             self._work.end()
+
+    def _tell_of_planning(
+        self, plan: IngestionPlan, unreadable: Sequence[UnreadableEntry], error: Exception | None = None
+    ) -> None:
+        """Keep what went wrong while selectors were found, as a job of its own."""
+        selector = Selector({"_name": "(finding selectors)"})
+        progress = self._jobs.begin(Job(plan, plan.source.name, plan.source.provider, selector))
+        for entry in unreadable:
+            self._jobs.fail_entry(progress, entry.where, entry.error)
+        if error is not None:
+            self._jobs.fail(progress, error)
+        progress.is_discovered = True
+        self._jobs.end(progress)
 
     def _discover(self, job: Job, lane: SourceLane, hint_date: str | None) -> None:
         """Discover one job's datasets and pass them on to be decided about."""

@@ -223,13 +223,19 @@ class SelectorMemory:
                 asked_at=progress.started_at,
             ),
             followed_until=_followed_until(progress) if progress.job.plan.source.follows_changes else None,
+            doubles=progress.listing.doubles,
             absent=conclusion.absence.digest if conclusion.absence is not None and waits else None,
             discovered=discovered if progress.job.is_discovered and progress.listing.is_of_everything else None,
         )
 
 
 def _whole(progresses: Sequence[JobProgress]) -> list[JobProgress]:
-    return [one for one in progresses if one.state is RunState.FINISHED and one.job.is_whole_selector]
+    # One that never began to list only told of selectors that cannot be read.
+    return [
+        one
+        for one in progresses
+        if one.state is RunState.FINISHED and one.job.is_whole_selector and one.began_after is not None
+    ]
 
 
 def _may_share(one: Job, other: Job) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from ingestify.errors import SourceError
+from ingestify.fetch.json_values import read_json
 from ingestify.masking import mask_url
 
 __all__ = ["WholeAnswer"]
@@ -46,13 +46,13 @@ class WholeAnswer:
         return text.removeprefix("\ufeff")
 
     def json(self) -> Any:
-        """Return the body as JSON values.
+        """Return the body as JSON values; see `fetch.json_values`.
 
         Raises:
             SourceError: It is no JSON; the message shows the URL, where it fails, and how the body begins.
         """
         try:
-            return json.loads(self.content)
+            return read_json(self.content)
         except (ValueError, RecursionError) as error:
             if not self.content and self.status in (201, 202, 204):
                 raise SourceError(

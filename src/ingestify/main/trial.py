@@ -15,7 +15,7 @@ from ingestify.config.settings import IngestionPlanSettings, Settings
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.quarantine import QuarantineEntry
-from ingestify.domain.resource import DatasetResource
+from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.domain.run import RunReport
 from ingestify.domain.source import Source, collecting
 from ingestify.errors import ConfigurationError
@@ -152,22 +152,28 @@ class _First:
         self.__signature__ = inspect.signature(self._find)  # which the planner looks at
         source.find_datasets = self  # type: ignore[method-assign]
 
-    def __call__(self, *arguments: Any, **selector: Any) -> Iterator[DatasetResource]:
+    def __call__(self, *arguments: Any, **selector: Any) -> Iterator[DatasetResource | UnreadableEntry]:
         chosen = None
         with self._lock:  # selectors are discovered side by side, and one dataset is enough
             if self.resource is None:
-                chosen = self.resource = _first_of(self._find(*arguments, **selector) or ())
+                chosen = _first_of(self._find(*arguments, **selector) or ())
+                if isinstance(chosen, DatasetResource):
+                    self.resource = chosen
         if chosen is not None:
             yield chosen
 
 
-def _first_of(found: Iterable[DatasetResource | list[DatasetResource]]) -> DatasetResource | None:
-    """Return the first dataset, of what came with it one that is ready."""
+def _first_of(found: Iterable[Any]) -> DatasetResource | UnreadableEntry | None:
+    """Return the first dataset, of what came with it one that is ready; where there is none, why one cannot be read."""
+    unreadable = None
     for one in found:
-        several = one if isinstance(one, (list, tuple)) else [one]
-        if several:
-            return next((resource for resource in several if resource.postponed is None), several[0])
-    return None
+        several = list(one) if isinstance(one, (list, tuple)) else [one]
+        readable = [each for each in several if not isinstance(each, UnreadableEntry)]
+        if readable:
+            first: DatasetResource = next((each for each in readable if each.postponed is None), readable[0])
+            return first
+        unreadable = unreadable or (several[0] if several else None)
+    return unreadable
 
 
 def _iter_files(store: DatasetStore, dataset: Dataset) -> Iterator[TriedFile]:

@@ -18,8 +18,8 @@ from typing import Any
 from ingestify.errors import SourceError
 from ingestify.sources.api import ApiSource, secret
 from ingestify.sources.bearer_token import BearerToken
+from ingestify.sources.entries import list_of
 from ingestify.sources.impect_iterations import ImpectIterations
-from ingestify.sources.open_data import checked_entries
 
 __all__ = ["Impect"]
 
@@ -67,20 +67,20 @@ class Impect(ImpectIterations, ApiSource):
         super().__init__(name, BASE_URL if base_url is None else base_url, token, "token")
         self._http_options = {"auth": token}
 
-    def _iterations(self) -> list[dict[str, Any]]:
+    def _iterations(self) -> list[Any]:
         return self._get_data("iterations", "its list of iterations")
 
-    def _matches(self, iteration_id: object) -> list[dict[str, Any]]:
+    def _matches(self, iteration_id: object) -> list[Any]:
         return self._get_data(f"iterations/{iteration_id}/matches", f"iteration {iteration_id}")
 
-    def _of_iteration(self, feed: str, iteration_id: object) -> list[dict[str, Any]]:
+    def _of_iteration(self, feed: str, iteration_id: object) -> list[Any]:
         return self._get_data(f"iterations/{iteration_id}/{feed}", f"the {feed} of iteration {iteration_id}")
 
     def _url_of(self, feed: str, match_id: object) -> str:
         return f"{self._base_url}/{_PATHS[feed].format(match_id)}"
 
-    def _get_data(self, path: str, what: str) -> list[dict[str, Any]]:
+    def _get_data(self, path: str, what: str) -> list[Any]:
         answer = self._get_json(path, what)
         if not isinstance(answer, dict) or "data" not in answer:
             raise SourceError(f"{self._base_url}/{path} has no 'data'. Is base_url that of the API?")
-        return checked_entries(answer["data"], path, "id")
+        return list_of(answer["data"], path)

@@ -40,14 +40,14 @@ class ImpectGithub(ImpectIterations, OpenDataSource):
     def __init__(self, name: str, base_url: str | None = None) -> None:
         super().__init__(name, BASE_URL if base_url is None else base_url)
 
-    def _iterations(self) -> list[dict[str, Any]]:
-        return self._get_entries(f"{self._base_url}/iterations.json", "id")
+    def _iterations(self) -> list[Any]:
+        return self._get_entries(f"{self._base_url}/iterations.json")
 
-    def _of_iteration(self, feed: str, iteration_id: object) -> list[dict[str, Any]]:
-        return self._get_entries(f"{self._base_url}/{feed}/{feed}_{iteration_id}.json", "id")
+    def _of_iteration(self, feed: str, iteration_id: object) -> list[Any]:
+        return self._get_entries(f"{self._base_url}/{feed}/{feed}_{iteration_id}.json")
 
-    def _matches(self, iteration_id: object) -> list[dict[str, Any]]:
-        return self._get_entries(f"{self._base_url}/matches/matches_{iteration_id}.json", "id")
+    def _matches(self, iteration_id: object) -> list[Any]:
+        return self._get_entries(f"{self._base_url}/matches/matches_{iteration_id}.json")
 
     def _url_of(self, feed: str, match_id: object) -> str:
         return f"{self._base_url}/{feed}/{feed}_{match_id}.json"

@@ -11,14 +11,15 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ingestify.clock import as_utc
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import CollectionMetadata, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
-from ingestify.domain.resource import DatasetResource
+from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.errors import SourceError
 from ingestify.sources.base_url import BaseUrlSource
-from ingestify.sources.open_data import match_name, name_of, same
+from ingestify.sources.entries import Found, Selectors, read_entries
+from ingestify.sources.iso_time import get_time
+from ingestify.sources.open_data import match_name, may_be, name_of, same
 
 __all__ = ["MATCH", "ImpectIterations"]
 
@@ -39,13 +40,19 @@ class ImpectIterations(BaseUrlSource):
     bundle_types = (MATCH,)
     _http_options: Mapping[str, Any] = {}
 
-    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+    def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return every iteration."""
         self._bundle_type(dataset_type)
-        return [
-            {"iteration_id": entry["id"], "_name": " ".join((_competition(entry) or "iteration", _season(entry)))}
-            for entry in self._iterations()
-        ]
+        return read_entries(
+            self._iterations(),
+            "the list of iterations",
+            "iteration {id}",
+            ("id",),
+            lambda entry: {
+                "iteration_id": entry["id"],
+                "_name": " ".join((_competition(entry) or "iteration", _season(entry))),
+            },
+        )
 
     def find_datasets(
         self,
@@ -55,22 +62,33 @@ class ImpectIterations(BaseUrlSource):
         iteration_id: int,
         match_id: int | str | None = None,
         **_: Any,
-    ) -> Iterator[list[DatasetResource]]:
+    ) -> Iterator[list[Found]]:
         """Yield the matches of one iteration, at once."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
-        entries = [entry for entry in self._matches(iteration_id) if same(match_id, entry["id"])]
-        if not entries:
+        entries = self._matches(iteration_id)
+        chosen = {"id": match_id}
+        if not any(not isinstance(entry, dict) or may_be(entry, chosen) for entry in entries):
             return
+        iterations = [one for one in self._iterations() if isinstance(one, dict) and one.get("id") is not None]
         season = _Season(
-            next((one for one in self._iterations() if same(iteration_id, one["id"])), {"id": iteration_id}),
+            next((one for one in iterations if same(iteration_id, one["id"])), {"id": iteration_id}),
             squads=self._of_iteration("squads", iteration_id),
             players=self._of_iteration("players", iteration_id) if any(f == "players" for f, _ in wanted) else [],
         )
-        yield [self._match(entry, season, wanted) for entry in entries]
+        found: list[Found] = [] if season.unreadable is None else [season.unreadable]
+        found += read_entries(
+            entries,
+            f"the matches of iteration {iteration_id}",
+            "match {id}",
+            ("id",),
+            lambda entry: self._match(entry, season, wanted),
+            lambda entry: may_be(entry, chosen),
+        )
+        yield found
 
     def _match(self, entry: dict[str, Any], season: _Season, wanted: list[tuple[str, str]]) -> DatasetResource:
         match_id = entry["id"]
-        calculated = _time(entry.get("lastCalculationDate"), match_id)
+        calculated = _time(entry.get("lastCalculationDate"), f"Match {match_id}")
         is_available = entry.get("available", True) and calculated is not None
         date, _, kick_off = str(entry.get("scheduledDate") or "").partition("T")
         home, away = season.squad(entry.get("homeSquadId")), season.squad(entry.get("awaySquadId"))
@@ -108,15 +126,15 @@ class ImpectIterations(BaseUrlSource):
         return resource
 
     @abc.abstractmethod
-    def _iterations(self) -> list[dict[str, Any]]:
-        """Return every iteration."""
+    def _iterations(self) -> list[Any]:
+        """Return every iteration, as they are listed."""
 
     @abc.abstractmethod
-    def _matches(self, iteration_id: object) -> list[dict[str, Any]]:
-        """Return the matches of an iteration."""
+    def _matches(self, iteration_id: object) -> list[Any]:
+        """Return the matches of an iteration, as they are listed."""
 
     @abc.abstractmethod
-    def _of_iteration(self, feed: str, iteration_id: object) -> list[dict[str, Any]]:
+    def _of_iteration(self, feed: str, iteration_id: object) -> list[Any]:
         """Return its `squads` or its `players`."""
 
     @abc.abstractmethod
@@ -125,28 +143,37 @@ class ImpectIterations(BaseUrlSource):
 
 
 class _Season:
-    """An iteration with what belongs to all of its matches."""
+    """An iteration with what belongs to all of its matches.
 
-    def __init__(
-        self, iteration: dict[str, Any], *, squads: list[dict[str, Any]], players: list[dict[str, Any]]
-    ) -> None:
+    Attributes:
+        changed: When its squads and players changed; None: it does not say.
+        unreadable: What is told of it if that cannot be read; its squads are announced with each match's time then.
+    """
+
+    def __init__(self, iteration: dict[str, Any], *, squads: list[Any], players: list[Any]) -> None:
         self.iteration = iteration
         self.squads = squads
         self.players = players
-        self.changed = _time(iteration.get("lastChangeTimestamp"), f"of iteration {iteration['id']}")
-        self._squads = {squad["id"]: squad for squad in squads}
+        self.changed: dt.datetime | None = None
+        self.unreadable: UnreadableEntry | None = None
+        what = f"iteration {iteration['id']}"
+        try:
+            self.changed = _time(iteration.get("lastChangeTimestamp"), what.capitalize())
+        except SourceError as error:
+            self.unreadable = UnreadableEntry(what, error)
+        # One that cannot be read names no team; the feed has it as it is.
+        self._squads = {
+            squad["id"]: squad
+            for squad in squads
+            if isinstance(squad, dict) and isinstance(squad.get("id"), (int, str))
+        }
 
     def squad(self, squad_id: object) -> dict[str, Any] | None:
-        return self._squads.get(squad_id)
+        return self._squads.get(squad_id) if isinstance(squad_id, (int, str)) else None
 
 
-def _time(text: object, match_id: object) -> dt.datetime | None:
-    if text is None:
-        return None
-    try:
-        return as_utc(dt.datetime.fromisoformat(str(text)))
-    except ValueError as error:
-        raise SourceError(f"Match {match_id} has the time {text!r}, which is no ISO 8601 time.") from error
+def _time(text: object, what: str) -> dt.datetime | None:
+    return None if text is None else get_time(text, what)
 
 
 def _competition(iteration: dict[str, Any]) -> str | None:

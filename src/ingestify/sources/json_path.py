@@ -95,8 +95,11 @@ class JsonPath:
     def iter(self, value: Any) -> Iterator[Any]:
         """Yield what it leads to; what a list without `[*]` at the end holds, too. Nothing of what is not there.
 
+        Where something else is in place of a list that one of several elements is to have, that is one entry which
+        cannot be read: the error is yielded in its place.
+
         Raises:
-            SourceError: There is something else where `[*]` wants a list.
+            SourceError: There is something else where the first `[*]` wants a list.
         """
         for found in self._iter(value, 0):
             if isinstance(found, list) and (not self.steps or self.steps[-1] is not EACH):
@@ -111,11 +114,15 @@ class JsonPath:
                 if value is None:
                     return
                 if not isinstance(value, list):
-                    raise SourceError(
+                    error = SourceError(
                         f"'{self.text}' wants a list where there is {_kind(value)}; correct the path, or ask the "
                         f"provider "
                         f"what has changed."
                     )
+                    if EACH not in self.steps[:number]:
+                        raise error
+                    yield error
+                    return
                 for each in value:
                     yield from self._iter(each, number + 1)
                 return

@@ -6,35 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingestify.domain.resource import DatasetResource
-from ingestify.errors import SourceError
 from ingestify.sources.base_url import BaseUrlSource
+from ingestify.sources.entries import list_of
 
-__all__ = ["OpenDataSource", "add_url", "checked_entries", "match_name", "name_of", "same"]
+__all__ = ["OpenDataSource", "add_url", "match_name", "may_be", "name_of", "same"]
 
 
 class OpenDataSource(BaseUrlSource):
     """Open data: files below one base URL, and an index that is asked for whole."""
 
-    def _get_entries(self, url: str, *keys: str) -> list[dict[str, Any]]:
-        """Return an index: a list of entries that each have `keys`.
+    def _get_entries(self, url: str) -> list[Any]:
+        """Return an index: a list of entries, of which none has been looked at.
 
         Raises:
             SourceError: It is something else.
         """
-        return checked_entries(self.http.get_json(url), url, *keys)
-
-
-def checked_entries(entries: object, where: str, *keys: str) -> list[dict[str, Any]]:
-    """Return an index as it is, or raise a SourceError unless it is a list of entries that have `keys`."""
-    if not isinstance(entries, list):
-        raise SourceError(
-            f"{where} is a JSON {type(entries).__name__}; a list was expected. Is base_url the data root?"
-        )
-    for number, entry in enumerate(entries):
-        missing = [key for key in keys if not isinstance(entry, dict) or entry.get(key) is None]
-        if missing:
-            raise SourceError(f"Entry {number} of {where} has no {', '.join(missing)}.")
-    return entries
+        return list_of(self.http.get_json(url), url)
 
 
 def add_url(
@@ -73,6 +60,11 @@ def match_name(
 def same(wanted: object, there: object) -> bool:
     """Whether a filter lets a value through: `12` and `"12"` are the same, and None is no filter."""
     return wanted is None or str(wanted) == str(there)
+
+
+def may_be(entry: Mapping[str, Any], wanted: Mapping[str, object]) -> bool:
+    """Whether filters let an entry through, as far as it says: what it does not say, nobody can rule out."""
+    return all(entry.get(key) is None or same(value, entry[key]) for key, value in wanted.items())
 
 
 def name_of(part: Mapping[str, Any] | None, *keys: str) -> str | None:

@@ -13,11 +13,10 @@ looked at again as it ages (`sources.ageing`).
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
-from ingestify.clock import as_utc, now
+from ingestify.clock import now
 from ingestify.domain.bundle import TRACKING, BundleType
 from ingestify.domain.dataset import CollectionMetadata, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
@@ -27,7 +26,9 @@ from ingestify.errors import SourceError
 from ingestify.fetch.pages import NextLink, items_of
 from ingestify.sources.ageing import next_look_seconds, time_of_look
 from ingestify.sources.api import ApiSource, FixedToken, basic_auth, secret
-from ingestify.sources.open_data import checked_entries, match_name, name_of, same
+from ingestify.sources.entries import Found, Selectors, read_entries
+from ingestify.sources.iso_time import get_time
+from ingestify.sources.open_data import match_name, may_be, name_of, same
 from ingestify.sources.recent_answer import RecentAnswer
 
 __all__ = ["SkillCorner"]
@@ -85,19 +86,12 @@ class SkillCorner(ApiSource):
             auth = FixedToken("Token", secret(name, "token", token))
         credentials = "username and password" if token is None else "token"
         super().__init__(name, BASE_URL if base_url is None else base_url, auth, credentials)
-        self._known_editions = RecentAnswer[list[dict[str, Any]]]()
+        self._known_editions = RecentAnswer[list[Any]]()
 
-    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+    def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return the competition and season of each edition of the account."""
         self._bundle_type(dataset_type)
-        return [
-            {
-                "competition_id": edition["competition"]["id"],
-                "season_id": edition["season"]["id"],
-                "_name": name_of(edition, "name") or f"edition {edition['id']}",
-            }
-            for edition in self._editions()
-        ]
+        return read_entries(self._editions(), "competition_editions", _EDITION_NAME, _EDITION_KEYS, _selector)
 
     def find_datasets(
         self,
@@ -108,15 +102,18 @@ class SkillCorner(ApiSource):
         season_id: int,
         match_id: int | str | None = None,
         **_: Any,
-    ) -> Iterator[list[DatasetResource]]:
+    ) -> Iterator[list[Found]]:
         """Yield the matches of one season, page by page."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
         selector = {"competition_id": competition_id, "season_id": season_id}
         what = f"season {season_id} of competition {competition_id}"
+        # One that cannot be read may be this season's too, but nothing says so: whoever lists all of them tells of it.
         editions = [
             edition["id"]
             for edition in self._editions()
-            if same(competition_id, edition["competition"]["id"]) and same(season_id, edition["season"]["id"])
+            if (found := _season_of(edition)) is not None
+            and same(competition_id, found[0])
+            and same(season_id, found[1])
         ]
         if not editions:
             raise SourceError(
@@ -124,25 +121,25 @@ class SkillCorner(ApiSource):
                 f"plan's selectors, or ask the provider for access."
             )
         for edition_id in editions:
+            number = 0
             for entries in self._iter_lists("matches", what, competition_edition=edition_id):
-                yield [
-                    self._dataset(entry, selector, dataset_type, wanted)
-                    for entry in checked_entries(entries, f"matches of {what}", "id", "date_time")
-                    if same(match_id, entry["id"])
-                ]
+                yield read_entries(
+                    entries,
+                    f"the matches of {what}",
+                    "match {id}",
+                    ("id", "date_time"),
+                    lambda entry: self._dataset(entry, selector, dataset_type, wanted),
+                    lambda entry: may_be(entry, {"id": match_id}),
+                    number=number,
+                )
+                number += len(entries)
 
-    def _editions(self) -> list[dict[str, Any]]:
+    def _editions(self) -> list[Any]:
         return self._known_editions.get(self._get_editions)
 
-    def _get_editions(self) -> list[dict[str, Any]]:
-        editions = [
-            edition
-            for page in self._iter_lists("competition_editions", "its list of competition editions", user="true")
-            for edition in checked_entries(page, "competition_editions", "id", "competition", "season")
-        ]
-        for edition in editions:
-            checked_entries([edition["competition"], edition["season"]], f"competition edition {edition['id']}", "id")
-        return editions
+    def _get_editions(self) -> list[Any]:
+        pages = self._iter_lists("competition_editions", "its list of competition editions", user="true")
+        return [edition for page in pages for edition in page]
 
     def _iter_lists(self, path: str, what: str, **params: Any) -> Iterator[list[Any]]:
         pages = self._iter_pages(path, what, NextLink(items="results"), {**params, "limit": _PAGE_SIZE})
@@ -152,7 +149,7 @@ class SkillCorner(ApiSource):
         self, entry: dict[str, Any], selector: dict[str, Any], dataset_type: str, wanted: list[tuple[str, str]]
     ) -> DatasetResource:
         match_id, at = entry["id"], now()
-        began = _kick_off(entry)
+        began = get_time(entry["date_time"], f"Match {match_id}")
         date, _, time = str(entry["date_time"]).partition("T")
         home, away = entry.get("home_team"), entry.get("away_team")
         resource = DatasetResource(
@@ -191,10 +188,21 @@ class SkillCorner(ApiSource):
         return resource
 
 
-def _kick_off(entry: dict[str, Any]) -> dt.datetime:
-    try:
-        return as_utc(dt.datetime.fromisoformat(entry["date_time"]))
-    except (TypeError, ValueError) as error:
-        raise SourceError(
-            f"Match {entry['id']} has the time {entry['date_time']!r}, which is no ISO 8601 time."
-        ) from error
+_EDITION_NAME, _EDITION_KEYS = "competition edition {id}", ("id", "competition", "season")
+
+
+def _selector(edition: dict[str, Any]) -> dict[str, Any]:
+    found = _season_of(edition)
+    if found is None:
+        raise SourceError("its competition or its season has no id")
+    name = name_of(edition, "name") or f"edition {edition['id']}"
+    return {"competition_id": found[0], "season_id": found[1], "_name": name}
+
+
+def _season_of(edition: object) -> tuple[Any, Any] | None:
+    """Return the ids of an edition's competition and season; None if it does not say, or has no id itself."""
+    if not isinstance(edition, dict) or edition.get("id") is None:
+        return None
+    parts = [edition.get(key) for key in ("competition", "season")]
+    ids = [part.get("id") if isinstance(part, dict) else None for part in parts]
+    return None if None in ids else (ids[0], ids[1])

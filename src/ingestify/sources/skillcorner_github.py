@@ -15,9 +15,10 @@ from ingestify.domain.bundle import TRACKING, BundleType
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
+from ingestify.sources.entries import Found, Selectors, distinct, read_entries
 from ingestify.sources.git_lfs import load_lfs_file
 from ingestify.sources.github_source import GithubSource
-from ingestify.sources.open_data import add_url, match_name, name_of, same
+from ingestify.sources.open_data import add_url, match_name, may_be, name_of
 from ingestify.sources.recent_answer import RecentAnswer
 
 __all__ = ["SkillCornerGithub"]
@@ -29,6 +30,9 @@ MATCH = BundleType("match", requires=("match",), optional=("dynamic_events", "ph
 
 _PLAYED = ("closed", "live")
 """The index still says `live` of a match of 2019, and `not_started` of one that has all of its files."""
+
+_SEASON = ("competition_id", "season_id")
+"""What the index says of each match today."""
 
 _CURRENT = {
     "match": "{id}_match.json",
@@ -71,18 +75,22 @@ class SkillCornerGithub(GithubSource):
             self._media_url: str | None = self._checked_url("media_url", media_url).rstrip("/")
         else:
             self._media_url = None if self._repository is None else self._repository.media_url
-        self._index = RecentAnswer[list[dict[str, Any]]]()
+        self._index = RecentAnswer[list[Any]]()
 
-    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+    def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return every competition and season of `matches.json`; of the older layout one selector for all."""
         self._bundle_type(dataset_type)
         hints = self._hints()
-        selectors = {}
-        for entry in self._entries():
-            keys = {key: entry[key] for key in ("competition_id", "season_id") if entry.get(key) is not None}
+        entries = self._entries()
+        is_current = any(isinstance(entry, dict) and entry.get(key) is not None for entry in entries for key in _SEASON)
+
+        def read(entry: dict[str, Any]) -> dict[str, Any]:
+            keys = {key: entry[key] for key in (_SEASON if is_current else ())}
             name = " ".join(f"{key.removesuffix('_id')} {value}" for key, value in keys.items())
-            selectors[tuple(keys.values())] = {**keys, "_name": name or "SkillCorner open data", **hints}
-        return list(selectors.values())
+            return {**keys, "_name": name or "SkillCorner open data", **hints}
+
+        needed = ("id", *_SEASON) if is_current else ("id",)
+        return distinct(read_entries(entries, self._index_url, "match {id}", needed, read))
 
     def find_datasets(
         self,
@@ -93,23 +101,29 @@ class SkillCornerGithub(GithubSource):
         season_id: int | None = None,
         match_id: int | str | None = None,
         **_: Any,
-    ) -> Iterator[list[DatasetResource]]:
+    ) -> Iterator[list[Found]]:
         """Yield the matches of one season, at once."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
-        yield [
-            self._dataset(entry, dataset_type, wanted)
-            for entry in self._entries()
-            if same(competition_id, entry.get("competition_id"))
-            and same(season_id, entry.get("season_id"))
-            and same(match_id, entry["id"])
-        ]
+        season = {"competition_id": competition_id, "season_id": season_id}
+        yield read_entries(
+            self._entries(),
+            self._index_url,
+            "match {id}",
+            ("id", *(key for key, value in season.items() if value is not None)),
+            lambda entry: self._dataset(entry, dataset_type, wanted),
+            lambda entry: may_be(entry, {**season, "id": match_id}),
+        )
 
-    def _entries(self) -> list[dict[str, Any]]:
-        return self._index.get(lambda: self._get_entries(f"{self._base_url}/matches.json", "id"))
+    @property
+    def _index_url(self) -> str:
+        return f"{self._base_url}/matches.json"
+
+    def _entries(self) -> list[Any]:
+        return self._index.get(lambda: self._get_entries(self._index_url))
 
     def _dataset(self, entry: dict[str, Any], dataset_type: str, wanted: list[tuple[str, str]]) -> DatasetResource:
         match_id = entry["id"]
-        keys = {key: entry[key] for key in ("competition_id", "season_id") if entry.get(key) is not None}
+        keys = {key: entry[key] for key in _SEASON if entry.get(key) is not None}
         date, kick_off = _split(entry.get("date_time"))
         home, away = entry.get("home_team"), entry.get("away_team")
         is_played = entry.get("status", "closed") in _PLAYED

@@ -10,19 +10,20 @@ conditionally. So when a file changed is taken from the commit that brought it: 
 
 from __future__ import annotations
 
-import datetime as dt
+import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from ingestify.clock import as_utc
 from ingestify.domain.bundle import TRACKING, BundleType
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
-from ingestify.domain.resource import DatasetResource
+from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.errors import SourceError
 from ingestify.fetch.pages import LinkHeader
-from ingestify.sources.open_data import OpenDataSource, checked_entries, match_name, same
+from ingestify.sources.entries import Found, list_of, read_each, read_entries
+from ingestify.sources.iso_time import get_time
+from ingestify.sources.open_data import OpenDataSource, match_name, same
 from ingestify.sources.recent_answer import RecentAnswer
 
 __all__ = ["SportecHuggingFace"]
@@ -91,7 +92,7 @@ class SportecHuggingFace(OpenDataSource):
             )
         else:
             self._tree_url = None
-        self._times = RecentAnswer[Mapping[str, dt.datetime]]()
+        self._tree = RecentAnswer[_Tree]()
 
     def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
         """Return the two competitions, of one season."""
@@ -110,21 +111,21 @@ class SportecHuggingFace(OpenDataSource):
         season_id: str,
         match_id: str | None = None,
         **_: Any,
-    ) -> Iterator[list[DatasetResource]]:
+    ) -> Iterator[list[Found]]:
         """Yield the matches of a competition, at once."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
-        times: Mapping[str, dt.datetime] = {}
-        if self._tree_url is not None:
-            times = self._times.get(self._get_times)
-        yield [
-            self._dataset(one, dataset_type, wanted, times)
+        tree = _Tree({}, []) if self._tree_url is None else self._tree.get(self._get_tree)
+        matches = [
+            one
             for one, (competition, _, _) in _MATCHES.items()
             if same(competition_id, competition) and same(season_id, SEASON_ID) and same(match_id, one)
         ]
+        yield [
+            *tree.unreadable,
+            *read_each(matches, lambda one: self._dataset(one, dataset_type, wanted, tree), _called),
+        ]
 
-    def _dataset(
-        self, match_id: str, dataset_type: str, wanted: list[tuple[str, str]], times: Mapping[str, dt.datetime]
-    ) -> DatasetResource:
+    def _dataset(self, match_id: str, dataset_type: str, wanted: list[tuple[str, str]], tree: _Tree) -> DatasetResource:
         competition_id, home, away = _MATCHES[match_id]
         resource = DatasetResource(
             {"competition_id": competition_id, "season_id": SEASON_ID, "match_id": match_id},
@@ -140,8 +141,9 @@ class SportecHuggingFace(OpenDataSource):
         )
         for feed, version in wanted:
             name = f"{_FILES[feed]}_{competition_id}_DFL-MAT-{match_id}.xml"
+            date = tree.dates.get(name)
             resource.add_file(
-                times.get(name),
+                None if date is None else get_time(date, f"The last commit of {name}"),
                 feed,
                 version,
                 url=f"{self._base_url}/{name}",
@@ -150,20 +152,36 @@ class SportecHuggingFace(OpenDataSource):
             )
         return resource
 
-    def _get_times(self) -> dict[str, dt.datetime]:
-        """Return when each file was committed last, by its name."""
+    def _get_tree(self) -> _Tree:
         assert self._tree_url is not None, "asked only where there is one"
-        times = {}
+        tree = _Tree({}, [])
+        number = 0
         for answer in self.http.iter_pages(self._tree_url, LinkHeader()):
-            for entry in checked_entries(answer.json(), self._tree_url, "path"):
-                commit = entry.get("lastCommit")
-                if isinstance(commit, dict):
-                    times[entry["path"]] = _time(commit.get("date"), entry["path"])
-        return times
+            entries = list_of(answer.json(), self._tree_url)
+            for one in read_entries(entries, self._tree_url, "file {path}", ("path",), _commit, number=number):
+                if isinstance(one, UnreadableEntry):
+                    tree.unreadable.append(one)
+                else:
+                    tree.dates.update(one)
+            number += len(entries)
+        return tree
 
 
-def _time(text: object, path: str) -> dt.datetime:
-    try:
-        return as_utc(dt.datetime.fromisoformat(str(text)))
-    except ValueError as error:
-        raise SourceError(f"The last commit of {path} has the date {text!r}, which is no ISO 8601 time.") from error
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Tree:
+    """When each file was committed last, as it is written, by its name; and what of the list cannot be read."""
+
+    dates: dict[str, Any]
+    unreadable: list[UnreadableEntry]
+
+
+def _called(_: int, match_id: str) -> str:
+    return f"match {match_id}"
+
+
+def _commit(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a file with the date of its commit, if it says one."""
+    path, commit = entry["path"], entry.get("lastCommit")
+    if not isinstance(path, str):
+        raise SourceError("its path is no text")
+    return {path: str(commit.get("date"))} if isinstance(commit, dict) else {}

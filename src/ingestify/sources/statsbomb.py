@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingestify.checks.statsbomb import StatsBombMatchCheck
-from ingestify.clock import as_utc, now
+from ingestify.clock import now
 from ingestify.domain.announcement import grain_of
 from ingestify.domain.bundle import MATCH
 from ingestify.domain.dataset import CollectionMetadata
@@ -26,8 +26,10 @@ from ingestify.domain.feeds import DEFAULT_FEED, DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
 from ingestify.errors import ConfigurationError
 from ingestify.sources.api import ApiSource, basic_auth
-from ingestify.sources.open_data import checked_entries, same
-from ingestify.sources.statsbomb_matches import entry_time, find_match
+from ingestify.sources.entries import Found, Selectors, read_entries
+from ingestify.sources.iso_time import get_time
+from ingestify.sources.open_data import may_be
+from ingestify.sources.statsbomb_matches import MATCH_KEYS, MATCH_NAME, SEASON_KEYS, SEASON_NAME, find_match
 
 __all__ = ["StatsBomb"]
 
@@ -88,12 +90,12 @@ class StatsBomb(ApiSource):
         self._competitions_version = competitions_version
         self._recheck_after_seconds = float(recheck_missing_360_after_seconds)
 
-    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+    def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return every competition and season of the account, with when anything in it last changed."""
         self._bundle_type(dataset_type)
         path = f"{self._competitions_version}/competitions"
-        entries = checked_entries(self._get_json(path, "its list of competitions"), path, "competition_id", "season_id")
-        return [_selector(entry) for entry in entries]
+        entries = self._get_json(path, "its list of competitions")
+        return read_entries(entries, path, SEASON_NAME, SEASON_KEYS, _selector)
 
     def find_datasets(
         self,
@@ -104,7 +106,7 @@ class StatsBomb(ApiSource):
         season_id: int,
         match_id: int | str | None = None,
         **_: Any,
-    ) -> Iterator[list[DatasetResource]]:
+    ) -> Iterator[list[Found]]:
         """Yield the matches of one season, at once."""
         wanted = self._wanted(dataset_type, data_spec_versions)
         (version, *others) = [version for feed, version in wanted if feed == "match"]
@@ -115,12 +117,15 @@ class StatsBomb(ApiSource):
             )
         path = f"{version}/competitions/{competition_id}/seasons/{season_id}/matches"
         what = f"season {season_id} of competition {competition_id}"
-        entries = checked_entries(self._get_json(path, what), path, "match_id", "last_updated")
-        yield [
-            self._match(entry, {"competition_id": competition_id, "season_id": season_id}, wanted)
-            for entry in entries
-            if same(match_id, entry["match_id"])
-        ]
+        selector = {"competition_id": competition_id, "season_id": season_id}
+        yield read_entries(
+            self._get_json(path, what),
+            path,
+            MATCH_NAME,
+            MATCH_KEYS,
+            lambda entry: self._match(entry, selector, wanted),
+            lambda entry: may_be(entry, {"match_id": match_id}),
+        )
 
     def _match(self, entry: dict[str, Any], selector: dict[str, Any], wanted: list[tuple[str, str]]) -> DatasetResource:
         match_id = entry["match_id"]
@@ -150,7 +155,7 @@ def _selector(entry: dict[str, Any]) -> dict[str, Any]:
     # Of a season that has no match yet there is neither.
     told = {key: entry[key] for key in ("match_updated", "match_updated_360") if entry.get(key)}
     if told:
-        times = [as_utc(entry_time(text, what)) for text in told.values()]
+        times = [get_time(text, what) for text in told.values()]
         # What decides is what each of the two says; a time only tells from when on nothing can have changed under it.
         last = max(times, key=lambda moment: moment - _SOME_DAY + grain_of(moment))
         said = [f"{key}={text}" for key, text in told.items()]

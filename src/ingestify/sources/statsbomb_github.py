@@ -17,8 +17,9 @@ from ingestify.domain.bundle import MATCH
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
-from ingestify.sources.open_data import OpenDataSource
-from ingestify.sources.statsbomb_matches import find_match
+from ingestify.sources.entries import Found, Selectors, are_alike, read_entries
+from ingestify.sources.open_data import OpenDataSource, may_be
+from ingestify.sources.statsbomb_matches import MATCH_KEYS, MATCH_NAME, SEASON_KEYS, SEASON_NAME, find_match
 
 __all__ = ["StatsBombGithub"]
 
@@ -59,17 +60,11 @@ class StatsBombGithub(OpenDataSource):
         super().__init__(name, BASE_URL if base_url is None else base_url)
         self._recheck_after_seconds = float(recheck_missing_360_after_seconds)
 
-    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+    def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return every competition and season of `competitions.json`."""
         self._bundle_type(dataset_type)
-        return [
-            {
-                "competition_id": entry["competition_id"],
-                "season_id": entry["season_id"],
-                "_name": f"{entry['competition_name']} {entry['season_name']}",
-            }
-            for entry in self._get_entries(f"{self._base_url}/competitions.json", "competition_id", "season_id")
-        ]
+        url = f"{self._base_url}/competitions.json"
+        return read_entries(self._get_entries(url), url, SEASON_NAME, SEASON_KEYS, _selector)
 
     def find_datasets(
         self,
@@ -80,19 +75,26 @@ class StatsBombGithub(OpenDataSource):
         season_id: int,
         match_id: int | str | None = None,
         **_: Any,
-    ) -> Iterator[list[DatasetResource]]:
+    ) -> Iterator[list[Found]]:
         """Yield the matches of one season: the first ones as soon as they are read, and then all others at once."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
         url = f"{self._base_url}/matches/{competition_id}/{season_id}.json"
-        entries = [
-            entry
-            for entry in self._get_entries(url, "match_id", "last_updated")
-            if match_id is None or str(entry["match_id"]) == str(match_id)
-        ]
-        # While the first are fetched the others are made, which takes 40 ms for a season.
-        for part in (entries[:_FIRST_MATCHES], entries[_FIRST_MATCHES:]):
-            if part:
-                yield [self._match(entry, competition_id, season_id, wanted) for entry in part]
+        entries = self._get_entries(url)
+        # While the first are fetched the others are made, which takes 40 ms for a season. A match that is there twice
+        # is settled within one list.
+        is_split = not are_alike(entry.get("match_id") for entry in entries if isinstance(entry, dict))
+        first = _FIRST_MATCHES if is_split else len(entries)
+        for begin, end in ((0, first), (first, len(entries))):
+            if begin < end:
+                yield read_entries(
+                    entries[begin:end],
+                    url,
+                    MATCH_NAME,
+                    MATCH_KEYS,
+                    lambda entry: self._match(entry, competition_id, season_id, wanted),
+                    lambda entry: may_be(entry, {"match_id": match_id}),
+                    number=begin,
+                )
 
     def _match(
         self, entry: dict[str, Any], competition_id: int, season_id: int, wanted: list[tuple[str, str]]
@@ -106,3 +108,12 @@ class StatsBombGithub(OpenDataSource):
             http_options={},
             http_options_360={"recheck_after_seconds": self._recheck_after_seconds},
         )
+
+
+def _selector(entry: dict[str, Any]) -> dict[str, Any]:
+    names = [str(entry.get(key) or "") for key in ("competition_name", "season_name")]
+    return {
+        "competition_id": entry["competition_id"],
+        "season_id": entry["season_id"],
+        "_name": " ".join(names).strip() or None,
+    }

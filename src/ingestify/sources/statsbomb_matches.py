@@ -5,16 +5,19 @@ Times are naive UTC, of 16 to 26 characters (`2022-08-04T12:00`, `2022-12-01T16:
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.resource import DatasetResource
-from ingestify.errors import SourceError
+from ingestify.sources.iso_time import get_time
 from ingestify.sources.open_data import match_name
 
-__all__ = ["entry_time", "find_match"]
+__all__ = ["MATCH_KEYS", "MATCH_NAME", "SEASON_KEYS", "SEASON_NAME", "find_match"]
+
+SEASON_NAME, SEASON_KEYS = "season {season_id} of competition {competition_id}", ("competition_id", "season_id")
+MATCH_NAME, MATCH_KEYS = "match {match_id}", ("match_id", "last_updated")
+"""What an entry is called, and what it must have."""
 
 
 def find_match(
@@ -39,7 +42,7 @@ def find_match(
         SourceError: A time is none.
     """
     match_id = entry["match_id"]
-    updated = entry_time(entry["last_updated"], f"Match {match_id}")
+    updated = get_time(entry["last_updated"], f"Match {match_id}")
     is_available = entry.get("match_status", "available") == "available"
     resource = DatasetResource(
         {**selector, "match_id": match_id},
@@ -56,7 +59,7 @@ def find_match(
         elif feed == "360-frames":
             if entry.get("match_status_360") == "available":
                 resource.add_file(
-                    entry_time(entry.get("last_updated_360") or entry["last_updated"], f"Match {match_id}"),
+                    get_time(entry.get("last_updated_360") or entry["last_updated"], f"Match {match_id}"),
                     feed,
                     version,
                     url=url_of(feed, version),
@@ -66,14 +69,6 @@ def find_match(
         elif is_available:
             resource.add_file(updated, feed, version, url=url_of(feed, version), http_options=http_options)
     return resource
-
-
-def entry_time(text: str, what: str) -> dt.datetime:
-    """Return a time of the index; `what` says in the error whose it is."""
-    try:
-        return dt.datetime.fromisoformat(text)
-    except (TypeError, ValueError) as error:
-        raise SourceError(f"{what} has the time {text!r}, which is no ISO 8601 time.") from error
 
 
 def _metadata(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ A placeholder is a path (see `json_path`); `{{` and `}}` are braces.
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import urllib.parse
 from collections.abc import Callable, Mapping
@@ -154,6 +155,8 @@ def as_text(value: object, where: object) -> str:
     """
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SourceError(f"'{where}' wants a single value, and there is a number that is too large, or none")
     if isinstance(value, (str, int, float)):
         return str(value)
     raise SourceError(f"'{where}' wants a single value, and there is a JSON {type(value).__name__}")

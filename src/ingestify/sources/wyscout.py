@@ -22,16 +22,18 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ingestify.clock import as_utc, now
+from ingestify.clock import now
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import CollectionMetadata, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.ports import HttpAnswer
-from ingestify.domain.resource import DatasetResource
+from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.errors import ConfigurationError, SourceError
 from ingestify.sources.ageing import next_look_seconds
 from ingestify.sources.api import ApiSource, basic_auth
-from ingestify.sources.open_data import checked_entries, match_name, same
+from ingestify.sources.entries import Found, Selectors, read_entries
+from ingestify.sources.iso_time import get_time
+from ingestify.sources.open_data import match_name, may_be
 from ingestify.sources.wyscout_changes import WyscoutChanges
 
 __all__ = ["Wyscout"]
@@ -98,7 +100,7 @@ class Wyscout(ApiSource):
         self._areas = _as_list(name, "areas", areas)
         self._changes = WyscoutChanges(self._ask_for_changes)
 
-    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+    def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return every season of the competitions that the configuration names."""
         self._bundle_type(dataset_type)
         if not self._competitions and not self._areas:
@@ -107,26 +109,35 @@ class Wyscout(ApiSource):
                 f"by area: set sources.{self.name}.configuration.competitions or .areas, or give the plan selectors, "
                 f"such as {{competition_id: 364, season_id: 188989}}."
             )
-        return [
-            {
-                "competition_id": competition_id,
-                "season_id": season["seasonId"],
-                "_name": " ".join((name, _season_name(season))),
-            }
-            for competition_id, name in self._iter_competitions()
-            for season in self._list(
-                f"competitions/{competition_id}/seasons", f"competition {competition_id}", "seasons"
-            )
-            if "seasonId" in season
-        ]
+        selectors: Selectors = []
+        for competition in self._iter_competitions():
+            if isinstance(competition, UnreadableEntry):
+                selectors.append(competition)
+            else:
+                selectors += self._seasons(*competition)
+        return selectors
 
-    def _iter_competitions(self) -> Iterator[tuple[Any, str]]:
+    def _seasons(self, competition_id: Any, name: str) -> Selectors:
+        what = f"competition {competition_id}"
+
+        def read(season: dict[str, Any]) -> dict[str, Any]:
+            named = " ".join((name, _season_name(season)))
+            return {"competition_id": competition_id, "season_id": season["seasonId"], "_name": named}
+
+        seasons = self._list(f"competitions/{competition_id}/seasons", what, "seasons")
+        return read_entries(seasons, f"the seasons of {what}", f"season {{seasonId}} of {what}", ("seasonId",), read)
+
+    def _iter_competitions(self) -> Iterator[tuple[Any, str] | UnreadableEntry]:
         for competition_id in self._competitions:
             yield competition_id, f"competition {competition_id}"
         for area in self._areas:
-            entries = self._list("competitions", f"the area {area}", "competitions", {"areaId": area})
-            for entry in checked_entries(entries, f"competitions of the area {area}", "wyId"):
-                yield entry["wyId"], str(entry.get("name") or f"competition {entry['wyId']}")
+            yield from read_entries(
+                self._list("competitions", f"the area {area}", "competitions", {"areaId": area}),
+                f"the competitions of the area {area}",
+                "competition {wyId}",
+                ("wyId",),
+                lambda entry: (entry["wyId"], str(entry.get("name") or f"competition {entry['wyId']}")),
+            )
 
     def find_datasets(
         self,
@@ -137,19 +148,20 @@ class Wyscout(ApiSource):
         season_id: int,
         match_id: int | str | None = None,
         **_: Any,
-    ) -> Iterator[list[DatasetResource]]:
+    ) -> Iterator[list[Found]]:
         """Yield the matches of one season, at once."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
         is_as_it_was = self._look_for_changes(dataset_collection_metadata.ingested_until, only_one=match_id is not None)
         what = f"season {season_id} of competition {competition_id}"
-        entries = checked_entries(
-            self._list(f"seasons/{season_id}/matches", what, "matches"), what, "matchId", "dateutc"
+        selector = {"competition_id": competition_id, "season_id": season_id}
+        yield read_entries(
+            self._list(f"seasons/{season_id}/matches", what, "matches"),
+            f"the matches of {what}",
+            "match {matchId}",
+            ("matchId", "dateutc"),
+            lambda entry: self._match(entry, selector, wanted, is_as_it_was),
+            lambda entry: may_be(entry, {"matchId": match_id}),
         )
-        yield [
-            self._match(entry, {"competition_id": competition_id, "season_id": season_id}, wanted, is_as_it_was)
-            for entry in entries
-            if same(match_id, entry["matchId"])
-        ]
 
     def _look_for_changes(self, ingested_until: dt.datetime | None, *, only_one: bool) -> Callable[[object], bool]:
         """Return what says of a match whether it is known to be as it was."""
@@ -209,16 +221,18 @@ class Wyscout(ApiSource):
                         "params": _PARAMS[feed],
                         # It is played, and its events come hours later.
                         "ignore_not_found": True,
-                        "recheck_after_seconds": next_look_seconds(_kick_off(entry), now()),
+                        "recheck_after_seconds": next_look_seconds(
+                            get_time(entry["dateutc"], f"Match {match_id}"), now()
+                        ),
                     },
                     data_serialization_format="json",
                 )
         return resource
 
-    def _list(self, path: str, what: str, key: str, params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    def _list(self, path: str, what: str, key: str, params: dict[str, Any] | None = None) -> list[Any]:
         answer = self._get_json(path, what, params)
         entries = answer.get(key) if isinstance(answer, dict) else None
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        if not isinstance(entries, list):
             raise SourceError(f"{self._base_url}/{path} has no list '{key}'; is base_url that of Wyscout's API v3?")
         return entries
 
@@ -255,10 +269,3 @@ def _season_name(entry: dict[str, Any]) -> str:
     season = entry.get("season")
     name = season.get("name") if isinstance(season, dict) else None
     return str(name or f"season {entry['seasonId']}")
-
-
-def _kick_off(entry: dict[str, Any]) -> dt.datetime:
-    try:
-        return as_utc(dt.datetime.fromisoformat(entry["dateutc"]))
-    except (TypeError, ValueError) as error:
-        raise SourceError(f"Match {entry['matchId']} has the time {entry['dateutc']!r}, which is none.") from error

@@ -62,6 +62,10 @@ class Changes:
     match_ids: frozenset[str]
 
 
+class _UnreadableId(Exception):
+    """The feed names something that changed such that nobody knows what it is."""
+
+
 class WyscoutChanges:
     """Looks into the feed, once for all seasons of a run. Any thread may ask; while one does, the others wait for it.
 
@@ -76,7 +80,7 @@ class WyscoutChanges:
         self._asked_at = 0.0
 
     def since(self, moment: dt.datetime) -> Changes | None:
-        """Return what changed since a moment, in UTC; None if the feed does not go back so far.
+        """Return what changed since a moment, in UTC; None if the feed does not go back so far, or does not say.
 
         Raises:
             IngestifyError: It could not be had.
@@ -91,7 +95,11 @@ class WyscoutChanges:
             recent = self._recent
             if recent is None or not self._serves(recent, since, asked_at):
                 self._asked_at = time.monotonic()
-                recent = self._recent = Changes(since, asked_at, frozenset(self._iter_match_ids(text)))
+                try:
+                    recent = self._recent = Changes(since, asked_at, frozenset(self._iter_match_ids(text)))
+                except _UnreadableId as error:
+                    logger.warning("%s So each match is asked for.", error)
+                    return None
             return recent
 
     def _serves(self, recent: Changes, since: dt.datetime, at: dt.datetime) -> bool:
@@ -119,11 +127,19 @@ class WyscoutChanges:
             answer = page.json()
             found = answer.get(kind, []) if isinstance(answer, dict) else None
             # By id where there is more to say of each, else a list of ids.
-            if not isinstance(found, (dict, list)) or not all(str(one).isdecimal() for one in found):
+            ids = list(found) if isinstance(found, (dict, list)) else None
+            unreadable = [one for one in ids or () if not _is_id(one)]
+            if ids is None or (ids and len(unreadable) == len(ids)):
                 raise SourceError(
                     f"{path} of Wyscout holds no list of ids below '{kind}'; is base_url that of its API?"
                 )
-            yield from map(str, found)
+            if unreadable:
+                raise _UnreadableId(f"{path} of Wyscout has {str(unreadable[0])[:60]!r} among its ids.")
+            yield from map(str, ids)
+
+
+def _is_id(one: object) -> bool:
+    return isinstance(one, (int, str)) and str(one).isdecimal()
 
 
 def as_rome_time(moment: dt.datetime) -> str:

@@ -12,7 +12,6 @@ for people is decoded.
 from __future__ import annotations
 
 import io
-import json
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -23,8 +22,10 @@ from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
 from ingestify.errors import SourceError
+from ingestify.fetch.json_values import read_json
+from ingestify.sources.entries import Found, Selectors, distinct, list_of, read_entries
 from ingestify.sources.github_source import GithubSource
-from ingestify.sources.open_data import add_url, checked_entries, match_name, same
+from ingestify.sources.open_data import add_url, match_name, may_be, same
 from ingestify.sources.recent_answer import RecentAnswer
 
 __all__ = ["WyscoutGithub"]
@@ -43,6 +44,8 @@ COMPETITIONS = {
     524: "Italian Serie A",
     795: "Spanish La Liga",
 }
+
+_MATCH_NAME, _MATCH_KEYS = "match {wyId}", ("wyId", "competitionId", "seasonId", "dateutc")
 
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _LABEL = re.compile(r"(?P<home>.+) - (?P<away>.+), (?P<home_score>\d+) - (?P<away_score>\d+)(?: \((?P<end>\w)\))?")
@@ -75,24 +78,23 @@ class WyscoutGithub(GithubSource):
 
     def __init__(self, name: str, base_url: str | None = None, api_url: str | None = None) -> None:
         super().__init__(name, BASE_URL if base_url is None else base_url, api_url)
-        self._index = RecentAnswer[list[dict[str, Any]]]()
+        self._index = RecentAnswer[list[Any]]()
 
-    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+    def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return the seven competitions, each of one season."""
         self._bundle_type(dataset_type)
         hints = self._hints()
-        dates: dict[tuple[int, int], list[str]] = {}
-        for entry in self._entries():
-            dates.setdefault((entry["competitionId"], entry["seasonId"]), []).append(entry["dateutc"])
-        return [
-            {
-                "competition_id": competition_id,
-                "season_id": season_id,
-                "_name": f"{_competition(competition_id)} {_season(of_season)}",
-                **hints,
-            }
-            for (competition_id, season_id), of_season in dates.items()
-        ]
+        entries = self._entries()
+
+        def read(entry: dict[str, Any]) -> dict[str, Any]:
+            return {"competition_id": entry["competitionId"], "season_id": entry["seasonId"], **hints}
+
+        selectors = distinct(read_entries(entries, self._index_url, _MATCH_NAME, _MATCH_KEYS, read))
+        for one in selectors:
+            if isinstance(one, dict):
+                season = _season_of(entries, one["competition_id"], one["season_id"])
+                one["_name"] = f"{_competition(one['competition_id'])} {season}"
+        return selectors
 
     def find_datasets(
         self,
@@ -103,16 +105,20 @@ class WyscoutGithub(GithubSource):
         season_id: int,
         match_id: int | str | None = None,
         **_: Any,
-    ) -> Iterator[list[DatasetResource]]:
+    ) -> Iterator[list[Found]]:
         """Yield the matches of one season, at once."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
-        entries = [
-            entry
-            for entry in self._entries()
-            if same(competition_id, entry["competitionId"]) and same(season_id, entry["seasonId"])
-        ]
-        season = _season(entry["dateutc"] for entry in entries)
-        yield [self._match(entry, season, wanted) for entry in entries if same(match_id, entry["wyId"])]
+        entries = self._entries()
+        season = _season_of(entries, competition_id, season_id)
+        chosen = {"competitionId": competition_id, "seasonId": season_id, "wyId": match_id}
+        yield read_entries(
+            entries,
+            self._index_url,
+            _MATCH_NAME,
+            _MATCH_KEYS,
+            lambda entry: self._match(entry, season, wanted),
+            lambda entry: may_be(entry, chosen),
+        )
 
     def _match(self, entry: dict[str, Any], season: str, wanted: list[tuple[str, str]]) -> DatasetResource:
         match_id = entry["wyId"]
@@ -150,20 +156,22 @@ class WyscoutGithub(GithubSource):
                 add_url(resource, feed, version, url, may_be_absent=True)
         return resource
 
-    def _entries(self) -> list[dict[str, Any]]:
+    @property
+    def _index_url(self) -> str:
+        return f"{self._base_url}/raw_data/matches.zip"
+
+    def _entries(self) -> list[Any]:
         return self._index.get(self._get_index)
 
-    def _get_index(self) -> list[dict[str, Any]]:
-        url = f"{self._base_url}/raw_data/matches.zip"
+    def _get_index(self) -> list[Any]:
+        url = self._index_url
         try:
             return [
                 entry
                 for name, content in _iter_members(self.http.get(url).content)
-                for entry in checked_entries(
-                    json.loads(content), f"{name} of {url}", "wyId", "competitionId", "seasonId", "dateutc"
-                )
+                for entry in list_of(read_json(content), f"{name} of {url}")
             ]
-        except (zipfile.BadZipFile, ValueError) as error:
+        except (zipfile.BadZipFile, ValueError, RecursionError) as error:
             raise SourceError(f"{url} is no ZIP of JSON: {error}. Is base_url the repository's root?") from error
 
 
@@ -181,13 +189,22 @@ def decoded(text: str) -> str:
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
 
 
-def _competition(competition_id: int) -> str:
+def _competition(competition_id: Any) -> str:
     return COMPETITIONS.get(competition_id, f"competition {competition_id}")
 
 
-def _season(dates: Iterable[str]) -> str:
-    """Return `2017/2018`, or `2018` of a season within one year."""
-    years = sorted({date[:4] for date in dates})
+def _season_of(entries: Iterable[Any], competition_id: object, season_id: object) -> str:
+    """Return `2017/2018`, or `2018` of a season within one year, by the dates of its matches."""
+    years = sorted(
+        {
+            entry["dateutc"][:4]
+            for entry in entries
+            if isinstance(entry, dict)
+            and isinstance(entry.get("dateutc"), str)
+            and same(competition_id, entry.get("competitionId"))
+            and same(season_id, entry.get("seasonId"))
+        }
+    )
     return "/".join(dict.fromkeys((years[0], years[-1]))) if years else ""
 
 

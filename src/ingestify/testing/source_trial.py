@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import itertools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ from ingestify.catalogue.catalogue import SqlCatalogue
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.plan import IngestionPlan, Job
 from ingestify.domain.ports import FetchContext, Usage
-from ingestify.domain.resource import DatasetResource
+from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import Source
 from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.planner import find_arguments
+from ingestify.errors import SourceError
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.fetch.http import HttpClient
 from ingestify.main.adapters import http_options
@@ -124,7 +125,11 @@ class SourceTrial:
         source: Source | None = None,
         versions: Any = None,
     ) -> Discovery:
-        """Return all that `find_datasets` announces; what it raises is raised here."""
+        """Return all that `find_datasets` announces; what it raises is raised here.
+
+        Raises:
+            SourceError: It cannot read an entry.
+        """
         source = source or self.new_source()
         before = len(self._relay.requests)
         before_first: int | None = None
@@ -133,7 +138,7 @@ class SourceTrial:
             for item in self.find(selector, source, filters, versions):
                 if before_first is None:
                     before_first = len(self._relay.requests) - before
-                resources += item if isinstance(item, (list, tuple)) else [item]
+                resources += _readable(item if isinstance(item, (list, tuple)) else [item])
         paths = self._relay.paths()[before:]
         identifiers = [resource.identifier(Selector(selector)) for resource in resources]
         return Discovery(resources, identifiers, paths, len(paths) if before_first is None else before_first)
@@ -151,7 +156,7 @@ class SourceTrial:
         """Return the selectors that the source discovers."""
         source = source or self.new_source()
         with self._activated(source):
-            return list(source.discover_selectors(self._dataset_type))
+            return [dict(one) for one in _readable(source.discover_selectors(self._dataset_type))]
 
     def _activated(self, source: Source) -> Any:
         client = source.http
@@ -176,6 +181,14 @@ class SourceTrial:
         for dataset in self.store.iter_dataset_collection_batches():
             found[str(dataset.identifier)] = {name: file.tag for name, file in dataset.files.items()}
         return found
+
+
+def _readable(several: Iterable[Any]) -> list[Any]:
+    several = list(several)
+    for one in several:
+        if isinstance(one, UnreadableEntry):
+            raise SourceError(f"{one.where}: {one.error}")
+    return several
 
 
 def problems_of(report: RunReport) -> list[str]:

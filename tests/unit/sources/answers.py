@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ingestify import DatasetResource, DataSpecVersionCollection, Source
+from ingestify import DatasetResource, DataSpecVersionCollection, Source, UnreadableEntry
+from ingestify.domain.dataset import CollectionMetadata
 from ingestify.errors import FetchError, SourceError
+from ingestify.fetch.json_values import read_json
 
 
 class Answer:
@@ -15,7 +17,7 @@ class Answer:
         self.content = content if isinstance(content, bytes) else json.dumps(content).encode()
 
     def json(self) -> Any:
-        return json.loads(self.content)
+        return read_json(self.content)
 
 
 class Answers:
@@ -51,8 +53,25 @@ def attached(source: Any, documents: Mapping[str, Any]) -> Any:
 
 def find(source: Source, dataset_type: str, versions: Any = None, **selector: Any) -> list[DatasetResource]:
     """Return what it finds, as one list."""
-    found = source.find_datasets(dataset_type, DataSpecVersionCollection(versions), None, **selector)  # type: ignore[arg-type]
+    return readable(find_all(source, dataset_type, versions, **selector))
+
+
+def find_all(source: Source, dataset_type: str, versions: Any = None, **selector: Any) -> list[Any]:
+    """Return what it finds, with what it cannot read."""
+    held = CollectionMetadata(0, None)
+    found = source.find_datasets(dataset_type, DataSpecVersionCollection(versions), held, **selector)
     return [resource for batch in found for resource in batch]
+
+
+def readable(found: Sequence[Any]) -> list[Any]:
+    """Return them, of which each is to be readable."""
+    assert unreadable(found) == {}
+    return list(found)
+
+
+def unreadable(found: Sequence[Any]) -> dict[str, str]:
+    """Return what is said of each entry that cannot be read, by what it is called."""
+    return {one.where: str(one.error) for one in found if isinstance(one, UnreadableEntry)}
 
 
 def urls(resource: DatasetResource) -> dict[str, str | None]:

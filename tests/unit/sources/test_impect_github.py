@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from ingestify import DatasetState, Selector
-from ingestify.errors import SourceError
 from ingestify.sources.impect_github import ImpectGithub
 
-from .answers import attached, find, urls
+from .answers import attached, find, find_all, unreadable, urls
 
 ROOT = "https://mirror.example/data"
 ITERATION = {
@@ -89,5 +88,5 @@ def test_a_match_that_is_not_there_costs_one_request():
 
 
 def test_a_time_that_is_none_is_named():
-    with pytest.raises(SourceError, match="Match 1 has the time 'soon'"):
-        find(source(entry(1, lastCalculationDate="soon")), "match", iteration_id=743)
+    found = find_all(source(entry(1, lastCalculationDate="soon")), "match", iteration_id=743)
+    assert unreadable(found) == {"match 1": "Match 1 has the time 'soon', which is no ISO 8601 time."}

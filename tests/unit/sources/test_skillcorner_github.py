@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from ingestify import ConfigurationError, Selector
-from ingestify.errors import SourceError
 from ingestify.sources.skillcorner_github import BASE_URL, SkillCornerGithub
 
-from .answers import attached, find, urls
+from .answers import attached, find, find_all, unreadable, urls
 
 ROOT = "https://mirror.example/data"
 OLDER = [
@@ -103,8 +102,7 @@ def test_at_github_the_media_host_and_the_last_push_are_known(entries):
 
 
 def test_what_is_wrong_is_named():
-    with pytest.raises(SourceError, match=r"Entry 0 .* has no id"):
-        find(source([{}]), "match")
+    assert list(unreadable(find_all(source([{}]), "match")).values()) == ["it has no id"]
     with pytest.raises(ConfigurationError, match="type 'video'; it has 'match' and 'tracking'"):
         source([]).discover_selectors("video")
     with pytest.raises(ConfigurationError, match="no feed events; a tracking has metadata, frames"):

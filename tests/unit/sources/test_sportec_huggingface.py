@@ -2,12 +2,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-import pytest
-
-from ingestify.errors import SourceError
 from ingestify.sources.sportec_huggingface import BASE_URL, SEASON_ID, SportecHuggingFace
 
-from .answers import attached, find, urls
+from .answers import attached, find, find_all, unreadable, urls
 
 SECOND = {"competition_id": "DFL-COM-000002", "season_id": SEASON_ID}
 TREE = "https://huggingface.co/api/datasets/pysport/idsse-data/tree/main?recursive=true&expand=true"
@@ -56,7 +53,10 @@ def test_the_list_of_files_may_be_elsewhere_or_nowhere():
     made = attached(
         SportecHuggingFace("s", tree_url=tree), {tree: [[{"path": EVENTS, "lastCommit": {"date": "soon"}}]]}
     )
-    with pytest.raises(SourceError, match=f"The last commit of {EVENTS} has the date 'soon'"):
-        find(made, "match", **SECOND)
+    found = find_all(made, "match", **SECOND)
+    assert unreadable(found) == {
+        "match J03WPY": f"The last commit of {EVENTS} has the time 'soon', which is no ISO 8601 time."
+    }
+    assert len(found) == 5
     made = attached(SportecHuggingFace("s", tree_url=""), {})
     assert len(find(made, "match", **SECOND)) == 5

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ingestify.errors import ConfigurationError, SourceError
+from ingestify.errors import ConfigurationError
 from ingestify.sources.statsbomb import StatsBomb
 from ingestify.testing.season import Season
-from tests.unit.sources.answers import attached, find, urls
+from tests.unit.sources.answers import attached, find, unreadable, urls
 
 ROOT = "https://statsbomb.example/api"
 SEASON = Season(matches=3, events_per_match=10)
@@ -62,8 +62,14 @@ def test_a_season_is_as_new_as_the_newer_of_its_times(updated: Any, updated_360:
 
 def test_a_time_that_is_none_names_its_season():
     entry = {**SEASON.competition_entry(), "match_updated": "yesterday"}
-    with pytest.raises(SourceError, match="Season 27 of competition 811 has the time 'yesterday'"):
-        source(**{f"{ROOT}/v4/competitions": [entry]}).discover_selectors("match")
+    other = {**entry, "season_id": 28, "match_updated": "2024-05-03T12:00"}
+    found = source(**{f"{ROOT}/v4/competitions": [entry, other]}).discover_selectors("match")
+    assert unreadable(found) == {
+        "season 27 of competition 811": (
+            "Season 27 of competition 811 has the time 'yesterday', which is no ISO 8601 time."
+        )
+    }
+    assert found[1]["season_id"] == 28
 
 
 def version_at(monkeypatch: Any, at: str, updated: str | None, updated_360: str | None = None) -> str:

@@ -9,6 +9,7 @@ from ingestify import ConfigurationError, DataSpecVersionCollection, Selector
 from ingestify.errors import SourceError
 from ingestify.sources.registry import find_source_class, make_open_data_source, make_source
 from ingestify.sources.statsbomb_github import StatsBombGithub
+from tests.unit.sources.answers import unreadable
 
 ROOT = "https://mirror.example/data"
 
@@ -103,17 +104,57 @@ def test_an_unplayed_match_has_no_score_in_its_name():
     assert match.name == "Turkey - Italy, 2021-06-11"
 
 
+def test_an_index_that_makes_no_sense_is_a_source_error():
+    with pytest.raises(SourceError, match="a list was expected"):
+        find(source(matches={"error": "x"}))
+
+
 @pytest.mark.parametrize(
-    ("matches", "message"),
+    ("wrong", "where", "message"),
     [
-        ({"error": "x"}, "a list was expected"),
-        ([{"match_id": 1}], "Entry 0 .* has no last_updated"),
-        ([entry(1, last_updated="yesterday")], "Match 1 has the time 'yesterday'"),
+        ({"match_id": 1}, "match 1", "it has no last_updated"),
+        (entry(1, last_updated="yesterday"), "match 1", "Match 1 has the time 'yesterday'"),
+        (entry(1, home_team=["Turkey"]), "match 1", "'list' object has no attribute 'get'"),
+        (entry(None), f"entry 30 of {ROOT}/matches/11/90.json", "it has no match_id"),
+        (None, f"entry 30 of {ROOT}/matches/11/90.json", "it is null"),
+        ("x", f"entry 30 of {ROOT}/matches/11/90.json", "it is a JSON str"),
     ],
 )
-def test_an_index_that_makes_no_sense_is_a_source_error(matches, message):
-    with pytest.raises(SourceError, match=message):
-        find(source(matches=matches))
+def test_an_entry_that_cannot_be_read_is_named_and_the_others_are_found(wrong, where, message):
+    entries = [entry(number) for number in range(100, 140)]
+    found = find(source(matches=[*entries[:30], wrong, *entries[30:]]))
+    ((named, why),) = unreadable(found).items()
+    assert (named, len(found)) == (where, 41)
+    assert why.startswith(message)
+
+
+def test_a_leap_second_and_the_end_of_a_day_are_times():
+    leap, midnight = find(
+        source(
+            matches=[entry(1, last_updated="2016-12-31T23:59:60Z"), entry(2, last_updated="2016-12-31T24:00")],
+        )
+    )
+    assert leap.files["events__v1"].last_modified == dt.datetime(2016, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
+    assert midnight.files["events__v1"].last_modified == dt.datetime(2017, 1, 1, tzinfo=dt.UTC)
+
+
+def test_a_season_that_cannot_be_read_takes_no_other_with_it():
+    made = source(competitions=[COMPETITIONS[0], {"competition_id": 12}, None, COMPETITIONS[1]])
+    found = made.discover_selectors("match")
+    assert [one["season_id"] for one in found if isinstance(one, dict)] == [90, 106]
+    assert list(unreadable(found).values()) == ["it has no season_id", "it is null, and no object"]
+
+
+def test_a_match_that_is_listed_twice_is_passed_on_in_one_list():
+    twice = [entry(1), *(entry(number) for number in range(100, 140)), entry(1)]
+    batches = source(matches=twice).find_datasets(
+        "match",
+        DataSpecVersionCollection(None),
+        None,  # type: ignore[arg-type]
+        competition_id=11,
+        season_id=90,
+    )
+    assert [len(batch) for batch in batches] == [42]
 
 
 def test_unknown_dataset_types_and_feeds_are_named():

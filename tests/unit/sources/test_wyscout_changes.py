@@ -111,6 +111,11 @@ def test_what_lies_further_back_than_the_feed_goes_is_not_asked_for():
     assert WyscoutChanges(feed).since(NOW - dt.timedelta(hours=160)) is not None
 
 
+def test_where_it_does_not_say_what_changed_each_match_is_asked_for(caplog: pytest.LogCaptureFixture):
+    assert WyscoutChanges(split([1, None, 2])).since(NOW - dt.timedelta(hours=5)) is None
+    assert "'None' among its ids. So each match is asked for" in caplog.text
+
+
 @pytest.mark.parametrize("answer", [[], {"matches": "none"}, {"matches": {"a": 1}}, {"matches": [None]}])
 def test_what_is_no_list_of_ids_is_a_source_error(answer: Any):
     feed = split()

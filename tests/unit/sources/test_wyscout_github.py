@@ -10,7 +10,7 @@ from ingestify.errors import SourceError
 from ingestify.sources import wyscout_github
 from ingestify.sources.wyscout_github import WyscoutGithub
 
-from .answers import attached, find, urls
+from .answers import attached, find, find_all, unreadable, urls
 
 ROOT = "https://mirror.example/main"
 INDEX = f"{ROOT}/raw_data/matches.zip"
@@ -63,12 +63,20 @@ def zipped(**members: bytes) -> bytes:
         (b"<html>", "is no ZIP of JSON"),
         (zipped(matches_Italy=b"[{"), "is no ZIP of JSON"),
         (zipped(matches_Italy=b"{}"), r"matches_Italy\.json of .*matches\.zip is a JSON dict; a list was expected"),
-        (zipped(matches_Italy=b'[{"wyId": 1}]'), "has no competitionId, seasonId, dateutc"),
     ],
 )
 def test_an_index_that_makes_no_sense_is_a_source_error(index, message):
     with pytest.raises(SourceError, match=message):
         find(attached(WyscoutGithub("w", ROOT), {INDEX: index}), "match", **GERMANY)
+
+
+def test_an_entry_that_cannot_be_read_is_told_of_by_each_season_that_it_may_be_of():
+    index = zipped(matches_Italy=b'[{"wyId": 1}, {"wyId": 2, "competitionId": 426}, {"wyId": 3, "competitionId": 28}]')
+    found = find_all(attached(WyscoutGithub("w", ROOT), {INDEX: index}), "match", **GERMANY)
+    assert unreadable(found) == {
+        "match 1": "it has no competitionId, seasonId, dateutc",
+        "match 2": "it has no seasonId, dateutc",
+    }
 
 
 def test_an_index_that_unpacks_to_far_more_than_it_should_is_refused(monkeypatch):

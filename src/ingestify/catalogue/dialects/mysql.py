@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
 from ingestify.catalogue.dialect import hold_in_order, positions_after, quoted
+from ingestify.catalogue.tables import LONGEST_IDENTIFIER
 from ingestify.errors import StoreError
 
 __all__ = ["MysqlDialect"]
@@ -26,6 +27,7 @@ class MysqlDialect:
     """MySQL from 8.0.17 on, MariaDB from 10.5 on."""
 
     keeps_nul = True
+    longest_identifier: int | None = LONGEST_IDENTIFIER
     has_one_writer = False
 
     def __init__(self) -> None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
 from ingestify.catalogue.dialect import hold_in_order, positions_after, quoted
+from ingestify.catalogue.tables import LONGEST_IDENTIFIER
 
 __all__ = ["PostgresqlDialect"]
 
@@ -34,6 +35,7 @@ class PostgresqlDialect:
     """PostgreSQL, from 13 on, with a database in UTF-8."""
 
     keeps_nul = False
+    longest_identifier: int | None = LONGEST_IDENTIFIER
     has_one_writer = False
 
     def any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:

@@ -20,6 +20,7 @@ class SqliteDialect:
     """SQLite, from 3.35 on. Its writers exclude each other, so there is nothing to hold or to lock."""
 
     keeps_nul = True
+    longest_identifier: int | None = None
     has_one_writer = True
 
     def any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:

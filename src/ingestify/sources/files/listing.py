@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from ingestify.domain.delivery import DeliveredFile, Delivery, PassedOver
+from ingestify.domain.resource import UnreadableEntry
 from ingestify.sources.files import glob
 from ingestify.sources.files.settings import FilesDeclaration, NamedPattern, spec_of
 
@@ -66,6 +67,7 @@ class Listing:
         unmatched: How many files are of no pattern.
         examples: The first of them.
         passed_over: What is not read, and why.
+        unreadable: What would be of a dataset if its path were text that can be stored.
     """
 
     datasets: dict[Identity, DeliveredDataset] = dataclasses.field(default_factory=dict)
@@ -73,6 +75,7 @@ class Listing:
     unmatched: int = 0
     examples: list[str] = dataclasses.field(default_factory=list)
     passed_over: list[PassedOver] = dataclasses.field(default_factory=list)
+    unreadable: list[UnreadableEntry] = dataclasses.field(default_factory=list)
 
     @property
     def hidden(self) -> list[PassedOver]:
@@ -140,7 +143,11 @@ class Reader:
             listing.passed_over.append(found)
             return
         if _NO_TEXT.search(found.path):
-            listing.passed_over.append(PassedOver(found.path, "has a name with characters that are no text (UTF-8)"))
+            why = "has a name with characters that are no text (UTF-8)"
+            if any(pattern.match(_NO_TEXT.sub("?", found.path)) is not None for pattern, _ in self._patterns):
+                listing.unreadable.append(UnreadableEntry(_shown(found.path), f"it {why}"))
+            else:
+                listing.passed_over.append(PassedOver(found.path, why))
             return
         # The same name may be spelt in two ways (é as one character, or as e with an accent): macOS does so.
         path = unicodedata.normalize("NFC", found.path)
@@ -150,7 +157,11 @@ class Reader:
         for pattern, said in self._patterns:
             fields = pattern.match(path)
             if fields is not None:
-                identity = tuple(self._typed(key, fields[key]) for key in self.keys)
+                try:
+                    identity = tuple(self._typed(key, fields[key]) for key in self.keys)
+                except ValueError as error:
+                    listing.unreadable.append(UnreadableEntry(_shown(found.path), error))
+                    return
                 feed, version, form = spec_of(fields, said, path)
                 feed = feed if self._is_case_sensitive else feed.lower()
                 dataset = listing.datasets.setdefault(identity, DeliveredDataset(identity))

@@ -18,6 +18,7 @@ from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, MissingExtraError, SourceError
 from ingestify.masking import mask_url
 from ingestify.sources.declaration import read_declaration
+from ingestify.sources.entries import Found, read_each
 from ingestify.sources.files.listing import DeliveredDataset, Listing, Matched, Reader
 from ingestify.sources.files.loader import load_file, load_member, version_of
 from ingestify.sources.files.settings import FilesDeclaration, format_of
@@ -86,7 +87,7 @@ class FilesSource(Source):
         data_spec_versions: DataSpecVersionCollection,
         dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the location is listed as a whole
         **selector: Any,
-    ) -> Iterator[list[DatasetResource]]:
+    ) -> Iterator[list[Found]]:
         """Yield the datasets of the files that are there, once all are listed: only then a dataset is whole.
 
         Raises:
@@ -104,19 +105,24 @@ class FilesSource(Source):
             return
         listing = self._reader.read(self._get_delivery(), selector)
         self._warn(listing)
-        batch: list[DatasetResource] = []
+        batch: list[Found] = list(listing.unreadable)
         waiting = 0
-        for identity, dataset in listing.datasets.items():
-            named = dict(zip(keys, identity, strict=True))
+
+        def read(dataset: DeliveredDataset) -> DatasetResource | None:
+            named = dict(zip(keys, dataset.identity, strict=True))
             if any(str(selector[key]) != str(named[key]) for key in keys if key in selector):
-                continue
+                return None
             resource = self._dataset(named, dataset, data_spec_versions)
-            if resource is None:
-                continue
-            if (reason := self._find_reason_to_wait(dataset, named, listing)) is not None:
-                resource.postpone(reason)
+            reason = None if resource is None else self._find_reason_to_wait(dataset, named, listing)
+            return resource if resource is None or reason is None else resource.postpone(reason)
+
+        def name(_: int, dataset: DeliveredDataset) -> str:
+            return "/".join(f"{key}={value}" for key, value in zip(keys, dataset.identity, strict=True))
+
+        for found in read_each(listing.datasets.values(), read, name):
+            if isinstance(found, DatasetResource) and found.postponed is not None:
                 waiting += 1
-            batch.append(resource)
+            batch.append(found)
             if len(batch) >= _BATCH:
                 yield batch
                 batch = []

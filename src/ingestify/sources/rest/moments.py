@@ -10,6 +10,7 @@ from typing import Any
 
 from ingestify.domain.announcement import grain_of
 from ingestify.errors import ConfigurationError, SourceError
+from ingestify.sources.iso_time import read_iso_time
 
 __all__ = ["FORMATS", "get_zone", "grain_of_format", "read_moment"]
 
@@ -133,7 +134,7 @@ def _read(value: Any, form: str) -> dt.datetime:
     if not isinstance(value, str):
         raise TypeError("no text")
     if form == "iso":
-        return dt.datetime.fromisoformat(value.strip())
+        return read_iso_time(value.strip())
     if form == "http":
         return email.utils.parsedate_to_datetime(value)
     return dt.datetime.strptime(value.strip(), form)

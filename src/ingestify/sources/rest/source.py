@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingestify.checks.error_answer import find_error
@@ -13,8 +13,9 @@ from ingestify.domain.dataset import CollectionMetadata, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
 from ingestify.domain.source import Source
-from ingestify.errors import ConfigurationError, IngestifyError, SourceError
+from ingestify.errors import ConfigurationError, SourceError
 from ingestify.sources.declaration import read_declaration
+from ingestify.sources.entries import LONGEST_NAME, Found, Selectors, are_alike, read_each
 from ingestify.sources.rest.addresses import Addresses
 from ingestify.sources.rest.authorization import make_credentials
 from ingestify.sources.rest.entry import find_metadata
@@ -57,14 +58,17 @@ class RestSource(Source):
         # What a selector must have is known only now; it is told where a signature tells it otherwise.
         self.find_datasets = _Finding(self._find_datasets, self._required_attributes())  # type: ignore[method-assign]
 
-    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
+    def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return the parts that the provider lists, or those of the description; if it says none, one with all."""
         said = self._type(dataset_type).selectors
         if said is None:
             return [{}]
         if isinstance(said, list):
             return [dict(one) for one in said]
-        return [self._selector(said, where, entry) for where, entry in self._iter_entries(said, {})]
+        found: Selectors = []
+        for page in self._iter_pages(said, {}):
+            found += read_each(page.entries, lambda entry: self._selector(said, entry), page.name)
+        return found
 
     def find_datasets(
         self,
@@ -73,7 +77,7 @@ class RestSource(Source):
         dataset_collection_metadata: CollectionMetadata,
         *_: Any,
         **selector: Any,
-    ) -> Iterator[list[DatasetResource]]:
+    ) -> Iterator[list[Found]]:
         """Yield the datasets of one part, page by page."""
         return self._find_datasets(dataset_type, data_spec_versions, dataset_collection_metadata, **selector)
 
@@ -83,35 +87,39 @@ class RestSource(Source):
         data_spec_versions: DataSpecVersionCollection,
         dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is asked for whole
         **selector: Any,
-    ) -> Iterator[list[DatasetResource]]:
+    ) -> Iterator[list[Found]]:
         said = self._type(dataset_type)
         wanted = self._wanted(dataset_type, said, data_spec_versions)
-        batch: list[DatasetResource] = []
-        most = _FIRST_ENTRIES
         moved = MovedEntries()
-        try:
-            for where, entry in self._iter_entries(said.index, selector, moved.next_page):
-                resource = self._dataset(dataset_type, said, wanted, where, Scope(entry, selector))
-                if resource is not None:
-                    moved.see(resource.dataset_resource_id)
-                    batch.append(resource)
-                if len(batch) >= most:
-                    yield batch
-                    batch, most = [], 1000
-        except IngestifyError:
-            # What was read before is there, whatever is wrong with what comes behind it.
-            if batch:
-                yield batch
-            raise
-        if batch:
-            yield batch
+
+        def read(entry: Any) -> DatasetResource | None:
+            return self._dataset(dataset_type, said, wanted, Scope(entry, selector))
+
+        # What was read before is passed on, whatever is wrong with the pages behind it.
+        for page in self._iter_pages(said.index, selector):
+            moved.next_page()
+            first = len(page.entries)
+            if page.number == 0 and first > _FIRST_ENTRIES:
+                # A dataset that is on a page twice is settled within one list.
+                is_split = not are_alike(_identity(said, Scope(entry, selector)) for entry in page.entries)
+                first = _FIRST_ENTRIES if is_split else first
+            for part in page.parts(first):
+
+                def name(number: int, entry: Any, page: _Page = part) -> str:
+                    identity = _identity(said, Scope(entry, selector))
+                    return page.name(number, entry) if identity is None else f"{identity} ({page.name(number, entry)})"
+
+                found: list[Found] = list(read_each(part.entries, read, name))
+                for one in found:
+                    if isinstance(one, DatasetResource):
+                        moved.see(one.dataset_resource_id)
+                if found:
+                    yield found
 
     # ---- entries ---------------------------------------------------------------------------------------
 
-    def _iter_entries(
-        self, said: Endpoint, selector: Mapping[str, Any], next_page: Callable[[], None] = lambda: None
-    ) -> Iterator[tuple[str, Any]]:
-        """Yield each entry of an index, and what to call it in messages; `next_page` is called before those of each."""
+    def _iter_pages(self, said: Endpoint, selector: Mapping[str, Any]) -> Iterator[_Page]:
+        """Yield each page of an index."""
         scope = Scope({}, selector)
         try:
             url = self._addresses.get_url(said.endpoint, scope)
@@ -131,7 +139,6 @@ class RestSource(Source):
                 url, make_pager(said.paging, said.items, self._addresses.get_next), **options
             )
         for answer in answers:
-            next_page()
             body = answer.json()
             shown = self._addresses.shown(answer.url)
             if (missing := said.items.lacks(body)) is not None:
@@ -145,39 +152,40 @@ class RestSource(Source):
                     f"'items' of the "
                     f"source '{self.name}', such as data.matches."
                 )
-            for entry in said.items.iter(body):
-                yield f"entry {number} of {shown}", entry
-                number += 1
+            page = _Page(list(said.items.iter(body)), number, shown)
+            yield page
+            number += len(page.entries)
 
-    def _selector(self, said: DiscoveredSelectors, where: str, entry: Any) -> dict[str, Any]:
+    def _selector(self, said: DiscoveredSelectors, entry: Any) -> dict[str, Any]:
+        _check_entry(entry)
         scope = Scope(entry, {})
-        with _told_of(where):
-            found: dict[str, Any] = {name: value.get(scope) for name, value in said.values.items()}
-            name = _find_name(said.name, dataclasses.replace(scope, identity=dict(found)))
-            changed = None if said.last_modified is None else said.last_modified.find(scope)
-            grain = None if said.last_modified is None else said.last_modified.find_grain(scope)
+        found: dict[str, Any] = {name: value.get(scope) for name, value in said.values.items()}
+        name = _find_name(said.name, dataclasses.replace(scope, identity=dict(found)))
+        changed = None if said.last_modified is None else said.last_modified.find(scope)
+        grain = None if said.last_modified is None else said.last_modified.find_grain(scope)
         hints = {"_name": name, "_last_modified": changed, "_grain": grain}
         return {**found, **{key: value for key, value in hints.items() if value is not None}}
 
     def _dataset(
-        self, dataset_type: str, said: DatasetTypeDeclaration, wanted: list[tuple[str, str]], where: str, scope: Scope
+        self, dataset_type: str, said: DatasetTypeDeclaration, wanted: list[tuple[str, str]], scope: Scope
     ) -> DatasetResource | None:
         """Return what an entry announces; None if the filters of the call do not want it."""
-        with _told_of(where):
-            identity = {name: value.get(scope) for name, value in said.identity.items()}
-            if any(name in scope.selector and str(scope.selector[name]) != str(own) for name, own in identity.items()):
-                return None
-            scope = dataclasses.replace(scope, identity=identity)
-            resource = DatasetResource(
-                identity,
-                dataset_type,
-                self.provider,
-                name=_find_name(said.name, scope),
-                metadata=find_metadata(said.metadata, scope),
-                state=DatasetState.COMPLETE if said.state is None else said.state.get(scope),
-            )
-            for feed, version in wanted:
-                self._add_feed(resource, said, feed, version, scope)
+        _check_entry(scope.entry)
+        identity = {name: value.get(scope) for name, value in said.identity.items()}
+        # A filter rules an entry out before anything else is asked of it.
+        if any(name in scope.selector and str(scope.selector[name]) != str(own) for name, own in identity.items()):
+            return None
+        scope = dataclasses.replace(scope, identity=identity)
+        resource = DatasetResource(
+            identity,
+            dataset_type,
+            self.provider,
+            name=_find_name(said.name, scope),
+            metadata=find_metadata(said.metadata, scope),
+            state=DatasetState.COMPLETE if said.state is None else said.state.get(scope),
+        )
+        for feed, version in wanted:
+            self._add_feed(resource, said, feed, version, scope)
         return resource
 
     # ---- feeds -----------------------------------------------------------------------------------------
@@ -268,6 +276,45 @@ class RestSource(Source):
         return tuple(sorted(name for name in set.intersection(*needed) if name.isidentifier()))
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Page:
+    """Entries of an index that came together.
+
+    Attributes:
+        number: The first one's.
+        shown: The page's URL without secrets.
+    """
+
+    entries: list[Any]
+    number: int
+    shown: str
+
+    def name(self, number: int, entry: Any) -> str:  # noqa: ARG002 - it may say nothing
+        """Return what one of them is called, which is `number` among them."""
+        return f"entry {self.number + number} of {self.shown}"
+
+    def parts(self, first: int) -> list[_Page]:
+        """Return the first so many, and then the others."""
+        rest = _Page(self.entries[first:], self.number + first, self.shown)
+        return [_Page(self.entries[:first], self.number, self.shown), rest]
+
+
+def _check_entry(entry: Any) -> None:
+    if entry is None:
+        raise SourceError("it is null")
+    if isinstance(entry, SourceError):  # what `JsonPath.iter` yields for one of several lists that is none
+        raise entry
+
+
+def _identity(said: DatasetTypeDeclaration, scope: Scope) -> str | None:
+    """Return an entry's identity as text; None if it cannot be read, or is no name."""
+    try:
+        text = "/".join(f"{name}={value.get(scope)}" for name, value in said.identity.items())
+    except (SourceError, ValueError):
+        return None
+    return text if len(text) <= LONGEST_NAME else None
+
+
 class _Finding:
     """`find_datasets` of one source, with the signature that the planner looks at."""
 
@@ -283,23 +330,9 @@ class _Finding:
             ]
         )
 
-    def __call__(self, *arguments: Any, **selector: Any) -> Iterator[list[DatasetResource]]:
-        found: Iterator[list[DatasetResource]] = self._find(*arguments, **selector)
+    def __call__(self, *arguments: Any, **selector: Any) -> Iterator[list[Found]]:
+        found: Iterator[list[Found]] = self._find(*arguments, **selector)
         return found
-
-
-class _told_of:  # noqa: N801 - reads as a function
-    """Says of which entry a SourceError is."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if type(error) is SourceError:
-            raise SourceError(f"Of {self._where}: {str(error).rstrip('.')}.") from error
 
 
 def _bundle_type(dataset_type: str, said: DatasetTypeDeclaration) -> BundleType:

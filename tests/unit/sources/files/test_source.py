@@ -168,6 +168,24 @@ def test_names_that_are_no_text_are_told_and_not_read(drop: Drop, caplog: pytest
     caplog.text.encode()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_a_file_of_a_dataset_whose_name_is_no_text_fails_by_itself(make_drop: MakeDrop) -> None:
+    drop = make_drop(pattern="{team}/{data_feed_key}.json")
+    drop.put("ajax/events.json")
+    drop.put("psv/events.json")
+    try:
+        (Path(os.fsdecode(os.fsencode(drop.folder / "psv") + b"/a\xff.json"))).write_bytes(b"[]")
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    report = drop.load()
+    assert [(task.name, task.error) for task in report.failed_tasks] == [
+        ("psv/a\\udcff.json", "it has a name with characters that are no text (UTF-8)")
+    ]
+    assert report.totals.new == 2
+    (drop.folder / "ajax" / "events.json").unlink()
+    assert drop.load().totals.missing == 0, "the listing is not whole"
+
+
 def test_a_name_that_is_spelt_in_two_ways_is_one(make_drop: MakeDrop) -> None:
     drop = make_drop(pattern="{team}/{data_feed_key}.json")
     drop.put(unicodedata.normalize("NFD", "Orléans/events.json"))

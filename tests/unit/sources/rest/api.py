@@ -11,6 +11,7 @@ from ingestify.domain.resource import DatasetResource
 from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.sources.rest.source import RestSource
 from tests.unit.fetch.server import Asked, Provider, Reply, answer
+from tests.unit.sources.answers import readable
 
 
 def as_json(value: Any, status: int = 200, **headers: str) -> Reply:
@@ -50,6 +51,10 @@ class Api:
         self.client.close()
 
     def find(self, versions: Any = None, **selector: Any) -> list[DatasetResource]:
+        return readable(self.find_all(versions, **selector))
+
+    def find_all(self, versions: Any = None, **selector: Any) -> list[Any]:
+        """Return what it finds, with what it cannot read."""
         found = self.source.find_datasets("match", DataSpecVersionCollection(versions), None, **selector)  # type: ignore[arg-type]
         return [resource for batch in found for resource in batch]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import urllib.parse
 from typing import Any
 
@@ -12,6 +13,7 @@ from ingestify.errors import ConfigurationError, SourceError
 from ingestify.sources.registry import find_source_class
 from ingestify.sources.rest.source import RestSource
 from tests.unit.fetch.server import Asked, Provider, Reply, answer
+from tests.unit.sources.answers import unreadable
 from tests.unit.sources.rest.api import Api, as_json, described
 
 ENTRY = {
@@ -123,7 +125,9 @@ def test_an_index_with_nothing_in_it_is_none(server: Provider, body: Any) -> Non
     ("entry", "changes", "message"),
     [
         ({}, {}, "it has no 'id'"),
+        (None, {}, "it is null"),
         ({"id": ""}, {}, "it has no 'id'"),
+        ({"id": "9" * 5000}, {"identity": {"match_id": {"path": "id", "type": "int"}}}, "4300 digits"),
         ({"id": [1]}, {}, "wants a single value"),
         ({"id": "x"}, {"identity": {"match_id": {"path": "id", "type": "int"}}}, "'x', which is no whole number"),
         ({"id": 1, "s": "odd"}, {"state": {"path": "s", "map": {"a": "COMPLETE"}}}, "'odd', which is not in the map"),
@@ -139,9 +143,40 @@ def test_an_index_with_nothing_in_it_is_none(server: Provider, body: Any) -> Non
 def test_what_is_wrong_with_an_entry_names_the_entry(
     server: Provider, entry: Any, changes: dict[str, Any], message: str
 ) -> None:
-    server.on("/matches", as_json([{"id": 0, "round": 1, "link": "/x", "l": "/y"}, entry]))
-    with Api(server, **changes) as api, pytest.raises(SourceError, match=rf"Of entry 1 of http.*/matches: .*{message}"):
-        api.find()
+    good = [{"id": id_, "round": 1, "link": "/x", "l": "/y"} for id_ in range(50)]
+    server.on("/matches", as_json([*good[:30], entry, *good[30:]]))
+    with Api(server, **changes) as api:
+        found = api.find_all()
+    ((where, why),) = unreadable(found).items()
+    assert re.search(r"(match_id=.* \()?entry 30 of http.*/matches\)?$", where)
+    assert re.search(message, why)
+    assert len(found) == 51
+
+
+def test_one_list_of_several_that_is_none_takes_no_other_with_it(server: Provider) -> None:
+    server.on("/matches", as_json([{"matches": [{"id": 1}]}, {"matches": 5}, {"matches": [{"id": 2}]}]))
+    with Api(server, index={"endpoint": "/matches", "items": "[*].matches[*]"}) as api:
+        one, wrong, two = api.find_all()
+    assert (one.dataset_resource_id, two.dataset_resource_id) == ({"match_id": 1}, {"match_id": 2})
+    assert "wants a list where there is a number" in str(wrong.error)
+
+
+def test_a_part_that_cannot_be_read_takes_no_other_with_it(server: Provider) -> None:
+    server.on("/seasons", as_json([{"id": 1}, None, {"name": "x"}, {"id": 2, "changed": "soon"}, {"id": 3}]))
+    selectors = {"endpoint": "/seasons", "values": {"season_id": "id"}, "last_modified": "changed"}
+    with Api(server, selectors=selectors) as api:
+        found = api.source.discover_selectors("match")
+    assert [one for one in found if isinstance(one, dict)] == [{"season_id": 1}, {"season_id": 3}]
+    assert list(unreadable(found).values()) == ["it is null", "it has no 'id'", "the time 'soon' is not written as iso"]
+
+
+def test_what_is_on_a_page_twice_comes_in_one_list(server: Provider) -> None:
+    entries = [{"id": number} for number in range(50)]
+    for more, sizes in (([], [24, 26]), ([{"id": "0"}], [51])):
+        server.on("/matches", as_json([*entries, *more]))
+        with Api(server) as api:
+            batches = list(api.source.find_datasets("match", DataSpecVersionCollection(None), None))  # type: ignore[arg-type]
+        assert [len(batch) for batch in batches] == sizes
 
 
 def test_a_url_of_the_entry_is_taken_as_it_is(server: Provider) -> None:

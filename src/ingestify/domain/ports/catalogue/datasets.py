@@ -67,7 +67,13 @@ class HeadMoved(Exception):
 
 
 class DatasetsPort(Protocol):
-    """The datasets of a catalogue."""
+    """The datasets of a catalogue.
+
+    Attributes:
+        longest_identifier: How many characters the canonical text of an identifier may have; None: any number.
+    """
+
+    longest_identifier: int | None
 
     def find_known(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
