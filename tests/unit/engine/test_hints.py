@@ -178,5 +178,5 @@ def test_a_dry_run_skips_what_a_run_skips_and_tells_nobody(lake: Lake) -> None:
 def test_a_hint_that_cannot_be_is_told_of(make_lake: Callable[..., Lake], hints: dict[str, Any]) -> None:
     lake = make_lake(lambda **_: [match(1)])
     say(lake, **hints)
-    report = lake.engine.run_report()
-    assert f"competition_id=1 has {next(iter(hints))}" in str(report.error)
+    (failed,) = lake.engine.run_report().failed_tasks
+    assert f"competition_id=1 has {next(iter(hints))}" in failed.error

@@ -9,6 +9,7 @@ import pytest
 
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.ports import FetchContext, IndexLook, Usage
+from ingestify.domain.resource import UnreadableEntry
 from ingestify.errors import ConfigurationError, FetchError, SourceError
 from tests.unit.fetch.server import Asked, Provider, Reply, answer
 from tests.unit.sources.rest.api import Api, as_json
@@ -36,12 +37,17 @@ class Found:
     def __init__(self, server: Provider, **index: Any) -> None:
         index = {"endpoint": "/matches", "items": "data", **index}
         self.ids: list[Any] = []
+        self.unreadable: list[str] = []
         self.error: Exception | None = None
         self.look = IndexLook()
         with Api(server, index=index) as api, api.client.activated(FetchContext(Usage(), threading.Event(), self.look)):
             try:
                 for batch in api.source.find_datasets("match", DataSpecVersionCollection(), None):  # type: ignore[arg-type]
-                    self.ids += [one.dataset_resource_id["match_id"] for one in batch]
+                    for one in batch:
+                        if isinstance(one, UnreadableEntry):
+                            self.unreadable.append(one.where)
+                        else:
+                            self.ids.append(one.dataset_resource_id["match_id"])
             except (SourceError, FetchError) as error:
                 self.error = error
 
@@ -59,8 +65,10 @@ def test_what_was_read_before_an_error_is_passed_on(server: Provider) -> None:
 
 
 def test_what_was_read_before_an_entry_of_no_use_is_passed_on(server: Provider) -> None:
-    server.on("/matches", as_json({"data": [*rows(1, 2), {}]}))
-    assert Found(server).ids == [1, 2]
+    server.on("/matches", as_json({"data": [*rows(1), {}, *rows(2)]}))
+    found = Found(server)
+    assert found.ids == [1, 2]
+    assert found.unreadable == [f"entry 1 of {server.url}/matches"]
 
 
 def test_a_page_past_the_end_is_the_end(server: Provider) -> None:
