@@ -280,6 +280,8 @@ def list_again(
     job = progress.job
     metadata = _LazyMetadata(store, job)
     found: dict[tuple[str, str, str], Discovered] = {}
+    before_this = progress.sync_before
+    may_be_double = bool(progress.listing.doubles or (before_this is not None and before_this.doubles))
     is_whole = job.is_whole_selector and job.plan.source.lists_everything
     for batch in _iter_found(job, metadata, versions):
         for resource in batch:
@@ -293,6 +295,8 @@ def list_again(
                 there = found.get(again.key)
                 chosen = again if there is None else preferred(there, again)
                 found[again.key] = dataclasses.replace(before, resource=chosen.resource, metadata=chosen.metadata)
+        if len(found) == len(wanted) and not may_be_double:
+            break  # whatever else is listed nobody waits for
     return found, is_whole and not metadata.was_read
 
 
