@@ -154,11 +154,18 @@ class SelectorMemory:
         if not conclusion.is_believed:
             self._report(progress, absence)
             return conclusion
+        count = len(absence.dataset_ids)
+        are = (
+            "1 dataset of the lake is no longer listed; it is"
+            if count == 1
+            else f"{count:,} datasets of the lake are no longer listed; they are"
+        )
         logger.warning(
-            "%s: %s: %d datasets of the lake are no longer listed; they are kept, and marked MISSING.",
+            "%s: %s: %s kept, and marked MISSING: %s.",
             progress.job.source_name,
             progress.job.selector.name,
-            len(absence.dataset_ids),
+            are,
+            absence.some_names,
         )
         try:
             progress.count("missing", self._store.mark_missing(absence.dataset_ids))
@@ -171,7 +178,8 @@ class SelectorMemory:
         progress.note = describe_unlisted(progress, absence)
         progress.count("unlisted", len(absence.dataset_ids))
         logger.warning(
-            "%s: %s: %s. The next run that finds the same does, or 'ingestify run --accept-missing' at once.",
+            "%s: %s: %s. The next run that finds the same does, or 'ingestify run --accept-missing', "
+            "in Python load(accept_missing=True), at once.",
             progress.job.source_name,
             progress.job.selector.name,
             progress.note,
