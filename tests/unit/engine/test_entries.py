@@ -11,7 +11,6 @@ import pytest
 from ingestify import DatasetResource, DatasetState, DraftFile, SourceError, UnreadableEntry
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.run import RunState
-
 from tests.unit.fetch.server import answer
 
 from .conftest import FunctionSource, Lake, hours, match
