@@ -6,8 +6,8 @@ data, only what was asked for and counts, as of API-Football:
     {"get": "fixtures", "parameters": {}, "errors": {"requests": "You have reached the limit"}, "results": 0,
      "paging": {"current": 1, "total": 1}, "response": []}
 
-So is a list of nothing but errors, as of Salesforce: `[{"errorCode": "INVALID_SESSION", "message": "Expired"}]`. A document
-with an empty `errors`, or with an error beside data, is data.
+So is a list of nothing but errors, as of Salesforce: `[{"errorCode": "INVALID_SESSION", "message": "Expired"}]`.
+A document with an empty `errors`, or with an error beside data, is data.
 """
 
 from __future__ import annotations
