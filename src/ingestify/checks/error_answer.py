@@ -6,6 +6,7 @@ data, only what was asked for and counts, as of API-Football:
     {"get": "fixtures", "parameters": {}, "errors": {"requests": "You have reached the limit"}, "results": 0,
      "paging": {"current": 1, "total": 1}, "response": []}
 
+So is a list of nothing but errors, as of Salesforce: `[{"errorCode": "INVALID_SESSION", "message": "Expired"}]`.
 A document with an empty `errors`, or with an error beside data, is data.
 """
 
@@ -17,20 +18,22 @@ from typing import Any
 
 from ingestify.checks.problem import excerpt
 
-__all__ = ["find_error", "quote_error"]
+__all__ = ["find_error", "find_error_in_index", "quote_error"]
 
 MOST_BYTES = 4096
+MOST_BYTES_OF_INDEX = 1 << 20
 MOST_LEVELS = 10
 
 # Words are written without case, dashes and underscores.
 # Of API gateways, RFC 9457, GitHub, ASP.NET, Spring and OAuth.
 _VOCABULARY = frozenset(
     {"code", "detail", "details", "documentationurl", "error", "errorcode", "errordescription", "errormessage"}
-    | {"errors", "fault", "instance", "message", "msg", "path", "requestid", "status", "statuscode", "success"}
-    | {"timestamp", "title", "traceid", "type"}
+    | {"errormsg", "errors", "exception", "fault", "instance", "message", "msg", "path", "reason", "requestid"}
+    | {"status", "statuscode", "statusmessage", "success", "timestamp", "title", "traceid", "type"}
 )
-_ALWAYS = frozenset({"error", "errors", "fault"})
+_ALWAYS = frozenset({"error", "errorcode", "errormessage", "errormsg", "errors", "exception", "fault"})
 _IF_TEXT = frozenset({"message", "detail"})
+_TEXTS = ("message", "detail", "msg", "title", "reason", "statusmessage")
 _MESSAGES = (
     "message",
     "errormessage",
@@ -40,6 +43,9 @@ _MESSAGES = (
     "errors",
     "fault",
     "msg",
+    "errormsg",
+    "statusmessage",
+    "exception",
     "title",
     "code",
     "info",
@@ -49,6 +55,9 @@ _MESSAGES = (
 _NAMES_ERROR = frozenset({"error", "errors", "fault", "errormessage", "errordescription", "errormsg", "exception"})
 _IS_FAILURE = frozenset({"error", "fail", "failed", "failure", "unauthorized", "forbidden"})
 _NO_ERRORS = frozenset({"", "0", "false", "n/a", "no", "no error", "none", "null", "ok", "success"})
+
+# Where an envelope says how the request went.
+_HEADS = frozenset({"header", "head", "meta", "metadata", "responsestatus", "status"})
 
 # What an envelope says of the request and of how much there is; none of it is data.
 _ECHOES = frozenset(
@@ -77,27 +86,53 @@ _DATA = frozenset(
     }
     | {"response", "result", "results", "rows", "value", "values"}
 )
+# A document without any of these words is none, and need not be parsed.
+_ALARMS = (b"error", b"fault", b"exception")
+_SIGNS = (*_ALARMS, b"message", b"detail", b"msg", b"success", b'"ok"', b"status", b"code")
 _WRAPPERS = frozenset({"api", "data", "response", "result"})
 
 
-def find_error(body: bytes) -> str:
+def find_error(body: bytes, most_bytes: int = MOST_BYTES) -> str:
     """Return what a JSON document says went wrong, quoted, if it is an error and no data; else nothing.
 
-    A document of more than 4 KiB is taken for data. Never raises; any thread may call it.
+    A document of more than `most_bytes` is taken for data. Never raises; any thread may call it.
     """
-    if len(body) > MOST_BYTES or not body.lstrip().startswith(b"{"):
+    if len(body) > most_bytes:
+        return ""
+    letters = body.replace(b"\0", b"").removeprefix(b"\xef\xbb\xbf").lstrip().lower()  # of UTF-16, too
+    if not any(word in letters for word in (_ALARMS if letters.startswith(b"[") else _SIGNS)):
         return ""
     try:
-        document = json.loads(body)
+        document = json.loads(body.decode(json.detect_encoding(body)).removeprefix("\ufeff"))
     except (ValueError, RecursionError):
         return ""
-    answer = {_plain(key): value for key, value in document.items()}
-    return quote_error(document, body) if _says_nothing_else(answer) or _is_envelope(answer, MOST_LEVELS) else ""
+    return quote_error(document, body) if _is_error(document) else ""
+
+
+def find_error_in_index(body: bytes) -> str:
+    """Do the same for an answer that is to be a listing: a trace of a megabyte beside an empty list is no listing."""
+    return find_error(body, MOST_BYTES_OF_INDEX)
+
+
+def _is_error(document: Any) -> bool:
+    if isinstance(document, list):
+        answers = [_plainly(one) for one in document if isinstance(one, Mapping)]
+        # That one of a list's objects has a message makes no error of it.
+        are_errors = all(_says_nothing_else(one) and any(one.get(key) for key in _ALWAYS) for one in answers)
+        return 0 < len(answers) == len(document) and are_errors
+    if not isinstance(document, Mapping):
+        return False
+    answer = _plainly(document)
+    return _says_nothing_else(answer) or _is_envelope(answer, MOST_LEVELS)
 
 
 def quote_error(document: Any, body: bytes) -> str:
     """Return the text for people that is in an error, else how its body begins; quoted, and without secrets."""
     return excerpt(_message(document, MOST_LEVELS) or body)
+
+
+def _plainly(answer: Mapping[Any, Any]) -> dict[str, Any]:
+    return {_plain(str(key)): value for key, value in answer.items()}
 
 
 def _plain(key: str) -> str:
@@ -108,7 +143,11 @@ def _says_nothing_else(answer: Mapping[str, Any]) -> bool:
     """Whether all words are of the kind that errors have, and one of them says that it is one."""
     if not answer.keys() <= _VOCABULARY:
         return False
-    return any(answer.get(key) for key in _ALWAYS) or any(isinstance(answer.get(key), str) for key in _IF_TEXT)
+    return (
+        any(answer.get(key) for key in _ALWAYS)
+        or any(isinstance(answer.get(key), str) for key in _IF_TEXT)
+        or _is_refused(answer)
+    )
 
 
 def _is_envelope(answer: Mapping[str, Any], levels: int) -> bool:
@@ -116,7 +155,7 @@ def _is_envelope(answer: Mapping[str, Any], levels: int) -> bool:
     if len(answer) == 1 and levels:
         key, inner = next(iter(answer.items()))
         if key in _WRAPPERS and isinstance(inner, Mapping):
-            inside = {_plain(str(name)): value for name, value in inner.items()}
+            inside = _plainly(inner)
             return _says_nothing_else(inside) or _is_envelope(inside, levels - 1)
     if not _names_error(answer):
         return False
@@ -128,16 +167,29 @@ def _is_envelope(answer: Mapping[str, Any], levels: int) -> bool:
     return place or not any(_holds_data(value, MOST_LEVELS) for value in others.values())
 
 
-def _names_error(answer: Mapping[str, Any]) -> bool:
-    if any(_is_an_error(answer.get(key)) for key in _NAMES_ERROR):
+def _names_error(answer: Mapping[str, Any], *, is_head: bool = False) -> bool:
+    if any(_is_an_error(answer.get(key)) for key in _NAMES_ERROR) or _is_refused(answer):
         return True
-    if not any(isinstance(answer.get(key), str) and answer[key] for key in ("message", "detail", "msg")):
-        return False
+    if not is_head and any(
+        _names_error(_plainly(head), is_head=True)
+        for key, head in answer.items()
+        if key in _HEADS and isinstance(head, Mapping)
+    ):
+        return True
+    return _has_failed(answer) and any(isinstance(answer.get(key), str) and answer[key] for key in _TEXTS)
+
+
+def _is_refused(answer: Mapping[str, Any]) -> bool:
+    """Whether it says in so many words that there was no success."""
+    said = [answer.get(key) for key in ("success", "ok")]
+    return any(word is False or (isinstance(word, str) and word.lower() == "false") for word in said)
+
+
+def _has_failed(answer: Mapping[str, Any]) -> bool:
+    """Whether a status or code is one of a failure."""
     said = [answer.get(key) for key in ("status", "statuscode", "code")]
-    return (
-        any(answer.get(key) is False for key in ("success", "ok"))
-        or any(isinstance(word, str) and word.lower() in _IS_FAILURE for word in said)
-        or any(str(word).isdecimal() and 400 <= int(str(word)[:9]) < 600 for word in said)
+    return any(isinstance(word, str) and word.lower() in _IS_FAILURE for word in said) or any(
+        str(word).isdecimal() and 400 <= int(str(word)[:9]) < 600 for word in said
     )
 
 

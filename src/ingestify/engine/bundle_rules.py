@@ -13,10 +13,13 @@ from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.resource import DatasetResource
 from ingestify.domain.source import Source
 
-__all__ = ["BundleRules", "announces_more"]
+__all__ = ["BundleRules", "asks_for_each"]
 
 RETRY_AFTER = dt.timedelta(hours=20)
 """Shorter than a day, so that a run that starts every night always tries again."""
+
+SMALL_BYTES = 4096
+"""An error in place of a file is no larger, and asking for it again costs next to nothing."""
 
 
 class BundleRules:
@@ -68,16 +71,39 @@ class BundleRules:
         """Whether the provider is to be asked if it still serves the bundle that is in quarantine.
 
         It is where that costs no download: where it named a version of a file, to which it can answer "not modified",
-        where a file was not there, or where the index gives the content itself. And it is where the index announces
-        something new.
+        where a file was not there, or where the index gives the content itself. It is where the index announces
+        something new, and where what it served in place of a file may have been an error.
         """
-        return announces_more(entry, resource) or any(
+        return asks_for_each(entry, resource) or any(
             file.json_content is not None or entry.feeds[file_id].validators or not entry.feeds[file_id].present
             for file_id, file in resource.files.items()
         )
 
 
-def announces_more(entry: QuarantineEntry, resource: DatasetResource) -> bool:
+def asks_for_each(entry: QuarantineEntry, resource: DatasetResource) -> bool:
+    """Whether each file of a bundle in quarantine is asked for, though nothing speaks for its being another one."""
+    return _announces_more(entry, resource) or _may_be_an_error(entry, resource)
+
+
+def _may_be_an_error(entry: QuarantineEntry, resource: DatasetResource) -> bool:
+    """Whether something small and without a version waits that is not what the file should be.
+
+    It may be an error that was answered with the status 200, or nothing, and be over by now.
+    """
+    if not entry.is_open:
+        return False
+    small = {file.file_id for file in entry.files if file.size <= SMALL_BYTES}
+    return any(
+        file.url is not None
+        and file_id in small
+        and (look := entry.feeds.get(file_id)) is not None
+        and look.problem
+        and not (file.known_unchanged or look.validators)
+        for file_id, file in resource.files.items()
+    )
+
+
+def _announces_more(entry: QuarantineEntry, resource: DatasetResource) -> bool:
     """Whether the index announces another file, URL or version than it did of a bundle in quarantine, or may have."""
     for file_id, file in resource.files.items():
         known = entry.feeds.get(file_id)

@@ -264,22 +264,23 @@ def list_again(
     store: DatasetStore,
     wanted: Mapping[tuple[str, str, str], Discovered],
     versions: DataSpecVersionCollection | None,
-) -> tuple[dict[tuple[str, str, str], Discovered], bool]:
+    found: dict[tuple[str, str, str], Discovered],
+) -> bool:
     """Ask the source once more, for some of what it listed before. Blocks on the network.
 
     Args:
         wanted: What was listed before, by what is unique of it.
         versions: The feeds and versions that are asked for; None: those of the plan.
+        found: Takes what is listed now of that, also if the source raises behind it.
 
     Returns:
-        What is listed now of that, and whether it was all that the source has.
+        Whether all that the source has was listed.
 
     Raises:
         Exception: Whatever the source raises.
     """
     job = progress.job
     metadata = _LazyMetadata(store, job)
-    found: dict[tuple[str, str, str], Discovered] = {}
     before_this = progress.sync_before
     may_be_double = bool(progress.listing.doubles or (before_this is not None and before_this.doubles))
     is_whole = job.is_whole_selector and job.plan.source.lists_everything
@@ -297,7 +298,7 @@ def list_again(
                 found[again.key] = dataclasses.replace(before, resource=chosen.resource, metadata=chosen.metadata)
         if len(found) == len(wanted) and not may_be_double:
             break  # whatever else is listed nobody waits for
-    return found, is_whole and not metadata.was_read
+    return is_whole and not metadata.was_read
 
 
 def as_exception(error: BaseException) -> Exception:

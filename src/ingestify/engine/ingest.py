@@ -17,7 +17,7 @@ from ingestify.domain.run import TaskOutcome, TaskSummary
 from ingestify.engine.bad_parts import describe_left_out, leave_out_bad_parts
 from ingestify.engine.bundle import LoadedBundle
 from ingestify.engine.bundle_objects import find_lost, publish, restore_in_quarantine
-from ingestify.engine.bundle_rules import BundleRules, announces_more
+from ingestify.engine.bundle_rules import BundleRules, asks_for_each
 from ingestify.engine.decision import Decision
 from ingestify.engine.discovery import Discovered
 from ingestify.engine.file_loading import FileLoading
@@ -95,7 +95,7 @@ class DatasetIngest:
             store=store,
             fetcher=lane.fetcher,
             in_full=self._in_full,
-            asks_all=decision.entry is None or announces_more(decision.entry, discovered.resource),
+            asks_all=decision.entry is None or asks_for_each(decision.entry, discovered.resource),
             restores=self._is_invalidated,
             shapes=shapes_of(self._checks),
             checked=self.hand.bundle_type.file_checks,

@@ -46,7 +46,7 @@ class Relisted:
         discovered: The dataset as it is listed now; None if it is not.
         is_whole: Whether all that the source has was listed, so that what is not listed is not there.
         index: How the index was read.
-        error: Why it could not be read; None if it could.
+        error: Why it could not be read as far as to the dataset; None if it could.
     """
 
     discovered: Discovered | None
@@ -159,32 +159,41 @@ class Relistings:
         """Read the index, and tell all that waited for it."""
         extra = frozenset().union(*(pairs for _, pairs, _ in several))
         index = IndexLook(not_before=time.monotonic())
-        found: Mapping[tuple[str, str, str], Discovered] = {}
+        found: dict[tuple[str, str, str], Discovered] = {}
         is_whole = False
         failure: Exception | None = None
         try:
             wanted = {discovered.key: discovered for discovered, _, _ in several}
             lane = self._lanes.of(progress.job.plan.source)
             with lane.fetcher.activated(FetchContext(progress.usage, self._stop.event, index)):
-                found, is_whole = self._list_these(progress, wanted, extra)
+                is_whole = self._list_these(progress, wanted, extra, found)
         except BaseException as error:  # noqa: BLE001 - the edge to user code: it fails those that wait for it
             failure = as_exception(error)
         with self._lock:
             waiting = self._waiting[progress]
             waiting.next_wait = max(waiting.next_wait, LISTINGS_SHARE * (time.monotonic() - index.not_before))
         for discovered, _, then in several:
-            then(Relisted(found.get(discovered.key), is_whole, index, failure))
+            again = found.get(discovered.key)
+            # What was listed before the source failed was read as well as ever.
+            then(Relisted(again, is_whole, index, failure if again is None else None))
 
     def _list_these(
-        self, progress: JobProgress, wanted: Mapping[tuple[str, str, str], Discovered], extra: Pairs
-    ) -> tuple[Mapping[tuple[str, str, str], Discovered], bool]:
+        self,
+        progress: JobProgress,
+        wanted: Mapping[tuple[str, str, str], Discovered],
+        extra: Pairs,
+        found: dict[tuple[str, str, str], Discovered],
+    ) -> bool:
+        """Put into `found` what is listed by now, and return whether that is all; see `list_again`."""
         if extra:
             try:
-                return list_again(progress, self._store, wanted, _widened(progress, extra))
+                return list_again(progress, self._store, wanted, _widened(progress, extra), found)
             except (ConfigurationError, SourceError) as error:
+                if found:  # then it was no feed that it refused
+                    raise
                 # A source that refuses a feed has it no more.
                 logger.debug("%s does not announce %s: %s", progress.job.source_name, sorted(extra), error)
-        return list_again(progress, self._store, wanted, None)
+        return list_again(progress, self._store, wanted, None, found)
 
     def _let_go(self) -> None:
         """The run is to stop: nobody waits any more."""

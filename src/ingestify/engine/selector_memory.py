@@ -85,9 +85,10 @@ class SelectorMemory:
 
     def settle(self, progresses: Sequence[JobProgress]) -> None:
         """Mark what is missing, and remember what was ingested whole."""
-        with self._locks.taken_again(_whole(progresses)) as ours:
+        with self._locks.taken_again([*_whole(progresses), *_in_part(progresses)]) as ours:
             # Where another run is at the same by now, or was, its listing is newer than ours: it settles that.
-            settled = [one for one in ours if not self._was_overtaken(one)]
+            ours = [one for one in ours if not self._was_overtaken(one)]
+            settled = [one for one in ours if one.state is RunState.FINISHED]
             others = [one for one in progresses if one not in settled and one.state is not RunState.SKIPPED]
             if any(one.came for one in others):
                 # They brought datasets that no whole listing has seen, so the next one is to search for what it lacks.
@@ -100,14 +101,22 @@ class SelectorMemory:
                     self._store.catalogue.forget_hints()
                 except StoreError as error:
                     logger.log(self._level_of(logging.ERROR), "Cannot forget hints: %s", error)
+            said: set[tuple[str, ...]] = set()
             for progress in settled:
-                self._remember(progress, self._mark_missing(progress, self._conclude(progress, progresses)))
+                conclusion = self._conclude(progress, progresses)
+                if self._says_first(progress, conclusion, said):
+                    conclusion = self._mark_missing(progress, conclusion)
+                self._remember(progress, conclusion)
+            for progress in ours:
+                if progress not in settled:
+                    self._forget_witness(progress)
 
     def foresee(self, progresses: Sequence[JobProgress]) -> None:
         """Count what `settle` would mark or report. A dry run."""
+        said: set[tuple[str, ...]] = set()
         for progress in _whole(progresses):
             conclusion = self._conclude(progress, progresses)
-            if conclusion.absence is None:
+            if conclusion.absence is None or not self._says_first(progress, conclusion, said):
                 continue
             if conclusion.is_believed:
                 progress.count("missing", len(conclusion.absence.dataset_ids))
@@ -128,7 +137,7 @@ class SelectorMemory:
         if not progress.lists_all or progress.began_after is None:
             return _NOTHING_SAID
         try:
-            before = self.find(job)
+            before = progress.sync_before  # of two plans for the same, neither confirms what the other one finds
             if before is not None and listing.holds_all_of(before.listing):
                 return _Conclusion(listing.digest)
             same = [one for one in progresses if one is not progress and _may_share(one.job, job)]
@@ -145,6 +154,27 @@ class SelectorMemory:
         return _Conclusion(
             listing.digest if is_believed and not absence.has_left else None, absence, is_believed=is_believed
         )
+
+    @staticmethod
+    def _says_first(progress: JobProgress, conclusion: _Conclusion, said: set[tuple[str, ...]]) -> bool:
+        """Whether no other job of the run said the same: two plans may want the same selector."""
+        job, absence = progress.job, conclusion.absence
+        what = (job.source_name, job.provider, job.plan.dataset_type, "" if absence is None else absence.digest)
+        is_first = absence is None or what not in said
+        said.add(what)
+        return is_first
+
+    def _still_absent(self, progress: JobProgress) -> str | None:
+        """Return what an earlier listing lacked, if one that came only in part does not speak against it."""
+        before = progress.sync_before
+        if before is None or before.absent is None or progress.listing.is_empty:
+            return None if before is None else before.absent
+        try:
+            lacks = find_absence(self._store, progress, []).digest
+        except StoreError as error:
+            logger.error("Cannot look for what %s lists no more: %s", progress.job.selector.name, error)
+            return None
+        return before.absent if lacks == before.absent else None
 
     def _mark_missing(self, progress: JobProgress, conclusion: _Conclusion) -> _Conclusion:
         """Mark what is believed to be missing, and report what is not."""
@@ -216,6 +246,18 @@ class SelectorMemory:
         except StoreError as error:
             logger.error("Cannot remember that %s is ingested: %s", job.selector.name, error)
 
+    def _forget_witness(self, progress: JobProgress) -> None:
+        """Of a job that failed: what was absent before, and is listed by now, is not absent any more."""
+        before = progress.sync_before
+        if before is None or self._still_absent(progress) is not None:
+            return
+        try:
+            self._store.catalogue.save_selector_sync(
+                progress.job.identity(self._store.bucket), dataclasses.replace(before, absent=None)
+            )
+        except StoreError as error:
+            logger.error("Cannot remember what %s lists again: %s", progress.job.selector.name, error)
+
     def _sync(self, progress: JobProgress, conclusion: _Conclusion, discovered: DiscoveredSelector) -> SelectorSync:
         selector, index = progress.job.selector, progress.index
         # A bundle that is in quarantine, or failed, is to be looked at again: such a selector is never skipped whole.
@@ -223,7 +265,11 @@ class SelectorMemory:
             progress.failed or progress.quarantined or progress.left_out or progress.is_in_doubt or progress.took_out
         )
         is_complete = not is_bad and not index.gaps
-        waits = conclusion.absence is not None and not conclusion.is_believed
+        if conclusion is _NOTHING_SAID:
+            absent = self._still_absent(progress)
+        else:
+            waits = conclusion.absence is not None and not conclusion.is_believed
+            absent = conclusion.absence.digest if conclusion.absence is not None and waits else None
         return SelectorSync(
             selector.last_modified,
             is_complete,
@@ -239,7 +285,7 @@ class SelectorMemory:
             ),
             followed_until=_followed_until(progress) if progress.job.plan.source.follows_changes else None,
             doubles=progress.listing.doubles,
-            absent=conclusion.absence.digest if conclusion.absence is not None and waits else None,
+            absent=absent,
             discovered=discovered if progress.job.is_discovered and progress.listing.is_of_everything else None,
         )
 
@@ -250,6 +296,20 @@ def _whole(progresses: Sequence[JobProgress]) -> list[JobProgress]:
         one
         for one in progresses
         if one.state is RunState.FINISHED and one.job.is_whole_selector and one.began_after is not None
+    ]
+
+
+def _in_part(progresses: Sequence[JobProgress]) -> list[JobProgress]:
+    """Return the jobs that broke off after they had listed something, while something was absent."""
+    return [
+        one
+        for one in progresses
+        if one.state in (RunState.FAILED, RunState.ABORTED)
+        and one.job.is_whole_selector
+        and one.began_after is not None
+        and one.sync_before is not None
+        and one.sync_before.absent is not None
+        and not one.listing.is_empty
     ]
 
 

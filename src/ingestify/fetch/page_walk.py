@@ -5,6 +5,8 @@ It ends
 - where a page says that there is none behind it, by its `more`, or by having no next link or cursor;
 - where a next link or cursor leads to the very page that was just read. A longer circle is an error;
 - behind a link or cursor, at a 204: a page that a provider links to and that is not there (404) is an error;
+- behind links or cursors that are new ones each time, when so many pages in a row had no items, or those of the page
+  before them once more. That is said, and unless as many came as there are, the listing is not whole;
 - of pages that are counted, at the first one without items, at the first one that answers as the page before it, and
   at a 400, 404, 410, 416 or 204 of a page that is not the first.
 
@@ -40,6 +42,9 @@ NOTHING_YET = frozenset({201, 202, 204})
 
 _MOST_EMPTY = 10
 """So many counted pages in a row may have no items and say that there are more."""
+
+_MOST_IDLE = 10
+"""So many pages in a row may be linked to and bring nothing, and not say that there are more."""
 
 Place = tuple[tuple[str, str, int | None], str, tuple[tuple[str, str], ...]]
 
@@ -99,6 +104,11 @@ class _Page:
             self._parsed = self.answer.json()
             self._is_parsed = True
         return self._parsed
+
+    @property
+    def lacks_items(self) -> bool:
+        """Whether there is nothing where its items should be, not even null."""
+        return bool(self._items) and not pages.leads_somewhere(self.json(), self._items or "")
 
     @property
     def items(self) -> list[Any] | None:
@@ -171,6 +181,8 @@ class _Walk:
         """What pages said of how many items there are, each number once in a row."""
         self._empty: list[int] = []
         """The numbers of pages without items that nothing has come behind yet."""
+        self._idle: list[_Page] = []
+        """Pages that were linked to and brought nothing, since the last one that did; not passed on yet."""
         self._gaps: list[str] = []
 
     def iter(self) -> Iterator[HttpAnswer]:
@@ -188,11 +200,47 @@ class _Walk:
                 self._check_repeated(page, self._last)
                 break
             if self._counts and self._last is not None and not page.items and not self._says_more(page):
+                self._check_end(page)
                 break
+            if self._brings_nothing(page):
+                self._idle.append(page)
+                if self._is_idle_end():
+                    break
+            else:
+                yield from self._pass_on(*self._idle, page)
+            next_url = self._next_url(page)
+        yield from self._pass_on(*self._idle)
+        self._end()
+
+    def _pass_on(self, *several: _Page) -> Iterator[HttpAnswer]:
+        self._idle = []
+        for page in several:
             self._take(page)
             yield page.answer
-            next_url = self._next_url(page)
-        self._end()
+
+    def _brings_nothing(self, page: _Page) -> bool:
+        """Whether a page that was linked to has no items, or those of the page before it once more."""
+        if self._counts or self._last is None:
+            return False
+        return page.items == [] or page.answers_as(self._last)
+
+    def _is_idle_end(self) -> bool:
+        """Whether so many pages brought nothing that there will be nothing; they are no part of the listing then."""
+        if len(self._idle) < _MOST_IDLE or any(self._says_more(page) for page in self._idle):
+            return False
+        why = (
+            f"{self._shown} goes on to another page each time, and the last {len(self._idle)} brought nothing, which "
+            f"is taken for its end; there may be more than was read"
+        )
+        logger.warning("%s. Name where a page says whether there are more ('more').", why)
+        self._gaps.append(why)
+        self._idle = []
+        return True
+
+    def _check_end(self, page: _Page) -> None:
+        """A counted page without items ends it; one that has no place for them may be something else altogether."""
+        if page.lacks_items:
+            self._gaps.append(f"page {page.number} of {self._shown} has nothing at '{self._pager.items}', and ends it")
 
     def _fetch(self, url: str) -> _Page | None:
         """Return a page; None: there is none any more."""

@@ -349,6 +349,17 @@ def look_up(value: Any, path: str) -> Any:
     return value
 
 
+def leads_somewhere(value: Any, path: str) -> bool:
+    """Return whether all that a dotted path names is there, be it with a null."""
+    for part in filter(None, path.split(".")):
+        if value is None:
+            return True
+        if isinstance(value, Mapping) and part not in value:
+            return False
+        value = look_up(value, part)
+    return True
+
+
 def items_of(answer: HttpAnswer, path: str) -> list[Any]:
     """Return a page's items; nothing there, or null, is none.
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestify.checks.error_answer import find_error
+from ingestify.checks.error_answer import find_error, find_error_in_index
 
 
 @given(st.binary(max_size=50) | st.binary(max_size=50).map(lambda rest: b'{"error": ' + rest))
@@ -49,11 +49,31 @@ API_FOOTBALL = {
         ({"success": False, "message": "Slow down", "data": []}, "Slow down"),
         ({"status": "error", "message": "Slow down", "count": 0, "matches": []}, "Slow down"),
         ({"statusCode": 429, "message": "Slow down", "result": None}, "Slow down"),
+        ({"success": False}, '{"success": false}'),
+        ({"success": False, "data": None}, '{"success": false, "data": null}'),
+        ({"ok": False, "result": [], "count": 0}, '{"ok": false, "result": [], "count": 0}'),
+        ({"Success": "false", "Reason": "quota"}, '{"Success": "false", "Reason": "quota"}'),
+        ({"meta": {"error": "quota"}, "data": []}, '{"meta": {"error": "quota"}, "data": []}'),
+        ({"status": {"code": 401, "message": "No such key"}, "data": []}, '{"status": {"code": 401'),
+        ({"status": {"error_code": 1001, "error_message": "No such key"}}, '{"status": {"error_code"'),
+        ({"error_msg": "No such key"}, "No such key"),
+        ({"exception": "KeyError", "data": None}, "KeyError"),
+        ({"title": "Unauthorized", "status": 401, "type": "about:blank"}, "Unauthorized"),
+        ({"statusMessage": "Unauthorized", "statusCode": 401}, "Unauthorized"),
+        ([{"message": "Session expired", "errorCode": "INVALID_SESSION"}], "Session expired"),
+        ([{"errors": [{"message": "No such field"}]}], "No such field"),
         ({"error": True, "reason": "quota", "competition": "PL", "matches": []}, '{"error": true, "reason": "quota"'),
     ],
 )
-def test_an_error_in_a_larger_envelope_is_found(answer: dict[str, Any], shown: str) -> None:
-    assert find_error(json.dumps(answer).encode()).startswith(f"'{shown}")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_an_error_in_a_larger_envelope_is_found(answer: Any, shown: str, encoding: str) -> None:
+    found = find_error(json.dumps(answer).encode(encoding))
+    assert found.startswith(f"'{shown}") or (encoding != "utf-8" and found)
+
+
+def test_an_error_in_place_of_a_listing_may_be_long() -> None:
+    answer = json.dumps({**API_FOOTBALL, "errors": {"trace": "x" * 100_000}}).encode()
+    assert (find_error(answer), find_error_in_index(answer)[:4]) == ("", "'xxx")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +96,17 @@ def test_an_error_in_a_larger_envelope_is_found(answer: dict[str, Any], shown: s
         {"api": {"results": 1, "fixtures": [{"id": 1}], "error": "old version"}},
         {"data": {}},
         {"data": {"id": 5}},
+        {"success": False, "match_id": 12},
+        {"success": False, "shots": [{"id": 1}]},
+        {"meta": {"status": "error", "message": "one is unknown"}, "data": [{"id": 1}]},
+        {"status": {"code": 404, "name": "abandoned"}, "home": "Ajax"},
+        {"status": {"code": 401, "message": "finished"}, "events": [{"id": 1}]},
+        [{"message": "Not found"}],
+        [{"type": "Pass", "status": "failed", "message": "x"}],
+        [{"error": "x"}, {"match_id": 12}],
+        [{"error": None, "message": "x"}],
+        [],
     ],
 )
-def test_an_envelope_with_data_or_without_an_error_is_data(document: dict[str, Any]) -> None:
+def test_an_envelope_with_data_or_without_an_error_is_data(document: Any) -> None:
     assert find_error(json.dumps(document).encode()) == ""

@@ -169,6 +169,57 @@ def test_a_listing_that_is_not_whole_is_no_witness(
     assert missing(lake) == set()
 
 
+@pytest.mark.parametrize("how", ["fails", "unreadable", "gap"])
+@pytest.mark.parametrize(
+    ("before", "between", "is_confirmed"),
+    [
+        (0, range(10), False),  # all of them were back
+        (0, range(3), False),
+        (0, range(0), True),  # it lists nothing, and so nothing of what was absent
+        (5, range(5), True),
+        (5, range(10), False),
+        (5, range(6), False),
+    ],
+)
+def test_a_listing_in_part_confirms_nothing_and_what_it_lists_is_not_absent(
+    make_lake: Callable[..., Lake], how: str, before: int, between: range, is_confirmed: bool
+) -> None:
+    def broken(**_: Any) -> Any:
+        yield from (match(number) for number in between)
+        if how == "unreadable":
+            yield UnreadableEntry("match 70", "its time is no time")
+        elif how == "gap":
+            active_context().index.lacks("page 2 of 3 was empty")
+        else:
+            raise OSError("cut")
+
+    lake = filled(make_lake)
+    lake.source.find = listing(*range(before))
+    assert counts(lake) == (0, 10 - before)
+    lake.source.find = broken
+    totals = lake.engine.run_report().totals
+    assert (totals.missing, totals.unlisted) == (0, 0)
+    lake.source.find = listing(*range(before))
+    assert counts(lake) == ((10 - before, 0) if is_confirmed else (0, 10 - before))
+    assert counts(lake) == ((0, 0) if is_confirmed else (10 - before, 0))
+
+
+@pytest.mark.parametrize("versions", ["v1", "v2"])
+def test_two_plans_that_want_the_same_selector_are_one_witness(versions: str) -> None:
+    source = FunctionSource(listing(*range(10)))
+    lake = Lake(source)
+    lake.add_plan(source, data_spec_versions={"default": versions})
+    lake.engine.load()
+    source.find = listing()
+    assert counts(lake, dry_run=True) == (0, 10)
+    assert counts(lake) == (0, 10)
+    assert missing(lake) == set()
+    assert counts(lake, dry_run=True) == (10, 0)
+    assert counts(lake) == (10, 0)
+    assert counts(lake) == (0, 0)
+    lake.engine.close()
+
+
 def test_a_source_that_does_not_list_everything_is_no_witness(make_lake: Callable[..., Lake]) -> None:
     lake = filled(make_lake)
     lake.source.lists_everything = False

@@ -11,6 +11,7 @@ import pytest
 from ingestify import DatasetResource, DatasetState, DraftFile, SourceError, UnreadableEntry
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.run import RunState
+from tests.unit.fetch.server import answer
 
 from .conftest import FunctionSource, Lake, hours, match
 
@@ -107,6 +108,27 @@ def test_what_was_yielded_before_a_source_raises_comes_in(make_lake):
     lake = make_lake(find)
     report = lake.engine.run_report()
     assert (report.state, report.totals.new) == (RunState.FAILED, 2)
+
+
+def test_what_was_listed_before_an_error_comes_in_although_the_index_is_to_be_read_once_more(make_lake, web):
+    web.on("/page-1", answer(b"{}"))
+    web.on("/page-2", answer(b"<html>", 400))
+    for number in (1, 2):
+        web.on(f"/{number}.json", answer(b"{}", ETag='"1"'))  # without dates, only its entry shows when it changed
+
+    def find(**_: Any) -> Any:
+        lake.source.http.get_json(f"{web.url}/page-1")
+        yield [
+            DatasetResource({"match_id": number}, "match").add_file(None, "events", url=f"{web.url}/{number}.json")
+            for number in (1, 2)
+        ]
+        lake.source.http.get_json(f"{web.url}/page-2")
+
+    lake = make_lake(find)
+    report = lake.engine.run_report()
+    assert (report.jobs[0].state, report.totals.new, report.totals.failed) == (RunState.FAILED, 2, 0)
+    assert sum("page-1" in asked.target for asked in web.asked) == 2, "it was read once more"
+    assert lake.engine.run_report().totals.unchanged == 2
 
 
 def test_a_name_that_is_no_text_becomes_one(make_lake):

@@ -698,3 +698,26 @@ def test_the_recorder_hears_of_rejections(lake: Lake, files: Files):
     lake.engine.store.publisher.add_subscriber(hears)
     reject_one(lake, files)
     assert hears.events == [("the versions differ: 2 and 1",)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "is_asked"),
+    [(b'{"error": "quota"}', True), (b"", True), (b"<html>busy</html>", True), (b"<html>" + b"x" * 5000, False)],
+)
+def test_an_error_without_a_version_is_over_in_the_next_run(web: Provider, wrong: bytes, is_asked: bool) -> None:
+    """Everything else of the match has a version, and the index says the same as before."""
+
+    def find(**_: Any) -> Any:
+        resource = DatasetResource({"match_id": 1}, "match")
+        for feed in ("events", "lineups"):
+            resource.add_file(hours(0), feed, url=f"{web.url}/{feed}.json")
+        return [resource]
+
+    web.on("/events.json", answer(wrong))
+    web.on("/lineups.json", answer(b"{}", ETag='"1"'))
+    lake = Lake(FunctionSource(find))
+    assert lake.engine.load().totals.quarantined == 1
+    assert lake.engine.load().totals.quarantined == 1
+    web.on("/events.json", answer(b'{"n": 1}'))
+    assert lake.engine.load().totals.new == is_asked
+    lake.engine.close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 import urllib.parse
@@ -220,6 +221,63 @@ def test_a_provider_that_ignores_the_page_is_read_once_and_not_taken_for_whole(
     assert Listing(client, server.url + "/a", Cursor("p", "next", "data", total="count")).is_whole
     assert Listing(client, server.url + "/a", Offset("o", "n", 100, "data")).is_whole
     assert len(server.asked) == 12
+
+
+@pytest.mark.parametrize("repeated", [True, False], ids=["the last one again", "nothing"])
+@pytest.mark.parametrize("pager", [Cursor("cursor", "cursor", "data"), NextLink("next", "data"), LinkHeader("data")])
+def test_links_that_go_on_for_ever_and_bring_nothing_end(
+    server: Provider, client: HttpClient, pager: Any, repeated: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    def serve(asked: Asked) -> Reply:
+        start = start_of(asked)
+        shown = min(start, 4) if repeated else start
+        link = f"/a?cursor={start + 2}"
+        page = {"data": ROWS[shown : shown + 2], "cursor": start + 2, "next": link, "total": 5, "more": start < 999}
+        return body(page, link=f'<{link}>; rel="next"')
+
+    listing = Listing(client, server.on("/a", by=serve), pager)
+    assert (listing.rows, listing.error) == (ROWS, None)
+    assert "the last 10 brought nothing, which is taken for its end" in listing.gaps
+    assert "'more'" in caplog.text
+    assert len(server.asked) == 13
+    assert file_of(client, server.url + "/a", pager)[0] == ROWS
+    assert Listing(client, server.url + "/a", dataclasses.replace(pager, total="total")).is_whole
+    # Where a page says that there are more, they may be far.
+    del server.asked[:]
+    Listing(client, server.url + "/a", dataclasses.replace(pager, more="more"))
+    assert len(server.asked) > 100
+
+
+def test_a_few_pages_that_bring_nothing_are_stepped_over(server: Provider, client: HttpClient) -> None:
+    for number in range(12):
+        server.on(f"/{number}", body({"data": [number // 6] if number % 6 in (0, 5) else [], "next": f"/{number + 1}"}))
+    server.on("/12", body({"data": [2]}))
+    assert Listing(client, server.url + "/0", NextLink("next", "data")).rows == [0, 0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("end", "is_whole"),
+    [
+        ({"data": {"rows": []}}, True),
+        ({"data": {"rows": None}}, True),
+        ({"data": None}, True),
+        ({"data": {}}, False),
+        ({"state": "busy"}, False),
+        ({}, False),
+    ],
+)
+def test_a_last_page_that_has_no_place_for_items_may_be_something_else(
+    server: Provider, client: HttpClient, end: Any, is_whole: bool
+) -> None:
+    server.on("/a", body({"data": {"rows": [1]}, "total": 1}), body({**end, "total": 1}))
+    look = IndexLook()
+    with client.activated(FetchContext(Usage(), threading.Event(), look)):
+        assert len(list(client.iter_pages(server.url + "/a", PageNumber("page", "data.rows")))) == 1
+        assert bool(look.gaps) is not is_whole
+        server.on("/b", body({"data": {"rows": [1]}, "total": 1}), body({**end, "total": 1}))
+        before = len(look.gaps)
+        list(client.iter_pages(server.url + "/b", PageNumber("page", "data.rows", total="total")))
+        assert len(look.gaps) == before, "all of them came"
 
 
 # ---- what a page says of further ones ------------------------------------------------------------------

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ingestify.checks.error_answer import find_error
+from ingestify.checks.error_answer import find_error_in_index
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import CollectionMetadata, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
@@ -130,7 +130,7 @@ class RestSource(Source):
                 f"call's filters."
             ) from error
         options = self._addresses.get_options(url, _find_parameters(said.parameters, scope))
-        options["find_error"] = said.error or find_error
+        options["find_error"] = said.error or find_error_in_index
         number = 0
         if said.paging is None:
             answers = iter([self.http.get(url, **options)])
