@@ -104,6 +104,8 @@ class MomentProof:
                     "its index, read once more after its files, does not list it; the next run tries again (if "
                     "find_datasets cannot be called twice in a run, its source says lists_everything = False)"
                 )
+            if found.discovered is not None:
+                self._hand.leave_aside(found.discovered.resource)
             then(found)
 
         self._steps.go_on(go_on)

@@ -25,6 +25,7 @@ class Matches:
     def __init__(self, web: Provider, count: int) -> None:
         self.web = web
         self.versions = dict.fromkeys(range(1, count + 1), 1)
+        self.says_times = True
         web.on("/index", by=lambda asked: answer(json.dumps(list(self.versions)).encode()))
         for number in self.versions:
             for feed in ("events", "lineups"):
@@ -44,7 +45,9 @@ class Matches:
         version = self.versions[number]
         resource = DatasetResource({"match_id": number}, "match", name=f"match {number}, {version}")
         for feed, spec in (files or {"events": "v1", "lineups": "v1"}).items():
-            resource.add_file(hours(version), feed, spec, url=f"{self.web.url}/{feed}/{number}")
+            resource.add_file(
+                hours(version) if self.says_times else None, feed, spec, url=f"{self.web.url}/{feed}/{number}"
+            )
         return resource
 
 
@@ -192,4 +195,25 @@ def test_a_source_that_lists_once_by_itself_is_believed(web: Provider):
 
     lake = Lake(source_of(find))
     assert lake.engine.run_report().totals.new == 3
+    lake.engine.close()
+
+
+def test_what_is_asked_for_another_dataset_makes_nothing_look_again(web: Provider):
+    matches = Matches(web, 2)
+    matches.says_times = False  # nothing but a second look vouches for a file
+    source = Versions(matches, "v7", "v8")
+    del matches.versions[2]
+    lake = Lake(source, data_spec_versions=DataSpecVersionCollection({"events": ["v7", "v8"], "lineups": ["v1"]}))
+    assert lake.engine.run_report().totals.new == 1
+
+    lake.engine._plans.clear()
+    lake.add_plan(source, data_spec_versions=DataSpecVersionCollection({"events": ["v8"], "lineups": ["v1"]}))
+    matches.versions |= {1: 2, 2: 1}
+    web.asked.clear()
+    report = lake.engine.run_report()
+    assert (report.totals.revised, report.totals.new) == (1, 1)
+    assert [set(dataset.files) for dataset in lake.datasets if dataset.identifier["match_id"] == 2] == [
+        {"events__v8", "lineups__v1"}
+    ]
+    assert len(web.asked_for("/lineups/2")) == 2  # and not once more, as if its entry had moved
     lake.engine.close()
