@@ -19,6 +19,7 @@ from ingestify.domain.text import is_storable
 from ingestify.engine.doubles import Doubles, preferred
 from ingestify.engine.planner import find_arguments
 from ingestify.engine.report import JobProgress
+from ingestify.engine.workers import StopToken
 from ingestify.errors import SourceError
 from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
@@ -263,10 +264,13 @@ def list_again(
     progress: JobProgress,
     store: DatasetStore,
     wanted: Mapping[tuple[str, str, str], Discovered],
-    versions: DataSpecVersionCollection | None,
+    stop: StopToken,
     found: dict[tuple[str, str, str], Discovered],
+    versions: DataSpecVersionCollection | None = None,
 ) -> bool:
     """Ask the source once more, for some of what it listed before. Blocks on the network.
+
+    It ends when all of that was listed, so that also a source that never ends its listing has said it.
 
     Args:
         wanted: What was listed before, by what is unique of it.
@@ -274,22 +278,23 @@ def list_again(
         found: Takes what is listed now of that, also if the source raises behind it.
 
     Returns:
-        Whether all that the source has was listed.
+        Whether the source, called as before, would list again all that it has.
 
     Raises:
+        SourceError: The run is to stop.
         Exception: Whatever the source raises.
     """
     job = progress.job
     metadata = _LazyMetadata(store, job)
     before_this = progress.sync_before
     may_be_double = bool(progress.listing.doubles or (before_this is not None and before_this.doubles))
-    is_whole = job.is_whole_selector and job.plan.source.lists_everything
     for batch in _iter_found(job, metadata, versions):
+        if stop.is_set:
+            raise SourceError("stopped before the index was read once more")
         for resource in batch:
             try:
                 again = _identify(progress, _readable(resource), store)
             except _Unreadable:
-                is_whole = False
                 continue
             before = wanted.get(again.key)
             if before is not None:
@@ -298,7 +303,7 @@ def list_again(
                 found[again.key] = dataclasses.replace(before, resource=chosen.resource, metadata=chosen.metadata)
         if len(found) == len(wanted) and not may_be_double:
             break  # whatever else is listed nobody waits for
-    return is_whole and not metadata.was_read
+    return job.plan.source.lists_everything and not metadata.was_read
 
 
 def as_exception(error: BaseException) -> Exception:

@@ -99,8 +99,13 @@ class MomentProof:
         def go_on() -> None:
             if found.error is not None:
                 raise found.error
-            if found.discovered is None and found.is_whole:
-                raise SourceError("the provider changed it while it was being fetched, and lists it no more")
+            if found.is_gone:
+                raise SourceError(
+                    "its index, read once more after its files, does not list it; the next run tries again (if "
+                    "find_datasets cannot be called twice in a run, its source says lists_everything = False)"
+                )
+            if found.discovered is not None:
+                self._hand.leave_aside(found.discovered.resource)
             then(found)
 
         self._steps.go_on(go_on)
