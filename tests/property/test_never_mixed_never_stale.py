@@ -270,6 +270,14 @@ def test_plans_of_different_width_mix_nothing(plans: tuple[str, ...], source: st
     play(Scenario(Traits(source=source), steps=tuple(steps)))
 
 
+@pytest.mark.parametrize("settles", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("first", ["all", "narrow"])
+def test_a_feed_that_is_gone_leaves_also_if_the_plan_does_not_ask_for_it(first: str, settles: bool) -> None:
+    wait = Wait(HOUR if settles else 0.1)
+    goes = Change(1, (), takes=("frames",), renames=False)
+    play(Scenario(steps=(Wait(HOUR), Run(), Wait(HOUR), goes, wait, Run(first), Run("narrow"))))
+
+
 def test_a_season_that_has_not_changed_is_read_again_after_a_plan_took_feeds_out() -> None:
     steps = (Wait(HOUR), Run(), Wait(HOUR), Run("narrow"), Wait(HOUR), Run())
     play(Scenario(Traits(season_time="second"), steps=steps))
@@ -313,6 +321,16 @@ def test_a_change_while_files_with_dates_only_are_fetched_mixes_nothing(
 def test_name_score_and_files_are_of_one_moment(validators: str, is_first: bool, source: str) -> None:
     traits = Traits(validators=validators, source=source)
     _play_with_a_change_during(traits, Change(1), is_first=is_first, requests=(1,))
+
+
+@pytest.mark.parametrize("unreadable", [0, 2], ids=["whole", "with an entry that cannot be read"])
+@pytest.mark.parametrize("source", ["code", "rest"])
+def test_what_leaves_the_index_while_its_files_are_fetched_is_not_published_by_its_old_entry(
+    source: str, unreadable: int
+) -> None:
+    goes = Change(1, is_listed=False)
+    traits = Traits(source=source, unreadable=unreadable)
+    play(Scenario(traits, 3, (Wait(HOUR), Run(during=(During(1, goes),)), Wait(HOUR), Change(1), Run())))
 
 
 # RED until the engine keeps its rules.

@@ -93,6 +93,13 @@ class _LazyMetadata:
         return getattr(self._metadata(), name)
 
 
+def _metadata_of(progress: JobProgress, store: DatasetStore) -> _LazyMetadata:
+    """Return what a source is told that the lake has: the same each time that it is asked in a job."""
+    if not isinstance(progress.collection_metadata, _LazyMetadata):
+        progress.collection_metadata = _LazyMetadata(store, progress.job)
+    return progress.collection_metadata
+
+
 def _iter_found(
     job: Job, metadata: _LazyMetadata, versions: DataSpecVersionCollection | None = None
 ) -> Iterator[list[Any]]:
@@ -135,7 +142,7 @@ def iter_discovered(
         Exception: Whatever the source raises.
     """
     job = progress.job
-    metadata = _LazyMetadata(store, job)
+    metadata = _metadata_of(progress, store)
     doubles = Doubles(progress.sync_before.doubles if progress.sync_before is not None else ())
     left_out: Identifier | None = None
     any_chosen = any_unreadable = False
@@ -264,36 +271,32 @@ def list_again(
     store: DatasetStore,
     wanted: Mapping[tuple[str, str, str], Discovered],
     versions: DataSpecVersionCollection | None,
-) -> tuple[dict[tuple[str, str, str], Discovered], bool]:
-    """Ask the source once more, for some of what it listed before. Blocks on the network.
+) -> dict[tuple[str, str, str], Discovered]:
+    """Ask the source the same once more, for some of what it listed before. Blocks on the network.
 
     Args:
         wanted: What was listed before, by what is unique of it.
         versions: The feeds and versions that are asked for; None: those of the plan.
 
     Returns:
-        What is listed now of that, and whether it was all that the source has.
+        What is listed now of that.
 
     Raises:
         Exception: Whatever the source raises.
     """
-    job = progress.job
-    metadata = _LazyMetadata(store, job)
     found: dict[tuple[str, str, str], Discovered] = {}
-    is_whole = job.is_whole_selector and job.plan.source.lists_everything
-    for batch in _iter_found(job, metadata, versions):
+    for batch in _iter_found(progress.job, _metadata_of(progress, store), versions):
         for resource in batch:
             try:
                 again = _identify(progress, _readable(resource), store)
             except _Unreadable:
-                is_whole = False
                 continue
             before = wanted.get(again.key)
             if before is not None:
                 there = found.get(again.key)
                 chosen = again if there is None else preferred(there, again)
                 found[again.key] = dataclasses.replace(before, resource=chosen.resource, metadata=chosen.metadata)
-    return found, is_whole and not metadata.was_read
+    return found
 
 
 def as_exception(error: BaseException) -> Exception:

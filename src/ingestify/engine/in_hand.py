@@ -49,6 +49,7 @@ class DatasetInHand:
         self._rules = rules
         self.bundle_type = self._find_type()
         self._wants = wanted_by(self.discovered)
+        self._asked_besides: Collection[tuple[str, str]] = ()
         self.extra = frozenset() if self.index is None else self._find_unasked()
         self._lock = threading.Lock()
 
@@ -77,7 +78,7 @@ class DatasetInHand:
             self.entry,
             self.loaded,
             self.discovered.job.source_name,
-            unasked=[file_id for file_id in self.current if not self._wants(file_id)],
+            unasked=[file_id for file_id in self.current if not self._was_asked_for(file_id)],
         )
 
     def files(self, file_ids: Iterable[str]) -> list[FileResource]:
@@ -111,9 +112,14 @@ class DatasetInHand:
         self.discovered = found.discovered
         self.is_post_loaded = False
         self.index = found.index
+        self._asked_besides = found.extra
         self.bundle_type = self._find_type()
         for file_id in self.loaded.keys() - again.files.keys():
             self.put(file_id, None)
+
+    def _was_asked_for(self, file_id: str) -> bool:
+        feed, _, version = file_id.rpartition("__")
+        return self._wants(file_id) or (feed, version) in self._asked_besides
 
     def _find_unasked(self) -> frozenset[tuple[str, str]]:
         """Return what the lake has from this source, and the plan does not ask for."""

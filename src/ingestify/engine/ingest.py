@@ -139,7 +139,9 @@ class DatasetIngest:
 
     def _widened(self, found: Relisted) -> None:
         """The index was read for more than the plan asks for; of that, what the lake has is taken along."""
-        if found.discovered is not None:
+        if found.discovered is None:
+            self.hand.extra = frozenset()  # with them it is not listed so that it can be read
+        else:
             self.hand.take_up(found)
         self._load_all()
 

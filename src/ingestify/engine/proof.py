@@ -99,8 +99,6 @@ class MomentProof:
         def go_on() -> None:
             if found.error is not None:
                 raise found.error
-            if found.discovered is None and found.is_whole:
-                raise SourceError("the provider changed it while it was being fetched, and lists it no more")
             then(found)
 
         self._steps.go_on(go_on)
@@ -151,6 +149,12 @@ class MomentProof:
     def _entry_read(self, found: Relisted) -> None:
         hand = self._hand
         before = hand.resource
+        if found.discovered is None and self._hand.discovered.job.plan.source.lists_everything:
+            raise SourceError(
+                "the provider changed it while it was being fetched: read once more, its index does not list it, or "
+                "not so that it can be read"
+            )
+        # A source that lists only what is new may have nothing more to say of it.
         if found.discovered is None or is_announced_alike(before, found.discovered.resource):
             self._is_entry_sure = True
             self.go_on()

@@ -40,15 +40,15 @@ class Relisted:
     """What the index says of a dataset when it is read once more.
 
     Attributes:
-        discovered: The dataset as it is listed now; None if it is not.
-        is_whole: Whether all that the source has was listed, so that what is not listed is not there.
+        discovered: The dataset as it is listed now; None if it is not, or not so that it can be read.
         index: How the index was read.
+        extra: The feeds and versions that were asked for besides those of the plan.
         error: Why it could not be read; None if it could.
     """
 
     discovered: Discovered | None
-    is_whole: bool
     index: IndexLook
+    extra: Pairs = frozenset()
     error: Exception | None = None
 
 
@@ -157,28 +157,29 @@ class Relistings:
         extra = frozenset().union(*(pairs for _, pairs, _ in several))
         index = IndexLook(not_before=time.monotonic())
         found: Mapping[tuple[str, str, str], Discovered] = {}
-        is_whole = False
+        asked: Pairs = frozenset()
         failure: Exception | None = None
         try:
             wanted = {discovered.key: discovered for discovered, _, _ in several}
             lane = self._lanes.of(progress.job.plan.source)
             with lane.fetcher.activated(FetchContext(progress.usage, self._stop.event, index)):
-                found, is_whole = self._list_these(progress, wanted, extra)
+                found, asked = self._list_these(progress, wanted, extra)
         except BaseException as error:  # noqa: BLE001 - the edge to user code: it fails those that wait for it
             failure = as_exception(error)
         for discovered, _, then in several:
-            then(Relisted(found.get(discovered.key), is_whole, index, failure))
+            then(Relisted(found.get(discovered.key), index, asked, failure))
 
     def _list_these(
         self, progress: JobProgress, wanted: Mapping[tuple[str, str, str], Discovered], extra: Pairs
-    ) -> tuple[Mapping[tuple[str, str, str], Discovered], bool]:
+    ) -> tuple[Mapping[tuple[str, str, str], Discovered], Pairs]:
+        """Return what is listed now, and what was asked for besides the plan."""
         if extra:
             try:
-                return list_again(progress, self._store, wanted, _widened(progress, extra))
+                return list_again(progress, self._store, wanted, _widened(progress, extra)), extra
             except (ConfigurationError, SourceError) as error:
                 # A source that refuses a feed has it no more.
                 logger.debug("%s does not announce %s: %s", progress.job.source_name, sorted(extra), error)
-        return list_again(progress, self._store, wanted, None)
+        return list_again(progress, self._store, wanted, None), frozenset()
 
     def _let_go(self) -> None:
         """The run is to stop: nobody waits any more."""
@@ -187,7 +188,7 @@ class Relistings:
         stopped = SourceError("stopped before the index was read once more")
         for progress in jobs:
             for _, _, then in self._take(progress):
-                then(Relisted(None, False, IndexLook(), stopped))
+                then(Relisted(None, IndexLook(), error=stopped))
 
 
 def _widened(progress: JobProgress, extra: Pairs) -> DataSpecVersionCollection:
