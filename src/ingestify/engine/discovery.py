@@ -285,6 +285,8 @@ def list_again(
         Exception: Whatever the source raises.
     """
     found: dict[tuple[str, str, str], Discovered] = {}
+    before_this = progress.sync_before
+    may_be_double = bool(progress.listing.doubles or (before_this is not None and before_this.doubles))
     for batch in _iter_found(progress.job, _metadata_of(progress, store), versions):
         for resource in batch:
             try:
@@ -296,6 +298,8 @@ def list_again(
                 there = found.get(again.key)
                 chosen = again if there is None else preferred(there, again)
                 found[again.key] = dataclasses.replace(before, resource=chosen.resource, metadata=chosen.metadata)
+        if len(found) == len(wanted) and not may_be_double:
+            break  # whatever else is listed nobody waits for
     return found
 
 

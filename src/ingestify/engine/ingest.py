@@ -292,6 +292,8 @@ class DatasetIngest:
             task = self._summarize(TaskOutcome.QUARANTINED, "; ".join(applied.entry.reasons))
             self._end(Outcome(self.existing, task, current=True))
             return
+        if applied.revision is not None and applied.revision.removed_file_ids:
+            self.discovered.progress.took_out = True
         outcome = outcome_of(applied, is_new=self.existing is None)
         if outcome is TaskOutcome.UNCHANGED:
             self._end_unchanged(applied.dataset)

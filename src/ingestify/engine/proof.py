@@ -151,8 +151,7 @@ class MomentProof:
         before = hand.resource
         if found.discovered is None and self._hand.discovered.job.plan.source.lists_everything:
             raise SourceError(
-                "the provider changed it while it was being fetched: read once more, its index does not list it, or "
-                "not so that it can be read"
+                "the provider changed it while it was being fetched, and lists it no more, or not so that it can be read"
             )
         # A source that lists only what is new may have nothing more to say of it.
         if found.discovered is None or is_announced_alike(before, found.discovered.resource):

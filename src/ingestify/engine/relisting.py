@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 THREADS = 4
 FIRST_WAIT_SECONDS = 5.0
 FIRST_WAIT_OF_READER_SECONDS = 0.25
+LONGEST_WAIT_SECONDS = 300.0
+LISTINGS_SHARE = 4
+"""An index that takes long to read is read more rarely: waiting takes so many times as long as reading it."""
 _READER_AT_ONCE = 0.0
 
 Pairs = frozenset[tuple[str, str]]
@@ -128,7 +131,7 @@ class Relistings:
     def _timer(self, progress: JobProgress, waiting: _Waiting) -> threading.Timer:
         """Begin to wait, and the next time for twice as long."""
         timer = threading.Timer(waiting.next_wait, self._begin, (progress,))
-        waiting.next_wait = max(2 * waiting.next_wait, FIRST_WAIT_OF_READER_SECONDS)
+        waiting.next_wait = min(max(2 * waiting.next_wait, FIRST_WAIT_OF_READER_SECONDS), LONGEST_WAIT_SECONDS)
         timer.daemon = True
         timer.start()
         return timer
@@ -166,6 +169,9 @@ class Relistings:
                 found, asked = self._list_these(progress, wanted, extra)
         except BaseException as error:  # noqa: BLE001 - the edge to user code: it fails those that wait for it
             failure = as_exception(error)
+        with self._lock:
+            waiting = self._waiting[progress]
+            waiting.next_wait = max(waiting.next_wait, LISTINGS_SHARE * (time.monotonic() - index.not_before))
         for discovered, _, then in several:
             then(Relisted(found.get(discovered.key), index, asked, failure))
 

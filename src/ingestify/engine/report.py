@@ -116,6 +116,7 @@ class JobProgress:
         self.began_after: int | None = None  # the newest event when its discovery began; None: it has not
         self.sync_before: SelectorSync | None = None  # what was remembered of its selector then
         self.left_to_another = False
+        self.took_out = False  # a file left a current set, which another plan, or other settings, may ask for
         self.is_in_doubt = False  # something was found gone for the first time: the next run is to look again
         self.is_discovered = False  # all of it
         self.dropped = False  # something of it, by a stop

@@ -95,6 +95,11 @@ class SelectorMemory:
                     self._store.catalogue.forget_listings()
                 except StoreError as error:
                     logger.log(self._level_of(logging.ERROR), "Cannot forget listings: %s", error)
+            if any(one.took_out for one in progresses):
+                try:
+                    self._store.catalogue.forget_hints()
+                except StoreError as error:
+                    logger.log(self._level_of(logging.ERROR), "Cannot forget hints: %s", error)
             for progress in settled:
                 self._remember(progress, self._mark_missing(progress, self._conclude(progress, progresses)))
 
@@ -206,7 +211,9 @@ class SelectorMemory:
     def _sync(self, progress: JobProgress, conclusion: _Conclusion, discovered: DiscoveredSelector) -> SelectorSync:
         selector, index = progress.job.selector, progress.index
         # A bundle that is in quarantine, or failed, is to be looked at again: such a selector is never skipped whole.
-        is_bad = progress.failed or progress.quarantined or progress.left_out or progress.is_in_doubt
+        is_bad = (
+            progress.failed or progress.quarantined or progress.left_out or progress.is_in_doubt or progress.took_out
+        )
         is_complete = not is_bad and not index.gaps
         waits = conclusion.absence is not None and not conclusion.is_believed
         return SelectorSync(
