@@ -136,7 +136,11 @@ def _moment(text: str | None) -> dt.datetime | None:
 def _rest_source(traits: Traits) -> RestSource:
     """Return the same without code."""
     assert traits.pages == 1, "only the source with code reads a number of pages that it knows"
-    feeds: dict[str, Any] = {"match": {"content": "$", "optional": True}} if traits.entry_is_a_feed else {}
+    feeds: dict[str, Any] = {}
+    if traits.entry_is_a_feed:
+        feeds["match"] = {"content": "$", "optional": True}
+        if traits.times != "none":  # without one of its own, the match and all its files would be due in each run
+            feeds["match"]["last_modified"] = "events.changed"
     for feed in FEEDS:
         feeds[feed] = {"url": f"/{feed}/{{data_spec_version}}/{{match_id}}.json", "when": f"{feed}.is_there == True"}
         if traits.times != "none":

@@ -286,10 +286,12 @@ def test_a_season_that_has_not_changed_is_read_again_after_a_plan_took_feeds_out
 # ---- one moment ----------------------------------------------------------------------------------------
 
 
-def _play_with_a_change_during(traits: Traits, change: Change, *, is_first: bool, requests: Sequence[int]) -> None:
-    before: tuple[Step, ...] = (Wait(HOUR),) if is_first else (Run(), Wait(HOUR), Change(1), Wait(HOUR))
+def _play_with_a_change_during(
+    traits: Traits, change: Change, *, is_first: bool, requests: Sequence[int], plan: str = "all"
+) -> None:
+    before: tuple[Step, ...] = (Wait(HOUR),) if is_first else (Run(plan), Wait(HOUR), Change(1), Wait(HOUR))
     for number in requests:
-        play(Scenario(traits, 1, (*before, Run(during=(During(number, change),)))))
+        play(Scenario(traits, 1, (*before, Run(plan, during=(During(number, change),)))))
 
 
 # A first file has been answered, and others have not. Where files name versions, the index says nothing of it.
@@ -321,6 +323,27 @@ def test_a_change_while_files_with_dates_only_are_fetched_mixes_nothing(
 def test_name_score_and_files_are_of_one_moment(validators: str, is_first: bool, source: str) -> None:
     traits = Traits(validators=validators, source=source)
     _play_with_a_change_during(traits, Change(1), is_first=is_first, requests=(1,))
+
+
+# One file is of one moment by itself; its entry need not be of the same.
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
+@pytest.mark.parametrize("validators", VALIDATORS)
+def test_name_score_and_an_only_file_are_of_one_moment(validators: str, is_first: bool) -> None:
+    traits = Traits(validators=validators)
+    _play_with_a_change_during(traits, Change(1), is_first=is_first, requests=(1, 2), plan="narrow")
+
+
+# Its times were vouched for by the entry until then.
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
+@pytest.mark.parametrize("validators", VALIDATORS)
+def test_an_entry_that_moves_without_its_times_vouches_for_no_file(validators: str, is_first: bool) -> None:
+    change = Change(1, time="unmoved")
+    _play_with_a_change_during(Traits(validators=validators), change, is_first=is_first, requests=(2, 4, 7))
+
+
+def test_a_file_that_becomes_the_only_one_while_it_is_fetched_is_asked_for_again() -> None:
+    goes = Change(1, takes=("lineups", "frames"), renames=False)
+    play(Scenario(Traits(), 1, (Wait(HOUR), Run(during=(During(7, goes),)))))
 
 
 @pytest.mark.parametrize("unreadable", [0, 2], ids=["whole", "with an entry that cannot be read"])
