@@ -270,6 +270,13 @@ def test_plans_of_different_width_mix_nothing(plans: tuple[str, ...], source: st
     play(Scenario(Traits(source=source), steps=tuple(steps)))
 
 
+# Match 3 waits for each reading together with one that was in the lake, and has more.
+def test_what_is_asked_along_for_one_match_keeps_no_other_out() -> None:
+    goes = During(7, Change(1, takes=("lineups",)), "before")
+    traits = Traits(validators="new bodies", dated=False, absent_by="404")
+    play(Scenario(traits, steps=(Run(during=(goes,)), Run("other"), Change(3))))
+
+
 @pytest.mark.parametrize("settles", [False, True], ids=["at once", "later"])
 @pytest.mark.parametrize("first", ["all", "narrow"])
 def test_a_feed_that_is_gone_leaves_also_if_the_plan_does_not_ask_for_it(first: str, settles: bool) -> None:

@@ -94,17 +94,26 @@ class DatasetInHand:
         if before is not None and before.staged is not None and (loaded is None or loaded.staged is not before.staged):
             before.staged.discard()
 
+    def leave_out_others(self, found: Relisted) -> None:
+        """Take out of what the index says by now what the plan does not ask for, and the lake has not got.
+
+        One reading is for all that wait for it, so it was asked for on behalf of another dataset.
+        """
+        if found.discovered is None:
+            return
+        before, again = self.resource.files, found.discovered.resource.files
+        for file_id in [*again]:
+            if not (file_id in before or file_id in self.current or self._wants(file_id)):
+                del again[file_id]
+
     def take_up(self, found: Relisted) -> None:
-        """Go on with what the index says by now: of what the plan asks for, and of what the lake has.
+        """Go on with what the index says by now, without what was asked for on behalf of others.
 
         Raises:
             SourceError: What it says now is that there is nothing to be had.
         """
         assert found.discovered is not None, "it is listed"
-        before, again = self.resource, found.discovered.resource
-        for file_id in [*again.files]:
-            if not (file_id in before.files or file_id in self.current or self._wants(file_id)):
-                del again.files[file_id]
+        again = found.discovered.resource
         if again.error is not None:
             raise again.error
         if again.postponed is not None:

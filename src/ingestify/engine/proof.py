@@ -100,6 +100,7 @@ class MomentProof:
         def go_on() -> None:
             if found.error is not None:
                 raise found.error
+            self._hand.leave_out_others(found)
             then(found)
 
         self._steps.go_on(go_on)

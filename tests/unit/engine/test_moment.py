@@ -68,7 +68,11 @@ class Season(Source):
 
     def _index(self, _: Any) -> Any:
         self.before_answer("/index")
-        listed = [{"id": match, "v": self.version[match] if self.names_version else 0} for match in self.matches if match not in self.unlisted]
+        listed = [
+            {"id": match, "v": self.version[match] if self.names_version else 0}
+            for match in self.matches
+            if match not in self.unlisted
+        ]
         return answer(json.dumps(listed).encode())
 
     def _file(self, asked: Any, match: int) -> Any:
