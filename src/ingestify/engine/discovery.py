@@ -94,6 +94,13 @@ class _LazyMetadata:
         return getattr(self._metadata(), name)
 
 
+def _metadata_of(progress: JobProgress, store: DatasetStore) -> _LazyMetadata:
+    """Return what a source is told that the lake has: the same each time that it is asked in a job."""
+    if not isinstance(progress.collection_metadata, _LazyMetadata):
+        progress.collection_metadata = _LazyMetadata(store, progress.job)
+    return progress.collection_metadata
+
+
 def _iter_found(
     job: Job, metadata: _LazyMetadata, versions: DataSpecVersionCollection | None = None
 ) -> Iterator[list[Any]]:
@@ -136,7 +143,7 @@ def iter_discovered(
         Exception: Whatever the source raises.
     """
     job = progress.job
-    metadata = _LazyMetadata(store, job)
+    metadata = _metadata_of(progress, store)
     doubles = Doubles(progress.sync_before.doubles if progress.sync_before is not None else ())
     left_out: Identifier | None = None
     any_chosen = any_unreadable = False
@@ -267,8 +274,8 @@ def list_again(
     stop: StopToken,
     found: dict[tuple[str, str, str], Discovered],
     versions: DataSpecVersionCollection | None = None,
-) -> bool:
-    """Ask the source once more, for some of what it listed before. Blocks on the network.
+) -> None:
+    """Ask the source the same once more, for some of what it listed before. Blocks on the network.
 
     It ends when all of that was listed, so that also a source that never ends its listing has said it.
 
@@ -277,18 +284,13 @@ def list_again(
         versions: The feeds and versions that are asked for; None: those of the plan.
         found: Takes what is listed now of that, also if the source raises behind it.
 
-    Returns:
-        Whether the source, called as before, would list again all that it has.
-
     Raises:
         SourceError: The run is to stop.
         Exception: Whatever the source raises.
     """
-    job = progress.job
-    metadata = _LazyMetadata(store, job)
     before_this = progress.sync_before
     may_be_double = bool(progress.listing.doubles or (before_this is not None and before_this.doubles))
-    for batch in _iter_found(job, metadata, versions):
+    for batch in _iter_found(progress.job, _metadata_of(progress, store), versions):
         if stop.is_set:
             raise SourceError("stopped before the index was read once more")
         for resource in batch:
@@ -303,7 +305,6 @@ def list_again(
                 found[again.key] = dataclasses.replace(before, resource=chosen.resource, metadata=chosen.metadata)
         if len(found) == len(wanted) and not may_be_double:
             break  # whatever else is listed nobody waits for
-    return job.plan.source.lists_everything and not metadata.was_read
 
 
 def as_exception(error: BaseException) -> Exception:

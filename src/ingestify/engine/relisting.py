@@ -46,15 +46,17 @@ class Relisted:
     """What the index says of a dataset when it is read once more.
 
     Attributes:
-        discovered: The dataset as it is listed now; None if it is not.
+        discovered: The dataset as it is listed now; None if it is not, or not so that it can be read.
         is_gone: Whether it is not listed, by a provider that was asked and a source that lists all that there is.
         index: How the index was read.
+        extra: The feeds and versions that were asked for besides those of the plan.
         error: Why it could not be read as far as to the dataset; None if it could.
     """
 
     discovered: Discovered | None
     is_gone: bool
     index: IndexLook
+    extra: Pairs = frozenset()
     error: Exception | None = None
 
 
@@ -192,22 +194,23 @@ class Relistings:
         extra = frozenset().union(*(pairs for _, pairs, _ in several))
         index = IndexLook(not_before=time.monotonic())
         found: dict[tuple[str, str, str], Discovered] = {}
-        lists_all = False
+        asked: Pairs = frozenset()
         failure: Exception | None = None
         lane = self._lanes.of(progress.job.plan.source)
         try:
             wanted = {discovered.key: discovered for discovered, _, _ in several}
             with lane.fetcher.activated(FetchContext(progress.usage, self._stop.event, index)):
-                lists_all = self._list_these(progress, wanted, extra, found)
+                asked = self._list_these(progress, wanted, extra, found)
         except BaseException as error:  # noqa: BLE001 - the edge to user code: it fails those that wait for it
             failure = as_exception(error)
         # What a source keeps of an answer from before says nothing of what there is by now.
-        lists_all = lists_all and index.answers > 0
+        lists_all = progress.job.plan.source.lists_everything and index.answers > 0
         relisted = []
         for discovered, _, _ in several:
             again = found.get(discovered.key)
             # What was listed before the source failed was read as well as ever.
-            relisted.append(Relisted(again, lists_all and again is None, index, failure if again is None else None))
+            why_not = failure if again is None else None
+            relisted.append(Relisted(again, lists_all and again is None, index, asked, why_not))
         return relisted
 
     def _list_these(
@@ -216,11 +219,12 @@ class Relistings:
         wanted: Mapping[tuple[str, str, str], Discovered],
         extra: Pairs,
         found: dict[tuple[str, str, str], Discovered],
-    ) -> bool:
-        """Put into `found` what is listed by now, and return whether that is all; see `list_again`."""
+    ) -> Pairs:
+        """Put into `found` what is listed by now, and return what was asked for besides the plan."""
         if extra:
             try:
-                return list_again(progress, self._store, wanted, self._stop, found, _widened(progress, extra))
+                list_again(progress, self._store, wanted, self._stop, found, _widened(progress, extra))
+                return extra
             except (FetchError, StopProcessing, FatalError):
                 raise
             except Exception as error:
@@ -228,7 +232,8 @@ class Relistings:
                     raise
                 # A source that refuses a feed, in whatever way, has it no more.
                 logger.debug("%s does not announce %s: %s", progress.job.source_name, sorted(extra), error)
-        return list_again(progress, self._store, wanted, self._stop, found)
+        list_again(progress, self._store, wanted, self._stop, found)
+        return frozenset()
 
     def _let_go(self) -> None:
         """The run is to stop: nobody waits any more."""
@@ -236,7 +241,7 @@ class Relistings:
             several = [one for waiting in self._waiting.values() for one in self._take(waiting)]
         stopped = SourceError("stopped before the index was read once more")
         for _, _, then in several:
-            then(Relisted(None, False, IndexLook(), stopped))
+            then(Relisted(None, False, IndexLook(), error=stopped))
 
 
 def _widened(progress: JobProgress, extra: Pairs) -> DataSpecVersionCollection:

@@ -108,6 +108,7 @@ class JobProgress:
         self.usage = Usage()
         self.index = IndexLook()  # how the index of its listing was read
         self.listing = Listing()
+        self.collection_metadata: object = None  # what its source was told that the lake has
         self.hint_date: str | None = None  # the Date of the first answer that its selector was discovered from
         self.state = RunState.RUNNING
         self.error: BaseException | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.utils
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ class Season(Source):
         unlisted: The matches that its index has not.
         etag: Whether files have one.
         made_anew: Whether each answer for a file holds a number of its own.
+        names_version: Whether its index shows that a match is another one.
+        date: The Last-Modified of all files, whenever they changed, as of an archive that was unpacked; empty: none.
     """
 
     provider = "fake"
@@ -38,6 +41,7 @@ class Season(Source):
         self.matches = range(1, matches + 1)
         self.version = dict.fromkeys(self.matches, 1)
         self.etag, self.made_anew = etag, made_anew
+        self.names_version, self.date = True, ""
         self.answers = 0
         self.unlisted: set[int] = set()
         self.before_answer: Callable[[str], None] = lambda path: None
@@ -64,7 +68,11 @@ class Season(Source):
 
     def _index(self, _: Any) -> Any:
         self.before_answer("/index")
-        listed = [{"id": match, "v": self.version[match]} for match in self.matches if match not in self.unlisted]
+        listed = [
+            {"id": match, "v": self.version[match] if self.names_version else 0}
+            for match in self.matches
+            if match not in self.unlisted
+        ]
         return answer(json.dumps(listed).encode())
 
     def _file(self, asked: Any, match: int) -> Any:
@@ -73,9 +81,13 @@ class Season(Source):
         etag = f'"{version}"'
         if self.etag and asked.headers.get("if-none-match") == etag:
             return answer(status=304, etag=etag)
+        now = email.utils.formatdate(usegmt=True)
+        dated = {"last_modified": self.date, "date": now} if self.date else {}
+        if self.date and asked.headers.get("if-modified-since") == self.date:
+            return answer(status=304, **dated)
         self.answers += 1
         body: dict[str, Any] = {"v": version} | ({"made": self.answers} if self.made_anew else {})
-        return answer(json.dumps(body).encode(), **({"etag": etag} if self.etag else {}))
+        return answer(json.dumps(body).encode(), **({"etag": etag} if self.etag else {}), **dated)
 
     @property
     def asked(self) -> list[str]:
@@ -152,6 +164,40 @@ def test_answers_that_are_made_anew_each_time_come_in_and_move_with_the_provider
     season.version[2] = 2
     lake.engine.load()
     assert versions_of(lake, 2) == {"2"}
+
+
+@pytest.mark.parametrize("number", range(1, 15))
+def test_answers_that_are_made_anew_each_time_are_of_one_version_also_if_only_they_show_it(
+    make: Callable[..., tuple[Lake, Season]], number: int
+) -> None:
+    lake, season = make(etag=False, made_anew=True)
+    season.names_version = False
+
+    def correct(_: str) -> None:
+        if season.answers == number - 1:
+            season.version[1] = 2
+
+    season.before_answer = correct
+    lake.engine.load()
+    assert len(versions_of(lake) - {"0"}) == 1
+
+
+@pytest.mark.parametrize("number", range(2, 7))
+def test_a_date_that_a_file_kept_is_not_believed_of_a_match_that_changed(
+    make: Callable[..., tuple[Lake, Season]], number: int
+) -> None:
+    lake, season = make(etag=False)
+    lake.engine.load()
+    season.date, season.names_version = "Mon, 01 Jan 2024 00:00:00 GMT", False
+    season.version[1], season.answers = 2, 0
+
+    def correct(_: str) -> None:
+        if season.answers == number - 1:
+            season.version[1] = 3
+
+    season.before_answer = correct
+    lake.engine.load()
+    assert len(versions_of(lake) - {"0"}) == 1
 
 
 def test_a_narrower_plan_asks_along_for_what_the_lake_has(web: Provider, tmp_path: Path) -> None:
