@@ -102,7 +102,8 @@ def describe_unlisted(progress: JobProgress, absence: Absence) -> str:
         return f"the source does not discover it any more, and the lake has {theirs}; nothing is marked MISSING yet"
     if absence.is_empty:
         return f"nothing is listed, and the lake has {theirs}; nothing is marked MISSING yet"
-    return f"{count:,} of the {absence.held:,} datasets of it are not listed any more; none is marked MISSING yet"
+    are = "is" if count == 1 else "are"
+    return f"{count:,} of the {absence.held:,} datasets of it {are} not listed any more; none is marked MISSING yet"
 
 
 def warn_of_nothing(progress: JobProgress, store: DatasetStore) -> None:

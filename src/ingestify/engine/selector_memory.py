@@ -179,11 +179,13 @@ class SelectorMemory:
         if not conclusion.is_believed:
             self._report(progress, absence)
             return conclusion
+        count = len(absence.dataset_ids)
         logger.warning(
-            "%s: %s: %d datasets of the lake are no longer listed; they are kept, and marked MISSING.",
+            "%s: %s: %s no longer listed; %s kept, and marked MISSING.",
             progress.job.source_name,
             progress.job.selector.name,
-            len(absence.dataset_ids),
+            "1 dataset of the lake is" if count == 1 else f"{count:,} datasets of the lake are",
+            "it is" if count == 1 else "they are",
         )
         try:
             progress.count("missing", self._store.mark_missing(absence.dataset_ids))
