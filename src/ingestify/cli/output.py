@@ -12,6 +12,9 @@ from typing import Any
 
 __all__ = ["OutputLost", "abandon_stdout", "flush", "json_text", "time_text", "write_json", "write_line"]
 
+# JSON may hold them as they are, and what reads output line by line takes them for ends of lines.
+_LINE_ENDS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
+
 
 class OutputLost(Exception):
     """What goes to stdout reaches nobody.
@@ -52,7 +55,8 @@ def write_json(value: Any) -> None:
 def json_text(value: Any) -> str:
     """Return JSON values as one line that stdout can show: what it has no character for is escaped, so not lost."""
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    return json.dumps(value, ensure_ascii=not unicode, default=_plain)
+    text = json.dumps(value, ensure_ascii=not unicode, default=_plain)
+    return text if text.isascii() else text.translate(_LINE_ENDS)
 
 
 def flush() -> None:

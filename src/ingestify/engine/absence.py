@@ -116,8 +116,9 @@ def describe_unlisted(progress: JobProgress, absence: Absence) -> str:
         return f"the source does not discover it any more, and the lake has {theirs}; nothing is marked MISSING yet"
     if absence.is_empty:
         return f"nothing is listed, and the lake has {theirs}; nothing is marked MISSING yet"
+    are = "is" if count == 1 else "are"
     return (
-        f"{count:,} of the {absence.held:,} datasets of it are not listed any more ({absence.some_names}); "
+        f"{count:,} of the {absence.held:,} datasets of it {are} not listed any more ({absence.some_names}); "
         "none is marked MISSING yet"
     )
 

@@ -33,6 +33,9 @@ thread takes a fifth of a run in which nothing changed."""
 MOST_TRIES = 5
 """How often a dataset is decided about anew because another writer was faster."""
 
+_AS_TOLD_BEFORE = frozenset({Action.FETCH, Action.UNCHANGED, Action.SKIP})
+"""What a dry run need not say once more of what is listed twice."""
+
 
 class Decider:
     """Decides about a run's datasets, and lets be done what was decided. Safe to use from any thread.
@@ -156,7 +159,7 @@ class Decider:
             self._lanes.of(progress.job.plan.source).gate.widen(progress not in others)
             if several:
                 progress.listing.found(*[discovered.number for discovered in several])
-                progress.count("unchanged", len(several))
+                progress.count("unchanged", sum(not discovered.is_double for discovered in several))
                 self._release(progress, several)
 
     def _load_unchanged(self, decisions: Sequence[Decision]) -> dict[str, Dataset]:
@@ -182,7 +185,9 @@ class Decider:
         if decision.dataset_id is not None:
             discovered.progress.listing.found(discovered.number)
         if self._dry_run:
-            self._jobs.tell_planned(discovered.progress, decision.as_planned())
+            # Of one that is listed twice, the first has been told of; that it is not in the lake is no news then.
+            if not (discovered.is_double and decision.error is None and decision.action in _AS_TOLD_BEFORE):
+                self._jobs.tell_planned(discovered.progress, decision.as_planned())
             self.finish(discovered, NOTHING_DONE)
         elif decision.action is Action.UNCHANGED and decision.error is None:
             task = None
@@ -253,7 +258,7 @@ class Decider:
             elif outcome.task.outcome is TaskOutcome.UNCHANGED and dataset is not None and self._notifier.tells_skipped:
                 self._notifier.skipped(dataset)
         elif outcome.current:
-            progress.count("unchanged")
+            progress.count("unchanged", 0 if discovered.is_double else 1)
             if dataset is not None and self._notifier.tells_skipped:
                 self._notifier.skipped(dataset)
         elif self._stop.is_set:

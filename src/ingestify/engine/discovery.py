@@ -42,6 +42,7 @@ class Discovered:
         metadata: The resource's metadata as text, as it was announced.
         number: What stands for it in the job's listing.
         tries: How often another writer was faster with it.
+        is_double: Whether the listing had it before, which is being worked on by now, and this one counts.
     """
 
     progress: JobProgress
@@ -52,6 +53,7 @@ class Discovered:
     metadata: str = "{}"
     number: int = 0
     tries: int = 0
+    is_double: bool = False
 
     @property
     def job(self) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
 import logging
@@ -69,7 +70,7 @@ class Doubles:
                 self._tell(number, discovered)
                 if _mark(there) != _mark(discovered):
                     of_which = self._held if number in self._held else chosen
-                    of_which[number] = preferred(there, discovered)
+                    of_which[number] = dataclasses.replace(preferred(there, discovered), is_double=there.is_double)
                     if of_which is self._held:
                         self._found.add(_name(discovered))
             elif self._known and _name(discovered) in self._known:
@@ -79,7 +80,7 @@ class Doubles:
                 if mark != _mark(discovered):
                     self._found.add(_name(discovered))
                     if not _is_later(mark >> _HASH_BITS, _time(discovered)):
-                        self._held[number] = discovered
+                        self._held[number] = dataclasses.replace(discovered, is_double=True)
                         self.passed_on_twice += 1
             else:
                 chosen[number] = discovered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime as dt
 import logging
@@ -22,6 +23,9 @@ from ingestify.store.dataset_store import DatasetStore
 __all__ = ["SelectorMemory", "find_unchanged"]
 
 logger = logging.getLogger(__name__)
+
+MOST_TOLD = 5
+"""Of so many selectors of a source a run says what is not listed any more, and of the others how many they are."""
 
 
 def find_unchanged(progress: JobProgress) -> str | None:
@@ -78,6 +82,7 @@ class SelectorMemory:
         self._limits_of = limits_of
         self._accepts_missing = accepts_missing
         self._level_of = level_of
+        self._told: collections.Counter[str] = collections.Counter()
 
     def find(self, job: Job) -> SelectorSync | None:
         """Return what is remembered of a job's selector."""
@@ -107,6 +112,7 @@ class SelectorMemory:
                 if self._says_first(progress, conclusion, said):
                     conclusion = self._mark_missing(progress, conclusion)
                 self._remember(progress, conclusion)
+            self._tell_how_many_more()
             for progress in ours:
                 if progress not in settled:
                     self._forget_witness(progress)
@@ -122,6 +128,7 @@ class SelectorMemory:
                 progress.count("missing", len(conclusion.absence.dataset_ids))
             else:
                 self._report(progress, conclusion.absence)
+        self._tell_how_many_more()
 
     # ---- what is absent --------------------------------------------------------------------------------
 
@@ -185,16 +192,13 @@ class SelectorMemory:
             self._report(progress, absence)
             return conclusion
         count = len(absence.dataset_ids)
-        are = (
-            "1 dataset of the lake is no longer listed; it is"
-            if count == 1
-            else f"{count:,} datasets of the lake are no longer listed; they are"
-        )
-        logger.warning(
-            "%s: %s: %s kept, and marked MISSING: %s.",
+        self._tell(
+            progress,
+            "%s: %s: %s no longer listed; %s kept, and marked MISSING: %s.",
             progress.job.source_name,
             progress.job.selector.name,
-            are,
+            "1 dataset of the lake is" if count == 1 else f"{count:,} datasets of the lake are",
+            "it is" if count == 1 else "they are",
             absence.some_names,
         )
         try:
@@ -207,13 +211,27 @@ class SelectorMemory:
     def _report(self, progress: JobProgress, absence: Absence) -> None:
         progress.note = describe_unlisted(progress, absence)
         progress.count("unlisted", len(absence.dataset_ids))
-        logger.warning(
+        self._tell(
+            progress,
             "%s: %s: %s. The next run that finds the same does, or 'ingestify run --accept-missing', "
             "in Python load(accept_missing=True), at once.",
             progress.job.source_name,
             progress.job.selector.name,
             progress.note,
         )
+
+    def _tell(self, progress: JobProgress, message: str, *arguments: object) -> None:
+        """Say it of the first selectors of a source; an index that is empty would say it of all of them."""
+        source = progress.job.source_name
+        self._told[source] += 1
+        logger.log(logging.WARNING if self._told[source] <= MOST_TOLD else logging.DEBUG, message, *arguments)
+
+    def _tell_how_many_more(self) -> None:
+        for source, count in self._told.items():
+            if count > MOST_TOLD:
+                logger.warning(
+                    "%s: so it is with %d more selectors; 'ingestify status' shows them.", source, count - MOST_TOLD
+                )
 
     # ---- what is remembered ----------------------------------------------------------------------------
 

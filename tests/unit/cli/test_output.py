@@ -11,6 +11,7 @@ import pytest
 
 from ingestify.cli import logs
 from ingestify.cli.app import run_command_line
+from ingestify.cli.output import json_text
 
 
 class Broken(io.TextIOBase):
@@ -114,3 +115,10 @@ def test_a_lost_stderr_ends_nothing(monkeypatch):
     sys.stderr = closed = io.StringIO()
     closed.close()
     logs.write_stderr("nor this")
+
+
+def test_json_is_one_line_for_whoever_takes_other_characters_for_ends_of_lines() -> None:
+    value = {"name": "Ajax\u2028PSV\u2029Feyenoord\u0085AZ\r\n\u00e9"}
+    text = json_text(value)
+    assert len(text.splitlines()) == 1
+    assert json.loads(text) == value

@@ -290,6 +290,20 @@ def test_an_index_that_is_empty_is_reported_and_then_believed(make_lake: Callabl
     assert counts(lake) == (4, 0)
 
 
+def test_of_many_competitions_that_left_it_is_told_how_many(
+    make_lake: Callable[..., Lake], caplog: pytest.LogCaptureFixture
+) -> None:
+    lake = make_lake(lambda competition_id, **_: [match(competition_id)], [{"competition_id": n} for n in range(20)])
+    lake.engine.load()
+    lake.source.selectors = []
+    for expected in ((0, 20), (20, 0)):
+        caplog.clear()
+        assert counts(lake) == expected
+        told = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
+        assert len([one for one in told if one.startswith("fake:")]) == 6
+        assert "fake: so it is with 15 more selectors; 'ingestify status' shows them." in told
+
+
 def test_a_competition_that_left_can_be_accepted_at_once(make_lake: Callable[..., Lake]) -> None:
     lake = make_lake(one_each, TWO)
     lake.engine.load()

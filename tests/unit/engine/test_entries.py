@@ -197,9 +197,12 @@ def test_of_what_is_listed_twice_the_newer_counts_and_the_next_run_writes_nothin
 
     lake = make_lake(find)
     caplog.set_level(logging.WARNING)
+    plan = lake.engine.run_report(dry_run=True).totals
+    assert (plan.discovered, plan.new, plan.revised, plan.unchanged) == (plan.discovered, plan.discovered, 0, 0)
+    caplog.clear()
     report = lake.engine.run_report()
     number = len({id(one) for one in lake.datasets})
-    assert (report.totals.discovered, report.totals.new) == (number, number)
+    assert (report.totals.discovered, report.totals.new, report.totals.unchanged) == (number, number, 0)
     (warning,) = [one.getMessage() for one in caplog.records if "listed more than once" in one.getMessage()]
     assert "match_id=1" in warning
     written = lake.engine.store.catalogue.get_last_event_position()
