@@ -222,7 +222,6 @@ removals = st.builds(Remove, match=st.integers(1, 3))
 runs = st.builds(Run, is_away=st.sampled_from([False, False, True]))
 
 
-# RED until the engine keeps its rules.
 @settings(
     max_examples=EXAMPLES or 15,
     derandomize=not EXAMPLES,
@@ -242,26 +241,22 @@ def test_a_replaced_delivery_is_seen(is_older: bool, zipped: bool) -> None:
     play((Deliver(1), Run(), Deliver(1, is_older=is_older)), zipped=zipped)
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("zipped", [False, True], ids=["files", "archive"])
 def test_a_replaced_file_of_the_same_size_and_time_is_seen(zipped: bool) -> None:
     play((Deliver(1), Run(), Deliver(1, keeps_time=True)), zipped=zipped)
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("zipped", [False, True], ids=["files", "archive"])
 @pytest.mark.parametrize("corrects", [True, False], ids=["with a correction", "alone"])
 def test_a_file_that_is_gone_leaves(corrects: bool, zipped: bool) -> None:
     play((Deliver(1), Run(), Deliver(1, ("events",), corrects=corrects)), zipped=zipped)
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("zipped", [False, True], ids=["files", "archive"])
 def test_a_file_that_comes_back_is_there_again(zipped: bool) -> None:
     play((Deliver(1), Run(), Deliver(1, ("events",)), Run(), Deliver(1)), zipped=zipped)
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("matches", [1, 4])
 def test_a_folder_that_is_not_mounted_makes_nothing_missing(matches: int) -> None:
     play((*(Deliver(number) for number in range(1, matches + 1)), Run(), Run(is_away=True)))
@@ -273,7 +268,6 @@ def test_what_two_looks_do_not_find_is_missing(matches: int) -> None:
     play((*(Deliver(number) for number in numbers), Run(), *(Remove(number) for number in numbers)))
 
 
-# RED until the engine keeps its rules.
 def test_an_archive_without_what_it_must_have_never_publishes_itself_beside_older_files() -> None:
     with tempfile.TemporaryDirectory() as root:
         folder = _Folder(Path(root), zipped=True)

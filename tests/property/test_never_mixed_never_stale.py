@@ -22,6 +22,10 @@ shows that. These tests find it too, each in several forms:
 | a season's time is compared with its own     | test_one_time_in_the_future_hides_no_season                         |
 | the grain of a season's time                 | test_what_comes_within_the_seasons_own_second_is_seen               |
 | a name comes with its files                  | test_a_name_comes_with_its_files_though_the_time_lies               |
+| what moved is asked for again                | test_name_score_and_an_only_file_are_of_one_moment                  |
+| no time of an entry that moved vouches       | test_an_entry_that_moves_without_its_times_vouches_for_no_file      |
+| not listed again is as good as changed       | test_what_leaves_the_index_while_its_files_are_fetched_is_not_...   |
+| what one plan brought, others search for     | test_what_another_plan_brought_is_missing_when_it_is_listed_no_more |
 """
 
 from __future__ import annotations
@@ -110,7 +114,6 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     return Scenario(said, draw(st.integers(1, 4)), tuple(draw(st.lists(step, min_size=1, max_size=8))))
 
 
-# RED until the engine keeps its rules.
 @settings(
     max_examples=EXAMPLES or 50,
     derandomize=not EXAMPLES,
@@ -124,7 +127,6 @@ def test_whatever_happens_nothing_is_mixed_and_nothing_stays_stale(scenario: Sce
     play(scenario)
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("rule", RULES)
 def test_the_engine_keeps_each_rule(rule: str) -> None:
     play(RULES[rule])
@@ -139,7 +141,6 @@ def test_a_change_is_there_after_the_next_run(source: str) -> None:
 
 
 # Nothing but the time tells of these changes; a time in the future is asked for in any case, one in the past is not.
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize("first", ["2062", "moves"])
 @pytest.mark.parametrize("second", ["typo", "moves"])
@@ -148,7 +149,6 @@ def test_a_time_that_goes_back_is_a_change(source: str, first: str, second: str)
     play(Scenario(Traits(source=source), steps=(Run(), Wait(5), one, Wait(HOUR), Run(), Wait(HOUR), other)))
 
 
-# RED until the engine keeps its rules.
 def test_the_hour_that_comes_twice_in_autumn_hides_no_change() -> None:
     change = Change(1, renames=False)
     steps = (Run(), Wait(1500), change, Wait(5), Run(), Wait(2000), change, Wait(5), Run())
@@ -161,14 +161,12 @@ def test_a_clock_that_is_wrong_hides_no_change(clock: str) -> None:
     play(Scenario(Traits(clock=clock), steps=(Run(), Wait(5), change, Wait(5), Run(), Wait(HOUR), change)))
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("validators", ["strong", "date", "none"])
 @pytest.mark.parametrize("times", ["second", "minute", "day"])
 def test_a_second_change_within_the_grain_of_a_time_is_seen(times: str, validators: str) -> None:
     play(Scenario(Traits(times, validators=validators), steps=(Wait(HOUR), Change(1), Run(), Change(1, renames=False))))
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("lake_is_ahead", [0.0, 80_000.0, -80_000.0])
 @pytest.mark.parametrize("times", ["second", "day"])
 def test_where_the_provider_shows_no_clock_the_lakes_may_be_off_by_most_of_a_day(
@@ -178,7 +176,6 @@ def test_where_the_provider_shows_no_clock_the_lakes_may_be_off_by_most_of_a_day
     play(Scenario(traits, steps=(Wait(HOUR), Change(1), Run(), Change(1, renames=False))))
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("dated", [True, False])
 @pytest.mark.parametrize("times", ["none", "microsecond"])
 def test_a_second_change_within_a_second_of_last_modified_is_seen(times: str, dated: bool) -> None:
@@ -186,7 +183,6 @@ def test_a_second_change_within_a_second_of_last_modified_is_seen(times: str, da
     play(Scenario(traits, steps=(Wait(HOUR), Change(1), Run(), Change(1, renames=False))))
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize(
     ("validators", "times_of"), [*((one, "match") for one in VALIDATORS), ("strong", "file"), ("none", "file")]
 )
@@ -198,7 +194,6 @@ def test_a_name_comes_with_its_files_though_the_time_lies(validators: str, times
 # ---- seasons -------------------------------------------------------------------------------------------
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize("clock", ["true", "ahead"])
 def test_one_time_in_the_future_hides_no_season(clock: str, source: str) -> None:
@@ -207,7 +202,6 @@ def test_one_time_in_the_future_hides_no_season(clock: str, source: str) -> None
     play(Scenario(traits, steps=steps))
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("times", ["none", "second"])
 def test_what_comes_within_the_seasons_own_second_is_seen(times: str) -> None:
     steps = (Wait(HOUR), Change(1), Run(), Change(3), Wait(5), Run())
@@ -217,7 +211,6 @@ def test_what_comes_within_the_seasons_own_second_is_seen(times: str) -> None:
 # ---- the announced set ---------------------------------------------------------------------------------
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize("time", ["moves", "unmoved"])
 @pytest.mark.parametrize("feeds", [("events", "lineups"), ()])
@@ -231,7 +224,6 @@ def test_a_season_is_read_again_for_a_feed_that_was_found_gone_once() -> None:
     play(Scenario(Traits(season_time="second"), steps=(Wait(HOUR), Run(), Wait(HOUR), goes, Wait(HOUR), Run())))
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("absent_by", ["index", "404"])
 @pytest.mark.parametrize("validators", ["strong", "date", "none"])
 def test_a_feed_that_comes_back_is_there_again(validators: str, absent_by: str) -> None:
@@ -241,7 +233,6 @@ def test_a_feed_that_comes_back_is_there_again(validators: str, absent_by: str) 
     play(Scenario(Traits(validators=validators, absent_by=absent_by), steps=steps))
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("feeds", [("events", "lineups"), ()])
 def test_a_feed_that_answers_404_stays_not_beside_newer_files(feeds: tuple[str, ...]) -> None:
     change = Change(1, feeds, takes=("frames",))
@@ -255,7 +246,6 @@ def test_what_lacks_a_required_feed_leaves_the_bundle_of_before_until_it_is_back
     play(Scenario(steps=(Run(), Wait(HOUR), goes, Run(), Run(), Wait(HOUR), comes)))
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize(
     "plans",
@@ -340,7 +330,6 @@ def _play_with_a_change_during(
 
 
 # A first file has been answered, and others have not. Where files name versions, the index says nothing of it.
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize("validators", VALIDATORS)
 def test_a_change_while_files_are_fetched_mixes_nothing(validators: str, is_first: bool) -> None:
@@ -348,7 +337,6 @@ def test_a_change_while_files_are_fetched_mixes_nothing(validators: str, is_firs
     _play_with_a_change_during(traits, Change(1, renames=False), is_first=is_first, requests=(2, 3, 5))
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize("dated", [True, False], ids=["dated", "undated"])
 @pytest.mark.parametrize("request_seconds", [0.01, 1.5], ids=["one second", "seconds"])
@@ -360,7 +348,6 @@ def test_a_change_while_files_with_dates_only_are_fetched_mixes_nothing(
 
 
 # The index has been read, and no file has been answered.
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize(
     ("validators", "source"), [*((one, "code") for one in VALIDATORS), ("strong", "rest"), ("date", "rest")]
@@ -401,7 +388,6 @@ def test_what_leaves_the_index_while_its_files_are_fetched_is_not_published_by_i
     play(Scenario(traits, 3, (Wait(HOUR), Run(during=(During(1, goes),)), Wait(HOUR), Change(1), Run())))
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize("validators", ["strong", "date"])
 def test_an_entry_that_is_a_file_is_of_the_moment_of_the_others(validators: str, is_first: bool) -> None:
@@ -409,7 +395,6 @@ def test_an_entry_that_is_a_file_is_of_the_moment_of_the_others(validators: str,
     _play_with_a_change_during(traits, Change(1), is_first=is_first, requests=(1, 2, 5))
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("times", ["none", "second"])
 @pytest.mark.parametrize("validators", ["new etags", "new bodies", "new etags, new bodies"])
 def test_a_match_whose_answers_differ_each_time_comes_in(validators: str, times: str) -> None:
@@ -419,7 +404,6 @@ def test_a_match_whose_answers_differ_each_time_comes_in(validators: str, times:
 # ---- absence, and what cannot be read ------------------------------------------------------------------
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("season_time", ["none", "second"])
 @pytest.mark.parametrize("matches", [1, 4])
 def test_one_empty_listing_marks_nothing(matches: int, season_time: str) -> None:
@@ -440,7 +424,6 @@ def test_what_is_listed_again_is_missing_no_more(season_time: str) -> None:
     play(Scenario(Traits(season_time=season_time), steps=steps))
 
 
-# RED until the engine keeps its rules.
 @pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize("season_time", ["none", "second"])
 @pytest.mark.parametrize("match", [1, 2, 3])
