@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import json
 import re
 import threading
 import urllib.parse
 from collections.abc import Callable, Mapping
+from typing import Any
 
-__all__ = ["hide", "hide_all", "hide_url", "is_secret_key", "mask_text", "mask_url"]
+__all__ = ["hide", "hide_all", "hide_url", "is_secret_key", "mask_text", "mask_url", "masked_repr"]
 
 MASK = "***"
 
 _SECRET_KEY = re.compile(
     r"""(?ix)
-    token | secret | passw | passphrase | pwd | credential | signature | auth | session | jwt | bearer
+    token | secret | passw | passphrase | pwd | credential | signature | auth | session | jwt | bearer | hmac | ^hdn
     | key $ | ^x-(amz|goog)- | ^(sig|pass|pw|code|awsaccesskeyid|app_?id)$
     """
 )
@@ -24,12 +26,14 @@ _SECRET_KEY = re.compile(
 # provider chooses these texts: each run of letters is read once, and judged as a whole, so that none takes long.
 _KEY = re.compile(r"(?<![\w.-])[\w.-]+(?==)")
 _VALUE = re.compile(r"=([^/;&?#\s]+)")
-_SECRET_WORD = re.compile(r"(?i)token|secret|passw|pwd|credential|signature|auth|session|key|\b(?:sig|pass)$")
+_SECRET_WORD = re.compile(r"(?i)token|secret|passw|pwd|credential|signature|auth|session|key|hmac|\b(?:sig|pass)$")
 _USERINFO = re.compile(r"(?<![^/\\?#\s@])[^/\\?#\s@]*@(?=[^/\\?#]*)")
 _SCHEME = re.compile(r"(?i)^(https?|ftp|file|s3|gs|az|postgresql|mysql|sqlite)://")
 
 
 _LONG_PASSWORD = re.compile(r"^((?!https?:)[A-Za-z][\w+.-]*://)[^:/?#@]*:.*@", re.DOTALL | re.IGNORECASE)
+# Of a database's server nothing else has an @ by right, so what is before the last one may be a name with an @, too.
+_DATABASE_LOGIN = re.compile(r"^((?:postgres|mysql|mariadb)[\w+.-]*://)[^/?#]*:.*@", re.DOTALL | re.IGNORECASE)
 # `http://user:pass/word@host/`: what follows the colon is no port, so it is a password, up to the last @.
 _HTTP_PASSWORD = re.compile(r"(?i)^(https?://)[^/:?#@]*:(?!\d*(?:[/?#]|$)).*@", re.DOTALL)
 # `'X-Api-Key': 'abc'` as a dictionary is shown, and `password=abc` as in a connection string.
@@ -58,6 +62,7 @@ def mask_url(url: str) -> str:
         if _HARMLESS.fullmatch(url):
             return url
         # A database's password may hold anything, an unescaped / too: up to the last @ rather too much is masked.
+        url = _DATABASE_LOGIN.sub(rf"\1{MASK}@", url)
         url = _LONG_PASSWORD.sub(rf"\1{MASK}@", url)
         url = _HTTP_PASSWORD.sub(rf"\1{MASK}@", url)
         parts = urllib.parse.urlsplit(url)
@@ -147,16 +152,31 @@ def hide(value: object) -> None:
 
 
 def hide_url(url: object) -> None:
-    """Hide a URL's password, and the values in its query whose keys look like secrets: drivers quote them alone."""
+    """Hide a URL's password, and the values in its query whose keys look like secrets: drivers quote them alone.
+
+    Of a password that is not percent-encoded, each part between `@ / : # ?` and such too: whoever reads the URL takes one of them
+    for a host, a port or a database.
+    """
     if not isinstance(url, str):
         return
+    _, _, rest = url.partition("://")
+    login, at, _ = rest.rpartition("@")
+    _, colon, password = login.partition(":")
+    if at and colon:
+        _hide_decoded(password)
+        for part in re.split(r"[@/:#?&=\[\]]", password):
+            _hide_decoded(part)
     with contextlib.suppress(ValueError):
         parts = urllib.parse.urlsplit(url)
-        password = parts.netloc.rpartition("@")[0].partition(":")[2]
-        secrets = [password, *(value for key, value in urllib.parse.parse_qsl(parts.query) if is_secret_key(key))]
-        for secret in secrets:
-            hide(secret)
-            hide(urllib.parse.unquote(secret))
+        _hide_decoded(parts.netloc.rpartition("@")[0].partition(":")[2])
+        for key, value in urllib.parse.parse_qsl(parts.query):
+            if is_secret_key(key):
+                _hide_decoded(value)
+
+
+def _hide_decoded(secret: str) -> None:
+    hide(secret)
+    hide(urllib.parse.unquote(secret))
 
 
 def hide_all(values: object, key: str = "") -> None:
@@ -177,6 +197,17 @@ def mask_text(text: str) -> str:
     masked = _URL.sub(lambda found: mask_url(found.group()), masked)
     masked = _mask_values(masked, _SHOWN_KEY, _SHOWN_VALUE, _is_shown_secret)
     return _CREDENTIALS.sub(lambda found: f"{found.group(1)} {MASK}", masked)
+
+
+def masked_repr(instance: Any) -> str:
+    """Return the `repr` of a dataclass without the secrets of its URLs: it is shown in notebooks, logs and tracebacks."""
+    shown = []
+    for field in dataclasses.fields(instance):
+        if field.repr:
+            value = getattr(instance, field.name)
+            is_url = isinstance(value, str) and field.name.endswith("url")
+            shown.append(f"{field.name}={mask_url(value)!r}" if is_url else f"{field.name}={mask_text(repr(value))}")
+    return f"{type(instance).__qualname__}({', '.join(shown)})"
 
 
 def _without_hidden(text: str, *, is_url: bool = False) -> str:

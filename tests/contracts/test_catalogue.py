@@ -1064,6 +1064,25 @@ class TestConditions:
         assert [str(one.identifier) for one in read_all(catalogue, where("video_id == 'v'"))] == ["video_id=v"]
         assert len(read_all(catalogue, where("video_id == None"))) == 20
 
+    def test_one_value_that_cannot_be_compared_leaves_out_its_dataset_and_is_told_once(
+        self, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(scan, "ROWS_AT_ONCE", 2)
+        catalogue.apply([change(number, metadata={"xg": xg}) for number, xg in enumerate(["n/a", 1.5, [2], 0.1, None])])
+        wanted = where("metadata.xg > 1")
+        assert catalogue.read_metadata(wanted).row_count == 1
+        assert [one.identifier["match_id"] for one in read_all(catalogue, wanted)] == [1]
+        assert len(list(catalogue.iter_identities(wanted))) == 1
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert "2 datasets are left out. The where `metadata.xg > 1` cannot be decided" in caplog.text
+        assert "'n/a' (text) and 1 (int) have no order" in caplog.text
+
+    def test_a_condition_that_says_nothing_of_any_dataset_is_wrong_itself(self, catalogue: Catalogue) -> None:
+        self.some(catalogue)
+        for ask in (catalogue.read_metadata, lambda wanted: read_all(catalogue, wanted)):
+            with pytest.raises(ConfigurationError, match="have no order"):
+                ask(where("metadata.home > 2"))
+
     def test_moments_are_those_of_the_dataset(self, catalogue: Catalogue) -> None:
         one = apply_one(catalogue, with_file(1)).dataset
         apply_one(catalogue, change(2))

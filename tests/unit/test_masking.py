@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestify.domain.ports import FetchRequest
+from ingestify.domain.resource import DatasetResource
 from ingestify.masking import hide, hide_all, hide_url, is_secret_key, mask_text, mask_url
 
 
@@ -202,3 +204,33 @@ def test_a_urls_password_is_not_shown_without_the_url_either() -> None:
 def test_half_a_character_is_hidden_too() -> None:
     hide("secret\udcff-bytes")
     assert mask_text("a secret\udcff-bytes b") == "a *** b"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://us@er:{SECRET}/x@host/db",
+        f"mysql+pymysql://us@er:a/{SECRET}#b@host/db",
+        f"https://host/a.ts?hdnts=st=1~exp=2~acl=/*~hmac={SECRET}",
+        f"https://host/exp=2~hmac={SECRET}/a.ts",
+    ],
+)
+def test_a_login_with_an_at_sign_and_a_signature_of_a_video_are_not_shown(url: str) -> None:
+    assert SECRET not in mask_url(url)
+    assert SECRET not in mask_text(f"GET {url}: no")
+
+
+def test_of_a_password_that_is_not_percent_encoded_no_part_is_shown() -> None:
+    hide_url("postgresql://me:first-part@second-part/third-part?fourth-part#fifth%2Dpart[sixth@host/db")
+    assert mask_text("first-part second-part third-part fourth-part fifth-part me@host/db") == "*** " * 5 + "me@host/db"
+
+
+def test_a_repr_shows_no_signature() -> None:
+    resource = DatasetResource({"match_id": 1}, "match", "p").add_file(
+        None, "a", url=f"https://host/a?it's=1&token={SECRET}", http_options={"headers": {"X": SECRET}}
+    )
+    request = FetchRequest(f"/a?X-Amz-Signature={SECRET}", params={"sig": SECRET})
+    for shown in map(repr, (*resource.files.values(), resource, request)):
+        assert SECRET not in shown
+    assert "data_feed_key='a'" in repr(resource.files["a__v1"])
+    assert "host/a?it's=1&token=***" in repr(resource.files["a__v1"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from ingestify.errors import ConfigurationError
-from ingestify.masking import hide
+from ingestify.masking import hide, hide_url
 
 __all__ = ["MYSQL", "POSTGRESQL", "SQLITE", "parse_url", "sqlite_path"]
 
@@ -31,20 +32,46 @@ _SUPPORTED = (
 )
 
 
+_REMEDY = (
+    "In these, write @ as %40, / as %2F, : as %3A, # as %23, ? as %3F and % as %25; for a password that is printed by  "
+    "python -c \"import getpass, urllib.parse; print(urllib.parse.quote(getpass.getpass(), safe=''))\" ."
+)
+
+
+def _is_unencoded(url: str) -> bool:
+    """Whether a server's URL has an @ that is neither the one before the host, nor in the value of an option."""
+    authority, more = re.fullmatch(r"([^/?#]*)(.*)", url.partition("://")[2], re.DOTALL).groups()  # type: ignore[union-attr]
+    if authority.count("@") > 1:
+        return True
+    path, _, options = more.partition("?")
+    if "@" in path or "@" in options.partition("=")[0] or "@" in options.partition("#")[2]:
+        return True
+    # Only behind a database's name there are options. And where there is no login, SQLAlchemy takes all from the first
+    # colon to the @ for a password.
+    return "@" in options and (not path or (":" in authority and "@" not in authority))
+
+
 def parse_url(url: str) -> sa.URL:
     """Return a database's URL, parsed, with one of the three drivers; its password is never shown again.
 
     Raises:
-        ConfigurationError: It is none, of a database that is not supported, or names no database.
+        ConfigurationError: It is none, of a database that is not supported, or names no database; or its user or
+            password is not percent-encoded.
     """
     scheme = str(url).partition("://")[0]
+    if not scheme.lower().startswith("sqlite") and _is_unencoded(str(url)):
+        hide_url(url)
+        raise ConfigurationError(
+            f"metadata_url: the user's name, the password or an option of this {scheme} URL is not percent-encoded, so "
+            f"it cannot be told where its host begins. {_REMEDY}"
+        )
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError, TypeError):
         # The text may hold a password, so it is not shown.
         raise ConfigurationError(
-            f"metadata_url is not a database URL. Supported is {_SUPPORTED}. In a user's name or a password, write "
-            f"@ as %40, / as %2F and : as %3A."
+            f"metadata_url is not a database URL. Supported is {_SUPPORTED}. The user's name, the "
+            f"password and options are percent-encoded. {_REMEDY}"
         ) from None
     driver = _DRIVERS.get(parsed.drivername)
     if driver is None:

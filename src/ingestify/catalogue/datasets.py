@@ -20,7 +20,7 @@ from ingestify.catalogue.rows import (
     names_from_text,
     to_moment,
 )
-from ingestify.catalogue.scan import ConditionScan
+from ingestify.catalogue.scan import Answers, ConditionScan
 from ingestify.catalogue.selection import chunks, conditions
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
@@ -206,10 +206,11 @@ class DatasetReader:
         """Yield the same where a condition has to be looked at row by row; offset and limit count what it means."""
         self._scan.refuse_unknown_keys(dataset_filter)
         found: list[Dataset] = []
+        answers = Answers(dataset_filter.where)
         after: int | None = 0
         while after is not None and limit != 0:
             with self._database.read("read datasets") as connection:
-                rows, after = self._scan.page(connection, dataset_filter, self._dataset_columns, after)
+                rows, after = self._scan.page(connection, dataset_filter, self._dataset_columns, after, answers)
                 skipped = min(offset, len(rows))
                 rows = rows[skipped:] if limit is None else rows[skipped : skipped + limit]
                 found += self._complete(connection, rows)
@@ -220,6 +221,8 @@ class DatasetReader:
                 found = found[batch_size:]
         if found:
             yield found
+        if after is None:
+            self._scan.end(answers)
 
     def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
         """Yield (dataset id, canonical identifier, state), by 10,000 of one moment each."""

@@ -20,7 +20,7 @@ from ingestify.domain.file import DraftFile, NotModifiedFile
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.selector import Selector
 from ingestify.errors import DuplicateFile, SourceError
-from ingestify.masking import is_secret_key
+from ingestify.masking import is_secret_key, masked_repr
 
 __all__ = ["HTTP_OPTIONS", "DatasetResource", "FileLoader", "FileResource", "PostLoadFiles", "UnreadableEntry"]
 
@@ -101,6 +101,8 @@ class FileResource:
     content_version: str | None = None
     last_modified_grain: dt.timedelta | None = None
     known_unchanged: bool = False
+
+    __repr__ = masked_repr  # a URL may be signed
 
     def __post_init__(self) -> None:
         self.check()

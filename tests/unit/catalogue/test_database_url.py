@@ -14,7 +14,7 @@ from ingestify.catalogue.connectors.postgresql import PostgresqlConnector
 from ingestify.catalogue.connectors.server_options import ServerOptions, shown
 from ingestify.catalogue.database_url import parse_url, sqlite_path
 from ingestify.errors import ConfigurationError, MissingExtraError
-from ingestify.masking import mask_text
+from ingestify.masking import mask_text, mask_url
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,60 @@ def test_other_drivers_are_told_of_ours(url: str) -> None:
     with pytest.raises(ConfigurationError, match="postgresql://host/database") as refused:
         parse_url(url)
     assert "hunter2" not in str(refused.value)
+
+
+SECRET = "hunter2hunter2"
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "postgres", "mysql", "mariadb+pymysql"])
+@pytest.mark.parametrize(
+    "password",
+    [
+        "{}@{}",
+        "{}/{}",
+        "{}#{}",
+        "{}?{}",
+        "1/{}",
+        "1?{}=1",
+        "{}?a={}",
+        "@{}",
+        "{}@",
+        "{}:{}@{}",
+        "p@{}/w#{}?x[{}",
+        "#{}=@/{}",
+    ],
+)
+def test_a_password_that_is_not_percent_encoded_is_recognised_and_no_part_of_it_shown(kind: str, password: str) -> None:
+    url = f"{kind}://me:{password.replace('{}', SECRET)}@host:5432/football?application_name=a@b"
+    with pytest.raises(
+        ConfigurationError, match=r"not percent-encoded.*write @ as %40, / as %2F.* # as %23, \? as %3F"
+    ) as refused:
+        parse_url(url)
+    message = mask_text(str(refused.value))
+    assert SECRET not in message
+    assert "@ as %40" in message, "the remedy is readable where secrets are masked"
+    assert SECRET not in mask_url(url)
+    assert SECRET not in mask_text(f"could not translate host name {SECRET}; the URL is {url}")
+
+
+def test_an_at_sign_in_an_option_that_would_end_a_password_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="an option of this postgresql URL is not percent-encoded"):
+        parse_url("postgresql://host:5432/football?user=me@server")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:p%40ss%2Fw%23rd%3Fx@host:5432/football?application_name=a@b",
+        "postgresql://me@host/football?application_name=a@b&x=c/d@e",
+        "postgresql://me:pw@[::1]:5432/football",
+        "postgresql://[::1]:5432/football?application_name=a%40b",
+        "postgresql://me:a:b!c$d@host/football",
+    ],
+)
+def test_what_is_percent_encoded_or_needs_it_not_is_taken(url: str) -> None:
+    assert parse_url(url).database == "football"
+    assert parse_url(url).host in {"host", "::1"}
 
 
 @pytest.mark.parametrize("url", ["postgresql://me:hunter2@host", "mysql://me:hunter2@host/"])
