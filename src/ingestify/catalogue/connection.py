@@ -107,6 +107,7 @@ class Database:
             connection, transaction = self._connect(self._writer)
             with connection, transaction:
                 yield connection
+                self._connector.before_commit()
                 self._commit(connection, transaction, doing)
 
     @contextlib.contextmanager

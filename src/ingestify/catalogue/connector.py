@@ -47,3 +47,10 @@ class Connector(Protocol):
 
     def prepare(self, engine: sa.Engine) -> None:
         """Do once what a database needs before it is used."""
+
+    def before_commit(self) -> None:
+        """Make sure of what a commit needs besides the database's own files.
+
+        Raises:
+            StoreError: It could not be had; nothing may be committed.
+        """

@@ -66,6 +66,9 @@ class PostgresqlConnector:
     def prepare(self, engine: sa.Engine) -> None:
         """Do nothing."""
 
+    def before_commit(self) -> None:
+        """Do nothing: the server keeps what is its own."""
+
     def _prepare_connection(self, connection: Any, _record: object) -> None:
         encoding = connection.info.parameter_status("server_encoding")
         if encoding != "UTF8":

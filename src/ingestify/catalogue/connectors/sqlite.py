@@ -19,6 +19,7 @@ from ingestify.catalogue.database_url import sqlite_path
 from ingestify.catalogue.dialect import Dialect
 from ingestify.catalogue.dialects.sqlite import SqliteDialect
 from ingestify.catalogue.refusals import translated
+from ingestify.durable_folders import durable_folders
 from ingestify.errors import StoreError
 
 __all__ = ["SqliteConnector"]
@@ -68,6 +69,7 @@ class SqliteConnector:
         self.is_read_only = path is not None and _may_only_be_read(path)
         if path is not None and not self.is_read_only:
             _make_folder(path, self.where)
+        self._folder = None if path is None else str(path.parent.absolute())
         self.is_one_connection = path is None
         self._lock = _WriteLock() if path is None else _write_lock_of(str(path))
         self.write_lock: contextlib.AbstractContextManager[Any] = self._lock.lock
@@ -116,6 +118,18 @@ class SqliteConnector:
             finally:
                 connection.close()
 
+    def before_commit(self) -> None:
+        """Let the disk have the names of the folders above the file, whoever made them; SQLite syncs its own files'."""
+        if self._folder is None:
+            return
+        try:
+            durable_folders.settle([self._folder])
+        except OSError as error:
+            raise StoreError(
+                f"The catalogue {self.where} cannot be written: a folder above it could not be synced "
+                f"({error.strerror or error}). Look at the disk, then run again."
+            ) from error
+
 
 def _may_only_be_read(path: Path) -> bool:
     """Whether the database is there, and this user may not write it: an archive, or a colleague's lake."""
@@ -136,7 +150,7 @@ def _read_only_url(url: sa.URL) -> sa.URL:
 
 def _make_folder(path: Path, where: str) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        durable_folders.make(path.parent.absolute())
     except OSError as error:
         raise StoreError(
             f"The catalogue {where} cannot be opened: its folder {path.parent} cannot be made "
