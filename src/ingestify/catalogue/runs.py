@@ -127,6 +127,7 @@ class RunLog:
         with self._database.write("forget listings") as connection:
             connection.execute(self._sync.update().values(listing=None))
 
+    @repeatable
     def forget_hints(self) -> None:
         """Believe no hint, so that each selector is listed once more."""
         with self._database.write("forget hints") as connection:

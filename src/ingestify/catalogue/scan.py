@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestify.catalogue.connection import Database
+from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.rows import json_value
 from ingestify.catalogue.selection import conditions
 from ingestify.catalogue.tables import Tables
@@ -122,8 +123,7 @@ class ConditionScan:
         answers = Answers(dataset_filter.where)
         after: int | None = 0
         while after is not None:
-            with self._database.read("look through datasets") as connection:
-                kept, after = self.page(connection, dataset_filter, columns, after, answers)
+            kept, after = self._read_page(dataset_filter, columns, after, answers)
             yield from kept
         self.end(answers)
 
@@ -131,6 +131,13 @@ class ConditionScan:
         """End a scan: `answers.tell` says how. What is counted and then read is looked through twice, and told once."""
         answers.tell(only_raises=answers.condition is self._told)
         self._told = answers.condition
+
+    @repeatable
+    def _read_page(
+        self, dataset_filter: DatasetFilter, columns: Sequence[sa.ColumnElement[Any]], after: int, answers: Answers
+    ) -> tuple[Sequence[Any], int | None]:
+        with self._database.read("look through datasets") as connection:
+            return self.page(connection, dataset_filter, columns, after, answers)
 
     def refuse_unknown_keys(self, dataset_filter: DatasetFilter) -> None:
         """Refuse a condition on identifier keys that no dataset of those that the filters leave has: a slip of the pen.
@@ -149,8 +156,7 @@ class ConditionScan:
         statement = sa.select(position, own.identifier_key).where(*wanted).order_by(position).limit(ROWS_AT_ONCE)
         after = 0
         while True:
-            with self._database.read("look through identifiers") as connection:
-                rows = connection.execute(statement.where(position > after)).all()
+            rows = self._read_identifiers(statement.where(position > after))
             for row in rows:
                 known.update(json.loads(row.identifier_key))
                 if condition.identifier_keys <= known:
@@ -160,6 +166,11 @@ class ConditionScan:
             after = rows[-1].position
         if known:
             raise condition.unknown_keys(condition.identifier_keys - known, known)
+
+    @repeatable
+    def _read_identifiers(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+        with self._database.read("look through identifiers") as connection:
+            return connection.execute(statement).all()
 
 
 def _matches(condition: DatasetCondition, row: Any) -> bool:

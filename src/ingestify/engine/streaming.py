@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 import time
@@ -19,6 +20,8 @@ from ingestify.engine.run import IngestionRun
 from ingestify.engine.workers import ReaderLeft
 
 __all__ = ["Stream", "matches_filter"]
+
+logger = logging.getLogger(__name__)
 
 AHEAD = 100
 """How many datasets may wait for a slow reader; then the run waits for it too."""
