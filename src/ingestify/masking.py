@@ -154,8 +154,8 @@ def hide(value: object) -> None:
 def hide_url(url: object) -> None:
     """Hide a URL's password, and the values in its query whose keys look like secrets: drivers quote them alone.
 
-    Of a password that is not percent-encoded, each part between `@ / : # ?` and such too: whoever reads the URL takes one of them
-    for a host, a port or a database.
+    Of a password that is not percent-encoded, each part between `@ / : # ?` and such too: whoever reads the URL takes
+    one of them for a host, a port or a database.
     """
     if not isinstance(url, str):
         return
@@ -200,7 +200,7 @@ def mask_text(text: str) -> str:
 
 
 def masked_repr(instance: Any) -> str:
-    """Return the `repr` of a dataclass without the secrets of its URLs: it is shown in notebooks, logs and tracebacks."""
+    """Return the `repr` of a dataclass without the secrets of its URLs: notebooks, logs and tracebacks show it."""
     shown = []
     for field in dataclasses.fields(instance):
         if field.repr:
