@@ -10,7 +10,13 @@ from ingestify.engine.file_loading import FileLoading
 from ingestify.engine.in_hand import DatasetInHand
 from ingestify.engine.lanes import SourceLane
 from ingestify.engine.loaded_file import LoadedResource
-from ingestify.engine.moment import doubts_about, is_announced_alike, is_file_announced_alike, is_vouched_for
+from ingestify.engine.moment import (
+    can_be_looked_at,
+    doubts_about,
+    is_announced_alike,
+    is_file_announced_alike,
+    is_vouched_for,
+)
 from ingestify.engine.relisting import Relisted, Relistings
 from ingestify.engine.steps import Steps
 from ingestify.errors import FetchError, SourceError
@@ -76,7 +82,8 @@ class MomentProof:
             hand.resource.files,
             hand.loaded,
             hand.index,
-            is_change=hand.existing is not None or self._has_moved,
+            is_change=hand.existing is not None,
+            has_moved=self._has_moved,
             suspicious=suspicious,
         )
         if doubts.files and not self._is_bracketed:
@@ -101,8 +108,8 @@ class MomentProof:
                 raise found.error
             if found.is_gone:
                 raise SourceError(
-                    "its index, read once more after its files, does not list it; the next run tries again (if "
-                    "find_datasets cannot be called twice in a run, its source says lists_everything = False)"
+                    "the provider changed it while it was being fetched, and lists it no more (or find_datasets of its "
+                    "source cannot be called twice in a run: then the source says lists_everything = False)"
                 )
             if found.discovered is not None:
                 self._hand.leave_aside(found.discovered.resource)
@@ -169,7 +176,13 @@ class MomentProof:
         alike = {
             file_id
             for file_id, file in files.items()
-            if file_id in hand.loaded and is_file_announced_alike(before.files[file_id], file)
+            if file_id in hand.loaded
+            and is_file_announced_alike(before.files[file_id], file)
+            and (
+                file.json_content is not None
+                or can_be_looked_at(file, hand.loaded[file_id])
+                or is_vouched_for(file, hand.loaded[file_id])
+            )
         }
         self._has_moved = True
         # If no file is another one after this, the entry was read between two looks that found the same.
@@ -182,18 +195,20 @@ class MomentProof:
         self._steps.side_by_side(others, self._load_as_listed, self._reconsider)
 
     def _load_as_listed(self, file: FileResource) -> None:
-        """Load a file of an entry that moved; one that came already is asked for again later."""
+        """Load a file of an entry that moved; one that came already is asked for again later, if that can be done."""
         loaded = self._hand.loaded.get(file.file_id)
-        if loaded is None or file.url is None or loaded.feed.asked_for != file.asked_for:
+        if file.json_content is not None:
             self._hand.put(file.file_id, self._loading.load(file))
-        else:
+        elif loaded is not None and loaded.feed.asked_for == file.asked_for and can_be_looked_at(file, loaded):
             self._hand.put(file.file_id, self._loading.as_announced(file, loaded))
+        else:
+            self._hand.put(file.file_id, self._loading.load(file))
+            self._is_entry_sure = False  # it came after the entry, so it may be of a later moment
 
     def _end_of_listings(self, before: DatasetResource, after: DatasetResource) -> None:
         """The entry was another one each time: it moves, or it holds something that is made anew for each answer."""
         same = before.files.keys() == after.files.keys() and all(
-            (file.announced, file.asked_for) == (after.files[file_id].announced, after.files[file_id].asked_for)
-            for file_id, file in before.files.items()
+            file.announced == after.files[file_id].announced for file_id, file in before.files.items()
         )
         if not same or (before.name, before.state) != (after.name, after.state):
             raise FetchError("the provider changed its entry each time the index was read; the next run fetches it")
