@@ -171,7 +171,9 @@ class MomentProof:
         alike = {
             file_id
             for file_id, file in files.items()
-            if file_id in hand.loaded and is_file_announced_alike(before.files[file_id], file)
+            if file_id in hand.loaded
+            and is_file_announced_alike(before.files[file_id], file)
+            and (file.url is None or can_be_asked_again(hand.loaded[file_id]))
         }
         self._has_moved = True
         # If no file is another one after this, the entry was read between two looks that found the same. Whatever moved
