@@ -13,7 +13,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["ingestify", "email"]):
-    from ingestify.engine.second_look import _moment
+    from ingestify.domain.announcement import read_http_date
     from ingestify.errors import FetchError, SourceError
     from ingestify.fetch.answer import WholeAnswer
     from ingestify.fetch.encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
@@ -51,7 +51,7 @@ def use(status: int, headers: Headers, body: bytes) -> None:
     answer = WholeAnswer(status, _URL, headers, body)
     _ = answer.text
     retry_after_seconds(headers.get("Retry-After"), headers.get("Date"))
-    _moment(headers.get("Last-Modified"))
+    read_http_date(headers.get("Last-Modified"))
     for pager in (LinkHeader(), NextLink(), Offset(items="items")):
         try:
             pager.next_url(answer, _URL)

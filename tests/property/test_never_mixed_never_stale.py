@@ -270,6 +270,21 @@ def test_plans_of_different_width_mix_nothing(plans: tuple[str, ...], source: st
     play(Scenario(Traits(source=source), steps=tuple(steps)))
 
 
+# Match 3 waits for each reading together with one that was in the lake, and has more.
+def test_what_is_asked_along_for_one_match_keeps_no_other_out() -> None:
+    goes = During(7, Change(1, takes=("lineups",)), "before")
+    traits = Traits(validators="new bodies", dated=False, absent_by="404")
+    play(Scenario(traits, steps=(Run(during=(goes,)), Run("other"), Change(3))))
+
+
+@pytest.mark.parametrize("settles", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("first", ["all", "narrow"])
+def test_a_feed_that_is_gone_leaves_also_if_the_plan_does_not_ask_for_it(first: str, settles: bool) -> None:
+    wait = Wait(HOUR if settles else 0.1)
+    goes = Change(1, (), takes=("frames",), renames=False)
+    play(Scenario(steps=(Wait(HOUR), Run(), Wait(HOUR), goes, wait, Run(first), Run("narrow"))))
+
+
 def test_a_season_that_has_not_changed_is_read_again_after_a_plan_took_feeds_out() -> None:
     steps = (Wait(HOUR), Run(), Wait(HOUR), Run("narrow"), Wait(HOUR), Run())
     play(Scenario(Traits(season_time="second"), steps=steps))
@@ -278,10 +293,12 @@ def test_a_season_that_has_not_changed_is_read_again_after_a_plan_took_feeds_out
 # ---- one moment ----------------------------------------------------------------------------------------
 
 
-def _play_with_a_change_during(traits: Traits, change: Change, *, is_first: bool, requests: Sequence[int]) -> None:
-    before: tuple[Step, ...] = (Wait(HOUR),) if is_first else (Run(), Wait(HOUR), Change(1), Wait(HOUR))
+def _play_with_a_change_during(
+    traits: Traits, change: Change, *, is_first: bool, requests: Sequence[int], plan: str = "all"
+) -> None:
+    before: tuple[Step, ...] = (Wait(HOUR),) if is_first else (Run(plan), Wait(HOUR), Change(1), Wait(HOUR))
     for number in requests:
-        play(Scenario(traits, 1, (*before, Run(during=(During(number, change),)))))
+        play(Scenario(traits, 1, (*before, Run(plan, during=(During(number, change),)))))
 
 
 # A first file has been answered, and others have not. Where files name versions, the index says nothing of it.
@@ -313,6 +330,37 @@ def test_a_change_while_files_with_dates_only_are_fetched_mixes_nothing(
 def test_name_score_and_files_are_of_one_moment(validators: str, is_first: bool, source: str) -> None:
     traits = Traits(validators=validators, source=source)
     _play_with_a_change_during(traits, Change(1), is_first=is_first, requests=(1,))
+
+
+# One file is of one moment by itself; its entry need not be of the same.
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
+@pytest.mark.parametrize("validators", VALIDATORS)
+def test_name_score_and_an_only_file_are_of_one_moment(validators: str, is_first: bool) -> None:
+    traits = Traits(validators=validators)
+    _play_with_a_change_during(traits, Change(1), is_first=is_first, requests=(1, 2), plan="narrow")
+
+
+# Its times were vouched for by the entry until then.
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
+@pytest.mark.parametrize("validators", VALIDATORS)
+def test_an_entry_that_moves_without_its_times_vouches_for_no_file(validators: str, is_first: bool) -> None:
+    change = Change(1, time="unmoved")
+    _play_with_a_change_during(Traits(validators=validators), change, is_first=is_first, requests=(2, 4, 7))
+
+
+def test_a_file_that_becomes_the_only_one_while_it_is_fetched_is_asked_for_again() -> None:
+    goes = Change(1, takes=("lineups", "frames"), renames=False)
+    play(Scenario(Traits(), 1, (Wait(HOUR), Run(during=(During(7, goes),)))))
+
+
+@pytest.mark.parametrize("unreadable", [0, 2], ids=["whole", "with an entry that cannot be read"])
+@pytest.mark.parametrize("source", ["code", "rest"])
+def test_what_leaves_the_index_while_its_files_are_fetched_is_not_published_by_its_old_entry(
+    source: str, unreadable: int
+) -> None:
+    goes = Change(1, is_listed=False)
+    traits = Traits(source=source, unreadable=unreadable)
+    play(Scenario(traits, 3, (Wait(HOUR), Run(during=(During(1, goes),)), Wait(HOUR), Change(1), Run())))
 
 
 # RED until the engine keeps its rules.

@@ -265,6 +265,10 @@ class SqlCatalogue:
         """Forget what selectors listed: datasets came that their listings do not know of."""
         self._runs.forget_listings()
 
+    def forget_hints(self) -> None:
+        """Believe no selector's hint: files left datasets that other plans may ask for."""
+        self._runs.forget_hints()
+
     def read_events(self, after_position: int, limit: int) -> list[DatasetEvent]:
         """Return logged events after a position, in commit order.
 

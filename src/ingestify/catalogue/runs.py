@@ -104,6 +104,7 @@ class RunLog:
             return 0
         aborted = 0
         self.forget_listings()  # who knows what they brought
+        self.forget_hints()  # or took out
         with self._database.write("abort the jobs of dead processes") as connection:
             for row in dead:
                 # Only as it was read: one that gave a sign of life since then is not dead.
@@ -125,6 +126,11 @@ class RunLog:
         """Forget what selectors listed, so that the next whole listing is compared with the lake itself."""
         with self._database.write("forget listings") as connection:
             connection.execute(self._sync.update().values(listing=None))
+
+    def forget_hints(self) -> None:
+        """Believe no hint, so that each selector is listed once more."""
+        with self._database.write("forget hints") as connection:
+            connection.execute(self._sync.update().values(is_settled=False))
 
     def _recount(self, connection: sa.Connection, row: Any) -> str:
         """Return the counters of a dead job with what it really committed: it wrote them only every few seconds.

@@ -114,13 +114,13 @@ def build_tables(prefix: str = "") -> Tables:
             sa.Column("is_settled", sa.Boolean(), nullable=False),
             _moment("followed_until", nullable=True),
             _text("absent", 64, nullable=True),
+            _text("doubles", nullable=True),
             # What follows is of selectors that a source discovers, and NULL for others.
             _text("bucket", 64, nullable=True),
             _text("source", 255, nullable=True),
             _text("provider", 64, nullable=True),
             _text("dataset_type", 64, nullable=True),
             _text("selector", nullable=True),
-            _text("doubles", nullable=True),
         ),
         event_log=sa.Table(
             f"{prefix}event_log",

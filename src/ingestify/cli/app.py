@@ -97,7 +97,8 @@ class _LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="New here? Run  ingestify demo , then  ingestify init . Data goes to stdout, all else to stderr. "
     "Exit codes: 0 done, 1 failed, 2 stopped by the source or wrong usage, 3 some datasets failed, are in "
-    "quarantine, or are others in the lake that is copied to, 4 the lake is damaged, 130 interrupted.",
+    "quarantine or without a broken file, are suddenly not listed any more, or are others in the lake that is copied "
+    "to, 4 the lake is damaged, 130 interrupted.",
 )
 @click.version_option(__version__, "--version", message="%(version)s")
 def app() -> None:

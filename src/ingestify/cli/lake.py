@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from ingestify.cli.options import config_option, dataset_filters, filter_argumen
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.cli.texts import noun, size
 from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.main import config_path, get_datastore, keys_to_index
 
 __all__ = ["delete_command", "list_command", "show_command", "sync_indexes_command"]
@@ -167,10 +169,20 @@ def show_command(
     store = get_datastore(config_path(config_file), bucket)
     try:
         for found in find_datasets(store, dataset, provider=provider, dataset_type=dataset_type):
+            looked_up = store.catalogue.find_quarantined(
+                found.bucket, found.provider, found.dataset_type, [found.identifier]
+            )
+            waiting = [entry for entry in looked_up if entry.is_open]
             if as_json:
-                write_json({**_as_dict(found), "revisions": [_revision_as_dict(one) for one in found.revisions]})
+                write_json(
+                    {
+                        **_as_dict(found),
+                        "revisions": [_revision_as_dict(one) for one in found.revisions],
+                        "in_quarantine": [_entry_as_dict(entry) for entry in waiting],
+                    }
+                )
             else:
-                _show(found)
+                _show(found, waiting)
     finally:
         store.close()
 
@@ -187,7 +199,11 @@ def _revision_as_dict(revision: Any) -> dict[str, Any]:
     }
 
 
-def _show(dataset: Dataset) -> None:
+def _entry_as_dict(entry: QuarantineEntry) -> dict[str, Any]:
+    return {"entry_id": entry.entry_id, "created_at": entry.created_at, "reasons": list(entry.reasons)}
+
+
+def _show(dataset: Dataset, waiting: Sequence[QuarantineEntry]) -> None:
     write_line(f"{dataset.name}")
     source = dataset.revisions[-1].source if dataset.revisions else {}
     for title, text in (
@@ -222,6 +238,10 @@ def _show(dataset: Dataset) -> None:
         now_there = "" if kept is None else f"; the one of revision {kept.revision_id} is kept, as nothing else changed"
         what = problem if dataset.feeds[file_id].decided_by else f"left out: {problem}"  # by whom, it says itself
         write_line(f"  {file_id:<20} {what}{now_there}")
+    for entry in waiting:
+        since, why = time_text(entry.created_at), "; ".join(entry.reasons)
+        write_line(f"  in quarantine since {since} is what the provider serves: {why}")
+        write_line(f"    'ingestify quarantine show {entry.entry_id}' says more")
 
 
 @click.command("delete")

@@ -113,14 +113,14 @@ def _show_run(jobs: list[JobSummary], *, failed: bool) -> None:
         is_done = job.state is RunState.FINISHED or (job.state is RunState.SKIPPED and job.counters.discovered)
         if not is_done:
             why = f": {job.error}" if job.error else ""
-            write_line(f"  {_job_state(job):<8} {job.source}: {job.selector_name}{why}")
+            write_line(f"  {_job_state(job):<13} {job.source}: {job.selector_name}{why}")
         if job.counters.unlisted:
-            write_line(f"  {'absent':<8} {job.source}: {job.selector_name}: {job.error}")
+            write_line(f"  {'absent':<13} {job.source}: {job.selector_name}: {job.error}")
         tasks = [task for task in job.tasks if task.state is RunState.FAILED or task.is_left_out] if failed else []
         for task in tasks:
             what = "in quarantine" if task.outcome is TaskOutcome.QUARANTINED else "failed"
             what = "broken" if task.is_left_out else what
-            write_line(f"  {what:<8} {task.name or task.identifier}: {task.error}")
+            write_line(f"  {what:<13} {task.name or task.identifier}: {task.error}")
 
 
 def _run_state(jobs: list[JobSummary]) -> str:

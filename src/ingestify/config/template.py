@@ -84,7 +84,8 @@ ingestion_plans:
     # The feeds and their versions; a list asks for several. Left out: each feed, as v1.
     #data_spec_versions: {default: v1, events: [v1]}
 
-    # When a dataset is fetched again; left out: when a file is new or newer. Or a type with a configuration.
+    # When a dataset is fetched again; left out: when a file is new, or announced with another time. Or a type with a
+    # configuration.
     #fetch_policy: my_package.Cadence
     #fetch_policy: {type: my_package.Cadence, configuration: {hours: 6}}
 

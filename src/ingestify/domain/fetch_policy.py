@@ -85,14 +85,15 @@ def why_due(file: FileResource, known: FeedState | None) -> str:
     if known is None:
         return "new file"
     if known.is_left_out:
-        return f"what came last is left out: {known.problem}"
+        # What somebody decided says so itself.
+        return known.problem if known.decided_by else f"what came last is left out: {known.problem}"
     if not known.present:
         return _why_absence_due(file, known)
     if file.known_unchanged:
         return ""
     announced = file.announced
     if announced is None:
-        return "the provider gives no time"
+        return "asked for in each run, as no time of it is announced"
     if announced != known.announced:
         if file.content_version is not None:
             return "another version"
@@ -127,8 +128,9 @@ def reasons_to_fetch(summary: DatasetSummary, resource: DatasetResource) -> list
     reasons = []
     if summary.current_state is RevisionState.VALIDATION_FAILED:
         reasons.append("the current revision was invalidated")
+    of_files: dict[str, list[str]] = {}
     for file_id, file in resource.files.items():
         why = why_due(file, (summary.feeds or {}).get(file_id))
         if why:
-            reasons.append(f"{file_id}: {why}")
-    return reasons
+            of_files.setdefault(why, []).append(file_id)
+    return reasons + [f"{', '.join(file_ids)}: {why}" for why, file_ids in of_files.items()]

@@ -182,6 +182,11 @@ class FileResource:
             raise SourceError(f"{self._where} has {' and '.join(contents)}; give one of them.")
         if self.content_version is not None and not isinstance(self.content_version, str):
             raise SourceError(f"{self._where} has content_version {self.content_version!r}; it must be a text or None.")
+        grain = self.last_modified_grain
+        if grain is not None and not (isinstance(grain, dt.timedelta) and grain >= dt.timedelta()):
+            raise SourceError(
+                f"{self._where} has last_modified_grain {grain!r}; it must be a timedelta of 0 or more, or None."
+            )
 
     @property
     def _where(self) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ingestify.domain.text import storable
+from ingestify.masking import mask_text
 
 __all__ = [
     "Counters",
@@ -216,6 +217,15 @@ class RunReport:
     duration_seconds: float
     dry_run: bool = False
     error: BaseException | None = None
+
+    def __repr__(self) -> str:
+        # A notebook shows it after `engine.load()`: one line, and not each job with all its counters.
+        counts = ", ".join(
+            f"{name}={count}" for name, count in self.totals.as_dict().items() if count or name == "discovered"
+        )
+        dry_run = ", dry_run" if self.dry_run else ""
+        error = "" if self.error is None else f"; {type(self.error).__name__}: {mask_text(str(self.error))}"
+        return f"RunReport({self.state.value}{dry_run}: {counts}; {self.duration_seconds:.1f} s{error})"
 
     @property
     def failed_tasks(self) -> list[TaskSummary]:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 
 from ingestify.domain.dataset import DatasetState
+from ingestify.domain.text import storable
 from ingestify.engine.listing import Listing, digest_of, number_of
 from ingestify.engine.report import JobProgress
 from ingestify.store.dataset_store import DatasetStore
@@ -14,6 +15,9 @@ from ingestify.store.dataset_store import DatasetStore
 __all__ = ["Absence", "AbsenceLimits", "describe_unlisted", "find_absence", "warn_of_nothing"]
 
 logger = logging.getLogger(__name__)
+
+_SHOWN = 5
+_MOST_CHARACTERS = 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Absence:
         held: How many datasets the lake has of the selector, those among them, without what came with this run.
         has_left: Whether some were left out because another writer was at them meanwhile.
         is_empty: Whether the listing has nothing at all.
+        names: Their names, in order.
     """
 
     dataset_ids: list[str]
@@ -33,6 +38,14 @@ class Absence:
     held: int
     has_left: bool
     is_empty: bool
+    names: tuple[str, ...] = ()
+
+    @property
+    def some_names(self) -> str:
+        """The first names, for people."""
+        more = len(self.names) - _SHOWN
+        shown = ", ".join(storable(name, _MOST_CHARACTERS) for name in self.names[:_SHOWN])
+        return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,14 +89,14 @@ def find_absence(store: DatasetStore, progress: JobProgress, others: Sequence[Li
             numbers[dataset_id] = number
     # What another source of the same provider brought is for that source to list.
     absent = list(numbers)
-    theirs = [
-        dataset.dataset_id
+    theirs = {
+        dataset.dataset_id: dataset.name
         for start in range(0, len(absent), 1000)
         for dataset in store.catalogue.get_datasets(absent[start : start + 1000])
         if not dataset.revisions or dataset.revisions[-1].source.get("source") == job.source_name
-    ]
+    }
     # What another writer brought or changed since the source was asked, it may list by now.
-    touched = store.catalogue.find_touched(theirs, began_after)
+    touched = store.catalogue.find_touched(list(theirs), began_after)
     gone = [dataset_id for dataset_id in theirs if dataset_id not in touched]
     return Absence(
         gone,
@@ -91,6 +104,7 @@ def find_absence(store: DatasetStore, progress: JobProgress, others: Sequence[Li
         max(held, 0) + len(theirs),
         bool(touched),
         progress.listing.is_empty,
+        tuple(sorted(theirs[dataset_id] for dataset_id in gone)),
     )
 
 
@@ -103,7 +117,10 @@ def describe_unlisted(progress: JobProgress, absence: Absence) -> str:
     if absence.is_empty:
         return f"nothing is listed, and the lake has {theirs}; nothing is marked MISSING yet"
     are = "is" if count == 1 else "are"
-    return f"{count:,} of the {absence.held:,} datasets of it {are} not listed any more; none is marked MISSING yet"
+    return (
+        f"{count:,} of the {absence.held:,} datasets of it {are} not listed any more ({absence.some_names}); "
+        "none is marked MISSING yet"
+    )
 
 
 def warn_of_nothing(progress: JobProgress, store: DatasetStore) -> None:

@@ -14,6 +14,7 @@ from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import KnownDataset
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.revision import RevisionState
+from ingestify.domain.source import collecting
 from ingestify.engine.bad_parts import describe_left_out
 from ingestify.engine.bundle import find_unannounced, is_known_lost
 from ingestify.engine.bundle_rules import BundleRules
@@ -314,19 +315,27 @@ def _may_have_lost(look: _Look, row: KnownDataset) -> bool:
     if not feeds or not files or all(file_id in files for file_id in feeds):  # most of them, in most runs
         return False
     wants = wanted_by(look.discovered)
-    return any(file_id not in files and feed.present and wants(file_id) for file_id, feed in feeds.items())
+    return any(
+        file_id not in files and feed.present and (wants(file_id) or is_known_lost(feed))
+        for file_id, feed in feeds.items()
+    )
 
 
 def _lost(look: _Look, existing: Dataset, rules: BundleRules) -> list[str]:
-    """Return the files that the source announces no more although the plan asks for them.
+    """Return the files that the source announces no more although it is asked for them.
 
-    What a complete dataset needs is kept, once that was told.
+    That is what the plan asks for, and what an earlier look found gone: a second look is to find the same. What a
+    complete dataset needs is kept, once that was told.
     """
     discovered = look.discovered
     if _has_own_rule(discovered.job.plan.fetch_policy):
         return []
     wants = wanted_by(discovered)
-    lost = [one for one in find_unannounced(existing, discovered.resource, discovered.job.source_name) if wants(one)]
+    lost = [
+        one
+        for one in find_unannounced(existing, discovered.resource, discovered.job.source_name)
+        if wants(one) or (is_known_lost(existing.feeds[one]) and collecting(discovered.job.plan.source) is None)
+    ]
     if not lost:
         return []
     feeds = frozenset(file.data_feed_key for file in existing.files.values())

@@ -19,6 +19,7 @@ from ingestify.domain.text import is_storable
 from ingestify.engine.doubles import Doubles, preferred
 from ingestify.engine.planner import find_arguments
 from ingestify.engine.report import JobProgress
+from ingestify.engine.workers import StopToken
 from ingestify.errors import SourceError
 from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
@@ -95,6 +96,13 @@ class _LazyMetadata:
         return getattr(self._metadata(), name)
 
 
+def _metadata_of(progress: JobProgress, store: DatasetStore) -> _LazyMetadata:
+    """Return what a source is told that the lake has: the same each time that it is asked in a job."""
+    if not isinstance(progress.collection_metadata, _LazyMetadata):
+        progress.collection_metadata = _LazyMetadata(store, progress.job)
+    return progress.collection_metadata
+
+
 def _iter_found(
     job: Job, metadata: _LazyMetadata, versions: DataSpecVersionCollection | None = None
 ) -> Iterator[list[Any]]:
@@ -137,7 +145,7 @@ def iter_discovered(
         Exception: Whatever the source raises.
     """
     job = progress.job
-    metadata = _LazyMetadata(store, job)
+    metadata = _metadata_of(progress, store)
     doubles = Doubles(progress.sync_before.doubles if progress.sync_before is not None else ())
     left_out: Identifier | None = None
     any_chosen = any_unreadable = False
@@ -265,38 +273,40 @@ def list_again(
     progress: JobProgress,
     store: DatasetStore,
     wanted: Mapping[tuple[str, str, str], Discovered],
-    versions: DataSpecVersionCollection | None,
+    stop: StopToken,
     found: dict[tuple[str, str, str], Discovered],
-) -> bool:
-    """Ask the source once more, for some of what it listed before. Blocks on the network.
+    versions: DataSpecVersionCollection | None = None,
+) -> None:
+    """Ask the source the same once more, for some of what it listed before. Blocks on the network.
+
+    It ends when all of that was listed, so that also a source that never ends its listing has said it.
 
     Args:
         wanted: What was listed before, by what is unique of it.
         versions: The feeds and versions that are asked for; None: those of the plan.
         found: Takes what is listed now of that, also if the source raises behind it.
 
-    Returns:
-        Whether all that the source has was listed.
-
     Raises:
+        SourceError: The run is to stop.
         Exception: Whatever the source raises.
     """
-    job = progress.job
-    metadata = _LazyMetadata(store, job)
-    is_whole = job.is_whole_selector and job.plan.source.lists_everything
-    for batch in _iter_found(job, metadata, versions):
+    before_this = progress.sync_before
+    may_be_double = bool(progress.listing.doubles or (before_this is not None and before_this.doubles))
+    for batch in _iter_found(progress.job, _metadata_of(progress, store), versions):
+        if stop.is_set:
+            raise SourceError("stopped before the index was read once more")
         for resource in batch:
             try:
                 again = _identify(progress, _readable(resource), store)
             except _Unreadable:
-                is_whole = False
                 continue
             before = wanted.get(again.key)
             if before is not None:
                 there = found.get(again.key)
                 chosen = again if there is None else preferred(there, again)
                 found[again.key] = dataclasses.replace(before, resource=chosen.resource, metadata=chosen.metadata)
-    return is_whole and not metadata.was_read
+        if len(found) == len(wanted) and not may_be_double:
+            break  # whatever else is listed nobody waits for
 
 
 def as_exception(error: BaseException) -> Exception:

@@ -16,6 +16,7 @@ from ingestify.domain.source import Source
 from ingestify.engine.absence import AbsenceLimits
 from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.planner import choose_plans
+from ingestify.engine.remarks import warn_of_shortfall
 from ingestify.engine.report import RunListener
 from ingestify.engine.run import IngestionRun
 from ingestify.engine.streaming import Stream, in_collections
@@ -141,14 +142,7 @@ class IngestionEngine:
                 left[0].selector_name,
                 left[0].error,
             )
-        if report.totals.failed:
-            first = next(iter(report.failed_tasks), None)
-            logger.warning(
-                "%d of %d datasets failed%s",
-                report.totals.failed,
-                report.totals.discovered,
-                "" if first is None else f"; the first: {first.name}: {first.error}",
-            )
+        warn_of_shortfall(report)
         return report
 
     def run(self, *args: Any, **kwargs: Any) -> RunReport:
@@ -274,14 +268,7 @@ class IngestionEngine:
         report = self._new_run(plans, filters, waits=True).execute()
         if report.error is not None:
             raise report.error
-        if report.totals.failed:
-            first = report.failed_tasks[0]
-            logger.warning(
-                "%d datasets failed; the lake has what it had of them before. The first: %s: %s",
-                report.totals.failed,
-                first.name,
-                first.error,
-            )
+        warn_of_shortfall(report, ", and the lake has what it had of them before")
         yield from reading
 
     def _auto_ingest_plans(

@@ -9,13 +9,15 @@ from ingestify.engine.bundle import LoadedBundle
 from ingestify.engine.discovery import Discovered
 from ingestify.engine.lanes import SourceLane
 
-__all__ = ["warn_of_gaps"]
+__all__ = ["warn_of_gaps", "warn_of_more_gaps"]
 
 logger = logging.getLogger(__name__)
 
+_GAP = "gap"
+
 
 def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, lane: SourceLane) -> None:
-    """Warn of files that the provider no longer has, and, once for a kind of dataset, of feeds that it lacks."""
+    """Warn of files that the provider no longer has, and of feeds that a dataset lacks: once for a kind of dataset."""
     resource = bundle.resource
     removed = bundle.removed
     for file_id in bundle.no_more if bundle.loaded else ():
@@ -26,18 +28,25 @@ def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, lane: SourceLane)
         look = bundle.loaded.get(file_id)
         left_out = look is not None and look.feed.is_left_out
         problem = look.feed.problem if look is not None and left_out else ""
-        logger.warning(
+        has = "has a broken" if left_out else "no longer has"
+        # A feed is mostly withdrawn of a whole season: a line for each match would hide all others.
+        is_first = lane.tells_first(_GAP, resource.dataset_type, f"{has} '{file_id}'", what)
+        logger.log(
+            logging.WARNING if is_first else logging.INFO,
             "%s/%s/%s: the provider %s '%s'%s; %s.",
             discovered.provider,
             resource.dataset_type,
             discovered.identifier,
-            "has a broken" if left_out else "no longer has",
+            has,
             file_id,
             f" ({problem})" if problem else "",
             what,
         )
-    # Not what is broken: that is told by itself, and is no matter of the settings.
-    missing = bundle.lacking_feeds
+    # Not what is broken, or left out by somebody: that is told by itself, and is no matter of the settings.
+    left_out_feeds = {
+        resource.files[file_id].data_feed_key for file_id, look in bundle.loaded.items() if look.feed.is_left_out
+    }
+    missing = tuple(feed for feed in bundle.lacking_feeds if feed not in left_out_feeds)
     if resource.state is not DatasetState.COMPLETE or not missing:
         return
     if lane.tells_first("lacks", resource.dataset_type, *missing):
@@ -51,3 +60,18 @@ def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, lane: SourceLane)
             resource.dataset_type,
             discovered.provider,
         )
+
+
+def warn_of_more_gaps(lane: SourceLane) -> None:
+    """At the end of a run, say of how many more datasets the provider no longer has what it was warned of once."""
+    for what, count in lane.told.items():
+        if what[0] == _GAP and count > 1:
+            _, dataset_type, lost, consequence = what
+            logger.warning(
+                "%s: of %d more of the type '%s' the provider %s; %s (the log at INFO names them, as -v shows it).",
+                lane.source.name,
+                count - 1,
+                dataset_type,
+                lost,
+                consequence,
+            )

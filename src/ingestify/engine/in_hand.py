@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable
 
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import Dataset
+from ingestify.domain.fetch_policy import is_announced_anew
 from ingestify.domain.ports import IndexLook
 from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.domain.source import collecting
-from ingestify.engine.bundle import LoadedBundle, find_unannounced
+from ingestify.engine.bundle import LoadedBundle, find_unannounced, is_known_lost
 from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.decision import Decision, wanted_by
 from ingestify.engine.loaded_file import LoadedResource
@@ -35,7 +36,8 @@ class DatasetInHand:
         loaded: File id to what came of each file that is listed.
         is_post_loaded: Whether `post_load_files` has seen what is loaded.
         bundle_type: What a complete one holds.
-        extra: Feeds and versions that are asked for besides those of the plan.
+        extra: Feeds and versions that the lake has besides those of the plan.
+        is_widened: Whether these were asked for.
     """
 
     def __init__(self, decision: Decision, rules: BundleRules) -> None:
@@ -49,6 +51,8 @@ class DatasetInHand:
         self._rules = rules
         self.bundle_type = self._find_type()
         self._wants = wanted_by(self.discovered)
+        self._asked_besides: Collection[tuple[str, str]] = ()
+        self.is_widened = False
         self.extra = frozenset() if self.index is None else self._find_unasked()
         self._lock = threading.Lock()
 
@@ -77,7 +81,22 @@ class DatasetInHand:
             self.entry,
             self.loaded,
             self.discovered.job.source_name,
-            unasked=[file_id for file_id in self.current if not self._wants(file_id)],
+            unasked=[file_id for file_id in self.current if not self._was_asked_for(file_id)],
+        )
+
+    @property
+    def may_lack_extra(self) -> bool:
+        """Whether something of what the plan does not ask for may be gone, although nothing else has changed.
+
+        It may if the entry has another time, or if an earlier look found that: this one is to say more.
+        """
+        looks = {} if self.existing is None else self.existing.feeds
+        known = (looks.get(f"{feed}__{version}") for feed, version in self.extra)
+        if any(look is not None and is_known_lost(look) for look in known):
+            return True
+        return any(
+            file_id in looks and is_announced_anew(file, looks[file_id])
+            for file_id, file in self.resource.files.items()
         )
 
     def files(self, file_ids: Iterable[str]) -> list[FileResource]:
@@ -93,17 +112,26 @@ class DatasetInHand:
         if before is not None and before.staged is not None and (loaded is None or loaded.staged is not before.staged):
             before.staged.discard()
 
+    def leave_out_others(self, found: Relisted) -> None:
+        """Take out of what the index says by now what the plan does not ask for, and the lake has not got.
+
+        One reading is for all that wait for it, so it was asked for on behalf of another dataset.
+        """
+        if found.discovered is None:
+            return
+        before, again = self.resource.files, found.discovered.resource.files
+        for file_id in [*again]:
+            if not (file_id in before or file_id in self.current or self._wants(file_id)):
+                del again[file_id]
+
     def take_up(self, found: Relisted) -> None:
-        """Go on with what the index says by now: of what the plan asks for, and of what the lake has.
+        """Go on with what the index says by now, without what was asked for on behalf of others.
 
         Raises:
             SourceError: What it says now is that there is nothing to be had.
         """
         assert found.discovered is not None, "it is listed"
-        before, again = self.resource, found.discovered.resource
-        for file_id in [*again.files]:
-            if not (file_id in before.files or file_id in self.current or self._wants(file_id)):
-                del again.files[file_id]
+        again = found.discovered.resource
         if again.error is not None:
             raise again.error
         if again.postponed is not None:
@@ -111,9 +139,14 @@ class DatasetInHand:
         self.discovered = found.discovered
         self.is_post_loaded = False
         self.index = found.index
+        self._asked_besides = found.extra
         self.bundle_type = self._find_type()
         for file_id in self.loaded.keys() - again.files.keys():
             self.put(file_id, None)
+
+    def _was_asked_for(self, file_id: str) -> bool:
+        feed, _, version = file_id.rpartition("__")
+        return self._wants(file_id) or (feed, version) in self._asked_besides
 
     def _find_unasked(self) -> frozenset[tuple[str, str]]:
         """Return what the lake has from this source, and the plan does not ask for."""

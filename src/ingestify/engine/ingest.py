@@ -131,20 +131,18 @@ class DatasetIngest:
         """Queue its files; they are loaded side by side."""
         if self._error is not None:
             self._load([], self._loading.load, self._fail)
-        elif self.hand.extra:
-            # What the plan does not ask for is asked for along with the rest, if there is any of it.
-            self._proof.read_entry(self._widened)
         else:
-            self._load_all()
+            self._load(self.hand.resource.files.values(), self._loading.load, self._files_loaded)
 
     def _widened(self, found: Relisted) -> None:
         """The index was read for more than the plan asks for; of that, what the lake has is taken along."""
-        if found.discovered is not None:
-            self.hand.take_up(found)
-        self._load_all()
-
-    def _load_all(self) -> None:
-        self._load(self.hand.resource.files.values(), self._loading.load, self._files_loaded)
+        hand = self.hand
+        hand.is_widened = True
+        if found.discovered is None:
+            hand.extra = frozenset()  # with them it is not listed so that it can be read
+        else:
+            hand.take_up(found)
+        self._steps.side_by_side(hand.resource.files.values(), self._proof.load_as_listed, self._files_loaded)
 
     def _fail(self) -> None:
         assert self._error is not None, "it failed before it began"
@@ -163,6 +161,7 @@ class DatasetIngest:
     def _files_loaded(self) -> None:
         hand, bundle = self.hand, self.hand.bundle
         leave_out_bad_parts(bundle)
+        is_other = bool(bundle.new or bundle.removed) or bundle.is_described_anew
         if bundle.is_as_in_quarantine and not self._in_full:
             self._end_in_quarantine()
         elif skipped := [file_id for file_id, loaded in hand.loaded.items() if loaded.skipped]:
@@ -170,7 +169,10 @@ class DatasetIngest:
             self._load(hand.files(skipped), self._loading.load_asking, self._files_loaded)
         elif lost := find_lost(self._store, bundle, self._started_at):
             self._load(hand.files(lost), self._loading.load_in_full, self._files_loaded)
-        elif bundle.new or bundle.removed:
+        elif hand.extra and not hand.is_widened and (is_other or hand.may_lack_extra):
+            # What the plan does not ask for is asked for along with the rest, if there is any of it.
+            self._proof.read_entry(self._widened)
+        elif bundle.new or bundle.removed or (hand.is_widened and is_other):
             self._proof.go_on()
         else:
             self._judge()
@@ -290,6 +292,8 @@ class DatasetIngest:
             task = self._summarize(TaskOutcome.QUARANTINED, "; ".join(applied.entry.reasons))
             self._end(Outcome(self.existing, task, current=True))
             return
+        if applied.revision is not None and applied.revision.removed_file_ids:
+            self.discovered.progress.took_out = True
         outcome = outcome_of(applied, is_new=self.existing is None)
         if outcome is TaskOutcome.UNCHANGED:
             self._end_unchanged(applied.dataset)

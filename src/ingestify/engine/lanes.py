@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import threading
 from collections.abc import Callable
 
@@ -26,16 +27,20 @@ class SourceLane:
         # A source that submits and collects keeps state between the two: one selector at a time.
         self.discovery = Lane(source.name, 1 if collecting(source) else SELECTORS_AT_ONCE)
         self.gate = Gate(max(64, 4 * concurrency), LOOK_UP_SIZE)
-        self._told: set[tuple[str, ...]] = set()
+        self._told: collections.Counter[tuple[str, ...]] = collections.Counter()
         self._lock = threading.Lock()
 
     def tells_first(self, *what: str) -> bool:
         """Whether this is the first time in the run that something is to be told of the source."""
         with self._lock:
-            if what in self._told:
-                return False
-            self._told.add(what)
-            return True
+            self._told[what] += 1
+            return self._told[what] == 1
+
+    @property
+    def told(self) -> dict[tuple[str, ...], int]:
+        """How often each thing was to be told."""
+        with self._lock:
+            return dict(self._told)
 
 
 class SourceLanes:
@@ -63,3 +68,8 @@ class SourceLanes:
                 # A provider that does not answer must not hold up the stop.
                 self._stop.when_stopped(lane.fetcher.abort)
             return lane
+
+    def all(self) -> list[SourceLane]:
+        """Return those that were needed so far."""
+        with self._lock:
+            return list(self._lanes.values())

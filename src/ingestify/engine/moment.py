@@ -25,10 +25,10 @@ from ingestify.engine.loaded_file import LoadedResource
 __all__ = [
     "MOST_BYTES_IN_FULL",
     "Doubts",
+    "can_be_asked_again",
     "doubts_about",
     "is_announced_alike",
     "is_file_announced_alike",
-    "is_vouched_for",
 ]
 
 MOST_BYTES_IN_FULL = 64 << 20
@@ -54,6 +54,7 @@ def doubts_about(
     index: IndexLook | None,
     *,
     is_change: bool,
+    has_moved: bool = False,
     suspicious: bool = False,
 ) -> Doubts:
     """Return what does not show yet that a bundle is of one moment.
@@ -62,15 +63,16 @@ def doubts_about(
         files: What the source announced.
         loaded: What became of each.
         index: How the index was read; None: it cannot be read again, or was not read by us.
-        is_change: Whether the lake has the dataset already, or something has moved. Then dates are not enough: files
-            that are unpacked or mirrored keep old ones, a correction is rare, and a mix of two moments is what must not
-            be.
+        is_change: Whether the lake has the dataset already. Then dates are not enough: files that are unpacked or
+            mirrored keep old ones, a correction is rare, and a mix of two moments is what must not be.
+        has_moved: Whether a file or the entry was another one already when it was asked for once more. Then dates are
+            not enough either, and a file that is the only one is not of the moment of its entry by itself.
         suspicious: Whether a check failed, so that a mix is likely.
     """
     there = {file_id: one for file_id, one in loaded.items() if one.is_there and files[file_id].json_content is None}
     by_url = {file_id: one for file_id, one in there.items() if files[file_id].url is not None}
     can_read_again = index is not None and index.answers > 0
-    strict = is_change or suspicious
+    strict = is_change or has_moved or suspicious
     # That a file was not there belongs to the moment too.
     absent = [
         file_id for file_id, one in loaded.items() if strict and files[file_id].url is not None and not one.is_there
@@ -82,7 +84,7 @@ def doubts_about(
     if last_change is not None and index is not None:
         index_date = read_http_date(index.first_date)
         entry = can_read_again and not (index_date is not None and last_change < index_date)
-    if len(by_url) + len(absent) < 2 and not suspicious:
+    if len(by_url) + len(absent) < 2 and not (has_moved or suspicious):
         return Doubts((), entry)
     if last_change is not None and last_change < _first_answer(by_url):
         return Doubts((), entry)
@@ -90,14 +92,19 @@ def doubts_about(
         file_id
         for file_id, one in by_url.items()
         if one.feed.validators
-        or (one.size <= MOST_BYTES_IN_FULL and (strict or not (entry and is_vouched_for(files[file_id], one))))
+        or (can_be_asked_again(one) and (strict or not (entry and _is_vouched_for(files[file_id], one))))
     ]
     return Doubts(tuple(asked), entry)
 
 
-def is_vouched_for(file: FileResource, loaded: LoadedResource) -> bool:
+def _is_vouched_for(file: FileResource, loaded: LoadedResource) -> bool:
     """Return whether an index that goes on announcing what it did shows that a file has not changed."""
     return file.announced is not None and loaded.feed.settled
+
+
+def can_be_asked_again(loaded: LoadedResource) -> bool:
+    """Return whether a file can be asked for once more: by what names its version, or in full if it is not large."""
+    return bool(loaded.feed.validators) or loaded.size <= MOST_BYTES_IN_FULL
 
 
 def is_announced_alike(before: DatasetResource, after: DatasetResource) -> bool:

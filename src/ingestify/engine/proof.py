@@ -10,7 +10,7 @@ from ingestify.engine.file_loading import FileLoading
 from ingestify.engine.in_hand import DatasetInHand
 from ingestify.engine.lanes import SourceLane
 from ingestify.engine.loaded_file import LoadedResource
-from ingestify.engine.moment import doubts_about, is_announced_alike, is_file_announced_alike, is_vouched_for
+from ingestify.engine.moment import can_be_asked_again, doubts_about, is_announced_alike, is_file_announced_alike
 from ingestify.engine.relisting import Relisted, Relistings
 from ingestify.engine.steps import Steps
 from ingestify.errors import FetchError, SourceError
@@ -76,7 +76,8 @@ class MomentProof:
             hand.resource.files,
             hand.loaded,
             hand.index,
-            is_change=hand.existing is not None or self._has_moved,
+            is_change=hand.existing is not None,
+            has_moved=self._has_moved,
             suspicious=suspicious,
         )
         if doubts.files and not self._is_bracketed:
@@ -99,8 +100,7 @@ class MomentProof:
         def go_on() -> None:
             if found.error is not None:
                 raise found.error
-            if found.discovered is None and found.is_whole:
-                raise SourceError("the provider changed it while it was being fetched, and lists it no more")
+            self._hand.leave_out_others(found)
             then(found)
 
         self._steps.go_on(go_on)
@@ -151,6 +151,13 @@ class MomentProof:
     def _entry_read(self, found: Relisted) -> None:
         hand = self._hand
         before = hand.resource
+        if found.is_gone:
+            raise SourceError(
+                "its index, read once more after its files, lists it no more, or so that it cannot be read; the next "
+                "run tries again (if find_datasets cannot be called twice in a run, its source says "
+                "lists_everything = False)"
+            )
+        # A source that lists only what is new may have nothing more to say of it.
         if found.discovered is None or is_announced_alike(before, found.discovered.resource):
             self._is_entry_sure = True
             self.go_on()
@@ -167,22 +174,31 @@ class MomentProof:
             if file_id in hand.loaded and is_file_announced_alike(before.files[file_id], file)
         }
         self._has_moved = True
-        # If no file is another one after this, the entry was read between two looks that found the same.
-        self._is_bracketed = all(
-            file.url is None or (file_id in alike and is_vouched_for(file, hand.loaded[file_id]))
-            for file_id, file in files.items()
-        )
-        self._is_entry_sure = True
+        # If no file is another one after this, the entry was read between two looks that found the same. Whatever moved
+        # in it, a time that stayed shows nothing.
+        self._is_bracketed = False
         others = hand.files(file_id for file_id in files if file_id not in alike)
-        self._steps.side_by_side(others, self._load_as_listed, self._reconsider)
+        # What is loaded only now may have changed between this reading and that.
+        self._is_entry_sure = all(file.json_content is not None or self._came_before(file) for file in others)
+        self._steps.side_by_side(others, self.load_as_listed, self._reconsider)
 
-    def _load_as_listed(self, file: FileResource) -> None:
-        """Load a file of an entry that moved; one that came already is asked for again later."""
+    def _came_before(self, file: FileResource) -> bool:
+        """Whether a file of an entry that moved has come, and can be asked for once more."""
         loaded = self._hand.loaded.get(file.file_id)
-        if loaded is None or file.url is None or loaded.feed.asked_for != file.asked_for:
-            self._hand.put(file.file_id, self._loading.load(file))
-        else:
+        return (
+            loaded is not None
+            and file.url is not None
+            and loaded.feed.asked_for == file.asked_for
+            and can_be_asked_again(loaded)
+        )
+
+    def load_as_listed(self, file: FileResource) -> None:
+        """Load a file of an entry that was read once more; one that came already is asked for again later."""
+        if self._came_before(file):
+            loaded = self._hand.loaded[file.file_id]
             self._hand.put(file.file_id, self._loading.as_announced(file, loaded))
+        else:
+            self._hand.put(file.file_id, self._loading.load(file))
 
     def _end_of_listings(self, before: DatasetResource, after: DatasetResource) -> None:
         """The entry was another one each time: it moves, or it holds something that is made anew for each answer."""

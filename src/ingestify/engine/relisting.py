@@ -3,6 +3,9 @@
 A dataset waits for that without a thread. One reading serves all that wait: at the end of the listing, when nothing
 else of the job is left to be done. Where many wait, or somebody reads the datasets as they come, it is read before
 that, each time after twice as long.
+
+Of one job, one reading goes on at a time. Meanwhile nobody who waits takes a place at the source's gate: the listing
+that goes on beside it is never held up by that, as it may hold what the source needs for this one, a lock for instance.
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ from ingestify.domain.ports import FetchContext, IndexLook
 from ingestify.engine.discovery import Discovered, as_exception, list_again
 from ingestify.engine.lanes import SourceLanes
 from ingestify.engine.report import JobProgress
-from ingestify.engine.workers import Lane, StopToken, WorkerPool
-from ingestify.errors import ConfigurationError, SourceError
+from ingestify.engine.workers import Gate, Lane, StopToken, WorkerPool
+from ingestify.errors import FatalError, FetchError, SourceError, StopProcessing
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Relisted", "Relistings"]
@@ -29,6 +32,9 @@ logger = logging.getLogger(__name__)
 THREADS = 4
 FIRST_WAIT_SECONDS = 5.0
 FIRST_WAIT_OF_READER_SECONDS = 0.25
+LONGEST_WAIT_SECONDS = 300.0
+LISTINGS_SHARE = 4
+"""An index that takes long to read is read more rarely: waiting takes so many times as long as reading it."""
 _READER_AT_ONCE = 0.0
 
 Pairs = frozenset[tuple[str, str]]
@@ -40,26 +46,32 @@ class Relisted:
     """What the index says of a dataset when it is read once more.
 
     Attributes:
-        discovered: The dataset as it is listed now; None if it is not.
-        is_whole: Whether all that the source has was listed, so that what is not listed is not there.
+        discovered: The dataset as it is listed now; None if it is not, or not so that it can be read.
+        is_gone: Whether it is not listed, by a provider that was asked and a source that lists all that there is.
         index: How the index was read.
+        extra: The feeds and versions that were asked for besides those of the plan.
         error: Why it could not be read as far as to the dataset; None if it could.
     """
 
     discovered: Discovered | None
-    is_whole: bool
+    is_gone: bool
     index: IndexLook
+    extra: Pairs = frozenset()
     error: Exception | None = None
 
 
 Then = Callable[[Relisted], None]
+_One = tuple[Discovered, Pairs, Then]
 
 
 class _Waiting:
     """The datasets of one job that wait for its index to be read once more."""
 
     def __init__(self, first_wait: float) -> None:
-        self.several: list[tuple[Discovered, Pairs, Then]] = []
+        self.several: list[_One] = []
+        self.is_read = False  # by now, for others
+        self.is_due = False  # to be read when that has ended
+        self.outside = 0  # how many of them have no place at the gate
         self.next_wait = first_wait
         self.timer: threading.Timer | None = None
 
@@ -97,6 +109,9 @@ class Relistings:
                     _READER_AT_ONCE if self._has_reader else FIRST_WAIT_SECONDS
                 )
             waiting.several.append((discovered, extra, then))
+            if waiting.is_read:
+                waiting.outside += 1
+                self._gate(progress).leave()
             if waiting.timer is None:
                 waiting.timer = self._timer(progress, waiting)
         if self._stop.is_set:
@@ -108,10 +123,10 @@ class Relistings:
         """Read the index of a job now, if nothing else of it goes on, or too many wait for that."""
         with self._lock:
             waiting = self._waiting.get(progress)
-            number = 0 if waiting is None else len(waiting.several)
+            number = 0 if waiting is None or waiting.is_read else len(waiting.several)
         if not number:
             return
-        gate = self._lanes.of(progress.job.plan.source).gate
+        gate = self._gate(progress)
         pending = progress.pending
         is_last = number >= pending or (number >= pending - 1 and not progress.is_discovered and gate.is_full)
         if is_last or number * 4 >= gate.narrow_limit * 3:
@@ -128,48 +143,75 @@ class Relistings:
     def _timer(self, progress: JobProgress, waiting: _Waiting) -> threading.Timer:
         """Begin to wait, and the next time for twice as long."""
         timer = threading.Timer(waiting.next_wait, self._begin, (progress,))
-        waiting.next_wait = max(2 * waiting.next_wait, FIRST_WAIT_OF_READER_SECONDS)
+        waiting.next_wait = min(max(2 * waiting.next_wait, FIRST_WAIT_OF_READER_SECONDS), LONGEST_WAIT_SECONDS)
         timer.daemon = True
         timer.start()
         return timer
 
-    def _take(self, progress: JobProgress) -> list[tuple[Discovered, Pairs, Then]]:
-        with self._lock:
-            waiting = self._waiting.get(progress)
-            if waiting is None:
-                return []
-            if waiting.timer is not None:
-                waiting.timer.cancel()
-                waiting.timer = None
-            several, waiting.several = waiting.several, []
-            return several
+    def _gate(self, progress: JobProgress) -> Gate:
+        return self._lanes.of(progress.job.plan.source).gate
+
+    def _take(self, waiting: _Waiting) -> list[_One]:
+        """Return those that wait, who do so no more. The lock is held."""
+        if waiting.timer is not None:
+            waiting.timer.cancel()
+            waiting.timer = None
+        several, waiting.several = waiting.several, []
+        return several
 
     def _begin(self, progress: JobProgress) -> None:
-        several = self._take(progress)
-        if several:
-            source = progress.job.plan.source
-            with self._lock:
-                lane = self._own_lanes.setdefault(id(source), Lane(source.name))
-            self._pool.submit(lane, lambda: self._list(progress, several))
+        source = progress.job.plan.source
+        with self._lock:
+            waiting = self._waiting[progress]
+            if waiting.is_read:
+                waiting.is_due = True
+                return
+            several = self._take(waiting)
+            if not several:
+                return
+            waiting.is_read = True
+            lane = self._own_lanes.setdefault(id(source), Lane(source.name))
+        self._gate(progress).leave(len(several))
+        self._pool.submit(lane, lambda: self._read(progress, waiting, several))
 
-    def _list(self, progress: JobProgress, several: list[tuple[Discovered, Pairs, Then]]) -> None:
-        """Read the index, and tell all that waited for it."""
+    def _read(self, progress: JobProgress, waiting: _Waiting, several: list[_One]) -> None:
+        """Read the index, tell all that waited for it, and see to those that came meanwhile."""
+        began = time.monotonic()
+        relisted = self._list(progress, several)
+        with self._lock:
+            self._gate(progress).enter_at_once(len(several) + waiting.outside)
+            waiting.is_read, waiting.outside = False, 0
+            waiting.next_wait = max(waiting.next_wait, LISTINGS_SHARE * (time.monotonic() - began))
+            is_due, waiting.is_due = waiting.is_due, False
+        for (_, _, then), one in zip(several, relisted, strict=True):
+            then(one)
+        if is_due:
+            self._begin(progress)
+        else:
+            self.look_at(progress)
+
+    def _list(self, progress: JobProgress, several: list[_One]) -> list[Relisted]:
         extra = frozenset().union(*(pairs for _, pairs, _ in several))
         index = IndexLook(not_before=time.monotonic())
         found: dict[tuple[str, str, str], Discovered] = {}
-        is_whole = False
+        asked: Pairs = frozenset()
         failure: Exception | None = None
+        lane = self._lanes.of(progress.job.plan.source)
         try:
             wanted = {discovered.key: discovered for discovered, _, _ in several}
-            lane = self._lanes.of(progress.job.plan.source)
             with lane.fetcher.activated(FetchContext(progress.usage, self._stop.event, index)):
-                is_whole = self._list_these(progress, wanted, extra, found)
+                asked = self._list_these(progress, wanted, extra, found)
         except BaseException as error:  # noqa: BLE001 - the edge to user code: it fails those that wait for it
             failure = as_exception(error)
-        for discovered, _, then in several:
+        # What a source keeps of an answer from before says nothing of what there is by now.
+        lists_all = progress.job.plan.source.lists_everything and index.answers > 0
+        relisted = []
+        for discovered, _, _ in several:
             again = found.get(discovered.key)
             # What was listed before the source failed was read as well as ever.
-            then(Relisted(again, is_whole, index, failure if again is None else None))
+            why_not = failure if again is None else None
+            relisted.append(Relisted(again, lists_all and again is None, index, asked, why_not))
+        return relisted
 
     def _list_these(
         self,
@@ -177,26 +219,29 @@ class Relistings:
         wanted: Mapping[tuple[str, str, str], Discovered],
         extra: Pairs,
         found: dict[tuple[str, str, str], Discovered],
-    ) -> bool:
-        """Put into `found` what is listed by now, and return whether that is all; see `list_again`."""
+    ) -> Pairs:
+        """Put into `found` what is listed by now, and return what was asked for besides the plan."""
         if extra:
             try:
-                return list_again(progress, self._store, wanted, _widened(progress, extra), found)
-            except (ConfigurationError, SourceError) as error:
+                list_again(progress, self._store, wanted, self._stop, found, _widened(progress, extra))
+                return extra
+            except (FetchError, StopProcessing, FatalError):
+                raise
+            except Exception as error:
                 if found:  # then it was no feed that it refused
                     raise
-                # A source that refuses a feed has it no more.
+                # A source that refuses a feed, in whatever way, has it no more.
                 logger.debug("%s does not announce %s: %s", progress.job.source_name, sorted(extra), error)
-        return list_again(progress, self._store, wanted, None, found)
+        list_again(progress, self._store, wanted, self._stop, found)
+        return frozenset()
 
     def _let_go(self) -> None:
         """The run is to stop: nobody waits any more."""
         with self._lock:
-            jobs = list(self._waiting)
+            several = [one for waiting in self._waiting.values() for one in self._take(waiting)]
         stopped = SourceError("stopped before the index was read once more")
-        for progress in jobs:
-            for _, _, then in self._take(progress):
-                then(Relisted(None, False, IndexLook(), stopped))
+        for _, _, then in several:
+            then(Relisted(None, False, IndexLook(), error=stopped))
 
 
 def _widened(progress: JobProgress, extra: Pairs) -> DataSpecVersionCollection:

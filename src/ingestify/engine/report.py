@@ -108,6 +108,7 @@ class JobProgress:
         self.usage = Usage()
         self.index = IndexLook()  # how the index of its listing was read
         self.listing = Listing()
+        self.collection_metadata: object = None  # what its source was told that the lake has
         self.hint_date: str | None = None  # the Date of the first answer that its selector was discovered from
         self.state = RunState.RUNNING
         self.error: BaseException | None = None
@@ -115,6 +116,7 @@ class JobProgress:
         self.began_after: int | None = None  # the newest event when its discovery began; None: it has not
         self.sync_before: SelectorSync | None = None  # what was remembered of its selector then
         self.left_to_another = False
+        self.took_out = False  # a file left a current set, which another plan, or other settings, may ask for
         self.is_in_doubt = False  # something was found gone for the first time: the next run is to look again
         self.is_discovered = False  # all of it
         self.dropped = False  # something of it, by a stop

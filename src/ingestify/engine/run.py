@@ -20,6 +20,7 @@ from ingestify.engine.committer import Committer
 from ingestify.engine.decider import Decider
 from ingestify.engine.departed import find_departed
 from ingestify.engine.discovery import Discovered, as_exception, iter_discovered
+from ingestify.engine.gaps import warn_of_more_gaps
 from ingestify.engine.jobs import JobBook
 from ingestify.engine.lanes import SourceLane, SourceLanes
 from ingestify.engine.notifier import Notifier
@@ -139,6 +140,8 @@ class IngestionRun:
         self._relistings.close()
         pool.close()
         committer.close()
+        for lane in self._lanes.all():
+            warn_of_more_gaps(lane)
         self._jobs.close()
         return self.report()
 
@@ -173,7 +176,7 @@ class IngestionRun:
             jobs = [*expansion.jobs, *departed]
             if unreadable:
                 self._tell_of_planning(plan, unreadable)
-            if not jobs:
+            elif not jobs:
                 logger.warning(
                     "%s: no selector for %s matches %s.",
                     plan.source.name,

@@ -101,6 +101,11 @@ class SelectorMemory:
                     self._store.catalogue.forget_listings()
                 except StoreError as error:
                     logger.log(self._level_of(logging.ERROR), "Cannot forget listings: %s", error)
+            if any(one.took_out for one in progresses):
+                try:
+                    self._store.catalogue.forget_hints()
+                except StoreError as error:
+                    logger.log(self._level_of(logging.ERROR), "Cannot forget hints: %s", error)
             said: set[tuple[str, ...]] = set()
             for progress in settled:
                 conclusion = self._conclude(progress, progresses)
@@ -189,11 +194,12 @@ class SelectorMemory:
         count = len(absence.dataset_ids)
         self._tell(
             progress,
-            "%s: %s: %s no longer listed; %s kept, and marked MISSING.",
+            "%s: %s: %s no longer listed; %s kept, and marked MISSING: %s.",
             progress.job.source_name,
             progress.job.selector.name,
             "1 dataset of the lake is" if count == 1 else f"{count:,} datasets of the lake are",
             "it is" if count == 1 else "they are",
+            absence.some_names,
         )
         try:
             progress.count("missing", self._store.mark_missing(absence.dataset_ids))
@@ -207,7 +213,8 @@ class SelectorMemory:
         progress.count("unlisted", len(absence.dataset_ids))
         self._tell(
             progress,
-            "%s: %s: %s. The next run that finds the same does, or 'ingestify run --accept-missing' at once.",
+            "%s: %s: %s. The next run that finds the same does, or 'ingestify run --accept-missing', "
+            "in Python load(accept_missing=True), at once.",
             progress.job.source_name,
             progress.job.selector.name,
             progress.note,
@@ -272,7 +279,9 @@ class SelectorMemory:
     def _sync(self, progress: JobProgress, conclusion: _Conclusion, discovered: DiscoveredSelector) -> SelectorSync:
         selector, index = progress.job.selector, progress.index
         # A bundle that is in quarantine, or failed, is to be looked at again: such a selector is never skipped whole.
-        is_bad = progress.failed or progress.quarantined or progress.left_out or progress.is_in_doubt
+        is_bad = (
+            progress.failed or progress.quarantined or progress.left_out or progress.is_in_doubt or progress.took_out
+        )
         is_complete = not is_bad and not index.gaps
         if conclusion is _NOTHING_SAID:
             absent = self._still_absent(progress)

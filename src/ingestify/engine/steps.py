@@ -107,7 +107,7 @@ class Steps:
             self._stops(error)
             self._ended(None)
         except BaseException as error:  # noqa: BLE001 - the task's boundary: it fails this dataset only
-            self._ended(as_exception(error))
+            self._ended(None if self._stop.is_set else as_exception(error))
 
 
 def _in_tasks(files: Iterable[FileResource]) -> list[list[FileResource]]:

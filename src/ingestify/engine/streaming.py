@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import queue
 import threading
 import time
@@ -13,12 +12,11 @@ from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollect
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import identifier_matches
+from ingestify.engine.remarks import warn_of_shortfall
 from ingestify.engine.run import IngestionRun
 from ingestify.engine.workers import ReaderLeft
 
 __all__ = ["Stream", "matches_filter"]
-
-logger = logging.getLogger(__name__)
 
 AHEAD = 100
 """How many datasets may wait for a slow reader; then the run waits for it too."""
@@ -90,13 +88,7 @@ class Stream:
         if self._error is not None:
             raise self._error
         assert self._report is not None
-        if self._report.totals.failed:
-            logger.warning(
-                "%d datasets failed and were not yielded; the first: %s: %s",
-                self._report.totals.failed,
-                self._report.failed_tasks[0].name,
-                self._report.failed_tasks[0].error,
-            )
+        warn_of_shortfall(self._report, " and were not yielded")
         if self._report.error is not None:
             raise self._report.error
 

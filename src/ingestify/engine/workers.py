@@ -96,10 +96,10 @@ class Gate:
             self._inside += taken
             return taken
 
-    def enter_at_once(self) -> None:
-        """Take a place even if there is none: for those who hold themselves back."""
+    def enter_at_once(self, number: int = 1) -> None:
+        """Take places even if there are none: for those who hold themselves back, or were inside before."""
         with self._changed:
-            self._inside += 1
+            self._inside += number
 
     def leave(self, number: int = 1) -> None:
         """Give places back."""

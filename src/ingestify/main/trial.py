@@ -142,25 +142,44 @@ def _make_plan(settings: Settings, source: Source, name: str, dataset_type: str 
     return IngestionPlan(source, declared)
 
 
+_ABOUT_THE_CALL = frozenset({"dataset_type", "data_spec_versions", "dataset_collection_metadata"})
+
+
 class _First:
-    """Lets a source's `find_datasets` yield one dataset, whichever selector has one first, and then nothing."""
+    """Lets a source's `find_datasets` yield one dataset, whichever selector has one first, and then nothing.
+
+    When the index of that selector is read once more, to see whether the dataset moved, it is looked for again.
+    """
 
     def __init__(self, source: Source) -> None:
         self.resource: DatasetResource | None = None
+        self._selector: Mapping[str, Any] = {}
         self._find = source.find_datasets
         self._lock = threading.Lock()
         self.__signature__ = inspect.signature(self._find)  # which the planner looks at
         source.find_datasets = self  # type: ignore[method-assign]
 
-    def __call__(self, *arguments: Any, **selector: Any) -> Iterator[DatasetResource | UnreadableEntry]:
+    def __call__(self, *arguments: Any, **given: Any) -> Iterator[DatasetResource | UnreadableEntry]:
         chosen = None
+        selector = {key: value for key, value in given.items() if key not in _ABOUT_THE_CALL}
         with self._lock:  # selectors are discovered side by side, and one dataset is enough
             if self.resource is None:
-                chosen = _first_of(self._find(*arguments, **selector) or ())
+                chosen = _first_of(self._find(*arguments, **given) or ())
                 if isinstance(chosen, DatasetResource):
-                    self.resource = chosen
+                    self.resource, self._selector = chosen, selector
+            elif selector == self._selector:
+                chosen = _same_of(self._find(*arguments, **given) or (), self.resource)
         if chosen is not None:
             yield chosen
+
+
+def _same_of(found: Iterable[Any], wanted: DatasetResource) -> DatasetResource | None:
+    """Return what is listed now of a dataset that was listed before."""
+    for one in found:
+        for each in one if isinstance(one, (list, tuple)) else [one]:
+            if isinstance(each, DatasetResource) and each.dataset_resource_id == wanted.dataset_resource_id:
+                return each
+    return None
 
 
 def _first_of(found: Iterable[Any]) -> DatasetResource | UnreadableEntry | None:

@@ -145,6 +145,8 @@ class Quarantine:
             ) from moved
         if existing is None:
             self._store.catalogue.forget_listings()
+        if part.removed_file_ids:
+            self._store.catalogue.forget_hints()
         return applied.dataset
 
     def discard(self, entry_ids: Sequence[str], decided_by: str, note: str = "") -> int:

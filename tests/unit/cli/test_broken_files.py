@@ -54,7 +54,7 @@ def test_the_lake_tells_what_is_left_out(command, serve):
     assert as_json["broken_files"] == {}
     status = command("status", "--failed")
     assert "1 without a broken file" in status
-    assert "broken   match 1: heatmap__v1 is left out: " in status
+    assert "broken        match 1: heatmap__v1 is left out: " in status
 
 
 def test_accepting_a_broken_file_says_what_the_dataset_is_then(command, serve):

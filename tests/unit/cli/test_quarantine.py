@@ -56,6 +56,22 @@ def test_what_readers_see_instead_is_told_while_an_entry_waits(command, entry):
     assert "it is right" in shown
 
 
+def test_show_says_of_a_dataset_what_waits_beside_it(command):
+    source = "{type: tests.unit.cli.small_source.WithHeatmap, configuration: {broken: %s}}"
+    command.configure("{type: tests.unit.cli.small_source.SmallSource}", source % "nothing")
+    command("run", "-q")
+    assert "quarantine" not in command("show", "match_id=1")
+    assert json.loads(command("show", "match_id=1", "--json"))["in_quarantine"] == []
+    command.configure(source % "nothing", source % "events")
+    command("run", "-q", code=3)
+    (entry,) = map(json.loads, command("quarantine", "list", "--json").splitlines())
+    shown = command("show", "match_id=1")
+    assert "is what the provider serves: events__v1: the JSON breaks off" in shown
+    assert f"'ingestify quarantine show {entry['entry_id']}' says more" in shown
+    (waiting,) = json.loads(command("show", "match_id=1", "--json"))["in_quarantine"]
+    assert (waiting["entry_id"], waiting["reasons"]) == (entry["entry_id"], entry["reasons"])
+
+
 def test_filters_that_match_nothing_are_named(command, entry):
     command("quarantine", "list", "match_id=11")
     assert "Nothing in quarantine matches match_id=11." in command.err

@@ -45,7 +45,7 @@ def test_what_is_suddenly_gone_ends_with_3_and_what_a_person_accepts_with_0(lake
     assert "small: season_id=2: the source does not discover it any more, and the lake has 3 datasets" in lake.err
     assert "'ingestify run --accept-missing'" in lake.err
     assert lake("list", "--count", "--state", "MISSING").strip() == "0"
-    assert "absent   small: season_id=1: nothing is listed" in lake("status")
+    assert "absent        small: season_id=1: nothing is listed" in lake("status")
     lake("plan", code=0)
     assert "6 no longer listed" in lake("run", "--accept-missing")
     assert lake("list", "--count", "--state", "MISSING").strip() == "6"

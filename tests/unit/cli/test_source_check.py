@@ -7,8 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from ingestify.testing.document_provider import DocumentProvider
 from tests.unit.cli.conftest import CommandLine
 
+REST = """
+  api:
+    type: ingestify.rest
+    configuration:
+      provider: acme
+      base_url: {base_url}
+      dataset_types:
+        match:
+          selectors: [{{season: 1}}, {{season: 2}}]
+          index: {{endpoint: "/{{season}}.json"}}
+          identity: {{match_id: id}}
+          feeds: {{events: {{url: "/events/{{match_id}}.json"}}, lineups: {{url: "/lineups/{{match_id}}.json"}}}}
+"""
 DROP = """
   drop:
     type: ingestify.files
@@ -60,6 +74,20 @@ def test_it_tells_the_same_as_json(command: CommandLine, delivered: Path) -> Non
 def test_only_one_dataset_of_all_is_fetched(command: CommandLine) -> None:
     text = command("sources", "check", "small")
     assert text.count("identity  ") == 1
+
+
+def test_of_a_provider_without_dates_it_is_listed_once_more_and_found_again(command: CommandLine) -> None:
+    plan = "  - {source: api, dataset_type: match}\n"
+    documents = {f"{feed}/{match}.json": [match] for feed in ("events", "lineups") for match in (1, 2, 3)}
+    with DocumentProvider({"1.json": [{"id": 1}, {"id": 2}], "2.json": [{"id": 3}], **documents}) as provider:
+        source = REST.removeprefix("\n").format(base_url=provider.base_url)
+        command.configure("ingestion_plans:\n", f"{source}ingestion_plans:\n{plan}")
+        told = json.loads(command("sources", "check", "api", "--json"))
+    match_id = told["dataset"]["identifier"]["match_id"]
+    assert [file["file_id"] for file in told["files"]] == ["events__v1", "lineups__v1"]
+    assert told["problems"] == []
+    others = {f"events/{other}.json" for other in (1, 2, 3) if other != match_id}
+    assert not others & {path.removeprefix("/v1/") for path in provider.paths}
 
 
 @pytest.mark.parametrize("content", [b"<html>Sorry</html>", b"[1"])

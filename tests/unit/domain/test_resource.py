@@ -96,6 +96,13 @@ def test_a_content_version_is_announced_in_place_of_a_time():
         resource().add_file(None, "events", url="https://host/", content_version=12)
 
 
+@pytest.mark.parametrize("grain", ["1 day", 86400, dt.timedelta(seconds=-1)])
+def test_a_grain_that_is_none_is_an_error_when_it_is_announced(grain):
+    assert resource().add_file(AT, "events", url="https://host/", last_modified_grain=dt.timedelta()).files
+    with pytest.raises(SourceError, match=r"has last_modified_grain .*; it must be a timedelta of 0 or more, or None"):
+        resource().add_file(AT, "events", url="https://host/", last_modified_grain=grain)
+
+
 def test_what_is_postponed_says_why():
     assert resource().postponed is None
     assert resource().postpone("it is being written").postponed == "it is being written"

@@ -73,6 +73,21 @@ def test_a_listing_that_shrinks_by_more_than_a_fifth_and_three_is_doubted(
     assert missing(lake) == set(range(gone))
 
 
+def test_what_is_not_listed_any_more_is_named(make_lake: Callable[..., Lake], caplog: pytest.LogCaptureFixture) -> None:
+    lake = filled(make_lake)
+    names = sorted(dataset.name for dataset in lake.datasets)
+    lake.source.find = listing(*range(9))
+    assert counts(lake) == (1, 0)
+    (gone,) = missing(lake)
+    named = next(dataset.name for dataset in lake.datasets if dataset.identifier["match_id"] == gone)
+    assert f"1 dataset of the lake is no longer listed; it is kept, and marked MISSING: {named}." in caplog.text
+    lake.source.find = listing(*range(2))
+    assert counts(lake) == (0, 7)
+    shown = ", ".join([name for name in names if name != named][2:7])
+    assert f"7 of the 9 datasets of it are not listed any more ({shown} and 2 more); none is marked" in caplog.text
+    assert "load(accept_missing=True)" in caplog.text
+
+
 def test_a_listing_of_other_datasets_altogether_is_doubted(make_lake: Callable[..., Lake]) -> None:
     lake = filled(make_lake)
     lake.source.find = listing(*range(100, 150))

@@ -117,6 +117,22 @@ def current(lake: Lake) -> dict[str, Any]:
     return {one.data_feed_key: files.get_file(one.data_feed_key).json()["version"] for one in dataset.files.values()}
 
 
+def plan_reasons(lake: Lake) -> list[str]:
+    """What a dry run says of why."""
+    planned: list[str] = []
+
+    class Listener:
+        def planned(self, dataset: Any) -> None:
+            planned.extend(dataset.reasons)
+
+        def __getattr__(self, name: str) -> Any:
+            return lambda *_: None
+
+    lake.engine.run_report(dry_run=True, listener=Listener())
+    assert not any("left out: left out" in reason for reason in planned)
+    return planned
+
+
 # ---- left out ------------------------------------------------------------------------------------------------
 
 
@@ -240,6 +256,73 @@ def test_while_nothing_else_changes_the_lake_keeps_its_copy_and_says_so(
     match.at = {"frames": 1, "events": 2}
     assert exit_code(lake.engine.run_report()) == 3
     assert current(lake) == {"events": 2, "lineups": 1}
+
+
+@pytest.mark.parametrize("auto_ingest", [True, {"streaming": True}, None])
+def test_python_is_told_of_what_is_left_out_and_of_what_waits(
+    lake: Lake, match: Match, auto_ingest: Any, caplog: pytest.LogCaptureFixture
+):
+    def ingest() -> list[str]:
+        caplog.clear()
+        if auto_ingest is None:
+            lake.engine.load()
+        else:
+            assert sum(1 for _ in lake.engine.iter_datasets(auto_ingest=auto_ingest)) == 1, "what it had is yielded"
+        return [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+
+    match.serve(frames=BROKEN)
+    (left_out,) = ingest()
+    assert left_out.startswith(
+        "1 dataset is without a file that is broken at the provider, see dataset.left_out_files;"
+    )
+    assert "the first: match 1: frames__v1 is left out: " in left_out
+    match.serve(frames=1, lineups=BROKEN)
+    match.at = {"lineups": 1}
+    (waits,) = ingest()
+    assert waits.startswith("1 dataset is in quarantine: ")
+    assert "engine.store.quarantine.list_entries()" in waits
+    assert "the first: match 1: lineups__v1: " in waits
+
+
+def test_a_report_is_one_line(lake: Lake, match: Match):
+    assert repr(lake.engine.load()).startswith("RunReport(FINISHED: discovered=1, new=1, requests=")
+    assert repr(lake.engine.load(dry_run=True)).startswith("RunReport(FINISHED, dry_run: discovered=1, unchanged=1; ")
+
+
+def test_what_somebody_left_out_is_not_told_as_lacking(lake: Lake, match: Match, caplog: pytest.LogCaptureFixture):
+    match.serve(lineups=BROKEN)
+    lake.engine.load()
+    (entry,) = lake.engine.store.quarantine.list_entries()
+    lake.engine.store.quarantine.accept(entry.entry_id, "Ada", "there are none", without=["lineups"])
+    caplog.clear()
+    match.at = {"events": 1}
+    assert exit_code(lake.engine.run_report()) == 0
+    assert not [one for one in caplog.records if one.levelname == "WARNING"]
+    assert any("left out by Ada" in reason for reason in plan_reasons(lake))
+
+
+def test_what_is_withdrawn_of_many_is_told_once_with_their_number(web: Provider, caplog: pytest.LogCaptureFixture):
+    there = {"frames": True}
+
+    def find(**_: Any) -> list[DatasetResource]:
+        found = []
+        for number in range(3):
+            resource = DatasetResource({"match_id": number}, "match", name=f"match {number}")
+            for feed in ("events", "lineups", *(["frames"] if there["frames"] else [])):
+                resource.add_file(None, feed, json_content={"version": 1})
+            found.append(resource)
+        return found
+
+    source = FunctionSource(find)
+    source.bundle_types = (MATCH,)
+    lake = Lake(source)
+    lake.engine.load()
+    there["frames"] = False
+    lake.engine.load()
+    first, more = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert "the provider no longer has 'frames__v1'; nothing else changed, so the lake keeps its copy." in first
+    assert more.startswith("fake: of 2 more of the type 'match' the provider no longer has 'frames__v1'; nothing else ")
+    lake.engine.close()
 
 
 def test_a_provider_that_goes_back_to_the_good_copy_settles_it(lake: Lake, match: Match):

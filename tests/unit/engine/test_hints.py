@@ -180,3 +180,29 @@ def test_a_hint_that_cannot_be_is_told_of(make_lake: Callable[..., Lake], hints:
     say(lake, **hints)
     (failed,) = lake.engine.run_report().failed_tasks
     assert f"competition_id=1 has {next(iter(hints))}" in failed.error
+
+
+def test_a_selector_whose_hint_stays_is_listed_again_after_a_file_left_a_dataset(
+    make_lake: Callable[..., Lake],
+) -> None:
+    def find(*feeds: str, at: float) -> Callable[..., Any]:
+        def listed(**_: Any) -> Any:
+            resource = match(1, {"at": at}, at=at)
+            for feed in feeds:
+                resource.add_file(hours(0), feed, json_content=[feed])
+            return [resource]
+
+        return listed
+
+    lake = make_lake(find("lineups", at=0))
+    say(lake, _last_modified=hours(0))
+    lake.engine.load()
+    # The source's settings lose a feed, and events change.
+    lake.source.find = find(at=1)
+    say(lake, _last_modified=hours(1))
+    lake.engine.load()
+    assert set(lake.datasets[0].files) == {"events__v1"}
+    lake.source.find = find("lineups", at=1)
+    assert not is_skipped(lake)
+    assert set(lake.datasets[0].files) == {"events__v1", "lineups__v1"}
+    assert is_skipped(lake)

@@ -47,7 +47,7 @@ class IngestionPlanSettings(Section):
     fetch_policy: Annotated[FetchPolicySettings | None, BeforeValidator(type_or_text)] = Field(
         default=None,
         description="When a dataset is fetched again: a dotted path, or a type with its configuration. Left out: when "
-        "a file is new or newer.",
+        "a file is new, or announced with another time.",
         json_schema_extra=or_text,
     )
     selectors: Annotated[tuple[Selector, ...] | None, BeforeValidator(_selectors)] = Field(

@@ -1,4 +1,4 @@
-"""What is remembered of selectors: what their hints said, which of them are discovered, and what is absent."""
+"""What is remembered of selectors: their hints, which of them are discovered, what is absent, what is listed twice."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("is_settled", sa.Boolean(), nullable=False),
         sa.Column("followed_until", sa.String(27), nullable=True),
         sa.Column("absent", sa.String(64), nullable=True),
+        sa.Column("doubles", sa.Text(), nullable=True),
         sa.Column("bucket", sa.String(64), nullable=True),
         sa.Column("source", sa.String(255), nullable=True),
         sa.Column("provider", sa.String(64), nullable=True),

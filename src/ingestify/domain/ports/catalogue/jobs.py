@@ -114,3 +114,6 @@ class JobsPort(Protocol):
 
     def forget_listings(self) -> None:
         """Forget what selectors listed: datasets came that their listings do not know of."""
+
+    def forget_hints(self) -> None:
+        """Believe no selector's hint: files left datasets that other plans may ask for."""
