@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingestify import DatasetResource, DraftFile, Source
+from ingestify import DatasetResource, DraftFile, FetchPolicy, Source
 from tests.unit.fetch.server import Provider, answer
 
 from .conftest import FunctionSource, Lake, hours
@@ -110,4 +110,43 @@ def test_a_url_that_is_another_one_in_each_listing_settles(web: Provider, caplog
     lake = Lake(source)
     assert lake.engine.run_report().totals.new == 1
     assert "another one each of 3 times" in caplog.text
+    lake.engine.close()
+
+
+class Rarely(FetchPolicy):
+    """Wants no new version before it is told to."""
+
+    may_look = False
+
+    def should_refetch(self, dataset: Any, dataset_resource: DatasetResource) -> bool:
+        return self.may_look and super().should_refetch(dataset, dataset_resource)
+
+
+def test_a_policy_that_does_not_want_the_new_files_yet_gets_their_name_with_them(web: Provider):
+    match, policy = Match(web, "events"), Rarely()
+    source = FunctionSource(None)  # type: ignore[arg-type]
+    source.find = lambda **_: match.find(source, True, False)
+    lake = Lake(source, fetch_policy=policy)
+    lake.engine.run_report()
+    match.change()
+    for _ in range(2):
+        assert lake.engine.run_report().totals.unchanged == 1
+        assert (lake.datasets[0].name, lake.content(1)["version"]) == ("version 1", 1)
+    policy.may_look = True
+    lake.engine.run_report()
+    assert (lake.datasets[0].name, lake.content(1)["version"]) == ("version 2", 2)
+    lake.engine.close()
+
+
+def test_such_a_policy_does_not_hold_up_a_name_of_no_new_files(web: Provider):
+    names = iter(["one", "other"])
+
+    def find(**_: Any) -> list[DatasetResource]:
+        return [DatasetResource({"match_id": 1}, "match", name=next(names)).add_file(hours(0), "events", url=url)]
+
+    url = web.on("/events", answer(b'{"n": 1}', etag='"1"'))
+    lake = Lake(FunctionSource(find), fetch_policy=Rarely())
+    lake.engine.run_report()
+    assert lake.engine.run_report().totals.metadata == 1
+    assert lake.datasets[0].name == "other"
     lake.engine.close()
