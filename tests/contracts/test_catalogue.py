@@ -77,6 +77,13 @@ class TestApplying:
         assert read_all(catalogue) == [applied.dataset]
         assert [file.data_feed_key for file in applied.dataset.revisions[0].modified_files] == ["match", "events"]
 
+    @pytest.mark.parametrize("said", ["application/" + "x" * 300, "application/a\0b", "text/\ud800", "x" * 255, ""])
+    def test_whatever_content_type_a_provider_says_is_no_reason_not_to_keep_a_file(self, catalogue, said) -> None:
+        applied = apply_one(catalogue, change(files=[new_file(content_type=said)], feeds=[feed_state()]))
+        assert read_all(catalogue) == [applied.dataset]
+        kept = applied.dataset.files["events__v1"].content_type
+        assert kept == said or (len(kept) <= 255 and kept[:5] == said[:5])
+
     def test_it_logs_events_in_order_with_their_positions(self, catalogue: Catalogue) -> None:
         one, two = catalogue.apply([with_file(1), change(2)])
         assert [type(event) for event in one.events] == [DatasetCreated, RevisionAdded]
@@ -1158,6 +1165,17 @@ def test_a_whole_history_is_written_as_it_is_and_later_made_longer(catalogue: Ca
     assert catalogue.find_heads_of("main", "fake", "match", [key, "nothing"]) == [head]
     assert catalogue.find_heads_of("other", "fake", "match", [key]) == []
     assert catalogue.find_heads(["nothing"]) == []
+
+
+def test_a_history_of_a_lake_that_kept_any_content_type_can_be_written(catalogue: Catalogue) -> None:
+    first = _history(1, "a")
+    (revision,) = first.revisions
+    (file,) = revision.modified_files
+    long = dataclasses.replace(revision, modified_files=(dataclasses.replace(file, content_type="x" * 300),))
+    catalogue.write_histories([DatasetHistory(dataclasses.replace(first, revisions=(long,)), None)])
+    kept = read_all(catalogue)[0].revisions[0].modified_files[0].content_type
+    assert kept is not None
+    assert len(kept) == 255
 
 
 def test_a_history_without_revisions_and_one_that_differs_in_its_description(catalogue: Catalogue) -> None:

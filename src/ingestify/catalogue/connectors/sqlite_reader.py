@@ -119,9 +119,9 @@ class SqliteReader:
             time.sleep(_CLOCK_TICK_SECONDS)  # so that the next write leaves another time
             stamp = self._read_stamp()
         is_watched = self._is_complete()
-        opened: _Connection = dialect.loaded_dbapi.connect(
-            f"{name}&immutable=1" if is_watched else name, **{**options, "factory": _Connection}
-        )
+        # One that a reader made would be the reader's, and the owner could not write to it.
+        name += "&immutable=1" if is_watched else "" if self._shared.exists() else "&readonly_shm=1"
+        opened: _Connection = dialect.loaded_dbapi.connect(name, **{**options, "factory": _Connection})
         opened.stamp, opened.is_watched = stamp, is_watched
         try:
             # SQLite opens the log only now. From then on it is not removed as long as this connection is open.
