@@ -154,21 +154,28 @@ def test_a_backup_that_the_owner_put_there_is_seen(path: Path, start_reader) -> 
 
 
 @unprivileged_only
-def test_a_log_that_cannot_be_read_is_named_with_what_to_do(path: Path, start_reader) -> None:
+@pytest.mark.parametrize(
+    ("lacking", "is_there"), [("catalog.db-shm", False), ("catalog.db-shm", True), ("catalog.db-wal", True)]
+)
+def test_a_log_that_cannot_be_read_is_named_with_what_to_do(path: Path, lacking: str, is_there: bool) -> None:
     run(path, 0, 10)
     owner = SqlCatalogue.open(f"sqlite:///{path}")
     add(owner, 10, 10)
     copied = path.parent / "copied"  # as by a backup of the folder that leaves out what is not data
     copied.mkdir()
-    for name in ("catalog.db", "catalog.db-wal"):
+    for name in ("catalog.db", "catalog.db-wal", "catalog.db-shm"):
         shutil.copy(path.with_name(name), copied / name)
     owner.close()
     close_for_writing(path.parent)
+    (copied / lacking).chmod(0o000)
+    if not is_there:
+        (copied / lacking).unlink()
     reader = start_unprivileged(
         f"from ingestify.catalogue import SqlCatalogue; SqlCatalogue.open('sqlite:///{copied}/catalog.db')"
     )
     said = reader.communicate()[0]
     assert "there are changes beside the file that this user cannot read" in said
+    assert lacking in said
     assert "Let its owner open the lake once" in said
 
 

@@ -105,12 +105,13 @@ class SqliteReader:
                 if not _is_about_a_writer(error):
                     raise
                 if not tries:
-                    if self._shared.exists() or not _size(self._log):
-                        raise
-                    raise sqlite3.OperationalError(
-                        f"{self._log.name} has changes, and {self._shared.name}, without which it cannot be read, is "
-                        f"not there"
-                    ) from error
+                    for path in (self._log, self._shared):
+                        if _size(self._log) and not os.access(path, os.R_OK):
+                            raise sqlite3.OperationalError(
+                                f"{self._log.name} is not empty, and {path.name}, without which it cannot be read, is "
+                                f"not there, or not for this user"
+                            ) from error
+                    raise
             time.sleep(_PAUSE_SECONDS)
 
     def _try_connect(self, dialect: Any, name: str, options: dict[str, Any]) -> _Connection:
