@@ -333,7 +333,7 @@ class HttpClientTransport:
         return proxy
 
     def _is_in_exempt_network(self, parts: urllib.parse.SplitResult) -> bool:
-        """Whether the host is an address in one of the networks that `no_proxy` names; Python knows only names there."""
+        """Whether the host is an address in a network that `no_proxy` names; Python knows only names there."""
         address = literal_address(parts.hostname or "")
         return address is not None and any(
             ipaddress.ip_address(address) in network for network in self._exempt_networks
@@ -341,7 +341,7 @@ class HttpClientTransport:
 
 
 def _networks(no_proxy: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    """Return the networks, and addresses, of a list such as `localhost, 10.0.0.0/8, ::1`; what is a name is left out."""
+    """Return the networks and addresses in a list such as `localhost, 10.0.0.0/8, ::1`, without the names."""
     networks = []
     for entry in re.split(r"[,\s]+", no_proxy):
         with contextlib.suppress(ValueError):
