@@ -234,3 +234,34 @@ def test_a_repr_shows_no_signature() -> None:
         assert SECRET not in shown
     assert "data_feed_key='a'" in repr(resource.files["a__v1"])
     assert "host/a?it's=1&token=***" in repr(resource.files["a__v1"])
+
+
+def test_of_a_url_that_is_right_only_the_password_is_hidden() -> None:
+    hide_url("postgresql://me:password-1@database-host/football-lake?application_name=me@club")
+    hide_url("https://api.example:8443/matches-of/me@club")
+    assert mask_text("password-1 database-host football-lake application_name matches-of") == (
+        "*** database-host football-lake application_name matches-of"
+    )
+
+
+def test_where_a_login_leads_and_how_it_is_meant_is_shown() -> None:
+    hide_all(
+        {
+            "auth": {
+                "type": "oauth2_client_credentials",
+                "token_url": "https://user:password-2@login.example/oauth2/issue?tenant=tenant-of-mine",
+                "client_secret": "client-secret-3",
+                "credentials_in": "header",
+                "scope": "read:matches",
+                "redirect_uri": "no-url-but-a-secret",
+                "nested": {"url": ["https://other.example/issue?code=secret-code-4"]},
+            },
+            "tokenUrl": "https://third.example/issue",
+        }
+    )
+    shown = "oauth2_client_credentials at https://login.example/oauth2/issue by header for read:matches"
+    assert mask_text(shown) == shown
+    shown = "https://other.example/issue and https://third.example/issue"
+    assert mask_text(shown) == shown
+    hidden = "password-2 tenant-of-mine client-secret-3 no-url-but-a-secret secret-code-4"
+    assert mask_text(hidden) == " ".join(["***"] * 5)

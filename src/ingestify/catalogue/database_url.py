@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ingestify.errors import ConfigurationError
-from ingestify.masking import hide, hide_url
+from ingestify.masking import has_plain_login, hide, hide_url
 from ingestify.suggestion import did_you_mean
 
 __all__ = ["MYSQL", "POSTGRESQL", "SQLITE", "parse_url", "sqlite_path"]
@@ -51,19 +51,6 @@ _REMEDY = (
 )
 
 
-def _is_unencoded(url: str) -> bool:
-    """Whether a server's URL has an @ that is neither the one before the host, nor in the value of an option."""
-    authority, more = re.fullmatch(r"([^/?#]*)(.*)", url.partition("://")[2], re.DOTALL).groups()  # type: ignore[union-attr]
-    if authority.count("@") > 1:
-        return True
-    path, _, options = more.partition("?")
-    if "@" in path or "@" in options.partition("=")[0] or "@" in options.partition("#")[2]:
-        return True
-    # Only behind a database's name there are options. And where there is no login, SQLAlchemy takes all from the first
-    # colon to the @ for a password.
-    return "@" in options and (not path or (":" in authority and "@" not in authority))
-
-
 def parse_url(url: str) -> sa.URL:
     """Return a database's URL, parsed, with one of the three drivers; its password is never shown again.
 
@@ -73,7 +60,7 @@ def parse_url(url: str) -> sa.URL:
             not.
     """
     scheme = str(url).partition("://")[0]
-    if not scheme.lower().startswith("sqlite") and _is_unencoded(str(url)):
+    if not scheme.lower().startswith("sqlite") and has_plain_login(str(url)):
         hide_url(url)
         raise ConfigurationError(
             f"metadata_url: the user's name, the password or an option of this {scheme} URL is not percent-encoded, so "

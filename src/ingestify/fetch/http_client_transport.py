@@ -341,7 +341,7 @@ class HttpClientTransport:
 
 
 def _networks(no_proxy: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    """Return the networks and addresses of a list such as `localhost, 10.0.0.0/8, ::1`, without the names."""
+    """Return the networks and addresses in a list such as `localhost, 10.0.0.0/8, ::1`, without the names."""
     networks = []
     for entry in re.split(r"[,\s]+", no_proxy):
         with contextlib.suppress(ValueError):
