@@ -270,6 +270,38 @@ def test_plans_of_different_width_mix_nothing(plans: tuple[str, ...], source: st
     play(Scenario(Traits(source=source), steps=tuple(steps)))
 
 
+@pytest.mark.parametrize("season_time", ["none", "second"])
+def test_what_another_plan_brought_is_missing_when_it_is_listed_no_more(season_time: str) -> None:
+    comes, goes = Change(4), Change(4, is_listed=False)
+    steps = (Wait(HOUR), Run(), Wait(HOUR), comes, Wait(5), Run("narrow"), Wait(HOUR), goes, Wait(5), Run())
+    play(Scenario(Traits(season_time=season_time), steps=steps))
+
+
+@pytest.mark.parametrize("plans", [("all", "narrow"), ("narrow", "all")], ids=" then ".join)
+def test_what_another_plan_found_again_is_missing_when_it_is_listed_no_more(plans: tuple[str, str]) -> None:
+    one, other = plans
+    comes, goes = Change(2), Change(2, is_listed=False)
+    steps: list[Step] = [Wait(HOUR), Run(one), Run(other)]
+    for change, plan in ((goes, one), (comes, other), (goes, one)):
+        steps += [Wait(HOUR), change, Wait(5), Run(plan)]
+    play(Scenario(matches=3, steps=tuple(steps)))
+
+
+# The clock is behind, so that a time that a file did not come with is taken for settled, and never asked for again.
+@pytest.mark.parametrize(
+    ("before", "meanwhile"),
+    [
+        (Change(1, (), renames=False), Change(1, ("events",), renames=False)),
+        (Change(1, renames=False), Change(1, ("events",), takes=("lineups", "frames"), renames=False)),
+        (Change(1), Change(1, ("events",), takes=("lineups", "frames"))),
+    ],
+    ids=["nothing new", "nothing else is left", "named"],
+)
+def test_what_moves_before_the_other_feeds_are_asked_along_for_is_seen(before: Change, meanwhile: Change) -> None:
+    steps = (Wait(HOUR), Run(), Wait(HOUR), before, Wait(HOUR), Run("narrow", during=(During(2, meanwhile),)))
+    play(Scenario(Traits(clock="behind"), steps=steps))
+
+
 # Match 3 waits for each reading together with one that was in the lake, and has more.
 def test_what_is_asked_along_for_one_match_keeps_no_other_out() -> None:
     goes = During(7, Change(1, takes=("lineups",)), "before")

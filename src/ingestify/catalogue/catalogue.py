@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from ingestify.catalogue.changes import DatasetWriter
 from ingestify.catalogue.connection import Database
@@ -261,9 +261,13 @@ class SqlCatalogue:
         """Forget all that is remembered of a selector that its source discovers no more."""
         self._runs.forget_selector(discovered)
 
-    def forget_listings(self) -> None:
-        """Forget what selectors listed: datasets came that their listings do not know of."""
-        self._runs.forget_listings()
+    def forget_listings(self, besides: Collection[str] = ()) -> None:
+        """Forget what selectors listed: datasets came that their listings do not know of.
+
+        Args:
+            besides: The keys of those that are kept, as of `save_selector_sync`.
+        """
+        self._runs.forget_listings(besides)
 
     def forget_hints(self) -> None:
         """Believe no selector's hint: files left datasets that other plans may ask for."""

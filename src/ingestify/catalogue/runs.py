@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -122,10 +122,15 @@ class RunLog:
         return aborted
 
     @repeatable
-    def forget_listings(self) -> None:
+    def forget_listings(self, besides: Collection[str] = ()) -> None:
         """Forget what selectors listed, so that the next whole listing is compared with the lake itself."""
+        columns = self._sync.c
+        kept = {_hash(key) for key in besides}
         with self._database.write("forget listings") as connection:
-            connection.execute(self._sync.update().values(listing=None))
+            known = connection.scalars(sa.select(columns.key_hash).where(columns.listing.is_not(None))).all()
+            for hashes in chunks([one for one in known if one not in kept]):
+                theirs = self._dialect.any_of(columns.key_hash, hashes)
+                connection.execute(self._sync.update().where(theirs).values(listing=None))
 
     @repeatable
     def forget_hints(self) -> None:

@@ -28,7 +28,7 @@ from ingestify.engine.lanes import SourceLane
 from ingestify.engine.loaded_file import LoadedResource
 from ingestify.engine.outcome import Outcome, outcome_of, summarize
 from ingestify.engine.proof import MomentProof
-from ingestify.engine.relisting import Relisted, Relistings
+from ingestify.engine.relisting import Relistings
 from ingestify.engine.report import one_line
 from ingestify.engine.steps import Steps
 from ingestify.engine.verdict import CheckedBundle, reasons_against, shapes_of
@@ -135,16 +135,6 @@ class DatasetIngest:
         else:
             self._load(self.hand.resource.files.values(), self._loading.load, self._files_loaded)
 
-    def _widened(self, found: Relisted) -> None:
-        """The index was read for more than the plan asks for; of that, what the lake has is taken along."""
-        hand = self.hand
-        hand.is_widened = True
-        if found.discovered is None:
-            hand.extra = frozenset()  # with them it is not listed so that it can be read
-        else:
-            hand.take_up(found)
-        self._steps.side_by_side(hand.resource.files.values(), self._proof.load_as_listed, self._files_loaded)
-
     def _fail(self) -> None:
         assert self._error is not None, "it failed before it began"
         raise self._error
@@ -170,7 +160,7 @@ class DatasetIngest:
         hand, bundle = self.hand, self.hand.bundle
         leave_out_bad_parts(bundle)
         is_other = bool(bundle.new or bundle.removed) or bundle.is_described_anew
-        if bundle.is_as_in_quarantine and not self._in_full:
+        if bundle.is_as_in_quarantine and not self._in_full and not self._proof.has_moved:
             self._end_in_quarantine()
         elif skipped := [file_id for file_id, loaded in hand.loaded.items() if loaded.skipped]:
             # Another file of the bundle changed, so each is asked for.
@@ -178,9 +168,8 @@ class DatasetIngest:
         elif lost := find_lost(self._store, bundle, self._started_at):
             self._load(hand.files(lost), self._loading.load_in_full, self._files_loaded)
         elif hand.extra and not hand.is_widened and (is_other or hand.may_lack_extra):
-            # What the plan does not ask for is asked for along with the rest, if there is any of it.
-            self._proof.read_entry(self._widened)
-        elif bundle.new or bundle.removed or (hand.is_widened and is_other):
+            self._proof.widen()
+        elif bundle.new or bundle.removed or self._proof.has_moved or (hand.is_widened and is_other):
             self._proof.go_on()
         else:
             self._judge()
@@ -190,6 +179,9 @@ class DatasetIngest:
     def _judge(self) -> None:
         """All files are there, and of one moment as far as can be told: may the bundle be seen?"""
         bundle = self.hand.bundle
+        if bundle.is_as_in_quarantine and not self._in_full:
+            self._end_in_quarantine()  # it was, or it is again after it moved
+            return
         rejected = self._find_reasons(bundle)
         # What does not agree may be a mix of two moments after all.
         if rejected and self._proof.go_on(suspicious=True):

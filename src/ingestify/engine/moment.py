@@ -107,8 +107,11 @@ def can_be_asked_again(loaded: LoadedResource) -> bool:
     return bool(loaded.feed.validators) or loaded.size <= MOST_BYTES_IN_FULL
 
 
-def is_announced_alike(before: DatasetResource, after: DatasetResource) -> bool:
+def is_announced_alike(before: DatasetResource, after: DatasetResource, *, with_more: bool = False) -> bool:
     """Return whether an entry of an index says the same as before, of the dataset and of each file.
+
+    Args:
+        with_more: Whether more files may be announced than before.
 
     Raises:
         SourceError: The metadata is not JSON.
@@ -117,7 +120,7 @@ def is_announced_alike(before: DatasetResource, after: DatasetResource) -> bool:
         before.name == after.name
         and before.state is after.state
         and before.postponed == after.postponed
-        and before.files.keys() == after.files.keys()
+        and (before.files.keys() <= after.files.keys() if with_more else before.files.keys() == after.files.keys())
         and all(is_file_announced_alike(file, after.files[file_id]) for file_id, file in before.files.items())
         and metadata_text(before.metadata) == metadata_text(after.metadata)
     )

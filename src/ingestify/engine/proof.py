@@ -36,6 +36,10 @@ class MomentProof:
         lane: That of its source.
         reconsider: Goes on when other files than before are loaded.
         judge: Goes on when nothing is doubted any more.
+
+    Attributes:
+        has_moved: Whether a file or the entry was another one when it was asked for once more. Then nothing is known of
+            the dataset before it was made sure of.
     """
 
     def __init__(
@@ -58,7 +62,7 @@ class MomentProof:
         self._judge = judge
         self._moved: dict[str, LoadedResource] = {}
         self._looks = self._listings = 0
-        self._has_moved = False
+        self.has_moved = False
         self._is_bracketed = False  # every file was asked for once more, and none was another one
         self._is_entry_sure = False  # the entry was read between two such looks, or after them, and is as it was
 
@@ -77,7 +81,7 @@ class MomentProof:
             hand.loaded,
             hand.index,
             is_change=hand.existing is not None,
-            has_moved=self._has_moved,
+            has_moved=self.has_moved,
             suspicious=suspicious,
         )
         if doubts.files and not self._is_bracketed:
@@ -85,14 +89,18 @@ class MomentProof:
             self._steps.side_by_side(hand.files(doubts.files), self._ask_again, self._looked_again)
         elif doubts.entry and not self._is_entry_sure:
             self._listings += 1
-            self.read_entry(self._entry_read)
+            self._read_entry(self._entry_read)
         else:
             if not suspicious:
                 self._judge()
             return False
         return True
 
-    def read_entry(self, then: Callable[[Relisted], None]) -> None:
+    def widen(self) -> None:
+        """Load what the lake has and the plan does not ask for along with the rest, if there is any of it."""
+        self._read_entry(self._widened)
+
+    def _read_entry(self, then: Callable[[Relisted], None]) -> None:
         """Wait for the index to be read once more, and let a worker go on with `then`."""
         self._relistings.ask(self._hand.discovered, lambda found: self._go_on_with(found, then), self._hand.extra)
 
@@ -109,7 +117,7 @@ class MomentProof:
 
     def _ask_again(self, file: FileResource) -> None:
         hand = self._hand
-        strictly = hand.existing is not None or self._has_moved
+        strictly = hand.existing is not None or self.has_moved
         again = self._loading.look_again(file, hand.loaded[file.file_id], strictly=strictly)
         if again is not None:
             self._moved[file.file_id] = again
@@ -121,7 +129,7 @@ class MomentProof:
             self.go_on()
             return
         self._looks += 1
-        self._has_moved = True
+        self.has_moved = True
         self._is_entry_sure = self._hand.is_post_loaded = False
         for file_id, again in moved.items():
             self._hand.put(file_id, again)
@@ -147,6 +155,18 @@ class MomentProof:
             )
 
     # ---- the entry -------------------------------------------------------------------------------------
+
+    def _widened(self, found: Relisted) -> None:
+        """The index was read for more than the plan asks for; of that, what the lake has is taken along."""
+        hand = self._hand
+        hand.is_widened = True
+        if found.discovered is None:
+            hand.extra = frozenset()  # with them it is not listed so that it can be read
+        else:
+            # What came before that is of another entry, then.
+            self.has_moved |= not is_announced_alike(hand.resource, found.discovered.resource, with_more=True)
+            hand.take_up(found)
+        self._steps.side_by_side(hand.resource.files.values(), self._load_as_listed, self._reconsider)
 
     def _entry_read(self, found: Relisted) -> None:
         hand = self._hand
@@ -175,14 +195,14 @@ class MomentProof:
             and is_file_announced_alike(before.files[file_id], file)
             and (file.json_content is not None or self._came_before(file))
         }
-        self._has_moved = True
+        self.has_moved = True
         # If no file is another one after this, the entry was read between two looks that found the same. Whatever moved
         # in it, a time that stayed shows nothing.
         self._is_bracketed = False
         others = hand.files(file_id for file_id in files if file_id not in alike)
         # What is loaded only now may have changed between this reading and that.
         self._is_entry_sure = all(file.json_content is not None or self._came_before(file) for file in others)
-        self._steps.side_by_side(others, self.load_as_listed, self._reconsider)
+        self._steps.side_by_side(others, self._load_as_listed, self._reconsider)
 
     def _came_before(self, file: FileResource) -> bool:
         """Whether a file of an entry that moved has come, and can be asked for once more."""
@@ -194,7 +214,7 @@ class MomentProof:
             and can_be_asked_again(loaded)
         )
 
-    def load_as_listed(self, file: FileResource) -> None:
+    def _load_as_listed(self, file: FileResource) -> None:
         """Load a file of an entry that was read once more; one that came already is asked for again later."""
         if self._came_before(file):
             loaded = self._hand.loaded[file.file_id]

@@ -107,15 +107,32 @@ class SelectorMemory:
                 except StoreError as error:
                     logger.log(self._level_of(logging.ERROR), "Cannot forget hints: %s", error)
             said: set[tuple[str, ...]] = set()
+            is_other = False
             for progress in settled:
                 conclusion = self._conclude(progress, progresses)
                 if self._says_first(progress, conclusion, said):
                     conclusion = self._mark_missing(progress, conclusion)
                 self._remember(progress, conclusion)
+                before = progress.sync_before
+                is_other |= bool(progress.came) or conclusion.listing != (None if before is None else before.listing)
+            if is_other:
+                self._forget_what_others_listed(settled)
             self._tell_how_many_more()
             for progress in ours:
                 if progress not in settled:
                     self._forget_witness(progress)
+
+    def _forget_what_others_listed(self, settled: Sequence[JobProgress]) -> None:
+        """Let plans that list the same datasets search for what they lack: what is there now they may not have seen."""
+        plans: dict[tuple[str, ...], set[int]] = {}
+        for one in settled:
+            plans.setdefault(_kind(one.job), set()).add(id(one.job.plan))
+        # Of two plans in this run, one may have been listed before the other.
+        alone = [one.job.identity(self._store.bucket) for one in settled if len(plans[_kind(one.job)]) == 1]
+        try:
+            self._store.catalogue.forget_listings(alone)
+        except StoreError as error:
+            logger.log(self._level_of(logging.ERROR), "Cannot forget listings: %s", error)
 
     def foresee(self, progresses: Sequence[JobProgress]) -> None:
         """Count what `settle` would mark or report. A dry run."""
@@ -333,9 +350,12 @@ def _in_part(progresses: Sequence[JobProgress]) -> list[JobProgress]:
 
 def _may_share(one: Job, other: Job) -> bool:
     """Whether two jobs of a run may list the same datasets."""
-    kinds = [(job.source_name, job.provider, job.plan.dataset_type) for job in (one, other)]
     mine, theirs = one.selector.attributes, other.selector
-    return kinds[0] == kinds[1] and theirs.matches(mine)
+    return _kind(one) == _kind(other) and theirs.matches(mine)
+
+
+def _kind(job: Job) -> tuple[str, str, str]:
+    return job.source_name, job.provider, job.plan.dataset_type
 
 
 def _followed_until(progress: JobProgress) -> dt.datetime | None:

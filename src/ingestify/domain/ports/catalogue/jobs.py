@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity
@@ -112,8 +112,12 @@ class JobsPort(Protocol):
     def forget_selector(self, discovered: DiscoveredSelector) -> None:
         """Forget all that is remembered of a selector that its source discovers no more."""
 
-    def forget_listings(self) -> None:
-        """Forget what selectors listed: datasets came that their listings do not know of."""
+    def forget_listings(self, besides: Collection[str] = ()) -> None:
+        """Forget what selectors listed: datasets came that their listings do not know of.
+
+        Args:
+            besides: The keys of those that are kept, as of `save_selector_sync`.
+        """
 
     def forget_hints(self) -> None:
         """Believe no selector's hint: files left datasets that other plans may ask for."""
