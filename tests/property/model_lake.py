@@ -251,6 +251,9 @@ class ModelLake:
         self.assert_that(not self.problems, "; ".join(self.problems))
         for number, seen in after.items():
             self._find_moment(number, seen, "after the run")
+        for number, was in before.items():
+            lost = {one for one in was.files if one.startswith("events")} - set(after[number].files)
+            self.assert_that(not lost, f"match {number} lost {', '.join(lost)}, which a complete one needs")
         self._check_absences(run, before, after)
 
     def look_at(self, dataset: Any, when: str) -> None:

@@ -226,6 +226,11 @@ def test_a_feed_that_is_announced_no_more_leaves(feeds: tuple[str, ...], time: s
     play(Scenario(Traits(source=source), steps=(Run(), Wait(HOUR), change, Wait(5), Run())))
 
 
+def test_a_season_is_read_again_for_a_feed_that_was_found_gone_once() -> None:
+    goes = Change(1, (), takes=("frames",), renames=False)
+    play(Scenario(Traits(season_time="second"), steps=(Wait(HOUR), Run(), Wait(HOUR), goes, Wait(HOUR), Run())))
+
+
 # RED until the engine keeps its rules.
 @pytest.mark.parametrize("absent_by", ["index", "404"])
 @pytest.mark.parametrize("validators", ["strong", "date", "none"])
@@ -243,8 +248,9 @@ def test_a_feed_that_answers_404_stays_not_beside_newer_files(feeds: tuple[str, 
     play(Scenario(Traits(absent_by="404"), steps=(Run(), Wait(HOUR), change, Wait(5), Run())))
 
 
-def test_what_lacks_a_required_feed_leaves_the_bundle_of_before_until_it_is_back() -> None:
-    goes = Change(1, ("lineups",), takes=("events",))
+@pytest.mark.parametrize("feeds", [("lineups",), ()], ids=["beside another file", "and its name is another one"])
+def test_what_lacks_a_required_feed_leaves_the_bundle_of_before_until_it_is_back(feeds: tuple[str, ...]) -> None:
+    goes = Change(1, feeds, takes=("events",))
     comes = Change(1, (), brings=("events",))
     play(Scenario(steps=(Run(), Wait(HOUR), goes, Run(), Run(), Wait(HOUR), comes)))
 

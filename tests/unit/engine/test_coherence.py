@@ -394,3 +394,26 @@ def test_a_requirement_of_the_source_beats_what_is_built_in(files: Files):
     lake.engine.load()
     assert lake.datasets[0].is_complete
     lake.engine.close()
+
+
+def test_a_date_that_a_file_kept_does_not_refute_that_its_index_says_that_it_changed(web: Provider):
+    kept = "Mon, 01 Jan 2024 00:00:00 GMT"
+    version = 1
+
+    def by(asked: Any) -> Any:
+        is_kept = asked.headers.get("if-modified-since") == kept
+        body = b"" if is_kept else json.dumps({"version": version}).encode()
+        return answer(body, status=304 if is_kept else 200, last_modified=kept)
+
+    web.on("/events.json", by=by)
+
+    def find(**_: Any) -> Any:
+        resource = DatasetResource({"match_id": 1}, "match", name="match 1")
+        return [resource.add_file(hours(version), "events", url=f"{web.url}/events.json")]
+
+    lake = Lake(FunctionSource(find))
+    lake.engine.load()
+    version = 2
+    lake.engine.load()
+    assert lake.content(1) == {"version": 2}
+    lake.engine.close()

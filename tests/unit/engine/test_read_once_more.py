@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from ingestify import DatasetResource, IngestionPlan, Source, UnreadableEntry, get_dev_engine, get_engine
+from ingestify import (
+    ConfigurationError,
+    DatasetResource,
+    IngestionPlan,
+    Source,
+    UnreadableEntry,
+    get_dev_engine,
+    get_engine,
+)
 from tests.unit.fetch.server import Provider, answer
 
 from .conftest import hours
@@ -21,10 +29,13 @@ class Index(Source):
         refused: A feed with which an entry cannot be read.
         told: What it was told of the lake, each time that it listed.
         looks: Whether it looks at that.
+        knows_frames: Whether it lists frames; if not, it may refuse to be asked for them.
     """
 
     provider = "fake"
     refused = ""
+    knows_frames = True
+    refuses_frames = False
     looks = False
 
     def __init__(self, web: Provider) -> None:
@@ -38,6 +49,8 @@ class Index(Source):
     def find_datasets(
         self, dataset_type: str, data_spec_versions: Any, dataset_collection_metadata: Any, **_: Any
     ) -> list[Any]:
+        if self.refuses_frames and data_spec_versions.versions_of("frames"):
+            raise ConfigurationError("there is no feed 'frames'")
         if self.looks:
             self.told.append((dataset_collection_metadata.count, dataset_collection_metadata.last_modified))
         return [self._read(entry, data_spec_versions) for entry in self.http.get_json(f"{self._web.url}/index.json")]
@@ -47,7 +60,7 @@ class Index(Source):
             return UnreadableEntry(entry["name"], "it cannot be read")
         resource = DatasetResource({"match_id": entry["id"]}, "match", name=entry["name"])
         for feed in ("events", "frames"):
-            if versions.versions_of(feed):
+            if versions.versions_of(feed) and (feed == "events" or self.knows_frames):
                 resource.add_file(hours(entry["at"]), feed, url=f"{self._web.url}/{feed}.json")
         return resource
 
@@ -122,3 +135,17 @@ def test_an_entry_that_cannot_be_read_with_more_feeds_is_read_without_them(
             assert found == {"match 1 of 2": ["events__v1"], "match 2 of 2": ["events__v1"]}
         serve(web, 2, at=1)
         source.refused = "frames"
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_source_that_refuses_a_feed_does_not_say_that_it_is_gone(
+    web: Provider, source: Index, tmp_path: Path, refuses: bool
+) -> None:
+    wide, narrow = {"events": "v1", "frames": "v1"}, {"events": "v1"}
+    for number, versions in enumerate((wide, wide, narrow, narrow)):
+        source.knows_frames, source.refuses_frames = number == 0, refuses and versions is narrow
+        with get_engine(metadata_url=f"sqlite:///{tmp_path}/catalog.db", file_url=f"file://{tmp_path}/files") as engine:
+            engine.add_ingestion_plan(IngestionPlan(source, "match", data_spec_versions=versions))
+            engine.run_report()
+            has_frames = {"frames__v1" in dataset.files for dataset in engine.list_datasets()}
+    assert has_frames == {refuses}
