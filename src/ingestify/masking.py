@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import json
 import re
 import threading
 import urllib.parse
 from collections.abc import Callable, Mapping
+from typing import Any
 
-__all__ = ["hide", "hide_all", "hide_url", "is_secret_key", "mask_text", "mask_url"]
+__all__ = [
+    "has_plain_login",
+    "hide",
+    "hide_all",
+    "hide_url",
+    "is_secret_key",
+    "mask_text",
+    "mask_url",
+    "masked_repr",
+]
 
 MASK = "***"
 
 _SECRET_KEY = re.compile(
     r"""(?ix)
-    token | secret | passw | passphrase | pwd | credential | signature | auth | session | jwt | bearer
+    token | secret | passw | passphrase | pwd | credential | signature | auth | session | jwt | bearer | hmac | ^hdn
     | key $ | ^x-(amz|goog)- | ^(sig|pass|pw|code|awsaccesskeyid|app_?id)$
     """
 )
@@ -24,12 +35,15 @@ _SECRET_KEY = re.compile(
 # provider chooses these texts: each run of letters is read once, and judged as a whole, so that none takes long.
 _KEY = re.compile(r"(?<![\w.-])[\w.-]+(?==)")
 _VALUE = re.compile(r"=([^/;&?#\s]+)")
-_SECRET_WORD = re.compile(r"(?i)token|secret|passw|pwd|credential|signature|auth|session|key|\b(?:sig|pass)$")
+_SECRET_WORD = re.compile(r"(?i)token|secret|passw|pwd|credential|signature|auth|session|key|hmac|\b(?:sig|pass)$")
 _USERINFO = re.compile(r"(?<![^/\\?#\s@])[^/\\?#\s@]*@(?=[^/\\?#]*)")
 _SCHEME = re.compile(r"(?i)^(https?|ftp|file|s3|gs|az|postgresql|mysql|sqlite)://")
 
 
 _LONG_PASSWORD = re.compile(r"^((?!https?:)[A-Za-z][\w+.-]*://)[^:/?#@]*:.*@", re.DOTALL | re.IGNORECASE)
+# Of a database's server nothing else has an @ by right, so what is before the last one may be a name with an @, too.
+_DATABASE = re.compile(r"(?:postgres|mysql|mariadb)[\w+.-]*://", re.IGNORECASE)
+_DATABASE_LOGIN = re.compile(rf"^({_DATABASE.pattern})[^/?#]*:.*@", re.DOTALL | re.IGNORECASE)
 # `http://user:pass/word@host/`: what follows the colon is no port, so it is a password, up to the last @.
 _HTTP_PASSWORD = re.compile(r"(?i)^(https?://)[^/:?#@]*:(?!\d*(?:[/?#]|$)).*@", re.DOTALL)
 # `'X-Api-Key': 'abc'` as a dictionary is shown, and `password=abc` as in a connection string.
@@ -40,6 +54,9 @@ _BARE_WORD = re.compile(r"(?i)token|secret|passw|pwd|credential|signature|api[_-
 # By far the most: no userinfo, no query, nothing that looks like a pair.
 _HARMLESS = re.compile(r"https?://[\w.:\[\]-]+(?:/[\w.~%+,-]*)*", re.ASCII)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s'\"<>`]+")
+# Keys of a configuration: of a URL, and of what is no secret though it stands below `auth`.
+_URL_KEY = re.compile(r"(?i)(?:^|_|(?<=[a-z]))(url|uri)$")
+_SAYS_HOW = re.compile(r"(?i)(?:^|_)(type|in|scope)$")
 _CREDENTIALS = re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{6,}")
 
 
@@ -58,6 +75,7 @@ def mask_url(url: str) -> str:
         if _HARMLESS.fullmatch(url):
             return url
         # A database's password may hold anything, an unescaped / too: up to the last @ rather too much is masked.
+        url = _DATABASE_LOGIN.sub(rf"\1{MASK}@", url)
         url = _LONG_PASSWORD.sub(rf"\1{MASK}@", url)
         url = _HTTP_PASSWORD.sub(rf"\1{MASK}@", url)
         parts = urllib.parse.urlsplit(url)
@@ -146,28 +164,72 @@ def hide(value: object) -> None:
         _hidden = tuple(sorted(known, key=len, reverse=True))
 
 
+def has_plain_login(database_url: str) -> bool:
+    """Return whether the login in a database server's URL is not percent-encoded, so that its host is not sure.
+
+    It has an @ that is neither the one before the host, nor in the value of an option.
+    """
+    _, _, rest = database_url.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    path, _, options = rest[len(authority) :].partition("?")
+    if authority.count("@") > 1 or "@" in path or "@" in options.partition("=")[0] or "@" in options.partition("#")[2]:
+        return True
+    # Only behind a database's name there are options. And where there is no login, SQLAlchemy takes all from the first
+    # colon to the @ for a password.
+    return "@" in options and (not path or (":" in authority and "@" not in authority))
+
+
 def hide_url(url: object) -> None:
-    """Hide a URL's password, and the values in its query whose keys look like secrets: drivers quote them alone."""
+    """Hide a URL's password, and the values in its query whose keys look like secrets: drivers quote them alone.
+
+    Of a database's password that is not percent-encoded, each part between `@ / : # ?` and such too: whoever reads the
+    URL takes one of them for a host, a port or a database.
+    """
     if not isinstance(url, str):
         return
+    if _DATABASE.match(url) and has_plain_login(url):
+        password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+        for part in (password, *re.split(r"[@/:#?&=\[\]]", password)):
+            _hide_decoded(part)
     with contextlib.suppress(ValueError):
         parts = urllib.parse.urlsplit(url)
-        password = parts.netloc.rpartition("@")[0].partition(":")[2]
-        secrets = [password, *(value for key, value in urllib.parse.parse_qsl(parts.query) if is_secret_key(key))]
-        for secret in secrets:
-            hide(secret)
-            hide(urllib.parse.unquote(secret))
+        _hide_decoded(parts.netloc.rpartition("@")[0].partition(":")[2])
+        for key, value in urllib.parse.parse_qsl(parts.query):
+            if is_secret_key(key):
+                _hide_decoded(value)
+
+
+def _hide_decoded(secret: str) -> None:
+    hide(secret)
+    hide(urllib.parse.unquote(secret))
 
 
 def hide_all(values: object, key: str = "") -> None:
-    """Hide each text below a key that is likely to hold a secret, in mappings and lists of any depth."""
+    """Hide each text below a key that is likely to hold a secret, in mappings and lists of any depth.
+
+    Of a URL, as under `token_url`, that is its password and what its query says: where it leads has to be told when it
+    does not answer. What says how a login is meant, such as its `type`, is shown too.
+    """
+    _hide_below(values, is_secret=is_secret_key(key), is_url=bool(_URL_KEY.search(key)))
+
+
+def _hide_below(values: object, *, is_secret: bool, is_url: bool) -> None:
     if isinstance(values, Mapping):
-        for name, value in values.items():
-            hide_all(value, str(name) if not key or is_secret_key(str(name)) else key)
+        for key, value in values.items():
+            name = str(key)
+            if isinstance(value, str) and _SAYS_HOW.search(name):
+                continue
+            _hide_below(value, is_secret=is_secret or is_secret_key(name), is_url=bool(_URL_KEY.search(name)))
     elif isinstance(values, (list, tuple)):
         for value in values:
-            hide_all(value, key)
-    elif is_secret_key(key):
+            _hide_below(value, is_secret=is_secret, is_url=is_url)
+    elif is_url and isinstance(values, str) and _URL.fullmatch(values):
+        hide_url(values)
+        if is_secret:
+            with contextlib.suppress(ValueError):
+                for _, value in urllib.parse.parse_qsl(urllib.parse.urlsplit(values).query):
+                    _hide_decoded(value)
+    elif is_secret:
         hide(values)
 
 
@@ -177,6 +239,17 @@ def mask_text(text: str) -> str:
     masked = _URL.sub(lambda found: mask_url(found.group()), masked)
     masked = _mask_values(masked, _SHOWN_KEY, _SHOWN_VALUE, _is_shown_secret)
     return _CREDENTIALS.sub(lambda found: f"{found.group(1)} {MASK}", masked)
+
+
+def masked_repr(instance: Any) -> str:
+    """Return the `repr` of a dataclass without the secrets of its URLs: notebooks and logs show it."""
+    shown = []
+    for field in dataclasses.fields(instance):
+        if field.repr:
+            value = getattr(instance, field.name)
+            is_url = isinstance(value, str) and field.name.endswith("url")
+            shown.append(f"{field.name}={mask_url(value)!r}" if is_url else f"{field.name}={mask_text(repr(value))}")
+    return f"{type(instance).__qualname__}({', '.join(shown)})"
 
 
 def _without_hidden(text: str, *, is_url: bool = False) -> str:

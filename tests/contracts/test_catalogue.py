@@ -77,6 +77,13 @@ class TestApplying:
         assert read_all(catalogue) == [applied.dataset]
         assert [file.data_feed_key for file in applied.dataset.revisions[0].modified_files] == ["match", "events"]
 
+    @pytest.mark.parametrize("said", ["application/" + "x" * 300, "application/a\0b", "text/\ud800", "x" * 255, ""])
+    def test_whatever_content_type_a_provider_says_is_no_reason_not_to_keep_a_file(self, catalogue, said) -> None:
+        applied = apply_one(catalogue, change(files=[new_file(content_type=said)], feeds=[feed_state()]))
+        assert read_all(catalogue) == [applied.dataset]
+        kept = applied.dataset.files["events__v1"].content_type
+        assert kept == said or (len(kept) <= 255 and kept[:5] == said[:5])
+
     def test_it_logs_events_in_order_with_their_positions(self, catalogue: Catalogue) -> None:
         one, two = catalogue.apply([with_file(1), change(2)])
         assert [type(event) for event in one.events] == [DatasetCreated, RevisionAdded]
@@ -1064,6 +1071,25 @@ class TestConditions:
         assert [str(one.identifier) for one in read_all(catalogue, where("video_id == 'v'"))] == ["video_id=v"]
         assert len(read_all(catalogue, where("video_id == None"))) == 20
 
+    def test_one_value_that_cannot_be_compared_leaves_out_its_dataset_and_is_told_once(
+        self, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(scan, "ROWS_AT_ONCE", 2)
+        catalogue.apply([change(number, metadata={"xg": xg}) for number, xg in enumerate(["n/a", 1.5, [2], 0.1, None])])
+        wanted = where("metadata.xg > 1")
+        assert catalogue.read_metadata(wanted).row_count == 1
+        assert [one.identifier["match_id"] for one in read_all(catalogue, wanted)] == [1]
+        assert len(list(catalogue.iter_identities(wanted))) == 1
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert "2 datasets are left out. The where `metadata.xg > 1` cannot be decided" in caplog.text
+        assert "'n/a' (text) and 1 (int) have no order" in caplog.text
+
+    def test_a_condition_that_says_nothing_of_any_dataset_is_wrong_itself(self, catalogue: Catalogue) -> None:
+        self.some(catalogue)
+        for ask in (catalogue.read_metadata, lambda wanted: read_all(catalogue, wanted)):
+            with pytest.raises(ConfigurationError, match="have no order"):
+                ask(where("metadata.home > 2"))
+
     def test_moments_are_those_of_the_dataset(self, catalogue: Catalogue) -> None:
         one = apply_one(catalogue, with_file(1)).dataset
         apply_one(catalogue, change(2))
@@ -1139,6 +1165,17 @@ def test_a_whole_history_is_written_as_it_is_and_later_made_longer(catalogue: Ca
     assert catalogue.find_heads_of("main", "fake", "match", [key, "nothing"]) == [head]
     assert catalogue.find_heads_of("other", "fake", "match", [key]) == []
     assert catalogue.find_heads(["nothing"]) == []
+
+
+def test_a_history_of_a_lake_that_kept_any_content_type_can_be_written(catalogue: Catalogue) -> None:
+    first = _history(1, "a")
+    (revision,) = first.revisions
+    (file,) = revision.modified_files
+    long = dataclasses.replace(revision, modified_files=(dataclasses.replace(file, content_type="x" * 300),))
+    catalogue.write_histories([DatasetHistory(dataclasses.replace(first, revisions=(long,)), None)])
+    kept = read_all(catalogue)[0].revisions[0].modified_files[0].content_type
+    assert kept is not None
+    assert len(kept) == 255
 
 
 def test_a_history_without_revisions_and_one_that_differs_in_its_description(catalogue: Catalogue) -> None:

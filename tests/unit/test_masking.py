@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestify.domain.ports import FetchRequest
+from ingestify.domain.resource import DatasetResource
 from ingestify.masking import hide, hide_all, hide_url, is_secret_key, mask_text, mask_url
 
 
@@ -202,3 +204,64 @@ def test_a_urls_password_is_not_shown_without_the_url_either() -> None:
 def test_half_a_character_is_hidden_too() -> None:
     hide("secret\udcff-bytes")
     assert mask_text("a secret\udcff-bytes b") == "a *** b"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://us@er:{SECRET}/x@host/db",
+        f"mysql+pymysql://us@er:a/{SECRET}#b@host/db",
+        f"https://host/a.ts?hdnts=st=1~exp=2~acl=/*~hmac={SECRET}",
+        f"https://host/exp=2~hmac={SECRET}/a.ts",
+    ],
+)
+def test_a_login_with_an_at_sign_and_a_signature_of_a_video_are_not_shown(url: str) -> None:
+    assert SECRET not in mask_url(url)
+    assert SECRET not in mask_text(f"GET {url}: no")
+
+
+def test_of_a_password_that_is_not_percent_encoded_no_part_is_shown() -> None:
+    hide_url("postgresql://me:first-part@second-part/third-part?fourth-part#fifth%2Dpart[sixth@host/db")
+    assert mask_text("first-part second-part third-part fourth-part fifth-part me@host/db") == "*** " * 5 + "me@host/db"
+
+
+def test_a_repr_shows_no_signature() -> None:
+    resource = DatasetResource({"match_id": 1}, "match", "p").add_file(
+        None, "a", url=f"https://host/a?it's=1&token={SECRET}", http_options={"headers": {"X": SECRET}}
+    )
+    request = FetchRequest(f"/a?X-Amz-Signature={SECRET}", params={"sig": SECRET})
+    for shown in map(repr, (*resource.files.values(), resource, request)):
+        assert SECRET not in shown
+    assert "data_feed_key='a'" in repr(resource.files["a__v1"])
+    assert "host/a?it's=1&token=***" in repr(resource.files["a__v1"])
+
+
+def test_of_a_url_that_is_right_only_the_password_is_hidden() -> None:
+    hide_url("postgresql://me:password-1@database-host/football-lake?application_name=me@club")
+    hide_url("https://api.example:8443/matches-of/me@club")
+    assert mask_text("password-1 database-host football-lake application_name matches-of") == (
+        "*** database-host football-lake application_name matches-of"
+    )
+
+
+def test_where_a_login_leads_and_how_it_is_meant_is_shown() -> None:
+    hide_all(
+        {
+            "auth": {
+                "type": "oauth2_client_credentials",
+                "token_url": "https://user:password-2@login.example/oauth2/issue?tenant=tenant-of-mine",
+                "client_secret": "client-secret-3",
+                "credentials_in": "header",
+                "scope": "read:matches",
+                "redirect_uri": "no-url-but-a-secret",
+                "nested": {"url": ["https://other.example/issue?code=secret-code-4"]},
+            },
+            "tokenUrl": "https://third.example/issue",
+        }
+    )
+    shown = "oauth2_client_credentials at https://login.example/oauth2/issue by header for read:matches"
+    assert mask_text(shown) == shown
+    shown = "https://other.example/issue and https://third.example/issue"
+    assert mask_text(shown) == shown
+    hidden = "password-2 tenant-of-mine client-secret-3 no-url-but-a-secret secret-code-4"
+    assert mask_text(hidden) == " ".join(["***"] * 5)

@@ -94,13 +94,17 @@ class DatasetWriter:
         try:
             events = iter(self.commit_with_events(doing, write))
         except SaveError as error:
-            if isinstance(error.__cause__, sa.exc.IntegrityError):
-                # The database's own uniqueness is what counts where writers do not exclude each other.
-                with self._database.settled(doing, self._tables.version_table_name) as connection:
-                    if moved := self._find_moved(connection, changes):
-                        raise HeadMoved(moved) from error
+            # The database's own uniqueness is what counts where writers do not exclude each other.
+            is_taken = isinstance(error.__cause__, sa.exc.IntegrityError)
+            if is_taken and (moved := self._look_up_moved(doing, changes)):
+                raise HeadMoved(moved) from error
             raise
         return [dataclasses.replace(one, events=tuple(next(events) for _ in one.events)) for one in applied]
+
+    @repeatable
+    def _look_up_moved(self, doing: str, changes: Sequence[DatasetChange]) -> list[DatasetChange]:
+        with self._database.settled(doing, self._tables.version_table_name) as connection:
+            return self._find_moved(connection, changes)
 
     def commit_with_events(
         self, doing: str, write: Callable[[sa.Connection], list[DatasetEvent]]

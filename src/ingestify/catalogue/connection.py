@@ -83,7 +83,7 @@ class Database:
         self._check_open(doing)
         with translated(self.where, doing), self._connector.read_lock:
             connection, transaction = self._connect(self._reader)
-            with connection, transaction:
+            with connection, transaction, self._connector.reading(connection):
                 yield connection
 
     @contextlib.contextmanager
@@ -107,6 +107,7 @@ class Database:
             connection, transaction = self._connect(self._writer)
             with connection, transaction:
                 yield connection
+                self._connector.before_commit()
                 self._commit(connection, transaction, doing)
 
     @contextlib.contextmanager

@@ -47,3 +47,17 @@ class Connector(Protocol):
 
     def prepare(self, engine: sa.Engine) -> None:
         """Do once what a database needs before it is used."""
+
+    def reading(self, connection: sa.Connection) -> AbstractContextManager[None]:
+        """Watch over a transaction that reads.
+
+        Raises:
+            FileChanged: What was read is not of one moment, and is to be read again.
+        """
+
+    def before_commit(self) -> None:
+        """Make sure of what a commit needs besides the database's own files.
+
+        Raises:
+            StoreError: It could not be had; nothing may be committed.
+        """

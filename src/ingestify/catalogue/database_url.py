@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
+import urllib.parse
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from ingestify.errors import ConfigurationError
-from ingestify.masking import hide
+from ingestify.masking import has_plain_login, hide, hide_url
+from ingestify.suggestion import did_you_mean
 
 __all__ = ["MYSQL", "POSTGRESQL", "SQLITE", "parse_url", "sqlite_path"]
 
@@ -30,21 +34,45 @@ _SUPPORTED = (
     "postgresql://host/database and mysql://host/database, with user:password@ before the host"
 )
 
+_SQLITE_OPTIONS = frozenset(
+    {"cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri"}
+)
+"""What may follow the ? of any SQLite URL; SQLAlchemy drops others without a word."""
+
+_SQLITE_URI_OPTIONS = frozenset({"cache", "immutable", "mode", "modeof", "nolock", "psow", "vfs"})
+"""What SQLite knows itself after a `file:` name; see https://sqlite.org/uri.html."""
+
+_PERCENT_CODE = re.compile(r"%[0-9A-Fa-f]{2}")
+
+
+_REMEDY = (
+    "In these, write @ as %40, / as %2F, : as %3A, # as %23, ? as %3F and % as %25; for a password that is printed by  "
+    "python -c \"import getpass, urllib.parse; print(urllib.parse.quote(getpass.getpass(), safe=''))\" ."
+)
+
 
 def parse_url(url: str) -> sa.URL:
     """Return a database's URL, parsed, with one of the three drivers; its password is never shown again.
 
     Raises:
-        ConfigurationError: It is none, of a database that is not supported, or names no database.
+        ConfigurationError: It is none, of a database that is not supported, or names no database; its user or password
+            is not percent-encoded; or, of SQLite, it would lead elsewhere than it says, or has an option that there is
+            not.
     """
     scheme = str(url).partition("://")[0]
+    if not scheme.lower().startswith("sqlite") and has_plain_login(str(url)):
+        hide_url(url)
+        raise ConfigurationError(
+            f"metadata_url: the user's name, the password or an option of this {scheme} URL is not percent-encoded, so "
+            f"it cannot be told where its host begins. {_REMEDY}"
+        )
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError, TypeError):
         # The text may hold a password, so it is not shown.
         raise ConfigurationError(
-            f"metadata_url is not a database URL. Supported is {_SUPPORTED}. In a user's name or a password, write "
-            f"@ as %40, / as %2F and : as %3A."
+            f"metadata_url is not a database URL. Supported is {_SUPPORTED}. The user's name, the "
+            f"password and options are percent-encoded. {_REMEDY}"
         ) from None
     driver = _DRIVERS.get(parsed.drivername)
     if driver is None:
@@ -56,7 +84,9 @@ def parse_url(url: str) -> sa.URL:
             f"metadata_url: after sqlite: there are three slashes before a relative path, and four before an absolute "
             f"one: write sqlite:///{meant}."
         )
-    if driver != SQLITE:
+    if driver == SQLITE:
+        _check_sqlite(str(url))
+    else:
         hide(parsed.password)
         if not parsed.database:
             raise ConfigurationError(
@@ -65,6 +95,52 @@ def parse_url(url: str) -> sa.URL:
             )
     # SQLAlchemy knows one database by two names.
     return parsed if driver == SQLITE else parsed.set(drivername=driver)
+
+
+def _check_sqlite(url: str) -> None:
+    """Refuse a path of which SQLAlchemy makes another one, and options that are none. What it quotes is no secret."""
+    path, mark, options = url.partition("://")[2].removeprefix("/").partition("?")
+    is_uri = path.startswith("file:")
+    if not is_uri and (code := _PERCENT_CODE.search(path)):
+        # SQLAlchemy decodes it from 2.1 on, and file_url never does: either reading would surprise somebody.
+        raise ConfigurationError(
+            f"metadata_url: the path of a SQLite URL is written as it is, and the percent code '{code[0]}' in it has "
+            f"two meanings. Write the character itself, a blank as a blank; a folder that has '{code[0]}' in its name "
+            f"cannot be named: rename it, or choose another."
+        )
+    known = _SQLITE_OPTIONS | (_SQLITE_URI_OPTIONS if is_uri else frozenset())
+    given: dict[str, str] = {}
+    for part in options.split("&") if mark else ():
+        key, equals, value = part.partition("=")
+        key = urllib.parse.unquote_plus(key)
+        if not equals or "/" in key:
+            raise ConfigurationError(
+                "metadata_url: what follows the first ? of a SQLite URL are options such as ?timeout=30, and this is "
+                "none. A folder or file that has a ? in its name cannot be named: rename it, or choose another."
+            )
+        if key not in known:
+            needs_uri = " It is one after sqlite:///file:/path with uri=true." if key in _SQLITE_URI_OPTIONS else ""
+            hint = did_you_mean(key, known) or f"; there are {', '.join(sorted(known))}."
+            raise ConfigurationError(
+                f"metadata_url: '{key}' is no option of a SQLite URL{hint}{needs_uri} A path with a ? cannot be named."
+            )
+        if key in given:
+            raise ConfigurationError(f"metadata_url: the option '{key}' is given twice.")
+        given[key] = urllib.parse.unquote_plus(value)
+    if is_uri and given.get("uri", "").lower() not in ("true", "1", "yes", "on", "t", "y"):
+        raise ConfigurationError(
+            "metadata_url: a name that begins with file: needs the option uri=true, or it is a folder called 'file:'. "
+            "Without it, write sqlite:///relative/path or sqlite:////absolute/path."
+        )
+    if "timeout" in given and not _is_duration(given["timeout"]):
+        raise ConfigurationError("metadata_url: timeout must be a number of seconds, such as ?timeout=30.")
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        return 0 <= float(text) < math.inf
+    except ValueError:
+        return False
 
 
 def sqlite_path(url: sa.URL) -> Path | None:

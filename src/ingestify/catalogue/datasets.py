@@ -20,7 +20,7 @@ from ingestify.catalogue.rows import (
     names_from_text,
     to_moment,
 )
-from ingestify.catalogue.scan import ConditionScan
+from ingestify.catalogue.scan import Answers, ConditionScan
 from ingestify.catalogue.selection import chunks, conditions
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
@@ -188,9 +188,7 @@ class DatasetReader:
             page = statement.limit(size)
             # Behind the last one by position: counting past rows again would make a long read quadratic.
             page = page.offset(offset) if last is None else page.where(position > last)
-            with self._database.read("read datasets") as connection:
-                rows = connection.execute(page).all()
-                batch = self._complete(connection, rows)
+            rows, batch = self._read_batch(page)
             if not batch:
                 return
             yield batch
@@ -200,26 +198,43 @@ class DatasetReader:
             if remaining is not None:
                 remaining -= len(rows)
 
+    @repeatable
+    def _read_batch(self, page: sa.Executable) -> tuple[Sequence[sa.Row[Any]], list[Dataset]]:
+        with self._database.read("read datasets") as connection:
+            rows = connection.execute(page).all()
+            return rows, self._complete(connection, rows)
+
     def _iter_matching(
         self, dataset_filter: DatasetFilter, batch_size: int, offset: int, limit: int | None
     ) -> Iterator[list[Dataset]]:
         """Yield the same where a condition has to be looked at row by row; offset and limit count what it means."""
         self._scan.refuse_unknown_keys(dataset_filter)
         found: list[Dataset] = []
+        answers = Answers(dataset_filter.where)
         after: int | None = 0
         while after is not None and limit != 0:
-            with self._database.read("read datasets") as connection:
-                rows, after = self._scan.page(connection, dataset_filter, self._dataset_columns, after)
-                skipped = min(offset, len(rows))
-                rows = rows[skipped:] if limit is None else rows[skipped : skipped + limit]
-                found += self._complete(connection, rows)
+            batch, skipped, after = self._read_matching(dataset_filter, offset, limit, after, answers)
+            found += batch
             offset -= skipped
-            limit = None if limit is None else limit - len(rows)
+            limit = None if limit is None else limit - len(batch)
             while len(found) >= batch_size:
                 yield found[:batch_size]
                 found = found[batch_size:]
         if found:
             yield found
+        if after is None:
+            self._scan.end(answers)
+
+    @repeatable
+    def _read_matching(
+        self, dataset_filter: DatasetFilter, offset: int, limit: int | None, after: int, answers: Answers
+    ) -> tuple[list[Dataset], int, int | None]:
+        """Return those of a page that are meant, how many of the offset came before them, and where to go on."""
+        with self._database.read("read datasets") as connection:
+            rows, further = self._scan.page(connection, dataset_filter, self._dataset_columns, after, answers)
+            skipped = min(offset, len(rows))
+            rows = rows[skipped:] if limit is None else rows[skipped : skipped + limit]
+            return self._complete(connection, rows), skipped, further
 
     def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
         """Yield (dataset id, canonical identifier, state), by 10,000 of one moment each."""
@@ -236,8 +251,7 @@ class DatasetReader:
         )
         last = 0
         while True:
-            with self._database.read("list datasets") as connection:
-                rows = connection.execute(statement.where(columns.position > last)).all()
+            rows = self._read_identities(statement.where(columns.position > last))
             for _, dataset_id, key, state in rows:
                 yield dataset_id, key, DATASET_STATES[state]
             if len(rows) < IDENTITIES_AT_ONCE:
@@ -245,6 +259,10 @@ class DatasetReader:
             last = rows[-1].position
 
     @repeatable
+    def _read_identities(self, statement: sa.Executable) -> Sequence[Any]:
+        with self._database.read("list datasets") as connection:
+            return connection.execute(statement).all()
+
     def read_metadata(self, dataset_filter: DatasetFilter) -> CollectionMetadata:
         """Count what the filter names, and find its newest provider time."""
         if dataset_filter.where is not None:
@@ -256,8 +274,12 @@ class DatasetReader:
         statement = sa.select(sa.func.count(), sa.func.max(columns.last_modified_at)).where(
             *conditions(self._dialect, self._tables.dataset, dataset_filter)
         )
+        return self._count(statement.select_from(self._tables.dataset))
+
+    @repeatable
+    def _count(self, statement: sa.Executable) -> CollectionMetadata:
         with self._database.read("count datasets") as connection:
-            count, newest = connection.execute(statement.select_from(self._tables.dataset)).one()
+            count, newest = connection.execute(statement).one()
         return CollectionMetadata(count, moment_from_text(newest))
 
     @repeatable

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from ingestify.catalogue.connection import Database
+from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.rows import moment_to_text
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
@@ -50,6 +51,7 @@ class Deletions:
                 ],
             )
 
+    @repeatable
     def find_unnamed(self, paths: Sequence[str], since: dt.datetime) -> set[str]:
         """Return those of `paths` that no row names, nor did at `since` or later; all of one moment."""
         columns = self._table.c
@@ -66,6 +68,7 @@ class Deletions:
                     left -= {by_hash[one] for one in connection.scalars(statement)}
         return left
 
+    @repeatable
     def forget(self, until: dt.datetime) -> int:
         """Forget what was deleted up to a moment; what was to be removed of it is. Returns how many there were."""
         with self._database.write("forget deleted objects", SaveError) as connection:

@@ -78,6 +78,7 @@ class EventLog:
             dataclasses.replace(event, position=position) for event, position in zip(listed, positions, strict=True)
         ]
 
+    @repeatable
     def holds(self, event: DatasetEvent) -> bool:
         """Whether the first event that `append` returned is there, and with it all that its transaction wrote.
 
@@ -133,11 +134,13 @@ class EventLog:
             .limit(1)
         )
 
+    @repeatable
     def get_last_position(self) -> int:
         """Return the position of the newest event; 0 if there is none."""
         with self._database.read("read its event log") as connection:
             return connection.scalar(sa.select(sa.func.max(self._log.c.position))) or 0
 
+    @repeatable
     def find_touched(self, dataset_ids: Sequence[str], after_position: int) -> set[str]:
         """Return those of the datasets that have an event after a position."""
         columns = self._log.c

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
 from ingestify.catalogue.connection import Database
+from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.rows import file_from_row, json_value, new_file_from_row, to_moment
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
@@ -26,6 +27,12 @@ DATASETS_AT_ONCE = 1000
 
 _RESTORE_CATALOGUE = "restore the catalogue from a backup"
 _REPAIR = "'ingestify verify --repair'"
+
+_Revisions: TypeAlias = dict[str, dict[int, tuple[str, str]]]
+"""By dataset: number → (created at, state)."""
+
+_Files: TypeAlias = dict[str, list[tuple[int, str]]]
+"""By dataset: (number, file id)."""
 
 
 class Inspection:
@@ -63,20 +70,26 @@ class Inspection:
         """Yield the rows that name objects, in the order of their paths; all rows of one path together."""
         last = ""
         while True:
-            with self._database.read("list the files of the lake") as connection:
-                paths = list(connection.scalars(self._paths_after(last, bucket)))
-                records = self._records(connection, paths, bucket)
+            paths, records = self._read_records_after(last, bucket)
             if records:
                 yield records
             if len(paths) < PATHS_AT_ONCE:
                 return
             last = paths[-1]
 
+    @repeatable
+    def _read_records_after(self, last: str, bucket: str | None) -> tuple[list[str], list[FileRecord]]:
+        with self._database.read("list the files of the lake") as connection:
+            paths = list(connection.scalars(self._paths_after(last, bucket)))
+            return paths, self._records(connection, paths, bucket)
+
+    @repeatable
     def find_file_records(self, paths: Sequence[str]) -> list[FileRecord]:
         """Return the rows that name any of `paths` at this moment."""
         with self._database.read("look up files of the lake") as connection:
             return self._records(connection, list(dict.fromkeys(paths)), None)
 
+    @repeatable
     def find_records_by_tag(self, tags: Sequence[str]) -> list[FileRecord]:
         """Return the rows whose bytes have one of these hashes. It reads all rows, so ask for many at once."""
         found: list[FileRecord] = []
@@ -137,22 +150,24 @@ class Inspection:
         statement = statement.order_by(dataset.position).limit(DATASETS_AT_ONCE)
         last = -1
         while True:
-            with self._database.read("look at the rows of the lake") as connection:
-                rows = connection.execute(statement.where(dataset.position > last)).all()
-                revisions, files = self._revisions_and_files(connection, [row.dataset_id for row in rows])
+            rows, revisions, files = self._read_datasets(statement.where(dataset.position > last))
             for row in rows:
                 yield from _find_in_dataset(row, revisions[row.dataset_id], files[row.dataset_id])
             if len(rows) < DATASETS_AT_ONCE:
                 return
             last = rows[-1].position
 
-    def _revisions_and_files(
-        self, connection: sa.Connection, dataset_ids: Sequence[str]
-    ) -> tuple[dict[str, dict[int, tuple[str, str]]], dict[str, list[tuple[int, str]]]]:
-        """Return, by dataset, number → (created at, state) of its revisions, and (number, file id) of its files."""
+    @repeatable
+    def _read_datasets(self, statement: sa.Executable) -> tuple[Sequence[sa.Row[Any]], _Revisions, _Files]:
+        with self._database.read("look at the rows of the lake") as connection:
+            rows = connection.execute(statement).all()
+            return rows, *self._revisions_and_files(connection, [row.dataset_id for row in rows])
+
+    def _revisions_and_files(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> tuple[_Revisions, _Files]:
+        """Return those of datasets, by their ids."""
         revision, file = self._tables.revision.c, self._tables.file.c
-        revisions: dict[str, dict[int, tuple[str, str]]] = defaultdict(dict)
-        files: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        revisions: _Revisions = defaultdict(dict)
+        files: _Files = defaultdict(list)
         for ids in chunks(dataset_ids):
             statement = sa.select(revision.dataset_id, revision.revision_id, revision.created_at, revision.state)
             for dataset_id, number, *row in connection.execute(
@@ -166,7 +181,9 @@ class Inspection:
                 files[dataset_id].append((number, file_id))
         return revisions, files
 
-    def _find_duplicates(self, bucket: str | None) -> Iterator[Damage]:
+    @repeatable
+    def _read_duplicates(self, bucket: str | None) -> list[tuple[Any, list[Any]]]:
+        """Return each identity that several datasets have, and those."""
         dataset = self._tables.dataset.c
         identity = (dataset.bucket, dataset.provider, dataset.dataset_type, dataset.identifier_key)
         statement = sa.select(*identity).group_by(*identity).having(sa.func.count() > 1)
@@ -178,7 +195,10 @@ class Inspection:
                 same = [column == value for column, value in zip(identity, row, strict=True)]
                 of_them = sa.select(dataset.dataset_id, dataset.identifier).where(*same).order_by(dataset.position)
                 found.append((row, list(connection.execute(of_them).all())))
-        for row, several in found:
+        return found
+
+    def _find_duplicates(self, bucket: str | None) -> Iterator[Damage]:
+        for row, several in self._read_duplicates(bucket):
             first, *others = (one.dataset_id for one in several)
             for other in others:
                 yield Damage(
@@ -191,14 +211,19 @@ class Inspection:
                     dataset_id=other,
                 )
 
-    def _find_dangling(self) -> Iterator[Damage]:
+    @repeatable
+    def _read_dangling(self) -> tuple[dict[str, list[str]], list[tuple[str, int]]]:
+        """Return what there is of datasets that are not there, by their ids, and how much of which entries."""
         tables = self._tables
         lost: dict[str, list[str]] = {}
         with self._database.read("look for rows that belong to nothing") as connection:
             for table, name in ((tables.revision, "revisions"), (tables.file, "files")):
                 for dataset_id, count in self._of_nothing(connection, table.c.dataset_id, tables.dataset.c.dataset_id):
                     lost.setdefault(dataset_id, []).append(f"{count} {name}")
-            of_no_entry = self._of_nothing(connection, tables.quarantine_file.c.entry_id, tables.quarantine.c.entry_id)
+            return lost, self._of_nothing(connection, tables.quarantine_file.c.entry_id, tables.quarantine.c.entry_id)
+
+    def _find_dangling(self) -> Iterator[Damage]:
+        lost, of_no_entry = self._read_dangling()
         remedy = f"{_REPAIR} removes these rows, which nobody can read; if it was lost, {_RESTORE_CATALOGUE} instead"
         for dataset_id, rows in lost.items():
             what = f"{' and '.join(rows)} belong to it, and it is not there"

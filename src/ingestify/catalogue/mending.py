@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.connection import Database
 from ingestify.catalogue.deletions import Deletions, find_named
+from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.rows import json_text, moment_to_text
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
@@ -28,6 +29,7 @@ class Mending:
         self._tables = tables
         self._deletions = Deletions(database, tables)
 
+    @repeatable
     def mend_revisions(self, dataset_ids: Sequence[str]) -> None:
         """Make lost revisions again from their files' rows, and let each dataset call its newest one current."""
         with self._database.write("mend revisions", SaveError) as connection:
@@ -74,6 +76,7 @@ class Mending:
             .values(current_revision_id=number, current_created_at=created_at, current_state=state)
         )
 
+    @repeatable
     def ask_in_full_again(self, dataset_ids: Sequence[str]) -> None:
         """Let the next run fetch invalidated datasets in full once more; others stay as they are."""
         dataset = self._tables.dataset
@@ -88,6 +91,7 @@ class Mending:
                     .values(updated_at=moment_to_text(now()))
                 )
 
+    @repeatable
     def confirm_revisions(self, dataset_ids: Sequence[str]) -> int:
         """Trust current revisions again that were marked only because an object was damaged. Returns how many."""
         dataset, revision = self._tables.dataset, self._tables.revision
@@ -113,6 +117,7 @@ class Mending:
                     count += 1
         return count
 
+    @repeatable
     def correct_sizes(self, path: str, tag: str, size: int, storage_size: int) -> None:
         """Write the sizes that an object has into each row that names it with these bytes."""
         with self._database.write("correct sizes", SaveError) as connection:
@@ -123,6 +128,7 @@ class Mending:
                     .values(size=size, storage_size=storage_size)
                 )
 
+    @repeatable
     def remove_dangling(self) -> int:
         """Remove rows whose dataset or quarantine entry is not there; their objects count as deleted now.
 

@@ -12,12 +12,30 @@ from ingestify.catalogue.server_refusals import find_server_refusal
 from ingestify.errors import LakeUnwritable, StoreError
 from ingestify.masking import mask_text
 
-__all__ = ["DATABASE_ERRORS", "refusal_for", "translated"]
+__all__ = ["DATABASE_ERRORS", "FileChanged", "refusal_for", "translated"]
 
 DATABASE_ERRORS = (sa.exc.SQLAlchemyError, sqlite3.Error, UnicodeError, OverflowError)
 """What a database and the way to it may raise."""
 
+
+class FileChanged(sqlite3.OperationalError):
+    """The owner of a file changed it while it was read by a user who may only read it: it is to be read again."""
+
+    def __init__(self) -> None:
+        super().__init__("it was changed while it was read")
+
+
 _ADVICE = (
+    (
+        "changed while it was read",
+        "its owner is writing to it, each time that it was read",
+        "Run again when the owner's run is over.",
+    ),
+    (
+        "without which it cannot be read",
+        "there are changes beside the file that this user cannot read",
+        "Let its owner open the lake once (ingestify list), or copy the file and its -wal to a folder of your own.",
+    ),
     (
         "is locked",
         "another process is writing to it and did not finish in time",

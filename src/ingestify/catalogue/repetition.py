@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
 
+from ingestify.catalogue.refusals import FileChanged
 from ingestify.catalogue.server_refusals import find_server_refusal
 from ingestify.errors import OutcomeUnknown, StoreError
 
@@ -79,6 +80,8 @@ def _patience_of(asking: _Asking | _HasPatience) -> Patience:
 
 def may_pass(error: BaseException | None) -> bool:
     """Whether a transaction that the database refused with `error` may succeed when it is done again as it is."""
+    if isinstance(error, FileChanged):
+        return True
     refusal = find_server_refusal(error)
     return refusal is not None and refusal.may_pass
 

@@ -11,11 +11,11 @@ from typing import Any
 from ingestify.clock import as_utc
 from ingestify.domain.announcement import text_of_time
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.file import NO_VALIDATORS, FeedState, File, Validators
+from ingestify.domain.file import LONGEST_CONTENT_TYPE, NO_VALIDATORS, FeedState, File, Validators
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
-from ingestify.domain.text import is_storable
+from ingestify.domain.text import is_storable, storable
 
 __all__ = [
     "DATASET_STATES",
@@ -197,7 +197,8 @@ def object_columns(file: File | NewFile) -> dict[str, Any]:
         "data_serialization_format": file.data_serialization_format,
         "size": file.size,
         "tag": file.tag,
-        "content_type": file.content_type,
+        # One that a lake has in SQLite from earlier may be longer, and is copied to a database that keeps no more.
+        "content_type": None if file.content_type is None else storable(file.content_type, LONGEST_CONTENT_TYPE),
         "storage_size": file.storage_size,
         "storage_compression_method": file.storage_compression_method,
         "storage_path": file.storage_path,

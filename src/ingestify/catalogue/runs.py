@@ -132,6 +132,7 @@ class RunLog:
                 theirs = self._dialect.any_of(columns.key_hash, hashes)
                 connection.execute(self._sync.update().where(theirs).values(listing=None))
 
+    @repeatable
     def forget_hints(self) -> None:
         """Believe no hint, so that each selector is listed once more."""
         with self._database.write("forget hints") as connection:

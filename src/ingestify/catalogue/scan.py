@@ -7,22 +7,67 @@ and nothing of it ever becomes part of a statement. The filters beside it are SQ
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from ingestify.catalogue.connection import Database
+from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.rows import json_value
 from ingestify.catalogue.selection import conditions
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.condition import DatasetCondition
+from ingestify.domain.expression import Undecidable
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter
 
-__all__ = ["ConditionScan"]
+__all__ = ["Answers", "ConditionScan"]
+
+logger = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 1000
+
+
+class Answers:
+    """What a condition has said of the rows of one scan. One value that it cannot compare does not end the scan."""
+
+    def __init__(self, condition: DatasetCondition | None) -> None:
+        self.condition = condition
+        self._decided = 0
+        self._undecided = 0
+        self._first: Undecidable | None = None
+
+    def holds(self, row: Any) -> bool:
+        """Return whether a row is meant; one of which that cannot be said is not."""
+        if self.condition is None:
+            return True
+        try:
+            is_meant = _matches(self.condition, row)
+        except Undecidable as error:
+            self._undecided += 1
+            self._first = self._first or error
+            return False
+        self._decided += 1
+        return is_meant
+
+    def tell(self, *, only_raises: bool = False) -> None:
+        """Say, at the end of a scan, of how many rows it could not be said.
+
+        Args:
+            only_raises: It was said already.
+
+        Raises:
+            Undecidable: Of none: it is the condition that is wrong, and not a value.
+        """
+        if self._first is None:
+            return
+        if not self._decided:
+            raise self._first
+        if not only_raises:
+            left_out = "1 dataset is" if self._undecided == 1 else f"{self._undecided:,} datasets are"
+            logger.warning("%s left out. %s", left_out, self._first)
 
 
 class ConditionScan:
@@ -31,15 +76,22 @@ class ConditionScan:
     def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
         self._table = tables.dataset
+        self._told: DatasetCondition | None = None
 
     def page(
-        self, connection: sa.Connection, dataset_filter: DatasetFilter, columns: Sequence[Any], after: int
+        self,
+        connection: sa.Connection,
+        dataset_filter: DatasetFilter,
+        columns: Sequence[Any],
+        after: int,
+        answers: Answers,
     ) -> tuple[list[Any], int | None]:
         """Look through the next thousand rows.
 
         Args:
             columns: What is wanted of each; with the position, and all that a condition may ask for.
             after: The position to go on behind.
+            answers: Those of this scan.
 
         Returns:
             The rows that are meant, and where to go on; None: there are no more.
@@ -48,8 +100,7 @@ class ConditionScan:
         wanted = conditions(self._database.dialect, self._table, dataset_filter, in_order=True)
         statement = sa.select(*columns).where(*wanted, position > after).order_by(position).limit(ROWS_AT_ONCE)
         rows = connection.execute(statement).all()
-        condition = dataset_filter.where
-        kept = [row for row in rows if condition is None or _matches(condition, row)]
+        kept = [row for row in rows if answers.holds(row)]
         return kept, rows[-1].position if len(rows) == ROWS_AT_ONCE else None
 
     def iter_rows(self, dataset_filter: DatasetFilter) -> Iterator[Any]:
@@ -69,11 +120,24 @@ class ConditionScan:
             own.created_at,
             own.last_modified_at,
         )
+        answers = Answers(dataset_filter.where)
         after: int | None = 0
         while after is not None:
-            with self._database.read("look through datasets") as connection:
-                kept, after = self.page(connection, dataset_filter, columns, after)
+            kept, after = self._read_page(dataset_filter, columns, after, answers)
             yield from kept
+        self.end(answers)
+
+    def end(self, answers: Answers) -> None:
+        """End a scan: `answers.tell` says how. What is counted and then read is looked through twice, and told once."""
+        answers.tell(only_raises=answers.condition is self._told)
+        self._told = answers.condition
+
+    @repeatable
+    def _read_page(
+        self, dataset_filter: DatasetFilter, columns: Sequence[sa.ColumnElement[Any]], after: int, answers: Answers
+    ) -> tuple[Sequence[Any], int | None]:
+        with self._database.read("look through datasets") as connection:
+            return self.page(connection, dataset_filter, columns, after, answers)
 
     def refuse_unknown_keys(self, dataset_filter: DatasetFilter) -> None:
         """Refuse a condition on identifier keys that no dataset of those that the filters leave has: a slip of the pen.
@@ -92,8 +156,7 @@ class ConditionScan:
         statement = sa.select(position, own.identifier_key).where(*wanted).order_by(position).limit(ROWS_AT_ONCE)
         after = 0
         while True:
-            with self._database.read("look through identifiers") as connection:
-                rows = connection.execute(statement.where(position > after)).all()
+            rows = self._read_identifiers(statement.where(position > after))
             for row in rows:
                 known.update(json.loads(row.identifier_key))
                 if condition.identifier_keys <= known:
@@ -103,6 +166,11 @@ class ConditionScan:
             after = rows[-1].position
         if known:
             raise condition.unknown_keys(condition.identifier_keys - known, known)
+
+    @repeatable
+    def _read_identifiers(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+        with self._database.read("look through identifiers") as connection:
+            return connection.execute(statement).all()
 
 
 def _matches(condition: DatasetCondition, row: Any) -> bool:

@@ -73,6 +73,7 @@ class SessionLocks:
             raise
         return KeyedLock(self, key)
 
+    @repeatable
     def find_holder(self, key: str) -> JobHolder | None:
         """Return who has it; None also while that is being written."""
         columns = self._holder.c

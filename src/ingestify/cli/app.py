@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import logging
 import os
@@ -12,10 +11,10 @@ from typing import Any
 import click
 
 from ingestify._version import __version__
-from ingestify.cli.logs import write_stderr
+from ingestify.cli.logs import write_stderr, write_stderr_block
 from ingestify.cli.output import OutputLost, abandon_stdout, flush
 from ingestify.cli.standard_streams import is_terminal
-from ingestify.errors import IngestifyError, StopProcessing
+from ingestify.errors import ConfigurationError, IngestifyError, StopProcessing
 from ingestify.failpoints import VARIABLE, set_from_environment
 from ingestify.masking import mask_text
 
@@ -134,12 +133,12 @@ def _run(arguments: list[str]) -> int:
         write_stderr("Aborted.")
         return EXIT_INTERRUPTED
     except click.ClickException as error:
-        with contextlib.suppress(OSError):  # nobody reads stderr
-            error.show()
+        _say_wrong_usage(error)
         return EXIT_STOPPED
     except KeyboardInterrupt:
-        # A terminal shows ^C, and leaves the cursor behind it.
-        write_stderr("\nInterrupted." if is_terminal(sys.stderr) else "Interrupted.")
+        if is_terminal(sys.stderr):
+            write_stderr("")  # it shows ^C, and leaves the cursor behind it
+        write_stderr("Interrupted.")
         return EXIT_INTERRUPTED
     except OutputLost:
         raise
@@ -167,13 +166,24 @@ def _give_up_output(lost: OutputLost, code: int) -> int:
     return EXIT_FAILED
 
 
+def _say_wrong_usage(error: click.ClickException) -> None:
+    """Say what click's own `show` says; it would write what was typed, or stands in the lake, as it is."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        write_stderr_block(context.get_usage())
+        write_stderr(f"Try '{context.command_path} --help' for help.")
+        write_stderr("")
+    write_stderr_block(f"Error: {mask_text(error.format_message())}")
+
+
 def _say_error(error: BaseException, *, debug: bool, unexpected: bool = False) -> None:
     text = mask_text(str(error)) or type(error).__name__
     if isinstance(error, FileNotFoundError) and _current_folder_is_gone():
         text, unexpected = "The current folder was removed: change to another one, and try again.", False
     if unexpected:
         text = f"{type(error).__name__}: {text}"
-    write_stderr(f"Error: {text}")
+    # Only what is wrong with a configuration or an expression is said in several lines, and is ours.
+    (write_stderr_block if isinstance(error, ConfigurationError) else write_stderr)(f"Error: {text}")
     if debug:
         logging.getLogger("ingestify").debug("the traceback", exc_info=error)
     elif unexpected:

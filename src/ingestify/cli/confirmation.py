@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from ingestify.cli.logs import write_stderr
+from ingestify.cli.printable import printable
 from ingestify.cli.standard_streams import can_ask
 
 __all__ = ["confirm", "yes_option"]
@@ -36,4 +37,4 @@ def confirm(question: str, what: Sequence[str], *, yes: bool) -> None:
         write_stderr(f"  … and {len(what) - SHOWN:,} more")
     if not can_ask():
         raise click.UsageError(f"{question} There is no terminal to ask on, so nothing was removed; say it with --yes.")
-    click.confirm(question, abort=True, err=True)
+    click.confirm(printable(question), abort=True, err=True)

@@ -9,15 +9,28 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
+from ingestify.cli.printable import printable, printable_block
 from ingestify.masking import mask_text
 
-__all__ = ["collapsed_repeats", "set_stderr_writer", "set_up_logging", "write_stderr"]
+__all__ = ["collapsed_repeats", "set_stderr_writer", "set_up_logging", "write_stderr", "write_stderr_block"]
 
 _stderr_writer: Callable[[str], None] | None = None
 
 
 def write_stderr(text: str) -> None:
-    """Write a line to stderr, above a progress line if there is one. May be called from any thread; never raises."""
+    """Write a line to stderr, above a progress line if there is one. May be called from any thread; never raises.
+
+    What of it a terminal would obey is escaped, line breaks too: see `ingestify.cli.printable`.
+    """
+    _write(printable(text))
+
+
+def write_stderr_block(text: str) -> None:
+    """Write a text of several lines in the same way; those after the first begin with a blank."""
+    _write(printable_block(text))
+
+
+def _write(text: str) -> None:
     # When stderr cannot be written there is no place left to say so.
     with contextlib.suppress(OSError, ValueError):
         if _stderr_writer is not None:
@@ -33,11 +46,25 @@ def set_stderr_writer(writer: Callable[[str], None] | None) -> None:
     _stderr_writer = writer
 
 
-class _MaskingFormatter(logging.Formatter):
-    """Whatever is logged, by whomever: no secret of a URL or an Authorization header is shown."""
+class _ShownFormatter(logging.Formatter):
+    """Whatever is logged, by whomever: no secret of a URL or an Authorization header, nothing that a terminal obeys."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return mask_text(super().format(record))
+        record.message = record.getMessage()
+        record.asctime = self.formatTime(record)
+        message = mask_text(self.formatMessage(record))
+        # Ours are one line each, whatever they quote; other packages write several, as Python's warnings do.
+        is_ours = record.name.partition(".")[0] == "ingestify"
+        parts = [printable(message) if is_ours else printable_block(message)]
+        if record.exc_info:
+            parts.append(self._below(self.formatException(record.exc_info)))
+        if record.stack_info:
+            parts.append(self._below(self.formatStack(record.stack_info)))
+        return "\n".join(parts)
+
+    @staticmethod
+    def _below(text: str) -> str:
+        return printable_block(mask_text(text), indents_all=True)
 
 
 class _StderrHandler(logging.Handler):
@@ -45,7 +72,7 @@ class _StderrHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            write_stderr(self.format(record))
+            _write(self.format(record))
         except Exception:  # noqa: BLE001 - logging's own way
             self.handleError(record)
 
@@ -55,7 +82,7 @@ def set_up_logging(*, quiet: bool = False, verbose: bool = False, debug: bool = 
     level = logging.DEBUG if debug else logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
     handler = _StderrHandler()
     pattern = "%(asctime)s %(levelname)-7s %(threadName)s %(name)s: %(message)s" if debug else "%(message)s"
-    handler.setFormatter(_MaskingFormatter(pattern))
+    handler.setFormatter(_ShownFormatter(pattern))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

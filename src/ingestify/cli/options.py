@@ -98,8 +98,7 @@ _RESERVED = frozenset(
 
 def parse_identifier(text: str) -> dict[str, Any]:
     """Return `competition_id=11/name=a/b` as filters: a value may hold `/`, `,` and `=`."""
-    parts = re.split(r"/(?=[^/=]+=)", text)
-    pairs = [part.partition("=") for part in parts]
+    pairs = [part.partition("=") for part in _split_at_keys(text)]
     if not all(key and equals and value for key, equals, value in pairs):
         raise click.UsageError(f"'{text}' is no identifier: write key=value/key=value, such as match_id=12.")
     return _merged((key, [value]) for key, _, value in pairs)
@@ -108,11 +107,12 @@ def parse_identifier(text: str) -> dict[str, Any]:
 def parse_filters(arguments: Sequence[str]) -> dict[str, Any]:
     """Return `competition_id=11 match_id=12,13` or `competition_id=11/match_id=12` as filters.
 
-    A key that is given twice, `match_id=12 match_id=13`, means both values.
+    A key that is given twice, `match_id=12 match_id=13`, means both values. A value may hold `/` and `=`, as
+    `season=2023/2024` does.
     """
     pairs = []
     for argument in arguments:
-        for part in argument.split("/"):
+        for part in _split_at_keys(argument):
             key, equals, value = part.partition("=")
             values = value.split(",")
             if not equals or not key or not all(one.strip() for one in values):
@@ -123,6 +123,11 @@ def parse_filters(arguments: Sequence[str]) -> dict[str, Any]:
                 raise click.UsageError(f"'{part}' is no filter: no identifier has the key '{key}'.")
             pairs.append((key, values))
     return _merged(pairs)
+
+
+def _split_at_keys(text: str) -> list[str]:
+    """Return `a=1/b=2/3` as `a=1` and `b=2/3`: a slash ends a value only where another key begins."""
+    return re.split(r"/(?=[^/=]+=)", text)
 
 
 def _merged(pairs: Iterable[tuple[str, list[str]]]) -> dict[str, Any]:

@@ -5,15 +5,25 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import math
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["OutputLost", "abandon_stdout", "flush", "json_text", "time_text", "write_json", "write_line"]
+from ingestify.cli.printable import JSON_UNSAFE, printable
 
-# JSON may hold them as they are, and what reads output line by line takes them for ends of lines.
-_LINE_ENDS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
+__all__ = [
+    "OutputLost",
+    "abandon_stdout",
+    "flush",
+    "json_text",
+    "time_text",
+    "write_document",
+    "write_json",
+    "write_line",
+]
 
 
 class OutputLost(Exception):
@@ -38,25 +48,39 @@ def _translated() -> Iterator[None]:
 
 
 def write_line(line: str) -> None:
-    """Write a line of data to stdout.
+    """Write a line of data to stdout. What of it a terminal would obey is escaped: see `ingestify.cli.printable`.
 
     Raises:
         OutputLost: It cannot be written.
     """
-    with _translated():
-        sys.stdout.write(line + "\n")
+    _write(printable(line))
 
 
 def write_json(value: Any) -> None:
     """Write JSON values as one line to stdout; `write_line` says what it raises."""
-    write_line(json_text(value))
+    _write(json_text(value))
+
+
+def write_document(text: str) -> None:
+    """Write a text of several lines that is ours from beginning to end, such as a script; it raises the same."""
+    _write(text)
+
+
+def _write(text: str) -> None:
+    with _translated():
+        sys.stdout.write(text + "\n")
 
 
 def json_text(value: Any) -> str:
-    """Return JSON values as one line that stdout can show: what it has no character for is escaped, so not lost."""
+    """Return JSON values as one line that every JSON parser reads, and that stdout can show.
+
+    What JSON has not is null: NaN and infinities. What is no character, half of a surrogate pair, is U+FFFD: strict
+    parsers refuse it as an escape too. What stdout has no character for, or a terminal would obey, is an escape, and
+    so not lost.
+    """
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    text = json.dumps(value, ensure_ascii=not unicode, default=_plain)
-    return text if text.isascii() else text.translate(_LINE_ENDS)
+    text = json.dumps(_strict(value), ensure_ascii=not unicode, allow_nan=False)
+    return JSON_UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def flush() -> None:
@@ -77,8 +101,27 @@ def abandon_stdout() -> None:
         os.close(nowhere)
 
 
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, dt.datetime) else str(value)
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def _strict(value: object) -> object:
+    """Return a value as what JSON knows; all else, such as a date, as its text."""
+    if isinstance(value, str):
+        return value if value.isascii() else _HALF.sub("\ufffd", value)
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {_key(key): _strict(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(one) for one in value]
+    return _strict(value.isoformat() if isinstance(value, dt.datetime) else str(value))
+
+
+def _key(key: object) -> object:
+    # Numbers, True and None are written as json.dumps does it; of other keys it knows only text.
+    return key if isinstance(key, (bool, int)) or key is None else _strict(str(key))
 
 
 def time_text(moment: dt.datetime | None) -> str:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from ingestify.cli.logs import set_stderr_writer, write_stderr
+from ingestify.cli.printable import printable
 from ingestify.cli.standard_streams import may_move_cursor
 
 __all__ = ["ProgressLine"]
@@ -55,6 +56,7 @@ class ProgressLine:
         from rich.console import Console  # heavy, and only for terminals
         from rich.live import Live
         from rich.spinner import Spinner
+        from rich.text import Text
 
         console = Console(stderr=True)
         spinner = Spinner("dots", text="starting")
@@ -64,6 +66,6 @@ class ProgressLine:
             try:
                 while not self._ended.wait(REFRESH_SECONDS):
                     if (line := text()) is not None:
-                        spinner.update(text=line)
+                        spinner.update(text=Text(printable(line)))  # a str would be read as markup
             finally:
                 set_stderr_writer(None)

@@ -12,7 +12,7 @@ import click
 from ingestify._version import __version__
 from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import config_option, logging_options
-from ingestify.cli.output import write_line
+from ingestify.cli.output import write_document, write_line
 from ingestify.errors import ConfigurationError
 
 __all__ = ["completion_command", "config_command", "init_command", "version_command"]
@@ -88,7 +88,7 @@ def schema_command() -> None:
     """Print the JSON schema of config.yaml, for editors that complete and check YAML."""
     from ingestify.config.schema import settings_schema  # heavy: pydantic
 
-    write_line(json.dumps(settings_schema(), indent=2))
+    write_document(json.dumps(settings_schema(), indent=2))
 
 
 @click.command("completion")
@@ -101,7 +101,7 @@ def completion_command(shell: str) -> None:
 
     found = get_completion_class(shell)
     assert found is not None, "click knows the three shells"
-    write_line(found(app, {}, "ingestify", COMPLETION_VARIABLE).source())
+    write_document(found(app, {}, "ingestify", COMPLETION_VARIABLE).source())
 
 
 @click.command("version")

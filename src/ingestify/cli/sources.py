@@ -13,9 +13,10 @@ from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import logging_options
 from ingestify.cli.output import write_json, write_line
 from ingestify.cli.source_check import check_command
+from ingestify.config.ownership import check_found_folder
 from ingestify.errors import ConfigurationError
 from ingestify.sources.description import SourceDescription, SourceOption, describe_source, get_schema, source_types
-from ingestify.sources.registry import make_importable
+from ingestify.sources.own_modules import make_importable
 
 __all__ = ["sources_command"]
 
@@ -70,7 +71,7 @@ def describe_command(as_json: bool, schema: bool, name: str, quiet: bool, verbos
     NAME is what `type:` says, such as ingestify.wyscout_github or a dotted path, or a provider that has open data.
     """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    make_importable(str(Path.cwd()))  # where people's own sources are
+    _find_own_sources(name)
     if schema:
         write_json(get_schema(name))
         return
@@ -79,6 +80,13 @@ def describe_command(as_json: bool, schema: bool, name: str, quiet: bool, verbos
         write_json(description.as_dict())
     else:
         _show(description)
+
+
+def _find_own_sources(name: str) -> None:
+    """Let a dotted path lead into the current folder, where people's own sources are."""
+    if "." in name and not name.startswith("ingestify."):
+        check_found_folder(Path.cwd(), name)
+        make_importable(str(Path.cwd()))
 
 
 def _show(description: SourceDescription) -> None:

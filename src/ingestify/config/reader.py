@@ -15,6 +15,7 @@ from dotenv import dotenv_values, load_dotenv
 from pydantic import ValidationError
 
 from ingestify.config.locations import local_path, resolve_url
+from ingestify.config.ownership import check_env_file, check_found_config
 from ingestify.config.schema import field_description, known_keys
 from ingestify.config.settings import FileOptions, Settings, find_contradictions
 from ingestify.config.yaml_document import Document, Problem, path_text, read_document
@@ -42,7 +43,8 @@ def find_config(explicit: str | Path | None = None) -> Path | None:
             the nearest folder above it.
 
     Raises:
-        ConfigurationError: The file that the caller or the variable names does not exist.
+        ConfigurationError: The file that the caller or the variable names does not exist; or one that nobody named
+            could have been written by somebody else.
     """
     if explicit is not None and str(explicit):
         return _existing(Path(explicit), "The config file")
@@ -52,6 +54,7 @@ def find_config(explicit: str | Path | None = None) -> Path | None:
         return _existing(Path(named), f"{CONFIG_FILE_VARIABLE}: the config file")
     for folder in (here, *here.parents):
         if (path := folder / CONFIG_FILE_NAME).is_file():
+            check_found_config(path)
             return path
     return None
 
@@ -64,12 +67,14 @@ def read_settings(path: str | Path) -> Settings:
     the config file.
 
     Raises:
-        ConfigurationError: It cannot be read, or something in it is wrong. The message names all that is.
+        ConfigurationError: It cannot be read, or something in it is wrong (the message names all that is), or somebody
+            else could have written one of the .env files.
     """
     path = Path(path)
-    folder = path.absolute().parent
-    for place in dict.fromkeys((folder, Path.cwd())):
-        _load_env_file(place)
+    folder, here = path.absolute().parent, Path.cwd()
+    _load_env_file(folder, path)
+    if not folder.exists() or not folder.samefile(here):
+        _load_env_file(here)
     document = read_document(_text_of(path), str(path), os.environ)
     content = document.content
     _hide_secrets(content)
@@ -125,13 +130,15 @@ def _env_file(folder: Path) -> dict[str, str | None]:
     path = folder / ENV_FILE_NAME
     if not path.is_file():
         return {}
+    check_env_file(path)
     return dict(dotenv_values(stream=io.StringIO(_text_of(path))))
 
 
-def _load_env_file(folder: Path) -> None:
+def _load_env_file(folder: Path, config: Path | None = None) -> None:
     path = folder / ENV_FILE_NAME
     if not path.is_file():
         return
+    check_env_file(path, config)
     try:
         load_dotenv(stream=io.StringIO(_text_of(path)), override=False)
     except ValueError as error:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from ingestify.clock import as_utc
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.expression import Expression
+from ingestify.domain.expression import Expression, Undecidable
 from ingestify.domain.expression_syntax import Grammar, Syntax, root_of, shown
 from ingestify.domain.identifier import Identifier
 from ingestify.errors import ConfigurationError
@@ -112,7 +112,7 @@ class DatasetCondition:
             created_at: As text in UTC with microseconds and a `Z`, as the catalogue has it; `last_modified_at` too.
 
         Raises:
-            ConfigurationError: It compares values that have no order, such as text and a number.
+            Undecidable: It compares values that have no order, such as text and a number.
         """
         attributes: dict[str, object] = dict.fromkeys(self._expression.names)
         attributes.update(identifier)
@@ -128,8 +128,8 @@ class DatasetCondition:
         )
         try:
             return self._expression.matches(attributes)
-        except ConfigurationError as error:
-            raise ConfigurationError(
+        except Undecidable as error:
+            raise Undecidable(
                 f"{error} That is so of the dataset {provider}/{dataset_type}/{identifier}: leave such ones out first, "
                 f"with a filter or with another condition and 'and'."
             ) from error

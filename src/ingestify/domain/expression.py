@@ -33,7 +33,11 @@ from ingestify.domain.expression_syntax import (
 from ingestify.errors import ConfigurationError
 from ingestify.suggestion import did_you_mean
 
-__all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_NODES", "Expression"]
+__all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_NODES", "Expression", "Undecidable"]
+
+
+class Undecidable(ConfigurationError):
+    """An expression says nothing about these attributes: it compares values that have no order."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -117,7 +121,7 @@ class Expression:
                 else:
                     holds = compare(operator, left, right)
             except Incomparable as error:
-                raise ConfigurationError(
+                raise Undecidable(
                     f"The {self._title} `{self.text}` cannot be decided: in "
                     f"`{shown(left_node)} {sign_of(operator)} {shown(right_node)}`, {error}"
                 ) from error
@@ -128,13 +132,13 @@ class Expression:
 
 
 def _is_of_nothing(operator: ast.cmpop, left: object, right: object) -> bool:
-    """Whether an order of None is asked for, or what None holds."""
+    """Whether an order of None, or of NaN, is asked for, or what None holds."""
     match operator:
         case ast.Eq() | ast.NotEq():
             return False
         case ast.In() | ast.NotIn():
             return right is None or (left is None and isinstance(right, str))
-    return left is None or right is None
+    return left is None or right is None or left != left or right != right  # NaN is the only value that is not itself
 
 
 def _value(node: ast.expr, attributes: Mapping[str, object]) -> object:

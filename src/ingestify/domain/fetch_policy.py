@@ -11,7 +11,7 @@ from ingestify.domain.file import FeedState
 from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.domain.revision import RevisionState
 
-__all__ = ["FetchPolicy", "is_announced_anew", "reasons_to_fetch", "why_due"]
+__all__ = ["FetchPolicy", "is_announced_anew", "is_any_announced_anew", "reasons_to_fetch", "why_due"]
 
 
 class FetchPolicy:
@@ -71,6 +71,11 @@ def is_announced_anew(file: FileResource, known: FeedState) -> bool:
     """Return whether a source announces another version of a file than when it was last confirmed."""
     announced = file.announced
     return announced is not None and not file.known_unchanged and announced != known.announced
+
+
+def is_any_announced_anew(feeds: Mapping[str, FeedState], resource: DatasetResource) -> bool:
+    """Return whether a source announces another version of any file that was confirmed before."""
+    return any(file_id in feeds and is_announced_anew(file, feeds[file_id]) for file_id, file in resource.files.items())
 
 
 def _any_due(feeds: Mapping[str, FeedState], resource: DatasetResource) -> bool:

@@ -12,7 +12,17 @@ from ingestify.clock import as_utc
 from ingestify.domain.feeds import file_id
 from ingestify.errors import SourceError
 
-__all__ = ["NO_VALIDATORS", "DraftFile", "FeedState", "File", "NotModifiedFile", "Validators"]
+__all__ = [
+    "LONGEST_CONTENT_TYPE",
+    "LONGEST_FILE_ID",
+    "LONGEST_FORMAT",
+    "NO_VALIDATORS",
+    "DraftFile",
+    "FeedState",
+    "File",
+    "NotModifiedFile",
+    "Validators",
+]
 
 _TEXT_CHARACTERS = 1 << 16
 
@@ -37,6 +47,12 @@ class Validators:
         return bool(self.etag or self.last_modified)
 
 
+LONGEST_FILE_ID = 255
+LONGEST_FORMAT = 64
+LONGEST_CONTENT_TYPE = 255
+"""How many characters each has at most, in every lake, as some databases keep no more. RFC 6838 allows a Content-Type
+127 on either side of its slash."""
+
 NO_VALIDATORS = Validators()
 """The provider sent none, or none is known."""
 
@@ -51,7 +67,7 @@ class File:
         data_serialization_format: `json`, `csv`, `jsonl`, `zip`, `mp4`, …
         size: The provider's bytes.
         tag: The sha256 of the provider's bytes, hexadecimal.
-        content_type: The provider's Content-Type, or None.
+        content_type: The provider's Content-Type, or None; one that is longer than any there can be is cut.
         storage_size: The bytes that it takes in the lake.
         storage_compression_method: `zstd`, `gzip` or `none`.
         storage_path: The object's path below the lake's `file_url`.

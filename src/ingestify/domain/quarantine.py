@@ -10,8 +10,9 @@ from typing import Any
 
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.feeds import file_id
-from ingestify.domain.file import FeedState, File
+from ingestify.domain.file import LONGEST_CONTENT_TYPE, FeedState, File
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.text import storable
 
 __all__ = ["NewFile", "QuarantineEntry", "QuarantineState"]
 
@@ -30,6 +31,10 @@ class NewFile:
     storage_compression_method: str
     storage_path: str
     modified_at: dt.datetime | None
+
+    def __post_init__(self) -> None:
+        if self.content_type is not None:
+            object.__setattr__(self, "content_type", storable(self.content_type, LONGEST_CONTENT_TYPE))
 
     @property
     def file_id(self) -> str:

@@ -16,11 +16,12 @@ from ingestify.clock import as_utc
 from ingestify.domain.announcement import text_of_time
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.feeds import file_id
-from ingestify.domain.file import DraftFile, NotModifiedFile
+from ingestify.domain.file import LONGEST_FILE_ID, LONGEST_FORMAT, DraftFile, NotModifiedFile
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.selector import Selector
+from ingestify.domain.text import is_storable
 from ingestify.errors import DuplicateFile, SourceError
-from ingestify.masking import is_secret_key
+from ingestify.masking import is_secret_key, masked_repr
 
 __all__ = ["HTTP_OPTIONS", "DatasetResource", "FileLoader", "FileResource", "PostLoadFiles", "UnreadableEntry"]
 
@@ -53,6 +54,8 @@ def _format_of_url(url: str) -> str | None:
     if suffix in _COMPRESSED_SUFFIXES and (inner := posixpath.splitext(stem)[1]):
         suffix = inner + suffix
     form = suffix[1:]
+    if len(form) > LONGEST_FORMAT:
+        return None
     # What ends /v1.2 is a version, and no format.
     return form if form.replace(".", "").isalnum() and not form.replace(".", "").isdecimal() else None
 
@@ -101,6 +104,8 @@ class FileResource:
     content_version: str | None = None
     last_modified_grain: dt.timedelta | None = None
     known_unchanged: bool = False
+
+    __repr__ = masked_repr  # a URL may be signed
 
     def __post_init__(self) -> None:
         self.check()
@@ -163,6 +168,14 @@ class FileResource:
         # Of a hundred thousand in a run nothing has changed: words are made only for what is wrong.
         if not self.data_feed_key or not self.data_spec_version:
             raise SourceError(f"{self._where} needs a data_feed_key and a data_spec_version.")
+        known_as, form = self.file_id, self.data_serialization_format or ""
+        if len(known_as) > LONGEST_FILE_ID or len(form) > LONGEST_FORMAT:
+            raise SourceError(
+                f"{self._where}: its data_feed_key and data_spec_version may have {LONGEST_FILE_ID - 2} characters "
+                f"together, and its data_serialization_format {LONGEST_FORMAT}."
+            )
+        if not is_storable(known_as) or not is_storable(form):
+            raise SourceError(f"{self._where} is named with a NUL or half of a character, which no database keeps.")
         if self.last_modified is not None:
             if not isinstance(self.last_modified, dt.datetime):
                 raise SourceError(

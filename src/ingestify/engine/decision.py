@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
-from ingestify.domain.fetch_policy import FetchPolicy, reasons_to_fetch
+from ingestify.domain.fetch_policy import FetchPolicy, is_any_announced_anew, reasons_to_fetch
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import KnownDataset
 from ingestify.domain.quarantine import QuarantineEntry
@@ -373,7 +373,9 @@ def _description_changes(look: _Look, row: KnownDataset, rules: BundleRules) -> 
     """Return what differs of name, state and metadata, for people."""
     discovered = look.discovered
     resource = discovered.resource
-    changes = list(look.entry_changes)
+    # Beside files of which a fetch policy does not want the new version yet, the old description stays.
+    is_kept = bool(look.entry_changes) and _has_own_rule(discovered.job.plan.fetch_policy)
+    changes = [] if is_kept and is_any_announced_anew(row.summary.feeds or {}, resource) else list(look.entry_changes)
     # A state that post_load_files works out from the files is not known before they are loaded.
     if resource.post_load_files is None or row.state is DatasetState.MISSING:
         feeds = row.summary.feeds

@@ -13,10 +13,11 @@ from ingestify.checks.error_answer import find_error
 from ingestify.checks.files import check_bytes, check_stream
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.error_answer import refuse_error
-from ingestify.domain.file import NO_VALIDATORS, DraftFile, NotModifiedFile, Validators
+from ingestify.domain.file import LONGEST_FORMAT, NO_VALIDATORS, DraftFile, NotModifiedFile, Validators
 from ingestify.domain.ports import Fetcher, FetchRequest, FetchStatus
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import FileResource
+from ingestify.domain.text import is_storable
 from ingestify.engine.bad_parts import is_known_to_be_bad
 from ingestify.engine.known_files import KnownFiles
 from ingestify.engine.loaded_file import NOTHING_FOUND, FileKind, LoadedResource
@@ -239,6 +240,9 @@ class FileLoading:
                 f"the loader of '{file.file_id}' returned a {type(draft).__name__}; "
                 f"it must return a DraftFile or a NotModifiedFile"
             )
+        form = draft.data_serialization_format
+        if len(form) > LONGEST_FORMAT or not is_storable(form):
+            raise SourceError(f"the loader of '{file.file_id}' returned the format {form[:80]!r}, which is none")
         with draft.stream:
             return self._stage(
                 file,
@@ -246,7 +250,7 @@ class FileLoading:
                 draft.content_type,
                 draft.validators,
                 modified_at=draft.modified_at,
-                serialization_format=file.data_serialization_format or draft.data_serialization_format,
+                serialization_format=file.data_serialization_format or form,
             )
 
     # ---- what the bytes are ----------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import Dataset
-from ingestify.domain.fetch_policy import is_announced_anew
+from ingestify.domain.fetch_policy import is_any_announced_anew
 from ingestify.domain.ports import IndexLook
 from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.domain.source import collecting
@@ -94,10 +94,7 @@ class DatasetInHand:
         known = (looks.get(f"{feed}__{version}") for feed, version in self.extra)
         if any(look is not None and is_known_lost(look) for look in known):
             return True
-        return any(
-            file_id in looks and is_announced_anew(file, looks[file_id])
-            for file_id, file in self.resource.files.items()
-        )
+        return is_any_announced_anew(looks, self.resource)
 
     def files(self, file_ids: Iterable[str]) -> list[FileResource]:
         """Return what is announced of some files."""

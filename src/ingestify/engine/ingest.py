@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from ingestify.clock import now
 from ingestify.domain.change import AppliedChange, DatasetChange, NewFile, Settlement
 from ingestify.domain.dataset import Dataset
+from ingestify.domain.fetch_policy import is_any_announced_anew
 from ingestify.domain.ports import FetchContext
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.resource import FileResource
@@ -139,8 +140,15 @@ class DatasetIngest:
         raise self._error
 
     def start_description(self) -> None:
-        """Commit a changed name, state or metadata; no file is looked at, and nothing in quarantine is settled."""
-        self._commit_if_news(keeps_entry=True)
+        """Commit a changed name, state or metadata; no file is looked at, and nothing in quarantine is settled.
+
+        Name and metadata of files that are announced anew, and do not come now, do not come either. After a discard,
+        what is said of the dataset besides its files goes on.
+        """
+        existing, entry = self.existing, self._entry
+        may_wait = existing is not None and (entry is None or entry.is_open)
+        waits = may_wait and existing is not None and is_any_announced_anew(existing.feeds, self.hand.resource)
+        self._commit_if_news(keeps_entry=True, keeps_description=waits)
 
     def _load(
         self, files: Iterable[FileResource], load: Callable[[FileResource], LoadedResource], then: Callable[[], None]
@@ -209,13 +217,15 @@ class DatasetIngest:
 
     # ---- the change ------------------------------------------------------------------------------------
 
-    def _commit_if_news(self, rejected: tuple[str, ...] = (), *, keeps_entry: bool = False) -> None:
+    def _commit_if_news(
+        self, rejected: tuple[str, ...] = (), *, keeps_entry: bool = False, keeps_description: bool = False
+    ) -> None:
         """Set `change` to what is to be committed, and queue it; or end, if the lake is as it should be."""
         discovered, existing = self.discovered, self.existing
         entry = None if keeps_entry else self._entry
         bundle = self.hand.bundle
         resource = discovered.resource
-        kept = existing if bundle.keeps_description else None
+        kept = existing if keeps_description or bundle.keeps_description else None
         self.change = DatasetChange(
             bucket=self._store.bucket,
             provider=discovered.provider,

@@ -191,7 +191,9 @@ class MomentProof:
         alike = {
             file_id
             for file_id, file in files.items()
-            if file_id in hand.loaded and is_file_announced_alike(before.files[file_id], file)
+            if file_id in hand.loaded
+            and is_file_announced_alike(before.files[file_id], file)
+            and (file.json_content is not None or self._came_before(file))
         }
         self.has_moved = True
         # If no file is another one after this, the entry was read between two looks that found the same. Whatever moved
@@ -223,8 +225,7 @@ class MomentProof:
     def _end_of_listings(self, before: DatasetResource, after: DatasetResource) -> None:
         """The entry was another one each time: it moves, or it holds something that is made anew for each answer."""
         same = before.files.keys() == after.files.keys() and all(
-            (file.announced, file.asked_for) == (after.files[file_id].announced, after.files[file_id].asked_for)
-            for file_id, file in before.files.items()
+            file.announced == after.files[file_id].announced for file_id, file in before.files.items()
         )
         if not same or (before.name, before.state) != (after.name, after.state):
             raise FetchError("the provider changed its entry each time the index was read; the next run fetches it")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 import time
 from collections.abc import Iterator
 
+from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection
+from ingestify.domain.expression import Undecidable
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import identifier_matches
@@ -17,6 +20,8 @@ from ingestify.engine.run import IngestionRun
 from ingestify.engine.workers import ReaderLeft
 
 __all__ = ["Stream", "matches_filter"]
+
+logger = logging.getLogger(__name__)
 
 AHEAD = 100
 """How many datasets may wait for a slow reader; then the run waits for it too."""
@@ -34,8 +39,17 @@ def matches_filter(dataset: Dataset, wanted: DatasetFilter) -> bool:
         and wanted.dataset_id in (None, dataset.dataset_id)
         and (not wanted.states or dataset.state in wanted.states)
         and identifier_matches(dataset.identifier, wanted.selector)
-        and (wanted.where is None or wanted.where.matches_dataset(dataset))
+        and (wanted.where is None or _holds(wanted.where, dataset))
     )
+
+
+def _holds(condition: DatasetCondition, dataset: Dataset) -> bool:
+    """Return whether a condition holds; where that cannot be said, one value must not end a run."""
+    try:
+        return condition.matches_dataset(dataset)
+    except Undecidable as error:
+        logger.warning("A dataset is left out. %s", error)
+        return False
 
 
 class Stream:

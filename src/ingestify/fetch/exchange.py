@@ -239,6 +239,7 @@ class Exchange:
         """Send, and follow redirects."""
         first = request.url
         seen = {first}
+        was_encrypted = False
         reach = self.leads.reach_of(request)
         for _ in range(self._options.max_redirects + 1):
             pace = self._paces.of(request.url)
@@ -264,7 +265,10 @@ class Exchange:
                 return answered[0]
             if request.url == first:
                 reach = self.leads.reach_behind(redirect.address)
-            request = self.leads.check(first, request.redirected(redirect.location), "it is redirected to")
+            was_encrypted = was_encrypted or request.url[:6].lower() == "https:"
+            request = self.leads.check(
+                first, request.redirected(redirect.location), "it is redirected to", was_encrypted=was_encrypted
+            )
             if request.url in seen:
                 raise FetchError(
                     f"GET {mask_url(first)}: redirected in a circle, back to {mask_url(request.url)}; "

@@ -9,6 +9,8 @@ import base64
 import contextlib
 import functools
 import http.client
+import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -165,6 +167,7 @@ class HttpClientTransport:
         self._free: dict[str, list[_Line]] = {}
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._proxy_urls = urllib.request.getproxies()
+        self._exempt_networks = _networks(self._proxy_urls.get("no", ""))
         self._ssl_context: ssl.SSLContext | None = None
 
     def send(
@@ -319,7 +322,7 @@ class HttpClientTransport:
 
     def _proxy_for(self, parts: urllib.parse.SplitResult) -> str | None:
         proxy = self._proxy_urls.get(parts.scheme.lower()) or self._proxy_urls.get("all")
-        if not proxy or urllib.request.proxy_bypass(parts.netloc):
+        if not proxy or urllib.request.proxy_bypass(parts.netloc) or self._is_in_exempt_network(parts):
             return None
         proxy = proxy if "://" in proxy else f"http://{proxy}"
         if proxy.partition(":")[0].lower() != "http":
@@ -328,6 +331,22 @@ class HttpClientTransport:
                 f"also for https: what is sent through it is encrypted all the same."
             )
         return proxy
+
+    def _is_in_exempt_network(self, parts: urllib.parse.SplitResult) -> bool:
+        """Whether the host is an address in a network that `no_proxy` names; Python knows only names there."""
+        address = literal_address(parts.hostname or "")
+        return address is not None and any(
+            ipaddress.ip_address(address) in network for network in self._exempt_networks
+        )
+
+
+def _networks(no_proxy: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Return the networks and addresses in a list such as `localhost, 10.0.0.0/8, ::1`, without the names."""
+    networks = []
+    for entry in re.split(r"[,\s]+", no_proxy):
+        with contextlib.suppress(ValueError):
+            networks.append(ipaddress.ip_network(re.sub(r"[\[\]]", "", entry), strict=False))
+    return tuple(networks)
 
 
 def _connect_within(reach: Reach, address: tuple[str, int], timeout: float, *_: object) -> socket.socket:

@@ -29,24 +29,32 @@ class Leads:
         self._allowed = allowed
         self._asked = Reach(ASKED, allowed)
 
-    def check(self, asked_url: str, request: OutgoingRequest, what: str) -> OutgoingRequest:
-        """Return a request that a provider's answer led to, if it may lead to that host.
+    def check(
+        self, asked_url: str, request: OutgoingRequest, what: str, *, was_encrypted: bool = False
+    ) -> OutgoingRequest:
+        """Return a request that a provider's answer led to, if it may lead to that host, and there without encryption.
 
         Args:
             asked_url: What the source asked for.
             what: How the answer led there, for a message.
+            was_encrypted: Whether a URL on the way there was one of https; `asked_url` counts by itself.
 
         Raises:
-            FetchError: Its host is neither that of `asked_url`, nor one that the source or the settings name.
+            FetchError: Its host is neither that of `asked_url`, nor one that the source or the settings name; or it is
+                asked for by http behind one of https, and its host is not named itself.
         """
         host, asked_host = (_host(url) for url in (request.url, asked_url))
-        if is_same_site(host, asked_host):
-            return request
-        if self._allowed.names(host):
-            return dataclasses.replace(request, led_from=asked_url)
+        # Who can read and change what is sent in plain text could give the lake any file; `*` does not ask for that.
+        loses_tls = _is_plain(request.url) and (was_encrypted or not _is_plain(asked_url))
+        if not loses_tls or self._allowed.names(host, itself=True):
+            if is_same_site(host, asked_host):
+                return request
+            if self._allowed.names(host):
+                return dataclasses.replace(request, led_from=asked_url)
+        where = ", which is not encrypted," if loses_tls else ", on another host,"
         shown = mask_url(asked_url)
         raise FetchError(
-            f"GET {shown}: {what} {_shown(request.url)}, on another host, and is not asked for; {self._remedy(host)}",
+            f"GET {shown}: {what} {_shown(request.url)}{where} and is not asked for; {self._remedy(host)}",
             url=shown,
         )
 
@@ -83,6 +91,10 @@ class Leads:
 
 def _host(url: str) -> str:
     return urllib.parse.urlsplit(url).hostname or ""
+
+
+def _is_plain(url: str) -> bool:
+    return urllib.parse.urlsplit(url).scheme == "http"
 
 
 def _shown(url: str) -> str:

@@ -56,6 +56,8 @@ class Doubt(enum.Enum):
     """A page in the middle had no items, or the provider may not have understood which page was meant."""
     SHIFTED = enum.auto()
     """Items moved from page to page while they were read: one came twice, or one may never have come."""
+    NOWHERE = enum.auto()
+    """A page had no place for items, not even with a null: it may be something else altogether."""
     MISCOUNTED = enum.auto()
     """Other than so many items came as there are, by the provider's own word."""
 
@@ -183,7 +185,7 @@ class _Walk:
         """The numbers of pages without items that nothing has come behind yet."""
         self._idle: list[_Page] = []
         """Pages that were linked to and brought nothing, since the last one that did; not passed on yet."""
-        self._gaps: list[str] = []
+        self._gaps: list[tuple[Doubt, str]] = []
 
     def iter(self) -> Iterator[HttpAnswer]:
         next_url: str | None = self._pager.first_url(self._url)
@@ -200,7 +202,7 @@ class _Walk:
                 self._check_repeated(page, self._last)
                 break
             if self._counts and self._last is not None and not page.items and not self._says_more(page):
-                self._check_end(page)
+                self._check_place(page)
                 break
             if self._brings_nothing(page):
                 self._idle.append(page)
@@ -233,14 +235,14 @@ class _Walk:
             f"is taken for its end; there may be more than was read"
         )
         logger.warning("%s. Name where a page says whether there are more ('more').", why)
-        self._gaps.append(why)
+        self._gaps.append((Doubt.LACKS, why))
         self._idle = []
         return True
 
-    def _check_end(self, page: _Page) -> None:
-        """A counted page without items ends it; one that has no place for them may be something else altogether."""
+    def _check_place(self, page: _Page) -> None:
         if page.lacks_items:
-            self._gaps.append(f"page {page.number} of {self._shown} has nothing at '{self._pager.items}', and ends it")
+            why = f"page {page.number} of {self._shown} has nothing at '{self._pager.items}', not even null"
+            self._gaps.append((Doubt.NOWHERE, why))
 
     def _fetch(self, url: str) -> _Page | None:
         """Return a page; None: there is none any more."""
@@ -292,6 +294,7 @@ class _Walk:
         """Count what a page has, and see whether it goes on from the page before it."""
         items, last = page.items, self._last
         self._last = page
+        self._check_place(page)
         self._note_total(page)
         if items is None:
             return
@@ -302,7 +305,7 @@ class _Walk:
             return
         if self._empty:
             numbers = ", ".join(map(str, self._empty))
-            self._gaps.append(f"page {numbers} of {self._shown} had no items, and a later one had")
+            self._gaps.append((Doubt.LACKS, f"page {numbers} of {self._shown} had no items, and a later one had"))
             self._empty = []
         self._count += len(items)
         before = None if last is None else last.items
@@ -343,7 +346,7 @@ class _Walk:
             f"'{pager.param}', and there may be more than was read"
         )
         logger.warning("%s. Correct the parameter, or name where a page says whether there are more ('more').", why)
-        self._gaps.append(why)
+        self._gaps.append((Doubt.LACKS, why))
 
     def _end(self) -> None:
         total = self._totals[-1] if self._totals and pages.items_path(self._pager) is not None else None
@@ -351,8 +354,8 @@ class _Walk:
             return  # whatever was odd, all of them came
         if total is not None:
             self._doubt(Doubt.MISCOUNTED, f"{self._shown} has {total} items in all by its own word, {self._count} came")
-        for why in self._gaps:
-            self._doubt(Doubt.LACKS, why)
+        for doubt, why in self._gaps:
+            self._doubt(doubt, why)
 
 
 def _is_nothing_yet(page: _Page) -> bool:

@@ -63,10 +63,11 @@ class PagedFile:
                 self._sink.restart()
             doubts: dict[Doubt, str] = {}
             result, digest = self._read_once(read(doubts.__setitem__))
-            why = doubts.get(Doubt.MISCOUNTED) or doubts.get(Doubt.SHIFTED)
+            lacks = doubts.get(Doubt.MISCOUNTED) or doubts.get(Doubt.NOWHERE)
+            why = lacks or doubts.get(Doubt.SHIFTED)
             if result.status is not FetchStatus.FETCHED or why is None:
                 return result
-            if digest in readings and Doubt.MISCOUNTED not in doubts:
+            if digest in readings and not lacks:
                 # It stays like that, so nothing moved: the provider has two items that are the same.
                 logger.warning("%s, or so it looks; read once more, it is the same, and is taken as it is.", why)
                 return result

@@ -113,14 +113,20 @@ class AllowedHosts:
             patterns.append(text)
         return cls(tuple(patterns), tuple(networks))
 
-    def names(self, host: str) -> bool:
-        """Whether a URL's host is among them."""
+    def names(self, host: str, *, itself: bool = False) -> bool:
+        """Whether a URL's host is among them.
+
+        Args:
+            itself: `*` does not count, which names nobody.
+        """
         host = host.rstrip(".").lower()
         address = literal_address(host)
         if address is not None and self.holds(address):
             return True
         return any(
-            pattern in ("*", host) or (pattern.startswith("*.") and host.endswith(pattern[1:]))
+            pattern == host
+            or (pattern == "*" and not itself)
+            or (pattern.startswith("*.") and host.endswith(pattern[1:]))
             for pattern in self.patterns
         )
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ingestify.domain.ports import Authorization
 from ingestify.errors import FetchError, SourceError
-from ingestify.masking import MASK, hide, is_secret_key, mask_url
+from ingestify.masking import MASK, hide, is_secret_key, mask_url, masked_repr
 
 __all__ = ["OutgoingRequest", "make_request", "origin"]
 
@@ -52,6 +52,8 @@ class OutgoingRequest:
     led_from: str | None = dataclasses.field(default=None, repr=False)
     authorization: Authorization | None = dataclasses.field(default=None, repr=False)
     body: bytes | None = dataclasses.field(default=None, repr=False)
+
+    __repr__ = masked_repr
 
     @property
     def method(self) -> str:

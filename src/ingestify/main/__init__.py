@@ -40,7 +40,7 @@ from ingestify.main.parts import (
     make_source,
     subscribe,
 )
-from ingestify.sources.registry import make_importable
+from ingestify.sources.own_modules import make_importable
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.identifier_keys import iter_identifier_keys
@@ -347,6 +347,7 @@ def _engine_from_config(path: Path, bucket: str | None, disable_events: bool) ->
 
 def _store_from_settings(settings: Settings, path: Path, bucket: str | None, lookup: SecretLookup) -> DatasetStore:
     folder = path.absolute().parent
+    make_importable(str(folder))  # a transformation may lie there
     main = settings.main
     return open_store(
         resolve_lake_url(main.metadata_url, "metadata_url", folder, lookup),

@@ -22,7 +22,7 @@ from ingestify.errors import ConfigurationError
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.main.adapters import make_engine, open_catalogue
 from ingestify.main.parts import make_layout, make_source
-from ingestify.sources.registry import make_importable
+from ingestify.sources.own_modules import make_importable
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.suggestion import did_you_mean

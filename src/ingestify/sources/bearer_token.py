@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -9,12 +10,15 @@ from typing import Any
 
 from ingestify.domain.ports import HttpClientPort
 from ingestify.errors import ConfigurationError, FetchError, SourceError
-from ingestify.masking import hide
+from ingestify.masking import hide, mask_url
 
 __all__ = ["BearerToken"]
 
 _EARLY_SECONDS = 30.0
 """A token is replaced so long before it expires, or halfway if it lives shorter: requests take their time."""
+
+_UNKNOWN_SECONDS = 300.0
+"""How long a token is used whose end is not told; a login costs little."""
 
 _REFUSED_SECONDS = 60.0
 
@@ -103,15 +107,21 @@ class BearerToken:
 
 
 def _read(answer: Any, url: str) -> tuple[str, float]:
-    """Return the token, and for how many seconds it holds."""
+    """Return the token, and for how many seconds it holds; infinity: until it is refused.
+
+    All but the token is optional, or was found to be: see RFC 6749, section 5.1, and providers that write null, 0 or -1
+    for a token that does not end.
+    """
     said = answer if isinstance(answer, dict) else {}
-    token, kind = said.get("access_token"), said.get("token_type", "Bearer")
+    token, kind, lives = said.get("access_token"), said.get("token_type"), said.get("expires_in")
     try:
-        lives_seconds = float(said.get("expires_in", 300))  # some providers write it as text
-    except (TypeError, ValueError):
-        lives_seconds = 0.0
-    if not isinstance(token, str) or not token or not lives_seconds > 0:
-        raise SourceError(f"What {url} answers is no access token; is it the URL that hands them out?")
-    if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise SourceError(f"What {url} answers is a token of the type {str(kind)[:20]!r}; only Bearer can be sent.")
-    return token, lives_seconds
+        lives_seconds = _UNKNOWN_SECONDS if lives in (None, "") else float(lives)  # some write it as text
+    except (TypeError, ValueError, OverflowError):
+        lives_seconds = math.nan
+    if not isinstance(token, str) or not token or math.isnan(lives_seconds):
+        raise SourceError(f"What {mask_url(url)} answers is no access token; is it the URL that hands them out?")
+    if kind not in (None, "") and (not isinstance(kind, str) or kind.strip().lower() != "bearer"):
+        raise SourceError(
+            f"What {mask_url(url)} answers is a token of the type {str(kind)[:20]!r}; only Bearer can be sent."
+        )
+    return token, lives_seconds if lives_seconds > 0 else math.inf

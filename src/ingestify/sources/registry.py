@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError
 from ingestify.plugins import find_plugin, find_plugins
+from ingestify.sources.own_modules import find_hiding, warn_of_hidden
 
 __all__ = ["BUILT_IN", "OPEN_DATA", "find_source_class", "import_object", "make_open_data_source"]
 
@@ -48,15 +48,18 @@ def import_object(path: str, what: str) -> Any:
     """Return the object at a dotted path, `package.module.Name` or `package.module:Name`.
 
     Raises:
-        ConfigurationError: It cannot be imported; the message says which part is missing.
+        ConfigurationError: It cannot be imported (the message says which part is missing), or is another one than that
+            beside the config file.
     """
     module_name, separator, name = path.partition(":") if ":" in path else path.rpartition(".")
     if not separator or not module_name or not name:
         raise ConfigurationError(f"The {what} '{path}' is no dotted path such as my_package.my_module.MyClass.")
+    warn_of_hidden(module_name)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            _refuse_hidden(path, what, module_name)
             raise ConfigurationError(
                 f"The {what} '{path}' cannot be found: there is no module '{error.name}'. The folder of the config "
                 f"file and the current folder are searched; is it spelt right, and installed?"
@@ -71,6 +74,7 @@ def import_object(path: str, what: str) -> Any:
         ) from error
     except Exception as error:
         raise ConfigurationError(f"The {what} '{path}' cannot be imported: {type(error).__name__}: {error}") from error
+    _refuse_hidden(path, what, module_name)
     try:
         return getattr(module, name)
     except AttributeError as error:
@@ -79,6 +83,12 @@ def import_object(path: str, what: str) -> Any:
         raise ConfigurationError(
             f"The {what} '{path}' cannot be found: '{module_name}' has no '{name}'{hint}"
         ) from error
+
+
+def _refuse_hidden(path: str, what: str, module_name: str) -> None:
+    hiding = None if module_name.startswith("ingestify.") else find_hiding(module_name)
+    if hiding is not None:
+        raise ConfigurationError(f"The {what} '{path}' is not the one beside the config file: {hiding}.")
 
 
 def find_source_class(type_name: str) -> type[Source]:
@@ -139,9 +149,3 @@ def make_open_data_source(provider: str, configuration: Mapping[str, Any]) -> So
     if provider not in OPEN_DATA:
         raise ConfigurationError(f"There is no open data of '{provider}'; there is of {', '.join(sorted(OPEN_DATA))}.")
     return make_source(f"{provider}_open_data", find_source_class(OPEN_DATA[provider]), configuration)
-
-
-def make_importable(folder: str) -> None:
-    """Let modules in `folder` be imported: that of the config file holds people's sources."""
-    if folder not in sys.path:
-        sys.path.insert(0, folder)

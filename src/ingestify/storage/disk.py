@@ -1,4 +1,4 @@
-"""A local disk: what its refusals mean, and how to be sure that it has what was written."""
+"""A local disk: what its refusals mean, and how it is hinted at what comes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingestify.errors import LakeUnwritable, StoreError
 
-__all__ = ["begin_sync", "refused", "sync", "sync_folder"]
+__all__ = ["begin_sync", "refused"]
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: make room, then run again; nothing that was committed is lost",
@@ -34,28 +34,6 @@ def refused(action: str, path: Path | str, error: OSError) -> StoreError:
     remedy = _REMEDIES.get(error.errno or 0, "look at the disk, then run again")
     kind = LakeUnwritable if action == "write" and error.errno in _HOPELESS else StoreError
     return kind(f"Cannot {action} {path}: {error.strerror or error}; {remedy}.")
-
-
-def sync(descriptor: int) -> None:
-    """Return when the disk has what was written to a file, or to a folder: its names."""
-    if sys.platform == "darwin":
-        # On macOS fsync leaves the bytes in the drive's cache; this asks the drive to write them.
-        import fcntl  # there is none on Windows
-
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-    else:
-        os.fsync(descriptor)
-
-
-def sync_folder(folder: str) -> None:
-    """Return when the disk has the names in a folder."""
-    if os.name == "nt":
-        return  # Windows cannot open a folder; NTFS journals the rename.
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        sync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def begin_sync(descriptor: int, size: int) -> None:

@@ -1,7 +1,8 @@
 """Objects on a local disk, with the standard library: durable, atomic, immutable.
 
 The order that survives a power loss: sync the temporary file; rename it to a name that says its content; sync
-the folder, and the parent of every folder just made; only then may the catalogue commit a row that names it.
+the folder, and every folder above it whose name the disk may not have yet, whoever made it; only then may the
+catalogue commit a row that names it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from typing import BinaryIO
 
 from ingestify.clock import now
 from ingestify.domain.ports import Leftovers, PartialObject, StoredObject, TemporaryObject
+from ingestify.durable_folders import durable_folders, sync_folder
 from ingestify.errors import IntegrityError, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.locked_file import LockedFile
-from ingestify.storage.disk import refused, sync_folder
+from ingestify.storage.disk import refused
 from ingestify.storage.leftovers import NOTES_SUFFIX, PARTIAL_SUFFIX, Leftover, find_leftovers
 from ingestify.storage.local_temporary import LocalPartial, LocalTemporary
 
@@ -69,7 +71,7 @@ class LocalStorage:
     def _take_partial(self, key: str, *, create: bool) -> LocalPartial | None:
         if create:
             with contextlib.suppress(OSError):  # create_temporary tells what is wrong
-                self._staging.mkdir(parents=True, exist_ok=True)
+                durable_folders.make(self._staging)
         try:
             notes = LockedFile.take(self._staging / (key + NOTES_SUFFIX), create=create)
         except OSError:
@@ -89,28 +91,33 @@ class LocalStorage:
                 self._remove_leftover(leftover)
 
     def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:
-        """Rename finished temporary files to their final names and sync every folder this touched."""
-        touched: dict[str, None] = {}
+        """Rename finished temporary files to their final names, and sync every folder that these need."""
+        folders: dict[str, None] = {}
         for temporary, path in objects:
             assert isinstance(temporary, LocalTemporary)
             final = self._resolve(path)
+            folder = os.path.dirname(final)  # noqa: PTH120 - thousands of these: a Path takes longer than the rename
             try:
-                self._rename(temporary.path, final, touched)
+                self._rename(temporary.path, final, folder)
                 failpoint("publish.renamed")
                 temporary.is_published = True
             except OSError as error:
                 raise refused("write", final, error) from error
-        for folder in touched:
+            folders[folder] = None
+        for folder in folders:
             try:
                 sync_folder(folder)
             except FileNotFoundError:
-                continue  # emptied and removed by a deletion beside us; its parent is synced
+                continue  # emptied and removed by a deletion beside us
             except OSError as error:
                 raise refused("sync", folder, error) from error
+        try:
+            durable_folders.settle(folders)
+        except OSError as error:
+            raise refused("sync", error.filename or "the folders of " + self._root, error) from error
         failpoint("publish.synced")
 
-    def _rename(self, temporary: Path, final: str, touched: dict[str, None]) -> None:
-        folder = os.path.dirname(final)  # noqa: PTH120 - thousands of these: a Path takes longer than the rename
+    def _rename(self, temporary: Path, final: str, folder: str) -> None:
         for _ in range(FOLDER_TRIES):
             try:
                 os.replace(temporary, final)  # noqa: PTH105 - likewise
@@ -119,24 +126,11 @@ class LocalStorage:
                 # has just removed it.
                 if not temporary.exists():
                     raise
-                self._make_folder(Path(folder), touched)
-                continue
-            touched[folder] = None
-            return
-        raise FileNotFoundError(errno.ENOENT, "its folder is being removed again and again", final)
-
-    def _make_folder(self, folder: Path, touched: dict[str, None]) -> None:
-        missing = []
-        while not folder.is_dir():
-            missing.append(folder)
-            folder = folder.parent
-        for new in reversed(missing):
-            try:
-                new.mkdir(exist_ok=True)
-            except FileNotFoundError:  # removed again meanwhile; the next try makes it
+                with contextlib.suppress(FileNotFoundError):  # removed again meanwhile; the next try makes it
+                    durable_folders.make(Path(folder), lambda: failpoint("publish.folder_made"))
+            else:
                 return
-            touched[str(new.parent)] = None
-            failpoint("publish.folder_made")
+        raise FileNotFoundError(errno.ENOENT, "its folder is being removed again and again", final)
 
     def open(self, path: str) -> BinaryIO:
         """Open an object for reading, buffered."""
@@ -190,7 +184,7 @@ class LocalStorage:
         if before.st_ctime > unless_written_since.timestamp():
             return False
         # Aside first: whoever publishes at this very moment puts another file there, which is put back.
-        self._staging.mkdir(parents=True, exist_ok=True)
+        durable_folders.make(self._staging)
         aside = self._staging / uuid.uuid4().hex
         final.replace(aside)
         if aside.stat().st_ino != before.st_ino:

@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+from ingestify.durable_folders import durable_folders, sync
 from ingestify.failpoints import failpoint
 from ingestify.locked_file import LockedFile
-from ingestify.storage.disk import begin_sync, refused, sync
+from ingestify.storage.disk import begin_sync, refused
 
 __all__ = ["LocalPartial", "LocalTemporary"]
 
@@ -35,7 +36,7 @@ class LocalTemporary:
         try:
             self._file: BinaryIO | None = path.open("xb", buffering=0)
         except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            durable_folders.make(path.parent)
             self._file = path.open("xb", buffering=0)
         failpoint("staging.created")
 

@@ -8,63 +8,69 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from ingestify.catalogue.catalogue import SqlCatalogue
 from ingestify.failpoints import installed
+from ingestify.storage.local import LocalStorage
 from tests.end_to_end.crashes.season import ChangingSeason
 from tests.end_to_end.crashes.test_each_operation import open_engine
+from tests.unprivileged import start_unprivileged, unprivileged_only
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="syncs of POSIX")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is synced is found out by /proc")
 
 
 class Disk:
-    """Knows what of a folder survives: inodes whose bytes were synced, and names whose folder was synced since."""
+    """Knows what below `root` survives: inodes whose bytes were synced, and names whose folder was synced since."""
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root = root
         self.lock = threading.Lock()
         self.synced: set[int] = set()
         self.lost_names: set[Path] = set()
+        self.folder_syncs: list[Path] = []
         self.commits = 0
-        real_fsync, real_replace, real_mkdir = os.fsync, os.replace, Path.mkdir
+        real_fsync, real_replace, real_mkdir = os.fsync, os.replace, os.mkdir
 
         def fsync(descriptor: int) -> None:
+            status = os.fstat(descriptor)
+            with self.lock:  # what comes into a folder while it is synced may miss the disk
+                covered = {path for path in self.lost_names if _inode(path.parent) == status.st_ino}
             real_fsync(descriptor)
-            inode = os.fstat(descriptor).st_ino
             with self.lock:
-                self.synced.add(inode)
-                self.lost_names -= {path for path in self.lost_names if _inode(path.parent) == inode}
+                self.synced.add(status.st_ino)
+                self.lost_names -= covered
+                if stat.S_ISDIR(status.st_mode):
+                    self.folder_syncs.append(Path(f"/proc/self/fd/{descriptor}").readlink())
 
         def replace(source: str | Path, target: str | Path) -> None:
             with self.lock:
-                self.lost_names.add(Path(target))
-            try:
                 real_replace(source, target)
-            except FileNotFoundError:  # its folder is still to be made
-                with self.lock:
-                    self.lost_names.discard(Path(target))
-                raise
+                self.lost_names.add(Path(target))
 
-        def mkdir(folder: Path, *arguments: int, **options: bool) -> None:
-            is_new = not folder.exists()
-            real_mkdir(folder, *arguments, **options)
-            if is_new and root in folder.parents:
-                with self.lock:
-                    self.lost_names.add(folder)
+        def mkdir(folder: str | Path, *arguments: int, **options: int) -> None:
+            with self.lock:
+                real_mkdir(folder, *arguments, **options)
+                self.lost_names.add(Path(folder))
 
         monkeypatch.setattr(os, "fsync", fsync)
         monkeypatch.setattr(os, "replace", replace)
-        monkeypatch.setattr(Path, "mkdir", mkdir)
+        monkeypatch.setattr(os, "mkdir", mkdir)
+
+    def lost_above(self, path: Path) -> list[Path]:
+        """Return those names of a file, and of the folders above it, that a power loss would take."""
+        with self.lock:
+            return [one for one in (path, *path.parents) if one in self.lost_names]
 
     def survives(self, path: Path) -> bool:
         """Whether a file is there after a power loss, with its bytes."""
-        chain = [path, *(folder for folder in path.parents if self.root in folder.parents)]
-        with self.lock:
-            return path.stat().st_ino in self.synced and not self.lost_names & set(chain)
+        return path.stat().st_ino in self.synced and not self.lost_above(path)
 
 
 def _inode(folder: Path) -> int | None:
@@ -72,18 +78,31 @@ def _inode(folder: Path) -> int | None:
 
 
 @pytest.fixture
-def check_at_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Disk, Callable[[], None], list[str]]:
-    disk = Disk(tmp_path / "lake" / "files", monkeypatch)
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def check_at_commit(tmp_path: Path, disk: Disk) -> tuple[Disk, Callable[[], None], list[str]]:
     wrong: list[str] = []
 
     def check() -> None:
         disk.commits += 1
-        with sqlite3.connect(tmp_path / "lake" / "catalog.db") as connection:
+        catalogue = tmp_path / "lake" / "catalog.db"
+        wrong.extend(str(folder) for folder in disk.lost_above(catalogue.parent))
+        with sqlite3.connect(catalogue) as connection:
             for (path,) in connection.execute("SELECT storage_path FROM file"):
-                if not disk.survives(disk.root / path):
+                if not disk.survives(tmp_path / "lake" / "files" / path):
                     wrong.append(path)
 
     return disk, check, wrong
+
+
+def publish(storage: LocalStorage, path: str) -> None:
+    temporary = storage.create_temporary()
+    temporary.write(b"{}")
+    temporary.finish()
+    storage.publish([(temporary, path)])
 
 
 def test_what_a_row_names_survives_a_power_loss_right_after_its_commit(
@@ -97,6 +116,90 @@ def test_what_a_row_names_survives_a_power_loss_right_after_its_commit(
         assert engine.load().totals.revised == 4
     assert disk.commits >= 2
     assert wrong == []
+
+
+def test_the_folders_of_a_new_catalogue_survive_its_first_commit_without_any_file(tmp_path: Path, disk: Disk):
+    SqlCatalogue.open(f"sqlite:///{tmp_path}/some/new/folder/catalog.db").close()
+    assert disk.lost_above(tmp_path / "some" / "new" / "folder") == []
+
+
+def test_a_folder_that_another_thread_made_and_has_not_synced_is_synced_by_whoever_needs_it(tmp_path: Path, disk: Disk):
+    storage = LocalStorage(tmp_path / "lake" / "files")
+    is_made, goes_on = threading.Event(), threading.Event()
+    maker = threading.Thread(target=publish, args=(storage, "main/season=1/match_id=1/events.json"))
+
+    def hold() -> None:
+        if threading.current_thread() is maker and (tmp_path / "lake/files/main/season=1/match_id=1").is_dir():
+            is_made.set()
+            assert goes_on.wait(30)
+
+    with installed({"publish.folder_made": hold}):
+        maker.start()
+        assert is_made.wait(30)
+        publish(storage, "main/season=1/match_id=1/lineups.json")
+        lost = disk.lost_above(tmp_path / "lake/files/main/season=1/match_id=1/lineups.json")
+        goes_on.set()
+        maker.join()
+    assert lost == []
+
+
+def test_folders_that_a_killed_process_made_are_synced_by_the_next_one_that_needs_them(tmp_path: Path, disk: Disk):
+    (tmp_path / "lake/files/main/season=1").mkdir(parents=True)
+    publish(LocalStorage(tmp_path / "lake/files"), "main/season=1/events.json")
+    assert disk.survives(tmp_path / "lake/files/main/season=1/events.json")
+
+
+def test_a_folder_that_others_removed_and_made_again_is_synced_again(tmp_path: Path, disk: Disk):
+    storage = LocalStorage(tmp_path / "lake/files")
+    publish(storage, "main/season=1/events.json")
+    old = tmp_path / "lake/files/main/season=1"
+    old.rename(tmp_path / "elsewhere")  # so that its inode is not given again
+    old.mkdir()
+    publish(storage, "main/season=1/events.json")
+    assert disk.survives(tmp_path / "lake/files/main/season=1/events.json")
+
+
+def test_a_folder_that_gc_removed_and_a_run_made_again_is_synced_again(tmp_path: Path, disk: Disk):
+    storage = LocalStorage(tmp_path / "lake/files")
+    for _ in range(3):
+        publish(storage, "main/season=1/match_id=1/events.json")
+        assert disk.survives(tmp_path / "lake/files/main/season=1/match_id=1/events.json")
+        storage.delete(["main/season=1/match_id=1/events.json"])
+
+
+def test_a_lake_behind_a_link_is_synced_on_its_own_disk(tmp_path: Path, disk: Disk):
+    (tmp_path / "other" / "disk").mkdir(parents=True)
+    (tmp_path / "files").symlink_to(tmp_path / "other" / "disk")
+    publish(LocalStorage(tmp_path / "files"), "main/events.json")
+    assert disk.lost_above(tmp_path / "other" / "disk" / "main") == []
+
+
+def test_folders_that_are_known_to_be_on_the_disk_are_not_synced_again(tmp_path: Path, disk: Disk):
+    """A file costs the sync of its folder, also in a folder of its own beside hundreds that were there before."""
+    for match_id in range(300):
+        (tmp_path / f"lake/files/main/season=1/match_id={match_id}").mkdir(parents=True)
+    storage = LocalStorage(tmp_path / "lake/files")
+    publish(storage, "main/season=1/match_id=0/events.json")
+    disk.folder_syncs.clear()
+    for match_id in range(300):
+        publish(storage, f"main/season=1/match_id={match_id}/lineups.json")
+    assert disk.folder_syncs == [tmp_path / f"lake/files/main/season=1/match_id={number}" for number in range(300)]
+
+
+@unprivileged_only
+def test_a_user_who_may_not_look_into_the_folder_above_the_lake_can_still_publish(tmp_path: Path):
+    """As where /srv belongs to the administrator: what is above is older than the lake, and not this user's to sync."""
+    above = tmp_path / "above"
+    (above / "lake").mkdir(parents=True)
+    above.chmod(0o111)
+    publish_there = (
+        "from pathlib import Path; from ingestify.storage.local import LocalStorage; "
+        f"s = LocalStorage(Path({str(above / 'lake')!r})); t = s.create_temporary(); t.write(b'1'); t.finish(); "
+        "s.publish([(t, 'main/a.json')]); print(s.get_size('main/a.json'))"
+    )
+    with start_unprivileged(publish_there) as process:
+        assert process.communicate()[0] == "1\n"
+    above.chmod(0o755)
 
 
 def test_the_catalogue_itself_is_synced_at_each_commit(tmp_path: Path):

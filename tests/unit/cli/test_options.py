@@ -19,6 +19,24 @@ def test_an_identifier_with_a_key_twice_means_both_too():
 
 
 @pytest.mark.parametrize(
+    ("argument", "filters"),
+    [
+        ("season=2023/2024", {"season": "2023/2024"}),
+        ("season=2022/2023,2023/2024", {"season": ["2022/2023", "2023/2024"]}),
+        ("season=2023/2024/match_id=1", {"season": "2023/2024", "match_id": "1"}),
+        ("competition_id=11/season=2023/2024", {"competition_id": "11", "season": "2023/2024"}),
+        ("season=1/2/season=3/4", {"season": ["1/2", "3/4"]}),
+        ("path=/a//b", {"path": "/a//b"}),
+        ("token=a=b", {"token": "a=b"}),
+    ],
+)
+def test_a_value_may_hold_slashes_as_seasons_do(argument, filters):
+    assert parse_filters([argument]) == filters
+    if "," not in argument:
+        assert parse_identifier(argument) == filters
+
+
+@pytest.mark.parametrize(
     "argument", ["match_id=,", "match_id=1,", "match_id=,1", "match_id=", "match_id=1, ", "x", "=1"]
 )
 def test_an_empty_part_is_no_filter(argument):

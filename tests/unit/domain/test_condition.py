@@ -144,6 +144,11 @@ def test_values_without_an_order_are_an_error_that_names_the_dataset() -> None:
         holds("metadata.home_team > 2")
 
 
+@pytest.mark.parametrize("text", ["metadata.xg > 1", "metadata.xg <= 1", "1 < metadata.xg", "metadata.xg == 1"])
+def test_what_is_not_a_number_is_neither_smaller_nor_larger_than_anything(text: str) -> None:
+    assert not holds(text, metadata={"xg": float("nan")})
+
+
 def test_it_knows_what_it_asks_for() -> None:
     condition = DatasetCondition.parse("match_id == 1 and identifier.season_id == 2 and name == 'x'")
     assert condition.identifier_keys == {"match_id", "season_id"}

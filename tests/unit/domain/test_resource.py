@@ -106,3 +106,27 @@ def test_a_grain_that_is_none_is_an_error_when_it_is_announced(grain):
 def test_what_is_postponed_says_why():
     assert resource().postponed is None
     assert resource().postpone("it is being written").postponed == "it is being written"
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"data_feed_key": "x" * 254, "data_spec_version": "1"},
+        {"data_feed_key": "events", "data_serialization_format": "x" * 65},
+        {"data_feed_key": "a\0b"},
+        {"data_feed_key": "a\ud800b"},
+        {"data_feed_key": "events", "data_serialization_format": "a\0b"},
+    ],
+)
+def test_a_file_that_not_every_database_could_keep_is_refused_with_any(attributes):
+    with pytest.raises(SourceError, match=r"characters together|no database keeps"):
+        resource().add_file(AT, json_content={}, **attributes)
+
+
+def test_the_longest_names_are_taken():
+    resource().add_file(AT, "x" * 252, "1", json_content={}, data_serialization_format="x" * 64)
+
+
+def test_a_suffix_that_is_too_long_for_a_format_is_none():
+    made = resource().add_file(AT, "events", url=f"https://host/a.{'x' * 65}")
+    assert made.files["events__v1"].serialization_format is None

@@ -230,9 +230,15 @@ def test_what_is_listed_again_is_no_longer_missing_although_a_bundle_waits(lake:
     lake.source.find = lambda **_: []
     lake.engine.load(accept_missing=True)
     assert states(lake) == {1: "MISSING"}
-    lake.source.find = files.find
+
+    def find(**_: Any) -> list[Any]:
+        (resource,) = files.find()
+        resource.name = "the name that is of the bundle in quarantine"
+        return [resource]
+
+    lake.source.find = find
     lake.engine.load()
-    assert states(lake) == {1: "COMPLETE"}
+    assert (states(lake), lake.datasets[0].name) == ({1: "COMPLETE"}, "match 1")
     assert lake.engine.load().totals.quarantined == 1
     assert versions(lake) == (1, 1)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import logging
 import socket
 import ssl
@@ -15,6 +16,7 @@ import pytest
 
 from ingestify.errors import ConfigurationError, FetchError
 from ingestify.fetch.http import HttpClient
+from ingestify.fetch.pages import NextLink
 from tests.unit.fetch.certificate import CERTIFICATE, PRIVATE_KEY
 from tests.unit.fetch.server import CLOSE, Asked, Provider, answer, provider
 
@@ -66,8 +68,45 @@ def test_from_tls_to_plain_nothing_is_sent_on(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     tls_server.on("/a", answer(b"", 302, location=server.on("/b", answer(b"ok"))))
-    make_client().get(tls_server.url + "/a", headers={"X-Key": "k"}, auth=("u", "p"))
+    client = make_client(redirect_hosts=("127.0.0.1",))
+    client.get(tls_server.url + "/a", headers={"X-Key": "k"}, auth=("u", "p"))
     assert not {"x-key", "authorization"} & set(server.asked[0].headers)
+
+
+@pytest.mark.parametrize("redirect_hosts", [(), ("*",), ("*.example.com", "10.0.0.0/8")])
+def test_https_leads_to_http_only_where_its_host_is_named(
+    tls_server: Provider,
+    server: Provider,
+    make_client: MakeClient,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    redirect_hosts: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    plain = server.on("/b", answer(b'{"items": [2]}'))
+    tls_server.on("/a", answer(b"", 302, location=plain))
+    tls_server.on("/pages", answer(json.dumps({"items": [1], "next": plain}).encode()))
+    client = make_client(redirect_hosts=redirect_hosts)
+    with pytest.raises(FetchError, match=r"redirected to http:.*, which is not encrypted,.*redirect_hosts: \[127\.0"):
+        client.get(tls_server.url + "/a")
+    with pytest.raises(FetchError, match=r"its next page is http:.*, which is not encrypted,"):
+        list(client.iter_pages(tls_server.url + "/pages", pager=NextLink("next")))
+    assert server.asked == []
+
+
+def test_what_was_asked_for_by_http_does_not_come_back_to_it_from_https(
+    tls_server: Provider,
+    server: Provider,
+    make_client: MakeClient,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    server.on("/a", answer(b"", 302, location=tls_server.url + "/b"))
+    tls_server.on("/b", answer(b"", 302, location=server.on("/c", answer(b"ok"))))
+    with pytest.raises(FetchError, match="which is not encrypted"):
+        make_client().get(server.url + "/a")
+    assert [one.target for one in server.asked] == ["/a"]
 
 
 def test_a_proxy_of_the_environment_is_used(
@@ -91,13 +130,45 @@ def test_a_proxy_of_the_environment_is_used(
     assert server.connections == 1
 
 
-@pytest.mark.parametrize("exempt", ["127.0.0.1", "127.0.0.1:{port}", "*"])
+@pytest.mark.parametrize(
+    "exempt",
+    [
+        "127.0.0.1",
+        "127.0.0.1:{port}",
+        "*",
+        "127.0.0.0/8",
+        "example.com, 10.0.0.0/8,127.0.0.1/8",
+        "localhost 127.0.0.0/255.0.0.0",
+    ],
+)
 def test_no_proxy_is_heeded(
     server: Provider, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, exempt: str
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", exempt.format(port=server.port))
     assert make_client(attempts=1).get(server.on("/a", answer(b"ok"))).content == b"ok"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[fd00::1]:9/a", "http://[::1]:9/a", "http://127.1:9/a", "http://localhost:9/a"]
+)
+def test_networks_in_no_proxy_are_those_of_the_address_however_it_is_written(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "fd00::/8,[::1],127.0.0.0/8")
+    with pytest.raises(FetchError, match="no connection"):
+        make_client(attempts=1).get(url)
+
+
+@pytest.mark.parametrize("not_exempt", ["10.0.0.0/8", "127.0.0.*", "fd00::/8", "/", "provider.example", "127.0.0.0/99"])
+def test_what_no_proxy_does_not_name_goes_through_the_proxy(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, not_exempt: str
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", not_exempt)
+    with pytest.raises(FetchError, match="the proxy failed"):
+        make_client(attempts=1).get("http://127.0.0.1:9/a")
 
 
 def test_a_proxy_that_fails_is_named(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:

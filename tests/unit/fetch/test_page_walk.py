@@ -428,6 +428,27 @@ def test_a_file_that_lacks_items_by_its_own_word_is_an_error(server: Provider, c
 # ---- pages that are none -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("busy", [1, 2], ids=["the first page", "the last page"])
+@pytest.mark.parametrize("pager", [PageNumber("page", "data"), NextLink("next", "data")])
+def test_a_page_that_is_something_else_is_no_end_of_a_file(
+    server: Provider, client: HttpClient, pager: Any, busy: int
+) -> None:
+    def serve(asked: Asked) -> Reply:
+        number = int(query(asked).get("page", 1))
+        if number == busy and is_busy:
+            return body({"state": "busy"})
+        return body(
+            {"data": ROWS[2 * number - 2 : 2 * number], "next": f"/a?page={number + 1}" if number < 3 else None}
+        )
+
+    is_busy = True
+    url = server.on("/a", by=serve)
+    with pytest.raises(FetchError, match=rf"page {busy} of .* has nothing at 'data', not even null; read 2 times"):
+        client.fetch(FetchRequest(url, pager=pager), Sink())
+    is_busy = False
+    assert file_of(client, url, pager)[0] == ROWS
+
+
 @pytest.mark.parametrize("pager", [PageNumber("page", "data"), NextLink("next", "data")])
 def test_a_page_that_says_an_error_occurred_is_no_part_of_a_file(
     server: Provider, client: HttpClient, pager: Any

@@ -134,6 +134,43 @@ def test_a_life_that_is_written_as_text_is_one():
     assert found.header() == "Bearer token-2"
 
 
+@pytest.mark.parametrize("lives", [{}, {"expires_in": None}, {"expires_in": ""}])
+def test_a_token_whose_end_is_not_told_is_used_for_five_minutes(lives: dict[str, Any]):
+    login, clock = Login({"access_token": "a", **lives}), Clock()
+    found = bearer(login, clock)
+    found.header()
+    clock.now += 269
+    assert found.header() == "Bearer a"
+    clock.now += 1
+    assert found.header() == "Bearer token-2"
+
+
+@pytest.mark.parametrize("lives", [0, -1, "0", "-1", 1e400])
+def test_a_token_without_end_is_used_until_it_is_refused(lives: Any):
+    login, clock = Login({"access_token": "a", "expires_in": lives}), Clock()
+    found = bearer(login, clock)
+    found.header()
+    clock.now += 1e9
+    assert found.header() == "Bearer a"
+    found.renew("Bearer a")
+    assert found.header() == "Bearer token-2"
+
+
+@pytest.mark.parametrize("kind", [None, "", "bearer", "BEARER "])
+def test_the_type_of_a_token_may_be_left_out_and_is_read_in_any_case(kind: str | None):
+    assert bearer(Login({**token("a"), "token_type": kind})).header() == "Bearer a"
+
+
+def test_what_was_asked_is_told_without_its_secrets():
+    url = "https://me:hush-hush-1@login.example/oauth2/issue?api_key=hush-hush-2"
+    for answer, problem in (({}, "no access token"), ({**token("a"), "token_type": "mac"}, "only Bearer")):
+        found = BearerToken("mine", url, FORM, lambda answer=answer: Login(answer))  # type: ignore[misc]
+        with pytest.raises(SourceError, match=problem) as told:
+            found.header()
+        assert "login.example/oauth2/issue" in str(told.value)
+        assert "hush-hush" not in str(told.value)
+
+
 def test_a_token_of_another_type_is_told():
     with pytest.raises(SourceError, match="a token of the type 'mac'; only Bearer can be sent"):
         bearer(Login({**token("a"), "token_type": "mac"})).header()

@@ -96,6 +96,13 @@ class MysqlConnector:
                     f"metadata_url: {name} is '{path}', which is no PEM file that can be read: {why}."
                 ) from error
 
+    def reading(self, connection: sa.Connection) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Do nothing: what a transaction reads is of one moment."""
+        return contextlib.nullcontext()
+
+    def before_commit(self) -> None:
+        """Do nothing: the server keeps what is its own."""
+
     def _prepare_connection(self, connection: Any, _record: object) -> None:
         version = connection.get_server_info()
         self._words.be_on(version)

@@ -66,6 +66,13 @@ class PostgresqlConnector:
     def prepare(self, engine: sa.Engine) -> None:
         """Do nothing."""
 
+    def reading(self, connection: sa.Connection) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Do nothing: what a transaction reads is of one moment."""
+        return contextlib.nullcontext()
+
+    def before_commit(self) -> None:
+        """Do nothing: the server keeps what is its own."""
+
     def _prepare_connection(self, connection: Any, _record: object) -> None:
         encoding = connection.info.parameter_status("server_encoding")
         if encoding != "UTF8":

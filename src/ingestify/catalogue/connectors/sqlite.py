@@ -15,10 +15,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from ingestify.catalogue.connectors.sqlite_reader import SqliteReader
 from ingestify.catalogue.database_url import sqlite_path
 from ingestify.catalogue.dialect import Dialect
 from ingestify.catalogue.dialects.sqlite import SqliteDialect
 from ingestify.catalogue.refusals import translated
+from ingestify.durable_folders import durable_folders
 from ingestify.errors import StoreError
 
 __all__ = ["SqliteConnector"]
@@ -65,9 +67,11 @@ class SqliteConnector:
         self.where = url.render_as_string(hide_password=True)
         self.dialect: Dialect = SqliteDialect()
         self.path = path = sqlite_path(url)
-        self.is_read_only = path is not None and _may_only_be_read(path)
+        self._reader = SqliteReader(path) if path is not None and _may_only_be_read(path) else None
+        self.is_read_only = self._reader is not None
         if path is not None and not self.is_read_only:
             _make_folder(path, self.where)
+        self._folder = None if path is None else str(path.parent.absolute())
         self.is_one_connection = path is None
         self._lock = _WriteLock() if path is None else _write_lock_of(str(path))
         self.write_lock: contextlib.AbstractContextManager[Any] = self._lock.lock
@@ -88,8 +92,10 @@ class SqliteConnector:
             # No upper limit: a thread that reads must never wait for a connection that another one keeps.
             else {"poolclass": QueuePool, "pool_size": 4, "max_overflow": -1}
         )
-        opened = _read_only_url(self._url) if self.is_read_only else self._url
+        opened = self._url if self._reader is None or self.path is None else _read_only_url(self._url, self.path)
         engine = sa.create_engine(opened, echo=echo, connect_args=arguments, **pool)
+        if self._reader is not None:
+            self._reader.listen(engine)
         sa.event.listen(engine, "connect", _prepare_connection)
         return engine
 
@@ -116,27 +122,36 @@ class SqliteConnector:
             finally:
                 connection.close()
 
+    def reading(self, connection: sa.Connection) -> contextlib.AbstractContextManager[None]:
+        """Watch over a transaction that reads, where this user may only read the file."""
+        return contextlib.nullcontext() if self._reader is None else self._reader.reading(connection)
+
+    def before_commit(self) -> None:
+        """Let the disk have the names of the folders above the file, whoever made them; SQLite syncs its own files'."""
+        if self._folder is None:
+            return
+        try:
+            durable_folders.settle([self._folder])
+        except OSError as error:
+            raise StoreError(
+                f"The catalogue {self.where} cannot be written: a folder above it could not be synced "
+                f"({error.strerror or error}). Look at the disk, then run again."
+            ) from error
+
 
 def _may_only_be_read(path: Path) -> bool:
     """Whether the database is there, and this user may not write it: an archive, or a colleague's lake."""
     return path.is_file() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
 
 
-def _read_only_url(url: sa.URL) -> sa.URL:
-    path = sqlite_path(url)
-    assert path is not None, "only a file is opened for reading alone"
-    query = {"mode": "ro", "uri": "true"}
-    # Without a log beside it nobody is writing; then SQLite need not make the files by which writers and readers
-    # speak to each other, which it may not.
-    log = path.with_name(f"{path.name}-wal")
-    if not log.exists() or log.stat().st_size == 0:
-        query["immutable"] = "1"
-    return url.set(database=f"file:{urllib.parse.quote(str(path))}", query={**url.query, **query})
+def _read_only_url(url: sa.URL, path: Path) -> sa.URL:
+    query = {**url.query, "mode": "ro", "uri": "true"}
+    return url.set(database=f"file:{urllib.parse.quote(str(path))}", query=query)
 
 
 def _make_folder(path: Path, where: str) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        durable_folders.make(path.parent.absolute())
     except OSError as error:
         raise StoreError(
             f"The catalogue {where} cannot be opened: its folder {path.parent} cannot be made "

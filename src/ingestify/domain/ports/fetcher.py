@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ingestify.domain.error_answer import FindError
 from ingestify.domain.file import NO_VALIDATORS, Validators
 from ingestify.domain.ports.http_client import Auth, HttpClientPort
+from ingestify.masking import masked_repr
 
 __all__ = [
     "ByteSink",
@@ -138,6 +139,8 @@ class FetchRequest:
     data_serialization_format: str | None = None
     pager: Any = None
     find_error: FindError | None = None
+
+    __repr__ = masked_repr  # a URL may be signed
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,0 +1,211 @@
+"""Who may change a config file or `.env` that was found, and that nobody named.
+
+Both decide which code runs, and so does whatever lies beside a config file, because its folder is importable. So one
+that another user planted in a shared folder would run that user's code (the kind of CVE-2022-24765).
+
+The rule is that of git's `safe.directory`: what is found must belong to the user, or, under `sudo`, to who called it.
+As OpenSSH does with its files, root's are trusted too, which git does not: root can change what the user runs anyway,
+and a lake in /srv that root set up is common. And nobody else may be able to write, which git does not ask: a
+repository that others may write to is meant to be shared, code that runs as me is not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+from pathlib import Path
+
+from ingestify.errors import ConfigurationError
+
+__all__ = ["check_env_file", "check_found_config", "check_found_folder"]
+
+ROOT = 0
+
+CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
+"""Files that Docker and Podman put into a container. Only root can make them elsewhere."""
+
+_ACCESS_LIST = "system.posix_acl_access"
+"""The attribute with which Linux keeps that named users may write; what shows as the group's right is theirs then."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Doubt:
+    """Why something is not trusted.
+
+    Attributes:
+        reason: Follows "because"; of a thing called "it".
+        remedy: A command, for whom it belongs to.
+    """
+
+    reason: str
+    remedy: str
+
+
+def check_found_config(path: Path) -> None:
+    """Refuse a config file that was found and that somebody else may change, or may put something beside.
+
+    Raises:
+        ConfigurationError: Somebody else may. The message says who, and what to do.
+    """
+    doubt = _doubt_of_config(path)
+    if doubt is not None:
+        raise ConfigurationError(
+            f"{path} was found and is not used, because {doubt.reason}: who can change a config file, or what lies "
+            f"beside it, decides which code runs as you. If you trust it, name it: with --config {path}, with "
+            f'INGESTIFY_CONFIG_FILE, or as get_engine("{path}"). If it is yours:  {doubt.remedy}'
+        )
+
+
+def check_found_folder(folder: Path, purpose: str) -> None:
+    """Refuse to import modules from a folder to which somebody else may write.
+
+    Args:
+        purpose: What they are imported for, after "for".
+
+    Raises:
+        ConfigurationError: Somebody else may. The message says who, and what to do.
+    """
+    doubt = _find_doubt(folder, f"the folder {folder}")
+    if doubt is not None:
+        raise ConfigurationError(
+            f"Nothing is imported from the current folder for {purpose}, because {doubt.reason}: who can write there "
+            f"decides which code runs as you. Go to another folder; or, if it is yours:  {doubt.remedy}"
+        )
+
+
+def check_env_file(path: Path, config: Path | None = None) -> None:
+    """Refuse a `.env` file that somebody else may change.
+
+    Args:
+        path: Of the `.env` file, which is there.
+        config: The config file that is read, if it lies in the same folder. Where a user named one that others may
+            change, they may change this file too; but a third user may not.
+
+    Raises:
+        ConfigurationError: Somebody else may. The message says who, and what to do.
+    """
+    if config is not None and _doubt_of_config(config) is not None:
+        doubt = _doubt_of_owner(path, "it", _trusted_users(path) | {config.stat().st_uid})
+    else:
+        # In a folder such as /tmp nobody can replace what belongs to somebody else.
+        doubt = _find_doubt(path, "it") or _find_doubt(path.parent, f"its folder {path.parent}", may_be_sticky=True)
+    if doubt is not None:
+        raise ConfigurationError(
+            f"{path} is not read, because {doubt.reason}: who can change a .env file decides what you run, and with "
+            f"which passwords. Remove it, or go to another folder; or, if it is yours:  {doubt.remedy}"
+        )
+
+
+def _doubt_of_config(path: Path) -> _Doubt | None:
+    # Others may add modules to a sticky folder, although they cannot change what is there.
+    return _find_doubt(path, "it") or _find_doubt(path.parent, f"its folder {path.parent}")
+
+
+def _find_doubt(path: Path, name: str, *, may_be_sticky: bool = False) -> _Doubt | None:
+    """Return why somebody else may change what is at `path`; None: only this user and root may."""
+    if os.name == "nt":
+        return None  # Windows has neither owners nor modes that Python shows; see SECURITY.md
+    trusted = _trusted_users(path)
+    if (doubt := _doubt_of_owner(path, name, trusted)) is not None:
+        return doubt
+    status = path.stat()
+    if may_be_sticky and status.st_mode & stat.S_ISVTX:
+        return None
+    if status.st_mode & stat.S_IWOTH:
+        return _Doubt(f"everybody may write to {name}", f"chmod go-w '{path}'")
+    if status.st_mode & stat.S_IWGRP:
+        if _has_access_list(path):
+            return _Doubt(f"an access list lets others write to {name}", f"setfacl -b '{path}'; chmod go-w '{path}'")
+        if not _is_nobody_elses(status.st_gid, trusted):
+            return _Doubt(f"the group {_group_name(status.st_gid)} may write to {name}", f"chmod go-w '{path}'")
+    return None
+
+
+def _doubt_of_owner(path: Path, name: str, trusted: set[int]) -> _Doubt | None:
+    if os.name == "nt":
+        return None
+    # Of a link both: who owns it can lead it elsewhere.
+    for status in (path.lstat(), path.stat()):
+        if status.st_uid not in trusted:
+            option = "-h " if path.is_symlink() else ""
+            me = _user_name(os.geteuid()) or str(os.geteuid())
+            return _Doubt(f"{name} belongs to {_shown_user(status.st_uid)}", f"chown {option}{me} '{path}'")
+    return None
+
+
+# ---- users and groups ------------------------------------------------------------------------------------
+
+
+def _trusted_users(path: Path) -> set[int]:
+    me = os.geteuid()
+    trusted = {me, ROOT}
+    if me == ROOT:
+        caller = os.environ.get("SUDO_UID", "")
+        if caller.isascii() and caller.isdigit():
+            trusted.add(int(caller))  # may run anything as root already
+        if _is_container():
+            # Who started it mounted that folder, and it belongs to a user outside.
+            trusted.add(_mounted_at(path).stat().st_uid)
+    return trusted
+
+
+def _is_container() -> bool:
+    return "KUBERNETES_SERVICE_HOST" in os.environ or any(os.path.exists(mark) for mark in CONTAINER_MARKS)  # noqa: PTH110
+
+
+def _mounted_at(path: Path) -> Path:
+    """Return the top folder of the mount that `path` is in."""
+    folder = path.resolve() if path.is_dir() else path.parent.resolve()
+    while not folder.is_mount():
+        folder = folder.parent
+    return folder
+
+
+def _is_nobody_elses(group_id: int, trusted: set[int]) -> bool:
+    """Whether a group is a trusted user's own; most systems make one for each, and files are that group's too."""
+    import grp  # there is none on Windows
+    import pwd
+
+    try:
+        group = grp.getgrgid(group_id)
+    except KeyError:
+        return _is_container()  # a group outside; inside nobody is in it
+    names = {_user_name(user) for user in trusted}
+    # Its name must say so too: not every directory service lists who is in a group.
+    if group.gr_name not in names or not names.issuperset(group.gr_mem):
+        return False
+    # System accounts such as sync have root's group.
+    return group_id == ROOT or all(one.pw_uid in trusted for one in pwd.getpwall() if one.pw_gid == group_id)
+
+
+def _has_access_list(path: Path) -> bool:
+    if not hasattr(os, "getxattr"):
+        return False  # not Linux
+    try:
+        return bool(os.getxattr(path, _ACCESS_LIST))
+    except OSError:
+        return False  # none, or a file system without
+
+
+def _user_name(user_id: int) -> str | None:
+    import pwd  # there is none on Windows
+
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return None
+
+
+def _shown_user(user_id: int) -> str:
+    name = _user_name(user_id)
+    return f"uid {user_id}" if name is None else f"{name} (uid {user_id})"
+
+
+def _group_name(group_id: int) -> str:
+    import grp  # there is none on Windows
+
+    try:
+        return grp.getgrgid(group_id).gr_name
+    except KeyError:
+        return str(group_id)

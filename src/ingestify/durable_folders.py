@@ -1,0 +1,160 @@
+"""Folders whose names a disk has: what lies in a folder survives a power loss only if the folder's own name does.
+
+A name is on the disk once the folder that holds it was synced after the name was there. Whoever needs a folder does not
+know who made it: this process, a thread that is still about to sync, or another process that was killed before it
+could. So what was found is synced like what was made, and remembered, so that it is synced once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+__all__ = ["DurableFolders", "durable_folders", "sync", "sync_folder"]
+
+REMEMBERED = 10_000
+"""How many folders are remembered; with one more all are forgotten, and each is synced once more when it is needed."""
+
+
+def sync(descriptor: int) -> None:
+    """Return when the disk has what was written to a file, or to a folder: its names."""
+    if sys.platform == "darwin":
+        # On macOS fsync leaves the bytes in the drive's cache; this asks the drive to write them.
+        import fcntl  # there is none on Windows
+
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(descriptor)
+
+
+def sync_folder(folder: str) -> None:
+    """Return when the disk has the names in a folder."""
+    if os.name == "nt":
+        return  # Windows cannot open a folder; NTFS journals the rename.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class DurableFolders:
+    """Knows of folders that they survive a power loss, with all that are above them. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._inodes: dict[str, int] = {}  # another folder of the same name is another folder
+        self._listed: set[str] = set()
+        self._lock = threading.Lock()
+
+    def settle(self, folders: Iterable[str]) -> None:
+        """Return when the disk has the names of these folders, and of every folder above them.
+
+        Args:
+            folders: Absolute paths. One that is not there any more, removed by others, is left out.
+
+        Raises:
+            OSError: A folder could not be synced.
+        """
+        if os.name == "nt":
+            return
+        settled: dict[str, int] = {}
+        for folder in folders:
+            try:
+                settled.update(self._find_unknown(folder))
+            except FileNotFoundError:
+                continue
+        if not settled:
+            return
+        are_all_there = True
+        for parent in {os.path.dirname(folder) for folder in settled}:  # noqa: PTH120 - a Path takes longer
+            try:
+                settled = {**self._siblings(parent), **settled}
+                _sync_names(parent)
+            except FileNotFoundError:
+                are_all_there = False
+        if are_all_there:
+            self._remember(settled)
+
+    def make(self, folder: Path, made: Callable[[], object] = lambda: None) -> None:
+        """Make a folder and those above it, unless they are there; `settle` is what makes them durable.
+
+        Args:
+            made: Called after each.
+
+        Raises:
+            OSError: One could not be made. FileNotFoundError: One was removed by others meanwhile.
+        """
+        missing = []
+        while not folder.is_dir():
+            missing.append(folder)
+            folder = folder.parent
+        for new in reversed(missing):
+            with self._lock:
+                self._inodes.pop(str(new), None)  # the one that was known is gone, and a new one may get its inode
+            new.mkdir(exist_ok=True)
+            made()
+
+    def _find_unknown(self, folder: str) -> dict[str, int]:
+        """Return a folder and those above it, with their inodes, up to one that is known, or where its disk begins."""
+        unknown: dict[str, int] = {}
+        while True:
+            status = os.lstat(folder)
+            if self._inodes.get(folder) == status.st_ino:
+                return unknown
+            parent = os.path.dirname(folder)  # noqa: PTH120
+            if stat.S_ISLNK(status.st_mode):
+                unknown.update(self._find_unknown(os.path.realpath(folder)))
+            elif parent == folder or os.stat(parent).st_dev != status.st_dev:  # noqa: PTH116
+                return unknown
+            unknown[folder] = status.st_ino
+            folder = parent
+
+    def _siblings(self, parent: str) -> dict[str, int]:
+        """Return folders whose names the next sync of `parent` brings to the disk too: those that are there by now.
+
+        So a run that corrects a season's matches, each in a folder of its own, syncs the season's folder once.
+        """
+        with self._lock:
+            if parent in self._listed:
+                return {}
+            self._listed.add(parent)
+        try:
+            return dict(itertools.islice(_iter_folders(parent), REMEMBERED // 4))
+        except PermissionError:
+            return {}
+
+    def _remember(self, settled: dict[str, int]) -> None:
+        with self._lock:
+            if len(self._inodes) + len(settled) > REMEMBERED:
+                self._inodes.clear()
+                self._listed.clear()
+            self._inodes.update(settled)
+
+
+def _iter_folders(parent: str) -> Iterator[tuple[str, int]]:
+    with os.scandir(parent) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield entry.path, entry.inode()
+
+
+def _sync_names(parent: str) -> None:
+    try:
+        sync_folder(parent)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if not os.access(parent, os.W_OK):
+            return  # then nobody with this user's rights made a folder there: it is older than the lake
+        if not isinstance(error, PermissionError):
+            raise
+        os.sync()  # a folder in which one may make others, and not look
+
+
+durable_folders = DurableFolders()
+"""Those that this process knows of."""

@@ -1,0 +1,211 @@
+"""Whatever a provider calls things, no command lets it reach a terminal; and JSON is JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import unicodedata
+import warnings
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from ingestify.cli.app import app, run_command_line
+from tests.unit.cli.hostile_source import EVIL, READABLE
+
+CONFIG = """
+main: {metadata_url: sqlite:///catalog.db, file_url: file://files/}
+sources:
+  evil: {type: tests.unit.cli.hostile_source.HostileSource, configuration: {version: 1, is_down: false}}
+dataset_types:
+  - provider: hostile
+    dataset_type: match
+    identifier_index: true
+    checks: [tests.unit.cli.hostile_source.Refuses]
+ingestion_plans:
+  - {source: evil, dataset_type: match}
+event_subscribers:
+  - type: tests.unit.cli.hostile_source.Hook
+"""
+SHOW_NOTHING_OF_A_PROVIDER = {"demo", "completion", "version", "config schema", "init"}
+JOINERS_AND_TAGS = {"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))}
+"""Without a shape of their own, but parts of letters, emoji and flags."""
+
+
+def leaves(command: click.Command = app, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    """Yield each command that does something, with its name."""
+    if not isinstance(command, click.Group):
+        yield " ".join(path), command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        found = command.get_command(context, name)
+        assert found is not None
+        yield from leaves(found, (*path, name))
+
+
+COMMANDS = dict(leaves())
+
+
+def obeyed(text: str) -> list[str]:
+    """What of a text a terminal obeys, or takes for a line of ours."""
+    found = [
+        character
+        for character in text
+        if character != "\n"
+        and character not in JOINERS_AND_TAGS
+        and unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    ]
+    return found + [line for line in text.splitlines() if line.startswith("FAKE")]
+
+
+def strict_json(line: str) -> dict:
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no JSON")
+
+    value = json.loads(line, parse_constant=refuse)
+    json.dumps(value, ensure_ascii=False).encode()  # no half of a surrogate pair
+    assert isinstance(value, dict)
+    return value
+
+
+class Watched:
+    """The command line, of which all output is looked at."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.called: set[str] = set()
+        self.called_as_json: set[str] = set()
+        self.err = ""
+        self._capsys = capsys
+
+    def __call__(self, name: str, *arguments: str, shows: bool = True) -> str:
+        """Run a command; `shows`: some of what is evil is to be seen in what it says."""
+        run_command_line([*name.split(), *arguments])
+        out, self.err = self._capsys.readouterr()
+        self.called.add(name)
+        assert "Traceback" not in self.err or "--debug" in arguments
+        if "--json" in arguments:
+            self.called_as_json.add(name)
+            for line in out.splitlines():
+                strict_json(line)
+        assert obeyed(out) == [], f"stdout of {name} {arguments}"
+        assert obeyed(self.err) == [], f"stderr of {name} {arguments}"
+        assert not shows or "FAKE" in out + self.err, f"{name} {arguments}: {out}{self.err}"
+        assert not shows or "中文" in out + self.err
+        return out
+
+    def objects(self, name: str, *arguments: str) -> list[dict]:
+        return [strict_json(line) for line in self(name, *arguments, "--json", shows=False).splitlines()]
+
+
+@pytest.fixture
+def shown_warnings() -> Iterator[None]:
+    """Python's warnings go where the command line sends them, and not to pytest."""
+    logging.captureWarnings(False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        yield
+        logging.captureWarnings(False)
+
+
+def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_json(
+    tmp_path, monkeypatch, capsys, restored_logging, shown_warnings
+):
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "config.yaml"
+    config.write_text(CONFIG)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "config.yaml").write_text("main: {metadata_url: sqlite:///catalog.db, file_url: file://files/}\n")
+    to_other = ("--to", str(other / "config.yaml"))
+
+    def configure(old: str, new: str) -> None:
+        assert old in config.read_text()
+        config.write_text(config.read_text().replace(old, new))
+
+    watched = Watched(capsys)
+    watched("config check", shows=False)
+    watched("plan", "-v")
+    watched.objects("plan")
+    watched("run", "-v")
+    assert READABLE in watched.err
+    assert "\\x1b[8mhidden\\nFAKE 2 matches" in watched.err
+    watched("sync-indexes", shows=False)
+
+    configure("is_down: false", "is_down: true")
+    configure("version: 1", "version: 2")
+    watched("run")
+    assert "failed: " in watched.err
+    assert "in quarantine: " in watched.err
+    watched.objects("run")
+    watched("run", "--debug")
+    watched("status", "--failed")
+    watched.objects("status")
+
+    watched("list")
+    datasets = watched.objects("list")
+    assert len(datasets) == 3
+    assert {one["metadata"][EVIL] for one in datasets} == {EVIL}, "JSON loses nothing"
+    watched("list", f"match_id={EVIL}")
+    watched("list", "--where", "metadata.xg > 1")
+    assert "1 dataset is left out" in watched.err
+    watched("list", "--where", f"metadata.xg > '{EVIL}")
+    watched("list", "--where", f"{EVIL} == 1")
+    for one in datasets:
+        watched("show", one["dataset_id"])
+    watched.objects("show", datasets[0]["dataset_id"])
+    watched("show", EVIL)
+    watched("delete", datasets[0]["dataset_id"])
+    watched("delete", EVIL)
+
+    watched("quarantine list")
+    entries = watched.objects("quarantine list")
+    assert entries
+    for one in entries:
+        watched("quarantine show", one["entry_id"])
+    watched.objects("quarantine show", entries[0]["entry_id"])
+    watched("quarantine retry")
+    watched("quarantine discard", entries[0]["entry_id"])
+    watched("quarantine accept", entries[0]["entry_id"], "--by", EVIL, "--note", EVIL)
+    watched("quarantine list", "--all")
+    watched("quarantine discard", "--yes", "--note", EVIL, *(one["entry_id"] for one in entries[1:]), shows=False)
+    watched("quarantine accept", "--nothing", EVIL, shows=False)
+
+    watched("copy", *to_other, "-v", "--verify", shows=False)
+    watched.objects("copy", *to_other)
+    for file in (tmp_path / "files").rglob("events*.zst"):
+        file.write_bytes(b"x")
+    watched("verify", "-v")
+    watched.objects("verify")
+    watched("verify", "--repair")
+    watched("gc", "--older-than", "0h", shows=False)
+    watched.objects("gc")
+    watched("sources check", "evil")
+    watched.objects("sources check", "evil")
+    watched("sources describe", "tests.unit.cli.hostile_source.HostileSource")
+    watched.objects("sources describe", "tests.unit.cli.hostile_source.HostileSource")
+    watched("sources list", shows=False)
+    watched.objects("sources list")
+    watched("delete", "--yes", datasets[0]["dataset_id"], shows=False)
+
+    configure("source: evil", f"source: {json.dumps(chr(27) + '[8m' + chr(10) + 'FAKE 中文')}")
+    for name in ("config check", "run", "list"):
+        watched(name)
+
+    missed = set(COMMANDS) - SHOW_NOTHING_OF_A_PROVIDER - watched.called
+    assert not missed, "a new command: call it above"
+    with_json = {name for name, command in COMMANDS.items() if any("--json" in one.opts for one in command.params)}
+    assert not with_json - watched.called_as_json
+
+
+def test_what_an_older_version_or_another_program_wrote_into_the_catalogue_is_shown_as_json_too(lake):
+    with sqlite3.connect(lake.folder / "catalog.db") as connection:
+        connection.execute(
+            """UPDATE dataset SET metadata = '{"xg": NaN, "most": [Infinity, -Infinity], "half": "a\\udc80b"}'"""
+        )
+    for line in lake("list", "--json").splitlines():
+        assert strict_json(line)["metadata"] == {"xg": None, "most": [None, None], "half": "a\ufffdb"}
+    assert lake("list", "--count", "--where", "metadata.xg > 1") == "0\n"
+    assert lake("list", "--count", "--where", "not metadata.xg > 1") == "6\n"
