@@ -8,6 +8,7 @@ its name is told; it is never silently replaced by the other.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import importlib.util
 import logging
 import os
@@ -41,6 +42,7 @@ _folders = _Folders()
 def make_importable(folder: str) -> None:
     """Let modules in `folder`, that of a config file, be imported. Of several, the latest comes first."""
     _folders.latest = folder
+    _forget_those_of_others(folder)
     if folder in sys.path:
         if folder not in _folders.added:
             return  # somebody else put it where it is
@@ -48,6 +50,23 @@ def make_importable(folder: str) -> None:
     _folders.added.add(folder)
     place = next((index for index, entry in enumerate(sys.path) if entry in _folders.added), len(sys.path))
     sys.path.insert(place, folder)
+
+
+def _forget_those_of_others(folder: str) -> None:
+    """Forget modules of another lake's folder that this one has, too: each lake is to get its own."""
+    # By name: a folder may be gone by now, and its modules stay.
+    others = {os.path.realpath(one) for one in _folders.added if one != folder}
+    if not others or not Path(folder).is_dir():
+        return
+    for name in _module_names(folder):
+        module = sys.modules.get(name)
+        paths = getattr(module, "__path__", None)
+        file = getattr(module, "__file__", None)
+        places = list(paths) if paths is not None else [] if file is None else [file]
+        if any(os.path.realpath(Path(place).parent) in others for place in places):
+            for key in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
+                del sys.modules[key]
+    importlib.invalidate_caches()
 
 
 def find_hiding(module_name: str) -> str | None:

@@ -121,7 +121,9 @@ def test_pages_that_never_end_do(server: Provider, make_client: MakeClient) -> N
 
 
 def test_pages_make_no_larger_file_than_its_source_allows(server: Provider, make_client: MakeClient) -> None:
-    server.on("/a", by=lambda asked: answer(b'{"next": "/a?%d", "items": ["%s"]}' % (len(server.asked), b"x" * 300)))
+    server.on(
+        "/a", by=lambda asked: answer(b'{"next": "/a?%d", "items": ["%d%s"]}' % (*2 * (len(server.asked),), b"x" * 300))
+    )
     sink = Sink()
     request = FetchRequest(server.url + "/a", pager=NextLink(items="items"))
     with pytest.raises(FetchError, match=r"more than 1000 bytes; .*max_file_size"):

@@ -33,7 +33,7 @@ FAULTS = [
     ("OwnDownloads", "error_that_passes", "a 500 that passes was not tried again"),
     ("ReadsHalfFiles", "cut_off", "a file that was cut off"),
     ("CallsHome", "selectors_are_dicts", "it connected to telemetry.example.com"),
-    ("TokenInUrl", "secrets", "the secret is shown in a dataset and a file"),
+    ("TokenInUrl", "secrets", "the secret is shown in a dataset"),
     ("TokenInLog", "secrets", "the secret is shown in the log"),
     ("TokenInRepr", "secrets", "the secret is shown in repr(source)"),
     ("TokenInError", "secrets", "the error of a run with wrong credentials"),
