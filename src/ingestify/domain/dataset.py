@@ -60,9 +60,9 @@ class DatasetState(enum.StrEnum):
         return (cls.parse(value),)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
 class DatasetSummary:
-    """What is known of a dataset in the lake before it is loaded in full.
+    """What is known of a dataset in the lake before it is loaded in full. Never changed.
 
     Attributes:
         last_modified: The newest provider time of its files, in UTC; None if unknown.

@@ -69,8 +69,8 @@ def _never_sure(
 
 def is_announced_anew(file: FileResource, known: FeedState) -> bool:
     """Return whether a source announces another version of a file than when it was last confirmed."""
-    announced = file.announced
-    return announced is not None and not file.known_unchanged and announced != known.announced
+    is_announced = file.content_version is not None or file.last_modified is not None
+    return is_announced and not file.known_unchanged and not file.is_announced_as(known.announced)
 
 
 def is_any_announced_anew(feeds: Mapping[str, FeedState], resource: DatasetResource) -> bool:
@@ -89,22 +89,21 @@ def why_due(file: FileResource, known: FeedState | None) -> str:
     """Return why the base policy wants to ask for a file, for people; empty if it does not."""
     if known is None:
         return "new file"
-    if known.is_left_out:
+    if not known.present:
+        if not known.is_left_out:
+            return _why_absence_due(file, known)
         # What somebody decided says so itself.
         return known.problem if known.decided_by else f"what came last is left out: {known.problem}"
-    if not known.present:
-        return _why_absence_due(file, known)
     if file.known_unchanged:
         return ""
-    announced = file.announced
-    if announced is None:
+    if file.content_version is None and file.last_modified is None:
         return "asked for in each run, as no time of it is announced"
-    if announced != known.announced:
+    if not file.is_announced_as(known.announced):
         if file.content_version is not None:
             return "another version"
-        return f"changed {_shown(announced)}, was {_shown(known.announced)}"
+        return f"changed {_shown(file.announced)}, was {_shown(known.announced)}"
     if not known.settled:
-        return f"was confirmed so soon after {_shown(announced)} that it may have changed once more"
+        return f"was confirmed so soon after {_shown(file.announced)} that it may have changed once more"
     return ""
 
 

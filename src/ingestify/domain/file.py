@@ -95,9 +95,9 @@ class File:
         return file_id(self.data_feed_key, self.data_spec_version)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)  # frozen, it would take four times as long to make, for each file of a run
 class FeedState:
-    """What the last look at a dataset's file found; it moves on without a revision.
+    """What the last look at a dataset's file found; it moves on without a revision. Never changed.
 
     Attributes:
         file_id: `{data_feed_key}__{data_spec_version}`.

@@ -28,6 +28,7 @@ MOST_DIGITS = 1000
 """A whole number has no more of them; Python itself writes down 4,300 at the most."""
 
 _LARGEST = 10**MOST_DIGITS - 1
+_SMALLEST = -_LARGEST
 
 
 @functools.lru_cache(maxsize=1024)  # a run's datasets share their keys
@@ -70,7 +71,7 @@ def _plain(key: str, value: object) -> Scalar:
 
 
 def _checked_number(key: str, value: int) -> int:
-    if not -_LARGEST <= value <= _LARGEST:
+    if not _SMALLEST <= value <= _LARGEST:
         raise SourceError(f"The identifier value of '{key}' is a number of more than {MOST_DIGITS} digits.")
     return value
 
@@ -124,7 +125,7 @@ class Identifier(Mapping[str, Any]):
             raise SourceError("An identifier needs at least one key, such as match_id; this one is empty.")
         _check_keys(tuple(attributes))
         self._attributes: dict[str, Scalar] = {
-            key: value if type(value) is int and -_LARGEST <= value <= _LARGEST else _plain(key, value)
+            key: value if type(value) is int and _SMALLEST <= value <= _LARGEST else _plain(key, value)
             for key, value in attributes.items()
         }
         self._canonical: str | None = None

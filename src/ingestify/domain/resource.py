@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ingestify.clock import as_utc
-from ingestify.domain.announcement import text_of_time
+from ingestify.domain.announcement import is_time, text_of_time
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.feeds import file_id
 from ingestify.domain.file import LONGEST_FILE_ID, LONGEST_FORMAT, DraftFile, NotModifiedFile
@@ -121,6 +121,12 @@ class FileResource:
         if self.content_version is not None:
             return self.content_version
         return None if self.last_modified is None else text_of_time(self.last_modified)
+
+    def is_announced_as(self, before: str | None) -> bool:
+        """Whether `announced` is what it was before: that text, or None."""
+        if self.content_version is None and self.last_modified is not None:
+            return before is not None and is_time(before, self.last_modified)
+        return self.content_version == before
 
     @property
     def has_content(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from ingestify.clock import now
 from ingestify.domain.bundle import BundleType
-from ingestify.domain.change import metadata_text
+from ingestify.domain.change import metadata_text, stored_metadata_text
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import NO_VALIDATORS, FeedState
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
@@ -134,7 +134,7 @@ class LoadedBundle:
         if existing is None:
             return False
         return (resource.name or str(existing.identifier)) != existing.name or (
-            metadata_text(resource.metadata) != metadata_text(existing.metadata)
+            metadata_text(resource.metadata) != stored_metadata_text(existing.metadata)
         )
 
     @property

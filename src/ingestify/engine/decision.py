@@ -73,9 +73,14 @@ class Decision:
 
 
 class _Look:
-    """What is decided about one dataset before it is known in full; `action` None: that takes the full dataset."""
+    """What is decided about one dataset before it is known in full.
 
-    __slots__ = ("_entry_changes", "action", "discovered", "entry", "error", "row")
+    Attributes:
+        action: None: that takes the full dataset.
+        entry_changes: What the entry says otherwise of name and metadata, for people.
+    """
+
+    __slots__ = ("action", "discovered", "entry", "entry_changes", "error", "row")
 
     def __init__(self, discovered: Discovered, row: KnownDataset | None, entry: QuarantineEntry | None) -> None:
         self.discovered = discovered
@@ -83,21 +88,12 @@ class _Look:
         self.entry = entry
         self.action: Action | None = None
         self.error: Exception | None = None
-        self._entry_changes: list[str] | None = None
-
-    @property
-    def entry_changes(self) -> list[str]:
-        """What the entry says otherwise of name and metadata, for people; worked out once."""
-        row = self.row
-        if row is None:
-            return []
-        if self._entry_changes is None:
-            changes = self._entry_changes = []
-            if self.discovered.name != row.name:
-                changes.append(f"name: '{row.name}' → '{self.discovered.name}'")
-            if self.discovered.metadata != row.metadata:
-                changes.append("metadata")
-        return self._entry_changes
+        self.entry_changes: list[str] = []
+        if row is not None:
+            if discovered.name != row.name:
+                self.entry_changes.append(f"name: '{row.name}' → '{discovered.name}'")
+            if discovered.metadata != row.metadata:
+                self.entry_changes.append("metadata")
 
 
 class QuarantineView:
@@ -267,7 +263,11 @@ def _first_look(look: _Look, rules: BundleRules) -> None:
     try:
         if look.row is None:
             look.action = Action.FETCH if policy.should_fetch(resource) else Action.SKIP
-        elif policy.can_skip(look.row.summary, resource) and not _wants_a_closer_look(look, look.row):
+        elif (
+            policy.can_skip(look.row.summary, resource)
+            and not _may_have_lost(look, look.row)
+            and not _is_described_anew(look, look.row)
+        ):
             look.action = _without_fetching(look, look.row, rules)
     except BaseException as error:  # noqa: BLE001 - the edge to user code
         look.action, look.error = Action.FETCH, _policy_error(policy, error)
@@ -288,20 +288,17 @@ def _second_look(look: _Look, existing: Dataset | None, rules: BundleRules) -> N
         look.action, look.error = Action.REFETCH, _policy_error(policy, error)
 
 
-def _wants_a_closer_look(look: _Look, row: KnownDataset) -> bool:
-    return _may_have_lost(look, row) or _is_described_anew(look, row)
-
-
 def _is_described_anew(look: _Look, row: KnownDataset) -> bool:
     """Whether the entry says something else of a dataset, of whose files none is due.
 
     Name, score and files are of one moment: the files are asked for along with it, mostly to hear "not modified".
     """
-    discovered = look.discovered
-    resource = discovered.resource
-    if _has_own_rule(discovered.job.plan.fetch_policy) or not any(file.url for file in resource.files.values()):
+    if not look.entry_changes or not row.summary.has_revisions:
         return False
-    return row.summary.has_revisions and bool(look.entry_changes)
+    discovered = look.discovered
+    if _has_own_rule(discovered.job.plan.fetch_policy):
+        return False
+    return any(file.url for file in discovered.resource.files.values())
 
 
 def _has_own_rule(policy: FetchPolicy) -> bool:
@@ -312,13 +309,13 @@ def _has_own_rule(policy: FetchPolicy) -> bool:
 def _may_have_lost(look: _Look, row: KnownDataset) -> bool:
     """Whether the lake has files that the source does not announce; the full dataset tells whose they are."""
     files, feeds = look.discovered.resource.files, row.summary.feeds
-    if not feeds or not files or all(file_id in files for file_id in feeds):  # most of them, in most runs
+    if feeds is None or not files:
         return False
-    wants = wanted_by(look.discovered)
-    return any(
-        file_id not in files and feed.present and (wants(file_id) or is_known_lost(feed))
-        for file_id, feed in feeds.items()
-    )
+    for file_id in feeds:  # of most datasets, in most runs, all are announced
+        known = None if file_id in files else feeds[file_id]
+        if known is not None and known.present and (is_known_lost(known) or wanted_by(look.discovered)(file_id)):
+            return True
+    return False
 
 
 def _lost(look: _Look, existing: Dataset, rules: BundleRules) -> list[str]:

@@ -154,7 +154,7 @@ def iter_discovered(
             chosen = []
             for resource in batch:
                 try:
-                    discovered = _identify(progress, _readable(resource), store, listed=True)
+                    discovered = _identify(progress, resource, store, listed=True)
                 except _Unreadable as unreadable:
                     any_unreadable = True
                     fail_entry(unreadable.where, unreadable.why)
@@ -214,16 +214,17 @@ class _Unreadable(Exception):
         self.why = why
 
 
-def _readable(entry: object) -> object:
-    """Return an entry that a source could read."""
-    if isinstance(entry, UnreadableEntry):
-        raise _Unreadable(entry.where, entry.error)
-    return entry
-
-
 def _identify(progress: JobProgress, resource: object, store: DatasetStore, *, listed: bool = False) -> Discovered:
+    """Return what a source announced with its identity.
+
+    Raises:
+        _Unreadable: It is an entry that cannot be read, or stored.
+        SourceError: It is no dataset resource.
+    """
     job = progress.job
     if not isinstance(resource, DatasetResource):
+        if isinstance(resource, UnreadableEntry):
+            raise _Unreadable(resource.where, resource.error)
         raise SourceError(
             f"find_datasets of the source '{job.source_name}' yielded a {type(resource).__name__}; "
             f"it must yield DatasetResource objects or lists of them."
@@ -297,7 +298,7 @@ def list_again(
             raise SourceError("stopped before the index was read once more")
         for resource in batch:
             try:
-                again = _identify(progress, _readable(resource), store)
+                again = _identify(progress, resource, store)
             except _Unreadable:
                 continue
             before = wanted.get(again.key)

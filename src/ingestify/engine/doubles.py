@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,10 +20,9 @@ MOST_KEPT = 3000
 """So many of a selector are remembered, of which a catalogue's text takes 48 kB."""
 
 _SHOWN = 5
-_HASH_BITS = 64
-_HASH_MASK = (1 << _HASH_BITS) - 1
-_NO_TIME = -(1 << 62)
-"""Stands for the time of what announces none."""
+
+_Mark = tuple[dt.datetime | None, int]
+"""Stands for what was announced, in this process: its newest time, and a hash of it all."""
 
 
 class Doubles:
@@ -46,8 +45,8 @@ class Doubles:
         self._found: set[str] = set()
         self._known = frozenset(known)
         # What the last list announced is looked at when another one comes: of most sources there is only one.
-        self._last: Sequence[Discovered] = ()
-        self._passed: dict[int, int] = {}
+        self._last: Mapping[int, Discovered] = {}
+        self._passed: dict[int, _Mark] = {}
         self._held: dict[int, Discovered] = {}
         self._told: dict[int, str] = {}
 
@@ -58,8 +57,8 @@ class Doubles:
 
     def sift(self, batch: Sequence[Discovered]) -> list[Discovered]:
         """Return those of a list that are to be decided about now."""
-        for one in self._last:
-            self._passed[hash(one.key)] = _mark(one)
+        for number, one in self._last.items():
+            self._passed[number] = _mark(one)
         chosen: dict[int, Discovered] = {}
         for discovered in batch:
             number = hash(discovered.key)
@@ -79,17 +78,17 @@ class Doubles:
                 self._tell(number, discovered)
                 if mark != _mark(discovered):
                     self._found.add(_name(discovered))
-                    if not _is_later(mark >> _HASH_BITS, _time(discovered)):
+                    if not _is_later(mark[0], _time(discovered)):
                         self._held[number] = dataclasses.replace(discovered, is_double=True)
                         self.passed_on_twice += 1
             else:
                 chosen[number] = discovered
-        self._last = list(chosen.values())
-        return list(self._last)
+        self._last = chosen
+        return list(chosen.values())
 
     def end(self) -> list[Discovered]:
         """Return what was held back: the listing has ended."""
-        self._last, self._passed = (), {}
+        self._last, self._passed = {}, {}
         held, self._held = list(self._held.values()), {}
         return held
 
@@ -115,30 +114,28 @@ def preferred(one: Discovered, other: Discovered) -> Discovered:
     return one if _is_later(_time(one), _time(other)) else other
 
 
-def _is_later(moment: int, other: int) -> bool:
-    return other != _NO_TIME and moment > other
+def _is_later(moment: dt.datetime | None, other: dt.datetime | None) -> bool:
+    """The only place where announced times are ordered: somehow a choice has to be made."""
+    return moment is not None and other is not None and moment > other
 
 
-def _time(discovered: Discovered) -> int:
-    """Return the newest time that is announced for a file, in microseconds since 1970.
-
-    The only place where announced times are ordered: somehow a choice has to be made.
-    """
+def _time(discovered: Discovered) -> dt.datetime | None:
+    """Return the newest time that is announced for a file."""
     newest: dt.datetime | None = None
     for file in discovered.resource.files.values():
         moment = file.last_modified
         if moment is not None and (newest is None or moment > newest):
             newest = moment
-    return _NO_TIME if newest is None else round(newest.timestamp() * 1_000_000)
+    return newest
 
 
-def _mark(discovered: Discovered) -> int:
-    """Return a number that differs, in this process, between two announcements that are not alike; its time first."""
+def _mark(discovered: Discovered) -> _Mark:
+    """Return what is equal for two announcements of a dataset that are alike."""
     resource = discovered.resource
-    said: list[object] = [discovered.name, resource.state, discovered.metadata, resource.postponed]
+    said: list[object] = [resource.name, resource.state, discovered.metadata, resource.postponed]
     for name, file in resource.files.items():
         said += (name, file.last_modified, file.content_version, file.url)
-    return _time(discovered) << _HASH_BITS | hash(tuple(said)) & _HASH_MASK
+    return _time(discovered), hash(tuple(said))
 
 
 def _name(discovered: Discovered) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from ingestify import DatasetResource, DatasetState, DraftFile, SourceError, UnreadableEntry
+from ingestify.domain.bundle import MATCH
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.run import RunState
+from ingestify.engine.bundle import LoadedBundle
 from tests.unit.fetch.server import answer
 
 from .conftest import FunctionSource, Lake, hours, match
@@ -65,6 +68,13 @@ def test_it_fails_alone_and_early(make_lake, wrong, said, form):
         assert (report.totals.discovered, getattr(report.totals, state), report.state) == (3, 2, RunState.FINISHED)
     assert sorted(one.identifier["match_id"] for one in lake.datasets) == [1, 2]
     assert {(job.state, job.counters.failed) for job in lake.jobs} == {(RunState.FINISHED, 1)}, "the summary is kept"
+
+
+def test_metadata_that_came_when_less_was_asked_of_it_is_compared_all_the_same(make_lake):
+    lake = make_lake(lambda **_: [match(1)])
+    lake.engine.load()
+    before = dataclasses.replace(lake.datasets[0], metadata={"score": float("nan")})
+    assert LoadedBundle(match(1), MATCH, before, None, {}, "fake").is_described_anew
 
 
 def test_a_dry_run_tells_of_it(make_lake):
