@@ -350,10 +350,10 @@ class ModelLake:
             self.assert_that(seen is not None, f"match {number} is not in the lake")
             assert seen is not None
             asked = {file_id: content for file_id, content in seen.files.items() if _is_asked(file_id, plan)}
-            # What the plan does not ask for is asked for along with what changed. Where each file has its own time,
-            # nothing that it does ask for shows that another one changed, and whoever asks for less asks for less.
-            has_own_times = self.provider.traits.times_of == "file" and self.provider.traits.times != "none"
-            shown = asked if has_own_times else seen.files
+            # What the plan does not ask for is asked for along with what changed. Where no time is that of the match,
+            # nothing that it does ask for shows that another file changed, and whoever asks for less asks for less.
+            is_shown = self.provider.traits.times_of == "match" and self.provider.traits.times != "none"
+            shown = seen.files if is_shown else asked
             differences = match.moment.differs_from(seen.name, seen.score, shown)
             self.assert_that(not differences, f"match {number} is stale: {', '.join(differences)}")
             self.assert_that(

@@ -283,6 +283,18 @@ def test_what_another_plan_found_again_is_missing_when_it_is_listed_no_more(plan
     play(Scenario(matches=3, steps=tuple(steps)))
 
 
+def test_a_change_within_the_grain_is_seen_of_what_the_plan_does_not_ask_for() -> None:
+    change = Change(1, ("frames",), renames=False)
+    play(Scenario(steps=(Wait(HOUR), Change(1), Run(), change, Run("narrow"))))
+
+
+@pytest.mark.parametrize("plans", [("all", "narrow"), ("narrow", "all")], ids=" then ".join)
+def test_what_another_plan_lists_in_between_is_no_second_time_missing(plans: tuple[str, str]) -> None:
+    one, other = plans
+    empty = Run(one, Listing("empty"))
+    play(Scenario(steps=(Wait(HOUR), Run(one), empty, Wait(5), Run(other), Wait(5), empty, Wait(5), Run(one))))
+
+
 # The clock is behind, so that a time that a file did not come with is taken for settled, and never asked for again.
 @pytest.mark.parametrize(
     ("before", "meanwhile"),
@@ -355,6 +367,12 @@ def test_a_change_while_files_with_dates_only_are_fetched_mixes_nothing(
 def test_name_score_and_files_are_of_one_moment(validators: str, is_first: bool, source: str) -> None:
     traits = Traits(validators=validators, source=source)
     _play_with_a_change_during(traits, Change(1), is_first=is_first, requests=(1,))
+
+
+@pytest.mark.parametrize("times", ["none", "second"])
+def test_a_change_in_the_second_in_which_the_index_answered_is_seen(times: str) -> None:
+    traits = Traits(times, validators="date", request_seconds=1.5)
+    _play_with_a_change_during(traits, Change(1), is_first=True, requests=(1,))
 
 
 # One file is of one moment by itself; its entry need not be of the same.

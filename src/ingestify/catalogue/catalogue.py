@@ -269,6 +269,10 @@ class SqlCatalogue:
         """
         self._runs.forget_listings(besides)
 
+    def forget_absences(self, is_spoken_against: Callable[[str], bool]) -> None:
+        """Forget what selectors lacked and is still to be confirmed, by their keys, as of `save_selector_sync`."""
+        self._runs.forget_absences(is_spoken_against)
+
     def forget_hints(self) -> None:
         """Believe no selector's hint: files left datasets that other plans may ask for."""
         self._runs.forget_hints()

@@ -133,6 +133,22 @@ class RunLog:
                 connection.execute(self._sync.update().where(theirs).values(listing=None))
 
     @repeatable
+    def forget_absences(self, is_spoken_against: Callable[[str], bool]) -> None:
+        """Forget what selectors lacked and is still to be confirmed."""
+        columns = self._sync.c
+        with self._database.read("read what was absent") as connection:
+            known = connection.execute(
+                sa.select(columns.key_hash, columns.selector_key).where(columns.absent.is_not(None))
+            ).all()
+        theirs = [row.key_hash for row in known if is_spoken_against(row.selector_key)]
+        if not theirs:
+            return
+        with self._database.write("forget what was absent") as connection:
+            for hashes in chunks(theirs):
+                those = self._dialect.any_of(columns.key_hash, hashes)
+                connection.execute(self._sync.update().where(those).values(absent=None))
+
+    @repeatable
     def forget_hints(self) -> None:
         """Believe no hint, so that each selector is listed once more."""
         with self._database.write("forget hints") as connection:

@@ -117,6 +117,14 @@ class Job:
             attributes["filters"] = canonical_text(alternatives)
         return canonical_text(attributes)
 
+    def is_of_another_plan(self, identity: str, bucket: str) -> bool:
+        """Whether an identity is of this job's selector, with other feeds, another fetch policy, or filters."""
+        own = self.identity(bucket)
+        mine, theirs = json.loads(own), json.loads(identity)
+        return identity != own and all(
+            mine[key] == theirs.get(key) for key in ("bucket", "source", "provider", "dataset_type", "selector")
+        )
+
     @property
     def is_whole_selector(self) -> bool:
         """Whether it asks for all that the selector has."""

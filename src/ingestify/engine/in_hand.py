@@ -88,13 +88,17 @@ class DatasetInHand:
     def may_lack_extra(self) -> bool:
         """Whether something of what the plan does not ask for may be gone, although nothing else has changed.
 
-        It may if the entry has another time, or if an earlier look found that: this one is to say more.
+        It may if the entry has another time, or one under which it may have changed once more, or if an earlier look
+        found that: this one is to say more.
         """
         looks = {} if self.existing is None else self.existing.feeds
         known = (looks.get(f"{feed}__{version}") for feed, version in self.extra)
         if any(look is not None and is_known_lost(look) for look in known):
             return True
-        return is_any_announced_anew(looks, self.resource)
+        return is_any_announced_anew(looks, self.resource) or any(
+            file.announced is not None and file_id in looks and not looks[file_id].settled
+            for file_id, file in self.resource.files.items()
+        )
 
     def files(self, file_ids: Iterable[str]) -> list[FileResource]:
         """Return what is announced of some files."""

@@ -108,15 +108,19 @@ class SelectorMemory:
                     logger.log(self._level_of(logging.ERROR), "Cannot forget hints: %s", error)
             said: set[tuple[str, ...]] = set()
             is_other = False
+            listing: list[Job] = []
             for progress in settled:
                 conclusion = self._conclude(progress, progresses)
                 if self._says_first(progress, conclusion, said):
                     conclusion = self._mark_missing(progress, conclusion)
                 self._remember(progress, conclusion)
                 before = progress.sync_before
+                if conclusion.listing is not None and conclusion.absence is None:
+                    listing.append(progress.job)
                 is_other |= bool(progress.came) or conclusion.listing != (None if before is None else before.listing)
             if is_other:
                 self._forget_what_others_listed(settled)
+            self._speak_against(listing)
             self._tell_how_many_more()
             for progress in ours:
                 if progress not in settled:
@@ -133,6 +137,17 @@ class SelectorMemory:
             self._store.catalogue.forget_listings(alone)
         except StoreError as error:
             logger.log(self._level_of(logging.ERROR), "Cannot forget listings: %s", error)
+
+    def _speak_against(self, jobs: Sequence[Job]) -> None:
+        """Forget what other plans lacked of selectors whose listing is there: the next one is a first witness again."""
+
+        def is_spoken_against(identity: str) -> bool:
+            return any(job.is_of_another_plan(identity, self._store.bucket) for job in jobs)
+
+        try:
+            self._store.catalogue.forget_absences(is_spoken_against)
+        except StoreError as error:
+            logger.log(self._level_of(logging.ERROR), "Cannot forget what was not listed: %s", error)
 
     def foresee(self, progresses: Sequence[JobProgress]) -> None:
         """Count what `settle` would mark or report. A dry run."""

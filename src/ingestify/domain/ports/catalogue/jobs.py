@@ -119,5 +119,8 @@ class JobsPort(Protocol):
             besides: The keys of those that are kept, as of `save_selector_sync`.
         """
 
+    def forget_absences(self, is_spoken_against: Callable[[str], bool]) -> None:
+        """Forget what selectors lacked and is still to be confirmed, by their keys, as of `save_selector_sync`."""
+
     def forget_hints(self) -> None:
         """Believe no selector's hint: files left datasets that other plans may ask for."""
