@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["depth_of_json", "is_storable", "storable"]
+__all__ = ["JSON_BRACKETS", "depth_of_json", "is_storable", "storable"]
 
 _HALF = re.compile("[\ud800-\udfff]")
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
-_JSON_STEP = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+
+JSON_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+"""Finds what nests in a JSON text; it finds each text too, so that none is looked into."""
 
 
 def is_storable(text: str) -> bool:
@@ -32,7 +34,7 @@ def storable(text: str, most: int | None = None) -> str:
 def depth_of_json(text: str) -> int:
     """Return how deep the lists and objects of a JSON text are nested."""
     depth = deepest = 0
-    for found in _JSON_STEP.finditer(text):
+    for found in JSON_BRACKETS.finditer(text):
         step = found[0]
         if step in "[{":
             depth += 1

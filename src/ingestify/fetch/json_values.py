@@ -8,15 +8,14 @@ NaN), which no dataset can be described by: its own entry fails, if it needs it,
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
+
+from ingestify.domain.text import JSON_BRACKETS
 
 __all__ = ["read_json"]
 
 MOST_LEVELS = 200
 """Deeper than that, a value is not looked into where Python's own limit was met."""
-
-_STEP = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
 def read_json(content: bytes) -> Any:
@@ -46,7 +45,7 @@ def _cut(text: str) -> str:
     """Return a JSON text with NaN in place of what lies too deep."""
     kept: list[str] = []
     depth = begin = 0
-    for found in _STEP.finditer(text):
+    for found in JSON_BRACKETS.finditer(text):
         step = found[0]
         if step in "[{":
             depth += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -104,22 +104,21 @@ def make_pager(paging: Paging, items: JsonPath, checked: Callable[[str, str], st
         checked: `(URL, the one it is relative to)` → the URL, or a SourceError if nobody said that it may be asked.
     """
     steps = list_steps(items)
-    dotted = None if steps is None else ".".join(map(str, steps))
-    more, total = _dotted(paging.more), _dotted(paging.total)
+    dotted = None if steps is None else _dotted(steps)
+    more, total = (None if path is None else _dotted(path.steps) for path in (paging.more, paging.total))
     match paging:
         case PageNumberPaging():
             return pages.PageNumber(paging.parameter, dotted, paging.start, more, total)
         case OffsetPaging():
             return pages.Offset(paging.parameter, paging.limit_parameter, paging.limit, dotted, more, total)
         case CursorPaging():
-            return pages.Cursor(paging.parameter, ".".join(map(str, paging.path.steps)), dotted, more, total)
+            return pages.Cursor(paging.parameter, _dotted(paging.path.steps), dotted, more, total)
         case NextLinkPaging():
-            path = ".".join(map(str, paging.path.steps))
-            found: pages.NextLink | pages.LinkHeader = pages.NextLink(path, dotted, more, total)
+            found: pages.NextLink | pages.LinkHeader = pages.NextLink(_dotted(paging.path.steps), dotted, more, total)
         case LinkHeaderPaging():
             found = pages.LinkHeader(dotted, more, total)
     return pages.Followed(found, checked)
 
 
-def _dotted(path: JsonPath | None) -> str | None:
-    return None if path is None else ".".join(map(str, path.steps))
+def _dotted(steps: Iterable[Step]) -> str:
+    return ".".join(map(str, steps))
