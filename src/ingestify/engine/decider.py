@@ -10,7 +10,7 @@ from ingestify.domain.dataset import Dataset
 from ingestify.domain.run import TaskOutcome
 from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.committer import Committer
-from ingestify.engine.decision import Action, Decision, QuarantineView, decide
+from ingestify.engine.decision import Action, Decision, decide
 from ingestify.engine.discovery import Discovered, as_exception
 from ingestify.engine.ingest import DatasetIngest
 from ingestify.engine.jobs import JobBook
@@ -18,6 +18,7 @@ from ingestify.engine.lanes import SourceLanes
 from ingestify.engine.notifier import Notifier
 from ingestify.engine.open_work import OpenWork
 from ingestify.engine.outcome import NOTHING_DONE, Outcome, summarize
+from ingestify.engine.quarantine_view import QuarantineView
 from ingestify.engine.relisting import Relistings
 from ingestify.engine.report import JobProgress, one_line
 from ingestify.engine.undecided import Undecided

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.fetch_policy import FetchPolicy, is_any_announced_anew, reasons_to_fetch
-from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import KnownDataset
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.revision import RevisionState
@@ -19,12 +18,13 @@ from ingestify.engine.bad_parts import describe_left_out
 from ingestify.engine.bundle import find_unannounced, is_known_lost
 from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.discovery import LOOK_UP_SIZE, Discovered, as_exception
+from ingestify.engine.quarantine_view import QuarantineView
 from ingestify.engine.report import PlannedDataset, one_line
 from ingestify.errors import IngestifyError, SourceError
 from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["Action", "Decision", "QuarantineView", "decide", "wanted_by"]
+__all__ = ["Action", "Decision", "decide", "wanted_by"]
 
 
 class Action(enum.StrEnum):
@@ -94,37 +94,6 @@ class _Look:
                 self.entry_changes.append(f"name: '{row.name}' → '{discovered.name}'")
             if discovered.metadata != row.metadata:
                 self.entry_changes.append("metadata")
-
-
-class QuarantineView:
-    """What a run knows of the quarantine: mostly that nothing is in it, for which it asks only once.
-
-    Safe to use from any thread.
-    """
-
-    def __init__(self, store: DatasetStore) -> None:
-        self._store = store
-        self._empty: set[tuple[str, str]] = set()
-
-    def find(
-        self, kind: tuple[str, str], identifiers: Sequence[Identifier]
-    ) -> dict[tuple[Identifier, str], QuarantineEntry]:
-        """Return the entries that count, of datasets of one (provider, dataset type), by identifier and source.
-
-        What another source of the provider served is for that source to settle.
-        """
-        if kind in self._empty:
-            return {}
-        catalogue, bucket = self._store.catalogue, self._store.bucket
-        if not catalogue.has_quarantined(bucket, *kind):
-            self._empty.add(kind)
-            return {}
-        found = catalogue.find_quarantined(bucket, *kind, identifiers)
-        return {(entry.identifier, entry.source.get("source", "")): entry for entry in found}
-
-    def changed(self) -> None:
-        """This run put something into it."""
-        self._empty.clear()
 
 
 def decide(

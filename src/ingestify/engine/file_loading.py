@@ -23,11 +23,11 @@ from ingestify.engine.known_files import KnownFiles
 from ingestify.engine.loaded_file import NOTHING_FOUND, FileKind, LoadedResource
 from ingestify.engine.moment import MOST_BYTES_IN_FULL
 from ingestify.engine.volatile import Differences, differences_between, differs_each_time_alike
-from ingestify.errors import FetchError, IngestifyError, LakeUnwritable, SourceError, StoreError
+from ingestify.errors import SourceError, StoreError
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.staging import StagedFile
 
-__all__ = ["FileLoading", "located"]
+__all__ = ["FileLoading"]
 
 
 _FORMAT_BY_CONTENT_TYPE = {
@@ -391,15 +391,3 @@ def _takes(loader: Callable[..., Any], name: str) -> bool:
         return name in inspect.signature(loader).parameters
     except (TypeError, ValueError):
         return False  # a callable written in C
-
-
-def located(error: Exception, file: FileResource) -> Exception:
-    """Return an error that names the file; one of ours that names its URL, or is of all files, says enough."""
-    if isinstance(error, LakeUnwritable) or (isinstance(error, FetchError) and error.url):
-        return error
-    text = " ".join(str(error).split())
-    name = "" if isinstance(error, IngestifyError) else f"{type(error).__name__}: "
-    kind = type(error) if type(error) in (FetchError, SourceError) else SourceError
-    located = kind(f"The file '{file.file_id}' could not be loaded: {name}{text}")
-    located.__cause__ = error
-    return located

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from ingestify.domain.ports import FetchContext
 from ingestify.domain.resource import FileResource
 from ingestify.engine.discovery import as_exception
-from ingestify.engine.file_loading import located
 from ingestify.engine.lanes import SourceLane
 from ingestify.engine.workers import StopToken, WorkerPool
-from ingestify.errors import FatalError, StopProcessing
+from ingestify.errors import FatalError, FetchError, IngestifyError, LakeUnwritable, SourceError, StopProcessing
 
 __all__ = ["Steps"]
 
@@ -88,7 +87,7 @@ class Steps:
             if self._stop.is_set:
                 self._dropped = True
             else:
-                self._error = self._error or located(as_exception(error), file)
+                self._error = self._error or _located(as_exception(error), file)
         finally:
             with self._lock:
                 self._waiting -= 1
@@ -123,3 +122,15 @@ def _in_tasks(files: Iterable[FileResource]) -> list[list[FileResource]]:
         tasks[-1] += at_hand
         return tasks
     return [at_hand] if at_hand else []
+
+
+def _located(error: Exception, file: FileResource) -> Exception:
+    """Return an error that names the file; one of ours that names its URL, or is of all files, says enough."""
+    if isinstance(error, LakeUnwritable) or (isinstance(error, FetchError) and error.url):
+        return error
+    text = " ".join(str(error).split())
+    name = "" if isinstance(error, IngestifyError) else f"{type(error).__name__}: "
+    kind = type(error) if type(error) in (FetchError, SourceError) else SourceError
+    located = kind(f"The file '{file.file_id}' could not be loaded: {name}{text}")
+    located.__cause__ = error
+    return located
