@@ -160,7 +160,7 @@ class Decider:
             self._lanes.of(progress.job.plan.source).gate.widen(progress not in others)
             if several:
                 progress.listing.found(*[discovered.number for discovered in several])
-                progress.count("unchanged", sum(not discovered.is_double for discovered in several))
+                progress.count("unchanged", len([one for one in several if not one.is_double]))
                 self._release(progress, several)
 
     def _load_unchanged(self, decisions: Sequence[Decision]) -> dict[str, Dataset]:

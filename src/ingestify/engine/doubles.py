@@ -76,9 +76,10 @@ class Doubles:
                 self._held[number] = discovered
             elif (mark := self._passed.get(number)) is not None:
                 self._tell(number, discovered)
-                if mark != _mark(discovered):
+                again = _mark(discovered)
+                if mark != again:
                     self._found.add(_name(discovered))
-                    if not _is_later(mark[0], _time(discovered)):
+                    if not _is_later(mark[0], again[0]):
                         self._held[number] = dataclasses.replace(discovered, is_double=True)
                         self.passed_on_twice += 1
             else:
@@ -111,7 +112,7 @@ class Doubles:
 
 def preferred(one: Discovered, other: Discovered) -> Discovered:
     """Return which of two announcements of a dataset counts; `other` is the later one in the listing."""
-    return one if _is_later(_time(one), _time(other)) else other
+    return one if _is_later(_mark(one)[0], _mark(other)[0]) else other
 
 
 def _is_later(moment: dt.datetime | None, other: dt.datetime | None) -> bool:
@@ -119,23 +120,17 @@ def _is_later(moment: dt.datetime | None, other: dt.datetime | None) -> bool:
     return moment is not None and other is not None and moment > other
 
 
-def _time(discovered: Discovered) -> dt.datetime | None:
-    """Return the newest time that is announced for a file."""
-    newest: dt.datetime | None = None
-    for file in discovered.resource.files.values():
-        moment = file.last_modified
-        if moment is not None and (newest is None or moment > newest):
-            newest = moment
-    return newest
-
-
 def _mark(discovered: Discovered) -> _Mark:
     """Return what is equal for two announcements of a dataset that are alike."""
     resource = discovered.resource
+    newest: dt.datetime | None = None
     said: list[object] = [resource.name, resource.state, discovered.metadata, resource.postponed]
     for name, file in resource.files.items():
-        said += (name, file.last_modified, file.content_version, file.url)
-    return _time(discovered), hash(tuple(said))
+        moment = file.last_modified
+        if moment is not None and (newest is None or moment > newest):
+            newest = moment
+        said += (name, moment, file.content_version, file.url)
+    return newest, hash(tuple(said))
 
 
 def _name(discovered: Discovered) -> str:
