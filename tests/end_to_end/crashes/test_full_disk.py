@@ -14,23 +14,24 @@ from tests.end_to_end.crashes.season import ChangingSeason
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork of POSIX")
 
+MATCHES = 32
 SAID = {"ENOSPC": "the disk is full: make room", "EDQUOT": "your quota", "EROFS": "mounted read-only"}
 
 
 @pytest.mark.parametrize("place", ["staging.written", "staging.synced", "publish.renamed"])
 @pytest.mark.parametrize("error", SAID)
 def test_the_run_stops_at_once_and_loses_nothing(tmp_path: Path, command_line: CommandLine, place: str, error: str):
-    with ChangingSeason(matches=8) as season:
+    with ChangingSeason(matches=MATCHES) as season:
         project = season.make_project(tmp_path)
         assert command_line.run(project, "run", failpoints=f"{place}=error:{error}@9").code == 1
         before = season.check(audit(project), current=False)
-        season.change(random.Random(1), 8)
+        season.change(random.Random(1), MATCHES)
         season.simulator.clear_requests()
         ended = command_line.run(project, "run", failpoints=f"{place}=error:{error}")
         assert ended.code == 1, ended.err
         assert ended.err.count(SAID[error]) == 1, ended.err
-        # With 4 at once, not many more had begun.
-        assert len(season.simulator.requests) < 2 + 2 * 8
+        # With 4 at once, several more had begun, and not all.
+        assert len(season.simulator.requests) < 2 + 2 * MATCHES
         found = audit(project)
         assert season.check(found, current=False, at_least=before) == before
         assert found.staged == set()
