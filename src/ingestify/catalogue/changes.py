@@ -22,7 +22,7 @@ from ingestify.catalogue.rows import file_to_row, moment_to_text
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
-from ingestify.domain.change import AppliedChange, DatasetChange, apply_change, metadata_text
+from ingestify.domain.change import AppliedChange, DatasetChange, apply_change
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.events import DatasetEvent, MetadataUpdated, RevisionInvalidated
 from ingestify.domain.ports import HeadMoved
@@ -320,7 +320,7 @@ class DatasetWriter:
             dataset, revision = one.dataset, one.revision
             if one.entry is not None:
                 continue  # the dataset stays as it is
-            row = description_columns(dataset, metadata_text(change.metadata))
+            row = description_columns(dataset, change.stored_metadata)
             if change.existing is None:
                 new.append({**fixed_columns(dataset), **row, **head_columns(revision)})
             else:

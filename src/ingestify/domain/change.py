@@ -91,6 +91,16 @@ class DatasetChange:
         return 0 if self.existing is None else len(self.existing.revisions)
 
     @property
+    def stored_metadata(self) -> str:
+        """The metadata as it is stored. What the lake has, it keeps as it came in.
+
+        Raises:
+            SourceError: It is new, and not JSON that every database keeps.
+        """
+        is_kept = self.existing is not None and self.metadata is self.existing.metadata
+        return stored_metadata_text(self.metadata) if is_kept else metadata_text(self.metadata)
+
+    @property
     def is_news(self) -> bool:
         """Whether anything is true after it that is not so now.
 
@@ -201,7 +211,7 @@ def _described(change: DatasetChange, moment: dt.datetime) -> Dataset:
         identifier=change.identifier if existing is None else existing.identifier,
         name=change.name,
         state=change.state,
-        metadata=json.loads(metadata_text(change.metadata)),
+        metadata=json.loads(change.stored_metadata),
         created_at=moment if existing is None else existing.created_at,
         updated_at=moment,
         last_modified_at=None,
@@ -240,7 +250,7 @@ def _apply_rejection(change: DatasetChange, moment: dt.datetime) -> AppliedChang
         removed_file_ids=change.removed_file_ids,
         missing_feeds=change.missing_feeds,
         feeds={feed.file_id: feed for feed in change.feeds},
-        metadata=json.loads(metadata_text(change.metadata)),
+        metadata=json.loads(change.stored_metadata),
         base_revision_id=change.expected_revision_count - 1 if change.expected_revision_count else None,
         source=dict(change.source),
         created_at=moment,
@@ -255,5 +265,5 @@ def _description_differs(before: Dataset, change: DatasetChange) -> bool:
         change.name,
         change.state,
         change.missing_feeds,
-        metadata_text(change.metadata),
+        change.stored_metadata,
     )

@@ -169,7 +169,7 @@ class LoadedBundle:
         ]
 
     @property
-    def feeds_there(self) -> set[str]:
+    def _feeds_there(self) -> set[str]:
         """The feeds that the provider has now."""
         files = self.resource.files
         return {files[file_id].data_feed_key for file_id, one in self.loaded.items() if one.kind in _THERE}
@@ -177,7 +177,7 @@ class LoadedBundle:
     def _feeds_without(self, file_ids: Collection[str]) -> set[str]:
         """The feeds that the provider has, and those that the lake has besides: from another source, or kept."""
         kept = {file.data_feed_key for file_id, file in self._current.items() if file_id not in file_ids}
-        return self.feeds_there | kept
+        return self._feeds_there | kept
 
     @property
     def lacking_feeds(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import pytest
 from ingestify import Dataset, DatasetState, Identifier
 from ingestify.domain.change import DatasetChange, Settlement, apply_change
 from ingestify.domain.file import NO_VALIDATORS, FeedState, Validators
+from ingestify.errors import SourceError
 
 NOON = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)
 SEEN = FeedState("events__v1", True, NOON, Validators('"a"'), NOON, "url")
@@ -73,3 +74,12 @@ def test_a_later_look_that_found_the_same_is_no_news_and_one_at_what_is_not_ther
     assert not dataclasses.replace(FIRST, existing=dataset, feeds=[later]).is_news
     absent = dataclasses.replace(SEEN, present=False)
     assert dataclasses.replace(absent, checked_at=later.checked_at).is_news_after(absent)
+
+
+def test_metadata_that_stays_is_kept_as_it_came_in(dataset):
+    """A lake of an older version may hold a NaN, which nothing new may bring."""
+    before = dataclasses.replace(dataset, metadata={"xg": float("nan")})
+    renamed = dataclasses.replace(FIRST, existing=before, metadata=before.metadata, name="match one")
+    assert apply_change(renamed, NOON).dataset.name == "match one"
+    with pytest.raises(SourceError, match="finite"):
+        apply_change(dataclasses.replace(renamed, metadata={"xg": float("nan")}), NOON)
