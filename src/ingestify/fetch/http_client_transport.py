@@ -1,4 +1,4 @@
-"""The transport, with the standard library's http.client. Whatever that raises is translated here and nowhere else.
+"""The transport, over the standard library's sockets. Whatever they raise is translated here and nowhere else.
 
 docs/decisions/0010 has the measurements that chose it.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import functools
 import http.client
 import ipaddress
 import re
@@ -20,8 +19,10 @@ import urllib.request
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from typing import Any
 
 from ingestify.errors import ConfigurationError
+from ingestify.fetch.connection import Connection, Tunnel
 from ingestify.fetch.reach import Reach, literal_address
 from ingestify.fetch.response import CHUNK_BYTES, Response, Wire, is_readable
 from ingestify.fetch.transport import Answer, BadUrl, Forbidden, TransportError
@@ -48,7 +49,7 @@ class _Line:
 
     def __init__(
         self,
-        connection: http.client.HTTPConnection,
+        connection: Connection,
         host: str,
         *,
         by_proxy: bool = False,
@@ -257,8 +258,9 @@ class HttpClientTransport:
     def _connect(self, line: _Line) -> None:
         """Connect, through the proxy's tunnel if there is one, and with TLS if it is https."""
         connection = line.connection
+        what = "the proxy failed" if line.by_proxy else "no connection"
         try:
-            connection.connect()
+            connection.open(self._begin)
         except ssl.SSLCertVerificationError as error:
             raise TransportError(f"TLS failed: {error}", remedy=_TRUST) from error
         except ssl.SSLError as error:
@@ -268,8 +270,7 @@ class HttpClientTransport:
         except socket.gaierror as error:
             unknown = "the proxy failed: its name is not known" if line.by_proxy else "the host's name is not known"
             raise TransportError(unknown) from error
-        except (OSError, http.client.HTTPException) as error:
-            what = "the proxy failed" if line.by_proxy else "no connection"
+        except OSError as error:
             raise TransportError(f"{what}: {error}") from error
         connection.sock.settimeout(self.read_timeout_seconds)
         if isinstance(connection.sock, ssl.SSLSocket):
@@ -277,8 +278,11 @@ class HttpClientTransport:
             connection.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]
         if not line.by_proxy:
             line.address = connection.sock.getpeername()[0]
+
+    def _begin(self, sock: socket.socket) -> None:
+        """Let `abort` know of a socket that is about to be waited on."""
         with self._lock:
-            self._sockets.add(connection.sock)
+            self._sockets.add(sock)
 
     def _make_line(self, url: str, origin: str, reach: Reach) -> _Line:
         parts = urllib.parse.urlsplit(url)
@@ -292,33 +296,31 @@ class HttpClientTransport:
         port = port or (443 if is_tls else 80)
         shown_host = parts.netloc.rpartition("@")[2]
         proxy = self._proxy_for(parts)
+        tls = self._tls() if is_tls else None
         if proxy is None:
-            connection = self._make_connection(host, port, is_tls=is_tls)
-            # What http.client connects with; it has no public way to look at an address before it is connected to.
-            connection._create_connection = functools.partial(_connect_within, reach)  # type: ignore[attr-defined]
+            connection = self._make_connection(host, port, reach=reach, tls=tls, server_name=host)
             return _Line(connection, shown_host)
         at, credentials = _proxy_address(proxy)
-        connection = self._make_connection(*at, is_tls=is_tls)
         if is_tls:
-            connection.set_tunnel(host, port, headers=credentials)
+            connection = self._make_connection(*at, tunnel=Tunnel(host, port, credentials), tls=tls, server_name=host)
             line = _Line(connection, shown_host, by_proxy=True)
         else:
             own = "".join(f"{name}: {value}\r\n" for name, value in credentials.items())
-            line = _Line(connection, shown_host, by_proxy=True, target=origin, own_headers=own)
+            line = _Line(self._make_connection(*at), shown_host, by_proxy=True, target=origin, own_headers=own)
         # Which address a name has is the proxy's to find out.
         line.address = literal_address(host)
         return line
 
-    def _make_connection(self, host: str, port: int, *, is_tls: bool) -> http.client.HTTPConnection:
-        timeout = self._connect_timeout_seconds
-        if not is_tls:
-            return http.client.HTTPConnection(host, port, timeout=timeout)
+    def _make_connection(self, host: str, port: int, **options: Any) -> Connection:
+        return Connection(host, port, timeout_seconds=self._connect_timeout_seconds, **options)
+
+    def _tls(self) -> ssl.SSLContext:
         with self._lock:
             if self._ssl_context is None:
                 # One for all connections: loading the trusted certificates takes 20 ms and more.
                 self._ssl_context = ssl.create_default_context()
                 self._ssl_context.set_alpn_protocols(["http/1.1"])
-        return http.client.HTTPSConnection(host, port, timeout=timeout, context=self._ssl_context)
+        return self._ssl_context
 
     def _proxy_for(self, parts: urllib.parse.SplitResult) -> str | None:
         proxy = self._proxy_urls.get(parts.scheme.lower()) or self._proxy_urls.get("all")
@@ -347,26 +349,6 @@ def _networks(no_proxy: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Netw
         with contextlib.suppress(ValueError):
             networks.append(ipaddress.ip_network(re.sub(r"[\[\]]", "", entry), strict=False))
     return tuple(networks)
-
-
-def _connect_within(reach: Reach, address: tuple[str, int], timeout: float, *_: object) -> socket.socket:
-    """Connect to the first address of a host that answers, of those that are permitted."""
-    host, port = address
-    failed: Exception | None = None
-    for family, kind, protocol, _name, where in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
-        if not reach.permits(str(where[0])):
-            failed = failed or Forbidden(str(where[0]))
-            continue
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(timeout)
-            sock.connect(where)
-        except OSError as error:
-            sock.close()
-            failed = error
-        else:
-            return sock
-    raise failed or OSError("its name has no address")
 
 
 def _proxy_address(proxy: str) -> tuple[tuple[str, int], dict[str, str]]:

@@ -381,3 +381,90 @@ def tunnel(port: int, seen: list[bytes]) -> Iterator[int]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+
+
+HANDSHAKE = b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb\x03\x03" + b"a" * 16_000
+CONNECT_ANSWER = b"HTTP/1.1 200 ok\r\n" + b"X-Long: a\r\n" * 500
+
+
+@contextlib.contextmanager
+def dripping(data: bytes) -> Iterator[tuple[int, threading.Event]]:
+    """What sends a byte each 50 ms, once it is spoken to. Yields its port, and what is set when it began."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    begun = threading.Event()
+
+    def drip(client: socket.socket) -> None:
+        with contextlib.suppress(OSError), client:
+            client.recv(1 << 16)
+            for byte in data:
+                client.sendall(bytes([byte]))
+                begun.set()
+                time.sleep(0.05)
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=(listener.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield listener.getsockname()[1], begun
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+@pytest.mark.parametrize(("data", "by_proxy"), [(HANDSHAKE, False), (CONNECT_ANSWER, True)])
+def test_a_connection_that_comes_byte_by_byte_ends_in_time(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, data: bytes, by_proxy: bool
+) -> None:
+    with dripping(data) as (port, _):
+        if by_proxy:
+            monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        url = "https://provider.example/a" if by_proxy else f"https://127.0.0.1:{port}/a"
+        began = time.monotonic()
+        with pytest.raises(FetchError, match="connecting took too long"):
+            make_client(attempts=1, connect_timeout_seconds=0.5).get(url)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(("data", "by_proxy"), [(HANDSHAKE, False), (CONNECT_ANSWER, True)])
+def test_abort_ends_a_connection_that_is_being_made(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, data: bytes, by_proxy: bool
+) -> None:
+    with dripping(data) as (port, begun):
+        if by_proxy:
+            monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        url = "https://provider.example/a" if by_proxy else f"https://127.0.0.1:{port}/a"
+        client = make_client(attempts=1, connect_timeout_seconds=60)
+        ended: list[str] = []
+
+        def ask() -> None:
+            with pytest.raises(FetchError) as caught:
+                client.get(url)
+            ended.append(str(caught.value))
+
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        assert begun.wait(10)
+        client.abort()
+        thread.join(5)
+        assert len(ended) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "502 Bad Gateway"),
+        (b"SSH-2.0-x\r\n\r\n", "no HTTP"),
+        (b"HTTP/1.1 200 ok\r\nX: " + b"a" * (1 << 17), "not whole"),
+        (b"", "closed the connection"),
+    ],
+)
+def test_a_proxy_that_gives_no_tunnel_is_named(
+    make_client: MakeClient, server: Provider, monkeypatch: pytest.MonkeyPatch, data: bytes, said: str
+) -> None:
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.port}")
+    server.on("provider.example:443", [data, CLOSE])
+    with pytest.raises(FetchError, match=f"the proxy failed: .*{said}"):
+        make_client(attempts=1).get("https://provider.example/a")
