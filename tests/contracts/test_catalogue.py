@@ -670,6 +670,29 @@ class TestEventLog:
         assert len(logged.revisions) == 2
         assert logged.revisions[-1] == second.revision
 
+    def test_an_event_shows_all_revisions_up_to_its_own_as_they_were(self, catalogue: Catalogue) -> None:
+        shown = []
+        dataset = None
+        for number in range(4):
+            files = [new_file(content=str(number)), *([new_file("match")] if number == 1 else [])]
+            removed = ("match__v1",) if number == 2 else ()
+            one = apply_one(catalogue, change(existing=dataset, files=files, removed_file_ids=removed))
+            dataset = one.dataset
+            shown += [event.dataset for event in one.events]
+            if number == 1:
+                shown += [event.dataset for event in catalogue.invalidate([dataset.dataset_id], "bad")]
+                (dataset,) = catalogue.get_datasets([dataset.dataset_id])
+        assert [event.dataset for event in catalogue.read_events(0, 100)] == [_as_logged(one) for one in shown]
+
+    def test_an_event_of_a_deleted_dataset_shows_its_current_files(self, catalogue: Catalogue) -> None:
+        dataset = apply_one(catalogue, change(files=[new_file("match"), new_file()])).dataset
+        for number in range(3):
+            dataset = apply_one(catalogue, change(existing=dataset, files=[new_file(content=str(number))])).dataset
+        catalogue.delete([dataset.dataset_id])
+        logged = [event for event in catalogue.read_events(0, 100) if isinstance(event, RevisionAdded)][-1].dataset
+        assert logged.current_revision == dataset.current_revision
+        assert [revision.revision_id for revision in logged.revisions] == [0, 3]
+
     @pytest.mark.parametrize("limit", [1, 2, 3, 100])
     def test_pages_of_any_size_show_the_same(self, catalogue: Catalogue, limit: int) -> None:
         catalogue.apply([with_file(1), change(2), with_file(3)])
@@ -1235,6 +1258,16 @@ def test_quarantine_entries_are_added_once_and_settled(catalogue: Catalogue) -> 
         "right",
     )
     assert found.files == other.files
+
+
+def _as_logged(dataset: Dataset) -> Dataset:
+    """With all of its revisions, and of their files the current ones."""
+    current = set(dataset.files.values())
+    revisions = tuple(
+        dataclasses.replace(one, modified_files=tuple(file for file in one.modified_files if file in current))
+        for one in dataset.revisions
+    )
+    return dataclasses.replace(dataset, feeds={}, revisions=revisions)
 
 
 def without_feeds_in(event: DatasetEvent) -> DatasetEvent:

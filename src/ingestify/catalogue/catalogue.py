@@ -44,7 +44,7 @@ class SqlCatalogue:
         self._database = database
         self.longest_identifier = database.dialect.longest_identifier
         self._datasets = DatasetReader(database, tables, key_types)
-        self._events = EventLog(database, tables)
+        self._events = EventLog(database, tables, self._datasets)
         self._quarantine = QuarantineLog(database, tables)
         self._changes = DatasetWriter(database, tables, self._datasets, self._events, self._quarantine)
         self._histories = Histories(database, tables, self._datasets, self._changes, self._events, self._quarantine)

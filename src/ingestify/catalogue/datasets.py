@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
+import types
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -315,30 +316,12 @@ class DatasetReader:
     def _complete(self, connection: sa.Connection, rows: Sequence[Any]) -> list[Dataset]:
         """Return the datasets of rows, with their revisions and files."""
         files: dict[tuple[str, int], list[File]] = {}
-        revisions: dict[str, list[Revision]] = {}
-        sources: dict[str, dict[str, Any]] = {}  # one run writes the same one thousands of times
         for ids in chunks(row[1] for row in rows):
             # In the order in which the revision named them; sorting here is cheaper than in the database.
             file_rows = connection.execute(self._of(self._tables.file, self._file_columns, ids)).all()
             for dataset_id, _, *row in sorted(file_rows, key=_file_number):
                 files.setdefault((dataset_id, row[-1]), []).append(file_from_row(row))
-            statement = self._of(self._tables.revision, self._revision_columns, ids).order_by(
-                *self._tables.revision.primary_key.columns
-            )
-            for dataset_id, number, created_at, state, description, source, removed in connection.execute(
-                statement
-            ).all():
-                revisions.setdefault(dataset_id, []).append(
-                    Revision(
-                        number,
-                        to_moment(created_at),
-                        tuple(files.get((dataset_id, number), ())),
-                        REVISION_STATES[state],
-                        description,
-                        dict(sources.get(source) or sources.setdefault(source, json_value(source))),
-                        names_from_text(removed),
-                    )
-                )
+        revisions = self.load_revisions(connection, [row[1] for row in rows], files)
         return [
             Dataset(
                 dataset_id,
@@ -373,6 +356,39 @@ class DatasetReader:
                 missing_feeds,
             ) in rows
         ]
+
+    def load_revisions(
+        self,
+        connection: sa.Connection,
+        dataset_ids: Sequence[str],
+        files: Mapping[tuple[str, int], Sequence[File]] = types.MappingProxyType({}),
+    ) -> dict[str, list[Revision]]:
+        """Return the revisions of datasets, oldest first, inside the caller's transaction.
+
+        Args:
+            files: Those that each brought, by dataset id and revision.
+        """
+        revisions: dict[str, list[Revision]] = {}
+        sources: dict[str, dict[str, Any]] = {}  # one run writes the same one thousands of times
+        for ids in chunks(dataset_ids):
+            statement = self._of(self._tables.revision, self._revision_columns, ids).order_by(
+                *self._tables.revision.primary_key.columns
+            )
+            for dataset_id, number, created_at, state, description, source, removed in connection.execute(
+                statement
+            ).all():
+                revisions.setdefault(dataset_id, []).append(
+                    Revision(
+                        number,
+                        to_moment(created_at),
+                        tuple(files.get((dataset_id, number), ())),
+                        REVISION_STATES[state],
+                        description,
+                        dict(sources.get(source) or sources.setdefault(source, json_value(source))),
+                        names_from_text(removed),
+                    )
+                )
+        return revisions
 
     def _of(self, table: sa.Table, columns: Sequence[sa.Column[Any]], ids: Sequence[str]) -> sa.Select[Any]:
         return sa.select(*columns).where(self._dialect.any_of(table.c.dataset_id, ids))

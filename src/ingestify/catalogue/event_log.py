@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
 from ingestify.catalogue.connection import Database
+from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.rows import (
     dataset_from_snapshot,
@@ -23,6 +24,7 @@ from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import LOGGED_EVENTS, DatasetEvent, RevisionInvalidated, RevisionRejected
+from ingestify.domain.revision import Revision
 
 __all__ = ["EventLog"]
 
@@ -30,14 +32,16 @@ __all__ = ["EventLog"]
 class EventLog:
     """The log's rows and its readers' positions.
 
-    An event's payload is `{"dataset": …, …}`: a snapshot, so that removing the dataset takes nothing from it; what
-    else there is, such as `reason`, is what the event has besides. A payload of NULL stands for that of the
-    dataset's event before it, which the same commit wrote: what a new dataset's two events show would be a third of
-    the database.
+    An event's payload is `{"dataset": …, …}`: a snapshot of the dataset, its last revision and its current files, which
+    is of one size whatever came before. Earlier revisions are read from the dataset's rows; of a dataset that was
+    removed, an event shows the last revision and those that the files came with. What else there is, such as
+    `reason`, is what the event has besides. A payload of NULL stands for that of the dataset's event before it, which
+    the same commit wrote: what a new dataset's two events show would be a third of the database.
     """
 
-    def __init__(self, database: Database, tables: Tables) -> None:
+    def __init__(self, database: Database, tables: Tables, datasets: DatasetReader) -> None:
         self._database = database
+        self._datasets = datasets
         self._version_table = tables.version_table_name
         self._log = tables.event_log
         self._reader = tables.event_reader
@@ -107,23 +111,21 @@ class EventLog:
             rows = connection.execute(statement).all()
             # Only the first row's payload can be that of an event outside of these.
             earlier = self._find_payload_before(connection, rows[0]) if rows and rows[0].payload is None else None
-        events: list[DatasetEvent] = []
-        content: dict[str, Any] = {}
-        for position, event_type, _, occurred_at, payload in rows:
-            text = payload or earlier
-            earlier = None
-            if text is not None:
-                content = json_value(text)
-                dataset = dataset_from_snapshot(content["dataset"])
-            extra = {name: value for name, value in content.items() if name != "dataset"}
-            if "reasons" in extra:
-                extra["reasons"] = tuple(extra["reasons"])
-            events.append(
-                LOGGED_EVENTS[event_type](
-                    dataset=dataset, occurred_at=to_moment(occurred_at), position=position, **extra
-                )
-            )
-        return events
+            return self._complete(connection, _events_of(rows, earlier))
+
+    def _complete(self, connection: sa.Connection, events: Sequence[DatasetEvent]) -> list[DatasetEvent]:
+        """Give events the earlier revisions of their datasets, of those that the lake has still.
+
+        Each is as it was then: only the last revision of a dataset ever changes.
+        """
+        lacking = {event.dataset.dataset_id for event in events if _lacks_revisions(event.dataset)}
+        there = self._datasets.load_revisions(connection, sorted(lacking))
+        return [
+            dataclasses.replace(event, dataset=_with_earlier(event.dataset, there.get(event.dataset.dataset_id, ())))
+            if _lacks_revisions(event.dataset)
+            else event
+            for event in events
+        ]
 
     def _find_payload_before(self, connection: sa.Connection, row: Any) -> str | None:
         columns = self._log.c
@@ -168,6 +170,46 @@ class EventLog:
             updated = connection.execute(self._reader.update().where(known).values(position=position))
             if not updated.rowcount:
                 connection.execute(self._reader.insert().values(reader_name=reader_name, position=position))
+
+
+def _events_of(rows: Sequence[Any], earlier: str | None) -> list[DatasetEvent]:
+    """Return the events of rows.
+
+    Args:
+        earlier: The payload that stands for the first row's, if it has none.
+    """
+    events: list[DatasetEvent] = []
+    content: dict[str, Any] = {}
+    for position, event_type, _, occurred_at, payload in rows:
+        text = payload or earlier
+        earlier = None
+        if text is not None:
+            content = json_value(text)
+            dataset = dataset_from_snapshot(content["dataset"])
+        extra = {name: value for name, value in content.items() if name != "dataset"}
+        if "reasons" in extra:
+            extra["reasons"] = tuple(extra["reasons"])
+        events.append(
+            LOGGED_EVENTS[event_type](dataset=dataset, occurred_at=to_moment(occurred_at), position=position, **extra)
+        )
+    return events
+
+
+def _lacks_revisions(dataset: Dataset) -> bool:
+    return bool(dataset.revisions) and len(dataset.revisions) <= dataset.revisions[-1].revision_id
+
+
+def _with_earlier(dataset: Dataset, revisions: Sequence[Revision]) -> Dataset:
+    """Return a dataset with all revisions before its last one, if they are there.
+
+    Those that its snapshot left out have no current file.
+    """
+    shown = {revision.revision_id: revision for revision in dataset.revisions}
+    number = max(shown)
+    if len(revisions) <= number:
+        return dataset
+    earlier = (shown.get(one.revision_id, one) for one in revisions[:number])
+    return dataclasses.replace(dataset, revisions=(*earlier, shown[number]))
 
 
 def _payload(event: DatasetEvent) -> str:

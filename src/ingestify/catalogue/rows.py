@@ -266,16 +266,14 @@ def entry_from_row(row: Any, files: Sequence[NewFile]) -> QuarantineEntry:
 
 
 def snapshot_of(dataset: Dataset) -> dict[str, Any]:
-    """Return a dataset as JSON values: everything but its feeds, and of its files the current ones.
+    """Return a dataset as JSON values, without its feeds: of its revisions the last one and those with a current file.
 
-    Files that a later revision replaced are left out: with them, the log of a dataset that is refreshed
-    through a match would grow with the square of its revisions.
+    The others are left out, and so are files that a later revision replaced: with them, the log of a dataset that is
+    refreshed through a match would grow with the square of its revisions. While the lake has the dataset they are in
+    its rows (`EventLog.read`), as only the last revision of a dataset ever changes.
     """
-    current = {
-        (file.data_feed_key, file.data_spec_version): revision.revision_id
-        for revision in dataset.revisions
-        for file in revision.modified_files
-    }
+    current = set(dataset.files.values())
+    kept = {file.revision_id for file in current} | {revision.revision_id for revision in dataset.revisions[-1:]}
     return {
         "dataset_id": dataset.dataset_id,
         "bucket": dataset.bucket,
@@ -297,13 +295,10 @@ def snapshot_of(dataset: Dataset) -> dict[str, Any]:
                 "description": revision.description,
                 "source": revision.source,
                 **({"removed": list(revision.removed_file_ids)} if revision.removed_file_ids else {}),
-                "files": [
-                    _file_snapshot(file)
-                    for file in revision.modified_files
-                    if current[file.data_feed_key, file.data_spec_version] == revision.revision_id
-                ],
+                "files": [_file_snapshot(file) for file in revision.modified_files if file in current],
             }
             for revision in dataset.revisions
+            if revision.revision_id in kept
         ],
     }
 
