@@ -16,6 +16,7 @@
     │   └── DatasetNotFound     no dataset has that id or identifier
     ├── LoadError               a stored dataset cannot be made into the object asked for
     ├── StopProcessing          stop cleanly, keep what finished (exit code 2)
+    │   └── DeadlineReached     the time that the run was given is over (exit code 6)
     └── FatalError              stop loudly (exit code 1)
 
 A foreign exception is translated at the edge of the adapter that met it, `from` its cause.
@@ -26,6 +27,7 @@ from __future__ import annotations
 __all__ = [
     "ConfigurationError",
     "DatasetNotFound",
+    "DeadlineReached",
     "DuplicateFile",
     "FatalError",
     "FetchError",
@@ -130,6 +132,10 @@ class LoadError(IngestifyError):
 
 class StopProcessing(IngestifyError):
     """Raised by a source to stop the run cleanly: what finished is kept, the job is ABORTED."""
+
+
+class DeadlineReached(StopProcessing):
+    """The time that a run was given is over before all was done: what finished is kept."""
 
 
 class FatalError(IngestifyError):

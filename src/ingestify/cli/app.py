@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ingestify._version import __version__
+from ingestify.cli.exit_codes import EXIT_CODES, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_STOPPED
 from ingestify.cli.logs import write_stderr, write_stderr_block
 from ingestify.cli.output import OutputLost, abandon_stdout, flush
 from ingestify.cli.standard_streams import is_terminal
@@ -19,22 +20,10 @@ from ingestify.failpoints import VARIABLE, set_from_environment
 from ingestify.masking import mask_text
 
 __all__ = [
-    "EXIT_DAMAGED",
-    "EXIT_FAILED",
-    "EXIT_INTERRUPTED",
-    "EXIT_OK",
-    "EXIT_SOME_FAILED",
-    "EXIT_STOPPED",
     "app",
+    "exit_with",
     "run_command_line",
 ]
-
-EXIT_OK = 0
-EXIT_FAILED = 1
-EXIT_STOPPED = 2
-EXIT_SOME_FAILED = 3
-EXIT_DAMAGED = 4
-EXIT_INTERRUPTED = 130
 
 COMPLETION_VARIABLE = "_INGESTIFY_COMPLETE"
 """Set by the scripts of `ingestify completion` when a shell asks what may come next."""
@@ -95,9 +84,7 @@ class _LazyGroup(click.Group):
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="New here? Run  ingestify demo , then  ingestify init . Data goes to stdout, all else to stderr. "
-    "Exit codes: 0 done, 1 failed, 2 stopped by the source or wrong usage, 3 some datasets failed, are in "
-    "quarantine or without a broken file, are suddenly not listed any more, or are others in the lake that is copied "
-    "to, 4 the lake is damaged, 130 interrupted.",
+    + EXIT_CODES,
 )
 @click.version_option(__version__, "--version", message="%(version)s")
 def app() -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from ingestify.cli.app import EXIT_DAMAGED, EXIT_OK, EXIT_SOME_FAILED, exit_with
+from ingestify.cli.app import exit_with
 from ingestify.cli.confirmation import confirm, yes_option
 from ingestify.cli.dataset_lookup import explain_nothing
+from ingestify.cli.exit_codes import EXIT_DAMAGED, EXIT_OK, EXIT_SOME_FAILED
 from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import config_option, dataset_filters, filter_arguments, logging_options, parse_filters
 from ingestify.cli.output import flush, write_json, write_line

@@ -13,12 +13,13 @@ from typing import Any
 
 import click
 
-from ingestify.cli.app import EXIT_INTERRUPTED, EXIT_SOME_FAILED, exit_with
+from ingestify.cli.app import exit_with
+from ingestify.cli.exit_codes import EXIT_INTERRUPTED, EXIT_SOME_FAILED, exit_code
 from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import logging_options
 from ingestify.cli.output import flush, write_line
 from ingestify.cli.progress import RunView
-from ingestify.cli.run import execute, exit_code
+from ingestify.cli.run import execute
 from ingestify.cli.standard_streams import may_move_cursor
 from ingestify.cli.texts import size, summary_line
 from ingestify.domain.run import RunReport

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from typing import Any
 
 import click
 
 from ingestify.cli.logs import set_up_logging, write_stderr
-from ingestify.cli.options import config_option, logging_options
+from ingestify.cli.options import Age, config_option, logging_options
 from ingestify.cli.output import write_json, write_line
 from ingestify.cli.texts import size
 from ingestify.domain.ports import StoredObject
@@ -25,29 +24,14 @@ __all__ = ["gc_command"]
 SAFE_BESIDE_A_RUN = dt.timedelta(hours=1)
 """No run takes as long from writing an object to naming it."""
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LOOKED_AT = 1000
-
-
-class _Age(click.ParamType[dt.timedelta]):
-    """`24h`, `90m`, `7d`, `0h`."""
-
-    name = "age"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.timedelta:
-        if isinstance(value, dt.timedelta):
-            return value
-        found = re.fullmatch(r"([0-9]{1,6})([smhd])", str(value).strip().lower())
-        if found is None:
-            self.fail(f"'{value}' is no age: write a number and s, m, h or d, such as 24h or 7d.", param, ctx)
-        return dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 @click.command("gc")
 @config_option
 @click.option(
     "--older-than",
-    type=_Age(),
+    type=Age(),
     default="24h",
     show_default=True,
     metavar="AGE",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 __all__ = [
+    "Age",
     "bucket_option",
     "config_option",
     "dataset_filters",
@@ -38,6 +40,25 @@ def name_of_bucket(context: click.Context, parameter: click.Parameter, value: st
     if value is not None and not value.strip():
         raise click.BadParameter("a bucket needs a name, such as main.", context, parameter)
     return value
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class Age(click.ParamType[dt.timedelta]):
+    """`24h`, `90m`, `7d`, `0h`."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.timedelta:
+        if isinstance(value, dt.timedelta):
+            return value
+        found = re.fullmatch(r"([0-9]{1,6})([smhd])", str(value).strip().lower())
+        if found is None:
+            self.fail(
+                f"'{value}' is no length of time: write a number and s, m, h or d, such as 24h or 7d.", param, ctx
+            )
+        return dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 config_option = click.option(

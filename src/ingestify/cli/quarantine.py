@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from ingestify.cli.app import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_SOME_FAILED, exit_with
+from ingestify.cli.app import exit_with
 from ingestify.cli.confirmation import confirm, yes_option
 from ingestify.cli.dataset_lookup import the_one_that_begins
+from ingestify.cli.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_SOME_FAILED, exit_code
 from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import (
     bucket_option,
@@ -23,7 +24,7 @@ from ingestify.cli.options import (
 )
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.cli.progress import RunView
-from ingestify.cli.run import execute, exit_code
+from ingestify.cli.run import execute
 from ingestify.cli.texts import size, summary_line
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState

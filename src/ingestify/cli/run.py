@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import gc
 import os
 import signal
@@ -13,16 +14,11 @@ from typing import Any
 
 import click
 
-from ingestify.cli.app import (
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_OK,
-    EXIT_SOME_FAILED,
-    EXIT_STOPPED,
-    exit_with,
-)
+from ingestify.cli.app import exit_with
+from ingestify.cli.exit_codes import EXIT_INTERRUPTED, exit_code
 from ingestify.cli.logs import collapsed_repeats, set_up_logging, write_stderr
 from ingestify.cli.options import (
+    Age,
     config_option,
     dataset_filters,
     filter_arguments,
@@ -36,10 +32,10 @@ from ingestify.cli.texts import summary_line
 from ingestify.domain.run import RunReport, RunState
 from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.report import one_line
-from ingestify.errors import FatalError, StopProcessing
+from ingestify.errors import DeadlineReached, FatalError, StopProcessing
 from ingestify.main import config_path, get_engine
 
-__all__ = ["execute", "exit_code", "plan_command", "run_command"]
+__all__ = ["execute", "plan_command", "run_command"]
 
 SHOWN_FAILURES = 5
 
@@ -54,6 +50,12 @@ SHOWN_FAILURES = 5
     "--accept-missing",
     is_flag=True,
     help="Mark what sources list no more as MISSING at once, however much it is.",
+)
+@click.option(
+    "--deadline",
+    type=Age(),
+    metavar="TIME",
+    help="How long it may take, such as 2h or 90m: then nothing new is begun, what is complete is kept, exit code 6.",
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
 @logging_options
@@ -82,7 +84,7 @@ def plan_command(config_file: str | None, filters: tuple[str, ...], **options: A
 
     Datasets that are unchanged are counted; -v shows them too.
     """
-    _run(config_file, dry_run=True, disable_events=True, accept_missing=False, filters=filters, **options)
+    _run(config_file, dry_run=True, disable_events=True, filters=filters, **options)
 
 
 def _run(
@@ -90,7 +92,8 @@ def _run(
     *,
     dry_run: bool,
     disable_events: bool,
-    accept_missing: bool,
+    accept_missing: bool = False,
+    deadline: dt.timedelta | None = None,
     filters: tuple[str, ...],
     bucket: str | None,
     provider: str | None,
@@ -111,6 +114,7 @@ def _run(
             view,
             dry_run=dry_run,
             accept_missing=accept_missing,
+            deadline=deadline,
             provider=provider,
             source=source,
             dataset_type=dataset_type,
@@ -126,6 +130,7 @@ def _run(
                 "exit_code": code,
                 "seconds": round(report.duration_seconds, 3),
                 **report.totals.as_dict(),
+                "not_begun": list(report.not_begun),
                 "error": None if report.error is None else one_line(report.error),
             }
         )
@@ -149,22 +154,6 @@ def execute(engine: IngestionEngine, view: RunView, **arguments: Any) -> RunRepo
         return engine.run_report(listener=view, **arguments)
 
 
-def exit_code(report: RunReport) -> int:
-    """Return 0 done, 1 failed, 2 stopped by the source, 3 some are bad, 130 interrupted.
-
-    Bad is what failed, is in quarantine, is without a file that is broken, or is suddenly not listed any more.
-    """
-    if isinstance(report.error, KeyboardInterrupt):
-        return EXIT_INTERRUPTED
-    if isinstance(report.error, StopProcessing):
-        return EXIT_STOPPED
-    if report.state is RunState.FAILED or report.error is not None:
-        return EXIT_FAILED
-    totals = report.totals
-    is_bad = totals.failed or totals.quarantined or totals.left_out or totals.unlisted
-    return EXIT_SOME_FAILED if is_bad else EXIT_OK
-
-
 def _tell(report: RunReport) -> None:
     _tell_of_other_runs(report)
     failed = report.failed_tasks
@@ -179,6 +168,12 @@ def _tell(report: RunReport) -> None:
     if quarantined:
         write_stderr("What readers see stayed as it was; 'ingestify quarantine list' shows what waits, and why.")
     _tell_of_left_out(report)
+    for job in report.jobs_without_success[:SHOWN_FAILURES]:
+        write_stderr(f"failed as a whole: {job.source}: {job.selector_name}: {job.error}")
+    for one in report.not_begun[:SHOWN_FAILURES]:
+        write_stderr(f"not begun: {one}")
+    if len(report.not_begun) > SHOWN_FAILURES:
+        write_stderr(f"… and {len(report.not_begun) - SHOWN_FAILURES:,} more selectors not begun.")
     if report.totals.unlisted:
         write_stderr(
             "What is not listed any more is not marked MISSING yet; 'ingestify run --accept-missing' says that it is "
@@ -187,6 +182,8 @@ def _tell(report: RunReport) -> None:
     if report.error is not None:
         if isinstance(report.error, KeyboardInterrupt):
             write_stderr("Interrupted: what had finished is kept; run again to go on.")
+        elif isinstance(report.error, DeadlineReached):
+            write_stderr(f"{one_line(report.error)}: what had finished is kept; run again to go on.")
         elif isinstance(report.error, StopProcessing):
             write_stderr(f"Stopped by the source: {one_line(report.error)}")
         elif isinstance(report.error, FatalError) or not jobs:

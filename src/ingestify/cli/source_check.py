@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ingestify.cli.app import EXIT_FAILED, exit_with
+from ingestify.cli.app import exit_with
+from ingestify.cli.exit_codes import EXIT_FAILED
 from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import config_option, filter_arguments, logging_options, parse_filters
 from ingestify.cli.output import write_json, write_line

@@ -11,8 +11,8 @@ from ingestify.cli.logs import set_up_logging
 from ingestify.cli.options import bucket_option, config_option, logging_options
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.cli.progress import job_as_dict, task_as_dict
-from ingestify.cli.texts import clock, counted, counts, noun, size
-from ingestify.domain.run import Counters, JobSummary, RunState, TaskOutcome
+from ingestify.cli.texts import clock, counted, size, what_was_done
+from ingestify.domain.run import JobSummary, RunState, TaskOutcome
 from ingestify.engine.liveness import is_alive
 from ingestify.main import config_path, get_datastore
 from ingestify.store.dataset_store import DatasetStore
@@ -102,12 +102,8 @@ def _show_run(jobs: list[JobSummary], *, failed: bool) -> None:
     started = min(job.started_at for job in jobs)
     ended = [job.ended_at for job in jobs if job.ended_at is not None]
     took = f" · {clock((max(ended) - started) / dt.timedelta(seconds=1))}" if len(ended) == len(jobs) else ""
-    totals = sum((job.counters for job in jobs), Counters())
-    what = noun((job.dataset_type for job in jobs), totals.discovered)
-    write_line(
-        f"run {time_text(started)}  {_run_state(jobs)}  {totals.discovered:,} {what}: {counts(totals)} · "
-        f"{size(totals.received_bytes)}{took}"
-    )
+    received = sum(job.counters.received_bytes for job in jobs)
+    write_line(f"run {time_text(started)}  {_run_state(jobs)}  {what_was_done(jobs)} · {size(received)}{took}")
     for job in jobs:
         # One that was skipped because nothing had changed has its datasets counted.
         is_done = job.state is RunState.FINISHED or (job.state is RunState.SKIPPED and job.counters.discovered)

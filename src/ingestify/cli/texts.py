@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from ingestify.domain.run import Counters, RunReport
+from ingestify.domain.run import Counters, JobSummary, RunReport, RunState
 
-__all__ = ["clock", "counted", "noun", "size", "summary_line"]
+__all__ = ["clock", "counted", "noun", "size", "summary_line", "what_was_done"]
 
 _PLURALS = {"match": ("match", "matches"), "video": ("video", "videos")}
 
@@ -71,11 +71,31 @@ def counts(totals: Counters, *, dry_run: bool = False) -> str:
     return ", ".join(parts)
 
 
+def what_was_done(jobs: Sequence[JobSummary], *, dry_run: bool = False, not_begun: int = 0) -> str:
+    """Return `380 matches: 12 new, …`; of what was cut short, how much of it was done, and what was not looked at.
+
+    Args:
+        not_begun: How many selectors a stop came before.
+    """
+    totals = sum((job.counters for job in jobs), Counters())
+    what = noun((job.dataset_type for job in jobs), totals.discovered)
+    said = counts(totals, dry_run=dry_run)
+    aborted = [job for job in jobs if job.state is RunState.ABORTED]
+    if not aborted and not not_begun:
+        return f"{totals.discovered:,} {what}: {said}"
+    left = []
+    if open_count := totals.discovered - totals.ended:
+        left.append(f"{open_count:,} {noun((job.dataset_type for job in jobs), open_count)}")
+    if in_part := len([job for job in aborted if "discovery" not in job.timings]):
+        left.append(f"the rest of {counted(in_part, 'selector')}")
+    if not_begun:
+        left.append(f"{counted(not_begun, 'selector')} as a whole")
+    not_looked_at = f" · not looked at: {', '.join(left)}" if left else ""
+    return f"stopped after {totals.ended:,} of {totals.discovered:,} {what}: {said}{not_looked_at}"
+
+
 def summary_line(report: RunReport) -> str:
     """Return `380 matches: 12 new, 3 revised, 365 unchanged, 0 failed · 41 requests · 84 MB · 0:42`."""
     totals = report.totals
-    what = noun((job.dataset_type for job in report.jobs), totals.discovered)
-    return (
-        f"{totals.discovered:,} {what}: {counts(totals, dry_run=report.dry_run)} · {_requests(totals.requests)} · "
-        f"{size(totals.received_bytes)} · {clock(report.duration_seconds)}"
-    )
+    done = what_was_done(report.jobs, dry_run=report.dry_run, not_begun=len(report.not_begun))
+    return f"{done} · {_requests(totals.requests)} · {size(totals.received_bytes)} · {clock(report.duration_seconds)}"

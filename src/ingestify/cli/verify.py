@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from ingestify.cli.app import EXIT_DAMAGED, exit_with
+from ingestify.cli.app import exit_with
+from ingestify.cli.exit_codes import EXIT_DAMAGED
 from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import config_option, logging_options, name_of_bucket
 from ingestify.cli.output import flush, write_json, write_line

@@ -83,12 +83,24 @@ class Counters:
     def __add__(self, other: Counters) -> Counters:
         return Counters(**{name: getattr(self, name) + getattr(other, name) for name in COUNTER_NAMES})
 
+    @property
+    def ended(self) -> int:
+        """How many datasets were done with, whatever became of them."""
+        return sum(getattr(self, name) for name in _ENDS)
+
+    @property
+    def only_failed(self) -> bool:
+        """Whether datasets failed, and nothing else became of any."""
+        return 0 < self.failed == self.ended
+
     def as_dict(self) -> dict[str, int]:
         """Return the counts by name."""
         return {name: getattr(self, name) for name in COUNTER_NAMES}
 
 
 COUNTER_NAMES = tuple(field.name for field in dataclasses.fields(Counters))
+
+_ENDS = ("new", "revised", "metadata", "unchanged", "skipped", "failed", "quarantined")
 
 
 _MOST_CHARACTERS = 1000
@@ -204,10 +216,11 @@ class RunReport:
 
     Attributes:
         state: FINISHED; FAILED if a job failed or a source raised FatalError; ABORTED if it was stopped.
-        error: The exception that stopped it, or that failed the first job; None.
+        error: The exception that stopped it, or that the discovery of the first failed job raised; None.
         dry_run: Whether it only looked; then the counts are what would be done.
         totals: Over all jobs, with the requests that planning made.
         duration_seconds: From call to end.
+        not_begun: The jobs that a stop came before, as people call them: `statsbomb: competition_id=11`.
     """
 
     run_id: str
@@ -217,6 +230,7 @@ class RunReport:
     duration_seconds: float
     dry_run: bool = False
     error: BaseException | None = None
+    not_begun: Sequence[str] = ()
 
     def __repr__(self) -> str:
         # A notebook shows it after `engine.load()`: one line, and not each job with all its counters.
@@ -246,6 +260,16 @@ class RunReport:
     def jobs_left_to_others(self) -> list[JobSummary]:
         """The jobs that were SKIPPED because another run is at the same."""
         return [job for job in self.jobs if job.left_to_another]
+
+    @property
+    def was_cut_short(self) -> bool:
+        """Whether a stop came before all was looked at."""
+        return bool(self.not_begun) or any(job.state is RunState.ABORTED for job in self.jobs)
+
+    @property
+    def jobs_without_success(self) -> list[JobSummary]:
+        """The jobs that are FAILED as all of their datasets failed."""
+        return [job for job in self.jobs if job.state is RunState.FAILED and job.counters.only_failed]
 
     def _tasks_that(self, outcome: TaskOutcome) -> list[TaskSummary]:
         return [task for job in self.jobs for task in job.tasks if task.outcome is outcome]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -98,6 +99,7 @@ class IngestionEngine:
         *,
         listener: RunListener | None = None,
         accept_missing: bool = False,
+        deadline: dt.timedelta | None = None,
         **selector: Any,
     ) -> RunReport:
         """Bring the lake up to date with what the plans and the filters name.
@@ -111,6 +113,8 @@ class IngestionEngine:
             accept_missing: Mark what sources list no more as MISSING at once, however much it is. Otherwise a selector
                 that lists nothing, or much less than before, or is not discovered any more, is reported, and the next
                 run has to say the same.
+            deadline: How long it may take. After that nothing new is begun, what is on its way is broken off, and what
+                is complete is committed; None: as long as it takes.
             **selector: Narrow the selectors, and what is found: `competition_id=11, match_id=[12, 13]`.
 
         Returns:
@@ -119,6 +123,7 @@ class IngestionEngine:
         Raises:
             ConfigurationError: No plan has what the filters name.
             StopProcessing: A source stopped the run. What finished is kept.
+            DeadlineReached: The deadline came before all was done. What finished is kept.
             FatalError: A source stopped it loudly. What finished is kept.
             KeyboardInterrupt: After Ctrl-C; what finished is kept.
             Exception: What a source raised while discovering; the other jobs went on to their end.
@@ -130,6 +135,7 @@ class IngestionEngine:
             dataset_type=dataset_type,
             listener=listener,
             accept_missing=accept_missing,
+            deadline=deadline,
             **selector,
         )
         if report.error is not None:
@@ -158,6 +164,7 @@ class IngestionEngine:
         *,
         listener: RunListener | None = None,
         accept_missing: bool = False,
+        deadline: dt.timedelta | None = None,
         **selector: Any,
     ) -> RunReport:
         """The same as `load`, but what ended the run early is told in the report and not raised."""
@@ -169,7 +176,12 @@ class IngestionEngine:
                 "engine.add_ingestion_plan(…)."
             )
         return self._new_run(
-            plans, filters, dry_run=dry_run, listener=listener, accepts_missing=accept_missing
+            plans,
+            filters,
+            dry_run=dry_run,
+            listener=listener,
+            accepts_missing=accept_missing,
+            deadline=deadline,
         ).execute()
 
     def _new_run(self, plans: Sequence[IngestionPlan], filters: Filters, **options: Any) -> IngestionRun:

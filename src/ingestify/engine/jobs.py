@@ -19,7 +19,7 @@ from ingestify.engine.report import GuardedListener, JobProgress, PlannedDataset
 from ingestify.engine.run_locks import RunLocks
 from ingestify.engine.selector_memory import SelectorMemory
 from ingestify.engine.workers import ReaderLeft, StopToken
-from ingestify.errors import FatalError, LakeUnwritable, SourceError, StopProcessing, StoreError
+from ingestify.errors import DeadlineReached, FatalError, LakeUnwritable, SourceError, StopProcessing, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 
@@ -72,6 +72,7 @@ class JobBook:
         self._started = time.monotonic()
         self._lock = threading.Lock()
         self._progresses: list[JobProgress] = []
+        self._not_begun: list[str] = []
         self._end_of_beats = threading.Event()
         self._beats = threading.Thread(target=self._beat, name="ingestify-summaries", daemon=True)
 
@@ -121,6 +122,11 @@ class JobBook:
         self._listener.tell("job_started", progress.summary(with_tasks=False))
         return progress
 
+    def leave_out(self, source: str, what: str) -> None:
+        """A stop came before a job, or before the jobs of a plan were found."""
+        with self._lock:
+            self._not_begun.append(f"{source}: {what}")
+
     def enter(self, progress: JobProgress) -> bool:
         """Have a job to this run alone. False: another run is at it, so that it is skipped, or this run is to stop.
 
@@ -168,6 +174,8 @@ class JobBook:
         state = self._final_state(progress)
         if state is RunState.ABORTED and not progress.note and progress.error is None:
             progress.note = _stop_text(self._stop.reason)
+        if state is RunState.FAILED and progress.error is None and not progress.note:
+            progress.note = f"all of its datasets failed; the first: {progress.first_failure}"
         progress.end(state)
         self._save(progress)
         self._locks.release(progress)
@@ -203,19 +211,28 @@ class JobBook:
     def report(self, *, done: bool) -> RunReport:
         """Return how far the run is."""
         with self._lock:
-            progresses = list(self._progresses)
+            progresses, not_begun = list(self._progresses), tuple(self._not_begun)
         jobs = [progress.summary() for progress in progresses]
         usage = self.planning_usage
         totals = Counters(requests=usage.requests, received_bytes=usage.received_bytes)
-        errors = [progress.error for progress in progresses if progress.state is RunState.FAILED and progress.error]
+        failed = [progress for progress in progresses if progress.state is RunState.FAILED]
+        errors = [progress.error for progress in failed if progress.error]
+        reason = self._stop.reason
+        if (
+            isinstance(reason, DeadlineReached)
+            and not not_begun
+            and all(job.state is not RunState.ABORTED for job in jobs)
+        ):
+            reason = None  # it came when all was done
         return RunReport(
             run_id=self.run_id,
-            state=self._run_state(any_failed=bool(errors)) if done else RunState.RUNNING,
+            state=self._run_state(reason, any_failed=bool(failed)) if done else RunState.RUNNING,
             jobs=jobs,
             totals=sum((job.counters for job in jobs), totals),
             duration_seconds=time.monotonic() - self._started,
             dry_run=self._dry_run,
-            error=self._stop.reason or (errors[0] if errors else None),
+            error=reason or (errors[0] if errors else None),
+            not_begun=not_begun,
         )
 
     def _final_state(self, progress: JobProgress) -> RunState:
@@ -227,11 +244,12 @@ class JobBook:
             return RunState.FAILED
         if self._stop.is_set and (progress.dropped or not progress.is_discovered):
             return RunState.ABORTED
-        return RunState.FINISHED
+        return RunState.FAILED if progress.only_failed else RunState.FINISHED
 
-    def _run_state(self, *, any_failed: bool) -> RunState:
-        if self._stop.is_set:
-            asked_for = isinstance(self._stop.reason, (KeyboardInterrupt, StopProcessing, ReaderLeft))
+    @staticmethod
+    def _run_state(reason: BaseException | None, *, any_failed: bool) -> RunState:
+        if reason is not None:
+            asked_for = isinstance(reason, (KeyboardInterrupt, StopProcessing, ReaderLeft))
             return RunState.ABORTED if asked_for else RunState.FAILED
         return RunState.FAILED if any_failed else RunState.FINISHED
 

@@ -14,7 +14,16 @@ from typing import Protocol
 from ingestify.clock import now
 from ingestify.domain.plan import Job
 from ingestify.domain.ports import IndexLook, SelectorSync, Usage
-from ingestify.domain.run import COUNTER_NAMES, Counters, JobSummary, ProcessIdentity, RunReport, RunState, TaskSummary
+from ingestify.domain.run import (
+    COUNTER_NAMES,
+    Counters,
+    JobSummary,
+    ProcessIdentity,
+    RunReport,
+    RunState,
+    TaskOutcome,
+    TaskSummary,
+)
 from ingestify.domain.text import storable
 from ingestify.engine.listing import Listing
 from ingestify.masking import mask_text
@@ -173,6 +182,24 @@ class JobProgress:
         """How many datasets failed."""
         with self._lock:
             return self._counts["failed"]
+
+    @property
+    def only_failed(self) -> bool:
+        """Whether datasets of its listing failed, and nothing else became of any."""
+        with self._lock:
+            counters = Counters(**self._counts)
+        return self.began_after is not None and counters.only_failed
+
+    @property
+    def first_failure(self) -> str:
+        """Why the first dataset failed that did."""
+        with self._lock:
+            return next((task.error for task in self._bad_tasks if task.outcome is TaskOutcome.FAILED), "")
+
+    @property
+    def was_gone_through(self) -> bool:
+        """Whether its listing came to its end, and all that it lists was looked at, whatever became of that."""
+        return self.state is RunState.FINISHED or (self.state is RunState.FAILED and self.error is None)
 
     @property
     def came(self) -> int:

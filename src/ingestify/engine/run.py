@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import logging
+import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from ingestify.domain.dataset import Dataset
@@ -30,6 +32,7 @@ from ingestify.engine.relisting import Relistings
 from ingestify.engine.report import GuardedListener, JobProgress, RunListener
 from ingestify.engine.selector_memory import find_unchanged
 from ingestify.engine.workers import StopToken, WorkerPool
+from ingestify.errors import DeadlineReached
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["IngestionRun"]
@@ -54,6 +57,7 @@ class IngestionRun:
         rules: What is asked of bundles; None: what is built in.
         limits_of: How much of a source may be missing at once; None: what is built in.
         accepts_missing: Whether all that is not listed any more is believed to be missing.
+        deadline: How long it may go on: then it is stopped. None: as long as it takes.
     """
 
     def __init__(
@@ -72,12 +76,14 @@ class IngestionRun:
         rules: BundleRules | None = None,
         limits_of: Callable[[Source], AbsenceLimits] | None = None,
         accepts_missing: bool = False,
+        deadline: dt.timedelta | None = None,
     ) -> None:
         self._rules = rules or BundleRules()
         self.stop = StopToken()
         self._store = store
         self._plans = plans
         self._filters = filters
+        self._deadline = deadline
         self._concurrency = concurrency
         self._lanes = SourceLanes(fetcher_of, concurrency, self.stop)
         self._parse_expression = parse_expression
@@ -123,6 +129,7 @@ class IngestionRun:
             stop=self.stop,
             dry_run=self._dry_run,
         )
+        timer = self._start_deadline()
         self._work.begin()
         for plan in self._plans:
             self._work.begin()
@@ -135,6 +142,8 @@ class IngestionRun:
             logger.debug("Interrupted: keeping what is complete. Interrupt again to leave at once.")
             self.stop.stop(interrupt)
             self._work.wait()
+        if timer is not None:
+            timer.cancel()
         self._discovery.close()
         self._decider.close()
         self._relistings.close()
@@ -144,6 +153,16 @@ class IngestionRun:
             warn_of_more_gaps(lane)
         self._jobs.close()
         return self.report()
+
+    def _start_deadline(self) -> threading.Timer | None:
+        """Let the run be stopped when its time is over."""
+        if self._deadline is None:
+            return None
+        reached = DeadlineReached(f"the deadline of {self._deadline} (hours:minutes:seconds) is over")
+        timer = threading.Timer(self._deadline.total_seconds(), self.stop.stop, [reached])
+        timer.name, timer.daemon = "ingestify-deadline", True
+        timer.start()
+        return timer
 
     def report(self) -> RunReport:
         """Return how far the run is; may be called from any thread."""
@@ -159,6 +178,7 @@ class IngestionRun:
         """Expand a plan into jobs, and queue them."""
         try:
             if self.stop.is_set:
+                self._jobs.leave_out(plan.source.name, f"{plan.dataset_type} (its selectors were not looked for)")
                 return
             unreadable: list[UnreadableEntry] = []
             try:
@@ -206,6 +226,7 @@ class IngestionRun:
         """Discover one job's datasets and pass them on to be decided about."""
         try:
             if self.stop.is_set:
+                self._jobs.leave_out(job.source_name, job.selector.name)
                 return
             progress = self._jobs.begin(job)
             progress.hint_date = hint_date

@@ -93,7 +93,7 @@ class SelectorMemory:
         with self._locks.taken_again([*_whole(progresses), *_in_part(progresses)]) as ours:
             # Where another run is at the same by now, or was, its listing is newer than ours: it settles that.
             ours = [one for one in ours if not self._was_overtaken(one)]
-            settled = [one for one in ours if one.state is RunState.FINISHED]
+            settled = [one for one in ours if one.was_gone_through]
             others = [one for one in progresses if one not in settled and one.state is not RunState.SKIPPED]
             if any(one.came for one in others):
                 # They brought datasets that no whole listing has seen, so the next one is to search for what it lacks.
@@ -180,7 +180,7 @@ class SelectorMemory:
             if before is not None and listing.holds_all_of(before.listing):
                 return _Conclusion(listing.digest)
             same = [one for one in progresses if one is not progress and _may_share(one.job, job)]
-            if not all(one.lists_all and one.state is RunState.FINISHED for one in same):
+            if not all(one.lists_all and one.was_gone_through for one in same):
                 return _NOTHING_SAID  # what this one lists no more, those may
             absence = find_absence(self._store, progress, [one.listing for one in same])
         except StoreError as error:
@@ -343,9 +343,7 @@ class SelectorMemory:
 def _whole(progresses: Sequence[JobProgress]) -> list[JobProgress]:
     # One that never began to list only told of selectors that cannot be read.
     return [
-        one
-        for one in progresses
-        if one.state is RunState.FINISHED and one.job.is_whole_selector and one.began_after is not None
+        one for one in progresses if one.was_gone_through and one.job.is_whole_selector and one.began_after is not None
     ]
 
 
@@ -355,6 +353,7 @@ def _in_part(progresses: Sequence[JobProgress]) -> list[JobProgress]:
         one
         for one in progresses
         if one.state in (RunState.FAILED, RunState.ABORTED)
+        and not one.was_gone_through
         and one.job.is_whole_selector
         and one.began_after is not None
         and one.sync_before is not None

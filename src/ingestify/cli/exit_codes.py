@@ -1,0 +1,56 @@
+"""What a command ends with, for schedulers and monitoring: the codes, and which one is a run's."""
+
+from __future__ import annotations
+
+from ingestify.domain.run import RunReport, RunState
+from ingestify.errors import DeadlineReached, StopProcessing
+
+__all__ = [
+    "EXIT_CODES",
+    "EXIT_DAMAGED",
+    "EXIT_DEADLINE",
+    "EXIT_FAILED",
+    "EXIT_INTERRUPTED",
+    "EXIT_OK",
+    "EXIT_OVER_LIMIT",
+    "EXIT_SOME_FAILED",
+    "EXIT_STOPPED",
+    "exit_code",
+]
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_STOPPED = 2
+EXIT_SOME_FAILED = 3
+EXIT_DAMAGED = 4
+EXIT_OVER_LIMIT = 5
+EXIT_DEADLINE = 6
+EXIT_INTERRUPTED = 130
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 failed, or all datasets of a selector did; 2 stopped by the source, or wrong usage; 3 some "
+    "datasets failed, are in quarantine or without a broken file, are suddenly not listed any more, or are others in "
+    "the lake that is copied to; 4 the lake is damaged; 5 of 'status': over a limit that was given; 6 the deadline "
+    "came before all was done; 130 interrupted."
+)
+
+
+def exit_code(report: RunReport) -> int:
+    """Return the code of a run: the gravest thing that happened in it.
+
+    What stopped it comes first, then what failed as a whole, then single datasets. Of those it is bad if one failed,
+    is in quarantine, is without a file that is broken, or is suddenly not listed any more.
+    """
+    if isinstance(report.error, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    if report.state is RunState.FAILED:
+        return EXIT_FAILED
+    if isinstance(report.error, DeadlineReached):
+        return EXIT_FAILED if any(job.state is RunState.FAILED for job in report.jobs) else EXIT_DEADLINE
+    if isinstance(report.error, StopProcessing):
+        return EXIT_STOPPED
+    if report.error is not None:
+        return EXIT_FAILED
+    totals = report.totals
+    is_bad = totals.failed or totals.quarantined or totals.left_out or totals.unlisted
+    return EXIT_SOME_FAILED if is_bad else EXIT_OK
