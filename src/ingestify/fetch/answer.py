@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingestify.errors import SourceError
-from ingestify.fetch.json_values import read_json
+from ingestify.fetch.json_values import MOST_INDEX_BYTES, TooLarge, read_json
 from ingestify.masking import mask_url
 
 __all__ = ["WholeAnswer"]
@@ -27,12 +27,15 @@ class WholeAnswer:
         url: Where it came from after redirects, with whatever secrets its query has.
         headers: Names in any case.
         content: The body, Content-Encoding undone.
+        most_bytes: What its JSON may take in memory; `setting`: what raises that.
     """
 
     status: int
     url: str = dataclasses.field(repr=False)
     headers: Mapping[str, str] = dataclasses.field(repr=False)
     content: bytes = dataclasses.field(repr=False)
+    most_bytes: int = dataclasses.field(default=MOST_INDEX_BYTES, repr=False)
+    setting: str = dataclasses.field(default="max_index_size", repr=False)
 
     @property
     def text(self) -> str:
@@ -49,10 +52,17 @@ class WholeAnswer:
         """Return the body as JSON values; see `fetch.json_values`.
 
         Raises:
-            SourceError: It is no JSON; the message shows the URL, where it fails, and how the body begins.
+            SourceError: It is no JSON; the message shows the URL, where it fails, and how the body begins. Or it would
+                take too much memory.
         """
         try:
-            return read_json(self.content)
+            return read_json(self.content, self.most_bytes)
+        except TooLarge as error:
+            raise SourceError(
+                f"GET {mask_url(self.url)}: {error}, which is too much for an index of up to "
+                f"{self.most_bytes // 1_000_000:,} MB; ask for a smaller part of it, or, if it is right, raise "
+                f"{self.setting}."
+            ) from error
         except (ValueError, RecursionError) as error:
             if not self.content and self.status in (201, 202, 204):
                 raise SourceError(

@@ -242,7 +242,8 @@ class HttpClient:
                 status=incoming.status,
             )
         active_context().index.answered(incoming.headers.get("Date") or None)
-        return WholeAnswer(incoming.status, incoming.request.url, incoming.headers, b"".join(chunks))
+        setting = f"sources.{self.name}.max_index_size"
+        return WholeAnswer(incoming.status, incoming.request.url, incoming.headers, b"".join(chunks), most, setting)
 
 
 def _checked(answer: WholeAnswer, find_error: FindError | None) -> WholeAnswer:

@@ -6,6 +6,7 @@ import dataclasses
 
 from ingestify._version import __version__
 from ingestify.errors import ConfigurationError
+from ingestify.fetch.json_values import MOST_INDEX_BYTES
 from ingestify.fetch.reach import AllowedHosts
 
 __all__ = ["HttpOptions"]
@@ -42,7 +43,7 @@ class HttpOptions:
         total_seconds: How long one answer may take; None: as long as it does, if it is not too slow.
         least_bytes_per_second: An answer that brings less is given up; 0: none is. It is looked at over twice
             `read_timeout_seconds` of waiting.
-        max_index_bytes: The most that `get` takes into memory, as it came and decoded.
+        max_index_bytes: The most that `get` takes into memory: as it came, decoded, and what its JSON becomes.
         max_file_bytes: The most that a file may have, as it came and decoded.
         max_expansion: How many bytes may become of one that came, where a Content-Encoding is undone.
         max_pages: How many pages one pager follows.
@@ -66,7 +67,7 @@ class HttpOptions:
     connections: int = 64
     total_seconds: float | None = None
     least_bytes_per_second: float = 100.0
-    max_index_bytes: int = 1_000_000_000
+    max_index_bytes: int = MOST_INDEX_BYTES
     max_file_bytes: int = 64_000_000_000
     max_expansion: float = 200.0
     max_pages: int = 10_000

@@ -22,7 +22,7 @@ from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
 from ingestify.errors import SourceError
-from ingestify.fetch.json_values import read_json
+from ingestify.fetch.json_values import MOST_INDEX_BYTES, read_json
 from ingestify.sources.entries import Found, Selectors, distinct, list_of, read_entries
 from ingestify.sources.github_source import GithubSource
 from ingestify.sources.open_data import add_url, match_name, may_be, same
@@ -49,9 +49,6 @@ _MATCH_NAME, _MATCH_KEYS = "match {wyId}", ("wyId", "competitionId", "seasonId",
 
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _LABEL = re.compile(r"(?P<home>.+) - (?P<away>.+), (?P<home_score>\d+) - (?P<away_score>\d+)(?: \((?P<end>\w)\))?")
-
-MOST_INDEX_BYTES = 256 << 20
-"""The index is 9 MB; what unpacks to far more is none."""
 
 
 class WyscoutGithub(GithubSource):
@@ -179,7 +176,7 @@ def _iter_members(archive: bytes) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         members = [member for member in opened.infolist() if member.filename.endswith(".json")]
         if sum(member.file_size for member in members) > MOST_INDEX_BYTES:
-            raise ValueError(f"it unpacks to more than {MOST_INDEX_BYTES >> 20} MB")
+            raise ValueError(f"it unpacks to more than {MOST_INDEX_BYTES // 1_000_000} MB")
         for member in members:
             yield member.filename, opened.read(member)
 

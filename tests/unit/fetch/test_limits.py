@@ -90,6 +90,18 @@ def test_an_index_has_no_more_than_its_source_allows(server: Provider, make_clie
     assert len(client.get(server.on("/a", answer(b"x" * 1000))).content) == 1000
 
 
+def test_an_index_whose_json_is_small_and_takes_much_memory_is_refused(
+    server: Provider, make_client: MakeClient
+) -> None:
+    packed = gzip.compress(b"[" + b"[]," * 50_000 + b"0]")
+    url = server.on("/a", answer(packed, content_encoding="gzip")) + "?key=secret"
+    got = make_client(max_index_bytes=3_000_000).get(url)
+    with pytest.raises(SourceError, match=r"150,003 bytes of JSON .* sources\.provider\.max_index_size") as refused:
+        got.json()
+    assert "secret" not in str(refused.value)
+    assert len(make_client().get(url).json()) == 50_001
+
+
 def test_what_expands_too_much_is_a_bomb(server: Provider, make_client: MakeClient) -> None:
     packed = gzip.compress(bytes(MB)) * 50
     url = server.on("/a", answer(packed, content_encoding="gzip"))

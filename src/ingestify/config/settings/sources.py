@@ -112,8 +112,9 @@ class SourceSettings(Section):
         "fetched.",
     )
     max_index_size: Size = Field(
-        default=1_000_000_000,
-        description="The most that an answer may have which the source asks for itself, in memory, such as 500 MB.",
+        default=256_000_000,
+        description="The most that an answer may take in memory which the source asks for itself, such as 500 MB: its "
+        "bytes, and, by estimate, what its JSON becomes, which is about 7 times as much.",
     )
     max_expansion: float = Field(
         default=200.0,

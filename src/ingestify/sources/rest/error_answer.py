@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from ingestify.checks.error_answer import quote_error
 from ingestify.domain.expression import Expression
 from ingestify.domain.expression_syntax import Grammar
 from ingestify.errors import ConfigurationError
+from ingestify.fetch.json_values import read_json
 from ingestify.sources.declaration import wrong
 from ingestify.sources.json_path import JsonPath
 
@@ -65,7 +65,7 @@ class ErrorCondition:
         if not body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
             return ""
         try:
-            document = json.loads(body)
+            document = read_json(body)
         except (ValueError, RecursionError):
             return ""
         if not self._holds(document):
