@@ -13,6 +13,9 @@ __all__ = ["LONGEST_NAME", "Found", "Selectors", "are_alike", "distinct", "list_
 
 T = TypeVar("T")
 
+MOST_UNREADABLE = 10_000
+"""Entries of an index that may fail each by itself: with more of them it is no index, and each is told of and kept."""
+
 Found = DatasetResource | UnreadableEntry
 """What `find_datasets` yields for an entry."""
 
@@ -84,13 +87,24 @@ def read_each(
 
     Args:
         name: What to call an entry that cannot be read, by its number from 0, and itself.
+
+    Raises:
+        SourceError: More than 10,000 of them cannot be read.
     """
+    unreadable = 0
     for number, entry in enumerate(entries):
         try:
             found = read(entry)
         except (ConfigurationError, FatalError, StopProcessing):
             raise
-        except Exception as error:  # noqa: BLE001 - a provider may send anything, and it is to cost one entry
+        except Exception as error:
+            # A provider may send anything, and it is to cost one entry.
+            unreadable += 1
+            if unreadable > MOST_UNREADABLE:
+                raise SourceError(
+                    f"More than {MOST_UNREADABLE:,} entries of an index cannot be read, the last of them "
+                    f"{name(number, entry)}: {error}. Is it the index, and does the source fit the provider's format?"
+                ) from error
             yield UnreadableEntry(name(number, entry), error)
         else:
             if found is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import io
+import itertools
 import json
 import zipfile
 from collections.abc import Callable
@@ -205,3 +206,16 @@ def test_what_is_no_time_is_named(text: object) -> None:
 def test_any_other_text_is_a_time_or_a_source_error(text: str) -> None:
     with contextlib.suppress(SourceError):
         assert get_time(text, "x").tzinfo is dt.UTC
+
+
+def test_what_has_nothing_but_entries_that_cannot_be_read_is_no_index() -> None:
+    found: list[object] = []
+    entries = itertools.chain([{"id": 1}], itertools.repeat([]))
+    with pytest.raises(SourceError, match=r"More than 10,000 entries of an index cannot be read, .* entry 10001 of x"):
+        found.extend(read_each(entries, _id_of, lambda number, _: f"entry {number} of x"))
+    assert found[0] == 1
+    assert len(found) == 10_001
+
+
+def _id_of(entry: dict[str, int]) -> int:
+    return entry["id"]
