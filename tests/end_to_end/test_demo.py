@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from tests.end_to_end.running import ingestify
@@ -18,10 +18,8 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_demo_shows_a_run_a_rerun_and_a_correction(tmp_path: Path):
-    started = time.monotonic()
     shown = run(tmp_path, "demo")
     assert shown.returncode == 0, shown.stderr
-    assert time.monotonic() - started < 20
     assert "20 matches: 20 new, 0 revised, 0 unchanged, 0 failed" in shown.stdout
     assert "20 matches: 0 new, 0 revised, 20 unchanged, 0 failed · 2 requests" in shown.stdout
     assert "20 matches: 0 new, 2 revised, 18 unchanged, 0 failed" in shown.stdout
@@ -33,7 +31,8 @@ def test_the_demo_shows_a_run_a_rerun_and_a_correction(tmp_path: Path):
     assert "revision 1: " in shown.stdout
     assert "events, " in shown.stdout
     assert "ingestify init" in shown.stdout
-    assert shown.stderr == ""
+    # Where it takes long, a line every few seconds says how far it is.
+    assert [line for line in shown.stderr.splitlines() if not re.search(r" · \d+:\d\d( · |$)", line)] == []
     config = str(tmp_path / "ingestify-demo" / "config.yaml")
     assert ingestify(tmp_path, "list", "--count", "--config", config).out == "20\n"
 

@@ -62,6 +62,11 @@ def is_html(head: bytes) -> bool:
     return bool(_HTML.match(head, start.end() if start else 0))
 
 
+def is_page_instead(head: bytes, serialization_format: str) -> bool:
+    """Return whether an HTML page begins like that, and the format, in lower case, is another one."""
+    return serialization_format not in HTML_FORMATS and is_html(head)
+
+
 def looks_like_json(head: bytes) -> bool:
     """Return whether an object or an array begins like that."""
     return re.match(rb'\s*(?:\{\s*["}]|\[\s*[\[{"\]])', head.removeprefix(UTF8_BOM)) is not None
@@ -118,5 +123,5 @@ def check_any(head: bytes, size: int, serialization_format: str, expected: str) 
         raise Problem("it is empty")
     if size < _LFS_BYTES and head.startswith(_LFS_POINTER):
         raise Problem("it is a Git LFS pointer, not the file itself")
-    if serialization_format not in HTML_FORMATS and is_html(head):
+    if is_page_instead(head, serialization_format):
         raise mismatch(head, expected)

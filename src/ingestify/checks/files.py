@@ -78,10 +78,12 @@ class Findings:
     Attributes:
         problem: Why the file is not what it says it is: one line for people, without a period, and without the
             secrets of URLs. Empty: nothing was found.
+        is_web_page: Whether it is an HTML page in place of the file.
         parsed: Each msgspec type that was asked for, and that the file's JSON has, to the value of that type.
     """
 
     problem: str = ""
+    is_web_page: bool = False
     parsed: Mapping[Any, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -120,14 +122,18 @@ def _check(content: Content, serialization_format: str | None, shapes: Sequence[
     try:
         return Findings(parsed=_examine(content, (serialization_format or "").lower(), shapes))
     except Problem as problem:
-        return Findings(str(problem))
+        return Findings(str(problem), appearance.is_page_instead(content.head(), _form(serialization_format)))
     except (RecursionError, MemoryError) as error:
         return Findings(f"reading it takes more than this computer has ({type(error).__name__})")
 
 
+def _form(serialization_format: str | None) -> str:
+    return formats.last_part((serialization_format or "").lower())
+
+
 def _examine(content: Content, serialization_format: str, shapes: Sequence[Any]) -> Mapping[Any, Any]:
     """Return what was parsed, or raise a Problem."""
-    form = formats.last_part(serialization_format)
+    form = _form(serialization_format)
     head = content.head()
     known = form in _CHECKS or form in formats.GZIP
     expected = form.upper() if known else "the file itself"

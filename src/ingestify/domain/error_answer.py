@@ -8,7 +8,7 @@ from typing import TypeAlias
 from ingestify.errors import FetchError
 from ingestify.masking import mask_url
 
-__all__ = ["FindError", "refuse_error"]
+__all__ = ["FindError", "error_answered", "refuse_error"]
 
 FindError: TypeAlias = Callable[[bytes], str]
 """Returns what the body of an answer says went wrong, for people, though its status says that nothing did; empty:
@@ -25,12 +25,21 @@ def refuse_error(find_error: FindError | None, body: bytes, url: str, status: in
     Raises:
         FetchError: It is an error.
     """
-    if find_error is None or not (said := find_error(body)):
-        return
+    if find_error is not None and (said := find_error(body)):
+        raise error_answered(said, url, status)
+
+
+def error_answered(said: str, url: str, status: int = 200) -> FetchError:
+    """Return the error that a provider answered something else than what was asked for.
+
+    Args:
+        said: What its answer says, for people, without secrets.
+        url: Where it came from, with whatever secrets it has; empty: a loader knows.
+    """
     shown = mask_url(url)
-    raise FetchError(
-        f"GET {shown}: it is an error that the provider answered, with the status {status}: {said}; nothing of it is "
-        f"stored, and the next run asks again.",
+    return FetchError(
+        f"{f'GET {shown}: ' if shown else ''}it is an error that the provider answered, with the status {status}: "
+        f"{said}; nothing of it is stored, and the next run asks again.",
         url=shown,
         status=status,
     )

@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from ingestify.domain.error_answer import error_answered
 from ingestify.domain.file import NO_VALIDATORS, FeedState, Validators
 from ingestify.domain.resource import FileResource
 from ingestify.engine.loaded_file import NOTHING_FOUND, FileKind, LoadedResource
@@ -26,6 +27,7 @@ __all__ = [
     "describe_left_out",
     "is_known_to_be_bad",
     "leave_out_bad_parts",
+    "refuse_web_pages",
     "still_left_out",
     "wanted_in_full",
 ]
@@ -104,6 +106,23 @@ def leave_out_bad_parts(bundle: LoadedBundle) -> None:
         for file_id in bad:
             _leave_out(bundle, file_id, bundle.loaded[file_id].feed)
     _leave_out_as_decided(bundle)
+
+
+def refuse_web_pages(bundle: LoadedBundle) -> None:
+    """Refuse an HTML page that was answered in place of a file that the dataset needs: nothing was fetched.
+
+    What others delivered, such as to a folder, is no answer: that is for the checks to reject.
+
+    Raises:
+        FetchError: There is one.
+    """
+    for file_id, loaded in bundle.new.items():
+        draft, file = loaded.draft, bundle.resource.files.get(file_id)
+        if not loaded.findings.is_web_page or draft is None or file is None:
+            continue
+        if file.url is not None or draft.content_type is not None:
+            said = f"{file_id}: {loaded.findings.problem}"
+            raise error_answered(said, file.url or "")
 
 
 def _problem_of(bundle: LoadedBundle, file_id: str, loaded: LoadedResource) -> tuple[str, str]:

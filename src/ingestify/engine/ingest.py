@@ -15,7 +15,7 @@ from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.resource import FileResource
 from ingestify.domain.revision import RevisionState
 from ingestify.domain.run import TaskOutcome, TaskSummary
-from ingestify.engine.bad_parts import describe_left_out, leave_out_bad_parts
+from ingestify.engine.bad_parts import describe_left_out, leave_out_bad_parts, refuse_web_pages
 from ingestify.engine.bundle import LoadedBundle
 from ingestify.engine.bundle_objects import find_lost, publish, restore_in_quarantine
 from ingestify.engine.bundle_rules import BundleRules, asks_for_each
@@ -159,6 +159,7 @@ class DatasetIngest:
     def _files_loaded(self) -> None:
         hand, bundle = self.hand, self.hand.bundle
         leave_out_bad_parts(bundle)
+        refuse_web_pages(bundle)
         is_other = bool(bundle.new or bundle.removed) or bundle.is_described_anew
         if bundle.is_as_in_quarantine and not self._in_full and not self._proof.has_moved:
             self._end_in_quarantine()

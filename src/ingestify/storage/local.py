@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import errno
+import itertools
 import os
+import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import BinaryIO
 
 from ingestify.clock import now
 from ingestify.domain.ports import Leftovers, PartialObject, StoredObject, TemporaryObject
-from ingestify.durable_folders import durable_folders, sync_folder
+from ingestify.durable_folders import durable_folders, sync, sync_folder
 from ingestify.errors import IntegrityError, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.locked_file import LockedFile
@@ -38,7 +40,7 @@ FOLDER_TRIES = 100
 
 
 class LocalStorage:
-    """Implements `domain.ports.Storage` on a folder.
+    """Implements `domain.ports.Storage` on a folder. A bucket's folder may be a link, also to another disk.
 
     Args:
         root: The folder. It is made with the first object.
@@ -128,9 +130,33 @@ class LocalStorage:
                     raise
                 with contextlib.suppress(FileNotFoundError):  # removed again meanwhile; the next try makes it
                     durable_folders.make(Path(folder), lambda: failpoint("publish.folder_made"))
+            except OSError as error:
+                if error.errno != errno.EXDEV or temporary.parent != self._staging:
+                    raise
+                temporary = self._bring_over(temporary, final)
             else:
                 return
         raise FileNotFoundError(errno.ENOENT, "its folder is being removed again and again", final)
+
+    def _bring_over(self, temporary: Path, final: str) -> Path:
+        """Copy a finished temporary file to the disk that its bucket is on, durably. Returns where it is now."""
+        there = self._staging_beside(Path(final))
+        durable_folders.make(there)
+        copy = there / uuid.uuid4().hex
+        try:
+            shutil.copyfile(temporary, copy)
+            with copy.open("r+b") as written:
+                sync(written.fileno())
+        except BaseException:
+            copy.unlink(missing_ok=True)
+            raise
+        temporary.unlink()
+        return copy
+
+    def _staging_beside(self, final: Path) -> Path:
+        """Return the staging folder on the disk of an object's bucket: a bucket may be a link to another disk."""
+        bucket = self.root / final.relative_to(self.root).parts[0]
+        return self._staging if bucket.stat().st_dev == self.root.stat().st_dev else bucket / STAGING_FOLDER
 
     def open(self, path: str) -> BinaryIO:
         """Open an object for reading, buffered."""
@@ -184,8 +210,9 @@ class LocalStorage:
         if before.st_ctime > unless_written_since.timestamp():
             return False
         # Aside first: whoever publishes at this very moment puts another file there, which is put back.
-        durable_folders.make(self._staging)
-        aside = self._staging / uuid.uuid4().hex
+        staging = self._staging_beside(final)
+        durable_folders.make(staging)
+        aside = staging / uuid.uuid4().hex
         final.replace(aside)
         if aside.stat().st_ino != before.st_ino:
             aside.replace(final)
@@ -201,8 +228,10 @@ class LocalStorage:
             if not isinstance(error, (FileNotFoundError, NotADirectoryError)):  # those were removed beside us
                 raise refused("read", error.filename, error) from error
 
-        for folder, folders, names in os.walk(start, onerror=refuse):
-            if Path(folder) == self.root and STAGING_FOLDER in folders:
+        links = self._linked_buckets() if start == self.root else []
+        walks = (os.walk(top, onerror=refuse) for top in (start, *links))
+        for folder, folders, names in itertools.chain.from_iterable(walks):
+            if STAGING_FOLDER in folders and self.root in (Path(folder), Path(folder).parent):
                 folders.remove(STAGING_FOLDER)
             folders.sort()
             for name in sorted(names):
@@ -218,10 +247,31 @@ class LocalStorage:
                     modified_at=dt.datetime.fromtimestamp(max(status.st_mtime, status.st_ctime), dt.UTC),
                 )
 
+    def _linked_buckets(self) -> list[Path]:
+        """Return the folders of buckets that are links, such as to another disk; no other link is gone into.
+
+        Not one that leads into the lake itself, or where another one leads: under its other name, which no row has,
+        each object of it would be garbage.
+        """
+        try:
+            links = [one for one in sorted(self.root.iterdir()) if one.is_symlink() and one.is_dir()]
+        except FileNotFoundError:
+            return []
+        targets = {link: link.resolve() for link in links}
+        root = self.root.resolve()
+
+        def is_alone(link: Path) -> bool:
+            others = [root, *(target for other, target in targets.items() if other != link)]
+            mine = targets[link]
+            return not any(mine == other or mine in other.parents or other in mine.parents for other in others)
+
+        return [link for link in links if is_alone(link)]
+
     def remove_leftovers(self, written_before: dt.datetime, *, dry_run: bool = False) -> Leftovers:
         """Remove what processes left in the staging folder; what one of them still holds is not touched."""
         count = size = 0
-        for leftover in find_leftovers(self._staging, written_before):
+        stagings = (self._staging, *self.root.glob(f"*/{STAGING_FOLDER}"))
+        for leftover in itertools.chain.from_iterable(find_leftovers(one, written_before) for one in stagings):
             if leftover.is_held() if dry_run else not self._remove_leftover(leftover):
                 continue
             count += 1

@@ -164,7 +164,7 @@ json_values = st.recursive(
 
 
 @given(
-    st.dictionaries(st.sampled_from("abc"), json_values),
+    st.dictionaries(st.sampled_from("abc"), json_values, max_size=3),
     st.sampled_from(["metadata.a", "metadata.a.b", "metadata.a[0]", "metadata['c']"]),
     st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "in", "not in"]),
     st.sampled_from(["metadata.b", "1", "'x'", "None", "True", "-1.5", "['x', 1]"]),

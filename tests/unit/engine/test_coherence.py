@@ -61,7 +61,7 @@ def test_one_time_that_moves_asks_for_all_files_of_a_bundle_in_quarantine(web: P
 
     lake = Lake(FunctionSource(find))
     lake.engine.load()
-    files.serve(events=b"<html>We will be back soon</html>")
+    files.serve(events=b"We will be back soon")
     moving["events"] = 1
     assert lake.engine.load().totals.quarantined == 1
     files.serve(events={"version": 2}, lineups={"version": 2})

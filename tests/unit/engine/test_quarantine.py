@@ -255,14 +255,31 @@ def test_a_check_may_stop_the_run(lake: Lake):
 
 def test_a_file_that_is_not_what_it_says_is_a_reason(lake: Lake, files: Files):
     lake.engine.load()
-    files.serve(events=b"<!DOCTYPE html><html><body>We will be back soon</body></html>")
+    files.serve(events=b"PK\x03\x04 and so on")
     files.at = 1
     assert lake.engine.load().totals.quarantined == 1
     (entry,) = entries(lake)
     (reason,) = entry.reasons
     assert reason.startswith("events__v1: ")
-    assert "HTML" in reason
+    assert "a ZIP archive, not JSON" in reason
     assert versions(lake) == (1, 1)
+
+
+@pytest.mark.parametrize("size", [0, 5_000_000], ids=["small", "larger than what is held in memory"])
+def test_a_web_page_in_place_of_a_file_is_a_fetch_that_failed(lake: Lake, files: Files, size: int):
+    lake.engine.load()
+    files.serve(events=b"<!DOCTYPE html><html><body>We will be back soon</body></html>" + b" " * size)
+    files.at = 1
+    report = lake.engine.load()
+    assert (report.totals.failed, report.totals.quarantined) == (1, 0)
+    (task,) = report.failed_tasks
+    assert "/events.json: it is an error that the provider answered, with the status 200: events__v1: " in task.error
+    assert "it is an HTML page, not JSON" in task.error
+    assert entries(lake) == []
+    assert versions(lake) == (1, 1)
+    files.serve(events={"version": 2}, lineups={"version": 2})
+    assert lake.engine.load().totals.revised == 1
+    assert versions(lake) == (2, 2)
 
 
 def test_a_bad_file_in_quarantine_still_counts_when_another_file_changes(lake: Lake, files: Files):
@@ -702,7 +719,7 @@ def test_the_recorder_hears_of_rejections(lake: Lake, files: Files):
 
 @pytest.mark.parametrize(
     ("wrong", "is_asked"),
-    [(b'{"error": "quota"}', True), (b"", True), (b"<html>busy</html>", True), (b"<html>" + b"x" * 5000, False)],
+    [(b'{"error": "quota"}', True), (b"", True), (b"busy", True), (b"busy" + b"x" * 5000, False)],
 )
 def test_an_error_without_a_version_is_over_in_the_next_run(web: Provider, wrong: bytes, is_asked: bool) -> None:
     """Everything else of the match has a version, and the index says the same as before."""
