@@ -48,6 +48,7 @@ NAMES = (
     "job.saved",  # the row of a job was written again
     "run.remembered",  # what was ingested whole is noted, jobs may not have ended
     "delete.rows_gone",  # the rows of datasets are removed, their objects are not
+    "removal.noted",  # the paths of objects are noted, and these are not removed
     "delete.object_gone",  # one object was removed, others may not be
 )
 """All there are, in the order in which a dataset passes them."""

@@ -30,12 +30,20 @@ from ingestify.domain.events import (
 from ingestify.domain.file import FeedState, Validators
 from ingestify.domain.history import DatasetHistory
 from ingestify.domain.identifier import Identifier
-from ingestify.domain.ports import Catalogue, DatasetFilter, DiscoveredSelector, HeadMoved, SelectorSync
+from ingestify.domain.ports import (
+    Catalogue,
+    DatasetFilter,
+    DiscoveredSelector,
+    HeadMoved,
+    ObjectsInDoubt,
+    SelectorSync,
+)
 from ingestify.domain.quarantine import QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
 from ingestify.domain.run import Counters, JobHolder, ProcessIdentity, RunState, TaskOutcome
 from ingestify.domain.selector import Selector, identifier_matches
-from ingestify.errors import ConfigurationError, SourceError
+from ingestify.errors import ConfigurationError, SourceError, StoreError
+from ingestify.failpoints import installed
 from tests.contracts.catalogue_data import (
     PROCESS,
     T0,
@@ -751,12 +759,12 @@ class TestRuns:
         catalogue.save_job(job("done", process=dead, state=RunState.FINISHED))
         asked = []
 
-        def is_alive(process: ProcessIdentity, last_sign: dt.datetime, run_id: str) -> bool:
-            asked.append((process, last_sign, run_id))
+        def goes_on(run_id: str, process: ProcessIdentity) -> bool:
+            asked.append((run_id, process))
             return process == PROCESS
 
-        assert catalogue.abort_dead_jobs(is_alive) == 1
-        assert sorted(asked, key=str) == sorted([(PROCESS, minutes(1), "r1"), (dead, minutes(2), "r1")], key=str)
+        assert catalogue.abort_dead_jobs(goes_on) == 1
+        assert sorted(asked, key=str) == sorted([("r1", PROCESS), ("r1", dead)], key=str)
         jobs = {one.job_id: one for one in catalogue.load_jobs()}
         assert {job_id: one.state for job_id, one in jobs.items()} == {
             "alive": RunState.RUNNING,
@@ -927,6 +935,143 @@ class TestJobLocks:
         assert third.try_lock_job("job", JobHolder(PROCESS, T0)) is None
         for one in (second, third):
             one.close()
+
+
+class TestLeases:
+    def test_a_lease_is_held_until_it_is_released_and_others_see_whose_it_is(self, catalogue: Catalogue) -> None:
+        assert catalogue.find_leases() == []
+        assert catalogue.is_lease_held("r1") is False
+        held = catalogue.take_lease("r1", "run", JobHolder(PROCESS, T0))
+        other = catalogue.take_lease("c1", "copy", JobHolder(PROCESS, T0))
+        assert [(one.lease_id, one.what, one.holder) for one in sorted(catalogue.find_leases(), key=str)] == [
+            ("c1", "copy", JobHolder(PROCESS, T0)),
+            ("r1", "run", JobHolder(PROCESS, T0)),
+        ]
+        assert catalogue.is_lease_held("r1") is True
+        other.release()
+        assert [one.lease_id for one in catalogue.find_leases()] == ["r1"]
+        with pytest.raises(StoreError, match="held already"):
+            catalogue.take_lease("r1", "run", JobHolder(PROCESS, T0))
+        held.release()
+        held.release()
+        assert catalogue.find_leases() == []
+        assert catalogue.is_lease_held("r1") is False
+
+    def test_a_lease_ends_with_its_process_and_not_with_its_row(self, catalogue: Any) -> None:
+        catalogue.take_lease("dead", "run", JobHolder(PROCESS, T0))
+        catalogue._locks.close()  # as the system does when a process ends
+        assert catalogue.is_lease_held("dead") is False
+        assert catalogue.find_leases() == []
+        assert [lease_id for lease_id, _ in catalogue._leases._read()] == ["dead"]
+        catalogue.take_lease("alive", "run", JobHolder(PROCESS, T0)).release()
+        assert catalogue._leases._read() == [], "the next one forgets it"
+
+
+class TestRemovals:
+    """Which objects a commit may name, while and after others are removed."""
+
+    PATH = new_file(content="1").storage_path
+
+    def test_objects_that_were_written_before_a_removal_ended_are_looked_up(self, catalogue: Catalogue) -> None:
+        seen = catalogue.get_last_removal()
+        lease = catalogue.take_lease("gc", "gc", JobHolder(PROCESS, T0))
+        assert catalogue.begin_removal("gc", ["main/other"], None) == {"main/other"}
+        assert catalogue.begin_removal("gc", [], None) == set()
+        assert catalogue.apply([with_file(2)], seen), "another object is none of theirs"
+        catalogue.end_removal("gc")
+        lease.release()
+        with pytest.raises(ObjectsInDoubt) as doubt:
+            catalogue.apply([with_file(1)], seen)
+        assert (doubt.value.paths, doubt.value.being_removed) == ((self.PATH,), ())
+        assert read_all(catalogue, everything(selector={"match_id": 1})) == []
+        assert catalogue.apply([change(3)], seen), "what names no object is in no doubt"
+        assert doubt.value.as_of == catalogue.get_last_removal()
+        assert catalogue.apply([with_file(1)], doubt.value.as_of)
+
+    def test_what_is_being_removed_is_named_by_nobody_and_what_is_named_is_not_removed(
+        self, catalogue: Catalogue
+    ) -> None:
+        apply_one(catalogue, with_file(2))
+        named = new_file(content="2").storage_path
+        lease = catalogue.take_lease("gc", "gc", JobHolder(PROCESS, T0))
+        assert catalogue.begin_removal("gc", [self.PATH, named], None) == {self.PATH}
+        for _ in range(2):
+            with pytest.raises(ObjectsInDoubt) as doubt:
+                catalogue.apply([with_file(1)], catalogue.get_last_removal())
+            assert doubt.value.being_removed == (self.PATH,)
+            assert not catalogue.end_dead_removals(), "it goes on"
+        lease.release()  # it died
+        assert catalogue.end_dead_removals()
+        assert not catalogue.end_dead_removals()
+        with pytest.raises(ObjectsInDoubt) as doubt:
+            catalogue.apply([with_file(1)], 0)
+        assert doubt.value.being_removed == ()
+
+    def test_removals_that_overlap_are_each_seen_to_end(self, catalogue: Catalogue) -> None:
+        leases = [catalogue.take_lease(one, "gc", JobHolder(PROCESS, T0)) for one in ("a", "b")]
+        catalogue.begin_removal("a", [self.PATH], None)
+        catalogue.begin_removal("b", ["main/other"], None)
+        ends = []
+        for one in ("b", "a"):
+            catalogue.end_removal(one)
+            ends.append(catalogue.get_last_removal())
+        assert 0 < ends[0] < ends[1]
+        for lease in leases:
+            lease.release()
+
+    def test_a_removal_and_a_commit_exclude_each_other(self, catalogue: Catalogue) -> None:
+        reached, go_on = threading.Event(), threading.Event()
+
+        def pause() -> None:
+            reached.set()
+            go_on.wait(30)
+
+        found: list[set[str]] = []
+        lease = catalogue.take_lease("gc", "gc", JobHolder(PROCESS, T0))
+        with installed({"commit.written": pause}):
+            committing = threading.Thread(target=lambda: apply_one(catalogue, with_file(1)))
+            committing.start()
+            assert reached.wait(30)
+            removing = threading.Thread(target=lambda: found.append(catalogue.begin_removal("gc", [self.PATH], None)))
+            removing.start()
+            removing.join(0.3)
+            assert found == [], "it waits for the commit"
+            go_on.set()
+            committing.join(30)
+            removing.join(30)
+        assert found == [set()], "and finds the object named"
+        lease.release()
+
+    def test_what_lost_its_last_row_since_is_left_out(self, catalogue: Catalogue) -> None:
+        dataset = apply_one(catalogue, with_file(1)).dataset
+        before = now()
+        catalogue.delete([dataset.dataset_id])
+        lease = catalogue.take_lease("gc", "gc", JobHolder(PROCESS, T0))
+        assert catalogue.begin_removal("gc", [self.PATH], before) == set()
+        assert catalogue.begin_removal("gc", [self.PATH], now()) == {self.PATH}
+        catalogue.end_removal("gc")
+        lease.release()
+
+    def test_whole_histories_and_entries_of_another_lake_are_in_doubt_too(self, catalogue: Catalogue) -> None:
+        whole = apply_one(catalogue, with_file(1)).dataset
+        (entry,) = [one.entry for one in catalogue.apply([with_file(2, rejected=["no"])])]
+        assert entry is not None
+        catalogue.delete([whole.dataset_id])
+        lease = catalogue.take_lease("gc", "gc", JobHolder(PROCESS, T0))
+        catalogue.begin_removal("gc", ["main/other"], None)
+        catalogue.end_removal("gc")
+        lease.release()
+        with pytest.raises(ObjectsInDoubt) as doubt:
+            catalogue.write_histories([DatasetHistory(whole, None)])
+        assert doubt.value.paths == (self.PATH,)
+        another = dataclasses.replace(entry, entry_id="another")
+        with pytest.raises(ObjectsInDoubt):
+            catalogue.write_quarantine_entries([entry, another])
+        assert catalogue.find_quarantine_entry("another") is None
+        settled = dataclasses.replace(entry, state=QuarantineState.DISCARDED)
+        assert catalogue.write_quarantine_entries([settled]) == [], "what is there is not named anew"
+        assert catalogue.write_histories([DatasetHistory(whole, None)], doubt.value.as_of) != [None]
+        assert catalogue.write_quarantine_entries([another], doubt.value.as_of)
 
 
 class TestVerifying:

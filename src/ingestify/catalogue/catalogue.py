@@ -13,9 +13,11 @@ from ingestify.catalogue.event_log import EventLog
 from ingestify.catalogue.histories import Histories
 from ingestify.catalogue.indexes import AttributeIndexes
 from ingestify.catalogue.inspection import Inspection
+from ingestify.catalogue.leases import Leases
 from ingestify.catalogue.locks import make_job_locks
 from ingestify.catalogue.mending import Mending
 from ingestify.catalogue.quarantine import QuarantineLog
+from ingestify.catalogue.removals import Removals
 from ingestify.catalogue.runs import RunLog
 from ingestify.catalogue.schema import prepare_schema
 from ingestify.catalogue.tables import Tables, build_tables
@@ -28,7 +30,7 @@ from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import DatasetFilter, DiscoveredSelector, JobLock, KnownDataset, SelectorSync
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
-from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity
+from ingestify.domain.run import JobHolder, JobSummary, Lease, ProcessIdentity
 
 __all__ = ["SqlCatalogue"]
 
@@ -46,12 +48,16 @@ class SqlCatalogue:
         self._datasets = DatasetReader(database, tables, key_types)
         self._events = EventLog(database, tables, self._datasets)
         self._quarantine = QuarantineLog(database, tables)
-        self._changes = DatasetWriter(database, tables, self._datasets, self._events, self._quarantine)
+        self._locks = make_job_locks(database, tables)
+        self._leases = Leases(database, tables, self._locks)
+        self._deletions = Deletions(database, tables)
+        self._removals = Removals(database, tables, self._deletions, self._leases.is_held)
+        self._changes = DatasetWriter(
+            database, tables, self._datasets, self._events, self._quarantine, self._deletions, self._removals
+        )
         self._histories = Histories(database, tables, self._datasets, self._changes, self._events, self._quarantine)
         self._runs = RunLog(database, tables)
         self._indexes = AttributeIndexes(database, tables)
-        self._locks = make_job_locks(database, tables)
-        self._deletions = Deletions(database, tables)
         self._inspection = Inspection(database, tables)
         self._mending = Mending(database, tables)
 
@@ -105,15 +111,16 @@ class SqlCatalogue:
         """Count what the filter names, and find its newest provider time."""
         return self._datasets.read_metadata(dataset_filter)
 
-    def apply(self, changes: Sequence[DatasetChange]) -> list[AppliedChange]:
+    def apply(self, changes: Sequence[DatasetChange], removals_seen: int = 0) -> list[AppliedChange]:
         """Commit changes with their event-log rows, in one transaction.
 
         Raises:
             HeadMoved: Some were worked out on a dataset that has moved on; nothing was written.
+            ObjectsInDoubt: Objects of new files may be gone; nothing was written.
             SaveError: The database refused; nothing was written.
             OutcomeUnknown: Whether they are there could not be found out.
         """
-        return self._changes.apply(changes)
+        return self._changes.apply(changes, removals_seen)
 
     def invalidate(self, dataset_ids: Sequence[str], reason: str) -> list[DatasetEvent]:
         """Mark current revisions VALIDATION_FAILED; those that are already so stay, without an event."""
@@ -147,13 +154,17 @@ class SqlCatalogue:
         """Return where the datasets with these canonical identifiers stand."""
         return self._histories.find_heads_of(bucket, provider, dataset_type, keys)
 
-    def write_histories(self, histories: Sequence[DatasetHistory]) -> list[tuple[DatasetEvent, ...] | None]:
+    def write_histories(
+        self, histories: Sequence[DatasetHistory], removals_seen: int = 0
+    ) -> list[tuple[DatasetEvent, ...] | None]:
         """Write those that still hold, in one transaction; None for each that does not."""
-        return self._histories.write(histories)
+        return self._histories.write(histories, removals_seen)
 
-    def write_quarantine_entries(self, entries: Sequence[QuarantineEntry]) -> list[DatasetEvent]:
+    def write_quarantine_entries(
+        self, entries: Sequence[QuarantineEntry], removals_seen: int = 0
+    ) -> list[DatasetEvent]:
         """Add entries that are not there, and settle those that are in another state there."""
-        return self._histories.write_entries(entries)
+        return self._histories.write_entries(entries, removals_seen)
 
     def has_quarantined(self, bucket: str, provider: str, dataset_type: str) -> bool:
         """Whether there is any entry that is OPEN or DISCARDED."""
@@ -231,9 +242,9 @@ class SqlCatalogue:
         """Return jobs, newest first."""
         return self._runs.load_jobs(limit, with_tasks=with_tasks)
 
-    def abort_dead_jobs(self, is_alive: Callable[[ProcessIdentity, dt.datetime, str], bool]) -> int:
+    def abort_dead_jobs(self, goes_on: Callable[[str, ProcessIdentity], bool]) -> int:
         """Mark RUNNING jobs ABORTED that nobody works on. Returns how many."""
-        return self._runs.abort_dead_jobs(is_alive)
+        return self._runs.abort_dead_jobs(goes_on)
 
     def try_lock_job(self, key: str, holder: JobHolder) -> JobLock | None:
         """Return the lock of the job whose identity is `key`, or None if another run has it; never waits."""
@@ -242,6 +253,34 @@ class SqlCatalogue:
     def find_job_holder(self, key: str) -> JobHolder | None:
         """Return who has the lock of that job; None: nobody, or that is not known."""
         return self._locks.find_holder(key)
+
+    def take_lease(self, lease_id: str, what: str, holder: JobHolder) -> JobLock:
+        """Begin a lease; it ends when it is released, and with its process."""
+        return self._leases.take(lease_id, what, holder)
+
+    def find_leases(self) -> list[Lease]:
+        """Return the leases that are held now."""
+        return self._leases.find()
+
+    def is_lease_held(self, lease_id: str) -> bool | None:
+        """Whether it is held; None: that is not known."""
+        return self._leases.is_held(lease_id)
+
+    def get_last_removal(self) -> int:
+        """Return the number of the last removal that has ended; 0 if there was none."""
+        return self._removals.get_last()
+
+    def begin_removal(self, lease_id: str, paths: Sequence[str], since: dt.datetime | None) -> set[str]:
+        """Note which of `paths`, that no row names, are about to be removed. Returns them."""
+        return self._removals.begin(lease_id, paths, since)
+
+    def end_removal(self, lease_id: str) -> None:
+        """Note that what was begun under a lease is done."""
+        self._removals.end(lease_id)
+
+    def end_dead_removals(self) -> bool:
+        """End the removals of those who died. Returns whether there were any."""
+        return self._removals.end_dead()
 
     def find_selector_sync(self, key: str) -> SelectorSync | None:
         """Return when the selector that `key` names was last ingested, or None."""

@@ -17,6 +17,7 @@ from ingestify.catalogue.deletions import Deletions, find_named
 from ingestify.catalogue.event_log import EventLog
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.refusals import refusal_for
+from ingestify.catalogue.removals import Removals
 from ingestify.catalogue.repetition import may_pass, repeatable
 from ingestify.catalogue.rows import file_to_row, moment_to_text
 from ingestify.catalogue.selection import chunks
@@ -37,7 +38,14 @@ class DatasetWriter:
     """Writes the dataset, revision and file tables, and the event log with them."""
 
     def __init__(
-        self, database: Database, tables: Tables, reader: DatasetReader, log: EventLog, quarantine: QuarantineLog
+        self,
+        database: Database,
+        tables: Tables,
+        reader: DatasetReader,
+        log: EventLog,
+        quarantine: QuarantineLog,
+        deletions: Deletions,
+        removals: Removals,
     ) -> None:
         self._database = database
         self._dialect = database.dialect
@@ -45,7 +53,8 @@ class DatasetWriter:
         self._reader = reader
         self._log = log
         self._quarantine = quarantine
-        self._deletions = Deletions(database, tables)
+        self._deletions = deletions
+        self._removals = removals
         self._insert_datasets, self._insert_revisions, self._insert_files = (
             BulkStatement(table.insert(), database.sql_dialect, [c.name for c in table.c if c.name != "position"])
             for table in (tables.dataset, tables.revision, tables.file)
@@ -64,10 +73,11 @@ class DatasetWriter:
         )
         return BulkStatement(statement, self._database.sql_dialect)
 
-    def apply(self, changes: Sequence[DatasetChange]) -> list[AppliedChange]:
+    def apply(self, changes: Sequence[DatasetChange], removals_seen: int) -> list[AppliedChange]:
         """Commit changes with their events: all or none.
 
         Raises:
+            ObjectsInDoubt: Objects of their new files may be gone.
             HeadMoved: Some were worked out on a dataset that has moved on, or that comes twice.
             SaveError: The database refused.
             OutcomeUnknown: The connection was lost at the commit, and whether they are there could not be looked up.
@@ -92,7 +102,8 @@ class DatasetWriter:
             return [event for one in applied for event in one.events]
 
         try:
-            events = iter(self.commit_with_events(doing, write))
+            paths = [file.storage_path for change in changes for file in change.files]
+            events = iter(self.commit_with_events(doing, write, paths, removals_seen))
         except SaveError as error:
             # The database's own uniqueness is what counts where writers do not exclude each other.
             is_taken = isinstance(error.__cause__, sa.exc.IntegrityError)
@@ -107,13 +118,24 @@ class DatasetWriter:
             return self._find_moved(connection, changes)
 
     def commit_with_events(
-        self, doing: str, write: Callable[[sa.Connection], list[DatasetEvent]]
+        self,
+        doing: str,
+        write: Callable[[sa.Connection], list[DatasetEvent]],
+        paths: Sequence[str] = (),
+        removals_seen: int = 0,
     ) -> list[DatasetEvent]:
         """Commit what `write` writes, and the events it returns, in one transaction. Returns them with their positions.
 
         When the commit itself raises, it may have happened all the same. That is looked up by the events, which are of
         the same transaction; what is not there is written once more. What has no events says only what was seen of the
         provider, so to write it twice is harmless.
+
+        Args:
+            paths: The objects that `write` names and no row named before; it may add to them.
+            removals_seen: The last removal that had ended before they were written.
+
+        Raises:
+            ObjectsInDoubt: They may be gone; nothing is committed.
         """
         was_unknown = False
         patience = self._database.patience
@@ -122,6 +144,8 @@ class DatasetWriter:
             try:
                 with self._database.write(doing, SaveError) as connection:
                     events = self._log.append(connection, write(connection))
+                    if paths:  # with events, so the log is locked
+                        self._removals.check(connection, paths, removals_seen)
                     failpoint("commit.written")
                 break
             except OutcomeUnknown as unknown:

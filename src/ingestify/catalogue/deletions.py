@@ -54,18 +54,22 @@ class Deletions:
     @repeatable
     def find_unnamed(self, paths: Sequence[str], since: dt.datetime) -> set[str]:
         """Return those of `paths` that no row names, nor did at `since` or later; all of one moment."""
+        with self._database.read("look for objects that nothing names") as connection:
+            return self.unnamed(connection, paths, since)
+
+    def unnamed(self, connection: sa.Connection, paths: Sequence[str], since: dt.datetime | None) -> set[str]:
+        """Return the same, in the caller's transaction; `since` None: those that no row names now."""
         columns = self._table.c
         by_hash = {hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest(): path for path in paths}
-        with self._database.read("look for objects that nothing names") as connection:
-            left = set(paths) - find_named(connection, self._database, self._tables, paths)
-            # An archive that may only be read can be of a time before there was this table.
-            if left and connection.dialect.has_table(connection, self._table.name):
-                for hashes in chunks(by_hash):
-                    statement = sa.select(columns.path_hash).where(
-                        self._database.dialect.any_of(columns.path_hash, hashes),
-                        columns.deleted_at > moment_to_text(since),
-                    )
-                    left -= {by_hash[one] for one in connection.scalars(statement)}
+        left = set(paths) - find_named(connection, self._database, self._tables, paths)
+        # An archive that may only be read can be of a time before there was this table.
+        if left and since is not None and connection.dialect.has_table(connection, self._table.name):
+            for hashes in chunks(by_hash):
+                statement = sa.select(columns.path_hash).where(
+                    self._database.dialect.any_of(columns.path_hash, hashes),
+                    columns.deleted_at > moment_to_text(since),
+                )
+                left -= {by_hash[one] for one in connection.scalars(statement)}
         return left
 
     @repeatable

@@ -115,17 +115,23 @@ class Histories:
 
     # ---- writing ---------------------------------------------------------------------------------------
 
-    def write(self, histories: Sequence[DatasetHistory]) -> list[tuple[DatasetEvent, ...] | None]:
+    def write(self, histories: Sequence[DatasetHistory], removals_seen: int) -> list[tuple[DatasetEvent, ...] | None]:
         """Write those that still hold, with their events, in one transaction.
 
         Returns:
             The events of each; None for one whose dataset has moved on, or is there by now: of it nothing was written.
+
+        Raises:
+            ObjectsInDoubt: Objects that the lake had not may be gone.
         """
         counts: list[int | None] = []
+        paths: list[str] = []
 
         def write(connection: sa.Connection) -> list[DatasetEvent]:
             held = self._find_holding(connection, histories)
-            self._replace(connection, [one for one, holds in zip(histories, held, strict=True) if holds])
+            holding = [one for one, holds in zip(histories, held, strict=True) if holds]
+            self._replace(connection, holding)
+            paths[:] = [path for one in holding for path in one.new_paths]
             moment = now()
             events = [
                 history_events(one, moment) if holds else None for one, holds in zip(histories, held, strict=True)
@@ -136,7 +142,7 @@ class Histories:
         doing = f"copy {len(histories)} {'dataset' if len(histories) == 1 else 'datasets'}"
         for tried in range(1, _TRIES + 1):
             try:
-                written = iter(self._writer.commit_with_events(doing, write))
+                written = iter(self._writer.commit_with_events(doing, write, paths, removals_seen))
                 break
             except SaveError as error:
                 # Somebody else has just brought one of them: the next look finds it.
@@ -220,8 +226,13 @@ class Histories:
 
     # ---- the quarantine --------------------------------------------------------------------------------
 
-    def write_entries(self, entries: Sequence[QuarantineEntry]) -> list[DatasetEvent]:
-        """Add entries that are not there, with their events, and settle those that are in another state there."""
+    def write_entries(self, entries: Sequence[QuarantineEntry], removals_seen: int) -> list[DatasetEvent]:
+        """Add entries that are not there, with their events, and settle those that are in another state there.
+
+        Raises:
+            ObjectsInDoubt: Objects of those that are added may be gone.
+        """
+        paths: list[str] = []
 
         def write(connection: sa.Connection) -> list[DatasetEvent]:
             self._log.lock(connection)
@@ -234,6 +245,7 @@ class Histories:
                 known.update((entry_id, state) for entry_id, state in connection.execute(statement))
             new = [entry for entry in entries if entry.entry_id not in known]
             self._quarantine.add(connection, new)
+            paths[:] = [file.storage_path for entry in new for file in entry.files]
             for entry in entries:
                 if known.get(entry.entry_id, entry.state.value) != entry.state.value:
                     connection.execute(
@@ -259,7 +271,7 @@ class Histories:
                 for entry in new
             ]
 
-        return self._writer.commit_with_events("copy quarantine entries", write)
+        return self._writer.commit_with_events("copy quarantine entries", write, paths, removals_seen)
 
 
 def _dataset_row(dataset: Dataset) -> dict[str, object]:

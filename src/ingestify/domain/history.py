@@ -54,6 +54,15 @@ class DatasetHistory:
     dataset: Dataset
     existing: Dataset | None
 
+    @property
+    def new_paths(self) -> set[str]:
+        """The objects of the dataset that no row names before."""
+        return _paths_of(self.dataset) - (set() if self.existing is None else _paths_of(self.existing))
+
+
+def _paths_of(dataset: Dataset) -> set[str]:
+    return {file.storage_path for revision in dataset.revisions for file in revision.modified_files}
+
 
 def find_conflict(source: Dataset, target: Dataset) -> str | None:
     """Return why the history of `target` is no beginning of that of `source`, for people; None: it is one."""

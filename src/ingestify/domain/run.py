@@ -15,6 +15,7 @@ __all__ = [
     "Counters",
     "JobHolder",
     "JobSummary",
+    "Lease",
     "ProcessIdentity",
     "RunReport",
     "RunState",
@@ -174,6 +175,24 @@ class JobHolder:
 
     def __str__(self) -> str:
         return f"process {self.process.pid} on host {self.process.host} since {self.since:%Y-%m-%d %H:%M} UTC"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lease:
+    """That somebody writes to the lake, or removes objects from it.
+
+    Attributes:
+        lease_id: A UUID, as text; of a run its id.
+        what: What its holder does, such as `run`, `copy` or `gc`.
+        holder: Who that is; None: it has just begun, or ended, and that is not known.
+    """
+
+    lease_id: str
+    what: str
+    holder: JobHolder | None
+
+    def __str__(self) -> str:
+        return self.what if self.holder is None else f"{self.what}: {self.holder}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -114,6 +114,7 @@ class DatasetIngest:
         self._error = decision.error
         self._published: dict[str, NewFile] = {}
         self._started_at = now()
+        self._removals_seen = store.removals_seen
         self.change: DatasetChange
 
     @property
@@ -252,6 +253,7 @@ class DatasetIngest:
             dataset_id=None if entry is None else entry.dataset_id,
             rejected=rejected,
             settles=None if entry is None else Settlement(entry.entry_id, seen=entry.state, state=_settled(rejected)),
+            removals_seen=self._removals_seen,
         )
         warn_of_gaps(bundle, discovered, self._lane)
         if bundle.is_in_doubt:

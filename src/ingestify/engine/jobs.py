@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import threading
 import time
@@ -14,7 +16,6 @@ from ingestify.domain.ports import Usage
 from ingestify.domain.run import Counters, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.domain.source import Source
 from ingestify.engine.absence import AbsenceLimits
-from ingestify.engine.liveness import begin_run, end_run, is_alive, this_process
 from ingestify.engine.report import GuardedListener, JobProgress, PlannedDataset, one_line
 from ingestify.engine.run_locks import RunLocks
 from ingestify.engine.selector_memory import SelectorMemory
@@ -22,6 +23,8 @@ from ingestify.engine.workers import ReaderLeft, StopToken
 from ingestify.errors import DeadlineReached, FatalError, LakeUnwritable, SourceError, StopProcessing, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.leases import goes_on
+from ingestify.store.process import this_process
 
 __all__ = ["JobBook"]
 
@@ -62,6 +65,7 @@ class JobBook:
         self._listener = listener or GuardedListener(None)
         self._process = this_process()
         self._locks = RunLocks(store, self._process, stop)
+        self._lease = contextlib.ExitStack()
         self._memory = SelectorMemory(
             store,
             self._locks,
@@ -83,11 +87,12 @@ class JobBook:
             StoreError: The catalogue refuses, so that the run cannot begin.
         """
         if not self._dry_run:
-            dead = self._store.catalogue.abort_dead_jobs(is_alive)
+            catalogue = self._store.catalogue
+            dead = catalogue.abort_dead_jobs(functools.partial(goes_on, catalogue))
             if dead:
                 what = "1 job of a run that died was" if dead == 1 else f"{dead} jobs of runs that died were"
                 logger.warning("%s marked ABORTED; see 'ingestify status'.", what)
-        begin_run(self.run_id)
+            self._lease.enter_context(self._store.writing("run", self.run_id))
         self._beats.start()
 
     def close(self) -> None:
@@ -110,7 +115,7 @@ class JobBook:
         for progress in self._progresses:
             if not self._dry_run and not progress.is_written:
                 self._save(progress)  # once more: the catalogue may be there again
-        end_run(self.run_id)
+        self._lease.close()
 
     def begin(self, job: Job) -> JobProgress:
         """A job's discovery begins; its row is written."""

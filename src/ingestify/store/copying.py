@@ -8,6 +8,7 @@ objects that no row names, and the next copy goes on with the datasets that are 
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -52,6 +53,7 @@ class _OnTheWay:
     dataset: Dataset
     objects: Mapping[str, Future[int]]
     tries: int
+    removals_seen: int
 
     @property
     def is_done(self) -> bool:
@@ -99,7 +101,7 @@ class Copying:
         copies = ObjectCopies(
             source.storage, target.storage, self._workers, on_copied=progress.add_object, dry_run=self._dry_run
         )
-        with copies:
+        with copies, contextlib.nullcontext() if self._dry_run else target.writing("copy"):
             for copied in self._iter_datasets(copies):
                 progress.add_dataset(copied)
                 yield copied
@@ -190,6 +192,7 @@ class Copying:
         """
         if existing is not None and (conflict := find_conflict(source, existing)) is not None:
             return Copied(CopyOutcome.CONFLICT, str(source), source.dataset_id, conflict)
+        removals_seen = self._target.removals_seen
         place = self._target.objects.places(source.provider, source.dataset_type, source.identifier)
         known = {} if existing is None else _objects_by_content(existing)
         objects: dict[str, Future[int]] = {}
@@ -215,7 +218,7 @@ class Copying:
             dataset_id=dataset_id if existing is None else existing.dataset_id,
             revisions=tuple(revisions),
         )
-        return _OnTheWay(source, existing, dataset, objects, tries)
+        return _OnTheWay(source, existing, dataset, objects, tries, removals_seen)
 
     def _free_ids(self, dataset_ids: Sequence[str]) -> dict[str, str]:
         """Return the same ids, but other ones for those that the target has given to datasets, as of another bucket."""
@@ -258,7 +261,9 @@ class Copying:
     def _commit(self, copies: ObjectCopies, done: Sequence[_OnTheWay]) -> Iterator[Copied]:
         if not done:
             return
-        held = self._target.take_over([DatasetHistory(one.dataset, one.existing) for one in done])
+        held = self._target.take_over(
+            [DatasetHistory(one.dataset, one.existing) for one in done], min(one.removals_seen for one in done)
+        )
         for one, was_held in zip(done, held, strict=True):
             if was_held:
                 yield Copied(_outcome(one.existing), str(one.source), one.source.dataset_id)

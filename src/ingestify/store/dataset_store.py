@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import itertools
 import threading
@@ -16,18 +17,20 @@ from ingestify.domain.events import DatasetEvent
 from ingestify.domain.file import File
 from ingestify.domain.history import DatasetHistory
 from ingestify.domain.key_types import KeyTypes
-from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, Storage, StoredObject
+from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, HeadMoved, Storage, StoredObject
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.run import JobSummary
-from ingestify.errors import DatasetNotFound, StoreError
+from ingestify.errors import DatasetNotFound, SaveError, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.store.bucket_objects import BucketObjects
 from ingestify.store.compression import open_decompressed
 from ingestify.store.file_cache import FileCache
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
-from ingestify.store.garbage import SAFETY_AGE, Garbage, collect_garbage
+from ingestify.store.garbage import SAFETY_AGE, Garbage, collect_garbage, refuse_beside_writers, remove_unnamed
 from ingestify.store.identifier_keys import warn_of_unknown_keys, warns_of_nothing
 from ingestify.store.layout import Layout
+from ingestify.store.leases import REMOVING, lease
+from ingestify.store.presence import ObjectsGone, Presence
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.stored_content import StoredContent
 
@@ -65,6 +68,7 @@ class DatasetStore:
         self.bucket = bucket
         self.key_types = key_types or KeyTypes()
         self.objects = BucketObjects(storage, bucket, layout or Layout(), compression)
+        self._presence = Presence(catalogue, storage)
         # Events go out in commit order, so committing and telling are one step.
         self._commit_lock = threading.RLock()
         self._cache: FileCache | None = None
@@ -252,6 +256,23 @@ class DatasetStore:
 
     # ---- writing ---------------------------------------------------------------------------------------
 
+    @contextlib.contextmanager
+    def writing(self, what: str, lease_id: str | None = None) -> Iterator[None]:
+        """Have a lease while the block runs, of whoever writes objects before the rows that name them.
+
+        Args:
+            what: What that is, in a word: `run`, `copy`, …
+            lease_id: Of a run its id; None: any.
+        """
+        with lease(self.catalogue, what, lease_id):
+            self._presence.removals_seen = self.catalogue.get_last_removal()
+            yield
+
+    @property
+    def removals_seen(self) -> int:
+        """What whoever is about to write objects is to give to the commit that names them."""
+        return self._presence.removals_seen
+
     def commit(self, changes: Sequence[DatasetChange]) -> list[AppliedChange]:
         """Commit changes in one transaction, then tell subscribers, in commit order.
 
@@ -260,29 +281,59 @@ class DatasetStore:
             SaveError: The catalogue refused; nothing was written.
         """
         with self._commit_lock:
-            applied = self.catalogue.apply(changes)
+            seen = min((change.removals_seen for change in changes), default=0)
+            try:
+                applied = self._presence.commit(seen, lambda seen: self.catalogue.apply(changes, seen))
+            except ObjectsGone as gone:
+                raise HeadMoved(
+                    [one for one in changes if any(file.storage_path in gone.paths for file in one.files)]
+                ) from gone
             failpoint("commit.done")
             for one in applied:
                 self._tell(one.events)
             failpoint("commit.told")
         return applied
 
-    def take_over(self, histories: Sequence[DatasetHistory]) -> list[bool]:
+    def take_over(self, histories: Sequence[DatasetHistory], removals_seen: int = 0) -> list[bool]:
         """Commit whole histories from another lake, then tell subscribers.
 
+        Args:
+            removals_seen: As it was before their objects were written.
+
         Returns:
-            Whether each still held; of one that did not, nothing was written.
+            Whether each still held, and its objects were there; of one that did not, nothing was written.
         """
         with self._commit_lock:
-            written = self.catalogue.write_histories(histories)
+            try:
+                written = self._presence.commit(
+                    removals_seen, lambda seen: self.catalogue.write_histories(histories, seen)
+                )
+            except ObjectsGone as gone:
+                are_whole = [gone.paths.isdisjoint(one.new_paths) for one in histories]
+                whole = [one for one, is_whole in zip(histories, are_whole, strict=True) if is_whole]
+                held = iter(self.take_over(whole, removals_seen) if whole else [])
+                return [is_whole and next(held) for is_whole in are_whole]
             failpoint("commit.done")
             self._tell([event for events in written for event in events or ()])
         return [events is not None for events in written]
 
-    def take_over_quarantine(self, entries: Sequence[QuarantineEntry]) -> None:
-        """Commit quarantine entries from another lake, whose objects are here, then tell subscribers."""
+    def take_over_quarantine(self, entries: Sequence[QuarantineEntry], removals_seen: int = 0) -> None:
+        """Commit quarantine entries from another lake, whose objects are here, then tell subscribers.
+
+        Raises:
+            SaveError: Their objects were removed meanwhile, or the catalogue refused; nothing was written.
+        """
         with self._commit_lock:
-            self._tell(self.catalogue.write_quarantine_entries(entries))
+            try:
+                events = self._presence.commit(
+                    removals_seen, lambda seen: self.catalogue.write_quarantine_entries(entries, seen)
+                )
+            except ObjectsGone as gone:
+                raise SaveError(
+                    f"{len(gone.paths)} files of bundles in quarantine were removed from the storage before their "
+                    f"entries were written, by 'ingestify gc'. Copy again."
+                ) from gone
+            self._tell(events)
 
     def invalidate_revision(self, dataset: Dataset, reason: str = "") -> None:
         """Mark a dataset's current revision VALIDATION_FAILED, so that the next run fetches it again.
@@ -340,16 +391,27 @@ class DatasetStore:
         failpoint("delete.rows_gone")
         if not with_objects:
             return len(datasets)
-        # Rows before objects: a crash in between leaves unreferenced objects, never rows without any. What another
-        # process has written since to the same place, as it fetches the same dataset anew, is not ours to remove.
+        # Rows before objects: a crash in between leaves unreferenced objects, never rows without any.
         try:
-            self.storage.delete(orphans, unless_written_since=begun)
+            self.remove_objects(orphans, begun)
         except StoreError as error:
             raise StoreError(
                 f"The {len(datasets)} datasets are removed from the lake, but not all of their files from the storage; "
                 f"nothing names those any more, and 'ingestify gc' removes them. {error}"
             ) from error
         return len(datasets)
+
+    def remove_objects(self, paths: Sequence[str], unless_written_since: dt.datetime) -> int:
+        """Remove objects that lost their rows. Returns how many there were.
+
+        What another process has written since to the same place, as it fetches the same dataset anew, stays.
+        """
+        if not paths:
+            return 0
+        with lease(self.catalogue, REMOVING) as lease_id:
+            return remove_unnamed(
+                self.catalogue, self.storage, lease_id, paths, unless_written_since=unless_written_since
+            )
 
     def collect_garbage(
         self,
@@ -358,7 +420,13 @@ class DatasetStore:
         dry_run: bool = False,
         on_object: Callable[[StoredObject], object] | None = None,
     ) -> Garbage:
-        """Remove objects that nothing names, of all buckets; see `store.garbage.collect_garbage`."""
+        """Remove objects that nothing names, of all buckets; see `store.garbage.collect_garbage`.
+
+        Raises:
+            StoreError: Somebody writes to the lake, and `older_than` is less than an hour.
+        """
+        if not dry_run:
+            refuse_beside_writers(self.catalogue, older_than)
         return collect_garbage(
             self.catalogue, self.storage, older_than=older_than, dry_run=dry_run, on_object=on_object
         )
@@ -386,6 +454,7 @@ class FileCacheScope(DatasetStore):
         )
         self.objects = parent.objects
         self._commit_lock = parent._commit_lock
+        self._presence = parent._presence
         self._parent = parent
         self._cache = FileCache()
 

@@ -48,6 +48,7 @@ def _copy(
     entry: QuarantineEntry, target: DatasetStore, copies: ObjectCopies, progress: CopyProgress, *, dry_run: bool
 ) -> Copied:
     what = f"the bundle of {entry} in quarantine"
+    removals_seen = target.removals_seen
     place = target.objects.places(entry.provider, entry.dataset_type, entry.identifier)
     begun = [
         (new, path, copies.begin(new.in_revision(0, entry.created_at), path))
@@ -67,7 +68,7 @@ def _copy(
         existing = target.catalogue.find_dataset(target.bucket, entry.provider, entry.dataset_type, entry.identifier)
         dataset_id = entry.dataset_id if existing is None else existing.dataset_id
         target.take_over_quarantine(
-            [dataclasses.replace(entry, bucket=target.bucket, files=files, dataset_id=dataset_id)]
+            [dataclasses.replace(entry, bucket=target.bucket, files=files, dataset_id=dataset_id)], removals_seen
         )
     progress.quarantined += 1
     return Copied(CopyOutcome.NEW, what, entry.dataset_id, is_quarantined=True)

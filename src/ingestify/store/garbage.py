@@ -4,23 +4,34 @@ An ingest writes an object and then the row that names it, so for a moment each 
 opened a dataset goes on reading its objects when it is deleted. So only what was written, and has lost its last row,
 longer ago than a safety age is removed. An ingest that needs an object always writes it, also where it exists: its time
 is new then, and the storage leaves alone what was written since.
+
+Clocks only say what is worth keeping. That no row loses its object holds without them: a removal is noted before and
+after, and a commit sees that (`catalogue.removals`, `store.presence`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 from ingestify.clock import now
-from ingestify.domain.ports import FileRecordsPort, Leftovers, Storage, StoredObject
+from ingestify.domain.ports import Catalogue, FileRecordsPort, Leftovers, Storage, StoredObject
+from ingestify.domain.run import Lease
+from ingestify.errors import StoreError
+from ingestify.failpoints import failpoint
 from ingestify.store.layout import is_object_path
+from ingestify.store.leases import REMOVING, lease
 
-__all__ = ["SAFETY_AGE", "Garbage", "collect_garbage", "iter_garbage"]
+__all__ = ["SAFETY_AGE", "Garbage", "collect_garbage", "iter_garbage", "refuse_beside_writers", "remove_unnamed"]
 
 SAFETY_AGE = dt.timedelta(hours=24)
 """Longer than any ingest takes from writing an object to naming it, and than most readers keep a dataset open."""
+
+SAFE_BESIDE_A_RUN = dt.timedelta(hours=1)
+"""What a run has just written is younger, so that it need not be written again."""
 
 _AT_ONCE = 1000
 
@@ -73,18 +84,38 @@ def iter_garbage(
             yield garbage
 
 
+def refuse_beside_writers(catalogue: Catalogue, older_than: dt.timedelta) -> None:
+    """Refuse to collect what was written just now while somebody writes, who is about to name it.
+
+    Raises:
+        StoreError: Somebody does; the message says who.
+    """
+    if older_than >= SAFE_BESIDE_A_RUN:
+        return
+    if writers := _find_writers(catalogue):
+        raise StoreError(
+            f"Somebody writes to the lake ({writers[0]}), and what was just written looks as if nothing needed it. "
+            f"Wait for its end, or give an age of 1h or more."
+        )
+
+
+def _find_writers(catalogue: Catalogue) -> list[Lease]:
+    return [held for held in catalogue.find_leases() if held.what != REMOVING]
+
+
 def collect_garbage(
-    catalogue: FileRecordsPort,
+    catalogue: Catalogue,
     storage: Storage,
     *,
     older_than: dt.timedelta = SAFETY_AGE,
     dry_run: bool = False,
     on_object: Callable[[StoredObject], object] | None = None,
 ) -> Garbage:
-    """Remove objects that nothing names, of all buckets, and temporary ones whose process is gone.
+    """Remove objects that nothing names, of all buckets, and, while nobody writes, temporary ones that were left.
 
-    Safe beside a running ingest if `older_than` is longer than that takes from writing an object to naming it.
-    What an entry of the quarantine names is kept, whatever state it is in: it is the evidence for its reasons.
+    Beside a running ingest no row loses its object, whatever `older_than` is; what it is about to name is written again
+    if it was removed. What an entry of the quarantine names is kept, whatever state it is in: it is the evidence for
+    its reasons.
 
     Args:
         older_than: The safety age.
@@ -99,23 +130,65 @@ def collect_garbage(
         raise ValueError(f"older_than is {older_than}; it must not be negative.")
     written_before = now() - older_than
     objects = size = 0
-    for batch in iter_garbage(catalogue, storage, written_before):
-        removed = batch if dry_run else _remove(storage, batch, written_before)
-        objects += len(removed)
-        size += sum(stored.size for stored in removed)
-        if on_object is not None:
-            for stored in removed:
-                on_object(stored)
-    leftovers = storage.remove_leftovers(written_before, dry_run=dry_run)
+    with contextlib.nullcontext("") if dry_run else lease(catalogue, REMOVING) as lease_id:
+        if not dry_run:
+            catalogue.end_dead_removals()
+        for batch in iter_garbage(catalogue, storage, written_before):
+            removed = batch if dry_run else _remove(catalogue, storage, lease_id, batch, written_before)
+            objects += len(removed)
+            size += sum(stored.size for stored in removed)
+            if on_object is not None:
+                for stored in removed:
+                    on_object(stored)
+    # A run that is suspended goes on with what it has on its way, however long it was.
+    is_alone = not _find_writers(catalogue)
+    leftovers = storage.remove_leftovers(written_before, dry_run=dry_run) if is_alone else Leftovers()
     if not dry_run:
         # Whatever lost its rows up to then is removed now, or is named or written anew.
         catalogue.forget_deleted_objects(written_before)
     return Garbage(objects, size, leftovers, is_removed=not dry_run)
 
 
-def _remove(storage: Storage, batch: Sequence[StoredObject], written_before: dt.datetime) -> Sequence[StoredObject]:
-    """Return those that are gone: one that is written again at this moment stays."""
-    count = storage.delete([stored.path for stored in batch], unless_written_since=written_before)
+def remove_unnamed(
+    catalogue: Catalogue,
+    storage: Storage,
+    lease_id: str,
+    paths: Sequence[str],
+    *,
+    unless_written_since: dt.datetime,
+    unless_named_since: dt.datetime | None = None,
+) -> int:
+    """Remove objects that no row names, and let no commit name them meanwhile without looking for them.
+
+    Args:
+        lease_id: That of whoever removes them.
+        unless_named_since: Those that a row named then or later stay; None: only those that a row names now.
+
+    Returns:
+        How many were there.
+    """
+    unnamed = catalogue.begin_removal(lease_id, paths, unless_named_since)
+    if not unnamed:
+        return 0
+    failpoint("removal.noted")
+    try:
+        return storage.delete(sorted(unnamed), unless_written_since=unless_written_since)
+    finally:
+        catalogue.end_removal(lease_id)
+
+
+def _remove(
+    catalogue: Catalogue, storage: Storage, lease_id: str, batch: Sequence[StoredObject], written_before: dt.datetime
+) -> Sequence[StoredObject]:
+    """Return those that are gone: one that is named, or written again, at this moment stays."""
+    count = remove_unnamed(
+        catalogue,
+        storage,
+        lease_id,
+        [stored.path for stored in batch],
+        unless_written_since=written_before,
+        unless_named_since=written_before,
+    )
     if count == len(batch):
         return batch
     return [stored for stored in batch if storage.get_size(stored.path) is None]

@@ -164,7 +164,7 @@ class Quarantine:
             self.get_entry(entry_id)
         begun = now()
         orphans = self._store.catalogue.discard_quarantine(entry_ids, decided_by, note)
-        return self._store.storage.delete(orphans, unless_written_since=begun)
+        return self._store.remove_objects(orphans, begun)
 
     def request_retry(self, entry_ids: Sequence[str]) -> int:
         """Let the next run fetch bundles in quarantine anew, whatever the provider says of them. Returns how many."""

@@ -67,7 +67,8 @@ def repair(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | No
             "If they are all lost, take a backup, or fetch them into a new lake."
         )
     yield from _mend_rows(store, damages)
-    left = yield from _restore_from_copies(store, damages)
+    with store.writing("repair"):
+        left = yield from _restore_from_copies(store, damages)
     yield from _fetch_anew(store, left, refetch)
 
 

@@ -18,7 +18,7 @@ from tests.end_to_end.crashes.season import ChangingSeason
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork and signals of POSIX")
 
-_DELETING = [name for name in NAMES if name.startswith("delete.")]
+_DELETING = [name for name in NAMES if name.startswith(("delete.", "removal."))]
 _RUNNING = [name for name in NAMES if name not in _DELETING and not name.startswith("partial.")]
 
 

@@ -257,10 +257,10 @@ def test_somebody_else_who_writes_the_same_dataset_meanwhile_does_not_double_it(
     target = open_target()
     really = target.take_over
 
-    def take_over(found):
+    def take_over(*found):
         monkeypatch.setattr(target, "take_over", really)
         copy(lake.store, target)  # another one is faster
-        return really(found)
+        return really(*found)
 
     monkeypatch.setattr(target, "take_over", take_over)
     copying = Copying(lake.store, target, lake.store.dataset_filter())

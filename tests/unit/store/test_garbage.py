@@ -14,12 +14,13 @@ import pytest
 
 from ingestify import DatasetResource, Source, debug_source
 from ingestify.catalogue import SqlCatalogue
-from ingestify.clock import now
+from ingestify.clock import now, reading
 from ingestify.domain.ports import Leftovers
-from ingestify.errors import IntegrityError, StoreError
+from ingestify.errors import IntegrityError, SaveError, StoreError
 from ingestify.storage.local import STAGING_FOLDER, LocalStorage
-from ingestify.store import garbage
+from ingestify.store import garbage, presence
 from ingestify.store.garbage import collect_garbage
+from ingestify.store.presence import ObjectsGone, Presence
 from ingestify.testing.storage_contract import put
 from tests.contracts.catalogue_data import apply_one, change, new_file, read_all
 
@@ -68,6 +69,7 @@ def test_only_what_is_old_and_that_nothing_names_is_removed(catalogue, storage):
     looked = collect_garbage(catalogue, storage, older_than=AGE, dry_run=True)
     assert (looked.objects, looked.object_bytes, looked.is_removed) == (1, 5, False)
     assert len(paths(storage)) == 4
+    put(storage, object_path(4), b"just written, and its row is on the way")
     removed = collect_garbage(catalogue, storage, older_than=AGE)
     assert (removed.objects, removed.total_bytes, removed.is_removed) == (1, 5, True)
     assert paths(storage) == [object_path(number) for number in (1, 2, 4)]
@@ -215,21 +217,77 @@ class Interleaved:
             step()
 
 
+class Ingest:
+    """Writes an object and names it, as a run does, at two moments of a collection in the same thread."""
+
+    def __init__(self, catalogue: Any, storage: Any, beside: Interleaved) -> None:
+        self._catalogue, self._storage, self._beside = catalogue, storage, beside
+        self._seen = 0
+        self.written_again = 0
+
+    def write(self) -> None:
+        self._seen = self._catalogue.get_last_removal()
+        put(self._storage, object_path(), b"content")
+
+    def name(self) -> None:
+        one = change(1, files=[new_file(storage_path=object_path())])
+        try:
+            Presence(self._catalogue, self._storage).commit(self._seen, lambda seen: self._catalogue.apply([one], seen))
+        except SaveError:  # it would wait for this very thread
+            self._beside.plan.append(("after all", self.name))
+        except ObjectsGone:
+            self.written_again += 1
+            self.write()
+            self.name()
+
+
+@pytest.mark.parametrize("hours_ahead", [0, 48, -48])
 @pytest.mark.parametrize(("written", "named"), list(itertools.combinations_with_replacement(MOMENTS, 2)))
-def test_an_ingest_of_the_same_object_wins_at_every_moment(catalogue, storage, monkeypatch, written, named):
+def test_an_ingest_of_the_same_object_wins_at_every_moment(
+    catalogue, storage, monkeypatch, written, named, hours_ahead
+):
+    monkeypatch.setattr(presence, "LONGEST_REMOVAL_SECONDS", 0.0)
     put(storage, object_path(), b"content")
     grow_old()
     beside = Interleaved(catalogue, storage, monkeypatch)
-    beside.plan = [
-        (written, lambda: put(storage, object_path(), b"content")),
-        (named, lambda: name(catalogue, object_path())),
-    ]
-    collect_garbage(catalogue, storage, older_than=AGE)
+    ingest = Ingest(catalogue, storage, beside)
+    beside.plan = [(written, ingest.write), (named, ingest.name)]
+    with reading(lambda: dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours_ahead)):
+        collect_garbage(catalogue, storage, older_than=AGE)
     for moment in MOMENTS:  # those that were not reached, as the object was left alone
         beside.reach(moment)
     (dataset,) = read_all(catalogue)
     with storage.open(dataset.files["events__v1"].storage_path) as stream:
         assert stream.read() == b"content"
+    if hours_ahead <= 0:
+        assert not ingest.written_again, "what was written just now was left alone"
+
+
+def test_an_object_that_a_clock_ahead_took_is_written_again(catalogue, storage, monkeypatch):
+    put(storage, object_path(), b"content")
+    beside = Interleaved(catalogue, storage, monkeypatch)
+    ingest = Ingest(catalogue, storage, beside)
+    beside.plan = [("before the listing", ingest.write), ("after all", ingest.name)]
+    with reading(lambda: dt.datetime.now(dt.UTC) + dt.timedelta(hours=48)):
+        collect_garbage(catalogue, storage)
+    assert paths(storage) == []
+    beside.reach("after all")
+    assert ingest.written_again == 1
+    assert paths(storage) == [object_path()]
+
+
+def test_nothing_is_noted_any_more_when_a_collection_fails(catalogue, storage, monkeypatch):
+    put(storage, object_path(), b"content")
+
+    def refuse(*_: Any, **__: Any) -> int:
+        raise StoreError("the bucket is gone")
+
+    monkeypatch.setattr(storage, "delete", refuse)
+    with pytest.raises(StoreError, match="bucket is gone"):
+        collect_garbage(catalogue, storage, older_than=AT_ONCE)
+    assert not catalogue.end_dead_removals()
+    assert catalogue.get_last_removal() > 0, "some of it may have been removed"
+    assert catalogue.find_leases() == []
 
 
 @pytest.mark.parametrize("deleted", MOMENTS)

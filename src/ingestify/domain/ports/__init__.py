@@ -14,6 +14,8 @@ from ingestify.domain.ports.catalogue import (
     JobLock,
     JobsPort,
     KnownDataset,
+    LeasesPort,
+    ObjectsInDoubt,
     QuarantinePort,
     SelectorSync,
 )
@@ -58,7 +60,9 @@ __all__ = [
     "JobLock",
     "JobsPort",
     "KnownDataset",
+    "LeasesPort",
     "Leftovers",
+    "ObjectsInDoubt",
     "PartialObject",
     "QuarantinePort",
     "SelectorSync",

@@ -9,6 +9,7 @@ from ingestify.domain.ports.catalogue.event_log import EventLogPort
 from ingestify.domain.ports.catalogue.file_records import FileRecordsPort
 from ingestify.domain.ports.catalogue.histories import HistoriesPort
 from ingestify.domain.ports.catalogue.jobs import DiscoveredSelector, JobLock, JobsPort, SelectorSync
+from ingestify.domain.ports.catalogue.leases import LeasesPort, ObjectsInDoubt
 from ingestify.domain.ports.catalogue.quarantine import QuarantinePort
 
 __all__ = [
@@ -23,12 +24,16 @@ __all__ = [
     "JobLock",
     "JobsPort",
     "KnownDataset",
+    "LeasesPort",
+    "ObjectsInDoubt",
     "QuarantinePort",
     "SelectorSync",
 ]
 
 
-class Catalogue(DatasetsPort, QuarantinePort, HistoriesPort, FileRecordsPort, JobsPort, EventLogPort, Protocol):
+class Catalogue(
+    DatasetsPort, QuarantinePort, HistoriesPort, FileRecordsPort, JobsPort, LeasesPort, EventLogPort, Protocol
+):
     """The SQL side of the lake. Every method may be called from any thread; StoreError when it refuses."""
 
     def close(self) -> None:

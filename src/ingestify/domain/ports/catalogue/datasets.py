@@ -100,11 +100,15 @@ class DatasetsPort(Protocol):
     def storage_totals(self, bucket: str) -> Mapping[str, int]:
         """Return `datasets`, `revisions`, `files`, `size_bytes` and `storage_bytes` of a bucket."""
 
-    def apply(self, changes: Sequence[DatasetChange]) -> list[AppliedChange]:
+    def apply(self, changes: Sequence[DatasetChange], removals_seen: int = 0) -> list[AppliedChange]:
         """Commit changes with their event-log rows, in one transaction: all or none.
+
+        Args:
+            removals_seen: The last removal that had ended before their objects were written.
 
         Raises:
             HeadMoved: Some were worked out on a dataset that has moved on; nothing was written.
+            ObjectsInDoubt: Objects of new files may be gone; nothing was written.
             SaveError: The catalogue refused; nothing was written.
             OutcomeUnknown: The connection was lost at the commit, and it could not be found out either whether they
                 are there. Nothing that they name may be removed.

@@ -21,21 +21,29 @@ class HistoriesPort(Protocol):
     def find_heads_of(self, bucket: str, provider: str, dataset_type: str, keys: Sequence[str]) -> list[DatasetHead]:
         """Return where the datasets with these canonical identifiers stand."""
 
-    def write_histories(self, histories: Sequence[DatasetHistory]) -> list[tuple[DatasetEvent, ...] | None]:
+    def write_histories(
+        self, histories: Sequence[DatasetHistory], removals_seen: int = 0
+    ) -> list[tuple[DatasetEvent, ...] | None]:
         """Write datasets with all of their revisions and their events, in one transaction: each whole or not at all.
 
         No selector counts as ingested whole any more.
+
+        Args:
+            removals_seen: The last removal that had ended before their objects were written.
 
         Returns:
             The events of each. None for one that was worked out on a dataset that has moved on, or that is there by
             now: nothing of it was written.
 
         Raises:
+            ObjectsInDoubt: Objects that the target had not may be gone; nothing was written.
             SaveError: The catalogue refused; nothing was written.
         """
 
-    def write_quarantine_entries(self, entries: Sequence[QuarantineEntry]) -> list[DatasetEvent]:
+    def write_quarantine_entries(
+        self, entries: Sequence[QuarantineEntry], removals_seen: int = 0
+    ) -> list[DatasetEvent]:
         """Add quarantine entries that are not there, with their ids, and let those that are have the given state.
 
-        Returns the events of those that were added.
+        Returns the events of those that were added. The rest is as of `write_histories`.
         """

@@ -78,11 +78,11 @@ class JobsPort(Protocol):
     def load_jobs(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
         """Return jobs, newest first."""
 
-    def abort_dead_jobs(self, is_alive: Callable[[ProcessIdentity, dt.datetime, str], bool]) -> int:
+    def abort_dead_jobs(self, goes_on: Callable[[str, ProcessIdentity], bool]) -> int:
         """Mark RUNNING jobs ABORTED that nobody works on. Returns how many.
 
         Args:
-            is_alive: Says so, given the process, its last sign of life, and the id of the run.
+            goes_on: Says whether a run does, given its id and its process.
         """
 
     def try_lock_job(self, key: str, holder: JobHolder) -> JobLock | None:

@@ -1,0 +1,35 @@
+"""Which process this is, and whether another one of this machine is still there."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from ingestify.domain.run import ProcessIdentity
+
+__all__ = ["is_gone", "this_process"]
+
+
+def this_process() -> ProcessIdentity:
+    """Return the identity of the calling process."""
+    return ProcessIdentity(host=socket.gethostname(), pid=os.getpid(), started=_started(os.getpid()))
+
+
+def is_gone(process: ProcessIdentity) -> bool:
+    """Return whether it is known that a process has ended. Of other machines' nothing is known."""
+    if process.host != socket.gethostname() or not process.started or os.name != "posix":
+        return False
+    return _started(process.pid) != process.started
+
+
+def _started(pid: int) -> str:
+    """Return a text that no other process with the same pid has had, or "" where the system does not tell."""
+    try:
+        # Linux: the boot's id and, 22nd in stat, the start in clock ticks since boot (proc(5)). The name in
+        # parentheses may hold anything, so counting begins after it.
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return f"{boot}/{fields[19]}"
+    except (OSError, IndexError):
+        return ""

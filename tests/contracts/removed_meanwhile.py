@@ -1,0 +1,103 @@
+"""A run of which objects are removed between their publishing and their commit, on a catalogue of any kind."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestify import DatasetResource, IngestionEngine, IngestionPlan, Source, get_engine
+from ingestify.clock import reading
+from ingestify.domain.run import RunState
+from ingestify.errors import StoreError
+from ingestify.failpoints import installed
+from ingestify.store.garbage import collect_garbage
+from ingestify.store.verification import Verification
+
+__all__ = ["Lake", "check_that_nothing_is_lost"]
+
+
+class _Matches(Source):
+    provider = "fake"
+
+    def __init__(self) -> None:
+        super().__init__("fake")
+        self.version = 0
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **_):
+        for number in range(4):
+            match = DatasetResource({"match_id": number}, "match", name=f"match {number}")
+            at = dt.datetime(2026, 1, 1 + self.version, tzinfo=dt.UTC)
+            yield match.add_file(at, "events", json_content={"match": number, "version": self.version})
+
+
+class Lake:
+    """Two engines on one lake: one that runs, and one that collects with a clock two days ahead."""
+
+    def __init__(self, metadata_url: str, folder: Path) -> None:
+        self.source = _Matches()
+        self.engines = [self._open(metadata_url, folder) for _ in range(2)]
+        self.runs, self.collects = self.engines
+        self.runs.add_ingestion_plan(IngestionPlan(self.source, "match"))
+
+    @staticmethod
+    def _open(metadata_url: str, folder: Path) -> IngestionEngine:
+        return get_engine(metadata_url=metadata_url, file_url=f"file://{folder}/files/")
+
+    def collect(self, **options: Any) -> int:
+        """Collect as the command does not: also beside a run."""
+        store = self.collects.store
+        with reading(lambda: dt.datetime.now(dt.UTC) + dt.timedelta(days=2)):
+            return collect_garbage(store.catalogue, store.storage, **options).objects
+
+    def check(self) -> None:
+        """Make sure that each row has its object, and that all is as the provider has it."""
+        store = self.runs.store
+        assert [one for one in Verification(store.catalogue, store.storage).iter_damages() if one.is_failure] == []
+        contents = [store.load_files(one).get_file("events").json() for one in self.runs.list_datasets()]
+        assert sorted(contents, key=str) == [{"match": number, "version": self.source.version} for number in range(4)]
+
+    def close(self) -> None:
+        """Close both."""
+        for engine in self.engines:
+            engine.close()
+
+
+@contextlib.contextmanager
+def _once(name: str, act: Callable[[], object]) -> Iterator[None]:
+    """Act the first time that a run comes to a failpoint."""
+    is_first = threading.Lock()
+
+    def maybe() -> None:
+        if is_first.acquire(blocking=False):
+            act()
+
+    with installed({name: maybe}):
+        yield
+
+
+def check_that_nothing_is_lost(lake: Lake) -> None:
+    """Run into an empty lake, and run corrections into it; each time objects are gone before they are named."""
+    for version in (0, 1):
+        lake.source.version = version
+        removed: list[int] = []
+
+        def collect(removed: list[int] = removed) -> None:
+            with pytest.raises(StoreError, match=r"Somebody writes to the lake \(run: process"):
+                lake.collects.store.collect_garbage(older_than=dt.timedelta(minutes=59))
+            removed.append(lake.collect())
+
+        with _once("publish.synced", collect):
+            report = lake.runs.load()
+        assert removed
+        assert removed[0] > 0, "nothing was removed that was about to be named"
+        assert report.state is RunState.FINISHED
+        assert (report.totals.new, report.totals.revised, report.totals.failed) == ((4, 0, 0), (0, 4, 0))[version]
+        lake.check()
+        lake.collects.store.collect_garbage(older_than=dt.timedelta(0))
+        lake.check()
