@@ -27,18 +27,17 @@ def leave_running(lake):
     return leave
 
 
-def test_a_job_whose_process_is_gone_is_told_apart(lake, leave_running):
-    leave_running(socket.gethostname())
+@pytest.mark.parametrize("host", [socket.gethostname(), "elsewhere"])
+def test_a_job_whose_run_has_no_lease_any_more_is_told_apart_on_whatever_machine(lake, leave_running, host):
+    leave_running(host)
     shown = lake("status")
     assert shown.count("RUNNING (its process is gone)") == 2
-    assert {job["process_is_gone"] for job in json.loads(lake("status", "--json"))["runs"][0]["jobs"]} == {True, False}
-
-
-def test_what_another_machine_does_is_not_known(lake, leave_running):
-    leave_running("elsewhere")
-    shown = lake("status")
-    assert "RUNNING" in shown
-    assert "gone" not in shown
+    jobs = json.loads(lake("status", "--json"))["runs"][0]["jobs"]
+    assert {job["process_is_gone"] for job in jobs} == {True, False}
+    store = get_datastore(lake.folder / "config.yaml")
+    with store.writing("run", jobs[0]["run_id"]):
+        assert "gone" not in lake("status")
+    store.close()
 
 
 def test_with_a_bucket_it_says_that_the_runs_are_of_all(lake):

@@ -25,7 +25,7 @@ from ingestify.testing.storage_contract import put
 from tests.contracts.catalogue_data import apply_one, change, new_file, read_all
 
 FOLDER = "main/provider=fake/dataset_type=match/match_id=1"
-AGE = dt.timedelta(seconds=0.05)
+AGE = dt.timedelta(seconds=0.2)
 AT_ONCE = dt.timedelta(0)
 
 
