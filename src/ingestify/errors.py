@@ -11,6 +11,7 @@
     ├── StoreError              the lake refused: catalogue or storage
     │   ├── SaveError           a revision could not be committed
     │   │   ├── LakeUnwritable  the disk is full, or may not be written: nothing will be
+    │   │   │   └── LakeIdentityError  the storage is not this catalogue's
     │   │   └── OutcomeUnknown  the connection was lost at the commit: perhaps it is there
     │   ├── LakeVersionError    the lake was written by a newer ingestify
     │   └── DatasetNotFound     no dataset has that id or identifier
@@ -33,6 +34,7 @@ __all__ = [
     "FetchError",
     "IngestifyError",
     "IntegrityError",
+    "LakeIdentityError",
     "LakeUnwritable",
     "LakeVersionError",
     "LoadError",
@@ -112,6 +114,10 @@ class SaveError(StoreError):
 
 class LakeUnwritable(SaveError):
     """The disk is full, read-only or forbidden: whatever comes next would fail too, so the run stops."""
+
+
+class LakeIdentityError(LakeUnwritable):
+    """The storage is not the one that the catalogue is about: another lake's, moved, or of another time."""
 
 
 class OutcomeUnknown(SaveError):

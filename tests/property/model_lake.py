@@ -168,9 +168,9 @@ _numbers = itertools.count(1)
 
 
 @functools.cache
-def _catalogue() -> SqlCatalogue:
-    """Return the catalogue of all lakes, each in a bucket of its own: making its tables takes longer than a run."""
-    return SqlCatalogue.open("sqlite:///:memory:")
+def _lake() -> tuple[SqlCatalogue, MemoryStorage]:
+    """Return the lake of all models, each in a bucket of its own: making its tables takes longer than a run."""
+    return SqlCatalogue.open("sqlite:///:memory:"), MemoryStorage()
 
 
 class _Watcher(Subscriber):
@@ -219,7 +219,7 @@ class ModelLake:
         self.seen: dict[int, _Seen] = {}
         self._doubted: set[int] = set()
         """The matches that the last listing lacked."""
-        self.store = DatasetStore(_catalogue(), MemoryStorage(), Dispatcher(), bucket=f"model-{next(_numbers)}")
+        self.store = DatasetStore(*_lake(), Dispatcher(), bucket=f"model-{next(_numbers)}")
         self.store.publisher.add_subscriber(_Watcher(self))
 
     def _engine(self, plan: str) -> IngestionEngine:

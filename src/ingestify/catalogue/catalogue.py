@@ -14,6 +14,7 @@ from ingestify.catalogue.histories import Histories
 from ingestify.catalogue.indexes import AttributeIndexes
 from ingestify.catalogue.inspection import Inspection
 from ingestify.catalogue.leases import Leases
+from ingestify.catalogue.lake import LakeRows
 from ingestify.catalogue.locks import make_job_locks
 from ingestify.catalogue.mending import Mending
 from ingestify.catalogue.quarantine import QuarantineLog
@@ -28,6 +29,7 @@ from ingestify.domain.events import DatasetEvent
 from ingestify.domain.history import DatasetHead, DatasetHistory
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
+from ingestify.domain.lake import Lake
 from ingestify.domain.ports import DatasetFilter, DiscoveredSelector, JobLock, KnownDataset, SelectorSync
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.run import JobHolder, JobSummary, Lease, ProcessIdentity
@@ -60,6 +62,7 @@ class SqlCatalogue:
         self._indexes = AttributeIndexes(database, tables)
         self._inspection = Inspection(database, tables)
         self._mending = Mending(database, tables)
+        self._lake = LakeRows(database, tables)
 
     @classmethod
     def open(
@@ -86,6 +89,31 @@ class SqlCatalogue:
             database.close()
             raise
         return cls(database, tables, key_types or KeyTypes())
+
+    @property
+    def where(self) -> str:
+        """Where it is, without a password, for messages."""
+        return self._database.where
+
+    def find_lake(self) -> Lake | None:
+        """Return which lake it belongs to; None: an archive of before lakes had ids, which this user may only read."""
+        return self._lake.find()
+
+    def has_given_mark(self, mark: str) -> bool:
+        """Whether a mark is one of those that this catalogue gave to its last writers."""
+        return self._lake.has_given_mark(mark)
+
+    def add_mark(self, mark: str, storage: str) -> Lake:
+        """Remember a mark that is about to be written to the storage, and where that is. Returns the lake."""
+        return self._lake.add_mark(mark, storage)
+
+    def begin_epoch(self, lake_id: str, epoch: int) -> Lake:
+        """Begin an epoch; events from now on belong to it. No mark of before is known any more. Returns the lake."""
+        return self._lake.begin_epoch(lake_id, epoch)
+
+    def sample_paths(self, limit: int) -> tuple[list[str], list[str]]:
+        """Return some paths that rows name, the newest ones, and some that no row names any more."""
+        return self._lake.sample_paths(limit)
 
     def find_known(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]

@@ -50,6 +50,8 @@ class Tables:
     job_holder: sa.Table
     lease: sa.Table
     removal: sa.Table
+    lake: sa.Table
+    lake_mark: sa.Table
 
     @property
     def version_table_name(self) -> str:
@@ -171,6 +173,26 @@ def build_tables(prefix: str = "") -> Tables:
             sa.Column("removal_id", sa.BigInteger(), primary_key=True, autoincrement=False),
             _text("lease_id", 36),
             _text("paths", nullable=True),
+        ),
+        # A row for each epoch; the last one is what the lake is now.
+        lake=sa.Table(
+            f"{prefix}lake",
+            metadata,
+            sa.Column("epoch", sa.Integer(), primary_key=True, autoincrement=False),
+            _text("lake_id", 36),
+            _moment("started_at"),
+            # The last event of before.
+            sa.Column("after_position", sa.BigInteger(), nullable=False),
+        ),
+        # What writers left in the storage, so that it can be told whose it is.
+        lake_mark=sa.Table(
+            f"{prefix}lake_mark",
+            metadata,
+            _position(),
+            _text("mark", 32),
+            _text("storage"),
+            _moment("made_at"),
+            sqlite_autoincrement=True,
         ),
     )
 

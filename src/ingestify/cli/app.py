@@ -37,6 +37,7 @@ COMMANDS = {
     "verify": ("ingestify.cli.verify", "Check that every file in the lake is what it was, and repair it."),
     "gc": ("ingestify.cli.keeping", "Remove the files that no dataset has any more."),
     "copy": ("ingestify.cli.copy", "Mirror the lake into another one."),
+    "restored": ("ingestify.cli.restored", "Begin a new epoch after the lake was restored from a backup."),
     "quarantine": ("ingestify.cli.quarantine", "Look at what failed its checks, and decide about it."),
     "status": ("ingestify.cli.status", "Show the last runs, and how large the lake is."),
     "sources": ("ingestify.cli.sources", "List the sources there are, describe one, and try one out."),

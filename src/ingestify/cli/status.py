@@ -41,12 +41,15 @@ def status_command(
     store = get_datastore(config_path(config_file), bucket)
     try:
         totals = dict(store.totals())
+        lake = store.catalogue.find_lake()
         grouped = _last_runs(store, runs, with_tasks=failed or as_json)
         gone = _runs_that_are_gone(store, grouped)
         if as_json:
             write_json(
                 {
                     "bucket": store.bucket,
+                    "lake_id": None if lake is None else lake.lake_id,
+                    "epoch": None if lake is None else lake.epoch,
                     **totals,
                     "runs": [
                         {"run_id": run_id, "jobs": [_as_dict(job, gone) for job in jobs]}
@@ -55,6 +58,8 @@ def status_command(
                 }
             )
             return
+        if lake is not None:
+            write_line(str(lake))
         write_line(
             f"bucket {store.bucket}: {counted(totals['datasets'], 'dataset')}, "
             f"{counted(totals['revisions'], 'revision')}, {counted(totals['files'], 'file')} · "

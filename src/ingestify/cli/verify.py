@@ -87,6 +87,7 @@ def verify_command(
     store = get_datastore(path, bucket)
     verification = Verification(store.catalogue, store.storage, bucket=bucket, share=share, seed=seed)
     try:
+        store.identity.check()
         with _progress(verification, shown=not quiet and not as_json):
             told = _tell(verification, as_json=as_json, quiet=quiet, verbose=verbose)
         left = told.damages

@@ -109,6 +109,7 @@ class IngestionRun:
         Ctrl-C stops it cleanly: what is complete is committed, requests in flight are broken off, loaders that run are
         waited for, and the report says ABORTED. A second Ctrl-C leaves at once with KeyboardInterrupt.
         """
+        self._store.identity.check()
         self._jobs.open()
         self._listener.tell("run_started", self.report)
         self._discovery = WorkerPool(DISCOVERY_THREADS, "ingestify-discover")
@@ -149,6 +150,8 @@ class IngestionRun:
         self._relistings.close()
         pool.close()
         committer.close()
+        if not self._dry_run:
+            self._store.identity.settle()
         for lane in self._lanes.all():
             warn_of_more_gaps(lane)
         self._jobs.close()

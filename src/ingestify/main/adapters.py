@@ -156,6 +156,7 @@ def open_store(
         layout=layout,
         compression=compression,
         key_types=key_types,
+        file_url=mask_url(file_url),
     )
 
 

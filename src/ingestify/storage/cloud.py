@@ -221,7 +221,7 @@ class CloudStorage:
         pages = iter(obstore.list(self._client, prefix or None, chunk_size=_PAGE))
         while (page := self._try("list", prefix, lambda: next(pages, None))) is not None:
             for found in page:
-                if not found["path"].startswith(f"{STAGING_FOLDER}/"):
+                if not found["path"].startswith("."):
                     yield StoredObject(found["path"], found["size"], found["last_modified"])
 
     def remove_leftovers(self, written_before: dt.datetime, *, dry_run: bool = False) -> Leftovers:  # noqa: ARG002

@@ -233,6 +233,9 @@ class LocalStorage:
         for folder, folders, names in itertools.chain.from_iterable(walks):
             if STAGING_FOLDER in folders and self.root in (Path(folder), Path(folder).parent):
                 folders.remove(STAGING_FOLDER)
+            if Path(folder) == self.root:
+                folders[:] = [name for name in folders if not name.startswith(".")]
+                names = [name for name in names if not name.startswith(".")]
             folders.sort()
             for name in sorted(names):
                 path = Path(folder, name)

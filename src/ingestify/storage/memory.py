@@ -89,7 +89,11 @@ class MemoryStorage:
         """Yield every object below `prefix`, by path."""
         with self._lock:
             found = sorted(
-                (stored for path, (_, stored) in self._objects.items() if path.startswith(prefix)),
+                (
+                    stored
+                    for path, (_, stored) in self._objects.items()
+                    if path.startswith(prefix) and not path.startswith(".")
+                ),
                 key=lambda stored: stored.path,
             )
         yield from found

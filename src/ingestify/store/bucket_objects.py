@@ -12,6 +12,7 @@ from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import Storage
 from ingestify.failpoints import failpoint
 from ingestify.store.compression import check_method, is_compressed
+from ingestify.store.identity import LakeIdentity
 from ingestify.store.layout import Layout, require_inside
 from ingestify.store.staging import StagedFile
 
@@ -24,10 +25,12 @@ class BucketObjects:
     Args:
         layout: How they are spread over folders.
         compression: `zstd`, `gzip` or `none`, for new ones; old ones are read whatever they have.
+        identity: Sees to it that the storage is the catalogue's before anything is written.
     """
 
-    def __init__(self, storage: Storage, bucket: str, layout: Layout, compression: str) -> None:
+    def __init__(self, storage: Storage, bucket: str, layout: Layout, compression: str, identity: LakeIdentity) -> None:
         self.storage = storage
+        self._identity = identity
         self._bucket = bucket
         self._layout = layout
         self._compression = check_method(compression)
@@ -78,6 +81,7 @@ class BucketObjects:
             path = place(file)
             objects.append((staged.temporary, path))
             files.append(dataclasses.replace(file, storage_path=path))
+        self._identity.claim()
         failpoint("publish.begun")
         self.storage.publish(objects)
         return files
@@ -102,4 +106,5 @@ class BucketObjects:
         """Write a file of the lake over its object, with the same bytes fetched anew and persisted."""
         assert staged.tag == file.tag, "restored with other bytes"
         assert staged.temporary is not None, "restored before persist()"
+        self._identity.claim()
         self.storage.publish([(staged.temporary, file.storage_path)])

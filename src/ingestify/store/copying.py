@@ -94,12 +94,20 @@ class Copying:
         """Copy what differs, and yield what became of it as soon as that is committed.
 
         Raises:
+            LakeIdentityError: The storage of one of them is not its own.
             LakeUnwritable: The target takes nothing any more. What was committed stays.
             StoreError: A catalogue refused, or a storage does so again and again.
         """
         source, target, progress = self._source, self._target, self.progress
+        for lake in (source, target):
+            lake.identity.check()
         copies = ObjectCopies(
-            source.storage, target.storage, self._workers, on_copied=progress.add_object, dry_run=self._dry_run
+            source.storage,
+            target.storage,
+            self._workers,
+            claim=target.identity.claim,
+            on_copied=progress.add_object,
+            dry_run=self._dry_run,
         )
         with copies, contextlib.nullcontext() if self._dry_run else target.writing("copy"):
             for copied in self._iter_datasets(copies):
@@ -108,6 +116,7 @@ class Copying:
             yield from iter_copied_entries(
                 source, target, self._wanted, copies=copies, progress=progress, dry_run=self._dry_run
             )
+        target.identity.settle()
 
     def iter_surplus(self) -> Iterator[tuple[str, str]]:
         """Yield (dataset id, what it is) of the target's datasets that the source has not."""

@@ -20,7 +20,7 @@ from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, HeadMoved, Storage, StoredObject
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.run import JobSummary
-from ingestify.errors import DatasetNotFound, SaveError, StoreError
+from ingestify.errors import DatasetNotFound, IntegrityError, SaveError, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.store.bucket_objects import BucketObjects
 from ingestify.store.compression import open_decompressed
@@ -28,6 +28,7 @@ from ingestify.store.file_cache import FileCache
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 from ingestify.store.garbage import SAFETY_AGE, Garbage, collect_garbage, refuse_beside_writers, remove_unnamed
 from ingestify.store.identifier_keys import warn_of_unknown_keys, warns_of_nothing
+from ingestify.store.identity import LakeIdentity
 from ingestify.store.layout import Layout
 from ingestify.store.leases import REMOVING, lease
 from ingestify.store.presence import ObjectsGone, Presence
@@ -46,8 +47,10 @@ class DatasetStore:
         bucket: Which part of the lake; datasets of different buckets know nothing of each other.
         compression: `zstd`, `gzip` or `none`, for new objects; old ones are read whatever they have.
         key_types: What the values of identifier keys are; the catalogue is opened with the same.
+        file_url: Where the storage is, without secrets, for messages.
 
     Attributes:
+        identity: Sees to it that the storage is the catalogue's.
         objects: Writes its files.
         quarantine: The bundles that failed a check.
     """
@@ -62,12 +65,14 @@ class DatasetStore:
         layout: Layout | None = None,
         compression: str = "zstd",
         key_types: KeyTypes | None = None,
+        file_url: str = "",
     ) -> None:
         self.catalogue = catalogue
         self.publisher = publisher
         self.bucket = bucket
         self.key_types = key_types or KeyTypes()
-        self.objects = BucketObjects(storage, bucket, layout or Layout(), compression)
+        self.identity = LakeIdentity(catalogue, storage, file_url)
+        self.objects = BucketObjects(storage, bucket, layout or Layout(), compression, self.identity)
         self._presence = Presence(catalogue, storage)
         # Events go out in commit order, so committing and telling are one step.
         self._commit_lock = threading.RLock()
@@ -231,7 +236,11 @@ class DatasetStore:
         """Return what opens the provider's bytes of a file, checked; see `StoredContent`."""
 
         def open_object() -> BinaryIO:
-            raw = self.storage.open(file.storage_path)
+            try:
+                raw = self.storage.open(file.storage_path)
+            except IntegrityError as error:
+                self.identity.explain(error)
+                raise
             return open_decompressed(file.storage_compression_method, raw, file.storage_path)
 
         content = StoredContent(file, open_object)
@@ -385,6 +394,8 @@ class DatasetStore:
             SaveError: The catalogue refused; nothing is removed.
             StoreError: The datasets are removed, and not all of their objects.
         """
+        # Whoever else has this storage learns of it before garbage is collected.
+        self.identity.claim()
         begun = now()
         with self._commit_lock:
             orphans = self.catalogue.delete([dataset.dataset_id for dataset in datasets])
@@ -423,10 +434,14 @@ class DatasetStore:
         """Remove objects that nothing names, of all buckets; see `store.garbage.collect_garbage`.
 
         Raises:
+            LakeIdentityError: The storage is not this catalogue's: what is live there would be garbage here.
             StoreError: Somebody writes to the lake, and `older_than` is less than an hour.
         """
-        if not dry_run:
+        if dry_run:
+            self.identity.check()
+        else:
             refuse_beside_writers(self.catalogue, older_than)
+            self.identity.claim()
         return collect_garbage(
             self.catalogue, self.storage, older_than=older_than, dry_run=dry_run, on_object=on_object
         )
@@ -453,6 +468,7 @@ class FileCacheScope(DatasetStore):
             parent.catalogue, parent.storage, parent.publisher, bucket=parent.bucket, key_types=parent.key_types
         )
         self.objects = parent.objects
+        self.identity = parent.identity
         self._commit_lock = parent._commit_lock
         self._presence = parent._presence
         self._parent = parent

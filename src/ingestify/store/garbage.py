@@ -15,10 +15,11 @@ import contextlib
 import dataclasses
 import datetime as dt
 import itertools
+import logging
 from collections.abc import Callable, Iterator, Sequence
 
 from ingestify.clock import now
-from ingestify.domain.ports import Catalogue, FileRecordsPort, Leftovers, Storage, StoredObject
+from ingestify.domain.ports import Catalogue, Leftovers, Storage, StoredObject
 from ingestify.domain.run import Lease
 from ingestify.errors import StoreError
 from ingestify.failpoints import failpoint
@@ -26,6 +27,8 @@ from ingestify.store.layout import is_object_path
 from ingestify.store.leases import REMOVING, lease
 
 __all__ = ["SAFETY_AGE", "Garbage", "collect_garbage", "iter_garbage", "refuse_beside_writers", "remove_unnamed"]
+
+logger = logging.getLogger(__name__)
 
 SAFETY_AGE = dt.timedelta(hours=24)
 """Longer than any ingest takes from writing an object to naming it, and than most readers keep a dataset open."""
@@ -63,7 +66,7 @@ class Garbage:
 
 
 def iter_garbage(
-    catalogue: FileRecordsPort, storage: Storage, written_before: dt.datetime, prefix: str = ""
+    catalogue: Catalogue, storage: Storage, written_before: dt.datetime, prefix: str = ""
 ) -> Iterator[list[StoredObject]]:
     """Yield objects that nothing names, by up to a thousand; each was looked up just before.
 
@@ -71,6 +74,11 @@ def iter_garbage(
         written_before: Later ones are left out, and those that lost their last row later.
         prefix: Only below this folder.
     """
+    lake = catalogue.find_lake()
+    if lake is not None and lake.epoch > 1 and lake.epoch_started_at > written_before:
+        # Whoever restored a catalogue may find out that another one is the lake's, and names what this one does not.
+        logger.warning("The epoch of the lake is younger than the safety age, so nothing is garbage yet.")
+        return
     listed = (
         stored
         for stored in storage.iter_objects(prefix)

@@ -66,15 +66,24 @@ class ObjectCopies:
 
     Args:
         workers: How many at once.
+        claim: Called before each is written, in the thread that copies it.
         on_copied: Called with the bytes that each takes, in the thread that copied it.
         dry_run: No object is read: each is counted by what it takes in the source.
     """
 
     def __init__(
-        self, source: Storage, target: Storage, workers: int, *, on_copied: Callable[[int], None], dry_run: bool
+        self,
+        source: Storage,
+        target: Storage,
+        workers: int,
+        *,
+        claim: Callable[[], object],
+        on_copied: Callable[[int], None],
+        dry_run: bool,
     ) -> None:
         self._source = source
         self._target = target
+        self._claim = claim
         self._on_copied = on_copied
         self._dry_run = dry_run
         self._stop = threading.Event()
@@ -99,6 +108,7 @@ class ObjectCopies:
         return self._pool.submit(self._copy, file, path)
 
     def _copy(self, file: File, path: str) -> int:
+        self._claim()
         size = copy_object(file, self._source, self._target, path, self._stop)
         self._on_copied(size)
         return size

@@ -162,6 +162,7 @@ class Quarantine:
         """
         for entry_id in entry_ids:
             self.get_entry(entry_id)
+        self._store.identity.claim()
         begun = now()
         orphans = self._store.catalogue.discard_quarantine(entry_ids, decided_by, note)
         return self._store.remove_objects(orphans, begun)

@@ -10,6 +10,7 @@ from ingestify.domain.damage import DAMAGED, Damage, DamageKind, FileRecord
 from ingestify.domain.quarantine import QuarantineState
 from ingestify.errors import IntegrityError, StoreError
 from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.layout import is_object_path
 
 __all__ = ["Mended", "Refetch", "Wanted", "confirm", "repair"]
 
@@ -57,10 +58,12 @@ def repair(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | No
         refetch: None: what has no other copy is left to the next run.
 
     Raises:
+        LakeIdentityError: The storage is not the catalogue's.
         StoreError: The catalogue or the storage cannot be written, or the storage holds nothing at all.
     """
+    store.identity.check()
     is_missing = any(damage.kind is DamageKind.MISSING for damage in damages)
-    if is_missing and next(store.storage.iter_objects(), None) is None:
+    if is_missing and not any(is_object_path(one.path) for one in store.storage.iter_objects()):
         # A disk that is not mounted, or another folder, far more often than a lake that lost each of its files.
         raise StoreError(
             "The storage holds none of the lake's files, so nothing is repaired: mount its disk, or correct file_url. "

@@ -37,11 +37,11 @@ _numbers = itertools.count(1)
 
 
 @functools.cache
-def _shared_catalogue() -> SqlCatalogue:
-    """Return the catalogue of all trials, each in a bucket of its own: making its tables takes longer than a run."""
+def _shared_lake() -> tuple[SqlCatalogue, MemoryStorage]:
+    """Return the lake of all trials, each in a bucket of its own: making its tables takes longer than a run."""
     catalogue = SqlCatalogue.open("sqlite:///:memory:")
     atexit.register(catalogue.close)
-    return catalogue
+    return catalogue, MemoryStorage()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class SourceTrial:
         self._dataset_type = dataset_type
         self._versions = versions
         self._clients: list[HttpClient] = []
-        self.store = DatasetStore(_shared_catalogue(), MemoryStorage(), Dispatcher(), bucket=f"trial-{next(_numbers)}")
+        self.store = DatasetStore(*_shared_lake(), Dispatcher(), bucket=f"trial-{next(_numbers)}")
 
     def close(self) -> None:
         """Close its connections."""

@@ -52,6 +52,10 @@ class LakeObjects(Protocol):
         """The bytes of one; FileNotFoundError if it is not there."""
 
 
+MARK = ".lake.json"
+"""Says whose the files are, and is none of them."""
+
+
 class _Folder:
     """Objects below a folder; what is on its way is not among them."""
 
@@ -99,7 +103,7 @@ def audit_lake(query: Query, objects: LakeObjects, wrong: list[str] | None = Non
     states = Counter(state for (state,) in query("SELECT state FROM job"))
     # A delete that is killed leaves the object there by which an object store tells its time.
     staged = {path for path in paths if path.startswith(".staging/")}
-    return Audit(visible, wrong, paths - named - staged, staged, states)
+    return Audit(visible, wrong, paths - named - staged - {MARK}, staged, states)
 
 
 def _read_datasets(query: Query, objects: LakeObjects, wrong: list[str]) -> dict[int, Bundle]:

@@ -17,6 +17,7 @@ from ingestify import DatasetStore, IngestionEngine, IngestionPlan, get_datastor
 from ingestify.errors import ConfigurationError, IngestifyError, LakeUnwritable
 from ingestify.main import check_config
 from ingestify.sources.statsbomb_github import StatsBombGithub
+from ingestify.store.identity import MARK_PATH
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 
@@ -73,7 +74,8 @@ def test_a_season_is_ingested_read_loaded_and_run_again_for_free(tmp_path, provi
         relay.log.clear()
         assert engine.load().totals.unchanged == 6
         assert [path for path in provider.paths() if path.startswith(("events/", "lineups/"))] == []
-        assert relay.log == [], "the catalogue knows that nothing changed: the object store is not asked"
+        assert [method for method, path in relay.log if MARK_PATH in path] == ["GET"]
+        assert len(relay.log) == 1, "the catalogue knows that nothing changed: the object store is asked whose it is"
 
         match_id = provider.match_ids[0]
         provider.correct(match_id, "events")

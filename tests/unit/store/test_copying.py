@@ -23,6 +23,7 @@ from ingestify.store import object_copy
 from ingestify.store.copied import Copied, CopyOutcome
 from ingestify.store.copying import Copying
 from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.identity import MARK_PATH
 from ingestify.store.layout import Layout
 from ingestify.store.transformations import PrefixTransformation
 from ingestify.store.verification import Verification
@@ -96,12 +97,16 @@ def test_a_copy_has_every_revision_byte_for_byte_and_a_second_one_reads_nothing(
     assert target.get_dataset_collection(match_id=1).first().revisions[0].state is RevisionState.VALIDATION_FAILED
     assert target.get_dataset_collection(match_id=4).first().state is DatasetState.MISSING
 
+    reads: list[str] = []
     for storage in (lake.store.storage, target.storage):
-        for name in ("open", "create_temporary", "publish"):
+        for name in ("create_temporary", "publish"):
             monkeypatch.setattr(storage, name, lambda *_, name=name: pytest.fail(f"{name} of what is there"))
+        opened = storage.open
+        monkeypatch.setattr(storage, "open", lambda path, opened=opened: opened(reads.append(path) or path))
     copying = Copying(lake.store, target, lake.store.dataset_filter())
     assert list(copying.iter_copied()) == []
     assert (copying.progress.unchanged, copying.progress.objects) == (4, 0)
+    assert reads == [MARK_PATH, MARK_PATH], "only whose they are"
 
 
 def test_what_comes_later_is_added_and_only_its_objects_are_copied(lake, target):

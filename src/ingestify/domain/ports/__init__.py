@@ -16,6 +16,7 @@ from ingestify.domain.ports.catalogue import (
     KnownDataset,
     LeasesPort,
     ObjectsInDoubt,
+    LakePort,
     QuarantinePort,
     SelectorSync,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "JobsPort",
     "KnownDataset",
     "LeasesPort",
+    "LakePort",
     "Leftovers",
     "ObjectsInDoubt",
     "PartialObject",

@@ -111,7 +111,10 @@ class Storage(Protocol):
         """
 
     def iter_objects(self, prefix: str = "") -> Iterator[StoredObject]:
-        """Yield every object below `prefix`, lazily; temporary ones are not among them."""
+        """Yield every object below `prefix`, lazily.
+
+        Temporary ones are not among them, nor is anything else whose first part begins with a dot, as no bucket's does.
+        """
 
     def remove_leftovers(self, written_before: dt.datetime, *, dry_run: bool = False) -> Leftovers:
         """Remove temporary objects that nobody has written to since, and that nobody holds.

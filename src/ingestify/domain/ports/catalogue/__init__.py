@@ -10,6 +10,7 @@ from ingestify.domain.ports.catalogue.file_records import FileRecordsPort
 from ingestify.domain.ports.catalogue.histories import HistoriesPort
 from ingestify.domain.ports.catalogue.jobs import DiscoveredSelector, JobLock, JobsPort, SelectorSync
 from ingestify.domain.ports.catalogue.leases import LeasesPort, ObjectsInDoubt
+from ingestify.domain.ports.catalogue.lake import LakePort
 from ingestify.domain.ports.catalogue.quarantine import QuarantinePort
 
 __all__ = [
@@ -26,15 +27,28 @@ __all__ = [
     "KnownDataset",
     "LeasesPort",
     "ObjectsInDoubt",
+    "LakePort",
     "QuarantinePort",
     "SelectorSync",
 ]
 
 
 class Catalogue(
-    DatasetsPort, QuarantinePort, HistoriesPort, FileRecordsPort, JobsPort, LeasesPort, EventLogPort, Protocol
+    DatasetsPort,
+    QuarantinePort,
+    HistoriesPort,
+    FileRecordsPort,
+    JobsPort,
+    LeasesPort,
+    EventLogPort,
+    LakePort,
+    Protocol,
 ):
     """The SQL side of the lake. Every method may be called from any thread; StoreError when it refuses."""
+
+    @property
+    def where(self) -> str:
+        """Where it is, without a password, for messages."""
 
     def close(self) -> None:
         """Close its connections, and let go of the locks of jobs that were taken here."""

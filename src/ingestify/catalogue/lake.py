@@ -1,0 +1,96 @@
+"""The lake's own rows: its id and its epochs, and the marks that its writers were given."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.connection import Database
+from ingestify.catalogue.repetition import repeatable
+from ingestify.catalogue.rows import moment_to_text, to_moment
+from ingestify.catalogue.tables import Tables
+from ingestify.clock import now
+from ingestify.domain.lake import Lake
+from ingestify.errors import SaveError, StoreError
+
+__all__ = ["LakeRows"]
+
+MARKS_KEPT = 1000
+"""Writers that began at the same moment may leave an older mark in the storage than the newest; not by so many."""
+
+
+class LakeRows:
+    """The tables of a lake's identity: a row for each epoch, and one for each of the last marks."""
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self._database = database
+        self._tables = tables
+        self._epoch = tables.lake
+        self._mark = tables.lake_mark
+
+    @repeatable
+    def find(self) -> Lake | None:
+        """Return the lake as it is now; None: an archive of before there were these tables."""
+        with self._database.read("read which lake it is") as connection:
+            if self._database.is_read_only and not connection.dialect.has_table(connection, self._epoch.name):
+                return None
+            return self._read(connection)
+
+    def _read(self, connection: sa.Connection) -> Lake:
+        newest = sa.select(self._mark.c.mark, self._mark.c.storage).order_by(self._mark.c.position.desc()).limit(1)
+        lake_id, epoch, started_at, _ = read_epochs(connection, self._epoch)[-1]
+        row = connection.execute(newest).one_or_none()
+        mark, storage = (None, "") if row is None else row
+        return Lake(lake_id, epoch, to_moment(started_at), mark, storage)
+
+    @repeatable
+    def has_given_mark(self, mark: str) -> bool:
+        """Whether a mark is one of those that are remembered."""
+        with self._database.read("look up a mark of the storage") as connection:
+            found = connection.execute(sa.select(self._mark.c.position).where(self._mark.c.mark == mark))
+            return found.first() is not None
+
+    @repeatable
+    def add_mark(self, mark: str, storage: str) -> Lake:
+        """Remember a mark, and forget those of long ago."""
+        position = self._mark.c.position
+        with self._database.write("write which storage it has", SaveError) as connection:
+            connection.execute(self._mark.insert().values(mark=mark, storage=storage, made_at=moment_to_text(now())))
+            newest = connection.scalar(sa.select(sa.func.max(position))) or 0
+            connection.execute(self._mark.delete().where(position <= newest - MARKS_KEPT))
+            return self._read(connection)
+
+    @repeatable
+    def begin_epoch(self, lake_id: str, epoch: int) -> Lake:
+        """Begin an epoch behind the last event, and forget all marks."""
+        log = self._tables.event_log
+        with self._database.write("begin a new epoch of the lake", SaveError) as connection:
+            self._database.dialect.lock_log(connection, self._tables.version_table_name)
+            last = connection.scalar(sa.select(sa.func.max(log.c.position))) or 0
+            row = {"lake_id": lake_id, "started_at": moment_to_text(now()), "after_position": last}
+            connection.execute(self._epoch.delete().where(self._epoch.c.epoch >= epoch))
+            connection.execute(self._epoch.insert().values(epoch=epoch, **row))
+            connection.execute(self._mark.delete())
+            return self._read(connection)
+
+    @repeatable
+    def sample_paths(self, limit: int) -> tuple[list[str], list[str]]:
+        """Return the paths of the newest files, else of quarantined ones; and some that lost their rows."""
+        file, entry_file, deleted = self._tables.file.c, self._tables.quarantine_file.c, self._tables.deleted_object.c
+        with self._database.read("look for some files of the lake") as connection:
+            newest = sa.select(file.storage_path).order_by(file.created_at.desc()).limit(limit)
+            quarantined = sa.select(entry_file.storage_path).where(entry_file.storage_path != "").limit(limit)
+            named = list(connection.scalars(newest)) or list(connection.scalars(quarantined))
+            return named, list(connection.scalars(sa.select(deleted.storage_path).limit(limit)))
+
+
+def read_epochs(connection: sa.Connection, table: sa.Table) -> list[tuple[str, int, str, int]]:
+    """Return (lake id, epoch, when it began, the last event before it) of each epoch, oldest first."""
+    columns = table.c
+    statement = sa.select(columns.lake_id, columns.epoch, columns.started_at, columns.after_position)
+    found = [(row[0], row[1], row[2], row[3]) for row in connection.execute(statement.order_by(columns.epoch))]
+    if not found:
+        raise StoreError(
+            f"The lake's table {table.name} has lost the row that says which lake it is: restore the database from a "
+            f"backup."
+        )
+    return found
