@@ -1432,3 +1432,51 @@ def without_feeds_in(event: DatasetEvent) -> DatasetEvent:
         for revision in event.dataset.revisions
     )
     return dataclasses.replace(event, dataset=dataclasses.replace(event.dataset, feeds={}, revisions=revisions))
+
+
+# ---- which lake it is --------------------------------------------------------------------------------------
+
+
+def test_each_event_says_of_which_lake_and_epoch_it_is(catalogue: Catalogue) -> None:
+    lake = catalogue.find_lake()
+    assert lake is not None
+    (told,) = catalogue.apply([with_file()])
+    assert {(event.lake_id, event.epoch, event.schema_version) for event in told.events} == {(lake.lake_id, 1, 2)}
+    begun = catalogue.begin_epoch(lake.lake_id, 2)
+    assert (begun.lake_id, begun.epoch, begun.mark) == (lake.lake_id, 2, None)
+    catalogue.invalidate([told.dataset.dataset_id], "a doubt")
+    copied = catalogue.begin_epoch("a copy", 3)
+    catalogue.mark_missing([told.dataset.dataset_id])
+    events = catalogue.read_events(0, 10)
+    assert [(event.lake_id, event.epoch) for event in events] == [
+        (lake.lake_id, 1),
+        (lake.lake_id, 1),
+        (lake.lake_id, 2),
+        ("a copy", 3),
+    ]
+    assert copied.epoch_started_at >= begun.epoch_started_at >= lake.epoch_started_at
+    assert catalogue.read_events(events[-2].position or 0, 10) == events[-1:]
+
+
+def test_a_catalogue_knows_the_marks_that_it_gave_in_this_epoch(catalogue: Catalogue) -> None:
+    lake = catalogue.find_lake()
+    assert lake is not None
+    assert not catalogue.has_given_mark("first")
+    for mark in ("first", "second"):
+        lake = catalogue.add_mark(mark, "s3://bucket/lake")
+    assert (lake.mark, lake.storage) == ("second", "s3://bucket/lake")
+    assert catalogue.find_lake() == lake
+    assert [catalogue.has_given_mark(mark) for mark in ("first", "second", "third")] == [True, True, False]
+    catalogue.begin_epoch(lake.lake_id, 2)
+    assert not catalogue.has_given_mark("second")
+
+
+def test_the_newest_files_stand_for_all_of_them(catalogue: Catalogue) -> None:
+    assert catalogue.sample_paths(2) == ([], [])
+    datasets = [apply_one(catalogue, with_file(match_id=number)).dataset for number in range(3)]
+    named, deleted = catalogue.sample_paths(2)
+    assert (len(named), deleted) == (2, [])
+    gone = set(catalogue.delete([dataset.dataset_id for dataset in datasets]))
+    named, deleted = catalogue.sample_paths(2)
+    assert named == []
+    assert set(deleted) <= gone

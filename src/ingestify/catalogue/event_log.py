@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ingestify.catalogue.bulk import BulkStatement
 from ingestify.catalogue.connection import Database
 from ingestify.catalogue.datasets import DatasetReader
+from ingestify.catalogue.lake import find_epochs
 from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.rows import (
     dataset_from_snapshot,
@@ -23,7 +24,7 @@ from ingestify.catalogue.rows import (
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.dataset import Dataset
-from ingestify.domain.events import LOGGED_EVENTS, DatasetEvent, RevisionInvalidated, RevisionRejected
+from ingestify.domain.events import LOGGED_EVENTS, SCHEMA_VERSION, DatasetEvent, RevisionInvalidated, RevisionRejected
 from ingestify.domain.revision import Revision
 
 __all__ = ["EventLog"]
@@ -32,17 +33,18 @@ __all__ = ["EventLog"]
 class EventLog:
     """The log's rows and its readers' positions.
 
-    An event's payload is `{"dataset": …, …}`: a snapshot of the dataset, its last revision and its current files, which
-    is of one size whatever came before. Earlier revisions are read from the dataset's rows; of a dataset that was
-    removed, an event shows the last revision and those that the files came with. What else there is, such as
-    `reason`, is what the event has besides. A payload of NULL stands for that of the dataset's event before it, which
-    the same commit wrote: what a new dataset's two events show would be a third of the database.
+    An event's payload is `{"schema_version": …, "dataset": …, …}`: a snapshot of the dataset, its last revision and its
+    current files, which is of one size whatever came before. Earlier revisions are read from the dataset's rows; of a
+    dataset that was removed, an event shows the last revision and those that the files came with. What else there is,
+    such as `reason`, is what the event has besides. A payload of NULL stands for that of the dataset's event before it,
+    which the same commit wrote: what a new dataset's two events show would be a third of the database.
     """
 
     def __init__(self, database: Database, tables: Tables, datasets: DatasetReader) -> None:
         self._database = database
         self._datasets = datasets
         self._version_table = tables.version_table_name
+        self._epochs = tables.lake
         self._log = tables.event_log
         self._reader = tables.event_reader
         self._insert = BulkStatement(
@@ -78,8 +80,10 @@ class EventLog:
             )
         self.lock(connection)
         positions = self._database.dialect.append(connection, self._log, self._insert, rows)
+        lake_id, epoch, *_ = find_epochs(connection, self._database, self._epochs)[-1]
         return [
-            dataclasses.replace(event, position=position) for event, position in zip(listed, positions, strict=True)
+            dataclasses.replace(event, position=position, lake_id=lake_id, epoch=epoch)
+            for event, position in zip(listed, positions, strict=True)
         ]
 
     @repeatable
@@ -111,7 +115,8 @@ class EventLog:
             rows = connection.execute(statement).all()
             # Only the first row's payload can be that of an event outside of these.
             earlier = self._find_payload_before(connection, rows[0]) if rows and rows[0].payload is None else None
-            return self._complete(connection, _events_of(rows, earlier))
+            epochs = find_epochs(connection, self._database, self._epochs)
+            return self._complete(connection, [_in_epoch(one, epochs) for one in _events_of(rows, earlier)])
 
     def _complete(self, connection: sa.Connection, events: Sequence[DatasetEvent]) -> list[DatasetEvent]:
         """Give events the earlier revisions of their datasets, of those that the lake has still.
@@ -187,12 +192,22 @@ def _events_of(rows: Sequence[Any], earlier: str | None) -> list[DatasetEvent]:
             content = json_value(text)
             dataset = dataset_from_snapshot(content["dataset"])
         extra = {name: value for name, value in content.items() if name != "dataset"}
+        extra.setdefault("schema_version", 1)
         if "reasons" in extra:
             extra["reasons"] = tuple(extra["reasons"])
         events.append(
             LOGGED_EVENTS[event_type](dataset=dataset, occurred_at=to_moment(occurred_at), position=position, **extra)
         )
     return events
+
+
+def _in_epoch(event: DatasetEvent, epochs: Sequence[tuple[str, int, str, int]]) -> DatasetEvent:
+    """Return an event with the lake and the epoch that its position is of."""
+    assert event.position is not None, "a logged event has a position"
+    for lake_id, epoch, _, after_position in reversed(epochs):
+        if event.position > after_position:
+            return dataclasses.replace(event, lake_id=lake_id, epoch=epoch)
+    return event
 
 
 def _lacks_revisions(dataset: Dataset) -> bool:
@@ -213,7 +228,7 @@ def _with_earlier(dataset: Dataset, revisions: Sequence[Revision]) -> Dataset:
 
 
 def _payload(event: DatasetEvent) -> str:
-    return json_text({"dataset": snapshot_of(event.dataset), **_extra(event)})
+    return json_text({"schema_version": SCHEMA_VERSION, "dataset": snapshot_of(event.dataset), **_extra(event)})
 
 
 def _extra(event: DatasetEvent) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ingestify.clock import now
 from ingestify.domain.lake import Lake
 from ingestify.errors import SaveError, StoreError
 
-__all__ = ["LakeRows"]
+__all__ = ["LakeRows", "find_epochs"]
 
 MARKS_KEPT = 1000
 """Writers that began at the same moment may leave an older mark in the storage than the newest; not by so many."""
@@ -31,13 +31,16 @@ class LakeRows:
     def find(self) -> Lake | None:
         """Return the lake as it is now; None: an archive of before there were these tables."""
         with self._database.read("read which lake it is") as connection:
-            if self._database.is_read_only and not connection.dialect.has_table(connection, self._epoch.name):
+            if not (epochs := find_epochs(connection, self._database, self._epoch)):
                 return None
-            return self._read(connection)
+            return self._lake(connection, epochs[-1])
 
     def _read(self, connection: sa.Connection) -> Lake:
+        return self._lake(connection, find_epochs(connection, self._database, self._epoch)[-1])
+
+    def _lake(self, connection: sa.Connection, current: tuple[str, int, str, int]) -> Lake:
         newest = sa.select(self._mark.c.mark, self._mark.c.storage).order_by(self._mark.c.position.desc()).limit(1)
-        lake_id, epoch, started_at, _ = read_epochs(connection, self._epoch)[-1]
+        lake_id, epoch, started_at, _ = current
         row = connection.execute(newest).one_or_none()
         mark, storage = (None, "") if row is None else row
         return Lake(lake_id, epoch, to_moment(started_at), mark, storage)
@@ -83,8 +86,13 @@ class LakeRows:
             return named, list(connection.scalars(sa.select(deleted.storage_path).limit(limit)))
 
 
-def read_epochs(connection: sa.Connection, table: sa.Table) -> list[tuple[str, int, str, int]]:
-    """Return (lake id, epoch, when it began, the last event before it) of each epoch, oldest first."""
+def find_epochs(connection: sa.Connection, database: Database, table: sa.Table) -> list[tuple[str, int, str, int]]:
+    """Return (lake id, epoch, when it began, the last event before it) of each epoch, oldest first.
+
+    None of an archive of before there was this table, which this user may only read.
+    """
+    if database.is_read_only and not connection.dialect.has_table(connection, table.name):
+        return []
     columns = table.c
     statement = sa.select(columns.lake_id, columns.epoch, columns.started_at, columns.after_position)
     found = [(row[0], row[1], row[2], row[3]) for row in connection.execute(statement.order_by(columns.epoch))]

@@ -13,6 +13,7 @@ from ingestify.domain.selector import Selector
 
 __all__ = [
     "LOGGED_EVENTS",
+    "SCHEMA_VERSION",
     "DatasetCreated",
     "DatasetEvent",
     "DatasetSkipped",
@@ -43,11 +44,27 @@ class DomainEvent:
         cls.event_type = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 
+SCHEMA_VERSION = 2
+"""What an event says of its dataset. 1: all of its revisions; 2: the last one, and its current files."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DatasetEvent(DomainEvent):
-    """A domain event about one dataset, which it shows as it was right after the event."""
+    """A domain event about one dataset, which it shows as it was right after the event.
+
+    `(lake_id, epoch, position)` names a logged event for ever: a lake that was restored from a backup gives positions
+    again, in a new epoch.
+
+    Attributes:
+        lake_id: The lake that it is of; empty for an event that is not logged.
+        epoch: The lake's epoch; 0 for an event that is not logged.
+        schema_version: In which form it was logged.
+    """
 
     dataset: Dataset
+    lake_id: str = ""
+    epoch: int = 0
+    schema_version: int = SCHEMA_VERSION
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
