@@ -58,13 +58,13 @@ def status_command(
                 }
             )
             return
-        if lake is not None:
-            write_line(str(lake))
         write_line(
             f"bucket {store.bucket}: {counted(totals['datasets'], 'dataset')}, "
             f"{counted(totals['revisions'], 'revision')}, {counted(totals['files'], 'file')} · "
             f"{size(totals['size_bytes'])} of the providers' bytes, stored in {size(totals['storage_bytes'])}"
         )
+        if lake is not None:
+            write_line(str(lake))
         if bucket is not None and grouped:
             write_line("the last runs of all buckets, as it is not kept which one a run was for:")
         for jobs in grouped.values():
