@@ -13,8 +13,8 @@ from ingestify.catalogue.event_log import EventLog
 from ingestify.catalogue.histories import Histories
 from ingestify.catalogue.indexes import AttributeIndexes
 from ingestify.catalogue.inspection import Inspection
-from ingestify.catalogue.leases import Leases
 from ingestify.catalogue.lake import LakeRows
+from ingestify.catalogue.leases import Leases
 from ingestify.catalogue.locks import make_job_locks
 from ingestify.catalogue.mending import Mending
 from ingestify.catalogue.quarantine import QuarantineLog

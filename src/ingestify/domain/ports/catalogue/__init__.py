@@ -9,8 +9,8 @@ from ingestify.domain.ports.catalogue.event_log import EventLogPort
 from ingestify.domain.ports.catalogue.file_records import FileRecordsPort
 from ingestify.domain.ports.catalogue.histories import HistoriesPort
 from ingestify.domain.ports.catalogue.jobs import DiscoveredSelector, JobLock, JobsPort, SelectorSync
-from ingestify.domain.ports.catalogue.leases import LeasesPort, ObjectsInDoubt
 from ingestify.domain.ports.catalogue.lake import LakePort
+from ingestify.domain.ports.catalogue.leases import LeasesPort, ObjectsInDoubt
 from ingestify.domain.ports.catalogue.quarantine import QuarantinePort
 
 __all__ = [
@@ -25,9 +25,9 @@ __all__ = [
     "JobLock",
     "JobsPort",
     "KnownDataset",
+    "LakePort",
     "LeasesPort",
     "ObjectsInDoubt",
-    "LakePort",
     "QuarantinePort",
     "SelectorSync",
 ]
