@@ -7,6 +7,7 @@
     ├── SourceError             the provider's answer, or a source's, makes no sense
     │   └── DuplicateFile       a dataset announced the same file twice
     ├── FetchError              one file could not be fetched, after retries
+    │   └── HostLeftAlone       it was not asked for: its host is left alone for now
     ├── IntegrityError          bytes are not what was announced
     ├── StoreError              the lake refused: catalogue or storage
     │   ├── SaveError           a revision could not be committed
@@ -32,6 +33,7 @@ __all__ = [
     "DuplicateFile",
     "FatalError",
     "FetchError",
+    "HostLeftAlone",
     "IngestifyError",
     "IntegrityError",
     "LakeIdentityError",
@@ -98,6 +100,31 @@ class FetchError(IngestifyError):
         self.url = url
         self.status = status
         self.attempts = attempts
+
+
+class HostLeftAlone(FetchError):
+    """A host asked to be left alone, or answers nothing any more. What was not asked for has not failed.
+
+    Attributes:
+        reason: Which host, why, and until when, without the URL: a sentence that is the same for all its files.
+        is_wait: Whether it asked for that.
+        is_refusal: Whether it refuses the credentials, so that a person has to act.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        url: str = "",
+        status: int | None = None,
+        is_wait: bool = False,
+        is_refusal: bool = False,
+    ) -> None:
+        super().__init__(message, url=url, status=status)
+        self.reason = reason
+        self.is_wait = is_wait
+        self.is_refusal = is_refusal
 
 
 class IntegrityError(IngestifyError):

@@ -35,6 +35,7 @@ from ingestify.domain.ports import (
     DatasetFilter,
     DiscoveredSelector,
     HeadMoved,
+    HostWait,
     ObjectsInDoubt,
     SelectorSync,
 )
@@ -1480,3 +1481,23 @@ def test_the_newest_files_stand_for_all_of_them(catalogue: Catalogue) -> None:
     named, deleted = catalogue.sample_paths(2)
     assert named == []
     assert set(deleted) <= gone
+# ---- hosts ---------------------------------------------------------------------------------------------
+
+
+def test_how_long_a_host_is_to_be_left_alone_is_kept_until_it_is_over(catalogue: Catalogue) -> None:
+    one = HostWait("a.example:8443", T0, minutes(120), 429)
+    other = HostWait("b.example", minutes(1), minutes(2), 503, is_cut=True)
+    catalogue.save_host_wait(one)
+    catalogue.save_host_wait(other)
+    assert {wait.host: wait for wait in catalogue.find_host_waits()} == {one.host: one, other.host: other}
+    later = dataclasses.replace(one, asked_at=minutes(5), until=minutes(60))
+    catalogue.save_host_wait(later)
+    assert list(catalogue.find_host_waits()) == [later], "the other one is over"
+    catalogue.forget_host_waits()
+    assert list(catalogue.find_host_waits()) == []
+
+
+def test_no_more_than_a_thousand_hosts_are_kept(catalogue: Catalogue) -> None:
+    for number in range(1003):
+        catalogue.save_host_wait(HostWait(f"{number}.example", T0, minutes(60), 429))
+    assert len(catalogue.find_host_waits()) == 1000

@@ -11,6 +11,7 @@ from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.deletions import Deletions
 from ingestify.catalogue.event_log import EventLog
 from ingestify.catalogue.histories import Histories
+from ingestify.catalogue.host_waits import HostWaits
 from ingestify.catalogue.indexes import AttributeIndexes
 from ingestify.catalogue.inspection import Inspection
 from ingestify.catalogue.lake import LakeRows
@@ -30,7 +31,7 @@ from ingestify.domain.history import DatasetHead, DatasetHistory
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.lake import Lake
-from ingestify.domain.ports import DatasetFilter, DiscoveredSelector, JobLock, KnownDataset, SelectorSync
+from ingestify.domain.ports import DatasetFilter, DiscoveredSelector, HostWait, JobLock, KnownDataset, SelectorSync
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.run import JobHolder, JobSummary, Lease, ProcessIdentity
 
@@ -60,6 +61,7 @@ class SqlCatalogue:
         self._histories = Histories(database, tables, self._datasets, self._changes, self._events, self._quarantine)
         self._runs = RunLog(database, tables)
         self._indexes = AttributeIndexes(database, tables)
+        self._host_waits = HostWaits(database, tables)
         self._inspection = Inspection(database, tables)
         self._mending = Mending(database, tables)
         self._lake = LakeRows(database, tables)
@@ -343,6 +345,18 @@ class SqlCatalogue:
     def forget_hints(self) -> None:
         """Believe no selector's hint: files left datasets that other plans may ask for."""
         self._runs.forget_hints()
+
+    def find_host_waits(self) -> list[HostWait]:
+        """Return the hosts that asked to be left alone."""
+        return self._host_waits.find()
+
+    def save_host_wait(self, wait: HostWait) -> None:
+        """Remember that a host asked to be left alone, instead of what it asked before; what is over is forgotten."""
+        self._host_waits.save(wait)
+
+    def forget_host_waits(self) -> None:
+        """Forget all that hosts asked for."""
+        self._host_waits.forget()
 
     def read_events(self, after_position: int, limit: int) -> list[DatasetEvent]:
         """Return logged events after a position, in commit order.

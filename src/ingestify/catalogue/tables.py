@@ -22,6 +22,9 @@ __all__ = ["LONGEST_IDENTIFIER", "Tables", "build_tables"]
 LONGEST_IDENTIFIER = 512
 """How many characters the canonical text of an identifier may have, where the database enforces it."""
 
+LONGEST_HOST = 255
+"""A name in the DNS has 253 characters; behind it may stand a port."""
+
 _PREFIX = re.compile(r"[A-Za-z0-9_]{0,16}\Z")
 
 
@@ -52,6 +55,7 @@ class Tables:
     removal: sa.Table
     lake: sa.Table
     lake_mark: sa.Table
+    host_wait: sa.Table
 
     @property
     def version_table_name(self) -> str:
@@ -193,6 +197,15 @@ def build_tables(prefix: str = "") -> Tables:
             _text("storage"),
             _moment("made_at"),
             sqlite_autoincrement=True,
+        ),
+        host_wait=sa.Table(
+            f"{prefix}host_wait",
+            metadata,
+            _key("host", LONGEST_HOST),
+            _moment("asked_at"),
+            _moment("until"),
+            sa.Column("status", sa.Integer(), nullable=False),
+            sa.Column("is_cut", sa.Boolean(), nullable=False),
         ),
     )
 

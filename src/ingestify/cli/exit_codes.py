@@ -29,8 +29,8 @@ EXIT_INTERRUPTED = 130
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 failed, or all datasets of a selector did; 2 stopped by the source, or wrong usage; 3 some "
-    "datasets failed, are in quarantine or without a broken file, are suddenly not listed any more, or are others in "
-    "the lake that is copied to; 4 the lake is damaged; 5 of 'status': over a limit that was given; 6 the deadline "
+    "datasets failed, are in quarantine or without a broken file, are suddenly not listed any more, were not looked "
+    "at as their host is left alone, or are others in the lake that is copied to; 4 the lake is damaged; 5 of 'status': over a limit that was given; 6 the deadline "
     "came before all was done; 130 interrupted."
 )
 
@@ -39,7 +39,8 @@ def exit_code(report: RunReport) -> int:
     """Return the code of a run: the gravest thing that happened in it.
 
     What stopped it comes first, then what failed as a whole, then single datasets. Of those it is bad if one failed,
-    is in quarantine, is without a file that is broken, or is suddenly not listed any more.
+    is in quarantine, is without a file that is broken, is suddenly not listed any more, or was not looked at as its
+    host is left alone.
     """
     if isinstance(report.error, KeyboardInterrupt):
         return EXIT_INTERRUPTED
@@ -52,5 +53,5 @@ def exit_code(report: RunReport) -> int:
     if report.error is not None:
         return EXIT_FAILED
     totals = report.totals
-    is_bad = totals.failed or totals.quarantined or totals.left_out or totals.unlisted
+    is_bad = totals.failed or totals.quarantined or totals.left_out or totals.unlisted or report.left_alone
     return EXIT_SOME_FAILED if is_bad else EXIT_OK

@@ -31,6 +31,7 @@ from ingestify.cli.terms import FirstUse
 from ingestify.cli.texts import summary_line
 from ingestify.domain.run import RunReport, RunState
 from ingestify.engine.engine import IngestionEngine
+from ingestify.engine.left_alone import describe_left_alone
 from ingestify.engine.report import one_line
 from ingestify.errors import DeadlineReached, FatalError, StopProcessing
 from ingestify.main import config_path, get_engine
@@ -56,6 +57,11 @@ SHOWN_FAILURES = 5
     type=Age(),
     metavar="TIME",
     help="How long it may take, such as 2h or 90m: then nothing new is begun, what is complete is kept, exit code 6.",
+)
+@click.option(
+    "--ignore-waits",
+    is_flag=True,
+    help="Ask hosts also that wanted to be left alone until later, and forget that they did.",
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
 @logging_options
@@ -94,6 +100,7 @@ def _run(
     disable_events: bool,
     accept_missing: bool = False,
     deadline: dt.timedelta | None = None,
+    ignore_waits: bool = False,
     filters: tuple[str, ...],
     bucket: str | None,
     provider: str | None,
@@ -115,6 +122,7 @@ def _run(
             dry_run=dry_run,
             accept_missing=accept_missing,
             deadline=deadline,
+            ignore_waits=ignore_waits,
             provider=provider,
             source=source,
             dataset_type=dataset_type,
@@ -156,6 +164,8 @@ def execute(engine: IngestionEngine, view: RunView, **arguments: Any) -> RunRepo
 
 def _tell(report: RunReport) -> None:
     _tell_of_other_runs(report)
+    for reason, (datasets, selectors) in report.left_alone.items():
+        write_stderr(f"{describe_left_alone(reason, datasets, selectors)}; what had come is kept.")
     failed = report.failed_tasks
     jobs = [job for job in report.jobs if job.state is RunState.FAILED]
     for task in failed[:SHOWN_FAILURES]:

@@ -207,6 +207,8 @@ class JobSummary:
         tasks: Those that changed, failed, are in quarantine or lack a broken file. The report of a run has only those
             with an error: a first run adds a hundred thousand others, which `load_ingestion_job_summaries` reads.
         left_to_another: Whether it was SKIPPED because another run is at the same; only in the report of a run.
+        left_alone: Why something of it was not looked at, if a host is left alone; likewise.
+        not_asked: How many datasets those are, of which nothing is known to have failed; likewise.
     """
 
     job_id: str
@@ -227,6 +229,8 @@ class JobSummary:
     error: str = ""
     tasks: Sequence[TaskSummary] = ()
     left_to_another: bool = False
+    left_alone: str = ""
+    not_asked: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -289,6 +293,17 @@ class RunReport:
     def jobs_without_success(self) -> list[JobSummary]:
         """The jobs that are FAILED as all of their datasets failed."""
         return [job for job in self.jobs if job.state is RunState.FAILED and job.counters.only_failed]
+
+    @property
+    def left_alone(self) -> dict[str, tuple[int, int]]:
+        """Why hosts are left alone, and how many datasets and selectors were not looked at because of that."""
+        found: dict[str, tuple[int, int]] = {}
+        for job in self.jobs:
+            if job.left_alone:
+                datasets, selectors = found.get(job.left_alone, (0, 0))
+                is_cut = "discovery" not in job.timings
+                found[job.left_alone] = (datasets + job.not_asked, selectors + is_cut)
+        return found
 
     def _tasks_that(self, outcome: TaskOutcome) -> list[TaskSummary]:
         return [task for job in self.jobs for task in job.tasks if task.outcome is outcome]

@@ -10,7 +10,7 @@ from typing import Any, cast
 from ingestify.domain.dataset import Dataset, DatasetCollection
 from ingestify.domain.delivery import OpenDelivery, ReadsDeliveries
 from ingestify.domain.plan import IngestionPlan, ParseExpression
-from ingestify.domain.ports import Fetcher
+from ingestify.domain.ports import Fetcher, HostWaitBook
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import Filters
 from ingestify.domain.source import Source
@@ -45,6 +45,7 @@ class IngestionEngine:
         rules: What is asked of bundles before they are seen; None: what is built in.
         limits_of: How much of a source may be missing at once; None: what is built in.
         open_delivery: How a source that reads deliveries opens them.
+        host_waits: Which hosts are left alone, for all clients; None: each of them knows for itself.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class IngestionEngine:
         rules: BundleRules | None = None,
         limits_of: Callable[[Source], AbsenceLimits] | None = None,
         open_delivery: OpenDelivery | None = None,
+        host_waits: HostWaitBook | None = None,
     ) -> None:
+        self._host_waits = host_waits
         self.store = store
         self._make_fetcher = make_fetcher
         self._plans: list[IngestionPlan] = []
@@ -100,6 +103,7 @@ class IngestionEngine:
         listener: RunListener | None = None,
         accept_missing: bool = False,
         deadline: dt.timedelta | None = None,
+        ignore_waits: bool = False,
         **selector: Any,
     ) -> RunReport:
         """Bring the lake up to date with what the plans and the filters name.
@@ -115,6 +119,7 @@ class IngestionEngine:
                 run has to say the same.
             deadline: How long it may take. After that nothing new is begun, what is on its way is broken off, and what
                 is complete is committed; None: as long as it takes.
+            ignore_waits: Ask hosts also that wanted to be left alone for longer, and forget that they did.
             **selector: Narrow the selectors, and what is found: `competition_id=11, match_id=[12, 13]`.
 
         Returns:
@@ -136,6 +141,7 @@ class IngestionEngine:
             listener=listener,
             accept_missing=accept_missing,
             deadline=deadline,
+            ignore_waits=ignore_waits,
             **selector,
         )
         if report.error is not None:
@@ -165,6 +171,7 @@ class IngestionEngine:
         listener: RunListener | None = None,
         accept_missing: bool = False,
         deadline: dt.timedelta | None = None,
+        ignore_waits: bool = False,
         **selector: Any,
     ) -> RunReport:
         """The same as `load`, but what ended the run early is told in the report and not raised."""
@@ -182,6 +189,7 @@ class IngestionEngine:
             listener=listener,
             accepts_missing=accept_missing,
             deadline=deadline,
+            ignores_waits=ignore_waits,
         ).execute()
 
     def _new_run(self, plans: Sequence[IngestionPlan], filters: Filters, **options: Any) -> IngestionRun:
@@ -194,6 +202,7 @@ class IngestionEngine:
             parse_expression=self._parse_expression,
             rules=self._rules,
             limits_of=self._limits_of,
+            host_waits=self._host_waits,
             **options,
         )
 

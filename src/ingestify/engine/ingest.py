@@ -25,6 +25,7 @@ from ingestify.engine.file_loading import FileLoading
 from ingestify.engine.gaps import warn_of_gaps
 from ingestify.engine.in_hand import DatasetInHand
 from ingestify.engine.lanes import SourceLane
+from ingestify.engine.left_alone import find_left_alone
 from ingestify.engine.loaded_file import LoadedResource
 from ingestify.engine.outcome import Outcome, outcome_of, summarize
 from ingestify.engine.proof import MomentProof
@@ -331,6 +332,10 @@ class DatasetIngest:
         """It is not in the lake, and what was there before stays."""
         if isinstance(error, LakeUnwritable):
             self._stop.stop(error)
+            self._end(Outcome(self.existing, None, current=False))
+            return
+        if (alone := find_left_alone(error)) is not None:
+            self.discovered.progress.leave_alone(alone, datasets=1)
             self._end(Outcome(self.existing, None, current=False))
             return
         logger.debug("%s failed", self.hand.title, exc_info=error)

@@ -8,20 +8,22 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ingestify.clock import now
 from ingestify.domain.plan import Job
-from ingestify.domain.ports import Usage
-from ingestify.domain.run import Counters, RunReport, RunState, TaskOutcome, TaskSummary
+from ingestify.domain.ports import HostWaitBook, Usage
+from ingestify.domain.run import Counters, JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.domain.source import Source
 from ingestify.engine.absence import AbsenceLimits
+from ingestify.engine.left_alone import describe_left_alone, find_left_alone
 from ingestify.engine.report import GuardedListener, JobProgress, PlannedDataset, one_line
 from ingestify.engine.run_locks import RunLocks
 from ingestify.engine.selector_memory import SelectorMemory
 from ingestify.engine.workers import ReaderLeft, StopToken
 from ingestify.errors import DeadlineReached, FatalError, LakeUnwritable, SourceError, StopProcessing, StoreError
 from ingestify.failpoints import failpoint
+from ingestify.masking import mask_text
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.leases import goes_on
 from ingestify.store.process import this_process
@@ -42,6 +44,7 @@ class JobBook:
         limits_of: How much of a source may be missing at once; None: what is built in.
         accepts_missing: Whether all that is not listed any more is believed to be missing.
         listener: Hears when jobs begin and end.
+        host_waits: Which hosts are left alone; other processes may hear of more.
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class JobBook:
         limits_of: Callable[[Source], AbsenceLimits] | None = None,
         accepts_missing: bool = False,
         listener: GuardedListener | None = None,
+        host_waits: HostWaitBook | None = None,
     ) -> None:
+        self._host_waits = host_waits
         self.run_id = str(uuid.uuid4())
         self.planning_usage = Usage()
         self._store = store
@@ -169,6 +174,8 @@ class JobBook:
         if isinstance(error, (StopProcessing, FatalError)):
             progress.error = error
             self._stop.stop(error)
+        elif (alone := find_left_alone(error)) is not None:
+            progress.leave_alone(alone)
         elif not self._stop.is_set:  # a stop ends waits and requests, which then raise
             progress.error = error
             logger.error("%s: %s: %s", progress.job.source_name, progress.job.selector.name, one_line(error))
@@ -181,6 +188,8 @@ class JobBook:
             progress.note = _stop_text(self._stop.reason)
         if state is RunState.FAILED and progress.error is None and not progress.note:
             progress.note = f"all of its datasets failed; the first: {progress.first_failure}"
+        if progress.left_alone is not None:
+            progress.note = describe_left_alone(mask_text(progress.left_alone.reason), progress.not_asked)
         progress.end(state)
         self._save(progress)
         self._locks.release(progress)
@@ -231,7 +240,7 @@ class JobBook:
             reason = None  # it came when all was done
         return RunReport(
             run_id=self.run_id,
-            state=self._run_state(reason, any_failed=bool(failed)) if done else RunState.RUNNING,
+            state=self._run_state(reason, jobs, any_failed=bool(failed)) if done else RunState.RUNNING,
             jobs=jobs,
             totals=sum((job.counters for job in jobs), totals),
             duration_seconds=time.monotonic() - self._started,
@@ -247,16 +256,21 @@ class JobBook:
             return RunState.ABORTED
         if progress.error is not None:
             return RunState.FAILED
+        if (alone := progress.left_alone) is not None:
+            # All that was asked for failed, and that is why nothing more is.
+            return RunState.FAILED if progress.only_failed and not alone.is_wait else RunState.ABORTED
         if self._stop.is_set and (progress.dropped or not progress.is_discovered):
             return RunState.ABORTED
         return RunState.FAILED if progress.only_failed else RunState.FINISHED
 
     @staticmethod
-    def _run_state(reason: BaseException | None, *, any_failed: bool) -> RunState:
+    def _run_state(reason: BaseException | None, jobs: Sequence[JobSummary], *, any_failed: bool) -> RunState:
         if reason is not None:
             asked_for = isinstance(reason, (KeyboardInterrupt, StopProcessing, ReaderLeft))
             return RunState.ABORTED if asked_for else RunState.FAILED
-        return RunState.FAILED if any_failed else RunState.FINISHED
+        if any_failed:
+            return RunState.FAILED
+        return RunState.ABORTED if any(job.left_alone for job in jobs) else RunState.FINISHED
 
     def _level(self, level: int) -> int:
         """Return how loudly a refusal is told: of a lake that takes nothing any more, the run says so once."""
@@ -268,6 +282,8 @@ class JobBook:
 
     def _beat(self) -> None:
         while not self._end_of_beats.wait(HEARTBEAT_SECONDS):
+            if self._host_waits is not None:
+                self._host_waits.look_up()
             for progress in self._running():
                 self._save(progress, level=logging.DEBUG)  # the next beat writes it again
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from ingestify.domain.run import RunReport, TaskSummary
+from ingestify.engine.left_alone import describe_left_alone
 
 __all__ = ["warn_of_shortfall"]
 
@@ -13,12 +14,14 @@ logger = logging.getLogger(__name__)
 
 
 def warn_of_shortfall(report: RunReport, consequence: str = "") -> None:
-    """Warn of datasets that failed, wait in quarantine, or are without a broken file. The caller's thread.
+    """Warn of datasets that failed, were not looked at, are in quarantine, or without a file. The caller's thread.
 
     Args:
         consequence: What that means for the caller of what failed, such as ` and were not yielded`.
     """
     totals = report.totals
+    for reason, (datasets, selectors) in report.left_alone.items():
+        logger.warning("%s", describe_left_alone(reason, datasets, selectors))
     if totals.failed:
         of_all = f"{totals.failed:,} of {totals.discovered:,} {_noun(totals.discovered)} failed"
         logger.warning("%s%s%s", of_all, consequence, _first(report.failed_tasks))

@@ -26,6 +26,7 @@ from ingestify.domain.run import (
 )
 from ingestify.domain.text import storable
 from ingestify.engine.listing import Listing
+from ingestify.errors import HostLeftAlone
 from ingestify.masking import mask_text
 
 __all__ = ["GuardedListener", "JobProgress", "PlannedDataset", "RunListener", "one_line"]
@@ -129,6 +130,8 @@ class JobProgress:
         self.is_in_doubt = False  # something was found gone for the first time: the next run is to look again
         self.is_discovered = False  # all of it
         self.dropped = False  # something of it, by a stop
+        self.left_alone: HostLeftAlone | None = None  # why something of it was not looked at
+        self.not_asked = 0  # datasets
         self.is_written = False  # its row, the last time that this was tried
         self._saving = threading.Lock()  # one write of its row at a time, so that none overtakes another
         self._run_id = run_id
@@ -199,6 +202,8 @@ class JobProgress:
     @property
     def was_gone_through(self) -> bool:
         """Whether its listing came to its end, and all that it lists was looked at, whatever became of that."""
+        if self.left_alone is not None:
+            return False
         return self.state is RunState.FINISHED or (self.state is RunState.FAILED and self.error is None)
 
     @property
@@ -235,6 +240,14 @@ class JobProgress:
         """How many datasets are without a broken file."""
         with self._lock:
             return self._counts["left_out"]
+
+    def leave_alone(self, error: HostLeftAlone, *, datasets: int = 0) -> None:
+        """Something of it, so many datasets or the rest of its listing, is not looked at: its host is left alone."""
+        with self._lock:
+            self.not_asked += datasets
+            self.left_alone = self.left_alone or error
+            if error.is_refusal and self.error is None:
+                self.error = error
 
     def mark_phase(self, name: str) -> None:
         """Note the seconds from the job's start until now."""
@@ -291,6 +304,8 @@ class JobProgress:
                 error=self.note or ("" if self.error is None else one_line(self.error)),
                 tasks=tuple(self._bad_tasks) if with_tasks else (),
                 left_to_another=self.left_to_another,
+                left_alone="" if self.left_alone is None else mask_text(self.left_alone.reason),
+                not_asked=self.not_asked,
             )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import IngestionPlan, Job, ParseExpression
-from ingestify.domain.ports import FetchContext, Fetcher, IndexLook
+from ingestify.domain.ports import FetchContext, Fetcher, HostWaitBook, IndexLook
 from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.run import RunReport, RunState
 from ingestify.domain.selector import Filters, Selector
@@ -58,6 +58,8 @@ class IngestionRun:
         limits_of: How much of a source may be missing at once; None: what is built in.
         accepts_missing: Whether all that is not listed any more is believed to be missing.
         deadline: How long it may go on: then it is stopped. None: as long as it takes.
+        host_waits: Which hosts are left alone; None: each of the clients knows for itself.
+        ignores_waits: Whether hosts are asked although they wanted to be left alone.
     """
 
     def __init__(
@@ -77,7 +79,11 @@ class IngestionRun:
         limits_of: Callable[[Source], AbsenceLimits] | None = None,
         accepts_missing: bool = False,
         deadline: dt.timedelta | None = None,
+        host_waits: HostWaitBook | None = None,
+        ignores_waits: bool = False,
     ) -> None:
+        self._host_waits = host_waits
+        self._ignores_waits = ignores_waits
         self._rules = rules or BundleRules()
         self.stop = StopToken()
         self._store = store
@@ -98,6 +104,7 @@ class IngestionRun:
             limits_of=limits_of,
             accepts_missing=accepts_missing,
             listener=self._listener,
+            host_waits=host_waits,
         )
         self._work = OpenWork(self._jobs)
 
@@ -110,6 +117,8 @@ class IngestionRun:
         waited for, and the report says ABORTED. A second Ctrl-C leaves at once with KeyboardInterrupt.
         """
         self._store.identity.check()
+        if self._host_waits is not None:
+            self._host_waits.begin_run(ignored=self._ignores_waits, writes=not self._dry_run)
         self._jobs.open()
         self._listener.tell("run_started", self.report)
         self._discovery = WorkerPool(DISCOVERY_THREADS, "ingestify-discover")

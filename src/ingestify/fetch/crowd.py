@@ -16,6 +16,9 @@ _RELIEF = 0.35
 
 _RELIEF_ALONE = 0.1
 
+_ALL = 64
+"""With so many at once, a host that was away is asked like any other again."""
+
 
 class Sent(NamedTuple):
     """What is to be known of a request when its answer comes.
@@ -44,6 +47,17 @@ class Crowd:
         self._met_at = float("-inf")
         self._strain = 0.0
         self._strained_at = 1
+        self._anew: int | None = None
+        """So many at once after a host is back, if that is less."""
+
+    def begin_anew(self) -> None:
+        """The host is back: one at first, and one more with each answer, so that not all who wait rush at it."""
+        self._anew = 1
+
+    def widen(self) -> None:
+        """A request came to its end."""
+        if self._anew is not None:
+            self._anew = self._anew + 1 if self._anew < _ALL else None
 
     @property
     def is_strained(self) -> bool:
@@ -53,7 +67,10 @@ class Crowd:
     @property
     def places(self) -> int | None:
         """How many may be in flight; None: any number."""
-        return None if self._ceiling is None else max(1, int(self._ceiling.level + 0.5))
+        places = None if self._ceiling is None else max(1, int(self._ceiling.level + 0.5))
+        if self._anew is None or (places is not None and places <= self._anew):
+            return places
+        return self._anew
 
     @property
     def is_full(self) -> bool:

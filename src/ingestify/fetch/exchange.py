@@ -10,20 +10,21 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 from ingestify.domain.ports import FetchContext, Usage
-from ingestify.errors import FetchError, SourceError
+from ingestify.errors import FetchError, HostLeftAlone, SourceError
 from ingestify.failpoints import failpoint
 from ingestify.fetch.active import active_context
 from ingestify.fetch.allowance import read_announcement
 from ingestify.fetch.encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
 from ingestify.fetch.leads import Leads
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.pace import Pace, Sent, ShutOut
+from ingestify.fetch.pace import CREDENTIALS_REFUSED, LeftAlone, Pace, Sent
 from ingestify.fetch.paces import Paces
 from ingestify.fetch.rate_limit import Slots, Stopped
 from ingestify.fetch.reach import AllowedHosts, Reach
 from ingestify.fetch.request import OutgoingRequest
 from ingestify.fetch.retry import RETRIED_STATUSES, TryAgain, backoff_seconds, retry_after_seconds
 from ingestify.fetch.transport import Answer, BadUrl, Forbidden, Transport, TransportError
+from ingestify.fetch.waits import Waits
 from ingestify.masking import mask_text, mask_url
 
 __all__ = ["NOT_FOUND", "Exchange", "Incoming"]
@@ -37,6 +38,11 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _MOST_STALE = 8
 _MOST_TURNS = 50
+_MOST_LATE = 3
+"""So often a moment is given back because the token has ended while it was waited for."""
+
+# More is no number of seconds, but a date: some write one there.
+_LONGEST_RESET_SECONDS = 86_400.0
 
 _EXCERPT_CHARACTERS = 200
 _EXCERPT_BYTES = 4096
@@ -56,6 +62,10 @@ class _Redirect(NamedTuple):
     location: str
     address: str | None
     """That of whoever sent it."""
+
+
+class _Renewed(Exception):
+    """The credentials were refused, and there are others by now."""
 
 
 class Incoming:
@@ -113,18 +123,21 @@ class Exchange:
     Args:
         name: The source's name, for logs.
         usage: The client's total.
+        waits: How long hosts asked to be left alone, whoever asked them; None: this client keeps that for itself.
 
     Attributes:
         leads: Where the provider may lead to.
     """
 
-    def __init__(self, name: str, options: HttpOptions, transport: Transport, usage: Usage) -> None:
+    def __init__(
+        self, name: str, options: HttpOptions, transport: Transport, usage: Usage, waits: Waits | None = None
+    ) -> None:
         self._name = name
         self._options = options
         self._transport = transport
         self._usage = usage
         self.leads = Leads(name, AllowedHosts.parse(options.redirect_hosts))
-        self._paces = Paces(name, options)
+        self._paces = Paces(name, options, waits)
         self._slots = Slots(options.max_concurrency)
         self._through = 0
         """How many requests were answered, and not to be tried again."""
@@ -144,6 +157,7 @@ class Exchange:
 
         Raises:
             FetchError: After as many tries as the options allow, or at once where another will not help.
+            HostLeftAlone: It was not asked for, or the host asks for a longer wait than anybody waits for.
         """
         context = active_context()
         tries = faults = stale = turns = refusals = 0
@@ -151,20 +165,23 @@ class Exchange:
         renewed = False
         # How many had got through when this request was last sent away.
         through = self._through
+        last: TryAgain | None = None
         while True:
             tries += 1
-            request = make_request().authorized()
+            request = make_request()
             try:
-                result = self._follow(request, receive, accepts, context)
+                result = self._follow(request, receive, accepts, context, is_fresh=last is None, may_renew=not renewed)
             except Stopped as stopped:
                 raise self._stopped(request, tries) from stopped
+            except _Renewed:
+                renewed = True
+            except LeftAlone as alone:
+                raise self._left_alone(alone, request, tries, last) from alone
             except FetchError as error:
-                if error.status == 401 and not renewed and _renew(request):
-                    renewed = True
-                    continue
                 error.attempts = tries
                 raise
             except TryAgain as again:
+                last = again
                 if again.stale and stale < _MOST_STALE:
                     stale += 1
                     continue
@@ -205,15 +222,6 @@ class Exchange:
     def _check_patience(self, again: TryAgain, request: OutgoingRequest, tries: int, faults: int) -> None:
         """Raise if there is to be no further try."""
         shown = mask_url(request.url)
-        after = again.after_seconds
-        if after is not None and after > self._options.max_retry_after_seconds:
-            raise FetchError(
-                f"{request.method} {shown}: {again.reason}; tried {_times(tries)}; the provider asks to wait "
-                f"{after:.0f} s; run again then.",
-                url=shown,
-                status=again.status,
-                attempts=tries,
-            ) from again.__cause__
         if faults >= self._options.attempts:
             hint = _HINTS.get(again.status or 0, "the provider or the network fails; run again later")
             raise FetchError(
@@ -222,6 +230,25 @@ class Exchange:
                 status=again.status,
                 attempts=tries,
             ) from again.__cause__
+
+    def _left_alone(self, alone: LeftAlone, request: OutgoingRequest, tries: int, last: TryAgain | None) -> FetchError:
+        """Return the error for a request that is not sent; it has failed only if it was sent before, to no avail."""
+        shown = mask_url(request.url)
+        if last is not None and not last.says_slow_down:
+            return FetchError(
+                f"{request.method} {shown}: {last.reason}; tried {_times(tries - 1)}; {alone}.",
+                url=shown,
+                status=last.status,
+                attempts=tries - 1,
+            )
+        return HostLeftAlone(
+            f"{request.method} {shown}: not fetched, as {alone}; run again later.",
+            reason=str(alone),
+            url=shown,
+            status=alone.status,
+            is_wait=alone.is_wait,
+            is_refusal=alone.is_refusal,
+        )
 
     def _stopped(self, request: OutgoingRequest, tries: int) -> FetchError:
         shown = mask_url(request.url)
@@ -235,27 +262,37 @@ class Exchange:
         receive: Callable[[Incoming], T],
         accepts: Callable[[int, OutgoingRequest], bool],
         context: FetchContext,
+        *,
+        is_fresh: bool,
+        may_renew: bool,
     ) -> T:
         """Send, and follow redirects."""
         first = request.url
         seen = {first}
         was_encrypted = False
+        late = 0
         reach = self.leads.reach_of(request)
-        for _ in range(self._options.max_redirects + 1):
+        while len(seen) <= self._options.max_redirects + 1:
             pace = self._paces.of(request.url)
+            request.get_authorization()
             # The pace inside, so that what it lets through starts now and does not queue for a place.
             with self._slots.one(context.stop):
+                sent = pace.enter(context.stop, is_fresh=is_fresh)
                 try:
-                    sent = pace.enter(context.stop)
-                except ShutOut as shut:
-                    raise FetchError(
-                        f"GET {mask_url(first)}: not asked, as the provider has refused everything for "
-                        f"{shut.seconds:.0f} s (429); {_HINTS[429]}, or run again later.",
-                        url=mask_url(first),
-                        status=429,
-                    ) from shut
-                try:
-                    answered, redirect = self._send(request, receive, accepts, context, pace, sent, reach)
+                    # The token of this moment: that of a minute ago may have ended while the request waited.
+                    outgoing = request.authorized()
+                    if outgoing is None:
+                        late += 1
+                        if late <= _MOST_LATE:
+                            continue
+                        raise FetchError(
+                            f"{request.method} {mask_url(first)}: the token of the source '{self._name}' ends sooner "
+                            f"than its rate_limit lets a request through, {late} times; raise the rate_limit.",
+                            url=mask_url(first),
+                        )
+                    answered, redirect = self._send_once(
+                        outgoing, receive, accepts, context, pace, sent, reach, may_renew=may_renew
+                    )
                 except Forbidden as error:
                     raise self.leads.unreachable(request, first, error) from error
                 finally:
@@ -280,6 +317,36 @@ class Exchange:
             f"GET {mask_url(first)}: redirected more than {self._options.max_redirects} times; check the URL.",
             url=mask_url(first),
         )
+
+    def _send_once(
+        self,
+        request: OutgoingRequest,
+        receive: Callable[[Incoming], T],
+        accepts: Callable[[int, OutgoingRequest], bool],
+        context: FetchContext,
+        pace: Pace,
+        sent: Sent,
+        reach: Reach,
+        *,
+        may_renew: bool,
+    ) -> tuple[tuple[T] | None, _Redirect | None]:
+        """Send, and let the host's pace know what came of it; see `_send`."""
+        try:
+            answered = self._send(request, receive, accepts, context, pace, sent, reach)
+        except TryAgain as again:
+            if not (again.stale or again.progressed or again.says_slow_down):
+                pace.failed(sent, request.url, again.reason, again.status)
+            raise
+        except FetchError as error:
+            if error.status == 401 and may_renew and _renew(request):
+                raise _Renewed from error
+            if error.status in CREDENTIALS_REFUSED:
+                pace.failed(sent, request.url, f"status {error.status}; {request.credentials}", error.status)
+            raise
+        # A login says nothing of what is asked for with it.
+        if request.body is None:
+            pace.answered()
+        return answered
 
     def _send(
         self,
@@ -353,12 +420,14 @@ class Exchange:
         """Raise for an answer that is none."""
         status, headers = incoming.status, incoming.headers
         if status in RETRIED_STATUSES:
-            after = retry_after_seconds(headers.get("Retry-After"), headers.get("Date"))
+            after = _asked_pause(status, headers)
             again = TryAgain(f"status {status}", status=status, after_seconds=after)
             if not again.says_slow_down:
                 (pace.overloaded if status == 503 else pace.accepted)(sent)
-            elif (after or 0) <= self._options.max_retry_after_seconds:  # else nobody waits for it
-                again.pause_seconds = pace.refused(sent, after)
+            elif (after or 0) > self._options.max_retry_after_seconds:
+                raise pace.asked_to_wait(after or 0, status)
+            else:
+                again.pause_seconds = pace.refused(sent, after, status)
             raise again
         if status == 416:  # the file has changed since the first part of it came; begin anew
             raise TryAgain("status 416", status=status)
@@ -369,6 +438,16 @@ class Exchange:
             url=shown,
             status=status,
         )
+
+
+def _asked_pause(status: int, headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds a refusal asks to wait, by Retry-After or by what is said of the rate; None: nothing."""
+    after = retry_after_seconds(headers.get("Retry-After"), headers.get("Date"))
+    if after is None and status == 429:
+        announced = read_announcement(headers)
+        if announced is not None and not announced.remaining and announced.reset_seconds <= _LONGEST_RESET_SECONDS:
+            return announced.reset_seconds
+    return after
 
 
 def _renew(request: OutgoingRequest) -> bool:

@@ -28,6 +28,7 @@ from ingestify.fetch.page_walk import PAST_THE_END, Doubt, iter_answers
 from ingestify.fetch.paged_file import PagedFile
 from ingestify.fetch.request import OutgoingRequest, make_request
 from ingestify.fetch.transport import Transport
+from ingestify.fetch.waits import Waits
 from ingestify.masking import mask_url
 
 __all__ = ["HttpClient", "HttpOptions", "active_client"]
@@ -40,14 +41,21 @@ class HttpClient:
         name: The source's name, for logs.
         options: How the provider is asked.
         transport: What sends; None: the standard library's http.client.
+        waits: How long hosts asked to be left alone, whoever asked them; None: this client keeps that for itself.
     """
 
-    def __init__(self, name: str, options: HttpOptions | None = None, transport: Transport | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: HttpOptions | None = None,
+        transport: Transport | None = None,
+        waits: Waits | None = None,
+    ) -> None:
         self.name = name
         self.options = options or HttpOptions()
         self.usage = Usage()
         self._transport = transport or _make_transport(self.options)
-        self._exchange = Exchange(name, self.options, self._transport, self.usage)
+        self._exchange = Exchange(name, self.options, self._transport, self.usage, waits)
 
     @property
     def max_concurrency(self) -> int | None:

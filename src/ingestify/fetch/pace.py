@@ -1,4 +1,4 @@
-"""How fast one host is asked: as fast as it lets, found out from what it refuses."""
+"""How one host is asked: as fast as it lets, found out from what it refuses; not at all where nothing comes of it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from collections.abc import Callable
 from ingestify.fetch.allowance import Allowance, Announced
 from ingestify.fetch.ceiling import Ceiling
 from ingestify.fetch.crowd import Crowd, Sent
+from ingestify.fetch.health import Health, Looks
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.rate_limit import RateLimit, Stopped
+from ingestify.fetch.waits import Waits
 
-__all__ = ["Pace", "Sent", "ShutOut"]
+__all__ = ["CREDENTIALS_REFUSED", "LeftAlone", "Pace", "Sent"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,22 +45,40 @@ _SURE = 4
 
 _COUNTED = 4096
 _SLOWEST_PER_SECOND = 1 / 60
+
+# How far apart looks at a host that is left alone become, where they are not a matter of how often it is asked for.
+_LONGEST_LOOK_SECONDS = 300.0
+
+# How many more pauses than one request's a host is given that fails: with what is built in, a minute in all.
+_MORE_LOOKS = 3
+
+# So long a look is waited for.
+_LOOK_SECONDS = 2.0
+
+CREDENTIALS_REFUSED = frozenset({401, 403})
 _LONG_PAUSE_SECONDS = 5.0
 
 # No 503 without Retry-After makes it slower than this: such a one may have another reason.
 _OVERLOADED_PER_SECOND = 1.0
 
 
-class ShutOut(Exception):
-    """The host has refused everything for longer than anybody waits.
+class LeftAlone(Exception):
+    """The host is not asked for now.
 
     Args:
-        seconds: For how long.
+        reason: Which host, and why.
+        status: What it answered last; None: nothing.
+        is_wait: Whether it asked for that.
+        is_refusal: Whether it refuses the credentials.
     """
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"everything was refused for {seconds:.0f} s")
-        self.seconds = seconds
+    def __init__(
+        self, reason: str, status: int | None = None, *, is_wait: bool = False, is_refusal: bool = False
+    ) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.is_wait = is_wait
+        self.is_refusal = is_refusal
 
 
 class Pace:
@@ -72,11 +92,16 @@ class Pace:
 
     Where answers say how many more requests are let through, no more are sent until the reset (`Allowance`).
 
+    A host of which nothing comes is left alone: one that asks for a longer wait than anybody waits for, until that is
+    over (`Waits`); one that refuses everything, or fails whatever it is asked (`Health`), after some single looks in
+    growing pauses. It is found again by further looks (`Looks`), and then asked by one more at a time with each answer.
+
     Args:
         name: The source's, for logs.
-        host: For logs.
+        host: Name and port.
         options: For the pauses that the provider does not name.
         limit: The client's own limit, which always holds.
+        waits: How long hosts asked to be left alone; None: this one keeps that for itself.
         clock: Seconds that only grow.
     """
 
@@ -86,6 +111,7 @@ class Pace:
         host: str,
         options: HttpOptions,
         limit: RateLimit,
+        waits: Waits | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -93,6 +119,7 @@ class Pace:
         self._host = host
         self._options = options
         self._limit = limit
+        self._waits = Waits() if waits is None else waits
         self._clock = clock
         self._turn = threading.Lock()
         self._lock = threading.Lock()
@@ -114,20 +141,30 @@ class Pace:
         self._closed_rounds = 0
         """How often the limit was met since a request last got through."""
         self._closed_since = never
+        self._health = Health()
+        self._is_down = False
+        """Whether it is closed because all that it is asked for fails."""
+        self._looks: Looks | None = None
+        """Set when it is left alone."""
+        self._last_words = ""
+        self._last_status: int | None = None
         self._paused_until = self._free_at = self._scout_at = self._started_at = never
         self._told = {"requests/s": 0.0, "requests at once": 0.0}
         self._to_tell: list[str] = []
 
     # ---- before ----------------------------------------------------------------------------------------
 
-    def enter(self, stop: threading.Event) -> Sent:
+    def enter(self, stop: threading.Event, *, is_fresh: bool = True) -> Sent:
         """Wait until a request may be sent, and count it as under way until `leave`.
+
+        Args:
+            is_fresh: Whether it was not sent before: only such a one is sent to see whether a host is back.
 
         Raises:
             Stopped: `stop` was set, before or meanwhile.
-            ShutOut: Nothing has got through for twice as long as the longest pause that is waited for. Now and then
-                one request is still sent, to see whether that is over.
+            LeftAlone: Nothing is asked of the host for now.
         """
+        self._check_wait()
         if not self._holding:
             self._limit.wait(stop)
             if (sent := self.start()) is not None:
@@ -136,18 +173,17 @@ class Pace:
         while not self._turn.acquire(timeout=_POLL_BEHIND_SECONDS):
             if stop.is_set():
                 raise Stopped
+            self._check_wait()
             with self._lock:
-                self._check_open(self._clock())
+                self._check_open(self._clock(), is_fresh)
         try:
             while True:
                 if stop.is_set():
                     raise Stopped
-                with self._lock:
-                    now = self._clock()
-                    if (seconds := self._seconds_to_wait(now)) > 0:
-                        self._check_open(now)
-                        self._changed.wait(min(seconds, _POLL_SECONDS))
-                        continue
+                if not self.is_due(is_fresh=is_fresh):
+                    with self._lock:
+                        self._changed.wait(min(self._seconds_to_wait(self._clock()), _POLL_SECONDS))
+                    continue
                 self._limit.wait(stop)
                 if (sent := self.start()) is not None:  # else there was a refusal meanwhile
                     break
@@ -155,6 +191,15 @@ class Pace:
             self._turn.release()
         self._tell()
         return sent
+
+    def is_due(self, *, is_fresh: bool = True) -> bool:
+        """Whether a request may be sent now, rather than wait; raises LeftAlone as `enter` does."""
+        self._check_wait()
+        with self._lock:
+            now = self._clock()
+            if self._looks is None and self._seconds_to_wait(now) <= 0:
+                return True
+            return self._check_open(now, is_fresh)
 
     def seconds_to_wait(self) -> float:
         """Return for how long nothing may be sent, as far as can be seen now."""
@@ -180,11 +225,52 @@ class Pace:
             self._crowd.in_flight += 1
             return Sent(now, rate, self._crowd.in_flight)
 
-    def _check_open(self, now: float) -> None:
-        """Otherwise each of a thousand files would have its tries, one after the other, with the longest pauses."""
+    def _check_wait(self) -> None:
+        if (wait := self._waits.find(self._host)) is not None:
+            raise LeftAlone(wait.reason, wait.status, is_wait=True)
+
+    def _check_open(self, now: float, is_fresh: bool) -> bool:
+        """Raise LeftAlone where a request is not to wait. Returns whether it is to be sent now, to have a look.
+
+        Otherwise each of a thousand files would have its tries, one after the other, with the longest pauses.
+        """
+        if not self._closed_rounds:
+            return False
         shut_seconds = now - self._closed_since
-        if self._closed_rounds and shut_seconds > 2 * self._options.max_retry_after_seconds:
-            raise ShutOut(shut_seconds)
+        if self._looks is None:
+            is_over = shut_seconds > 2 * self._options.max_retry_after_seconds
+            if not is_over and not (self._is_down and self._closed_rounds > self._options.attempts + _MORE_LOOKS):
+                return False
+            self._leave_alone()
+        assert self._looks is not None, "it was just set"
+        if is_fresh and self._crowd.in_flight and now - self._started_at < _LOOK_SECONDS:
+            return False  # what comes of that look decides about the others, too
+        due = is_fresh and (self._seconds_to_hold_back(now) <= 0 or (self._is_down and self._looks.is_due()))
+        if not due:
+            raise LeftAlone(
+                self._reason(shut_seconds), self._last_status, is_wait=not self._is_down, is_refusal=self._is_refusal
+            )
+        self._paused_until = self._free_at = self._scout_at = now
+        return True
+
+    def _leave_alone(self) -> None:
+        self._looks = Looks()
+        self._changed.notify_all()
+
+    @property
+    def _is_refusal(self) -> bool:
+        return self._is_down and self._last_status in CREDENTIALS_REFUSED
+
+    def _reason(self, shut_seconds: float) -> str:
+        if self._is_refusal:
+            return (
+                f"{self._host} refuses the credentials of the source '{self._name}', whatever it is asked for "
+                f"({self._last_words}): correct them under sources.{self._name}.configuration, or ask the provider"
+            )
+        if self._is_down:
+            return f"{self._host} fails, whatever it is asked for ({self._last_words}), for {shut_seconds:.0f} s by now"
+        hint = "lower this source's rate_limit or max_concurrency" if self._last_status == 429 else "it is overloaded"
+        return f"{self._host} has refused everything for {shut_seconds:.0f} s ({self._last_words}; {hint})"
 
     def _seconds_to_wait(self, now: float) -> float:
         used_up = 0.0 if self._allowance is None else self._allowance.seconds_to_wait(now)
@@ -256,14 +342,45 @@ class Pace:
             self._crowd.relieve(sent)
             if not self._holding:
                 return
-            if self._closed_rounds and sent.started > self._met_at:
-                self._closed_rounds = 0
-                self._holding = self._knows_rate or self._crowd.places is not None
-                self._changed.notify()
+            if self._closed_rounds and sent.started > self._met_at and not self._is_down:
+                self._open()
             elif self._rate is not None and sent.started <= self._counted_until:
                 self._rate.found += 1 / self._window
 
-    def refused(self, sent: Sent, after_seconds: float | None) -> float:
+    def answered(self) -> None:
+        """A request came to its end, with whatever answer: the host is there."""
+        with self._lock:
+            self._health.answered()
+            self._crowd.widen()
+            if self._is_down:
+                logger.info("%s: %s answers again.", self._name, self._host)
+                self._is_down = False
+                self._crowd.begin_anew()
+                self._open()
+
+    def failed(self, sent: Sent, what: str, why: str, status: int | None) -> None:
+        """A request failed for no reason of its own that is known, or its credentials were refused.
+
+        Args:
+            what: The same for all tries of one request.
+            why: For people.
+            status: The answer's; None if there was none.
+        """
+        with self._lock:
+            now = self._clock()
+            if sent.started <= self._met_at or not (self._is_down or self._health.failed(what)):
+                return
+            if not self._is_down:
+                logger.info("%s: %s fails, whatever it is asked for: %s", self._name, self._host, why)
+            self._is_down = self._holding = True
+            self._last_refused_at = now
+            self._last_words, self._last_status = why, status
+            self._close(now)
+            self._paused_until = max(self._paused_until, now + self._own_pause_seconds())
+            if self._is_refusal and self._looks is None:
+                self._leave_alone()  # that does not pass by waiting
+
+    def refused(self, sent: Sent, after_seconds: float | None, status: int = 429) -> float:
         """A request was refused for being one too many (429, Retry-After). Returns how long all of them pause.
 
         Args:
@@ -272,16 +389,24 @@ class Pace:
         """
         with self._lock:
             news = sent.started > self._met_at
+            self._last_words, self._last_status = f"status {status}", status
             pause = self._refuse(sent, after_seconds)
             known = self._knows_rate
         if news and (not known or pause >= _LONG_PAUSE_SECONDS):  # else what it is held back to says all
             logger.info("%s: rate limited by the provider, waiting %.1f s.", self._name, pause)
         return pause
 
+    def asked_to_wait(self, seconds: float, status: int) -> LeftAlone:
+        """A request was refused for longer than anybody waits: the host is left alone until then. Returns that."""
+        wait = self._waits.ask(self._host, seconds, status)
+        logger.info("%s: %s.", self._name, wait.reason)
+        return LeftAlone(wait.reason, status, is_wait=True)
+
     def overloaded(self, sent: Sent) -> None:
         """A request was answered 503 without a word about when to come again."""
         with self._lock:
             now = self._clock()
+            self._last_words, self._last_status = "status 503", 503
             if self._crowd.strain(sent, now):
                 if self._rate is None or self._rate.level > _OVERLOADED_PER_SECOND:
                     self._refuse(sent, None)
@@ -295,13 +420,25 @@ class Pace:
         self._last_refused_at = now
         if sent.started > self._met_at:
             self._meet_limit(sent, after_seconds)
-            self._met_at = self._scout_at = now
-            if not self._closed_rounds:
-                self._closed_since = now
-            self._closed_rounds += 1
+            self._close(now)
             after_seconds = after_seconds or self._own_pause_seconds()
         self._paused_until = max(self._paused_until, now + (after_seconds or 0.0))
         return max(0.0, self._paused_until - now)
+
+    def _close(self, now: float) -> None:
+        """All wait, and then one is sent."""
+        self._met_at = self._scout_at = now
+        if not self._closed_rounds:
+            self._closed_since = now
+        self._closed_rounds += 1
+
+    def _open(self) -> None:
+        """One got through: the others are not held back by more than a rate, and their number."""
+        self._closed_rounds = 0
+        self._looks = None
+        self._paused_until = self._clock()
+        self._holding = self._knows_rate or self._crowd.places is not None
+        self._changed.notify_all()
 
     def _meet_limit(self, sent: Sent, after_seconds: float | None) -> None:
         """Lower the rate; but not if nothing got through since the limit was last met: it is only still closed."""
@@ -325,7 +462,8 @@ class Pace:
 
     def _own_pause_seconds(self) -> float:
         longest = self._options.backoff_base_seconds * 2 ** min(self._closed_rounds - 1, 30)
-        longest = min(longest, self._options.backoff_cap_seconds)
+        cap = self._options.backoff_cap_seconds
+        longest = min(longest, max(cap, _LONGEST_LOOK_SECONDS) if self._is_down and self._looks is not None else cap)
         return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret
 
     # ---- for people ------------------------------------------------------------------------------------

@@ -7,16 +7,22 @@ import threading
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.pace import Pace
 from ingestify.fetch.rate_limit import RateLimit
-from ingestify.fetch.request import origin
+from ingestify.fetch.request import DEFAULT_PORTS, origin
+from ingestify.fetch.waits import Waits
 
 __all__ = ["Paces"]
 
 
 class Paces:
-    """A client's `Pace` for each host (scheme, name and port)."""
+    """A client's `Pace` for each host (scheme, name and port).
 
-    def __init__(self, name: str, options: HttpOptions) -> None:
+    Args:
+        waits: How long hosts asked to be left alone, whoever asked them.
+    """
+
+    def __init__(self, name: str, options: HttpOptions, waits: Waits | None = None) -> None:
         self._name = name
+        self._waits = Waits() if waits is None else waits
         self._options = options
         self._limit = RateLimit(options.requests_per_second)
         self._by_prefix: dict[str, Pace] = {}
@@ -32,6 +38,8 @@ class Paces:
             key = origin(url)
             with self._lock:
                 if key not in self._by_origin:
-                    self._by_origin[key] = Pace(self._name, key[1], self._options, self._limit)
+                    scheme, host, port = key
+                    shown = host if port == DEFAULT_PORTS[scheme] else f"{host}:{port}"
+                    self._by_origin[key] = Pace(self._name, shown, self._options, self._limit, self._waits)
                 pace = self._by_prefix[prefix] = self._by_origin[key]
         return pace

@@ -15,9 +15,9 @@ from ingestify.domain.ports import Authorization
 from ingestify.errors import FetchError, SourceError
 from ingestify.masking import MASK, hide, is_secret_key, mask_url, masked_repr
 
-__all__ = ["OutgoingRequest", "make_request", "origin"]
+__all__ = ["DEFAULT_PORTS", "OutgoingRequest", "make_request", "origin"]
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _SHORTEST_SECRET = 4
 # RFC 9110, section 4.1, asks for 8,000 at least; more is a provider's mistake, or worse.
@@ -60,15 +60,22 @@ class OutgoingRequest:
         """`GET` or `POST`."""
         return "GET" if self.body is None else "POST"
 
-    def authorized(self) -> OutgoingRequest:
-        """Return the request as it is sent now, with the Authorization header of this moment. May block.
+    def get_authorization(self) -> None:
+        """Have an Authorization header at hand. May block, and ask for one.
 
         Raises:
             IngestifyError: There is none to be had.
         """
+        if self.authorization is not None:
+            self.authorization.header()
+
+    def authorized(self) -> OutgoingRequest | None:
+        """Return the request as it is sent now; None if it needs an Authorization header, and none is at hand."""
         if self.authorization is None:
             return self
-        header = self.authorization.header()
+        header = self.authorization.at_hand()
+        if header is None:
+            return None
         _check_header("Authorization", header)
         hide(header.rpartition(" ")[2])
         return dataclasses.replace(
@@ -76,6 +83,14 @@ class OutgoingRequest:
             headers={**self.headers, "Authorization": header},
             secrets=(*self.secrets, header, *header.split()),
         )
+
+    @property
+    def credentials(self) -> str:
+        """Return where its credentials are, for people: a header's name, or a parameter's."""
+        names = [f"header {name}" for name in self.headers if name.lower() == "authorization" or is_secret_key(name)]
+        query = urllib.parse.parse_qsl(urllib.parse.urlsplit(self.url).query)
+        names += [f"parameter {name}" for name, _ in query if is_secret_key(name)]
+        return " and ".join(dict.fromkeys(names)) or "none are sent"
 
     def redirected(self, location: str) -> OutgoingRequest:
         """Return the request that a Location header leads to. Another origin gets no headers and no credentials.
@@ -142,7 +157,7 @@ class OutgoingRequest:
 def origin(url: str) -> tuple[str, str, int | None]:
     """Return scheme, host and port."""
     parts = urllib.parse.urlsplit(url)
-    return (parts.scheme, (parts.hostname or "").lower(), parts.port or _DEFAULT_PORTS.get(parts.scheme))
+    return (parts.scheme, (parts.hostname or "").lower(), parts.port or DEFAULT_PORTS.get(parts.scheme))
 
 
 def make_request(
@@ -222,7 +237,7 @@ def _checked_url(url: str) -> str:
         raise SourceError(f"The URL {mask_url(url)!r} holds control characters; it is not asked for.")
     try:
         parts = urllib.parse.urlsplit(url)
-        valid = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname)
+        valid = parts.scheme in DEFAULT_PORTS and bool(parts.hostname)
         _ = parts.port
         escaped = _escaped(url.partition("#")[0])
     except ValueError:  # also for a host's name that IDNA does not allow

@@ -19,6 +19,7 @@ from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError, IngestifyError
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.fetch.http import HttpClient, HttpOptions
+from ingestify.fetch.waits import Waits
 from ingestify.loaders.kloppy.loading import load_with_kloppy
 from ingestify.main.cloud import cloud_options
 from ingestify.main.deliveries import open_delivery
@@ -82,11 +83,14 @@ def make_engine(
     """
 
     def make_fetcher(source: Source) -> Fetcher:
-        return HttpClient(source.name, http_options(source, sources.get(source.name)))
+        return HttpClient(source.name, http_options(source, sources.get(source.name)), waits=waits)
+
+    waits = Waits(store.catalogue)
 
     return IngestionEngine(
         store,
         make_fetcher=make_fetcher,
+        host_waits=waits,
         plans=plans,
         concurrency=concurrency(),
         parse_expression=Expression.parse,

@@ -70,9 +70,18 @@ class BearerToken:
             FetchError: It could not be asked.
         """
         with self._lock:
-            if not self._header or self._clock() >= self._renewed_at:
+            if not self._is_good:
                 self._get()
             return self._header
+
+    def at_hand(self) -> str | None:
+        """Return it if it is still good; None: it has to be asked for."""
+        header = self._header
+        return header if self._is_good else None
+
+    @property
+    def _is_good(self) -> bool:
+        return bool(self._header) and self._clock() < self._renewed_at
 
     def __repr__(self) -> str:
         return f"BearerToken({self._source})"

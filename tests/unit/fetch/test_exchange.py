@@ -13,7 +13,7 @@ import pytest
 
 from ingestify.clock import now
 from ingestify.domain.ports import FetchContext, Usage
-from ingestify.errors import FetchError
+from ingestify.errors import FetchError, HostLeftAlone
 from ingestify.fetch.http import HttpClient
 from tests.unit.fetch.server import CLOSE, RESET, Asked, Provider, Reply, answer
 
@@ -191,17 +191,36 @@ def test_a_retry_after_that_makes_no_sense_does_not_hold_up(server: Provider, cl
     assert time.monotonic() - began < 0.5
 
 
-def test_a_provider_that_asks_for_a_long_wait_is_not_waited_for(server: Provider, client: HttpClient) -> None:
-    url = server.on("/a", answer(b"", 429, retry_after="3600"))
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_host_that_asks_for_a_long_wait_is_left_alone_until_then(
+    server: Provider, client: HttpClient, status: int
+) -> None:
+    url = server.on("/a", answer(b"", status, retry_after="3600"))
     began = time.monotonic()
     with pytest.raises(
-        FetchError, match="status 429; tried once; the provider asks to wait 3600 s; run again then"
+        HostLeftAlone, match=rf"asked to be left alone until 20.* UTC \({status}\); run again"
     ) as caught:
         client.get(url)
-    assert time.monotonic() - began < 1
-    assert caught.value.status == 429
+    assert caught.value.status == status
     other = server.on("/b", answer(b"ok"))
-    assert client.get(other).content == b"ok"  # and nobody else waits for it
+    for _ in range(20):
+        with pytest.raises(HostLeftAlone) as again:
+            client.get(other)
+        assert again.value.reason == caught.value.reason
+    assert time.monotonic() - began < 1
+    assert len(server.asked) == 1
+
+
+def test_the_reset_of_a_rate_is_a_wait_as_well(server: Provider, client: HttpClient) -> None:
+    url = server.on("/a", answer(b"", 429, ratelimit_remaining="0", ratelimit_reset="7200"))
+    with pytest.raises(HostLeftAlone, match="asked to be left alone until"):
+        client.get(url)
+
+
+def test_other_hosts_are_asked_meanwhile(server: Provider, other_server: Provider, client: HttpClient) -> None:
+    with pytest.raises(HostLeftAlone):
+        client.get(server.on("/a", answer(b"", 429, retry_after="3600")))
+    assert client.get(other_server.on("/b", answer(b"ok"))).content == b"ok"
 
 
 def test_a_429_pauses_every_thread_of_the_client(

@@ -22,6 +22,7 @@ __all__ = [
     "FetchStatus",
     "Fetcher",
     "FileVersion",
+    "HostWaitBook",
     "IndexLook",
     "Usage",
 ]
@@ -178,6 +179,21 @@ class FileVersion:
     last_modified: str | None = None
     content_type: str | None = None
     size: int | None = None
+
+
+class HostWaitBook(Protocol):
+    """Which hosts are left alone, as they asked for it; shared by the HTTP clients of an engine."""
+
+    def begin_run(self, *, ignored: bool, writes: bool) -> None:
+        """Learn what other runs were told.
+
+        Args:
+            ignored: Forget what hosts said up to now, and ask them.
+            writes: Whether what hosts say from now on is kept for other runs.
+        """
+
+    def look_up(self) -> None:
+        """Learn what other processes were told by now."""
 
 
 class ByteSink(Protocol):

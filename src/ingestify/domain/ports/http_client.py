@@ -14,11 +14,14 @@ class Authorization(Protocol):
     """Credentials that change while they are used, such as a token that expires. Any thread calls it."""
 
     def header(self) -> str:
-        """Return the Authorization header of a request that is about to be sent. May ask the provider for it.
+        """Return an Authorization header that is good for a while. May ask the provider for it.
 
         Raises:
             IngestifyError: There is none to be had.
         """
+
+    def at_hand(self) -> str | None:
+        """Return the header of a request that is sent now, without asking anybody; None: it has to be asked for."""
 
     def renew(self, refused: str) -> bool:
         """A request with that header was answered 401. Return whether it is worth another try with `header()`."""

@@ -8,6 +8,7 @@ from ingestify.domain.ports.catalogue.datasets import DatasetFilter, DatasetsPor
 from ingestify.domain.ports.catalogue.event_log import EventLogPort
 from ingestify.domain.ports.catalogue.file_records import FileRecordsPort
 from ingestify.domain.ports.catalogue.histories import HistoriesPort
+from ingestify.domain.ports.catalogue.host_waits import HostWait, HostWaitsPort
 from ingestify.domain.ports.catalogue.jobs import DiscoveredSelector, JobLock, JobsPort, SelectorSync
 from ingestify.domain.ports.catalogue.lake import LakePort
 from ingestify.domain.ports.catalogue.leases import LeasesPort, ObjectsInDoubt
@@ -22,6 +23,8 @@ __all__ = [
     "FileRecordsPort",
     "HeadMoved",
     "HistoriesPort",
+    "HostWait",
+    "HostWaitsPort",
     "JobLock",
     "JobsPort",
     "KnownDataset",
@@ -39,6 +42,7 @@ class Catalogue(
     HistoriesPort,
     FileRecordsPort,
     JobsPort,
+    HostWaitsPort,
     LeasesPort,
     EventLogPort,
     LakePort,

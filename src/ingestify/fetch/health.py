@@ -1,0 +1,66 @@
+"""Whether a host answers at all, by what became of different requests to it."""
+
+from __future__ import annotations
+
+import random
+
+__all__ = ["Health", "Looks"]
+
+_DIFFERENT = 10
+"""So many different requests that fail, with nothing between them that got through, are not single broken files."""
+
+_RARER = 1.6
+"""So many times as far apart is the next look as the last one, as a rule."""
+
+_MOST_KNOWN = 10_000
+
+
+class Health:
+    """What is known of one host. Its `Pace` guards it.
+
+    A request that failed while others got through is a broken file; it says nothing of the host when it fails again.
+    """
+
+    def __init__(self) -> None:
+        self._failing: set[str] = set()
+        self._broken: set[str] = set()
+
+    def answered(self) -> None:
+        """A request got through."""
+        if len(self._failing) < _DIFFERENT and len(self._broken) < _MOST_KNOWN:
+            self._broken |= self._failing
+        self._failing.clear()
+
+    def failed(self, what: str) -> bool:
+        """A request failed, and may be tried again. Returns whether the host is to be taken for down.
+
+        Args:
+            what: The same for all tries of one request.
+        """
+        if what in self._broken:
+            return False
+        self._failing.add(what)
+        return len(self._failing) >= _DIFFERENT
+
+
+class Looks:
+    """Which of the requests to a host that is left alone are sent after all, to see whether it is back.
+
+    They become rarer with each that fails, and which ones they are is left to chance: those that are broken for ever
+    and come first must not keep all others out in each run.
+    """
+
+    def __init__(self) -> None:
+        self._distance = 2.0
+        self._turned_away = 0
+        self._next = 1
+
+    def is_due(self) -> bool:
+        """Whether this request is one of them; otherwise it is turned away."""
+        self._turned_away += 1
+        if self._turned_away < self._next:
+            return False
+        self._turned_away = 0
+        self._next = random.randint(1, int(self._distance))  # noqa: S311 - no secret
+        self._distance *= _RARER
+        return True

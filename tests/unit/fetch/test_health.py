@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from ingestify.fetch.health import Health, Looks
+
+
+def test_many_different_requests_that_fail_in_a_row_mean_the_host() -> None:
+    health = Health()
+    assert [health.failed(f"/{number}") for number in range(10)] == [False] * 9 + [True]
+
+
+def test_one_request_that_fails_again_and_again_does_not() -> None:
+    health = Health()
+    assert not any(health.failed(f"/{number % 9}") for number in range(1000))
+
+
+def test_broken_files_between_others_do_not_however_many_they_are() -> None:
+    health = Health()
+    for number in range(1000):
+        assert not health.failed(f"/{number}")
+        if number % 9 == 0:
+            health.answered()
+
+
+def test_files_that_broke_while_others_came_do_not_when_they_are_tried_again() -> None:
+    """The second tries of all broken files come when everything else has arrived."""
+    health = Health()
+    for number in range(50):
+        health.failed(f"/{number}")
+        health.answered()
+    assert not any(health.failed(f"/{number}") for number in range(50))
+
+
+def test_looks_at_a_host_that_stays_away_become_rare_but_do_not_end() -> None:
+    looks = Looks()
+    due = [number for number in range(100_000) if looks.is_due()]
+    assert 12 <= len(due) <= 50
+    assert due[0] == 0
+    assert due[-1] > 10_000
+
+
+def test_which_requests_are_looks_is_left_to_chance() -> None:
+    """Otherwise the same broken file would be the look of each run, and what stands behind it would never come."""
+
+    def chosen() -> tuple[int, ...]:
+        looks = Looks()
+        return tuple(number for number in range(200) if looks.is_due())
+
+    assert len({chosen() for _ in range(20)}) > 5
