@@ -1481,6 +1481,8 @@ def test_the_newest_files_stand_for_all_of_them(catalogue: Catalogue) -> None:
     named, deleted = catalogue.sample_paths(2)
     assert named == []
     assert set(deleted) <= gone
+
+
 # ---- hosts ---------------------------------------------------------------------------------------------
 
 

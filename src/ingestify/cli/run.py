@@ -178,7 +178,8 @@ def _tell(report: RunReport) -> None:
     if quarantined:
         write_stderr("What readers see stayed as it was; 'ingestify quarantine list' shows what waits, and why.")
     _tell_of_left_out(report)
-    for job in report.jobs_without_success[:SHOWN_FAILURES]:
+    # Why a host is left alone is told above.
+    for job in [one for one in report.jobs_without_success if not one.left_alone][:SHOWN_FAILURES]:
         write_stderr(f"failed as a whole: {job.source}: {job.selector_name}: {job.error}")
     for one in report.not_begun[:SHOWN_FAILURES]:
         write_stderr(f"not begun: {one}")
