@@ -27,7 +27,7 @@ from ingestify.domain.change import AppliedChange, DatasetChange, apply_change
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.events import DatasetEvent, MetadataUpdated, RevisionInvalidated
 from ingestify.domain.ports import HeadMoved
-from ingestify.domain.revision import RevisionState
+from ingestify.domain.revision import Revision, RevisionState
 from ingestify.errors import LakeUnwritable, OutcomeUnknown, SaveError, StoreError
 from ingestify.failpoints import failpoint
 
@@ -176,7 +176,6 @@ class DatasetWriter:
 
     def invalidate(self, dataset_ids: Sequence[str], reason: str) -> list[DatasetEvent]:
         """Mark current revisions VALIDATION_FAILED; those without a revision, or marked already, stay as they are."""
-        dataset, revision = self._tables.dataset.c, self._tables.revision.c
 
         def write(connection: sa.Connection) -> list[DatasetEvent]:
             moment = now()
@@ -185,17 +184,7 @@ class DatasetWriter:
                 if not before.revisions or before.revisions[-1].state is RevisionState.VALIDATION_FAILED:
                     continue
                 after = _invalidated(before, reason, moment=moment)
-                head = after.revisions[-1]
-                connection.execute(
-                    self._tables.revision.update()
-                    .where(revision.dataset_id == after.dataset_id, revision.revision_id == head.revision_id)
-                    .values(state=head.state.value, description=head.description)
-                )
-                connection.execute(
-                    self._tables.dataset.update()
-                    .where(dataset.dataset_id == after.dataset_id)
-                    .values(current_state=head.state.value, updated_at=moment_to_text(moment))
-                )
+                self._set_state(connection, after, after.revisions[-1])
                 events.append(RevisionInvalidated(dataset=after, reason=reason, occurred_at=moment))
             self._forget_syncs(connection)
             return events
@@ -267,6 +256,20 @@ class DatasetWriter:
         return self.commit_with_events("mark datasets as missing", write)
 
     # ---- the parts of apply ----------------------------------------------------------------------------
+
+    def _set_state(self, connection: sa.Connection, dataset: Dataset, head: Revision) -> None:
+        """Write the state of a current revision, and why."""
+        table, revision = self._tables.dataset, self._tables.revision
+        connection.execute(
+            revision.update()
+            .where(revision.c.dataset_id == dataset.dataset_id, revision.c.revision_id == head.revision_id)
+            .values(state=head.state.value, description=head.description)
+        )
+        connection.execute(
+            table.update()
+            .where(table.c.dataset_id == dataset.dataset_id)
+            .values(current_state=head.state.value, updated_at=moment_to_text(dataset.updated_at))
+        )
 
     def _find_moved(self, connection: sa.Connection, changes: Sequence[DatasetChange]) -> list[DatasetChange]:
         """Return the changes that do not hold any more, by one set query of each kind."""
@@ -349,6 +352,8 @@ class DatasetWriter:
                 new.append({**fixed_columns(dataset), **row, **head_columns(revision)})
             else:
                 described.append({"which": dataset.dataset_id, **{f"new_{name}": value for name, value in row.items()}})
+                if change.confirms and revision is None:
+                    self._set_state(connection, dataset, dataset.revisions[-1])
                 if revision is not None:
                     head = {f"new_{name}": value for name, value in head_columns(revision).items()}
                     heads.append({"which": dataset.dataset_id, **head})

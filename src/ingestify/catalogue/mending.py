@@ -95,7 +95,8 @@ class Mending:
     def confirm_revisions(self, dataset_ids: Sequence[str]) -> int:
         """Trust current revisions again that were marked only because an object was damaged. Returns how many."""
         dataset, revision = self._tables.dataset, self._tables.revision
-        valid, failed = RevisionState.VALID.value, RevisionState.VALIDATION_FAILED.value
+        valid = RevisionState.VALID.value
+        marked = (RevisionState.VALIDATION_FAILED.value, RevisionState.CONFIRMED.value)
         count = 0
         with self._database.write("confirm revisions", SaveError) as connection:
             for dataset_id in dict.fromkeys(dataset_ids):
@@ -105,7 +106,7 @@ class Mending:
                     .where(
                         revision.c.dataset_id == dataset_id,
                         revision.c.revision_id == current.scalar_subquery(),
-                        revision.c.state == failed,
+                        revision.c.state.in_(marked),
                         revision.c.description.startswith(DAMAGED),
                     )
                     .values(state=valid, description="its damaged objects were restored")

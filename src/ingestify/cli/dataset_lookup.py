@@ -14,7 +14,7 @@ from ingestify.errors import ConfigurationError, DatasetNotFound
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.identifier_keys import iter_identifier_keys
 
-__all__ = ["explain_nothing", "find_datasets", "the_one_that_begins"]
+__all__ = ["count_datasets", "explain_nothing", "find_datasets", "the_one_that_begins"]
 
 LOOKED_AT = 1000
 
@@ -54,6 +54,18 @@ def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: 
         )
     chosen = the_one_that_begins(what, begin_so, "datasets", "ingestify list")
     return [store.get_dataset(chosen)]
+
+
+def count_datasets(store: DatasetStore, wanted: DatasetFilter) -> int:
+    """Return how many datasets a filter names; at least one.
+
+    Raises:
+        DatasetNotFound: There is none; the message says why.
+    """
+    count = store.catalogue.read_metadata(wanted).row_count
+    if not count:
+        raise DatasetNotFound(f"{explain_nothing(store, wanted)} See 'ingestify list'.")
+    return count
 
 
 def the_one_that_begins(what: str, ids: list[str], kind: str, command: str) -> str:

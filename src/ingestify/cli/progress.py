@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.output import OutputLost, flush, json_text, write_line
 from ingestify.cli.progress_line import ProgressLine
-from ingestify.cli.texts import clock, counts, noun, size
+from ingestify.cli.texts import clock, counted, counts, noun, size
+from ingestify.domain.plan import LeftOutPlan
 from ingestify.domain.run import JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.engine.report import PlannedDataset
 
@@ -124,6 +125,22 @@ class RunView:
             self.write_line(f"{dataset.action:<9}  {dataset.identifier}  {dataset.name}{why}")
 
     # ---- called by the command -------------------------------------------------------------------------
+
+    def tell_refetch(self, count: int) -> None:
+        """Say how many datasets a run was asked to fetch in full."""
+        if self._as_json:
+            self.write_json({"event": "refetch", "datasets": count})
+        elif not self._quiet:
+            write_stderr(f"{counted(count, 'dataset')} of the lake to be fetched in full.")
+
+    def tell_left_out(self, plans: Sequence[LeftOutPlan]) -> None:
+        """Say which plans a run leaves out."""
+        for plan in plans:
+            if self._as_json:
+                what = {"source": plan.source_name, "dataset_type": plan.dataset_type, "reason": plan.why}
+                self.write_json({"event": "left_out", **what})
+            elif not self._quiet:
+                write_stderr(f"left out: {plan}")
 
     def write_json(self, value: Any) -> None:
         """Write one line of JSON to stdout, unless that is lost."""

@@ -28,6 +28,7 @@ from ingestify.cli.run import execute
 from ingestify.cli.texts import size, summary_line
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
+from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError
 from ingestify.main import config_path, get_datastore, get_engine
 from ingestify.store.dataset_store import DatasetStore
@@ -157,7 +158,7 @@ def retry_command(
                     engine,
                     view,
                     provider=entry.provider,
-                    source=entry.source.get("source"),
+                    source=_source_of(entry, engine),
                     dataset_type=entry.dataset_type,
                     **dict(entry.identifier),
                 )
@@ -180,6 +181,12 @@ def retry_command(
         raise view.lost
     # Failed before in quarantine: the worse is what a scheduler should see.
     exit_with(next((code for code in codes if code not in (0, EXIT_SOME_FAILED)), max(codes)))
+
+
+def _source_of(entry: QuarantineEntry, engine: IngestionEngine) -> str | None:
+    """Return the source that an entry came from; None if there is none of that name any more: any of its provider."""
+    name = entry.source.get("source")
+    return name if any(plan.source.name == name for plan in engine.ingestion_plans) else None
 
 
 @quarantine_command.command("accept", short_help="Publish bundles although a check rejected them.")

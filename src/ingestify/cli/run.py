@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from ingestify.cli.app import exit_with
+from ingestify.cli.dataset_lookup import count_datasets
 from ingestify.cli.exit_codes import EXIT_INTERRUPTED, exit_code
 from ingestify.cli.logs import collapsed_repeats, set_up_logging, write_stderr
 from ingestify.cli.options import (
@@ -51,6 +52,12 @@ SHOWN_FAILURES = 5
     "--accept-missing",
     is_flag=True,
     help="Mark what sources list no more as MISSING at once, however much it is.",
+)
+@click.option(
+    "--refetch",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Fetch these datasets of the lake, and look at no others, in full although nothing changed. May be repeated.",
 )
 @click.option(
     "--deadline",
@@ -101,6 +108,7 @@ def _run(
     accept_missing: bool = False,
     deadline: dt.timedelta | None = None,
     ignore_waits: bool = False,
+    refetch: tuple[str, ...] = (),
     filters: tuple[str, ...],
     bucket: str | None,
     provider: str | None,
@@ -112,10 +120,14 @@ def _run(
     debug: bool,
 ) -> None:
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    selector = parse_filters(filters)
+    selector = _with_refetch(parse_filters(filters), parse_filters(refetch))
     view = RunView(as_json=as_json, quiet=quiet, verbose=verbose, shows_skipped=dry_run)
     with get_engine(config_path(config_file), bucket, disable_events=disable_events) as engine:
         first_use = FirstUse(engine)
+        view.tell_left_out(engine.find_left_out(source, dataset_type))
+        if refetch:
+            wanted = engine.store.dataset_filter(dataset_type, provider, **selector)
+            view.tell_refetch(count_datasets(engine.store, wanted))
         report = execute(
             engine,
             view,
@@ -123,6 +135,7 @@ def _run(
             accept_missing=accept_missing,
             deadline=deadline,
             ignore_waits=ignore_waits,
+            refetch=bool(refetch),
             provider=provider,
             source=source,
             dataset_type=dataset_type,
@@ -154,6 +167,13 @@ def _run(
     if view.lost is not None and (dry_run or not view.lost.reader_left):
         raise view.lost
     exit_with(code)
+
+
+def _with_refetch(filters: Mapping[str, Any], refetch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both: what is fetched in full is all that is looked at."""
+    if twice := sorted(filters.keys() & refetch.keys()):
+        raise click.UsageError(f"'{twice[0]}' is given as a filter and to --refetch; give it once.")
+    return {**filters, **refetch}
 
 
 def execute(engine: IngestionEngine, view: RunView, **arguments: Any) -> RunReport:

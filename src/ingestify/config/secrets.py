@@ -28,6 +28,8 @@ _Section = TypeVar("_Section", bound=BaseModel)
 def with_secrets(settings: Settings, lookup: SecretLookup) -> Settings:
     """Return settings whose configurations are mappings, with the secrets that they name in their places.
 
+    Those of what is not enabled stay as they are.
+
     The URLs in `main` stay as they are: see `resolve_lake_url`.
 
     Raises:
@@ -35,6 +37,8 @@ def with_secrets(settings: Settings, lookup: SecretLookup) -> Settings:
     """
 
     def resolved(section: _Section, where: str) -> _Section:
+        if not getattr(section, "enabled", True):
+            return section  # nothing is made of it
         configuration: ConfigurationValue = getattr(section, "configuration", None)
         merged = resolve_configuration(configuration, f"{where}.configuration", lookup)
         hide_all(merged)
@@ -56,7 +60,7 @@ def with_secrets(settings: Settings, lookup: SecretLookup) -> Settings:
             ),
             "ingestion_plans": tuple(
                 plan
-                if plan.fetch_policy is None
+                if plan.fetch_policy is None or not plan.enabled
                 else plan.model_copy(
                     update={"fetch_policy": resolved(plan.fetch_policy, f"ingestion_plans[{index}].fetch_policy")}
                 )

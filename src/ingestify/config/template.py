@@ -74,12 +74,16 @@ sources:
 #    identifier_keys:
 #      match_id: {key_type: int, transformation: {type: bucket, bucket_size: 1000}}
 
+# A file of which less than this share is left is suspicious, and waits in quarantine. 0: none is.
+#checks: {shrunk: 0.1}
+
 # What failed a check is kept in quarantine:  ingestify quarantine list
 #quarantine: {retry_after_hours: 20}
 
 ingestion_plans:
   - source: statsbomb
     dataset_type: match
+    #enabled: false    # leaves it out for now; on a source, all of its plans
 
     # The feeds and their versions; a list asks for several. Left out: each feed, as v1.
     #data_spec_versions: {default: v1, events: [v1]}

@@ -14,7 +14,7 @@ from ingestify.domain.events import DatasetCreated, DatasetEvent, MetadataUpdate
 from ingestify.domain.file import FeedState
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
-from ingestify.domain.revision import Revision
+from ingestify.domain.revision import Revision, RevisionState
 from ingestify.domain.text import depth_of_json, is_storable
 from ingestify.errors import SourceError
 
@@ -65,6 +65,7 @@ class DatasetChange:
         rejected: Why the bundle failed its checks. Then it goes into quarantine, and the dataset stays as it is.
         settles: What becomes of a quarantine entry with it.
         removals_seen: The last removal of objects that had ended before those of its files were written.
+        confirms: Whether the current revision was VALIDATION_FAILED, and the provider served the same bytes.
     """
 
     bucket: str
@@ -86,6 +87,7 @@ class DatasetChange:
     rejected: tuple[str, ...] = ()
     settles: Settlement | None = None
     removals_seen: int = 0
+    confirms: bool = False
 
     @property
     def expected_revision_count(self) -> int:
@@ -111,6 +113,8 @@ class DatasetChange:
         """
         existing = self.existing
         if existing is None or self.files or self.removed_file_ids or self.rejected or self.settles is not None:
+            return True
+        if self.confirms:
             return True
         if _description_differs(existing, self):
             return True
@@ -180,6 +184,8 @@ def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
     if change.files or change.removed_file_ids:
         revision = _revision(change, len(revisions), moment)
         revisions = (*revisions, revision)
+    elif change.confirms:
+        revisions = (*revisions[:-1], dataclasses.replace(revisions[-1], state=RevisionState.CONFIRMED))
     feeds = {**({} if existing is None else existing.feeds), **{feed.file_id: feed for feed in change.feeds}}
     feeds = {file_id: feed for file_id, feed in feeds.items() if file_id not in change.forgotten_file_ids}
     differs = existing is None or revision is not None or _description_differs(existing, change)

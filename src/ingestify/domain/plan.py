@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from ingestify.domain.feeds import DataSpecVersionCollection
@@ -41,9 +41,12 @@ class IngestionPlan:
         selectors: The parts; None: everything that `discover_selectors` finds. In a mapping, lists multiply:
             `{"competition_id": 11, "season_id": [90, 91]}` is two.
         fetch_policy: When to fetch; None: the base policy.
+        other_sources: The names of all other sources that there are, if this one is the only one of its provider that
+            has a plan for this dataset type: it answers for what a source brought that is not there any more, as one
+            that was renamed is not. None: it answers for what it brought itself.
     """
 
-    __slots__ = ("data_spec_versions", "dataset_type", "fetch_policy", "selectors", "source")
+    __slots__ = ("data_spec_versions", "dataset_type", "fetch_policy", "other_sources", "selectors", "source")
 
     def __init__(
         self,
@@ -52,8 +55,10 @@ class IngestionPlan:
         data_spec_versions: DataSpecVersionCollection | Mapping[str, str | Sequence[str]] | None = None,
         selectors: Sequence[SelectorRule] | None = None,
         fetch_policy: FetchPolicy | None = None,
+        other_sources: Collection[str] | None = None,
     ) -> None:
         self.source = source
+        self.other_sources = other_sources
         self.dataset_type = dataset_type
         self.data_spec_versions = (
             data_spec_versions
@@ -63,8 +68,29 @@ class IngestionPlan:
         self.selectors: tuple[SelectorRule, ...] = tuple(selectors) if selectors else (EVERYTHING,)
         self.fetch_policy = fetch_policy or FetchPolicy()
 
+    def answers_for(self, origin: str | None) -> bool:
+        """Whether it is for this plan's source to say what has become of what the source `origin` brought."""
+        is_ours = origin == self.source.name
+        return is_ours or (bool(origin) and self.other_sources is not None and origin not in self.other_sources)
+
     def __repr__(self) -> str:
         return f"IngestionPlan(source={self.source!r}, dataset_type={self.dataset_type!r})"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LeftOutPlan:
+    """A plan of the configuration that is not ingested.
+
+    Attributes:
+        why: For people, such as `the source is not enabled`.
+    """
+
+    source_name: str
+    dataset_type: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.source_name}: {self.dataset_type}: {self.why}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ class RevisionState(enum.StrEnum):
 
     VALID = "VALID"
     VALIDATION_FAILED = "VALIDATION_FAILED"
+    """Somebody, or a look at the lake, found it wrong: it is asked for in full."""
+    CONFIRMED = "CONFIRMED"
+    """It was VALIDATION_FAILED, and the provider, asked in full, served the same bytes: they are what it has."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Revision:
         modified_files: The files that this revision brought. Of `Dataset.current_revision`, which is the
             whole current set, it is every file: the newest of each.
         created_at: When it was committed.
-        state: VALIDATION_FAILED after `store.invalidate_revision`.
+        state: VALIDATION_FAILED after `store.invalidate_revision`, then CONFIRMED if the provider has the same bytes.
         description: Why it was made or invalidated, for people.
         source: Where it came from: the names of the source and of the job.
         removed_file_ids: Files that left the current set with it: the provider had them no more. Earlier

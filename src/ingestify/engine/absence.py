@@ -93,7 +93,7 @@ def find_absence(store: DatasetStore, progress: JobProgress, others: Sequence[Li
         dataset.dataset_id: dataset.name
         for start in range(0, len(absent), 1000)
         for dataset in store.catalogue.get_datasets(absent[start : start + 1000])
-        if not dataset.revisions or dataset.revisions[-1].source.get("source") == job.source_name
+        if not dataset.revisions or job.plan.answers_for(dataset.revisions[-1].source.get("source"))
     }
     # What another writer brought or changed since the source was asked, it may list by now.
     touched = store.catalogue.find_touched(list(theirs), began_after)

@@ -10,6 +10,7 @@ from ingestify.domain.bundle import BundleType
 from ingestify.domain.change import metadata_text, stored_metadata_text
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import NO_VALIDATORS, FeedState
+from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import DatasetResource
 from ingestify.engine.loaded_file import FileKind, LoadedResource
@@ -27,7 +28,7 @@ class LoadedBundle:
 
     Args:
         loaded: File id to what became of each announced file; may be replaced file by file.
-        source_name: Whose announcement it is.
+        plan: Whose announcement it is.
         unasked: Files that the plan does not ask for: nothing is concluded from it that they are not announced.
     """
 
@@ -38,7 +39,7 @@ class LoadedBundle:
         existing: Dataset | None,
         entry: QuarantineEntry | None,
         loaded: dict[str, LoadedResource],
-        source_name: str,
+        plan: IngestionPlan,
         unasked: Collection[str] = (),
     ) -> None:
         self.resource = resource
@@ -46,7 +47,7 @@ class LoadedBundle:
         self.existing = existing
         self.entry = entry
         self.loaded = loaded
-        self._source_name = source_name
+        self._plan = plan
         self._unasked = unasked
         self._current = {} if existing is None else existing.files
 
@@ -76,6 +77,12 @@ class LoadedBundle:
         return bool(held or self.gone) and tags == held and set(self.no_more) == removed
 
     @property
+    def is_as_in_lake(self) -> bool:
+        """Whether each file that is announced has the bytes of the current set."""
+        kinds = {loaded.kind for loaded in self.loaded.values()}
+        return FileKind.UNCHANGED in kinds and not self.removed and kinds <= {FileKind.UNCHANGED, FileKind.ABSENT}
+
+    @property
     def held(self) -> Mapping[str, NewFile]:
         """The new files of which the provider only said that they are as they are in quarantine."""
         return {
@@ -92,7 +99,7 @@ class LoadedBundle:
     @property
     def withdrawn(self) -> tuple[str, ...]:
         """Files of the lake that this source brought, and announces no more."""
-        return tuple(find_unannounced(self.existing, self.resource, self._source_name))
+        return tuple(find_unannounced(self.existing, self.resource, self._plan))
 
     @property
     def no_more(self) -> tuple[str, ...]:
@@ -207,8 +214,8 @@ class LoadedBundle:
         )
 
 
-def find_unannounced(existing: Dataset | None, resource: DatasetResource, source_name: str) -> list[str]:
-    """Return the files of the lake's current set that a source brought, and announces no more.
+def find_unannounced(existing: Dataset | None, resource: DatasetResource, plan: IngestionPlan) -> list[str]:
+    """Return the files of the lake's current set that a plan's source answers for, and announces no more.
 
     One that announces no file at all says nothing of them.
     """
@@ -219,7 +226,7 @@ def find_unannounced(existing: Dataset | None, resource: DatasetResource, source
         file_id
         for file_id, file in existing.files.items()
         if file_id not in resource.files
-        and revisions[file.revision_id].source.get("source", source_name) == source_name
+        and plan.answers_for(revisions[file.revision_id].source.get("source", plan.source.name))
     ]
 
 

@@ -22,6 +22,10 @@ SMALL_BYTES = 4096
 """An error in place of a file is no larger, and asking for it again costs next to nothing."""
 
 
+SHRUNK = 0.1
+"""No correction takes nine tenths of a file away; an empty list in its place does."""
+
+
 class BundleRules:
     """Safe to use from any thread.
 
@@ -29,6 +33,7 @@ class BundleRules:
         types: What the settings say of dataset types.
         checks: Those of the settings and of installed packages; a source brings its own.
         retry_after: How long a bundle in quarantine is left alone that the provider gives no version of.
+        shrunk: A file of which less than this share is left is suspicious; 0: none is.
     """
 
     def __init__(
@@ -36,10 +41,12 @@ class BundleRules:
         types: BundleTypes | None = None,
         checks: Sequence[BundleCheck] = (),
         retry_after: dt.timedelta = RETRY_AFTER,
+        shrunk: float = SHRUNK,
     ) -> None:
         self._types = types or BundleTypes()
         self._checks = tuple(checks)
         self._retry_after = retry_after
+        self.shrunk = shrunk
 
     def type_of(self, source: Source, provider: str, dataset_type: str, feeds: Collection[str]) -> BundleType:
         """Return what a complete dataset holds; `feeds` are those that it has, or is announced to have."""

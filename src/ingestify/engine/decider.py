@@ -52,6 +52,7 @@ class Decider:
         notifier: Tells of what is current.
         relistings: Reads indexes once more.
         dry_run: Only decide, and tell what would be done.
+        refetch: What the lake has is fetched in full.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Decider:
         relistings: Relistings,
         stop: StopToken,
         dry_run: bool,
+        refetch: bool = False,
     ) -> None:
         self._store = store
         self._rules = rules
@@ -81,6 +83,7 @@ class Decider:
         self._relistings = relistings
         self._stop = stop
         self._dry_run = dry_run
+        self._refetch = refetch
         self._undecided = Undecided()
         self._deciding = threading.Lock()
         self._thread = threading.Thread(target=self._decide_all, name="ingestify-decide", daemon=True)
@@ -108,7 +111,7 @@ class Decider:
     def look_at(self, batch: Sequence[Discovered]) -> list[tuple[Decision, Dataset | None]]:
         """Decide about datasets, and do nothing yet; with each comes what `act` is to be called with."""
         with self._deciding:
-            decisions = decide(self._store, batch, self._rules, self._quarantine)
+            decisions = decide(self._store, batch, self._rules, self._quarantine, refetch=self._refetch)
         unchanged = self._load_unchanged(decisions)
         return [(decision, unchanged.get(decision.dataset_id or "")) for decision in decisions]
 
@@ -133,7 +136,7 @@ class Decider:
         decisions: list[Decision] = []
         if not self._stop.is_set:
             try:
-                decisions = decide(self._store, batch, self._rules, self._quarantine)
+                decisions = decide(self._store, batch, self._rules, self._quarantine, refetch=self._refetch)
             except Exception as error:  # noqa: BLE001 - without the catalogue nothing can go on
                 self._stop.stop(error)
         if not decisions:

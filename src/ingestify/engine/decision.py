@@ -47,6 +47,7 @@ class Decision:
         dataset_id: Its id if the lake has it.
         error: What the fetch policy raised, or the source marked; then the dataset fails.
         entry: What the quarantine has of it.
+        in_full: Whether its files are to be asked for without conditions, as somebody asked for that.
     """
 
     discovered: Discovered
@@ -56,6 +57,7 @@ class Decision:
     reasons: tuple[str, ...] = ()
     error: Exception | None = None
     entry: QuarantineEntry | None = None
+    in_full: bool = False
 
     def as_planned(self) -> PlannedDataset:
         """Return it as a dry run tells it."""
@@ -77,10 +79,11 @@ class _Look:
 
     Attributes:
         action: None: that takes the full dataset.
+        is_asked_for: Whether somebody asked for it to be fetched in full.
         entry_changes: What the entry says otherwise of name and metadata, for people.
     """
 
-    __slots__ = ("action", "discovered", "entry", "entry_changes", "error", "row")
+    __slots__ = ("action", "discovered", "entry", "entry_changes", "error", "is_asked_for", "row")
 
     def __init__(self, discovered: Discovered, row: KnownDataset | None, entry: QuarantineEntry | None) -> None:
         self.discovered = discovered
@@ -88,6 +91,7 @@ class _Look:
         self.entry = entry
         self.action: Action | None = None
         self.error: Exception | None = None
+        self.is_asked_for = False
         self.entry_changes: list[str] = []
         if row is not None:
             if discovered.name != row.name:
@@ -97,11 +101,19 @@ class _Look:
 
 
 def decide(
-    store: DatasetStore, batch: Sequence[Discovered], rules: BundleRules, quarantine: QuarantineView
+    store: DatasetStore,
+    batch: Sequence[Discovered],
+    rules: BundleRules,
+    quarantine: QuarantineView,
+    *,
+    refetch: bool = False,
 ) -> list[Decision]:
     """Decide what is to be done with each of a batch, by a set query or two for each kind of dataset in it.
 
     What a fetch policy raises fails its dataset only.
+
+    Args:
+        refetch: What the lake has is to be fetched in full, whatever a fetch policy says.
 
     Raises:
         StoreError: The catalogue refused.
@@ -115,24 +127,19 @@ def decide(
             some = members[start : start + LOOK_UP_SIZE]
             identifiers = [discovered.identifier for discovered in some]
             known = store.catalogue.find_known(store.bucket, *kind, identifiers)
-            entries = quarantine.find(kind, identifiers)
-            looks = [
-                _Look(
-                    one,
-                    known.get(one.identifier),
-                    entries.get((one.identifier, one.job.source_name)) if entries else None,
-                )
-                for one in some
-            ]
-            decisions += _decide_known(store, looks, rules)
+            entries = quarantine.find(kind, [(one.identifier, one.job) for one in some])
+            looks = [_Look(one, known.get(one.identifier), entry) for one, entry in zip(some, entries, strict=True)]
+            decisions += _decide_known(store, looks, rules, refetch=refetch)
     failpoint("decision.made")
     return decisions
 
 
-def _decide_known(store: DatasetStore, looks: Sequence[_Look], rules: BundleRules) -> list[Decision]:
+def _decide_known(store: DatasetStore, looks: Sequence[_Look], rules: BundleRules, *, refetch: bool) -> list[Decision]:
     for look in looks:
         if look.discovered.resource.postponed is not None:
             look.action = Action.SKIP
+        elif refetch and look.row is not None and look.discovered.resource.error is None:
+            look.action, look.is_asked_for = Action.REFETCH, True
         elif look.entry is None:
             _first_look(look, rules)
         else:
@@ -165,6 +172,7 @@ def _decide_known(store: DatasetStore, looks: Sequence[_Look], rules: BundleRule
                 _reasons(look, existing, rules),
                 look.error,
                 look.entry,
+                look.is_asked_for,
             )
         )
     return decisions
@@ -182,6 +190,8 @@ def _reasons(look: _Look, existing: Dataset | None, rules: BundleRules) -> tuple
     entry = look.entry
     if look.discovered.resource.postponed is not None:
         return (look.discovered.resource.postponed,)
+    if look.is_asked_for:
+        return ("it is asked for in full",)
     if look.action is Action.QUARANTINED and entry is not None:
         return tuple(entry.reasons)
     if entry is not None and look.action in (Action.FETCH, Action.REFETCH):
@@ -299,7 +309,7 @@ def _lost(look: _Look, existing: Dataset, rules: BundleRules) -> list[str]:
     wants = wanted_by(discovered)
     lost = [
         one
-        for one in find_unannounced(existing, discovered.resource, discovered.job.source_name)
+        for one in find_unannounced(existing, discovered.resource, discovered.job.plan)
         if wants(one) or (is_known_lost(existing.feeds[one]) and collecting(discovered.job.plan.source) is None)
     ]
     if not lost:

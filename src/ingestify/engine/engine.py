@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from ingestify.domain.dataset import Dataset, DatasetCollection
 from ingestify.domain.delivery import OpenDelivery, ReadsDeliveries
-from ingestify.domain.plan import IngestionPlan, ParseExpression
 from ingestify.domain.ports import Fetcher, HostWaitBook
+from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import Filters
 from ingestify.domain.source import Source
@@ -46,6 +46,7 @@ class IngestionEngine:
         limits_of: How much of a source may be missing at once; None: what is built in.
         open_delivery: How a source that reads deliveries opens them.
         host_waits: Which hosts are left alone, for all clients; None: each of them knows for itself.
+        left_out: Plans that are not enabled.
     """
 
     def __init__(
@@ -62,9 +63,11 @@ class IngestionEngine:
         limits_of: Callable[[Source], AbsenceLimits] | None = None,
         open_delivery: OpenDelivery | None = None,
         host_waits: HostWaitBook | None = None,
+        left_out: Sequence[LeftOutPlan] = (),
     ) -> None:
         self._host_waits = host_waits
         self.store = store
+        self._left_out = tuple(left_out)
         self._make_fetcher = make_fetcher
         self._plans: list[IngestionPlan] = []
         self._fetchers: dict[int, tuple[Source, Fetcher]] = {}
@@ -88,6 +91,14 @@ class IngestionEngine:
         """What `load` ingests."""
         return tuple(self._plans)
 
+    def find_left_out(self, source: str | None = None, dataset_type: str | None = None) -> list[LeftOutPlan]:
+        """Return the plans that `load` leaves out as they are not enabled; None means any."""
+        return [
+            one
+            for one in self._left_out
+            if source in (None, one.source_name) and dataset_type in (None, one.dataset_type)
+        ]
+
     def add_ingestion_plan(self, plan: IngestionPlan) -> None:
         """Let `load` ingest this too. Its source gets this engine's HTTP client."""
         self._attach(plan.source)
@@ -104,6 +115,7 @@ class IngestionEngine:
         accept_missing: bool = False,
         deadline: dt.timedelta | None = None,
         ignore_waits: bool = False,
+        refetch: bool = False,
         **selector: Any,
     ) -> RunReport:
         """Bring the lake up to date with what the plans and the filters name.
@@ -120,6 +132,7 @@ class IngestionEngine:
             deadline: How long it may take. After that nothing new is begun, what is on its way is broken off, and what
                 is complete is committed; None: as long as it takes.
             ignore_waits: Ask hosts also that wanted to be left alone for longer, and forget that they did.
+            refetch: Fetch in full what the lake has of it, although nothing says that it changed.
             **selector: Narrow the selectors, and what is found: `competition_id=11, match_id=[12, 13]`.
 
         Returns:
@@ -142,6 +155,7 @@ class IngestionEngine:
             accept_missing=accept_missing,
             deadline=deadline,
             ignore_waits=ignore_waits,
+            refetch=refetch,
             **selector,
         )
         if report.error is not None:
@@ -172,10 +186,16 @@ class IngestionEngine:
         accept_missing: bool = False,
         deadline: dt.timedelta | None = None,
         ignore_waits: bool = False,
+        refetch: bool = False,
         **selector: Any,
     ) -> RunReport:
         """The same as `load`, but what ended the run early is told in the report and not raised."""
         filters = _filters(selector)
+        left_out = self.find_left_out(source, dataset_type)
+        for one in left_out:
+            logger.info("left out: %s", one)
+        if left_out and not any(source in (None, plan.source.name) for plan in self._plans):
+            raise ConfigurationError(f"Nothing is ingested, as all of it is left out: {left_out[0]}.")
         plans = choose_plans(self._plans, provider, source, dataset_type)
         if not plans:
             raise ConfigurationError(
@@ -190,6 +210,7 @@ class IngestionEngine:
             accepts_missing=accept_missing,
             deadline=deadline,
             ignores_waits=ignore_waits,
+            refetch=refetch,
         ).execute()
 
     def _new_run(self, plans: Sequence[IngestionPlan], filters: Filters, **options: Any) -> IngestionRun:

@@ -80,7 +80,7 @@ class DatasetInHand:
             self.existing,
             self.entry,
             self.loaded,
-            self.discovered.job.source_name,
+            self.discovered.job.plan,
             unasked=[file_id for file_id in self.current if not self._was_asked_for(file_id)],
         )
 
@@ -151,7 +151,7 @@ class DatasetInHand:
 
     def _find_unasked(self) -> frozenset[tuple[str, str]]:
         """Return what the lake has from this source, and the plan does not ask for."""
-        lost = find_unannounced(self.existing, self.resource, self.discovered.job.source_name)
+        lost = find_unannounced(self.existing, self.resource, self.discovered.job.plan)
         parts = [file_id.rpartition("__") for file_id in lost if not self._wants(file_id)]
         return frozenset((feed, version) for feed, _, version in parts)
 

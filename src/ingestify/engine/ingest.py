@@ -79,7 +79,9 @@ class DatasetIngest:
         self.hand = DatasetInHand(decision, rules)
         self._entry = decision.entry
         self._is_invalidated = _was_invalidated_since(decision.existing, decision.entry)
-        self._in_full = self._is_invalidated or (decision.entry is not None and rules.wants_in_full(decision.entry))
+        is_retried = decision.entry is not None and rules.wants_in_full(decision.entry)
+        self._in_full = self._is_invalidated or decision.in_full or is_retried
+        self._rules = rules
         self._reasons = decision.reasons
         self._store = store
         self._lane = lane
@@ -214,7 +216,8 @@ class DatasetIngest:
                 seen.state = bundle.state
             if not bundle.new:
                 return ()
-            return tuple(reasons_against(bundle, seen, self._checks, with_files=self.hand.bundle_type.file_checks))
+            with_files = self.hand.bundle_type.file_checks
+            return tuple(reasons_against(bundle, seen, self._checks, with_files=with_files, shrunk=self._rules.shrunk))
         finally:
             seen.close()
 
@@ -255,11 +258,12 @@ class DatasetIngest:
             rejected=rejected,
             settles=None if entry is None else Settlement(entry.entry_id, seen=entry.state, state=_settled(rejected)),
             removals_seen=self._removals_seen,
+            confirms=self._is_invalidated and not rejected and bundle.is_as_in_lake,
         )
         warn_of_gaps(bundle, discovered, self._lane)
         if bundle.is_in_doubt:
             discovered.progress.is_in_doubt = True
-        if self._is_invalidated or self.change.is_news:
+        if self.change.is_news:
             self._put_commit(self)
         else:
             self._end_unchanged(self.existing)
@@ -387,11 +391,14 @@ class DatasetIngest:
 
 
 def _was_invalidated_since(existing: Dataset | None, entry: QuarantineEntry | None) -> bool:
-    """Whether the current revision was marked VALIDATION_FAILED, and the provider was not asked since then."""
-    if existing is None or not existing.revisions or existing.revisions[-1].state is RevisionState.VALID:
+    """Whether the current revision is VALIDATION_FAILED, and what is served instead is not known.
+
+    What was rejected since then is: it waits in quarantine, under the rules for that.
+    """
+    if existing is None or not existing.revisions:
         return False
-    looks = [feed.checked_at for feed in existing.feeds.values()] + ([] if entry is None else [entry.checked_at])
-    return all(look <= existing.updated_at for look in looks)
+    is_marked = existing.revisions[-1].state is RevisionState.VALIDATION_FAILED
+    return is_marked and (entry is None or entry.checked_at <= existing.updated_at)
 
 
 def _settled(rejected: tuple[str, ...]) -> QuarantineState:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.plan import Job
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.store.dataset_store import DatasetStore
 
@@ -21,22 +22,28 @@ class QuarantineView:
         self._store = store
         self._empty: set[tuple[str, str]] = set()
 
-    def find(
-        self, kind: tuple[str, str], identifiers: Sequence[Identifier]
-    ) -> dict[tuple[Identifier, str], QuarantineEntry]:
-        """Return the entries that count, of datasets of one (provider, dataset type), by identifier and source.
+    def find(self, kind: tuple[str, str], jobs: Sequence[tuple[Identifier, Job]]) -> list[QuarantineEntry | None]:
+        """Return the entry that counts of each of several datasets of one (provider, dataset type), for its job.
 
-        What another source of the provider served is for that source to settle.
+        What another source of the provider served is for that source to settle, as long as there is one.
         """
+        nothing: list[QuarantineEntry | None] = [None] * len(jobs)
         if kind in self._empty:
-            return {}
+            return nothing
         catalogue, bucket = self._store.catalogue, self._store.bucket
         if not catalogue.has_quarantined(bucket, *kind):
             self._empty.add(kind)
-            return {}
-        found = catalogue.find_quarantined(bucket, *kind, identifiers)
-        return {(entry.identifier, entry.source.get("source", "")): entry for entry in found}
+            return nothing
+        of_each: dict[Identifier, dict[str, QuarantineEntry]] = {}
+        for entry in catalogue.find_quarantined(bucket, *kind, [identifier for identifier, _ in jobs]):
+            of_each.setdefault(entry.identifier, {})[entry.source.get("source", "")] = entry
+        return [_entry_for(of_each.get(identifier, {}), job) for identifier, job in jobs]
 
     def changed(self) -> None:
         """This run put something into it."""
         self._empty.clear()
+
+
+def _entry_for(by_source: Mapping[str, QuarantineEntry], job: Job) -> QuarantineEntry | None:
+    own = by_source.get(job.source_name)
+    return own or next((entry for origin, entry in by_source.items() if job.plan.answers_for(origin)), None)

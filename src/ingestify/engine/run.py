@@ -60,6 +60,7 @@ class IngestionRun:
         deadline: How long it may go on: then it is stopped. None: as long as it takes.
         host_waits: Which hosts are left alone; None: each of the clients knows for itself.
         ignores_waits: Whether hosts are asked although they wanted to be left alone.
+        refetch: Whether what the lake has is fetched in full although nothing says that it changed.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class IngestionRun:
         deadline: dt.timedelta | None = None,
         host_waits: HostWaitBook | None = None,
         ignores_waits: bool = False,
+        refetch: bool = False,
     ) -> None:
         self._host_waits = host_waits
         self._ignores_waits = ignores_waits
@@ -90,6 +92,7 @@ class IngestionRun:
         self._plans = plans
         self._filters = filters
         self._deadline = deadline
+        self._refetch = refetch
         self._concurrency = concurrency
         self._lanes = SourceLanes(fetcher_of, concurrency, self.stop)
         self._parse_expression = parse_expression
@@ -138,6 +141,7 @@ class IngestionRun:
             relistings=self._relistings,
             stop=self.stop,
             dry_run=self._dry_run,
+            refetch=self._refetch,
         )
         timer = self._start_deadline()
         self._work.begin()
@@ -270,7 +274,7 @@ class IngestionRun:
         if progress.job.has_departed:
             progress.listing.is_whole = progress.listing.is_of_everything = True
             return True
-        return self._skip_selector(progress)
+        return not self._refetch and self._skip_selector(progress)
 
     def _skip_selector(self, progress: JobProgress) -> bool:
         """Skip a selector whose hint is what it was when the lake got all of it, if the lake has anything of it."""

@@ -14,6 +14,7 @@ from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.revision import pick_file
 from ingestify.engine.bundle import LoadedBundle
+from ingestify.engine.bundle_rules import SMALL_BYTES
 from ingestify.engine.loaded_file import FileKind
 from ingestify.engine.report import one_line
 from ingestify.errors import FatalError, IntegrityError, LoadError, MissingExtraError, SourceError, StopProcessing
@@ -130,7 +131,7 @@ def _files_of(bundle: LoadedBundle, store: DatasetStore) -> dict[str, CheckedFil
 
 
 def reasons_against(
-    bundle: LoadedBundle, seen: CheckedBundle, checks: Sequence[BundleCheck], *, with_files: bool
+    bundle: LoadedBundle, seen: CheckedBundle, checks: Sequence[BundleCheck], *, with_files: bool, shrunk: float = 0
 ) -> list[str]:
     """Return why a changed bundle may not be seen, a sentence each; nothing: it may.
 
@@ -138,6 +139,7 @@ def reasons_against(
         seen: The same bundle, for checks.
         checks: Those that are for this kind of dataset.
         with_files: Whether each file's own check counts.
+        shrunk: A file of which less than this share is left is suspicious; 0: none is.
 
     Raises:
         StopProcessing: A check stops the run.
@@ -146,7 +148,7 @@ def reasons_against(
         MissingExtraError: A check lacks a package.
     """
     reasons = [*_file_problems(bundle, seen)] if with_files else []
-    reasons += _gaps(bundle)
+    reasons += [*_gaps(bundle), *_shrunk(bundle, shrunk)]
     if not reasons:
         for check in checks:
             reasons += _ask(check, seen)
@@ -173,6 +175,18 @@ def _gaps(bundle: LoadedBundle) -> Iterator[str]:
         return
     for feed in bundle.lost_feeds:
         yield f"it lacks {feed}, which revision {existing.revisions[-1].revision_id} has and a complete one needs"
+
+
+def _shrunk(bundle: LoadedBundle, share: float) -> Iterator[str]:
+    """Yield what is left of files that were not small, if it is so little that the rest is more likely missing."""
+    current = {} if bundle.existing is None else bundle.existing.files
+    for file_id, one in bundle.new.items():
+        before = current.get(file_id)
+        if before is not None and before.size > SMALL_BYTES and one.size < share * before.size:
+            yield (
+                f"{file_id}: it has {one.size:,} bytes, and had {before.size:,} in revision {before.revision_id}: less "
+                f"than {share:g} of it is suspicious (checks.shrunk)"
+            )
 
 
 def _ask(check: BundleCheck, seen: CheckedBundle) -> list[str]:

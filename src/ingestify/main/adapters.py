@@ -11,7 +11,7 @@ from ingestify.config.locations import local_path
 from ingestify.config.settings import FileOptions, Settings, SourceSettings
 from ingestify.domain.expression import Expression
 from ingestify.domain.key_types import KeyTypes
-from ingestify.domain.plan import IngestionPlan
+from ingestify.domain.plan import IngestionPlan, LeftOutPlan
 from ingestify.domain.ports import Fetcher, Storage
 from ingestify.domain.source import Source
 from ingestify.engine.absence import AbsenceLimits
@@ -75,10 +75,12 @@ def make_engine(
     plans: Sequence[IngestionPlan] = (),
     settings: Settings | None = None,
     folder: Path | None = None,
+    left_out: Sequence[LeftOutPlan] = (),
 ) -> IngestionEngine:
     """Make the engine.
 
     Args:
+        left_out: The plans that are not enabled.
         folder: What the relative paths of deliveries are below; None: the current one.
     """
 
@@ -98,6 +100,7 @@ def make_engine(
         load_with_kloppy=load_with_kloppy,
         rules=make_rules(settings),
         limits_of=lambda source: _absence_limits(sources.get(source.name)),
+        left_out=left_out,
         open_delivery=lambda location, options: open_delivery(location, options, folder or Path.cwd()),
     )
 

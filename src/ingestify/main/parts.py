@@ -194,7 +194,8 @@ def make_rules(settings: Settings | None) -> BundleRules:
             # Named under a dataset type, it is for that one, whatever its class says.
             made.provider, made.dataset_type = one.provider, one.dataset_type
             checks.append(made)
-    return BundleRules(BundleTypes(overrides), checks, dt.timedelta(hours=settings.quarantine.retry_after_hours))
+    retry_after = dt.timedelta(hours=settings.quarantine.retry_after_hours)
+    return BundleRules(BundleTypes(overrides), checks, retry_after, settings.checks.shrunk)
 
 
 def check_rules(settings: Settings) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field
 from ingestify.config.field_types import Configuration, Name
 from ingestify.config.settings.section import Section
 
-__all__ = ["CheckSettings", "QuarantineSettings"]
+__all__ = ["CheckSettings", "ChecksSettings", "QuarantineSettings"]
 
 
 class CheckSettings(Section):
@@ -20,6 +20,16 @@ class CheckSettings(Section):
         default_factory=dict,
         description="What it is made with: a mapping, a vault url, or a list of those, merged in order.",
         repr=False,
+    )
+
+
+class ChecksSettings(Section):
+    """What is suspicious of any file."""
+
+    shrunk: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
+        default=0.1,
+        description="A file of which less than this share is left, against what the lake has of it, is suspicious, and "
+        "waits in quarantine: 0.5 is half. It is for files that had more than 4 kB. 0: none is.",
     )
 
 

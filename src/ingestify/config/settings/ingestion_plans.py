@@ -40,6 +40,7 @@ class IngestionPlanSettings(Section):
 
     source: Name = Field(description="A name under sources.")
     dataset_type: Name = Field(description="What to ingest, such as match.")
+    enabled: bool = Field(default=True, description="Whether it is ingested. false: runs leave it out, and say so.")
     data_spec_versions: Versions = Field(
         default_factory=_default_versions,
         description="Feed to the wanted version, or to a list of them; `default` stands for each feed not named.",

@@ -84,6 +84,11 @@ class SourceSettings(Section):
         description="A built-in source such as ingestify.statsbomb_github, an entry point's name, or a dotted path "
         "such as my_package.MySource."
     )
+    enabled: bool = Field(
+        default=True,
+        description="Whether its plans are ingested. false: runs leave them out, and say so; what the lake has of it "
+        "stays, and is still its own.",
+    )
     configuration: Configuration = Field(
         default_factory=dict,
         description="What the source is made with: a mapping, a vault url, or a list of those, merged in order. A text "
