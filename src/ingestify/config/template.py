@@ -74,11 +74,8 @@ sources:
 #    identifier_keys:
 #      match_id: {key_type: int, transformation: {type: bucket, bucket_size: 1000}}
 
-# A file of which less than this share is left is suspicious, and waits in quarantine. 0: none is.
-#checks: {shrunk: 0.1}
-
-# What failed a check is kept in quarantine:  ingestify quarantine list
-#quarantine: {retry_after_hours: 20}
+# What failed a check is kept in quarantine:  ingestify quarantine list . So is a file of which less than a tenth is left.
+#quarantine: {retry_after_hours: 20, shrunk: 0.1}
 
 ingestion_plans:
   - source: statsbomb

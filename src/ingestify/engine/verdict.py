@@ -185,7 +185,7 @@ def _shrunk(bundle: LoadedBundle, share: float) -> Iterator[str]:
         if before is not None and before.size > SMALL_BYTES and one.size < share * before.size:
             yield (
                 f"{file_id}: it has {one.size:,} bytes, and had {before.size:,} in revision {before.revision_id}: less "
-                f"than {share:g} of it is suspicious (checks.shrunk)"
+                f"than {share:g} of it is suspicious (quarantine.shrunk)"
             )
 
 

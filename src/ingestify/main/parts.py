@@ -195,7 +195,7 @@ def make_rules(settings: Settings | None) -> BundleRules:
             made.provider, made.dataset_type = one.provider, one.dataset_type
             checks.append(made)
     retry_after = dt.timedelta(hours=settings.quarantine.retry_after_hours)
-    return BundleRules(BundleTypes(overrides), checks, retry_after, settings.checks.shrunk)
+    return BundleRules(BundleTypes(overrides), checks, retry_after, settings.quarantine.shrunk)
 
 
 def check_rules(settings: Settings) -> None:

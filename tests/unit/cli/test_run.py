@@ -80,3 +80,9 @@ def test_a_plan_says_which_selectors_a_run_would_skip(command):
     assert "skipped: small: season_id=1: nothing changed since 2024-05-01 00:00:00\n" in shown
     assert "6 unchanged" in shown
     assert "6 unchanged" in command("run")
+
+
+def test_how_small_a_file_may_become_is_a_setting(lake):
+    lake.configure("ingestion_plans:", "quarantine: {shrunk: 1.5}\ningestion_plans:")
+    lake("run", code=1)
+    assert "quarantine.shrunk: should be less than 1" in lake.err

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from ingestify.config.field_types import wrong
-from ingestify.config.settings.checks import CheckSettings, ChecksSettings, QuarantineSettings
+from ingestify.config.settings.checks import CheckSettings, QuarantineSettings
 from ingestify.config.settings.contradictions import Contradiction, find_contradictions
 from ingestify.config.settings.dataset_types import DatasetTypeSettings, IdentifierKeySettings, TransformationSettings
 from ingestify.config.settings.ingestion_plans import FetchPolicySettings, IngestionPlanSettings
@@ -21,7 +21,6 @@ from ingestify.config.settings.subscribers import SubscriberSettings
 
 __all__ = [
     "CheckSettings",
-    "ChecksSettings",
     "Contradiction",
     "DatasetTypeSettings",
     "FetchPolicySettings",
@@ -56,7 +55,6 @@ class Settings(Section):
     ingestion_plans: tuple[IngestionPlanSettings, ...] = Field(
         default=(), description="What is to be ingested, in this order."
     )
-    checks: ChecksSettings = Field(default=ChecksSettings(), description="What is suspicious of any file.")
     quarantine: QuarantineSettings = Field(
         default=QuarantineSettings(), description="What becomes of bundles that failed a check."
     )

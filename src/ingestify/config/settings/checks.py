@@ -9,7 +9,7 @@ from pydantic import Field
 from ingestify.config.field_types import Configuration, Name
 from ingestify.config.settings.section import Section
 
-__all__ = ["CheckSettings", "ChecksSettings", "QuarantineSettings"]
+__all__ = ["CheckSettings", "QuarantineSettings"]
 
 
 class CheckSettings(Section):
@@ -23,21 +23,16 @@ class CheckSettings(Section):
     )
 
 
-class ChecksSettings(Section):
-    """What is suspicious of any file."""
-
-    shrunk: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
-        default=0.1,
-        description="A file of which less than this share is left, against what the lake has of it, is suspicious, and "
-        "waits in quarantine: 0.5 is half. It is for files that had more than 4 kB. 0: none is.",
-    )
-
-
 class QuarantineSettings(Section):
-    """What becomes of bundles that failed a check."""
+    """When bundles are kept from readers, and what becomes of them."""
 
     retry_after_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         default=20.0,
         description="After how many hours a bundle in quarantine is fetched anew, whatever the provider says of its "
         "versions. Until then only what is answered with 'not modified' is asked for.",
+    )
+    shrunk: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
+        default=0.1,
+        description="A file of which less than this share is left, against what the lake has of it, is suspicious, and "
+        "waits in quarantine: 0.5 is half. It is for files that had more than 4 kB. 0: none is.",
     )
