@@ -74,7 +74,7 @@ sources:
 #    identifier_keys:
 #      match_id: {key_type: int, transformation: {type: bucket, bucket_size: 1000}}
 
-# What failed a check is kept in quarantine:  ingestify quarantine list . So is a file of which less than a tenth is left.
+# What failed a check is kept in quarantine:  ingestify quarantine list . So is what shrank to less than a tenth.
 #quarantine: {retry_after_hours: 20, shrunk: 0.1}
 
 ingestion_plans:
