@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from ingestify.domain.dataset import Dataset, DatasetCollection
 from ingestify.domain.delivery import OpenDelivery, ReadsDeliveries
-from ingestify.domain.ports import Fetcher, HostWaitBook
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
+from ingestify.domain.ports import Fetcher, HostWaitBook
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import Filters
 from ingestify.domain.source import Source
