@@ -111,7 +111,7 @@ def test_a_file_of_which_little_is_left_waits_in_quarantine(lake: Lake, files: F
     assert lake.engine.load().totals.quarantined == 1
     (entry,) = entries(lake)
     (reason,) = entry.reasons
-    assert reason.startswith("events__v1: it has 2 bytes, and had 5,028 in revision 1: less than 0.1 of it is suspicious")
+    assert reason.startswith("events__v1: it has 2 bytes, and had 5,028 in revision 1: less than 0.1 of it")
     assert versions(lake) == (1, 1)
     lake.engine.store.quarantine.accept(entry.entry_id, "a person")
     assert len(lake.datasets[0].revisions) == 3
