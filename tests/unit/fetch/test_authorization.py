@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ingestify.domain.ports import FetchRequest
-from ingestify.errors import FetchError, SourceError
+from ingestify.errors import FetchError, HostLeftAlone, SourceError
 from ingestify.fetch.http import HttpClient
 from ingestify.fetch.pages import NextLink
 from ingestify.masking import hide
 from tests.unit.fetch.server import Asked, Provider, Reply, Sink, answer
+
+MakeClient = Callable[..., HttpClient]
 
 
 class Token:
@@ -134,3 +139,82 @@ def test_a_token_that_was_replaced_meanwhile_is_not_shown_either(server: Provide
         client.get(server.on("/a", by=repeat), auth=Token("first-token", "second-token"))
     assert len(seen) == 2
     assert "-token" not in str(caught.value)
+
+
+class ShortLived:
+    """A token that ends soon after it was given; `ended` counts those that came too late."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._given_at: list[float] = []
+        self._lock = threading.Lock()
+
+    def header(self) -> str:
+        with self._lock:
+            if self._is_over():
+                self._given_at.append(time.monotonic())
+            return self._header()
+
+    def at_hand(self) -> str | None:
+        with self._lock:
+            return None if self._is_over() else self._header()
+
+    def renew(self, refused: str) -> bool:
+        raise AssertionError(f"{refused} was sent too late")
+
+    def _is_over(self) -> bool:
+        return not self._given_at or time.monotonic() - self._given_at[-1] > self._seconds
+
+    def _header(self) -> str:
+        return f"Bearer {len(self._given_at) - 1}"
+
+    def is_good(self, header: str) -> bool:
+        # What was sent at its very end is still on its way.
+        return time.monotonic() - self._given_at[int(header.split()[1])] <= self._seconds + 0.2
+
+
+def test_the_token_is_that_of_the_moment_when_a_request_is_let_through(
+    server: Provider, make_client: MakeClient
+) -> None:
+    token = ShortLived(0.5)
+    server.on("/a", by=lambda asked: answer(b"[1]", 200 if token.is_good(asked.headers["authorization"]) else 401))
+    client = make_client(requests_per_second=6, attempts=1)
+    with ThreadPoolExecutor(10) as pool:
+        assert list(pool.map(lambda _: client.get_json(server.url + "/a", auth=token), range(10))) == [[1]] * 10
+    assert len({asked.headers["authorization"] for asked in server.asked}) >= 3
+
+
+def test_a_token_that_never_lasts_until_its_turn_is_told(server: Provider, make_client: MakeClient) -> None:
+    class Never(ShortLived):
+        def at_hand(self) -> str | None:
+            return None
+
+    with pytest.raises(FetchError, match=r"the token of the source 'provider' ends sooner .*; raise the rate_limit"):
+        make_client().get(server.on("/a", answer(b"[1]")), auth=Never(0.1))
+    assert server.asked == []
+
+
+def test_logins_that_succeed_do_not_speak_for_what_is_refused_behind_them(
+    server: Provider, make_client: MakeClient
+) -> None:
+    """Each of many files is refused, with a new token for each: the credentials have no access."""
+    login = server.on("/token", answer(b"{}"))
+    client = make_client()
+
+    class Renewing(Token):
+        def renew(self, refused: str) -> bool:
+            client.post_form(login, {"grant_type": "password"})
+            return super().renew(refused)
+
+    server.on("/a", by=lambda _: answer(b"", 401))
+    refused = []
+    for number in range(200):
+        with pytest.raises(FetchError) as caught:
+            client.get(f"{server.url}/a?{number}", auth=Renewing("one", "two"))
+        refused.append(caught.value)
+    last = refused[-1]
+    assert isinstance(last, HostLeftAlone)
+    assert last.is_refusal
+    assert "sources.provider.configuration" in last.reason
+    assert "header Authorization" in last.reason
+    assert len(server.asked_for("/a")) <= 40

@@ -154,12 +154,10 @@ class _RawFile:
             self._handle.seek(position)
             return bytes(self._handle.read(size))
         data = bytearray()
-        for (start, wanted), piece in zip(pieces, self._handle.readv(pieces), strict=True):
-            if start != position + len(data):
-                break  # the piece before was short: it was the last, or is asked for anew
+        for (_, wanted), piece in zip(pieces, self._handle.readv(pieces), strict=True):
             data += piece
             if len(piece) < wanted:
-                break
+                break  # the file is shorter by now
         return bytes(data)
 
     def read_version(self) -> str:

@@ -52,7 +52,7 @@ class _Handle(paramiko.SFTPHandle):
             self._server.drop_connections()
         if self._server.on_read is not None:
             self._server.on_read(self._path)
-        return super().read(offset, length)
+        return super().read(offset, min(length, self._server.most_bytes))
 
 
 class _Files(paramiko.SFTPServerInterface):
@@ -109,6 +109,7 @@ class SftpServer:
         opened: The paths that were opened.
         cut_after: After so many read bytes all connections are closed, once.
         on_read: Called before each read.
+        most_bytes: No read returns more.
     """
 
     def __init__(self, root: Path, public_key: paramiko.PKey | None = None) -> None:
@@ -119,6 +120,7 @@ class SftpServer:
         self.read_bytes = 0
         self.cut_after: int | None = None
         self.on_read: Any = None
+        self.most_bytes = 1 << 20
         self.key = paramiko.ECDSAKey.generate()
         self._public_key = public_key
         self._transports: list[paramiko.Transport] = []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -123,6 +124,28 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken(open_: Open, server: 
         delivery.open(files["big.bin"]).read()
     with pytest.raises(SourceError, match=r"big\.bin changed while it was read"):
         delivery.open(files["big.bin"])
+
+
+@pytest.mark.parametrize("most_bytes", [1000, 32_767])
+def test_a_server_that_sends_less_than_is_asked_for_is_asked_for_the_rest(
+    open_: Open, server: SftpServer, folder: Path, most_bytes: int
+) -> None:
+    content = random.Random(1).randbytes(2_300_001)
+    (folder / "in" / "big.bin").write_bytes(content)
+    server.most_bytes = most_bytes
+    delivery = open_(read_timeout_seconds=5)
+    with delivery.open(listed(delivery)["big.bin"]) as stream:
+        assert b"".join(iter(lambda: stream.read(1 << 20), b"")) == content
+
+
+def test_nothing_behind_the_end_that_was_listed_is_asked_for(open_: Open, server: SftpServer, folder: Path) -> None:
+    """A server that answers out of order would say that the file has ended before it sends the rest of it."""
+    (folder / "in" / "big.bin").write_bytes(bytes(1_500_001))
+    delivery = open_()
+    with delivery.open(listed(delivery)["big.bin"]) as stream:
+        while stream.read(1 << 20):
+            pass
+    assert server.read_bytes == 1_500_001
 
 
 def test_links_out_of_the_location_are_not_followed(open_: Open, folder: Path) -> None:
