@@ -6,13 +6,16 @@ import datetime as dt
 
 import click
 
+from ingestify.cli.app import exit_with
+from ingestify.cli.exit_codes import EXIT_OK, EXIT_OVER_LIMIT
+from ingestify.cli.limits import Limits
 from ingestify.cli.logs import set_up_logging
-from ingestify.cli.options import bucket_option, config_option, logging_options
+from ingestify.cli.options import Age, bucket_option, config_option, logging_options
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.cli.progress import job_as_dict, task_as_dict
 from ingestify.cli.texts import clock, counted, size, what_was_done
 from ingestify.domain.run import JobSummary, RunState, TaskOutcome
-from ingestify.main import config_path, get_datastore
+from ingestify.main import config_path, get_datastore, watched_plans
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.leases import goes_on
 
@@ -24,6 +27,21 @@ __all__ = ["status_command"]
 @bucket_option
 @click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="How many runs to show.")
 @click.option("--failed", is_flag=True, help="Show each dataset that failed, is in quarantine, or lacks a broken file.")
+@click.option(
+    "--stale",
+    type=Age(),
+    metavar="AGE",
+    help="Exit code 5 if a source or selector of the ingestion plans was not done for so long, such as 26h.",
+)
+@click.option(
+    "--max-failed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Exit code 5 if more datasets failed when a run was last at them.",
+)
+@click.option(
+    "--max-quarantined", type=click.IntRange(min=0), metavar="N", help="Exit code 5 if more wait in quarantine."
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @logging_options
 def status_command(
@@ -31,15 +49,25 @@ def status_command(
     bucket: str | None,
     runs: int,
     failed: bool,
+    stale: dt.timedelta | None,
+    max_failed: int | None,
+    max_quarantined: int | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
     debug: bool,
 ) -> None:
-    """Show the last runs, of all buckets, and how large one bucket of the lake is."""
+    """Show the last runs, of all buckets, and how large one bucket of the lake is.
+
+    With --stale, --max-failed or --max-quarantined it is for monitoring: it says what is over a limit, and ends with
+    exit code 5 if anything is.
+    """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+    limits = Limits(stale, max_failed, max_quarantined)
     store = get_datastore(config_path(config_file), bucket)
     try:
+        verdict = limits.look(store, watched_plans(config_file)) if limits.are_given else None
+        code = EXIT_OVER_LIMIT if verdict is not None and verdict.is_over else EXIT_OK
         totals = dict(store.totals())
         lake = store.catalogue.find_lake()
         grouped = _last_runs(store, runs, with_tasks=failed or as_json)
@@ -51,13 +79,14 @@ def status_command(
                     "lake_id": None if lake is None else lake.lake_id,
                     "epoch": None if lake is None else lake.epoch,
                     **totals,
+                    **({} if verdict is None else {"limits": verdict.as_dict(code)}),
                     "runs": [
                         {"run_id": run_id, "jobs": [_as_dict(job, gone) for job in jobs]}
                         for run_id, jobs in grouped.items()
                     ],
                 }
             )
-            return
+            exit_with(code)
         write_line(
             f"bucket {store.bucket}: {counted(totals['datasets'], 'dataset')}, "
             f"{counted(totals['revisions'], 'revision')}, {counted(totals['files'], 'file')} · "
@@ -71,6 +100,9 @@ def status_command(
             _show_run(jobs, gone, failed=failed)
         if not grouped:
             write_line("no run yet")
+        if verdict is not None:
+            verdict.write_lines()
+        exit_with(code)
     finally:
         store.close()
 

@@ -12,6 +12,7 @@ from ingestify.domain.text import storable
 from ingestify.masking import mask_text
 
 __all__ = [
+    "FINDING_SELECTORS",
     "Counters",
     "JobHolder",
     "JobSummary",
@@ -103,6 +104,9 @@ COUNTER_NAMES = tuple(field.name for field in dataclasses.fields(Counters))
 
 _ENDS = ("new", "revised", "metadata", "unchanged", "skipped", "failed", "quarantined")
 
+
+FINDING_SELECTORS = "(finding selectors)"
+"""The name of a job that only tells what went wrong before there were any."""
 
 _MOST_CHARACTERS = 1000
 """Of a name or an identifier in a summary."""

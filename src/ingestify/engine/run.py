@@ -12,7 +12,7 @@ from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import IngestionPlan, Job, ParseExpression
 from ingestify.domain.ports import FetchContext, Fetcher, HostWaitBook, IndexLook
 from ingestify.domain.resource import UnreadableEntry
-from ingestify.domain.run import RunReport, RunState
+from ingestify.domain.run import FINDING_SELECTORS, RunReport, RunState
 from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import Source, collecting
 from ingestify.engine.absence import AbsenceLimits, warn_of_nothing
@@ -229,7 +229,7 @@ class IngestionRun:
         self, plan: IngestionPlan, unreadable: Sequence[UnreadableEntry], error: Exception | None = None
     ) -> None:
         """Keep what went wrong while selectors were found, as a job of its own."""
-        selector = Selector({"_name": "(finding selectors)"})
+        selector = Selector({"_name": FINDING_SELECTORS})
         progress = self._jobs.begin(Job(plan, plan.source.name, plan.source.provider, selector))
         for entry in unreadable:
             self._jobs.fail_entry(progress, entry.where, entry.error)

@@ -16,6 +16,7 @@ from ingestify.domain.fetch_policy import FetchPolicy
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan
 from ingestify.domain.source import Source
 from ingestify.engine.engine import IngestionEngine
+from ingestify.engine.health import WatchedPlan
 from ingestify.errors import ConfigurationError, SecretError
 from ingestify.events import consumer as _consumer
 from ingestify.events.consumer import EventLogConsumer
@@ -309,6 +310,16 @@ def keys_to_index(store: DatasetStore, config_file: str | Path | None = None) ->
         )
         for one in settings.dataset_types
         if one.identifier_index
+    ]
+
+
+def watched_plans(config_file: str | Path | None = None) -> list[WatchedPlan]:
+    """Return what a configuration asks to be ingested, as far as it is enabled. No source is made."""
+    settings = read_settings(config_path(config_file))
+    return [
+        WatchedPlan(plan.source, plan.dataset_type, tuple(plan.selectors or ()))
+        for plan in settings.ingestion_plans
+        if plan.enabled and settings.sources[plan.source].enabled
     ]
 
 

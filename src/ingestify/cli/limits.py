@@ -1,0 +1,117 @@
+"""The limits of `ingestify status`: what is stale, failed, or in quarantine, for monitoring."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from ingestify.cli.output import time_text, write_line
+from ingestify.cli.texts import counted
+from ingestify.clock import now
+from ingestify.domain.expression import Expression
+from ingestify.engine.health import WatchedPlan, WatchedSelector, watch
+from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["Limits", "Verdict"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is over the limits.
+
+    Attributes:
+        stale: The selectors that no run was through with for too long; None: that was not asked.
+        failed: The selectors of which datasets failed in the last run, if those are too many; likewise.
+        quarantined: Source to how many bundles wait, if those are too many; likewise.
+    """
+
+    stale: Sequence[WatchedSelector] | None
+    failed: Sequence[WatchedSelector] | None
+    quarantined: dict[str, int] | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether anything is."""
+        return bool(self.stale or self.failed or self.quarantined)
+
+    def as_dict(self, code: int) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "ok": not self.is_over,
+            "exit_code": code,
+            "stale": None if self.stale is None else [_as_dict(one) for one in self.stale],
+            "failed": None if self.failed is None else [_as_dict(one) for one in self.failed],
+            "quarantined": self.quarantined,
+        }
+
+    def write_lines(self) -> None:
+        """Write a line for each thing that is over a limit, and one if nothing is."""
+        for one in self.stale or ():
+            is_known = one.last_done_at is not None
+            last = f"last done {time_text(one.last_done_at)}" if is_known else "no run was through with it"
+            write_line(f"stale: {_title(one)}: {last}")
+        for one in self.failed or ():
+            write_line(f"failed: {_title(one)}: {counted(one.failed, 'dataset')}")
+        for source, count in (self.quarantined or {}).items():
+            write_line(f"in quarantine: {source}: {counted(count, 'bundle')}")
+        if not self.is_over:
+            write_line("all of it is within the limits")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """What is too much; None: that is not asked."""
+
+    stale: dt.timedelta | None = None
+    max_failed: int | None = None
+    max_quarantined: int | None = None
+
+    @property
+    def are_given(self) -> bool:
+        """Whether any is asked."""
+        return any(getattr(self, field.name) is not None for field in dataclasses.fields(self))
+
+    def look(self, store: DatasetStore, plans: Sequence[WatchedPlan]) -> Verdict:
+        """Compare a lake with them; quarantine is that of the store's bucket."""
+        moment = now()
+        watched = watch(
+            lambda limit: store.catalogue.load_jobs(limit, with_tasks=False),
+            plans,
+            Expression.parse,
+            moment - (self.stale or dt.timedelta()),
+        )
+        failed = [one for one in watched if one.failed]
+        entries = [] if self.max_quarantined is None else store.quarantine.list_entries()
+        waiting = collections.Counter(entry.source.get("source", "") for entry in entries)
+        return Verdict(
+            stale=None if self.stale is None else [one for one in watched if one.is_stale(self.stale, moment)],
+            failed=None if self.max_failed is None else failed if _sum(failed) > self.max_failed else [],
+            quarantined=(
+                None
+                if self.max_quarantined is None
+                else dict(sorted(waiting.items()))
+                if len(entries) > self.max_quarantined
+                else {}
+            ),
+        )
+
+
+def _sum(selectors: Sequence[WatchedSelector]) -> int:
+    return sum(one.failed for one in selectors)
+
+
+def _title(one: WatchedSelector) -> str:
+    return f"{one.source}: {one.name or one.dataset_type}"
+
+
+def _as_dict(one: WatchedSelector) -> dict[str, Any]:
+    return {
+        "source": one.source,
+        "dataset_type": one.dataset_type,
+        "selector_name": one.name or None,
+        "last_done_at": None if one.last_done_at is None else one.last_done_at.isoformat(),
+        "failed": one.failed,
+    }
