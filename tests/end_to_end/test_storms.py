@@ -150,3 +150,34 @@ def test_a_few_broken_files_do_not_keep_out_the_others(tmp_path: Path) -> None:
         assert "45 new" in ran.out
         assert "15 failed" in ran.out
         assert "not looked at" not in ran.err
+
+
+def test_an_index_in_pages_that_works_does_not_hide_that_no_file_comes(tmp_path: Path) -> None:
+    with provider(tmp_path, lambda _: None, retries={"attempts": 5, "backoff_base_seconds": 0.02}) as api:
+        text = json.loads((tmp_path / "config.yaml").read_text())
+        paging = {"type": "page_number", "parameter": "page", "start": 1}
+        match = text["sources"]["api"]["configuration"]["dataset_types"]["match"]
+        match["index"] = {"endpoint": "/pages", "paging": paging}
+        (tmp_path / "config.yaml").write_text(json.dumps(text))
+
+        def answer(target: str) -> Given:
+            page = int(target.partition("page=")[2] or 0)
+            if not page:
+                return Given(500)
+            entries = [{"id": number} for number in range(page * 4, page * 4 + 4)] if page <= 25 else []
+            return Given(body=json.dumps(entries).encode())
+
+        api.answer = answer
+        ran = ingestify(tmp_path, "run")
+        assert ran.code in (1, 3), ran.err
+        assert "fails, whatever it is asked for" in ran.err
+        assert sum("page" not in target for target in api.asked) <= 75, "and not 5 times each of 200 files"
+
+
+def test_an_index_that_asks_for_two_hours_gets_them(tmp_path: Path) -> None:
+    with provider(tmp_path, lambda _: WAIT) as api:
+        for _ in range(3):
+            ran = ingestify(tmp_path, "run")
+            assert ran.code == 3, ran.err
+            assert "1 selector was not looked at" in ran.err
+        assert api.asked == ["/index.json"]

@@ -147,6 +147,8 @@ class Exchange:
         make_request: Callable[[], OutgoingRequest],
         receive: Callable[[Incoming], T],
         accepts: Callable[[int, OutgoingRequest], bool],
+        *,
+        is_file: bool = False,
     ) -> tuple[T, int]:
         """Return what `receive` made of the answer, and how many tries it took.
 
@@ -154,6 +156,7 @@ class Exchange:
             make_request: Called before each try.
             receive: Called with each answer that is accepted, and again if its body breaks off.
             accepts: Whether a status is an answer to the request.
+            is_file: Whether it is a file, and no index.
 
         Raises:
             FetchError: After as many tries as the options allow, or at once where another will not help.
@@ -170,7 +173,9 @@ class Exchange:
             tries += 1
             request = make_request()
             try:
-                result = self._follow(request, receive, accepts, context, is_fresh=last is None, may_renew=not renewed)
+                result = self._follow(
+                    request, receive, accepts, context, is_file=is_file, is_fresh=last is None, may_renew=not renewed
+                )
             except Stopped as stopped:
                 raise self._stopped(request, tries) from stopped
             except _Renewed:
@@ -263,6 +268,7 @@ class Exchange:
         accepts: Callable[[int, OutgoingRequest], bool],
         context: FetchContext,
         *,
+        is_file: bool,
         is_fresh: bool,
         may_renew: bool,
     ) -> T:
@@ -291,7 +297,15 @@ class Exchange:
                             url=mask_url(first),
                         )
                     answered, redirect = self._send_once(
-                        outgoing, receive, accepts, context, pace, sent, reach, may_renew=may_renew
+                        outgoing,
+                        receive,
+                        accepts,
+                        context,
+                        pace,
+                        sent,
+                        reach,
+                        is_file=is_file,
+                        may_renew=may_renew,
                     )
                 except Forbidden as error:
                     raise self.leads.unreachable(request, first, error) from error
@@ -328,6 +342,7 @@ class Exchange:
         sent: Sent,
         reach: Reach,
         *,
+        is_file: bool,
         may_renew: bool,
     ) -> tuple[tuple[T] | None, _Redirect | None]:
         """Send, and let the host's pace know what came of it; see `_send`."""
@@ -335,17 +350,18 @@ class Exchange:
             answered = self._send(request, receive, accepts, context, pace, sent, reach)
         except TryAgain as again:
             if not (again.stale or again.progressed or again.says_slow_down):
-                pace.failed(sent, request.url, again.reason, again.status)
+                pace.failed(sent, request.url, again.reason, again.status, is_file=is_file)
             raise
         except FetchError as error:
             if error.status == 401 and may_renew and _renew(request):
                 raise _Renewed from error
             if error.status in CREDENTIALS_REFUSED:
-                pace.failed(sent, request.url, f"status {error.status}; {request.credentials}", error.status)
+                why = f"status {error.status}; {request.credentials}"
+                pace.failed(sent, request.url, why, error.status, is_file=is_file)
             raise
         # A login says nothing of what is asked for with it.
         if request.body is None:
-            pace.answered()
+            pace.answered(is_file=is_file)
         return answered
 
     def _send(

@@ -19,19 +19,21 @@ class Health:
     """What is known of one host. Its `Pace` guards it.
 
     A request that failed while others got through is a broken file; it says nothing of the host when it fails again.
+    Indexes speak for themselves only: they often come from elsewhere than the files that they list.
     """
 
     def __init__(self) -> None:
-        self._failing: set[str] = set()
+        self._failing: dict[bool, set[str]] = {True: set(), False: set()}
         self._broken: set[str] = set()
 
-    def answered(self) -> None:
+    def answered(self, *, is_file: bool) -> None:
         """A request got through."""
-        if len(self._failing) < _DIFFERENT and len(self._broken) < _MOST_KNOWN:
-            self._broken |= self._failing
-        self._failing.clear()
+        for failing in self._failing.values() if is_file else [self._failing[False]]:
+            if len(failing) < _DIFFERENT and len(self._broken) < _MOST_KNOWN:
+                self._broken |= failing
+            failing.clear()
 
-    def failed(self, what: str) -> bool:
+    def failed(self, what: str, *, is_file: bool) -> bool:
         """A request failed, and may be tried again. Returns whether the host is to be taken for down.
 
         Args:
@@ -39,8 +41,9 @@ class Health:
         """
         if what in self._broken:
             return False
-        self._failing.add(what)
-        return len(self._failing) >= _DIFFERENT
+        failing = self._failing[is_file]
+        failing.add(what)
+        return len(failing) >= _DIFFERENT
 
 
 class Looks:

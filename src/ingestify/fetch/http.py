@@ -90,7 +90,7 @@ class HttpClient:
             return self._fetch_pages(request, sink)
         download = Download(request, sink, self.name, self.options)
         download.take_up()
-        result, attempts = self._exchange.run(download.make_request, download.receive, download.accepts)
+        result, attempts = self._exchange.run(download.make_request, download.receive, download.accepts, is_file=True)
         if attempts == 1:
             return result
         return dataclasses.replace(result, attempts=attempts)

@@ -144,6 +144,7 @@ class Pace:
         self._health = Health()
         self._is_down = False
         """Whether it is closed because all that it is asked for fails."""
+        self._fails_files = False
         self._looks: Looks | None = None
         """Set when it is left alone."""
         self._last_words = ""
@@ -347,18 +348,18 @@ class Pace:
             elif self._rate is not None and sent.started <= self._counted_until:
                 self._rate.found += 1 / self._window
 
-    def answered(self) -> None:
-        """A request came to its end, with whatever answer: the host is there."""
+    def answered(self, *, is_file: bool = True) -> None:
+        """A request came to its end, with whatever answer: the host is there, for this kind of request at least."""
         with self._lock:
-            self._health.answered()
+            self._health.answered(is_file=is_file)
             self._crowd.widen()
-            if self._is_down:
+            if self._is_down and (is_file or not self._fails_files):
                 logger.info("%s: %s answers again.", self._name, self._host)
                 self._is_down = False
                 self._crowd.begin_anew()
                 self._open()
 
-    def failed(self, sent: Sent, what: str, why: str, status: int | None) -> None:
+    def failed(self, sent: Sent, what: str, why: str, status: int | None, *, is_file: bool = True) -> None:
         """A request failed for no reason of its own that is known, or its credentials were refused.
 
         Args:
@@ -368,10 +369,11 @@ class Pace:
         """
         with self._lock:
             now = self._clock()
-            if sent.started <= self._met_at or not (self._is_down or self._health.failed(what)):
+            if sent.started <= self._met_at or not (self._is_down or self._health.failed(what, is_file=is_file)):
                 return
             if not self._is_down:
                 logger.info("%s: %s fails, whatever it is asked for: %s", self._name, self._host, why)
+                self._fails_files = is_file
             self._is_down = self._holding = True
             self._last_refused_at = now
             self._last_words, self._last_status = why, status

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ingestify.domain.ports import HttpClientPort
-from ingestify.errors import ConfigurationError, FetchError, SourceError
+from ingestify.errors import ConfigurationError, FetchError, HostLeftAlone, SourceError
 from ingestify.masking import hide, mask_url
 
 __all__ = ["BearerToken"]
@@ -99,6 +99,8 @@ class BearerToken:
             raise ConfigurationError(self._refused[1])
         try:
             answer = self._http().post_form(self._token_url, self._form, auth=self._auth)
+        except HostLeftAlone:
+            raise
         except FetchError as error:
             # RFC 6749, section 5.2: invalid_grant is a 400, invalid_client a 401.
             if error.status in (400, 401, 403):
