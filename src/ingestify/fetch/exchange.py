@@ -280,13 +280,13 @@ class Exchange:
         reach = self.leads.reach_of(request)
         while len(seen) <= self._options.max_redirects + 1:
             pace = self._paces.of(request.url)
-            request.get_authorization()
+            header = request.get_authorization()
             # The pace inside, so that what it lets through starts now and does not queue for a place.
             with self._slots.one(context.stop):
                 sent = pace.enter(context.stop, is_fresh=is_fresh)
                 try:
                     # The token of this moment: that of a minute ago may have ended while the request waited.
-                    outgoing = request.authorized()
+                    outgoing = request.authorized(header)
                     if outgoing is None:
                         late += 1
                         if late <= _MOST_LATE:

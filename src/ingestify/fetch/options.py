@@ -37,7 +37,7 @@ class HttpOptions:
         attempts: How often a request is tried in all.
         backoff_base_seconds: The first pause is up to this long, each further one up to twice as long.
         backoff_cap_seconds: No pause of ours is longer.
-        max_retry_after_seconds: A provider that asks for a longer pause is not waited for.
+        max_retry_after_seconds: A host that asks for a longer pause is not waited for, but left alone until then.
         max_redirects: How many are followed for one request.
         connections: How many are kept open for each host.
         total_seconds: How long one answer may take; None: as long as it does, if it is not too slow.

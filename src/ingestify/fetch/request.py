@@ -60,20 +60,25 @@ class OutgoingRequest:
         """`GET` or `POST`."""
         return "GET" if self.body is None else "POST"
 
-    def get_authorization(self) -> None:
-        """Have an Authorization header at hand. May block, and ask for one.
+    def get_authorization(self) -> str | None:
+        """Return an Authorization header; None: it needs none. May block, and ask for one.
 
         Raises:
             IngestifyError: There is none to be had.
         """
-        if self.authorization is not None:
-            self.authorization.header()
+        return None if self.authorization is None else self.authorization.header()
 
-    def authorized(self) -> OutgoingRequest | None:
-        """Return the request as it is sent now; None if it needs an Authorization header, and none is at hand."""
+    def authorized(self, header: str | None) -> OutgoingRequest | None:
+        """Return the request as it is sent now; None if its Authorization has ended, and must be asked for once more.
+
+        Args:
+            header: What `get_authorization` returned a while ago, for an authorization that does not know whether that
+                is still good.
+        """
         if self.authorization is None:
             return self
-        header = self.authorization.at_hand()
+        at_hand = getattr(self.authorization, "at_hand", None)
+        header = header if at_hand is None else at_hand()
         if header is None:
             return None
         _check_header("Authorization", header)

@@ -119,10 +119,6 @@ class FixedToken:
         """Return the Authorization header."""
         return self._header
 
-    def at_hand(self) -> str:
-        """Return the same."""
-        return self._header
-
     def renew(self, refused: str) -> bool:  # noqa: ARG002 - there is no other
         """Return that there is no other."""
         return False

@@ -27,9 +27,6 @@ class Token:
     def header(self) -> str:
         return f"Bearer {self.tokens[0]}"
 
-    def at_hand(self) -> str:
-        return self.header()
-
     def renew(self, refused: str) -> bool:
         self.refused.append(refused)
         if len(self.tokens) > 1:

@@ -174,3 +174,13 @@ def test_what_was_asked_is_told_without_its_secrets():
 def test_a_token_of_another_type_is_told():
     with pytest.raises(SourceError, match="a token of the type 'mac'; only Bearer can be sent"):
         bearer(Login({**token("a"), "token_type": "mac"})).header()
+
+
+def test_what_is_at_hand_is_a_token_that_is_still_good():
+    login, clock = Login({"access_token": "a", "expires_in": 100}), Clock()
+    found = bearer(login, clock)
+    assert found.at_hand() is None
+    assert found.header() == found.at_hand() == "Bearer a"
+    clock.now += 99
+    assert found.at_hand() is None
+    assert len(login.forms) == 1, "nobody was asked"

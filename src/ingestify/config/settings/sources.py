@@ -58,7 +58,7 @@ class RetrySettings(Section):
     )
     backoff_cap_seconds: Seconds = Field(default=30.0, description="The most that is ever waited between two tries.")
     max_retry_after_seconds: Seconds = Field(
-        default=120.0, description="A provider that asks for a longer pause than this is not waited for."
+        default=120.0, description="A host that asks for a longer pause is left alone until then."
     )
 
 

@@ -11,7 +11,11 @@ __all__ = ["Auth", "Authorization", "HttpAnswer", "HttpClientPort"]
 
 
 class Authorization(Protocol):
-    """Credentials that change while they are used, such as a token that expires. Any thread calls it."""
+    """Credentials that change while they are used, such as a token that expires. Any thread calls it.
+
+    One that has a method `at_hand()` too is asked for the header of the moment at which a request is sent, behind the
+    waiting for the rate limit: it returns None, without asking anybody, if the header has ended meanwhile.
+    """
 
     def header(self) -> str:
         """Return an Authorization header that is good for a while. May ask the provider for it.
@@ -19,9 +23,6 @@ class Authorization(Protocol):
         Raises:
             IngestifyError: There is none to be had.
         """
-
-    def at_hand(self) -> str | None:
-        """Return the header of a request that is sent now, without asking anybody; None: it has to be asked for."""
 
     def renew(self, refused: str) -> bool:
         """A request with that header was answered 401. Return whether it is worth another try with `header()`."""
