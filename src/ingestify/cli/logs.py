@@ -4,17 +4,40 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import datetime as dt
 import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
 
 from ingestify.cli.printable import printable, printable_block
+from ingestify.cli.standard_streams import is_terminal
 from ingestify.masking import mask_text
 
-__all__ = ["collapsed_repeats", "set_stderr_writer", "set_up_logging", "write_stderr", "write_stderr_block"]
+__all__ = [
+    "FORMAT_VARIABLE",
+    "choose_format",
+    "collapsed_repeats",
+    "set_run_id",
+    "set_stderr_writer",
+    "set_up_logging",
+    "write_progress",
+    "write_stderr",
+    "write_stderr_block",
+]
 
 _stderr_writer: Callable[[str], None] | None = None
+
+FORMAT_VARIABLE = "INGESTIFY_LOG_FORMAT"
+
+_FOR_PEOPLE = "%(message)s"
+_FOR_PEOPLE_DEBUGGING = "%(asctime)s %(levelname)-7s %(threadName)s %(name)s: %(message)s"
+_WITHOUT_TERMINAL = "%(asctime)s %(levelname)s run=%(run_id)s %(message)s"
+_WITHOUT_TERMINAL_DEBUGGING = "%(asctime)s %(levelname)s run=%(run_id)s %(threadName)s %(name)s: %(message)s"
+
+_NO_RUN = "-"
+_run_id = _NO_RUN
+_chosen_format: str | None = None
 
 
 def write_stderr(text: str) -> None:
@@ -46,11 +69,43 @@ def set_stderr_writer(writer: Callable[[str], None] | None) -> None:
     _stderr_writer = writer
 
 
+def set_run_id(run_id: str) -> None:
+    """Let log lines name a run, until logging is set up again."""
+    global _run_id
+    _run_id = run_id
+
+
+def choose_format(pattern: str | None) -> None:
+    """Let log lines have this format, in the %-style of Python's logging, with `run_id` besides; None: the usual one.
+
+    Raises:
+        ValueError: It is none, or names a field that there is not.
+    """
+    global _chosen_format
+    if pattern is not None:
+        _ShownFormatter(pattern).format(logging.LogRecord("ingestify", logging.INFO, "", 0, "", None, None))
+    _chosen_format = pattern
+
+
+def write_progress(text: str) -> None:
+    """Write how far something is, as a line of a log where there is no terminal."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _StderrHandler):
+            handler.handle(logging.LogRecord("ingestify", logging.INFO, "", 0, "%s", (text,), None))
+            return
+    write_stderr(text)
+
+
 class _ShownFormatter(logging.Formatter):
     """Whatever is logged, by whomever: no secret of a URL or an Authorization header, nothing that a terminal obeys."""
 
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - logging's
+        moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
+        return f"{moment:%Y-%m-%dT%H:%M:%S}.{int(record.msecs):03}Z"
+
     def format(self, record: logging.LogRecord) -> str:
         record.message = record.getMessage()
+        record.run_id = _run_id
         record.asctime = self.formatTime(record)
         message = mask_text(self.formatMessage(record))
         # Ours are one line each, whatever they quote; other packages write several, as Python's warnings do.
@@ -78,11 +133,18 @@ class _StderrHandler(logging.Handler):
 
 
 def set_up_logging(*, quiet: bool = False, verbose: bool = False, debug: bool = False) -> None:
-    """Send logs to stderr: errors and warnings, with -v also what happens, with --debug all."""
+    """Send logs to stderr: errors and warnings, with -v also what happens, with --debug all.
+
+    Where stderr is no terminal, each line says when it was, and of which run it is.
+    """
+    set_run_id(_NO_RUN)
     level = logging.DEBUG if debug else logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
     handler = _StderrHandler()
-    pattern = "%(asctime)s %(levelname)-7s %(threadName)s %(name)s: %(message)s" if debug else "%(message)s"
-    handler.setFormatter(_ShownFormatter(pattern))
+    if is_terminal(sys.stderr):
+        pattern = _FOR_PEOPLE_DEBUGGING if debug else _FOR_PEOPLE
+    else:
+        pattern = _WITHOUT_TERMINAL_DEBUGGING if debug else _WITHOUT_TERMINAL
+    handler.setFormatter(_ShownFormatter(_chosen_format or pattern))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ingestify.cli.logs import FORMAT_VARIABLE, choose_format
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -77,9 +79,29 @@ bucket_option = click.option(
 )
 
 
+def _choose_format(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    try:
+        choose_format(value or None)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"'{value}' is no format of a log line: {error}. Write one such as '%(asctime)s %(run_id)s %(message)s'.",
+            context,
+            parameter,
+        ) from error
+
+
 def logging_options(function: F) -> F:
-    """Add -q, -v and --debug."""
+    """Add -q, -v and --debug, and --log-format, which no command sees."""
     for option in (
+        click.option(
+            "--log-format",
+            metavar="FORMAT",
+            envvar=FORMAT_VARIABLE,
+            expose_value=False,
+            callback=_choose_format,
+            help="How a log line looks, in the %-style of Python's logging; %(run_id)s is the run. Default: the "
+            "message, and where stderr is no terminal also the time (UTC), the level and the run.",
+        ),
         click.option("--debug", is_flag=True, help="Log everything, and show tracebacks."),
         click.option("-v", "--verbose", is_flag=True, help="Say more: of a run, each dataset that changed."),
         click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ingestify.cli.logs import write_stderr
+from ingestify.cli.logs import set_run_id, write_stderr
 from ingestify.cli.output import OutputLost, flush, json_text, write_line
 from ingestify.cli.progress_line import ProgressLine
 from ingestify.cli.texts import clock, counted, counts, noun, size
@@ -81,6 +81,7 @@ class RunView:
     def run_started(self, snapshot: Callable[[], RunReport]) -> None:
         """A run began."""
         self._snapshot = snapshot
+        set_run_id(snapshot().run_id)
 
     def job_started(self, job: JobSummary) -> None:
         """A selector is being discovered."""

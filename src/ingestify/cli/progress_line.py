@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-from ingestify.cli.logs import set_stderr_writer, write_stderr
+from ingestify.cli.logs import set_stderr_writer, write_progress
 from ingestify.cli.printable import printable
 from ingestify.cli.standard_streams import may_move_cursor
 
@@ -50,7 +50,7 @@ class ProgressLine:
         """A line every few seconds: for logs, cron and notebooks."""
         while not self._ended.wait(LINE_SECONDS):
             if (line := text()) is not None:
-                write_stderr(line)
+                write_progress(line)
 
     def _show_live(self, text: Callable[[], str | None]) -> None:
         from rich.console import Console  # heavy, and only for terminals
