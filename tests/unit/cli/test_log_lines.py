@@ -8,9 +8,7 @@ import sys
 
 import pytest
 
-LINE = re.compile(
-    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ERROR run=([0-9a-f-]{36}) small: .*the index is gone"
-)
+LINE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ERROR run=([0-9a-f-]{36}) small: .*the index is gone")
 
 
 @pytest.fixture
