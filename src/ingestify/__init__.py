@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from ingestify.domain.dataset import Dataset, DatasetCollection, DatasetState, DatasetSummary
     from ingestify.domain.events import (
         DatasetCreated,
+        DatasetDeleted,
         DatasetSkipped,
         DomainEvent,
         MetadataUpdated,
+        RevisionAccepted,
         RevisionAdded,
+        RevisionDiscarded,
         RevisionInvalidated,
         RevisionRejected,
+        RevisionWithdrawn,
         SelectorSkipped,
     )
     from ingestify.domain.feeds import DataSpecVersionCollection
@@ -49,9 +53,8 @@ if TYPE_CHECKING:
         StopProcessing,
         StoreError,
     )
-    from ingestify.events.consumer import EventLogConsumer
     from ingestify.fetch.loader import retrieve_http
-    from ingestify.main import debug_source, get_datastore, get_dev_engine, get_engine
+    from ingestify.main import EventLogConsumer, debug_source, get_datastore, get_dev_engine, get_engine
     from ingestify.store.dataset_store import DatasetStore
     from ingestify.store.file_collection import FileCollection
 
@@ -61,12 +64,16 @@ _MODULES = {
     "domain.dataset": ("Dataset", "DatasetCollection", "DatasetState", "DatasetSummary"),
     "domain.events": (
         "DatasetCreated",
+        "DatasetDeleted",
         "DatasetSkipped",
         "DomainEvent",
         "MetadataUpdated",
+        "RevisionAccepted",
         "RevisionAdded",
+        "RevisionDiscarded",
         "RevisionInvalidated",
         "RevisionRejected",
+        "RevisionWithdrawn",
         "SelectorSkipped",
     ),
     "domain.feeds": ("DataSpecVersionCollection",),
@@ -94,7 +101,6 @@ _MODULES = {
         "StopProcessing",
         "StoreError",
     ),
-    # Consumers are opened from a config file, which only main can read; importing it provides the opening.
     "main": ("EventLogConsumer", "debug_source", "get_datastore", "get_dev_engine", "get_engine"),
     "fetch.loader": ("retrieve_http",),
     "store.dataset_store": ("DatasetStore",),
@@ -111,6 +117,7 @@ __all__ = [
     "Dataset",
     "DatasetCollection",
     "DatasetCreated",
+    "DatasetDeleted",
     "DatasetResource",
     "DatasetSkipped",
     "DatasetState",
@@ -137,10 +144,13 @@ __all__ = [
     "QuarantineEntry",
     "QuarantineState",
     "Revision",
+    "RevisionAccepted",
     "RevisionAdded",
+    "RevisionDiscarded",
     "RevisionInvalidated",
     "RevisionRejected",
     "RevisionState",
+    "RevisionWithdrawn",
     "SaveError",
     "Selector",
     "SelectorSkipped",

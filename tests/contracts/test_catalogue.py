@@ -7,6 +7,7 @@ import datetime as dt
 import itertools
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,15 @@ from ingestify.clock import now
 from ingestify.domain.change import Settlement, metadata_text
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState
+from ingestify.domain.event_reader import FailedEvent
 from ingestify.domain.events import (
     DatasetCreated,
+    DatasetDeleted,
     DatasetEvent,
     MetadataUpdated,
+    RevisionAccepted,
     RevisionAdded,
+    RevisionDiscarded,
     RevisionInvalidated,
     RevisionRejected,
 )
@@ -463,7 +468,7 @@ class TestDeleting:
         assert read_all(catalogue) == [keep]
         assert catalogue.storage_totals("main")["files"] == 1
         shown = [event.dataset.dataset_id for event in catalogue.read_events(0, 10)]
-        assert shown == [keep.dataset_id] * 2 + [gone.dataset_id] * 2
+        assert shown == [keep.dataset_id] * 2 + [gone.dataset_id] * 3
 
     def test_objects_that_another_dataset_names_stay(self, catalogue: Catalogue) -> None:
         shared = new_file(content="shared")
@@ -1070,7 +1075,8 @@ class TestRemovals:
             catalogue.write_quarantine_entries([entry, another])
         assert catalogue.find_quarantine_entry("another") is None
         settled = dataclasses.replace(entry, state=QuarantineState.DISCARDED)
-        assert catalogue.write_quarantine_entries([settled]) == [], "what is there is not named anew"
+        (told,) = catalogue.write_quarantine_entries([settled])
+        assert isinstance(told, RevisionDiscarded), "what is there is not named anew"
         assert catalogue.write_histories([DatasetHistory(whole, None)], doubt.value.as_of) != [None]
         assert catalogue.write_quarantine_entries([another], doubt.value.as_of)
 
@@ -1394,6 +1400,9 @@ def test_quarantine_entries_are_added_once_and_settled(catalogue: Catalogue) -> 
     assert isinstance(event, RevisionRejected)
     assert (event.entry_id, event.dataset.dataset_id, event.dataset.revisions) == ("another", "of nothing", ())
     decided = dataclasses.replace(other, state=QuarantineState.ACCEPTED, decided_at=T0, decided_by="me", note="right")
+    (told,) = catalogue.write_quarantine_entries([decided])
+    assert isinstance(told, RevisionAccepted)
+    assert (told.entry_id, told.decided_by, told.note) == ("another", "me", "right")
     assert catalogue.write_quarantine_entries([decided]) == []
     found = catalogue.find_quarantine_entry("another")
     assert found is not None
@@ -1503,3 +1512,126 @@ def test_no_more_than_a_thousand_hosts_are_kept(catalogue: Catalogue) -> None:
     for number in range(1003):
         catalogue.save_host_wait(HostWait(f"{number}.example", T0, minutes(60), 429))
     assert len(catalogue.find_host_waits()) == 1000
+
+
+# ---- what became of datasets and of bundles in quarantine is told ------------------------------------------
+
+
+def told_after(catalogue: Catalogue, position: int) -> list[tuple[str, dict[str, object]]]:
+    names = ("reasons", "entry_id", "decided_by", "note", "state", "reason")
+    return [
+        (event.event_type, {name: getattr(event, name) for name in names if hasattr(event, name)})
+        for event in catalogue.read_events(position, 100)
+    ]
+
+
+def test_a_deleted_dataset_is_told_of_as_it_last_was(catalogue: Catalogue) -> None:
+    dataset = apply_one(catalogue, with_file()).dataset
+    told: list[DatasetEvent] = []
+    last = catalogue.get_last_event_position()
+    catalogue.delete([dataset.dataset_id, "unknown"], told.extend)
+    (event,) = catalogue.read_events(last, 10)
+    assert isinstance(event, DatasetDeleted)
+    assert [(one.event_type, one.position) for one in told] == [("dataset_deleted", event.position)]
+    assert (event.dataset.dataset_id, event.dataset.name) == (dataset.dataset_id, dataset.name)
+    assert event.dataset.files == dataset.files
+    catalogue.delete([dataset.dataset_id], told.extend)
+    assert len(told) == 1
+
+
+def test_what_becomes_of_a_bundle_in_quarantine_is_told_with_who_decided(catalogue: Catalogue) -> None:
+    entry = apply_one(catalogue, with_file(rejected=("no ball",))).entry
+    assert entry is not None
+    last = catalogue.get_last_event_position()
+    told: list[DatasetEvent] = []
+    catalogue.discard_quarantine([entry.entry_id], "Rinus", "nonsense", told.extend)
+    said = {"entry_id": entry.entry_id, "decided_by": "Rinus", "note": "nonsense"}
+    assert told_after(catalogue, last) == [("revision_discarded", said)]
+    assert [event.position for event in told] == [last + 1]
+    assert told[0].dataset.revisions == ()
+    catalogue.discard_quarantine([entry.entry_id], "Johan", "again", told.extend)
+    assert len(told) == 1, "it was so already"
+
+
+def test_an_accepted_bundle_is_told_of_before_its_revision(catalogue: Catalogue) -> None:
+    entry = apply_one(catalogue, with_file(rejected=("no ball",))).entry
+    assert entry is not None
+    last = catalogue.get_last_event_position()
+    settles = Settlement(entry.entry_id, entry.state, QuarantineState.ACCEPTED, "Rinus", "it is so")
+    catalogue.apply([with_file(settles=settles, dataset_id=entry.dataset_id)])
+    said = {"entry_id": entry.entry_id, "decided_by": "Rinus", "note": "it is so"}
+    assert [event_type for event_type, _ in told_after(catalogue, last)] == [
+        "revision_accepted",
+        "dataset_created",
+        "revision_added",
+    ]
+    assert told_after(catalogue, last)[0][1] == said
+
+
+@pytest.mark.parametrize("rejected", [(), ("still no ball",)])
+def test_a_bundle_that_the_provider_replaced_is_told_of_as_withdrawn(
+    catalogue: Catalogue, rejected: tuple[str, ...]
+) -> None:
+    entry = apply_one(catalogue, with_file(rejected=("no ball",))).entry
+    assert entry is not None
+    last = catalogue.get_last_event_position()
+    state = QuarantineState.SUPERSEDED if rejected else QuarantineState.RESOLVED
+    catalogue.apply([with_file(rejected=rejected, settles=Settlement(entry.entry_id, entry.state, state))])
+    withdrawn, *others = told_after(catalogue, last)
+    assert withdrawn == ("revision_withdrawn", {"entry_id": entry.entry_id, "state": state.value})
+    assert [kind for kind, _ in others] == (
+        ["revision_rejected"] if rejected else ["dataset_created", "revision_added"]
+    )
+
+
+# ---- readers of the event log ------------------------------------------------------------------------------
+
+
+def test_a_reader_moves_forward_from_where_it_was_seen_alone(catalogue: Catalogue) -> None:
+    assert catalogue.find_reader_position("a") is None
+    assert catalogue.advance_reader("a", None, 0)
+    assert catalogue.find_reader_position("a") == 0
+    assert catalogue.advance_reader("a", 0, 5)
+    assert not catalogue.advance_reader("a", 0, 7)
+    assert not catalogue.advance_reader("a", None, 7)
+    assert not catalogue.advance_reader("a", 5, 4)
+    assert not catalogue.advance_reader("b", 5, 7)
+    assert catalogue.find_reader_position("a") == 5
+    assert catalogue.find_reader_position("b") is None
+
+
+def test_of_many_that_move_a_reader_one_succeeds(catalogue: Catalogue) -> None:
+    catalogue.set_reader_position("a", 1)
+    with ThreadPoolExecutor(4) as pool:
+        moved = list(pool.map(lambda position: catalogue.advance_reader("a", 1, position), range(2, 10)))
+    assert moved.count(True) == 1
+    assert catalogue.find_reader_position("a") == 2 + moved.index(True)
+
+
+def test_readers_are_listed_with_what_they_failed_on(catalogue: Catalogue) -> None:
+    apply_one(catalogue, with_file())
+    catalogue.set_reader_position("b", 1)
+    catalogue.set_reader_position("a", 0)
+    for failures in (1, 2):
+        catalogue.save_failed_event("b", FailedEvent(2, failures, False, "no\0ball", T0))
+    catalogue.save_failed_event("b", FailedEvent(1, 3, True, "no goal", T0))
+    a, b = catalogue.list_readers()
+    assert (a.name, a.position, a.behind, a.failed) == ("a", 0, 2, ())
+    assert (b.name, b.position, b.behind) == ("b", 1, 1)
+    assert [(one.position, one.failures, one.is_parked) for one in b.failed] == [(1, 3, True), (2, 2, False)]
+    assert list(b.failed) == catalogue.find_failed_events("b")
+    catalogue.set_reader_position("b", 0)
+    assert [one.position for one in catalogue.find_failed_events("b")] == [1], "what is parked stays so"
+    catalogue.forget_failed_event("b", 1)
+    assert catalogue.find_failed_events("b") == []
+    assert catalogue.forget_reader("b")
+    assert not catalogue.forget_reader("b")
+    assert [one.name for one in catalogue.list_readers()] == ["a"]
+
+
+def test_the_events_since_a_moment_are_behind_a_position(catalogue: Catalogue) -> None:
+    assert catalogue.find_position_before(T0) == 0
+    events = apply_one(catalogue, with_file()).events
+    assert catalogue.find_position_before(T0) == 0
+    assert catalogue.find_position_before(events[0].occurred_at) == 0
+    assert catalogue.find_position_before(dt.datetime(2999, 1, 1, tzinfo=dt.UTC)) == events[-1].position

@@ -53,6 +53,8 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "a-check",
             "a-secret-reader",
             "a-transformation",
+            "an-event-reader",
+            "a-subscriber",
             "where",
             "deliveries",
             "a-data-frame",

@@ -10,6 +10,7 @@ from ingestify.catalogue.connection import Database
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.deletions import Deletions
 from ingestify.catalogue.event_log import EventLog
+from ingestify.catalogue.event_readers import EventReaders
 from ingestify.catalogue.histories import Histories
 from ingestify.catalogue.host_waits import HostWaits
 from ingestify.catalogue.indexes import AttributeIndexes
@@ -26,12 +27,21 @@ from ingestify.catalogue.tables import Tables, build_tables
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.damage import Damage, FileRecord
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState
+from ingestify.domain.event_reader import EventReaderState, FailedEvent
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.history import DatasetHead, DatasetHistory
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.lake import Lake
-from ingestify.domain.ports import DatasetFilter, DiscoveredSelector, HostWait, JobLock, KnownDataset, SelectorSync
+from ingestify.domain.ports import (
+    DatasetFilter,
+    DiscoveredSelector,
+    HostWait,
+    JobLock,
+    KnownDataset,
+    OnEvents,
+    SelectorSync,
+)
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.run import JobHolder, JobSummary, Lease, ProcessIdentity
 
@@ -65,6 +75,7 @@ class SqlCatalogue:
         self._inspection = Inspection(database, tables)
         self._mending = Mending(database, tables)
         self._lake = LakeRows(database, tables)
+        self._readers = EventReaders(database, tables)
 
     @classmethod
     def open(
@@ -156,9 +167,13 @@ class SqlCatalogue:
         """Mark current revisions VALIDATION_FAILED; those that are already so stay, without an event."""
         return self._changes.invalidate(dataset_ids, reason)
 
-    def delete(self, dataset_ids: Sequence[str]) -> list[str]:
-        """Remove datasets with all their rows but their events. Returns the paths that no row names any more."""
-        return self._changes.delete(dataset_ids)
+    def delete(self, dataset_ids: Sequence[str], on_events: OnEvents | None = None) -> list[str]:
+        """Remove datasets with all their rows but their events. Returns the paths that no row names any more.
+
+        Args:
+            on_events: Called with the events once they are committed.
+        """
+        return self._changes.delete(dataset_ids, on_events)
 
     def find_unnamed(self, paths: Sequence[str], since: dt.datetime) -> set[str]:
         """Return those of `paths` that no row names, nor did at `since` or later."""
@@ -224,9 +239,15 @@ class SqlCatalogue:
         """Let open or discarded entries be fetched anew by the next run. Returns how many there were."""
         return self._quarantine.request_retry(entry_ids)
 
-    def discard_quarantine(self, entry_ids: Sequence[str], decided_by: str, note: str) -> list[str]:
-        """Mark open entries DISCARDED. Returns the paths of objects that no row names any more."""
-        return self._changes.discard_quarantine(entry_ids, decided_by, note)
+    def discard_quarantine(
+        self, entry_ids: Sequence[str], decided_by: str, note: str, on_events: OnEvents | None = None
+    ) -> list[str]:
+        """Mark open entries DISCARDED. Returns the paths of objects that no row names any more.
+
+        Args:
+            on_events: Called with the events once they are committed.
+        """
+        return self._changes.discard_quarantine(entry_ids, decided_by, note, on_events)
 
     def iter_file_records(self, bucket: str | None = None) -> Iterator[list[FileRecord]]:
         """Yield the rows that name objects, in the order of their paths; all rows of one path together."""
@@ -373,13 +394,45 @@ class SqlCatalogue:
         """Return those of the datasets that have an event after a position."""
         return self._events.find_touched(dataset_ids, after_position)
 
+    def find_reader_position(self, reader_name: str) -> int | None:
+        """Return where a reader of the event log stands; None for a new one."""
+        return self._readers.find_position(reader_name)
+
     def get_reader_position(self, reader_name: str) -> int:
         """Return where a reader of the event log stands; 0 for a new one."""
-        return self._events.get_reader_position(reader_name)
+        return self._readers.find_position(reader_name) or 0
 
     def set_reader_position(self, reader_name: str, position: int) -> None:
-        """Remember where a reader stands."""
-        self._events.set_reader_position(reader_name, position)
+        """Put a reader anywhere; what it fails on at the moment is forgotten."""
+        self._readers.set_position(reader_name, position)
+
+    def advance_reader(self, reader_name: str, seen: int | None, position: int) -> bool:
+        """Move a reader forward, if it stands where it was seen; None: if it is not there. False: it does not."""
+        return self._readers.advance(reader_name, seen, position)
+
+    def list_readers(self) -> list[EventReaderState]:
+        """Return the readers of the event log by name."""
+        return self._readers.list_readers()
+
+    def forget_reader(self, reader_name: str) -> bool:
+        """Forget a reader with all that it failed on. Returns whether there was one."""
+        return self._readers.forget(reader_name)
+
+    def find_position_before(self, moment: dt.datetime) -> int:
+        """Return the position behind which the events since a moment are."""
+        return self._readers.find_position_before(moment)
+
+    def find_failed_events(self, reader_name: str) -> list[FailedEvent]:
+        """Return what a reader failed on, by position."""
+        return self._readers.find_failed(reader_name)
+
+    def save_failed_event(self, reader_name: str, failed: FailedEvent) -> None:
+        """Remember that a reader failed on an event."""
+        self._readers.save_failure(reader_name, failed)
+
+    def forget_failed_event(self, reader_name: str, position: int) -> None:
+        """Forget that a reader failed on an event: it is done with it."""
+        self._readers.forget_failure(reader_name, position)
 
     def storage_totals(self, bucket: str) -> Mapping[str, int]:
         """Return `datasets`, `revisions`, `files`, `size_bytes` and `storage_bytes` of a bucket."""

@@ -23,10 +23,10 @@ from ingestify.catalogue.rows import file_to_row, moment_to_text
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
-from ingestify.domain.change import AppliedChange, DatasetChange, apply_change
+from ingestify.domain.change import AppliedChange, DatasetChange, apply_change, settled_event
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.events import DatasetEvent, MetadataUpdated, RevisionInvalidated
-from ingestify.domain.ports import HeadMoved
+from ingestify.domain.events import DatasetDeleted, DatasetEvent, MetadataUpdated, RevisionInvalidated
+from ingestify.domain.ports import HeadMoved, OnEvents
 from ingestify.domain.revision import Revision, RevisionState
 from ingestify.errors import LakeUnwritable, OutcomeUnknown, SaveError, StoreError
 from ingestify.failpoints import failpoint
@@ -201,33 +201,64 @@ class DatasetWriter:
         """What selectors were ingested whole is not there any more: the next run looks at each of them."""
         connection.execute(self._tables.selector_sync.update().values(complete=False))
 
-    @repeatable
-    def delete(self, dataset_ids: Sequence[str]) -> list[str]:
+    def delete(self, dataset_ids: Sequence[str], on_events: OnEvents | None = None) -> list[str]:
         """Remove datasets with their revisions and files, in one transaction; their events stay.
 
         Returns:
             The paths of objects that no row names any more; the moment is remembered with each.
         """
         dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
-        with self._database.write("delete datasets", SaveError) as connection:
+        unnamed: list[str] = []
+
+        def write(connection: sa.Connection) -> list[DatasetEvent]:
+            moment = now()
+            last = self._load_to_change(connection, dataset_ids)
             paths: list[str] = []
             for ids in chunks(sorted(set(dataset_ids))):
-                self._dialect.hold(connection, dataset.c.dataset_id, ids)
                 named = sa.select(file.c.storage_path).where(self._dialect.any_of(file.c.dataset_id, ids))
                 paths += connection.scalars(named)
                 paths += self._quarantine.remove_of_datasets(connection, ids)
                 for table in (file, revision, dataset):
                     connection.execute(table.delete().where(self._dialect.any_of(table.c.dataset_id, ids)))
             self._forget_syncs(connection)
-            unnamed = self._unnamed(connection, paths)
-            self._deletions.record(connection, unnamed, now())
-            return unnamed
+            unnamed[:] = self._unnamed(connection, paths)
+            self._deletions.record(connection, unnamed, moment)
+            return [DatasetDeleted(dataset=one, occurred_at=moment) for one in last]
 
-    @repeatable
-    def discard_quarantine(self, entry_ids: Sequence[str], decided_by: str, note: str) -> list[str]:
+        events = self.commit_with_events("delete datasets", write)
+        if on_events is not None:
+            on_events(events)
+        return unnamed
+
+    def discard_quarantine(
+        self, entry_ids: Sequence[str], decided_by: str, note: str, on_events: OnEvents | None = None
+    ) -> list[str]:
         """Mark open quarantine entries DISCARDED. Returns the paths of objects that no row names any more."""
-        with self._database.write("discard quarantine entries", SaveError) as connection:
-            return self._unnamed(connection, self._quarantine.discard(connection, entry_ids, decided_by, note))
+        unnamed: list[str] = []
+
+        def write(connection: sa.Connection) -> list[DatasetEvent]:
+            moment = now()
+            paths = self._quarantine.discard(connection, entry_ids, decided_by, note)
+            entries = self._quarantine.load(connection, paths)
+            there = self._reader.load(connection, list(dict.fromkeys(entry.dataset_id for entry in entries)))
+            by_id = {dataset.dataset_id: dataset for dataset in there}
+            unnamed[:] = self._unnamed(connection, [path for some in paths.values() for path in some])
+            return [
+                settled_event(
+                    by_id.get(entry.dataset_id) or entry.dataset_to_be(),
+                    entry.entry_id,
+                    entry.state,
+                    decided_by,
+                    note,
+                    moment,
+                )
+                for entry in entries
+            ]
+
+        events = self.commit_with_events("discard quarantine entries", write)
+        if on_events is not None:
+            on_events(events)
+        return unnamed
 
     def _unnamed(self, connection: sa.Connection, paths: Sequence[str]) -> list[str]:
         """Return those of `paths` that neither a revision nor the quarantine names."""

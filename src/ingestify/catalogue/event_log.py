@@ -24,14 +24,17 @@ from ingestify.catalogue.rows import (
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.dataset import Dataset
-from ingestify.domain.events import LOGGED_EVENTS, SCHEMA_VERSION, DatasetEvent, RevisionInvalidated, RevisionRejected
+from ingestify.domain.events import LOGGED_EVENTS, SCHEMA_VERSION, DatasetEvent
 from ingestify.domain.revision import Revision
 
 __all__ = ["EventLog"]
 
+_SHARED = {field.name for field in dataclasses.fields(DatasetEvent)}
+"""What each event has; the rest is its own."""
+
 
 class EventLog:
-    """The log's rows and its readers' positions.
+    """The log's rows.
 
     An event's payload is `{"schema_version": …, "dataset": …, …}`: a snapshot of the dataset, its last revision and its
     current files, which is of one size whatever came before. Earlier revisions are read from the dataset's rows; of a
@@ -46,7 +49,6 @@ class EventLog:
         self._version_table = tables.version_table_name
         self._epochs = tables.lake
         self._log = tables.event_log
-        self._reader = tables.event_reader
         self._insert = BulkStatement(
             self._log.insert(), database.sql_dialect, ["event_type", "dataset_id", "occurred_at", "payload"]
         )
@@ -69,7 +71,8 @@ class EventLog:
             payload = None
             if event.dataset is not shown or _extra(event):
                 payload = _payload(event)
-            shown = event.dataset
+            # What has more to say is not what the next event says too.
+            shown = None if _extra(event) else event.dataset
             rows.append(
                 {
                     "event_type": event.event_type,
@@ -160,22 +163,6 @@ class EventLog:
                 touched.update(connection.scalars(statement))
         return touched
 
-    @repeatable
-    def get_reader_position(self, reader_name: str) -> int:
-        """Return where a reader stands; 0 for a new one."""
-        statement = sa.select(self._reader.c.position).where(self._reader.c.reader_name == reader_name)
-        with self._database.read("read an event reader's position") as connection:
-            return connection.scalar(statement) or 0
-
-    @repeatable
-    def set_reader_position(self, reader_name: str, position: int) -> None:
-        """Remember where a reader stands."""
-        with self._database.write("save an event reader's position") as connection:
-            known = self._reader.c.reader_name == reader_name
-            updated = connection.execute(self._reader.update().where(known).values(position=position))
-            if not updated.rowcount:
-                connection.execute(self._reader.insert().values(reader_name=reader_name, position=position))
-
 
 def _events_of(rows: Sequence[Any], earlier: str | None) -> list[DatasetEvent]:
     """Return the events of rows.
@@ -233,8 +220,4 @@ def _payload(event: DatasetEvent) -> str:
 
 def _extra(event: DatasetEvent) -> dict[str, Any]:
     """Return what an event says besides its dataset."""
-    if isinstance(event, RevisionInvalidated):
-        return {"reason": event.reason}
-    if isinstance(event, RevisionRejected):
-        return {"reasons": list(event.reasons), "entry_id": event.entry_id}
-    return {}
+    return {field.name: getattr(event, field.name) for field in dataclasses.fields(event) if field.name not in _SHARED}

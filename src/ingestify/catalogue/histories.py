@@ -18,8 +18,8 @@ from ingestify.catalogue.rows import REVISION_STATES, file_to_row, moment_to_tex
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
-from ingestify.domain.change import stored_metadata_text
-from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.change import settled_event, stored_metadata_text
+from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import DatasetEvent, RevisionRejected
 from ingestify.domain.history import DatasetHead, DatasetHistory, history_events
 from ingestify.domain.quarantine import QuarantineEntry
@@ -246,29 +246,41 @@ class Histories:
             new = [entry for entry in entries if entry.entry_id not in known]
             self._quarantine.add(connection, new)
             paths[:] = [file.storage_path for entry in new for file in entry.files]
-            for entry in entries:
-                if known.get(entry.entry_id, entry.state.value) != entry.state.value:
-                    connection.execute(
-                        self._tables.quarantine.update()
-                        .where(columns.entry_id == entry.entry_id)
-                        .values(
-                            state=entry.state.value,
-                            decided_at=moment_to_text(entry.decided_at),
-                            decided_by=entry.decided_by,
-                            note=entry.note,
-                        )
+            settled = [one for one in entries if known.get(one.entry_id, one.state.value) != one.state.value]
+            for entry in settled:
+                connection.execute(
+                    self._tables.quarantine.update()
+                    .where(columns.entry_id == entry.entry_id)
+                    .values(
+                        state=entry.state.value,
+                        decided_at=moment_to_text(entry.decided_at),
+                        decided_by=entry.decided_by,
+                        note=entry.note,
                     )
+                )
             there = {
                 one.dataset_id: one
-                for one in self._reader.load(connection, list(dict.fromkeys(entry.dataset_id for entry in new)))
+                for one in self._reader.load(
+                    connection, list(dict.fromkeys(entry.dataset_id for entry in [*new, *settled]))
+                )
             }
             return [
                 RevisionRejected(
-                    dataset=there.get(entry.dataset_id) or _dataset_to_be(entry),
+                    dataset=there.get(entry.dataset_id) or entry.dataset_to_be(),
                     reasons=entry.reasons,
                     entry_id=entry.entry_id,
                 )
                 for entry in new
+            ] + [
+                settled_event(
+                    there.get(entry.dataset_id) or entry.dataset_to_be(),
+                    entry.entry_id,
+                    entry.state,
+                    entry.decided_by,
+                    entry.note,
+                    now(),
+                )
+                for entry in settled
             ]
 
         return self._writer.commit_with_events("copy quarantine entries", write, paths, removals_seen)
@@ -281,21 +293,3 @@ def _dataset_row(dataset: Dataset) -> dict[str, object]:
         **description_columns(dataset, stored_metadata_text(dataset.metadata)),
         **head_columns(head),
     }
-
-
-def _dataset_to_be(entry: QuarantineEntry) -> Dataset:
-    """Return the dataset that the bundle would become, as `domain.change` shows it: without any revision."""
-    return Dataset(
-        dataset_id=entry.dataset_id,
-        bucket=entry.bucket,
-        provider=entry.provider,
-        dataset_type=entry.dataset_type,
-        identifier=entry.identifier,
-        name=entry.name,
-        state=DatasetState.SCHEDULED,
-        metadata=entry.metadata,
-        created_at=entry.created_at,
-        updated_at=entry.created_at,
-        last_modified_at=None,
-        missing_feeds=entry.missing_feeds,
-    )

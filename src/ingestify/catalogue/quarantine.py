@@ -195,12 +195,22 @@ class QuarantineLog:
                 for entry_id in entry_ids
             )
 
-    def discard(self, connection: sa.Connection, entry_ids: Iterable[str], decided_by: str, note: str) -> list[str]:
-        """Mark open entries DISCARDED. Returns their files' paths.
+    def load(self, connection: sa.Connection, entry_ids: Iterable[str]) -> list[QuarantineEntry]:
+        """Return entries by their ids."""
+        found: list[QuarantineEntry] = []
+        for ids in chunks(entry_ids):
+            statement = sa.select(self._entry).where(self._dialect.any_of(self._entry.c.entry_id, ids))
+            found += self._complete(connection, connection.execute(statement).mappings().all())
+        return found
+
+    def discard(
+        self, connection: sa.Connection, entry_ids: Iterable[str], decided_by: str, note: str
+    ) -> dict[str, list[str]]:
+        """Mark open entries DISCARDED. Returns the paths of the files of each that was open.
 
         What is known of the files stays, so that the next run recognizes them; only where they were is forgotten.
         """
-        paths: list[str] = []
+        paths: dict[str, list[str]] = {}
         for entry_id in entry_ids:
             discarded = connection.execute(
                 self._entry.update()
@@ -214,7 +224,7 @@ class QuarantineLog:
             )
             if discarded.rowcount:
                 theirs = self._file.c.entry_id == entry_id
-                paths += connection.scalars(sa.select(self._file.c.storage_path).where(theirs))
+                paths[entry_id] = list(connection.scalars(sa.select(self._file.c.storage_path).where(theirs)))
                 connection.execute(self._file.update().where(theirs).values(storage_path=""))
         return paths
 

@@ -47,6 +47,7 @@ class Tables:
     selector_sync: sa.Table
     event_log: sa.Table
     event_reader: sa.Table
+    event_failure: sa.Table
     quarantine: sa.Table
     quarantine_file: sa.Table
     deleted_object: sa.Table
@@ -146,6 +147,17 @@ def build_tables(prefix: str = "") -> Tables:
             metadata,
             _key("reader_name", 255),
             sa.Column("position", sa.BigInteger(), nullable=False),
+        ),
+        # What a reader failed on: the event that it is at, and those that it left behind.
+        event_failure=sa.Table(
+            f"{prefix}event_failure",
+            metadata,
+            _key("reader_name", 255),
+            sa.Column("position", sa.BigInteger(), primary_key=True, autoincrement=False),
+            sa.Column("failures", sa.Integer(), nullable=False),
+            sa.Column("is_parked", sa.Boolean(), nullable=False),
+            _text("error"),
+            _moment("failed_at"),
         ),
         quarantine=_quarantine(prefix, metadata),
         quarantine_file=_quarantine_file(prefix, metadata),

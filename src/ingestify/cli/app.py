@@ -39,6 +39,7 @@ COMMANDS = {
     "copy": ("ingestify.cli.copy", "Mirror the lake into another one."),
     "restored": ("ingestify.cli.restored", "Begin a new epoch after the lake was restored from a backup."),
     "quarantine": ("ingestify.cli.quarantine", "Look at what failed its checks, and decide about it."),
+    "events": ("ingestify.cli.events", "Look at the event log and its readers, and put one elsewhere."),
     "status": ("ingestify.cli.status", "Show the last runs, and how large the lake is."),
     "sources": ("ingestify.cli.sources", "List the sources there are, describe one, and try one out."),
     "sync-indexes": ("ingestify.cli.lake", "Make the database indexes that dataset_types asks for."),

@@ -10,7 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.events import DatasetCreated, DatasetEvent, MetadataUpdated, RevisionAdded, RevisionRejected
+from ingestify.domain.events import (
+    DatasetCreated,
+    DatasetEvent,
+    MetadataUpdated,
+    RevisionAccepted,
+    RevisionAdded,
+    RevisionDiscarded,
+    RevisionRejected,
+    RevisionWithdrawn,
+)
 from ingestify.domain.file import FeedState
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
@@ -25,6 +34,7 @@ __all__ = [
     "Settlement",
     "apply_change",
     "metadata_text",
+    "settled_event",
     "stored_metadata_text",
 ]
 
@@ -197,7 +207,7 @@ def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
         revisions=revisions,
         feeds=feeds,
     )
-    events: list[DatasetEvent] = []
+    events = _settled(change, dataset, moment)
     if existing is None:
         events.append(DatasetCreated(dataset=dataset, occurred_at=moment))
     if revision is not None:
@@ -265,7 +275,27 @@ def _apply_rejection(change: DatasetChange, moment: dt.datetime) -> AppliedChang
         checked_at=moment,
     )
     event = RevisionRejected(dataset=dataset, occurred_at=moment, reasons=change.rejected, entry_id=entry.entry_id)
-    return AppliedChange(dataset, None, (event,), entry)
+    return AppliedChange(dataset, None, (*_settled(change, dataset, moment), event), entry)
+
+
+def _settled(change: DatasetChange, dataset: Dataset, moment: dt.datetime) -> list[DatasetEvent]:
+    """Return what becomes true of the entry that the change settles; of a discarded one that was told before."""
+    one = change.settles
+    if one is None or one.seen is not QuarantineState.OPEN:
+        return []
+    return [settled_event(dataset, one.entry_id, one.state, one.decided_by, one.note, moment)]
+
+
+def settled_event(
+    dataset: Dataset, entry_id: str, state: QuarantineState, decided_by: str, note: str, moment: dt.datetime
+) -> DatasetEvent:
+    """Return the event that an entry of the quarantine is in another state than OPEN now."""
+    decision: dict[str, Any] = {"entry_id": entry_id, "decided_by": decided_by, "note": note, "occurred_at": moment}
+    if state is QuarantineState.ACCEPTED:
+        return RevisionAccepted(dataset=dataset, **decision)
+    if state is QuarantineState.DISCARDED:
+        return RevisionDiscarded(dataset=dataset, **decision)
+    return RevisionWithdrawn(dataset=dataset, entry_id=entry_id, state=state.value, occurred_at=moment)
 
 
 def _description_differs(before: Dataset, change: DatasetChange) -> bool:

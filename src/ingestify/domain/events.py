@@ -15,13 +15,17 @@ __all__ = [
     "LOGGED_EVENTS",
     "SCHEMA_VERSION",
     "DatasetCreated",
+    "DatasetDeleted",
     "DatasetEvent",
     "DatasetSkipped",
     "DomainEvent",
     "MetadataUpdated",
+    "RevisionAccepted",
     "RevisionAdded",
+    "RevisionDiscarded",
     "RevisionInvalidated",
     "RevisionRejected",
+    "RevisionWithdrawn",
     "SelectorSkipped",
 ]
 
@@ -104,6 +108,58 @@ class RevisionRejected(DatasetEvent):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RevisionAccepted(DatasetEvent):
+    """A person published what was in quarantine. The `RevisionAdded` that follows, if any, is what readers see of it.
+
+    Attributes:
+        entry_id: The quarantine entry.
+        decided_by: Who.
+        note: Why.
+    """
+
+    entry_id: str = ""
+    decided_by: str = ""
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RevisionDiscarded(DatasetEvent):
+    """A person threw away what was in quarantine. The dataset is as it was before.
+
+    Attributes:
+        dataset: As readers see it; without any revision if the lake has it not. `entry_id`, `decided_by` and `note` are
+            those of `RevisionAccepted`.
+    """
+
+    entry_id: str = ""
+    decided_by: str = ""
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RevisionWithdrawn(DatasetEvent):
+    """What was in quarantine waits no more: the provider serves something else by now.
+
+    Attributes:
+        dataset: As readers see it after that.
+        entry_id: The quarantine entry.
+        state: `RESOLVED`: that passed its checks, or is what the lake has. `SUPERSEDED`: it failed, too.
+    """
+
+    entry_id: str = ""
+    state: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatasetDeleted(DatasetEvent):
+    """A dataset was removed from the lake, with all its revisions and what it had in quarantine.
+
+    Attributes:
+        dataset: As it last was. Its files stay in the storage for a safety age.
+    """
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DatasetSkipped(DatasetEvent):
     """A run found the dataset unchanged. Not logged."""
 
@@ -120,6 +176,16 @@ class SelectorSkipped(DomainEvent):
 
 LOGGED_EVENTS: dict[str, type[DatasetEvent]] = {
     event.event_type: event
-    for event in (DatasetCreated, RevisionAdded, MetadataUpdated, RevisionInvalidated, RevisionRejected)
+    for event in (
+        DatasetCreated,
+        RevisionAdded,
+        MetadataUpdated,
+        RevisionInvalidated,
+        RevisionRejected,
+        RevisionAccepted,
+        RevisionDiscarded,
+        RevisionWithdrawn,
+        DatasetDeleted,
+    )
 }
 """The events that are also in the catalogue's event log, by their type."""

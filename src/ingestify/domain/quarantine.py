@@ -8,7 +8,7 @@ import enum
 from collections.abc import Mapping
 from typing import Any
 
-from ingestify.domain.dataset import DatasetState
+from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.feeds import file_id
 from ingestify.domain.file import LONGEST_CONTENT_TYPE, FeedState, File
 from ingestify.domain.identifier import Identifier
@@ -124,6 +124,23 @@ class QuarantineEntry:
     def is_open(self) -> bool:
         """Whether it still waits."""
         return self.state is QuarantineState.OPEN
+
+    def dataset_to_be(self) -> Dataset:
+        """Return the dataset that the bundle would become: without any revision."""
+        return Dataset(
+            dataset_id=self.dataset_id,
+            bucket=self.bucket,
+            provider=self.provider,
+            dataset_type=self.dataset_type,
+            identifier=self.identifier,
+            name=self.name,
+            state=DatasetState.SCHEDULED,
+            metadata=self.metadata,
+            created_at=self.created_at,
+            updated_at=self.created_at,
+            last_modified_at=None,
+            missing_feeds=self.missing_feeds,
+        )
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.dataset_type}/{self.identifier}"

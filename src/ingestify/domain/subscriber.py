@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from ingestify.domain.events import (
     DatasetCreated,
+    DatasetDeleted,
     DatasetSkipped,
     DomainEvent,
     MetadataUpdated,
+    RevisionAccepted,
     RevisionAdded,
+    RevisionDiscarded,
     RevisionInvalidated,
     RevisionRejected,
+    RevisionWithdrawn,
     SelectorSkipped,
 )
 
@@ -50,6 +54,18 @@ class Subscriber:
 
     def on_revision_rejected(self, event: RevisionRejected) -> None:
         """What the provider served failed its checks and is in quarantine; the dataset is as it was."""
+
+    def on_revision_accepted(self, event: RevisionAccepted) -> None:
+        """A person published what was in quarantine; `on_revision_added` is called next."""
+
+    def on_revision_discarded(self, event: RevisionDiscarded) -> None:
+        """A person threw away what was in quarantine; the dataset is as it was."""
+
+    def on_revision_withdrawn(self, event: RevisionWithdrawn) -> None:
+        """What was in quarantine waits no more: the provider serves something else by now."""
+
+    def on_dataset_deleted(self, event: DatasetDeleted) -> None:
+        """A dataset was removed from the lake; the event shows it as it last was."""
 
     def on_dataset_skipped(self, event: DatasetSkipped) -> None:
         """A run found a dataset unchanged. Overriding this costs a read of every such dataset."""

@@ -8,6 +8,7 @@ import datetime as dt
 from ingestify.clock import now
 from ingestify.domain.change import AppliedChange
 from ingestify.domain.dataset import Dataset
+from ingestify.domain.events import MetadataUpdated
 from ingestify.domain.run import RunState, TaskOutcome, TaskSummary
 from ingestify.engine.discovery import Discovered
 
@@ -43,7 +44,8 @@ def outcome_of(applied: AppliedChange, *, is_new: bool) -> TaskOutcome:
         return TaskOutcome.NEW
     if applied.revision is not None:
         return TaskOutcome.REVISED
-    return TaskOutcome.METADATA if applied.events else TaskOutcome.UNCHANGED
+    is_described = any(isinstance(event, MetadataUpdated) for event in applied.events)
+    return TaskOutcome.METADATA if is_described else TaskOutcome.UNCHANGED
 
 
 def summarize(

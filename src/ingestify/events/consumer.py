@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
+import os
+import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, Self
 
+from ingestify.clock import now
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.event_reader import FailedEvent, StartAt
 from ingestify.domain.events import DatasetEvent
-from ingestify.errors import ConfigurationError
+from ingestify.domain.ports import JobLock
+from ingestify.domain.run import JobHolder, ProcessIdentity
+from ingestify.errors import ConfigurationError, StoreError
 from ingestify.masking import mask_text
 
-__all__ = ["EventLog", "EventLogConsumer"]
+__all__ = ["EventLog", "EventReader", "find_start"]
 
 logger = logging.getLogger(__name__)
+
+_SAVED_AFTER_SECONDS = 1.0
+"""A slow callback's events are counted as had after so long, though their batch goes on."""
+
+_LONGEST_WAIT_SECONDS = 5.0
 
 
 class EventLog(Protocol):
@@ -23,46 +36,103 @@ class EventLog(Protocol):
     def read_events(self, after_position: int, limit: int) -> list[DatasetEvent]:
         """Return logged events after a position, in commit order."""
 
-    def get_reader_position(self, reader_name: str) -> int:
-        """Return where a reader stands; 0 for a new one."""
+    def get_last_event_position(self) -> int:
+        """Return the position of the newest event in the log; 0 if there is none."""
 
-    def set_reader_position(self, reader_name: str, position: int) -> None:
-        """Remember where a reader stands."""
+    def find_position_before(self, moment: dt.datetime) -> int:
+        """Return the position behind which the events since a moment are."""
+
+    def find_reader_position(self, reader_name: str) -> int | None:
+        """Return where a reader stands; None for a new one."""
+
+    def advance_reader(self, reader_name: str, seen: int | None, position: int) -> bool:
+        """Move a reader forward, if it stands where it was seen; None: if it is not there. False: it does not."""
+
+    def find_failed_events(self, reader_name: str) -> list[FailedEvent]:
+        """Return what a reader failed on, by position."""
+
+    def save_failed_event(self, reader_name: str, failed: FailedEvent) -> None:
+        """Remember that a reader failed on an event."""
+
+    def forget_failed_event(self, reader_name: str, position: int) -> None:
+        """Forget that a reader failed on an event: it is done with it."""
+
+    def try_lock_job(self, key: str, holder: JobHolder) -> JobLock | None:
+        """Return the lock that goes by `key`, or None if somebody else has it; never waits."""
+
+    def find_job_holder(self, key: str) -> JobHolder | None:
+        """Return who has that lock; None: nobody, or that is not known."""
 
 
-_open_from_config: Callable[[str | Path], EventLog] | None = None
+class _Lake(Protocol):
+    """Where the files of an event's dataset are read."""
+
+    def load_files(self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False) -> Any:
+        """Return the dataset's files."""
 
 
-def provide_opening(opening: Callable[[str | Path], EventLog]) -> None:
-    """Say how `from_config` opens a catalogue. `ingestify.main` does, so that no adapter is known here."""
-    global _open_from_config
-    _open_from_config = opening
+def find_start(log: EventLog, start_at: StartAt) -> int:
+    """Return the position behind which a reader begins.
+
+    Raises:
+        ConfigurationError: `start_at` is no place in a log.
+    """
+    if start_at == "beginning":
+        return 0
+    if start_at in ("now", "end"):
+        return log.get_last_event_position()
+    if isinstance(start_at, dt.datetime):
+        return log.find_position_before(start_at if start_at.tzinfo else start_at.replace(tzinfo=dt.UTC))
+    if isinstance(start_at, int) and not isinstance(start_at, bool) and start_at >= 0:
+        return start_at
+    raise ConfigurationError(
+        f"start_at is {start_at!r}; write 'beginning', 'now', the position of the last event that is not wanted, or a "
+        f"datetime."
+    )
 
 
-class EventLogConsumer:
+class EventReader:
     """Delivers every logged domain event to one reader, at least once and in commit order.
+
+    One process at a time reads for a reader's name. Use it in a `with` block, or close it.
 
     Args:
         event_log: Where the events are.
         reader_name: Names the cursor. Two readers with different names each get everything.
+        start_at: Where a reader begins that the log does not know yet: `beginning`, `now` (or `end`), behind a
+            position, or with the first event since a moment.
+        park_after: After so many failures on one event it is parked: remembered for `retry_parked`, with an error in
+            the log, and the reader goes on. None: it never is, and the reader stays where it is.
+        lake: Where the files of an event's dataset are read; None: such a dataset does not know its lake.
+        on_close: Called when it is closed.
     """
 
-    def __init__(self, event_log: EventLog, reader_name: str) -> None:
+    def __init__(
+        self,
+        event_log: EventLog,
+        reader_name: str,
+        *,
+        start_at: StartAt = "beginning",
+        park_after: int | None = None,
+        lake: _Lake | None = None,
+        on_close: Callable[[], object] | None = None,
+    ) -> None:
         if not reader_name:
             raise ConfigurationError("reader_name is empty; give the reader a name that stays the same between runs.")
+        if park_after is not None and park_after < 1:
+            raise ConfigurationError(f"park_after: {park_after} is not 1 or more.")
         self._log = event_log
         self._reader_name = reader_name
+        self._start_at = start_at
+        self._park_after = park_after
+        self._lake = lake
+        self._on_close = on_close
         self._stop = threading.Event()
-
-    @classmethod
-    def from_config(cls, path: str | Path, reader_name: str) -> EventLogConsumer:
-        """Open the catalogue that a config.yaml names.
-
-        Raises:
-            ConfigurationError: The settings are wrong.
-        """
-        assert _open_from_config is not None, "ingestify.main is not imported"
-        return cls(_open_from_config(path), reader_name)
+        self._position: int | None = None
+        """Where it stands, as the log knows; None: the log does not know it yet."""
+        self._had: int = 0
+        """The last event that it has had."""
+        self._saved_at = 0.0
 
     def run(
         self, on_event: Callable[[DatasetEvent], object], poll_interval: float | None = None, batch_size: int = 100
@@ -70,26 +140,23 @@ class EventLogConsumer:
         """Call `on_event` with each event that this reader has not had.
 
         Args:
-            on_event: Called in the caller's thread. When it raises, the run ends, and that event comes again.
+            on_event: Called in the caller's thread. When it raises, the run ends, and that event comes again, unless
+                it is parked.
             poll_interval: Seconds between looks for new events, until `stop()`; more than 0. None: return at the
-                log's end.
-            batch_size: How many events are read at a time.
+                log's end. With it, a reader whose name another process reads for waits for that one's end.
+            batch_size: How many events are read at a time. What was had is written down after each batch, and when
+                the run ends; only a process that is killed gets up to a batch again, or what it had in the last second.
 
         Returns:
             0 at the log's end or after `stop()`; 1 after the callback raised.
 
         Raises:
             ConfigurationError: An argument makes no sense; nothing was delivered.
+            StoreError: Another process reads for this name, or somebody moved the reader meanwhile.
             KeyboardInterrupt: After Ctrl-C, also while it waits. An event whose callback was interrupted comes again.
         """
         _check_callback("on_event", on_event)
-
-        def deliver(events: Sequence[DatasetEvent]) -> None:
-            for event in events:
-                on_event(event)
-                self._advance(event)
-
-        return self._run(deliver, poll_interval, batch_size)
+        return self._run(lambda events: on_event(events[0]), poll_interval, batch_size, at_once=1)
 
     def run_batched(
         self,
@@ -99,52 +166,211 @@ class EventLogConsumer:
     ) -> int:
         """Call `on_events` with lists of at most `batch_size` events; otherwise as `run`.
 
-        When it raises, the whole list comes again.
+        When it raises, the whole list comes again. With `park_after`, it comes at once, event by event, as
+        lists of one, to find the one that fails.
         """
         _check_callback("on_events", on_events)
+        return self._run(on_events, poll_interval, batch_size, at_once=batch_size)
 
-        def deliver(events: Sequence[DatasetEvent]) -> None:
-            on_events(list(events))
-            self._advance(events[-1])
+    def retry_parked(self, on_event: Callable[[DatasetEvent], object]) -> int:
+        """Call `on_event` with each event that was parked; those that it takes are parked no more.
 
-        return self._run(deliver, poll_interval, batch_size)
+        Returns:
+            0 if it took all of them, else 1.
+
+        Raises:
+            StoreError: Another process reads for this name.
+        """
+        _check_callback("on_event", on_event)
+        lock = self._take_lock(None)
+        assert lock is not None, "it is only waited for while polling"
+        code = 0
+        try:
+            for parked in self._log.find_failed_events(self._reader_name):
+                if not parked.is_parked:
+                    continue
+                events = self._log.read_events(parked.position - 1, 1)
+                if not events or events[0].position != parked.position:
+                    logger.warning("The parked event %d is not in the log any more.", parked.position)
+                else:
+                    try:
+                        on_event(self._with_lake(events[0]))
+                    except Exception as error:  # noqa: BLE001 - the edge to the caller's code
+                        self._note_failure(parked.position, error, parked, is_parked=True)
+                        code = 1
+                        continue
+                self._log.forget_failed_event(self._reader_name, parked.position)
+        finally:
+            lock.release()
+        return code
+
+    def load_files(self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False) -> Any:
+        """Return the files of an event's dataset; see `DatasetStore.load_files`.
+
+        Raises:
+            ConfigurationError: It was made without a lake.
+        """
+        if self._lake is None:
+            raise ConfigurationError(
+                f"The reader '{self._reader_name}' knows only the event log: make it with "
+                f"EventLogConsumer.from_config, or give it lake=store."
+            )
+        return self._lake.load_files(dataset, data_feed_keys, lazy)
 
     def stop(self) -> None:
         """End a polling `run` after the event it is at; may be called from any thread."""
         self._stop.set()
 
-    def _advance(self, event: DatasetEvent) -> None:
-        assert event.position is not None, "a logged event has a position"
-        self._log.set_reader_position(self._reader_name, event.position)
+    def close(self) -> None:
+        """Stop, and let go of what was opened for it. Harmless when that has happened."""
+        self.stop()
+        if self._on_close is not None:
+            self._on_close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ---- a run -----------------------------------------------------------------------------------------
 
     def _run(
-        self, deliver: Callable[[Sequence[DatasetEvent]], None], poll_interval: float | None, batch_size: int
+        self,
+        deliver: Callable[[list[DatasetEvent]], object],
+        poll_interval: float | None,
+        batch_size: int,
+        at_once: int,
     ) -> int:
         if batch_size < 1:
             raise ConfigurationError(f"batch_size: {batch_size} is not 1 or more.")
         # Not `<= 0`, which says nothing against NaN. A wait of 0 would ask the database without a pause.
         if poll_interval is not None and not 0 < poll_interval <= threading.TIMEOUT_MAX:
             raise ConfigurationError(f"poll_interval: {poll_interval} is no number of seconds above 0.")
-        while not self._stop.is_set():
-            position = self._log.get_reader_position(self._reader_name)
-            events = self._log.read_events(position, batch_size)
-            if events:
-                try:
-                    deliver(events)
-                except Exception as error:  # the edge to the caller's code
-                    logger.error(
-                        "The reader '%s' failed with %s: %s; what it failed on comes again at its next run.",
+        lock = self._take_lock(poll_interval)
+        if lock is None:
+            return 0  # it was stopped while it waited
+        try:
+            self._begin()
+            while not self._stop.is_set():
+                events = [self._with_lake(event) for event in self._log.read_events(self._had, batch_size)]
+                if events:
+                    try:
+                        if not self._deliver(events, deliver, at_once):
+                            return 1
+                    finally:
+                        self._save()
+                elif poll_interval is None:
+                    break
+                else:
+                    self._stop.wait(poll_interval)
+            return 0
+        finally:
+            lock.release()
+
+    def _begin(self) -> None:
+        self._position = self._log.find_reader_position(self._reader_name)
+        if self._position is None:
+            self._had = find_start(self._log, self._start_at)
+            self._save(also_unmoved=True)
+        self._had = self._position or 0
+        self._saved_at = time.monotonic()
+
+    def _deliver(
+        self, events: Sequence[DatasetEvent], deliver: Callable[[list[DatasetEvent]], object], at_once: int
+    ) -> bool:
+        """Deliver a batch as far as it goes. Returns whether the run may go on."""
+        failed = {one.position: one for one in self._log.find_failed_events(self._reader_name) if not one.is_parked}
+        for start in range(0, len(events), at_once):
+            some = list(events[start : start + at_once])
+            if self._stop.is_set():
+                return True
+            try:
+                deliver(some)
+            except Exception as error:  # noqa: BLE001 - the edge to the caller's code
+                if len(some) > 1 and self._park_after is not None:
+                    logger.warning(
+                        "The reader '%s' failed on %d events together; they come one by one.",
                         self._reader_name,
-                        type(error).__name__,
-                        mask_text(" ".join(str(error).split())),
+                        len(some),
                     )
-                    logger.debug("the reader's traceback", exc_info=error)
-                    return 1
-            elif poll_interval is None:
-                break
+                    if not self._deliver(some, deliver, 1):
+                        return False
+                    continue
+                first = _position_of(some[0])
+                if not self._note_failure(first, error, failed.pop(first, None)):
+                    return False
             else:
-                self._stop.wait(poll_interval)
-        return 0
+                for position in [one for one in failed if one <= _position_of(some[-1])]:
+                    self._log.forget_failed_event(self._reader_name, position)
+                    del failed[position]
+            self._had = _position_of(some[-1])
+            if time.monotonic() - self._saved_at > _SAVED_AFTER_SECONDS:
+                self._save()
+        return True
+
+    def _note_failure(
+        self, position: int, error: Exception, before: FailedEvent | None = None, *, is_parked: bool = False
+    ) -> bool:
+        """Remember a failure, and say it. Returns whether the event is parked, so that the reader may go on."""
+        text = f"{type(error).__name__}: {mask_text(' '.join(str(error).split()))}"
+        failures = 1 + (0 if before is None else before.failures)
+        is_parked = is_parked or (self._park_after is not None and failures >= self._park_after)
+        self._log.save_failed_event(self._reader_name, FailedEvent(position, failures, is_parked, text, now()))
+        logger.error(
+            "The reader '%s' failed with %s; %s.",
+            self._reader_name,
+            text,
+            f"the event {position} is parked after {failures} {'failure' if failures == 1 else 'failures'}, and comes "
+            f"again with retry_parked"
+            if is_parked
+            else "what it failed on comes again at its next run",
+        )
+        logger.debug("the reader's traceback", exc_info=error)
+        return is_parked
+
+    def _save(self, *, also_unmoved: bool = False) -> None:
+        """Write down what was had; forward only, and only if nobody else did."""
+        if self._had == (self._position or 0) and not also_unmoved:
+            return
+        if not self._log.advance_reader(self._reader_name, self._position, self._had):
+            raise StoreError(
+                f"The reader '{self._reader_name}' does not stand at {self._position} any more: somebody has moved it, "
+                f"as 'ingestify events reset' does. Start it again, and it goes on from there."
+            )
+        self._position = self._had
+        self._saved_at = time.monotonic()
+
+    def _take_lock(self, poll_interval: float | None) -> JobLock | None:
+        """Return the lock of this reader's name; None: it was stopped while it waited."""
+        key = f"event reader {self._reader_name}"
+        process = ProcessIdentity(socket.gethostname(), os.getpid(), "")
+        has_said = False
+        while True:
+            lock = self._log.try_lock_job(key, JobHolder(process, now()))
+            if lock is not None:
+                return lock
+            holder = self._log.find_job_holder(key)
+            who = f"Another process reads for '{self._reader_name}'" + ("" if holder is None else f" ({holder})")
+            if poll_interval is None:
+                raise StoreError(
+                    f"{who}, and each event would be delivered twice: wait for its end, or take another reader_name."
+                )
+            if not has_said:
+                has_said = True
+                logger.info("%s; this one waits for its end.", who)
+            if self._stop.wait(min(poll_interval, _LONGEST_WAIT_SECONDS)):
+                return None
+
+    def _with_lake(self, event: DatasetEvent) -> DatasetEvent:
+        if self._lake is not None:
+            event.dataset.read_from(self._lake)
+        return event
+
+
+def _position_of(event: DatasetEvent) -> int:
+    assert event.position is not None, "a logged event has a position"
+    return event.position
 
 
 def _check_callback(name: str, callback: object) -> None:

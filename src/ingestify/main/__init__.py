@@ -6,11 +6,13 @@ import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ingestify.config.reader import find_config, read_file_options, read_settings
 from ingestify.config.secrets import find_vault_urls, resolve_lake_url, with_secrets
 from ingestify.config.settings import Settings
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.event_reader import StartAt
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.fetch_policy import FetchPolicy
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan
@@ -18,8 +20,7 @@ from ingestify.domain.source import Source
 from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.health import WatchedPlan
 from ingestify.errors import ConfigurationError, SecretError
-from ingestify.events import consumer as _consumer
-from ingestify.events.consumer import EventLogConsumer
+from ingestify.events.consumer import EventReader
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.main.adapters import (
     check_catalogue,
@@ -44,12 +45,10 @@ from ingestify.main.parts import (
 from ingestify.sources.own_modules import make_importable
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.file_collection import FileCollection
 from ingestify.store.identifier_keys import iter_identifier_keys
 from ingestify.vaults.lookup import SecretLookup
 from ingestify.vaults.url import is_vault_url
-
-if TYPE_CHECKING:
-    from ingestify.catalogue.catalogue import SqlCatalogue
 
 __all__ = ["EventLogConsumer", "concurrency", "debug_source", "get_datastore", "get_dev_engine", "get_engine"]
 
@@ -390,11 +389,50 @@ def _store_from_settings(settings: Settings, path: Path, bucket: str | None, loo
     )
 
 
-def _open_event_log(path: str | Path) -> SqlCatalogue:
-    found = config_path(path)
-    settings = read_settings(found)
-    url = resolve_lake_url(settings.main.metadata_url, "metadata_url", found.absolute().parent, SecretLookup())
-    return open_catalogue(url, settings.main.metadata_options.table_prefix, make_key_types(settings))
+class EventLogConsumer(EventReader):
+    """Delivers every logged domain event to one reader, at least once and in commit order; see `EventReader`."""
+
+    @classmethod
+    def from_config(
+        cls,
+        path: str | Path,
+        reader_name: str,
+        *,
+        start_at: StartAt = "beginning",
+        park_after: int | None = None,
+    ) -> EventLogConsumer:
+        """Open the lake that a config.yaml names. The storage is opened when a dataset's files are first asked for.
+
+        Args:
+            reader_name: Names the cursor; `start_at` and `park_after` are those of `EventReader`.
+
+        Raises:
+            ConfigurationError: The settings are wrong.
+        """
+        lake = _LakeOfEvents(config_path(path))
+        return cls(
+            lake.catalogue, reader_name, start_at=start_at, park_after=park_after, lake=lake, on_close=lake.close
+        )
 
 
-_consumer.provide_opening(_open_event_log)
+class _LakeOfEvents:
+    """A lake whose storage is opened late: many a consumer has no need, and no right, to read it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        settings = read_settings(path)
+        url = resolve_lake_url(settings.main.metadata_url, "metadata_url", path.absolute().parent, SecretLookup())
+        self.catalogue = open_catalogue(url, settings.main.metadata_options.table_prefix, make_key_types(settings))
+        self._store: DatasetStore | None = None
+
+    def load_files(
+        self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False
+    ) -> FileCollection:
+        if self._store is None:
+            self._store = get_datastore(self._path)
+        return self._store.load_files(dataset, data_feed_keys, lazy)
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+        self.catalogue.close()

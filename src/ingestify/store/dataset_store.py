@@ -398,7 +398,7 @@ class DatasetStore:
         self.identity.claim()
         begun = now()
         with self._commit_lock:
-            orphans = self.catalogue.delete([dataset.dataset_id for dataset in datasets])
+            orphans = self.catalogue.delete([dataset.dataset_id for dataset in datasets], self._tell)
         failpoint("delete.rows_gone")
         if not with_objects:
             return len(datasets)
@@ -423,6 +423,15 @@ class DatasetStore:
             return remove_unnamed(
                 self.catalogue, self.storage, lease_id, paths, unless_written_since=unless_written_since
             )
+
+    def commit_discards(self, entry_ids: Sequence[str], decided_by: str, note: str) -> list[str]:
+        """Commit that quarantine entries are discarded, then tell subscribers; see `Quarantine.discard`.
+
+        Returns:
+            The paths of objects that nothing names any more.
+        """
+        with self._commit_lock:
+            return self.catalogue.discard_quarantine(entry_ids, decided_by, note, self._tell)
 
     def collect_garbage(
         self,

@@ -164,7 +164,7 @@ class Quarantine:
             self.get_entry(entry_id)
         self._store.identity.claim()
         begun = now()
-        orphans = self._store.catalogue.discard_quarantine(entry_ids, decided_by, note)
+        orphans = self._store.commit_discards(entry_ids, decided_by, note)
         return self._store.remove_objects(orphans, begun)
 
     def request_retry(self, entry_ids: Sequence[str]) -> int:

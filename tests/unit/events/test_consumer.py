@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import datetime as dt
+import json
 import logging
 import threading
+import time
 
 import pytest
 
 from ingestify import DatasetResource, EventLogConsumer, Source, get_dev_engine
-from ingestify.errors import ConfigurationError
+from ingestify.errors import ConfigurationError, StoreError
+from ingestify.events import consumer
 
 
 class Small(Source):
@@ -128,3 +132,218 @@ def test_an_interrupted_callback_gets_its_event_again(log):
     assert EventLogConsumer(log, "a").run(interrupt_once) == 0
     assert got[1] == got[2]
     assert len(set(got)) == 6
+
+
+# ---- one at a time, and only forward -----------------------------------------------------------------------
+
+
+def test_a_second_reader_of_a_name_is_refused_while_the_first_one_reads(log):
+    got = []
+
+    def read_beside(event):
+        got.append(event.position)
+        with pytest.raises(StoreError, match="Another process reads for 'a'"):
+            EventLogConsumer(log, "a").run(got.append)
+        assert EventLogConsumer(log, f"b{event.position}").run(lambda _: None) == 0
+
+    assert EventLogConsumer(log, "a").run(read_beside) == 0
+    assert len(got) == 6
+    assert EventLogConsumer(log, "a").run(got.append) == 0
+
+
+def test_a_polling_reader_waits_for_the_one_that_reads(log):
+    got, second = [], EventLogConsumer(log, "a")
+    waiting = threading.Thread(target=second.run, args=(got.append,), kwargs={"poll_interval": 0.01})
+
+    def start_beside(event):
+        if event.position == 1:
+            waiting.start()
+            time.sleep(0.1)
+        assert got == []
+
+    assert EventLogConsumer(log, "a").run(start_beside) == 0
+    second.stop()
+    waiting.join(10)
+    assert got == []
+
+
+def test_a_reader_that_was_moved_meanwhile_ends_and_overwrites_nothing(log):
+    with pytest.raises(StoreError, match="somebody has moved it"):
+        EventLogConsumer(log, "a").run(lambda event: event.position == 4 and log.set_reader_position("a", 2))
+    assert log.get_reader_position("a") == 2
+    got = []
+    assert EventLogConsumer(log, "a").run(got.append) == 0
+    assert [event.position for event in got] == [3, 4, 5, 6]
+
+
+def test_a_batch_is_written_down_once_and_also_when_the_run_ends_within_it(log, monkeypatch):
+    written = []
+    advance = log.advance_reader
+    monkeypatch.setattr(log, "advance_reader", lambda *args: written.append(args[1:]) or advance(*args))
+    assert EventLogConsumer(log, "a").run(lambda _: None, batch_size=3) == 0
+    assert written == [(None, 0), (0, 3), (3, 6)]
+
+    def leave(event):
+        if event.position == 5:
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        EventLogConsumer(log, "b").run(leave)
+    assert log.get_reader_position("b") == 4
+
+
+def test_what_a_slow_callback_had_is_written_down_within_its_batch(log, monkeypatch):
+    monkeypatch.setattr(consumer, "_SAVED_AFTER_SECONDS", 0.0)
+    seen = []
+    assert EventLogConsumer(log, "a").run(lambda _: seen.append(log.get_reader_position("a"))) == 0
+    assert seen == [0, 1, 2, 3, 4, 5]
+
+
+def test_stop_ends_a_run_within_a_batch(log):
+    reader = EventLogConsumer(log, "a")
+    got = []
+    assert reader.run(lambda event: got.append(event.position) or reader.stop(), poll_interval=0.01) == 0
+    assert got == [1]
+    assert log.get_reader_position("a") == 1
+
+
+# ---- where a new one begins --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("start_at", "first"), [("beginning", 1), (4, 5), ("now", None), ("end", None), ("moment", 3), ("later", None)]
+)
+def test_a_new_reader_begins_where_it_is_told(log, start_at, first):
+    if start_at == "moment":
+        start_at = log.read_events(2, 1)[0].occurred_at
+        first = next(one.position for one in log.read_events(0, 10) if one.occurred_at >= start_at)
+    elif start_at == "later":
+        start_at = dt.datetime(2999, 1, 1)
+    got = []
+    assert EventLogConsumer(log, "a", start_at=start_at).run(got.append) == 0
+    assert (got[0].position if got else None) == first
+    assert log.get_reader_position("a") == 6
+    assert EventLogConsumer(log, "a", start_at="beginning").run(got.append) == 0
+    assert len(got) == (0 if first is None else 7 - first), "it is known by now"
+
+
+@pytest.mark.parametrize("start_at", ["yesterday", -1, True, None, 1.5])
+def test_a_beginning_that_is_none_is_refused(log, start_at):
+    with pytest.raises(ConfigurationError, match="start_at is"):
+        EventLogConsumer(log, "a", start_at=start_at).run(lambda _: None)
+    assert log.find_reader_position("a") is None
+
+
+# ---- events that a reader fails on -------------------------------------------------------------------------
+
+
+def poison(position, got):
+    def on_event(event):
+        if event.position == position:
+            raise ValueError("a match without a ball")
+        got.append(event.position)
+
+    return on_event
+
+
+def test_an_event_is_parked_after_so_many_failures_and_may_be_tried_again(log, caplog):
+    got = []
+    reader = EventLogConsumer(log, "a", park_after=3)
+    for failures in (1, 2):
+        assert reader.run(poison(3, got)) == 1
+        assert got == [1, 2]
+        (failed,) = log.find_failed_events("a")
+        assert (failed.position, failed.failures, failed.is_parked) == (3, failures, False)
+    assert reader.run(poison(3, got)) == 0
+    assert got == [1, 2, 4, 5, 6]
+    assert "the event 3 is parked after 3 failures" in caplog.text
+    (parked,) = log.find_failed_events("a")
+    assert (parked.failures, parked.is_parked, parked.error) == (3, True, "ValueError: a match without a ball")
+
+    assert reader.retry_parked(poison(3, got)) == 1
+    assert log.find_failed_events("a")[0].failures == 4
+    assert reader.retry_parked(lambda event: got.append(event.position)) == 0
+    assert got[-1] == 3
+    assert log.find_failed_events("a") == []
+    assert log.get_reader_position("a") == 6
+
+
+def test_without_being_told_no_event_is_ever_parked(log):
+    got = []
+    for _ in range(5):
+        assert EventLogConsumer(log, "a").run(poison(3, got)) == 1
+    assert got == [1, 2]
+    (failed,) = log.find_failed_events("a")
+    assert (failed.failures, failed.is_parked) == (5, False)
+    assert EventLogConsumer(log, "a").run(lambda event: got.append(event.position)) == 0
+    assert log.find_failed_events("a") == []
+
+
+def test_of_a_list_that_fails_the_one_is_found_that_does(log):
+    got = []
+
+    def on_events(events):
+        if any(event.position == 4 for event in events):
+            raise ValueError("no")
+        got.extend(event.position for event in events)
+
+    assert EventLogConsumer(log, "a", park_after=1).run_batched(on_events) == 0
+    assert got == [1, 2, 3, 5, 6]
+    assert [one.position for one in log.find_failed_events("a")] == [4]
+
+
+@pytest.mark.parametrize("times", [0, -1])
+def test_parking_needs_a_number_of_failures(log, times):
+    with pytest.raises(ConfigurationError, match="park_after"):
+        EventLogConsumer(log, "a", park_after=times)
+
+
+# ---- opened from a configuration ---------------------------------------------------------------------------
+
+
+class Shots(Small):
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **selector):
+        resource = DatasetResource({"match_id": 1}, "match", name="match 1")
+        return [resource.add_file(None, "events", json_content=[{"minute": 3}, {"minute": 87}])]
+
+
+@pytest.fixture
+def config(tmp_path):
+    with get_dev_engine(Shots("small"), "match", dev_dir=tmp_path) as engine:
+        engine.load()
+    path = tmp_path / "config.yaml"
+    path.write_text("main: {metadata_url: sqlite:///catalog.db, file_url: file://files/}\n")
+    return path
+
+
+def test_a_dataset_of_an_event_knows_its_lake(config):
+    read = []
+    with EventLogConsumer.from_config(config, "a", start_at="beginning") as reader:
+
+        def on_event(event):
+            if event.event_type == "revision_added":
+                read.append(event.dataset.to_polars("events")["minute"].to_list())
+                with reader.load_files(event.dataset) as files:
+                    read.append(json.loads(files.get_file("events").read()))
+
+        assert reader.run(on_event) == 0
+    assert read == [[3, 87], [{"minute": 3}, {"minute": 87}]]
+    with pytest.raises(StoreError, match="is closed"):
+        EventLogConsumer.run(reader, on_event)
+    reader.close()
+
+
+def test_a_reader_that_reads_no_files_needs_no_storage(config):
+    config.write_text("main: {metadata_url: sqlite:///catalog.db, file_url: nobodys://files/}\n")
+    got = []
+    with EventLogConsumer.from_config(config, "a") as reader:
+        assert reader.run(got.append) == 0
+        assert len(got) == 2
+        with pytest.raises(ConfigurationError, match="nobodys"):
+            got[-1].dataset.to_polars("events")
+
+
+def test_a_reader_of_a_log_alone_says_where_files_are_read(log):
+    reader = EventLogConsumer(log, "a")
+    with pytest.raises(ConfigurationError, match="from_config"):
+        reader.load_files(log.read_events(0, 1)[0].dataset)

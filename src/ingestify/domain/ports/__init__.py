@@ -19,6 +19,7 @@ from ingestify.domain.ports.catalogue import (
     LakePort,
     LeasesPort,
     ObjectsInDoubt,
+    OnEvents,
     QuarantinePort,
     SelectorSync,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "LeasesPort",
     "Leftovers",
     "ObjectsInDoubt",
+    "OnEvents",
     "PartialObject",
     "QuarantinePort",
     "SelectorSync",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ingestify.domain.ports.catalogue.datasets import DatasetFilter, DatasetsPort, HeadMoved, KnownDataset
+from ingestify.domain.ports.catalogue.datasets import DatasetFilter, DatasetsPort, HeadMoved, KnownDataset, OnEvents
 from ingestify.domain.ports.catalogue.event_log import EventLogPort
 from ingestify.domain.ports.catalogue.file_records import FileRecordsPort
 from ingestify.domain.ports.catalogue.histories import HistoriesPort
@@ -31,6 +31,7 @@ __all__ = [
     "LakePort",
     "LeasesPort",
     "ObjectsInDoubt",
+    "OnEvents",
     "QuarantinePort",
     "SelectorSync",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ingestify.domain.change import AppliedChange, DatasetChange
@@ -13,7 +13,9 @@ from ingestify.domain.events import DatasetEvent
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.selector import Filters
 
-__all__ = ["DatasetFilter", "DatasetsPort", "HeadMoved", "KnownDataset"]
+__all__ = ["DatasetFilter", "DatasetsPort", "HeadMoved", "KnownDataset", "OnEvents"]
+
+OnEvents = Callable[[Sequence[DatasetEvent]], object]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -120,8 +122,11 @@ class DatasetsPort(Protocol):
     def mark_missing(self, dataset_ids: Sequence[str]) -> list[DatasetEvent]:
         """Set the state of datasets to MISSING, in one transaction. Returns the events."""
 
-    def delete(self, dataset_ids: Sequence[str]) -> list[str]:
+    def delete(self, dataset_ids: Sequence[str], on_events: OnEvents | None = None) -> list[str]:
         """Remove datasets with all their rows. Returns the paths of objects that no row names any more.
+
+        Args:
+            on_events: Called with the events once they are committed.
 
         With each path the moment is remembered, for `find_unnamed`.
         No selector counts as ingested whole any more; likewise after `invalidate`.

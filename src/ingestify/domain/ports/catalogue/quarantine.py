@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ingestify.domain.identifier import Identifier
-from ingestify.domain.ports.catalogue.datasets import DatasetFilter
+from ingestify.domain.ports.catalogue.datasets import DatasetFilter, OnEvents
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 
 __all__ = ["QuarantinePort"]
@@ -37,5 +37,11 @@ class QuarantinePort(Protocol):
     def request_quarantine_retry(self, entry_ids: Sequence[str]) -> int:
         """Let open or discarded entries be fetched anew by the next run. Returns how many there were."""
 
-    def discard_quarantine(self, entry_ids: Sequence[str], decided_by: str, note: str) -> list[str]:
-        """Mark open entries DISCARDED. Returns the paths of objects that nothing names any more."""
+    def discard_quarantine(
+        self, entry_ids: Sequence[str], decided_by: str, note: str, on_events: OnEvents | None = None
+    ) -> list[str]:
+        """Mark open entries DISCARDED. Returns the paths of objects that nothing names any more.
+
+        Args:
+            on_events: Called with the events once they are committed.
+        """

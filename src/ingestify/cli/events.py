@@ -1,0 +1,223 @@
+"""`ingestify events`: who reads the event log, how far each is, and what it fails on."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from ingestify.cli.confirmation import confirm, yes_option
+from ingestify.cli.logs import set_up_logging, write_stderr
+from ingestify.cli.options import config_option, logging_options
+from ingestify.cli.output import time_text, write_json, write_line
+from ingestify.cli.texts import counted
+from ingestify.domain.event_reader import EventReaderState, FailedEvent, StartAt
+from ingestify.domain.events import DatasetEvent
+from ingestify.errors import ConfigurationError
+from ingestify.events.consumer import find_start
+from ingestify.main import config_path, get_datastore
+from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["events_command"]
+
+_AT_ONCE = 500
+
+_reader = click.argument("reader_name", metavar="READER")
+_json_lines = click.option("--json", "as_json", is_flag=True, help="One JSON object for each.")
+
+
+class _Start(click.ParamType[Any]):
+    """`beginning`, `now`, `end`, `1234`, `2026-01-31T12:00Z`."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> StartAt:
+        text = str(value).strip().lower()
+        if text in ("beginning", "now", "end"):
+            return "beginning" if text == "beginning" else "end"
+        if text.isascii() and text.isdigit():
+            return int(text)
+        try:
+            return dt.datetime.fromisoformat(str(value).strip())
+        except ValueError:
+            self.fail(
+                f"'{value}' is no place in the log: write beginning, now, a position such as 1234, or a moment such as "
+                f"2026-01-31T12:00Z.",
+                param,
+                ctx,
+            )
+
+
+@click.group("events")
+def events_command() -> None:
+    """Look at the event log and at who reads it, and put a reader elsewhere.
+
+    Whatever changes in the lake is an event in its log. A reader (EventLogConsumer in Python) has a name and a
+    position: that of the last event it is done with.
+    """
+
+
+@events_command.command("list", short_help="List events.")
+@config_option
+@click.option("--after", type=click.IntRange(min=0), default=0, metavar="POSITION", help="Only those behind it.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
+@_json_lines
+@logging_options
+def list_command(
+    config_file: str | None, after: int, limit: int | None, as_json: bool, quiet: bool, verbose: bool, debug: bool
+) -> None:
+    """List events in the order in which they became true."""
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+    with _lake(config_file) as store:
+        for event in itertools.islice(_iter_events(store, after), limit):
+            if as_json:
+                write_json(_as_dict(event))
+            else:
+                write_line(
+                    f"{event.position:>8}  {time_text(event.occurred_at)}  {event.event_type:<20}  {event.dataset}  "
+                    f"{event.dataset.name}"
+                )
+
+
+def _iter_events(store: DatasetStore, after: int) -> Iterator[DatasetEvent]:
+    while events := store.catalogue.read_events(after, _AT_ONCE):
+        yield from events
+        after = events[-1].position or 0
+
+
+def _as_dict(event: DatasetEvent) -> dict[str, Any]:
+    own = {field.name: getattr(event, field.name) for field in dataclasses.fields(event) if field.name != "dataset"}
+    dataset = event.dataset
+    return {
+        "event_type": event.event_type,
+        **own,
+        "dataset": {
+            "dataset_id": dataset.dataset_id,
+            "bucket": dataset.bucket,
+            "provider": dataset.provider,
+            "dataset_type": dataset.dataset_type,
+            "identifier": dict(dataset.identifier),
+            "name": dataset.name,
+            "state": dataset.state.value,
+            "revision_id": dataset.revisions[-1].revision_id if dataset.revisions else None,
+        },
+    }
+
+
+@events_command.command("readers", short_help="Show who reads, how far each is, and what it fails on.")
+@config_option
+@_json_lines
+@logging_options
+def readers_command(config_file: str | None, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+    """Show the readers by name: where each stands, how many events it has not had, and what it failed on."""
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+    with _lake(config_file) as store:
+        readers = store.catalogue.list_readers()
+    for reader in readers:
+        if as_json:
+            write_json(dataclasses.asdict(reader))
+        else:
+            write_line(f"{reader.name}: at {reader.position}, {counted(reader.behind, 'event')} behind")
+            for failed in reader.failed:
+                write_line(f"  {_failed_text(failed)}")
+    if not readers and not quiet:
+        write_stderr("Nobody has read the event log yet.")
+
+
+def _failed_text(failed: FailedEvent) -> str:
+    what = "is parked" if failed.is_parked else "fails"
+    times = f"{counted(failed.failures, 'failure')}, the last {time_text(failed.failed_at)}"
+    return f"event {failed.position} {what} ({times}): {failed.error}"
+
+
+@events_command.command("reset", short_help="Put a reader elsewhere in the log.")
+@config_option
+@click.option(
+    "--to",
+    "start",
+    type=_Start(),
+    required=True,
+    metavar="PLACE",
+    help="beginning, now, the position of the last event that is not wanted, or a moment such as 2026-01-31T12:00Z.",
+)
+@yes_option
+@logging_options
+@_reader
+def reset_command(
+    config_file: str | None, start: StartAt, yes: bool, reader_name: str, quiet: bool, verbose: bool, debug: bool
+) -> None:
+    """Put a reader elsewhere, back or forward. A process that reads for it at the moment ends with an error.
+
+    It asks first; where it cannot, it needs --yes.
+    """
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+    with _lake(config_file) as store:
+        reader = _find(store, reader_name)
+        position = find_start(store.catalogue, start)
+        what = "again" if position < reader.position else "not at all"
+        between = abs(position - reader.position)
+        confirm(
+            f"Put '{reader_name}' from {reader.position} to {position}?",
+            [f"up to {between:,} events come {what}"] if between else [],
+            yes=yes,
+        )
+        store.catalogue.set_reader_position(reader_name, position)
+    if not quiet:
+        write_stderr(f"'{reader_name}' goes on behind {position}.")
+
+
+@events_command.command("park", short_help="Leave behind the event that a reader fails on.")
+@config_option
+@logging_options
+@_reader
+def park_command(config_file: str | None, reader_name: str, quiet: bool, verbose: bool, debug: bool) -> None:
+    """Let a reader go on behind the event that it fails on. The event is remembered: see 'events readers'.
+
+    consumer.retry_parked(on_event) delivers it once more.
+    """
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+    with _lake(config_file) as store:
+        reader = _find(store, reader_name)
+        failing = next((one for one in reader.failed if not one.is_parked and one.position > reader.position), None)
+        if failing is None:
+            raise ConfigurationError(f"The reader '{reader_name}' fails on no event; see 'ingestify events readers'.")
+        store.catalogue.save_failed_event(reader_name, dataclasses.replace(failing, is_parked=True))
+        if not store.catalogue.advance_reader(reader_name, reader.position, failing.position):
+            raise ConfigurationError(f"The reader '{reader_name}' has gone on meanwhile; look at it again.")
+    if not quiet:
+        write_stderr(f"The event {failing.position} is parked; '{reader_name}' goes on behind it.")
+
+
+@events_command.command("forget", short_help="Forget a reader.")
+@config_option
+@yes_option
+@logging_options
+@_reader
+def forget_command(
+    config_file: str | None, yes: bool, reader_name: str, quiet: bool, verbose: bool, debug: bool
+) -> None:
+    """Forget where a reader stands and what it failed on; the next one of that name is a new one."""
+    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+    with _lake(config_file) as store:
+        reader = _find(store, reader_name)
+        confirm(f"Forget the reader '{reader_name}'?", [f"it stands at {reader.position}"], yes=yes)
+        store.catalogue.forget_reader(reader_name)
+    if not quiet:
+        write_stderr(f"'{reader_name}' is forgotten.")
+
+
+def _lake(config_file: str | None) -> contextlib.closing[DatasetStore]:
+    return contextlib.closing(get_datastore(config_path(config_file)))
+
+
+def _find(store: DatasetStore, reader_name: str) -> EventReaderState:
+    readers = {one.name: one for one in store.catalogue.list_readers()}
+    if reader_name not in readers:
+        there = ", ".join(readers) or "none"
+        raise ConfigurationError(f"There is no reader '{reader_name}' of the event log; there is {there}.")
+    return readers[reader_name]
