@@ -22,7 +22,7 @@ from ingestify.catalogue.mending import Mending
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.removals import Removals
 from ingestify.catalogue.runs import RunLog
-from ingestify.catalogue.schema import prepare_schema
+from ingestify.catalogue.schema import describe_version, prepare_schema
 from ingestify.catalogue.tables import Tables, build_tables
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.damage import Damage, FileRecord
@@ -102,6 +102,19 @@ class SqlCatalogue:
             database.close()
             raise
         return cls(database, tables, key_types or KeyTypes())
+
+    @classmethod
+    def probe(cls, url: str, *, table_prefix: str = "") -> str:
+        """Ask a database that is there which lake it has, for people; nothing is made or migrated.
+
+        Raises:
+            As `open` does.
+        """
+        database = Database.open(url)
+        try:
+            return describe_version(database, build_tables(table_prefix))
+        finally:
+            database.close()
 
     @property
     def where(self) -> str:

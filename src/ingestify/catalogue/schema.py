@@ -12,7 +12,7 @@ from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.tables import Tables
 from ingestify.errors import ConfigurationError, LakeVersionError, StoreError
 
-__all__ = ["HEAD", "MIGRATIONS", "prepare_schema"]
+__all__ = ["HEAD", "MIGRATIONS", "describe_version", "prepare_schema"]
 
 HEAD = "0008"
 """The newest migration. Written down here so that opening a lake need not import alembic; a test compares."""
@@ -42,6 +42,33 @@ def prepare_schema(database: Database, tables: Tables) -> None:
         if version != HEAD:
             _migrate(connection, database, tables, version)
         dialect.learn(connection, tables.dataset)
+
+
+def describe_version(database: Database, tables: Tables) -> str:
+    """Return what tables a database has, for people; nothing is made or migrated.
+
+    Raises:
+        LakeVersionError: A newer ingestify wrote the lake.
+        ConfigurationError: The tables there are not ingestify's.
+        StoreError: The database refused.
+    """
+    with database.read("read the version of its tables") as connection:
+        version = _read_version(connection, tables)
+        if version is None:
+            _refuse_foreign_tables(connection, database.where, tables)
+            return "it has no tables yet, and the first run makes them"
+    if version == HEAD:
+        return "its tables are those of this version"
+    if version > HEAD:
+        raise _written_by_newer(database, version)
+    return f"its tables are of an older version ({version}), and the next that opens it migrates them"
+
+
+def _written_by_newer(database: Database, version: str) -> LakeVersionError:
+    return LakeVersionError(
+        f"The lake {database.where} was written by a newer ingestify: its tables have the version '{version}', and "
+        f"this ingestify knows up to '{HEAD}'. Upgrade ingestify to read it."
+    )
 
 
 @repeatable  # MySQL refuses to read a table that another process has just made, as it is younger than the transaction
@@ -109,9 +136,6 @@ def _migrate(connection: sa.Connection, database: Database, tables: Tables, vers
     config.attributes["adapt"] = database.dialect.adapt
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
-        raise LakeVersionError(
-            f"The lake {database.where} was written by a newer ingestify: its tables have the version '{version}', and "
-            f"this ingestify knows up to '{HEAD}'. Upgrade ingestify to read it."
-        )
+        raise _written_by_newer(database, version)
     with _alembic:
         command.upgrade(config, "head")

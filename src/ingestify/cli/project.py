@@ -10,9 +10,11 @@ from pathlib import Path
 import click
 
 from ingestify._version import __version__
+from ingestify.cli.app import exit_with
+from ingestify.cli.exit_codes import EXIT_FAILED
 from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import config_option, logging_options
-from ingestify.cli.output import write_document, write_line
+from ingestify.cli.output import flush, write_document, write_line
 from ingestify.errors import ConfigurationError
 
 __all__ = ["completion_command", "config_command", "init_command", "version_command"]
@@ -69,18 +71,39 @@ def config_command() -> None:
 @config_command.command("check", short_help="Say what is wrong with the configuration.")
 @config_option
 @click.option("--secrets", is_flag=True, help="Look up the secrets that it names, in their vaults.")
+@click.option(
+    "--connect", is_flag=True, help="Also open the database, the files and the sources, and say which of them answers."
+)
 @logging_options
-def check_command(config_file: str | None, secrets: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+def check_command(
+    config_file: str | None, secrets: bool, connect: bool, quiet: bool, verbose: bool, debug: bool
+) -> None:
     """Read the configuration and everything that it names, and say what is wrong. Nothing is fetched or written.
 
-    Secrets in vaults are looked up only with --secrets: that needs the network, and credentials.
+    Secrets in vaults are looked up only with --secrets: that needs the network, and credentials. With --connect they
+    are looked up too; then the database is opened, an object is written to the files, read and removed, and each
+    source is asked for as little as shows that it answers. The exit code is 1 if one of them does not.
     """
     from ingestify.main import check_config  # heavy: everything
 
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    path, found = check_config(config_file, secrets=secrets)
+    path, found = check_config(config_file, secrets=secrets or connect)
     if not quiet:
         write_stderr(f"{path} is right: {found}.")
+    if connect and not _tell_connections(path):
+        exit_with(EXIT_FAILED)
+
+
+def _tell_connections(path: Path) -> bool:
+    """Say of each thing that the configuration names whether it answers. Returns whether all of them do."""
+    from ingestify.main.connections import iter_connections  # heavy: everything
+
+    are_ok = True
+    for one in iter_connections(path):
+        are_ok &= one.is_ok
+        write_line(f"{one.what}: {one.answer if one.is_ok else f'wrong: {one.answer}'}")
+        flush()
+    return are_ok
 
 
 @config_command.command("schema", short_help="Print the JSON schema of config.yaml.")

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from ingestify.domain.dataset import Dataset, DatasetCollection
 from ingestify.domain.delivery import OpenDelivery, ReadsDeliveries
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
-from ingestify.domain.ports import Fetcher, HostWaitBook
+from ingestify.domain.ports import FetchContext, Fetcher, HostWaitBook, Usage
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import Filters
 from ingestify.domain.source import Source
 from ingestify.engine.absence import AbsenceLimits
 from ingestify.engine.bundle_rules import BundleRules
-from ingestify.engine.planner import choose_plans
+from ingestify.engine.discovery import iter_discovered
+from ingestify.engine.planner import choose_plans, expand_plan
 from ingestify.engine.remarks import warn_of_shortfall
-from ingestify.engine.report import RunListener
+from ingestify.engine.report import JobProgress, RunListener
 from ingestify.engine.run import IngestionRun
 from ingestify.engine.streaming import Stream, in_collections
 from ingestify.errors import ConfigurationError, LoadError
 from ingestify.store.dataset_store import DatasetStore, StateArgument
+from ingestify.store.process import this_process
 
 __all__ = ["IngestionEngine"]
 
@@ -212,6 +216,23 @@ class IngestionEngine:
             ignores_waits=ignore_waits,
             refetch=refetch,
         ).execute()
+
+    def ask_source(self, plan: IngestionPlan) -> int:
+        """Ask a plan's source for as little as shows that it answers: its selectors, else the first that one lists.
+
+        Returns:
+            How many requests that took.
+
+        Raises:
+            Exception: Whatever it raises.
+        """
+        look = FetchContext(Usage(), threading.Event())
+        with self._fetcher_of(plan.source).activated(look):
+            jobs = expand_plan(plan, {}, self._parse_expression).jobs
+            if jobs and not look.usage.requests:
+                progress = JobProgress(jobs[0], str(uuid.uuid4()), this_process())
+                next(iter_discovered(progress, self.store, lambda *_: None), None)
+        return look.usage.requests
 
     def _new_run(self, plans: Sequence[IngestionPlan], filters: Filters, **options: Any) -> IngestionRun:
         return IngestionRun(

@@ -15,7 +15,7 @@ from ingestify.domain.dataset import Dataset
 from ingestify.domain.event_reader import StartAt
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.fetch_policy import FetchPolicy
-from ingestify.domain.plan import IngestionPlan, LeftOutPlan
+from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.source import Source
 from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.health import WatchedPlan
@@ -36,10 +36,9 @@ from ingestify.main.parts import (
     check_rules,
     check_source,
     check_subscriber,
-    make_fetch_policy,
     make_key_types,
     make_layout,
-    make_source,
+    make_plans,
     subscribe,
 )
 from ingestify.sources.own_modules import make_importable
@@ -341,35 +340,11 @@ def _engine_from_config(path: Path, bucket: str | None, disable_events: bool) ->
     lookup = SecretLookup()
     settings = with_secrets(read_settings(path), lookup)
     make_importable(str(path.absolute().parent))
-    plans, left_out = _make_plans(settings)
+    plans, left_out = make_plans(settings)
     store = _store_from_settings(settings, path, bucket, lookup)
     if not disable_events:
         subscribe(store, settings)
     return make_engine(store, settings.sources, plans, settings, path.absolute().parent, left_out=left_out)
-
-
-def _make_plans(settings: Settings) -> tuple[list[IngestionPlan], list[LeftOutPlan]]:
-    """Return the plans, and those that are not enabled, of which nothing is made."""
-    sources = {name: make_source(name, one) for name, one in settings.sources.items() if one.enabled}
-    plans: list[IngestionPlan] = []
-    left_out: list[LeftOutPlan] = []
-    for plan in settings.ingestion_plans:
-        if plan.source not in sources or not plan.enabled:
-            what = "the plan" if plan.source in sources else "the source"
-            left_out.append(LeftOutPlan(plan.source, plan.dataset_type, f"{what} is not enabled (enabled: false)"))
-            continue
-        selectors = [rule if isinstance(rule, str) else dict(rule) for rule in plan.selectors or ()]
-        source, policy = sources[plan.source], make_fetch_policy(plan.fetch_policy)
-        plans.append(IngestionPlan(source, plan.dataset_type, plan.data_spec_versions, selectors, policy))
-    for made in plans:
-        of_its_kind = {
-            one.source.name
-            for one in plans
-            if (one.source.provider, one.dataset_type) == (made.source.provider, made.dataset_type)
-        }
-        if len(of_its_kind) == 1:
-            made.other_sources = settings.sources.keys() - of_its_kind
-    return plans, left_out
 
 
 def _store_from_settings(settings: Settings, path: Path, bucket: str | None, lookup: SecretLookup) -> DatasetStore:

@@ -45,6 +45,7 @@ __all__ = [
     "make_storage",
     "open_catalogue",
     "open_store",
+    "probe_catalogue",
 ]
 
 DEFAULT_CONCURRENCY = 32
@@ -173,8 +174,16 @@ def open_catalogue(metadata_url: str, table_prefix: str, key_types: KeyTypes | N
     return SqlCatalogue.open(metadata_url, table_prefix=table_prefix, key_types=key_types)
 
 
-def check_catalogue(metadata_url: str) -> None:
-    """Refuse what opening would refuse before it opens anything."""
+def probe_catalogue(metadata_url: str, table_prefix: str) -> str:
+    """Ask a database whether it is there. Nothing is made or migrated. Returns what it has, for people."""
+    from ingestify.catalogue.catalogue import SqlCatalogue  # heavy: SQLAlchemy
+
+    hide_url(metadata_url)
+    return SqlCatalogue.probe(metadata_url, table_prefix=table_prefix)
+
+
+def check_catalogue(metadata_url: str) -> Path | None:
+    """Refuse what opening would refuse before it opens anything. Returns the file of a SQLite database."""
     from ingestify.catalogue.connection import check_url  # heavy: SQLAlchemy
     from ingestify.catalogue.database_url import parse_url, sqlite_path
 
@@ -185,6 +194,7 @@ def check_catalogue(metadata_url: str) -> None:
         raise ConfigurationError(f"metadata_url: {path} is a folder; name a file in it, such as {path / 'catalog.db'}.")
     if path is not None:
         _refuse_file_as_folder("metadata_url", path.parent)
+    return path
 
 
 def _refuse_file_as_folder(what: str, folder: Path) -> None:

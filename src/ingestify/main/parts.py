@@ -23,6 +23,7 @@ from ingestify.domain.bundle import BundleOverride, BundleTypes
 from ingestify.domain.bundle_check import BundleCheck
 from ingestify.domain.fetch_policy import FetchPolicy
 from ingestify.domain.key_types import KeyTypes
+from ingestify.domain.plan import IngestionPlan, LeftOutPlan
 from ingestify.domain.source import Source
 from ingestify.domain.subscriber import Subscriber
 from ingestify.engine.bundle_rules import BundleRules
@@ -50,6 +51,7 @@ __all__ = [
     "make_fetch_policy",
     "make_key_types",
     "make_layout",
+    "make_plans",
     "make_rules",
     "make_source",
     "names_secrets",
@@ -81,6 +83,30 @@ def check_source(name: str, settings: SourceSettings) -> None:
         _check_arguments(found, "source", settings.type, settings.configuration, name)
     else:
         make_source(name, settings)
+
+
+def make_plans(settings: Settings) -> tuple[list[IngestionPlan], list[LeftOutPlan]]:
+    """Return the plans, and those that are not enabled, of which nothing is made."""
+    sources = {name: make_source(name, one) for name, one in settings.sources.items() if one.enabled}
+    plans: list[IngestionPlan] = []
+    left_out: list[LeftOutPlan] = []
+    for plan in settings.ingestion_plans:
+        if plan.source not in sources or not plan.enabled:
+            what = "the plan" if plan.source in sources else "the source"
+            left_out.append(LeftOutPlan(plan.source, plan.dataset_type, f"{what} is not enabled (enabled: false)"))
+            continue
+        selectors = [rule if isinstance(rule, str) else dict(rule) for rule in plan.selectors or ()]
+        source, policy = sources[plan.source], make_fetch_policy(plan.fetch_policy)
+        plans.append(IngestionPlan(source, plan.dataset_type, plan.data_spec_versions, selectors, policy))
+    for made in plans:
+        of_its_kind = {
+            one.source.name
+            for one in plans
+            if (one.source.provider, one.dataset_type) == (made.source.provider, made.dataset_type)
+        }
+        if len(of_its_kind) == 1:
+            made.other_sources = settings.sources.keys() - of_its_kind
+    return plans, left_out
 
 
 def make_fetch_policy(settings: FetchPolicySettings | None) -> FetchPolicy:

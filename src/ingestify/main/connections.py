@@ -1,0 +1,127 @@
+"""Does what the settings name answer: the database, the storage, each source? Nothing is kept of the asking."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ingestify.config.locations import local_path
+from ingestify.config.reader import read_settings
+from ingestify.config.secrets import resolve_lake_url, with_secrets
+from ingestify.config.settings import Settings
+from ingestify.domain.plan import IngestionPlan
+from ingestify.domain.ports import Storage
+from ingestify.engine.report import one_line
+from ingestify.errors import StoreError
+from ingestify.events.dispatcher import Dispatcher
+from ingestify.main.adapters import check_catalogue, make_engine, make_storage, open_catalogue, probe_catalogue
+from ingestify.main.parts import make_plans
+from ingestify.sources.own_modules import make_importable
+from ingestify.storage.local import STAGING_FOLDER
+from ingestify.storage.memory import MemoryStorage
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.vaults.lookup import SecretLookup
+
+__all__ = ["Connection", "iter_connections"]
+
+_PROBE = b"ingestify config check --connect"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Connection:
+    """What came of asking one thing.
+
+    Attributes:
+        what: `database`, `files`, or `source NAME`.
+        answer: What it said, for people, without secrets.
+    """
+
+    what: str
+    is_ok: bool
+    answer: str
+
+
+def iter_connections(path: Path) -> Iterator[Connection]:
+    """Ask the database, the storage, and each source that is enabled and has a plan, one after the other.
+
+    Raises:
+        ConfigurationError: The settings are wrong; nothing was asked.
+    """
+    folder = path.absolute().parent
+    lookup = SecretLookup()
+    settings = with_secrets(read_settings(path), lookup)
+    make_importable(str(folder))
+    plans, _ = make_plans(settings)
+    main = settings.main
+    yield _ask("database", lambda: _ask_database(settings, folder, lookup))
+    file_url = resolve_lake_url(main.file_url, "file_url", folder, lookup)
+    yield _ask("files", lambda: _ask_files(make_storage(file_url, main.file_options, folder), file_url))
+    asked: set[str] = set()
+    for plan in plans:
+        if plan.source.name not in asked:
+            asked.add(plan.source.name)
+            yield _ask(f"source {plan.source.name}", functools.partial(_ask_source, settings, plan, folder))
+
+
+def _ask(what: str, ask: Callable[[], str]) -> Connection:
+    try:
+        return Connection(what, True, ask())
+    except Exception as error:  # noqa: BLE001 - the edge to whatever it is; the others are asked all the same
+        return Connection(what, False, one_line(error))
+
+
+def _ask_database(settings: Settings, folder: Path, lookup: SecretLookup) -> str:
+    url = resolve_lake_url(settings.main.metadata_url, "metadata_url", folder, lookup)
+    path = check_catalogue(url)
+    if path is not None and not path.exists():
+        _check_may_make(path.parent)
+        return "ok: it is not there yet, and the first run makes it"
+    return f"ok: {probe_catalogue(url, settings.main.metadata_options.table_prefix)}"
+
+
+def _check_may_make(folder: Path) -> None:
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise StoreError(f"{folder} cannot be made, or written to: this user may not write to {there}.")
+
+
+def _ask_files(storage: Storage, file_url: str) -> str:
+    root = local_path(file_url) if file_url.startswith("file://") else None
+    if root is not None and not root.exists():
+        _check_may_make(root)
+        return "ok: the folder is not there yet, and the first run makes it"
+    path = f"ingestify-probe/{uuid.uuid4().hex}"
+    had_staging = root is None or (root / STAGING_FOLDER).exists()
+    try:
+        temporary = storage.create_temporary()
+        try:
+            temporary.write(_PROBE)
+            temporary.finish()
+            storage.publish([(temporary, path)])
+        except BaseException:
+            temporary.discard()
+            raise
+        with storage.open(path) as stream:
+            came = stream.read()
+        if came != _PROBE:
+            raise StoreError(f"An object was written, and other bytes were read back ({len(came)}).")
+    finally:
+        storage.delete([path])
+        if root is not None and not had_staging:
+            with contextlib.suppress(OSError):
+                (root / STAGING_FOLDER).rmdir()
+    if storage.get_size(path) is not None:
+        raise StoreError(f"The object {path} was written, and cannot be removed: 'ingestify gc' will not be able to.")
+    return "ok: an object was written, read and removed"
+
+
+def _ask_source(settings: Settings, plan: IngestionPlan, folder: Path) -> str:
+    store = DatasetStore(open_catalogue("sqlite:///:memory:", ""), MemoryStorage(), Dispatcher(), bucket="main")
+    with make_engine(store, settings.sources, [plan], settings, folder) as engine:
+        requests = engine.ask_source(plan)
+    return f"ok: it lists what it has ({requests} {'request' if requests == 1 else 'requests'})"
