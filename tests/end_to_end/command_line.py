@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import dataclasses
+import datetime as dt
 import importlib
 import json
 import os
@@ -17,6 +19,8 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from ingestify import clock
 
 # What commands import by and by.
 _MODULES = (
@@ -61,6 +65,7 @@ class Command:
         failpoints: For the environment.
         kill_after: Seconds until it is killed as by kill -9; None: it is not.
         environment: All of it; None: that of this process when the `with` block began, with 4 threads for fetching.
+        clock_ahead: By how many seconds its clock is ahead of this process's.
     """
 
     folder: Path
@@ -68,6 +73,7 @@ class Command:
     failpoints: str = ""
     kill_after: float | None = None
     environment: Mapping[str, str] | None = None
+    clock_ahead: float = 0.0
 
 
 class CommandLine:
@@ -92,14 +98,16 @@ class CommandLine:
         self._nursery.stdout.close()
         self._folder.cleanup()
 
-    def run(self, project: Path, *arguments: str, failpoints: str = "", kill_after: float | None = None) -> Ended:
-        """Run `ingestify ARGUMENTS` in a folder to its end.
-
-        Args:
-            failpoints: For the environment.
-            kill_after: Seconds until it is killed as by kill -9.
-        """
-        (ended,) = self.run_side_by_side(project, [arguments], failpoints=failpoints, kill_after=kill_after)
+    def run(
+        self,
+        project: Path,
+        *arguments: str,
+        failpoints: str = "",
+        kill_after: float | None = None,
+        clock_ahead: float = 0.0,
+    ) -> Ended:
+        """Run `ingestify ARGUMENTS` in a folder to its end. The rest is as of `Command`."""
+        (ended,) = self.run_all([Command(project, arguments, failpoints, kill_after, clock_ahead=clock_ahead)])
         return ended
 
     def run_side_by_side(
@@ -129,6 +137,7 @@ class CommandLine:
                     "outputs": outputs,
                     "failpoints": command.failpoints,
                     "kill_after": command.kill_after,
+                    "clock_ahead": command.clock_ahead,
                     "environment": None if command.environment is None else dict(command.environment),
                 }
             )
@@ -168,8 +177,10 @@ def _start(asked: Mapping[str, Any]) -> int:
     if pid:
         return pid
     code = 70
+    ahead = dt.timedelta(seconds=asked["clock_ahead"])
     try:
-        code = _run(asked)
+        with clock.reading(lambda: dt.datetime.now(dt.UTC) + ahead) if ahead else contextlib.nullcontext():
+            code = _run(asked)
         # As the interpreter ends: first the threads, then what wanted to be called.
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
