@@ -147,9 +147,14 @@ class CommandLine:
         self._nursery.stdin.flush()
         codes = json.loads(self._nursery.stdout.readline())
         return [
-            Ended(code, *(Path(output).read_text() for output in one["outputs"]))
+            Ended(code, *(_text_of(Path(output)) for output in one["outputs"]))
             for code, one in zip(codes, asked, strict=True)
         ]
+
+
+def _text_of(output: Path) -> str:
+    """Return what a command wrote; one that was killed at once has not even made the file."""
+    return output.read_text() if output.exists() else ""
 
 
 def _serve() -> None:

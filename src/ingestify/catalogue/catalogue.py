@@ -73,7 +73,7 @@ class SqlCatalogue:
         self._indexes = AttributeIndexes(database, tables)
         self._host_waits = HostWaits(database, tables)
         self._inspection = Inspection(database, tables)
-        self._mending = Mending(database, tables)
+        self._mending = Mending(database, tables, self._quarantine)
         self._lake = LakeRows(database, tables)
         self._readers = EventReaders(database, tables)
 

@@ -186,6 +186,7 @@ class DatasetWriter:
                 after = _invalidated(before, reason, moment=moment)
                 self._set_state(connection, after, after.revisions[-1])
                 events.append(RevisionInvalidated(dataset=after, reason=reason, occurred_at=moment))
+            self._quarantine.retry_of_datasets(connection, [event.dataset.dataset_id for event in events])
             self._forget_syncs(connection)
             return events
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.connection import Database
 from ingestify.catalogue.deletions import Deletions, find_named
+from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.rows import json_text, moment_to_text
 from ingestify.catalogue.selection import chunks
@@ -23,10 +24,11 @@ __all__ = ["Mending"]
 class Mending:
     """Writes what is certain, and nothing else. Each call is one transaction."""
 
-    def __init__(self, database: Database, tables: Tables) -> None:
+    def __init__(self, database: Database, tables: Tables, quarantine: QuarantineLog) -> None:
         self._database = database
         self._dialect = database.dialect
         self._tables = tables
+        self._quarantine = quarantine
         self._deletions = Deletions(database, tables)
 
     @repeatable
@@ -82,14 +84,13 @@ class Mending:
         dataset = self._tables.dataset
         with self._database.write("ask for datasets in full", SaveError) as connection:
             for ids in chunks(dict.fromkeys(dataset_ids)):
-                connection.execute(
-                    dataset.update()
-                    .where(
-                        self._dialect.any_of(dataset.c.dataset_id, ids),
-                        dataset.c.current_state == RevisionState.VALIDATION_FAILED.value,
-                    )
-                    .values(updated_at=moment_to_text(now()))
+                marked = (
+                    self._dialect.any_of(dataset.c.dataset_id, ids),
+                    dataset.c.current_state == RevisionState.VALIDATION_FAILED.value,
                 )
+                connection.execute(dataset.update().where(*marked).values(updated_at=moment_to_text(now())))
+                theirs = connection.scalars(sa.select(dataset.c.dataset_id).where(*marked)).all()
+                self._quarantine.retry_of_datasets(connection, theirs)
 
     @repeatable
     def confirm_revisions(self, dataset_ids: Sequence[str]) -> int:

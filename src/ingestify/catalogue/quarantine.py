@@ -203,6 +203,15 @@ class QuarantineLog:
             found += self._complete(connection, connection.execute(statement).mappings().all())
         return found
 
+    def retry_of_datasets(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> None:
+        """Let the entries of datasets that were invalidated be fetched anew by the next run."""
+        for ids in chunks(dataset_ids):
+            connection.execute(
+                self._entry.update()
+                .where(self._dialect.any_of(self._entry.c.dataset_id, ids), self._entry.c.state.in_(_COUNTING))
+                .values(retry_requested_at=moment_to_text(now()))
+            )
+
     def discard(
         self, connection: sa.Connection, entry_ids: Iterable[str], decided_by: str, note: str
     ) -> dict[str, list[str]]:

@@ -72,7 +72,8 @@ class BundleRules:
             return True
         if not entry.is_open and all(feed.validators for feed in entry.feeds.values() if feed.present):
             return False
-        return now() - entry.checked_at >= self._retry_after
+        # A look in the future is that of a clock that was ahead.
+        return not dt.timedelta(0) <= now() - entry.checked_at < self._retry_after
 
     def wants_a_look(self, entry: QuarantineEntry, resource: DatasetResource) -> bool:
         """Whether the provider is to be asked if it still serves the bundle that is in quarantine.

@@ -398,7 +398,8 @@ def _was_invalidated_since(existing: Dataset | None, entry: QuarantineEntry | No
     if existing is None or not existing.revisions:
         return False
     is_marked = existing.revisions[-1].state is RevisionState.VALIDATION_FAILED
-    return is_marked and (entry is None or entry.checked_at <= existing.updated_at)
+    # Not by times, which are of two clocks: with the mark, what waits is to be fetched anew.
+    return is_marked and (entry is None or entry.retry_requested_at is not None)
 
 
 def _settled(rejected: tuple[str, ...]) -> QuarantineState:

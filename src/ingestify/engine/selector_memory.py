@@ -375,10 +375,11 @@ def _kind(job: Job) -> tuple[str, str, str]:
 def _followed_until(progress: JobProgress) -> dt.datetime | None:
     """Return until when all changes are in the lake, of a source that follows them.
 
-    That is when the discovery began. Of a selector of which something failed, or was not listed, it is what it was, so
-    that this is among the changes that the next run asks for.
+    That is when the discovery began, by the provider's clock, which it compares its changes with. Of a selector of
+    which something failed, or was not listed, it is what it was, so that this is among the changes that the next run
+    asks for.
     """
     if progress.failed == 0 and not progress.index.gaps:
-        return progress.started_at
+        return read_http_date(progress.index.first_date) or progress.started_at
     before = progress.sync_before
     return None if before is None else before.followed_until

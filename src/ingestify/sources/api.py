@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from ingestify.clock import now
 from ingestify.domain.ports import Auth, HttpAnswer
 from ingestify.errors import ConfigurationError, FetchError, SourceError
 from ingestify.masking import hide
@@ -16,7 +15,7 @@ __all__ = ["ApiSource", "FixedToken", "basic_auth", "secret"]
 
 T = TypeVar("T")
 
-REFUSED_FOR = dt.timedelta(seconds=60)
+REFUSED_FOR_SECONDS = 60.0
 """So long wrong credentials are not tried again: forty selectors are not to look like somebody who guesses."""
 
 
@@ -37,7 +36,7 @@ class ApiSource(BaseUrlSource):
         super().__init__(name, base_url, **configuration)
         self._auth = auth
         self._credentials = credentials
-        self._refused: tuple[dt.datetime, str] | None = None
+        self._refused: tuple[float, str] | None = None
 
     def _get_json(self, path: str, what: str, params: Mapping[str, Any] | None = None) -> Any:
         """Return an index at a path below the base URL; `what` it is of, for people.
@@ -60,7 +59,7 @@ class ApiSource(BaseUrlSource):
 
     def _asked(self, what: str, ask: Callable[[], T]) -> T:
         refused = self._refused
-        if refused is not None and now() - refused[0] < REFUSED_FOR:
+        if refused is not None and time.monotonic() - refused[0] < REFUSED_FOR_SECONDS:
             raise ConfigurationError(refused[1])
         try:
             return ask()
@@ -79,7 +78,7 @@ class ApiSource(BaseUrlSource):
             f"{self.provider} refuses the {self._credentials} of the source '{self.name}' (401, {url}): correct them "
             f"under sources.{self.name}.configuration."
         )
-        self._refused = (now(), message)
+        self._refused = (time.monotonic(), message)
         return ConfigurationError(message)
 
 

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ingestify.clock import now
+from ingestify.domain.announcement import CLOCK_SLACK
 from ingestify.domain.ports import HttpAnswer
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.active import active_context
@@ -38,7 +39,7 @@ MARGIN = dt.timedelta(hours=1)
 
 PAGE_SIZE = 100
 
-KEPT = dt.timedelta(seconds=5)
+KEPT_SECONDS = 5.0
 """So long one look serves all seasons of a run."""
 
 _ROME = "Europe/Rome"
@@ -90,10 +91,11 @@ class WyscoutChanges:
             # Whole hours, so that seasons that were ingested one after the other share one look.
             since = moment.replace(minute=0, second=0, microsecond=0) - MARGIN
             text = as_rome_time(since)
-            if asked_at - since > LONGEST - MARGIN:
+            # What lies ahead was said by a clock that was wrong; and ours may be a day behind.
+            if not dt.timedelta(0) <= asked_at - since <= LONGEST - MARGIN - CLOCK_SLACK:
                 return None
             recent = self._recent
-            if recent is None or not self._serves(recent, since, asked_at):
+            if recent is None or not self._serves(recent, since):
                 self._asked_at = time.monotonic()
                 try:
                     recent = self._recent = Changes(since, asked_at, frozenset(self._iter_match_ids(text)))
@@ -102,9 +104,9 @@ class WyscoutChanges:
                     return None
             return recent
 
-    def _serves(self, recent: Changes, since: dt.datetime, at: dt.datetime) -> bool:
+    def _serves(self, recent: Changes, since: dt.datetime) -> bool:
         """Whether a look that was taken before has all, and is as new as it must be."""
-        is_kept = recent.since <= since and dt.timedelta(0) <= at - recent.asked_at < KEPT
+        is_kept = recent.since <= since and time.monotonic() - self._asked_at < KEPT_SECONDS
         return is_kept and self._asked_at >= active_context().index.not_before
 
     def _iter_match_ids(self, updated_since: str) -> Iterator[str]:

@@ -28,7 +28,7 @@ def provider() -> Iterator[WyscoutApi]:
 @pytest.fixture(autouse=True)
 def _each_run_looks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     # Runs follow each other here faster than anybody's.
-    monkeypatch.setattr(wyscout_changes, "KEPT", dt.timedelta(0))
+    monkeypatch.setattr(wyscout_changes, "KEPT_SECONDS", 0.0)
 
 
 def engine_of(folder: Path, provider: WyscoutApi, limited: bool = False, **plan: Any) -> IngestionEngine:

@@ -106,9 +106,16 @@ def test_the_seasons_of_a_run_share_one_look():
 
 def test_what_lies_further_back_than_the_feed_goes_is_not_asked_for():
     feed = split()
-    assert WyscoutChanges(feed).since(NOW - dt.timedelta(hours=167)) is None
+    # 168 hours, and our clock may be a day behind the one that said since when.
+    assert WyscoutChanges(feed).since(NOW - dt.timedelta(hours=143)) is None
     assert feed.asked == []
-    assert WyscoutChanges(feed).since(NOW - dt.timedelta(hours=160)) is not None
+    assert WyscoutChanges(feed).since(NOW - dt.timedelta(hours=140)) is not None
+
+
+def test_what_lies_ahead_was_said_by_a_wrong_clock_and_each_match_is_asked_for():
+    feed = split()
+    assert WyscoutChanges(feed).since(NOW + dt.timedelta(hours=3)) is None
+    assert feed.asked == []
 
 
 def test_where_it_does_not_say_what_changed_each_match_is_asked_for(caplog: pytest.LogCaptureFixture):
