@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.contracts.removed_meanwhile import Lake, check_that_nothing_is_lost
+from tests.integration.catalogue.servers import Server
 
 
-def test_a_run_writes_again_what_was_removed_before_its_commit(lake_url: str, tmp_path: Path) -> None:
-    lake = Lake(lake_url, tmp_path)
-    check_that_nothing_is_lost(lake)
-    lake.close()
+def test_a_run_writes_again_what_was_removed_before_its_commit(server: Server, tmp_path: Path) -> None:
+    with server.temporary_database() as name:
+        lake = Lake(server.url_of(name), tmp_path)
+        check_that_nothing_is_lost(lake)
+        lake.close()
