@@ -46,7 +46,7 @@ from ingestify.domain.ports import (
 )
 from ingestify.domain.quarantine import QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
-from ingestify.domain.run import Counters, JobHolder, ProcessIdentity, RunState, TaskOutcome
+from ingestify.domain.run import Counters, JobEnd, JobHolder, ProcessIdentity, RunState, TaskOutcome, TaskSummary
 from ingestify.domain.selector import Selector, identifier_matches
 from ingestify.errors import ConfigurationError, SourceError, StoreError
 from ingestify.failpoints import installed
@@ -757,6 +757,54 @@ class TestRuns:
         assert [one.job_id for one in catalogue.load_jobs()] == ["j3", "j2", "j1"]
         newest = catalogue.load_jobs(2)
         assert [(one.job_id, one.tasks) for one in newest] == [("j3", (task(3),)), ("j2", (task(2),))]
+
+    def test_runs_that_find_nothing_new_are_counted_with_the_job_before_them(self, catalogue: Catalogue) -> None:
+        brought = job("j0", counters=Counters(new=1), state=RunState.FINISHED, tasks=(task(1),))
+        catalogue.save_job(dataclasses.replace(brought, end=JobEnd.of(brought, "a")))
+        for number in range(1, 6):
+            at = minutes(number)
+            quiet = job(f"j{number}", run_id=f"r{number}", started_at=at, updated_at=at)
+            catalogue.save_job(quiet)
+            assert catalogue.load_jobs(1) == [quiet]
+            counters = Counters(unchanged=1, requests=number)
+            quiet = dataclasses.replace(quiet, state=RunState.FINISHED, ended_at=at, counters=counters)
+            for _ in range(2):  # as when nobody knows whether the first commit happened
+                catalogue.save_job(dataclasses.replace(quiet, end=JobEnd.of(quiet, "a")))
+            counted = dataclasses.replace(quiet, runs=number, first_started_at=minutes(1))
+            assert catalogue.load_jobs() == [counted, brought]
+            assert catalogue.load_jobs(1) == [counted]
+
+    def test_a_job_that_changes_something_or_fails_in_another_way_is_kept(self, catalogue: Catalogue) -> None:
+        no = task(1, outcome=TaskOutcome.FAILED, state=RunState.FAILED, error="no")
+        never = dataclasses.replace(no, error="never")
+        failed, quiet, revised = Counters(failed=1), Counters(unchanged=1), Counters(revised=1)
+        ended: list[tuple[Counters, tuple[TaskSummary, ...]]] = [
+            *((quiet, ()), (failed, (no,)), (failed, (no,)), (failed, (no,)), (failed, (never,))),
+            *((revised, (task(2),)), (revised, (task(2),)), (quiet, ()), (failed, (never,))),
+        ]
+        for number, (counters, tasks) in enumerate(ended):
+            one = job(f"j{number}", started_at=minutes(number), counters=counters, tasks=tasks, state=RunState.FINISHED)
+            catalogue.save_job(dataclasses.replace(one, end=JobEnd.of(one, "a")))
+        seen = [(one.job_id, one.runs, [task.error for task in one.tasks]) for one in reversed(catalogue.load_jobs())]
+        assert seen == [
+            *(("j0", 1, []), ("j1", 1, ["no"]), ("j3", 2, ["no"]), ("j4", 1, ["never"])),
+            *(("j5", 1, [""]), ("j6", 1, [""]), ("j7", 1, []), ("j8", 1, ["never"])),
+        ]
+
+    def test_each_identity_is_counted_by_itself_and_so_is_what_was_left_to_another_run(
+        self, catalogue: Catalogue
+    ) -> None:
+        for number in range(6):
+            for identity in "ab":
+                at = {"started_at": minutes(number), "counters": Counters(unchanged=1)}
+                one = job(f"{identity}{number}", state=RunState.FINISHED, **at)
+                catalogue.save_job(dataclasses.replace(one, end=JobEnd.of(one, identity)))
+            at = {"started_at": minutes(number), "error": f"process {number} is at it"}
+            skipped = job(f"s{number}", state=RunState.SKIPPED, left_to_another=True, **at)
+            catalogue.save_job(dataclasses.replace(skipped, end=JobEnd.of(skipped, "a")))
+        found = {one.job_id: (one.runs, one.error) for one in catalogue.load_jobs()}
+        same = {"a0": (1, ""), "a5": (5, ""), "b0": (1, ""), "b5": (5, "")}
+        assert found == {**same, "s0": (1, "process 0 is at it"), "s5": (5, "process 5 is at it")}
 
     def test_jobs_of_dead_processes_are_aborted(self, catalogue: Catalogue) -> None:
         dead = ProcessIdentity("host", 7, "then")

@@ -21,6 +21,7 @@ from ingestify.catalogue.locks import make_job_locks
 from ingestify.catalogue.mending import Mending
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.removals import Removals
+from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.runs import RunLog
 from ingestify.catalogue.schema import describe_version, prepare_schema
 from ingestify.catalogue.tables import Tables, build_tables
@@ -57,6 +58,7 @@ class SqlCatalogue:
 
     def __init__(self, database: Database, tables: Tables, key_types: KeyTypes) -> None:
         self._database = database
+        self._tables = tables
         self.longest_identifier = database.dialect.longest_identifier
         self._datasets = DatasetReader(database, tables, key_types)
         self._events = EventLog(database, tables, self._datasets)
@@ -234,11 +236,21 @@ class SqlCatalogue:
         """Return the entries of datasets that are OPEN or DISCARDED, oldest first."""
         return self._quarantine.find(bucket, provider, dataset_type, identifiers)
 
+    def iter_quarantine(
+        self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
+    ) -> Iterator[QuarantineEntry]:
+        """Yield entries, newest first, read page by page. No states: any."""
+        return self._quarantine.iter_entries(dataset_filter, states)
+
     def list_quarantine(
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
     ) -> list[QuarantineEntry]:
-        """Return entries, newest first. No states: any."""
-        return self._quarantine.list_entries(dataset_filter, states)
+        """Return all of them at once."""
+        return list(self.iter_quarantine(dataset_filter, states))
+
+    def find_quarantine_ids(self, bucket: str, beginning: str) -> list[str]:
+        """Return the ids of a bucket's entries that begin so."""
+        return self._quarantine.find_ids(bucket, beginning)
 
     def find_quarantine_entry(self, entry_id: str) -> QuarantineEntry | None:
         """Return one entry, or None."""
@@ -458,6 +470,21 @@ class SqlCatalogue:
             The names of those made and of those dropped.
         """
         return self._indexes.sync(wanted)
+
+    @repeatable
+    def maintain(self) -> None:
+        """Do what the database wants to have done after it grew or shrank much; mostly that is nothing."""
+        doing = "count its rows for the planner"
+        tables = list(self._tables.metadata.tables.values())
+        with self._database.read(doing) as connection:
+            due = self._database.dialect.find_upkeep(connection, tables)
+        if not due or self._database.is_read_only:
+            return
+        with self._database.write(doing) as connection:
+            for statement in due:
+                result = connection.exec_driver_sql(statement)
+                if result.returns_rows:
+                    result.all()
 
     def close(self) -> None:
         """Close its connections, and let go of its locks. Harmless when that has happened."""

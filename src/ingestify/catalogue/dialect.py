@@ -101,6 +101,12 @@ class Dialect(Protocol):
     def analyze(self, connection: sa.Connection, table: sa.Table) -> None:
         """Let the database count what its planner wants to know."""
 
+    def find_upkeep(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> list[str]:
+        """Return the statements that are due: tables grew much since the planner's counts, or room is free.
+
+        Cheap; mostly there are none.
+        """
+
 
 def hold_in_order(connection: sa.Connection, column: sa.Column[str], condition: sa.ColumnElement[bool]) -> None:
     """Lock the rows of a condition in the order of a column, for `hold`: who wants the same rows waits."""

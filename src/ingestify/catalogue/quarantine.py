@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
 
@@ -20,7 +20,7 @@ from ingestify.catalogue.rows import (
     new_file_from_row,
     object_columns,
 )
-from ingestify.catalogue.selection import chunks, conditions
+from ingestify.catalogue.selection import CHUNK_SIZE, chunks, conditions
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
 from ingestify.domain.change import DatasetChange, Settlement, stored_metadata_text
@@ -83,18 +83,38 @@ class QuarantineLog:
             columns.state.in_(_COUNTING),
         )
 
-    @repeatable
-    def list_entries(
+    def iter_entries(
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
-    ) -> list[QuarantineEntry]:
-        """Return entries, newest first; the filter's states are those of datasets, and say nothing here."""
+    ) -> Iterator[QuarantineEntry]:
+        """Yield entries, newest first, page by page; the filter's states are those of datasets, and do not count."""
         assert dataset_filter.where is None, "conditions are for datasets"
         wanted = conditions(self._dialect, self._entry, dataclasses.replace(dataset_filter, states=()))
         if states:
             wanted.append(self._entry.c.state.in_([state.value for state in states]))
-        statement = sa.select(self._entry).where(*wanted).order_by(self._entry.c.position.desc())
+        position = self._entry.c.position
+        statement = sa.select(self._entry).where(*wanted).order_by(position.desc()).limit(CHUNK_SIZE)
+        page = statement
+        while True:
+            last, entries = self._read_page(page)
+            yield from entries
+            if len(entries) < CHUNK_SIZE:
+                return
+            page = statement.where(position < last)
+
+    @repeatable
+    def _read_page(self, page: sa.Executable) -> tuple[int, list[QuarantineEntry]]:
         with self._database.read("list the quarantine") as connection:
-            return self._complete(connection, connection.execute(statement).mappings().all())
+            rows = connection.execute(page).mappings().all()
+            return rows[-1]["position"] if rows else 0, self._complete(connection, rows)
+
+    @repeatable
+    def find_ids(self, bucket: str, beginning: str) -> list[str]:
+        """Return the ids of a bucket's entries that begin so."""
+        columns = self._entry.c
+        begins = columns.entry_id.startswith(beginning, autoescape=True)
+        statement = sa.select(columns.entry_id).where(columns.bucket == bucket, begins)
+        with self._database.read("look into the quarantine") as connection:
+            return list(connection.scalars(statement.order_by(columns.entry_id)))
 
     @repeatable
     def find_entry(self, entry_id: str) -> QuarantineEntry | None:
@@ -189,10 +209,10 @@ class QuarantineLog:
             return sum(
                 connection.execute(
                     self._entry.update()
-                    .where(self._entry.c.entry_id == entry_id, self._entry.c.state.in_(_COUNTING))
+                    .where(self._dialect.any_of(self._entry.c.entry_id, ids), self._entry.c.state.in_(_COUNTING))
                     .values(retry_requested_at=moment_to_text(now()))
                 ).rowcount
-                for entry_id in entry_ids
+                for ids in chunks(entry_ids)
             )
 
     def load(self, connection: sa.Connection, entry_ids: Iterable[str]) -> list[QuarantineEntry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,12 +15,18 @@ from ingestify.catalogue.rows import json_text, json_value, moment_from_text, mo
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.ports import DiscoveredSelector, SelectorSync
-from ingestify.domain.run import Counters, JobSummary, ProcessIdentity, RunState, TaskOutcome, TaskSummary
+from ingestify.domain.run import Counters, JobEnd, JobSummary, ProcessIdentity, RunState, TaskOutcome, TaskSummary
 from ingestify.domain.selector import Selector
 
 __all__ = ["RunLog"]
 
 _COUNTER_NAMES = frozenset(Counters().as_dict())
+
+_OF_EACH_RUN = (
+    *("job_id", "run_id", "state", "host", "pid", "process_started", "started_at", "updated_at", "ended_at"),
+    *("counters", "timings", "error"),
+)
+"""The columns of a job that differ between two runs of the same."""
 
 
 class RunLog:
@@ -31,12 +37,16 @@ class RunLog:
         self._dialect = database.dialect
         self._job = tables.job
         self._task = tables.task
+        self._repeat = tables.job_repeat
         self._sync = tables.selector_sync
         self._revision = tables.revision
 
     @repeatable
     def save_job(self, job: JobSummary, first_task: int = 0) -> None:
-        """Write a job's row, new or again, and those of its tasks that are not written yet."""
+        """Write a job's row, new or again, and those of its tasks that are not written yet.
+
+        The row goes again, if by its end it is to be counted with the job before it.
+        """
         with self._database.write("save a job") as connection:
             row = _job_row(job)
             known = self._job.c.job_id == job.job_id
@@ -53,15 +63,65 @@ class RunLog:
             ]
             if rows:
                 connection.execute(self._task.insert(), rows)
+            if job.end is not None:
+                self._write_end(connection, job, job.end)
+
+    def _write_end(self, connection: sa.Connection, job: JobSummary, end: JobEnd) -> None:
+        columns = self._repeat.c
+        key = _hash(end.identity)
+        before = connection.execute(
+            sa.select(self._repeat)
+            .where(columns.key_hash == key, columns.job_id != job.job_id)
+            .order_by(columns.started_at.desc())
+            .limit(1)
+        ).one_or_none()
+        row = _job_row(job)
+        last = json_text({name: row[name] for name in _OF_EACH_RUN})
+        if before is not None and (end.is_quiet or before.digest == end.digest):
+            self._remove_jobs(connection, [job.job_id])
+            if json_value(before.last)["job_id"] == job.job_id:
+                return  # it is written once more
+            values = {
+                "digest": end.digest,
+                "runs": before.runs + 1,
+                "first_started_at": before.first_started_at if before.runs else row["started_at"],
+                "last_started_at": row["started_at"],
+                "last": last,
+            }
+            connection.execute(self._repeat.update().where(columns.job_id == before.job_id).values(values))
+            return
+        started = dict.fromkeys(("started_at", "first_started_at", "last_started_at"), row["started_at"])
+        values = {"key_hash": key, "digest": end.digest, "runs": 0, **started, "last": last}
+        if not connection.execute(self._repeat.update().where(columns.job_id == job.job_id).values(values)).rowcount:
+            connection.execute(self._repeat.insert().values(job_id=job.job_id, **values))
+
+    def _remove_jobs(self, connection: sa.Connection, job_ids: Sequence[str]) -> None:
+        for table in (self._task, self._job):
+            connection.execute(table.delete().where(self._dialect.any_of(table.c.job_id, job_ids)))
 
     @repeatable
     def load_jobs(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
         """Return jobs, newest first; without tasks each has none."""
-        statement = sa.select(self._job).order_by(self._job.c.started_at.desc(), self._job.c.job_id.desc()).limit(limit)
+        job, repeat = self._job.c, self._repeat.c
+        own = sa.select(self._job).order_by(job.started_at.desc(), job.job_id.desc()).limit(limit)
+        counted = (
+            sa.select(self._job, repeat.runs, repeat.first_started_at, repeat.last)
+            .join(self._repeat, repeat.job_id == job.job_id)
+            .where(repeat.runs > 0)
+            .order_by(repeat.last_started_at.desc(), job.job_id.desc())
+            .limit(limit)
+        )
         tasks: dict[str, list[TaskSummary]] = {}
         with self._database.read("read jobs") as connection:
-            rows = connection.execute(statement).mappings().all()
-            for ids in chunks(row["job_id"] for row in rows) if with_tasks else ():
+            rows: list[Mapping[str, Any]] = [*connection.execute(own).mappings()]
+            # An older lake that may only be read has no such table.
+            has_table = not self._database.is_read_only or connection.dialect.has_table(connection, self._repeat.name)
+            rows += [
+                {**row, **json_value(row["last"]), "counted_with": row["job_id"]}
+                for row in (connection.execute(counted).mappings() if has_table else ())
+            ]
+            rows = sorted(rows, key=lambda row: (row["started_at"], row["job_id"]), reverse=True)[:limit]
+            for ids in chunks({_tasks_of(row) for row in rows}) if with_tasks else ():
                 written = (
                     sa.select(self._task)
                     .where(self._dialect.any_of(self._task.c.job_id, ids))
@@ -69,7 +129,7 @@ class RunLog:
                 )
                 for row in connection.execute(written).mappings():
                     tasks.setdefault(row["job_id"], []).append(_task_from(row))
-        return [_job_from(row, tasks.get(row["job_id"], ())) for row in rows]
+        return [_job_from(row, tasks.get(_tasks_of(row), ())) for row in rows]
 
     @repeatable
     def abort_dead_jobs(self, goes_on: Callable[[str, ProcessIdentity], bool]) -> int:
@@ -283,13 +343,22 @@ def _job_row(job: JobSummary) -> dict[str, Any]:
         "started_at": moment_to_text(job.started_at),
         "updated_at": moment_to_text(job.updated_at),
         "ended_at": moment_to_text(job.ended_at),
-        "counters": json_text(job.counters.as_dict()),
+        "counters": json_text({name: count for name, count in job.counters.as_dict().items() if count}),
         "timings": json_text(dict(job.timings)),
         "error": job.error,
     }
 
 
-def _job_from(row: sa.RowMapping, tasks: Sequence[TaskSummary]) -> JobSummary:
+def _tasks_of(row: Mapping[str, Any]) -> str:
+    """Return the job whose tasks a row shows: one that is counted with another came to the same, or has none."""
+    if "counted_with" not in row:
+        return str(row["job_id"])
+    counts = json_value(row["counters"])
+    has_any = counts.get("failed") or counts.get("quarantined") or counts.get("left_out")
+    return str(row["counted_with"]) if has_any else ""
+
+
+def _job_from(row: Mapping[str, Any], tasks: Sequence[TaskSummary]) -> JobSummary:
     counters = json_value(row["counters"])
     return JobSummary(
         job_id=row["job_id"],
@@ -309,6 +378,8 @@ def _job_from(row: sa.RowMapping, tasks: Sequence[TaskSummary]) -> JobSummary:
         timings=json_value(row["timings"]),
         error=row["error"],
         tasks=tuple(tasks),
+        runs=row.get("runs", 1),
+        first_started_at=moment_from_text(row.get("first_started_at")),
     )
 
 

@@ -11,7 +11,7 @@ from ingestify.domain.identifier import canonical_value
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.selector import filter_values
 
-__all__ = ["chunks", "conditions"]
+__all__ = ["CHUNK_SIZE", "chunks", "conditions"]
 
 CHUNK_SIZE = 1000
 """How many values one set query takes."""

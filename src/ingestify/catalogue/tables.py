@@ -57,6 +57,7 @@ class Tables:
     lake: sa.Table
     lake_mark: sa.Table
     host_wait: sa.Table
+    job_repeat: sa.Table
 
     @property
     def version_table_name(self) -> str:
@@ -218,6 +219,23 @@ def build_tables(prefix: str = "") -> Tables:
             _moment("until"),
             sa.Column("status", sa.Integer(), nullable=False),
             sa.Column("is_cut", sa.Boolean(), nullable=False),
+        ),
+        # The runs after a job that have no row of their own, as they came to the same or found nothing new.
+        job_repeat=sa.Table(
+            f"{prefix}job_repeat",
+            metadata,
+            _key("job_id", 36),
+            _text("key_hash", 64),
+            _text("digest", 64),
+            sa.Column("runs", sa.BigInteger(), nullable=False),
+            # When the job, the first and the last of those runs began.
+            _moment("started_at"),
+            _moment("first_started_at"),
+            _moment("last_started_at"),
+            # The columns of the last one's row that differ from the job's, as JSON.
+            _text("last"),
+            sa.Index(f"{prefix}job_repeat_key", "key_hash", "started_at"),
+            sa.Index(f"{prefix}job_repeat_last", "last_started_at"),
         ),
     )
 

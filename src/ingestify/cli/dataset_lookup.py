@@ -94,7 +94,7 @@ def explain_nothing(store: DatasetStore, wanted: DatasetFilter) -> str:
     everything = DatasetFilter(bucket=store.bucket)
     total = store.catalogue.read_metadata(everything).row_count
     if not total:
-        if store.quarantine.list_entries():
+        if any(store.quarantine.iter_entries()):
             return f"The bucket '{store.bucket}' is empty; 'ingestify quarantine list' shows what failed its checks."
         return f"The bucket '{store.bucket}' is empty; 'ingestify run' fetches what the ingestion plans name."
     asked, there = [], []

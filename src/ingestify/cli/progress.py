@@ -48,6 +48,8 @@ def job_as_dict(job: JobSummary) -> dict[str, Any]:
         **job.counters.as_dict(),
         "timings": dict(job.timings),
         "error": job.error or None,
+        "runs": job.runs,
+        "first_started_at": None if job.first_started_at is None else job.first_started_at.isoformat(),
     }
 
 

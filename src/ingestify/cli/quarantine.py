@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -39,6 +40,9 @@ _note = click.option("--note", default="", metavar="TEXT", help="Why, for those 
 _by = click.option(
     "--by", "decided_by", default=None, metavar="NAME", help="Who decides; it is kept. Default: the user's name."
 )
+_AT_ONCE = 1000
+"""Entries that are in memory together: there may be as many as datasets."""
+
 _entries = click.argument("entry_ids", nargs=-1, required=True, metavar="ENTRY...")
 
 
@@ -76,18 +80,19 @@ def list_command(
     def show(store: DatasetStore) -> None:
         states = () if show_all else (QuarantineState.OPEN,)
         wanted = {"provider": provider, "dataset_type": dataset_type, **parse_filters(filters)}
-        entries = store.quarantine.list_entries(states, **wanted)
-        for entry in entries:
+        has_any = has_open = False
+        for entry in store.quarantine.iter_entries(states, **wanted):
+            has_any, has_open = True, has_open or entry.is_open
             if as_json:
                 write_json(_as_dict(entry))
             else:
                 _write_entry(entry)
-        if any(entry.is_open for entry in entries) and not quiet and not as_json:
+        if has_open and not quiet and not as_json:
             write_stderr(
                 "'ingestify quarantine show ENTRY' says more; retry fetches it anew, accept publishes it as it is, "
                 "discard throws it away."
             )
-        if not entries and not quiet:
+        if not has_any and not quiet:
             asked = filter_text({key: value for key, value in wanted.items() if value is not None})
             write_stderr(f"Nothing in quarantine matches {asked}." if asked else "Nothing is in quarantine.")
 
@@ -141,10 +146,14 @@ def retry_command(
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     with get_engine(config_path(config_file), bucket) as engine:
         quarantine = engine.store.quarantine
-        entries = [_find(engine.store, one) for one in entry_ids] if entry_ids else quarantine.list_entries()
-        marked = quarantine.request_retry([entry.entry_id for entry in entries])
+        named = [_find(engine.store, one) for one in entry_ids]
+
+        def entries() -> Iterator[QuarantineEntry]:
+            return iter(named) if entry_ids else quarantine.iter_entries()
+
+        marked = sum(quarantine.request_retry([entry.entry_id for entry in some]) for some in _lists(entries()))
         if not marked:
-            write_stderr("Nothing waits in quarantine." if not entries else "None of them waits any more.")
+            write_stderr("None of them waits any more." if named else "Nothing waits in quarantine.")
             return
         if later:
             if not quiet:
@@ -152,7 +161,7 @@ def retry_command(
             return
         codes = []
         view = RunView(quiet=quiet, verbose=verbose)
-        for entry in entries:
+        for entry in entries():
             try:
                 report = execute(
                     engine,
@@ -278,9 +287,15 @@ def _with_store(config_file: str | None, bucket: str | None, use: Callable[[Data
 def _find(store: DatasetStore, beginning: str) -> QuarantineEntry:
     """Return the entry that an id, or the beginning of one, names."""
     beginning = beginning.strip().lower()
-    by_id = {entry.entry_id: entry for entry in store.quarantine.list_entries(())}
-    ids = [one for one in by_id if one.lower().startswith(beginning)]
-    return by_id[the_one_that_begins(beginning, ids, "quarantine entries", "ingestify quarantine list")]
+    ids = store.quarantine.find_ids(beginning) if beginning else []
+    return store.quarantine.get_entry(
+        the_one_that_begins(beginning, ids, "quarantine entries", "ingestify quarantine list")
+    )
+
+
+def _lists(entries: Iterator[QuarantineEntry]) -> Iterator[list[QuarantineEntry]]:
+    while some := list(itertools.islice(entries, _AT_ONCE)):
+        yield some
 
 
 def _person(name: str | None) -> str:

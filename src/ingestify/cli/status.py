@@ -141,7 +141,10 @@ def _show_run(jobs: list[JobSummary], gone: set[str], *, failed: bool) -> None:
     ended = [job.ended_at for job in jobs if job.ended_at is not None]
     took = f" · {clock((max(ended) - started) / dt.timedelta(seconds=1))}" if len(ended) == len(jobs) else ""
     received = sum(job.counters.received_bytes for job in jobs)
-    write_line(f"run {time_text(started)}  {_run_state(jobs, gone)}  {what_was_done(jobs)} · {size(received)}{took}")
+    write_line(
+        f"run {time_text(started)}  {_run_state(jobs, gone)}  {what_was_done(jobs)} · {size(received)}{took}"
+        f"{_runs_before(jobs)}"
+    )
     for job in jobs:
         # One that was skipped because nothing had changed has its datasets counted.
         is_done = job.state is RunState.FINISHED or (job.state is RunState.SKIPPED and job.counters.discovered)
@@ -155,6 +158,15 @@ def _show_run(jobs: list[JobSummary], gone: set[str], *, failed: bool) -> None:
             what = "in quarantine" if task.outcome is TaskOutcome.QUARANTINED else "failed"
             what = "broken" if task.is_left_out else what
             write_line(f"  {what:<13} {task.name or task.identifier}: {task.error}")
+
+
+def _runs_before(jobs: list[JobSummary]) -> str:
+    """Return how many runs before this one came to the same with each of its jobs, if any did."""
+    before = min(job.runs for job in jobs) - 1
+    since = max((job.first_started_at for job in jobs if job.first_started_at is not None), default=None)
+    if not before or since is None:
+        return ""
+    return f" · as in the {'run' if before == 1 else f'{before:,} runs'} before it, since {time_text(since)}"
 
 
 def _run_state(jobs: list[JobSummary], gone: set[str]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +16,7 @@ from ingestify.masking import mask_text
 __all__ = [
     "FINDING_SELECTORS",
     "Counters",
+    "JobEnd",
     "JobHolder",
     "JobSummary",
     "Lease",
@@ -213,6 +216,9 @@ class JobSummary:
         left_to_another: Whether it was SKIPPED because another run is at the same; only in the report of a run.
         left_alone: Why something of it was not looked at, if a host is left alone; likewise.
         not_asked: How many datasets those are, of which nothing is known to have failed; likewise.
+        runs: How many runs in a row it stands for, itself the last of them: those before it came to the same, or found
+            nothing new either, and have no summary any more. `first_started_at` is when the first of them began.
+        end: What it came to, to be written with it when nothing of that changes any more; never read again.
     """
 
     job_id: str
@@ -235,6 +241,42 @@ class JobSummary:
     left_to_another: bool = False
     left_alone: str = ""
     not_asked: int = 0
+    runs: int = 1
+    first_started_at: dt.datetime | None = None
+    end: JobEnd | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class JobEnd:
+    """What a job came to in the end, to see whether that is worth a summary of its own.
+
+    Attributes:
+        identity: What was ingested (`Job.identity`).
+        digest: Equal for two jobs that changed nothing and came to the same; one that changed something has its own.
+        is_quiet: Whether nothing changed and nothing is to be said of it.
+    """
+
+    identity: str
+    digest: str
+    is_quiet: bool
+
+    @classmethod
+    def of(cls, job: JobSummary, identity: str) -> JobEnd:
+        """Return that of a job, given with all of its tasks that have an error."""
+        counts = job.counters
+        has_changed = counts.new or counts.revised or counts.metadata or counts.missing
+        # What it cost to find that out is another each time, and so is who else was at it.
+        counted = {**counts.as_dict(), "requests": 0, "received_bytes": 0}
+        error = "" if job.left_to_another else job.error
+        tasks = sorted((task.identifier, task.outcome, task.error) for task in job.tasks)
+        came_to = job.job_id if has_changed else [job.state, counted, error, tasks]
+        digest = hashlib.sha256(json.dumps(came_to).encode()).hexdigest()
+        # A job that finds another run at the same says nothing of what that one comes to.
+        kind = " (left to another run)" if job.left_to_another else ""
+        is_done = job.state is RunState.FINISHED or (job.state is RunState.SKIPPED and not job.left_to_another)
+        is_bad = counts.failed or counts.quarantined or counts.left_out or counts.unlisted or job.left_alone
+        has_news = has_changed or is_bad or tasks or (job.error and job.state is RunState.FINISHED)
+        return cls(identity + kind, digest, is_quiet=is_done and not has_news)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ class JobBook:
             if dead:
                 what = "1 job of a run that died was" if dead == 1 else f"{dead} jobs of runs that died were"
                 logger.warning("%s marked ABORTED; see 'ingestify status'.", what)
+            self._maintain()
             self._lease.enter_context(self._store.writing("run", self.run_id))
         self._beats.start()
 
@@ -107,7 +108,8 @@ class JobBook:
         else:
             self._memory.settle(self._progresses)
             for progress in self._progresses:
-                if progress.missing or progress.unlisted:
+                if not progress.is_final and progress.state is not RunState.RUNNING:
+                    progress.is_final = True
                     self._save(progress)
             failpoint("run.remembered")
         self._end_of_beats.set()
@@ -115,12 +117,22 @@ class JobBook:
         for progress in self._running():
             progress.note = _stop_text(self._stop.reason)
             progress.end(RunState.ABORTED)
+            progress.is_final = True
             self._save(progress)
         self._locks.release_all()
         for progress in self._progresses:
             if not self._dry_run and not progress.is_written:
                 self._save(progress)  # once more: the catalogue may be there again
+        if not self._dry_run and not isinstance(self._stop.reason, LakeUnwritable):
+            self._maintain()
         self._lease.close()
+
+    def _maintain(self) -> None:
+        """Plans that a database made for an empty table would take minutes for ten thousand rows."""
+        try:
+            self._store.catalogue.maintain()
+        except StoreError as error:
+            logger.debug("The database was not maintained: %s", one_line(error))
 
     def begin(self, job: Job) -> JobProgress:
         """A job's discovery begins; its row is written."""
@@ -191,6 +203,7 @@ class JobBook:
         if progress.left_alone is not None:
             progress.note = describe_left_alone(mask_text(progress.left_alone.reason), progress.not_asked)
         progress.end(state)
+        progress.is_final = not self._memory.may_lack(progress)
         self._save(progress)
         self._locks.release(progress)
         self._listener.tell("job_ended", progress.summary())
@@ -291,7 +304,7 @@ class JobBook:
         if self._dry_run:
             return
         try:
-            progress.write(self._store.catalogue.save_job)
+            progress.write(self._store.catalogue.save_job, self._store.bucket)
             failpoint("job.saved")
         except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the end of the job must not hang
             said = one_line(error)

@@ -17,6 +17,7 @@ from ingestify.domain.ports import IndexLook, SelectorSync, Usage
 from ingestify.domain.run import (
     COUNTER_NAMES,
     Counters,
+    JobEnd,
     JobSummary,
     ProcessIdentity,
     RunReport,
@@ -133,6 +134,7 @@ class JobProgress:
         self.left_alone: HostLeftAlone | None = None  # why something of it was not looked at
         self.not_asked = 0  # datasets
         self.is_written = False  # its row, the last time that this was tried
+        self.is_final = False  # what it came to: nothing of its row changes any more
         self._saving = threading.Lock()  # one write of its row at a time, so that none overtakes another
         self._run_id = run_id
         self._process = process
@@ -261,16 +263,21 @@ class JobProgress:
             self.state = state
             self._ended_at = now()
 
-    def write(self, save: Callable[[JobSummary, int], None]) -> None:
+    def write(self, save: Callable[[JobSummary, int], None], bucket: str) -> None:
         """Let `save` write the job's row, with the tasks that are not written yet and the number of the first of them.
 
         What it raises is passed on; then they are still to be written.
+
+        Args:
+            bucket: The part of the lake that it is for.
         """
         with self._saving:
             self.is_written = False
             with self._lock:
                 unwritten, first = tuple(self._unwritten), self._written
-            save(dataclasses.replace(self.summary(), tasks=unwritten), first)
+            summary = self.summary()
+            end = JobEnd.of(summary, self.job.identity(bucket)) if self.is_final else None
+            save(dataclasses.replace(summary, tasks=unwritten, end=end), first)
             with self._lock:
                 del self._unwritten[: len(unwritten)]
                 self._written += len(unwritten)

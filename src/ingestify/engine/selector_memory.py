@@ -88,6 +88,13 @@ class SelectorMemory:
         """Return what is remembered of a job's selector."""
         return self._store.catalogue.find_selector_sync(job.identity(self._store.bucket))
 
+    @staticmethod
+    def may_lack(progress: JobProgress) -> bool:
+        """Whether `settle` may find that something is not listed any more; False is sure. Asked before that."""
+        before = progress.sync_before
+        is_as_before = before is not None and progress.listing.holds_all_of(before.listing)
+        return progress.lists_all and progress.began_after is not None and not is_as_before
+
     def settle(self, progresses: Sequence[JobProgress]) -> None:
         """Mark what is missing, and remember what was ingested whole."""
         with self._locks.taken_again([*_whole(progresses), *_in_part(progresses)]) as ours:
@@ -177,7 +184,7 @@ class SelectorMemory:
             return _NOTHING_SAID
         try:
             before = progress.sync_before  # of two plans for the same, neither confirms what the other one finds
-            if before is not None and listing.holds_all_of(before.listing):
+            if not self.may_lack(progress):
                 return _Conclusion(listing.digest)
             same = [one for one in progresses if one is not progress and _may_share(one.job, job)]
             if not all(one.lists_all and one.was_gone_through for one in same):

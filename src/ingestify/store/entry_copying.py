@@ -30,11 +30,11 @@ def iter_copied_entries(
         LakeUnwritable: The target takes nothing any more.
         StoreError: A catalogue refused.
     """
-    for entry in source.catalogue.list_quarantine(wanted, [QuarantineState.OPEN]):
+    for entry in source.catalogue.iter_quarantine(wanted, [QuarantineState.OPEN]):
         if target.catalogue.find_quarantine_entry(entry.entry_id) is None:
             yield _copy(entry, target, copies, progress, dry_run=dry_run)
     here = dataclasses.replace(wanted, bucket=target.bucket)
-    for theirs in target.catalogue.list_quarantine(here, [QuarantineState.OPEN]):
+    for theirs in target.catalogue.iter_quarantine(here, [QuarantineState.OPEN]):
         ours = source.catalogue.find_quarantine_entry(theirs.entry_id)
         if ours is None or ours.is_open or dry_run:
             continue

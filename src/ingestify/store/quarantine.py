@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ingestify.clock import now
@@ -36,13 +36,23 @@ class Quarantine:
     def list_entries(
         self, states: Sequence[QuarantineState] = (QuarantineState.OPEN,), **filters: Any
     ) -> list[QuarantineEntry]:
-        """Return the bundles in quarantine, newest first.
+        """Return the bundles in quarantine, newest first; see `iter_entries`."""
+        return list(self.iter_entries(states, **filters))
+
+    def iter_entries(
+        self, states: Sequence[QuarantineState] = (QuarantineState.OPEN,), **filters: Any
+    ) -> Iterator[QuarantineEntry]:
+        """Yield the bundles in quarantine, newest first, a thousand in memory at once.
 
         Args:
             states: Empty: also what was accepted, discarded or settled by a later bundle.
             **filters: As `get_dataset_collection` takes them, without paging.
         """
-        return self._store.catalogue.list_quarantine(self._store.dataset_filter(**filters), states)
+        return self._store.catalogue.iter_quarantine(self._store.dataset_filter(**filters), states)
+
+    def find_ids(self, beginning: str) -> list[str]:
+        """Return the ids of this bucket's entries, of all states, that begin so."""
+        return self._store.catalogue.find_quarantine_ids(self._store.bucket, beginning)
 
     def get_entry(self, entry_id: str) -> QuarantineEntry:
         """Return one entry of this bucket.

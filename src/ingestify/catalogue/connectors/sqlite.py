@@ -112,6 +112,8 @@ class SqliteConnector:
                     try:
                         # Asking alone takes no lock; SQLite does not wait by itself for the lock of the switch.
                         if cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                            # Of a new file: what is removed can be given back to the disk. Others stay as they are.
+                            cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
                             cursor.execute("PRAGMA journal_mode = WAL").fetchone()
                         break
                     except sqlite3.OperationalError as error:

@@ -185,6 +185,21 @@ class MysqlDialect:
         """Run ANALYZE TABLE."""
         connection.exec_driver_sql(f"ANALYZE TABLE `{table.name}`").all()
 
+    def find_upkeep(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> list[str]:
+        """Return an ANALYZE TABLE of each table, if one with positions has far more of them than the server counted."""
+        counted = sa.text(
+            "SELECT table_name, table_rows FROM information_schema.tables "
+            "WHERE table_schema = database() AND table_name IN :names"
+        ).bindparams(sa.bindparam("names", expanding=True))
+        numbered = [table for table in tables if "position" in table.primary_key.columns]
+        rows = connection.execute(counted, {"names": [table.name for table in numbered]}).all()
+        known: dict[str, int | None] = dict(row._tuple() for row in rows)
+        for table in numbered:
+            last = connection.scalar(sa.select(sa.func.max(table.c.position))) or 0
+            if last > (known.get(table.name) or 0) * 1.33 + 1000:
+                return [f"ANALYZE TABLE `{each.name}`" for each in tables]
+        return []
+
     def _execute(self, connection: sa.Connection, statement: str) -> None:
         connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 

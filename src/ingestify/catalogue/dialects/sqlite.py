@@ -15,6 +15,10 @@ from ingestify.catalogue.dialect import quoted
 
 __all__ = ["SqliteDialect"]
 
+_INCREMENTAL = 2
+_MOST_PAGES = 10_000
+"""Of 4 kB each, which are moved in one transaction."""
+
 
 class SqliteDialect:
     """SQLite, from 3.35 on. Its writers exclude each other, so there is nothing to hold or to lock."""
@@ -124,3 +128,14 @@ class SqliteDialect:
     def analyze(self, connection: sa.Connection, table: sa.Table) -> None:
         """Run ANALYZE for one table."""
         connection.exec_driver_sql(f"ANALYZE {table.name}")
+
+    def find_upkeep(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> list[str]:
+        """Return what `PRAGMA optimize` finds worth doing, and how free pages are given back."""
+        # 1: only say what would be done; 2: ANALYZE; 0x10000: of any table, not only those that this connection used.
+        due = list(connection.exec_driver_sql("PRAGMA optimize(0x10003)").scalars())
+        is_incremental = connection.exec_driver_sql("PRAGMA auto_vacuum").scalar() == _INCREMENTAL
+        if is_incremental:
+            free = connection.exec_driver_sql("PRAGMA freelist_count").scalar() or 0
+            # Python's driver goes one step of such a statement, which is one page.
+            due += ["PRAGMA incremental_vacuum(1)"] * min(free, _MOST_PAGES)
+        return ["PRAGMA analysis_limit = 1000", *due] if due else []

@@ -55,5 +55,11 @@ class Catalogue(
     def where(self) -> str:
         """Where it is, without a password, for messages."""
 
+    def maintain(self) -> None:
+        """Let the database count what its planner wants to know, if the lake grew much since, and give free room back.
+
+        Cheap when there is nothing to do. For before a run, and after a run, a copy or a removal.
+        """
+
     def close(self) -> None:
         """Close its connections, and let go of the locks of jobs that were taken here."""

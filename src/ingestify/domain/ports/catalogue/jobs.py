@@ -71,6 +71,9 @@ class JobsPort(Protocol):
     def save_job(self, job: JobSummary, first_task: int = 0) -> None:
         """Write a job's row, new or again, and the tasks that are not written yet.
 
+        One whose `end` is quiet, or is that of the last job of the same identity, is counted with that one, and has no
+        row of its own any more.
+
         Args:
             first_task: The number of the first of `job.tasks`; those before it were written earlier.
         """

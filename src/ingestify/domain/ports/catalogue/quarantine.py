@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from ingestify.domain.identifier import Identifier
@@ -23,10 +23,18 @@ class QuarantinePort(Protocol):
     ) -> list[QuarantineEntry]:
         """Return the entries of datasets that are OPEN or DISCARDED, oldest first, by one set query."""
 
+    def iter_quarantine(
+        self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
+    ) -> Iterator[QuarantineEntry]:
+        """Yield entries, newest first, read page by page: there may be as many as datasets. No states: any."""
+
     def list_quarantine(
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
     ) -> list[QuarantineEntry]:
-        """Return entries, newest first. No states: any."""
+        """Return all of them at once."""
+
+    def find_quarantine_ids(self, bucket: str, beginning: str) -> list[str]:
+        """Return the ids of a bucket's entries that begin so."""
 
     def find_quarantine_entry(self, entry_id: str) -> QuarantineEntry | None:
         """Return one entry, or None."""
