@@ -14,10 +14,10 @@ from ingestify.errors import ConfigurationError, LakeVersionError, StoreError
 
 __all__ = ["HEAD", "MIGRATIONS", "describe_version", "prepare_schema"]
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration. Written down here so that opening a lake need not import alembic; a test compares."""
 
-READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Older versions that can be read as they are, where this user may only read."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
