@@ -6,7 +6,6 @@ itself says of the tables, word for word. The tests of the migrations turn it of
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -14,9 +13,7 @@ import sqlalchemy as sa
 
 from ingestify.catalogue import schema
 from ingestify.catalogue.connection import Database
-from ingestify.catalogue.rows import moment_to_text
 from ingestify.catalogue.tables import Tables
-from ingestify.clock import now
 
 _migrate = schema._migrate
 _statements: dict[str, list[str]] = {}
@@ -49,8 +46,6 @@ def _copy_or_migrate(connection: sa.Connection, database: Database, tables: Tabl
     for statement in _statements[tables.prefix]:
         connection.exec_driver_sql(statement)
     connection.exec_driver_sql(f"INSERT INTO {tables.version_table_name} VALUES (?)", (schema.HEAD,))
-    first = {"epoch": 1, "lake_id": str(uuid.uuid4()), "started_at": moment_to_text(now()), "after_position": 0}
-    connection.execute(tables.lake.insert().values(first))
 
 
 def _read_statements(connection: sa.Connection, tables: Tables) -> list[str]:

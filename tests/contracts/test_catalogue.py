@@ -1496,9 +1496,12 @@ def without_feeds_in(event: DatasetEvent) -> DatasetEvent:
 
 
 def test_each_event_says_of_which_lake_and_epoch_it_is(catalogue: Catalogue) -> None:
+    new = catalogue.find_lake()
+    assert new is not None
+    assert (new.lake_id, new.epoch, str(new)) == ("", 0, "a lake without an id yet")
+    (told,) = catalogue.apply([with_file()])
     lake = catalogue.find_lake()
     assert lake is not None
-    (told,) = catalogue.apply([with_file()])
     assert {(event.lake_id, event.epoch, event.schema_version) for event in told.events} == {(lake.lake_id, 1, 2)}
     begun = catalogue.begin_epoch(lake.lake_id, 2)
     assert (begun.lake_id, begun.epoch, begun.mark) == (lake.lake_id, 2, None)
@@ -1517,9 +1520,9 @@ def test_each_event_says_of_which_lake_and_epoch_it_is(catalogue: Catalogue) -> 
 
 
 def test_a_catalogue_knows_the_marks_that_it_gave_in_this_epoch(catalogue: Catalogue) -> None:
-    lake = catalogue.find_lake()
-    assert lake is not None
     assert not catalogue.has_given_mark("first")
+    lake = catalogue.add_mark("before", "")
+    assert (len(lake.lake_id), lake.epoch) == (36, 1)
     for mark in ("first", "second"):
         lake = catalogue.add_mark(mark, "s3://bucket/lake")
     assert (lake.mark, lake.storage) == ("second", "s3://bucket/lake")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ingestify.catalogue.bulk import BulkStatement
 from ingestify.catalogue.connection import Database
 from ingestify.catalogue.datasets import DatasetReader
-from ingestify.catalogue.lake import find_epochs
+from ingestify.catalogue.lake import Epoch, ensured_epoch, find_epochs
 from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.rows import (
     dataset_from_snapshot,
@@ -83,7 +83,7 @@ class EventLog:
             )
         self.lock(connection)
         positions = self._database.dialect.append(connection, self._log, self._insert, rows)
-        lake_id, epoch, *_ = find_epochs(connection, self._database, self._epochs)[-1]
+        lake_id, epoch, *_ = ensured_epoch(connection, self._epochs)
         return [
             dataclasses.replace(event, position=position, lake_id=lake_id, epoch=epoch)
             for event, position in zip(listed, positions, strict=True)
@@ -118,7 +118,7 @@ class EventLog:
             rows = connection.execute(statement).all()
             # Only the first row's payload can be that of an event outside of these.
             earlier = self._find_payload_before(connection, rows[0]) if rows and rows[0].payload is None else None
-            epochs = find_epochs(connection, self._database, self._epochs)
+            epochs = find_epochs(connection, self._database, self._epochs) or []
             return self._complete(connection, [_in_epoch(one, epochs) for one in _events_of(rows, earlier)])
 
     def _complete(self, connection: sa.Connection, events: Sequence[DatasetEvent]) -> list[DatasetEvent]:
@@ -188,7 +188,7 @@ def _events_of(rows: Sequence[Any], earlier: str | None) -> list[DatasetEvent]:
     return events
 
 
-def _in_epoch(event: DatasetEvent, epochs: Sequence[tuple[str, int, str, int]]) -> DatasetEvent:
+def _in_epoch(event: DatasetEvent, epochs: Sequence[Epoch]) -> DatasetEvent:
     """Return an event with the lake and the epoch that its position is of."""
     assert event.position is not None, "a logged event has a position"
     for lake_id, epoch, _, after_position in reversed(epochs):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import sqlalchemy as sa
 
 from ingestify.catalogue.connection import Database
@@ -10,9 +12,14 @@ from ingestify.catalogue.rows import moment_to_text, to_moment
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
 from ingestify.domain.lake import Lake
-from ingestify.errors import SaveError, StoreError
+from ingestify.errors import SaveError
 
-__all__ = ["LakeRows", "find_epochs"]
+__all__ = ["Epoch", "LakeRows", "ensured_epoch", "find_epochs"]
+
+Epoch = tuple[str, int, str, int]
+"""The lake's id, the number, when it began, and the position of the last event before it."""
+
+_NO_EPOCH: Epoch = ("", 0, "0001-01-01T00:00:00.000000Z", 0)
 
 MARKS_KEPT = 1000
 """Writers that began at the same moment may leave an older mark in the storage than the newest; not by so many."""
@@ -31,14 +38,10 @@ class LakeRows:
     def find(self) -> Lake | None:
         """Return the lake as it is now; None: an archive of before there were these tables."""
         with self._database.read("read which lake it is") as connection:
-            if not (epochs := find_epochs(connection, self._database, self._epoch)):
-                return None
-            return self._lake(connection, epochs[-1])
+            epochs = find_epochs(connection, self._database, self._epoch)
+            return None if epochs is None else self._lake(connection, epochs[-1] if epochs else _NO_EPOCH)
 
-    def _read(self, connection: sa.Connection) -> Lake:
-        return self._lake(connection, find_epochs(connection, self._database, self._epoch)[-1])
-
-    def _lake(self, connection: sa.Connection, current: tuple[str, int, str, int]) -> Lake:
+    def _lake(self, connection: sa.Connection, current: Epoch) -> Lake:
         newest = sa.select(self._mark.c.mark, self._mark.c.storage).order_by(self._mark.c.position.desc()).limit(1)
         lake_id, epoch, started_at, _ = current
         row = connection.execute(newest).one_or_none()
@@ -57,10 +60,12 @@ class LakeRows:
         """Remember a mark, and forget those of long ago."""
         position = self._mark.c.position
         with self._database.write("write which storage it has", SaveError) as connection:
+            self._database.dialect.lock_log(connection, self._tables.version_table_name)
+            current = ensured_epoch(connection, self._epoch)
             connection.execute(self._mark.insert().values(mark=mark, storage=storage, made_at=moment_to_text(now())))
             newest = connection.scalar(sa.select(sa.func.max(position))) or 0
             connection.execute(self._mark.delete().where(position <= newest - MARKS_KEPT))
-            return self._read(connection)
+            return self._lake(connection, current)
 
     @repeatable
     def begin_epoch(self, lake_id: str, epoch: int) -> Lake:
@@ -73,7 +78,7 @@ class LakeRows:
             connection.execute(self._epoch.delete().where(self._epoch.c.epoch >= epoch))
             connection.execute(self._epoch.insert().values(epoch=epoch, **row))
             connection.execute(self._mark.delete())
-            return self._read(connection)
+            return self._lake(connection, ensured_epoch(connection, self._epoch))
 
     @repeatable
     def sample_paths(self, limit: int) -> tuple[list[str], list[str]]:
@@ -86,19 +91,29 @@ class LakeRows:
             return named, list(connection.scalars(sa.select(deleted.storage_path).limit(limit)))
 
 
-def find_epochs(connection: sa.Connection, database: Database, table: sa.Table) -> list[tuple[str, int, str, int]]:
-    """Return (lake id, epoch, when it began, the last event before it) of each epoch, oldest first.
+def find_epochs(connection: sa.Connection, database: Database, table: sa.Table) -> list[Epoch] | None:
+    """Return the epochs, oldest first: none of a lake that nothing was written to yet.
 
     None of an archive of before there was this table, which this user may only read.
     """
     if database.is_read_only and not connection.dialect.has_table(connection, table.name):
-        return []
+        return None
     columns = table.c
     statement = sa.select(columns.lake_id, columns.epoch, columns.started_at, columns.after_position)
-    found = [(row[0], row[1], row[2], row[3]) for row in connection.execute(statement.order_by(columns.epoch))]
-    if not found:
-        raise StoreError(
-            f"The lake's table {table.name} has lost the row that says which lake it is: restore the database from a "
-            f"backup."
-        )
-    return found
+    return [(row[0], row[1], row[2], row[3]) for row in connection.execute(statement.order_by(columns.epoch))]
+
+
+def ensured_epoch(connection: sa.Connection, table: sa.Table) -> Epoch:
+    """Return the current epoch; the first one begins now, and with it the lake has its id.
+
+    The caller is the only one that appends to the event log.
+    """
+    columns = table.c
+    statement = sa.select(columns.lake_id, columns.epoch, columns.started_at, columns.after_position)
+    row = connection.execute(statement.order_by(columns.epoch.desc()).limit(1)).first()
+    if row is not None:
+        return row[0], row[1], row[2], row[3]
+    first = (str(uuid.uuid4()), 1, str(moment_to_text(now())), 0)
+    names = ("lake_id", "epoch", "started_at", "after_position")
+    connection.execute(table.insert().values(dict(zip(names, first, strict=True))))
+    return first

@@ -76,8 +76,8 @@ def status_command(
             write_json(
                 {
                     "bucket": store.bucket,
-                    "lake_id": None if lake is None else lake.lake_id,
-                    "epoch": None if lake is None else lake.epoch,
+                    "lake_id": None if lake is None else lake.lake_id or None,
+                    "epoch": None if lake is None else lake.epoch or None,
                     **totals,
                     **({} if verdict is None else {"limits": verdict.as_dict(code)}),
                     "runs": [
@@ -92,7 +92,7 @@ def status_command(
             f"{counted(totals['revisions'], 'revision')}, {counted(totals['files'], 'file')} · "
             f"{size(totals['size_bytes'])} of the providers' bytes, stored in {size(totals['storage_bytes'])}"
         )
-        if lake is not None:
+        if lake is not None and lake.lake_id:
             write_line(str(lake))
         if bucket is not None and grouped:
             write_line("the last runs of all buckets, as it is not kept which one a run was for:")

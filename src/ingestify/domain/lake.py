@@ -13,7 +13,7 @@ class Lake:
     """What a catalogue knows of the lake that it belongs to.
 
     Attributes:
-        lake_id: Given to the lake when its tables were made.
+        lake_id: Given with the first thing that was written to it; empty: nothing was yet, and the epoch is 0.
         epoch: From 1. A new one begins when the catalogue or the storage was restored from a backup.
         epoch_started_at: When it began, in UTC.
         mark: The newest mark that the catalogue gave to a writer; None: nothing was written to the storage yet.
@@ -27,7 +27,7 @@ class Lake:
     storage: str = ""
 
     def __str__(self) -> str:
-        return f"lake {self.lake_id}, epoch {self.epoch}"
+        return f"lake {self.lake_id}, epoch {self.epoch}" if self.lake_id else "a lake without an id yet"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

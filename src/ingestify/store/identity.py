@@ -122,9 +122,10 @@ class LakeIdentity:
                     f"over: correct file_url, mount its disk, or restore it first. If its files are all lost, fetch "
                     f"them into a new lake."
                 )
-            lake_id = lake.lake_id if found is None or named else found.lake_id
+            theirs = "" if found is None else found.lake_id
+            lake_id = (lake.lake_id or theirs) if named else (theirs or lake.lake_id)
             epoch = max(lake.epoch, 0 if found is None else found.epoch) + 1
-            lake = self._catalogue.begin_epoch(str(uuid.uuid4()) if new_id else lake_id, epoch)
+            lake = self._catalogue.begin_epoch(str(uuid.uuid4()) if new_id or not lake_id else lake_id, epoch)
             self._mark()
             return lake
 

@@ -12,7 +12,10 @@ import sqlalchemy as sa
 
 from ingestify.catalogue import SqlCatalogue
 from ingestify.domain.dataset import DatasetState
+from ingestify.domain.events import DatasetEvent
 from ingestify.domain.ports import HeadMoved, SelectorSync
+from ingestify.errors import StoreError
+from ingestify.events.consumer import EventReader
 from tests.contracts.catalogue_data import (
     T0,
     apply_one,
@@ -311,3 +314,76 @@ def test_all_that_is_read_in_one_call_is_of_one_moment(catalogue: SqlCatalogue, 
         (dataset,) = catalogue._datasets.load(connection, [old.dataset_id])
         assert (len(dataset.revisions), dataset.state) == (1, DatasetState.COMPLETE)
     assert len(read_all(catalogue)[0].revisions) == 2
+
+
+# ---- who reads the event log -------------------------------------------------------------------------------
+
+
+def test_of_consumers_of_one_name_on_several_machines_one_reads_and_a_spare_takes_over(
+    catalogue: SqlCatalogue, others: list[SqlCatalogue]
+) -> None:
+    events = [event for number in range(4) for event in apply_one(catalogue, with_file(number)).events]
+    first, second, third = (EventReader(one, "reader") for one in others)
+    got: list[tuple[str, int | None]] = []
+    holds, go_on = threading.Event(), threading.Event()
+
+    def read(who: str, event: DatasetEvent) -> None:
+        got.append((who, event.position))
+        if len(got) == 3:
+            holds.set()
+            assert go_on.wait(30)
+            first.stop()
+
+    reading = Background(lambda: first.run(lambda event: read("first", event), poll_interval=0.01))
+    assert holds.wait(30)
+    spare = Background(lambda: second.run(lambda event: read("second", event), poll_interval=0.01))
+    with pytest.raises(StoreError, match="Another process reads for 'reader'"):
+        third.run(lambda event: read("third", event))
+    go_on.set()
+    reading.join()
+    deadline = time.monotonic() + 30
+    while len(got) < len(events) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    second.stop()
+    spare.join()
+    assert [position for _, position in got] == [event.position for event in events]
+    assert {who for who, _ in got[:3]} == {"first"}
+    assert {who for who, _ in got[3:]} == {"second"}
+    assert catalogue.get_reader_position("reader") == events[-1].position
+
+
+def test_of_two_that_move_a_reader_at_once_the_second_finds_it_moved(
+    catalogue: SqlCatalogue, others: list[SqlCatalogue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue.set_reader_position("reader", 1)
+    pause = Paused(others[0], monkeypatch)
+    slow = Background(lambda: others[0].advance_reader("reader", 1, 5))
+    assert pause.reached.wait(30)
+    fast = Background(lambda: others[1].advance_reader("reader", 1, 6))
+    wait_for_a_lock(catalogue)
+    pause.go_on.set()
+    slow.join()
+    fast.join()
+    assert slow.error is fast.error is None
+    assert (slow.result, fast.result) == (True, False)
+    assert catalogue.get_reader_position("reader") == 5
+
+
+def test_events_of_writers_beside_a_new_epoch_are_of_the_epoch_that_they_committed_in(
+    catalogue: SqlCatalogue, others: list[SqlCatalogue]
+) -> None:
+    lake = catalogue.add_mark("mark", "")
+    writing = [
+        Background(lambda one=one, start=start: [apply_one(one, with_file(start + n)).events for n in range(20)])
+        for start, one in ((100, others[0]), (200, others[1]))
+    ]
+    for epoch in (2, 3):
+        time.sleep(0.05)
+        catalogue.begin_epoch(lake.lake_id, epoch)
+    for one in writing:
+        one.join()
+        assert one.error is None
+    told = {event.position: event.epoch for one in writing for events in one.result for event in events}
+    logged = {event.position: event.epoch for event in catalogue.read_events(0, 1000)}
+    assert logged == told
+    assert sorted(logged.values()) == [logged[position] for position in sorted(logged)]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import uuid
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,14 +10,14 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Make the tables, and give the lake its id."""
+    """Make the tables; the lake gets its id with the first thing that is written to it."""
     prefix = op.get_context().opts["table_prefix"]
     connection = op.get_bind()
     for name in (f"{prefix}lake", f"{prefix}lake_mark"):
         # Where making a table is a commit (MySQL), this may have broken off.
         if connection.dialect.has_table(connection, name):
             op.drop_table(name)
-    lake = op.create_table(
+    op.create_table(
         f"{prefix}lake",
         sa.Column("epoch", sa.Integer(), primary_key=True, autoincrement=False),
         sa.Column("lake_id", sa.String(36), nullable=False),
@@ -37,6 +34,3 @@ def upgrade() -> None:
         sa.Column("made_at", sa.String(27), nullable=False),
         sqlite_autoincrement=True,
     )
-    moment = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")[:-6] + "Z"
-    first = {"epoch": 1, "lake_id": str(uuid.uuid4()), "started_at": moment, "after_position": 0}
-    op.bulk_insert(lake, [first])
