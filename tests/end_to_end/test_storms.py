@@ -99,6 +99,8 @@ def test_what_had_come_before_is_kept_and_the_rest_comes_later(tmp_path: Path) -
         end = json.loads(ran.out.splitlines()[-1])
         assert (end["exit_code"], end["failed"], end["state"]) == (3, 0, "ABORTED")
         assert 0 < end["new"] < MATCHES
+        (said,) = end["left_alone"]
+        assert f"{MATCHES - end['new']} datasets were not looked at" in said
         api.answer = lambda _: None
         rest = ingestify(tmp_path, "run", "--ignore-waits")
         assert f"{MATCHES - end['new']} new" in rest.out, "and what had come is not asked for again"

@@ -152,6 +152,7 @@ def _run(
                 "seconds": round(report.duration_seconds, 3),
                 **report.totals.as_dict(),
                 "not_begun": list(report.not_begun),
+                "left_alone": [describe_left_alone(reason, *counts) for reason, counts in report.left_alone.items()],
                 "error": None if report.error is None else one_line(report.error),
             }
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 import threading
@@ -87,8 +88,16 @@ class Waits:
                 return known
             self._by_host[host] = wait
         if self._memory is not None and self._writes:
-            try:
-                self._memory.save_host_wait(wait)
-            except StoreError as error:
-                logger.warning("%s, which the next run will not know: %s", wait.reason, error)
+            self._keep(wait, self._memory)
         return wait
+
+    @staticmethod
+    def _keep(wait: HostWait, memory: HostWaitsPort) -> None:
+        try:
+            memory.save_host_wait(wait)
+        except StoreError as error:
+            # Another process may have been told the same at the same moment.
+            with contextlib.suppress(StoreError):
+                if any(kept.host == wait.host for kept in memory.find_host_waits()):
+                    return
+            logger.warning("%s, which the next run will not know: %s", wait.reason, error)

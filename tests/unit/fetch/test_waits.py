@@ -117,6 +117,18 @@ def test_a_catalogue_that_refuses_does_not_end_a_run(clock: Clock, caplog: pytes
     assert "which the next run will not know: read-only" in caplog.text
 
 
+def test_two_processes_that_are_told_the_same_at_once_say_nothing_of_it(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Raced(Memory):
+        def save_host_wait(self, wait: HostWait) -> None:
+            super().save_host_wait(wait)
+            raise StoreError("there is one already")
+
+    assert Waits(Raced(), clock=clock).ask("a.example", 7200, 429).until == T0 + 2 * HOUR
+    assert caplog.text == ""
+
+
 @given(
     asked_ahead=st.integers(-400 * 24, 400 * 24),
     seconds=st.floats(121, 1e9),
