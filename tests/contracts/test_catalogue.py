@@ -1157,6 +1157,22 @@ class TestVerifying:
         }
         assert catalogue.find_records_by_tag([]) == catalogue.find_file_records([]) == []
 
+    def test_a_revision_that_was_invalidated_is_confirmed_without_an_event(self, catalogue: Catalogue) -> None:
+        dataset = apply_one(catalogue, with_file(1)).dataset
+        catalogue.invalidate([dataset.dataset_id], "odd")
+        (invalidated,) = catalogue.get_datasets([dataset.dataset_id])
+        before = catalogue.get_last_event_position()
+        applied = apply_one(catalogue, change(existing=invalidated, confirms=True))
+        assert (applied.revision, applied.events) == (None, ())
+        (confirmed,) = catalogue.get_datasets([dataset.dataset_id])
+        assert confirmed == applied.dataset
+        assert (confirmed.revisions[-1].state, confirmed.revisions[-1].description) == (RevisionState.CONFIRMED, "odd")
+        known = catalogue.find_known("main", "fake", "match", [dataset.identifier])[dataset.identifier]
+        assert known.summary.current_state is RevisionState.CONFIRMED
+        assert catalogue.get_last_event_position() == before
+        assert list(catalogue.iter_row_damages()) == []
+        assert len(catalogue.invalidate([dataset.dataset_id], "still odd")) == 1
+
     def test_what_was_written_as_it_should_be_agrees(self, catalogue: Catalogue) -> None:
         for number in range(3):
             dataset = apply_one(catalogue, with_file(number)).dataset
