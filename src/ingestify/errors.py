@@ -11,10 +11,10 @@
     ├── IntegrityError          bytes are not what was announced
     ├── StoreError              the lake refused: catalogue or storage
     │   ├── SaveError           a revision could not be committed
-    │   │   ├── LakeUnwritable  the disk is full, or may not be written: nothing will be
-    │   │   │   └── LakeIdentityError  the storage is not this catalogue's
+    │   │   ├── LakeUnwritable  the disk is full, locked, or may not be written: nothing will be
+    │   │   │   ├── LakeIdentityError  the storage is not this catalogue's
+    │   │   │   └── LakeVersionError   the lake was written, or migrated, by a newer ingestify
     │   │   └── OutcomeUnknown  the connection was lost at the commit: perhaps it is there
-    │   ├── LakeVersionError    the lake was written by a newer ingestify
     │   └── DatasetNotFound     no dataset has that id or identifier
     ├── LoadError               a stored dataset cannot be made into the object asked for
     ├── StopProcessing          stop cleanly, keep what finished (exit code 2)
@@ -151,8 +151,8 @@ class OutcomeUnknown(SaveError):
     """Committing raised an error, and whether it happened could not be found out: it is there whole, or not at all."""
 
 
-class LakeVersionError(StoreError):
-    """The lake was written by a newer ingestify than this one."""
+class LakeVersionError(LakeUnwritable):
+    """The lake was written by a newer ingestify than this one, or migrated by it meanwhile."""
 
 
 class DatasetNotFound(StoreError):

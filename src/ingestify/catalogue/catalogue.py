@@ -59,7 +59,6 @@ class SqlCatalogue:
     def __init__(self, database: Database, tables: Tables, key_types: KeyTypes) -> None:
         self._database = database
         self._tables = tables
-        self.longest_identifier = database.dialect.longest_identifier
         self._datasets = DatasetReader(database, tables, key_types)
         self._events = EventLog(database, tables, self._datasets)
         self._quarantine = QuarantineLog(database, tables)
@@ -485,6 +484,14 @@ class SqlCatalogue:
                 result = connection.exec_driver_sql(statement)
                 if result.returns_rows:
                     result.all()
+
+    def hurry(self) -> None:
+        """Let all that wait for a lock of somebody else wait for a second more at the most, until `calm`."""
+        self._database.hurry()
+
+    def calm(self) -> None:
+        """Wait for locks as usual again."""
+        self._database.calm()
 
     def close(self) -> None:
         """Close its connections, and let go of its locks. Harmless when that has happened."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 import sqlalchemy as sa
@@ -12,9 +14,9 @@ from ingestify.catalogue.connectors.mysql import MysqlConnector
 from ingestify.catalogue.connectors.postgresql import PostgresqlConnector
 from ingestify.catalogue.connectors.sqlite import SqliteConnector
 from ingestify.catalogue.database_url import MYSQL, POSTGRESQL, SQLITE, parse_url
-from ingestify.catalogue.refusals import DATABASE_ERRORS, refusal_for, translated
-from ingestify.catalogue.repetition import Patience
-from ingestify.errors import LakeUnwritable, OutcomeUnknown, StoreError
+from ingestify.catalogue.refusals import DATABASE_ERRORS, is_lock_timeout, refusal_for
+from ingestify.catalogue.repetition import HURRY_SECONDS, Patience, may_pass
+from ingestify.errors import LakeUnwritable, LakeVersionError, OutcomeUnknown, StoreError
 
 __all__ = ["Database", "check_url"]
 
@@ -23,6 +25,9 @@ _CONNECTORS: dict[str, Callable[[sa.URL], Connector]] = {
     POSTGRESQL: PostgresqlConnector,
     MYSQL: MysqlConnector,
 }
+
+
+_PAUSE_SECONDS = 0.005
 
 
 class Database:
@@ -46,10 +51,13 @@ class Database:
         self.path = connector.path
         self.is_read_only = connector.is_read_only
         self.dialect = connector.dialect
-        self.patience = Patience()
+        self.patience = Patience(connector.lock_seconds)
         self._closed = False
+        self._busy: dict[sa.Connection, int] = {}
+        self._calm = threading.Event()
+        self._version: tuple[str, str] | None = None
         self._engine = connector.make_engine(echo=echo)
-        sa.event.listen(self._engine, "begin", _begin)
+        sa.event.listen(self._engine, "begin", self._begin)
         self._reader = self._engine.execution_options(ingestify_begin=connector.read_begin)
         self._writer = self._engine.execution_options(ingestify_begin=connector.write_begin)
 
@@ -81,10 +89,14 @@ class Database:
     def read(self, doing: str) -> Iterator[sa.Connection]:
         """Give a connection inside a transaction: all that is read on it is of one moment."""
         self._check_open(doing)
-        with translated(self.where, doing), self._connector.read_lock:
-            connection, transaction = self._connect(self._reader)
+        with (
+            self._translated(doing, writes=False),
+            self._connector.read_lock,
+            self._begun(writes=False) as (connection, transaction),
+        ):
             with connection, transaction, self._connector.reading(connection):
                 yield connection
+            self.patience.note_lock(writes=False, was_had=True)
 
     @contextlib.contextmanager
     def write(self, doing: str, refusal: type[StoreError] = StoreError) -> Iterator[sa.Connection]:
@@ -96,6 +108,7 @@ class Database:
         Raises:
             StoreError: As `refusal`, when the database refuses; then nothing is kept.
             OutcomeUnknown: The commit itself raised, so whether it happened is to be found out.
+            LakeVersionError: Another ingestify has migrated the tables; nothing is kept.
         """
         self._check_open(doing)
         if self.is_read_only:
@@ -103,12 +116,17 @@ class Database:
                 f"The catalogue {self.where} cannot {doing}: this user may only read its file. Give the user the "
                 f"right to write the file and its folder, or use another lake."
             )
-        with translated(self.where, doing, refusal), self._connector.write_lock:
-            connection, transaction = self._connect(self._writer)
+        with (
+            self._translated(doing, refusal, writes=True),
+            self._connector.write_lock,
+            self._begun(writes=True) as (connection, transaction),
+        ):
             with connection, transaction:
                 yield connection
+                self._refuse_other_version(connection)
                 self._connector.before_commit()
                 self._commit(connection, transaction, doing)
+            self.patience.note_lock(writes=True, was_had=True)
 
     @contextlib.contextmanager
     def settled(self, doing: str, version_table: str) -> Iterator[sa.Connection]:
@@ -134,14 +152,101 @@ class Database:
         connection.detach()
         return connection
 
-    def _connect(self, engine: sa.Engine) -> tuple[sa.Connection, sa.Transaction]:
-        try:
-            connected = _connect(engine)
-        except sa.exc.DBAPIError:
-            self.patience.note_connection(succeeded=False)
-            raise
+    # ---- waiting for others ----------------------------------------------------------------------------
+
+    def hurry(self) -> None:
+        """Let whoever waits for a lock wait for a second more at the most, until `calm`; from any thread."""
+        self.patience.hurry()
+        if not self.dialect.has_one_writer:
+            self._calm = threading.Event()
+            threading.Thread(target=self._end_waits, args=(self._calm,), name="ingestify-hurry", daemon=True).start()
+
+    def calm(self) -> None:
+        """Wait for locks as usual again."""
+        self._calm.set()
+        self.patience.calm()
+
+    def _end_waits(self, calm: threading.Event) -> None:
+        """End, on the server, the waits that began before there was a hurry. A thread of its own."""
+        while not calm.wait(HURRY_SECONDS) and not self._closed:
+            with contextlib.suppress(StoreError, *DATABASE_ERRORS):
+                if busy := list(self._busy.values()):
+                    with self.open_session("end what waits") as session:
+                        self._connector.end_waits(session, busy)
+
+    @contextlib.contextmanager
+    def _begun(self, *, writes: bool) -> Iterator[tuple[sa.Connection, sa.Transaction]]:
+        """Give a connection whose transaction has begun; in SQLite a lock is waited for by that."""
+        since = time.monotonic()
+        engine = self._writer if writes else self._reader
+        while True:
+            try:
+                connection, transaction = _connect(engine)
+                break
+            except sa.exc.DBAPIError as error:
+                if self._connector.is_locked(error):
+                    if self.patience.seconds_for_lock(writes=writes, since=since):
+                        time.sleep(_PAUSE_SECONDS)
+                        continue
+                else:
+                    self.patience.note_connection(succeeded=False)
+                raise
         self.patience.note_connection(succeeded=True)
-        return connected
+        self._busy[connection] = self._connector.session_id(connection.connection.dbapi_connection)
+        try:
+            yield connection, transaction
+        finally:
+            del self._busy[connection]
+
+    def _begin(self, connection: sa.Connection) -> None:
+        """Begin the transaction in a connection's own way."""
+        statements: tuple[str, ...] = connection.get_execution_options().get("ingestify_begin", ("BEGIN",))
+        if statements:
+            seconds = self.patience.seconds_for_lock(writes=statements is self._connector.write_begin)
+            if connection.info.get("ingestify_lock_seconds", self._connector.lock_seconds) != seconds:
+                statements = (*self._connector.lock_wait(seconds), *statements)
+                connection.info["ingestify_lock_seconds"] = seconds
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+    # ---- what goes wrong -------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _translated(self, doing: str, refusal: type[StoreError] = StoreError, *, writes: bool) -> Iterator[None]:
+        """Translate what the database raises inside into a `refusal`."""
+        try:
+            yield
+        except DATABASE_ERRORS as error:
+            refused = refusal_for(error, self.where, doing, refusal)
+            if is_lock_timeout(error):
+                self.patience.note_lock(writes=writes, was_had=False)
+            elif self._version is not None and not isinstance(refused, LakeUnwritable) and not may_pass(error):
+                # Tables of another shape refuse in many ways.
+                with contextlib.suppress(*DATABASE_ERRORS), self._reader.connect() as connection:
+                    self._refuse_other_version(connection)
+            raise refused from error
+
+    def guard_version(self, version_table: str, version: str) -> None:
+        """Let nothing be committed to tables that have another version than this, from now on."""
+        self._version = (version_table, version)
+
+    def _refuse_other_version(self, connection: sa.Connection) -> None:
+        """Refuse to commit if the tables were migrated.
+
+        It is looked at last: what a transaction has touched, nobody alters before it ends, so that its version is that
+        of what was written.
+        """
+        if self._version is None:
+            return
+        table, version = self._version
+        found = self.dialect.read_version(connection, table)
+        if found != version:
+            state = "are being migrated" if found is None else f"have the version '{found}' by now"
+            raise LakeVersionError(
+                f"Another ingestify has migrated the lake {self.where} meanwhile: its tables {state}, and this process "
+                f"knows '{version}'. It has written nothing into them. Let it run with the same ingestify as the "
+                f"others, then run it again."
+            )
 
     def _commit(self, connection: sa.Connection, transaction: sa.Transaction, doing: str) -> None:
         try:
@@ -198,8 +303,3 @@ def _connect(engine: sa.Engine) -> tuple[sa.Connection, sa.Transaction]:
             connection.close()
             raise
     raise AssertionError("unreachable")
-
-
-def _begin(connection: sa.Connection) -> None:
-    for statement in connection.get_execution_options().get("ingestify_begin", ("BEGIN",)):
-        connection.exec_driver_sql(statement)

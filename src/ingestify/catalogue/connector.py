@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +27,7 @@ class Connector(Protocol):
         write_begin: Those of a transaction that writes, and sees what others have committed when it looks.
         read_lock: Held by a thread while it reads.
         write_lock: Held by a thread while it writes.
+        lock_seconds: How long it is waited for what another process has locked.
     """
 
     where: str
@@ -37,6 +39,7 @@ class Connector(Protocol):
     write_begin: tuple[str, ...]
     read_lock: AbstractContextManager[Any]
     write_lock: AbstractContextManager[Any]
+    lock_seconds: float
 
     def make_engine(self, *, echo: bool) -> sa.Engine:
         """Return an engine whose driver begins no transaction by itself.
@@ -54,6 +57,21 @@ class Connector(Protocol):
         Raises:
             FileChanged: What was read is not of one moment, and is to be read again.
         """
+
+    def is_locked(self, error: BaseException) -> bool:
+        """Whether a transaction could not begin as another process has locked the database, so that it is tried again.
+
+        False where the server itself waits.
+        """
+
+    def lock_wait(self, seconds: float) -> tuple[str, ...]:
+        """Return the statements after which the server waits so long for a lock; 0: as shortly as it can."""
+
+    def session_id(self, connection: Any) -> int:
+        """Return by what the server knows a connection of the driver's."""
+
+    def end_waits(self, connection: sa.Connection, session_ids: Collection[int]) -> None:
+        """End those sessions that wait for a lock."""
 
     def before_commit(self) -> None:
         """Make sure of what a commit needs besides the database's own files.

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
 
-__all__ = ["Dialect", "hold_in_order", "positions_after", "quoted"]
+__all__ = ["Dialect", "hold_in_order", "positions_after", "quoted", "select_version"]
 
 
 class Dialect(Protocol):
@@ -18,12 +18,6 @@ class Dialect(Protocol):
 
     has_one_writer: bool
     """Whether a transaction that writes excludes every other one that does, from its beginning to its end."""
-
-    keeps_nul: bool
-    """Whether a text may hold a NUL character."""
-
-    longest_identifier: int | None
-    """How many characters the canonical text of an identifier may have; None: any number, as no length is enforced."""
 
     def any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
         """Return the condition that a column has one of `values`, of which there may be a thousand."""
@@ -73,6 +67,9 @@ class Dialect(Protocol):
         """Whether any connection has it."""
 
     # ---- tables and indexes
+
+    def read_version(self, connection: sa.Connection, version_table: str) -> str | None:
+        """Return the version that the lake's tables have now; None while somebody migrates them step by step."""
 
     def migrating(self, connection: sa.Connection, version_table: str) -> AbstractContextManager[None]:
         """Keep other processes from making or migrating the same lake's tables."""
@@ -125,6 +122,11 @@ def positions_after(
     before = connection.scalar(sa.select(sa.func.max(position))) or 0
     insert.execute(connection, rows)
     return list(connection.scalars(sa.select(position).where(position > before).order_by(position)))
+
+
+def select_version(version_table: str) -> sa.Select[Any]:
+    """Return the question for the version of a lake's tables."""
+    return sa.select(sa.column("version_num", sa.String())).select_from(sa.table(version_table))
 
 
 def quoted(text: str) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.server_refusals import find_server_refusal
+from ingestify.catalogue.server_refusals import LOCK_TIMEOUT, find_server_refusal
 from ingestify.errors import LakeUnwritable, StoreError
 from ingestify.masking import mask_text
 
-__all__ = ["DATABASE_ERRORS", "FileChanged", "refusal_for", "translated"]
+__all__ = ["DATABASE_ERRORS", "FileChanged", "is_lock_timeout", "refusal_for", "translated"]
 
 DATABASE_ERRORS = (sa.exc.SQLAlchemyError, sqlite3.Error, UnicodeError, OverflowError)
 """What a database and the way to it may raise."""
@@ -39,7 +39,10 @@ _ADVICE = (
     (
         "is locked",
         "another process is writing to it and did not finish in time",
-        "Wait until it is done, or stop it, then run again.",
+        (
+            "It may be suspended, or a shell with an open transaction; 'lsof' on the file names it. End that, then run "
+            "again; ?timeout=SECONDS in metadata_url waits longer."
+        ),
     ),
     (
         "locking protocol",
@@ -79,7 +82,7 @@ _ADVICE = (
 _SAID_BETTER = ("is locked", "locking protocol")
 """What SQLite says of other processes, which tells people nothing that the reason does not."""
 
-_HOPELESS = ("disk is full", "readonly", "read-only")
+_HOPELESS = ("disk is full", "readonly", "read-only", "database is locked")
 """What the next change would meet too."""
 
 
@@ -105,6 +108,14 @@ def refusal_for(error: BaseException, where: str, doing: str, refusal: type[Stor
     is_hopeless = by_server.is_hopeless if by_server else any(one in said for one in _HOPELESS)
     kind = LakeUnwritable if is_hopeless else refusal
     return kind(_describe(error, where, doing))
+
+
+def is_lock_timeout(error: BaseException) -> bool:
+    """Whether it was refused as somebody else kept a lock for longer than it is waited for."""
+    by_server = find_server_refusal(error)
+    if by_server is not None:
+        return by_server is LOCK_TIMEOUT
+    return "database is locked" in str(getattr(error, "orig", None) or error)
 
 
 def _describe(error: BaseException, where: str, doing: str) -> str:

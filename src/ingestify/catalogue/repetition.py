@@ -24,6 +24,9 @@ S = TypeVar("S", bound="_Asking | _HasPatience")
 ATTEMPTS = 6
 LONGEST_PAUSE_SECONDS = 2.0
 
+HURRY_SECONDS = 1.0
+"""How long a lock is waited for by those that are to come to an end."""
+
 
 class Patience:
     """How long a database is waited for, by all that ask it together. Safe to share between threads.
@@ -31,11 +34,20 @@ class Patience:
     A server that could not be reached again in all tries of one act is not waited for as long by each that follows: a
     run that has a hundred things to write down would take minutes to end. The first connection that succeeds brings the
     patience back.
+
+    So it is with a lock that somebody else keeps: when it was waited for in vain, it is only tried, for as long as the
+    wait was, or until it was had. Reading and writing wait for different locks.
+
+    Args:
+        lock_seconds: How long a lock is waited for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lock_seconds: float = 60.0) -> None:
+        self.lock_seconds = lock_seconds
         self._is_reached = True
         self._is_lost = False
+        self._only_tried_until = {True: 0.0, False: 0.0}
+        self._hurried_until: float | None = None
 
     def note_connection(self, *, succeeded: bool) -> None:
         """A connection was opened, or could not be."""
@@ -55,6 +67,35 @@ class Patience:
             if number:
                 time.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.05 * 2**number)))  # noqa: S311 - no secret
             yield number == ATTEMPTS - 1
+
+    def seconds_for_lock(self, *, writes: bool, since: float | None = None) -> float:
+        """Return how long a lock may be waited for from now on; 0: it is only tried.
+
+        Args:
+            writes: Whether it is one that a writer waits for.
+            since: When the wait began, by the monotonic clock; None: now.
+        """
+        moment = time.monotonic()
+        if moment < self._only_tried_until[writes]:
+            return 0.0
+        until = (moment if since is None else since) + self.lock_seconds
+        if self._hurried_until is not None:
+            until = min(until, self._hurried_until)
+        return max(0.0, until - moment)
+
+    def note_lock(self, *, writes: bool, was_had: bool) -> None:
+        """A lock was had, or waited for in vain."""
+        self._only_tried_until[writes] = 0.0 if was_had else time.monotonic() + self.lock_seconds
+
+    def hurry(self) -> None:
+        """Let all waits for locks end in a second, until `calm`."""
+        self._hurried_until = time.monotonic() + HURRY_SECONDS
+
+    def calm(self) -> None:
+        """Wait for locks as usual again."""
+        if self._hurried_until is not None:
+            self._hurried_until = None
+            self._only_tried_until = {True: 0.0, False: 0.0}
 
     def spend(self) -> None:
         """An act was given up after its last try."""

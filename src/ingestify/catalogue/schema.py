@@ -8,6 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ingestify.catalogue.connection import Database
+from ingestify.catalogue.dialect import select_version
 from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.tables import Tables
 from ingestify.errors import ConfigurationError, LakeVersionError, StoreError
@@ -42,6 +43,7 @@ def prepare_schema(database: Database, tables: Tables) -> None:
         if version != HEAD:
             _migrate(connection, database, tables, version)
         dialect.learn(connection, tables.dataset)
+    database.guard_version(tables.version_table_name, HEAD)
 
 
 def describe_version(database: Database, tables: Tables) -> str:
@@ -78,7 +80,9 @@ def _is_up_to_date(database: Database, tables: Tables) -> bool:
         is_readable = version == HEAD or (database.is_read_only and version in READABLE)
         if is_readable:
             database.dialect.learn(connection, tables.dataset)
-        return is_readable
+    if version is not None and is_readable:
+        database.guard_version(tables.version_table_name, version)
+    return is_readable
 
 
 def _read_version(connection: sa.Connection, tables: Tables) -> str | None:
@@ -86,7 +90,8 @@ def _read_version(connection: sa.Connection, tables: Tables) -> str | None:
     name = tables.version_table_name
     if not connection.dialect.has_table(connection, name):
         return None
-    return connection.scalar(sa.select(sa.column("version_num")).select_from(sa.table(name)))
+    version: str | None = connection.scalar(select_version(name))
+    return version
 
 
 def _drop_unfinished(connection: sa.Connection, tables: Tables) -> bool:

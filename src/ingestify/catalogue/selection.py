@@ -10,6 +10,7 @@ from ingestify.catalogue.dialect import Dialect
 from ingestify.domain.identifier import canonical_value
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.selector import filter_values
+from ingestify.domain.text import is_storable
 
 __all__ = ["CHUNK_SIZE", "chunks", "conditions"]
 
@@ -31,8 +32,8 @@ def conditions(
     """
     columns = table.c
     named = (dataset_filter.bucket, dataset_filter.provider, dataset_filter.dataset_type, dataset_filter.dataset_id)
-    if not dialect.keeps_nul and any(text is not None and "\0" in text for text in named):
-        return [sa.false()]  # nothing is called so there, and the database would refuse to be asked
+    if not all(text is None or is_storable(text) for text in named):
+        return [sa.false()]  # nothing is called so, and not every database can be asked
     is_one_kind = dataset_filter.provider is not None and dataset_filter.dataset_type is not None
     is_whole = in_order and dataset_filter.dataset_id is None and not dataset_filter.selector and not is_one_kind
     bucket = dialect.unindexed(columns.bucket) if is_whole else columns.bucket

@@ -6,7 +6,7 @@ import dataclasses
 
 import sqlalchemy as sa
 
-__all__ = ["ServerRefusal", "find_server_refusal"]
+__all__ = ["LOCK_TIMEOUT", "ServerRefusal", "find_server_refusal"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,9 +74,11 @@ _READ_ONLY = ServerRefusal(
 _DEADLOCK = ServerRefusal(
     "another writer was in its way, again and again", "Run again; if it stays, let fewer runs go on at once.", True
 )
-_LOCK_TIMEOUT = ServerRefusal(
+LOCK_TIMEOUT = ServerRefusal(
     "another writer did not finish in time",
-    "Look for a transaction that somebody left open on the server; ?lock_timeout=SECONDS in metadata_url waits longer.",
+    "Look on the server for a transaction that somebody left open (pg_stat_activity, SHOW PROCESSLIST), end it, then "
+    "run again; ?lock_timeout=SECONDS in metadata_url waits longer.",
+    is_hopeless=True,
 )
 _STATEMENT_TIMEOUT = ServerRefusal(
     "it took longer than a statement may",
@@ -138,7 +140,7 @@ _BY_SQLSTATE = {
     "3F000": _NO_SCHEMA,
     "40001": _DEADLOCK,
     "40P01": _DEADLOCK,
-    "55P03": _LOCK_TIMEOUT,
+    "55P03": LOCK_TIMEOUT,
     "57014": _STATEMENT_TIMEOUT,
     "57P01": _LOST,
     "57P02": _LOST,
@@ -146,6 +148,7 @@ _BY_SQLSTATE = {
     "25P03": _LOST,
     "57P05": _LOST,
     "22001": _TOO_LONG,
+    "54000": _TOO_LONG,  # for an index
     "42P01": _NOT_ITS_TABLES,
     "42703": _NOT_ITS_TABLES,
     "22021": _NO_TEXT,
@@ -213,7 +216,7 @@ _BY_MYSQL_NUMBER = {
     1020: _DEADLOCK,
     1213: _DEADLOCK,
     1412: _DEADLOCK,
-    1205: _LOCK_TIMEOUT,
+    1205: LOCK_TIMEOUT,
     1969: _STATEMENT_TIMEOUT,
     3024: _STATEMENT_TIMEOUT,
     1406: _TOO_LONG,

@@ -15,12 +15,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ingestify.domain.identifier import LONGEST_IDENTIFIER
 from ingestify.errors import ConfigurationError
 
-__all__ = ["LONGEST_IDENTIFIER", "Tables", "build_tables"]
-
-LONGEST_IDENTIFIER = 512
-"""How many characters the canonical text of an identifier may have, where the database enforces it."""
+__all__ = ["Tables", "build_tables"]
 
 LONGEST_HOST = 255
 """A name in the DNS has 253 characters; behind it may stand a port."""

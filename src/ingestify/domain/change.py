@@ -24,7 +24,7 @@ from ingestify.domain.file import FeedState
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
-from ingestify.domain.text import depth_of_json, is_storable
+from ingestify.domain.text import LONGEST_NAME, depth_of_json, is_storable, storable
 from ingestify.errors import SourceError
 
 __all__ = [
@@ -56,6 +56,10 @@ class Settlement:
     state: QuarantineState = QuarantineState.RESOLVED
     decided_by: str = ""
     note: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "decided_by", storable(self.decided_by, LONGEST_NAME))
+        object.__setattr__(self, "note", storable(self.note))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -98,6 +102,10 @@ class DatasetChange:
     settles: Settlement | None = None
     removals_seen: int = 0
     confirms: bool = False
+
+    def __post_init__(self) -> None:
+        if not is_storable(self.description):
+            object.__setattr__(self, "description", storable(self.description))
 
     @property
     def expected_revision_count(self) -> int:

@@ -24,6 +24,12 @@ Scalar = str | int | float | bool
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
+LONGEST_IDENTIFIER = 512
+"""How many characters the canonical text of an identifier may have."""
+
+_MOST_BYTES = 1536
+"""And how many bytes, as an index of PostgreSQL takes 2,704 in all."""
+
 MOST_DIGITS = 1000
 """A whole number has no more of them; Python itself writes down 4,300 at the most."""
 
@@ -161,6 +167,21 @@ class Identifier(Mapping[str, Any]):
         if self._canonical is None:
             self._canonical = canonical_text(self._attributes)
         return self._canonical
+
+    def check_length(self) -> None:
+        """Refuse what no catalogue keeps, as its indexes have an end.
+
+        Raises:
+            SourceError: It is too long.
+        """
+        characters = len(self.canonical)
+        if characters > LONGEST_IDENTIFIER or (
+            not self.canonical.isascii() and len(self.canonical.encode()) > _MOST_BYTES
+        ):
+            raise SourceError(
+                f"its identifier has {characters:,} characters, and a catalogue keeps {LONGEST_IDENTIFIER}, in "
+                f"{_MOST_BYTES:,} bytes"
+            )
 
     def to_json(self) -> str:
         """Return the JSON text that keeps key order and value types."""

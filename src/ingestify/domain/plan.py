@@ -13,6 +13,8 @@ from ingestify.domain.identifier import canonical_text, canonical_value
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.selector import Filters, Selector, filter_values
 from ingestify.domain.source import Source
+from ingestify.domain.text import LONGEST_KIND, LONGEST_NAME, problem_of_name
+from ingestify.errors import ConfigurationError
 
 __all__ = ["EVERYTHING", "IngestionPlan", "Job", "SelectorExpression", "SelectorRule"]
 
@@ -44,6 +46,9 @@ class IngestionPlan:
         other_sources: The names of all other sources that there are, if this one is the only one of its provider that
             has a plan for this dataset type: it answers for what a source brought that is not there any more, as one
             that was renamed is not. None: it answers for what it brought itself.
+
+    Raises:
+        ConfigurationError: A name is such as no catalogue keeps.
     """
 
     __slots__ = ("data_spec_versions", "dataset_type", "fetch_policy", "other_sources", "selectors", "source")
@@ -57,6 +62,13 @@ class IngestionPlan:
         fetch_policy: FetchPolicy | None = None,
         other_sources: Collection[str] | None = None,
     ) -> None:
+        for called, name, most in (
+            ("source", source.name, LONGEST_NAME),
+            ("provider", source.provider, LONGEST_KIND),
+            ("dataset_type", dataset_type, LONGEST_KIND),
+        ):
+            if problem := problem_of_name(name, most):
+                raise ConfigurationError(f"An ingestion plan's {called} {name!r:.80} {problem}.")
         self.source = source
         self.other_sources = other_sources
         self.dataset_type = dataset_type

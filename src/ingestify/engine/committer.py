@@ -11,7 +11,8 @@ from typing import Protocol
 
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.ports import HeadMoved
-from ingestify.errors import IngestifyError, OutcomeUnknown, SaveError
+from ingestify.engine.workers import RunThread
+from ingestify.errors import IngestifyError, LakeUnwritable, OutcomeUnknown, SaveError
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Commit", "Committer"]
@@ -57,7 +58,7 @@ class Committer:
         self._queue: queue.Queue[Commit | Callable[[], None] | None] = queue.Queue(maxsize=2 * GROUP_SIZE)
         self._closing = threading.Event()
         self._rests_until = 0.0
-        self.thread = threading.Thread(target=self._work, name="ingestify-commit", daemon=True)
+        self.thread = RunThread(self._work, "ingestify-commit")
         self.thread.start()
 
     def put(self, item: Commit | Callable[[], None]) -> None:
@@ -106,8 +107,9 @@ class Committer:
         try:
             applied = self._store.commit([commit.change for commit in group])
         except Exception as error:  # noqa: BLE001 - whatever it is, each change of the group is told
-            # What may be there already must not be written again; the next run finds out.
-            if len(group) == 1 or isinstance(error, OutcomeUnknown):
+            # What may be there already must not be written again; the next run finds out. What is refused for a reason
+            # that each of them meets is not asked a hundred times.
+            if len(group) == 1 or isinstance(error, (OutcomeUnknown, LakeUnwritable)):
                 for commit in group:
                     self._commit_alone(commit, error)
                 return

@@ -22,7 +22,7 @@ from ingestify.engine.quarantine_view import QuarantineView
 from ingestify.engine.relisting import Relistings
 from ingestify.engine.report import JobProgress, one_line
 from ingestify.engine.undecided import Undecided
-from ingestify.engine.workers import StopToken, WorkerPool
+from ingestify.engine.workers import RunThread, StopToken, WorkerPool
 from ingestify.errors import SaveError
 from ingestify.store.dataset_store import DatasetStore
 
@@ -86,7 +86,7 @@ class Decider:
         self._refetch = refetch
         self._undecided = Undecided()
         self._deciding = threading.Lock()
-        self._thread = threading.Thread(target=self._decide_all, name="ingestify-decide", daemon=True)
+        self._thread = RunThread(self._decide_all, "ingestify-decide")
         self._thread.start()
 
     def close(self) -> None:

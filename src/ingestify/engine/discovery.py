@@ -15,7 +15,7 @@ from ingestify.domain.identifier import Identifier
 from ingestify.domain.plan import Job
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.domain.selector import identifier_matches
-from ingestify.domain.text import is_storable
+from ingestify.domain.text import LONGEST_KIND, is_storable, problem_of_name
 from ingestify.engine.doubles import Doubles, preferred
 from ingestify.engine.planner import find_arguments
 from ingestify.engine.report import JobProgress
@@ -232,14 +232,13 @@ def _identify(progress: JobProgress, resource: object, store: DatasetStore, *, l
     failpoint("discovery.found")
     provider = resource.provider = resource.provider or job.provider
     try:
+        for called, name in (("provider", provider), ("dataset type", resource.dataset_type)):
+            if problem := problem_of_name(name, LONGEST_KIND):
+                raise SourceError(f"its {called} {name!r:.80} {problem}")
         announced = resource.identifier(job.selector)
         identifier = store.key_types.apply(provider, resource.dataset_type, announced, resource)
         key = (provider, resource.dataset_type, identifier.canonical)
-        longest = store.catalogue.longest_identifier
-        if longest is not None and len(identifier.canonical) > longest:
-            raise SourceError(
-                f"its identifier has {len(identifier.canonical)} characters, and this catalogue keeps {longest}"
-            )
+        identifier.check_length()
         metadata = _describable(resource)
     except Exception as error:
         raise _Unreadable(_name_of(resource), error) from error

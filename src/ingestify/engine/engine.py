@@ -24,6 +24,7 @@ from ingestify.engine.remarks import warn_of_shortfall
 from ingestify.engine.report import JobProgress, RunListener
 from ingestify.engine.run import IngestionRun
 from ingestify.engine.streaming import Stream, in_collections
+from ingestify.engine.workers import RunThread
 from ingestify.errors import ConfigurationError, LoadError
 from ingestify.store.dataset_store import DatasetStore, StateArgument
 from ingestify.store.process import this_process
@@ -322,13 +323,13 @@ class IngestionEngine:
         plans = self._auto_ingest_plans(options, provider, dataset_type)
         if options.get("streaming"):
             stream = Stream(wanted)
-            run = self._new_run(plans, filters, waits=True, on_current=stream.on_current)
+            run = self._new_run(plans, filters, waits=_may_wait(), on_current=stream.on_current)
             datasets = stream.iterate(run)
             return in_collections(datasets, batch_size) if yield_dataset_collection else datasets
         return self._sync_and_read(plans, filters, reading)
 
     def _sync_and_read(self, plans: Sequence[IngestionPlan], filters: Filters, reading: Iterator[Any]) -> Iterator[Any]:
-        report = self._new_run(plans, filters, waits=True).execute()
+        report = self._new_run(plans, filters, waits=_may_wait()).execute()
         if report.error is not None:
             raise report.error
         warn_of_shortfall(report, ", and the lake has what it had of them before")
@@ -424,6 +425,11 @@ class IngestionEngine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _may_wait() -> bool:
+    """Whether a reader may wait for a run that is at the same: not from a callback, for which that run would wait."""
+    return not isinstance(threading.current_thread(), RunThread)
 
 
 def _filters(selector: Mapping[str, Any]) -> dict[str, Any]:

@@ -139,7 +139,7 @@ class JobBook:
         progress = JobProgress(job, self.run_id, self._process)
         with self._lock:
             self._progresses.append(progress)
-        self._save(progress)
+        self._save(progress, stops=True)
         failpoint("job.begun")
         self._listener.tell("job_started", progress.summary(with_tasks=False))
         return progress
@@ -182,12 +182,18 @@ class JobBook:
         self._locks.release_all()
 
     def fail(self, progress: JobProgress, error: Exception) -> None:
-        """A job's discovery raised. StopProcessing and FatalError stop the run; anything else, this job only."""
+        """A job's discovery raised.
+
+        StopProcessing and FatalError stop the run, and so does a lake that takes nothing any more; anything else, this
+        job only.
+        """
         if isinstance(error, (StopProcessing, FatalError)):
             progress.error = error
             self._stop.stop(error)
         elif (alone := find_left_alone(error)) is not None:
             progress.leave_alone(alone)
+        elif isinstance(error, LakeUnwritable):
+            self._stop.stop(error)
         elif not self._stop.is_set:  # a stop ends waits and requests, which then raise
             progress.error = error
             logger.error("%s: %s: %s", progress.job.source_name, progress.job.selector.name, one_line(error))
@@ -300,13 +306,20 @@ class JobBook:
             for progress in self._running():
                 self._save(progress, level=logging.DEBUG)  # the next beat writes it again
 
-    def _save(self, progress: JobProgress, level: int = logging.ERROR) -> None:
+    def _save(self, progress: JobProgress, level: int = logging.ERROR, *, stops: bool = False) -> None:
+        """Write a job's row.
+
+        Args:
+            stops: Whether the run is to stop if the lake takes nothing any more.
+        """
         if self._dry_run:
             return
         try:
             progress.write(self._store.catalogue.save_job, self._store.bucket)
             failpoint("job.saved")
         except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the end of the job must not hang
+            if stops and isinstance(error, LakeUnwritable):
+                self._stop.stop(error)
             said = one_line(error)
             # Of a database that is gone, each job would say the same.
             level = logging.DEBUG if said == self._said else self._level(level)

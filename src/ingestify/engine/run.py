@@ -122,7 +122,14 @@ class IngestionRun:
         self._store.identity.check()
         if self._host_waits is not None:
             self._host_waits.begin_run(ignored=self._ignores_waits, writes=not self._dry_run)
+        try:
+            return self._execute()
+        finally:
+            self._store.catalogue.calm()
+
+    def _execute(self) -> RunReport:
         self._jobs.open()
+        self.stop.when_stopped(self._store.catalogue.hurry)
         self._listener.tell("run_started", self.report)
         self._discovery = WorkerPool(DISCOVERY_THREADS, "ingestify-discover")
         pool = WorkerPool(self._concurrency, "ingestify-fetch")

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ["Gate", "Lane", "ReaderLeft", "StopToken", "WorkerPool"]
+__all__ = ["Gate", "Lane", "ReaderLeft", "RunThread", "StopToken", "WorkerPool"]
 
 logger = logging.getLogger(__name__)
 
@@ -17,6 +17,13 @@ Task = Callable[[], None]
 
 class ReaderLeft(Exception):
     """The reader of a stream left its loop early: a reason to stop, and no error."""
+
+
+class RunThread(threading.Thread):
+    """A thread of a run. It may be in a callback that calls the engine again, and is what the run waits for."""
+
+    def __init__(self, work: Callable[[], None], name: str) -> None:
+        super().__init__(target=work, name=name, daemon=True)
 
 
 class StopToken:
@@ -175,7 +182,7 @@ class WorkerPool:
             self._drained.clear()
             if self._outstanding > len(self._threads) and len(self._threads) < self._size:
                 name = f"{self._name}-{len(self._threads) + 1}"
-                thread = threading.Thread(target=self._work_off, name=name, daemon=True)
+                thread = RunThread(self._work_off, name)
                 self._threads.append(thread)
                 thread.start()
         self._tickets.put(lane)

@@ -17,6 +17,7 @@ from ingestify.domain.event_reader import FailedEvent, StartAt
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.ports import JobLock
 from ingestify.domain.run import JobHolder, ProcessIdentity
+from ingestify.domain.text import problem_of_name
 from ingestify.errors import ConfigurationError, StoreError
 from ingestify.masking import mask_text
 
@@ -119,6 +120,8 @@ class EventReader:
     ) -> None:
         if not reader_name:
             raise ConfigurationError("reader_name is empty; give the reader a name that stays the same between runs.")
+        if problem := problem_of_name(reader_name):
+            raise ConfigurationError(f"reader_name {reader_name!r:.80} {problem}.")
         if park_after is not None and park_after < 1:
             raise ConfigurationError(f"park_after: {park_after} is not 1 or more.")
         self._log = event_log

@@ -13,14 +13,15 @@ from ingestify.clock import now
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection, DatasetState
-from ingestify.domain.events import DatasetEvent
+from ingestify.domain.events import DatasetEvent, DomainEvent
 from ingestify.domain.file import File
 from ingestify.domain.history import DatasetHistory
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, HeadMoved, Storage, StoredObject
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.run import JobSummary
-from ingestify.errors import DatasetNotFound, IntegrityError, SaveError, StoreError
+from ingestify.domain.text import LONGEST_KIND, problem_of_name, storable
+from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, SaveError, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.store.bucket_objects import BucketObjects
 from ingestify.store.compression import open_decompressed
@@ -31,6 +32,7 @@ from ingestify.store.identifier_keys import warn_of_unknown_keys, warns_of_nothi
 from ingestify.store.identity import LakeIdentity
 from ingestify.store.layout import Layout
 from ingestify.store.leases import REMOVING, lease
+from ingestify.store.outbox import Outbox
 from ingestify.store.presence import ObjectsGone, Presence
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.stored_content import StoredContent
@@ -67,6 +69,8 @@ class DatasetStore:
         key_types: KeyTypes | None = None,
         file_url: str = "",
     ) -> None:
+        if problem := problem_of_name(bucket, LONGEST_KIND):
+            raise ConfigurationError(f"The bucket {bucket!r:.80} {problem}.")
         self.catalogue = catalogue
         self.publisher = publisher
         self.bucket = bucket
@@ -74,8 +78,9 @@ class DatasetStore:
         self.identity = LakeIdentity(catalogue, storage, file_url)
         self.objects = BucketObjects(storage, bucket, layout or Layout(), compression, self.identity)
         self._presence = Presence(catalogue, storage)
-        # Events go out in commit order, so committing and telling are one step.
-        self._commit_lock = threading.RLock()
+        # Events go out in commit order, so to commit and to queue them is one step. To tell of them is another.
+        self._commit_lock = threading.Lock()
+        self._outbox = Outbox(lambda event: self.publisher.publish(event))
         self._cache: FileCache | None = None
         self.quarantine = Quarantine(self)
 
@@ -298,9 +303,9 @@ class DatasetStore:
                     [one for one in changes if any(file.storage_path in gone.paths for file in one.files)]
                 ) from gone
             failpoint("commit.done")
-            for one in applied:
-                self._tell(one.events)
-            failpoint("commit.told")
+            self._queue([event for one in applied for event in one.events])
+        self._outbox.tell()
+        failpoint("commit.told")
         return applied
 
     def take_over(self, histories: Sequence[DatasetHistory], removals_seen: int = 0) -> list[bool]:
@@ -313,17 +318,21 @@ class DatasetStore:
             Whether each still held, and its objects were there; of one that did not, nothing was written.
         """
         with self._commit_lock:
-            try:
-                written = self._presence.commit(
-                    removals_seen, lambda seen: self.catalogue.write_histories(histories, seen)
-                )
-            except ObjectsGone as gone:
-                are_whole = [gone.paths.isdisjoint(one.new_paths) for one in histories]
-                whole = [one for one, is_whole in zip(histories, are_whole, strict=True) if is_whole]
-                held = iter(self.take_over(whole, removals_seen) if whole else [])
-                return [is_whole and next(held) for is_whole in are_whole]
-            failpoint("commit.done")
-            self._tell([event for events in written for event in events or ()])
+            held = self._take_over(histories, removals_seen)
+        self._outbox.tell()
+        return held
+
+    def _take_over(self, histories: Sequence[DatasetHistory], removals_seen: int) -> list[bool]:
+        """Commit histories, and queue their events, with the commit's lock."""
+        try:
+            written = self._presence.commit(removals_seen, lambda seen: self.catalogue.write_histories(histories, seen))
+        except ObjectsGone as gone:
+            are_whole = [gone.paths.isdisjoint(one.new_paths) for one in histories]
+            whole = [one for one, is_whole in zip(histories, are_whole, strict=True) if is_whole]
+            held = iter(self._take_over(whole, removals_seen) if whole else [])
+            return [is_whole and next(held) for is_whole in are_whole]
+        failpoint("commit.done")
+        self._queue([event for events in written for event in events or ()])
         return [events is not None for events in written]
 
     def take_over_quarantine(self, entries: Sequence[QuarantineEntry], removals_seen: int = 0) -> None:
@@ -342,7 +351,8 @@ class DatasetStore:
                     f"{len(gone.paths)} files of bundles in quarantine were removed from the storage before their "
                     f"entries were written, by 'ingestify gc'. Copy again."
                 ) from gone
-            self._tell(events)
+            self._queue(events)
+        self._outbox.tell()
 
     def invalidate_revision(self, dataset: Dataset, reason: str = "") -> None:
         """Mark a dataset's current revision VALIDATION_FAILED, so that the next run fetches it again.
@@ -370,8 +380,9 @@ class DatasetStore:
         count = 0
         while batch := [dataset.dataset_id for dataset in itertools.islice(remaining, batch_size)]:
             with self._commit_lock:
-                events = self.catalogue.invalidate(batch, reason)
-                self._tell(events)
+                events = self.catalogue.invalidate(batch, storable(reason))
+                self._queue(events)
+            self._outbox.tell()
             count += len(events)
         return count
 
@@ -379,7 +390,8 @@ class DatasetStore:
         """Set datasets that the provider stopped listing to MISSING; nothing of them is removed. Returns how many."""
         with self._commit_lock:
             events = self.catalogue.mark_missing(dataset_ids)
-            self._tell(events)
+            self._queue(events)
+        self._outbox.tell()
         return len(events)
 
     def delete_datasets(self, datasets: Sequence[Dataset], *, with_objects: bool = False) -> int:
@@ -398,7 +410,8 @@ class DatasetStore:
         self.identity.claim()
         begun = now()
         with self._commit_lock:
-            orphans = self.catalogue.delete([dataset.dataset_id for dataset in datasets], self._tell)
+            orphans = self.catalogue.delete([dataset.dataset_id for dataset in datasets], self._queue)
+        self._outbox.tell()
         failpoint("delete.rows_gone")
         if not with_objects:
             return len(datasets)
@@ -431,7 +444,9 @@ class DatasetStore:
             The paths of objects that nothing names any more.
         """
         with self._commit_lock:
-            return self.catalogue.discard_quarantine(entry_ids, decided_by, note, self._tell)
+            orphans = self.catalogue.discard_quarantine(entry_ids, decided_by, note, self._queue)
+        self._outbox.tell()
+        return orphans
 
     def collect_garbage(
         self,
@@ -463,10 +478,15 @@ class DatasetStore:
         """Close the catalogue's connections."""
         self.catalogue.close()
 
-    def _tell(self, events: Sequence[DatasetEvent]) -> None:
+    def announce(self, event: DomainEvent) -> None:
+        """Tell subscribers of what needs no commit, in its turn."""
+        self._outbox.put([event])
+        self._outbox.tell()
+
+    def _queue(self, events: Sequence[DatasetEvent]) -> None:
         for event in events:
             event.dataset.read_from(self)
-            self.publisher.publish(event)
+        self._outbox.put(events)
 
 
 class FileCacheScope(DatasetStore):
@@ -480,6 +500,7 @@ class FileCacheScope(DatasetStore):
         self.identity = parent.identity
         self._commit_lock = parent._commit_lock
         self._presence = parent._presence
+        self._outbox = parent._outbox
         self._parent = parent
         self._cache = FileCache()
 

@@ -11,6 +11,7 @@ from ingestify.domain.change import DatasetChange, Settlement
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.ports import HeadMoved
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
+from ingestify.domain.text import LONGEST_NAME, storable
 from ingestify.errors import DatasetNotFound, IntegrityError, SaveError
 from ingestify.store.accepted_part import built_in_type_of, choose_part
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
@@ -174,7 +175,7 @@ class Quarantine:
             self.get_entry(entry_id)
         self._store.identity.claim()
         begun = now()
-        orphans = self._store.commit_discards(entry_ids, decided_by, note)
+        orphans = self._store.commit_discards(entry_ids, storable(decided_by, LONGEST_NAME), storable(note))
         return self._store.remove_objects(orphans, begun)
 
     def request_retry(self, entry_ids: Sequence[str]) -> int:

@@ -35,8 +35,10 @@ def opened(server: Server, database: str) -> Iterator[SqlCatalogue]:
 def empty(opened: SqlCatalogue) -> SqlCatalogue:
     """That catalogue, with nothing in it."""
     with opened._database.write("empty it") as connection:
-        for table in reversed(build_tables().metadata.sorted_tables):
-            connection.execute(table.delete())
+        tables = build_tables()
+        for table in reversed(tables.metadata.sorted_tables):
+            if table is not tables.lake:  # it stays the lake that it is
+                connection.execute(table.delete())
     return opened
 
 

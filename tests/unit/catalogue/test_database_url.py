@@ -180,10 +180,11 @@ def test_a_password_is_never_shown_again() -> None:
 
 def test_our_options_are_taken_out_and_the_others_left_to_the_driver() -> None:
     url = sa.make_url(
-        "postgresql://h/d?lock_timeout=5&statement_timeout=2.5&pool_size=2&connect_timeout=3&sslmode=require"
+        "postgresql://h/d?lock_timeout=5&statement_timeout=2.5&pool_size=2&connect_timeout=3&idle_timeout=9"
+        "&sslmode=require"
     )
     options, rest = ServerOptions.take_from(url)
-    assert options == ServerOptions(3, 5.0, 2.5, 2)
+    assert options == ServerOptions(3, 5.0, 2.5, 2, 9.0)
     assert dict(rest.query) == {"sslmode": "require"}
     assert ServerOptions.take_from(rest)[0] == ServerOptions()
 

@@ -10,6 +10,7 @@ import multiprocessing
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,18 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from ingestify import DatasetResource, IngestionPlan, get_engine
 from ingestify.catalogue import SqlCatalogue, schema
 from ingestify.catalogue.dialects.sqlite import SqliteDialect
 from ingestify.catalogue.schema import HEAD, MIGRATIONS
 from ingestify.catalogue.tables import build_tables
 from ingestify.clock import now
 from ingestify.domain.ports import SelectorSync
+from ingestify.domain.run import RunState
 from ingestify.errors import ConfigurationError, LakeVersionError
 from tests import new_lakes
-from tests.contracts.catalogue_data import apply_one, read_all, with_file
+from tests.contracts.catalogue_data import apply_one, job, read_all, with_file
+from tests.unit.engine.conftest import FunctionSource
 
 ROOT = Path(__file__).parents[3]
 
@@ -241,3 +245,60 @@ def test_four_processes_open_a_new_lake_at_the_same_moment(tmp_path: Path) -> No
     catalogue = SqlCatalogue.open(f"sqlite:///{path}")
     assert sorted(d.identifier["match_id"] for d in read_all(catalogue)) == [0, 1, 2, 3]
     catalogue.close()
+
+
+def _be_migrated(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as newer:
+        newer.execute("ALTER TABLE revision ADD COLUMN theirs TEXT NOT NULL DEFAULT ''")
+        newer.execute("UPDATE ingestify_version SET version_num = '9999'")
+        newer.commit()
+
+
+def test_what_is_open_while_it_is_migrated_writes_nothing_more(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    catalogue = SqlCatalogue.open(f"sqlite:///{path}")
+    kept = apply_one(catalogue, with_file(1)).dataset
+    _be_migrated(path)
+    before = path.read_bytes(), (tmp_path / "c.db-wal").read_bytes()
+    for act in (
+        lambda: apply_one(catalogue, with_file(2)),
+        lambda: catalogue.invalidate([kept.dataset_id], "wrong"),
+        lambda: catalogue.delete([kept.dataset_id]),
+        lambda: catalogue.save_job(job()),
+    ):
+        with pytest.raises(
+            LakeVersionError, match=r"migrated the lake .*c\.db .*'9999'.*written nothing.*run it again"
+        ):
+            act()
+    assert (path.read_bytes(), (tmp_path / "c.db-wal").read_bytes()) == before
+    catalogue.close()
+
+
+def test_tables_of_another_shape_are_told_as_what_they_are(tmp_path: Path) -> None:
+    """Also where they refuse what is written, or read, before its version is looked at."""
+    catalogue = SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db")
+    _be_migrated(tmp_path / "c.db")
+    with contextlib.closing(sqlite3.connect(tmp_path / "c.db")) as newer:
+        newer.execute("ALTER TABLE job RENAME TO jobs")
+    for act in (lambda: catalogue.save_job(job()), catalogue.load_jobs):
+        with pytest.raises(LakeVersionError, match="'9999'"):
+            act()
+    catalogue.close()
+
+
+def test_a_run_in_flight_stops_when_the_lake_is_migrated(tmp_path: Path) -> None:
+    def find(**_: object) -> Iterator[DatasetResource]:
+        for number in range(30):
+            if number == 10:
+                _be_migrated(tmp_path / "c.db")
+            resource = DatasetResource({"match_id": number}, "match", name=f"match {number}")
+            yield resource.add_file(None, "events", json_content={"n": number})
+
+    with get_engine(metadata_url=f"sqlite:///{tmp_path}/c.db", file_url=f"file://{tmp_path}/files") as engine:
+        engine.add_ingestion_plan(IngestionPlan(FunctionSource(find), "match"))
+        report = engine.run_report()
+        assert isinstance(report.error, LakeVersionError)
+        assert report.state is RunState.FAILED
+        assert report.totals.failed == 0
+        with contextlib.closing(sqlite3.connect(tmp_path / "c.db")) as newer:
+            assert newer.execute("SELECT count(*) FROM dataset").fetchone()[0] == report.totals.new < 30

@@ -107,7 +107,7 @@ def test_what_the_next_change_would_meet_too_stops_a_run_and_what_may_pass_is_do
     passing = {reason for error, reason in CASES if may_pass(error)}
     assert hopeless == {
         "password", "no such database", "no host", "does not answer", "was lost", "disk is full", "may only be read",
-        "the right", "option", "encrypted connection", "no schema",
+        "the right", "option", "encrypted connection", "no schema", "did not finish in time",
     }  # fmt: skip
     assert passing == {"as many connections", "does not answer", "was lost", "in its way"}
 

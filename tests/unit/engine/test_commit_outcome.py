@@ -63,7 +63,7 @@ class Driver:
 
 def objects(folder: Path) -> list[Path]:
     files = (folder / "files").rglob("*")
-    return [path for path in files if path.is_file() and ".staging" not in path.parts]
+    return [path for path in files if path.is_file() and ".staging" not in path.parts and path.name != ".lake.json"]
 
 
 @pytest.mark.parametrize("happens", [True, False], ids=["it happened", "it did not"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import math
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from ingestify.catalogue.dialects.mysql import MysqlDialect
 from ingestify.errors import ConfigurationError, MissingExtraError
 
 __all__ = ["MysqlConnector"]
+
+_SILENT_SECONDS = 120
+"""After so long the server closes a connection that says nothing; one with locks says something more often."""
 
 _SSL_OPTIONS = {"ssl_capath", "ssl_cipher", "ssl_check_hostname"}
 """Those that SQLAlchemy makes the driver's `ssl` of, besides what the driver itself knows."""
@@ -43,6 +47,8 @@ class MysqlConnector:
         self._words = MysqlDialect()
         self.dialect: Dialect = self._words
         self._options, self._url = ServerOptions.take_from(url)
+        self.lock_seconds = self._options.lock_timeout
+        self._shortest_wait_seconds = 1  # which is MySQL's; MariaDB need not wait at all
 
     def make_engine(self, *, echo: bool) -> sa.Engine:
         """Return an engine whose driver begins no transaction by itself."""
@@ -100,6 +106,30 @@ class MysqlConnector:
         """Do nothing: what a transaction reads is of one moment."""
         return contextlib.nullcontext()
 
+    def is_locked(self, error: BaseException) -> bool:  # noqa: ARG002
+        """Return False: the server waits."""
+        return False
+
+    def lock_wait(self, seconds: float) -> tuple[str, ...]:
+        """Return the settings for rows and for tables, in whole seconds."""
+        most = max(self._shortest_wait_seconds, math.ceil(seconds))
+        return (f"SET SESSION innodb_lock_wait_timeout = {most}, SESSION lock_wait_timeout = {most}",)
+
+    def session_id(self, connection: Any) -> int:
+        """Return the thread that serves it."""
+        return int(connection.thread_id())
+
+    def end_waits(self, connection: sa.Connection, session_ids: Collection[int]) -> None:
+        """End those whose statement has taken a second: ours take that long when they wait.
+
+        Which of them do, only a user with the right PROCESS may see.
+        """
+        listed = sa.text(
+            "SELECT id FROM information_schema.processlist WHERE command = 'Query' AND time >= 1 AND info <> 'COMMIT'"
+        )
+        for session_id in set(connection.scalars(listed)).intersection(session_ids):
+            connection.exec_driver_sql(f"KILL {session_id}")
+
     def before_commit(self) -> None:
         """Do nothing: the server keeps what is its own."""
 
@@ -113,7 +143,12 @@ class MysqlConnector:
             "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
             f"innodb_lock_wait_timeout = {lock_timeout}",
             f"lock_wait_timeout = {lock_timeout}",
+            # A machine that sleeps, or is silently gone, does not keep its locks for eight hours.
+            f"wait_timeout = {_SILENT_SECONDS}",
         ]
+        if "MariaDB" in version:
+            self._shortest_wait_seconds = 0
+            settings.append(f"idle_transaction_timeout = {math.ceil(self._options.idle_timeout)}")
         if self._options.statement_timeout is not None:
             settings.append(
                 f"max_statement_time = {self._options.statement_timeout}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,14 @@ __all__ = ["PostgresqlConnector"]
 
 # A peer that is silently gone is given up after about a minute; Linux alone takes two hours to ask. libpq's own names.
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+
+# The same, of the server's side: a machine of ours that is silently gone does not keep its locks for two hours.
+_SERVER_KEEPALIVE = {
+    "tcp_keepalives_idle": 30,
+    "tcp_keepalives_interval": 10,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 
 
 class PostgresqlConnector:
@@ -40,6 +49,7 @@ class PostgresqlConnector:
         self.where = shown(url)
         self.dialect: Dialect = PostgresqlDialect()
         self._options, self._url = ServerOptions.take_from(url)
+        self.lock_seconds = self._options.lock_timeout
 
     def make_engine(self, *, echo: bool) -> sa.Engine:
         """Return an engine whose driver begins no transaction by itself."""
@@ -70,6 +80,26 @@ class PostgresqlConnector:
         """Do nothing: what a transaction reads is of one moment."""
         return contextlib.nullcontext()
 
+    def is_locked(self, error: BaseException) -> bool:  # noqa: ARG002
+        """Return False: the server waits."""
+        return False
+
+    def lock_wait(self, seconds: float) -> tuple[str, ...]:
+        """Return SET lock_timeout, where 0 would be for ever."""
+        return (f"SET lock_timeout = {max(1, round(seconds * 1000))}",)
+
+    def session_id(self, connection: Any) -> int:
+        """Return the process that serves it."""
+        return int(connection.info.backend_pid)
+
+    def end_waits(self, connection: sa.Connection, session_ids: Collection[int]) -> None:
+        """Terminate them: what is only cancelled looks like a statement that took too long."""
+        waiting = sa.text(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+            "AND usename = current_user AND pid = ANY (:ids)"
+        )
+        connection.execute(waiting, {"ids": list(session_ids)}).all()
+
     def before_commit(self) -> None:
         """Do nothing: the server keeps what is its own."""
 
@@ -80,12 +110,18 @@ class PostgresqlConnector:
                 f"metadata_url: the database {self.where} has the encoding {encoding}, which cannot keep every name. "
                 f"Make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and name it."
             )
-        settings = {"lock_timeout": self._options.lock_timeout, "statement_timeout": self._options.statement_timeout}
-        cursor = connection.cursor()
-        for name, seconds in settings.items():
-            if seconds is not None:
-                cursor.execute(f"SET {name} = {round(seconds * 1000)}")
-        cursor.close()
+        options = self._options
+        limits = {
+            "lock_timeout": options.lock_timeout,
+            "statement_timeout": options.statement_timeout,
+            "idle_in_transaction_session_timeout": options.idle_timeout,
+        }
+        settings = {name: round(seconds * 1000) for name, seconds in limits.items() if seconds is not None}
+        listed = ", ".join(
+            f"set_config('{name}', '{value}', false)" for name, value in {**settings, **_SERVER_KEEPALIVE}.items()
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {listed}")
 
 
 def _threshold(text: str) -> int | None:

@@ -25,12 +25,15 @@ class ServerOptions:
         lock_timeout: Seconds to wait for what another writer has locked.
         statement_timeout: Seconds that one statement may take; None: as the server says.
         pool_size: Connections that are kept open; as many again three times may be opened while they are needed.
+        idle_timeout: Seconds after which the server ends a transaction of ours that says nothing any more: its machine
+            sleeps or is gone, and others wait for what it has locked.
     """
 
     connect_timeout: int = 10
     lock_timeout: float = 60.0
     statement_timeout: float | None = None
     pool_size: int = 5
+    idle_timeout: float = 30.0
 
     @classmethod
     def take_from(cls, url: sa.URL) -> tuple[ServerOptions, sa.URL]:
@@ -45,6 +48,7 @@ class ServerOptions:
             lock_timeout=_number(url, "lock_timeout", float, usual.lock_timeout),
             statement_timeout=_number(url, "statement_timeout", float, 0.0) or None,
             pool_size=_number(url, "pool_size", int, usual.pool_size),
+            idle_timeout=_number(url, "idle_timeout", float, usual.idle_timeout),
         )
         return options, url.difference_update_query([field.name for field in dataclasses.fields(cls)])
 

@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.parse
 import weakref
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ __all__ = ["SqliteConnector"]
 
 BUSY_TIMEOUT_SECONDS = 60.0
 """How long a writer waits for a writer in another process; `?timeout=` in the URL overrides it."""
+
+_SLICE_SECONDS = 0.05
+"""How long SQLite waits by itself. Nobody can end that: not Ctrl-C either, which Python hears of when it is over."""
 
 
 class _WriteLock:
@@ -59,16 +63,19 @@ class SqliteConnector:
         StoreError: The folder cannot be made.
     """
 
-    read_begin: tuple[str, ...] = ("BEGIN",)
+    # The look takes the lock, and the moment that all of the transaction sees; BEGIN alone would leave that to later.
+    read_begin: tuple[str, ...] = ("BEGIN", "PRAGMA schema_version")
     write_begin: tuple[str, ...] = ("BEGIN IMMEDIATE",)
 
     def __init__(self, url: sa.URL) -> None:
-        self._url = url
+        self._url = url.difference_update_query(["timeout"])
         self.where = url.render_as_string(hide_password=True)
         self.dialect: Dialect = SqliteDialect()
         self.path = path = sqlite_path(url)
         self._reader = SqliteReader(path) if path is not None and _may_only_be_read(path) else None
         self.is_read_only = self._reader is not None
+        if self.is_read_only:
+            self.read_begin = ("BEGIN",)
         if path is not None and not self.is_read_only:
             _make_folder(path, self.where)
         self._folder = None if path is None else str(path.parent.absolute())
@@ -79,13 +86,13 @@ class SqliteConnector:
         self.read_lock: contextlib.AbstractContextManager[Any] = (
             self._lock.lock if self.is_one_connection else contextlib.nullcontext()
         )
-        self._busy_timeout_seconds = float(str(url.query.get("timeout", BUSY_TIMEOUT_SECONDS)))
+        self.lock_seconds = float(str(url.query.get("timeout", BUSY_TIMEOUT_SECONDS)))
 
     def make_engine(self, *, echo: bool) -> sa.Engine:
         """Return an engine whose driver begins no transaction by itself."""
-        arguments: dict[str, Any] = {"check_same_thread": False}
-        if "timeout" not in self._url.query:
-            arguments["timeout"] = BUSY_TIMEOUT_SECONDS
+        # Who may only read is watched over from the first statement on, which so cannot be tried again from outside.
+        seconds = self.lock_seconds if self.is_read_only else min(_SLICE_SECONDS, self.lock_seconds)
+        arguments: dict[str, Any] = {"check_same_thread": False, "timeout": seconds}
         pool: dict[str, Any] = (
             {"poolclass": StaticPool}
             if self.is_one_connection
@@ -103,30 +110,45 @@ class SqliteConnector:
         """Let readers read while a writer writes. The file remembers it."""
         if self.path is None or self.is_read_only:
             return
-        deadline = time.monotonic() + self._busy_timeout_seconds
+        deadline = time.monotonic() + self.lock_seconds
         with translated(self.where, "open"):
-            connection = engine.raw_connection()
-            try:
-                cursor = connection.cursor()
-                while True:
-                    try:
-                        # Asking alone takes no lock; SQLite does not wait by itself for the lock of the switch.
-                        if cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-                            # Of a new file: what is removed can be given back to the disk. Others stay as they are.
-                            cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
-                            cursor.execute("PRAGMA journal_mode = WAL").fetchone()
-                        break
-                    except sqlite3.OperationalError as error:
-                        if "is locked" not in str(error) or time.monotonic() > deadline:
-                            raise
-                        time.sleep(0.005)
-                cursor.close()
-            finally:
-                connection.close()
+            while True:
+                try:
+                    self._switch(engine)
+                    break
+                except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
+                    if not self.is_locked(error) or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.005)
+
+    def _switch(self, engine: sa.Engine) -> None:
+        with contextlib.closing(engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            # Asking alone takes no lock; SQLite does not wait by itself for the lock of the switch.
+            if cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                # Of a new file: what is removed can be given back to the disk. Others stay as they are.
+                cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
+                cursor.execute("PRAGMA journal_mode = WAL").fetchone()
+            cursor.close()
 
     def reading(self, connection: sa.Connection) -> contextlib.AbstractContextManager[None]:
         """Watch over a transaction that reads, where this user may only read the file."""
         return contextlib.nullcontext() if self._reader is None else self._reader.reading(connection)
+
+    def is_locked(self, error: BaseException) -> bool:
+        """Whether another process has it locked. Who may only read waits inside SQLite."""
+        return not self.is_read_only and "database is locked" in str(getattr(error, "orig", None) or error)
+
+    def lock_wait(self, seconds: float) -> tuple[str, ...]:  # noqa: ARG002 - the protocol's
+        """Return nothing: it is waited here."""
+        return ()
+
+    def session_id(self, connection: Any) -> int:  # noqa: ARG002
+        """Return 0: there is no server."""
+        return 0
+
+    def end_waits(self, connection: sa.Connection, session_ids: Collection[int]) -> None:
+        """Do nothing: each wait ends by itself in a moment."""
 
     def before_commit(self) -> None:
         """Let the disk have the names of the folders above the file, whoever made them; SQLite syncs its own files'."""

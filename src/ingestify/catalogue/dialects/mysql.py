@@ -6,19 +6,20 @@ import contextlib
 import hashlib
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
-from ingestify.catalogue.dialect import hold_in_order, positions_after, quoted
-from ingestify.catalogue.tables import LONGEST_IDENTIFIER
+from ingestify.catalogue.dialect import hold_in_order, positions_after, quoted, select_version
 from ingestify.errors import StoreError
 
 __all__ = ["MysqlDialect"]
 
 MIGRATION_WAIT_SECONDS = 300
+_LOOKS_AT_VERSION = 20
 VALUES_OF_A_PATTERN = 100
 """A regular expression has a largest size."""
 
@@ -26,8 +27,6 @@ VALUES_OF_A_PATTERN = 100
 class MysqlDialect:
     """MySQL from 8.0.17 on, MariaDB from 10.5 on."""
 
-    keeps_nul = True
-    longest_identifier: int | None = LONGEST_IDENTIFIER
     has_one_writer = False
 
     def __init__(self) -> None:
@@ -81,8 +80,7 @@ class MysqlDialect:
 
     def lock_log(self, connection: sa.Connection, version_table: str) -> None:
         """Lock the one row of the version table: GET_LOCK would outlive the transaction."""
-        version: sa.Select[Any] = sa.select(sa.column("version_num")).select_from(sa.table(version_table))
-        connection.execute(version.with_for_update()).all()
+        connection.execute(select_version(version_table).with_for_update()).all()
 
     def append(
         self, connection: sa.Connection, table: sa.Table, insert: BulkStatement, rows: Sequence[Mapping[str, Any]]
@@ -101,6 +99,17 @@ class MysqlDialect:
     def is_session_locked(self, connection: sa.Connection, name: str) -> bool:
         """Whether any session has it."""
         return connection.scalar(sa.select(sa.func.is_used_lock(self._lock_name(connection, name)))) is not None
+
+    def read_version(self, connection: sa.Connection, version_table: str) -> str | None:
+        """Return it, when nobody has the lock of `migrating`: each table that is altered is a commit of its own."""
+        name = self._lock_name(connection, f"tables of {version_table}")
+        statement = select_version(version_table).add_columns(sa.func.is_used_lock(name))
+        for _ in range(_LOOKS_AT_VERSION):
+            version, migrating = connection.execute(statement).one()
+            if migrating is None:
+                return str(version)
+            time.sleep(0.1)  # perhaps another process, that opens the lake, only looks
+        return None
 
     @contextlib.contextmanager
     def migrating(self, connection: sa.Connection, version_table: str) -> Iterator[None]:

@@ -10,8 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
-from ingestify.catalogue.dialect import hold_in_order, positions_after, quoted
-from ingestify.catalogue.tables import LONGEST_IDENTIFIER
+from ingestify.catalogue.dialect import hold_in_order, positions_after, quoted, select_version
 
 __all__ = ["PostgresqlDialect"]
 
@@ -34,8 +33,6 @@ def _array(values: Sequence[str]) -> str:
 class PostgresqlDialect:
     """PostgreSQL, from 13 on, with a database in UTF-8."""
 
-    keeps_nul = False
-    longest_identifier: int | None = LONGEST_IDENTIFIER
     has_one_writer = False
 
     def any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -102,6 +99,11 @@ class PostgresqlDialect:
         """Return 64 bits of a hash: with a billion names, two are the same with a chance of one in thirty."""
         schema = connection.scalar(sa.select(sa.func.current_schema()))
         return int.from_bytes(hashlib.sha256(f"{schema}/{name}".encode()).digest()[:8], signed=True)
+
+    def read_version(self, connection: sa.Connection, version_table: str) -> str | None:
+        """Return it; a migration is one transaction."""
+        version: str | None = connection.scalar(select_version(version_table))
+        return version
 
     @contextlib.contextmanager
     def migrating(self, connection: sa.Connection, version_table: str) -> Iterator[None]:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestify.catalogue.bulk import BulkStatement
-from ingestify.catalogue.dialect import quoted
+from ingestify.catalogue.dialect import quoted, select_version
 
 __all__ = ["SqliteDialect"]
 
@@ -23,8 +23,6 @@ _MOST_PAGES = 10_000
 class SqliteDialect:
     """SQLite, from 3.35 on. Its writers exclude each other, so there is nothing to hold or to lock."""
 
-    keeps_nul = True
-    longest_identifier: int | None = None
     has_one_writer = True
 
     def any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -89,6 +87,11 @@ class SqliteDialect:
     def is_session_locked(self, connection: sa.Connection, name: str) -> bool:
         """Refuse."""
         raise NotImplementedError
+
+    def read_version(self, connection: sa.Connection, version_table: str) -> str | None:
+        """Return it; a migration is one transaction."""
+        version: str | None = connection.scalar(select_version(version_table))
+        return version
 
     def migrating(self, connection: sa.Connection, version_table: str) -> AbstractContextManager[None]:
         """Do nothing."""

@@ -61,5 +61,11 @@ class Catalogue(
         Cheap when there is nothing to do. For before a run, and after a run, a copy or a removal.
         """
 
+    def hurry(self) -> None:
+        """Let all that wait for a lock of somebody else wait for a second more at the most, until `calm`."""
+
+    def calm(self) -> None:
+        """Wait for locks as usual again."""
+
     def close(self) -> None:
         """Close its connections, and let go of the locks of jobs that were taken here."""

@@ -69,13 +69,7 @@ class HeadMoved(Exception):
 
 
 class DatasetsPort(Protocol):
-    """The datasets of a catalogue.
-
-    Attributes:
-        longest_identifier: How many characters the canonical text of an identifier may have; None: any number.
-    """
-
-    longest_identifier: int | None
+    """The datasets of a catalogue."""
 
     def find_known(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
