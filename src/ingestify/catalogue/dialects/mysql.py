@@ -202,7 +202,7 @@ class MysqlDialect:
         ).bindparams(sa.bindparam("names", expanding=True))
         numbered = [table for table in tables if "position" in table.primary_key.columns]
         rows = connection.execute(counted, {"names": [table.name for table in numbered]}).all()
-        known: dict[str, int | None] = dict(row._tuple() for row in rows)
+        known: dict[str, int | None] = {row[0]: row[1] for row in rows}
         for table in numbered:
             last = connection.scalar(sa.select(sa.func.max(table.c.position))) or 0
             if last > (known.get(table.name) or 0) * 1.33 + 1000:
