@@ -163,14 +163,15 @@ def test_invalidating_fetches_in_full_once_and_restores_a_damaged_object(web: Pr
     lake = Lake(FunctionSource(find))
     lake.engine.load()
     storage: Any = lake.engine.store.storage
-    (path,) = storage._objects
+    (path,) = (one for one in storage._objects if one.startswith("main/"))
     storage._objects[path] = (b"garbage", storage._objects[path][1])
     lake.engine.store.invalidate_revision(lake.datasets[0], "damaged")
     lake.engine.load()
     assert "if-none-match" not in web.asked[-1].headers
     assert lake.content(1) == {"n": 1}
+    asked = len(web.asked)
     lake.engine.load()
-    assert "if-none-match" in web.asked[-1].headers, "once is enough"
+    assert len(web.asked) == asked, "once is enough"
     lake.engine.close()
 
 
