@@ -28,6 +28,10 @@ _SERVER_KEEPALIVE = {
     "tcp_user_timeout": 60_000,
 }
 
+# The plan of a prepared statement is made without its values: a thousand identifiers would be compared one by one with
+# each row of a table that was not analysed yet. Planned with them, they are looked up by a hash.
+_PLANNING = {"plan_cache_mode": "force_custom_plan"}
+
 
 class PostgresqlConnector:
     """Implements `Connector`.
@@ -118,7 +122,8 @@ class PostgresqlConnector:
         }
         settings = {name: round(seconds * 1000) for name, seconds in limits.items() if seconds is not None}
         listed = ", ".join(
-            f"set_config('{name}', '{value}', false)" for name, value in {**settings, **_SERVER_KEEPALIVE}.items()
+            f"set_config('{name}', '{value}', false)"
+            for name, value in {**settings, **_SERVER_KEEPALIVE, **_PLANNING}.items()
         )
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT {listed}")

@@ -39,7 +39,9 @@ class PostgresqlDialect:
         """Return `column = ANY (…)` with all values in one array: one statement, however many there are."""
         if len(values) == 1:
             return column == values[0]
-        return column == sa.any_(sa.cast(sa.literal(_array(values), sa.Text()), sa.ARRAY(sa.Text())))
+        # The parameter is of no type, so that it is the array itself: one of text would be made an array anew for each
+        # row that is looked at, which are all where the planner knows nothing of the table.
+        return column == sa.any_(sa.cast(sa.literal(_array(values), sa.types.NULLTYPE), sa.ARRAY(sa.Text())))
 
     def attribute_is(
         self, identifier_key: sa.ColumnElement[str], key: str, values: Sequence[str]
