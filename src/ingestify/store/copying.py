@@ -117,6 +117,8 @@ class Copying:
                 source, target, self._wanted, copies=copies, progress=progress, dry_run=self._dry_run
             )
         target.identity.settle()
+        if not self._dry_run:
+            target.catalogue.maintain()
 
     def iter_surplus(self) -> Iterator[tuple[str, str]]:
         """Yield (dataset id, what it is) of the target's datasets that the source has not."""
