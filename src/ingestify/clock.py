@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator
 
 __all__ = ["as_utc", "now", "reading"]
@@ -38,3 +39,12 @@ def as_utc(moment: dt.datetime) -> dt.datetime:
     if moment.tzinfo is None:
         return moment.replace(tzinfo=dt.UTC)
     return moment.astimezone(dt.UTC)
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def length_of_time(text: str) -> dt.timedelta | None:
+    """Return what `24h`, `90m`, `7d` or `0h` stands for; None: it is no such text."""
+    found = re.fullmatch(r"([0-9]{1,6})([smhd])", text.strip().lower())
+    return None if found is None else dt.timedelta(**{_UNITS[found[2]]: int(found[1])})

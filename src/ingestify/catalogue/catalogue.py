@@ -22,6 +22,7 @@ from ingestify.catalogue.mending import Mending
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.removals import Removals
 from ingestify.catalogue.repetition import repeatable
+from ingestify.catalogue.retention import History
 from ingestify.catalogue.runs import RunLog
 from ingestify.catalogue.schema import describe_version, prepare_schema
 from ingestify.catalogue.tables import Tables, build_tables
@@ -44,6 +45,7 @@ from ingestify.domain.ports import (
     SelectorSync,
 )
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
+from ingestify.domain.retention import Forgotten, Retention
 from ingestify.domain.run import JobHolder, JobSummary, Lease, ProcessIdentity
 
 __all__ = ["SqlCatalogue"]
@@ -77,6 +79,7 @@ class SqlCatalogue:
         self._mending = Mending(database, tables, self._quarantine)
         self._lake = LakeRows(database, tables)
         self._readers = EventReaders(database, tables)
+        self._history = History(database, tables)
 
     @classmethod
     def open(
@@ -469,6 +472,10 @@ class SqlCatalogue:
             The names of those made and of those dropped.
         """
         return self._indexes.sync(wanted)
+
+    def forget_history(self, retention: Retention, *, dry_run: bool) -> Forgotten:
+        """Remove the jobs and events that are older than a retention allows."""
+        return self._history.forget(retention, dry_run=dry_run)
 
     @repeatable
     def maintain(self) -> None:

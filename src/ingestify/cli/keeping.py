@@ -12,6 +12,7 @@ from ingestify.cli.options import Age, config_option, logging_options
 from ingestify.cli.output import write_json, write_line
 from ingestify.cli.texts import size
 from ingestify.domain.ports import StoredObject
+from ingestify.domain.retention import Retention
 from ingestify.main import config_path, get_datastore
 from ingestify.store.garbage import Garbage
 
@@ -43,7 +44,7 @@ def gc_command(
     """Remove the files that no dataset has any more, of all buckets, and what broken runs left behind.
 
     A deleted dataset's files stay until they are this old, for who is reading them. It may go on beside a run, but
-    not with an age of less than an hour.
+    not with an age of less than an hour. Jobs and events that are older than `retention` in the config file go, too.
     """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     store = get_datastore(config_path(config_file))
@@ -58,7 +59,9 @@ def gc_command(
         write_json(_as_dict(garbage, older_than))
         return
     write_line(_summary(garbage))
-    if not yes and not quiet and garbage.total_count:
+    if store.retention is not None and store.retention != Retention():
+        write_line(_history(garbage))
+    if not yes and not quiet and (garbage.total_count or garbage.forgotten.jobs or garbage.forgotten.events):
         write_stderr("Nothing was removed; with --yes it is.")
 
 
@@ -75,12 +78,31 @@ def _summary(garbage: Garbage) -> str:
     )
 
 
+def _history(garbage: Garbage) -> str:
+    forgotten = garbage.forgotten
+    text = (
+        f"{forgotten.jobs:,} {'job' if forgotten.jobs == 1 else 'jobs'} and {forgotten.events:,} "
+        f"{'event' if forgotten.events == 1 else 'events'} that are older than the retention"
+        f"{' removed' if garbage.is_removed else ''}"
+    )
+    if forgotten.slowest_reader is not None:
+        text += (
+            f"; {forgotten.unread_events:,} old events stay for the reader '{forgotten.slowest_reader}', who has not "
+            f"read them: 'ingestify events forget {forgotten.slowest_reader}' if it never will"
+        )
+    return text
+
+
 def _as_dict(garbage: Garbage, older_than: dt.timedelta) -> dict[str, Any]:
     return {
         "objects": garbage.objects,
         "object_bytes": garbage.object_bytes,
         "leftovers": garbage.leftovers.count,
         "leftover_bytes": garbage.leftovers.size,
+        "jobs": garbage.forgotten.jobs,
+        "events": garbage.forgotten.events,
+        "unread_events": garbage.forgotten.unread_events,
+        "slowest_reader": garbage.forgotten.slowest_reader,
         "older_than_seconds": int(older_than.total_seconds()),
         "removed": garbage.is_removed,
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ingestify.cli.logs import FORMAT_VARIABLE, choose_format
+from ingestify.clock import length_of_time
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -44,9 +45,6 @@ def name_of_bucket(context: click.Context, parameter: click.Parameter, value: st
     return value
 
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
 class Age(click.ParamType[dt.timedelta]):
     """`24h`, `90m`, `7d`, `0h`."""
 
@@ -55,12 +53,12 @@ class Age(click.ParamType[dt.timedelta]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.timedelta:
         if isinstance(value, dt.timedelta):
             return value
-        found = re.fullmatch(r"([0-9]{1,6})([smhd])", str(value).strip().lower())
-        if found is None:
+        length = length_of_time(str(value))
+        if length is None:
             self.fail(
                 f"'{value}' is no length of time: write a number and s, m, h or d, such as 24h or 7d.", param, ctx
             )
-        return dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
+        return length
 
 
 config_option = click.option(

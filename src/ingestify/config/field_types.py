@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Wit
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
+from ingestify.clock import length_of_time
 from ingestify.domain.expression import Expression
 from ingestify.errors import ConfigurationError
 from ingestify.vaults.url import is_vault_url
@@ -18,6 +19,7 @@ from ingestify.vaults.url import is_vault_url
 __all__ = [
     "BucketName",
     "Configuration",
+    "LongTime",
     "Name",
     "Seconds",
     "Selector",
@@ -62,6 +64,13 @@ def _configuration(value: object) -> object:
         if not isinstance(part, (str, Mapping)):
             raise wrong("must be a mapping (key: value), a vault url, or a list of those.")
     return value
+
+
+def _long_time(value: object) -> object:
+    length = value if isinstance(value, dt.timedelta) else length_of_time(value) if isinstance(value, str) else None
+    if length is None or length < dt.timedelta(days=1):
+        raise wrong("must be a length of time of at least 1d, such as 90d.")
+    return length
 
 
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([kMGT]?)B?")
@@ -178,6 +187,13 @@ Size = Annotated[
     ),
 ]
 """A number of bytes; 64 GB is 64,000,000,000."""
+
+LongTime = Annotated[
+    dt.timedelta,
+    BeforeValidator(_long_time),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*[0-9]{1,6}[smhdSMHD]\s*$"}),
+]
+"""A length of time of a day or more: 90d, 48h."""
 
 Url = Annotated[str, AfterValidator(_url)]
 """An address with a scheme; that the scheme is known is for those who open it."""

@@ -16,6 +16,7 @@ from ingestify.domain.event_reader import StartAt
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.fetch_policy import FetchPolicy
 from ingestify.domain.plan import IngestionPlan
+from ingestify.domain.retention import Retention
 from ingestify.domain.source import Source
 from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.health import WatchedPlan
@@ -361,6 +362,7 @@ def _store_from_settings(settings: Settings, path: Path, bucket: str | None, loo
         layout=make_layout(settings),
         compression=main.compression,
         key_types=make_key_types(settings),
+        retention=Retention(jobs=settings.retention.jobs, events=settings.retention.events),
     )
 
 

@@ -13,6 +13,7 @@ from ingestify.domain.expression import Expression
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan
 from ingestify.domain.ports import Fetcher, Storage
+from ingestify.domain.retention import Retention
 from ingestify.domain.source import Source
 from ingestify.engine.absence import AbsenceLimits
 from ingestify.engine.engine import IngestionEngine
@@ -152,6 +153,7 @@ def open_store(
     layout: Layout | None = None,
     compression: str = "zstd",
     key_types: KeyTypes | None = None,
+    retention: Retention | None = None,
 ) -> DatasetStore:
     hide_url(metadata_url)
     hide_url(file_url)
@@ -165,6 +167,7 @@ def open_store(
         compression=compression,
         key_types=key_types,
         file_url=mask_url(file_url),
+        retention=retention,
     )
 
 

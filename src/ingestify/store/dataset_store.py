@@ -19,6 +19,7 @@ from ingestify.domain.history import DatasetHistory
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, HeadMoved, Storage, StoredObject
 from ingestify.domain.quarantine import QuarantineEntry
+from ingestify.domain.retention import Retention
 from ingestify.domain.run import JobSummary
 from ingestify.domain.text import LONGEST_KIND, problem_of_name, storable
 from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, SaveError, StoreError
@@ -50,6 +51,7 @@ class DatasetStore:
         compression: `zstd`, `gzip` or `none`, for new objects; old ones are read whatever they have.
         key_types: What the values of identifier keys are; the catalogue is opened with the same.
         file_url: Where the storage is, without secrets, for messages.
+        retention: How old jobs and events may become; None: all are kept.
 
     Attributes:
         identity: Sees to it that the storage is the catalogue's.
@@ -68,6 +70,7 @@ class DatasetStore:
         compression: str = "zstd",
         key_types: KeyTypes | None = None,
         file_url: str = "",
+        retention: Retention | None = None,
     ) -> None:
         if problem := problem_of_name(bucket, LONGEST_KIND):
             raise ConfigurationError(f"The bucket {bucket!r:.80} {problem}.")
@@ -75,6 +78,7 @@ class DatasetStore:
         self.publisher = publisher
         self.bucket = bucket
         self.key_types = key_types or KeyTypes()
+        self.retention = retention
         self.identity = LakeIdentity(catalogue, storage, file_url)
         self.objects = BucketObjects(storage, bucket, layout or Layout(), compression, self.identity)
         self._presence = Presence(catalogue, storage)
@@ -455,7 +459,9 @@ class DatasetStore:
         dry_run: bool = False,
         on_object: Callable[[StoredObject], object] | None = None,
     ) -> Garbage:
-        """Remove objects that nothing names, of all buckets; see `store.garbage.collect_garbage`.
+        """Remove objects that nothing names, of all buckets, and history that is older than the lake's retention.
+
+        See `store.garbage.collect_garbage`.
 
         Raises:
             LakeIdentityError: The storage is not this catalogue's: what is live there would be garbage here.
@@ -467,7 +473,12 @@ class DatasetStore:
             refuse_beside_writers(self.catalogue, older_than)
             self.identity.claim()
         return collect_garbage(
-            self.catalogue, self.storage, older_than=older_than, dry_run=dry_run, on_object=on_object
+            self.catalogue,
+            self.storage,
+            older_than=older_than,
+            dry_run=dry_run,
+            on_object=on_object,
+            retention=self.retention,
         )
 
     def totals(self) -> Mapping[str, int]:

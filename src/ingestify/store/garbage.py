@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ingestify.clock import now
 from ingestify.domain.ports import Catalogue, Leftovers, Storage, StoredObject
+from ingestify.domain.retention import Forgotten, Retention
 from ingestify.domain.run import Lease
 from ingestify.errors import StoreError
 from ingestify.failpoints import failpoint
@@ -46,12 +47,14 @@ class Garbage:
     Attributes:
         objects: How many objects that nothing names; `object_bytes`: what they take in the storage.
         leftovers: What was on its way into the lake and never arrived.
+        forgotten: The history that was older than the lake's retention.
         is_removed: Whether it is gone; False: it was only looked at.
     """
 
     objects: int
     object_bytes: int
     leftovers: Leftovers
+    forgotten: Forgotten
     is_removed: bool
 
     @property
@@ -118,6 +121,7 @@ def collect_garbage(
     older_than: dt.timedelta = SAFETY_AGE,
     dry_run: bool = False,
     on_object: Callable[[StoredObject], object] | None = None,
+    retention: Retention | None = None,
 ) -> Garbage:
     """Remove objects that nothing names, of all buckets, and, while nobody writes, temporary ones that were left.
 
@@ -129,6 +133,7 @@ def collect_garbage(
         older_than: The safety age.
         dry_run: Only look.
         on_object: Called with each object that was removed, or would be.
+        retention: How old jobs and events may become; None: all are kept.
 
     Raises:
         ValueError: A negative age.
@@ -154,7 +159,10 @@ def collect_garbage(
     if not dry_run:
         # Whatever lost its rows up to then is removed now, or is named or written anew.
         catalogue.forget_deleted_objects(written_before)
-    return Garbage(objects, size, leftovers, is_removed=not dry_run)
+    forgotten = catalogue.forget_history(retention or Retention(), dry_run=dry_run)
+    if not dry_run:
+        catalogue.maintain()  # and have the room back
+    return Garbage(objects, size, leftovers, forgotten, is_removed=not dry_run)
 
 
 def remove_unnamed(

@@ -84,3 +84,34 @@ def test_of_a_run_only_its_lease_says_that_it_goes_on(lake):
 def test_an_age_that_is_none_says_how_one_is_written(lake, age):
     lake("gc", "--older-than", age, code=2)
     assert "such as 24h or 7d" in lake.err
+
+
+def test_history_that_is_older_than_the_retention_goes_but_not_what_a_reader_has_not_read(lake):
+    config = lake.folder / "config.yaml"
+    assert "older than the retention" not in lake("gc")
+    config.write_text(config.read_text() + "\nretention: {jobs: 30d, events: 60d}\n")
+    assert "0 jobs and 0 events that are older than the retention" in lake("gc")
+    lake("run")
+    long_ago = "2020-01-01T00:00:00.000000Z"
+    with sqlite3.connect(lake.folder / "catalog.db") as database:
+        count = database.execute("SELECT count(*) FROM event_log").fetchone()[0]
+        database.execute("UPDATE event_log SET occurred_at = ? WHERE position < ?", (long_ago, count))
+        database.execute("INSERT INTO event_reader (reader_name, position) VALUES ('mine', 2)")
+    shown = lake("gc")
+    assert "0 jobs and 2 events that are older than the retention; " in shown
+    assert f"{count - 3} old events stay for the reader 'mine'" in shown
+    assert lake.err == "Nothing was removed; with --yes it is.\n"
+    assert "0 jobs and 2 events that are older than the retention removed; " in lake("gc", "--yes")
+    lake("events", "forget", "mine", "--yes")
+    totals = json.loads(lake("gc", "--yes", "--json"))
+    # The new one shows what the event before it holds, so that one stays with it.
+    assert (totals["events"], totals["unread_events"], totals["slowest_reader"]) == (count - 4, 0, None)
+
+
+def test_a_retention_is_a_length_of_time(lake):
+    config = lake.folder / "config.yaml"
+    text = config.read_text()
+    for wrong in ("12h", "ninety days", "90", "0d"):
+        config.write_text(text + f"\nretention: {{jobs: {wrong}}}\n")
+        lake("gc", code=1)
+        assert "must be a length of time of at least 1d, such as 90d" in lake.err

@@ -14,7 +14,13 @@ from ingestify.config.settings.checks import CheckSettings, QuarantineSettings
 from ingestify.config.settings.contradictions import Contradiction, find_contradictions
 from ingestify.config.settings.dataset_types import DatasetTypeSettings, IdentifierKeySettings, TransformationSettings
 from ingestify.config.settings.ingestion_plans import FetchPolicySettings, IngestionPlanSettings
-from ingestify.config.settings.lake import FileOptions, FileTimeoutSettings, MainSettings, MetadataOptions
+from ingestify.config.settings.lake import (
+    FileOptions,
+    FileTimeoutSettings,
+    MainSettings,
+    MetadataOptions,
+    RetentionSettings,
+)
 from ingestify.config.settings.section import Section
 from ingestify.config.settings.sources import RateLimitSettings, RetrySettings, SourceSettings, TimeoutSettings
 from ingestify.config.settings.subscribers import SubscriberSettings
@@ -32,6 +38,7 @@ __all__ = [
     "MetadataOptions",
     "QuarantineSettings",
     "RateLimitSettings",
+    "RetentionSettings",
     "RetrySettings",
     "Settings",
     "SourceSettings",
@@ -57,6 +64,9 @@ class Settings(Section):
     )
     quarantine: QuarantineSettings = Field(
         default=QuarantineSettings(), description="What becomes of bundles that failed a check."
+    )
+    retention: RetentionSettings = Field(
+        default=RetentionSettings(), description="How long the history of jobs and events is kept."
     )
     event_subscribers: tuple[SubscriberSettings, ...] = Field(default=(), description="Who is told of what happens.")
 

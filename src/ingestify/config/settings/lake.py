@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from ingestify.config.field_types import BucketName, Name, Seconds, Url
+from ingestify.config.field_types import BucketName, LongTime, Name, Seconds, Url
 from ingestify.config.settings.section import Section
 
-__all__ = ["FileOptions", "FileTimeoutSettings", "MainSettings", "MetadataOptions"]
+__all__ = ["FileOptions", "FileTimeoutSettings", "MainSettings", "MetadataOptions", "RetentionSettings"]
 
 
 class MetadataOptions(Section):
@@ -102,4 +102,19 @@ class MainSettings(Section):
     metadata_options: MetadataOptions = Field(default=MetadataOptions(), description="How the catalogue is kept.")
     file_options: FileOptions | None = Field(
         default=None, description="How an object store is spoken to. Left out: as its service is, by the environment."
+    )
+
+
+class RetentionSettings(Section):
+    """How long the catalogue keeps the history of its work. `ingestify gc --yes` removes what is older."""
+
+    jobs: LongTime | None = Field(
+        default=None,
+        description="How long summaries of jobs are kept: 90d, at least 1d. The last one of each selector stays. Left "
+        "out: for ever.",
+    )
+    events: LongTime | None = Field(
+        default=None,
+        description="How long events are kept: 400d, at least 1d. What a reader of the event log has not read stays. "
+        "Left out: for ever.",
     )

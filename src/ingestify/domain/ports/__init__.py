@@ -21,6 +21,7 @@ from ingestify.domain.ports.catalogue import (
     ObjectsInDoubt,
     OnEvents,
     QuarantinePort,
+    RetentionPort,
     SelectorSync,
 )
 from ingestify.domain.ports.events import DatasetStorePort, EventPublisher
@@ -75,6 +76,7 @@ __all__ = [
     "OnEvents",
     "PartialObject",
     "QuarantinePort",
+    "RetentionPort",
     "SelectorSync",
     "Storage",
     "StoredObject",

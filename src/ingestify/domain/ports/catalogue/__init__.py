@@ -13,6 +13,7 @@ from ingestify.domain.ports.catalogue.jobs import DiscoveredSelector, JobLock, J
 from ingestify.domain.ports.catalogue.lake import LakePort
 from ingestify.domain.ports.catalogue.leases import LeasesPort, ObjectsInDoubt
 from ingestify.domain.ports.catalogue.quarantine import QuarantinePort
+from ingestify.domain.ports.catalogue.retention import RetentionPort
 
 __all__ = [
     "Catalogue",
@@ -33,6 +34,7 @@ __all__ = [
     "ObjectsInDoubt",
     "OnEvents",
     "QuarantinePort",
+    "RetentionPort",
     "SelectorSync",
 ]
 
@@ -47,6 +49,7 @@ class Catalogue(
     LeasesPort,
     EventLogPort,
     LakePort,
+    RetentionPort,
     Protocol,
 ):
     """The SQL side of the lake. Every method may be called from any thread; StoreError when it refuses."""
