@@ -137,8 +137,8 @@ def _describe(error: BaseException, where: str, doing: str) -> str:
 
 
 def _words_of(original: BaseException) -> str:
-    """Return what a driver said; PyMySQL's errors are a number and a text."""
+    """Return what a driver said; PyMySQL's errors are a number and a text, psycopg's may quote the statement."""
     values = original.args
     if len(values) == 2 and isinstance(values[0], int) and values[1]:
         return f"{values[1]} [{values[0]}]"
-    return str(original) or type(original).__name__
+    return str(original).partition("\nLINE ")[0] or type(original).__name__

@@ -58,12 +58,12 @@ def describe_version(database: Database, tables: Tables) -> str:
         version = _read_version(connection, tables)
         if version is None:
             _refuse_foreign_tables(connection, database.where, tables)
-            return "it has no tables yet, and the first run makes them"
+            return "it has no tables yet, and the first that opens it makes them, if its user may"
     if version == HEAD:
         return "its tables are those of this version"
     if version > HEAD:
         raise _written_by_newer(database, version)
-    return f"its tables are of an older version ({version}), and the next that opens it migrates them"
+    return f"its tables are of an older version ({version}), and the next that opens it migrates them, if its user may"
 
 
 def _written_by_newer(database: Database, version: str) -> LakeVersionError:

@@ -1,4 +1,4 @@
-"""Asking before something is removed."""
+"""Asking before something is removed, or put elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask. Needed 
 
 
 def confirm(question: str, what: Sequence[str], *, yes: bool) -> None:
-    """Show what a command would remove, and go on only if a person says so.
+    """Show what a command would do, and go on only if a person says so.
 
     Args:
         question: Such as `Remove 3 matches with all revisions?`.
@@ -36,5 +36,5 @@ def confirm(question: str, what: Sequence[str], *, yes: bool) -> None:
     if len(what) > SHOWN:
         write_stderr(f"  … and {len(what) - SHOWN:,} more")
     if not can_ask():
-        raise click.UsageError(f"{question} There is no terminal to ask on, so nothing was removed; say it with --yes.")
+        raise click.UsageError(f"{question} There is no terminal to ask on, so nothing was done; say it with --yes.")
     click.confirm(printable(question), abort=True, err=True)

@@ -76,7 +76,7 @@ def find_start(log: EventLog, start_at: StartAt) -> int:
     """Return the position behind which a reader begins.
 
     Raises:
-        ConfigurationError: `start_at` is no place in a log.
+        ConfigurationError: `start_at` is no place in the log.
     """
     if start_at == "beginning":
         return 0
@@ -85,6 +85,12 @@ def find_start(log: EventLog, start_at: StartAt) -> int:
     if isinstance(start_at, dt.datetime):
         return log.find_position_before(start_at if start_at.tzinfo else start_at.replace(tzinfo=dt.UTC))
     if isinstance(start_at, int) and not isinstance(start_at, bool) and start_at >= 0:
+        last = log.get_last_event_position()
+        if start_at > last:  # what comes up to there would never be delivered
+            raise ConfigurationError(
+                f"The position {start_at} is behind the end of the log, which is at {last}: give that of an event in "
+                f"it, or 'now' for what comes from now on."
+            )
         return start_at
     raise ConfigurationError(
         f"start_at is {start_at!r}; write 'beginning', 'now', the position of the last event that is not wanted, or a "
@@ -266,6 +272,9 @@ class EventReader:
                 elif poll_interval is None:
                     break
                 else:
+                    # Who has nothing to write down would not notice before the next event that it was moved.
+                    if self._log.find_reader_position(self._reader_name) != self._position:
+                        raise self._moved()
                     self._stop.wait(poll_interval)
             return 0
         finally:
@@ -337,12 +346,15 @@ class EventReader:
         if self._had == (self._position or 0) and not also_unmoved:
             return
         if not self._log.advance_reader(self._reader_name, self._position, self._had):
-            raise StoreError(
-                f"The reader '{self._reader_name}' does not stand at {self._position} any more: somebody has moved it, "
-                f"as 'ingestify events reset' does. Start it again, and it goes on from there."
-            )
+            raise self._moved()
         self._position = self._had
         self._saved_at = time.monotonic()
+
+    def _moved(self) -> StoreError:
+        return StoreError(
+            f"The reader '{self._reader_name}' does not stand at {self._position} any more: somebody has moved it, as "
+            f"'ingestify events reset' does. Start it again, and it goes on from there."
+        )
 
     def _take_lock(self, poll_interval: float | None) -> JobLock | None:
         """Return the lock of this reader's name; None: it was stopped while it waited."""

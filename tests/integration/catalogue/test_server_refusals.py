@@ -79,6 +79,7 @@ def test_a_user_who_may_make_no_tables(server: Server, user: str) -> None:
         said = refused(server.url_of(name, username=user, password=PASSWORD), LakeUnwritable)
         assert "has not got the right" in said
         assert "GRANT" in said
+        assert "CREATE TABLE" not in said, "the statement says nothing to people"
         if server.kind == "mysql":
             server.execute(f"REVOKE SELECT ON {name}.* FROM {user}@'%'")
 

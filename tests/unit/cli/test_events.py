@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ingestify import EventLogConsumer
+from ingestify.errors import ConfigurationError
 
 
 def read(lake: Any, name: str = "dashboard", poison: int = 0) -> list[int]:
@@ -42,10 +43,22 @@ def test_readers_are_shown_with_where_they_stand(lake):
 def test_a_reader_is_put_elsewhere(lake, place, count):
     read(lake)
     lake("events", "reset", "dashboard", "--to", place, code=2)
-    assert "--yes" in lake.err
+    assert "so nothing was done; say it with --yes" in lake.err
     lake("events", "reset", "dashboard", "--to", place, "--yes")
     assert "'dashboard' goes on behind" in lake.err
     assert len(read(lake)) == count
+
+
+def test_a_place_behind_the_end_of_the_log_is_refused_as_what_comes_until_then_would_be_lost(lake):
+    read(lake)
+    lake("events", "reset", "dashboard", "--to", "13", "--yes", code=1)
+    assert "The position 13 is behind the end of the log, which is at 12" in lake.err
+    assert lake("events", "readers").startswith("dashboard: at 12,")
+    with (
+        EventLogConsumer.from_config(lake.config, "other", start_at=13) as reader,
+        pytest.raises(ConfigurationError, match="behind the end of the log"),
+    ):
+        reader.run(print)
 
 
 def test_what_is_no_place_or_no_reader_is_refused(lake):

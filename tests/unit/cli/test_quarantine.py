@@ -22,7 +22,7 @@ def entry(command) -> str:
 
 def test_a_bundle_is_discarded_only_after_a_yes(command, entry):
     command("quarantine", "discard", entry, code=2)
-    assert "nothing was removed; say it with --yes" in command.err
+    assert "nothing was done; say it with --yes" in command.err
     assert "Throw their files away?" in command.err
     assert command("quarantine", "list") != ""
     command("quarantine", "discard", entry, "-y", "--by", "me")

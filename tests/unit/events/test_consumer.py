@@ -176,6 +176,22 @@ def test_a_reader_that_was_moved_meanwhile_ends_and_overwrites_nothing(log):
     assert [event.position for event in got] == [3, 4, 5, 6]
 
 
+@pytest.mark.parametrize("move", [lambda log: log.set_reader_position("a", 2), lambda log: log.forget_reader("a")])
+def test_a_polling_reader_that_was_moved_while_nothing_came_ends(log, move):
+    seen = []
+
+    def find_position(name, find=log.find_reader_position):
+        seen.append(name)
+        if len(seen) == 3:
+            move(log)
+        assert len(seen) < 10, "it goes on as if nobody had moved it"
+        return find(name)
+
+    log.find_reader_position = find_position
+    with pytest.raises(StoreError, match="somebody has moved it"):
+        EventLogConsumer(log, "a").run(lambda _: None, poll_interval=0.01)
+
+
 def test_a_batch_is_written_down_once_and_also_when_the_run_ends_within_it(log, monkeypatch):
     written = []
     advance = log.advance_reader
