@@ -78,9 +78,9 @@ def iter_garbage(
         prefix: Only below this folder.
     """
     lake = catalogue.find_lake()
-    if lake is not None and lake.epoch > 1 and lake.epoch_started_at > written_before:
+    if lake is not None and lake.epoch > 1 and lake.epoch_started_at > min(written_before, now() - SAFETY_AGE):
         # Whoever restored a catalogue may find out that another one is the lake's, and names what this one does not.
-        logger.warning("The epoch of the lake is younger than the safety age, so nothing is garbage yet.")
+        logger.warning("The epoch of the lake is younger than a day, or than the age given: nothing is garbage yet.")
         return
     listed = (
         stored

@@ -159,10 +159,7 @@ def test_a_restored_catalogue_begins_an_epoch_in_which_nothing_is_garbage_yet(la
         for table in ("file", "deleted_object"):
             connection.execute(f"DELETE FROM {table} WHERE storage_path = ?", (orphan.as_posix(),))
         connection.commit()
-    with contextlib.closing(sqlite3.connect(lake.folder / "catalog.db")) as connection:
-        connection.execute("UPDATE lake SET started_at = '2999-01-01T00:00:00.000000Z' WHERE epoch = 2")
-        connection.commit()
-    assert lake("gc", "--older-than", "0h").splitlines()[-1].startswith("0 files")
+    assert lake("gc", "--older-than", "0h").splitlines()[-1].startswith("0 files"), "not for a day, whatever is asked"
     assert "nothing is garbage yet" in lake.err
     with contextlib.closing(sqlite3.connect(lake.folder / "catalog.db")) as connection:
         connection.execute("UPDATE lake SET started_at = '2001-01-01T00:00:00.000000Z' WHERE epoch = 2")
