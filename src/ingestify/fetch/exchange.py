@@ -463,7 +463,7 @@ def _asked_pause(status: int, headers: Mapping[str, str]) -> float | None:
         announced = read_announcement(headers)
         if announced is not None and not announced.remaining and announced.reset_seconds <= _LONGEST_RESET_SECONDS:
             return announced.reset_seconds
-    return after
+    return after if status == 429 else after or None  # no pause, and not for being one too many: that says nothing
 
 
 def _renew(request: OutgoingRequest) -> bool:

@@ -308,6 +308,21 @@ def test_a_429_that_never_ends_is_an_error(server: Provider, make_client: MakeCl
         make_client(attempts=4).get(server.url + "/a")
 
 
+@pytest.mark.parametrize("pause", ["0", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_503_that_asks_for_no_pause_slows_down_no_more_than_one_that_says_nothing(
+    server: Provider, make_client: MakeClient, pause: str
+) -> None:
+    server.on("/broken", answer(b"", 503, retry_after=pause))
+    server.on("/good", answer(b"ok"))
+    client = make_client(attempts=2, backoff_base_seconds=0.01, backoff_cap_seconds=0.05)
+    began = time.monotonic()
+    for _ in range(15):
+        with pytest.raises(FetchError, match="status 503; tried 2 times; the provider or the network fails"):
+            client.get(server.url + "/broken")
+        assert client.get(server.url + "/good").content == b"ok"
+    assert time.monotonic() - began < 30, "one a second is the least"
+
+
 def test_a_provider_that_refuses_everything_does_not_hold_up_a_thousand_files(
     server: Provider, make_client: MakeClient
 ) -> None:
