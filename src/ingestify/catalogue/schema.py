@@ -46,6 +46,7 @@ def prepare_schema(database: Database, tables: Tables) -> None:
     database.guard_version(tables.version_table_name, HEAD)
 
 
+@repeatable
 def describe_version(database: Database, tables: Tables) -> str:
     """Return what tables a database has, for people; nothing is made or migrated.
 
@@ -124,6 +125,23 @@ def _refuse_foreign_tables(connection: sa.Connection, where: str, tables: Tables
         )
 
 
+def _drop_left_over(connection: sa.Connection, where: str, table: sa.Table) -> None:
+    """Drop what a migration that broke off has made of a table, as can be where making a table is a commit (MySQL).
+
+    Nobody ever wrote to that. A table that somebody else made has other columns, or rows, and is left alone.
+    """
+    if not connection.dialect.has_table(connection, table.name):
+        return
+    columns = {str(column["name"]) for column in sa.inspect(connection).get_columns(table.name)}
+    row = sa.select(sa.literal(1)).select_from(sa.table(table.name)).limit(1)
+    if columns != set(table.c.keys()) or connection.execute(row).first() is not None:
+        raise ConfigurationError(
+            f"The lake {where} needs a table {table.name} to be migrated, and its database has one already that "
+            f"ingestify did not make. Rename that table, or move it to another database, and open the lake again."
+        )
+    connection.execute(sa.schema.DropTable(table))
+
+
 _alembic = threading.Lock()
 """Alembic keeps what it is doing in its modules, so that one thread at a time can use it."""
 
@@ -134,11 +152,15 @@ def _migrate(connection: sa.Connection, database: Database, tables: Tables, vers
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
+    def before_create(table: sa.Table, connection: sa.Connection, **_: object) -> None:
+        _drop_left_over(connection, database.where, table)
+        database.dialect.adapt(table)
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["tables"] = tables
-    config.attributes["adapt"] = database.dialect.adapt
+    config.attributes["before_create"] = before_create
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
         raise _written_by_newer(database, version)

@@ -124,7 +124,7 @@ def lake_of_version(path: Path, version: str, prefix: str = "") -> sqlite3.Conne
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         config.attributes["tables"] = build_tables(prefix)
-        config.attributes["adapt"] = SqliteDialect().adapt
+        config.attributes["before_create"] = lambda table, *_, **__: SqliteDialect().adapt(table)
         command.upgrade(config, version)
     engine.dispose()
     return sqlite3.connect(path)
@@ -200,6 +200,21 @@ def test_tables_of_others_are_left_alone(tmp_path: Path) -> None:
     assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (2,)
     SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db", table_prefix="ingestify_").close()
     connection.close()
+
+
+@pytest.mark.parametrize(
+    "theirs", ["CREATE TABLE lease (x)", "CREATE TABLE lease (lease_id, what); INSERT INTO lease VALUES ('a car', 'b')"]
+)
+def test_a_lake_is_not_migrated_over_the_table_of_somebody_else(tmp_path: Path, theirs: str) -> None:
+    released = lake_of_version(tmp_path / "c.db", "0001")
+    released.executescript(theirs)
+    with pytest.raises(ConfigurationError, match=r"c\.db needs a table lease .*did not make.*Rename"):
+        SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db")
+    assert released.execute("SELECT version_num FROM ingestify_version").fetchall() == [("0001",)]
+    assert len(released.execute("SELECT * FROM lease").fetchall()) == theirs.count("INSERT")
+    released.execute("DROP TABLE lease")
+    SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db").close()
+    released.close()
 
 
 def test_a_folder_with_odd_characters_is_fine(tmp_path: Path) -> None:

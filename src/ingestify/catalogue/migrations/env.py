@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import context
 
 attributes = context.config.attributes
 tables = attributes["tables"]
-
-
-def _adapt(table: sa.Table, _connection: object, **_: Any) -> None:
-    # Here for every table that a migration makes, so that none forgets what its database needs.
-    attributes["adapt"](table)
 
 
 context.configure(
@@ -22,9 +15,10 @@ context.configure(
     version_table=tables.version_table_name,
     table_prefix=tables.prefix,
 )
-sa.event.listen(sa.Table, "before_create", _adapt)
+# Here for every table that a migration makes, so that none forgets what its database needs.
+sa.event.listen(sa.Table, "before_create", attributes["before_create"])
 try:
     with context.begin_transaction():
         context.run_migrations()
 finally:
-    sa.event.remove(sa.Table, "before_create", _adapt)
+    sa.event.remove(sa.Table, "before_create", attributes["before_create"])

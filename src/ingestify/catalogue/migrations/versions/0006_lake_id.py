@@ -12,11 +12,6 @@ down_revision = "0005"
 def upgrade() -> None:
     """Make the tables; the lake gets its id with the first thing that is written to it."""
     prefix = op.get_context().opts["table_prefix"]
-    connection = op.get_bind()
-    for name in (f"{prefix}lake", f"{prefix}lake_mark"):
-        # Where making a table is a commit (MySQL), this may have broken off.
-        if connection.dialect.has_table(connection, name):
-            op.drop_table(name)
     op.create_table(
         f"{prefix}lake",
         sa.Column("epoch", sa.Integer(), primary_key=True, autoincrement=False),

@@ -12,11 +12,8 @@ down_revision = "0007"
 def upgrade() -> None:
     """Make the table."""
     prefix = op.get_context().opts["table_prefix"]
-    name = f"{prefix}event_failure"
-    if op.get_bind().dialect.has_table(op.get_bind(), name):
-        op.drop_table(name)  # where making a table is a commit (MySQL), this may have broken off
     op.create_table(
-        name,
+        f"{prefix}event_failure",
         sa.Column("reader_name", sa.String(255), primary_key=True),
         sa.Column("position", sa.BigInteger(), primary_key=True, autoincrement=False),
         sa.Column("failures", sa.Integer(), nullable=False),
