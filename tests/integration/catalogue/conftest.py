@@ -37,8 +37,7 @@ def empty(opened: SqlCatalogue) -> SqlCatalogue:
     with opened._database.write("empty it") as connection:
         tables = build_tables()
         for table in reversed(tables.metadata.sorted_tables):
-            if table is not tables.lake:  # it stays the lake that it is
-                connection.execute(table.delete())
+            connection.execute(table.delete())
     return opened
 
 

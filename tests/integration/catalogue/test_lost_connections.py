@@ -76,10 +76,11 @@ def test_invalidating_marking_missing_and_deleting(
     proxy.cut(cut)
     missing = through.mark_missing(ids[:2])
     proxy.cut(cut)
-    through.delete(ids[2:])
+    deleted: list[DatasetEvent] = []
+    through.delete(ids[2:], deleted.extend)
     assert proxy.all_cut
-    assert [_of(event) for event in (*invalidated, *missing)] == logged(empty)[-4:]
-    assert len(logged(empty)) == 10
+    assert [_of(event) for event in (*invalidated, *missing, *deleted)] == logged(empty)[-5:]
+    assert len(logged(empty)) == 11
     datasets = read_all(empty)
     assert len(datasets) == 2
     for dataset in datasets:

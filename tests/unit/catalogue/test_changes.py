@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from ingestify.catalogue import SqlCatalogue
 from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.events import DatasetEvent
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import HeadMoved
 from ingestify.errors import SaveError
@@ -176,7 +177,12 @@ class Changes(RuleBasedStateMachine):
         dataset = self.model.pop(data.draw(st.sampled_from(sorted(self.model, key=str))))
         paths = {file.storage_path for r in dataset.revisions for file in r.modified_files}
         named = {file.storage_path for d in self.model.values() for r in d.revisions for file in r.modified_files}
-        assert set(self.catalogue.delete([dataset.dataset_id])) == paths - named
+        told: list[DatasetEvent] = []
+        assert set(self.catalogue.delete([dataset.dataset_id], told.extend)) == paths - named
+        assert [(event.event_type, event.dataset.dataset_id) for event in told] == [
+            ("dataset_deleted", dataset.dataset_id)
+        ]
+        self.events += 1
 
     @precondition(lambda self: self.model)
     @rule(data=st.data())
