@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
+from ingestify import EventLogConsumer
 from ingestify.cli.app import app, run_command_line
 from tests.unit.cli.hostile_source import EVIL, READABLE
 
@@ -172,6 +173,19 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
     watched("quarantine list", "--all")
     watched("quarantine discard", "--yes", "--note", EVIL, *(one["entry_id"] for one in entries[1:]), shows=False)
     watched("quarantine accept", "--nothing", EVIL, shows=False)
+
+    watched("events list")
+    watched.objects("events list")
+    reader = f"mine {EVIL}"
+    with EventLogConsumer.from_config(config, reader) as consumer:
+        consumer.run(lambda event: 1 / 0 if event else None)
+    watched("events readers")
+    watched.objects("events readers")
+    watched("events park", reader)
+    watched("events reset", reader, "--to", "now", "--yes")
+    watched("events forget", reader, "--yes")
+    watched("events forget", reader, "--yes")
+    watched("restored", "--yes", shows=False)
 
     watched("copy", *to_other, "-v", "--verify", shows=False)
     watched.objects("copy", *to_other)

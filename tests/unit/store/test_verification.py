@@ -336,13 +336,13 @@ def test_without_a_copy_and_without_a_plan_it_is_marked_for_the_next_run(lake):
     assert lake.kinds() == []
 
 
-def test_what_a_person_found_wrong_stays_so_whatever_is_repaired(lake):
+def test_what_a_person_found_wrong_is_no_better_for_a_repair_and_known_to_be_what_the_provider_has(lake):
     lake.store.invalidate_revision(lake.dataset(1), "the line-ups are of another match")
     lake.path(1, "events").unlink()
     lake.repair(lake.verify())
     assert lake.kinds() == []
     assert lake.dataset(1).revisions[0].description == "the line-ups are of another match"
-    assert lake.dataset(1).revisions[0].state is RevisionState.VALIDATION_FAILED
+    assert lake.dataset(1).revisions[0].state is RevisionState.CONFIRMED
 
 
 def test_what_was_marked_and_looked_at_before_is_fetched_in_full_again(lake):

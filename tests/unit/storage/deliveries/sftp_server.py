@@ -47,6 +47,7 @@ class _Handle(paramiko.SFTPHandle):
 
     def read(self, offset: int, length: int) -> Any:
         self._server.read_bytes += length
+        self._server.furthest_byte = max(self._server.furthest_byte, offset + length)
         if self._server.cut_after is not None and self._server.read_bytes > self._server.cut_after:
             self._server.cut_after = None
             self._server.drop_connections()
@@ -110,6 +111,7 @@ class SftpServer:
         cut_after: After so many read bytes all connections are closed, once.
         on_read: Called before each read.
         most_bytes: No read returns more.
+        furthest_byte: Where the read ends that asked for the most.
     """
 
     def __init__(self, root: Path, public_key: paramiko.PKey | None = None) -> None:
@@ -118,6 +120,7 @@ class SftpServer:
         self.listed: list[str] = []
         self.connections = 0
         self.read_bytes = 0
+        self.furthest_byte = 0
         self.cut_after: int | None = None
         self.on_read: Any = None
         self.most_bytes = 1 << 20
