@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.end_to_end.command_line import Command, CommandLine, Ended
+from tests.end_to_end.crashes.audit import MARK
 
 
 def start(project: Path) -> subprocess.Popen[str]:
@@ -37,6 +38,11 @@ def ingestify(folder: Path, *arguments: str, environment: Mapping[str, str] | No
         _command_line.cache_clear()  # what it is at may end whenever it does, and would be taken for the next command's
         raise
     return ended
+
+
+def objects(storage: Path) -> list[Path]:
+    """The files in a storage's folder, by path, but for the mark that says whose they are."""
+    return sorted(path for path in storage.rglob("*") if path.is_file() and path != storage / MARK)
 
 
 @functools.cache

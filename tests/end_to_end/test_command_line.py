@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import ingestify
+from tests.end_to_end.running import ingestify, objects
 
 CONFIG = """
 main:
@@ -80,7 +80,7 @@ class Project:
     @property
     def objects(self) -> list[Path]:
         """The files in the lake, by path."""
-        return sorted(path for path in (self.folder / "database" / "files").rglob("*") if path.is_file())
+        return objects(self.folder / "database" / "files")
 
     def behave(self, **behaviour: object) -> None:
         (self.folder / "behaviour.json").write_text(json.dumps(behaviour))

@@ -124,18 +124,31 @@ def test_a_match_that_the_index_promises_and_that_is_not_there_is_partial_and_co
             assert "events__v1" in dataset.files, "what was deleted while it is listed stays in the lake"
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>Rate limited</html>"], ids=["empty", "a page"])
-def test_an_answer_that_is_no_file_waits_in_quarantine_and_readers_see_the_match_as_it_was(
-    tmp_path: Path, excerpts: Path, body: bytes
+@pytest.mark.parametrize(
+    ("body", "counted"),
+    [
+        pytest.param(b"", {"quarantined": 1, "failed": 0}, id="empty: it waits in quarantine"),
+        pytest.param(b"<html>Rate limited</html>", {"quarantined": 0, "failed": 1}, id="a page: the fetch failed"),
+    ],
+)
+def test_an_answer_that_is_no_file_leaves_readers_the_match_as_it_was(
+    tmp_path: Path, excerpts: Path, body: bytes, counted: dict[str, int]
 ):
     mirror = tmp_path / "mirror"
     shutil.copytree(excerpts / "wyscout", mirror)
     file = mirror / "processed-v2" / "files" / "2516739.json"
     with StaticServer(mirror, by_etag=True) as server:
-        for content, quarantined in ((file.read_bytes(), 0), (body, 1)):
+        good = file.read_bytes()
+        corrected = good + b"\n"
+        for content, expected in (
+            (good, {"new": 1}),
+            (body, counted),
+            (corrected, {"revised": 1, "quarantined": 0, "failed": 0}),
+        ):
             file.write_bytes(content)
             with ingesting(tmp_path / "lake", server, "wyscout", "match") as engine:
-                assert engine.load(match_id=2516739).totals.quarantined == quarantined
+                totals = engine.load(match_id=2516739).totals
+                assert {name: getattr(totals, name) for name in expected} == expected
                 (dataset,) = engine.list_datasets()
                 assert len(engine.load_dataset_with_kloppy(dataset)) == 84
 

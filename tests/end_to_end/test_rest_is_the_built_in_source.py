@@ -18,6 +18,7 @@ from ingestify.sources.statsbomb_github import StatsBombGithub
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 
+from .running import objects
 from .static_server import StaticServer
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "rest.md"
@@ -59,7 +60,7 @@ class Lake:
 
     def objects(self) -> dict[str, bytes]:
         root = self.folder / "files"
-        return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+        return {str(path.relative_to(root)): path.read_bytes() for path in objects(root)}
 
     def rows(self) -> list[str]:
         return sorted(

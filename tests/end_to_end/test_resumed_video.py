@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ingestify import get_engine
-from tests.end_to_end.running import start
+from tests.end_to_end.running import objects, start
 from tests.unit.fetch.server import Provider, provider
 from tests.unit.fetch.video import MIB, Video, video_of
 from tests.waiting import wait_until
@@ -74,13 +74,13 @@ def project(tmp_path: Path, web: Provider, video: Video) -> Path:
     return tmp_path
 
 
-def objects(project: Path) -> list[Path]:
-    return [path for path in (project / "database" / "files").rglob("*") if path.is_file()]
+def stored(project: Path) -> list[Path]:
+    return objects(project / "database" / "files")
 
 
 def half_is_there(project: Path) -> bool:
     """Whether what the provider sends up to its pause is written, but for the last piece, which is still collected."""
-    return any(path.stat().st_size > PAUSE - 2 * MIB for path in objects(project))
+    return any(path.stat().st_size > PAUSE - 2 * MIB for path in stored(project))
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
@@ -89,7 +89,7 @@ def test_the_next_run_asks_for_the_rest(project: Path, video: Video, how: signal
     wait_until(lambda: half_is_there(project))
     process.send_signal(how)
     process.communicate(timeout=60)
-    there = max(path.stat().st_size for path in objects(project))
+    there = max(path.stat().st_size for path in stored(project))
     assert process.returncode == (-signal.SIGKILL if how == signal.SIGKILL else 130)
     with get_engine(project / "config.yaml") as engine:
         assert engine.list_datasets() == []
@@ -103,8 +103,8 @@ def test_the_next_run_asks_for_the_rest(project: Path, video: Video, how: signal
     with get_engine(project / "config.yaml") as engine:
         (dataset,) = engine.list_datasets()
         assert engine.store.load_files(dataset).get_file("video").read() == video.body
-    (stored,) = objects(project)
-    assert stored.stat().st_size == SIZE, "one copy, and nothing left of what was on its way"
+    (whole,) = stored(project)
+    assert whole.stat().st_size == SIZE, "one copy, and nothing left of what was on its way"
 
 
 def test_a_video_that_changed_while_nobody_ran_comes_whole(project: Path, video: Video):
@@ -119,4 +119,4 @@ def test_a_video_that_changed_while_nobody_ran_comes_whole(project: Path, video:
     with get_engine(project / "config.yaml") as engine:
         (dataset,) = engine.list_datasets()
         assert engine.store.load_files(dataset).get_file("video").read() == video.body
-    assert len(objects(project)) == 1
+    assert len(stored(project)) == 1
