@@ -2,7 +2,8 @@
 
 A dataset waits for that without a thread. One reading serves all that wait: at the end of the listing, when nothing
 else of the job is left to be done. Where many wait, or somebody reads the datasets as they come, it is read before
-that, each time after twice as long.
+that, each time after twice as long. Before a deadline it is read after half of the time that is left, again and again:
+what has come is not thrown away with the rest.
 
 Of one job, one reading goes on at a time. Meanwhile nobody who waits takes a place at the source's gate: the listing
 that goes on beside it is never held up by that, as it may hold what the source needs for this one, a lock for instance.
@@ -82,13 +83,23 @@ class Relistings:
     Args:
         lanes: Those of the run's sources.
         has_reader: Whether somebody waits for datasets as they come.
+        deadline: After how many seconds from now the run is stopped; None: it is not.
     """
 
-    def __init__(self, store: DatasetStore, lanes: SourceLanes, stop: StopToken, *, has_reader: bool) -> None:
+    def __init__(
+        self,
+        store: DatasetStore,
+        lanes: SourceLanes,
+        stop: StopToken,
+        *,
+        has_reader: bool,
+        deadline: float | None = None,
+    ) -> None:
         self._store = store
         self._lanes = lanes
         self._stop = stop
         self._has_reader = has_reader
+        self._stopped_at = None if deadline is None else time.monotonic() + deadline
         self._lock = threading.Lock()
         self._waiting: dict[JobProgress, _Waiting] = {}
         self._own_lanes: dict[int, Lane] = {}
@@ -142,7 +153,10 @@ class Relistings:
 
     def _timer(self, progress: JobProgress, waiting: _Waiting) -> threading.Timer:
         """Begin to wait, and the next time for twice as long."""
-        timer = threading.Timer(waiting.next_wait, self._begin, (progress,))
+        wait = waiting.next_wait
+        if self._stopped_at is not None and (left := self._stopped_at - time.monotonic()) > 0:
+            wait = min(wait, max(left / 2, FIRST_WAIT_OF_READER_SECONDS))
+        timer = threading.Timer(wait, self._begin, (progress,))
         waiting.next_wait = min(max(2 * waiting.next_wait, FIRST_WAIT_OF_READER_SECONDS), LONGEST_WAIT_SECONDS)
         timer.daemon = True
         timer.start()

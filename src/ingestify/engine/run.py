@@ -135,7 +135,13 @@ class IngestionRun:
         pool = WorkerPool(self._concurrency, "ingestify-fetch")
         committer = Committer(self._store)
         self._notifier = Notifier(self._store, committer, self._on_current, self.stop)
-        self._relistings = Relistings(self._store, self._lanes, self.stop, has_reader=self._on_current is not None)
+        self._relistings = Relistings(
+            self._store,
+            self._lanes,
+            self.stop,
+            has_reader=self._on_current is not None,
+            deadline=None if self._deadline is None else self._deadline.total_seconds(),
+        )
         self._decider = Decider(
             self._store,
             rules=self._rules,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -216,4 +218,20 @@ def test_what_is_asked_for_another_dataset_makes_nothing_look_again(web: Provide
         {"events__v8", "lineups__v1"}
     ]
     assert len(web.asked_for("/lineups/2")) == 2  # and not once more, as if its entry had moved
+    lake.engine.close()
+
+
+def test_what_has_come_before_a_deadline_is_kept(web: Provider):
+    matches = Matches(web, 6)
+    matches.says_times = False
+
+    def find(source: Source) -> Iterator[DatasetResource]:
+        while True:  # until the run is stopped
+            yield from listed(source, matches)
+            time.sleep(0.05)
+
+    lake = Lake(source_of(find))
+    report = lake.engine.run_report(deadline=dt.timedelta(seconds=4))
+    assert report.state is RunState.ABORTED
+    assert len(lake.datasets) == 6
     lake.engine.close()
