@@ -9,7 +9,28 @@ from ingestify.domain.dataset import DatasetState
 from ingestify.domain.feeds import DEFAULT_FEED, DataSpecVersionCollection
 from ingestify.domain.file import FeedState
 
-__all__ = ["BUILT_IN_BUNDLE_TYPES", "MATCH", "TRACKING", "VIDEO", "BundleOverride", "BundleType", "BundleTypes"]
+__all__ = [
+    "BUILT_IN_BUNDLE_TYPES",
+    "MATCH",
+    "TRACKING",
+    "VIDEO",
+    "BundleOverride",
+    "BundleType",
+    "BundleTypes",
+    "is_named",
+]
+
+
+def is_named(feed: str, wanted: str) -> bool:
+    """Return whether a feed is meant by what is `wanted`: its name, `one|another`, or `begin*`."""
+    return feed == wanted or any(
+        feed.startswith(one[:-1]) if one.endswith("*") else feed == one for one in wanted.split("|")
+    )
+
+
+def _has_any(wanted: str, feeds: Collection[str]) -> bool:
+    # Most are plain names, and this is asked of each dataset of each run.
+    return ("|" in wanted or "*" in wanted) and any(is_named(feed, wanted) for feed in feeds)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -18,8 +39,9 @@ class BundleType:
 
     Attributes:
         dataset_type: `match`, …
-        requires: The feeds without which it is not of one piece: a dataset that lacks one is never COMPLETE.
-        optional: The feeds that some have.
+        requires: The feeds without which it is not of one piece: a dataset that lacks one is never COMPLETE. `f24|f73`
+            is one or the other, `ball-*` is any feed whose name begins so; see `is_named`.
+        optional: The feeds that some have, written likewise.
         file_checks: Whether each file is looked at before it is committed: is it what its format says?
     """
 
@@ -44,11 +66,15 @@ class BundleType:
 
     def lacking(self, feeds: Collection[str]) -> tuple[str, ...]:
         """Return the required feeds that are not among `feeds`."""
-        return tuple([feed for feed in self.requires if feed not in feeds])
+        return tuple([one for one in self.requires if one not in feeds and not _has_any(one, feeds)])
+
+    def needs(self, feed: str) -> bool:
+        """Whether a feed is a required one, or may stand for one."""
+        return any(is_named(feed, one) for one in self.requires)
 
     def can_do_without(self, feed: str) -> bool:
         """Whether a dataset is complete without a feed that its source announces: only if that is named as optional."""
-        return feed in self.optional and feed not in self.requires
+        return any(is_named(feed, one) for one in self.optional) and not self.needs(feed)
 
     def missing(self, feeds: Collection[str], looks: Iterable[FeedState]) -> tuple[str, ...]:
         """Return the feeds without which a dataset is not complete, and that it has not, or not whole.

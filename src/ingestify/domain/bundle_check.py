@@ -71,6 +71,10 @@ class Bundle(Protocol):
         """`match`, `tracking`, …"""
 
     @property
+    def loader(self) -> str:
+        """The format in which its source says it comes, such as `opta`; empty: that of its provider."""
+
+    @property
     def identifier(self) -> Identifier:
         """What it is at the provider."""
 
@@ -93,6 +97,10 @@ class Bundle(Protocol):
     @property
     def files(self) -> Mapping[str, BundleFile]:
         """File id to file."""
+
+    @property
+    def feeds(self) -> list[str]:
+        """The feeds that are there."""
 
     def find_file(self, data_feed_key: str) -> BundleFile | None:
         """Return the file of a feed in its highest version, or None."""

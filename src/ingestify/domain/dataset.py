@@ -139,6 +139,12 @@ class Dataset:
         return dataclasses.replace(self.revisions[-1], modified_files=tuple(newest.values()))
 
     @property
+    def loader(self) -> str:
+        """The format in which it came, as its source said: the name of a kloppy loader. Else its provider's name."""
+        said = (revision.source.get("loader") for revision in reversed(self.revisions))
+        return next(filter(None, said), self.provider)
+
+    @property
     def files(self) -> dict[str, File]:
         """The current files by file id; empty if there is no revision."""
         current = self.current_revision

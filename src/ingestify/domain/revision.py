@@ -34,7 +34,8 @@ class Revision:
         created_at: When it was committed.
         state: VALIDATION_FAILED after `store.invalidate_revision`, then CONFIRMED if the provider has the same bytes.
         description: Why it was made or invalidated, for people.
-        source: Where it came from: the names of the source and of the job.
+        source: Where it came from: the names of the source and of the job, its terms, and as `loader` the format in
+            which it came, if its source says one.
         removed_file_ids: Files that left the current set with it: the provider had them no more. Earlier
             revisions keep them.
     """

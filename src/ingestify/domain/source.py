@@ -37,6 +37,9 @@ class Source(abc.ABC):
         bundle_types: What complete datasets of its types hold, where that is not what is built in (see
             `domain.bundle`). The settings' `dataset_types` have the last word.
         bundle_checks: What must hold between the files of its datasets.
+        loader: The format in which its datasets come, if that is not named after the provider: `opta`, or for each
+            dataset type `{"match": "opta", "tracking": "tracab"}`. It brings what complete datasets hold, their checks,
+            and how kloppy loads them; see `provider_formats`.
         lists_everything: Whether `find_datasets` lists all that a selector has. Then a dataset that it stops
             listing is marked MISSING; many at once only when the next run says the same. Say False if it lists only
             what is recent or has changed; a source that looks at `dataset_collection_metadata` is taken to do that.
@@ -56,6 +59,7 @@ class Source(abc.ABC):
     requests_per_second: float | None = None
     bundle_types: Sequence[BundleType] = ()
     bundle_checks: Sequence[BundleCheck] = ()
+    loader: str | Mapping[str, str] = ""
     lists_everything: bool = True
     follows_changes: bool = False
     licence: str = ""
@@ -73,6 +77,10 @@ class Source(abc.ABC):
         """`licence` and `attribution`, as far as there are any."""
         terms = {"licence": self.licence, "attribution": self.attribution}
         return {name: str(text) for name, text in terms.items() if text}
+
+    def loader_of(self, dataset_type: str) -> str:
+        """Return what `loader` says of a dataset type; empty: nothing."""
+        return self.loader if isinstance(self.loader, str) else self.loader.get(dataset_type, "")
 
     @property
     def http(self) -> HttpClientPort:

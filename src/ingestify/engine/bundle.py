@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection, Mapping
 
 from ingestify.clock import now
-from ingestify.domain.bundle import BundleType
+from ingestify.domain.bundle import BundleType, is_named
 from ingestify.domain.change import metadata_text, stored_metadata_text
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import NO_VALIDATORS, FeedState
@@ -110,7 +110,8 @@ class LoadedBundle:
     def lost_feeds(self) -> tuple[str, ...]:
         """The feeds that a complete dataset needs, that the lake has, and that the provider has no more."""
         lost = {self._current[file_id].data_feed_key for file_id in self.no_more}
-        return tuple(feed for feed in self.bundle_type.lacking(self._feeds_without(self.no_more)) if feed in lost)
+        lacking = self.bundle_type.lacking(self._feeds_without(self.no_more))
+        return tuple(feed for wanted in lacking for feed in sorted(lost) if is_named(feed, wanted))
 
     @property
     def removed(self) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from ingestify.domain.fetch_policy import is_announced_anew
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.resource import DatasetResource
 from ingestify.domain.source import Source
+from ingestify.provider_formats.agreement import FormatCheck
+from ingestify.provider_formats.built_in import find_format
 
 __all__ = ["BundleRules", "asks_for_each"]
 
@@ -50,18 +52,24 @@ class BundleRules:
 
     def type_of(self, source: Source, provider: str, dataset_type: str, feeds: Collection[str]) -> BundleType:
         """Return what a complete dataset holds; `feeds` are those that it has, or is announced to have."""
-        return self._types.of(provider, dataset_type, source.bundle_types, feeds)
+        return self._types.of(provider, dataset_type, _declared(source, dataset_type), feeds)
 
     def type_of_entry(self, entry: QuarantineEntry, sources: Iterable[Source]) -> BundleType:
         """Return what a complete dataset of an entry's kind holds, by the source that it came from if that is known."""
         name = entry.source.get("source")
-        declared = next((one.bundle_types for one in sources if one.name == name), ())
+        declared = next((_declared(one, entry.dataset_type) for one in sources if one.name == name), ())
         feeds = {look.data_feed_key for look in entry.feeds.values()}
         return self._types.of(entry.provider, entry.dataset_type, declared, feeds)
 
     def checks_of(self, source: Source, provider: str, dataset_type: str) -> list[BundleCheck]:
-        """Return the checks that are for a kind of dataset; those of its source first."""
-        return [check for check in (*source.bundle_checks, *self._checks) if check.is_for(provider, dataset_type)]
+        """Return the checks that are for a kind of dataset, or for its format; those of its source first."""
+        loader = source.loader_of(dataset_type)
+        checks = (*source.bundle_checks, *_checks_of_format(loader, dataset_type), *self._checks)
+        return [
+            check
+            for check in checks
+            if check.is_for(provider, dataset_type) or (loader and check.is_for(loader, dataset_type))
+        ]
 
     def wants_in_full(self, entry: QuarantineEntry) -> bool:
         """Whether a bundle in quarantine is to be fetched anew, whatever the provider says of its versions.
@@ -86,6 +94,19 @@ class BundleRules:
             file.json_content is not None or entry.feeds[file_id].validators or not entry.feeds[file_id].present
             for file_id, file in resource.files.items()
         )
+
+
+def _declared(source: Source, dataset_type: str) -> Sequence[BundleType]:
+    """Return what a source says of complete datasets; if nothing, what the format says in which they come."""
+    if any(one.dataset_type == dataset_type for one in source.bundle_types):
+        return source.bundle_types
+    found = find_format(source.loader_of(dataset_type), dataset_type)
+    return source.bundle_types if found is None else found.bundle_types
+
+
+def _checks_of_format(loader: str, dataset_type: str) -> list[BundleCheck]:
+    found = find_format(loader, dataset_type)
+    return [] if found is None else [FormatCheck(found), *(check() for check in found.checks)]
 
 
 def asks_for_each(entry: QuarantineEntry, resource: DatasetResource) -> bool:

@@ -315,13 +315,13 @@ def _lost(look: _Look, existing: Dataset, rules: BundleRules) -> list[str]:
     if not lost:
         return []
     feeds = frozenset(file.data_feed_key for file in existing.files.values())
-    requires = rules.type_of(
+    bundle_type = rules.type_of(
         discovered.job.plan.source, discovered.provider, discovered.resource.dataset_type, feeds
-    ).requires
+    )
     return [
         file_id
         for file_id in lost
-        if not (existing.files[file_id].data_feed_key in requires and is_known_lost(existing.feeds[file_id]))
+        if not (bundle_type.needs(existing.files[file_id].data_feed_key) and is_known_lost(existing.feeds[file_id]))
     ]
 
 

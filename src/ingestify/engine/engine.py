@@ -26,6 +26,7 @@ from ingestify.engine.run import IngestionRun
 from ingestify.engine.streaming import Stream, in_collections
 from ingestify.engine.workers import RunThread
 from ingestify.errors import ConfigurationError, LoadError
+from ingestify.provider_formats.built_in import check_loader
 from ingestify.store.dataset_store import DatasetStore, StateArgument
 from ingestify.store.process import this_process
 
@@ -46,7 +47,7 @@ class IngestionEngine:
         concurrency: How many files are fetched at once.
         parse_expression: Reads a selector that is an expression.
         make_open_data_source: `(provider, configuration)` → the source of a provider's open data.
-        load_with_kloppy: `(store, dataset, **kwargs)` → kloppy's object.
+        load_with_kloppy: `(store, dataset, loader, **kwargs)` → kloppy's object.
         rules: What is asked of bundles before they are seen; None: what is built in.
         limits_of: How much of a source may be missing at once; None: what is built in.
         open_delivery: How a source that reads deliveries opens them.
@@ -105,7 +106,15 @@ class IngestionEngine:
         ]
 
     def add_ingestion_plan(self, plan: IngestionPlan) -> None:
-        """Let `load` ingest this too. Its source gets this engine's HTTP client."""
+        """Let `load` ingest this too. Its source gets this engine's HTTP client.
+
+        Raises:
+            ConfigurationError: The source names a loader that there is not.
+        """
+        try:
+            check_loader(plan.source.loader_of(plan.dataset_type), plan.dataset_type)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"The source '{plan.source.name}': {error}") from error
         self._attach(plan.source)
         self._plans.append(plan)
 
@@ -366,11 +375,13 @@ class IngestionEngine:
         """Return the datasets of the lake; the filters are those of `iter_datasets`."""
         return list(cast("Iterator[Dataset]", self.store.iter_dataset_collection_batches(**filters)))
 
-    def load_dataset_with_kloppy(self, dataset: Dataset | None, **kwargs: Any) -> Any:
+    def load_dataset_with_kloppy(self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any) -> Any:
         """Return kloppy's object of a dataset, read from the lake.
 
         Args:
             dataset: None, as `.first()` is where nothing matched, is an error that says so.
+            loader: The format of its files, such as `opta`. None: what its source says now or said when it came, else
+                that of its provider.
             **kwargs: Passed on to kloppy, such as `coordinates="statsbomb"`, `event_types=["pass"]`.
 
         Raises:
@@ -381,7 +392,14 @@ class IngestionEngine:
             raise LoadError("There is no dataset to load: it is None, as .first() is where no dataset matches.")
         if self._load_with_kloppy is None:
             raise ConfigurationError("This engine has no kloppy loader.")
-        return self._load_with_kloppy(self.store, dataset, **kwargs)
+        return self._load_with_kloppy(self.store, dataset, loader or self._configured_loader(dataset), **kwargs)
+
+    def _configured_loader(self, dataset: Dataset) -> str | None:
+        """Return what a source that brought some of it says by now of its format; None: it is here no more."""
+        names = {revision.source.get("source") for revision in dataset.revisions}
+        sources = (plan.source for plan in self._plans if plan.source.name in names)
+        said = (source.loader_of(dataset.dataset_type) for source in sources if source.provider == dataset.provider)
+        return next(filter(None, said), None)
 
     def destroy_dataset(self, dataset_id: str | None = None, **selector: Any) -> int:
         """Remove datasets from the lake, at once.

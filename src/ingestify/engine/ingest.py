@@ -207,7 +207,12 @@ class DatasetIngest:
         if not post_loads and not bundle.new:
             return ()
         seen = CheckedBundle(
-            bundle, self._store, provider=discovered.provider, identifier=discovered.identifier, name=discovered.name
+            bundle,
+            self._store,
+            provider=discovered.provider,
+            loader=discovered.job.plan.source.loader_of(resource.dataset_type),
+            identifier=discovered.identifier,
+            name=discovered.name,
         )
         try:
             if post_loads and resource.post_load_files is not None:
@@ -232,6 +237,7 @@ class DatasetIngest:
         bundle = self.hand.bundle
         resource = discovered.resource
         kept = existing if keeps_description or bundle.keeps_description else None
+        loader = discovered.job.plan.source.loader_of(resource.dataset_type)
         self.change = DatasetChange(
             bucket=self._store.bucket,
             provider=discovered.provider,
@@ -250,6 +256,8 @@ class DatasetIngest:
                 "run_id": self._run_id,
                 "job_id": discovered.progress.job_id,
                 **discovered.job.plan.source.terms,
+                # So that whoever reads the lake without its configuration loads it all the same.
+                **({"loader": loader} if loader else {}),
             },
             missing_feeds=bundle.missing_feeds,
             removed_file_ids=bundle.removed,

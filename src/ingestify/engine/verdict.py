@@ -74,8 +74,18 @@ class CheckedBundle:
         bundle: What was loaded.
     """
 
-    def __init__(self, bundle: LoadedBundle, store: DatasetStore, *, provider: str, identifier: Identifier, name: str):
+    def __init__(
+        self,
+        bundle: LoadedBundle,
+        store: DatasetStore,
+        *,
+        provider: str,
+        loader: str,
+        identifier: Identifier,
+        name: str,
+    ):
         self.provider = provider
+        self.loader = loader
         self.dataset_type = bundle.resource.dataset_type
         self.identifier = identifier
         self.name = name
@@ -89,10 +99,14 @@ class CheckedBundle:
         """File id to file."""
         return cast("Mapping[str, BundleFile]", self._files)
 
+    @property
+    def feeds(self) -> list[str]:
+        """The feeds that are there."""
+        return list(dict.fromkeys(file.data_feed_key for file in self._files.values()))
+
     def find_file(self, data_feed_key: str) -> BundleFile | None:
         """Return the file of a feed in its highest version, or None."""
-        there = any(file.data_feed_key == data_feed_key for file in self._files.values())
-        return self.get_file(data_feed_key) if there else None
+        return self.get_file(data_feed_key) if data_feed_key in self.feeds else None
 
     def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> BundleFile:
         """Return the file of a feed, or raise a LoadError."""

@@ -70,7 +70,7 @@ class KloppyBounds(BundleCheck):
         except ModuleNotFoundError as error:
             raise MissingExtraError("kloppy", "The check KloppyBounds") from error
         try:
-            loader = find_loader(bundle.provider, bundle.dataset_type)
+            loader = find_loader(bundle.loader or bundle.provider, bundle.dataset_type)
             assert loader is not None, "is_for says so"
             return loader(bundle, self._kloppy)
         except Exception as error:

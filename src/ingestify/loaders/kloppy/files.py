@@ -21,6 +21,10 @@ class OpenedFile(Protocol):
 class FeedFiles(Protocol):
     """What a loader needs of a dataset's files: those of the lake, or of a bundle that is being checked."""
 
+    @property
+    def feeds(self) -> list[str]:
+        """The feeds that are there."""
+
     def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> OpenedFile:
         """Return the file of a feed, or raise a LoadError."""
 

@@ -14,7 +14,7 @@ from ingestify.loaders.kloppy.registry import find_loader, loader_kinds
 __all__ = ["load_with_kloppy"]
 
 
-def load_with_kloppy(store: FileStore, dataset: Dataset, **kwargs: Any) -> Any:
+def load_with_kloppy(store: FileStore, dataset: Dataset, loader: str | None = None, **kwargs: Any) -> Any:
     """Return kloppy's object of a dataset.
 
     The object does not know which match it is; so its metadata gets from the lake what kloppy left out: `game_id`,
@@ -24,6 +24,7 @@ def load_with_kloppy(store: FileStore, dataset: Dataset, **kwargs: Any) -> Any:
     Args:
         store: Where the files are.
         dataset: A dataset with a revision.
+        loader: The format of its files, such as `opta`. None: what its source said when it came, else its provider's.
         **kwargs: Passed on to kloppy: `coordinates`, `event_types`, `event_factory`, … for events; `coordinates`,
             `limit`, `sample_rate`, `only_alive`, … for tracking.
 
@@ -31,12 +32,13 @@ def load_with_kloppy(store: FileStore, dataset: Dataset, **kwargs: Any) -> Any:
         MissingExtraError: kloppy is not installed.
         LoadError: There is no loader for this kind of dataset, a feed is missing, or kloppy cannot read it.
     """
-    loader = find_loader(dataset.provider, dataset.dataset_type)
-    if loader is None:
+    name = loader or dataset.loader
+    load = find_loader(name, dataset.dataset_type)
+    if load is None:
         raise LoadError(
-            f"There is no kloppy loader for {dataset.provider}/{dataset.dataset_type}; there is for "
-            f"{', '.join(loader_kinds())}. "
-            f"Use store.load_files(dataset) and kloppy's own functions."
+            f"There is no kloppy loader for {name}/{dataset.dataset_type}; there is for {', '.join(loader_kinds())}. "
+            f"If its files come in one of these formats, say which: loader=…, or `loader:` of its source. "
+            f"Otherwise use store.load_files(dataset) and kloppy's own functions."
         )
     try:
         import kloppy  # noqa: F401 - only to see whether it is there
@@ -46,7 +48,7 @@ def load_with_kloppy(store: FileStore, dataset: Dataset, **kwargs: Any) -> Any:
         raise LoadError(f"{dataset} has no files yet; its state is {dataset.state}.")
     files = store.load_files(dataset, lazy=True)
     try:
-        loaded = loader(files, kwargs)
+        loaded = load(files, kwargs)
     except LoadError as error:
         raise LoadError(f"{dataset} cannot be loaded with kloppy. {error}") from error
     except (IngestifyError, TypeError):

@@ -3,44 +3,42 @@
 from __future__ import annotations
 
 from ingestify.errors import ConfigurationError
-from ingestify.loaders.kloppy import impect, metrica, skillcorner, sportec, statsbomb, wyscout
+from ingestify.loaders.kloppy import impect, metrica
+from ingestify.loaders.kloppy.by_format import FormatLoader
 from ingestify.loaders.kloppy.files import Loader
 from ingestify.plugins import Plugin, find_plugin, find_plugins
+from ingestify.provider_formats.built_in import FORMATS, LOADERS_GROUP
 
-__all__ = ["ENTRY_POINT_GROUP", "LOADERS", "find_loader", "loader_kinds"]
-
-ENTRY_POINT_GROUP = "ingestify.loaders"
-"""Where a package names its loaders: `"{provider}.{dataset_type}" = "package.module:function"`, a `Loader`."""
+__all__ = ["LOADERS", "find_loader", "loader_kinds"]
 
 LOADERS: dict[tuple[str, str], Loader] = {
+    **{kind: FormatLoader(one) for kind, one in FORMATS.items()},
     ("impect", "match"): impect.load_match,
     ("metrica", "match"): metrica.load_match,
     ("metrica", "tracking"): metrica.load_tracking,
-    ("skillcorner", "tracking"): skillcorner.load_tracking,
-    ("sportec", "match"): sportec.load_match,
-    ("sportec", "tracking"): sportec.load_tracking,
-    ("statsbomb", "match"): statsbomb.load_match,
-    ("wyscout", "match"): wyscout.load_match,
 }
-"""(provider, dataset type) to what makes kloppy's object of its files."""
+"""(format, dataset type) to what makes kloppy's object of its files."""
 
 
-def find_loader(provider: str, dataset_type: str) -> Loader | None:
-    """Return the loader of a kind of dataset: one that is built in, else an installed package's, else None.
+def find_loader(name: str, dataset_type: str) -> Loader | None:
+    """Return the loader of a format's datasets: one that is built in, else an installed package's, else None.
+
+    Args:
+        name: The format, which is that of the provider of the same name.
 
     Raises:
         ConfigurationError: A package names one that cannot be imported or called.
     """
-    built_in = LOADERS.get((provider, dataset_type))
+    built_in = LOADERS.get((name, dataset_type))
     if built_in is not None:
         return built_in
-    plugin = find_plugin(ENTRY_POINT_GROUP, f"{provider}.{dataset_type}")
+    plugin = find_plugin(LOADERS_GROUP, f"{name}.{dataset_type}")
     return None if plugin is None else _loaded(plugin)
 
 
 def loader_kinds() -> list[str]:
     """Return `provider/dataset_type` of each kind that has a loader."""
-    installed = (one.name.partition(".") for one in find_plugins(ENTRY_POINT_GROUP))
+    installed = (one.name.partition(".") for one in find_plugins(LOADERS_GROUP))
     kinds = {*LOADERS, *((provider, dataset_type) for provider, _, dataset_type in installed)}
     return [f"{provider}/{dataset_type}" for provider, dataset_type in sorted(kinds)]
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from ingestify.errors import ConfigurationError
+from ingestify.provider_formats.built_in import check_loader
 from ingestify.sources.declaration import KeyName, Section, Text, wrong
 from ingestify.sources.files.pattern import FEED, FORMAT, RESERVED, VERSION, KeyType, PathPattern
 
 __all__ = ["FilesDeclaration", "MemberPattern", "NamedPattern"]
+
+_FIELD = re.compile(r"\{(\w+)\}")
 
 Glob = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -43,7 +47,11 @@ class NamedPattern(Section):
     """A pattern, with what the paths themselves do not say."""
 
     pattern: Text = Field(description="The pattern: {match_id}.mp4.")
-    data_feed_key: Text | None = Field(default=None, description="The feed of such files, if the pattern does not say.")
+    data_feed_key: Text | None = Field(
+        default=None,
+        description="The feed of such files, if the pattern does not say; with fields of it for a feed in parts: "
+        "ball-{period}-{minute}.",
+    )
     data_spec_version: Text | None = Field(
         default=None, description="Their version, if the pattern does not say. Left out: that of the plan."
     )
@@ -55,6 +63,11 @@ class NamedPattern(Section):
         description="Of ZIP archives: feeds that are in them, {events: '*/events.json'}. The archive is kept whole, "
         "too.",
     )
+
+    @property
+    def feed_fields(self) -> tuple[str, ...]:
+        """The fields of the pattern that data_feed_key is made of."""
+        return tuple(_FIELD.findall(self.data_feed_key or ""))
 
 
 class FilesDeclaration(Section):
@@ -81,6 +94,12 @@ class FilesDeclaration(Section):
         default=(), description="Several, of which the first counts that a path is of; each text, or a mapping."
     )
     dataset_type: Text = Field(default="match", description="The type of the datasets.")
+    loader: Text | None = Field(
+        default=None,
+        description="The format of the files, such as opta or tracab (ingestify sources list): it says which feeds a "
+        "complete dataset has, how they are checked, and how kloppy loads them. Left out: that of the provider's name, "
+        "for kloppy alone.",
+    )
     identity: tuple[KeyName, ...] = Field(
         default=(), description="The fields that identify a dataset, in this order. Left out: as the pattern has them."
     )
@@ -112,7 +131,9 @@ class FilesDeclaration(Section):
         description="Of ZIP archives: feeds that are in them. For pattern; patterns have their own.",
     )
     requires: tuple[Text, ...] | None = Field(
-        default=None, description="The feeds that a complete dataset has. Left out: what is built in for the type."
+        default=None,
+        description="The feeds that a complete dataset has. Left out: those of loader, else what is built in for the "
+        "type.",
     )
     optional: tuple[Text, ...] = Field(default=(), description="With requires: the feeds that some have besides.")
     licence: Text | None = Field(default=None, description="The licence of the data, kept with each revision.")
@@ -127,6 +148,10 @@ class FilesDeclaration(Section):
         if reserved := [name for name in self.identity if name in RESERVED]:
             raise wrong(f"identity: {reserved[0]} says what a file is, and not of which dataset it is.")
         try:
+            check_loader(self.loader or "", self.dataset_type)
+        except ConfigurationError as error:
+            raise wrong(f"loader: {error}") from error
+        try:
             read = [self.read(one.pattern) for one in self.all_patterns]
             marker = None if self.complete_when is None else self.read(self.complete_when)
         except ConfigurationError as error:
@@ -139,7 +164,8 @@ class FilesDeclaration(Section):
         if not keys:
             raise wrong(f"pattern: {read[0].text!r} has no field that identifies a dataset, such as {{match_id}}.")
         for said, pattern in zip(self.all_patterns, read, strict=True):
-            own = [field for field in pattern.fields if field not in RESERVED]
+            others = {*RESERVED, *(field for field in said.feed_fields if field not in keys)}
+            own = [field for field in pattern.fields if field not in others]
             if missing := [key for key in keys if key not in own]:
                 raise wrong(f"pattern: {pattern.text!r} has no field {{{missing[0]}}}, which identifies a dataset.")
             if surplus := [field for field in own if field not in keys]:
@@ -154,6 +180,8 @@ class FilesDeclaration(Section):
                     f"write it "
                     f"under patterns as {{pattern: …, {FEED}: video}}."
                 )
+            if unknown := [name for name in said.feed_fields if name not in pattern.fields or name in RESERVED]:
+                raise wrong(f"{FEED}: {pattern.text!r} has no field {{{unknown[0]}}} that could be part of a feed.")
             for name in RESERVED:
                 if name in pattern.fields and getattr(said, name) is not None:
                     raise wrong(f"pattern: {pattern.text!r} has a field {{{name}}}, and {name} is given besides.")
@@ -176,8 +204,9 @@ class FilesDeclaration(Section):
         """The fields that identify a dataset, in order."""
         if self.identity:
             return self.identity
-        first = self.read(self.all_patterns[0].pattern)
-        return tuple(field for field in first.fields if field not in RESERVED)
+        first = self.all_patterns[0]
+        others = (*RESERVED, *first.feed_fields)
+        return tuple(field for field in self.read(first.pattern).fields if field not in others)
 
     def read(self, pattern: str) -> PathPattern:
         """Return a pattern that was read, with the types of its fields."""
@@ -195,7 +224,8 @@ def spec_of(fields: Mapping[str, str], said: NamedPattern, path: str) -> tuple[s
     """Return feed, version and format of a file; the version is None if nobody says."""
     name = path.rpartition("/")[2]
     form = fields.get(FORMAT) or said.data_serialization_format or format_of(name)
-    return fields.get(FEED) or said.data_feed_key or "", fields.get(VERSION) or said.data_spec_version, form.lower()
+    feed = fields.get(FEED) or _FIELD.sub(lambda found: fields[found[1]], said.data_feed_key or "")
+    return feed, fields.get(VERSION) or said.data_spec_version, form.lower()
 
 
 def format_of(name: str) -> str:

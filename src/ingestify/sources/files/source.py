@@ -57,6 +57,7 @@ class FilesSource(Source):
         self.provider = self._said.provider
         self.licence = self._said.licence or ""
         self.attribution = self._said.attribution or ""
+        self.loader = self._said.loader or ""
         if self._said.requires is not None:
             self.bundle_types = (BundleType(self._said.dataset_type, self._said.requires, self._said.optional),)
         self._reader = Reader(self._said)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from ingestify.errors import ConfigurationError
+from ingestify.provider_formats.built_in import check_loader, find_format
 from ingestify.sources.declaration import KeyName, Section, Text, wrong
 from ingestify.sources.json_path import EACH, JsonPath
 from ingestify.sources.rest.authorization import Auth
@@ -170,6 +172,12 @@ SelectorList = Annotated[list[dict[KeyName, str | int | float]], Field(min_lengt
 class DatasetTypeDeclaration(Section):
     """Datasets of one type."""
 
+    loader: Text | None = Field(
+        default=None,
+        description="The format of the files, such as opta or tracab (ingestify sources list): feeds must have the "
+        "names of that format; it says how they are checked, and how kloppy loads them. Left out: that of the "
+        "provider's name, for kloppy alone.",
+    )
     selectors: DiscoveredSelectors | SelectorList | None = Field(
         default=None,
         description="The parts of what the provider has: where it lists them, or a list such as [{season_id: 90}]. "
@@ -216,3 +224,19 @@ class RestDeclaration(Section):
     dataset_types: dict[Text, DatasetTypeDeclaration] = Field(
         min_length=1, description="What it has, by dataset type, such as match."
     )
+
+    @model_validator(mode="after")
+    def _check_loaders(self) -> RestDeclaration:
+        for dataset_type, said in self.dataset_types.items():
+            where = f"dataset_types.{dataset_type}"
+            try:
+                check_loader(said.loader or "", dataset_type)
+            except ConfigurationError as error:
+                raise wrong(f"{where}.loader: {error}") from error
+            found = find_format(said.loader or "", dataset_type)
+            if found is not None and (lacking := found.bundle_type.lacking(said.feeds)):
+                raise wrong(
+                    f"{where}.feeds: the loader '{said.loader}' needs the feed {' and '.join(lacking)}; there are "
+                    f"{', '.join(said.feeds)}."
+                )
+        return self

@@ -52,6 +52,7 @@ class RestSource(Source):
         self.licence = self._said.licence or ""
         self.attribution = self._said.attribution or ""
         self.bundle_types = tuple(_bundle_type(kind, said) for kind, said in self._said.dataset_types.items())
+        self.loader = {kind: said.loader for kind, said in self._said.dataset_types.items() if said.loader}
         credentials = make_credentials(self._said.auth, self._said.headers, name, lambda: self.http)
         self._addresses = Addresses(self._said.base_url, self._said.hosts, credentials)
         self.hosts = self.redirect_hosts = self._addresses.hosts

@@ -28,6 +28,10 @@ class Files:
         if wrapped:
             self._contents = {feed: {"data": content} for feed, content in self._contents.items()}
 
+    @property
+    def feeds(self) -> list[str]:
+        return list(self._contents)
+
     def get_file(self, feed: str, version: str | None = None) -> Any:
         return type("Opened", (), {"stream": io.BytesIO(json.dumps(self._contents[feed]).encode())})
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from ingestify.errors import ConfigurationError
-from ingestify.loaders.kloppy import statsbomb
 from ingestify.loaders.kloppy.registry import LOADERS, find_loader, loader_kinds
 from tests.installed_packages import Install
 
@@ -16,7 +15,7 @@ def test_an_installed_package_brings_loaders_for_what_is_not_built_in(install: I
     value = f"{__name__}:load_mine"
     install("loaders", {"ingestify.loaders": {"mine.match": value, "statsbomb.match": value}})
     assert find_loader("mine", "match") is load_mine
-    assert find_loader("statsbomb", "match") is statsbomb.load_match, "what is built in comes first"
+    assert find_loader("statsbomb", "match") is LOADERS["statsbomb", "match"], "what is built in comes first"
     assert find_loader("mine", "tracking") is None
     assert loader_kinds() == sorted({"mine/match", *("/".join(kind) for kind in LOADERS)})
 
