@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -15,7 +16,14 @@ from ingestify.cli.output import write_json, write_line
 from ingestify.cli.source_check import check_command
 from ingestify.config.ownership import check_found_folder
 from ingestify.errors import ConfigurationError
-from ingestify.sources.description import SourceDescription, SourceOption, describe_source, get_schema, source_types
+from ingestify.sources.description import (
+    SourceDescription,
+    SourceOption,
+    describe_loaders,
+    describe_source,
+    get_schema,
+    source_types,
+)
 from ingestify.sources.own_modules import make_importable
 
 __all__ = ["sources_command"]
@@ -35,7 +43,10 @@ sources_command.add_command(check_command)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each source.")
 @logging_options
 def list_command(as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None:
-    """List what `type:` of a source can be: the provider, what it brings, and under which licence."""
+    """List what `type:` of a source can be: the provider, what it brings, and under which licence.
+
+    After them come the formats that `loader:` of a source can be, with the feeds of their datasets.
+    """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     descriptions = []
     for name in source_types():
@@ -52,12 +63,26 @@ def list_command(as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None
             write_line(one.type)
             licence = f" Licence: {one.licence}." if one.licence else ""
             _write_wrapped(f"{one.summary or '-'}{licence}", "    ")
+        for loader in describe_loaders():
+            write_line(f"loader: {loader.name}, {loader.dataset_type}")
+            _write_wrapped(loader.feeds_text, "    ")
         return
     rows = [("TYPE", "PROVIDER", "WHAT", "LICENCE")]
     rows += [(one.type, one.provider or "-", one.summary or "-", one.licence or "-") for one in descriptions]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    _write_table(rows)
+    write_line("")
+    _write_table(
+        [
+            ("LOADER", "DATASET TYPE", "FEEDS"),
+            *((one.name, one.dataset_type, one.feeds_text) for one in describe_loaders()),
+        ]
+    )
+
+
+def _write_table(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
-        write_line("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]))
+        write_line("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]))
 
 
 @sources_command.command("describe", short_help="Show the options, feeds and licence of one.")
@@ -113,6 +138,11 @@ def _show(description: SourceDescription) -> None:
             _write_wrapped(text, f"{title}: ".ljust(22))
     _show_dataset_types(description)
     _show_options(description)
+    if description.loaders:
+        write_line("")
+        write_line("loader can be")
+        for one in description.loaders:
+            _write_wrapped(one.feeds_text, f"  {one.name}, {one.dataset_type}: ".ljust(30))
 
 
 def _show_dataset_types(description: SourceDescription) -> None:

@@ -11,9 +11,18 @@ from typing import Any
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError
 from ingestify.plugins import find_plugins
+from ingestify.provider_formats.built_in import FORMATS, LOADERS_GROUP
 from ingestify.sources.registry import BUILT_IN, ENTRY_POINT_GROUP, OPEN_DATA, find_source_class
 
-__all__ = ["SourceDescription", "SourceOption", "describe_source", "get_schema", "source_types"]
+__all__ = [
+    "LoaderDescription",
+    "SourceDescription",
+    "SourceOption",
+    "describe_loaders",
+    "describe_source",
+    "get_schema",
+    "source_types",
+]
 
 _ENTRY = re.compile(r"(\*{0,2}\w+)(?: \([^)]*\))?:\s*(.*)")
 
@@ -35,6 +44,27 @@ class SourceOption:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class LoaderDescription:
+    """What `loader` of a source can be.
+
+    Attributes:
+        requires: The feeds that kloppy needs, `one|another`; none of those of an installed package, which says nothing.
+        optional: Those that it reads besides.
+    """
+
+    name: str
+    dataset_type: str
+    requires: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+    @property
+    def feeds_text(self) -> str:
+        """The feeds, for people."""
+        feeds = [*self.requires, *(f"{feed} (optional)" for feed in self.optional)]
+        return ", ".join(feed.replace("|", " or ") for feed in feeds) or "-"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class SourceDescription:
     """A type of source.
 
@@ -47,6 +77,7 @@ class SourceDescription:
         dataset_types: Of each that it declares: `dataset_type`, `requires` and `optional` feeds.
         options: What its configuration takes.
         takes_any_option: Whether it takes others besides.
+        loaders: What its option `loader` can be, if it has one.
         redirect_hosts: Hosts that its downloads may be redirected to, with `*` for any name.
     """
 
@@ -65,6 +96,7 @@ class SourceDescription:
     dataset_types: tuple[dict[str, Any], ...]
     options: tuple[SourceOption, ...]
     takes_any_option: bool
+    loaders: tuple[LoaderDescription, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, as JSON has them."""
@@ -75,6 +107,20 @@ def source_types() -> list[str]:
     """Return each `type:` that has a name: those built in, and those of installed packages."""
     installed = {one.name for one in find_plugins(ENTRY_POINT_GROUP)}
     return [*sorted(BUILT_IN), *sorted(installed - BUILT_IN.keys())]
+
+
+def describe_loaders() -> list[LoaderDescription]:
+    """Return what `loader` of a source can be: the formats that are built in, and those of installed packages."""
+    found = {
+        (one.name, one.dataset_type): LoaderDescription(
+            one.name, one.dataset_type, one.bundle_type.requires, one.bundle_type.optional
+        )
+        for one in FORMATS.values()
+    }
+    for plugin in find_plugins(LOADERS_GROUP):
+        name, _, dataset_type = plugin.name.partition(".")
+        found.setdefault((name, dataset_type), LoaderDescription(name, dataset_type))
+    return [found[kind] for kind in sorted(found)]
 
 
 def describe_source(name: str) -> SourceDescription:
@@ -111,6 +157,7 @@ def describe_source(name: str) -> SourceDescription:
         ),
         options=options,
         takes_any_option=takes_any,
+        loaders=() if declaration is None else tuple(describe_loaders()),
     )
 
 

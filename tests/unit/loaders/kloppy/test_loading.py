@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import builtins
+import json
 
 import pytest
 
-from ingestify import DatasetResource, Source, debug_source, get_engine
-from ingestify.errors import IntegrityError, LoadError, MissingExtraError
+from ingestify import DatasetResource, IngestionPlan, Source, debug_source, get_engine
+from ingestify.errors import ConfigurationError, IntegrityError, LoadError, MissingExtraError
 from ingestify.store.compression import compress
+from tests.unit.provider_formats import hawkeye_documents as hawkeye
 
 
 class Bare(Source):
@@ -77,3 +79,58 @@ def test_no_dataset_is_told_from_a_broken_one(tmp_path):
         nothing = engine.store.get_dataset_collection(match_id=1).first()
         with pytest.raises(LoadError, match=r"it is None, as \.first\(\) is where no dataset matches"):
             engine.load_dataset_with_kloppy(nothing)
+
+
+class InAFormat(Source):
+    """Tracking of Hawk-Eye, of a provider with another name."""
+
+    provider = "club"
+    loader: object = {"tracking": "hawkeye"}
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **selector):
+        resource = DatasetResource({"match_id": 1}, dataset_type)
+        for feed, content in (("ball", hawkeye.ball(1)), ("centroids", hawkeye.centroids(1))):
+            resource.add_file(None, feed, json_content=json.loads(content))
+        yield resource
+
+
+def test_the_format_stays_with_the_dataset(tmp_path):
+    lake = {"metadata_url": f"sqlite:///{tmp_path}/catalog.db", "file_url": f"file://{tmp_path}/files"}
+    with get_engine(**lake) as engine:
+        engine.add_ingestion_plan(IngestionPlan(InAFormat("deliveries"), "tracking"))
+        engine.load()
+    with get_engine(**lake) as engine:  # which knows of no source
+        (dataset,) = engine.list_datasets()
+        assert (dataset.loader, str(dataset.state)) == ("hawkeye", "COMPLETE")
+        assert len(engine.load_dataset_with_kloppy(dataset).records) == hawkeye.FRAMES_PER_MINUTE
+
+
+def test_what_its_source_says_by_now_counts_more_than_what_it_said():
+    class Corrected(InAFormat):
+        loader = ""
+
+    source = Corrected("deliveries")
+    with debug_source(source, dataset_type="tracking") as engine:
+        (dataset,) = engine.list_datasets()
+        assert dataset.loader == "club"
+        with pytest.raises(LoadError, match=r"no kloppy loader for club/tracking.*say which: loader=…, or `loader:`"):
+            engine.load_dataset_with_kloppy(dataset)
+        by_hand = engine.load_dataset_with_kloppy(dataset, loader="hawkeye")
+        source.loader = "hawkeye"
+        assert len(engine.load_dataset_with_kloppy(dataset).records) == len(by_hand.records) > 0
+
+
+def test_a_source_that_names_no_loader_that_there_is_is_refused():
+    class Misspelt(InAFormat):
+        loader = "hawkey"
+
+    with pytest.raises(ConfigurationError, match="The source 'x': there is no loader 'hawkey'; did you mean 'hawkeye'"):
+        debug_source(Misspelt("x"), dataset_type="tracking")
+
+
+def test_what_kloppy_takes_is_passed_on():
+    with debug_source(InAFormat("x"), dataset_type="tracking") as engine:
+        (dataset,) = engine.list_datasets()
+        assert len(engine.load_dataset_with_kloppy(dataset, limit=5).records) == 5
+        with pytest.raises(TypeError, match="limt"):
+            engine.load_dataset_with_kloppy(dataset, limt=5)

@@ -47,6 +47,12 @@ GOOD: dict[str, Any] = {
             {"pattern": None, "patterns": ["{m}/{data_feed_key}"], "members": {"a": "b"}},
             "members: with patterns, each has",
         ),
+        ({"loader": "otpa"}, "loader: there is no loader 'otpa'; did you mean 'opta'"),
+        ({"loader": "tracab"}, "loader: the loader 'tracab' reads no datasets of the type 'match'; it reads tracking"),
+        (
+            {"pattern": None, "patterns": [{"pattern": "{m}.ball", "data_feed_key": "ball-{minute}"}]},
+            "'{m}.ball' has no field {minute} that could be part of a feed",
+        ),
         ({"dataset_name": "{day}"}, "dataset_name: there is no 'day'; a dataset has season_id, match_id"),
     ],
 )

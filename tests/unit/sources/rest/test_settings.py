@@ -114,6 +114,12 @@ def test_what_must_be_there_is_enough() -> None:
         ("dataset_types.match.state", {"path": "s", "map": {"a": "DONE"}}, "dataset_types.match.state.map.a: .*DONE"),
         ("dataset_types.match.metadata", {"a": {"b": 3}}, "dataset_types.match.metadata: must be text"),
         ("dataset_types.match.selectors", [], "dataset_types.match.selectors"),
+        ("dataset_types.match.loader", "otpa", "dataset_types.match.loader: there is no loader 'otpa'; did you mean"),
+        (
+            "dataset_types.match.loader",
+            "opta",
+            r"dataset_types.match.feeds: the loader 'opta' needs the feed f7 and f24\|f73; there are events",
+        ),
         ("auth", {"type": "basic", "user": "me", "password": "hunter22"}, "auth.username: it is missing"),
         ("auth", {"type": "basic", "user": "me", "password": "hunter22"}, "auth: there is no key 'user'"),
         ("auth", {"type": "kerberos"}, "auth: its type must be one of: 'basic'.*'oauth2_client_credentials'"),

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from ingestify import DatasetState, DataSpecVersionCollection, IngestionPlan, get_engine
+from ingestify import DatasetState, DataSpecVersionCollection, IngestionPlan, debug_source, get_engine
 from ingestify.errors import ConfigurationError, SourceError
 from ingestify.sources.registry import find_source_class
 from ingestify.sources.rest.source import RestSource
 from tests.unit.fetch.server import Asked, Provider, Reply, answer
+from tests.unit.provider_formats import hawkeye_documents as hawkeye
 from tests.unit.sources.answers import unreadable
 from tests.unit.sources.rest.api import Api, as_json, described
 
@@ -412,3 +413,19 @@ def test_wrong_credentials_are_one_clear_error(server: Provider) -> None:
     ):
         api.find()
     assert "tok-en" not in str(caught.value)
+
+
+def test_an_api_may_hand_out_another_providers_format(server: Provider) -> None:
+    feeds = {"ball": hawkeye.ball(1), "centroids": hawkeye.centroids(1)}
+    server.on("/matches", as_json([{"id": 1}]))
+    for feed, content in feeds.items():
+        server.on(f"/{feed}/1", as_json(json.loads(content)))
+    said = described(server.url, loader="hawkeye", feeds={feed: {"url": f"/{feed}/{{match_id}}"} for feed in feeds})
+    said["dataset_types"]["tracking"] = said["dataset_types"].pop("match")
+    with debug_source(RestSource("api", **said), dataset_type="tracking") as engine:
+        (dataset,) = engine.list_datasets()
+        assert (dataset.provider, dataset.loader, str(dataset.state)) == ("example", "hawkeye", "COMPLETE")
+        server.on("/centroids/1", as_json(json.loads(hawkeye.centroids(1, "m2"))))
+        engine.load()
+        (entry,) = engine.store.quarantine.list_entries()
+        assert entry.reasons == ("its files are of several matches: ball__v1 of m1; centroids__v1 of m2",)
