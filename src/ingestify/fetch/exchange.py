@@ -142,6 +142,10 @@ class Exchange:
         self._through = 0
         """How many requests were answered, and not to be tried again."""
 
+    def leave_alone(self, url: str, seconds: float) -> None:
+        """Ask nothing of a URL's host for so long, as if it had asked for that with a status."""
+        self._paces.of(url).asked_to_wait(seconds, 200)
+
     def run(
         self,
         make_request: Callable[[], OutgoingRequest],

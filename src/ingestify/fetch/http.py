@@ -66,6 +66,10 @@ class HttpClient:
         """Make this the client that `retrieve_http` uses in this thread, working for `context`."""
         return activate(self, context)
 
+    def leave_alone(self, url: str, seconds: float) -> None:
+        """Ask nothing of a URL's host for so long; see `domain.ports.HttpClientPort.leave_alone`."""
+        self._exchange.leave_alone(url, seconds)
+
     def abort(self) -> None:
         """Break off what is on the wire; see `domain.ports.Fetcher.abort`."""
         self._transport.abort()

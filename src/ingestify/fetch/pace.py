@@ -168,6 +168,7 @@ class Pace:
         self._check_wait()
         if not self._holding:
             self._limit.wait(stop)
+            self._check_wait()  # that may have taken long
             if (sent := self.start()) is not None:
                 return sent
         # One thread at a time waits for its moment, as with a RateLimit, whose moments are taken inside.
@@ -186,6 +187,7 @@ class Pace:
                         self._changed.wait(min(self._seconds_to_wait(self._clock()), _POLL_SECONDS))
                     continue
                 self._limit.wait(stop)
+                self._check_wait()
                 if (sent := self.start()) is not None:  # else there was a refusal meanwhile
                     break
         finally:

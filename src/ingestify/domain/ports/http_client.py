@@ -99,6 +99,12 @@ class HttpClientPort(Protocol):
     ) -> Iterator[HttpAnswer]:
         """Yield page after page, each fetched when it is asked for; see `ingestify.fetch.pages`."""
 
+    def leave_alone(self, url: str, seconds: float) -> None:
+        """Ask nothing of a URL's host for so long, as an answer with the status of a success said that it wants that.
+
+        What is asked for meanwhile fails, and costs no request; so it is in other runs over the same catalogue.
+        """
+
     def post_form(
         self,
         url: str,

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
 from ingestify.checks.error_answer import quote_error
+from ingestify.domain.error_answer import FindError
 from ingestify.domain.expression import Expression
 from ingestify.domain.expression_syntax import Grammar
+from ingestify.domain.ports import HttpClientPort
 from ingestify.errors import ConfigurationError
 from ingestify.fetch.json_values import read_json
 from ingestify.sources.declaration import wrong
 from ingestify.sources.json_path import JsonPath
 
-__all__ = ["ErrorCondition", "ErrorSetting"]
+__all__ = ["ErrorCondition", "ErrorOrQuota", "ErrorSetting"]
+
+_LEFT_ALONE_SECONDS = 600.0
+"""Longer than what is left of a run takes to fail; shorter than anybody's quota takes to be there again."""
 
 _GRAMMAR = Grammar(
     "error",
@@ -80,6 +85,29 @@ class ErrorCondition:
         own = document if isinstance(document, Mapping) else {}
         names = {**dict.fromkeys(self.condition.names), **own, "answer": document}
         return self.condition.matches(names)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ErrorOrQuota:
+    """A `domain.error_answer.FindError` that lets nothing more be sent once a quota is used up.
+
+    Attributes:
+        error: What finds other errors; None: nothing does.
+        url: Of the host that is left alone then.
+        get_http: Returns the source's client.
+    """
+
+    quota: ErrorCondition
+    error: FindError | None
+    url: str
+    get_http: Callable[[], HttpClientPort]
+
+    def __call__(self, body: bytes) -> str:
+        """Return what a body says went wrong, quoted; empty: nothing."""
+        if said := self.quota(body):
+            self.get_http().leave_alone(self.url, _LEFT_ALONE_SECONDS)
+            return said
+        return "" if self.error is None else self.error(body)
 
 
 def _read(value: object) -> object:

@@ -221,6 +221,11 @@ class RestDeclaration(Section):
     )
     licence: Text | None = Field(default=None, description="The licence of the data, kept with each revision.")
     attribution: Text | None = Field(default=None, description="What those who use the data must say.")
+    quota: ErrorSetting | None = Field(
+        default=None,
+        description="What says that an answer, whose status is that of a success, is none because a quota is used up, "
+        "such as errors.requests: as error. Then nothing more is asked of the provider for ten minutes.",
+    )
     dataset_types: dict[Text, DatasetTypeDeclaration] = Field(
         min_length=1, description="What it has, by dataset type, such as match."
     )

@@ -10,6 +10,7 @@ from typing import Any
 from ingestify.checks.error_answer import find_error_in_index
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import CollectionMetadata, DatasetState
+from ingestify.domain.error_answer import FindError
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
 from ingestify.domain.source import Source
@@ -19,6 +20,7 @@ from ingestify.sources.entries import LONGEST_NAME, Found, Selectors, are_alike,
 from ingestify.sources.rest.addresses import Addresses
 from ingestify.sources.rest.authorization import make_credentials
 from ingestify.sources.rest.entry import find_metadata
+from ingestify.sources.rest.error_answer import ErrorOrQuota
 from ingestify.sources.rest.moved_entries import MovedEntries
 from ingestify.sources.rest.paging import make_pager
 from ingestify.sources.rest.settings import DatasetTypeDeclaration, DiscoveredSelectors, Endpoint, Feed, RestDeclaration
@@ -131,7 +133,7 @@ class RestSource(Source):
                 f"call's filters."
             ) from error
         options = self._addresses.get_options(url, _find_parameters(said.parameters, scope))
-        options["find_error"] = said.error or find_error_in_index
+        options["find_error"] = self._find_error(said.error or find_error_in_index)
         number = 0
         if said.paging is None:
             answers = iter([self.http.get(url, **options)])
@@ -254,9 +256,14 @@ class RestSource(Source):
             options["pager"] = make_pager(said.paging, said.items, self._addresses.get_next)
         if said.ignore_not_ready:
             options["ignore_not_ready"] = True
-        if said.error is not None:
-            options["find_error"] = said.error
+        if (find_error := self._find_error(said.error)) is not None:
+            options["find_error"] = find_error
         return options
+
+    def _find_error(self, error: FindError | None) -> FindError | None:
+        """Return what finds errors in answers, and with them that a quota is used up."""
+        quota = self._said.quota
+        return error if quota is None else ErrorOrQuota(quota, error, self._said.base_url, lambda: self.http)
 
     # ---- the description -------------------------------------------------------------------------------
 
