@@ -46,6 +46,9 @@ class Source(abc.ABC):
         follows_changes: Whether it knows from a feed of changes what to ask for again. Then
             `dataset_collection_metadata.ingested_until` says since when it has to look, and looking at that does not
             count as looking at what the lake has.
+        reads_index_again: Whether its index may be read once more after files were fetched, to see that the name and
+            the metadata of a dataset are of the same moment. Say False only where requests are so few that it is
+            better not to know.
         licence: Under which terms the provider gives the data out, in a few words. Kept with each revision.
         attribution: How whoever publishes work with the data has to name its source. Likewise; and the command line
             shows both when a provider's first data comes into a lake.
@@ -62,6 +65,7 @@ class Source(abc.ABC):
     loader: str | Mapping[str, str] = ""
     lists_everything: bool = True
     follows_changes: bool = False
+    reads_index_again: bool = True
     licence: str = ""
     attribution: str = ""
     hosts: Sequence[str] = ()

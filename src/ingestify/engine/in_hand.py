@@ -44,8 +44,9 @@ class DatasetInHand:
         self.begun = self.discovered = decision.discovered
         self.existing: Dataset | None = decision.existing
         self.entry = decision.entry
-        is_collecting = collecting(self.discovered.job.plan.source) is not None
-        self.index: IndexLook | None = None if is_collecting else self.discovered.progress.index
+        source = self.discovered.job.plan.source
+        is_read_again = source.reads_index_again and collecting(source) is None
+        self.index: IndexLook | None = self.discovered.progress.index if is_read_again else None
         self.loaded: dict[str, LoadedResource] = {}
         self.is_post_loaded = False
         self._rules = rules

@@ -226,6 +226,11 @@ class RestDeclaration(Section):
         description="What says that an answer, whose status is that of a success, is none because a quota is used up, "
         "such as errors.requests: as error. Then nothing more is asked of the provider for ten minutes.",
     )
+    reads_index_again: bool = Field(
+        default=True,
+        description="Whether the index is read once more, or a few times, after files were fetched, to see that names "
+        "and scores are of the same moment. false: where each request counts.",
+    )
     dataset_types: dict[Text, DatasetTypeDeclaration] = Field(
         min_length=1, description="What it has, by dataset type, such as match."
     )

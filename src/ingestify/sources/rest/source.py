@@ -52,6 +52,7 @@ class RestSource(Source):
         self._said = read_declaration(RestDeclaration, configuration, name)
         self.provider = self._said.provider
         self.licence = self._said.licence or ""
+        self.reads_index_again = self._said.reads_index_again
         self.attribution = self._said.attribution or ""
         self.bundle_types = tuple(_bundle_type(kind, said) for kind, said in self._said.dataset_types.items())
         self.loader = {kind: said.loader for kind, said in self._said.dataset_types.items() if said.loader}
