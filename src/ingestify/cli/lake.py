@@ -215,7 +215,7 @@ def _show(dataset: Dataset, waiting: Sequence[QuarantineEntry]) -> None:
         ),
         ("in the lake since", time_text(dataset.created_at)),
         ("changed by the provider", time_text(dataset.last_modified_at)),
-        *((name, source[name]) for name in ("licence", "attribution") if source.get(name)),
+        *((name, source[name]) for name in ("loader", "licence", "attribution") if source.get(name)),
     ):
         write_line(f"  {title:<24} {text}")
     for revision in dataset.revisions:

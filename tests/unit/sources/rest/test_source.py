@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ingestify import DatasetState, DataSpecVersionCollection, IngestionPlan, debug_source, get_engine
-from ingestify.errors import ConfigurationError, SourceError
+from ingestify.errors import ConfigurationError, FetchError, SourceError
 from ingestify.sources.registry import find_source_class
 from ingestify.sources.rest.source import RestSource
 from tests.unit.fetch.server import Asked, Provider, Reply, answer
@@ -429,3 +429,34 @@ def test_an_api_may_hand_out_another_providers_format(server: Provider) -> None:
         engine.load()
         (entry,) = engine.store.quarantine.list_entries()
         assert entry.reasons == ("its files are of several matches: ball__v1 of m1; centroids__v1 of m2",)
+
+
+@pytest.mark.parametrize(("reads_again", "requests"), [(True, 2), (False, 1)])
+def test_an_index_is_read_again_unless_requests_are_few(server: Provider, reads_again: bool, requests: int) -> None:
+    server.on("/matches", as_json([{"id": 1}, {"id": 2}]))
+    for number in (1, 2):
+        server.on(f"/events/{number}", as_json([number]))
+    said = {**described(server.url), "reads_index_again": reads_again}
+    with debug_source(RestSource("api", **said), dataset_type="match") as engine:
+        assert len(engine.list_datasets()) == 2
+    assert len(server.asked_for("/matches")) == requests
+
+
+def test_when_a_quota_is_used_up_nothing_more_is_sent(server: Provider) -> None:
+    over = {"errors": {"requests": "no more today"}, "response": []}
+    server.on("/matches", as_json([{"id": number} for number in range(20)]))
+    for number in range(20):
+        server.on(f"/events/{number}", as_json(over))
+    source = RestSource("api", **{**described(server.url), "quota": "errors.requests"})
+    source.max_concurrency = 1
+    with get_engine(metadata_url="sqlite:///:memory:", file_url="memory://") as engine:
+        engine.add_ingestion_plan(IngestionPlan(source, "match"))
+        report = engine.load()
+        assert report.totals.failed == 20
+        told = {re.sub(r"GET \S+ ", "", task.error) for task in report.failed_tasks}
+        assert any("not asked, as the provider says that a quota is used up: 'no more today'" in one for one in told)
+        asked = sum(len(server.asked_for(f"/events/{number}")) for number in range(20))
+        assert asked < 20
+        with pytest.raises(FetchError, match="/matches: not asked, as"):
+            engine.load()
+        assert len(server.asked_for("/matches")) == 1
