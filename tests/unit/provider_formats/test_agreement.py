@@ -169,3 +169,16 @@ def test_checks_for_the_format_are_asked_too(make_drop: Callable[..., Drop]) -> 
     drop.put("1_f7.xml", F7.format(match=12))
     drop.put("1_f24.xml", F24.format(match=12))
     assert reasons(drop) == ["example delivers opta"]
+
+
+def test_the_only_file_that_stands_for_a_feed_is_not_given_up(opta: Drop) -> None:
+    opta.put("1_f7.xml", F7.format(match=12))
+    opta.put("1_f73.xml", F24.format(match=12))
+    opta.load()
+    (opta.folder / "1_f73.xml").unlink()
+    opta.put("1_f7.xml", F7.format(match=12) + "<!-- corrected -->")
+    assert reasons(opta) == ["it lacks f73, which revision 0 has and a complete one needs"]
+    opta.put("1_f24.xml", F24.format(match=12))  # the same, under its other name
+    opta.load()
+    (dataset,) = opta.engine.list_datasets()
+    assert (sorted(dataset.files), str(dataset.state)) == (["f24__v1", "f7__v1"], "COMPLETE")
