@@ -12,6 +12,7 @@ import pytest
 
 from ingestify import IngestionPlan, get_engine
 from ingestify.errors import LoadError
+from ingestify.loaders.kloppy_bounds import KloppyBounds
 from ingestify.sources.files.source import FilesSource
 from tests.end_to_end.test_sources_without_code import configuration
 
@@ -335,3 +336,25 @@ def test_the_configuration_of_the_docs_reads_files_as_providers_name_them(sample
     assert found["opta"].identifier == {"competition_id": "23", "season_id": "2018", "match_id": "1009316"}
     assert sorted(found["hawkeye"].files) == ["ball-1-1__v1", "metadata__v1"]
     assert (str(found["hawkeye"].state), found["hawkeye"].missing_feeds) == ("PARTIAL", ("centroids|centroids-*",))
+
+
+def test_a_check_that_loads_with_kloppy_knows_the_format(samples: Path, tmp_path: Path) -> None:
+    for feed, path in {
+        "f7": S + "opta/f7-23-2018-1009316-matchresults.xml",
+        "f24": S + "opta/f24-23-2018-1009316-eventdetails.xml",
+    }.items():
+        shutil.copy2(samples / path, tmp_path / f"77_{feed}.xml")
+    source = FilesSource(
+        "deliveries",
+        provider="club",
+        location=str(tmp_path),
+        pattern="{match_id}_{data_feed_key}.xml",
+        loader="opta",
+        settle_seconds=0,
+    )
+    source.bundle_checks = (KloppyBounds(shots=[500, 600], goals=None),)
+    with get_engine(metadata_url="sqlite:///:memory:", file_url="memory://") as engine:
+        engine.add_ingestion_plan(IngestionPlan(source, MATCH))
+        engine.load()
+        (entry,) = engine.store.quarantine.list_entries()
+    assert entry.reasons == ("kloppy finds 24 shots; 500 to 600 are believable",)

@@ -73,15 +73,18 @@ def test_a_day_that_is_used_up_costs_one_request_and_the_next_goes_on(tmp_path: 
         assert first.code == 3, first.err
         assert (len(api.paths), api.refused) == (8, 1), "what is known to be refused is not asked for"
         assert "You have reached the request limit for the day" in first.err
+        assert "asked to be left alone until" in first.err
         assert states(tmp_path) == ["COMPLETE"] * 7 + ["SCHEDULED"] * 2
 
-        unlucky = ingestify(tmp_path, "run")  # on the same day
+        at_once = ingestify(tmp_path, "run")
+        assert (at_once.code != 0, api.refused) == (True, 1), "nor by another run"
+        unlucky = ingestify(tmp_path, "run", "--ignore-waits")  # on the same day
         assert unlucky.code == 1
         assert (len(api.paths), api.refused) == (8, 2)
         assert states(tmp_path) == ["COMPLETE"] * 7 + ["SCHEDULED"] * 2, "an error is no empty listing"
 
         api.left = 8
-        second = ingestify(tmp_path, "run")
+        second = ingestify(tmp_path, "run", "--ignore-waits")
         assert second.code == 0, second.err
         assert len(api.paths) == 8 + 1 + 5
         assert states(tmp_path) == ["COMPLETE"] * 12 + ["SCHEDULED"] * 2

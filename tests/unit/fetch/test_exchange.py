@@ -527,21 +527,21 @@ def test_logs_show_no_secrets_and_no_headers(
     assert not [record for record in caplog.records if record.levelno > logging.DEBUG]
 
 
-def test_a_provider_may_be_left_alone_for_a_while(server: Provider, client: HttpClient) -> None:
+def test_a_source_may_say_that_its_provider_is_to_be_left_alone(server: Provider, client: HttpClient) -> None:
     url = server.on("/a", answer(b"there"))
-    client.hold_off("the quota is used up", 0.3)
-    with pytest.raises(FetchError, match=r"GET .*/a: not asked, as the quota is used up\. .*run again later"):
+    client.leave_alone(url, 0.3)
+    with pytest.raises(HostLeftAlone, match=r"/a: .*asked to be left alone until .* UTC \(200\)"):
         client.get(url)
     assert server.asked_for("/a") == []
     time.sleep(0.35)
     assert client.get(url).content == b"there"
 
 
-def test_what_waits_for_its_turn_is_not_sent_either(server: Provider, make_client: Callable[..., HttpClient]) -> None:
+def test_what_waits_for_its_turn_is_not_sent_either(server: Provider, make_client: MakeClient) -> None:
     client = make_client(requests_per_second=4.0)
     url = server.on("/a", answer(b"there"))
     client.get(url)
-    threading.Timer(0.05, client.hold_off, ("the quota is used up", 60.0)).start()
-    with pytest.raises(FetchError, match="not asked, as the quota is used up"):
+    threading.Timer(0.05, client.leave_alone, (url, 60.0)).start()
+    with pytest.raises(HostLeftAlone):
         client.get(url)  # which had to wait for a quarter of a second
     assert len(server.asked_for("/a")) == 1

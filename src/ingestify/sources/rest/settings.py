@@ -224,7 +224,8 @@ class RestDeclaration(Section):
     quota: ErrorSetting | None = Field(
         default=None,
         description="What says that an answer, whose status is that of a success, is none because a quota is used up, "
-        "such as errors.requests: as error. Then nothing more is asked of the provider for ten minutes.",
+        "such as errors.requests: as error. Then the provider is left alone for ten minutes, as after a 429 that asks "
+        "for that.",
     )
     reads_index_again: bool = Field(
         default=True,
