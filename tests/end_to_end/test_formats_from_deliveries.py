@@ -357,4 +357,4 @@ def test_a_check_that_loads_with_kloppy_knows_the_format(samples: Path, tmp_path
         engine.add_ingestion_plan(IngestionPlan(source, MATCH))
         engine.load()
         (entry,) = engine.store.quarantine.list_entries()
-    assert entry.reasons == ("kloppy finds 24 shots; 500 to 600 are believable",)
+    assert entry.reasons == ("kloppy finds 28 shots; 500 to 600 are believable",)
