@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -146,7 +149,25 @@ _alembic = threading.Lock()
 """Alembic keeps what it is doing in its modules, so that one thread at a time can use it."""
 
 
+@contextlib.contextmanager
+def _without_alembics_steps() -> Iterator[None]:
+    """Let alembic log warnings alone: at INFO it tells a user, who never heard of it, of its plugins and each step."""
+    logger = logging.getLogger("alembic")
+    before = logger.level
+    if before == logging.NOTSET:  # else somebody chose it
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def _migrate(connection: sa.Connection, database: Database, tables: Tables, version: str | None) -> None:
+    with _alembic, _without_alembics_steps():
+        _upgrade(connection, database, tables, version)
+
+
+def _upgrade(connection: sa.Connection, database: Database, tables: Tables, version: str | None) -> None:
     # Here, because a lake that is up to date must not pay the 0.2 s of this import.
     from alembic import command
     from alembic.config import Config
@@ -164,5 +185,4 @@ def _migrate(connection: sa.Connection, database: Database, tables: Tables, vers
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
         raise _written_by_newer(database, version)
-    with _alembic:
-        command.upgrade(config, "head")
+    command.upgrade(config, "head")

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ingestify.domain.file import FeedState, File
 from ingestify.domain.identifier import Identifier
-from ingestify.domain.revision import Revision, RevisionState
+from ingestify.domain.revision import FilesById, Revision, RevisionState
 from ingestify.errors import LoadError
 
 __all__ = [
@@ -145,10 +145,10 @@ class Dataset:
         return next(filter(None, said), self.provider)
 
     @property
-    def files(self) -> dict[str, File]:
-        """The current files by file id; empty if there is no revision."""
+    def files(self) -> FilesById:
+        """The current files by file id; empty if there is no revision. `files["events"]` is the feed's only file."""
         current = self.current_revision
-        return {} if current is None else current.files
+        return FilesById() if current is None else current.files
 
     @property
     def left_out_files(self) -> dict[str, str]:
@@ -253,7 +253,7 @@ class DatasetCollection(Sequence[Dataset]):
 
     def __init__(self, datasets: Sequence[Dataset], metadata: CollectionMetadata) -> None:
         self._datasets = tuple(datasets)
-        self._by_identifier: dict[Identifier, Dataset] | None = None
+        self._by_keys: dict[frozenset[str], dict[Identifier, list[Dataset]]] = {}
         self.metadata = metadata
 
     def first(self) -> Dataset | None:
@@ -261,13 +261,35 @@ class DatasetCollection(Sequence[Dataset]):
         return self._datasets[0] if self._datasets else None
 
     def get(self, identifier: Mapping[str, object] | None = None, **attributes: object) -> Dataset | None:
-        """Return the dataset with that identifier, compared by value, or None.
+        """Return the dataset with that identifier, or the only one with that part of it, compared by value; or None.
 
         Example: `collection.get({"match_id": 12})` or `collection.get(match_id=12)`.
+
+        Raises:
+            ValueError: Several have that part; the message names them.
         """
-        if self._by_identifier is None:
-            self._by_identifier = {dataset.identifier: dataset for dataset in self._datasets}
-        return self._by_identifier.get(Identifier({**(identifier or {}), **attributes}))
+        wanted = Identifier({**(identifier or {}), **attributes})
+        found = self._with_keys(frozenset(wanted)).get(wanted, [])
+        exact = [dataset for dataset in found if len(dataset.identifier) == len(wanted)]
+        if len(exact or found) > 1:
+            first, second, *_ = exact or found
+            raise ValueError(
+                f"{len(exact or found)} datasets have {wanted}, such as {first} and {second}; give more of the "
+                f"identifier, or read with the provider and dataset type."
+            )
+        return next(iter(exact or found), None)
+
+    def _with_keys(self, keys: frozenset[str]) -> Mapping[Identifier, Sequence[Dataset]]:
+        """Return the datasets that have these keys, by their values of them."""
+        known = self._by_keys.get(keys)
+        if known is None:
+            known = {}
+            for dataset in self._datasets:
+                if keys <= dataset.identifier.keys():
+                    part = Identifier({key: dataset.identifier[key] for key in keys})
+                    known.setdefault(part, []).append(dataset)
+            self._by_keys[keys] = known
+        return known
 
     def __len__(self) -> int:
         return len(self._datasets)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ingestify.domain.file import File
 from ingestify.errors import LoadError
+from ingestify.suggestion import did_you_mean
 
-__all__ = ["Revision", "RevisionState"]
+__all__ = ["FilesById", "Revision", "RevisionState", "pick_file"]
 
 
 class RevisionState(enum.StrEnum):
@@ -49,9 +50,9 @@ class Revision:
     removed_file_ids: tuple[str, ...] = ()
 
     @property
-    def files(self) -> dict[str, File]:
-        """The same files by their file id."""
-        return {file.file_id: file for file in self.modified_files}
+    def files(self) -> FilesById:
+        """The same files by their file id, or by their feed where a feed has one."""
+        return FilesById((file.file_id, file) for file in self.modified_files)
 
     def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> File:
         """Return the file of a feed; without a version, the highest version there is.
@@ -64,6 +65,29 @@ class Revision:
     def __repr__(self) -> str:
         files = ", ".join(file.file_id for file in self.modified_files)
         return f"Revision({self.revision_id}, {self.state.value}: {files})"
+
+
+class FilesById(dict[str, File]):
+    """Files by their file id; `files["events"]` is the file of a feed of which there is one version.
+
+    `in`, `get` and iterating go by file id alone, so that they cannot take one file for another.
+    """
+
+    def __missing__(self, key: str) -> File:
+        versions = [file for file in self.values() if file.data_feed_key == key]
+        if len(versions) == 1:
+            return versions[0]
+        if not versions:
+            raise _no_file(key, self.values())
+        ids = ", ".join(sorted(repr(file.file_id) for file in versions))
+        raise LoadError(f"The feed '{key}' has a file of each of several versions: ask for one of {ids}.")
+
+
+def _no_file(wanted: str, files: Collection[File]) -> LoadError:
+    there = sorted(file.file_id for file in files)
+    meant = did_you_mean(wanted, [*there, *(file.data_feed_key for file in files)])
+    listed = ", ".join(there) or "none at all"
+    return LoadError(f"There is no file of the feed '{wanted}'; the files are: {listed}{meant or '.'}")
 
 
 def _version_order(version: str) -> tuple[tuple[int, int | str], ...]:
@@ -94,6 +118,5 @@ def pick_file(files: tuple[File, ...], data_feed_key: str, data_spec_version: st
     ]
     if not found:
         wanted = data_feed_key if data_spec_version is None else f"{data_feed_key} {data_spec_version}"
-        there = ", ".join(sorted(file.file_id for file in files)) or "none at all"
-        raise LoadError(f"There is no file of the feed '{wanted}'; the files are: {there}.")
+        raise _no_file(wanted, files)
     return max(found, key=lambda file: _version_order(file.data_spec_version))

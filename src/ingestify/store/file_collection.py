@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 from ingestify.domain.file import File
-from ingestify.domain.revision import pick_file
+from ingestify.domain.revision import FilesById, pick_file
 from ingestify.store.data_frame import read_pandas, read_polars
 from ingestify.store.stored_content import StoredContent
 
@@ -215,7 +215,11 @@ class FileCollection(Sequence[LoadedFile]):
         return iter(self._files)
 
     def __getitem__(self, index: Any) -> Any:
-        return self._files[index]
+        """Return the file at a position, or of a feed (`files["events"]`), or with a file id (`files["events__v8"]`)."""
+        if not isinstance(index, str):
+            return self._files[index]
+        files = FilesById((loaded.file_id, loaded.file) for loaded in self._files)
+        return self._by_id[files[index].file_id]
 
     def __repr__(self) -> str:
         return f"FileCollection({', '.join(self._by_id)})"

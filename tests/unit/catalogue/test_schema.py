@@ -317,3 +317,16 @@ def test_a_run_in_flight_stops_when_the_lake_is_migrated(tmp_path: Path) -> None
         assert report.totals.failed == 0
         with contextlib.closing(sqlite3.connect(tmp_path / "c.db")) as newer:
             assert newer.execute("SELECT count(*) FROM dataset").fetchone()[0] == report.totals.new < 30
+
+
+@pytest.mark.parametrize(("chosen", "is_told"), [(logging.NOTSET, False), (logging.INFO, True)])
+def test_a_user_who_shows_info_is_not_told_of_alembic_unless_he_asks_for_it(tmp_path, caplog, chosen, is_told):
+    alembic = logging.getLogger("alembic")
+    alembic.setLevel(chosen)
+    try:
+        with caplog.at_level(logging.INFO):
+            SqlCatalogue.open(f"sqlite:///{tmp_path}/catalog.db").close()
+        assert any(record.name.startswith("alembic") for record in caplog.records) is is_told
+        assert alembic.level == chosen
+    finally:
+        alembic.setLevel(logging.NOTSET)

@@ -17,6 +17,7 @@ class Passes(Source):
             DatasetResource({"match_id": 1}, dataset_type)
             .add_file(None, "events", "v8", json_content=[{"id": 1}])
             .add_file(None, "events", "v9", json_content=[{"id": 2}, {"id": 3}])
+            .add_file(None, "line-ups", json_content=[])
         )
 
 
@@ -60,3 +61,49 @@ def test_the_lake_is_no_part_of_what_a_dataset_is(engine):
     for other in (copied, restored):
         with pytest.raises(LoadError, match=r"mine/match/match_id=1 does not know its lake.*store\.load_files"):
             other.to_polars("events")
+
+
+def test_a_file_is_got_by_its_feed_where_it_has_one_version(engine):
+    engine.load()
+    (dataset,) = engine.list_datasets()
+    with engine.store.load_files(dataset) as files:
+        for got in (dataset.files, dataset.current_revision.files, files):
+            assert got["events__v8"].data_spec_version == "v8"
+            assert got["line-ups"].file_id == "line-ups__v1"
+            with pytest.raises(LoadError, match="'events' has a file of each of .*'events__v8', 'events__v9'"):
+                got["events"]
+            with pytest.raises(
+                LoadError, match=r"no file of the feed 'event'; the files are: .*; did you mean 'events'\?"
+            ):
+                got["event"]
+        assert files[0] is files["events__v8"]
+    assert "line-ups" not in dataset.files
+    assert dataset.files.get("line-ups") is None
+
+
+class Cup(Source):
+    """Two seasons, in which one match has the same number."""
+
+    provider = "mine"
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **selector):
+        for season, match in ((1, 10), (1, 11), (2, 10)):
+            yield DatasetResource({"season_id": season, "match_id": match}, dataset_type).add_file(
+                None, "events", json_content=[]
+            )
+        yield DatasetResource({"season_id": 2}, dataset_type).add_file(None, "table", json_content=[])
+
+
+def test_a_collection_is_asked_with_a_part_of_the_identifier():
+    with get_dev_engine(Cup("cup"), "match") as engine:
+        engine.load()
+        found = engine.store.get_dataset_collection()
+        assert str(found.get(match_id="11")) == "mine/match/season_id=1/match_id=11"
+        assert str(found.get({"match_id": 10}, season_id=2)) == "mine/match/season_id=2/match_id=10"
+        assert str(found.get(season_id=2)) == "mine/match/season_id=2", "the whole identifier goes before a part"
+        assert found.get(match_id=12) is None
+        assert found.get(competition_id=1) is None
+        with pytest.raises(
+            ValueError, match=r"2 datasets have match_id=10, such as mine/match/season_id=\d/match_id=10"
+        ):
+            found.get(match_id=10)

@@ -25,15 +25,30 @@ class FormatLoader:
     def __call__(self, files: FeedFiles, kwargs: Mapping[str, Any]) -> Any:
         """Return an EventDataset or a TrackingDataset.
 
+        Args:
+            kwargs: For kloppy; with `three_sixty=False` and the like an optional file, `three_sixty_data`, is not read.
+
         Raises:
             LoadError: A feed that kloppy needs is not there.
         """
         module, _, function = self.format.function.partition(".")
         load = getattr(importlib.import_module(f"kloppy.{module}"), function)  # heavy and optional
         with tempfile.TemporaryDirectory(prefix="ingestify-") as folder:
-            arguments = {feed.argument: _argument(feed, files, Path(folder)) for feed in self.format.feeds}
+            optional = {_switch(feed) for feed in self.format.feeds if feed.is_optional}
+            switches = {name: kwargs[name] for name in optional if isinstance(kwargs.get(name), bool)}
+            options = {name: value for name, value in kwargs.items() if name not in switches}
+            arguments = {
+                feed.argument: _argument(feed, files, Path(folder))
+                for feed in self.format.feeds
+                if switches.get(_switch(feed), True)
+            }
             # What is optional is so in kloppy, too; but not in each of its functions by the same default.
-            return load(**{name: value for name, value in arguments.items() if value is not None}, **kwargs)
+            return load(**{name: value for name, value in arguments.items() if value is not None}, **options)
+
+
+def _switch(feed: FormatFeed) -> str:
+    """Return the keyword by which a caller leaves an optional feed out."""
+    return feed.argument.removesuffix("_data")
 
 
 def _argument(feed: FormatFeed, files: FeedFiles, folder: Path) -> Any:

@@ -26,9 +26,11 @@ def load_with_kloppy(store: FileStore, dataset: Dataset, loader: str | None = No
         dataset: A dataset with a revision.
         loader: The format of its files, such as `opta`. None: what its source said when it came, else its provider's.
         **kwargs: Passed on to kloppy: `coordinates`, `event_types`, `event_factory`, … for events; `coordinates`,
-            `limit`, `sample_rate`, `only_alive`, … for tracking.
+            `limit`, `sample_rate`, `only_alive`, … for tracking. `three_sixty=False` is ours: it leaves StatsBomb's
+            freeze frames out, whose reading takes most of the time.
 
     Raises:
+        TypeError: An argument that kloppy does not know.
         MissingExtraError: kloppy is not installed.
         LoadError: There is no loader for this kind of dataset, a feed is missing, or kloppy cannot read it.
     """
@@ -51,9 +53,11 @@ def load_with_kloppy(store: FileStore, dataset: Dataset, loader: str | None = No
         loaded = load(files, kwargs)
     except LoadError as error:
         raise LoadError(f"{dataset} cannot be loaded with kloppy. {error}") from error
-    except (IngestifyError, TypeError):
-        raise  # a damaged object says so itself; a wrong argument is named by kloppy
+    except IngestifyError:
+        raise  # a damaged object says so itself
     except Exception as error:
+        if isinstance(error, TypeError) and "keyword argument" in str(error):
+            raise  # the caller's mistake, and no match's
         raise LoadError(f"kloppy cannot read {dataset}: {type(error).__name__}: {error}") from error
     finally:
         files.close()

@@ -5,9 +5,12 @@ import json
 
 import pytest
 
-from ingestify import DatasetResource, IngestionPlan, Source, debug_source, get_engine
+from ingestify import DatasetResource, IngestionPlan, Source, debug_source, get_dev_engine, get_engine
 from ingestify.errors import ConfigurationError, IntegrityError, LoadError, MissingExtraError
+from ingestify.sources.statsbomb_github import StatsBombGithub
 from ingestify.store.compression import compress
+from ingestify.testing.season import Season
+from ingestify.testing.simulator import Simulator
 from tests.unit.provider_formats import hawkeye_documents as hawkeye
 
 
@@ -134,3 +137,42 @@ def test_what_kloppy_takes_is_passed_on():
         assert len(engine.load_dataset_with_kloppy(dataset, limit=5).records) == 5
         with pytest.raises(TypeError, match="limt"):
             engine.load_dataset_with_kloppy(dataset, limt=5)
+
+
+def test_a_null_that_kloppy_stumbles_over_is_an_error_that_names_the_match():
+    class WithoutPlaces(Source):
+        """Of PySport/kloppy#609: a null where kloppy wants a value, and it raises a TypeError."""
+
+        provider = "wyscout"
+
+        def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **selector):
+            yield DatasetResource({"match_id": 1}, dataset_type).add_file(
+                None, "events", json_content={"events": None, "teams": {}, "players": {}}
+            )
+
+    with debug_source(WithoutPlaces("nulls"), dataset_type="match") as engine:
+        (dataset,) = engine.list_datasets()
+        with pytest.raises(LoadError, match=r"kloppy cannot read wyscout/match/match_id=1: TypeError: 'NoneType'"):
+            engine.load_dataset_with_kloppy(dataset)
+
+
+def test_an_argument_that_kloppy_does_not_know_is_the_callers():
+    with debug_source(WithLineups("bare"), dataset_type="match") as engine:
+        (dataset,) = engine.list_datasets()
+        with pytest.raises(TypeError, match="unexpected keyword argument 'coordinate'"):
+            engine.load_dataset_with_kloppy(dataset, coordinate="statsbomb")
+
+
+def test_freeze_frames_are_left_out_where_that_is_wanted():
+    with (
+        Simulator(Season(matches=1, seed=3, matches_with_360=1)) as provider,
+        get_dev_engine(StatsBombGithub("open", base_url=provider.base_url), "match") as engine,
+    ):
+        engine.load()
+        (dataset,) = engine.list_datasets()
+        assert "360-frames" in {file.data_feed_key for file in dataset.files.values()}
+        framed = engine.load_dataset_with_kloppy(dataset)
+        plain = engine.load_dataset_with_kloppy(dataset, three_sixty=False)
+        assert any(event.freeze_frame for event in framed)
+        assert not any(event.freeze_frame for event in plain)
+        assert len(plain) == len(framed)
