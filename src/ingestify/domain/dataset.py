@@ -173,27 +173,41 @@ class Dataset:
         )
 
     def to_polars(
-        self, data_feed_key: str, data_spec_version: str | None = None, *, records: str | None = None, **options: Any
+        self,
+        data_feed_key: str,
+        data_spec_version: str | None = None,
+        *,
+        records: str | None = None,
+        encoding: str | None = None,
+        **options: Any,
     ) -> Any:
         """Return a feed as a polars DataFrame, a row for each record; see `store.data_frame` for what those are.
 
         Args:
             data_feed_key: A feed whose file is JSON, JSON Lines, CSV or TSV.
             data_spec_version: None: the highest that is there.
-            records: Of JSON, the dotted way to the records, such as `data.matches`; empty: the whole as one row.
+            records: Of JSON, the dotted way to the records, such as `data.matches`; empty: the whole as one row;
+                `players[*]`: each value of an object by ids, with its key as `id`.
+            encoding: What its text is written in, such as `cp1252`; None: UTF-8, or what a byte order mark says.
             **options: Passed on to polars.
 
         Raises:
             MissingExtraError: polars is not installed.
             LoadError: There is no such file, it has another format, or this dataset is of no lake.
         """
-        return self._get_file(data_feed_key, data_spec_version).to_polars(records, **options)
+        return self._get_file(data_feed_key, data_spec_version).to_polars(records, encoding, **options)
 
     def to_pandas(
-        self, data_feed_key: str, data_spec_version: str | None = None, *, records: str | None = None, **options: Any
+        self,
+        data_feed_key: str,
+        data_spec_version: str | None = None,
+        *,
+        records: str | None = None,
+        encoding: str | None = None,
+        **options: Any,
     ) -> Any:
         """Return a feed as a pandas DataFrame likewise; nested objects are dotted columns. Needs the extra `pandas`."""
-        return self._get_file(data_feed_key, data_spec_version).to_pandas(records, **options)
+        return self._get_file(data_feed_key, data_spec_version).to_pandas(records, encoding, **options)
 
     def _get_file(self, data_feed_key: str, data_spec_version: str | None) -> Any:
         reader: _FileReader | None = self.__dict__.get("_reader")

@@ -71,11 +71,13 @@ class LoadedFile:
         """Return the content as JSON values."""
         return json.loads(self.read())
 
-    def to_polars(self, records: str | None = None, **options: Any) -> Any:
+    def to_polars(self, records: str | None = None, encoding: str | None = None, **options: Any) -> Any:
         """Return a polars DataFrame of a JSON, JSON Lines, CSV or TSV file; see `store.data_frame` for its rows.
 
         Args:
-            records: Of JSON, the dotted way to the records, such as `data.matches`; empty: the whole as one row.
+            records: Of JSON, the dotted way to the records, such as `data.matches`; empty: the whole as one row;
+                `players[*]`: each value of an object by ids, with its key as `id`.
+            encoding: What its text is written in, such as `cp1252`; None: UTF-8, or what a byte order mark says.
             **options: Passed on to polars.
 
         Raises:
@@ -83,9 +85,9 @@ class LoadedFile:
             LoadError: It has another format, or no such records.
         """
         with self._content() as stream:
-            return read_polars(stream, self.data_serialization_format, self.data_feed_key, records, **options)
+            return read_polars(stream, self.data_serialization_format, self.data_feed_key, records, encoding, **options)
 
-    def to_pandas(self, records: str | None = None, **options: Any) -> Any:
+    def to_pandas(self, records: str | None = None, encoding: str | None = None, **options: Any) -> Any:
         """Return a pandas DataFrame likewise; nested objects are dotted columns.
 
         Raises:
@@ -93,7 +95,7 @@ class LoadedFile:
             LoadError: It has another format, or no such records.
         """
         with self._content() as stream:
-            return read_pandas(stream, self.data_serialization_format, self.data_feed_key, records, **options)
+            return read_pandas(stream, self.data_serialization_format, self.data_feed_key, records, encoding, **options)
 
     def close(self) -> None:
         """Close the stream, if it was opened."""
@@ -215,7 +217,7 @@ class FileCollection(Sequence[LoadedFile]):
         return iter(self._files)
 
     def __getitem__(self, index: Any) -> Any:
-        """Return the file at a position, or of a feed (`files["events"]`), or with a file id (`files["events__v8"]`)."""
+        """Return the file at a position, of a feed (`files["events"]`), or with a file id (`files["events__v8"]`)."""
         if not isinstance(index, str):
             return self._files[index]
         files = FilesById((loaded.file_id, loaded.file) for loaded in self._files)

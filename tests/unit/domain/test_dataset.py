@@ -70,7 +70,7 @@ def test_a_file_is_got_by_its_feed_where_it_has_one_version(engine):
         for got in (dataset.files, dataset.current_revision.files, files):
             assert got["events__v8"].data_spec_version == "v8"
             assert got["line-ups"].file_id == "line-ups__v1"
-            with pytest.raises(LoadError, match="'events' has a file of each of .*'events__v8', 'events__v9'"):
+            with pytest.raises(LoadError, match=r"'events' has a file of each of .*'events__v8', 'events__v9'"):
                 got["events"]
             with pytest.raises(
                 LoadError, match=r"no file of the feed 'event'; the files are: .*; did you mean 'events'\?"

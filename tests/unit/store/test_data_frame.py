@@ -6,6 +6,7 @@ import io
 import json
 from typing import Any
 
+import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -124,13 +125,102 @@ def test_what_is_not_installed_is_named(read, extra, monkeypatch):
         read(stream([]), "json", "x")
 
 
-SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | st.text(max_size=3)
+SCALARS = st.none() | st.booleans() | st.integers(-(2**130), 2**130) | st.floats(-1e9, 1e9) | st.text(max_size=3)
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
     max_leaves=8,
 )
 ROWS = st.lists(st.dictionaries(st.sampled_from("xyz"), VALUES, min_size=1, max_size=3), min_size=1, max_size=5)
+
+
+NANOSECONDS = [1714564800123456789, 1714564800123456790, 0.5]
+LONG_IDS = [90071992547409931, None, 9187643043065364490]
+
+
+@pytest.mark.parametrize(
+    ("values", "of_polars", "of_pandas"),
+    [
+        (NANOSECONDS, list(map(str, NANOSECONDS)), NANOSECONDS),
+        (LONG_IDS, LONG_IDS, LONG_IDS),
+        ([2**63 + 1, None], [2**63 + 1, None], [2**63 + 1, None]),
+        ([2**200, None], [str(2**200), None], [2**200, None]),
+        ([10**400, 0.5], [str(10**400), "0.5"], [10**400, 0.5]),
+        ([2**60, 0.5], [2.0**60, 0.5], [2.0**60, 0.5]),
+        ([1e300, 2, None], [1e300, 2.0, None], [1e300, 2.0, None]),
+    ],
+)
+def test_no_whole_number_is_rounded(values, of_polars, of_pandas):
+    def plain(column):
+        return [None if value is None or value is pandas.NA or value != value else value for value in column]
+
+    rows = [{"a": {"id": value}} for value in values]
+    for form, body in (
+        ("json", json.dumps(rows).encode()),
+        ("jsonl", "\n".join(map(json.dumps, rows)).encode()),
+    ):
+        assert [row["id"] for row in read_polars(io.BytesIO(body), form, "x")["a"]] == of_polars
+        assert plain(read_pandas(io.BytesIO(body), form, "x")["a.id"]) == of_pandas
+    if values[0] in (10**400, 2**200, 2**63 + 1):
+        return  # of these, pandas and polars themselves make text, or refuse them
+    body = "n,id\n" + "".join(f"{n},{'' if value is None else value}\n" for n, value in enumerate(values))
+    assert list(map(str, plain(read_polars(stream(body.encode()), "csv", "x")["id"]))) == list(map(str, of_polars))
+    assert plain(read_pandas(stream(body.encode()), "csv", "x")["id"]) == of_pandas
+
+
+def test_a_nullable_column_of_long_numbers_can_be_counted_with():
+    column = read_pandas(stream([{"id": 90071992547409931}, {"id": None}, {}]), "json", "x")["id"]
+    assert str(column.dtype) == "Int64"
+    assert (column == 90071992547409931).sum() == 1
+    body = b"n,id\n1,90071992547409931\n2,\n"
+    assert str(read_pandas(stream(body), "csv", "x")["id"].dtype) == "Int64"
+    assert str(read_pandas(stream(body), "csv", "x", dtype={"id": "float"})["id"].dtype) == "float64", "as it was asked"
+
+
+@pytest.mark.parametrize("read", [read_polars, read_pandas])
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [("cp1252", "cp1252"), ("utf-16", None), ("utf-16", "utf-16"), ("utf-16-le", "utf-16-le"), ("utf-8-sig", None)],
+)
+def test_text_is_read_in_the_encoding_that_it_is_written_in(read, encoding, said):
+    for form, text in (("csv", "name,x\nMüller,1\n"), ("jsonl", '{"name": "Müller", "x": 1}\n')):
+        if form == "jsonl" and encoding == "utf-8-sig":
+            continue
+        frame = read(stream(text.encode(encoding)), form, "x", encoding=said)
+        assert list(frame.columns) == ["name", "x"]
+        assert list(frame["name"]) == ["Müller"]
+        packed = gzip.compress(text.encode(encoding))
+        assert list(read(stream(packed), f"{form}.gz", "x", encoding=said)["name"]) == ["Müller"]
+    assert list(read(stream('[{"name": "Müller"}]'.encode(encoding)), "json", "x", encoding=said)["name"]) == ["Müller"]
+
+
+@pytest.mark.parametrize("read", [read_polars, read_pandas])
+def test_an_encoding_that_is_not_the_files_is_told(read):
+    body = stream("name\nMüller\n".encode("cp1252"))
+    with pytest.raises(LoadError, match=r"the feed 'x' \(csv\).* Say in which encoding .* encoding='cp1252'"):
+        read(body, "csv", "x")
+    for encoding in ("utf-8", "no-such"):
+        body.seek(0)
+        with pytest.raises(LoadError, match=f"The feed 'x' \\(csv\\) cannot be read as '{encoding}'"):
+            read(body, "csv", "x", encoding=encoding)
+
+
+def test_semicolons_separate_the_columns_of_a_header_without_commas():
+    body = "\ufeffframe;x;y\r\n1;2,5;3\r\n".encode()
+    for read in (read_polars, read_pandas):
+        assert list(read(stream(body), "csv", "x").columns) == ["frame", "x", "y"]
+    assert read_polars(stream(body), "csv", "x", decimal_comma=True)["x"].to_list() == [2.5]
+    assert list(read_pandas(stream(body), "csv", "x", decimal=",")["x"]) == [2.5]
+
+
+def test_an_object_by_ids_is_a_row_for_each():
+    content = {"players": {"7": {"name": "Gavi"}, "8": {"name": "Pedri", "id": 80}}, "total": 2}
+    frame = read_polars(stream(content), "json", "squad", "players[*]")
+    assert frame.select("id", "name").rows() == [("7", "Gavi"), ("80", "Pedri")]
+    assert list(read_pandas(stream({"7": {"n": 1}}), "json", "squad", "[*]")["id"]) == ["7"]
+    assert read_polars(stream({"a": [{"n": 1}]}), "json", "squad", "a[*]").height == 1, "a list is one as ever"
+    with pytest.raises(LoadError, match=r"no records at 'total\[\*\]': \[\*\] wants a list, or an object of objects"):
+        read_polars(stream(content), "json", "squad", "total[*]")
 
 
 def is_same(got: Any, wanted: Any) -> bool:

@@ -173,6 +173,6 @@ def test_freeze_frames_are_left_out_where_that_is_wanted():
         assert "360-frames" in {file.data_feed_key for file in dataset.files.values()}
         framed = engine.load_dataset_with_kloppy(dataset)
         plain = engine.load_dataset_with_kloppy(dataset, three_sixty=False)
-        assert any(event.freeze_frame for event in framed)
-        assert not any(event.freeze_frame for event in plain)
+        frames, of_shots = (sum(bool(event.freeze_frame) for event in one) for one in (framed, plain))
+        assert frames > of_shots > 0, "a shot has one without that feed"
         assert len(plain) == len(framed)
