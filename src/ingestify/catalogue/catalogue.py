@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import urllib.parse
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from ingestify.catalogue.changes import DatasetWriter
@@ -47,6 +48,7 @@ from ingestify.domain.ports import (
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.retention import Forgotten, Retention
 from ingestify.domain.run import JobHolder, JobSummary, Lease, ProcessIdentity
+from ingestify.masking import mask_url
 
 __all__ = ["SqlCatalogue"]
 
@@ -80,6 +82,9 @@ class SqlCatalogue:
         self._lake = LakeRows(database, tables)
         self._readers = EventReaders(database, tables)
         self._history = History(database, tables)
+
+    def __repr__(self) -> str:
+        return urllib.parse.unquote(mask_url(self._database.where))
 
     @classmethod
     def open(

@@ -1,7 +1,7 @@
-"""Conditions on datasets that are in the lake: `metadata.home_team == 'Ajax' and metadata.score.home > 2`.
+"""Conditions on datasets that are in the lake: `metadata.home_team.name == 'Ajax' and metadata.home_score > 2`.
 
 They are expressions, with paths into what a provider says of a dataset. What can be named:
-    `metadata.home_team`, `metadata.score.home`, `metadata['home team']`, `metadata.referees[0].name`;
+    `metadata.home_score`, `metadata.home_team.name`, `metadata['home team']`, `metadata.referees[0].name`;
     `name`, `state`, `provider`, `dataset_type`, `created_at`, `last_modified_at`;
     identifier keys, such as `match_id`; `identifier['name']` for one that is called like something above.
 
@@ -64,7 +64,7 @@ class DatasetCondition:
         """
         if not isinstance(text, str):
             raise ConfigurationError(
-                f"where: it is a {type(text).__name__}; write text, such as \"metadata.home_team == 'Ajax'\"."
+                f"where: it is a {type(text).__name__}; write text, such as \"metadata.home_team.name == 'Ajax'\"."
             )
         expression = Expression.parse(text, _GRAMMAR)
         syntax = Syntax(expression.text, _GRAMMAR)
@@ -73,7 +73,7 @@ class DatasetCondition:
         for path in _paths(expression.tree):
             root, first_step = _beginning(path)
             if root.id in _MAPPINGS and first_step is None:
-                example = "metadata.home_team" if root.id == "metadata" else "identifier.match_id"
+                example = "metadata.home_score" if root.id == "metadata" else "identifier.match_id"
                 raise syntax.node_error(path, f"{root.id} holds several values; name one, such as {example}.")
             if root.id not in _MAPPINGS and first_step is not None:
                 raise syntax.node_error(path, f"{root.id} is a single value, with nothing inside: {shown(path)}.")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from ingestify.domain.file import FeedState, File
+from ingestify.domain.html_table import html_table
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.revision import FilesById, Revision, RevisionState
 from ingestify.errors import LoadError
@@ -19,6 +20,7 @@ __all__ = [
     "DatasetCollection",
     "DatasetState",
     "DatasetSummary",
+    "datasets_as_html",
 ]
 
 
@@ -183,6 +185,12 @@ class Dataset:
     ) -> Any:
         """Return a feed as a polars DataFrame, a row for each record; see `store.data_frame` for what those are.
 
+        Example::
+
+            dataset = engine.list_datasets(match_id=3788741)[0]
+            events = dataset.to_polars("events")
+            players = dataset.to_polars("lineups")["lineup"].explode()
+
         Args:
             data_feed_key: A feed whose file is JSON, JSON Lines, CSV or TSV.
             data_spec_version: None: the highest that is there.
@@ -223,6 +231,12 @@ class Dataset:
         # Not a field: two datasets are equal whichever store read them, and a store cannot be pickled.
         self.__dict__["_reader"] = reader
         return self
+
+    def with_plain_feeds(self) -> Dataset:
+        """Return the same dataset with `feeds` as a dict, for what looks into a dict and into no other mapping."""
+        copied = object.__new__(Dataset)
+        copied.__dict__.update(self.__dict__, feeds=dict(self.feeds))
+        return copied
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_reader"}
@@ -277,7 +291,9 @@ class DatasetCollection(Sequence[Dataset]):
     def get(self, identifier: Mapping[str, object] | None = None, **attributes: object) -> Dataset | None:
         """Return the dataset with that identifier, or the only one with that part of it, compared by value; or None.
 
-        Example: `collection.get({"match_id": 12})` or `collection.get(match_id=12)`.
+        Example::
+
+            dataset = engine.store.get_dataset_collection(season_id=106).get(match_id=3788741)
 
         Raises:
             ValueError: Several have that part; the message names them.
@@ -316,3 +332,23 @@ class DatasetCollection(Sequence[Dataset]):
 
     def __repr__(self) -> str:
         return f"DatasetCollection({len(self)} of {self.metadata.row_count} datasets)"
+
+    def _repr_html_(self) -> str:
+        return datasets_as_html(repr(self), self._datasets)
+
+
+def datasets_as_html(caption: str, datasets: Sequence[Dataset]) -> str:
+    """Return a table that a notebook shows."""
+    rows = (
+        (
+            str(one),
+            one.name,
+            one.state.value,
+            one.revisions[-1].revision_id if one.revisions else None,
+            ", ".join(file.data_feed_key for file in one.files.values()),
+            one.last_modified_at,
+        )
+        for one in datasets
+    )
+    columns = ("dataset", "name", "state", "revision", "feeds", "changed by the provider (UTC)")
+    return html_table(caption, columns, rows, len(datasets))

@@ -94,6 +94,9 @@ class File:
         """`{data_feed_key}__{data_spec_version}`, unique within a dataset."""
         return file_id(self.data_feed_key, self.data_spec_version)
 
+    def __repr__(self) -> str:
+        return f"File({self.file_id}, {self.data_serialization_format}, {self.size:,} bytes, r{self.revision_id})"
+
 
 @dataclasses.dataclass(slots=True)  # frozen, it would take four times as long to make, for each file of a run
 class FeedState:

@@ -13,6 +13,7 @@ from ingestify.domain.feeds import file_id
 from ingestify.domain.file import LONGEST_CONTENT_TYPE, FeedState, File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.text import storable
+from ingestify.masking import mask_text
 
 __all__ = ["NewFile", "QuarantineEntry", "QuarantineState"]
 
@@ -144,3 +145,8 @@ class QuarantineEntry:
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.dataset_type}/{self.identifier}"
+
+    def __repr__(self) -> str:
+        first = mask_text(self.reasons[0]) if self.reasons else "no reason"
+        more = f" and {len(self.reasons) - 1} more" if len(self.reasons) > 1 else ""
+        return f"QuarantineEntry({self.entry_id}, {self}, {self.name!r}, {self.state.value}: {first!r}{more})"

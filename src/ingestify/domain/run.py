@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ingestify.domain.html_table import html_table
 from ingestify.domain.text import storable
 from ingestify.masking import mask_text
 
@@ -101,6 +102,11 @@ class Counters:
     def as_dict(self) -> dict[str, int]:
         """Return the counts by name."""
         return {name: getattr(self, name) for name in COUNTER_NAMES}
+
+    @property
+    def text(self) -> str:
+        """Those that are not 0, and `discovered`, for people."""
+        return ", ".join(f"{name}={count}" for name, count in self.as_dict().items() if count or name == "discovered")
 
 
 COUNTER_NAMES = tuple(field.name for field in dataclasses.fields(Counters))
@@ -245,6 +251,11 @@ class JobSummary:
     first_started_at: dt.datetime | None = None
     end: JobEnd | None = None
 
+    def __repr__(self) -> str:
+        error = f"; {mask_text(self.error)}" if self.error else ""
+        what = f"{self.source}, {self.dataset_type}, {self.selector_name}"
+        return f"JobSummary({what}, {self.state.value}: {self.counters.text}{error})"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class JobEnd:
@@ -303,12 +314,35 @@ class RunReport:
 
     def __repr__(self) -> str:
         # A notebook shows it after `engine.load()`: one line, and not each job with all its counters.
-        counts = ", ".join(
-            f"{name}={count}" for name, count in self.totals.as_dict().items() if count or name == "discovered"
-        )
         dry_run = ", dry_run" if self.dry_run else ""
         error = "" if self.error is None else f"; {type(self.error).__name__}: {mask_text(str(self.error))}"
-        return f"RunReport({self.state.value}{dry_run}: {counts}; {self.duration_seconds:.1f} s{error})"
+        return f"RunReport({self.state.value}{dry_run}: {self.totals.text}; {self.duration_seconds:.1f} s{error})"
+
+    def _repr_html_(self) -> str:
+        counted = [name for name in COUNTER_NAMES if getattr(self.totals, name)]
+        # What a person looks for stands first.
+        jobs = sorted(self.jobs, key=lambda job: (not job.error, not any(task.error for task in job.tasks)))
+        table = html_table(
+            repr(self),
+            ("source", "dataset type", "selector", "state", *counted, "what went wrong"),
+            (
+                (
+                    job.source,
+                    job.dataset_type,
+                    job.selector_name,
+                    job.state.value,
+                    *(f"{getattr(job.counters, name):,}" for name in counted),
+                    job.error,
+                )
+                for job in jobs
+            ),
+            len(jobs),
+        )
+        tasks = [task for job in jobs for task in job.tasks if task.error]
+        if not tasks:
+            return table
+        rows = ((task.identifier, task.name, task.outcome.value, task.error) for task in tasks)
+        return table + html_table("What went wrong", ("dataset", "name", "outcome", "why"), rows, len(tasks))
 
     @property
     def failed_tasks(self) -> list[TaskSummary]:

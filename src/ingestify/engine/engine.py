@@ -27,6 +27,7 @@ from ingestify.engine.streaming import Stream, in_collections
 from ingestify.engine.workers import RunThread
 from ingestify.errors import ConfigurationError, LoadError
 from ingestify.provider_formats.built_in import check_loader
+from ingestify.store.dataset_list import DatasetList
 from ingestify.store.dataset_store import DatasetStore, StateArgument
 from ingestify.store.process import this_process
 
@@ -90,6 +91,11 @@ class IngestionEngine:
         for plan in plans:
             self.add_ingestion_plan(plan)
 
+    def __repr__(self) -> str:
+        plans = [f"{plan.source.name}/{plan.dataset_type}" for plan in self._plans]
+        shown = ", ".join(plans[:3]) + (f" and {len(plans) - 3} more" if len(plans) > 3 else "")
+        return f"IngestionEngine({self.store!r}; {f'plans: {shown}' if plans else 'no plans'})"
+
     # ---- filling the lake ------------------------------------------------------------------------------
 
     @property
@@ -135,6 +141,10 @@ class IngestionEngine:
         """Bring the lake up to date with what the plans and the filters name.
 
         A job (one selector of one plan) that another run is at, in this process or another one, is SKIPPED.
+
+        Example::
+
+            engine.load(provider="statsbomb", competition_id=43, season_id=106)
 
         Args:
             dry_run: Only look: indexes are asked for, files are not, and nothing is written.
@@ -185,9 +195,7 @@ class IngestionEngine:
         warn_of_shortfall(report)
         return report
 
-    def run(self, *args: Any, **kwargs: Any) -> RunReport:
-        """The same as `load`."""
-        return self.load(*args, **kwargs)
+    run = load
 
     def run_report(
         self,
@@ -290,15 +298,29 @@ class IngestionEngine:
         What another run is bringing up to date is waited for, so that what is yielded is current; leaving the loop or
         Ctrl-C ends that too.
 
+        Example::
+
+            for dataset in engine.iter_datasets(
+                auto_ingest={"use_open_data": True},
+                provider="statsbomb",
+                dataset_type="match",
+                competition_id=43,
+                season_id=106,
+            ):
+                print(dataset.name, dataset.metadata["home_score"])
+
         Args:
             auto_ingest: True: first sync what the filters name, then yield. A dict: `streaming` (yield each
                 dataset the moment it is known to be current, each exactly once), `use_open_data` (no plan needed:
                 the provider's open data; `provider` and `dataset_type` must be given), `configuration` (of that
                 source, such as `{"base_url": …}`) and `data_spec_versions`.
+            provider: Only datasets of this provider, such as `"statsbomb"`; None: any.
+            dataset_type: Only datasets of this type, such as `"match"`; None: any.
+            dataset_id: The one with this id, as `dataset.dataset_id` and `ingestify list` show it; None: any.
             dataset_state: A name in any case, a `DatasetState`, or a list of these; None: any.
             batch_size: How many datasets are read from the catalogue at a time.
             yield_dataset_collection: Yield `DatasetCollection`s of up to `batch_size` instead.
-            where: What else must hold of a dataset, such as `metadata.score.home > 2`; see
+            where: What else must hold of a dataset, such as `metadata.home_score > 2`; see
                 `DatasetStore.get_dataset_collection`. It narrows what is yielded, not what an ingest fetches: metadata
                 is known only once a dataset is discovered.
             **selector: Identifier keys; a list means any of its values.
@@ -371,18 +393,37 @@ class IngestionEngine:
             )
         return plans
 
-    def list_datasets(self, **filters: Any) -> list[Dataset]:
-        """Return the datasets of the lake; the filters are those of `iter_datasets`."""
-        return list(cast("Iterator[Dataset]", self.store.iter_dataset_collection_batches(**filters)))
+    def list_datasets(self, **filters: Any) -> DatasetList:
+        """Return the datasets of the lake, as a list that a notebook shows as a table.
+
+        Its `to_polars()` and `to_pandas()` are data frames with a row for each dataset and a column for each key of
+        the identifiers.
+
+        Example::
+
+            matches = engine.list_datasets(competition_id=43, where="metadata.home_score > 2").to_polars()
+
+        Args:
+            **filters: `provider`, `dataset_type`, `dataset_id`, `dataset_state`, `where` and identifier keys, as those
+                of `iter_datasets`.
+        """
+        return DatasetList(cast("Iterator[Dataset]", self.store.iter_dataset_collection_batches(**filters)))
 
     def load_dataset_with_kloppy(self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any) -> Any:
         """Return kloppy's object of a dataset, read from the lake.
+
+        Example::
+
+            dataset = engine.list_datasets(match_id=3788741)[0]
+            shots = engine.load_dataset_with_kloppy(dataset, coordinates="statsbomb", event_types=["shot"])
+            passes = engine.load_dataset_with_kloppy(dataset, three_sixty=False).filter("pass")
 
         Args:
             dataset: None, as `.first()` is where nothing matched, is an error that says so.
             loader: The format of its files, such as `opta`. None: what its source says now or said when it came, else
                 that of its provider.
-            **kwargs: Passed on to kloppy, such as `coordinates="statsbomb"`, `event_types=["pass"]`.
+            **kwargs: Passed on to kloppy, such as `coordinates="statsbomb"`, `event_types=["pass"]`. Of StatsBomb,
+                `three_sixty=False` leaves the freeze frames out, whose reading takes most of the time.
 
         Raises:
             MissingExtraError: kloppy is not installed.

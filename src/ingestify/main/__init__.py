@@ -71,6 +71,10 @@ def get_engine(
 ) -> IngestionEngine:
     """Open a lake, with the plans of a config.yaml or without any.
 
+    Example::
+
+        engine = get_engine(metadata_url="sqlite:///lake/catalog.db", file_url="file://lake/files/")
+
     Args:
         config_file: A config.yaml. None, without URLs: `INGESTIFY_CONFIG_FILE`, else `config.yaml` here or in a
             parent folder, else a lake in `./database` without plans.
@@ -210,7 +214,12 @@ def debug_source(
 ) -> IngestionEngine:
     """Run a source once and return the engine, to look at what it brought.
 
-    Example: `debug_source(MySource("mine"), dataset_type="match", competition_id=11).list_datasets()`.
+    Example::
+
+        from ingestify.sources.statsbomb_github import StatsBombGithub
+
+        tried = debug_source(StatsBombGithub("tried"), dataset_type="match", competition_id=43, season_id=106)
+        tried.list_datasets()
 
     Args:
         ephemeral: Keep the lake in memory.

@@ -19,6 +19,7 @@ from ingestify.clock import now
 from ingestify.domain.ports import Leftovers, PartialObject, StoredObject, TemporaryObject
 from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
 from ingestify.failpoints import failpoint
+from ingestify.masking import mask_url
 from ingestify.storage.cloud_address import CloudAddress, CloudOptions
 from ingestify.storage.cloud_clients import make_client
 from ingestify.storage.cloud_reader import CloudReader
@@ -69,6 +70,9 @@ class CloudStorage:
         self._client = make_client(address, self._options)
         self._requests = ThreadPoolExecutor(_REQUESTS, "storage")  # has no threads before the first request
         self._large = threading.BoundedSemaphore(_LARGE_UPLOADS)
+
+    def __repr__(self) -> str:
+        return mask_url(str(self.address))
 
     def create_temporary(self) -> TemporaryObject:
         """Begin an object, in memory or on the local disk."""

@@ -52,6 +52,9 @@ class LocalStorage:
         self._staging = self.root / STAGING_FOLDER
         self._has_cleared = False
 
+    def __repr__(self) -> str:
+        return self._root
+
     def create_temporary(self) -> TemporaryObject:
         """Begin an object in the staging folder."""
         path = self._staging / uuid.uuid4().hex

@@ -42,6 +42,9 @@ class MemoryStorage:
         self._objects: dict[str, tuple[bytes, StoredObject]] = {}
         self._lock = threading.Lock()
 
+    def __repr__(self) -> str:
+        return "memory"
+
     def create_temporary(self) -> TemporaryObject:
         """Begin an object."""
         return _MemoryTemporary()

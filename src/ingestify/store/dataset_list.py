@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ingestify.domain.dataset import Dataset, datasets_as_html
@@ -11,7 +12,11 @@ __all__ = ["DatasetList"]
 
 
 class DatasetList(list[Dataset]):
-    """A list that a notebook shows as a table."""
+    """A list that a notebook shows as a table, and that polars and pandas make a data frame of."""
+
+    def __init__(self, datasets: Iterable[Dataset] = ()) -> None:
+        # What is parsed when it is looked at is nothing that polars, or dataclasses.asdict, looks into.
+        super().__init__(dataset.with_plain_feeds() for dataset in datasets)
 
     def to_polars(self) -> Any:
         """Return a polars DataFrame: a row for each dataset, with a column for each key of the identifiers.
@@ -30,7 +35,7 @@ class DatasetList(list[Dataset]):
         return pandas_of([_row(dataset) for dataset in self])
 
     def _repr_html_(self) -> str:
-        return datasets_as_html(self, len(self))
+        return datasets_as_html(f"{len(self):,} datasets", self)
 
 
 def _row(dataset: Dataset) -> dict[str, Any]:

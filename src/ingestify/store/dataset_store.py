@@ -88,6 +88,9 @@ class DatasetStore:
         self._cache: FileCache | None = None
         self.quarantine = Quarantine(self)
 
+    def __repr__(self) -> str:
+        return f"DatasetStore({self.bucket!r} of {self.catalogue!r}, files in {self.storage!r})"
+
     @property
     def storage(self) -> Storage:
         """Where its files are."""
@@ -134,13 +137,17 @@ class DatasetStore:
     ) -> DatasetCollection:
         """Return the datasets that the filters name, in the order in which they came into the lake.
 
+        Example::
+
+            matches = engine.store.get_dataset_collection(competition_id=43, where="metadata.home_team.id != 0")
+
         Args:
             dataset_state: A name in any case, a `DatasetState`, or a list of these; None: any.
             metadata_only: Leave the datasets out and fill only `.metadata`.
             page: From 1; needs `page_size`.
             page_size: Datasets a page; None: all of them.
-            where: What else must hold, such as `metadata.home_team == 'Ajax' and metadata.score.home > 2`; see
-                `ingestify.domain.condition`. It is looked at dataset by dataset, of those that the filters leave.
+            where: What else must hold, such as `metadata.home_team.name == 'Ajax' and metadata.home_score > 2`;
+                see `ingestify.domain.condition`. It is looked at dataset by dataset, of those that the filters leave.
             **selector: Identifier keys; a list means any of its values. `match_id=12` and `match_id="12"` are the same.
 
         Raises:
@@ -222,6 +229,12 @@ class DatasetStore:
         self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False
     ) -> FileCollection:
         """Return the files of the dataset's current revision, as `dataset` shows it.
+
+        Example::
+
+            dataset = engine.list_datasets(match_id=3788741)[0]
+            with engine.store.load_files(dataset, ["events"]) as files:
+                events = files["events"].json()
 
         Args:
             data_feed_keys: Only these feeds, as far as they are there; None: all.

@@ -127,7 +127,7 @@ def _lists_with_one_kind(values: list[Any]) -> list[Any]:
     return [None if value is None else list(itertools.islice(left, len(value))) for value in values]
 
 
-def _is_float(value: float | None) -> bool:
+def _is_float(value: Any) -> bool:
     """Return whether a float holds a number as it is."""
     try:
         return value is None or isinstance(value, float) or int(float(value)) == value

@@ -100,7 +100,7 @@ def test_a_condition_decides_over_what_is_known_of_a_dataset(text: str, expected
 @pytest.mark.parametrize(
     ("text", "problem", "caret"),
     [
-        ("metadata == 1", "metadata holds several values; name one, such as metadata.home_team", 0),
+        ("metadata == 1", "metadata holds several values; name one, such as metadata.home_score", 0),
         ("name == 'a' and identifier", "identifier holds several values", 16),
         ("name.first == 'a'", "name is a single value, with nothing inside", 0),
         ("match_id[0] == 1", "match_id is a single value", 0),
