@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from ingestify.checks.problem import Problem, excerpt
-from ingestify.checks.zip_directory import DEFAULT_LIMITS, ArchiveLimits, Member, read_directory
+from ingestify.checks.zip_directory import DEFAULT_LIMITS, ArchiveLimits, Member, plain_name, read_directory
 from ingestify.checks.zip_member import CannotInflate, is_encrypted, iter_inflated
 from ingestify.errors import IntegrityError
 
 __all__ = ["Archive", "ArchiveLimits"]
 
-_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f\\]|\A/|\A[A-Za-z]:|\A\s*\Z")
+_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f]|\A/|\A[A-Za-z]:|\A\s*\Z")
 
 
 class Archive:
@@ -27,7 +27,10 @@ class Archive:
 
     Raises:
         IntegrityError: It is no archive; it is beyond the limits; members share bytes or a name; or one has a name that
-            leaves the archive (`..`, `/…`, `C:…`, a backslash), is a link, or is encrypted. Nothing of it was inflated.
+            leaves the archive (`..`, `/…`, `C:…`), is a link, or is encrypted. Nothing of it was inflated.
+
+    Folders in a name are separated by `/`, accents are as on other systems, and what macOS adds to an archive
+    (`__MACOSX/`, `._events.json`, `.DS_Store`) is no member.
     """
 
     def __init__(self, stream: BinaryIO, limits: ArchiveLimits = DEFAULT_LIMITS) -> None:
@@ -38,8 +41,9 @@ class Archive:
                 raise Problem("the ZIP archive is of a version that is not known here")
             for member in members:
                 _require_plain(member)
-            self._members = {member.info.filename: member for member in members if not member.is_folder}
-            if len(self._members) < sum(not member.is_folder for member in members):
+            files = [member for member in members if not member.is_folder and not member.is_of_macos]
+            self._members = {member.name: member for member in files}
+            if len(self._members) < len(files):
                 raise Problem("the ZIP archive has several members of one name")
         except Problem as problem:
             raise _refused(problem) from problem
@@ -73,6 +77,7 @@ class Archive:
                 yield name, stream
 
     def _get(self, name: str) -> Member:
+        name = plain_name(name)
         if name not in self._members:
             raise IntegrityError(
                 f"The ZIP archive has no member {excerpt(name)}; it has {len(self._members):,} others."
@@ -87,7 +92,8 @@ def _refused(problem: Problem) -> IntegrityError:
 def _require_plain(member: Member) -> None:
     info = member.info
     what = f"the ZIP archive's member {excerpt(info.orig_filename)}"
-    if _UNSAFE_NAME.search(info.orig_filename) or ".." in info.filename.split("/"):
+    # zipfile cuts a name at a NUL, and so it is looked for in the name as it was written.
+    if "\0" in info.orig_filename or _UNSAFE_NAME.search(member.name) or ".." in member.name.split("/"):
         raise Problem(f"{what} has a name that leaves the archive, or none")
     mode = info.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -98,6 +104,7 @@ def _require_plain(member: Member) -> None:
 
 class _MemberStream(io.RawIOBase):
     def __init__(self, stream: BinaryIO, member: Member) -> None:
+        self._name = member.name
         self._pieces = iter_inflated(stream, member)
         self._rest = memoryview(b"")
 
@@ -115,7 +122,7 @@ class _MemberStream(io.RawIOBase):
         except Problem as problem:
             raise _refused(problem) from problem
         except CannotInflate as error:
-            raise IntegrityError(f"A member of the ZIP archive cannot be read: {error}.") from error
+            raise IntegrityError(f"The ZIP archive's member {excerpt(self._name)} cannot be read: {error}.") from error
         size = min(len(view), len(self._rest))
         view[:size] = self._rest[:size]
         self._rest = self._rest[size:]

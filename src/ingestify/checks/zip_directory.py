@@ -12,6 +12,7 @@ import errno
 import io
 import os
 import struct
+import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -21,7 +22,15 @@ from ingestify.checks.problem import Problem, excerpt
 if TYPE_CHECKING:
     import zipfile
 
-__all__ = ["DEFAULT_LIMITS", "ArchiveLimits", "Member", "damage_as_problem", "read_directory"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "IS_UTF8",
+    "ArchiveLimits",
+    "Member",
+    "damage_as_problem",
+    "plain_name",
+    "read_directory",
+]
 
 MOST_DIRECTORY_BYTES = 64 << 20
 
@@ -30,6 +39,8 @@ _END_SIGNATURE = b"PK\x05\x06"
 _END_BYTES = 22
 _MOST_COMMENT_BYTES = 0xFFFF
 _LOCAL_HEADER_BYTES = 30
+IS_UTF8 = 0x800
+"""The bit that says in what a member's name is written."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,16 +67,23 @@ class Member:
     """One member, as the central directory describes it.
 
     Attributes:
+        name: What it is called, with `/` between folders, whoever made the archive.
         end: Where the next member, or the directory, begins: its bytes lie before.
     """
 
     info: zipfile.ZipInfo
+    name: str
     end: int
 
     @property
     def is_folder(self) -> bool:
         """Whether it only names a folder."""
-        return self.info.filename.endswith("/")
+        return self.name.endswith("/")
+
+    @property
+    def is_of_macos(self) -> bool:
+        """Whether it is what macOS writes beside the files that somebody archived."""
+        return self.name.startswith("__MACOSX/") or self.name.rpartition("/")[2].startswith(("._", ".DS_Store"))
 
 
 def read_directory(stream: BinaryIO, limits: ArchiveLimits = DEFAULT_LIMITS) -> list[Member] | None:
@@ -142,11 +160,26 @@ def _placed(infos: Sequence[zipfile.ZipInfo], directory_start: int) -> list[Memb
         end = in_order[index + 1].header_offset if index + 1 < len(in_order) else directory_start
         if info.header_offset < 0 or info.header_offset + _LOCAL_HEADER_BYTES + info.compress_size > end:
             raise Problem(
-                f"the ZIP archive's member {excerpt(info.filename)} is damaged: its {info.compress_size:,} bytes do "
+                f"the ZIP archive's member {excerpt(_name_of(info))} is damaged: its {info.compress_size:,} bytes do "
                 f"not fit where it says they are, before the next one"
             )
         ends[id(info)] = end
-    return [Member(info, ends[id(info)]) for info in infos]
+    return [Member(info, _name_of(info), ends[id(info)]) for info in infos]
+
+
+def _name_of(info: zipfile.ZipInfo) -> str:
+    name = info.filename
+    if name == info.orig_filename and not info.flag_bits & IS_UTF8:
+        # macOS writes UTF-8 without saying so, and zipfile then reads it as the code page of DOS.
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return plain_name(name)
+
+
+def plain_name(name: str) -> str:
+    """Return a member's name as it is compared: PowerShell separates folders with a backslash, and macOS letters from
+    their accents."""
+    return unicodedata.normalize("NFC", name).replace("\\", "/")
 
 
 def _check_sizes(members: Sequence[Member], limits: ArchiveLimits) -> None:

@@ -14,16 +14,22 @@ from typing import BinaryIO
 
 from ingestify.checks.content import read_exactly
 from ingestify.checks.problem import Problem, excerpt
-from ingestify.checks.zip_directory import Member, damage_as_problem
+from ingestify.checks.zip_directory import IS_UTF8, Member, damage_as_problem
 
 __all__ = ["CannotInflate", "is_encrypted", "iter_inflated"]
 
 _STEP_BYTES = 1 << 18
 _MOST_LZMA_WINDOW_BYTES = 128 << 20
 
-_IS_ENCRYPTED, _IS_PATCH, _IS_UTF8 = 0x1, 0x20, 0x800
+_IS_ENCRYPTED, _IS_PATCH = 0x1, 0x20
 _SIGNATURE = b"PK\x03\x04"
 _HEADER = struct.Struct("<4s5H3I2H")  # APPNOTE.TXT, section 4.3.7
+
+_UNKNOWN = {
+    9: "it is compressed with Deflate64, as Windows Explorer does with large files; have the archive made by 7-Zip or "
+    "zip, or the file delivered without one",
+}
+"""Methods that people meet, and what to do."""
 
 _Inflate = Callable[[bytes], Iterator[bytes]]
 
@@ -48,7 +54,7 @@ def iter_inflated(stream: BinaryIO, member: Member) -> Iterator[bytes]:
         CannotInflate: It is encrypted, or compressed in an unknown way.
     """
     info = member.info
-    what = f"the ZIP archive's member {excerpt(info.filename)} is damaged"
+    what = f"the ZIP archive's member {excerpt(member.name)} is damaged"
     inflate = _inflater(member)
     made = crc = 0
     with damage_as_problem(what):
@@ -81,7 +87,7 @@ def _start(stream: BinaryIO, member: Member, what: str) -> int:
     if len(header) < _HEADER.size or not header.startswith(_SIGNATURE):
         raise Problem(f"{what}: there is no member where it says")
     _, _, flags, *_, name_bytes, extra_bytes = _HEADER.unpack(header)
-    name = read_exactly(stream, name_bytes).decode("utf-8" if flags & _IS_UTF8 else "cp437")
+    name = read_exactly(stream, name_bytes).decode("utf-8" if flags & IS_UTF8 else "cp437")
     if name != info.orig_filename:
         raise Problem(f"{what}: its own header calls it {excerpt(name)}")
     start = info.header_offset + _HEADER.size + int(name_bytes) + int(extra_bytes)
@@ -106,7 +112,9 @@ def _inflater(member: Member) -> _Inflate:
                 return _stepwise(bz2.BZ2Decompressor())
             case 14:
                 return _lzma(member.info.file_size)
-    raise CannotInflate(f"its compression has the number {member.info.compress_type}")
+    raise CannotInflate(
+        _UNKNOWN.get(member.info.compress_type, f"its compression has the number {member.info.compress_type}")
+    )
 
 
 def _deflate() -> _Inflate:

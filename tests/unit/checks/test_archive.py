@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import stat
+import unicodedata
 import zipfile
 
 import pytest
@@ -50,7 +51,23 @@ def test_two_members_may_be_read_side_by_side() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../x", "a/../../x", "/etc/passwd", "C:/x", "c:x", "a\\x", "..", "a/..", "a\nb", "\x7f", " ", "..\\x", "//host/x"],
+    [
+        "../x",
+        "a/../../x",
+        "/etc/passwd",
+        "C:/x",
+        "c:x",
+        "..",
+        "a/..",
+        "a\nb",
+        "\x7f",
+        " ",
+        "..\\x",
+        "//host/x",
+        "\\x",
+        "a\\..\\x",
+        "C:\\x",
+    ],
 )
 def test_a_name_that_leaves_the_archive_is_refused(name: str) -> None:
     with pytest.raises(IntegrityError, match="has a name that leaves the archive, or none"):
@@ -66,6 +83,40 @@ def test_links_and_devices_are_refused(kind: int) -> None:
 def test_files_and_folders_with_permissions_are_not() -> None:
     archive = Archive(archive_of((named("a", stat.S_IFREG | 0o644), b"1"), (named("d/", stat.S_IFDIR | 0o755), b"")))
     assert archive.names == ("a",)
+
+
+def test_powershells_backslash_separates_folders():
+    archive = Archive(archive_of((named("match\\events.json"), b"[1]"), (named("match\\"), b"")))
+    assert archive.names == ("match/events.json",)
+    assert archive.open_member("match\\events.json").read() == archive.open_member("match/events.json").read() == b"[1]"
+    with pytest.raises(IntegrityError, match="several members of one name"):
+        Archive(archive_of((named("a\\b"), b"1"), (named("a/b"), b"2")))
+
+
+def test_an_archive_of_macos_has_the_files_that_somebody_put_into_it():
+    decomposed = unicodedata.normalize("NFD", "Málaga/evénts.json")
+    written = archive_of(
+        (decomposed, b"[1]"),
+        (f"__MACOSX/{decomposed.replace('/', '/._')}", b"\0\5\x16\7"),
+        ("Málaga/.DS_Store", b"x"),
+        ("Málaga/._video.mp4", b"x"),
+    ).getvalue()
+    assert Archive(io.BytesIO(written)).names == ("Málaga/evénts.json",)
+    # Finder writes UTF-8, and not that it does.
+    silent = bytearray(written)
+    for signature, at in ((b"PK\3\4", 7), (b"PK\1\2", 9)):
+        place = -1
+        while (place := silent.find(signature, place + 1)) >= 0:
+            silent[place + at] &= ~0x08
+    archive = Archive(io.BytesIO(silent))
+    assert archive.names == ("Málaga/evénts.json",)
+    assert archive.open_member(decomposed).read() == b"[1]"
+
+
+def test_a_name_in_the_code_page_of_dos_stays_what_it_is():
+    info = named("M_ller.csv")
+    made = archive_of((info, b"1")).getvalue().replace(b"M_ller.csv", "Müller.csv".encode("cp437"))
+    assert Archive(io.BytesIO(made)).names == ("Müller.csv",)
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -123,7 +174,13 @@ def test_what_cannot_be_inflated_is_told() -> None:
     body = bytearray(archive_of(("a", b"1")).getvalue())
     for at in (8, body.index(b"PK\1\2") + 10):
         body[at : at + 2] = (97).to_bytes(2, "little")
-    with pytest.raises(IntegrityError, match="its compression has the number 97"):
+    with pytest.raises(IntegrityError, match="member 'a' cannot be read: its compression has the number 97"):
+        Archive(io.BytesIO(body)).open_member("a").read()
+    for at in (8, body.index(b"PK\1\2") + 10):
+        body[at : at + 2] = (9).to_bytes(2, "little")
+    with pytest.raises(
+        IntegrityError, match=r"compressed with Deflate64, as Windows Explorer .*; have .* made by 7-Zip"
+    ):
         Archive(io.BytesIO(body)).open_member("a").read()
 
 

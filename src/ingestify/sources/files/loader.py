@@ -7,6 +7,7 @@ import io
 from typing import Any, BinaryIO, cast
 
 from ingestify.checks.archive import Archive
+from ingestify.checks.zip_directory import plain_name
 from ingestify.domain.delivery import DeliveredFile, Delivery
 from ingestify.domain.file import DraftFile, File, NotModifiedFile, Validators
 from ingestify.domain.resource import FileResource
@@ -61,7 +62,7 @@ def load_member(
     stream = delivery.open(file)
     try:
         archive = Archive(stream)
-        names = [name for name in archive.names if glob.matches(pattern, name)]
+        names = _names_of(archive, pattern)
         if len(names) > 1:
             raise SourceError(f"{file.path} has several members that are '{pattern}': {names[0]} and {names[1]}")
         if not names:
@@ -76,6 +77,14 @@ def load_member(
         raise
 
 
+def _names_of(archive: Archive, pattern: str) -> list[str]:
+    """Return the members that are of a pattern; if there are none, those that differ from it in capitals alone."""
+    pattern = plain_name(pattern)
+    return [name for name in archive.names if glob.matches(pattern, name)] or [
+        name for name in archive.names if glob.matches(pattern.lower(), name.lower())
+    ]
+
+
 def _draft(
     file_resource: FileResource,
     stream: BinaryIO,
@@ -84,7 +93,7 @@ def _draft(
     beside: BinaryIO | None = None,
 ) -> DraftFile:
     return DraftFile.from_input(
-        cast(BinaryIO, _Stoppable(stream, beside)),
+        cast(BinaryIO, _Stoppable(stream, beside, file.path)),
         file_resource.data_feed_key,
         file_resource.data_spec_version,
         file_resource.data_serialization_format or "bin",
@@ -97,9 +106,11 @@ class _Stoppable(io.RawIOBase):
 
     Args:
         beside: What is closed with it.
+        path: The delivered file's, for messages.
     """
 
-    def __init__(self, stream: BinaryIO, beside: BinaryIO | None) -> None:
+    def __init__(self, stream: BinaryIO, beside: BinaryIO | None, path: str) -> None:
+        self._path = path
         self._stream = stream
         self._beside = beside
         self._stop = active_context().stop
@@ -110,7 +121,10 @@ class _Stoppable(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         if self._stop.is_set():
             raise FetchError("stopped before all of the file was read")
-        return self._stream.readinto(buffer)  # type: ignore[attr-defined, no-any-return]
+        try:
+            return self._stream.readinto(buffer)  # type: ignore[attr-defined, no-any-return]
+        except IntegrityError as error:
+            raise IntegrityError(f"{self._path}: {error}") from error
 
     def close(self) -> None:
         if not self.closed:

@@ -106,3 +106,32 @@ def test_an_archive_that_is_called_as_one_of_its_members_fails_the_dataset(drop:
     drop.put("7_events.zip", zipped(**{"7/events.json": "[1]"}))
     report = drop.load()
     assert "7_events.zip is the feed 'events', and so is a member of it" in report.failed_tasks[0].error
+
+
+def test_a_member_that_differs_in_capitals_accents_or_separators_alone_is_the_one(tmp_path):
+    with Drop(tmp_path, members={"events": "Málaga/*/events.json"}, requires=["events"], optional=["delivery"]) as drop:
+        drop.put("11/90/7_delivery.zip", zipped(**{"Ma\u0301laga\\Day 1\\Events.JSON": "[1]", "__MACOSX/x": "x"}))
+        drop.load()
+        assert next(iter(drop.read().values()))["events__v1"] == b"[1]"
+    with Drop(tmp_path, members={"events": "events.json"}) as drop:
+        drop.put("11/90/7_delivery.zip", zipped(**{"Events.json": "[2]", "events.json": "[1]"}))
+        drop.load()
+        assert next(iter(drop.read().values()))["events__v1"] == b"[1]", "what is of the very pattern goes before"
+        drop.put("11/90/7_delivery.zip", zipped(**{"Events.json": "[2]", "EVENTS.json": "[1]"}), age_seconds=1000)
+        report = drop.load()
+        assert "has several members that are 'events.json'" in report.failed_tasks[0].error
+
+
+def test_what_cannot_be_inflated_or_is_damaged_names_the_archive(tmp_path):
+    body = zipped(**{"events.json": "[" + "1, " * 1000 + "1]"})
+    deflate64 = body.replace(b"PK\3\4\x14\0\0\0\x08", b"PK\3\4\x15\0\0\0\x09").replace(
+        b"\x14\0\0\0\x08\0", b"\x15\0\0\0\x09\0"
+    )
+    damaged = bytearray(body)
+    damaged[50] ^= 0x55
+    for content, problem in ((deflate64, "with Deflate64"), (bytes(damaged), "is damaged")):
+        with Drop(tmp_path, members={"events": "events.json"}, requires=["events"]) as drop:
+            drop.put("11/90/7_delivery.zip", content)
+            (task,) = drop.load().failed_tasks
+            assert "11/90/7_delivery.zip: The ZIP archive's member 'events.json'" in task.error
+            assert problem in task.error
