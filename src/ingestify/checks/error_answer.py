@@ -18,7 +18,7 @@ from typing import Any
 
 from ingestify.checks.problem import excerpt
 
-__all__ = ["find_error", "find_error_in_index", "quote_error"]
+__all__ = ["find_error", "find_error_in_index", "names_error", "quote_error"]
 
 MOST_BYTES = 4096
 MOST_BYTES_OF_INDEX = 1 << 20
@@ -124,6 +124,11 @@ def _is_error(document: Any) -> bool:
         return False
     answer = _plainly(document)
     return _says_nothing_else(answer) or _is_envelope(answer, MOST_LEVELS)
+
+
+def names_error(key: str) -> bool:
+    """Return whether a key of an object is one that an error stands under."""
+    return _plain(key) in _NAMES_ERROR
 
 
 def quote_error(document: Any, body: bytes) -> str:

@@ -3,10 +3,11 @@
     key             what an object has under that key; keys are separated by dots
     ['any key']     the same, for a key with a dot, a bracket or a quote in it
     [0]  [-1]       one element of a list, from its beginning or its end
-    [*]             each element of a list
+    [*]             each element of a list; of an object by ids, each value, with its key as `id` unless it has one
     $               at the beginning: the value itself; it may be left out
 
-What is not there is null, and what is inside of null too. `[*]` of what is no list is an error.
+What is not there is null, and what is inside of null too. `[*]` of anything else is an error: an object by ids has
+nothing but objects in it, and no key that names an error.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ingestify.checks.error_answer import names_error
+from ingestify.domain.keyed_entries import find_keyed_entries
 from ingestify.errors import ConfigurationError, SourceError
 
 __all__ = ["EACH", "JsonPath"]
@@ -29,7 +32,7 @@ class _Each(enum.Enum):
 
 
 EACH = _Each.EACH
-"""The step to each element of a list."""
+"""The step to each element of a list, or of an object by ids."""
 
 Step = str | int | _Each
 
@@ -113,17 +116,17 @@ class JsonPath:
             if step is EACH:
                 if value is None:
                     return
-                if not isinstance(value, list):
+                entries = value if isinstance(value, list) else _entries_by_id(value)
+                if entries is None:
                     error = SourceError(
-                        f"'{self.text}' wants a list where there is {_kind(value)}; correct the path, or ask the "
-                        f"provider "
-                        f"what has changed."
+                        f"'{self.text}' wants a list where there is {_kind(value)}, or an object by ids, which has "
+                        f"nothing but objects in it; correct the path, or ask the provider what has changed."
                     )
                     if EACH not in self.steps[:number]:
                         raise error
                     yield error
                     return
-                for each in value:
+                for each in entries:
                     yield from self._iter(each, number + 1)
                 return
             value = _inside(value, step)
@@ -166,6 +169,12 @@ def _inside(value: Any, step: Step) -> Any:
     if isinstance(value, list) and -len(value) <= step < len(value):
         return value[step]
     return None
+
+
+def _entries_by_id(value: Any) -> list[dict[str, Any]] | None:
+    """Return the entries of an object by ids; None if it is none, as `{"error": {"code": 5}}` in place of it."""
+    entries = find_keyed_entries(value)
+    return None if entries is None or any(map(names_error, value)) else entries
 
 
 def _kind(value: Any) -> str:

@@ -13,6 +13,8 @@ DOCUMENT = {
     "data": {"rounds": [{"matches": [{"id": 1}, {"id": 2}]}, {"matches": []}, {"matches": [{"id": 3}]}]},
     "home team": {"a.b": "x"},
     "@type": None,
+    "by_id": {"101": {"home": "A"}, "102": {"home": "B", "id": 7}},
+    "none": {},
     "360-frames": True,
 }
 
@@ -82,6 +84,9 @@ def test_a_path_leads_to_one_value_or_to_nothing(text: str, found: object) -> No
         ("data.rounds[*].matches", [{"id": 1}, {"id": 2}, {"id": 3}]),
         ("data.rounds[0].matches", [{"id": 1}, {"id": 2}]),
         ("data.nothing[*]", []),
+        ("by_id[*]", [{"id": "101", "home": "A"}, {"id": 7, "home": "B"}]),
+        ("by_id[*].home", ["A", "B"]),
+        ("none[*]", []),
         ("@type[*]", []),
     ],
 )
@@ -132,3 +137,11 @@ def test_a_path_finds_what_python_finds(steps: list[str | int], document: Any) -
         except (KeyError, IndexError):
             value = None
     assert JsonPath.parse(text).find(document) == value
+
+
+@pytest.mark.parametrize(
+    "value", [{"1": {"id": 1}, "total": 1}, {"error": {"code": 5}}, {"Error-Message": {"code": 5}}, "x", 5, True]
+)
+def test_what_is_neither_a_list_nor_an_object_by_ids_is_an_error(value: object) -> None:
+    with pytest.raises(SourceError, match=r"'matches\[\*\]' wants a list where there is .*, or an object by ids"):
+        list(JsonPath.parse("matches[*]").iter({"matches": value}))

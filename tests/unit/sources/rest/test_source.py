@@ -115,6 +115,20 @@ def test_an_index_of_another_shape_is_an_error(server: Provider, items: str | No
         api.find()
 
 
+def test_an_index_by_ids_has_an_entry_for_each(server: Provider) -> None:
+    server.on("/matches", as_json({"matches": {"101": {"home": "Ajax"}, "102": {"home": "PSV", "id": "102b"}}}))
+    index = {"endpoint": "/matches", "items": "matches[*]"}
+    feeds = {"events": {"url": "/events/{match_id}"}, "match": {"content": "$"}}
+    with Api(server, index=index, name="{home}", feeds=feeds) as api:
+        one, two = api.find()
+    assert [(match.dataset_resource_id["match_id"], match.name) for match in (one, two)] == [
+        ("101", "Ajax"),
+        ("102b", "PSV"),
+    ]
+    assert one.files["events__v1"].url == f"{server.url}/events/101"
+    assert one.files["match__v1"].json_content == {"id": "101", "home": "Ajax"}
+
+
 @pytest.mark.parametrize("body", [{"data": None}, {"data": {"matches": None}}, {"data": {"matches": []}}])
 def test_an_index_with_nothing_in_it_is_none(server: Provider, body: Any) -> None:
     server.on("/matches", as_json(body))
