@@ -5,6 +5,7 @@ It is YAML 1.1 as PyYAML's safe loader reads it, with these differences:
     A key that is there twice is a problem, not silently the last one.
     Keys are text, as they are written: `360: v2` has the key "360". Only below `configuration` a number stays one.
     `2023_2024`, `12:30`, `007` and `0x1F` are text; YAML 1.1 makes the numbers 20232024, 750, 7 and 31 of them.
+    `NO` and `ON` are text: Norway and Ontario. `no`, `No`, `on` and `On` are truth values, as in YAML 1.1.
 """
 
 from __future__ import annotations
@@ -182,6 +183,9 @@ _Loader.add_implicit_resolver(
     list("-+0123456789."),
 )
 
+_CODES = frozenset({"NO", "ON"})
+"""What people write for a country or a region, and not for false or true."""
+
 _SCALARS = frozenset({"null", "bool", "int", "float", "timestamp", "binary"})
 
 
@@ -253,7 +257,7 @@ class _Reading:
 
     def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> object:
         kind = node.tag.removeprefix(_TAG)
-        if kind in {"str", "value"}:
+        if kind in {"str", "value"} or (kind == "bool" and node.value in _CODES):
             return str(node.value)
         if kind not in _SCALARS:
             return self._unknown_tag(node, path)

@@ -44,6 +44,16 @@ def test_what_only_looks_like_a_number_stays_text(text: str) -> None:
     assert read(f"season: {text}").content == {"season": text}
 
 
+@pytest.mark.parametrize("text", ["NO", "ON"])
+def test_a_country_is_no_truth_value(text: str) -> None:
+    assert read(f"selectors: [{{country: {text}}}]").content == {"selectors": [{"country": text}]}
+
+
+@pytest.mark.parametrize(("text", "value"), [("no", False), ("No", False), ("on", True), ("off", False), ("YES", True)])
+def test_words_for_truth_values_are_those_of_yaml(text: str, value: bool) -> None:
+    assert read(f"a: {text}").content == {"a": value}
+
+
 def test_keys_are_text_as_they_are_written() -> None:
     assert read("{360: v2, on: x, 007: y}").content == {"360": "v2", "on": "x", "007": "y"}
 

@@ -142,8 +142,9 @@ def _is_inside(target: str, root: str) -> bool:
 
 
 def _version(found: os.stat_result) -> str:
-    # What is put in the place of a file may keep its time and have its size; it is another file all the same.
-    return f"{found.st_mtime_ns}-{found.st_size}-{found.st_ino}"
+    # What is put in the place of a file, or written into it, may keep its time and have its size (rsync -t, touch -r):
+    # then the inode is another, or the time at which the system last saw a change, which nobody can set back.
+    return f"{found.st_mtime_ns}-{found.st_size}-{found.st_ino}-{found.st_ctime_ns}"
 
 
 def _modified_at(found: os.stat_result) -> dt.datetime:

@@ -81,6 +81,23 @@ def test_a_corrected_file_is_a_revision_also_if_its_time_is_older(drop: Drop, ag
     assert counts(drop) == (0, 0, 1, 0, 0)
 
 
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_correction_that_keeps_size_and_time_is_a_revision(drop: Drop, in_place: bool) -> None:
+    path = drop.put("11/90/7_events.json", "[1]")
+    drop.load()
+    was = path.stat()
+    written = path if in_place else path.with_name(".new")
+    with written.open("r+b" if in_place else "wb") as file:
+        file.write(b"[2]")
+    os.utime(written, ns=(was.st_atime_ns, was.st_mtime_ns))  # as rsync -t, unzip and touch -r do
+    written.replace(path)
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (was.st_size, was.st_mtime_ns)
+    assert drop.load().totals.revised == 1
+    assert next(iter(drop.read().values()))["events__v1"] == b"[2]"
+    path.chmod(0o600)
+    assert drop.load().totals.unchanged == 1, "another change time, and the same bytes"
+
+
 def test_the_same_bytes_with_another_time_are_no_revision(drop: Drop) -> None:
     drop.put("11/90/7_events.json")
     drop.load()
