@@ -14,6 +14,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+import sqlalchemy as sa
 
 from ingestify.catalogue import SqlCatalogue
 from ingestify.catalogue.connection import Database
@@ -256,6 +257,23 @@ def test_a_read_during_which_the_file_was_changed_is_done_again(path: Path, read
 
     monkeypatch.setattr(reader._datasets, "_complete", complete_late)
     assert len(read_all(reader)) == 20
+    reader.close()
+
+
+def test_a_file_that_is_written_right_after_each_opening_is_read_when_its_owner_pauses(path: Path, reading) -> None:
+    run(path, 0, 10)
+    with reading():
+        reader = SqlCatalogue.open(f"sqlite:///{path}")
+    assert len(read_all(reader)) == 10
+    runs = iter([200, 300, 400])
+
+    def write(*_: object) -> None:
+        if first := next(runs, None):
+            run(path, first, 10)
+
+    sa.event.listen(reader._database._engine, "connect", write)
+    run(path, 100, 10)
+    assert len(read_all(reader)) == 50
     reader.close()
 
 

@@ -51,10 +51,12 @@ class _Connection(sqlite3.Connection):
     Attributes:
         stamp: The file's, at that moment.
         is_watched: Whether it reads without asking, so that what it read has to be compared.
+        is_new: Whether nobody has used it yet.
     """
 
     stamp: _Stamp
     is_watched: bool
+    is_new = True
 
 
 class SqliteReader:
@@ -135,6 +137,10 @@ class SqliteReader:
         return opened
 
     def _refuse_stale(self, opened: _Connection, _record: object, _proxy: object) -> None:
+        if opened.is_new:
+            # No other one would be newer, and the pool opens only two before it gives up; what is read is compared.
+            opened.is_new = False
+            return
         now = self._read_stamp()
         # Of a file with a log each transaction sees what is new, as long as it is that file.
         is_current = now == opened.stamp and self._is_complete() if opened.is_watched else now[:2] == opened.stamp[:2]
