@@ -113,8 +113,10 @@ class SqlCatalogue:
         return cls(database, tables, key_types or KeyTypes())
 
     @classmethod
-    def probe(cls, url: str, *, table_prefix: str = "") -> str:
-        """Ask a database that is there which lake it has, for people; nothing is made or migrated.
+    def probe(cls, url: str, *, table_prefix: str = "") -> tuple[str, bool]:
+        """Return which tables a database that is there has, for people, and whether they are those of this version.
+
+        Nothing is made or migrated.
 
         Raises:
             As `open` does.

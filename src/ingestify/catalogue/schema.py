@@ -50,8 +50,8 @@ def prepare_schema(database: Database, tables: Tables) -> None:
 
 
 @repeatable
-def describe_version(database: Database, tables: Tables) -> str:
-    """Return what tables a database has, for people; nothing is made or migrated.
+def describe_version(database: Database, tables: Tables) -> tuple[str, bool]:
+    """Return what tables a database has, for people, and whether they are those of this version. Nothing is made.
 
     Raises:
         LakeVersionError: A newer ingestify wrote the lake.
@@ -62,12 +62,13 @@ def describe_version(database: Database, tables: Tables) -> str:
         version = _read_version(connection, tables)
         if version is None:
             _refuse_foreign_tables(connection, database.where, tables)
-            return "it has no tables yet, and the first that opens it makes them, if its user may"
+            return "it has no tables yet, and the first that opens it makes them, if its user may", False
     if version == HEAD:
-        return "its tables are those of this version"
+        return "its tables are those of this version", True
     if version > HEAD:
         raise _written_by_newer(database, version)
-    return f"its tables are of an older version ({version}), and the next that opens it migrates them, if its user may"
+    text = f"its tables are of an older version ({version}), and the next that opens it migrates them, if its user may"
+    return text, False
 
 
 def _written_by_newer(database: Database, version: str) -> LakeVersionError:

@@ -177,8 +177,8 @@ def open_catalogue(metadata_url: str, table_prefix: str, key_types: KeyTypes | N
     return SqlCatalogue.open(metadata_url, table_prefix=table_prefix, key_types=key_types)
 
 
-def probe_catalogue(metadata_url: str, table_prefix: str) -> str:
-    """Ask a database whether it is there. Nothing is made or migrated. Returns what it has, for people."""
+def probe_catalogue(metadata_url: str, table_prefix: str) -> tuple[str, bool]:
+    """Return what a database has, for people, and whether it can be read as it is. Nothing is made or migrated."""
     from ingestify.catalogue.catalogue import SqlCatalogue  # heavy: SQLAlchemy
 
     hide_url(metadata_url)

@@ -13,13 +13,20 @@ from pathlib import Path
 from ingestify.config.locations import local_path
 from ingestify.config.reader import read_settings
 from ingestify.config.secrets import resolve_lake_url, with_secrets
-from ingestify.config.settings import Settings
+from ingestify.config.settings import MainSettings, Settings
 from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.ports import Storage
 from ingestify.engine.report import one_line
 from ingestify.errors import StoreError
 from ingestify.events.dispatcher import Dispatcher
-from ingestify.main.adapters import check_catalogue, make_engine, make_storage, open_catalogue, probe_catalogue
+from ingestify.main.adapters import (
+    check_catalogue,
+    make_engine,
+    make_storage,
+    open_catalogue,
+    open_store,
+    probe_catalogue,
+)
 from ingestify.main.parts import make_plans
 from ingestify.sources.own_modules import make_importable
 from ingestify.storage.local import STAGING_FOLDER
@@ -37,13 +44,15 @@ class Connection:
     """What came of asking one thing.
 
     Attributes:
-        what: `database`, `files`, or `source NAME`.
+        what: `database`, `files`, `lake` (do these two belong together), or `source NAME`.
         answer: What it said, for people, without secrets.
+        is_current: Of a database, whether its tables are those of this version.
     """
 
     what: str
     is_ok: bool
     answer: str
+    is_current: bool = False
 
 
 def iter_connections(path: Path) -> Iterator[Connection]:
@@ -58,9 +67,12 @@ def iter_connections(path: Path) -> Iterator[Connection]:
     make_importable(str(folder))
     plans, _ = make_plans(settings)
     main = settings.main
-    yield _ask("database", lambda: _ask_database(settings, folder, lookup))
+    metadata_url = resolve_lake_url(main.metadata_url, "metadata_url", folder, lookup)
+    yield (database := _ask("database", lambda: _ask_database(metadata_url, main.metadata_options.table_prefix)))
     file_url = resolve_lake_url(main.file_url, "file_url", folder, lookup)
-    yield _ask("files", lambda: _ask_files(make_storage(file_url, main.file_options, folder), file_url))
+    yield (files := _ask("files", lambda: _ask_files(make_storage(file_url, main.file_options, folder), file_url)))
+    if database.is_current and files.is_ok:
+        yield _ask("lake", lambda: _ask_lake(metadata_url, file_url, main, folder))
     asked: set[str] = set()
     for plan in plans:
         if plan.source.name not in asked:
@@ -68,20 +80,37 @@ def iter_connections(path: Path) -> Iterator[Connection]:
             yield _ask(f"source {plan.source.name}", functools.partial(_ask_source, settings, plan, folder))
 
 
-def _ask(what: str, ask: Callable[[], str]) -> Connection:
+def _ask(what: str, ask: Callable[[], str | tuple[str, bool]]) -> Connection:
     try:
-        return Connection(what, True, ask())
+        answer = ask()
+        return Connection(what, True, answer) if isinstance(answer, str) else Connection(what, True, *answer)
     except Exception as error:  # noqa: BLE001 - the edge to whatever it is; the others are asked all the same
         return Connection(what, False, one_line(error))
 
 
-def _ask_database(settings: Settings, folder: Path, lookup: SecretLookup) -> str:
-    url = resolve_lake_url(settings.main.metadata_url, "metadata_url", folder, lookup)
+def _ask_database(url: str, table_prefix: str) -> tuple[str, bool]:
     path = check_catalogue(url)
     if path is not None and not path.exists():
         _check_may_make(path.parent)
-        return "ok: it is not there yet, and the first run makes it"
-    return f"ok: {probe_catalogue(url, settings.main.metadata_options.table_prefix)}"
+        return "ok: it is not there yet, and the first run makes it", False
+    text, is_current = probe_catalogue(url, table_prefix)
+    return f"ok: {text}", is_current
+
+
+def _ask_lake(metadata_url: str, file_url: str, main: MainSettings, folder: Path) -> str:
+    """Whether the files are those of the catalogue; nothing is written."""
+    with contextlib.closing(
+        open_store(
+            metadata_url,
+            file_url,
+            main.default_bucket,
+            file_options=main.file_options,
+            options_folder=folder,
+            table_prefix=main.metadata_options.table_prefix,
+        )
+    ) as store:
+        lake = store.identity.check()
+    return "ok: the files are those of the database" + ("" if lake is None else f" ({lake})")
 
 
 def _check_may_make(folder: Path) -> None:

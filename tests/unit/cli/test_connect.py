@@ -26,6 +26,17 @@ def test_of_a_lake_that_is_there_nothing_is_left_but_what_was(lake):
     lake("verify")
 
 
+def test_files_that_are_not_the_databases_are_told(lake):
+    assert "lake: ok: the files are those of the database (lake " in lake("config", "check", "--connect")
+    lake.configure("file://files", "file://fils")
+    before = everything(lake.folder)
+    shown = lake("config", "check", "--connect", code=1)
+    assert "files: ok: the folder is not there yet" in shown
+    assert "lake: wrong: The storage file://" in shown
+    assert "holds none of the files" in shown
+    assert everything(lake.folder) == before
+
+
 def test_what_does_not_answer_is_named_and_the_others_are_asked_all_the_same(lake):
     (lake.folder / "catalog.db").write_bytes(b"no database at all, but a text that is long enough" * 100)
     lake.configure("SmallSource}", "SmallSource, configuration: {is_down: true}}")
