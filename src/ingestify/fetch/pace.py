@@ -371,7 +371,11 @@ class Pace:
         """
         with self._lock:
             now = self._clock()
-            if sent.started <= self._met_at or not (self._is_down or self._health.failed(what, is_file=is_file)):
+            if sent.started <= self._met_at:
+                return
+            if not (self._is_down or self._health.failed(what, is_file=is_file)):
+                if self._closed_rounds:  # it was sent to have a look: the next look is no further away for it
+                    self._met_at = now
                 return
             if not self._is_down:
                 logger.info("%s: %s fails, whatever it is asked for: %s", self._name, self._host, why)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ingestify.fetch.http import HttpClient
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.pace import Pace
+from ingestify.fetch.pace import LeftAlone, Pace
 from ingestify.fetch.paces import Paces
 from ingestify.fetch.rate_limit import RateLimit
 from ingestify.testing.season import Season
@@ -179,6 +179,25 @@ def test_a_rate_limit_that_answers_503_is_found_too() -> None:
 def test_files_that_fail_with_503_do_not_slow_down_the_others() -> None:
     outcome = Simulation(Broken(0.02)).run(30)
     assert outcome.per_second(0, 30) >= 0.8 * 32 / 0.05  # 12 % of the time goes into waiting before the second tries
+
+
+def test_a_host_that_answers_503_to_one_at_a_time_is_soon_taken_for_down(clock: FakeClock) -> None:
+    options = HttpOptions(attempts=3, backoff_base_seconds=0.02, backoff_cap_seconds=0.1)
+    pace = Pace("provider", "host", options, RateLimit(None), clock=clock)
+    begun = clock.now
+
+    def ask(url: str) -> None:
+        while not pace.is_due():
+            clock.now += 0.05
+        (sent,) = send(pace)
+        clock.now += 0.01
+        pace.overloaded(sent)
+        pace.failed(sent, url, "status 503", 503)
+        pace.leave()
+
+    with pytest.raises(LeftAlone, match="fails, whatever it is asked for"):
+        all(ask(f"/{number // 3}") is None for number in range(1000))
+    assert clock.now - begun < 20
 
 
 # ---- pauses --------------------------------------------------------------------------------------------
