@@ -40,6 +40,7 @@ def test_the_keys_of_a_section_are_known_by_its_path() -> None:
         "dataset_types",
         "ingestion_plans",
         "quarantine",
+        "retention",
         "event_subscribers",
     ]
     assert known_keys(("sources", "any", "rate_limit")) == ["requests_per_second"]
