@@ -18,7 +18,7 @@ from ingestify.domain.text import JSON_BRACKETS
 
 __all__ = ["MOST_INDEX_BYTES", "TooLarge", "read_json"]
 
-MOST_INDEX_BYTES = 256_000_000
+MOST_INDEX_BYTES = 128_000_000
 """What an index may take in memory, unless its source says more: some 30 MB of JSON, 40,000 matches and more."""
 
 MOST_LEVELS = 200

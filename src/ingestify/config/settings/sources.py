@@ -117,7 +117,7 @@ class SourceSettings(Section):
         "fetched.",
     )
     max_index_size: Size = Field(
-        default=256_000_000,
+        default=128_000_000,
         description="The most that an answer may take in memory which the source asks for itself, such as 500 MB: its "
         "bytes, and, by estimate, what its JSON becomes, which is about 7 times as much.",
     )
