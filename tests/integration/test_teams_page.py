@@ -13,6 +13,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from ingestify import EventLogConsumer
 from ingestify.cli.app import run_command_line
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
@@ -73,7 +74,7 @@ def test_the_rights_of_the_page_are_enough_and_no_more(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     server = reach("postgresql")
-    (as_administrator, as_owner) = statements(names)
+    (as_administrator, as_owner, for_a_reader_of_events) = statements(names)
     server.execute(*as_administrator)
     with contextlib.closing(psycopg.connect(url_of(server, names, "lake_owner"), autocommit=True)) as connection:
         for one in as_owner:
@@ -97,6 +98,17 @@ def test_the_rights_of_the_page_are_enough_and_no_more(
         assert command("lake_reader", "verify") == 0
         assert command("lake_reader", "run") == 1
         assert "permission" in capsys.readouterr().err
+
+        # Who reads the event log writes down how far it is.
+        with contextlib.closing(psycopg.connect(url_of(server, names, "lake_owner"), autocommit=True)) as connection:
+            for one in for_a_reader_of_events:
+                connection.execute(one)
+        write_config(tmp_path, url_of(server, names, "lake_reader"), moto, names["football"], provider)
+        for most in (100, 0):
+            heard: list[str] = []
+            with EventLogConsumer.from_config(tmp_path / "config.yaml", "mine") as reader:
+                assert reader.run(lambda event, heard=heard: heard.append(event.event_type)) == 0  # type: ignore[misc]
+            assert bool(heard) == bool(most), "each comes once"
 
         # A second lake, by its runner, is filled by a copy.
         write_config(tmp_path, url_of(server, names, "lake_runner"), moto, names["football"], provider)
