@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from ingestify.domain.ports import FetchContext, Usage
 from ingestify.errors import FetchError, HostLeftAlone, SourceError
@@ -66,6 +67,16 @@ class _Redirect(NamedTuple):
 
 class _Renewed(Exception):
     """The credentials were refused, and there are others by now."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Asked(Generic[T]):
+    """What a request is for; the same in each try and behind each redirect. The fields are those of `exchange`."""
+
+    receive: Callable[[Incoming], T]
+    accepts: Callable[[int, OutgoingRequest], bool]
+    context: FetchContext
+    is_file: bool
 
 
 class Incoming:
@@ -167,6 +178,7 @@ class Exchange:
             HostLeftAlone: It was not asked for, or the host asks for a longer wait than anybody waits for.
         """
         context = active_context()
+        asked = _Asked(receive, accepts, context, is_file)
         tries = faults = stale = turns = refusals = 0
         waited = 0.0
         renewed = False
@@ -177,9 +189,7 @@ class Exchange:
             tries += 1
             request = make_request()
             try:
-                result = self._follow(
-                    request, receive, accepts, context, is_file=is_file, is_fresh=last is None, may_renew=not renewed
-                )
+                result = self._follow(request, asked, is_fresh=last is None, may_renew=not renewed)
             except Stopped as stopped:
                 raise self._stopped(request, tries) from stopped
             except _Renewed:
@@ -265,17 +275,7 @@ class Exchange:
 
     # ---- one try ---------------------------------------------------------------------------------------
 
-    def _follow(
-        self,
-        request: OutgoingRequest,
-        receive: Callable[[Incoming], T],
-        accepts: Callable[[int, OutgoingRequest], bool],
-        context: FetchContext,
-        *,
-        is_file: bool,
-        is_fresh: bool,
-        may_renew: bool,
-    ) -> T:
+    def _follow(self, request: OutgoingRequest, asked: _Asked[T], *, is_fresh: bool, may_renew: bool) -> T:
         """Send, and follow redirects."""
         first = request.url
         seen = {first}
@@ -286,8 +286,8 @@ class Exchange:
             pace = self._paces.of(request.url)
             header = request.get_authorization()
             # The pace inside, so that what it lets through starts now and does not queue for a place.
-            with self._slots.one(context.stop):
-                sent = pace.enter(context.stop, is_fresh=is_fresh)
+            with self._slots.one(asked.context.stop):
+                sent = pace.enter(asked.context.stop, is_fresh=is_fresh)
                 try:
                     # The token of this moment: that of a minute ago may have ended while the request waited.
                     outgoing = request.authorized(header)
@@ -300,17 +300,7 @@ class Exchange:
                             f"than its rate_limit lets a request through, {late} times; raise the rate_limit.",
                             url=mask_url(first),
                         )
-                    answered, redirect = self._send_once(
-                        outgoing,
-                        receive,
-                        accepts,
-                        context,
-                        pace,
-                        sent,
-                        reach,
-                        is_file=is_file,
-                        may_renew=may_renew,
-                    )
+                    answered, redirect = self._send_once(outgoing, asked, pace, sent, reach, may_renew=may_renew)
                 except Forbidden as error:
                     raise self.leads.unreachable(request, first, error) from error
                 finally:
@@ -337,49 +327,32 @@ class Exchange:
         )
 
     def _send_once(
-        self,
-        request: OutgoingRequest,
-        receive: Callable[[Incoming], T],
-        accepts: Callable[[int, OutgoingRequest], bool],
-        context: FetchContext,
-        pace: Pace,
-        sent: Sent,
-        reach: Reach,
-        *,
-        is_file: bool,
-        may_renew: bool,
+        self, request: OutgoingRequest, asked: _Asked[T], pace: Pace, sent: Sent, reach: Reach, *, may_renew: bool
     ) -> tuple[tuple[T] | None, _Redirect | None]:
         """Send, and let the host's pace know what came of it; see `_send`."""
         try:
-            answered = self._send(request, receive, accepts, context, pace, sent, reach)
+            answered = self._send(request, asked, pace, sent, reach)
         except TryAgain as again:
             if not (again.stale or again.progressed or again.says_slow_down):
-                pace.failed(sent, request.url, again.reason, again.status, is_file=is_file)
+                pace.failed(sent, request.url, again.reason, again.status, is_file=asked.is_file)
             raise
         except FetchError as error:
             if error.status == 401 and may_renew and _renew(request):
                 raise _Renewed from error
             if error.status in CREDENTIALS_REFUSED:
                 why = f"status {error.status}; {request.credentials}"
-                pace.failed(sent, request.url, why, error.status, is_file=is_file)
+                pace.failed(sent, request.url, why, error.status, is_file=asked.is_file)
             raise
         # A login says nothing of what is asked for with it.
         if request.body is None:
-            pace.answered(is_file=is_file)
+            pace.answered(is_file=asked.is_file)
         return answered
 
     def _send(
-        self,
-        request: OutgoingRequest,
-        receive: Callable[[Incoming], T],
-        accepts: Callable[[int, OutgoingRequest], bool],
-        context: FetchContext,
-        pace: Pace,
-        sent: Sent,
-        reach: Reach,
+        self, request: OutgoingRequest, asked: _Asked[T], pace: Pace, sent: Sent, reach: Reach
     ) -> tuple[tuple[T] | None, _Redirect | None]:
         """Return what was received, or where a redirect leads."""
-        usages = (self._usage, context.usage)
+        usages = (self._usage, asked.context.usage)
         for usage in usages:
             usage.add(requests=1)
         started = time.monotonic()
@@ -387,7 +360,7 @@ class Exchange:
         try:
             failpoint("fetch.sent")
             with self._transport.send(request.method, request.url, request.headers, reach, request.body) as answer:
-                incoming = Incoming(answer, request, usages, context.stop, self._options.max_expansion)
+                incoming = Incoming(answer, request, usages, asked.context.stop, self._options.max_expansion)
                 if (announced := read_announcement(answer.headers)) is not None:
                     pace.announced(announced)
                 if answer.status not in RETRIED_STATUSES:
@@ -395,9 +368,9 @@ class Exchange:
                     self._through += 1
                 if answer.status in _REDIRECTS and (location := answer.headers.get("Location")):
                     return None, _Redirect(location, answer.address)
-                if not accepts(answer.status, request):
+                if not asked.accepts(answer.status, request):
                     self._refuse(incoming, pace, sent)
-                return (receive(incoming),), None
+                return (asked.receive(incoming),), None
         except TransportError as error:
             if error.remedy is not None:
                 shown = mask_url(request.url)
