@@ -10,6 +10,7 @@ import pytest
 from ingestify import (
     ConfigurationError,
     DatasetResource,
+    DraftFile,
     FetchPolicy,
     Source,
     Subscriber,
@@ -18,7 +19,7 @@ from ingestify import (
     get_dev_engine,
     get_engine,
 )
-from ingestify.errors import IntegrityError
+from ingestify.errors import IntegrityError, LoadError
 from ingestify.main import check_config
 from ingestify.storage.local import LocalStorage
 
@@ -310,3 +311,54 @@ def test_a_source_s_own_rate_holds_until_the_settings_say_another(tmp_path):
             (plan,) = engine.ingestion_plans
             rates.append(plan.source.http.options.requests_per_second)
     assert rates == [12.0, 3.0]
+
+
+class League(Source):
+    """Somebody delivers one of Opta's files, and says nothing of its format."""
+
+    provider = "league"
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **selector):
+        result = "<SoccerFeed><SoccerDocument Type='Result' uID='f1'><MatchData/></SoccerDocument></SoccerFeed>"
+        loads = lambda file, current: DraftFile.from_input(result, "f7", data_serialization_format="xml")  # noqa: E731
+        yield DatasetResource({"match_id": 1}, dataset_type).add_file(None, "f7", file_loader=loads)
+
+
+class CalledTracab(League):
+    loader = "tracab"
+
+
+def _league(folder, source, loader):
+    config = folder / "config.yaml"
+    config.write_text(
+        "main: {metadata_url: 'sqlite:///lake.db', file_url: 'file://files/'}\n"
+        f"sources: {{league: {{type: {__name__}.{source}}}}}\n"
+        f"dataset_types: [{{provider: league, dataset_type: match{loader}}}]\n"
+        "ingestion_plans: [{source: league, dataset_type: match, selectors: [{season: 1}]}]\n"
+    )
+    return config
+
+
+@pytest.mark.parametrize("source", ["League", "CalledTracab"])
+def test_the_settings_say_the_format_of_a_dataset_type_before_the_source_does(tmp_path, source):
+    with get_engine(_league(tmp_path, source, ", loader: opta")) as engine:
+        engine.load()
+        (dataset,) = engine.list_datasets()
+        assert (dataset.state, dataset.missing_feeds, dataset.loader) == ("PARTIAL", ("f24|f73",), "opta")
+
+
+def test_the_format_in_the_settings_is_for_what_is_in_the_lake_already(tmp_path):
+    with get_engine(_league(tmp_path, "League", "")) as engine:
+        engine.load()
+    with get_engine(_league(tmp_path, "League", ", loader: opta")) as engine:
+        (dataset,) = engine.list_datasets()
+        assert dataset.loader == "league"
+        with pytest.raises(LoadError, match="no file of the feed 'f24'"):
+            engine.load_dataset_with_kloppy(dataset)
+
+
+def test_a_format_in_the_settings_that_there_is_not_is_named(tmp_path):
+    config = _league(tmp_path, "League", ", loader: otpa")
+    for refuses in (check_config, get_engine):
+        with pytest.raises(ConfigurationError, match=r"dataset_types: league/match: there is no loader 'otpa'.*'opta'"):
+            refuses(config)

@@ -67,6 +67,7 @@ sources:
 #dataset_types:
 #  - provider: mine
 #    dataset_type: match
+#    loader: opta    # the format of its files, where the source does not say it
 #    requires: [events, lineups]
 #    optional: [tracking]
 #    checks: [my_package.MyCheck]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ingestify.clock import now
 from ingestify.domain.bundle import BundleType, BundleTypes
@@ -36,6 +36,7 @@ class BundleRules:
         checks: Those of the settings and of installed packages; a source brings its own.
         retry_after: How long a bundle in quarantine is left alone that the provider gives no version of.
         shrunk: A file of which less than this share is left is suspicious; 0: none is.
+        loaders: (provider, dataset type) to the format that the settings say; it goes before what a source says.
     """
 
     def __init__(
@@ -44,32 +45,48 @@ class BundleRules:
         checks: Sequence[BundleCheck] = (),
         retry_after: dt.timedelta = RETRY_AFTER,
         shrunk: float = SHRUNK,
+        loaders: Mapping[tuple[str, str], str] | None = None,
     ) -> None:
         self._types = types or BundleTypes()
         self._checks = tuple(checks)
         self._retry_after = retry_after
         self.shrunk = shrunk
+        self._loaders = dict(loaders or {})
+
+    def loader_of(self, provider: str, dataset_type: str, sources: Iterable[Source]) -> str:
+        """Return the format of a kind of dataset: what the settings say, else the first source that does; or empty."""
+        said = self._loaders.get((provider, dataset_type))
+        return said or next(filter(None, (one.loader_of(dataset_type) for one in sources)), "")
 
     def type_of(self, source: Source, provider: str, dataset_type: str, feeds: Collection[str]) -> BundleType:
         """Return what a complete dataset holds; `feeds` are those that it has, or is announced to have."""
-        return self._types.of(provider, dataset_type, _declared(source, dataset_type), feeds)
+        return self._types.of(provider, dataset_type, self._declared(source, provider, dataset_type), feeds)
 
     def type_of_entry(self, entry: QuarantineEntry, sources: Iterable[Source]) -> BundleType:
         """Return what a complete dataset of an entry's kind holds, by the source that it came from if that is known."""
         name = entry.source.get("source")
-        declared = next((_declared(one, entry.dataset_type) for one in sources if one.name == name), ())
+        declared = next(
+            (self._declared(one, entry.provider, entry.dataset_type) for one in sources if one.name == name), ()
+        )
         feeds = {look.data_feed_key for look in entry.feeds.values()}
         return self._types.of(entry.provider, entry.dataset_type, declared, feeds)
 
     def checks_of(self, source: Source, provider: str, dataset_type: str) -> list[BundleCheck]:
         """Return the checks that are for a kind of dataset, or for its format; those of its source first."""
-        loader = source.loader_of(dataset_type)
+        loader = self.loader_of(provider, dataset_type, [source])
         checks = (*source.bundle_checks, *_checks_of_format(loader, dataset_type), *self._checks)
         return [
             check
             for check in checks
             if check.is_for(provider, dataset_type) or (loader and check.is_for(loader, dataset_type))
         ]
+
+    def _declared(self, source: Source, provider: str, dataset_type: str) -> Sequence[BundleType]:
+        """Return what a source says of complete datasets; if nothing, what the format says in which they come."""
+        if any(one.dataset_type == dataset_type for one in source.bundle_types):
+            return source.bundle_types
+        found = find_format(self.loader_of(provider, dataset_type, [source]), dataset_type)
+        return source.bundle_types if found is None else found.bundle_types
 
     def wants_in_full(self, entry: QuarantineEntry) -> bool:
         """Whether a bundle in quarantine is to be fetched anew, whatever the provider says of its versions.
@@ -94,14 +111,6 @@ class BundleRules:
             file.json_content is not None or entry.feeds[file_id].validators or not entry.feeds[file_id].present
             for file_id, file in resource.files.items()
         )
-
-
-def _declared(source: Source, dataset_type: str) -> Sequence[BundleType]:
-    """Return what a source says of complete datasets; if nothing, what the format says in which they come."""
-    if any(one.dataset_type == dataset_type for one in source.bundle_types):
-        return source.bundle_types
-    found = find_format(source.loader_of(dataset_type), dataset_type)
-    return source.bundle_types if found is None else found.bundle_types
 
 
 def _checks_of_format(loader: str, dataset_type: str) -> list[BundleCheck]:

@@ -118,7 +118,8 @@ class IngestionEngine:
             ConfigurationError: The source names a loader that there is not.
         """
         try:
-            check_loader(plan.source.loader_of(plan.dataset_type), plan.dataset_type)
+            loader = self._rules.loader_of(plan.source.provider, plan.dataset_type, [plan.source])
+            check_loader(loader, plan.dataset_type)
         except ConfigurationError as error:
             raise ConfigurationError(f"The source '{plan.source.name}': {error}") from error
         self._attach(plan.source)
@@ -420,8 +421,8 @@ class IngestionEngine:
 
         Args:
             dataset: None, as `.first()` is where nothing matched, is an error that says so.
-            loader: The format of its files, such as `opta`. None: what its source says now or said when it came, else
-                that of its provider.
+            loader: The format of its files, such as `opta`. None: what `dataset_types` of the settings says, else what
+                its source says now or said when it came, else that of its provider.
             **kwargs: Passed on to kloppy, such as `coordinates="statsbomb"`, `event_types=["pass"]`. Of StatsBomb,
                 `three_sixty=False` leaves the freeze frames out, whose reading takes most of the time.
 
@@ -436,11 +437,11 @@ class IngestionEngine:
         return self._load_with_kloppy(self.store, dataset, loader or self._configured_loader(dataset), **kwargs)
 
     def _configured_loader(self, dataset: Dataset) -> str | None:
-        """Return what a source that brought some of it says by now of its format; None: it is here no more."""
+        """Return what the settings, or a source that brought some of it, say by now of its format; None: nothing."""
         names = {revision.source.get("source") for revision in dataset.revisions}
         sources = (plan.source for plan in self._plans if plan.source.name in names)
-        said = (source.loader_of(dataset.dataset_type) for source in sources if source.provider == dataset.provider)
-        return next(filter(None, said), None)
+        of_provider = (source for source in sources if source.provider == dataset.provider)
+        return self._rules.loader_of(dataset.provider, dataset.dataset_type, of_provider) or None
 
     def destroy_dataset(self, dataset_id: str | None = None, **selector: Any) -> int:
         """Remove datasets from the lake, at once.

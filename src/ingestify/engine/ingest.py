@@ -93,6 +93,7 @@ class DatasetIngest:
         self._put_commit = put_commit
         source, dataset_type = discovered.job.plan.source, discovered.resource.dataset_type
         self._checks = rules.checks_of(source, discovered.provider, dataset_type)
+        self._loader = rules.loader_of(discovered.provider, dataset_type, [source])
         self._loading = FileLoading(
             decision.existing,
             decision.entry,
@@ -210,7 +211,7 @@ class DatasetIngest:
             bundle,
             self._store,
             provider=discovered.provider,
-            loader=discovered.job.plan.source.loader_of(resource.dataset_type),
+            loader=self._loader,
             identifier=discovered.identifier,
             name=discovered.name,
         )
@@ -237,7 +238,6 @@ class DatasetIngest:
         bundle = self.hand.bundle
         resource = discovered.resource
         kept = existing if keeps_description or bundle.keeps_description else None
-        loader = discovered.job.plan.source.loader_of(resource.dataset_type)
         self.change = DatasetChange(
             bucket=self._store.bucket,
             provider=discovered.provider,
@@ -257,7 +257,7 @@ class DatasetIngest:
                 "job_id": discovered.progress.job_id,
                 **discovered.job.plan.source.terms,
                 # So that whoever reads the lake without its configuration loads it all the same.
-                **({"loader": loader} if loader else {}),
+                **({"loader": self._loader} if self._loader else {}),
             },
             missing_feeds=bundle.missing_feeds,
             removed_file_ids=bundle.removed,

@@ -31,6 +31,7 @@ from ingestify.errors import ConfigurationError
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.masking import hide_all
 from ingestify.plugins import Plugin, find_plugin, find_plugins
+from ingestify.provider_formats.built_in import check_loader
 from ingestify.sources import registry
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.layout import Layout
@@ -213,15 +214,22 @@ def make_rules(settings: Settings | None) -> BundleRules:
     if settings is None:
         return BundleRules(checks=checks)
     overrides = {}
+    loaders = {}
     for one in settings.dataset_types:
         overrides[one.provider, one.dataset_type] = BundleOverride(one.requires, one.optional, one.file_checks)
+        if one.loader is not None:
+            try:
+                check_loader(one.loader, one.dataset_type)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"dataset_types: {one.provider}/{one.dataset_type}: {error}") from error
+            loaders[one.provider, one.dataset_type] = one.loader
         for check in one.checks:
             made = _make_check(check)
             # Named under a dataset type, it is for that one, whatever its class says.
             made.provider, made.dataset_type = one.provider, one.dataset_type
             checks.append(made)
     retry_after = dt.timedelta(hours=settings.quarantine.retry_after_hours)
-    return BundleRules(BundleTypes(overrides), checks, retry_after, settings.quarantine.shrunk)
+    return BundleRules(BundleTypes(overrides), checks, retry_after, settings.quarantine.shrunk, loaders)
 
 
 def check_rules(settings: Settings) -> None:

@@ -83,10 +83,16 @@ class DatasetTypeSettings(Section):
     identifier_keys: dict[str, IdentifierKeySettings] = Field(
         default_factory=dict, description="Key of the identifier to how it is kept."
     )
+    loader: Name | None = Field(
+        default=None,
+        description="The format of their files, such as opta: it brings its feeds, checks and loader. It goes "
+        "before what the source says. Left out: what the source says, else the format of the provider's name.",
+    )
     requires: tuple[Name, ...] | None = Field(
         default=None,
         description="The feeds that a complete dataset has; what lacks one is PARTIAL. Left out: what the source says, "
-        "else what is built in (match: match, lineups, events; tracking: metadata, frames; video: video).",
+        "else those of loader, else what is built in (match: match, lineups, events; tracking: metadata, frames; "
+        "video: video).",
     )
     optional: tuple[Name, ...] | None = Field(
         default=None, description="The feeds that some have. Left out: what the source says, else what is built in."
