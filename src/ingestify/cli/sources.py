@@ -153,6 +153,8 @@ def _show_dataset_types(description: SourceDescription) -> None:
     for one in description.dataset_types:
         feeds = [*one["requires"], *(f"{feed} (optional)" for feed in one["optional"])]
         _write_wrapped(", ".join(feeds), f"  {one['dataset_type']}: ".ljust(22))
+        if one["identifier_keys"]:
+            _write_wrapped(f"identified by {', '.join(one['identifier_keys'])}", " " * 22)
 
 
 def _show_options(description: SourceDescription) -> None:

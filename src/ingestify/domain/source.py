@@ -36,6 +36,9 @@ class Source(abc.ABC):
         configuration: What the configuration says beside its type.
         bundle_types: What complete datasets of its types hold, where that is not what is built in (see
             `domain.bundle`). The settings' `dataset_types` have the last word.
+        identifier_keys: The keys that identifiers of its datasets may have, `("season_id", "match_id")`, or for each
+            dataset type `{"match": ("season_id", "match_id")}`. Then a filter on another key is refused before anything
+            is asked of the provider. Empty: it does not say, and any key may be one.
         bundle_checks: What must hold between the files of its datasets.
         loader: The format in which its datasets come, if that is not named after the provider: `opta`, or for each
             dataset type `{"match": "opta", "tracking": "tracab"}`. It brings what complete datasets hold, their checks,
@@ -62,6 +65,7 @@ class Source(abc.ABC):
     requests_per_second: float | None = None
     bundle_types: Sequence[BundleType] = ()
     bundle_checks: Sequence[BundleCheck] = ()
+    identifier_keys: Sequence[str] | Mapping[str, Sequence[str]] = ()
     loader: str | Mapping[str, str] = ""
     lists_everything: bool = True
     follows_changes: bool = False
@@ -85,6 +89,11 @@ class Source(abc.ABC):
     def loader_of(self, dataset_type: str) -> str:
         """Return what `loader` says of a dataset type; empty: nothing."""
         return self.loader if isinstance(self.loader, str) else self.loader.get(dataset_type, "")
+
+    def identifier_keys_of(self, dataset_type: str) -> tuple[str, ...]:
+        """Return what `identifier_keys` says of a dataset type; empty: nothing."""
+        said = self.identifier_keys
+        return tuple(said.get(dataset_type, ()) if isinstance(said, Mapping) else said)
 
     @property
     def http(self) -> HttpClientPort:

@@ -74,7 +74,7 @@ class SourceDescription:
         open_data: Whether `use_open_data` means this type.
         summary: The first sentence of its class.
         text: All that its class says, without its arguments.
-        dataset_types: Of each that it declares: `dataset_type`, `requires` and `optional` feeds.
+        dataset_types: Of each that it declares: `dataset_type`, `identifier_keys`, `requires` and `optional` feeds.
         options: What its configuration takes.
         takes_any_option: Whether it takes others besides.
         loaders: What its option `loader` can be, if it has one.
@@ -152,7 +152,12 @@ def describe_source(name: str) -> SourceDescription:
         max_concurrency=source_class.max_concurrency,
         requests_per_second=source_class.requests_per_second,
         dataset_types=tuple(
-            {"dataset_type": one.dataset_type, "requires": list(one.requires), "optional": list(one.optional)}
+            {
+                "dataset_type": one.dataset_type,
+                "identifier_keys": _identifier_keys(source_class, one.dataset_type),
+                "requires": list(one.requires),
+                "optional": list(one.optional),
+            }
             for one in source_class.bundle_types
         ),
         options=options,
@@ -198,6 +203,13 @@ def _declared(declaration: Any) -> tuple[SourceOption, ...]:
         )
         for name, one in schema["properties"].items()
     )
+
+
+def _identifier_keys(source_class: type[Source], dataset_type: str) -> list[str]:
+    said = source_class.identifier_keys
+    if isinstance(said, property):  # it depends on the configuration
+        return []
+    return list(said.get(dataset_type, ()) if isinstance(said, Mapping) else said)
 
 
 _KINDS = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "mapping", "array": "list"}

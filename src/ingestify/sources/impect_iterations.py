@@ -37,6 +37,7 @@ class ImpectIterations(BaseUrlSource):
     """Where the index and the files are is said by a subclass."""
 
     provider = "impect"
+    identifier_keys = ("iteration_id", "match_id")
     bundle_types = (MATCH,)
     _http_options: Mapping[str, Any] = {}
 

@@ -51,6 +51,7 @@ class MetricaGithub(GithubSource):
     """
 
     provider = "metrica"
+    identifier_keys = ("match_id",)
     bundle_types = (
         BundleType("match", requires=("events",), optional=("metadata",)),
         # Which of them a game has depends on the game.

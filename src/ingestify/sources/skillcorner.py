@@ -67,6 +67,7 @@ class SkillCorner(ApiSource):
     """
 
     provider = "skillcorner"
+    identifier_keys = ("competition_id", "season_id", "match_id")
     bundle_types = (MATCH, TRACKING)
     hosts = ("skillcorner.com",)
     change_signal = "none: a match is looked at again after twice the time, beginning with 3 hours after the kick-off"

@@ -61,6 +61,7 @@ class SkillCornerGithub(GithubSource):
     """
 
     provider = "skillcorner"
+    identifier_keys = ("competition_id", "season_id", "match_id")
     bundle_types = (MATCH, TRACKING)
     licence = "MIT"
     attribution = "Data by SkillCorner (https://skillcorner.com), opened with PySport."

@@ -70,6 +70,7 @@ class SportecHuggingFace(OpenDataSource):
     """
 
     provider = "sportec"
+    identifier_keys = ("competition_id", "season_id", "match_id")
     bundle_types = (MATCH, TRACKING)
     licence = "CC BY 4.0"
     attribution = (

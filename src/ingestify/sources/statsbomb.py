@@ -65,6 +65,7 @@ class StatsBomb(ApiSource):
     """
 
     provider = "statsbomb"
+    identifier_keys = ("competition_id", "season_id", "match_id")
     bundle_types = (MATCH,)
     bundle_checks = (StatsBombMatchCheck(),)
     hosts = ("data.statsbombservices.com",)

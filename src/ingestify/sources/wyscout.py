@@ -73,6 +73,7 @@ class Wyscout(ApiSource):
     """
 
     provider = "wyscout"
+    identifier_keys = ("competition_id", "season_id", "match_id")
     bundle_types = (MATCH,)
     requests_per_second = 12.0
     follows_changes = True

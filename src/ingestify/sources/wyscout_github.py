@@ -64,6 +64,7 @@ class WyscoutGithub(GithubSource):
     """
 
     provider = "wyscout"
+    identifier_keys = ("competition_id", "season_id", "match_id")
     bundle_types = (MATCH,)
     licence = "CC BY 4.0"
     attribution = (

@@ -180,6 +180,15 @@ class SourceContract:
             assert resource.name, f"{resource} has no name for people"
         assert len(set(found.identifiers)) == len(found.identifiers), "two datasets have the same identity"
 
+    def test_it_declares_the_keys_that_identify_its_datasets(self, trial: SourceTrial, part: dict[str, Any]) -> None:
+        declared = trial.new_source().identifier_keys_of(self.dataset_type)
+        for identifier in trial.discover(part).identifiers if declared else ():
+            surplus = sorted(set(identifier) - {*declared, *part})
+            assert not surplus, (
+                f"{identifier} has the key {surplus[0]}, and identifier_keys of its class are {', '.join(declared)}: a "
+                f"filter on it would be refused"
+            )
+
     # ---- how it discovers ------------------------------------------------------------------------------
 
     def test_the_first_dataset_is_there_before_the_last_request(self, trial: SourceTrial, part: dict[str, Any]) -> None:

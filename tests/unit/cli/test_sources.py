@@ -47,6 +47,7 @@ def test_a_source_is_described(command):
         "ingestify.skillcorner_github",
         "MIT",
         "dynamic_events (optional)",
+        "identified by competition_id, season_id, match_id",
         "base_url: str | None, default None",
     ):
         assert words in text
@@ -54,6 +55,7 @@ def test_a_source_is_described(command):
     described = json.loads(command("sources", "describe", "ingestify.sportec_huggingface", "--json"))
     assert described["dataset_types"][1] == {
         "dataset_type": "tracking",
+        "identifier_keys": ["competition_id", "season_id", "match_id"],
         "requires": ["metadata", "frames"],
         "optional": [],
     }

@@ -61,6 +61,7 @@ class FilesSource(Source):
         if self._said.requires is not None:
             self.bundle_types = (BundleType(self._said.dataset_type, self._said.requires, self._said.optional),)
         self._reader = Reader(self._said)
+        self.identifier_keys = self._reader.keys
         self._name_template = None if self._said.dataset_name is None else self._read_name(self._said.dataset_name)
         self._open_delivery: OpenDelivery | None = None
         self._delivery: Delivery | None = None

@@ -55,6 +55,7 @@ class RestSource(Source):
         self.reads_index_again = self._said.reads_index_again
         self.attribution = self._said.attribution or ""
         self.bundle_types = tuple(_bundle_type(kind, said) for kind, said in self._said.dataset_types.items())
+        self.identifier_keys = {kind: _identifier_keys(said) for kind, said in self._said.dataset_types.items()}
         self.loader = {kind: said.loader for kind, said in self._said.dataset_types.items() if said.loader}
         credentials = make_credentials(self._said.auth, self._said.headers, name, lambda: self.http)
         self._addresses = Addresses(self._said.base_url, self._said.hosts, credentials)
@@ -278,10 +279,7 @@ class RestSource(Source):
 
     def _required_attributes(self) -> tuple[str, ...]:
         """Return what a selector of any of its types must have for its index to be asked for."""
-        needed = [
-            {str(path.steps[0]) for path in said.index.endpoint.paths if len(path.steps) == 1}
-            for said in self._said.dataset_types.values()
-        ]
+        needed = [_placeholders(said) for said in self._said.dataset_types.values()]
         return tuple(sorted(name for name in set.intersection(*needed) if name.isidentifier()))
 
 
@@ -342,6 +340,20 @@ class _Finding:
     def __call__(self, *arguments: Any, **selector: Any) -> Iterator[list[Found]]:
         found: Iterator[list[Found]] = self._find(*arguments, **selector)
         return found
+
+
+def _placeholders(said: DatasetTypeDeclaration) -> set[str]:
+    """Return the selector's attributes that the index is asked for with."""
+    return {str(path.steps[0]) for path in said.index.endpoint.paths if len(path.steps) == 1}
+
+
+def _identifier_keys(said: DatasetTypeDeclaration) -> tuple[str, ...]:
+    """Return the keys of its datasets: a selector's attributes, and what identifies a dataset besides."""
+    if isinstance(said.selectors, DiscoveredSelectors):
+        of_selectors: list[str] = list(said.selectors.values)
+    else:
+        of_selectors = [key for one in said.selectors or () for key in one]
+    return tuple(dict.fromkeys([*of_selectors, *sorted(_placeholders(said)), *said.identity]))
 
 
 def _bundle_type(dataset_type: str, said: DatasetTypeDeclaration) -> BundleType:
