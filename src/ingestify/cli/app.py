@@ -14,10 +14,10 @@ from ingestify._version import __version__
 from ingestify.cli.exit_codes import EXIT_CODES, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_STOPPED
 from ingestify.cli.logs import write_stderr, write_stderr_block
 from ingestify.cli.output import OutputLost, abandon_stdout, flush
-from ingestify.cli.standard_streams import is_terminal
 from ingestify.errors import ConfigurationError, IngestifyError, StopProcessing
 from ingestify.failpoints import VARIABLE, set_from_environment
 from ingestify.masking import mask_text
+from ingestify.progress.audience import is_terminal
 
 __all__ = [
     "app",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import click
 
 from ingestify.cli.logs import write_stderr
-from ingestify.cli.printable import printable
 from ingestify.cli.standard_streams import can_ask
+from ingestify.progress.printable import printable
 
 __all__ = ["confirm", "yes_option"]
 

@@ -12,13 +12,13 @@ from ingestify.cli.app import exit_with
 from ingestify.cli.confirmation import confirm, yes_option
 from ingestify.cli.dataset_lookup import explain_nothing
 from ingestify.cli.exit_codes import EXIT_DAMAGED, EXIT_OK, EXIT_SOME_FAILED
-from ingestify.cli.logs import set_up_logging, write_stderr
+from ingestify.cli.logs import set_up_logging, write_progress, write_stderr
 from ingestify.cli.options import config_option, dataset_filters, filter_arguments, logging_options, parse_filters
 from ingestify.cli.output import flush, write_json, write_line
-from ingestify.cli.progress_line import ProgressLine
-from ingestify.cli.texts import counted, size
 from ingestify.errors import ConfigurationError
 from ingestify.main import concurrency, config_path, get_two_datastores
+from ingestify.progress.line import ProgressLine
+from ingestify.progress.texts import counted, size
 from ingestify.store.copied import Copied, CopyOutcome, CopyProgress
 from ingestify.store.copying import Copying
 from ingestify.store.dataset_store import DatasetStore
@@ -106,7 +106,7 @@ def _progress(progress: CopyProgress, *, shown: bool) -> Iterator[None]:
     if not shown:
         yield
         return
-    with ProgressLine().shown(
+    with ProgressLine(write_progress).shown(
         lambda: (
             f"{progress.datasets:,} {_datasets(progress.datasets)} compared · {progress.objects:,} files copied · "
             f"{size(progress.size)}"

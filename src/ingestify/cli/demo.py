@@ -20,12 +20,12 @@ from ingestify.cli.options import logging_options
 from ingestify.cli.output import flush, write_line
 from ingestify.cli.progress import RunView
 from ingestify.cli.run import execute
-from ingestify.cli.standard_streams import may_move_cursor
-from ingestify.cli.texts import size, summary_line
 from ingestify.domain.run import RunReport
 from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError
 from ingestify.main import get_engine
+from ingestify.progress.audience import may_move_cursor
+from ingestify.progress.texts import size, summary_line
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 

@@ -15,12 +15,12 @@ from ingestify.cli.confirmation import confirm, yes_option
 from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import config_option, logging_options
 from ingestify.cli.output import time_text, write_json, write_line
-from ingestify.cli.texts import counted
 from ingestify.domain.event_reader import EventReaderState, FailedEvent, StartAt
 from ingestify.domain.events import DatasetEvent
 from ingestify.errors import ConfigurationError
 from ingestify.events.consumer import find_start
 from ingestify.main import config_path, get_datastore
+from ingestify.progress.texts import counted
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["events_command"]

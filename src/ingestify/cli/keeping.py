@@ -10,10 +10,10 @@ import click
 from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import Age, config_option, logging_options
 from ingestify.cli.output import write_json, write_line
-from ingestify.cli.texts import size
 from ingestify.domain.ports import StoredObject
 from ingestify.domain.retention import Retention
 from ingestify.main import config_path, get_datastore
+from ingestify.progress.texts import size
 from ingestify.store.garbage import Garbage
 
 __all__ = ["gc_command"]

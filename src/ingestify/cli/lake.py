@@ -14,10 +14,10 @@ from ingestify.cli.dataset_lookup import explain_nothing, find_datasets
 from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import config_option, dataset_filters, filter_arguments, logging_options, parse_filters
 from ingestify.cli.output import time_text, write_json, write_line
-from ingestify.cli.texts import noun, size
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.main import config_path, get_datastore, keys_to_index
+from ingestify.progress.texts import noun, size
 
 __all__ = ["delete_command", "list_command", "show_command", "sync_indexes_command"]
 

@@ -8,25 +8,22 @@ import datetime as dt
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from ingestify.cli.printable import printable, printable_block
-from ingestify.cli.standard_streams import is_terminal
 from ingestify.masking import mask_text
+from ingestify.progress.audience import is_terminal
+from ingestify.progress.printable import printable, printable_block
 
 __all__ = [
     "FORMAT_VARIABLE",
     "choose_format",
     "collapsed_repeats",
     "set_run_id",
-    "set_stderr_writer",
     "set_up_logging",
     "write_progress",
     "write_stderr",
     "write_stderr_block",
 ]
-
-_stderr_writer: Callable[[str], None] | None = None
 
 FORMAT_VARIABLE = "INGESTIFY_LOG_FORMAT"
 
@@ -43,7 +40,7 @@ _chosen_format: str | None = None
 def write_stderr(text: str) -> None:
     """Write a line to stderr, above a progress line if there is one. May be called from any thread; never raises.
 
-    What of it a terminal would obey is escaped, line breaks too: see `ingestify.cli.printable`.
+    What of it a terminal would obey is escaped, line breaks too: see `ingestify.progress.printable`.
     """
     _write(printable(text))
 
@@ -56,17 +53,8 @@ def write_stderr_block(text: str) -> None:
 def _write(text: str) -> None:
     # When stderr cannot be written there is no place left to say so.
     with contextlib.suppress(OSError, ValueError):
-        if _stderr_writer is not None:
-            _stderr_writer(text)
-        else:
-            sys.stderr.write(text + "\n")
-            sys.stderr.flush()
-
-
-def set_stderr_writer(writer: Callable[[str], None] | None) -> None:
-    """Let a progress line write what goes to stderr; None: nobody."""
-    global _stderr_writer
-    _stderr_writer = writer
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
 
 def set_run_id(run_id: str) -> None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ingestify.cli.printable import JSON_UNSAFE, printable
+from ingestify.progress.printable import JSON_UNSAFE, printable
 
 __all__ = [
     "OutputLost",
@@ -48,7 +48,7 @@ def _translated() -> Iterator[None]:
 
 
 def write_line(line: str) -> None:
-    """Write a line of data to stdout. What of it a terminal would obey is escaped: see `ingestify.cli.printable`.
+    """Write a line of data to stdout. What of it a terminal would obey is escaped: see `ingestify.progress.printable`.
 
     Raises:
         OutputLost: It cannot be written.

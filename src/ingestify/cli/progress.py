@@ -8,13 +8,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ingestify.cli.logs import set_run_id, write_stderr
+from ingestify.cli.logs import set_run_id, write_progress, write_stderr
 from ingestify.cli.output import OutputLost, flush, json_text, write_line
-from ingestify.cli.progress_line import ProgressLine
-from ingestify.cli.texts import clock, counted, counts, noun, size
 from ingestify.domain.plan import LeftOutPlan
 from ingestify.domain.run import JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.engine.report import PlannedDataset
+from ingestify.progress.line import ProgressLine
+from ingestify.progress.texts import counted, progress_text
 
 __all__ = ["RunView", "job_as_dict", "task_as_dict"]
 
@@ -76,7 +76,7 @@ class RunView:
         self._snapshot: Callable[[], RunReport] | None = None
         self.lost: OutputLost | None = None
         self._output = threading.Lock()
-        self._line = ProgressLine()
+        self._line = ProgressLine(write_progress)
 
     # ---- called by the run's threads -------------------------------------------------------------------
 
@@ -174,26 +174,4 @@ class RunView:
             yield
 
     def _text(self) -> str | None:
-        return None if self._snapshot is None else _progress_text(self._snapshot())
-
-
-def _progress_text(report: RunReport) -> str:
-    totals = report.totals
-    done = (
-        totals.new
-        + totals.revised
-        + totals.metadata
-        + totals.unchanged
-        + totals.skipped
-        + totals.failed
-        + totals.quarantined
-    )
-    what = noun((job.dataset_type for job in report.jobs), totals.discovered)
-    if not totals.discovered:
-        return f"finding what there is · {clock(report.duration_seconds)}"
-    jobs = sum(job.state is RunState.RUNNING for job in report.jobs)
-    return (
-        f"{done:,} of {totals.discovered:,} {what}: {counts(totals, dry_run=report.dry_run)} · "
-        f"{totals.requests:,} requests · {size(totals.received_bytes)} · {clock(report.duration_seconds)}"
-        + (f" · {jobs} selectors open" if jobs > 1 else "")
-    )
+        return None if self._snapshot is None else progress_text(self._snapshot())

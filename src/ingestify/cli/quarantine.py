@@ -26,12 +26,12 @@ from ingestify.cli.options import (
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.cli.progress import RunView
 from ingestify.cli.run import execute
-from ingestify.cli.texts import size, summary_line
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError
 from ingestify.main import config_path, get_datastore, get_engine
+from ingestify.progress.texts import size, summary_line
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["quarantine_command"]

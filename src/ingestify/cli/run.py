@@ -29,13 +29,13 @@ from ingestify.cli.options import (
 )
 from ingestify.cli.progress import RunView
 from ingestify.cli.terms import FirstUse
-from ingestify.cli.texts import summary_line
 from ingestify.domain.run import RunReport, RunState
 from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.left_alone import describe_left_alone
 from ingestify.engine.report import one_line
 from ingestify.errors import DeadlineReached, FatalError, StopProcessing
 from ingestify.main import config_path, get_engine
+from ingestify.progress.texts import summary_line
 
 __all__ = ["execute", "plan_command", "run_command"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import TextIO
 
-__all__ = ["can_ask", "is_terminal", "may_move_cursor", "prepare_streams"]
+from ingestify.progress.audience import is_terminal
+
+__all__ = ["can_ask", "prepare_streams"]
 
 
 def prepare_streams() -> None:
@@ -25,16 +26,3 @@ def prepare_streams() -> None:
 def can_ask() -> bool:
     """Return whether there is a person who sees a question on stderr and can answer it."""
     return is_terminal(sys.stdin) and is_terminal(sys.stderr)
-
-
-def may_move_cursor(stream: TextIO) -> bool:
-    """Return whether escape codes do what they say, and are wanted; see https://no-color.org for `NO_COLOR`."""
-    return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def is_terminal(stream: TextIO | None) -> bool:
-    """Return whether a person is at the other end; a stream may be closed, or none."""
-    try:
-        return stream is not None and stream.isatty()
-    except (OSError, ValueError):
-        return False

@@ -13,9 +13,9 @@ from ingestify.cli.logs import set_up_logging
 from ingestify.cli.options import Age, bucket_option, config_option, logging_options
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.cli.progress import job_as_dict, task_as_dict
-from ingestify.cli.texts import clock, counted, size, what_was_done
 from ingestify.domain.run import JobSummary, RunState, TaskOutcome
 from ingestify.main import config_path, get_datastore, watched_plans
+from ingestify.progress.texts import clock, counted, size, what_was_done
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.leases import goes_on
 

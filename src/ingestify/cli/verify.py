@@ -12,16 +12,16 @@ import click
 
 from ingestify.cli.app import exit_with
 from ingestify.cli.exit_codes import EXIT_DAMAGED
-from ingestify.cli.logs import set_up_logging, write_stderr
+from ingestify.cli.logs import set_up_logging, write_progress, write_stderr
 from ingestify.cli.options import config_option, logging_options, name_of_bucket
 from ingestify.cli.output import flush, write_json, write_line
-from ingestify.cli.progress_line import ProgressLine
-from ingestify.cli.texts import counted, size, summary_line
 from ingestify.domain.damage import Damage, DamageKind
 from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.report import one_line
 from ingestify.errors import ConfigurationError, FatalError, StopProcessing, StoreError
 from ingestify.main import config_path, get_datastore, get_engine
+from ingestify.progress.line import ProgressLine
+from ingestify.progress.texts import counted, size, summary_line
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.repair import Wanted, confirm, repair
 from ingestify.store.verification import Verification
@@ -109,7 +109,9 @@ def _progress(verification: Verification, *, shown: bool) -> Iterator[None]:
         yield
         return
     progress = verification.progress
-    with ProgressLine().shown(lambda: f"{counted(progress.objects, 'file')} read · {size(progress.size)}"):
+    with ProgressLine(write_progress).shown(
+        lambda: f"{counted(progress.objects, 'file')} read · {size(progress.size)}"
+    ):
         yield
 
 

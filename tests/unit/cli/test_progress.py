@@ -18,8 +18,8 @@ def test_the_cursor_is_shown_again_by_who_hid_it(monkeypatch, tmp_path):
 
 def test_a_second_run_is_shown_too(monkeypatch):
     told = []
-    monkeypatch.setattr("ingestify.cli.progress_line.LINE_SECONDS", 0.001)
-    monkeypatch.setattr("ingestify.cli.progress_line.may_move_cursor", lambda stream: False)
+    monkeypatch.setattr("ingestify.progress.line.LINE_SECONDS", 0.001)
+    monkeypatch.setattr("ingestify.progress.line.may_move_cursor", lambda stream: False)
     view = RunView()
     for _ in range(2):
         with view.shown():

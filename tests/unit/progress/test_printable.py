@@ -8,7 +8,7 @@ import pytest
 
 from ingestify.cli import logs
 from ingestify.cli.output import json_text
-from ingestify.cli.printable import printable, printable_block
+from ingestify.progress.printable import printable, printable_block
 
 HARMLESS = {"\u200c", "\u200d"}
 SHAPED = {0x600, 0x601, 0x602, 0x603, 0x604, 0x605, 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD}
@@ -63,15 +63,10 @@ def test_lines_after_the_first_of_a_block_cannot_be_taken_for_ours() -> None:
     assert printable_block("Traceback\n  File\nx", indents_all=True) == "  Traceback\n    File\n  x"
 
 
-def test_what_goes_above_a_moving_line_is_printable_too() -> None:
-    told: list[str] = []
-    logs.set_stderr_writer(told.append)
-    try:
-        logs.write_stderr("a\x1b[2J\nb")
-        logs.write_stderr_block("a\nb\x1b")
-    finally:
-        logs.set_stderr_writer(None)
-    assert told == ["a\\x1b[2J\\nb", "a\n  b\\x1b"]
+def test_what_goes_to_stderr_is_printable_too(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.write_stderr("a\x1b[2J\nb")
+    logs.write_stderr_block("a\nb\x1b")
+    assert capsys.readouterr().err == "a\\x1b[2J\\nb\na\n  b\\x1b\n"
 
 
 @pytest.mark.parametrize(

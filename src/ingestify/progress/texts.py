@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ingestify.domain.run import Counters, JobSummary, RunReport, RunState
 
-__all__ = ["clock", "counted", "noun", "size", "summary_line", "what_was_done"]
+__all__ = ["clock", "counted", "counts", "noun", "progress_text", "size", "summary_line", "what_was_done"]
 
 _PLURALS = {"match": ("match", "matches"), "video": ("video", "videos")}
 
@@ -99,3 +99,26 @@ def summary_line(report: RunReport) -> str:
     totals = report.totals
     done = what_was_done(report.jobs, dry_run=report.dry_run, not_begun=len(report.not_begun))
     return f"{done} · {_requests(totals.requests)} · {size(totals.received_bytes)} · {clock(report.duration_seconds)}"
+
+
+def progress_text(report: RunReport) -> str:
+    """Return `12 of 380 matches: 12 new, … · 41 requests · 84 MB · 0:42`: how far a run is."""
+    totals = report.totals
+    done = (
+        totals.new
+        + totals.revised
+        + totals.metadata
+        + totals.unchanged
+        + totals.skipped
+        + totals.failed
+        + totals.quarantined
+    )
+    what = noun((job.dataset_type for job in report.jobs), totals.discovered)
+    if not totals.discovered:
+        return f"finding what there is · {clock(report.duration_seconds)}"
+    jobs = sum(job.state is RunState.RUNNING for job in report.jobs)
+    return (
+        f"{done:,} of {totals.discovered:,} {what}: {counts(totals, dry_run=report.dry_run)} · "
+        f"{totals.requests:,} requests · {size(totals.received_bytes)} · {clock(report.duration_seconds)}"
+        + (f" · {jobs} selectors open" if jobs > 1 else "")
+    )

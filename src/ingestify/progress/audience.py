@@ -1,0 +1,43 @@
+"""Whether a person looks, and where: at a terminal, at a notebook, or nowhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TextIO
+
+__all__ = ["QUIET_VARIABLE", "in_notebook", "is_terminal", "is_watched", "may_move_cursor"]
+
+QUIET_VARIABLE = "INGESTIFY_NO_PROGRESS"
+
+_NOBODY_LOOKS = (QUIET_VARIABLE, "CI", "PYTEST_CURRENT_TEST")
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether a person is at the other end; a stream may be closed, or none."""
+    try:
+        return stream is not None and stream.isatty()
+    except (OSError, ValueError):
+        return False
+
+
+def may_move_cursor(stream: TextIO) -> bool:
+    """Return whether escape codes do what they say, and are wanted; see https://no-color.org for `NO_COLOR`."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def in_notebook() -> bool:
+    """Return whether this process is the kernel of a notebook. Nothing is imported to find out."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else getattr(ipython, "get_ipython", lambda: None)()
+    return getattr(shell, "kernel", None) is not None
+
+
+def is_watched() -> bool:
+    """Return whether somebody looks: stderr is a terminal, or this is a notebook; no test, no CI.
+
+    `INGESTIFY_NO_PROGRESS=1` says that nobody does.
+    """
+    if any(os.environ.get(name) not in (None, "", "0", "false") for name in _NOBODY_LOOKS):
+        return False
+    return in_notebook() or is_terminal(sys.stderr)

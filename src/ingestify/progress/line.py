@@ -1,0 +1,190 @@
+"""One line that says how far something is: moving on a terminal, a new one every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
+
+from ingestify.progress.audience import is_terminal, may_move_cursor
+from ingestify.progress.printable import printable
+
+__all__ = ["ProgressLine"]
+
+LINE_SECONDS = 5.0
+REFRESH_SECONDS = 0.25
+
+_CLEAR_LINE_AND_SHOW_CURSOR = b"\r\x1b[2K\x1b[?25h"
+
+_one_at_a_time = threading.Lock()
+
+
+class ProgressLine:
+    """Shows a text on stderr, from a thread of its own. While one is shown, another one shows nothing.
+
+    What is printed meanwhile, by whomever, comes to stand above a moving line, each line as soon as it is whole.
+
+    Args:
+        write_line: Writes a line where there is no terminal.
+    """
+
+    def __init__(self, write_line: Callable[[str], None]) -> None:
+        self._write_line = write_line
+        self._ended = threading.Event()
+        self._hides_cursor = False
+
+    def restore_terminal(self) -> None:
+        """Undo what the moving line does to the terminal, for a process that leaves at once."""
+        if self._hides_cursor:
+            with contextlib.suppress(OSError, ValueError):
+                os.write(sys.stderr.fileno(), _CLEAR_LINE_AND_SHOW_CURSOR)
+
+    @contextlib.contextmanager
+    def shown(self, text: Callable[[], str | None]) -> Iterator[None]:
+        """Show what `text` returns, again and again, while the block runs; None: nothing yet."""
+        if not _one_at_a_time.acquire(blocking=False):
+            yield
+            return
+        show = self._show_live if may_move_cursor(sys.stderr) else self._show_lines
+        self._ended.clear()
+        thread = threading.Thread(target=show, args=(text,), name="ingestify-progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            thread.join()
+            _one_at_a_time.release()
+
+    def _show_lines(self, text: Callable[[], str | None]) -> None:
+        """A line every few seconds: for logs and cron."""
+        while not self._ended.wait(LINE_SECONDS):
+            if (line := text()) is not None:
+                self._write_line(line)
+
+    def _show_live(self, text: Callable[[], str | None]) -> None:
+        if self._ended.wait(REFRESH_SECONDS):
+            return  # what ends at once needs no line, nor rich
+        self._hides_cursor = True
+        atexit.register(self.restore_terminal)
+        try:
+            moving = _MovingLine()
+            with _printed_above(moving), moving:
+                while True:
+                    if (line := text()) is not None:
+                        moving.show(line)
+                    if self._ended.wait(REFRESH_SECONDS):
+                        return
+        finally:
+            self._hides_cursor = False
+            atexit.unregister(self.restore_terminal)
+
+
+class _MovingLine:
+    """A line at the cursor that is drawn anew. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        from rich.console import Console  # heavy, and only for terminals
+        from rich.live import Live
+        from rich.spinner import Spinner
+
+        self._lock = threading.RLock()
+        self._spinner = Spinner("dots", text="starting")
+        self._live = Live(
+            self._spinner,
+            console=Console(file=sys.stderr),
+            auto_refresh=False,
+            transient=True,
+            # It would send what goes to stdout to stderr, and break long lines.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._live.start(refresh=True)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._live.stop()
+
+    def show(self, line: str) -> None:
+        """Draw it anew."""
+        from rich.text import Text  # a str would be read as markup
+
+        with self._lock:
+            self._spinner.update(text=Text(printable(line)))
+            self._live.refresh()
+
+    def write_above(self, stream: TextIO, lines: str) -> None:
+        """Write whole lines to a stream of the same terminal, as they are."""
+        with self._lock:
+            is_shown = self._live.is_started
+            self._live.stop()
+            stream.write(lines)
+            stream.flush()
+            if is_shown:
+                self._live.start(refresh=True)
+
+
+class _Above:
+    """Stands in for stdout or stderr while a line moves."""
+
+    def __init__(self, stream: TextIO, moving: _MovingLine) -> None:
+        self._stream = stream
+        self._moving = moving
+        self._lock = threading.Lock()
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        with self._lock:
+            whole, newline, self._begun = (self._begun + text).rpartition("\n")
+            if newline:
+                self._moving.write_above(self._stream, whole + newline)
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close_line(self) -> None:
+        """Write what is begun, now that no line moves."""
+        with self._lock:
+            begun, self._begun = self._begun, ""
+            self._stream.write(begun)
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def _printed_above(moving: _MovingLine) -> Iterator[None]:
+    """Let what is printed and logged come to stand above a moving line while the block runs."""
+    replaced: list[tuple[str, TextIO, _Above]] = []
+    handlers: list[tuple[logging.StreamHandler[Any], TextIO]] = []
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if not is_terminal(stream):
+            continue
+        above = _Above(stream, moving)
+        replaced.append((name, stream, above))
+        setattr(sys, name, above)
+        # A handler that was made before has the stream itself.
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.StreamHandler) and handler.stream is stream:
+                handler.setStream(above)
+                handlers.append((handler, stream))
+    try:
+        yield
+    finally:
+        for handler, stream in handlers:
+            handler.setStream(stream)
+        for name, stream, above in replaced:
+            if getattr(sys, name) is above:  # else somebody has put theirs there meanwhile
+                setattr(sys, name, stream)
+            above.close_line()
