@@ -51,7 +51,14 @@ __all__ = [
 
 
 class IngestifyError(Exception):
-    """Whatever ingestify raises on purpose."""
+    """Whatever ingestify raises on purpose.
+
+    Attributes:
+        unreached: The host that could not be reached at all: its name is not known, nothing connects to it, or TLS
+            with it does not begin. Empty: it answered something, or that is not what went wrong.
+    """
+
+    unreached: str = ""
 
 
 class ConfigurationError(IngestifyError):
@@ -95,11 +102,14 @@ class FetchError(IngestifyError):
         attempts: How many times it was tried.
     """
 
-    def __init__(self, message: str, *, url: str = "", status: int | None = None, attempts: int = 1) -> None:
+    def __init__(
+        self, message: str, *, url: str = "", status: int | None = None, attempts: int = 1, unreached: str = ""
+    ) -> None:
         super().__init__(message)
         self.url = url
         self.status = status
         self.attempts = attempts
+        self.unreached = unreached
 
 
 class HostLeftAlone(FetchError):

@@ -19,13 +19,15 @@ from ingestify.domain.source import Source
 from ingestify.engine.absence import AbsenceLimits
 from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.discovery import iter_discovered
+from ingestify.engine.offline import OfflineReader
 from ingestify.engine.planner import choose_plans, expand_plan
 from ingestify.engine.remarks import warn_of_shortfall
 from ingestify.engine.report import JobProgress, RunListener
 from ingestify.engine.run import IngestionRun
 from ingestify.engine.streaming import Stream, in_collections
+from ingestify.engine.tracebacks import shortened
 from ingestify.engine.workers import RunThread
-from ingestify.errors import ConfigurationError, LoadError
+from ingestify.errors import ConfigurationError, IngestifyError, LoadError
 from ingestify.provider_formats.built_in import check_loader
 from ingestify.store.dataset_list import DatasetList
 from ingestify.store.dataset_store import DatasetStore, StateArgument
@@ -35,7 +37,8 @@ __all__ = ["IngestionEngine"]
 
 logger = logging.getLogger(__name__)
 
-AUTO_INGEST_OPTIONS = frozenset({"streaming", "use_open_data", "configuration", "data_spec_versions"})
+AUTO_INGEST_OPTIONS = frozenset({"streaming", "use_open_data", "configuration", "data_spec_versions", "if_offline"})
+IF_OFFLINE = ("serve", "error")
 
 
 class IngestionEngine:
@@ -171,20 +174,23 @@ class IngestionEngine:
             KeyboardInterrupt: After Ctrl-C; what finished is kept.
             Exception: What a source raised while discovering; the other jobs went on to their end.
         """
-        report = self.run_report(
-            dry_run=dry_run,
-            provider=provider,
-            source=source,
-            dataset_type=dataset_type,
-            listener=listener,
-            accept_missing=accept_missing,
-            deadline=deadline,
-            ignore_waits=ignore_waits,
-            refetch=refetch,
-            **selector,
-        )
+        try:
+            report = self.run_report(
+                dry_run=dry_run,
+                provider=provider,
+                source=source,
+                dataset_type=dataset_type,
+                listener=listener,
+                accept_missing=accept_missing,
+                deadline=deadline,
+                ignore_waits=ignore_waits,
+                refetch=refetch,
+                **selector,
+            )
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
         if report.error is not None:
-            raise report.error
+            raise shortened(report.error)
         if left := report.jobs_left_to_others:
             logger.warning(
                 "%d of %d selectors skipped; the first: %s: %s",
@@ -314,7 +320,8 @@ class IngestionEngine:
             auto_ingest: True: first sync what the filters name, then yield. A dict: `streaming` (yield each
                 dataset the moment it is known to be current, each exactly once), `use_open_data` (no plan needed:
                 the provider's open data; `provider` and `dataset_type` must be given), `configuration` (of that
-                source, such as `{"base_url": …}`) and `data_spec_versions`.
+                source, such as `{"base_url": …}`), `data_spec_versions`, and `if_offline`: where a provider cannot be
+                reached at all, `"serve"` (the default) yields what the lake has, after one warning; `"error"` raises.
             provider: Only datasets of this provider, such as `"statsbomb"`; None: any.
             dataset_type: Only datasets of this type, such as `"match"`; None: any.
             dataset_id: The one with this id, as `dataset.dataset_id` and `ingestify list` show it; None: any.
@@ -333,6 +340,7 @@ class IngestionEngine:
         Raises:
             ValueError: An unknown `dataset_state`; raised by the call itself.
             ConfigurationError: An unknown option, or a `where` that cannot be read; raised by the call itself.
+            FetchError: On iterating: a provider cannot be reached, and the lake has nothing of it that could be served.
             Exception: On iterating: what ended the ingest; of a stream after all that finished was yielded.
         """
         filters = _filters(selector)
@@ -353,19 +361,15 @@ class IngestionEngine:
             return reading
         options = _auto_ingest_options(auto_ingest)
         plans = self._auto_ingest_plans(options, provider, dataset_type)
+        offline = OfflineReader(self.store, wanted, plans) if options.get("if_offline") != "error" else None
+        unheard = None if offline is None else offline.out_of_reach
         if options.get("streaming"):
-            stream = Stream(wanted)
-            run = self._new_run(plans, filters, waits=_may_wait(), on_current=stream.on_current)
+            stream = Stream(wanted, offline)
+            run = self._new_run(plans, filters, waits=_may_wait(), on_current=stream.on_current, out_of_reach=unheard)
             datasets = stream.iterate(run)
             return in_collections(datasets, batch_size) if yield_dataset_collection else datasets
-        return self._sync_and_read(plans, filters, reading)
-
-    def _sync_and_read(self, plans: Sequence[IngestionPlan], filters: Filters, reading: Iterator[Any]) -> Iterator[Any]:
-        report = self._new_run(plans, filters, waits=_may_wait()).execute()
-        if report.error is not None:
-            raise report.error
-        warn_of_shortfall(report, ", and the lake has what it had of them before")
-        yield from reading
+        run = self._new_run(plans, filters, waits=_may_wait(), out_of_reach=unheard)
+        return _sync_and_read(run, offline, reading)
 
     def _auto_ingest_plans(
         self, options: Mapping[str, Any], provider: str | None, dataset_type: str | None
@@ -487,6 +491,19 @@ class IngestionEngine:
         self.close()
 
 
+def _sync_and_read(run: IngestionRun, offline: OfflineReader | None, reading: Iterator[Any]) -> Iterator[Any]:
+    try:
+        report = run.execute()
+    except IngestifyError as error:
+        raise shortened(error)  # noqa: B904 - it is that one
+    if offline is not None:
+        _, report = offline.serve(run, report)
+    if report.error is not None:
+        raise shortened(report.error)
+    warn_of_shortfall(report, ", and the lake has what it had of them before")
+    yield from reading
+
+
 def _may_wait() -> bool:
     """Whether a reader may wait for a run that is at the same: not from a callback, for which that run would wait."""
     return not isinstance(threading.current_thread(), RunThread)
@@ -507,5 +524,10 @@ def _auto_ingest_options(auto_ingest: bool | Mapping[str, Any]) -> dict[str, Any
         raise ConfigurationError(
             f"auto_ingest has the unknown option {', '.join(unknown)}; "
             f"there are {', '.join(sorted(AUTO_INGEST_OPTIONS))}."
+        )
+    if options.get("if_offline", "serve") not in IF_OFFLINE:
+        raise ConfigurationError(
+            f'auto_ingest has if_offline={options["if_offline"]!r}; it is "serve" (what the lake has, with a warning) '
+            f'or "error".'
         )
     return options

@@ -13,12 +13,13 @@ from ingestify.domain.run import FINDING_SELECTORS, JobSummary, RunState
 from ingestify.domain.selector import Selector
 from ingestify.errors import ConfigurationError
 
-__all__ = ["WatchedPlan", "WatchedSelector", "watch"]
+__all__ = ["LOOKED_AT", "WatchedPlan", "WatchedSelector", "is_done", "watch"]
 
 GIVEN_UP_AFTER = dt.timedelta(days=14)
 """A selector that no run was at for so long, while runs were at others of its plan, is not discovered any more."""
 
 LOOKED_AT = 1000
+"""So many of the newest jobs are looked at first."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def _selectors_of(plan: WatchedPlan, jobs: Sequence[JobSummary]) -> list[Watched
             plan.source,
             plan.dataset_type,
             theirs[0].selector_name,
-            max((job.ended_at or job.updated_at for job in theirs if _is_done(job)), default=None),
+            max((job.ended_at or job.updated_at for job in theirs if is_done(job)), default=None),
             next((_failed(job) for job in theirs if job.state is not RunState.RUNNING), 0),
         )
         for theirs in whole
@@ -110,7 +111,8 @@ def _is_part(job: JobSummary, other: JobSummary) -> bool:
     )
 
 
-def _is_done(job: JobSummary) -> bool:
+def is_done(job: JobSummary) -> bool:
+    """Whether a run was through with a job, also if single datasets failed."""
     # One that was skipped because nothing had changed has its datasets counted.
     is_unchanged = job.state is RunState.SKIPPED and bool(job.counters.discovered)
     return job.state is RunState.FINISHED or is_unchanged

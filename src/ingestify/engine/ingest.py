@@ -85,7 +85,8 @@ class DatasetIngest:
         self._reasons = decision.reasons
         self._store = store
         self._lane = lane
-        context = FetchContext(discovered.progress.usage, stop.event)
+        progress = discovered.progress
+        context = FetchContext(progress.usage, stop.event, out_of_reach=progress.out_of_reach)
         self._steps = Steps(pool, lane, stop, context, self._stop_run, self._stopped_or_failed)
         self._stop = stop
         self._run_id = run_id
@@ -351,6 +352,7 @@ class DatasetIngest:
             self._end(Outcome(self.existing, None, current=False))
             return
         logger.debug("%s failed", self.hand.title, exc_info=error)
+        self.discovered.progress.note_unreached(error)
         task = self._summarize(TaskOutcome.FAILED, one_line(error))
         self._end(Outcome(self.existing, task, current=False))
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 
 from ingestify.clock import now
 from ingestify.domain.plan import Job
-from ingestify.domain.ports import HostWaitBook, Usage
+from ingestify.domain.ports import HostWaitBook, OutOfReach, Usage
 from ingestify.domain.run import Counters, JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.domain.source import Source
 from ingestify.engine.absence import AbsenceLimits
-from ingestify.engine.left_alone import describe_left_alone, find_left_alone
+from ingestify.engine.left_alone import describe_left_alone, find_left_alone, find_unreached
 from ingestify.engine.report import GuardedListener, JobProgress, PlannedDataset, one_line
 from ingestify.engine.run_locks import RunLocks
 from ingestify.engine.selector_memory import SelectorMemory
@@ -45,6 +45,7 @@ class JobBook:
         accepts_missing: Whether all that is not listed any more is believed to be missing.
         listener: Hears when jobs begin and end.
         host_waits: Which hosts are left alone; other processes may hear of more.
+        out_of_reach: Keeps which hosts cannot be reached, for a caller who tells of it; None: there is none.
     """
 
     def __init__(
@@ -58,7 +59,9 @@ class JobBook:
         accepts_missing: bool = False,
         listener: GuardedListener | None = None,
         host_waits: HostWaitBook | None = None,
+        out_of_reach: OutOfReach | None = None,
     ) -> None:
+        self._out_of_reach = out_of_reach
         self._host_waits = host_waits
         self.run_id = str(uuid.uuid4())
         self.planning_usage = Usage()
@@ -136,7 +139,7 @@ class JobBook:
 
     def begin(self, job: Job) -> JobProgress:
         """A job's discovery begins; its row is written."""
-        progress = JobProgress(job, self.run_id, self._process)
+        progress = JobProgress(job, self.run_id, self._process, self._out_of_reach)
         with self._lock:
             self._progresses.append(progress)
         self._save(progress, stops=True)
@@ -196,7 +199,8 @@ class JobBook:
             self._stop.stop(error)
         elif not self._stop.is_set:  # a stop ends waits and requests, which then raise
             progress.error = error
-            logger.error("%s: %s: %s", progress.job.source_name, progress.job.selector.name, one_line(error))
+            level = logging.DEBUG if progress.note_unreached(error) else logging.ERROR
+            logger.log(level, "%s: %s: %s", progress.job.source_name, progress.job.selector.name, one_line(error))
             logger.debug("discovery failed", exc_info=error)
 
     def end(self, progress: JobProgress) -> None:
@@ -241,6 +245,13 @@ class JobBook:
         progress.count(planned.counter)
         self._listener.tell("planned", planned)
 
+    @property
+    def unreached(self) -> dict[str, tuple[str, str]]:
+        """The sources of which a host could not be reached, which one that is, and why."""
+        with self._lock:
+            progresses = list(self._progresses)
+        return {one.job.source_name: one.unreached for one in progresses if one.unreached is not None}
+
     def report(self, *, done: bool) -> RunReport:
         """Return how far the run is."""
         with self._lock:
@@ -250,6 +261,7 @@ class JobBook:
         totals = Counters(requests=usage.requests, received_bytes=usage.received_bytes)
         failed = [progress for progress in progresses if progress.state is RunState.FAILED]
         errors = [progress.error for progress in failed if progress.error]
+        errors.sort(key=lambda error: bool(find_unreached(error)))  # a network that is not there explains itself
         reason = self._stop.reason
         if (
             isinstance(reason, DeadlineReached)

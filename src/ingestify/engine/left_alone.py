@@ -1,10 +1,10 @@
-"""What is not done as its host is left alone: no failure of the data, but told."""
+"""What is not done as its host is left alone, or cannot be reached: no failure of the data, but told."""
 
 from __future__ import annotations
 
-from ingestify.errors import HostLeftAlone
+from ingestify.errors import HostLeftAlone, IngestifyError
 
-__all__ = ["describe_left_alone", "find_left_alone"]
+__all__ = ["describe_left_alone", "find_left_alone", "find_unreached"]
 
 
 def find_left_alone(error: BaseException | None) -> HostLeftAlone | None:
@@ -14,6 +14,15 @@ def find_left_alone(error: BaseException | None) -> HostLeftAlone | None:
             return error
         error = error.__cause__
     return None
+
+
+def find_unreached(error: BaseException | None) -> str:
+    """Return the host that was not reached, if that is behind an error; else empty."""
+    while error is not None:
+        if isinstance(error, IngestifyError) and error.unreached:
+            return error.unreached
+        error = error.__cause__
+    return ""
 
 
 def describe_left_alone(reason: str, datasets: int, selectors: int = 0) -> str:

@@ -213,7 +213,8 @@ class Relistings:
         lane = self._lanes.of(progress.job.plan.source)
         try:
             wanted = {discovered.key: discovered for discovered, _, _ in several}
-            with lane.fetcher.activated(FetchContext(progress.usage, self._stop.event, index)):
+            context = FetchContext(progress.usage, self._stop.event, index, progress.out_of_reach)
+            with lane.fetcher.activated(context):
                 asked = self._list_these(progress, wanted, extra, found)
         except BaseException as error:  # noqa: BLE001 - the edge to user code: it fails those that wait for it
             failure = as_exception(error)

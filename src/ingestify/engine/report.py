@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ingestify.clock import now
 from ingestify.domain.plan import Job
-from ingestify.domain.ports import IndexLook, SelectorSync, Usage
+from ingestify.domain.ports import IndexLook, OutOfReach, SelectorSync, Usage
 from ingestify.domain.run import (
     COUNTER_NAMES,
     Counters,
@@ -26,6 +26,7 @@ from ingestify.domain.run import (
     TaskSummary,
 )
 from ingestify.domain.text import storable
+from ingestify.engine.left_alone import find_unreached
 from ingestify.engine.listing import Listing
 from ingestify.errors import HostLeftAlone
 from ingestify.masking import mask_text
@@ -113,8 +114,9 @@ class GuardedListener:
 class JobProgress:
     """One job while it runs. Safe to use from any thread."""
 
-    def __init__(self, job: Job, run_id: str, process: ProcessIdentity) -> None:
+    def __init__(self, job: Job, run_id: str, process: ProcessIdentity, out_of_reach: OutOfReach | None = None) -> None:
         self.job = job
+        self.out_of_reach = out_of_reach
         self.job_id = str(uuid.uuid4())
         self.usage = Usage()
         self.index = IndexLook()  # how the index of its listing was read
@@ -132,6 +134,7 @@ class JobProgress:
         self.is_discovered = False  # all of it
         self.dropped = False  # something of it, by a stop
         self.left_alone: HostLeftAlone | None = None  # why something of it was not looked at
+        self.unreached: tuple[str, str] | None = None  # a host that could not be reached, and why
         self.not_asked = 0  # datasets
         self.is_written = False  # its row, the last time that this was tried
         self.is_final = False  # what it came to: nothing of its row changes any more
@@ -250,6 +253,14 @@ class JobProgress:
             self.left_alone = self.left_alone or error
             if error.is_refusal and self.error is None:
                 self.error = error
+
+    def note_unreached(self, error: BaseException) -> bool:
+        """Keep that a host could not be reached, if that is behind an error and somebody does without it."""
+        host = find_unreached(error)
+        if not host or self.out_of_reach is None or self.out_of_reach.may_be_there(host):
+            return False
+        self.unreached = self.unreached or (host, one_line(error))
+        return True
 
     def mark_phase(self, name: str) -> None:
         """Note the seconds from the job's start until now."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import IngestionPlan, Job, ParseExpression
-from ingestify.domain.ports import FetchContext, Fetcher, HostWaitBook, IndexLook
+from ingestify.domain.ports import FetchContext, Fetcher, HostWaitBook, IndexLook, OutOfReach
 from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.run import FINDING_SELECTORS, RunReport, RunState
 from ingestify.domain.selector import Filters, Selector
@@ -61,6 +61,8 @@ class IngestionRun:
         host_waits: Which hosts are left alone; None: each of the clients knows for itself.
         ignores_waits: Whether hosts are asked although they wanted to be left alone.
         refetch: Whether what the lake has is fetched in full although nothing says that it changed.
+        out_of_reach: Keeps which hosts cannot be reached, for a caller who does without them: they are given up within
+            seconds, and that is told by nobody else. None: they have their tries, and fail.
     """
 
     def __init__(
@@ -83,7 +85,9 @@ class IngestionRun:
         host_waits: HostWaitBook | None = None,
         ignores_waits: bool = False,
         refetch: bool = False,
+        out_of_reach: OutOfReach | None = None,
     ) -> None:
+        self.out_of_reach = out_of_reach
         self._host_waits = host_waits
         self._ignores_waits = ignores_waits
         self._rules = rules or BundleRules()
@@ -108,6 +112,7 @@ class IngestionRun:
             accepts_missing=accepts_missing,
             listener=self._listener,
             host_waits=host_waits,
+            out_of_reach=out_of_reach,
         )
         self._work = OpenWork(self._jobs)
 
@@ -197,6 +202,11 @@ class IngestionRun:
         """Return how far the run is; may be called from any thread."""
         return self._jobs.report(done=self._work.is_done)
 
+    @property
+    def unreached(self) -> dict[str, tuple[str, str]]:
+        """The sources of which a host could not be reached, which one that is, and why; see `out_of_reach`."""
+        return self._jobs.unreached
+
     def let_others_in(self) -> None:
         """Let other runs at its jobs while it is held up; may be called from any thread."""
         self._jobs.let_others_in()
@@ -212,7 +222,8 @@ class IngestionRun:
             unreadable: list[UnreadableEntry] = []
             try:
                 look = IndexLook()
-                with lane.fetcher.activated(FetchContext(self._jobs.planning_usage, self.stop.event, look)):
+                context = FetchContext(self._jobs.planning_usage, self.stop.event, look, self.out_of_reach)
+                with lane.fetcher.activated(context):
                     expansion = expand_plan(plan, self._filters, self._parse_expression, unreadable.append)
                 for entry in unreadable:
                     look.lacks(f"{entry.where} cannot be read")
@@ -261,7 +272,8 @@ class IngestionRun:
             progress.hint_date = hint_date
             self._work.begin()  # ended with the job, when its last dataset is
             try:
-                with lane.fetcher.activated(FetchContext(progress.usage, self.stop.event, progress.index)):
+                context = FetchContext(progress.usage, self.stop.event, progress.index, self.out_of_reach)
+                with lane.fetcher.activated(context):
                     if self._jobs.enter(progress) and not self._is_known(progress):
                         fail_entry = functools.partial(self._jobs.fail_entry, progress)
                         batches = iter_discovered(progress, self._store, fail_entry)

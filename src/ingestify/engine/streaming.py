@@ -15,8 +15,10 @@ from ingestify.domain.expression import Undecidable
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import identifier_matches
+from ingestify.engine.offline import OfflineReader
 from ingestify.engine.remarks import warn_of_shortfall
 from ingestify.engine.run import IngestionRun
+from ingestify.engine.tracebacks import shortened
 from ingestify.engine.workers import ReaderLeft
 
 __all__ = ["Stream", "matches_filter"]
@@ -57,10 +59,12 @@ class Stream:
 
     Args:
         wanted: What the reader asked for; other datasets that the run brings are not yielded.
+        offline: What serves the lake's where a provider cannot be reached; None: that is an error.
     """
 
-    def __init__(self, wanted: DatasetFilter) -> None:
+    def __init__(self, wanted: DatasetFilter, offline: OfflineReader | None = None) -> None:
         self._wanted = wanted
+        self._offline = offline
         self._queue: queue.Queue[Dataset | None] = queue.Queue(maxsize=AHEAD)
         self._left = threading.Event()
         self._run: IngestionRun | None = None
@@ -84,13 +88,15 @@ class Stream:
         """Execute the run in the background and yield; the reader's thread.
 
         Raises:
-            BaseException: What ended the run, after everything that finished was yielded.
+            BaseException: What ended the run, after everything that finished was yielded; see `OfflineReader.serve`.
         """
         self._run = run
         thread = threading.Thread(target=self._execute, args=(run,), name="ingestify-run", daemon=True)
         thread.start()
         try:
             while (dataset := self._queue.get()) is not None:
+                if self._offline is not None:
+                    self._offline.took(dataset)
                 yield dataset
         except BaseException as error:
             # The reader left the loop, or was interrupted in it: stop cleanly, and wait for that.
@@ -100,11 +106,17 @@ class Stream:
             self._left.set()
             thread.join()
         if self._error is not None:
-            raise self._error
-        assert self._report is not None
-        warn_of_shortfall(self._report, " and were not yielded")
-        if self._report.error is not None:
-            raise self._report.error
+            raise shortened(self._error)
+        report = self._report
+        assert report is not None
+        served: list[DatasetFilter] = []
+        if self._offline is not None:
+            served, report = self._offline.serve(run, report)
+        warn_of_shortfall(report, " and were not yielded")
+        if report.error is not None:
+            raise shortened(report.error)
+        if self._offline is not None:
+            yield from self._offline.iter_others(served)
 
     def _execute(self, run: IngestionRun) -> None:
         try:

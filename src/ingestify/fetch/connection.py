@@ -37,7 +37,7 @@ class Connection:
 
     Args:
         host: Where it connects to: the provider's, or the proxy's.
-        timeout_seconds: How long each address may take to answer, and then tunnel and TLS together.
+        timeout_seconds: How long its addresses may take to answer, all together, and then tunnel and TLS together.
         reach: The addresses that it may be to; None: any, as of a proxy.
         tunnel: What the proxy is asked for.
         tls: With what the host's certificate is looked at; None: no TLS.
@@ -106,14 +106,17 @@ class Connection:
     def _connect(self, begun: Callable[[socket.socket], object]) -> socket.socket:
         """Connect to the first address of the host that answers, of those that are permitted."""
         failed: Exception | None = None
-        for family, kind, protocol, _name, where in socket.getaddrinfo(*self._at, 0, socket.SOCK_STREAM):
+        found = socket.getaddrinfo(*self._at, 0, socket.SOCK_STREAM)
+        until = time.monotonic() + self._timeout_seconds
+        for number, (family, kind, protocol, _name, where) in enumerate(found):
             if self._reach is not None and not self._reach.permits(str(where[0])):
                 failed = failed or Forbidden(str(where[0]))
                 continue
             sock = socket.socket(family, kind, protocol)
             begun(sock)
             try:
-                sock.settimeout(self._timeout_seconds)
+                # One that answers nothing leaves the others their share: a name may have eight.
+                sock.settimeout(_left(until) / (len(found) - number))
                 sock.connect(where)
             except OSError as error:
                 sock.close()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
-from ingestify.domain.ports import FetchContext, Usage
+from ingestify.domain.ports import FetchContext, OutOfReach, Usage
 from ingestify.errors import FetchError, HostLeftAlone, SourceError
 from ingestify.failpoints import failpoint
 from ingestify.fetch.active import active_context
@@ -45,6 +45,10 @@ _MOST_LATE = 3
 # More is no number of seconds, but a date: some write one there.
 _LONGEST_RESET_SECONDS = 86_400.0
 
+_UNREACHED_TRIES = 3
+_UNREACHED_SECONDS = 3.0
+"""So often, and up to then, a host is tried that nothing was heard of, where somebody waits who can do without it."""
+
 _EXCERPT_CHARACTERS = 200
 _EXCERPT_BYTES = 4096
 
@@ -77,6 +81,13 @@ class _Asked(Generic[T]):
     accepts: Callable[[int, OutgoingRequest], bool]
     context: FetchContext
     is_file: bool
+
+    def does_without(self, unreached: str) -> OutOfReach | None:
+        """Return where it is kept that a host was not reached, if whoever waits can do without it."""
+        out_of_reach = self.context.out_of_reach
+        if not unreached or out_of_reach is None or out_of_reach.may_be_there(unreached):
+            return None
+        return out_of_reach
 
 
 class Incoming:
@@ -185,6 +196,7 @@ class Exchange:
         # How many had got through when this request was last sent away.
         through = self._through
         last: TryAgain | None = None
+        started = time.monotonic()
         while True:
             tries += 1
             request = make_request()
@@ -215,7 +227,7 @@ class Exchange:
                 else:
                     refusals += 1
                 through = self._through
-                self._check_patience(again, request, tries, faults + refusals)
+                self._check_patience(again, request, tries, faults + refusals, asked, time.monotonic() - started)
                 waited += pause
                 logger.debug(
                     "%s: %s %s: %s; trying again in %.1f s",
@@ -238,16 +250,23 @@ class Exchange:
     def _backoff_seconds(self, faults: int) -> float:
         return backoff_seconds(faults, self._options.backoff_base_seconds, self._options.backoff_cap_seconds)
 
-    def _check_patience(self, again: TryAgain, request: OutgoingRequest, tries: int, faults: int) -> None:
-        """Raise if there is to be no further try."""
+    def _check_patience(
+        self, again: TryAgain, request: OutgoingRequest, tries: int, faults: int, asked: _Asked[T], seconds: float
+    ) -> None:
+        """Raise if there is to be no further try; `seconds` ago there was the first."""
         shown = mask_url(request.url)
-        if faults >= self._options.attempts:
+        out_of_reach = asked.does_without(again.unreached)
+        is_late = out_of_reach is not None and (tries >= _UNREACHED_TRIES or seconds >= _UNREACHED_SECONDS)
+        if faults >= self._options.attempts or is_late:
+            if out_of_reach is not None:
+                out_of_reach.give_up(again.unreached, self._name, again.reason)
             hint = _HINTS.get(again.status or 0, "the provider or the network fails; run again later")
             raise FetchError(
                 f"{request.method} {shown}: {again.reason}; tried {_times(tries)}; {hint}.",
                 url=shown,
                 status=again.status,
                 attempts=tries,
+                unreached=again.unreached,
             ) from again.__cause__
 
     def _left_alone(self, alone: LeftAlone, request: OutgoingRequest, tries: int, last: TryAgain | None) -> FetchError:
@@ -259,6 +278,7 @@ class Exchange:
                 url=shown,
                 status=last.status,
                 attempts=tries - 1,
+                unreached=last.unreached,
             )
         return HostLeftAlone(
             f"{request.method} {shown}: not fetched, as {alone}; run again later.",
@@ -284,6 +304,7 @@ class Exchange:
         reach = self.leads.reach_of(request)
         while len(seen) <= self._options.max_redirects + 1:
             pace = self._paces.of(request.url)
+            self._check_reach(request, asked, pace)
             header = request.get_authorization()
             # The pace inside, so that what it lets through starts now and does not queue for a place.
             with self._slots.one(asked.context.stop):
@@ -326,6 +347,15 @@ class Exchange:
             url=mask_url(first),
         )
 
+    def _check_reach(self, request: OutgoingRequest, asked: _Asked[T], pace: Pace) -> None:
+        """Raise if the host was given up before, in the run that this request is for."""
+        out_of_reach = asked.context.out_of_reach
+        if out_of_reach is None or (why := out_of_reach.find(pace.host)) is None:
+            return
+        out_of_reach.give_up(pace.host, self._name, why)
+        shown = mask_url(request.url)
+        raise FetchError(f"{request.method} {shown}: not asked for: {why}.", url=shown, unreached=pace.host)
+
     def _send_once(
         self, request: OutgoingRequest, asked: _Asked[T], pace: Pace, sent: Sent, reach: Reach, *, may_renew: bool
     ) -> tuple[tuple[T] | None, _Redirect | None]:
@@ -333,7 +363,7 @@ class Exchange:
         try:
             answered = self._send(request, asked, pace, sent, reach)
         except TryAgain as again:
-            if not (again.stale or again.progressed or again.says_slow_down):
+            if not (again.stale or again.progressed or again.says_slow_down or asked.does_without(again.unreached)):
                 pace.failed(sent, request.url, again.reason, again.status, is_file=asked.is_file)
             raise
         except FetchError as error:
@@ -360,6 +390,8 @@ class Exchange:
         try:
             failpoint("fetch.sent")
             with self._transport.send(request.method, request.url, request.headers, reach, request.body) as answer:
+                if asked.context.out_of_reach is not None:
+                    asked.context.out_of_reach.answered(pace.host)
                 incoming = Incoming(answer, request, usages, asked.context.stop, self._options.max_expansion)
                 if (announced := read_announcement(answer.headers)) is not None:
                     pace.announced(announced)
@@ -372,12 +404,18 @@ class Exchange:
                     self._refuse(incoming, pace, sent)
                 return (asked.receive(incoming),), None
         except TransportError as error:
+            unreached = pace.host if error.unreached else ""
             if error.remedy is not None:
                 shown = mask_url(request.url)
+                if (out_of_reach := asked.does_without(unreached)) is not None:
+                    out_of_reach.give_up(unreached, self._name, str(error))
                 raise FetchError(
-                    f"{request.method} {shown}: {error}; {error.remedy}.", url=shown, status=_status(incoming)
+                    f"{request.method} {shown}: {error}; {error.remedy}.",
+                    url=shown,
+                    status=_status(incoming),
+                    unreached=unreached,
                 ) from error
-            raise TryAgain(str(error), status=_status(incoming), stale=error.stale) from error
+            raise TryAgain(str(error), status=_status(incoming), stale=error.stale, unreached=unreached) from error
         except Truncated as error:
             raise TryAgain(str(error), status=_status(incoming)) from error
         except Bomb as error:

@@ -32,6 +32,9 @@ __all__ = ["HttpClientTransport"]
 
 _SMALL_REST_BYTES = 1 << 16
 _REST_SECONDS = 0.25
+_KEPT_SECONDS = 60.0
+"""A connection that was silent for longer may lead nowhere: the computer slept, or is in another network."""
+
 _TRUST = "if the certificate is right, name its authority in SSL_CERT_FILE"
 
 
@@ -59,6 +62,7 @@ class _Line:
         self.connection = connection
         self.by_proxy = by_proxy
         self.is_kept = False
+        self.kept_at = 0.0
         self.address: str | None = None
         self._scratch: bytearray | None = None
         self._host = host
@@ -217,6 +221,7 @@ class HttpClientTransport:
         """Keep a connection for the next request to its origin, or close it."""
         free = self._free.setdefault(origin, [])
         if keeps and len(free) < self._connections:
+            line.kept_at = time.time()
             free.append(line)
         else:
             line.close()
@@ -228,7 +233,8 @@ class HttpClientTransport:
                 line = self._free[origin].pop()
             except (KeyError, IndexError):
                 return None
-            if not is_readable(line.connection.sock):
+            # By the clock on the wall, which goes on while the computer sleeps.
+            if not is_readable(line.connection.sock) and abs(time.time() - line.kept_at) < _KEPT_SECONDS:
                 return line
             line.close()
 
@@ -262,16 +268,16 @@ class HttpClientTransport:
         try:
             connection.open(self._begin)
         except ssl.SSLCertVerificationError as error:
-            raise TransportError(f"TLS failed: {error}", remedy=_TRUST) from error
+            raise TransportError(f"TLS failed: {error}", remedy=_TRUST, unreached=True) from error
         except ssl.SSLError as error:
-            raise TransportError(f"TLS failed: {error}") from error
+            raise TransportError(f"TLS failed: {error}", unreached=True) from error
         except TimeoutError as error:
-            raise TransportError("connecting took too long") from error
+            raise TransportError("connecting took too long", unreached=True) from error
         except socket.gaierror as error:
             unknown = "the proxy failed: its name is not known" if line.by_proxy else "the host's name is not known"
-            raise TransportError(unknown) from error
+            raise TransportError(unknown, unreached=True) from error
         except OSError as error:
-            raise TransportError(f"{what}: {error}") from error
+            raise TransportError(f"{what}: {error}", unreached=True) from error
         connection.sock.settimeout(self.read_timeout_seconds)
         if isinstance(connection.sock, ssl.SSLSocket):
             # A body without a length ends with the connection: an end that TLS does not confirm may be anybody's.

@@ -103,6 +103,9 @@ class Pace:
         limit: The client's own limit, which always holds.
         waits: How long hosts asked to be left alone; None: this one keeps that for itself.
         clock: Seconds that only grow.
+
+    Attributes:
+        host: Name and port.
     """
 
     def __init__(
@@ -116,7 +119,7 @@ class Pace:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
-        self._host = host
+        self.host = host
         self._options = options
         self._limit = limit
         self._waits = Waits() if waits is None else waits
@@ -229,7 +232,7 @@ class Pace:
             return Sent(now, rate, self._crowd.in_flight)
 
     def _check_wait(self) -> None:
-        if (wait := self._waits.find(self._host)) is not None:
+        if (wait := self._waits.find(self.host)) is not None:
             raise LeftAlone(wait.reason, wait.status, is_wait=True)
 
     def _check_open(self, now: float, is_fresh: bool) -> bool:
@@ -267,13 +270,13 @@ class Pace:
     def _reason(self, shut_seconds: float) -> str:
         if self._is_refusal:
             return (
-                f"{self._host} refuses the credentials of the source '{self._name}', whatever it is asked for "
+                f"{self.host} refuses the credentials of the source '{self._name}', whatever it is asked for "
                 f"({self._last_words}): correct them under sources.{self._name}.configuration, or ask the provider"
             )
         if self._is_down:
-            return f"{self._host} fails, whatever it is asked for ({self._last_words}), for {shut_seconds:.0f} s by now"
+            return f"{self.host} fails, whatever it is asked for ({self._last_words}), for {shut_seconds:.0f} s by now"
         hint = "lower this source's rate_limit or max_concurrency" if self._last_status == 429 else "it is overloaded"
-        return f"{self._host} has refused everything for {shut_seconds:.0f} s ({self._last_words}; {hint})"
+        return f"{self.host} has refused everything for {shut_seconds:.0f} s ({self._last_words}; {hint})"
 
     def _seconds_to_wait(self, now: float) -> float:
         used_up = 0.0 if self._allowance is None else self._allowance.seconds_to_wait(now)
@@ -336,7 +339,7 @@ class Pace:
             self._allowance.learn(announced, now, max(0, self._crowd.in_flight - 1))
             pause = self._allowance.seconds_to_wait(now)
         if not before and pause >= _LONG_PAUSE_SECONDS:
-            logger.info("%s: %s lets no more requests through for %.0f s.", self._name, self._host, pause)
+            logger.info("%s: %s lets no more requests through for %.0f s.", self._name, self.host, pause)
 
     def accepted(self, sent: Sent) -> None:
         """A request was answered, and not refused."""
@@ -356,7 +359,7 @@ class Pace:
             self._health.answered(is_file=is_file)
             self._crowd.widen()
             if self._is_down and (is_file or not self._fails_files):
-                logger.info("%s: %s answers again.", self._name, self._host)
+                logger.info("%s: %s answers again.", self._name, self.host)
                 self._is_down = False
                 self._crowd.begin_anew()
                 self._open()
@@ -378,7 +381,7 @@ class Pace:
                     self._met_at = now
                 return
             if not self._is_down:
-                logger.info("%s: %s fails, whatever it is asked for: %s", self._name, self._host, why)
+                logger.info("%s: %s fails, whatever it is asked for: %s", self._name, self.host, why)
                 self._fails_files = is_file
             self._is_down = self._holding = True
             self._last_refused_at = now
@@ -406,7 +409,7 @@ class Pace:
 
     def asked_to_wait(self, seconds: float, status: int) -> LeftAlone:
         """A request was refused for longer than anybody waits: the host is left alone until then. Returns that."""
-        wait = self._waits.ask(self._host, seconds, status)
+        wait = self._waits.ask(self.host, seconds, status)
         logger.info("%s: %s.", self._name, wait.reason)
         return LeftAlone(wait.reason, status, is_wait=True)
 
@@ -488,4 +491,4 @@ class Pace:
         while self._to_tell:
             with contextlib.suppress(IndexError):  # another thread was faster
                 text = self._to_tell.pop(0)
-                logger.info("%s: %s refuses more; holding back to about %s.", self._name, self._host, text)
+                logger.info("%s: %s refuses more; holding back to about %s.", self._name, self.host, text)

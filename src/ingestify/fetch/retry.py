@@ -27,6 +27,7 @@ class TryAgain(Exception):
         pause_seconds: For how long all requests to the host are held back, or None.
         stale: A kept connection had been closed meanwhile: no fault, to be tried again at once.
         progressed: Bytes were received that the next try goes on from.
+        unreached: The host, if there was no connection to it; else empty.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class TryAgain(Exception):
         after_seconds: float | None = None,
         stale: bool = False,
         progressed: bool = False,
+        unreached: str = "",
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -45,6 +47,7 @@ class TryAgain(Exception):
         self.pause_seconds: float | None = None
         self.stale = stale
         self.progressed = progressed
+        self.unreached = unreached
 
     @property
     def says_slow_down(self) -> bool:

@@ -17,12 +17,16 @@ class TransportError(Exception):
     Attributes:
         stale: A kept connection was closed by the provider before it answered: no fault of anybody's.
         remedy: What to do where another try will not change it; None: it may pass.
+        unreached: Whether there was not even a connection, or no TLS on it.
     """
 
-    def __init__(self, message: str, *, stale: bool = False, remedy: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, stale: bool = False, remedy: str | None = None, unreached: bool = False
+    ) -> None:
         super().__init__(message)
         self.stale = stale
         self.remedy = remedy
+        self.unreached = unreached
 
 
 class BadUrl(Exception):

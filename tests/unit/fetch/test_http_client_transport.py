@@ -6,6 +6,7 @@ import json
 import logging
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -56,6 +57,7 @@ def test_a_certificate_nobody_trusts_is_an_error_at_once(tls_server: Provider, m
     with pytest.raises(FetchError, match=r"TLS failed: .*certificate.*SSL_CERT_FILE") as caught:
         client.get(tls_server.on("/a", answer(b"1")))
     assert caught.value.attempts == client.usage.requests == 1
+    assert caught.value.unreached == f"127.0.0.1:{tls_server.port}"
     assert tls_server.asked == []
 
 
@@ -221,6 +223,58 @@ def test_closing_closes_the_kept_connections(server: Provider, client: HttpClien
     client.close()
     assert client.get(url).content == b"1"
     assert server.connections == 2
+
+
+def test_a_connection_that_was_silent_for_long_is_not_used_again(
+    server: Provider, client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = server.on("/a", answer(b"1"))
+    client.get(url)
+    client.get(url)
+    assert server.connections == 1
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3600)  # the computer slept, and wakes up in another network
+    client.get(url)
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/a", "http://nobody-has-this-name.invalid/a"])
+def test_a_host_that_is_not_reached_is_named_by_the_error(make_client: MakeClient, url: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens
+        url = url.format(port=taken.getsockname()[1])
+        with pytest.raises(FetchError) as caught:
+            make_client(attempts=2).get(url)
+    assert caught.value.unreached == url.split("/")[2]
+
+
+def test_a_host_that_breaks_off_was_reached(make_client: MakeClient, server: Provider) -> None:
+    with pytest.raises(FetchError) as caught:
+        make_client(attempts=2).get(server.on("/a", [CLOSE]))
+    assert caught.value.unreached == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere what a full listener does not take is refused")
+def test_an_address_that_answers_nothing_leaves_the_next_its_share_of_the_time(
+    server: Provider, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as hole, contextlib.ExitStack() as open_ones:
+        hole.bind(("127.0.0.1", 0))
+        hole.listen(0)
+        for _ in range(2):  # after these it is full
+            waiting = open_ones.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(hole.getsockname())
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", one))
+            for one in (hole.getsockname()[1], server.port)
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        server.on("/a", answer(b"1"))
+        began = time.monotonic()
+        client = make_client(attempts=1, connect_timeout_seconds=0.8)
+        assert client.get("http://two-addresses.example/a").content == b"1"
+    assert 0.3 < time.monotonic() - began < 0.8
 
 
 def test_tls_goes_through_the_proxy_s_tunnel(

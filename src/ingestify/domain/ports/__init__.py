@@ -35,6 +35,7 @@ from ingestify.domain.ports.fetcher import (
     FileVersion,
     HostWaitBook,
     IndexLook,
+    OutOfReach,
     Usage,
 )
 from ingestify.domain.ports.http_client import Auth, Authorization, HttpAnswer, HttpClientPort
@@ -74,6 +75,7 @@ __all__ = [
     "Leftovers",
     "ObjectsInDoubt",
     "OnEvents",
+    "OutOfReach",
     "PartialObject",
     "QuarantinePort",
     "RetentionPort",

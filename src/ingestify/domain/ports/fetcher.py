@@ -24,6 +24,7 @@ __all__ = [
     "FileVersion",
     "HostWaitBook",
     "IndexLook",
+    "OutOfReach",
     "Usage",
 ]
 
@@ -85,6 +86,54 @@ class IndexLook:
             self.lacks(why)
 
 
+class OutOfReach:
+    """Which hosts a run found out of reach, for a reader who goes on with what the lake has.
+
+    Such a reader waits for the answer: a host of which nothing was heard in this run is given up within seconds, once
+    for all that is asked of it. One that answered has its tries, as in any run. Safe to share between threads.
+    """
+
+    __slots__ = ("_answered", "_given_up", "_lock", "_sources")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answered: set[str] = set()
+        self._given_up: dict[str, str] = {}
+        self._sources: set[str] = set()
+
+    def answered(self, host: str) -> None:
+        """A host answered, whatever it said."""
+        if host not in self._answered:
+            with self._lock:
+                self._answered.add(host)
+
+    def may_be_there(self, host: str) -> bool:
+        """Whether a host answered before in this run, so that it is only away for a moment."""
+        return host in self._answered
+
+    def give_up(self, host: str, source: str, why: str) -> None:
+        """Nothing more is asked of a host, which a source needs."""
+        with self._lock:
+            self._given_up.setdefault(host, why)
+            self._sources.add(source)
+
+    def find(self, host: str) -> str | None:
+        """Return why nothing is asked of a host; None: it may be asked."""
+        return self._given_up.get(host)
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        """The hosts that were given up, and why."""
+        with self._lock:
+            return dict(self._given_up)
+
+    @property
+    def sources(self) -> set[str]:
+        """The names of the sources that asked for them."""
+        with self._lock:
+            return set(self._sources)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class FetchContext:
     """What a thread works for while it fetches.
@@ -93,11 +142,13 @@ class FetchContext:
         usage: Counts what this work costs, beside the client's own total.
         stop: When set, waiting (for a retry, for the rate limit) ends at once with a FetchError.
         index: Keeps what is seen of the provider's index; of no interest where files are fetched.
+        out_of_reach: Keeps which hosts are out of reach, for a reader who does without them; None: there is none.
     """
 
     usage: Usage
     stop: threading.Event
     index: IndexLook = dataclasses.field(default_factory=IndexLook)
+    out_of_reach: OutOfReach | None = None
 
 
 class FetchStatus(enum.StrEnum):

@@ -191,10 +191,18 @@ def _connect_error(
                 f"password and private_key of options."
             )
         case socket.gaierror():
-            return SourceError(f"{shown}: the host's name cannot be looked up; check the location, or the network.")
+            return _unreached(
+                address, f"{shown}: the host's name cannot be looked up; check the location, or the network."
+            )
         case paramiko.SSHException() | OSError() | EOFError():
-            return SourceError(f"{shown} cannot be reached: {reason_of(error)}; run again later.")
+            return _unreached(address, f"{shown} cannot be reached: {reason_of(error)}; run again later.")
     return None
+
+
+def _unreached(address: SftpAddress, message: str) -> SourceError:
+    error = SourceError(message)
+    error.unreached = address.host
+    return error
 
 
 def reason_of(error: BaseException) -> str:
