@@ -44,7 +44,7 @@ from ingestify.domain.ports import (
     ObjectsInDoubt,
     SelectorSync,
 )
-from ingestify.domain.quarantine import QuarantineState
+from ingestify.domain.quarantine import QuarantineState, WaitingBundle
 from ingestify.domain.retention import Forgotten, Retention
 from ingestify.domain.revision import Revision, RevisionState
 from ingestify.domain.run import Counters, JobEnd, JobHolder, ProcessIdentity, RunState, TaskOutcome, TaskSummary
@@ -548,6 +548,31 @@ class TestQuarantine:
         assert applied.entry is not None
         later = apply_one(catalogue, with_file(dataset_id=applied.entry.dataset_id))
         assert later.dataset.dataset_id == applied.entry.dataset_id
+
+    def test_what_waits_of_which_datasets(self, catalogue: Catalogue) -> None:
+        published = apply_one(catalogue, with_file(1)).dataset
+        newer = apply_one(catalogue, change(1, published, files=[new_file(content="bad")], rejected=("one", "two")))
+        only = apply_one(catalogue, with_file(2, name="match 2", rejected=("empty",)))
+        discarded = apply_one(catalogue, with_file(3, rejected=("empty",)))
+        assert newer.entry is not None
+        assert only.entry is not None
+        assert discarded.entry is not None
+        catalogue.discard_quarantine([discarded.entry.entry_id], "Rinus", "")
+        of_two, of_one = catalogue.find_waiting(everything())
+        assert of_one == WaitingBundle(
+            newer.entry.entry_id,
+            published.dataset_id,
+            newer.entry.name,
+            ("one", "two"),
+            newer.entry.created_at,
+            is_published=True,
+        )
+        assert (of_two.name, of_two.is_published) == ("match 2", False)
+        assert catalogue.find_waiting(everything(selector={"match_id": [2, 3]})) == [of_two]
+        assert catalogue.find_waiting(everything(provider="fake", dataset_type="match")) == [of_two, of_one]
+        assert catalogue.find_waiting(everything(states=(published.state,))) == [of_one]
+        assert catalogue.find_waiting(everything(dataset_id=published.dataset_id)) == [of_one]
+        assert catalogue.find_waiting(everything(bucket="other")) == []
 
     def test_a_second_rejection_supersedes_the_first(self, catalogue: Catalogue) -> None:
         first = apply_one(catalogue, with_file(rejected=("one",))).entry

@@ -45,7 +45,7 @@ from ingestify.domain.ports import (
     OnEvents,
     SelectorSync,
 )
-from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
+from ingestify.domain.quarantine import QuarantineEntry, QuarantineState, WaitingBundle
 from ingestify.domain.retention import Forgotten, Retention
 from ingestify.domain.run import JobHolder, JobSummary, Lease, ProcessIdentity
 from ingestify.masking import mask_url
@@ -244,6 +244,10 @@ class SqlCatalogue:
     ) -> list[QuarantineEntry]:
         """Return the entries of datasets that are OPEN or DISCARDED, oldest first."""
         return self._quarantine.find(bucket, provider, dataset_type, identifiers)
+
+    def find_waiting(self, dataset_filter: DatasetFilter) -> list[WaitingBundle]:
+        """Return what of the OPEN entries is told to who reads those datasets, newest first."""
+        return self._quarantine.find_waiting(dataset_filter)
 
     def iter_quarantine(
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()

@@ -19,6 +19,7 @@ from ingestify.catalogue.rows import (
     names_to_text,
     new_file_from_row,
     object_columns,
+    to_moment,
 )
 from ingestify.catalogue.selection import CHUNK_SIZE, chunks, conditions
 from ingestify.catalogue.tables import Tables
@@ -26,7 +27,7 @@ from ingestify.clock import now
 from ingestify.domain.change import DatasetChange, Settlement, stored_metadata_text
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter
-from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
+from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState, WaitingBundle
 from ingestify.errors import SaveError
 
 __all__ = ["QuarantineLog"]
@@ -43,6 +44,7 @@ class QuarantineLog:
         self._dialect = database.dialect
         self._entry = tables.quarantine
         self._file = tables.quarantine_file
+        self._dataset = tables.dataset
         self._file_columns = [
             column for column in self._file.c if column.name not in ("entry_id", "file_number", "modified_at")
         ] + [self._file.c.modified_at]
@@ -82,6 +84,40 @@ class QuarantineLog:
             columns.dataset_type == dataset_type,
             columns.state.in_(_COUNTING),
         )
+
+    @repeatable
+    def find_waiting(self, dataset_filter: DatasetFilter) -> list[WaitingBundle]:
+        """Return what of the OPEN entries is told to who reads those datasets, newest first."""
+        assert dataset_filter.where is None, "conditions are for datasets"
+        columns, held = self._entry.c, self._dataset.c
+        wanted = conditions(self._dialect, self._entry, dataclasses.replace(dataset_filter, states=()))
+        if dataset_filter.states:
+            wanted.append(held.state.in_([state.value for state in dataset_filter.states]))
+        statement = (
+            sa.select(
+                columns.entry_id,
+                columns.dataset_id,
+                columns.name,
+                columns.reasons,
+                columns.created_at,
+                held.dataset_id.is_not(None).label("is_published"),
+            )
+            .outerjoin_from(self._entry, self._dataset, columns.dataset_id == held.dataset_id)
+            .where(columns.state == QuarantineState.OPEN.value, *wanted)
+            .order_by(columns.position.desc())
+        )
+        with self._database.read("look into the quarantine") as connection:
+            return [
+                WaitingBundle(
+                    row.entry_id,
+                    row.dataset_id,
+                    row.name,
+                    tuple(json_value(row.reasons)),
+                    to_moment(row.created_at),
+                    bool(row.is_published),
+                )
+                for row in connection.execute(statement)
+            ]
 
     def iter_entries(
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ import click
 from ingestify.cli.options import filter_text, parse_identifier
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.ports import DatasetFilter
+from ingestify.domain.quarantine import WaitingBundle
 from ingestify.errors import ConfigurationError, DatasetNotFound
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.identifier_keys import iter_identifier_keys
@@ -37,6 +39,7 @@ def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: 
         wanted = dataclasses.replace(wanted, selector=parse_identifier(what))
         found = [dataset for batch in store.catalogue.iter_batches(wanted, 1000) for dataset in batch]
         if not found:
+            _tell_only_in_quarantine(store.quarantine.find_waiting(wanted))
             raise DatasetNotFound(f"{explain_nothing(store, wanted)} See 'ingestify list'.")
         return found
     whole = next(store.catalogue.iter_batches(dataclasses.replace(wanted, dataset_id=what), 1), [])
@@ -47,6 +50,9 @@ def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: 
     ids = (dataset_id for dataset_id, _, _ in store.catalogue.iter_identities(wanted))
     beginning = what.lower()
     begin_so = [one for one in ids if one.lower().startswith(beginning)]
+    if not begin_so and what:
+        bundles = store.quarantine.find_waiting(wanted)
+        _tell_only_in_quarantine([one for one in bundles if one.dataset_id.startswith(beginning)])
     if not begin_so and what.isdecimal():
         raise DatasetNotFound(
             f"None of the datasets has an id that begins '{what}'. A number of the provider's is written with its key, "
@@ -54,6 +60,20 @@ def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: 
         )
     chosen = the_one_that_begins(what, begin_so, "datasets", "ingestify list")
     return [store.get_dataset(chosen)]
+
+
+def _tell_only_in_quarantine(waiting: Sequence[WaitingBundle]) -> None:
+    """Say of what was looked for that it came, and that a check rejected it.
+
+    Raises:
+        DatasetNotFound: Something waits.
+    """
+    if waiting:
+        entry = waiting[0]
+        raise DatasetNotFound(
+            f"{entry.name} is not in the lake: what came of it is in quarantine, as it failed a check: "
+            f"{'; '.join(entry.reasons)}. See 'ingestify quarantine show {entry.entry_id}'."
+        )
 
 
 def count_datasets(store: DatasetStore, wanted: DatasetFilter) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -15,7 +15,7 @@ from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import config_option, dataset_filters, filter_arguments, logging_options, parse_filters
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.quarantine import QuarantineEntry
+from ingestify.domain.quarantine import WaitingBundle
 from ingestify.main import config_path, get_datastore, keys_to_index
 from ingestify.progress.texts import noun, size
 
@@ -110,41 +110,65 @@ def list_command(
             "where": where,
             **parse_filters(filters),
         }
+        meant = store.dataset_filter(**wanted)
+        waiting = _by_dataset(store.quarantine.find_waiting(meant))
         if count:
             found = store.get_dataset_collection(metadata_only=True, **wanted).metadata.row_count
             write_line(str(found))
         else:
             found = 0
             # Not the store's own reading, which warns of misspelt keys: below there is more to say.
-            batches = store.catalogue.iter_batches(store.dataset_filter(**wanted), 1000)
+            batches = store.catalogue.iter_batches(meant, 1000)
             for dataset in itertools.islice(itertools.chain.from_iterable(batches), limit):
                 found += 1
                 if as_json:
-                    write_json(_as_dict(dataset))
+                    write_json({**_as_dict(dataset), **_in_quarantine(waiting.get(dataset.dataset_id, ()))})
                 else:
-                    _write_row(dataset)
+                    _write_row(dataset, is_waited_for=dataset.dataset_id in waiting)
         if not found and not quiet:
-            write_stderr(explain_nothing(store, store.dataset_filter(**wanted)))
+            write_stderr(explain_nothing(store, meant))
+        if waiting and not quiet:
+            write_stderr(_count_waiting(waiting))
     finally:
         store.close()
 
 
-def _write_row(dataset: Dataset) -> None:
+def _by_dataset(bundles: Iterable[WaitingBundle]) -> dict[str, list[WaitingBundle]]:
+    found: dict[str, list[WaitingBundle]] = {}
+    for one in bundles:
+        found.setdefault(one.dataset_id, []).append(one)
+    return found
+
+
+def _count_waiting(waiting: Mapping[str, Sequence[WaitingBundle]]) -> str:
+    """Return what is not listed as the provider serves it, and where to look."""
+    newer = sum(bundles[0].is_published for bundles in waiting.values())
+    only = len(waiting) - newer
+    parts = []
+    if newer:
+        parts.append(f"{newer:,} {'has' if newer == 1 else 'have'} a newer version in quarantine")
+    if only:
+        more = "more " if newer else ""
+        parts.append(f"{only:,} {more}{'is' if only == 1 else 'are'} only in quarantine")
+    return f"{' and '.join(parts)}, as it failed a check; 'ingestify quarantine list' says why."
+
+
+def _write_row(dataset: Dataset, *, is_waited_for: bool) -> None:
     revision = dataset.current_revision
     number = "-" if revision is None else str(revision.revision_id)
     write_line(
         f"{dataset.dataset_id}  {dataset.state.value:<9}  r{number:<3}  "
         f"{dataset.provider}/{dataset.dataset_type}/{dataset.identifier}  {dataset.name}"
-        + (f"  ({'; '.join(gaps)})" if (gaps := _gaps(dataset)) else "")
+        + (f"  ({'; '.join(gaps)})" if (gaps := _gaps(dataset, is_waited_for=is_waited_for)) else "")
     )
 
 
-def _gaps(dataset: Dataset) -> list[str]:
+def _gaps(dataset: Dataset, *, is_waited_for: bool) -> list[str]:
     gaps = [f"lacks {', '.join(dataset.missing_feeds)}"] if dataset.missing_feeds else []
     for files, what in ((dataset.broken_files, "broken"), (dataset.left_out_files, "left out")):
         if files:
             gaps.append(f"{what}: {', '.join(files)}")
-    return gaps
+    return [*gaps, "newer in quarantine"] if is_waited_for else gaps
 
 
 @click.command("show")
@@ -169,16 +193,13 @@ def show_command(
     store = get_datastore(config_path(config_file), bucket)
     try:
         for found in find_datasets(store, dataset, provider=provider, dataset_type=dataset_type):
-            looked_up = store.catalogue.find_quarantined(
-                found.bucket, found.provider, found.dataset_type, [found.identifier]
-            )
-            waiting = [entry for entry in looked_up if entry.is_open]
+            waiting = store.quarantine.find_waiting(store.dataset_filter(dataset_id=found.dataset_id))
             if as_json:
                 write_json(
                     {
                         **_as_dict(found),
                         "revisions": [_revision_as_dict(one) for one in found.revisions],
-                        "in_quarantine": [_entry_as_dict(entry) for entry in waiting],
+                        **_in_quarantine(waiting),
                     }
                 )
             else:
@@ -199,11 +220,20 @@ def _revision_as_dict(revision: Any) -> dict[str, Any]:
     }
 
 
-def _entry_as_dict(entry: QuarantineEntry) -> dict[str, Any]:
-    return {"entry_id": entry.entry_id, "created_at": entry.created_at, "reasons": list(entry.reasons)}
+def _in_quarantine(waiting: Sequence[WaitingBundle]) -> dict[str, Any]:
+    bundles = [
+        {
+            "entry_id": one.entry_id,
+            "created_at": one.created_at,
+            "reasons": list(one.reasons),
+            "command": f"ingestify quarantine show {one.entry_id}",
+        }
+        for one in waiting
+    ]
+    return {"in_quarantine": bundles}
 
 
-def _show(dataset: Dataset, waiting: Sequence[QuarantineEntry]) -> None:
+def _show(dataset: Dataset, waiting: Sequence[WaitingBundle]) -> None:
     write_line(f"{dataset.name}")
     source = dataset.revisions[-1].source if dataset.revisions else {}
     for title, text in (

@@ -15,7 +15,7 @@ from ingestify.domain.identifier import Identifier
 from ingestify.domain.text import storable
 from ingestify.masking import mask_text
 
-__all__ = ["NewFile", "QuarantineEntry", "QuarantineState"]
+__all__ = ["NewFile", "QuarantineEntry", "QuarantineState", "WaitingBundle"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -150,3 +150,20 @@ class QuarantineEntry:
         first = mask_text(self.reasons[0]) if self.reasons else "no reason"
         more = f" and {len(self.reasons) - 1} more" if len(self.reasons) > 1 else ""
         return f"QuarantineEntry({self.entry_id}, {self}, {self.name!r}, {self.state.value}: {first!r}{more})"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WaitingBundle:
+    """As much of an open entry as is told to who reads its dataset; cheap to read for many.
+
+    Attributes:
+        dataset_id: The dataset it would change, or the one it would become.
+        is_published: Whether that dataset is in the lake: then readers see what it was before, else nothing of it.
+    """
+
+    entry_id: str
+    dataset_id: str
+    name: str
+    reasons: tuple[str, ...]
+    created_at: dt.datetime
+    is_published: bool

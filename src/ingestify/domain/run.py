@@ -7,6 +7,7 @@ import datetime as dt
 import enum
 import hashlib
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -121,6 +122,13 @@ _MOST_CHARACTERS = 1000
 """Of a name or an identifier in a summary."""
 
 _MOST_OF_AN_ERROR = 10_000
+
+_CALLED = {TaskOutcome.FAILED: "failed", TaskOutcome.QUARANTINED: "in quarantine"}
+
+_MOST_NAMED = 3
+"""Of what went wrong, in a report's one line."""
+
+_MOST_OF_A_REASON = 200
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -314,16 +322,29 @@ class RunReport:
 
     def __repr__(self) -> str:
         # A notebook shows it after `engine.load()`: one line, and not each job with all its counters.
+        return f"RunReport({self._done}{self._problems()})"
+
+    @property
+    def _done(self) -> str:
         dry_run = ", dry_run" if self.dry_run else ""
         error = "" if self.error is None else f"; {type(self.error).__name__}: {mask_text(str(self.error))}"
-        return f"RunReport({self.state.value}{dry_run}: {self.totals.text}; {self.duration_seconds:.1f} s{error})"
+        return f"{self.state.value}{dry_run}: {self.totals.text}; {self.duration_seconds:.1f} s{error}"
+
+    def _problems(self) -> str:
+        tasks = self.failed_tasks + self.quarantined_tasks + self.left_out_tasks
+        named = [
+            f"; {_CALLED.get(task.outcome, 'broken file')}: {task.name or task.identifier}: "
+            f"{textwrap.shorten(mask_text(task.error), _MOST_OF_A_REASON, placeholder=' …')}"
+            for task in tasks[:_MOST_NAMED]
+        ]
+        return "".join(named) + (f"; and {len(tasks) - _MOST_NAMED:,} more" if len(tasks) > _MOST_NAMED else "")
 
     def _repr_html_(self) -> str:
         counted = [name for name in COUNTER_NAMES if getattr(self.totals, name)]
         # What a person looks for stands first.
         jobs = sorted(self.jobs, key=lambda job: (not job.error, not any(task.error for task in job.tasks)))
         table = html_table(
-            repr(self),
+            f"RunReport({self._done})",
             ("source", "dataset type", "selector", "state", *counted, "what went wrong"),
             (
                 (

@@ -12,7 +12,7 @@ from typing import Any, cast
 from ingestify.domain.dataset import Dataset, DatasetCollection
 from ingestify.domain.delivery import OpenDelivery, ReadsDeliveries
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
-from ingestify.domain.ports import FetchContext, Fetcher, HostWaitBook, Usage
+from ingestify.domain.ports import DatasetFilter, FetchContext, Fetcher, HostWaitBook, Usage
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import Filters
 from ingestify.domain.source import Source
@@ -21,9 +21,10 @@ from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.discovery import iter_discovered
 from ingestify.engine.offline import OfflineReader
 from ingestify.engine.planner import choose_plans, expand_plan
-from ingestify.engine.remarks import warn_of_shortfall
+from ingestify.engine.remarks import describe_waiting
 from ingestify.engine.report import JobProgress, RunListener
 from ingestify.engine.run import IngestionRun
+from ingestify.engine.shown_run import ShownRun
 from ingestify.engine.streaming import Stream, in_collections
 from ingestify.engine.tracebacks import shortened
 from ingestify.engine.workers import RunThread
@@ -32,6 +33,7 @@ from ingestify.provider_formats.built_in import check_loader
 from ingestify.store.dataset_list import DatasetList
 from ingestify.store.dataset_store import DatasetStore, StateArgument
 from ingestify.store.process import this_process
+from ingestify.store.quarantine import Quarantine
 
 __all__ = ["IngestionEngine"]
 
@@ -57,6 +59,10 @@ class IngestionEngine:
         open_delivery: How a source that reads deliveries opens them.
         host_waits: Which hosts are left alone, for all clients; None: each of them knows for itself.
         left_out: Plans that are not enabled.
+
+    Attributes:
+        last_report: What the last run of this engine did, be it of `load`, of `auto_ingest` or of a stream that has
+            ended; None before the first.
     """
 
     def __init__(
@@ -88,6 +94,8 @@ class IngestionEngine:
         self._rules = rules or BundleRules()
         self._limits_of = limits_of
         self._open_delivery = open_delivery
+        self.last_report: RunReport | None = None
+        self._waiting_told: dict[str, frozenset[str]] = {}
         store.quarantine.bundle_type_of = lambda entry: self._rules.type_of_entry(
             entry, (plan.source for plan in self._plans)
         )
@@ -98,6 +106,11 @@ class IngestionEngine:
         plans = [f"{plan.source.name}/{plan.dataset_type}" for plan in self._plans]
         shown = ", ".join(plans[:3]) + (f" and {len(plans) - 3} more" if len(plans) > 3 else "")
         return f"IngestionEngine({self.store!r}; {f'plans: {shown}' if plans else 'no plans'})"
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """What the provider served and a check rejected: it waits, and readers see what the lake had before."""
+        return self.store.quarantine
 
     # ---- filling the lake ------------------------------------------------------------------------------
 
@@ -140,6 +153,7 @@ class IngestionEngine:
         deadline: dt.timedelta | None = None,
         ignore_waits: bool = False,
         refetch: bool = False,
+        progress: bool | None = None,
         **selector: Any,
     ) -> RunReport:
         """Bring the lake up to date with what the plans and the filters name.
@@ -161,10 +175,13 @@ class IngestionEngine:
                 is complete is committed; None: as long as it takes.
             ignore_waits: Ask hosts also that wanted to be left alone for longer, and forget that they did.
             refetch: Fetch in full what the lake has of it, although nothing says that it changed.
+            progress: Whether to show how far it is, and at the end what was done, as the command does. None: where a
+                person looks: at a terminal (stderr) or in a notebook; not in tests and CI, nor where
+                `INGESTIFY_NO_PROGRESS` is set.
             **selector: Narrow the selectors, and what is found: `competition_id=11, match_id=[12, 13]`.
 
         Returns:
-            What was done. Datasets that failed are counted and listed there, and raise nothing.
+            What was done. Datasets that failed are counted and listed there, and raise nothing; one warning names them.
 
         Raises:
             ConfigurationError: No plan has what the filters name.
@@ -175,31 +192,25 @@ class IngestionEngine:
             Exception: What a source raised while discovering; the other jobs went on to their end.
         """
         try:
-            report = self.run_report(
+            run, plans = self._prepare_run(
                 dry_run=dry_run,
                 provider=provider,
                 source=source,
                 dataset_type=dataset_type,
+                selector=selector,
                 listener=listener,
-                accept_missing=accept_missing,
+                accepts_missing=accept_missing,
                 deadline=deadline,
-                ignore_waits=ignore_waits,
+                ignores_waits=ignore_waits,
                 refetch=refetch,
-                **selector,
             )
+            shown = ShownRun(run, plans, progress)
+            report = shown.execute()
         except IngestifyError as error:
             raise shortened(error)  # noqa: B904 - it is that one
+        self._tell(shown, report)
         if report.error is not None:
             raise shortened(report.error)
-        if left := report.jobs_left_to_others:
-            logger.warning(
-                "%d of %d selectors skipped; the first: %s: %s",
-                len(left),
-                len(report.jobs),
-                left[0].selector_name,
-                left[0].error,
-            )
-        warn_of_shortfall(report)
         return report
 
     run = load
@@ -219,7 +230,30 @@ class IngestionEngine:
         **selector: Any,
     ) -> RunReport:
         """The same as `load`, but what ended the run early is told in the report and not raised."""
-        filters = _filters(selector)
+        run, _ = self._prepare_run(
+            dry_run=dry_run,
+            provider=provider,
+            source=source,
+            dataset_type=dataset_type,
+            selector=selector,
+            listener=listener,
+            accepts_missing=accept_missing,
+            deadline=deadline,
+            ignores_waits=ignore_waits,
+            refetch=refetch,
+        )
+        self.last_report = run.execute()
+        return self.last_report
+
+    def _prepare_run(
+        self,
+        *,
+        provider: str | None,
+        source: str | None,
+        dataset_type: str | None,
+        selector: Mapping[str, Any],
+        **options: Any,
+    ) -> tuple[IngestionRun, list[IngestionPlan]]:
         left_out = self.find_left_out(source, dataset_type)
         for one in left_out:
             logger.info("left out: %s", one)
@@ -231,16 +265,21 @@ class IngestionEngine:
                 "There is no ingestion plan: add one under 'ingestion_plans' of the config.yaml, or with "
                 "engine.add_ingestion_plan(…)."
             )
-        return self._new_run(
-            plans,
-            filters,
-            dry_run=dry_run,
-            listener=listener,
-            accepts_missing=accept_missing,
-            deadline=deadline,
-            ignores_waits=ignore_waits,
-            refetch=refetch,
-        ).execute()
+        return self._new_run(plans, _filters(selector), **options), plans
+
+    def _tell(
+        self, shown: ShownRun, report: RunReport, offline: OfflineReader | None = None
+    ) -> tuple[list[DatasetFilter], RunReport]:
+        """Say what a run came to. Returns what is to be served as the lake has it, and the report of all the rest."""
+        self.last_report = report
+        shown.tell(report)
+        served: list[DatasetFilter] = []
+        if offline is not None:
+            served, report = offline.serve(shown.run, report)
+        shown.warn(report)
+        for one in served:
+            self._tell_of_waiting(one)
+        return served, report
 
     def ask_source(self, plan: IngestionPlan) -> int:
         """Ask a plan's source for as little as shows that it answers: its selectors, else the first that one lists.
@@ -298,6 +337,7 @@ class IngestionEngine:
         batch_size: int = 1000,
         yield_dataset_collection: bool = False,
         where: str | None = None,
+        progress: bool | None = None,
         **selector: Any,
     ) -> Iterator[Any]:
         """Yield datasets of the lake, if wanted after bringing them up to date.
@@ -331,6 +371,7 @@ class IngestionEngine:
             where: What else must hold of a dataset, such as `metadata.home_score > 2`; see
                 `DatasetStore.get_dataset_collection`. It narrows what is yielded, not what an ingest fetches: metadata
                 is known only once a dataset is discovered.
+            progress: Whether to show how far the ingest is, as `load` does.
             **selector: Identifier keys; a list means any of its values.
 
         Returns:
@@ -358,7 +399,7 @@ class IngestionEngine:
             **filters,
         )
         if auto_ingest is False or auto_ingest is None:
-            return reading
+            return self._read(wanted, reading)
         options = _auto_ingest_options(auto_ingest)
         plans = self._auto_ingest_plans(options, provider, dataset_type)
         offline = OfflineReader(self.store, wanted, plans) if options.get("if_offline") != "error" else None
@@ -366,10 +407,65 @@ class IngestionEngine:
         if options.get("streaming"):
             stream = Stream(wanted, offline)
             run = self._new_run(plans, filters, waits=_may_wait(), on_current=stream.on_current, out_of_reach=unheard)
-            datasets = stream.iterate(run)
+            datasets = self._stream(stream, run, offline, plans, progress)
             return in_collections(datasets, batch_size) if yield_dataset_collection else datasets
         run = self._new_run(plans, filters, waits=_may_wait(), out_of_reach=unheard)
-        return _sync_and_read(run, offline, reading)
+        return self._sync_and_read(run, offline, plans, reading, progress)
+
+    def _read(self, wanted: DatasetFilter, reading: Iterator[Any]) -> Iterator[Any]:
+        self._tell_of_waiting(wanted)
+        yield from reading
+
+    def _sync_and_read(
+        self,
+        run: IngestionRun,
+        offline: OfflineReader | None,
+        plans: Sequence[IngestionPlan],
+        reading: Iterator[Any],
+        progress: bool | None,
+    ) -> Iterator[Any]:
+        shown = ShownRun(run, plans, progress, ", and the lake has what it had of them before")
+        try:
+            report = shown.execute()
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
+        _, report = self._tell(shown, report, offline)
+        if report.error is not None:
+            raise shortened(report.error)
+        yield from reading
+
+    def _stream(
+        self,
+        stream: Stream,
+        run: IngestionRun,
+        offline: OfflineReader | None,
+        plans: Sequence[IngestionPlan],
+        progress: bool | None,
+    ) -> Iterator[Dataset]:
+        shown = ShownRun(run, plans, progress, " and were not yielded")
+        try:
+            with shown.moving():
+                yield from stream.iterate(run)
+        except BaseException:  # the reader left the loop, too
+            if stream.report is not None:
+                self._tell(shown, stream.report)
+            raise
+        assert stream.report is not None
+        served, report = self._tell(shown, stream.report, offline)
+        if report.error is not None:
+            raise shortened(report.error)
+        if offline is not None:
+            yield from offline.iter_others(served)
+
+    def _tell_of_waiting(self, wanted: DatasetFilter) -> None:
+        """Warn who reads datasets of which bundles wait in quarantine; of the same ones once."""
+        waiting = self.store.quarantine.find_waiting(wanted)
+        if not waiting:
+            return
+        asked, ids = repr(wanted), frozenset(one.entry_id for one in waiting)
+        if self._waiting_told.get(asked) != ids:
+            self._waiting_told[asked] = ids
+            logger.warning("%s", describe_waiting(waiting))
 
     def _auto_ingest_plans(
         self, options: Mapping[str, Any], provider: str | None, dataset_type: str | None
@@ -383,8 +479,6 @@ class IngestionEngine:
             if self._make_open_data_source is None:
                 raise ConfigurationError("This engine knows no open data sources.")
             source = self._make_open_data_source(provider, options.get("configuration") or {})
-            if source.terms:
-                logger.info("the open data of %s: %s", provider, " · ".join(source.terms.values()))
             plan = IngestionPlan(source, dataset_type, options.get("data_spec_versions"))
             self._attach(source)
             return [plan]
@@ -412,6 +506,7 @@ class IngestionEngine:
             **filters: `provider`, `dataset_type`, `dataset_id`, `dataset_state`, `where` and identifier keys, as those
                 of `iter_datasets`.
         """
+        self._tell_of_waiting(self.store.dataset_filter(**filters))
         return DatasetList(cast("Iterator[Dataset]", self.store.iter_dataset_collection_batches(**filters)))
 
     def load_dataset_with_kloppy(self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any) -> Any:
@@ -489,19 +584,6 @@ class IngestionEngine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _sync_and_read(run: IngestionRun, offline: OfflineReader | None, reading: Iterator[Any]) -> Iterator[Any]:
-    try:
-        report = run.execute()
-    except IngestifyError as error:
-        raise shortened(error)  # noqa: B904 - it is that one
-    if offline is not None:
-        _, report = offline.serve(run, report)
-    if report.error is not None:
-        raise shortened(report.error)
-    warn_of_shortfall(report, ", and the lake has what it had of them before")
-    yield from reading
 
 
 def _may_wait() -> bool:

@@ -1,54 +1,73 @@
-"""What a caller in Python is told when a run ends: what it did not bring, in one line for each kind of it."""
+"""What a caller in Python is told: once a run, what it did not bring; and of what is read, what waits instead."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 
+from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.run import RunReport, TaskSummary
 from ingestify.engine.left_alone import describe_left_alone
+from ingestify.progress.texts import noun
 
-__all__ = ["warn_of_shortfall"]
+__all__ = ["describe_waiting", "warn_of_shortfall"]
 
 logger = logging.getLogger(__name__)
 
 
 def warn_of_shortfall(report: RunReport, consequence: str = "") -> None:
-    """Warn of datasets that failed, were not looked at, are in quarantine, or without a file. The caller's thread.
+    """Warn, in one line, of what failed, waits in quarantine, lacks a file or was not looked at. The caller's thread.
 
     Args:
         consequence: What that means for the caller of what failed, such as ` and were not yielded`.
     """
     totals = report.totals
-    for reason, (datasets, selectors) in report.left_alone.items():
-        logger.warning("%s", describe_left_alone(reason, datasets, selectors))
+    parts = []
     if totals.failed:
-        of_all = f"{totals.failed:,} of {totals.discovered:,} {_noun(totals.discovered)} failed"
-        logger.warning("%s%s%s", of_all, consequence, _first(report.failed_tasks))
+        parts.append(f"{totals.failed:,} failed{consequence}{_first(report.failed_tasks)}")
     if totals.quarantined:
-        logger.warning(
-            "%d %s in quarantine: what the provider serves failed a check, so readers see what the lake had before, if "
-            "anything; engine.store.quarantine.list_entries() and 'ingestify quarantine list' show what waits%s",
-            totals.quarantined,
-            _are(totals.quarantined),
-            _first(report.quarantined_tasks),
+        parts.append(
+            f"{totals.quarantined:,} in quarantine, as what the provider serves failed a check, so readers see what "
+            f"the lake had before, if anything{_first(report.quarantined_tasks)}"
         )
     if totals.left_out:
-        logger.warning(
-            "%d %s without a file that is broken at the provider, see dataset.left_out_files; each run asks again%s",
-            totals.left_out,
-            _are(totals.left_out),
-            _first(report.left_out_tasks),
+        parts.append(
+            f"{totals.left_out:,} without a file that is broken at the provider, see dataset.left_out_files"
+            f"{_first(report.left_out_tasks)}"
         )
+    for reason, (datasets, selectors) in report.left_alone.items():
+        parts.append(describe_left_alone(reason, datasets, selectors))
+    if left := report.jobs_left_to_others:
+        skipped = f"{len(left):,} of {len(report.jobs):,} selectors skipped"
+        parts.append(f"{skipped} (the first: {left[0].selector_name}: {left[0].error})")
+    if not parts:
+        return
+    found = totals.discovered
+    of_all = f"{found:,} {noun((job.dataset_type for job in report.jobs), found)}: " if found else ""
+    waits = ", engine.quarantine what waits" if totals.quarantined else ""
+    logger.warning("%s%s. engine.last_report lists them%s.", of_all, "; ".join(parts), waits)
 
 
-def _noun(count: int) -> str:
-    return "dataset" if count == 1 else "datasets"
+def describe_waiting(waiting: Sequence[WaitingBundle]) -> str:
+    """Return what it means for who reads datasets that bundles of them wait; at least one.
 
-
-def _are(count: int) -> str:
-    return "dataset is" if count == 1 else "datasets are"
+    Args:
+        waiting: The newest first.
+    """
+    of_each = {one.dataset_id: one.is_published for one in waiting}
+    older = sum(of_each.values())
+    withheld = len(of_each) - older
+    parts = []
+    if older:
+        parts.append(f"{older:,} {'is' if older == 1 else 'are'} older than at the provider")
+    if withheld:
+        parts.append(f"{withheld:,} {'is' if withheld == 1 else 'are'} withheld")
+    newest = waiting[0]
+    return (
+        f"Of these datasets {' and '.join(parts)}: what the provider serves failed a check and waits in quarantine "
+        f"(the newest: {newest.name}: {'; '.join(newest.reasons)}). engine.quarantine shows what waits."
+    )
 
 
 def _first(tasks: Sequence[TaskSummary]) -> str:
-    return f"; the first: {tasks[0].name or tasks[0].identifier}: {tasks[0].error}" if tasks else ""
+    return f" (the first: {tasks[0].name or tasks[0].identifier}: {tasks[0].error})" if tasks else ""

@@ -16,7 +16,6 @@ from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import identifier_matches
 from ingestify.engine.offline import OfflineReader
-from ingestify.engine.remarks import warn_of_shortfall
 from ingestify.engine.run import IngestionRun
 from ingestify.engine.tracebacks import shortened
 from ingestify.engine.workers import ReaderLeft
@@ -59,7 +58,10 @@ class Stream:
 
     Args:
         wanted: What the reader asked for; other datasets that the run brings are not yielded.
-        offline: What serves the lake's where a provider cannot be reached; None: that is an error.
+        offline: Hears what the reader has; None: nobody has to know.
+
+    Attributes:
+        report: What the run did, once it has ended; None before.
     """
 
     def __init__(self, wanted: DatasetFilter, offline: OfflineReader | None = None) -> None:
@@ -68,7 +70,7 @@ class Stream:
         self._queue: queue.Queue[Dataset | None] = queue.Queue(maxsize=AHEAD)
         self._left = threading.Event()
         self._run: IngestionRun | None = None
-        self._report: RunReport | None = None
+        self.report: RunReport | None = None
         self._error: BaseException | None = None
 
     def on_current(self, dataset: Dataset) -> None:
@@ -88,7 +90,7 @@ class Stream:
         """Execute the run in the background and yield; the reader's thread.
 
         Raises:
-            BaseException: What ended the run, after everything that finished was yielded; see `OfflineReader.serve`.
+            BaseException: What was raised in place of a report, after everything that finished was yielded.
         """
         self._run = run
         thread = threading.Thread(target=self._execute, args=(run,), name="ingestify-run", daemon=True)
@@ -107,20 +109,10 @@ class Stream:
             thread.join()
         if self._error is not None:
             raise shortened(self._error)
-        report = self._report
-        assert report is not None
-        served: list[DatasetFilter] = []
-        if self._offline is not None:
-            served, report = self._offline.serve(run, report)
-        warn_of_shortfall(report, " and were not yielded")
-        if report.error is not None:
-            raise shortened(report.error)
-        if self._offline is not None:
-            yield from self._offline.iter_others(served)
 
     def _execute(self, run: IngestionRun) -> None:
         try:
-            self._report = run.execute()
+            self.report = run.execute()
         except BaseException as error:  # noqa: BLE001 - it is handed to the reader
             self._error = error
         finally:

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ingestify.clock import now
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.change import DatasetChange, Settlement
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.ports import HeadMoved
-from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
+from ingestify.domain.expression import Undecidable
+from ingestify.domain.html_table import html_table
+from ingestify.domain.ports import DatasetFilter, HeadMoved
+from ingestify.domain.quarantine import QuarantineEntry, QuarantineState, WaitingBundle
 from ingestify.domain.text import LONGEST_NAME, storable
 from ingestify.errors import DatasetNotFound, IntegrityError, SaveError
+from ingestify.masking import mask_text
 from ingestify.store.accepted_part import built_in_type_of, choose_part
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 
 if TYPE_CHECKING:
     from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["Quarantine"]
+__all__ = ["EntryList", "Quarantine"]
+
+Entries = QuarantineEntry | str | Iterable[QuarantineEntry | str]
+"""One or several, or their ids."""
+
+_MOST_LINES = 10
+"""Of a quarantine that is printed."""
+
+
+class EntryList(list[QuarantineEntry]):
+    """A list that a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        return _as_html("1 entry" if len(self) == 1 else f"{len(self):,} entries", self, len(self))
 
 
 class Quarantine:
-    """The quarantine of one bucket: `store.quarantine`. Every method may be called from any thread.
+    """The quarantine of one bucket: `engine.quarantine`. Every method may be called from any thread.
+
+    It is iterated over, counted and shown as what waits in it, newest first; a notebook shows a table.
+
+    Example::
+
+        for entry in engine.quarantine:
+            print(entry.name, entry.reasons)
 
     Attributes:
         bundle_type_of: Says what a complete dataset of an entry's kind holds. An engine sets it, as it knows the
@@ -34,11 +59,50 @@ class Quarantine:
         self._store = store
         self.bundle_type_of: Callable[[QuarantineEntry], BundleType] = built_in_type_of
 
-    def list_entries(
-        self, states: Sequence[QuarantineState] = (QuarantineState.OPEN,), **filters: Any
-    ) -> list[QuarantineEntry]:
+    def list_entries(self, states: Sequence[QuarantineState] = (QuarantineState.OPEN,), **filters: Any) -> EntryList:
         """Return the bundles in quarantine, newest first; see `iter_entries`."""
-        return list(self.iter_entries(states, **filters))
+        return EntryList(self.iter_entries(states, **filters))
+
+    def __iter__(self) -> Iterator[QuarantineEntry]:
+        return self.iter_entries()
+
+    def __len__(self) -> int:
+        return len(self.find_waiting(self._store.dataset_filter()))
+
+    def __repr__(self) -> str:
+        waiting = self.find_waiting(self._store.dataset_filter())
+        lines = [f"Quarantine of the bucket '{self._store.bucket}': {len(waiting):,} {_wait(len(waiting))}"]
+        for one in waiting[:_MOST_LINES]:
+            instead = "readers see what was before" if one.is_published else "readers see nothing of it"
+            lines.append(f"  {one.entry_id}  {one.created_at:%Y-%m-%d %H:%M}  {one.name}  ({instead})")
+            lines += [f"    {mask_text(reason)}" for reason in one.reasons]
+        if len(waiting) > _MOST_LINES:
+            lines.append(f"  … and {len(waiting) - _MOST_LINES:,} more")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        count = len(self)
+        return _as_html(f"Quarantine of the bucket '{self._store.bucket}': {count:,} {_wait(count)}", self, count)
+
+    def find_waiting(self, wanted: DatasetFilter) -> list[WaitingBundle]:
+        """Return what waits of the datasets that a filter means, newest first: by one query, unless it has a `where`.
+
+        A condition is looked at for what the dataset would become.
+        """
+        waiting = self._store.catalogue.find_waiting(dataclasses.replace(wanted, where=None))
+        if wanted.where is None or not waiting:
+            return waiting
+        meant = {entry.entry_id for entry in self._iter_meant(wanted)}
+        return [one for one in waiting if one.entry_id in meant]
+
+    def _iter_meant(self, wanted: DatasetFilter) -> Iterator[QuarantineEntry]:
+        where = wanted.where
+        assert where is not None, "without a condition all of them are"
+        everything = dataclasses.replace(wanted, where=None)
+        for entry in self._store.catalogue.iter_quarantine(everything, [QuarantineState.OPEN]):
+            with contextlib.suppress(Undecidable):  # who reads the datasets is told of that
+                if where.matches_dataset(entry.dataset_to_be()):
+                    yield entry
 
     def iter_entries(
         self, states: Sequence[QuarantineState] = (QuarantineState.OPEN,), **filters: Any
@@ -87,13 +151,16 @@ class Quarantine:
             loaded.append(one)
         return FileCollection(loaded)
 
-    def accept(self, entry_id: str, decided_by: str, note: str = "", *, without: Sequence[str] = ()) -> Dataset:
+    def accept(
+        self, entry: QuarantineEntry | str, decided_by: str, note: str = "", *, without: Sequence[str] = ()
+    ) -> Dataset:
         """Publish a bundle in quarantine as a revision: a person's decision, which is kept with it.
 
         A broken file of a feed that its dataset can do without is left out by itself. Another one that is broken is
         published as it is, and then the dataset is PARTIAL: its `missing_feeds` and `broken_files` name it.
 
         Args:
+            entry: One, or its id.
             decided_by: Who decides.
             note: Why, for those who come later.
             without: Feeds, or file ids, that are left out. They leave the current set if the lake has them; each run
@@ -107,7 +174,8 @@ class Quarantine:
             SaveError: It does not wait any more, the dataset has moved on since, or nothing of it would be left.
             ConfigurationError: It has no such feed.
         """
-        entry = self.get_entry(entry_id)
+        (entry_id,) = _ids_of(entry)
+        entry = self.get_entry(entry_id)  # as it is now
         existing = self._store.catalogue.find_dataset(
             self._store.bucket, entry.provider, entry.dataset_type, entry.identifier
         )
@@ -160,10 +228,13 @@ class Quarantine:
             self._store.catalogue.forget_hints()
         return applied.dataset
 
-    def discard(self, entry_ids: Sequence[str], decided_by: str, note: str = "") -> int:
+    def discard(self, entries: Entries, decided_by: str, note: str = "") -> int:
         """Throw the files of bundles in quarantine away: a person's decision, which is kept.
 
         The next run does not fetch the same bundles again; another one of the provider's is looked at as ever.
+
+        Args:
+            entries: An entry or its id, or several.
 
         Returns:
             How many files were removed from the storage; those that a revision names too stay.
@@ -171,6 +242,7 @@ class Quarantine:
         Raises:
             DatasetNotFound: There is no such entry.
         """
+        entry_ids = _ids_of(entries)
         for entry_id in entry_ids:
             self.get_entry(entry_id)
         self._store.identity.claim()
@@ -178,6 +250,32 @@ class Quarantine:
         orphans = self._store.commit_discards(entry_ids, storable(decided_by, LONGEST_NAME), storable(note))
         return self._store.remove_objects(orphans, begun)
 
-    def request_retry(self, entry_ids: Sequence[str]) -> int:
+    def request_retry(self, entries: Entries) -> int:
         """Let the next run fetch bundles in quarantine anew, whatever the provider says of them. Returns how many."""
-        return self._store.catalogue.request_quarantine_retry(entry_ids)
+        return self._store.catalogue.request_quarantine_retry(_ids_of(entries))
+
+
+def _ids_of(entries: Entries) -> list[str]:
+    several = [entries] if isinstance(entries, (str, QuarantineEntry)) else entries
+    return [one if isinstance(one, str) else one.entry_id for one in several]
+
+
+def _wait(count: int) -> str:
+    return "bundle waits" if count == 1 else "bundles wait"
+
+
+def _as_html(caption: str, entries: Iterable[QuarantineEntry], count: int) -> str:
+    rows = (
+        (
+            one.entry_id,
+            str(one),
+            one.name,
+            one.state.value,
+            one.created_at,
+            "nothing" if one.base_revision_id is None else f"revision {one.base_revision_id}",
+            "; ".join(one.reasons),
+        )
+        for one in entries
+    )
+    columns = ("entry", "dataset", "name", "state", "since (UTC)", "readers see", "why")
+    return html_table(caption, columns, rows, count)

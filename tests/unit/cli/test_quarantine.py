@@ -72,6 +72,51 @@ def test_show_says_of_a_dataset_what_waits_beside_it(command):
     assert (waiting["entry_id"], waiting["reasons"]) == (entry["entry_id"], entry["reasons"])
 
 
+def test_a_list_says_what_waits_beside_it(command):
+    source = "{type: tests.unit.cli.small_source.WithHeatmap, configuration: {broken: %s}}"
+    command.configure("{type: tests.unit.cli.small_source.SmallSource}", source % "nothing")
+    command("run", "-q")
+    assert "quarantine" not in command("list")
+    assert command.err == ""
+    command.configure(source % "nothing", source % "events")
+    command("run", "-q", code=3)
+    assert "newer in quarantine" in command("list")
+    said = "1 has a newer version in quarantine, as it failed a check; 'ingestify quarantine list' says why."
+    assert said in command.err
+    assert command("list", "--count") == "1\n"
+    assert said in command.err
+    (listed,) = map(json.loads, command("list", "--json").splitlines())
+    assert said in command.err
+    (shown,) = json.loads(command("show", "match_id=1", "--json"))["in_quarantine"]
+    assert listed["in_quarantine"] == [shown]
+    assert shown["command"] == f"ingestify quarantine show {shown['entry_id']}"
+    command("list", "match_id=2")
+    assert "newer" not in command.err, "it is of another match"
+
+
+def test_a_list_counts_what_was_never_published(command, entry):
+    listed = command("list")
+    assert "match 10" not in listed
+    assert "newer in quarantine" not in listed
+    assert "1 is only in quarantine, as it failed a check; 'ingestify quarantine list' says why." in command.err
+    command("list", "-q")
+    assert command.err == ""
+    command("list", "--state", "COMPLETE")
+    assert "quarantine" not in command.err, "what was never published has no state"
+    command("list", "--where", "match_id == 10")
+    assert "1 is only in quarantine" in command.err
+    command("list", "--where", "match_id == 11")
+    assert "quarantine" not in command.err
+
+
+@pytest.mark.parametrize("by", ["match_id=10", "id"])
+def test_show_says_that_a_dataset_is_only_in_quarantine(command, entry, by):
+    dataset_id = json.loads(command("quarantine", "show", entry, "--json"))["dataset_id"]
+    command("show", dataset_id[:8] if by == "id" else by, code=1)
+    assert "Málaga 10 is not in the lake: what came of it is in quarantine, as it failed a check: " in command.err
+    assert f"See 'ingestify quarantine show {entry}'." in command.err
+
+
 def test_filters_that_match_nothing_are_named(command, entry):
     command("quarantine", "list", "match_id=11")
     assert "Nothing in quarantine matches match_id=11." in command.err

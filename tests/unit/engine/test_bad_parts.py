@@ -273,15 +273,16 @@ def test_python_is_told_of_what_is_left_out_and_of_what_waits(
     match.serve(frames=BROKEN)
     (left_out,) = ingest()
     assert left_out.startswith(
-        "1 dataset is without a file that is broken at the provider, see dataset.left_out_files;"
+        "1 match: 1 without a file that is broken at the provider, see dataset.left_out_files (the first: match 1: "
+        "frames__v1 is left out: "
     )
-    assert "the first: match 1: frames__v1 is left out: " in left_out
+    assert left_out.endswith(". engine.last_report lists them.")
     match.serve(frames=1, lineups=BROKEN)
     match.at = {"lineups": 1}
     (waits,) = ingest()
-    assert waits.startswith("1 dataset is in quarantine: ")
-    assert "engine.store.quarantine.list_entries()" in waits
-    assert "the first: match 1: lineups__v1: " in waits
+    assert waits.startswith("1 match: 1 in quarantine, ")
+    assert "(the first: match 1: lineups__v1: " in waits
+    assert waits.endswith("). engine.last_report lists them, engine.quarantine what waits.")
 
 
 def test_a_report_is_one_line(lake: Lake, match: Match):

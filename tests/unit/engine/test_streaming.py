@@ -133,7 +133,7 @@ def test_a_failed_dataset_is_not_yielded_and_is_warned_of(make_lake, caplog):
     bad = DatasetResource({"match_id": 2}, "match", name="bad one").add_file(hours(0), "events", file_loader=broken)
     lake = make_lake(lambda **_: [match(1), bad])
     assert ids(lake.engine.iter_datasets(auto_ingest=STREAMING)) == [1]
-    assert "1 of 2 datasets failed and were not yielded; the first: bad one: " in caplog.text
+    assert "2 matches: 1 failed and were not yielded (the first: bad one: " in caplog.text
 
 
 def test_streams_of_large_files_do_not_pass_through_memory_twice(make_lake):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports.catalogue.datasets import DatasetFilter, OnEvents
-from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
+from ingestify.domain.quarantine import QuarantineEntry, QuarantineState, WaitingBundle
 
 __all__ = ["QuarantinePort"]
 
@@ -22,6 +22,12 @@ class QuarantinePort(Protocol):
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
     ) -> list[QuarantineEntry]:
         """Return the entries of datasets that are OPEN or DISCARDED, oldest first, by one set query."""
+
+    def find_waiting(self, dataset_filter: DatasetFilter) -> list[WaitingBundle]:
+        """Return what of the OPEN entries is told to who reads those datasets, newest first, by one query.
+
+        States are those of the datasets as they are in the lake: with any, what was never published is not meant.
+        """
 
     def iter_quarantine(
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()

@@ -1,0 +1,193 @@
+"""What a person in Python is told without asking: what waits in quarantine, what the last run did."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ingestify import BundleCheck, QuarantineState
+from ingestify.errors import DatasetNotFound
+
+from .conftest import FunctionSource, Lake, match
+from .two_feeds import Files
+
+
+class NoTwelve(BundleCheck):
+    """No match is number 12."""
+
+    def find_problems(self, bundle):
+        if bundle.identifier["match_id"] == 12:
+            yield "it is <b>12</b>"
+
+
+@pytest.fixture
+def twelve() -> Iterator[Lake]:
+    """Of three matches one is never published."""
+    source = FunctionSource(lambda **_: [match(number) for number in (11, 12, 13)])
+    source.bundle_checks = (NoTwelve(),)
+    made = Lake(source)
+    made.engine.load()
+    yield made
+    made.engine.close()
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """Return the warnings since the last look."""
+
+    def look() -> list[str]:
+        said = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+        caplog.clear()
+        return said
+
+    return look
+
+
+# ---- reading -----------------------------------------------------------------------------------------------
+
+
+def test_who_reads_is_told_once_of_what_is_older(lake: Lake, files: Files, told):
+    lake.engine.load()
+    assert len(lake.engine.list_datasets()) == 1
+    assert told() == []
+    files.serve(events={"version": 2})
+    files.at = 1
+    lake.engine.load()
+    told()
+    assert len(list(lake.engine.iter_datasets(match_id=1))) == 1
+    (said,) = told()
+    assert said == (
+        "Of these datasets 1 is older than at the provider: what the provider serves failed a check and waits in "
+        "quarantine (the newest: match 1: the versions differ: 2 and 1). engine.quarantine shows what waits."
+    )
+    list(lake.engine.iter_datasets(match_id=1))
+    list(lake.engine.iter_datasets(match_id=2))
+    assert told() == [], "it was said, and of another match there is nothing to say"
+    lake.engine.list_datasets()
+    assert len(told()) == 1, "with other filters it is said again"
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ({}, True),
+        ({"match_id": [12, 13]}, True),
+        ({"match_id": 13}, False),
+        ({"dataset_type": "match", "provider": "fake"}, True),
+        ({"dataset_type": "video"}, False),
+        ({"dataset_state": "COMPLETE"}, False),
+        ({"where": "match_id > 11"}, True),
+        ({"where": "match_id > 12"}, False),
+    ],
+)
+def test_who_reads_is_told_of_what_is_withheld(twelve: Lake, told, filters: dict[str, Any], said: bool):
+    told()
+    assert all(dataset.identifier["match_id"] != 12 for dataset in twelve.engine.list_datasets(**filters))
+    warnings = told()
+    assert any("1 is withheld" in one and "match 12: it is <b>12</b>" in one for one in warnings) is said, warnings
+    assert len(warnings) == said
+
+
+def test_what_is_decided_about_is_told_no_more(twelve: Lake, told):
+    (entry,) = twelve.engine.quarantine
+    twelve.engine.quarantine.discard(entry, "Ada")
+    told()
+    twelve.engine.list_datasets()
+    assert told() == []
+
+
+# ---- the quarantine ----------------------------------------------------------------------------------------
+
+
+def test_the_quarantine_is_a_table(twelve: Lake):
+    quarantine = twelve.engine.quarantine
+    (entry,) = quarantine
+    assert len(quarantine) == 1
+    assert repr(quarantine).splitlines() == [
+        "Quarantine of the bucket 'main': 1 bundle waits",
+        f"  {entry.entry_id}  {entry.created_at:%Y-%m-%d %H:%M}  match 12  (readers see nothing of it)",
+        "    it is <b>12</b>",
+    ]
+    for table in (quarantine._repr_html_(), quarantine.list_entries()._repr_html_()):
+        assert table.count("<tr>") == 2
+        assert "<td>it is &lt;b&gt;12&lt;/b&gt;</td>" in table
+    dataset = quarantine.accept(entry, "Ada", "it is right")
+    assert dataset.current_revision.revision_id == 0
+    assert repr(quarantine) == "Quarantine of the bucket 'main': 0 bundles wait"
+    assert "<table>" not in quarantine._repr_html_()
+    assert [one.state for one in quarantine.list_entries(())] == [QuarantineState.ACCEPTED]
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("by_id", [False, True])
+def test_entries_are_given_as_they_are_or_by_id(twelve: Lake, several: bool, by_id: bool):
+    quarantine = twelve.engine.quarantine
+    (entry,) = quarantine
+    one = entry.entry_id if by_id else entry
+    assert quarantine.request_retry([one] if several else one) == 1
+    assert quarantine.discard([one] if several else one, "Ada") == 1
+    assert list(quarantine) == []
+    with pytest.raises(DatasetNotFound, match="has no entry with the id 'nope'"):
+        quarantine.discard("nope", "Ada")
+
+
+# ---- runs --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("auto_ingest", [None, True, {"streaming": True}])
+def test_the_last_run_is_kept(make_lake: Callable[..., Lake], auto_ingest: Any):
+    engine = make_lake(lambda **_: [match(1)]).engine
+    assert engine.last_report is None
+    if auto_ingest is None:
+        report = engine.load()
+        assert engine.last_report is report
+    else:
+        list(engine.iter_datasets(auto_ingest=auto_ingest))
+    assert engine.last_report is not None
+    assert engine.last_report.totals.new == 1
+    assert engine.run_report(dry_run=True) is engine.last_report
+
+
+def test_the_last_run_is_kept_and_told_although_its_reader_left(make_lake: Callable[..., Lake], told):
+    def find(**_: Any) -> Iterator[Any]:
+        yield match("bad", content={"not": {1, 2}})
+        yield match(1)
+        yield match(2)
+
+    engine = make_lake(find).engine
+    for _ in engine.iter_datasets(auto_ingest={"streaming": True}):
+        break
+    assert engine.last_report is not None
+    assert engine.last_report.state.value == "ABORTED"
+    (warning,) = told()
+    assert " 1 failed and were not yielded (the first: match bad: " in warning
+
+
+def test_one_warning_says_all_that_a_run_did_not_bring(make_lake: Callable[..., Lake], told):
+    engine = make_lake(lambda **_: [match("bad", content={"not": {1, 2}}), match(12), match(13)]).engine
+    engine.ingestion_plans[0].source.bundle_checks = (NoTwelve(),)
+    report = engine.load()
+    (warning,) = told()
+    assert warning.startswith("3 matches: 1 failed (the first: match bad: ")
+    assert "; 1 in quarantine, as what the provider serves failed a check, so readers see what the lake had" in warning
+    assert warning.endswith(
+        "(the first: match 12: it is <b>12</b>). engine.last_report lists them, engine.quarantine what waits."
+    )
+    assert "; failed: match bad: " in repr(report)
+    assert repr(report).endswith("; in quarantine: match 12: it is <b>12</b>)")
+    assert "it is &lt;b&gt;12" in report._repr_html_()
+
+
+def test_a_run_that_is_ended_early_warns_of_what_failed_before(make_lake: Callable[..., Lake], told):
+    def find(**_: Any) -> Iterator[Any]:
+        yield match("bad", content={"not": {1, 2}})
+        raise RuntimeError("no more")
+
+    engine = make_lake(find).engine
+    with pytest.raises(RuntimeError, match="no more"):
+        engine.load()
+    assert any("1 failed (the first: match bad: " in one for one in told())
+    assert engine.last_report is not None
