@@ -16,10 +16,11 @@ from ingestify.storage.local import LocalStorage
 @pytest.fixture
 def other_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on another file system than the lake's."""
-    memory = Path("/dev/shm")
-    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+    candidates = (Path("/dev/shm"), Path(tempfile.gettempdir()))
+    others = [one for one in candidates if one.is_dir() and one.stat().st_dev != tmp_path.stat().st_dev]
+    if not others:
         pytest.skip("this machine has one file system")
-    folder = Path(tempfile.mkdtemp(dir=memory))
+    folder = Path(tempfile.mkdtemp(dir=others[0]))
     yield folder
     shutil.rmtree(folder)
 
