@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import dataclasses
 from typing import Any
 
 import click
@@ -15,11 +15,10 @@ from ingestify.cli.exit_codes import EXIT_DAMAGED, EXIT_OK, EXIT_SOME_FAILED
 from ingestify.cli.logs import set_up_logging, write_progress, write_stderr
 from ingestify.cli.options import config_option, dataset_filters, filter_arguments, logging_options, parse_filters
 from ingestify.cli.output import flush, write_json, write_line
-from ingestify.errors import ConfigurationError
+from ingestify.engine.mirroring import CopyReport, copy_lake
 from ingestify.main import concurrency, config_path, get_two_datastores
-from ingestify.progress.line import ProgressLine
-from ingestify.progress.texts import counted, size
-from ingestify.store.copied import Copied, CopyOutcome, CopyProgress
+from ingestify.progress.line import ProgressLine, unshown
+from ingestify.store.copied import Copied, CopyOutcome
 from ingestify.store.copying import Copying
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.verification import Verification
@@ -65,21 +64,16 @@ def copy_command(
     source, target = get_two_datastores(config_path(config_file), target_file, bucket)
     with contextlib.closing(source), contextlib.closing(target):
         wanted = source.dataset_filter(dataset_type, provider, **parse_filters(filters))
-        has_any = next(source.catalogue.iter_identities(wanted), None) is not None
-        if not has_any and not quiet:
-            write_stderr(explain_nothing(source, wanted))
-        if deletes and not has_any:
-            # An empty source is a wrong name or an unmounted disk far more often than a wish for an empty mirror.
-            raise ConfigurationError(
-                "--delete would remove all that it is compared with, as the source has nothing: name the right one, or "
-                "remove the datasets with 'ingestify delete'."
-            )
         copying = Copying(source, target, wanted, workers=concurrency(), dry_run=dry_run)
-        with _progress(copying.progress, shown=not quiet and not as_json):
-            for copied in copying.iter_copied():
-                _tell(copied, as_json=as_json, quiet=quiet, verbose=verbose)
-        surplus = list(copying.iter_surplus())
-        deleted = 0
+        if not copying.has_any and not quiet:
+            write_stderr(explain_nothing(source, wanted))
+
+        def tell(copied: Copied) -> None:
+            _tell(copied, as_json=as_json, quiet=quiet, verbose=verbose)
+
+        moving = unshown if quiet or as_json else ProgressLine(write_progress).shown
+        report = copy_lake(copying, moving=moving, deletes=deletes, on_copied=tell)
+        surplus = report.only_in_target
         if deletes and surplus and not dry_run:
             confirm(
                 f"Remove {len(surplus):,} {_datasets(len(surplus))} from the target?",
@@ -87,32 +81,18 @@ def copy_command(
                 yes=yes,
             )
             deleted = copying.delete(dataset_id for dataset_id, _ in surplus)
-        damages = _verify(target, as_json=as_json) if verifies and not dry_run else None
-    progress = copying.progress
-    code = EXIT_SOME_FAILED if progress.failed or progress.conflicts else EXIT_OK
-    code = EXIT_DAMAGED if damages else code
-    totals = _totals(progress, len(surplus), deleted, damages, dry_run=dry_run)
+            report = dataclasses.replace(report, deleted=deleted)
+        if verifies and not dry_run:
+            report = dataclasses.replace(report, damages=_verify(target, as_json=as_json))
+    code = EXIT_SOME_FAILED if report.progress.failed or report.progress.conflicts else EXIT_OK
+    code = EXIT_DAMAGED if report.damages else code
     if as_json:
-        write_json({**totals, "exit_code": code})
+        write_json({**_totals(report), "exit_code": code})
     elif not quiet:
-        write_line(_summary(totals))
-        if surplus and not deleted:
+        write_line(report.line)
+        if surplus and not report.deleted:
             write_stderr(_only_in_target(len(surplus), deletes=deletes))
     exit_with(code)
-
-
-@contextlib.contextmanager
-def _progress(progress: CopyProgress, *, shown: bool) -> Iterator[None]:
-    if not shown:
-        yield
-        return
-    with ProgressLine(write_progress).shown(
-        lambda: (
-            f"{progress.datasets:,} {_datasets(progress.datasets)} compared · {progress.objects:,} files copied · "
-            f"{size(progress.size)}"
-        )
-    ):
-        yield
 
 
 def _tell(copied: Copied, *, as_json: bool, quiet: bool, verbose: bool) -> None:
@@ -148,41 +128,23 @@ def _verify(target: DatasetStore, *, as_json: bool) -> int:
     return damages
 
 
-def _totals(
-    progress: CopyProgress, surplus: int, deleted: int, damages: int | None, *, dry_run: bool
-) -> dict[str, Any]:
+def _totals(report: CopyReport) -> dict[str, Any]:
+    progress = report.progress
     return {
         "event": "copy_ended",
-        "dry_run": dry_run,
+        "dry_run": report.dry_run,
         "new": progress.new,
         "updated": progress.updated,
         "unchanged": progress.unchanged,
         "conflicts": progress.conflicts,
         "failed": progress.failed,
         "quarantined": progress.quarantined,
-        "only_in_target": surplus,
-        "deleted": deleted,
+        "only_in_target": len(report.only_in_target),
+        "deleted": report.deleted,
         "objects": progress.objects,
         "bytes": progress.size,
-        "damages": damages,
+        "damages": report.damages,
     }
-
-
-def _summary(totals: dict[str, Any]) -> str:
-    begin = "to copy: " if totals["dry_run"] else "copied: "
-    parts = [f"{totals['new']:,} new", f"{totals['updated']:,} updated", f"{totals['unchanged']:,} unchanged"]
-    parts += [
-        f"{totals[name]:,} {text}"
-        for name, text in (
-            ("conflicts", "in conflict"),
-            ("failed", "failed"),
-            ("quarantined", "in quarantine"),
-            ("deleted", "removed"),
-        )
-        if totals[name]
-    ]
-    verified = "" if totals["damages"] is None else f" · verified, {totals['damages']:,} damaged"
-    return f"{begin}{', '.join(parts)} · {counted(totals['objects'], 'file')} · {size(totals['bytes'])}{verified}"
 
 
 def _only_in_target(count: int, *, deletes: bool) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -17,20 +16,13 @@ from ingestify.cli.options import config_option, logging_options, name_of_bucket
 from ingestify.cli.output import flush, write_json, write_line
 from ingestify.domain.damage import Damage, DamageKind
 from ingestify.engine.engine import IngestionEngine
-from ingestify.engine.report import one_line
-from ingestify.errors import ConfigurationError, FatalError, StopProcessing, StoreError
+from ingestify.engine.verifying import VerifyReport, fetch_anew, verify
 from ingestify.main import config_path, get_datastore, get_engine
-from ingestify.progress.line import ProgressLine
-from ingestify.progress.texts import counted, size, summary_line
-from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.repair import Wanted, confirm, repair
+from ingestify.progress.line import ProgressLine, unshown
+from ingestify.store.repair import Mended, Wanted
 from ingestify.store.verification import Verification
 
 __all__ = ["verify_command"]
-
-
-_ENDS_ALL = (KeyboardInterrupt, StopProcessing, FatalError, StoreError)
-"""What the next dataset would meet too, or what is not to be asked again."""
 
 
 class _Share(click.ParamType[float]):
@@ -45,14 +37,6 @@ class _Share(click.ParamType[float]):
         if not 0 < share <= 1:
             self.fail(f"'{value}' is no share: write one such as 5% or 0.05, up to 100%.", param, ctx)
         return share
-
-
-@dataclasses.dataclass(slots=True)
-class _Told:
-    """What was found and told."""
-
-    damages: list[Damage] = dataclasses.field(default_factory=list)
-    orphans: int = 0
 
 
 @click.command("verify")
@@ -86,48 +70,40 @@ def verify_command(
     path = config_path(config_file)
     store = get_datastore(path, bucket)
     verification = Verification(store.catalogue, store.storage, bucket=bucket, share=share, seed=seed)
-    try:
-        store.identity.check()
-        with _progress(verification, shown=not quiet and not as_json):
-            told = _tell(verification, as_json=as_json, quiet=quiet, verbose=verbose)
-        left = told.damages
-        if repairs and left:
-            left = _repair(store, verification, left, str(path), as_json=as_json, quiet=quiet)
-    finally:
-        store.close()
-    if as_json:
-        write_json(_totals(verification, told, left, share))
-    else:
-        _summarize(verification, told, left, share, quiet=quiet)
-    if left:
-        exit_with(EXIT_DAMAGED)
 
-
-@contextlib.contextmanager
-def _progress(verification: Verification, *, shown: bool) -> Iterator[None]:
-    if not shown:
-        yield
-        return
-    progress = verification.progress
-    with ProgressLine(write_progress).shown(
-        lambda: f"{counted(progress.objects, 'file')} read · {size(progress.size)}"
-    ):
-        yield
-
-
-def _tell(verification: Verification, *, as_json: bool, quiet: bool, verbose: bool) -> _Told:
-    told = _Told()
-    for damage in verification.iter_damages():
-        if damage.is_failure:
-            told.damages.append(damage)
-        else:
-            told.orphans += 1
+    def tell_damage(damage: Damage) -> None:
         if as_json:
             write_json({"event": "damage", **_as_dict(damage)})
         elif damage.is_failure or (verbose and not quiet):
             _write_damage(damage)
         flush()
-    return told
+
+    def tell_mended(mended: Mended) -> None:
+        if as_json:
+            write_json({"event": "repair", "where": mended.where, "what": mended.what})
+        elif not quiet:
+            write_stderr(f"{mended.where}: {mended.what}.")
+
+    try:
+        with contextlib.ExitStack() as engines:
+            report = verify(
+                store,
+                verification,
+                refetch=_Fetching(str(path), engines) if repairs else None,
+                moving=unshown if quiet or as_json else ProgressLine(write_progress).shown,
+                on_damage=tell_damage,
+                on_mended=tell_mended,
+            )
+    finally:
+        store.close()
+    if repairs and report.damages:
+        _tell_left(report.left, as_json=as_json)
+    if as_json:
+        write_json(_totals(report))
+    else:
+        _summarize(report, quiet=quiet)
+    if report.left:
+        exit_with(EXIT_DAMAGED)
 
 
 def _write_damage(damage: Damage) -> None:
@@ -155,30 +131,14 @@ def _as_dict(damage: Damage) -> dict[str, Any]:
 # ---- repairing -------------------------------------------------------------------------------------------
 
 
-def _repair(
-    store: DatasetStore, verification: Verification, damages: list[Damage], config: str, *, as_json: bool, quiet: bool
-) -> list[Damage]:
-    """Mend what can be mended, and return what is left."""
-    with contextlib.ExitStack() as engines:
-        fetching = _Fetching(config, engines)
-        done = []
-        for mended in repair(store, damages, fetching):
-            done.append(mended)
-            if as_json:
-                write_json({"event": "repair", "where": mended.where, "what": mended.what})
-            elif not quiet:
-                write_stderr(f"{mended.where}: {mended.what}.")
-    left = [damage for damage in verification.iter_row_damages() if damage.is_failure]
-    left += verification.look_again(damage.path for damage in damages if damage.record and damage.path)
-    confirm(store, done, left)
-    if not as_json and left:
+def _tell_left(left: Sequence[Damage], *, as_json: bool) -> None:
+    if left and not as_json:
         write_stderr("What is left:")
     for damage in left:
         if as_json:
             write_json({"event": "left", **_as_dict(damage)})
         else:
             _write_damage(damage)
-    return left
 
 
 class _Fetching:
@@ -192,66 +152,33 @@ class _Fetching:
     def __call__(self, wanted: Wanted) -> str:
         if wanted.bucket not in self._engines:
             self._engines[wanted.bucket] = self._stack.enter_context(get_engine(self._config, wanted.bucket))
-        try:
-            report = self._engines[wanted.bucket].run_report(
-                provider=wanted.provider, dataset_type=wanted.dataset_type, **dict(wanted.identifier)
-            )
-        except ConfigurationError as error:
-            return f"it cannot be fetched anew now: {error} It is marked, and the next run that covers it does so"
-        if isinstance(report.error, _ENDS_ALL):
-            raise report.error
-        if report.error is not None:
-            return f"it could not be fetched anew: {one_line(report.error)}"
-        if not report.totals.discovered:
-            return "nothing was fetched: no selector that was looked at lists it; if it is gone there, take a backup"
-        failed = [task.error for task in report.failed_tasks + report.quarantined_tasks]
-        if failed:
-            return f"it could not be fetched anew: {'; '.join(failed)}"
-        if report.totals.skipped:
-            return "the fetch policy skipped it, so it was not fetched anew"
-        if report.totals.revised:
-            return (
-                f"fetched anew, and the provider has other bytes by now, which are a new revision; those of the old "
-                f"one are gone ({summary_line(report)})"
-            )
-        return f"fetched anew ({summary_line(report)})"
+        return fetch_anew(self._engines[wanted.bucket].run_report, wanted)
 
 
 # ---- what it came to -------------------------------------------------------------------------------------
 
 
-def _totals(verification: Verification, told: _Told, left: list[Damage], share: float) -> dict[str, Any]:
-    progress = verification.progress
-    counts = {kind.value: sum(one.kind is kind for one in told.damages) for kind in DamageKind}
+def _totals(report: VerifyReport) -> dict[str, Any]:
+    counts = {kind.value: sum(one.kind is kind for one in report.damages) for kind in DamageKind}
     return {
         "event": "verify_ended",
-        "objects": progress.objects,
-        "bytes": progress.size,
-        "skipped": progress.skipped,
-        "share": share,
-        "seed": verification.seed if share < 1 else None,
-        "damages": len(told.damages),
+        "objects": report.objects,
+        "bytes": report.size,
+        "skipped": report.skipped,
+        "share": report.share,
+        "seed": report.seed if report.share < 1 else None,
+        "damages": len(report.damages),
         "kinds": {kind: count for kind, count in counts.items() if count},
-        "orphans": told.orphans,
-        "left": len(left),
-        "exit_code": EXIT_DAMAGED if left else 0,
+        "orphans": report.orphans,
+        "left": len(report.left),
+        "exit_code": EXIT_DAMAGED if report.left else 0,
     }
 
 
-def _summarize(verification: Verification, told: _Told, left: list[Damage], share: float, *, quiet: bool) -> None:
-    progress = verification.progress
-    files = counted(progress.objects, "file")
-    if share < 1:
-        files = f"{progress.objects:,} of {counted(progress.objects + progress.skipped, 'file')}"
-    sample = f", a sample of {share:.4g} with the seed {verification.seed}" if share < 1 else ""
-    found = len(told.damages)
-    damage = "no damage" if not found else f"{found:,} {'damage' if found == 1 else 'damages'}"
-    if found and len(left) < found:
-        damage += f", {found - len(left):,} repaired, {len(left):,} left"
-    if not quiet:
-        write_line(f"{files} read ({size(progress.size)}){sample}: {damage}")
-    if told.orphans and not quiet:
-        write_stderr(
-            f"{told.orphans:,} {'file is' if told.orphans == 1 else 'files are'} in the storage that no dataset has; "
-            f"'ingestify gc' removes {'it' if told.orphans == 1 else 'them'}."
-        )
+def _summarize(report: VerifyReport, *, quiet: bool) -> None:
+    if quiet:
+        return
+    write_line(report.line)
+    if report.orphans:
+        are, them = ("file is", "it") if report.orphans == 1 else ("files are", "them")
+        write_stderr(f"{report.orphans:,} {are} in the storage that no dataset has; 'ingestify gc' removes {them}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import logging
 import threading
@@ -19,21 +20,27 @@ from ingestify.domain.source import Source
 from ingestify.engine.absence import AbsenceLimits
 from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.discovery import iter_discovered
+from ingestify.engine.mirroring import CopyReport, copy_lake
 from ingestify.engine.offline import OfflineReader
 from ingestify.engine.planner import choose_plans, expand_plan
 from ingestify.engine.remarks import describe_waiting
 from ingestify.engine.report import JobProgress, RunListener
 from ingestify.engine.run import IngestionRun
+from ingestify.engine.shown_reading import iter_shown
 from ingestify.engine.shown_run import ShownRun
 from ingestify.engine.streaming import Stream, in_collections
 from ingestify.engine.tracebacks import shortened
+from ingestify.engine.verifying import VerifyReport, fetch_anew, verify
 from ingestify.engine.workers import RunThread
 from ingestify.errors import ConfigurationError, IngestifyError, LoadError
+from ingestify.progress.display import Display
 from ingestify.provider_formats.built_in import check_loader
+from ingestify.store.copying import Copying
 from ingestify.store.dataset_list import DatasetList
 from ingestify.store.dataset_store import DatasetStore, StateArgument
 from ingestify.store.process import this_process
 from ingestify.store.quarantine import Quarantine
+from ingestify.store.verification import Verification
 
 __all__ = ["IngestionEngine"]
 
@@ -371,7 +378,8 @@ class IngestionEngine:
             where: What else must hold of a dataset, such as `metadata.home_score > 2`; see
                 `DatasetStore.get_dataset_collection`. It narrows what is yielded, not what an ingest fetches: metadata
                 is known only once a dataset is discovered.
-            progress: Whether to show how far the ingest is, as `load` does.
+            progress: Whether to show how far the ingest is, as `load` does. True also shows how many datasets the loop
+                has gone through, and does so without an ingest too.
             **selector: Identifier keys; a list means any of its values.
 
         Returns:
@@ -398,6 +406,8 @@ class IngestionEngine:
             where=where,
             **filters,
         )
+        if progress:
+            reading = iter_shown(self.store, wanted, reading)
         if auto_ingest is False or auto_ingest is None:
             return self._read(wanted, reading)
         options = _auto_ingest_options(auto_ingest)
@@ -570,6 +580,80 @@ class IngestionEngine:
         for collection in collections:
             count += self.store.delete_datasets(list(collection))
         return count
+
+    # ---- keeping the lake ------------------------------------------------------------------------------
+
+    def verify(
+        self,
+        *,
+        repair: bool = False,
+        sample: float = 1.0,
+        seed: int | None = None,
+        progress: bool | None = None,
+    ) -> VerifyReport:
+        """Read every file of this bucket, and compare it with the catalogue; it may go on beside a run.
+
+        Args:
+            repair: Restore what is damaged from another copy, or fetch it anew by the plans; then look again.
+            sample: Read only a random share of the files, above 0 and up to 1.
+            seed: Which share: that of an earlier report; None: any.
+            progress: Whether to show how far it is, as `load` does.
+
+        Raises:
+            LakeIdentityError: The storage is not the catalogue's.
+            StoreError: The catalogue or the storage cannot be read or, for a repair, written.
+        """
+        store, display = self.store, Display(progress)
+        report = verify(
+            store,
+            Verification(store.catalogue, store.storage, bucket=store.bucket, share=sample, seed=seed),
+            refetch=(lambda wanted: fetch_anew(self.run_report, wanted)) if repair else None,
+            moving=display.moving,
+        )
+        display.tell(report.line)
+        return report
+
+    def copy_to(
+        self,
+        target: IngestionEngine | DatasetStore,
+        *,
+        delete: bool = False,
+        dry_run: bool = False,
+        progress: bool | None = None,
+        **filters: Any,
+    ) -> CopyReport:
+        """Mirror datasets of this bucket into another lake: all revisions, and what waits in quarantine.
+
+        What is there already is not read again, so a copy that was cut off goes on.
+
+        Example::
+
+            engine.copy_to(get_engine("archive/config.yaml"), competition_id=43)
+
+        Args:
+            target: The other lake, opened with the bucket that it is copied to.
+            delete: Remove from the target what this lake has not, of what the filters name.
+            dry_run: Only find out what would be done.
+            progress: Whether to show how far it is, as `load` does.
+            **filters: `provider`, `dataset_type`, `dataset_id` and identifier keys, as those of `iter_datasets`.
+
+        Raises:
+            ConfigurationError: The target is this lake, or there is nothing to copy and the rest would be deleted.
+            LakeIdentityError: The storage of one of them is not its own.
+            LakeUnwritable: The target takes nothing any more; what was committed stays.
+        """
+        there = target.store if isinstance(target, IngestionEngine) else target
+        if self.store.is_of_lake(there):
+            raise ConfigurationError(f"{there!r} is this lake itself; a copy goes into a lake of its own.")
+        display = Display(progress)
+        wanted = self.store.dataset_filter(**filters)
+        copying = Copying(self.store, there, wanted, workers=self._concurrency, dry_run=dry_run)
+        report = copy_lake(copying, moving=display.moving, deletes=delete)
+        if delete and not dry_run:
+            deleted = copying.delete(dataset_id for dataset_id, _ in report.only_in_target)
+            report = dataclasses.replace(report, deleted=deleted)
+        display.tell(report.line)
+        return report
 
     def close(self) -> None:
         """Close the connections to providers, to deliveries and to the catalogue."""

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from ingestify.progress.audience import is_terminal, may_move_cursor
 from ingestify.progress.printable import printable
 
-__all__ = ["ProgressLine"]
+__all__ = ["ProgressLine", "unshown"]
 
 LINE_SECONDS = 5.0
 REFRESH_SECONDS = 0.25
@@ -83,6 +83,11 @@ class ProgressLine:
         finally:
             self._hides_cursor = False
             atexit.unregister(self.restore_terminal)
+
+
+def unshown(text: Callable[[], str | None]) -> contextlib.nullcontext[None]:  # noqa: ARG001 - as `shown`
+    """In place of `ProgressLine.shown`: nothing is shown."""
+    return contextlib.nullcontext()
 
 
 class _MovingLine:

@@ -70,6 +70,7 @@ class Copying:
         dry_run: Only find out what would be done: no object is read, and nothing is written.
 
     Attributes:
+        dry_run: As it was given.
         progress: How far it is; any thread may read it. In a dry run: what would be done.
     """
 
@@ -87,8 +88,13 @@ class Copying:
         self._target = target
         self._wanted = wanted
         self._workers = workers
-        self._dry_run = dry_run
+        self.dry_run = dry_run
         self._refused_in_a_row = 0
+
+    @property
+    def has_any(self) -> bool:
+        """Whether the source has any dataset that is meant."""
+        return next(iter(self._source.catalogue.iter_identities(self._wanted)), None) is not None
 
     def iter_copied(self) -> Iterator[Copied]:
         """Copy what differs, and yield what became of it as soon as that is committed.
@@ -107,17 +113,17 @@ class Copying:
             self._workers,
             claim=target.identity.claim,
             on_copied=progress.add_object,
-            dry_run=self._dry_run,
+            dry_run=self.dry_run,
         )
-        with copies, contextlib.nullcontext() if self._dry_run else target.writing("copy"):
+        with copies, contextlib.nullcontext() if self.dry_run else target.writing("copy"):
             for copied in self._iter_datasets(copies):
                 progress.add_dataset(copied)
                 yield copied
             yield from iter_copied_entries(
-                source, target, self._wanted, copies=copies, progress=progress, dry_run=self._dry_run
+                source, target, self._wanted, copies=copies, progress=progress, dry_run=self.dry_run
             )
         target.identity.settle()
-        if not self._dry_run:
+        if not self.dry_run:
             target.catalogue.maintain()
 
     def iter_surplus(self) -> Iterator[tuple[str, str]]:
@@ -221,7 +227,7 @@ class Copying:
                 else:
                     files.append(_stored_as(theirs, file))
             revisions.append(dataclasses.replace(revision, modified_files=tuple(files)))
-        if self._dry_run:
+        if self.dry_run:
             return Copied(_outcome(existing), str(source), source.dataset_id)
         dataset = dataclasses.replace(
             source,

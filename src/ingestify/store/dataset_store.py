@@ -96,6 +96,11 @@ class DatasetStore:
         """Where its files are."""
         return self.objects.storage
 
+    def is_of_lake(self, other: DatasetStore) -> bool:
+        """Whether another store is of the same lake, of whichever bucket."""
+        ours, theirs = repr(self.catalogue), repr(other.catalogue)
+        return self.catalogue is other.catalogue or (ours == theirs and ":memory:" not in ours)
+
     # ---- reading ---------------------------------------------------------------------------------------
 
     def dataset_filter(

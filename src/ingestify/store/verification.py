@@ -65,6 +65,7 @@ class Verification:
         seed: Decides which; None: anybody's guess.
 
     Attributes:
+        share: How many of the objects are read.
         seed: That of the sample, to look at the same objects again.
         progress: How far it is.
     """
@@ -85,7 +86,7 @@ class Verification:
         self._storage = storage
         self._bucket = bucket
         self._safety_age = safety_age
-        self._share = share
+        self.share = share
         self.seed = secrets.randbelow(1_000_000) if seed is None else seed
         self.progress = Progress()
 
@@ -147,13 +148,13 @@ class Verification:
         return findings
 
     def _is_in_sample(self, group: Sequence[FileRecord]) -> bool:
-        if self._share >= 1:
+        if self.share >= 1:
             return True
         files = {(one.file.tag, one.file.size, one.file.storage_size) for one in group}
         if len(files) > 1:
             return True  # rows that do not agree about it
         text = f"{self.seed}/{group[0].file.storage_path}".encode("utf-8", "surrogatepass")
-        return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") < self._share * 2**64
+        return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") < self.share * 2**64
 
     def _verify(self, records: Sequence[FileRecord], stop: threading.Event) -> tuple[list[Finding], int]:
         """Return what is wrong with one object for the rows that name it, and how many bytes were read."""

@@ -1,0 +1,115 @@
+"""Copying a lake into another one; what it comes to, as data. The command and `engine.copy_to` do this."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+from ingestify.domain.html_table import html_table
+from ingestify.errors import ConfigurationError
+from ingestify.progress.texts import counted, noun, size
+from ingestify.store.copied import Copied, CopyOutcome, CopyProgress
+from ingestify.store.copying import Copying
+
+__all__ = ["CopyReport", "copy_lake"]
+
+_NEEDS_A_PERSON = (CopyOutcome.CONFLICT, CopyOutcome.FAILED)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CopyReport:
+    """What a copy did; of a dry run, what it would do.
+
+    Attributes:
+        progress: The counts: `new`, `updated`, `unchanged`, `conflicts`, `failed`, `quarantined`, `objects`, `size`.
+        problems: What failed, or is another one in the target.
+        only_in_target: (dataset id, what it is) of what the source has not.
+        deleted: How many of those were removed.
+        damages: How many files of the target are damaged; None: they were not looked at.
+    """
+
+    progress: CopyProgress
+    problems: Sequence[Copied]
+    only_in_target: Sequence[tuple[str, str]]
+    duration_seconds: float
+    dry_run: bool = False
+    deleted: int = 0
+    damages: int | None = None
+
+    @property
+    def line(self) -> str:
+        """What it came to: `copied: 12 new, 3 updated, 365 unchanged · 45 files · 84 MB`."""
+        done = self.progress
+        parts = [f"{done.new:,} new", f"{done.updated:,} updated", f"{done.unchanged:,} unchanged"]
+        parts += [
+            f"{count:,} {text}"
+            for count, text in (
+                (done.conflicts, "in conflict"),
+                (done.failed, "failed"),
+                (done.quarantined, "in quarantine"),
+                (self.deleted, "removed"),
+            )
+            if count
+        ]
+        verified = "" if self.damages is None else f" · verified, {self.damages:,} damaged"
+        begin = "to copy" if self.dry_run else "copied"
+        return f"{begin}: {', '.join(parts)} · {counted(done.objects, 'file')} · {size(done.size)}{verified}"
+
+    def __repr__(self) -> str:
+        first = next((f"; the first: {one.outcome.value}: {one.what}: {one.reason}" for one in self.problems), "")
+        return f"CopyReport({self.line}{first})"
+
+    def _repr_html_(self) -> str:
+        rows = ((one.outcome.value, one.what, one.reason) for one in self.problems)
+        table = html_table(self.line, ("outcome", "what", "why"), rows, len(self.problems))
+        if not self.only_in_target:
+            return table
+        count = len(self.only_in_target)
+        return table + html_table("Only in the target", ("dataset id", "what"), self.only_in_target, count)
+
+
+def copy_lake(
+    copying: Copying,
+    *,
+    moving: Callable[[Callable[[], str | None]], AbstractContextManager[None]],
+    deletes: bool = False,
+    on_copied: Callable[[Copied], object] = lambda _: None,
+) -> CopyReport:
+    """Copy what differs, and look what is only in the target.
+
+    Args:
+        moving: Shows a text again and again while a block runs.
+        deletes: Whether what is only in the target is to be removed then, with `Copying.delete`.
+        on_copied: Hears of what became of each that differed.
+
+    Raises:
+        ConfigurationError: With `deletes`, of a source that has nothing of what is meant.
+        LakeUnwritable: The target takes nothing any more; see `Copying.iter_copied`.
+    """
+    if deletes and not copying.has_any:
+        # An empty source is a wrong name or an unmounted disk far more often than a wish for an empty mirror.
+        raise ConfigurationError(
+            "Deleting would remove all that it is compared with, as the source has nothing: name the right one, or "
+            "remove the datasets with 'ingestify delete'."
+        )
+    began = time.monotonic()
+    progress, problems = copying.progress, []
+    with moving(lambda: _how_far(progress)):
+        for copied in copying.iter_copied():
+            on_copied(copied)
+            if copied.outcome in _NEEDS_A_PERSON:
+                problems.append(copied)
+    return CopyReport(
+        progress=progress,
+        problems=problems,
+        only_in_target=list(copying.iter_surplus()),
+        duration_seconds=time.monotonic() - began,
+        dry_run=copying.dry_run,
+    )
+
+
+def _how_far(progress: CopyProgress) -> str:
+    compared = f"{progress.datasets:,} {noun((), progress.datasets)} compared"
+    return f"{compared} · {progress.objects:,} files copied · {size(progress.size)}"
