@@ -8,16 +8,17 @@ from collections.abc import Iterable
 __all__ = ["did_you_mean"]
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
     """Return `; did you mean 'season_id'?` for the known name that is most like `name`, or an empty string.
 
     Args:
         name: What was written. Its case is no difference.
         known: What could have been written.
+        likeness: How much the two have to be alike, from 0 to 1.
     """
     # Longer words are no names that anybody mistyped, and difflib is quadratic.
     if len(name) > 100:
         return ""
     by_lower = {each.lower(): each for each in known}
-    similar = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    similar = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=likeness)
     return f"; did you mean '{by_lower[similar[0]]}'?" if similar else ""

@@ -1034,6 +1034,16 @@ def test_totals_count_each_object_once(catalogue: Catalogue) -> None:
     assert set(catalogue.storage_totals("empty").values()) == {0}
 
 
+def test_what_a_filter_names_is_counted_by_kind(catalogue: Catalogue) -> None:
+    catalogue.apply([with_file(1), with_file(2), with_file(3, bucket="other")])
+    whole = catalogue.count_by_kind(DatasetFilter("main"))
+    assert list(whole.values()) == [2]
+    ((provider, dataset_type, state),) = whole
+    kept = DatasetFilter("main", dataset_type, provider, states=(state,), selector={"match_id": 1})
+    assert catalogue.count_by_kind(kept) == {(provider, dataset_type, state): 1}
+    assert catalogue.count_by_kind(DatasetFilter("none")) == {}
+
+
 def test_indexes_are_made_dropped_and_change_no_answer(catalogue: Catalogue) -> None:
     catalogue.apply([change(number) for number in range(20)])
     wanted = [("fake", "match", "match_id"), ("o'ther", "vi deo", "a.b é")]

@@ -472,6 +472,10 @@ class SqlCatalogue:
         """Forget that a reader failed on an event: it is done with it."""
         self._readers.forget_failure(reader_name, position)
 
+    def count_by_kind(self, dataset_filter: DatasetFilter) -> Mapping[tuple[str, str, DatasetState], int]:
+        """Count what the filter names by (provider, dataset type, state). It must have no `where`."""
+        return self._datasets.count_by_kind(dataset_filter)
+
     def storage_totals(self, bucket: str) -> Mapping[str, int]:
         """Return `datasets`, `revisions`, `files`, `size_bytes` and `storage_bytes` of a bucket."""
         return self._datasets.storage_totals(bucket)

@@ -284,6 +284,17 @@ class DatasetReader:
         return CollectionMetadata(count, moment_from_text(newest))
 
     @repeatable
+    def count_by_kind(self, dataset_filter: DatasetFilter) -> dict[tuple[str, str, DatasetState], int]:
+        """Count what the filter names by (provider, dataset type, state)."""
+        assert dataset_filter.where is None, "a condition is looked at dataset by dataset"
+        table = self._tables.dataset
+        kind = (table.c.provider, table.c.dataset_type, table.c.state)
+        statement = sa.select(*kind, sa.func.count()).where(*conditions(self._dialect, table, dataset_filter))
+        with self._database.read("count datasets") as connection:
+            rows = connection.execute(statement.group_by(*kind)).all()
+        return {(provider, dataset_type, DATASET_STATES[state]): count for provider, dataset_type, state, count in rows}
+
+    @repeatable
     def storage_totals(self, bucket: str) -> dict[str, int]:
         """Count datasets, revisions, files and bytes. An object that several files share is stored once."""
         dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-from ingestify.cli.options import filter_text, parse_identifier
+from ingestify.cli.options import parse_identifier, refuse_option
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.quarantine import WaitingBundle
 from ingestify.errors import ConfigurationError, DatasetNotFound
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.identifier_keys import iter_identifier_keys
+from ingestify.store.nothing_found import explain_nothing as _explain_nothing
 
 __all__ = ["count_datasets", "explain_nothing", "find_datasets", "the_one_that_begins"]
 
-LOOKED_AT = 1000
+_NAMED = ("provider", "dataset_type", "state")
+"""What stands beside identifier keys in `provider=small/match_id=12`."""
 
 
 def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: Any) -> list[Dataset]:
@@ -34,14 +35,14 @@ def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: 
         ConfigurationError: Several ids begin so.
     """
     what = what.strip()
-    wanted = store.dataset_filter(**filters)
     if "=" in what:
-        wanted = dataclasses.replace(wanted, selector=parse_identifier(what))
+        wanted = _read_filter(store, what, filters)
         found = [dataset for batch in store.catalogue.iter_batches(wanted, 1000) for dataset in batch]
         if not found:
             _tell_only_in_quarantine(store.quarantine.find_waiting(wanted))
             raise DatasetNotFound(f"{explain_nothing(store, wanted)} See 'ingestify list'.")
         return found
+    wanted = store.dataset_filter(**filters)
     whole = next(store.catalogue.iter_batches(dataclasses.replace(wanted, dataset_id=what), 1), [])
     if whole:
         return whole
@@ -74,6 +75,21 @@ def _tell_only_in_quarantine(waiting: Sequence[WaitingBundle]) -> None:
             f"{entry.name} is not in the lake: what came of it is in quarantine, as it failed a check: "
             f"{'; '.join(entry.reasons)}. See 'ingestify quarantine show {entry.entry_id}'."
         )
+
+
+def _read_filter(store: DatasetStore, what: str, options: Mapping[str, Any]) -> DatasetFilter:
+    """Return what `provider=small/match_id=12` means, beside the options of the command."""
+    parsed = parse_identifier(what)
+    named = {name: parsed.pop(name) for name in _NAMED if name in parsed}
+    for key, value in parsed.items():
+        refuse_option(key, str(value))
+    for name, value in named.items():
+        if name != "state" and options.get(name) not in (None, value):
+            raise click.UsageError(f"{name} is {value} in '{what}', and another one in the option; give it once.")
+    try:
+        return store.dataset_filter(**{**options, **named}, **parsed)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def count_datasets(store: DatasetStore, wanted: DatasetFilter) -> int:
@@ -110,44 +126,10 @@ def the_one_that_begins(what: str, ids: list[str], kind: str, command: str) -> s
 
 
 def explain_nothing(store: DatasetStore, wanted: DatasetFilter) -> str:
-    """Return why no dataset matches, for people: an empty bucket, or what they asked for and what there is."""
-    everything = DatasetFilter(bucket=store.bucket)
-    total = store.catalogue.read_metadata(everything).row_count
-    if not total:
-        if any(store.quarantine.iter_entries()):
-            return f"The bucket '{store.bucket}' is empty; 'ingestify quarantine list' shows what failed its checks."
-        return f"The bucket '{store.bucket}' is empty; 'ingestify run' fetches what the ingestion plans name."
-    asked, there = [], []
-    for attribute, title in (("provider", "provider"), ("dataset_type", "dataset type")):
-        name = getattr(wanted, attribute)
-        if name is None:
-            continue
-        asked.append(f"{title} {name}")
-        names = _names(store, everything, attribute)
-        if name not in names:
-            there.append(_listed(title, names))
-    if wanted.states:
-        asked.append(f"state {' or '.join(state.value for state in wanted.states)}")
-    if wanted.selector:
-        asked.append(filter_text(wanted.selector))
-        there.append(_listed("identifier key", list(iter_identifier_keys(store.catalogue, everything))))
-    if wanted.where is not None:
-        asked.append(f"where {wanted.where}")
-    datasets = f"No dataset of the {total:,} in the bucket '{store.bucket}'"
-    return "; ".join([f"{datasets} matches {', '.join(asked)}", *there]) + "."
-
-
-def _names(store: DatasetStore, everything: DatasetFilter, attribute: str) -> list[str]:
-    """Return the providers or dataset types that there are, without reading the whole lake for it."""
-    first = next(store.catalogue.iter_batches(everything, LOOKED_AT), [])
-    jobs = store.catalogue.load_jobs(LOOKED_AT, with_tasks=False)  # of all buckets, and perhaps without a dataset
-    names = {getattr(one, attribute) for one in (*first, *jobs)}
-    return sorted(
-        name
-        for name in names
-        if store.catalogue.read_metadata(dataclasses.replace(everything, **{attribute: name})).row_count
-    )
-
-
-def _listed(title: str, names: list[str]) -> str:
-    return f"the {title} is {names[0]}" if len(names) == 1 else f"the {title}s are {', '.join(names)}"
+    """Return why no dataset matches, for people: an empty bucket, or what of what they asked for is not there."""
+    when_empty = f"The bucket '{store.bucket}' is empty; "
+    if next(store.quarantine.iter_entries(), None) is not None:
+        when_empty += "'ingestify quarantine list' shows what failed its checks."
+    else:
+        when_empty += "'ingestify run' fetches what the ingestion plans name."
+    return _explain_nothing(store.catalogue, wanted, store.names_of_sources, when_empty)

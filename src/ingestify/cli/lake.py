@@ -16,8 +16,9 @@ from ingestify.cli.options import config_option, dataset_filters, filter_argumen
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.quarantine import WaitingBundle
+from ingestify.domain.wording import noun
 from ingestify.main import config_path, get_datastore, keys_to_index
-from ingestify.progress.texts import noun, size
+from ingestify.progress.texts import size
 
 __all__ = ["delete_command", "list_command", "show_command", "sync_indexes_command"]
 
@@ -106,19 +107,18 @@ def list_command(
         wanted: dict[str, Any] = {
             "provider": provider,
             "dataset_type": dataset_type,
-            "dataset_state": list(states) or None,
+            "state": list(states) or None,
             "where": where,
             **parse_filters(filters),
         }
         meant = store.dataset_filter(**wanted)
         waiting = _by_dataset(store.quarantine.find_waiting(meant))
         if count:
-            found = store.get_dataset_collection(metadata_only=True, **wanted).metadata.row_count
+            found = store.catalogue.read_metadata(meant).row_count
             write_line(str(found))
         else:
             found = 0
-            # Not the store's own reading, which warns of misspelt keys: below there is more to say.
-            batches = store.catalogue.iter_batches(meant, 1000)
+            batches = store.catalogue.iter_batches(meant, 1000)  # which leaves it to us to explain nothing
             for dataset in itertools.islice(itertools.chain.from_iterable(batches), limit):
                 found += 1
                 if as_json:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ingestify.cli.logs import FORMAT_VARIABLE, choose_format
 from ingestify.clock import length_of_time
+from ingestify.store.call_options import find_option
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -21,11 +22,11 @@ __all__ = [
     "config_option",
     "dataset_filters",
     "filter_arguments",
-    "filter_text",
     "logging_options",
     "name_of_bucket",
     "parse_filters",
     "parse_identifier",
+    "refuse_option",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -121,21 +122,6 @@ def dataset_filters(function: F) -> F:
 
 filter_arguments = click.argument("filters", nargs=-1, metavar="[KEY=VALUE]...")
 
-_OPTIONS = {
-    "provider": "--provider",
-    "source": "--source",
-    "dataset_type": "--dataset-type",
-    "dataset_state": "--state",
-    "bucket": "--bucket",
-}
-"""Keys that are arguments of the engine, by the option that gives them."""
-
-_RESERVED = frozenset(
-    {"auto_ingest", "batch_size", "dataset_id", "dry_run", "listener", "metadata_only", "page", "page_size", "states"}
-    | {"where", "yield_dataset_collection"}
-)
-"""Keys that are arguments of the engine, and are given by no option."""
-
 
 def parse_identifier(text: str) -> dict[str, Any]:
     """Return `competition_id=11/name=a/b` as filters: a value may hold `/`, `,` and `=`."""
@@ -145,11 +131,17 @@ def parse_identifier(text: str) -> dict[str, Any]:
     return _merged((key, [value]) for key, _, value in pairs)
 
 
-def parse_filters(arguments: Sequence[str]) -> dict[str, Any]:
+def parse_filters(arguments: Sequence[str], may_be_keys: Collection[str] = ()) -> dict[str, Any]:
     """Return `competition_id=11 match_id=12,13` or `competition_id=11/match_id=12` as filters.
 
     A key that is given twice, `match_id=12 match_id=13`, means both values. A value may hold `/` and `=`, as
     `season=2023/2024` does.
+
+    Args:
+        may_be_keys: Names of options that the command has not got, so that they can be identifier keys.
+
+    Raises:
+        click.UsageError: One is no `key=value`, or is an option; the message says what to write.
     """
     pairs = []
     for argument in arguments:
@@ -158,12 +150,28 @@ def parse_filters(arguments: Sequence[str]) -> dict[str, Any]:
             values = value.split(",")
             if not equals or not key or not all(one.strip() for one in values):
                 raise click.UsageError(f"'{argument}' is no filter: write key=value, such as competition_id=11.")
-            if key in _OPTIONS:
-                raise click.UsageError(f"'{part}' is no filter of an identifier: write {_OPTIONS[key]} {value}.")
-            if key in _RESERVED:
-                raise click.UsageError(f"'{part}' is no filter: no identifier has the key '{key}'.")
+            if key not in may_be_keys:
+                refuse_option(key, value)
             pairs.append((key, values))
     return _merged(pairs)
+
+
+def refuse_option(key: str, value: str) -> None:
+    """Refuse a filter that is called like an option.
+
+    Raises:
+        click.UsageError: It is; the message says which option of the command it is, if it has that.
+    """
+    name = find_option(key)
+    if name is None:
+        return
+    option = f"--{'state' if name == 'dataset_state' else name.replace('_', '-')}"
+    context = click.get_current_context(silent=True)
+    for parameter in () if context is None else context.command.params:
+        if isinstance(parameter, click.Option) and option in parameter.opts:
+            written = option if parameter.is_flag else f"{option} {value}"
+            raise click.UsageError(f"'{key}={value}' is no filter of an identifier: write {written} .")
+    raise click.UsageError(f"'{key}={value}' is no filter: '{key}' is the name of an option, and of no identifier key.")
 
 
 def _split_at_keys(text: str) -> list[str]:
@@ -178,10 +186,3 @@ def _merged(pairs: Iterable[tuple[str, list[str]]]) -> dict[str, Any]:
         known = merged.setdefault(key, [])
         known += [value for value in values if value not in known]
     return {key: values if len(values) > 1 else values[0] for key, values in merged.items()}
-
-
-def filter_text(filters: Mapping[str, Any]) -> str:
-    """Return filters as people write them: `competition_id=11 match_id=12,13`."""
-    return " ".join(
-        f"{key}={','.join(map(str, value)) if isinstance(value, list) else value}" for key, value in filters.items()
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -19,7 +19,6 @@ from ingestify.cli.options import (
     config_option,
     dataset_filters,
     filter_arguments,
-    filter_text,
     logging_options,
     parse_filters,
 )
@@ -28,11 +27,13 @@ from ingestify.cli.progress import RunView
 from ingestify.cli.run import execute
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
+from ingestify.domain.wording import filter_text
 from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError
 from ingestify.main import config_path, get_datastore, get_engine
 from ingestify.progress.texts import size, summary_line
 from ingestify.store.dataset_store import DatasetStore
+from ingestify.suggestion import did_you_mean
 
 __all__ = ["quarantine_command"]
 
@@ -93,10 +94,30 @@ def list_command(
                 "discard throws it away."
             )
         if not has_any and not quiet:
-            asked = filter_text({key: value for key, value in wanted.items() if value is not None})
-            write_stderr(f"Nothing in quarantine matches {asked}." if asked else "Nothing is in quarantine.")
+            write_stderr(_explain_nothing(store, states, wanted))
 
     _with_store(config_file, bucket, show)
+
+
+def _explain_nothing(store: DatasetStore, states: Sequence[QuarantineState], wanted: Mapping[str, Any]) -> str:
+    """Return why nothing in quarantine is what was asked for, and what is there instead."""
+    there = list(itertools.islice(store.quarantine.iter_entries(states), _AT_ONCE))
+    if not there:
+        return "Nothing is in quarantine."
+    asked = {key: value for key, value in wanted.items() if value is not None}
+    names = {"provider": {one.provider for one in there}, "dataset_type": {one.dataset_type for one in there}}
+    for name, known in names.items():
+        value = asked.get(name)
+        if value is not None and value not in known:
+            title = name.replace("_", " ")
+            meant = did_you_mean(value, known) or "."
+            return f"Nothing in quarantine is of the {title} '{value}'{meant} There is {', '.join(sorted(known))}."
+    keys = sorted({key for one in there for key in one.identifier})
+    for key in asked:
+        if key not in keys and key not in names:
+            meant = did_you_mean(key, [*keys, *names]) or "."
+            return f"Nothing in quarantine has the identifier key '{key}'{meant} The keys are {', '.join(keys)}."
+    return f"Nothing in quarantine matches {filter_text(asked)}."
 
 
 @quarantine_command.command("show", short_help="Show one entry: its files, and what readers see instead.")

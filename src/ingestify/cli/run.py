@@ -23,7 +23,6 @@ from ingestify.cli.options import (
     config_option,
     dataset_filters,
     filter_arguments,
-    filter_text,
     logging_options,
     parse_filters,
 )
@@ -40,6 +39,9 @@ from ingestify.progress.texts import summary_line
 __all__ = ["execute", "plan_command", "run_command"]
 
 SHOWN_FAILURES = 5
+
+_KEYS = ("state",)
+"""What is an option of reading only, so that a source may have an identifier key that is called so."""
 
 
 @click.command("run")
@@ -120,7 +122,7 @@ def _run(
     debug: bool,
 ) -> None:
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    selector = _with_refetch(parse_filters(filters), parse_filters(refetch))
+    selector = _with_refetch(parse_filters(filters, _KEYS), parse_filters(refetch, _KEYS))
     view = RunView(as_json=as_json, quiet=quiet, verbose=verbose, shows_skipped=dry_run)
     with get_engine(config_path(config_file), bucket, disable_events=disable_events) as engine:
         first_use = FirstUse(engine)
@@ -152,6 +154,7 @@ def _run(
                 "seconds": round(report.duration_seconds, 3),
                 **report.totals.as_dict(),
                 "not_begun": list(report.not_begun),
+                "not_listed": report.not_listed,
                 "left_alone": [describe_left_alone(reason, *counts) for reason, counts in report.left_alone.items()],
                 "error": None if report.error is None else one_line(report.error),
             }
@@ -161,7 +164,8 @@ def _run(
         if not quiet:
             view.write_line(summary_line(report))
     if not quiet:
-        _tell_nothing_matched(report, selector)
+        if report.not_listed:
+            write_stderr(report.not_listed)
         if not dry_run:
             first_use.tell(report)
     # What reads a plan may have seen enough of it, as `head` has. A run's work is done, and its end is what counts.
@@ -242,12 +246,6 @@ def _tell_of_other_runs(report: RunReport) -> None:
         write_stderr(f"skipped: {job.source}: {job.selector_name}: {job.error}")
     if len(left) > SHOWN_FAILURES:
         write_stderr(f"… and {len(left) - SHOWN_FAILURES:,} more skipped, as other runs are at them.")
-
-
-def _tell_nothing_matched(report: RunReport, selector: Mapping[str, Any]) -> None:
-    is_elsewhere = bool(report.jobs_left_to_others)
-    if selector and not report.totals.discovered and report.error is None and not is_elsewhere:
-        write_stderr(f"The sources have nothing that matches {filter_text(selector)}.")
 
 
 @contextlib.contextmanager

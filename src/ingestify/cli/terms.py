@@ -26,4 +26,5 @@ class FirstUse:
 
 
 def _is_held(engine: IngestionEngine, provider: str) -> bool:
-    return next(iter(engine.store.iter_dataset_collection_batches(batch_size=1, provider=provider)), None) is not None
+    store = engine.store
+    return next(store.catalogue.iter_identities(store.dataset_filter(provider=provider)), None) is not None

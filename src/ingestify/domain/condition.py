@@ -48,11 +48,11 @@ class DatasetCondition:
 
     Attributes:
         identifier_keys: The keys of identifiers that it asks for.
-        asks_for_metadata: Whether it asks for any.
+        metadata_paths: The paths into metadata that it asks for, as their steps: `("home_team", "name")`.
     """
 
     identifier_keys: frozenset[str]
-    asks_for_metadata: bool
+    metadata_paths: tuple[tuple[str | int, ...], ...]
     _expression: Expression
 
     @classmethod
@@ -69,21 +69,30 @@ class DatasetCondition:
         expression = Expression.parse(text, _GRAMMAR)
         syntax = Syntax(expression.text, _GRAMMAR)
         keys: set[str] = set()
-        asks_for_metadata = False
+        metadata_paths: dict[tuple[str | int, ...], None] = {}
         for path in _paths(expression.tree):
-            root, first_step = _beginning(path)
+            root, steps = _split(path)
+            first_step = steps[0] if steps else None
             if root.id in _MAPPINGS and first_step is None:
                 example = "metadata.home_score" if root.id == "metadata" else "identifier.match_id"
                 raise syntax.node_error(path, f"{root.id} holds several values; name one, such as {example}.")
             if root.id not in _MAPPINGS and first_step is not None:
                 raise syntax.node_error(path, f"{root.id} is a single value, with nothing inside: {shown(path)}.")
-            asks_for_metadata |= root.id == "metadata"
+            if root.id == "metadata":
+                metadata_paths[steps] = None
+            if root.id == "dataset_state":
+                raise syntax.node_error(path, "the state of a dataset is called state.")
             if root.id == "identifier" and first_step is not None:
                 keys.add(str(first_step))
             elif root.id not in _FIELDS | _MAPPINGS:
                 keys.add(root.id)
         tree = _Values(syntax).visit(expression.tree)
-        return cls(frozenset(keys), asks_for_metadata, dataclasses.replace(expression, tree=tree))
+        return cls(frozenset(keys), tuple(metadata_paths), dataclasses.replace(expression, tree=tree))
+
+    @property
+    def asks_for_metadata(self) -> bool:
+        """Whether it asks for any."""
+        return bool(self.metadata_paths)
 
     @property
     def text(self) -> str:
@@ -159,8 +168,8 @@ class DatasetCondition:
         hint = did_you_mean(name, [*keys, *_FIELDS]) or "."
         syntax = Syntax(self.text, _GRAMMAR)
         for path in _paths(self._expression.tree):
-            root, first_step = _beginning(path)
-            if (root.id, first_step) in ((name, None), ("identifier", name)):
+            root, steps = _split(path)
+            if (root.id, *steps[:1]) in ((name,), ("identifier", name)):
                 return syntax.node_error(
                     path,
                     f"no dataset has the identifier key '{name}'{hint}",
@@ -179,18 +188,18 @@ def _paths(tree: ast.AST) -> Iterable[ast.expr]:
         yield from _paths(child)
 
 
-def _beginning(path: ast.expr) -> tuple[ast.Name, str | int | None]:
-    """Return the name that a path begins with, and its first step."""
-    step: str | int | None = None
+def _split(path: ast.expr) -> tuple[ast.Name, tuple[str | int, ...]]:
+    """Return the name that a path begins with, and its steps."""
+    steps: list[str | int] = []
     while not isinstance(path, ast.Name):
         if isinstance(path, ast.Attribute):
-            step = path.attr
+            steps.append(path.attr)
         else:
             assert isinstance(path, ast.Subscript)
             assert isinstance(path.slice, ast.Constant)
-            step = path.slice.value  # type: ignore[assignment]
+            steps.append(path.slice.value)  # type: ignore[arg-type]
         path = path.value
-    return path, step
+    return path, tuple(reversed(steps))
 
 
 class _Values(ast.NodeTransformer):

@@ -13,6 +13,7 @@ from ingestify.domain.html_table import html_table
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.revision import FilesById, Revision, RevisionState
 from ingestify.errors import LoadError
+from ingestify.suggestion import did_you_mean
 
 __all__ = [
     "CollectionMetadata",
@@ -49,8 +50,9 @@ class DatasetState(enum.StrEnum):
         try:
             return cls(str(value).upper())
         except ValueError:
-            valid = ", ".join(state.value for state in cls)
-            raise ValueError(f"'{value}' is not a dataset state; valid are {valid}.") from None
+            names = [state.value for state in cls]
+            meant = did_you_mean(str(value), names) or ";"
+            raise ValueError(f"'{value}' is not a dataset state{meant} valid are {', '.join(names)}.") from None
 
     @classmethod
     def parse_many(cls, value: object) -> tuple[DatasetState, ...]:

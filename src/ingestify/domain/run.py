@@ -309,6 +309,7 @@ class RunReport:
         totals: Over all jobs, with the requests that planning made.
         duration_seconds: From call to end.
         not_begun: The jobs that a stop came before, as people call them: `statsbomb: competition_id=11`.
+        not_listed: What of the caller's filters no source lists, in a sentence; empty: none, or that is not known.
     """
 
     run_id: str
@@ -319,6 +320,7 @@ class RunReport:
     dry_run: bool = False
     error: BaseException | None = None
     not_begun: Sequence[str] = ()
+    not_listed: str = ""
 
     def __repr__(self) -> str:
         # A notebook shows it after `engine.load()`: one line, and not each job with all its counters.

@@ -147,8 +147,7 @@ def iter_discovered(
     job = progress.job
     metadata = _metadata_of(progress, store)
     doubles = Doubles(progress.sync_before.doubles if progress.sync_before is not None else ())
-    left_out: Identifier | None = None
-    any_chosen = any_unreadable = False
+    any_unreadable = False
     try:
         for batch in _iter_found(job, metadata):
             chosen = []
@@ -159,11 +158,13 @@ def iter_discovered(
                     any_unreadable = True
                     fail_entry(unreadable.where, unreadable.why)
                     continue
-                if not job.filters or identifier_matches(discovered.identifier, job.filters):
+                if not job.filters:
                     chosen.append(discovered)
+                elif identifier_matches(discovered.identifier, job.filters):
+                    chosen.append(discovered)
+                    progress.match(discovered.identifier)
                 else:
-                    left_out = discovered.identifier
-            any_chosen = any_chosen or bool(chosen)
+                    progress.passed_over = discovered.identifier
             yield from _in_parts(doubles.sift(chosen))
     except Exception:
         # What was announced comes in, also if the source fails then.
@@ -174,8 +175,7 @@ def iter_discovered(
     progress.listing.is_of_everything = is_whole
     progress.listing.is_whole = is_whole and not any_unreadable
     progress.listing.doubles = doubles.found
-    if not any_chosen and left_out is not None:
-        _warn_of_unknown_filters(job, left_out)
+    progress.listed_all = not any_unreadable
 
 
 def _held_back(progress: JobProgress, doubles: Doubles) -> list[Discovered]:
@@ -190,19 +190,6 @@ def _held_back(progress: JobProgress, doubles: Doubles) -> list[Discovered]:
 def _in_parts(several: list[Discovered]) -> Iterator[list[Discovered]]:
     for start in range(0, len(several), LOOK_UP_SIZE):
         yield several[start : start + LOOK_UP_SIZE]
-
-
-def _warn_of_unknown_filters(job: Job, example: Identifier) -> None:
-    """A misspelt filter must not look like a provider that has nothing."""
-    for key in job.filters:
-        if key not in example:
-            logger.warning(
-                "%s: %s: no dataset has the identifier key '%s', so the filter lets none through; the keys are %s.",
-                job.source_name,
-                job.selector.name,
-                key,
-                ", ".join(example),
-            )
 
 
 class _Unreadable(Exception):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from ingestify.domain.dataset import Dataset, DatasetCollection
 from ingestify.domain.delivery import OpenDelivery, ReadsDeliveries
@@ -20,10 +21,11 @@ from ingestify.domain.source import Source
 from ingestify.engine.absence import AbsenceLimits
 from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.discovery import iter_discovered
+from ingestify.engine.filter_keys import choose_by_filters, keys_named_by
 from ingestify.engine.mirroring import CopyReport, copy_lake
 from ingestify.engine.offline import OfflineReader
 from ingestify.engine.planner import choose_plans, expand_plan
-from ingestify.engine.remarks import describe_waiting
+from ingestify.engine.remarks import describe_waiting, falls_short
 from ingestify.engine.report import JobProgress, RunListener
 from ingestify.engine.run import IngestionRun
 from ingestify.engine.shown_reading import iter_shown
@@ -38,9 +40,11 @@ from ingestify.provider_formats.built_in import check_loader
 from ingestify.store.copying import Copying
 from ingestify.store.dataset_list import DatasetList
 from ingestify.store.dataset_store import DatasetStore, StateArgument
+from ingestify.store.nothing_found import NamesOfSources
 from ingestify.store.process import this_process
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.verification import Verification
+from ingestify.suggestion import did_you_mean
 
 __all__ = ["IngestionEngine"]
 
@@ -66,6 +70,7 @@ class IngestionEngine:
         open_delivery: How a source that reads deliveries opens them.
         host_waits: Which hosts are left alone, for all clients; None: each of them knows for itself.
         left_out: Plans that are not enabled.
+        open_data: The providers whose open data `make_open_data_source` knows.
 
     Attributes:
         last_report: What the last run of this engine did, be it of `load`, of `auto_ingest` or of a stream that has
@@ -87,6 +92,7 @@ class IngestionEngine:
         open_delivery: OpenDelivery | None = None,
         host_waits: HostWaitBook | None = None,
         left_out: Sequence[LeftOutPlan] = (),
+        open_data: Collection[str] = (),
     ) -> None:
         self._host_waits = host_waits
         self.store = store
@@ -101,6 +107,8 @@ class IngestionEngine:
         self._rules = rules or BundleRules()
         self._limits_of = limits_of
         self._open_delivery = open_delivery
+        self._open_data = tuple(open_data)
+        store.names_of_sources = NamesOfSources(self._providers, self._keys_of_sources)
         self.last_report: RunReport | None = None
         self._waiting_told: dict[str, frozenset[str]] = {}
         store.quarantine.bundle_type_of = lambda entry: self._rules.type_of_entry(
@@ -266,13 +274,10 @@ class IngestionEngine:
             logger.info("left out: %s", one)
         if left_out and not any(source in (None, plan.source.name) for plan in self._plans):
             raise ConfigurationError(f"Nothing is ingested, as all of it is left out: {left_out[0]}.")
-        plans = choose_plans(self._plans, provider, source, dataset_type)
-        if not plans:
-            raise ConfigurationError(
-                "There is no ingestion plan: add one under 'ingestion_plans' of the config.yaml, or with "
-                "engine.add_ingestion_plan(…)."
-            )
-        return self._new_run(plans, _filters(selector), **options), plans
+        filters = _filters(selector)
+        plans = self._choose_plans(provider, source, dataset_type)
+        plans = choose_by_filters(plans, filters, self.store, self._parse_expression)
+        return self._new_run(plans, filters, **options), plans
 
     def _tell(
         self, shown: ShownRun, report: RunReport, offline: OfflineReader | None = None
@@ -287,6 +292,36 @@ class IngestionEngine:
         for one in served:
             self._tell_of_waiting(one)
         return served, report
+
+    def _choose_plans(self, provider: str | None, source: str | None, dataset_type: str | None) -> list[IngestionPlan]:
+        """Return the plans that the caller means; at least one."""
+        open_data = ""
+        if self._open_data and (provider is None or provider in self._open_data):
+            named = f'provider="{provider or "statsbomb"}", dataset_type="{dataset_type or "match"}"'
+            others = "" if provider else f" (there is that of {', '.join(sorted(self._open_data))})"
+            call = f'engine.iter_datasets(auto_ingest={{"use_open_data": True}}, {named})'
+            open_data = f" Open data needs no plan{others}: in Python  {call} ."
+        if not self._plans:
+            raise ConfigurationError(
+                "There is no ingestion plan: add one under 'ingestion_plans' of the config.yaml ('ingestify init' "
+                f"writes an example), or with engine.add_ingestion_plan(…).{open_data}"
+            )
+        try:
+            return choose_plans(self._plans, provider, source, dataset_type)
+        except ConfigurationError as error:
+            if provider is None or any(plan.source.provider == provider for plan in self._plans):
+                raise
+            raise ConfigurationError(f"{error}{open_data}") from None
+
+    def _providers(self) -> set[str]:
+        return {*self._open_data, *(plan.source.provider for plan in self._plans)}
+
+    def _keys_of_sources(self, provider: str | None, dataset_type: str | None) -> set[str]:
+        keys: set[str] = set()
+        for plan in self._plans:
+            if provider in (None, plan.source.provider) and dataset_type in (None, plan.dataset_type):
+                keys |= keys_named_by(plan, self._parse_expression)
+        return keys
 
     def ask_source(self, plan: IngestionPlan) -> int:
         """Ask a plan's source for as little as shows that it answers: its selectors, else the first that one lists.
@@ -344,6 +379,7 @@ class IngestionEngine:
         batch_size: int = 1000,
         yield_dataset_collection: bool = False,
         where: str | None = None,
+        state: StateArgument = None,
         progress: bool | None = None,
         **selector: Any,
     ) -> Iterator[Any]:
@@ -372,7 +408,7 @@ class IngestionEngine:
             provider: Only datasets of this provider, such as `"statsbomb"`; None: any.
             dataset_type: Only datasets of this type, such as `"match"`; None: any.
             dataset_id: The one with this id, as `dataset.dataset_id` and `ingestify list` show it; None: any.
-            dataset_state: A name in any case, a `DatasetState`, or a list of these; None: any.
+            state: A name in any case, a `DatasetState`, or a list of these; None: any. `dataset_state` is the same.
             batch_size: How many datasets are read from the catalogue at a time.
             yield_dataset_collection: Yield `DatasetCollection`s of up to `batch_size` instead.
             where: What else must hold of a dataset, such as `metadata.home_score > 2`; see
@@ -387,31 +423,27 @@ class IngestionEngine:
             ingest cleanly.
 
         Raises:
-            ValueError: An unknown `dataset_state`; raised by the call itself.
+            ValueError: An unknown `state`; raised by the call itself.
             ConfigurationError: An unknown option, or a `where` that cannot be read; raised by the call itself.
             FetchError: On iterating: a provider cannot be reached, and the lake has nothing of it that could be served.
             Exception: On iterating: what ended the ingest; of a stream after all that finished was yielded.
         """
         filters = _filters(selector)
-        wanted = self.store.dataset_filter(dataset_type, provider, dataset_id, dataset_state, where, **filters)
+        wanted = self.store.dataset_filter(dataset_type, provider, dataset_id, dataset_state, where, state, **filters)
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
-        reading = self.store.iter_dataset_collection_batches(
-            batch_size=batch_size,
-            yield_dataset_collection=yield_dataset_collection,
-            dataset_type=dataset_type,
-            provider=provider,
-            dataset_id=dataset_id,
-            dataset_state=dataset_state,
-            where=where,
-            **filters,
-        )
-        if progress:
-            reading = iter_shown(self.store, wanted, reading)
+
+        def read(*, explains: bool) -> Iterator[Any]:
+            reading = self.store.iter_wanted(
+                wanted, batch_size, in_collections=yield_dataset_collection, explains=explains
+            )
+            return iter_shown(self.store, wanted, reading) if progress else reading
+
         if auto_ingest is False or auto_ingest is None:
-            return self._read(wanted, reading)
+            return self._read(wanted, read)
         options = _auto_ingest_options(auto_ingest)
         plans = self._auto_ingest_plans(options, provider, dataset_type)
+        plans = choose_by_filters(plans, filters, self.store, self._parse_expression)
         offline = OfflineReader(self.store, wanted, plans) if options.get("if_offline") != "error" else None
         unheard = None if offline is None else offline.out_of_reach
         if options.get("streaming"):
@@ -420,18 +452,17 @@ class IngestionEngine:
             datasets = self._stream(stream, run, offline, plans, progress)
             return in_collections(datasets, batch_size) if yield_dataset_collection else datasets
         run = self._new_run(plans, filters, waits=_may_wait(), out_of_reach=unheard)
-        return self._sync_and_read(run, offline, plans, reading, progress)
+        return self._sync_and_read(run, offline, plans, read, progress)
 
-    def _read(self, wanted: DatasetFilter, reading: Iterator[Any]) -> Iterator[Any]:
-        self._tell_of_waiting(wanted)
-        yield from reading
+    def _read(self, wanted: DatasetFilter, read: Callable[..., Iterator[Any]]) -> Iterator[Any]:
+        yield from read(explains=not self._tell_of_waiting(wanted))
 
     def _sync_and_read(
         self,
         run: IngestionRun,
         offline: OfflineReader | None,
         plans: Sequence[IngestionPlan],
-        reading: Iterator[Any],
+        read: Callable[..., Iterator[Any]],
         progress: bool | None,
     ) -> Iterator[Any]:
         shown = ShownRun(run, plans, progress, ", and the lake has what it had of them before")
@@ -439,10 +470,10 @@ class IngestionEngine:
             report = shown.execute()
         except IngestifyError as error:
             raise shortened(error)  # noqa: B904 - it is that one
-        _, report = self._tell(shown, report, offline)
+        served, report = self._tell(shown, report, offline)
         if report.error is not None:
             raise shortened(report.error)
-        yield from reading
+        yield from read(explains=not served and not falls_short(report))
 
     def _stream(
         self,
@@ -466,16 +497,19 @@ class IngestionEngine:
             raise shortened(report.error)
         if offline is not None:
             yield from offline.iter_others(served)
+        if stream.is_empty and not served and not falls_short(report):
+            self.store.warn_of_nothing(stream.wanted)
 
-    def _tell_of_waiting(self, wanted: DatasetFilter) -> None:
-        """Warn who reads datasets of which bundles wait in quarantine; of the same ones once."""
+    def _tell_of_waiting(self, wanted: DatasetFilter) -> bool:
+        """Warn who reads datasets of which bundles wait in quarantine; of the same ones once. Returns if there are."""
         waiting = self.store.quarantine.find_waiting(wanted)
         if not waiting:
-            return
+            return False
         asked, ids = repr(wanted), frozenset(one.entry_id for one in waiting)
         if self._waiting_told.get(asked) != ids:
             self._waiting_told[asked] = ids
             logger.warning("%s", describe_waiting(waiting))
+        return True
 
     def _auto_ingest_plans(
         self, options: Mapping[str, Any], provider: str | None, dataset_type: str | None
@@ -494,13 +528,7 @@ class IngestionEngine:
             return [plan]
         if extra := sorted({"configuration", "data_spec_versions"} & set(options)):
             raise ConfigurationError(f"auto_ingest has {' and '.join(extra)}, which only goes with use_open_data.")
-        plans = choose_plans(self._plans, provider, None, dataset_type)
-        if not plans:
-            raise ConfigurationError(
-                "auto_ingest has nothing to ingest: there is no ingestion plan. Configure one, or use the provider's "
-                'open data with auto_ingest={"use_open_data": True}.'
-            )
-        return plans
+        return self._choose_plans(provider, None, dataset_type)
 
     def list_datasets(self, **filters: Any) -> DatasetList:
         """Return the datasets of the lake, as a list that a notebook shows as a table.
@@ -513,11 +541,11 @@ class IngestionEngine:
             matches = engine.list_datasets(competition_id=43, where="metadata.home_score > 2").to_polars()
 
         Args:
-            **filters: `provider`, `dataset_type`, `dataset_id`, `dataset_state`, `where` and identifier keys, as those
+            **filters: `provider`, `dataset_type`, `dataset_id`, `state`, `where` and identifier keys, as those
                 of `iter_datasets`.
         """
-        self._tell_of_waiting(self.store.dataset_filter(**filters))
-        return DatasetList(cast("Iterator[Dataset]", self.store.iter_dataset_collection_batches(**filters)))
+        wanted = self.store.dataset_filter(**filters)
+        return DatasetList(self._read(wanted, functools.partial(self.store.iter_wanted, wanted)))
 
     def load_dataset_with_kloppy(self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any) -> Any:
         """Return kloppy's object of a dataset, read from the lake.
@@ -687,9 +715,11 @@ def _auto_ingest_options(auto_ingest: bool | Mapping[str, Any]) -> dict[str, Any
         )
     options = {} if isinstance(auto_ingest, bool) else dict(auto_ingest)
     if unknown := sorted(set(options) - AUTO_INGEST_OPTIONS):
+        meant = did_you_mean(unknown[0], AUTO_INGEST_OPTIONS) or "."
         raise ConfigurationError(
-            f"auto_ingest has the unknown option {', '.join(unknown)}; "
-            f"there are {', '.join(sorted(AUTO_INGEST_OPTIONS))}."
+            f"auto_ingest has the unknown option '{unknown[0]}'{meant} There are "
+            f"{', '.join(sorted(AUTO_INGEST_OPTIONS))}; "
+            f'what a source takes goes into configuration, such as {{"configuration": {{"base_url": …}}}}.'
         )
     if options.get("if_offline", "serve") not in IF_OFFLINE:
         raise ConfigurationError(

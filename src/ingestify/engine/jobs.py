@@ -147,6 +147,12 @@ class JobBook:
         self._listener.tell("job_started", progress.summary(with_tasks=False))
         return progress
 
+    @property
+    def progresses(self) -> list[JobProgress]:
+        """The jobs that were begun."""
+        with self._lock:
+            return list(self._progresses)
+
     def leave_out(self, source: str, what: str) -> None:
         """A stop came before a job, or before the jobs of a plan were found."""
         with self._lock:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from ingestify.domain.html_table import html_table
+from ingestify.domain.wording import noun
 from ingestify.errors import ConfigurationError
-from ingestify.progress.texts import counted, noun, size
+from ingestify.progress.texts import counted, size
 from ingestify.store.copied import Copied, CopyOutcome, CopyProgress
 from ingestify.store.copying import Copying
 

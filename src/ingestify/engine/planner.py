@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 import itertools
 import logging
@@ -15,8 +14,9 @@ from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.selector import Filters, Selector, filter_values
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, IngestifyError, SourceError
+from ingestify.suggestion import did_you_mean
 
-__all__ = ["Expansion", "choose_plans", "expand_plan", "find_arguments", "would_ingest"]
+__all__ = ["Expansion", "choose_plans", "expand_plan", "find_arguments", "selector_parameters", "would_ingest"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,8 @@ def choose_plans(
         ConfigurationError: A name that no plan has; the message lists those there are.
     """
     chosen = list(plans)
+    if not chosen:
+        return []
     for what, wanted in (("source", source), ("provider", provider), ("dataset type", dataset_type)):
         if wanted is None:
             continue
@@ -39,8 +41,8 @@ def choose_plans(
         chosen = [plan for plan in chosen if _trait(plan, what) == wanted]
         if not chosen:
             raise ConfigurationError(
-                f"No ingestion plan has the {what} '{wanted}'; there {'is' if len(there) == 1 else 'are'} "
-                f"{', '.join(there) or 'none at all'}."
+                f"No ingestion plan has the {what} '{wanted}'{did_you_mean(wanted, there) or '.'} There "
+                f"{'is' if len(there) == 1 else 'are'} {', '.join(there)}."
             )
     return chosen
 
@@ -55,10 +57,12 @@ class Expansion:
 
     Attributes:
         discovered: All that `discover_selectors` returned; None if no rule of the plan needed it.
+        left_out: The plan's selectors that the caller's filters leave out.
     """
 
     jobs: list[Job]
     discovered: list[Selector] | None
+    left_out: list[Selector]
 
 
 def expand_plan(
@@ -82,6 +86,7 @@ def expand_plan(
     discovered = _Discovered(plan, fail_entry)
     selectors: dict[Selector, Selector] = {}
     of_discovery: set[Selector] = set()
+    left_out: list[Selector] = []
     for rule in plan.selectors:
         is_discovered = _needs_discovery(rule, plan, filters)
         for selector in _expand_rule(rule, plan, filters, discovered, parse_expression):
@@ -92,8 +97,10 @@ def expand_plan(
                     selectors[selector] = selector
                 if is_discovered:
                     of_discovery.add(selector)
+            else:
+                left_out.append(selector)
     jobs = [_job(plan, selector, filters, selector in of_discovery) for selector in selectors.values()]
-    return Expansion(jobs, discovered.asked_for)
+    return Expansion(jobs, discovered.asked_for, left_out)
 
 
 def _job(plan: IngestionPlan, selector: Selector, filters: Filters, is_discovered: bool) -> Job:
@@ -187,15 +194,14 @@ def _discovered_like(selector: Selector, plan: IngestionPlan, discovered: _Disco
         ConfigurationError: It has a key that nobody knows: misspelt, it would select more than is meant.
     """
     there = discovered.all()
-    named, _ = _selector_parameters(plan.source)
+    named, _ = selector_parameters(plan.source)
     known = {key for found in there for key in found.attributes} | named.keys()
     for key in selector.attributes:
         if there and key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(sorted(known))}."
+            hint = did_you_mean(key, known) or f"; there are {', '.join(sorted(known))}."
             raise ConfigurationError(
                 f"The selector {selector} of the source '{plan.source.name}' has the key '{key}', which no discovered "
-                f"selector has; {hint}"
+                f"selector has{hint}"
             )
     for found in there:
         if found.matches(selector.attributes):
@@ -253,7 +259,7 @@ class _Discovered:
         return selector
 
 
-def _selector_parameters(source: Source) -> tuple[dict[str, inspect.Parameter], bool]:
+def selector_parameters(source: Source) -> tuple[dict[str, inspect.Parameter], bool]:
     """Return the parameters of `find_datasets` that take selector attributes, and whether it takes any other."""
     parameters = inspect.signature(source.find_datasets).parameters
     anything = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
@@ -266,7 +272,7 @@ def _selector_parameters(source: Source) -> tuple[dict[str, inspect.Parameter], 
 
 
 def _required_arguments(source: Source) -> list[str]:
-    named, _ = _selector_parameters(source)
+    named, _ = selector_parameters(source)
     return [name for name, one in named.items() if one.default is one.empty]
 
 
@@ -276,7 +282,7 @@ def find_arguments(job: Job) -> dict[str, Any]:
     A filter with several values is not among them: the source sees one value or none, and what it finds is
     filtered afterwards.
     """
-    named, anything = _selector_parameters(job.plan.source)
+    named, anything = selector_parameters(job.plan.source)
     arguments: dict[str, Any] = dict(job.selector.attributes)
     for key, wanted in job.filters.items():
         values = filter_values(wanted)

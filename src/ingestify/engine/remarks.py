@@ -7,16 +7,24 @@ from collections.abc import Sequence
 
 from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.run import RunReport, TaskSummary
+from ingestify.domain.wording import noun
 from ingestify.engine.left_alone import describe_left_alone
-from ingestify.progress.texts import noun
 
-__all__ = ["describe_waiting", "warn_of_shortfall"]
+__all__ = ["describe_waiting", "falls_short", "warn_of_shortfall"]
 
 logger = logging.getLogger(__name__)
 
 
+def falls_short(report: RunReport) -> bool:
+    """Return whether a run did not bring all that it was asked for, of which it has told."""
+    totals = report.totals
+    return bool(report.not_listed or report.left_alone or totals.failed or totals.quarantined)
+
+
 def warn_of_shortfall(report: RunReport, consequence: str = "") -> None:
-    """Warn, in one line, of what failed, waits in quarantine, lacks a file or was not looked at. The caller's thread.
+    """Warn, in one line, of what failed, waits in quarantine, lacks a file, was not looked at or is not listed.
+
+    The caller's thread.
 
     Args:
         consequence: What that means for the caller of what failed, such as ` and were not yielded`.
@@ -41,11 +49,14 @@ def warn_of_shortfall(report: RunReport, consequence: str = "") -> None:
         skipped = f"{len(left):,} of {len(report.jobs):,} selectors skipped"
         parts.append(f"{skipped} (the first: {left[0].selector_name}: {left[0].error})")
     if not parts:
+        if report.not_listed:
+            logger.warning("%s", report.not_listed)
         return
     found = totals.discovered
     of_all = f"{found:,} {noun((job.dataset_type for job in report.jobs), found)}: " if found else ""
     waits = ", engine.quarantine what waits" if totals.quarantined else ""
-    logger.warning("%s%s. engine.last_report lists them%s.", of_all, "; ".join(parts), waits)
+    besides = f" {report.not_listed}" if report.not_listed else ""
+    logger.warning("%s%s. engine.last_report lists them%s.%s", of_all, "; ".join(parts), waits, besides)
 
 
 def describe_waiting(waiting: Sequence[WaitingBundle]) -> str:

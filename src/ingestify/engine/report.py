@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ingestify.clock import now
+from ingestify.domain.identifier import Identifier, canonical_value
 from ingestify.domain.plan import Job
 from ingestify.domain.ports import IndexLook, OutOfReach, SelectorSync, Usage
 from ingestify.domain.run import (
@@ -132,6 +133,9 @@ class JobProgress:
         self.took_out = False  # a file left a current set, which another plan, or other settings, may ask for
         self.is_in_doubt = False  # something was found gone for the first time: the next run is to look again
         self.is_discovered = False  # all of it
+        self.listed_all = False  # its listing was read to its end, and each entry of it
+        self.passed_over: Identifier | None = None  # one of those that the filters do not let through
+        self.matched: dict[str, set[str]] = {}  # of each filter the values that datasets have
         self.dropped = False  # something of it, by a stop
         self.left_alone: HostLeftAlone | None = None  # why something of it was not looked at
         self.unreached: tuple[str, str] | None = None  # a host that could not be reached, and why
@@ -293,6 +297,11 @@ class JobProgress:
                 del self._unwritten[: len(unwritten)]
                 self._written += len(unwritten)
             self.is_written = True
+
+    def match(self, identifier: Identifier) -> None:
+        """The job's filters let a dataset through. The discovery thread."""
+        for key in self.job.filters:
+            self.matched.setdefault(key, set()).add(canonical_value(identifier[key]))
 
     def summary(self, *, with_tasks: bool = True) -> JobSummary:
         """Return how it stands, with the tasks that have an error."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import functools
 import logging
@@ -25,9 +26,10 @@ from ingestify.engine.discovery import Discovered, as_exception, iter_discovered
 from ingestify.engine.gaps import warn_of_more_gaps
 from ingestify.engine.jobs import JobBook
 from ingestify.engine.lanes import SourceLane, SourceLanes
+from ingestify.engine.not_listed import describe_not_listed
 from ingestify.engine.notifier import Notifier
 from ingestify.engine.open_work import OpenWork
-from ingestify.engine.planner import expand_plan
+from ingestify.engine.planner import Expansion, expand_plan
 from ingestify.engine.relisting import Relistings
 from ingestify.engine.report import GuardedListener, JobProgress, RunListener
 from ingestify.engine.selector_memory import find_unchanged
@@ -115,6 +117,8 @@ class IngestionRun:
             out_of_reach=out_of_reach,
         )
         self._work = OpenWork(self._jobs)
+        self._expansions: list[Expansion] = []
+        self._not_listed = ""
 
     # ---- the caller's thread ---------------------------------------------------------------------------
 
@@ -186,6 +190,9 @@ class IngestionRun:
         for lane in self._lanes.all():
             warn_of_more_gaps(lane)
         self._jobs.close()
+        if len(self._expansions) == len(self._plans) and not self.stop.is_set:
+            providers = [plan.source.provider for plan in self._plans]
+            self._not_listed = describe_not_listed(self._filters, providers, self._expansions, self._jobs.progresses)
         return self.report()
 
     def _start_deadline(self) -> threading.Timer | None:
@@ -200,7 +207,7 @@ class IngestionRun:
 
     def report(self) -> RunReport:
         """Return how far the run is; may be called from any thread."""
-        return self._jobs.report(done=self._work.is_done)
+        return dataclasses.replace(self._jobs.report(done=self._work.is_done), not_listed=self._not_listed)
 
     @property
     def unreached(self) -> dict[str, tuple[str, str]]:
@@ -236,13 +243,10 @@ class IngestionRun:
             jobs = [*expansion.jobs, *departed]
             if unreadable:
                 self._tell_of_planning(plan, unreadable)
-            elif not jobs:
-                logger.warning(
-                    "%s: no selector for %s matches %s.",
-                    plan.source.name,
-                    plan.dataset_type,
-                    ", ".join(f"{key}={value}" for key, value in self._filters.items()) or "the plan",
-                )
+            else:
+                self._expansions.append(expansion)
+                if not jobs and not self._filters:
+                    logger.warning("%s: no selector for %s matches the plan.", plan.source.name, plan.dataset_type)
             for job in jobs:
                 self._work.begin()
                 self._discovery.submit(lane.discovery, functools.partial(self._discover, job, lane, look.first_date))

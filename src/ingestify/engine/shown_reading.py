@@ -8,8 +8,9 @@ from typing import Any
 
 from ingestify.domain.dataset import DatasetCollection
 from ingestify.domain.ports import DatasetFilter
+from ingestify.domain.wording import noun
 from ingestify.progress.display import Display
-from ingestify.progress.texts import clock, noun
+from ingestify.progress.texts import clock
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["iter_shown"]

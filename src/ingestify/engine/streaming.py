@@ -62,20 +62,22 @@ class Stream:
 
     Attributes:
         report: What the run did, once it has ended; None before.
+        is_empty: Whether nothing was yielded so far.
     """
 
     def __init__(self, wanted: DatasetFilter, offline: OfflineReader | None = None) -> None:
-        self._wanted = wanted
+        self.wanted = wanted
         self._offline = offline
         self._queue: queue.Queue[Dataset | None] = queue.Queue(maxsize=AHEAD)
         self._left = threading.Event()
         self._run: IngestionRun | None = None
         self.report: RunReport | None = None
+        self.is_empty = True
         self._error: BaseException | None = None
 
     def on_current(self, dataset: Dataset) -> None:
         """Take a dataset from the run, and wait if the reader is slow. The committing thread calls this."""
-        if not matches_filter(dataset, self._wanted):
+        if not matches_filter(dataset, self.wanted):
             return
         began = time.monotonic()
         while not self._left.is_set():
@@ -97,6 +99,7 @@ class Stream:
         thread.start()
         try:
             while (dataset := self._queue.get()) is not None:
+                self.is_empty = False
                 if self._offline is not None:
                     self._offline.took(dataset)
                 yield dataset

@@ -46,7 +46,7 @@ from ingestify.sources.own_modules import make_importable
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.file_collection import FileCollection
-from ingestify.store.identifier_keys import iter_identifier_keys
+from ingestify.store.nothing_found import iter_identifier_keys
 from ingestify.vaults.lookup import SecretLookup
 from ingestify.vaults.url import is_vault_url
 

@@ -27,12 +27,13 @@ from ingestify.main.deliveries import open_delivery
 from ingestify.main.parts import make_rules
 from ingestify.masking import hide_url, mask_url
 from ingestify.plugins import find_plugin, find_plugins
-from ingestify.sources.registry import make_open_data_source
+from ingestify.sources.registry import OPEN_DATA, make_open_data_source
 from ingestify.storage.cloud_address import CloudAddress, is_cloud_url
 from ingestify.storage.local import LocalStorage
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.layout import Layout
+from ingestify.store.nothing_found import NamesOfSources
 
 if TYPE_CHECKING:
     from ingestify.catalogue.catalogue import SqlCatalogue
@@ -99,6 +100,7 @@ def make_engine(
         concurrency=concurrency(),
         parse_expression=Expression.parse,
         make_open_data_source=make_open_data_source,
+        open_data=OPEN_DATA,
         load_with_kloppy=load_with_kloppy,
         rules=make_rules(settings),
         limits_of=lambda source: _absence_limits(sources.get(source.name)),
@@ -158,7 +160,7 @@ def open_store(
     hide_url(metadata_url)
     hide_url(file_url)
     storage = make_storage(file_url, file_options, options_folder)
-    return DatasetStore(
+    store = DatasetStore(
         open_catalogue(metadata_url, table_prefix, key_types),
         storage,
         Dispatcher(),
@@ -169,6 +171,8 @@ def open_store(
         file_url=mask_url(file_url),
         retention=retention,
     )
+    store.names_of_sources = NamesOfSources(providers=OPEN_DATA.keys)
+    return store
 
 
 def open_catalogue(metadata_url: str, table_prefix: str, key_types: KeyTypes | None = None) -> SqlCatalogue:

@@ -17,6 +17,7 @@ from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.domain.run import RunReport
+from ingestify.domain.selector import identifier_matches
 from ingestify.domain.source import Source, collecting
 from ingestify.errors import ConfigurationError
 from ingestify.events.dispatcher import Dispatcher
@@ -111,7 +112,7 @@ def try_source(
     )
     with make_engine(store, settings.sources, [plan], settings, path.absolute().parent) as engine:
         report = engine.run_report(**(filters or {}))
-        found = next(iter(engine.list_datasets()), None)
+        found = next(iter(engine.list_datasets() if report.totals.new else ()), None)
         held = list(store.quarantine.list_entries())
         files = () if found is None else tuple(_iter_files(store, found))
     problems = tuple(_iter_problems(report, first.resource, found, held))
@@ -164,7 +165,7 @@ class _First:
         selector = {key: value for key, value in given.items() if key not in _ABOUT_THE_CALL}
         with self._lock:  # selectors are discovered side by side, and one dataset is enough
             if self.resource is None:
-                chosen = _first_of(self._find(*arguments, **given) or ())
+                chosen = _first_of(self._find(*arguments, **given) or (), selector)
                 if isinstance(chosen, DatasetResource):
                     self.resource, self._selector = chosen, selector
             elif selector == self._selector:
@@ -182,17 +183,26 @@ def _same_of(found: Iterable[Any], wanted: DatasetResource) -> DatasetResource |
     return None
 
 
-def _first_of(found: Iterable[Any]) -> DatasetResource | UnreadableEntry | None:
-    """Return the first dataset, of what came with it one that is ready; where there is none, why one cannot be read."""
+def _first_of(found: Iterable[Any], selector: Mapping[str, Any]) -> DatasetResource | UnreadableEntry | None:
+    """Return the first dataset, of what came with it one that is ready; where there is none, why one cannot be read.
+
+    Args:
+        selector: With the filters, which a source need not look at.
+    """
     unreadable = None
     for one in found:
         several = list(one) if isinstance(one, (list, tuple)) else [one]
-        readable = [each for each in several if not isinstance(each, UnreadableEntry)]
+        readable = [each for each in several if not isinstance(each, UnreadableEntry) and _is_wanted(each, selector)]
         if readable:
             first: DatasetResource = next((each for each in readable if each.postponed is None), readable[0])
             return first
-        unreadable = unreadable or (several[0] if several else None)
+        unreadable = unreadable or next((each for each in several if isinstance(each, UnreadableEntry)), None)
     return unreadable
+
+
+def _is_wanted(resource: Any, selector: Mapping[str, Any]) -> bool:
+    own = resource.dataset_resource_id if isinstance(resource, DatasetResource) else {}
+    return identifier_matches(own, {key: value for key, value in selector.items() if key in own})
 
 
 def _iter_files(store: DatasetStore, dataset: Dataset) -> Iterator[TriedFile]:
@@ -225,7 +235,8 @@ def _iter_problems(
     for entry in held:
         yield f"{entry.identifier} failed its checks: {'; '.join(entry.reasons)}"
     if resource is None and report.error is None:
-        yield "It lists no dataset: look at the selectors, the filters, and where its index is."
+        nothing = "It lists no dataset: look at the selectors, the filters, and where its index is."
+        yield f"{nothing} {report.not_listed}" if report.not_listed else nothing
     elif resource is not None and resource.postponed is not None:
         yield f"{resource} is not ready: {resource.postponed}."
     elif resource is not None and not resource.files:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ingestify.domain.run import Counters, JobSummary, RunReport, RunState
+from ingestify.domain.wording import noun
 
-__all__ = ["clock", "counted", "counts", "noun", "progress_text", "size", "summary_line", "what_was_done"]
-
-_PLURALS = {"match": ("match", "matches"), "video": ("video", "videos")}
+__all__ = ["clock", "counted", "counts", "progress_text", "size", "summary_line", "what_was_done"]
 
 
 def size(number: float) -> str:
@@ -30,20 +29,6 @@ def clock(seconds: float) -> str:
 def counted(count: int, word: str) -> str:
     """Return `1 file`, `1,267 files`."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
-
-
-def noun(dataset_types: Iterable[str], count: int) -> str:
-    """Return `matches`, or `datasets` where there are several types or an unknown one."""
-    types = set(dataset_types)
-    singular, plural = (
-        _PLURALS.get(next(iter(types)), ("dataset", "datasets"))
-        if len(types) == 1
-        else (
-            "dataset",
-            "datasets",
-        )
-    )
-    return singular if count == 1 else plural
 
 
 def _requests(count: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError
 from ingestify.plugins import find_plugin, find_plugins
 from ingestify.sources.own_modules import find_hiding, warn_of_hidden
+from ingestify.suggestion import did_you_mean
 
 __all__ = ["BUILT_IN", "OPEN_DATA", "find_source_class", "import_object", "make_open_data_source"]
 
@@ -78,10 +78,8 @@ def import_object(path: str, what: str) -> Any:
     try:
         return getattr(module, name)
     except AttributeError as error:
-        close = difflib.get_close_matches(name, dir(module), n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
         raise ConfigurationError(
-            f"The {what} '{path}' cannot be found: '{module_name}' has no '{name}'{hint}"
+            f"The {what} '{path}' cannot be found: '{module_name}' has no '{name}'{did_you_mean(name, dir(module))}"
         ) from error
 
 
@@ -105,9 +103,8 @@ def find_source_class(type_name: str) -> type[Source]:
         title = plugin.title
     elif type_name.startswith("ingestify.") or "." not in type_name:
         names = [*BUILT_IN, *(one.name for one in find_plugins(ENTRY_POINT_GROUP))]
-        close = difflib.get_close_matches(type_name, names, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(names)}, or a dotted path."
-        raise ConfigurationError(f"There is no source type '{type_name}'; {hint}")
+        hint = did_you_mean(type_name, names) or f"; there are {', '.join(names)}, or a dotted path."
+        raise ConfigurationError(f"There is no source type '{type_name}'{hint}")
     else:
         found = import_object(type_name, "source type")
     if not (inspect.isclass(found) and issubclass(found, Source)):
@@ -147,5 +144,8 @@ def make_open_data_source(provider: str, configuration: Mapping[str, Any]) -> So
         ConfigurationError: The provider has none; the message lists those that have.
     """
     if provider not in OPEN_DATA:
-        raise ConfigurationError(f"There is no open data of '{provider}'; there is of {', '.join(sorted(OPEN_DATA))}.")
+        meant = did_you_mean(provider, OPEN_DATA) or "."
+        raise ConfigurationError(
+            f"There is no open data of '{provider}'{meant} There is of {', '.join(sorted(OPEN_DATA))}."
+        )
     return make_source(f"{provider}_open_data", find_source_class(OPEN_DATA[provider]), configuration)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import itertools
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, overload
@@ -25,20 +26,23 @@ from ingestify.domain.text import LONGEST_KIND, problem_of_name, storable
 from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, SaveError, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.store.bucket_objects import BucketObjects
+from ingestify.store.call_options import find_option, refuse_option
 from ingestify.store.compression import open_decompressed
 from ingestify.store.file_cache import FileCache
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 from ingestify.store.garbage import SAFETY_AGE, Garbage, collect_garbage, refuse_beside_writers, remove_unnamed
-from ingestify.store.identifier_keys import warn_of_unknown_keys, warns_of_nothing
 from ingestify.store.identity import LakeIdentity
 from ingestify.store.layout import Layout
 from ingestify.store.leases import REMOVING, lease
+from ingestify.store.nothing_found import NamesOfSources, explain_nothing, iter_identifier_keys
 from ingestify.store.outbox import Outbox
 from ingestify.store.presence import ObjectsGone, Presence
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.stored_content import StoredContent
 
 __all__ = ["DatasetStore"]
+
+logger = logging.getLogger(__name__)
 
 StateArgument = DatasetState | str | Sequence[DatasetState | str] | None
 
@@ -57,6 +61,7 @@ class DatasetStore:
         identity: Sees to it that the storage is the catalogue's.
         objects: Writes its files.
         quarantine: The bundles that failed a check.
+        names_of_sources: What sources could bring; the engine sets it.
     """
 
     def __init__(
@@ -87,6 +92,7 @@ class DatasetStore:
         self._outbox = Outbox(lambda event: self.publisher.publish(event))
         self._cache: FileCache | None = None
         self.quarantine = Quarantine(self)
+        self.names_of_sources = NamesOfSources()
 
     def __repr__(self) -> str:
         return f"DatasetStore({self.bucket!r} of {self.catalogue!r}, files in {self.storage!r})"
@@ -110,23 +116,39 @@ class DatasetStore:
         dataset_id: str | None = None,
         dataset_state: StateArgument = None,
         where: str | None = None,
+        state: StateArgument = None,
         **selector: object,
     ) -> DatasetFilter:
         """Return the filter that the arguments of the reading methods describe.
 
         Raises:
-            ConfigurationError: `where` cannot be read; the message points at where.
-            ValueError: A `dataset_state` that is none; the message names the valid ones.
+            ConfigurationError: `where` cannot be read; the message points at where. Or a filter is the name of an
+                option, which no dataset has as an identifier key; the message says how the option is given.
+            ValueError: A `state` that is none; the message names the valid ones.
         """
-        return DatasetFilter(
+        if state is not None and dataset_state is not None:
+            raise ConfigurationError("state and dataset_state are the same; give only state.")
+        wanted = DatasetFilter(
             bucket=self.bucket,
             dataset_type=dataset_type,
             provider=provider,
             dataset_id=dataset_id,
-            states=DatasetState.parse_many(dataset_state),
+            states=DatasetState.parse_many(dataset_state if state is None else state),
             selector={key: value for key, value in selector.items() if value is not None},
             where=None if where is None else DatasetCondition.parse(where),
         )
+        self._refuse_options(wanted)
+        return wanted
+
+    def _refuse_options(self, wanted: DatasetFilter) -> None:
+        """Refuse a filter that is called like an option, unless there is an identifier key that is called so."""
+        kind = DatasetFilter(self.bucket, wanted.dataset_type, wanted.provider)
+        for key in wanted.selector:
+            option = find_option(key)
+            if option is None or key in self.names_of_sources.identifier_keys(wanted.provider, wanted.dataset_type):
+                continue
+            if key not in iter_identifier_keys(self.catalogue, kind):
+                raise refuse_option(key, option)
 
     def get_dataset_collection(
         self,
@@ -138,6 +160,7 @@ class DatasetStore:
         page: int | None = None,
         page_size: int | None = None,
         where: str | None = None,
+        state: StateArgument = None,
         **selector: object,
     ) -> DatasetCollection:
         """Return the datasets that the filters name, in the order in which they came into the lake.
@@ -147,7 +170,7 @@ class DatasetStore:
             matches = engine.store.get_dataset_collection(competition_id=43, where="metadata.home_team.id != 0")
 
         Args:
-            dataset_state: A name in any case, a `DatasetState`, or a list of these; None: any.
+            state: A name in any case, a `DatasetState`, or a list of these; None: any. `dataset_state` is the same.
             metadata_only: Leave the datasets out and fill only `.metadata`.
             page: From 1; needs `page_size`.
             page_size: Datasets a page; None: all of them.
@@ -155,25 +178,28 @@ class DatasetStore:
                 see `ingestify.domain.condition`. It is looked at dataset by dataset, of those that the filters leave.
             **selector: Identifier keys; a list means any of its values. `match_id=12` and `match_id="12"` are the same.
 
+        What finds nothing is explained in a warning: what there is instead.
+
         Raises:
-            ValueError: An unknown `dataset_state`, or a page or page size below 1.
-            ConfigurationError: `where` cannot be read, names what no dataset has, or compares what has no order.
+            ValueError: An unknown `state`, or a page or page size below 1.
+            ConfigurationError: `where` cannot be read, names what no dataset has, or compares what has no order; or a
+                filter is the name of an option.
         """
         for name, number in (("page", page), ("page_size", page_size)):
             if number is not None and number < 1:
                 raise ValueError(f"{name} is {number}; pages and page sizes count from 1.")
         if page is not None and page_size is None:
             raise ValueError("page is given without page_size; say how many datasets a page has.")
-        wanted = self.dataset_filter(dataset_type, provider, dataset_id, dataset_state, where, **selector)
+        wanted = self.dataset_filter(dataset_type, provider, dataset_id, dataset_state, where, state, **selector)
         metadata = self.catalogue.read_metadata(wanted)
+        if not metadata.row_count:
+            self.warn_of_nothing(wanted)
         if metadata_only:
             return DatasetCollection((), metadata)
         offset = 0 if page is None or page_size is None else (page - 1) * page_size
         datasets: list[Dataset] = []
         for batch in self.catalogue.iter_batches(wanted, batch_size=1000, offset=offset, limit=page_size):
             datasets += self._read(batch)
-        if not metadata.row_count:
-            warn_of_unknown_keys(self.catalogue, wanted)
         return DatasetCollection(datasets, metadata)
 
     @overload
@@ -201,17 +227,32 @@ class DatasetStore:
         """
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
-        wanted = self.dataset_filter(**filters)
-        if yield_dataset_collection:
-            return self._iter_collections(wanted, batch_size)
-        batches = warns_of_nothing(self.catalogue.iter_batches(wanted, batch_size), self.catalogue, wanted)
-        return (dataset for batch in batches for dataset in self._read(batch))
+        return self.iter_wanted(self.dataset_filter(**filters), batch_size, in_collections=yield_dataset_collection)
 
-    def _iter_collections(self, wanted: DatasetFilter, batch_size: int) -> Iterator[DatasetCollection]:
+    def iter_wanted(
+        self, wanted: DatasetFilter, batch_size: int = 1000, *, in_collections: bool = False, explains: bool = True
+    ) -> Iterator[Dataset] | Iterator[DatasetCollection]:
+        """Yield what a filter names; see `iter_dataset_collection_batches`.
+
+        Args:
+            explains: Whether to warn of it if that is nothing.
+        """
         metadata: CollectionMetadata | None = None
-        for batch in warns_of_nothing(self.catalogue.iter_batches(wanted, batch_size), self.catalogue, wanted):
-            metadata = metadata or self.catalogue.read_metadata(wanted)
-            yield DatasetCollection(self._read(batch), metadata)
+        is_empty = True
+        for batch in self.catalogue.iter_batches(wanted, batch_size):
+            is_empty = False
+            if in_collections:
+                metadata = metadata or self.catalogue.read_metadata(wanted)
+                yield DatasetCollection(self._read(batch), metadata)
+            else:
+                yield from self._read(batch)
+        if is_empty and explains:
+            self.warn_of_nothing(wanted)
+
+    def warn_of_nothing(self, wanted: DatasetFilter) -> None:
+        """Say why a filter names no dataset, and what there is instead."""
+        when_empty = f"The bucket '{self.bucket}' of the lake is empty."
+        logger.warning("%s", explain_nothing(self.catalogue, wanted, self.names_of_sources, when_empty))
 
     def _read(self, datasets: list[Dataset]) -> list[Dataset]:
         """Return datasets that know where their files are."""

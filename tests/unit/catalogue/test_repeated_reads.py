@@ -34,6 +34,7 @@ READS: dict[str, Callable[[SqlCatalogue, list[str]], object]] = {
     "heads": lambda catalogue, ids: catalogue.find_heads(ids),
     "jobs": lambda catalogue, _: catalogue.load_jobs(),
     "the quarantine": lambda catalogue, _: catalogue.list_quarantine(everything()),
+    "counts by kind": lambda catalogue, _: catalogue.count_by_kind(everything()),
     "totals": lambda catalogue, _: catalogue.storage_totals("main"),
 }
 

@@ -37,7 +37,7 @@ def test_filters_narrow_and_what_they_leave_nothing_of_is_explained(lake, other)
     assert "1 new" in lake("copy", "--to", other, "match_id=10")
     assert "2 new, 0 updated, 1 unchanged" in lake("copy", "--to", other, "season_id=1")
     assert "0 new" in lake("copy", "--to", other, "--provider", "nobody")
-    assert "matches provider nobody; the provider is small" in lake.err
+    assert "The lake has no provider 'nobody'. It has small." in lake.err
 
 
 def test_another_bucket_is_copied_to_the_bucket_of_that_name(lake, other):

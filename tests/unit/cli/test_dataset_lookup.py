@@ -44,14 +44,12 @@ def test_the_options_count_for_an_id_too(lake, dataset_id):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (
-            ["matchid=5"],
-            "No dataset of the 6 in the bucket 'main' matches matchid=5; the identifier keys are match_id, season_id.",
-        ),
-        (["match_id=5", "season_id=1,2"], "matches match_id=5 season_id=1,2; the identifier keys are"),
-        (["--provider", "nope"], "matches provider nope; the provider is small."),
-        (["--dataset-type", "nope"], "matches dataset type nope; the dataset type is match."),
-        (["--state", "missing", "--provider", "small"], "matches provider small, state MISSING."),
+        (["matchid=5"], "identifier key 'matchid'; did you mean 'match_id'? The keys are match_id, season_id."),
+        (["match_id=5", "season_id=1,2"], "None of the 6 matches has match_id=5. There is match_id=10,11,12,20,21,22."),
+        (["--provider", "smal"], "The lake has no provider 'smal'; did you mean 'small'? It has small."),
+        (["--dataset-type", "nope"], "There is no dataset type 'nope' of the lake. There is match."),
+        (["--state", "missing", "--provider", "small"], "None of the 6 matches is MISSING; there are 6 COMPLETE."),
+        (["--where", "metadata.nme == 1"], "None of the 6 matches has metadata.nme"),
         (["--bucket", "nope"], "The bucket 'nope' is empty;"),
     ],
 )
@@ -66,7 +64,7 @@ def test_what_did_not_match_is_said(lake, arguments, message):
 
 def test_showing_what_is_not_there_says_what_is(lake):
     lake("show", "matchid=5", code=1)
-    assert "matches matchid=5; the identifier keys are match_id, season_id. See 'ingestify list'." in lake.err
+    assert "did you mean 'match_id'? The keys are match_id, season_id. See 'ingestify list'." in lake.err
 
 
 def test_the_number_of_a_match_is_told_of_its_key(lake):
@@ -88,3 +86,38 @@ def test_a_lake_with_all_in_quarantine_says_so(command):
 def test_an_empty_lake_says_how_to_fill_it(command):
     assert command("list") == ""
     assert "The bucket 'main' is empty; 'ingestify run' fetches" in command.err
+
+
+def test_provider_type_and_state_may_stand_beside_identifier_keys(lake):
+    assert "match_id=12" in lake("show", "provider=small/dataset_type=match/match_id=12")
+    assert "match_id=12" in lake("show", "state=complete/match_id=12")
+    lake("show", "provider=smal/match_id=12", code=1)
+    assert "The lake has no provider 'smal'; did you mean 'small'?" in lake.err
+    lake("show", "provider=small/match_id=12", "--provider", "other", code=2)
+    assert "provider is small in 'provider=small/match_id=12', and another one in the option" in lake.err
+    lake("delete", "state=complet", "-y", code=2)
+    assert "'complet' is not a dataset state; did you mean 'COMPLETE'?" in lake.err
+    lake("delete", "limit=5", "-y", code=2)
+    assert "'limit' is the name of an option" in lake.err
+
+
+def test_what_is_not_in_quarantine_says_what_is(command):
+    command.configure(
+        "ingestion_plans:",
+        "dataset_types:\n  - {provider: small, dataset_type: match, checks: [tests.unit.cli.small_source.NotTen]}\n"
+        "ingestion_plans:",
+    )
+    command("run", "-q", "match_id=10", code=3)
+    for arguments, message in (
+        (
+            ["--provider", "smal"],
+            "Nothing in quarantine is of the provider 'smal'; did you mean 'small'? There is small.",
+        ),
+        (
+            ["matchid=10"],
+            "Nothing in quarantine has the identifier key 'matchid'; did you mean 'match_id'? The keys are",
+        ),
+        (["match_id=99"], "Nothing in quarantine matches match_id=99."),
+    ):
+        assert command("quarantine", "list", *arguments) == ""
+        assert message in command.err

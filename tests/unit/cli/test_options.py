@@ -3,7 +3,8 @@ from __future__ import annotations
 import click
 import pytest
 
-from ingestify.cli.options import filter_text, parse_filters, parse_identifier
+from ingestify.cli.options import parse_filters, parse_identifier
+from ingestify.domain.wording import filter_text
 
 
 @pytest.mark.parametrize(
@@ -65,3 +66,19 @@ def test_a_shell_is_offered_files_for_the_configuration(command, monkeypatch):
 def test_a_configuration_that_is_a_folder_is_told_in_our_words(command):
     command("list", "--config", str(command.folder), code=1)
     assert "is a folder; name a file in it" in command.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["list", "limit=5"], "'limit=5' is no filter of an identifier: write --limit 5 ."),
+        (["list", "dataset_state=partial"], "write --state partial ."),
+        (["list", "provider=small"], "write --provider small ."),
+        (["run", "dry_run=1"], "write --dry-run ."),
+        (["run", "limit=5"], "'limit=5' is no filter: 'limit' is the name of an option, and of no identifier key."),
+        (["quarantine", "list", "state=open"], "'state' is the name of an option"),
+    ],
+)
+def test_an_option_that_is_given_as_a_filter_is_told_how_it_is_written(command, arguments, message):
+    command(*arguments, code=2)
+    assert message in command.err

@@ -25,7 +25,7 @@ def test_also_a_selector_that_says_that_nothing_changed_is_looked_at(command):
 
 def test_what_names_nothing_is_refused(lake):
     lake("run", "--refetch", "matchid=10", code=1)
-    assert "No dataset of the 6 in the bucket 'main' matches matchid=10; the identifier keys are" in lake.err
+    assert "None of the 6 matches has the identifier key 'matchid'; did you mean 'match_id'? The keys are" in lake.err
     lake("run", "--refetch", "match_id", code=2)
     assert "'match_id' is no filter: write key=value" in lake.err
     lake("run", "match_id=10", "--refetch", "match_id=11", code=2)

@@ -377,7 +377,7 @@ def test_what_a_source_finds_beside_the_filter_is_left_out(make_lake):
 
 def test_a_plan_that_is_not_there_is_an_error_that_lists_those_that_are(make_lake):
     lake = make_lake(lambda **_: [])
-    with pytest.raises(ConfigurationError, match="there is fake"):
+    with pytest.raises(ConfigurationError, match="There is fake"):
         lake.engine.load(provider="nobody")
 
 

@@ -46,6 +46,7 @@ def test_filters_narrow_and_compare_by_value(store):
     assert len(store.get_dataset_collection()) == 12
     assert ids(store.get_dataset_collection(season_id="2")) == list(range(20, 26))
     assert ids(store.get_dataset_collection(match_id=[10, "21", 99])) == [10, 21]
+    assert ids(store.get_dataset_collection(state=["partial"])) == [10, 20]
     assert ids(store.get_dataset_collection(dataset_state=["partial"])) == [10, 20]
     assert ids(store.get_dataset_collection(dataset_state=DatasetState.PARTIAL, season_id=1)) == [10]
     assert len(store.get_dataset_collection(provider="nobody")) == 0
@@ -172,22 +173,6 @@ def test_a_condition_on_metadata_narrows_every_way_of_reading() -> None:
         assert sorted(one.identifier["match_id"] for one in streamed) == [0, 4, 5]
         with pytest.raises(ConfigurationError, match="where, column 12: "):
             engine.iter_datasets(where="metadata.x = 1")
-
-
-@pytest.mark.parametrize("yields_collections", [False, True])
-def test_a_misspelt_key_of_a_filter_is_warned_of(store, caplog, yields_collections):
-    found = store.iter_dataset_collection_batches(matchid=10, yield_dataset_collection=yields_collections)
-    assert list(found) == []
-    assert len(store.get_dataset_collection(provider="two", matchid=10)) == 0
-    warning = "No dataset has the identifier key 'matchid', so the filter lets none through; did you mean 'match_id'?"
-    assert caplog.messages == [f"{warning} The keys are match_id, season_id."] * 2
-
-
-def test_what_is_only_not_there_is_not_warned_of(store, caplog):
-    assert list(store.iter_dataset_collection_batches(match_id=99)) == []
-    assert store.get_dataset_collection(provider="nobody", matchid=10).first() is None
-    assert ids(store.iter_dataset_collection_batches(match_id=10)) == [10]
-    assert caplog.messages == []
 
 
 def test_a_dataset_is_shown_on_one_line(store):

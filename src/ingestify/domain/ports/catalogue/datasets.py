@@ -93,6 +93,9 @@ class DatasetsPort(Protocol):
     def read_metadata(self, dataset_filter: DatasetFilter) -> CollectionMetadata:
         """Count what the filter names, and find its newest provider time, without loading it."""
 
+    def count_by_kind(self, dataset_filter: DatasetFilter) -> Mapping[tuple[str, str, DatasetState], int]:
+        """Count what the filter names by (provider, dataset type, state). It must have no `where`."""
+
     def storage_totals(self, bucket: str) -> Mapping[str, int]:
         """Return `datasets`, `revisions`, `files`, `size_bytes` and `storage_bytes` of a bucket."""
 
