@@ -8,7 +8,8 @@ It ends
 - behind links or cursors that are new ones each time, when so many pages in a row had no items, or those of the page
   before them once more. That is said, and unless as many came as there are, the listing is not whole;
 - of pages that are counted, at the first one without items, at the first one that answers as the page before it, and
-  at a 400, 404, 410, 416 or 204 of a page that is not the first.
+  at a 400, 404, 410, 416 or 204 of a page that is not the first. A page without items behind one that was as full as
+  the first may be a gap in the middle: the page behind it says so.
 
 Where page 2 answers as page 1, the provider may not know the parameter that it was asked with; that is said.
 
@@ -179,6 +180,8 @@ class _Walk:
         self._last: _Page | None = None
         """The last one that was passed on, or is about to be."""
         self._count = 0
+        self._size = 0
+        """How many items the first page has."""
         self._totals: list[int] = []
         """What pages said of how many items there are, each number once in a row."""
         self._empty: list[int] = []
@@ -202,8 +205,12 @@ class _Walk:
                 self._check_repeated(page, self._last)
                 break
             if self._counts and self._last is not None and not page.items and not self._says_more(page):
-                self._check_place(page)
-                break
+                next_url = self._url_behind(page, self._last)
+                if next_url is None:
+                    self._check_place(page)
+                    break
+                self._idle.append(page)
+                continue
             if self._brings_nothing(page):
                 self._idle.append(page)
                 if self._is_idle_end():
@@ -211,7 +218,8 @@ class _Walk:
             else:
                 yield from self._pass_on(*self._idle, page)
             next_url = self._next_url(page)
-        yield from self._pass_on(*self._idle)
+        if not self._counts:
+            yield from self._pass_on(*self._idle)
         self._end()
 
     def _pass_on(self, *several: _Page) -> Iterator[HttpAnswer]:
@@ -238,6 +246,20 @@ class _Walk:
         self._gaps.append((Doubt.LACKS, why))
         self._idle = []
         return True
+
+    def _url_behind(self, page: _Page, last: _Page) -> str | None:
+        """Return where to look whether a page without items is a gap in the middle; None: it is the end.
+
+        The last page of a listing mostly has fewer items than the first one has.
+        """
+        pager, count = self._pager, len(last.items or ())
+        if not isinstance(pager, (pages.PageNumber, pages.Offset)) or self._idle or page.lacks_items:
+            return None
+        if self._says_more(page) is False or self._count in self._totals:
+            return None
+        is_full = last.number > 1 and count >= self._size
+        is_full |= isinstance(pager, pages.Offset) and count >= pager.limit
+        return pager.url_behind(page.asked_url, count) if is_full else None
 
     def _check_place(self, page: _Page) -> None:
         if page.lacks_items:
@@ -308,6 +330,7 @@ class _Walk:
             self._gaps.append((Doubt.LACKS, f"page {numbers} of {self._shown} had no items, and a later one had"))
             self._empty = []
         self._count += len(items)
+        self._size = self._size or len(items)
         before = None if last is None else last.items
         if before and before[-1] in items:
             self._doubt(

@@ -92,6 +92,10 @@ class PageNumber:
         """Return the URL of the next number, or None after a page without items that does not say there are more."""
         if not items_of(answer, self.items or "") and not says_more(answer, self.more):
             return None
+        return self.url_behind(asked_url, 0)
+
+    def url_behind(self, asked_url: str, count: int) -> str:  # noqa: ARG002 - as of an Offset
+        """Return the URL of the page behind the one at `asked_url`, whatever that has."""
         return with_param(asked_url, self.param, int(get_param(asked_url, self.param) or self.start) + 1)
 
 
@@ -130,7 +134,11 @@ class Offset:
         count = len(items_of(answer, self.items or ""))
         if not count and says_more(answer, self.more):
             count = self.limit
-        return with_param(asked_url, self.param, int(get_param(asked_url, self.param) or 0) + count) if count else None
+        return self.url_behind(asked_url, count) if count else None
+
+    def url_behind(self, asked_url: str, count: int) -> str:
+        """Return the URL of the page behind the one at `asked_url`, if that has so many items."""
+        return with_param(asked_url, self.param, int(get_param(asked_url, self.param) or 0) + count)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -309,6 +309,30 @@ def test_no_more_is_the_end_whatever_the_link_says(
     assert len(server.asked) == 3
 
 
+@pytest.mark.parametrize("pager", COUNTED)
+def test_an_empty_page_behind_full_ones_is_no_end_where_more_comes_behind_it(
+    server: Provider, client: HttpClient, pager: Any
+) -> None:
+    rows = [{"id": number} for number in range(1, 10)]
+    url = server.on("/a", by=lambda asked: body({"data": []} if start_of(asked) == 4 else page_of(rows, asked)))
+    listing = Listing(client, url, pager)
+    assert (listing.rows, listing.error) == ([*rows[:4], *rows[6:]], None)
+    assert "page 3 of" in listing.gaps
+    assert "had no items, and a later one had" in listing.gaps
+
+
+@pytest.mark.parametrize("behind", [body({"data": []}), body(None), answer(b"", 404)], ids=["empty", "null", "404"])
+@pytest.mark.parametrize("pager", COUNTED)
+def test_two_pages_without_items_behind_full_ones_are_the_end(
+    server: Provider, client: HttpClient, pager: Any, behind: Reply
+) -> None:
+    url = server.on("/a", by=lambda asked: behind if start_of(asked) > 4 else body(page_of(ROWS[:4], asked)))
+    listing = Listing(client, url, pager)
+    assert (listing.rows, listing.is_whole) == (ROWS[:4], True)
+    assert len(server.asked) == 4
+    assert file_of(client, url, pager) == (ROWS[:4], FetchStatus.FETCHED)
+
+
 @pytest.mark.parametrize(
     "pager", [PageNumber("page", "data", more="more"), Offset("offset", "limit", 2, "data", "more")]
 )
