@@ -165,6 +165,7 @@ class SimpleReader(ModelLake):
     def _wanted(self, entry: Mapping[str, Any], plan: str) -> dict[str, str | None]:
         """Return file id to the time that is announced of it."""
         asked = {feed: PLANS[plan].get(feed, PLANS[plan].get("default")) for feed in (*FEEDS, "match")}
+        asked["events"] = asked["events"] or "v1"  # what a complete one needs is asked for along with the rest
         wanted = {
             f"{feed}__{asked[feed]}": entry[feed]["changed"]
             for feed in FEEDS

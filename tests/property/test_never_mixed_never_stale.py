@@ -247,6 +247,22 @@ def test_what_lacks_a_required_feed_leaves_the_bundle_of_before_until_it_is_back
 
 
 @pytest.mark.parametrize("source", ["code", "rest"])
+@pytest.mark.parametrize("times", ["second", "none"])
+def test_a_match_that_is_listed_without_any_file_is_as_it_was_until_they_are_back(times: str, source: str) -> None:
+    goes = Change(1, (), takes=FEEDS)
+    comes = Change(1, (), brings=FEEDS, renames=False, time="unmoved")
+    steps = (Wait(HOUR), Run(), Wait(HOUR), goes, Run(), Run(), Wait(HOUR), comes)
+    play(Scenario(Traits(times, source=source), steps=steps))
+
+
+@pytest.mark.parametrize("source", ["code", "rest"])
+def test_a_plan_that_finds_none_of_its_files_announced_mixes_nothing(source: str) -> None:
+    goes = Change(1, ("events", "lineups"), takes=("frames",))
+    steps = (Wait(HOUR), Run(), Wait(HOUR), goes, Wait(5), Run("frames"), Run())
+    play(Scenario(Traits(source=source), steps=steps))
+
+
+@pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize(
     "plans",
     [

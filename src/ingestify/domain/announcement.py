@@ -18,7 +18,8 @@ __all__ = ["CLOCK_SLACK", "grain_of", "is_settled", "is_time", "read_http_date",
 CLOCK_SLACK = dt.timedelta(days=1)
 """How far our clock may be off the one that an announced time was read from: time zones, mostly."""
 
-_DAY, _MINUTE, _SECOND = dt.timedelta(days=1), dt.timedelta(minutes=1), dt.timedelta(seconds=1)
+_DAY, _HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
+_MINUTE, _SECOND = dt.timedelta(minutes=1), dt.timedelta(seconds=1)
 
 
 def text_of_time(moment: dt.datetime) -> str:
@@ -38,12 +39,14 @@ def is_time(text: str, moment: dt.datetime) -> bool:
 
 
 def grain_of(moment: dt.datetime) -> dt.timedelta:
-    """Return the coarsest grain that a time may have, by its digits: midnight may be a date, a full minute a minute."""
+    """Return the coarsest grain that a time may have, by its digits: midnight may be a date, 18:00 an hour."""
     if moment.microsecond:
         return dt.timedelta(microseconds=1 if moment.microsecond % 1000 else 1000)
     if moment.second:
         return _SECOND
-    return _MINUTE if moment.hour or moment.minute else _DAY
+    if moment.minute:
+        return _MINUTE
+    return _HOUR if moment.hour else _DAY
 
 
 def is_settled(

@@ -108,10 +108,24 @@ class LoadedBundle:
 
     @property
     def lost_feeds(self) -> tuple[str, ...]:
-        """The feeds that a complete dataset needs, that the lake has, and that the provider has no more."""
+        """The feeds that a complete dataset needs, that the lake has, and that the provider has no more.
+
+        Where no file is announced at all, each is needed: a dataset is never left without any.
+        """
         lost = {self._current[file_id].data_feed_key for file_id in self.no_more}
+        if not self.resource.files:
+            return tuple(sorted(lost))
         lacking = self.bundle_type.lacking(self._feeds_without(self.no_more))
         return tuple(feed for wanted in lacking for feed in sorted(lost) if is_named(feed, wanted))
+
+    def is_unasked(self, file_id: str) -> bool:
+        """Whether the plan does not ask for a file: nothing is concluded from it that it is not announced."""
+        return file_id in self._unasked
+
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether its files were looked at: they came, or none is announced."""
+        return bool(self.loaded) or not self.resource.files
 
     @property
     def removed(self) -> tuple[str, ...]:
@@ -121,8 +135,8 @@ class LoadedBundle:
         Where nothing else changed, it leaves if the look before found the same, and no complete dataset needs it: an
         absence needs two witnesses. One that is broken at the provider is not absent.
         """
-        if not self.loaded:
-            return ()  # nothing was looked at
+        if not self.is_looked_at:
+            return ()
         if self.new or (self.is_described_anew and not self.keeps_description):
             return self.no_more
         kept = set(self.lost_feeds)
@@ -148,12 +162,12 @@ class LoadedBundle:
     @property
     def keeps_description(self) -> bool:
         """Whether name and metadata stay as they were: beside a file that is gone, is needed, and so stays, too."""
-        return bool(self.loaded) and not self.new and bool(self.lost_feeds)
+        return self.is_looked_at and not self.new and bool(self.lost_feeds)
 
     @property
     def is_in_doubt(self) -> bool:
         """Whether something of it is gone that stays until another look finds the same."""
-        if not self.loaded:
+        if not self.is_looked_at:
             return False
         settled = {*self.removed, *self._unasked}
         kept = set(self.lost_feeds)
@@ -167,7 +181,7 @@ class LoadedBundle:
         """Return how to remember what is announced no more, and stays: announced again, it is asked for."""
         known = {} if self.existing is None else self.existing.feeds
         leaving = () if rejected else (*self.removed, *self._unasked)
-        stay = [one for one in self.withdrawn if one not in leaving] if self.loaded else []
+        stay = [one for one in self.withdrawn if one not in leaving] if self.is_looked_at else []
         return [
             dataclasses.replace(known[file_id], present=False, validators=NO_VALIDATORS, checked_at=now())
             if rejected
@@ -216,11 +230,8 @@ class LoadedBundle:
 
 
 def find_unannounced(existing: Dataset | None, resource: DatasetResource, plan: IngestionPlan) -> list[str]:
-    """Return the files of the lake's current set that a plan's source answers for, and announces no more.
-
-    One that announces no file at all says nothing of them.
-    """
-    if existing is None or not resource.files:
+    """Return the files of the lake's current set that a plan's source answers for, and announces no more."""
+    if existing is None:
         return []
     revisions = existing.revisions
     return [

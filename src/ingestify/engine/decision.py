@@ -277,7 +277,8 @@ def _is_described_anew(look: _Look, row: KnownDataset) -> bool:
     discovered = look.discovered
     if _has_own_rule(discovered.job.plan.fetch_policy):
         return False
-    return any(file.url for file in discovered.resource.files.values())
+    files = discovered.resource.files
+    return not files or any(file.url for file in files.values())
 
 
 def _has_own_rule(policy: FetchPolicy) -> bool:
@@ -288,7 +289,7 @@ def _has_own_rule(policy: FetchPolicy) -> bool:
 def _may_have_lost(look: _Look, row: KnownDataset) -> bool:
     """Whether the lake has files that the source does not announce; the full dataset tells whose they are."""
     files, feeds = look.discovered.resource.files, row.summary.feeds
-    if feeds is None or not files:
+    if feeds is None:
         return False
     for file_id in feeds:  # of most datasets, in most runs, all are announced
         known = None if file_id in files else feeds[file_id]
@@ -314,6 +315,8 @@ def _lost(look: _Look, existing: Dataset, rules: BundleRules) -> list[str]:
     ]
     if not lost:
         return []
+    if not discovered.resource.files:
+        return [one for one in lost if not is_known_lost(existing.feeds[one])]  # a dataset is never left without any
     feeds = frozenset(file.data_feed_key for file in existing.files.values())
     bundle_type = rules.type_of(
         discovered.job.plan.source, discovered.provider, discovered.resource.dataset_type, feeds

@@ -20,9 +20,13 @@ def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, lane: SourceLane)
     """Warn of files that the provider no longer has, and of feeds that a dataset lacks: once for a kind of dataset."""
     resource = bundle.resource
     removed = bundle.removed
-    for file_id in bundle.no_more if bundle.loaded else ():
+    for file_id in bundle.no_more if bundle.is_looked_at else ():
         if file_id in removed:
             what = "it leaves the current revision, and stays in those before it"
+        elif bundle.is_unasked(file_id):
+            continue  # that it is not announced says nothing
+        elif bundle.is_described_anew:
+            what = "the lake keeps its copy, with the name and metadata that go with it"
         else:
             what = "nothing else changed, so the lake keeps its copy"
         look = bundle.loaded.get(file_id)

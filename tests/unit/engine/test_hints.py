@@ -88,13 +88,14 @@ def test_a_version_decides_and_not_the_time_beside_it(make_lake: Callable[..., L
 @pytest.mark.parametrize(
     ("hints", "settles_after"),
     [
-        ({"_last_modified": AT}, dt.timedelta(days=1, minutes=1)),
+        ({"_last_modified": AT.replace(minute=30)}, dt.timedelta(days=1, minutes=1)),
+        ({"_last_modified": AT}, dt.timedelta(days=1, hours=1)),
         ({"_last_modified": AT.replace(second=1)}, dt.timedelta(days=1, seconds=1)),
         ({"_last_modified": AT.replace(hour=0)}, dt.timedelta(days=2)),
         ({"_last_modified": AT, "_grain": dt.timedelta(hours=3)}, dt.timedelta(days=1, hours=3)),
-        ({"_last_modified": AT, "_version": "1"}, dt.timedelta(days=1, minutes=1)),
+        ({"_last_modified": AT, "_version": "1"}, dt.timedelta(days=1, hours=1)),
     ],
-    ids=["minute", "second", "day", "said", "with a version"],
+    ids=["minute", "hour", "second", "day", "said", "with a version"],
 )
 def test_as_long_as_a_second_change_could_hide_under_a_hint_the_selector_is_listed(
     make_lake: Callable[..., Lake], hints: dict[str, Any], settles_after: dt.timedelta
@@ -117,7 +118,7 @@ def test_a_hint_in_the_future_never_settles(make_lake: Callable[..., Lake]) -> N
 
 
 def test_the_providers_own_date_tells_when_the_listing_was_made(make_lake: Callable[..., Lake], web: Provider) -> None:
-    said = {"Date": "Wed, 01 May 2024 12:00:59 GMT"}
+    said = {"Date": "Wed, 01 May 2024 12:59:59 GMT"}
     web.on("/index", by=lambda _: answer(b"[]", **said))
 
     def find(**_: Any) -> Any:
@@ -126,8 +127,8 @@ def test_the_providers_own_date_tells_when_the_listing_was_made(make_lake: Calla
 
     lake = make_lake(find)
     say(lake, _last_modified=AT)
-    assert [is_skipped(lake) for _ in range(2)] == [False, False], "its minute is not over"
-    said["Date"] = "Wed, 01 May 2024 12:01:00 GMT"
+    assert [is_skipped(lake) for _ in range(2)] == [False, False], "its hour is not over"
+    said["Date"] = "Wed, 01 May 2024 13:00:00 GMT"
     assert [is_skipped(lake) for _ in range(2)] == [False, True]
 
 

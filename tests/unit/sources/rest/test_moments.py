@@ -81,6 +81,8 @@ def test_a_zone_that_is_none_is_an_error() -> None:
         ("2024-05-01T00:00:00+02:00", "iso", dt.timedelta(days=1)),
         (1714588215, "epoch", dt.timedelta(seconds=1)),
         (1714588200, "epoch", dt.timedelta(minutes=1)),
+        (1714586400, "epoch", dt.timedelta(hours=1)),
+        ("2024-05-01T18:00:00Z", "iso", dt.timedelta(hours=1)),
         (1714588215123, "epoch_milliseconds", dt.timedelta(milliseconds=1)),
         ("Wed, 01 May 2024 18:30:15 GMT", "http", dt.timedelta(seconds=1)),
         ("01/05/2024 18:30", "%d/%m/%Y %H:%M", dt.timedelta(minutes=1)),
