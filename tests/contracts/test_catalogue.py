@@ -677,6 +677,14 @@ class TestMissing:
             for dataset in (datasets[0], datasets[2])
         ]
 
+    def test_what_datasets_are_called_is_listed(self, catalogue: Catalogue) -> None:
+        for number in range(3):
+            apply_one(catalogue, with_file(number))
+        wanted = everything(selector={"match_id": [0, 2]})
+        described = [(one.dataset_id, one.identifier, one.name) for one in catalogue.iter_descriptions(wanted)]
+        read = [one for one in read_all(catalogue) if one.identifier["match_id"] != 1]
+        assert described == [(one.dataset_id, dict(one.identifier), one.name) for one in read]
+
 
 class TestForgetting:
     @pytest.mark.parametrize("what", ["delete", "invalidate"])

@@ -37,6 +37,7 @@ from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.lake import Lake
 from ingestify.domain.ports import (
+    DatasetDescription,
     DatasetFilter,
     DiscoveredSelector,
     HostWait,
@@ -210,6 +211,10 @@ class SqlCatalogue:
     def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
         """Yield (dataset id, canonical identifier, state) of what the filter names."""
         return self._datasets.iter_identities(dataset_filter)
+
+    def iter_descriptions(self, dataset_filter: DatasetFilter) -> Iterator[DatasetDescription]:
+        """Yield what the datasets that the filter names are called."""
+        return self._datasets.iter_descriptions(dataset_filter)
 
     def mark_missing(self, dataset_ids: Sequence[str]) -> list[DatasetEvent]:
         """Set the state of datasets to MISSING; those that are so already stay, without an event."""

@@ -28,7 +28,7 @@ from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, 
 from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
-from ingestify.domain.ports import DatasetFilter, KnownDataset
+from ingestify.domain.ports import DatasetDescription, DatasetFilter, KnownDataset
 from ingestify.domain.revision import Revision
 
 __all__ = ["DatasetReader"]
@@ -258,6 +258,18 @@ class DatasetReader:
             if len(rows) < IDENTITIES_AT_ONCE:
                 return
             last = rows[-1].position
+
+    def iter_descriptions(self, dataset_filter: DatasetFilter) -> Iterator[DatasetDescription]:
+        """Yield what datasets are called."""
+        for row in self._scan.iter_rows(dataset_filter):
+            yield DatasetDescription(
+                row.dataset_id,
+                row.provider,
+                row.dataset_type,
+                json_value(row.identifier),
+                row.name,
+                json_value(row.metadata),
+            )
 
     @repeatable
     def _read_identities(self, statement: sa.Executable) -> Sequence[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -97,7 +96,7 @@ def list_command(
     verbose: bool,
     debug: bool,
 ) -> None:
-    """List the datasets in the lake, in the order in which they came into it.
+    """List the datasets in the lake, by competition, season, date and name.
 
     KEY=VALUE narrows them, such as  competition_id=11 match_id=12,13 .
     """
@@ -118,8 +117,7 @@ def list_command(
             write_line(str(found))
         else:
             found = 0
-            batches = store.catalogue.iter_batches(meant, 1000)  # which leaves it to us to explain nothing
-            for dataset in itertools.islice(itertools.chain.from_iterable(batches), limit):
+            for dataset in store.iter_in_order(meant, limit):
                 found += 1
                 if as_json:
                     write_json({**_as_dict(dataset), **_in_quarantine(waiting.get(dataset.dataset_id, ()))})

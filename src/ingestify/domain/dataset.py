@@ -16,12 +16,13 @@ from ingestify.errors import LoadError
 from ingestify.suggestion import did_you_mean
 
 __all__ = [
+    "DATASET_COLUMNS",
     "CollectionMetadata",
     "Dataset",
     "DatasetCollection",
     "DatasetState",
     "DatasetSummary",
-    "datasets_as_html",
+    "shown_of",
 ]
 
 
@@ -336,21 +337,20 @@ class DatasetCollection(Sequence[Dataset]):
         return f"DatasetCollection({len(self)} of {self.metadata.row_count} datasets)"
 
     def _repr_html_(self) -> str:
-        return datasets_as_html(repr(self), self._datasets)
+        return html_table(repr(self), DATASET_COLUMNS, map(shown_of, self._datasets), len(self._datasets))
 
 
-def datasets_as_html(caption: str, datasets: Sequence[Dataset]) -> str:
-    """Return a table that a notebook shows."""
-    rows = (
-        (
-            str(one),
-            one.name,
-            one.state.value,
-            one.revisions[-1].revision_id if one.revisions else None,
-            ", ".join(file.data_feed_key for file in one.files.values()),
-            one.last_modified_at,
-        )
-        for one in datasets
+DATASET_COLUMNS = ("dataset", "name", "state", "revision", "feeds", "changed by the provider (UTC)")
+"""What a table shows of datasets."""
+
+
+def shown_of(dataset: Dataset) -> tuple[object, ...]:
+    """Return what a table shows of a dataset, a value for each of `DATASET_COLUMNS`."""
+    return (
+        str(dataset),
+        dataset.name,
+        dataset.state.value,
+        dataset.revisions[-1].revision_id if dataset.revisions else None,
+        ", ".join(file.data_feed_key for file in dataset.files.values()),
+        dataset.last_modified_at,
     )
-    columns = ("dataset", "name", "state", "revision", "feeds", "changed by the provider (UTC)")
-    return html_table(caption, columns, rows, len(datasets))

@@ -13,6 +13,7 @@ from typing import Any
 
 from ingestify.domain.dataset import Dataset, DatasetCollection
 from ingestify.domain.delivery import OpenDelivery, ReadsDeliveries
+from ingestify.domain.listing_order import listing_order
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
 from ingestify.domain.ports import DatasetFilter, FetchContext, Fetcher, HostWaitBook, Usage
 from ingestify.domain.run import RunReport
@@ -531,7 +532,10 @@ class IngestionEngine:
         return self._choose_plans(provider, None, dataset_type)
 
     def list_datasets(self, **filters: Any) -> DatasetList:
-        """Return the datasets of the lake, as a list that a notebook shows as a table.
+        """Return the datasets of the lake, as a list that is shown as a table.
+
+        They are in the order of provider and dataset type, then of competition, season, date and name; see
+        `domain.listing_order`. `iter_datasets` yields them in the order in which they came into the lake.
 
         Its `to_polars()` and `to_pandas()` are data frames with a row for each dataset and a column for each key of
         the identifiers.
@@ -545,7 +549,8 @@ class IngestionEngine:
                 of `iter_datasets`.
         """
         wanted = self.store.dataset_filter(**filters)
-        return DatasetList(self._read(wanted, functools.partial(self.store.iter_wanted, wanted)))
+        datasets: Iterator[Dataset] = self._read(wanted, functools.partial(self.store.iter_wanted, wanted))
+        return DatasetList(sorted(datasets, key=_place_of))
 
     def load_dataset_with_kloppy(self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any) -> Any:
         """Return kloppy's object of a dataset, read from the lake.
@@ -701,6 +706,17 @@ class IngestionEngine:
 def _may_wait() -> bool:
     """Whether a reader may wait for a run that is at the same: not from a callback, for which that run would wait."""
     return not isinstance(threading.current_thread(), RunThread)
+
+
+def _place_of(dataset: Dataset) -> tuple[Any, ...]:
+    return listing_order(
+        dataset.provider,
+        dataset.dataset_type,
+        dataset.identifier,
+        dataset.metadata,
+        dataset.name,
+        dataset.dataset_id,
+    )
 
 
 def _filters(selector: Mapping[str, Any]) -> dict[str, Any]:

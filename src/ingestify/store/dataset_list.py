@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ingestify.domain.dataset import Dataset, datasets_as_html
-from ingestify.store.data_frame import pandas_of, polars_of
+from ingestify.domain.dataset import DATASET_COLUMNS, Dataset, shown_of
+from ingestify.store.table_list import TableList
 
 __all__ = ["DatasetList"]
 
 
-class DatasetList(list[Dataset]):
-    """A list that a notebook shows as a table, and that polars and pandas make a data frame of."""
+class DatasetList(TableList[Dataset]):
+    """A list that is shown as a table; as a data frame it has a column for each key of the identifiers."""
+
+    columns = DATASET_COLUMNS
 
     def __init__(self, datasets: Iterable[Dataset] = ()) -> None:
         # What is parsed when it is looked at is nothing that polars, or dataclasses.asdict, looks into.
         super().__init__(dataset.with_plain_feeds() for dataset in datasets)
 
-    def to_polars(self) -> Any:
-        """Return a polars DataFrame: a row for each dataset, with a column for each key of the identifiers.
+    @property
+    def caption(self) -> str:
+        """How many there are."""
+        return "1 dataset" if len(self) == 1 else f"{len(self):,} datasets"
 
-        Raises:
-            MissingExtraError: polars is not installed.
-        """
-        return polars_of([_row(dataset) for dataset in self])
+    def iter_shown(self) -> Iterator[Sequence[object]]:
+        """Yield what is shown of each."""
+        return map(shown_of, self)
 
-    def to_pandas(self) -> Any:
-        """Return a pandas DataFrame likewise; the metadata are dotted columns, such as `metadata.match_date`.
-
-        Raises:
-            MissingExtraError: pandas is not installed.
-        """
-        return pandas_of([_row(dataset) for dataset in self])
-
-    def _repr_html_(self) -> str:
-        return datasets_as_html(f"{len(self):,} datasets", self)
+    def as_rows(self) -> list[dict[str, Any]]:
+        """Return a row for each dataset, with the keys of its identifier."""
+        return [_row(dataset) for dataset in self]
 
 
 def _row(dataset: Dataset) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from ingestify.domain.events import DatasetEvent, DomainEvent
 from ingestify.domain.file import File
 from ingestify.domain.history import DatasetHistory
 from ingestify.domain.key_types import KeyTypes
+from ingestify.domain.listing_order import listing_order
 from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, HeadMoved, Storage, StoredObject
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.retention import Retention
@@ -228,6 +229,20 @@ class DatasetStore:
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
         return self.iter_wanted(self.dataset_filter(**filters), batch_size, in_collections=yield_dataset_collection)
+
+    def iter_in_order(self, wanted: DatasetFilter, limit: int | None = None) -> Iterator[Dataset]:
+        """Yield datasets in the order of `domain.listing_order`; in memory there is what they are sorted by.
+
+        Args:
+            limit: Only the first so many.
+        """
+        places = sorted(
+            listing_order(one.provider, one.dataset_type, one.identifier, one.metadata, one.name, one.dataset_id)
+            for one in self.catalogue.iter_descriptions(wanted)
+        )
+        ids = [place[-1][-1] for place in places[:limit]]
+        for start in range(0, len(ids), 1000):
+            yield from self._read(self.catalogue.get_datasets(ids[start : start + 1000]))
 
     def iter_wanted(
         self, wanted: DatasetFilter, batch_size: int = 1000, *, in_collections: bool = False, explains: bool = True

@@ -84,3 +84,23 @@ def test_no_password_is_shown():
     storage = object.__new__(CloudStorage)
     storage.address = CloudAddress.parse("s3://bucket/lake")
     assert repr(storage) == "s3://bucket/lake"
+
+
+def test_datasets_are_listed_by_competition_season_date_and_name(make_lake):
+    def find(competition_id):
+        for match_id, date, name in ((3, "2024-05-01", "c"), (1, "2024-05-09", "a"), (2, "2024-05-01", "b")):
+            resource = DatasetResource({"match_id": match_id}, "match", name=name, metadata={"match_date": date})
+            yield resource.add_file(None, "events", json_content={})
+
+    lake = make_lake(find, [{"competition_id": 11}, {"competition_id": 9}])
+    lake.engine.load()
+    listed = lake.engine.list_datasets()
+    assert [(one.identifier["competition_id"], one.name) for one in listed] == [
+        (competition_id, name) for competition_id in (9, 11) for name in "bca"
+    ]
+    store = lake.engine.store
+    assert list(store.iter_in_order(store.dataset_filter())) == listed
+    assert list(store.iter_in_order(store.dataset_filter(where="match_id > 1"), 2)) == [listed[0], listed[1]]
+    lines = repr(listed).splitlines()
+    assert lines[0] == "6 datasets"
+    assert lines[2].split()[:3] == ["fake/match/competition_id=9/match_id=2", "b", "COMPLETE"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ingestify.domain.ports.catalogue import (
     Catalogue,
+    DatasetDescription,
     DatasetFilter,
     DatasetsPort,
     DiscoveredSelector,
@@ -46,6 +47,7 @@ __all__ = [
     "Authorization",
     "ByteSink",
     "Catalogue",
+    "DatasetDescription",
     "DatasetFilter",
     "DatasetStorePort",
     "DatasetsPort",

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ingestify.domain.ports.catalogue.datasets import DatasetFilter, DatasetsPort, HeadMoved, KnownDataset, OnEvents
+from ingestify.domain.ports.catalogue.datasets import (
+    DatasetDescription,
+    DatasetFilter,
+    DatasetsPort,
+    HeadMoved,
+    KnownDataset,
+    OnEvents,
+)
 from ingestify.domain.ports.catalogue.event_log import EventLogPort
 from ingestify.domain.ports.catalogue.file_records import FileRecordsPort
 from ingestify.domain.ports.catalogue.histories import HistoriesPort
@@ -17,6 +24,7 @@ from ingestify.domain.ports.catalogue.retention import RetentionPort
 
 __all__ = [
     "Catalogue",
+    "DatasetDescription",
     "DatasetFilter",
     "DatasetsPort",
     "DiscoveredSelector",

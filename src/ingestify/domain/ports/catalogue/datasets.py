@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.condition import DatasetCondition
@@ -13,7 +13,7 @@ from ingestify.domain.events import DatasetEvent
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.selector import Filters
 
-__all__ = ["DatasetFilter", "DatasetsPort", "HeadMoved", "KnownDataset", "OnEvents"]
+__all__ = ["DatasetDescription", "DatasetFilter", "DatasetsPort", "HeadMoved", "KnownDataset", "OnEvents"]
 
 OnEvents = Callable[[Sequence[DatasetEvent]], object]
 
@@ -36,6 +36,21 @@ class DatasetFilter:
     states: tuple[DatasetState, ...] = ()
     selector: Filters = dataclasses.field(default_factory=dict)
     where: DatasetCondition | None = None
+
+
+class DatasetDescription(NamedTuple):
+    """What a dataset is called, without its revisions and files.
+
+    Attributes:
+        identifier: The keys as they are stored; `key_type` is not applied.
+    """
+
+    dataset_id: str
+    provider: str
+    dataset_type: str
+    identifier: Mapping[str, Any]
+    name: str
+    metadata: Mapping[str, Any]
 
 
 class KnownDataset(NamedTuple):  # made for each dataset of a run, and a third as expensive as a frozen dataclass
@@ -89,6 +104,9 @@ class DatasetsPort(Protocol):
 
     def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
         """Yield (dataset id, canonical identifier, state) of what the filter names, in batches of one moment each."""
+
+    def iter_descriptions(self, dataset_filter: DatasetFilter) -> Iterator[DatasetDescription]:
+        """Yield what datasets are called, in the order in which they came; a thousand are of one moment each."""
 
     def read_metadata(self, dataset_filter: DatasetFilter) -> CollectionMetadata:
         """Count what the filter names, and find its newest provider time, without loading it."""

@@ -1,0 +1,40 @@
+"""A result as a table of text, as a terminal or a notebook without HTML shows it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from ingestify.domain.html_table import MOST_ROWS
+from ingestify.masking import mask_text
+
+__all__ = ["text_table"]
+
+_WIDEST = 72
+
+
+def text_table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[object]], count: int) -> str:
+    """Return lines of text: the caption, the columns' names, and the first 50 rows.
+
+    Args:
+        caption: What it is, in a line.
+        rows: A value for each column.
+        count: How many rows there are.
+    """
+    if not count:
+        return caption
+    cells = [list(columns), *([_cell(value) for value in row] for row in islice(rows, MOST_ROWS))]
+    widths = [max(len(row[number]) for row in cells) for number in range(len(columns))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    more = [f"… and {count - MOST_ROWS:,} more"] if count > MOST_ROWS else []
+    return "\n".join([caption, *lines, *more])
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dt.datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    text = "".join(one if one.isprintable() else "\ufffd" for one in mask_text(str(value)))
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
