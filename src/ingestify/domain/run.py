@@ -123,11 +123,6 @@ _MOST_CHARACTERS = 1000
 
 _MOST_OF_AN_ERROR = 10_000
 
-_CALLED = {TaskOutcome.FAILED: "failed", TaskOutcome.QUARANTINED: "in quarantine"}
-
-_MOST_NAMED = 3
-"""Of what went wrong, in a report's one line."""
-
 _MOST_OF_A_REASON = 200
 
 
@@ -333,13 +328,18 @@ class RunReport:
         return f"{self.state.value}{dry_run}: {self.totals.text}; {self.duration_seconds:.1f} s{error}"
 
     def _problems(self) -> str:
-        tasks = self.failed_tasks + self.quarantined_tasks + self.left_out_tasks
-        named = [
-            f"; {_CALLED.get(task.outcome, 'broken file')}: {task.name or task.identifier}: "
-            f"{textwrap.shorten(mask_text(task.error), _MOST_OF_A_REASON, placeholder=' …')}"
-            for task in tasks[:_MOST_NAMED]
-        ]
-        return "".join(named) + (f"; and {len(tasks) - _MOST_NAMED:,} more" if len(tasks) > _MOST_NAMED else "")
+        """The first of each kind of what went wrong, with its reason."""
+        said = ""
+        for kind, tasks in (
+            ("failed", self.failed_tasks),
+            ("in quarantine", self.quarantined_tasks),
+            ("broken file", self.left_out_tasks),
+        ):
+            if tasks:
+                reason = textwrap.shorten(mask_text(tasks[0].error), _MOST_OF_A_REASON, placeholder=" …")
+                more = f" (and {len(tasks) - 1:,} more)" if len(tasks) > 1 else ""
+                said += f"; {kind}: {tasks[0].name or tasks[0].identifier}: {reason}{more}"
+        return said
 
     def _repr_html_(self) -> str:
         counted = [name for name in COUNTER_NAMES if getattr(self.totals, name)]

@@ -145,8 +145,11 @@ class _Above:
         self._moving = moving
         self._lock = threading.Lock()
         self._begun = ""
+        self._is_over = False
 
     def write(self, text: str) -> int:
+        if self._is_over:  # somebody has kept it
+            return self._stream.write(text)
         with self._lock:
             whole, newline, self._begun = (self._begun + text).rpartition("\n")
             if newline:
@@ -156,9 +159,10 @@ class _Above:
     def flush(self) -> None:
         self._stream.flush()
 
-    def close_line(self) -> None:
-        """Write what is begun, now that no line moves."""
+    def end(self) -> None:
+        """Write what is begun, now that no line moves, and from now on all as it comes."""
         with self._lock:
+            self._is_over = True
             begun, self._begun = self._begun, ""
             self._stream.write(begun)
             self._stream.flush()
@@ -180,7 +184,7 @@ def _printed_above(moving: _MovingLine) -> Iterator[None]:
         replaced.append((name, stream, above))
         setattr(sys, name, above)
         # A handler that was made before has the stream itself.
-        for handler in logging.getLogger().handlers:
+        for handler in logging.getLogger().handlers + logging.getLogger("ingestify").handlers:
             if isinstance(handler, logging.StreamHandler) and handler.stream is stream:
                 handler.setStream(above)
                 handlers.append((handler, stream))
@@ -192,4 +196,4 @@ def _printed_above(moving: _MovingLine) -> Iterator[None]:
         for name, stream, above in replaced:
             if getattr(sys, name) is above:  # else somebody has put theirs there meanwhile
                 setattr(sys, name, stream)
-            above.close_line()
+            above.end()

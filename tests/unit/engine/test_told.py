@@ -178,6 +178,7 @@ def test_one_warning_says_all_that_a_run_did_not_bring(make_lake: Callable[..., 
     )
     assert "; failed: match bad: " in repr(report)
     assert repr(report).endswith("; in quarantine: match 12: it is <b>12</b>)")
+    assert "\n" not in repr(report)
     assert "it is &lt;b&gt;12" in report._repr_html_()
 
 

@@ -86,6 +86,14 @@ def test_what_is_printed_meanwhile_stands_above_it_as_it_is(terminal):
     assert sys.stderr is terminal.streams[1]
 
 
+def test_whoever_kept_the_stream_in_its_place_writes_on(terminal):
+    with terminal.showing():
+        kept = sys.stdout
+    kept.write("begun")
+    kept.flush()
+    assert terminal.look().endswith("begun")
+
+
 def test_what_was_not_ended_is_written_at_the_end(terminal):
     with terminal.showing():
         print("dots ...", end="")
