@@ -40,7 +40,11 @@ class ShownRun:
 
     def moving(self) -> AbstractContextManager[None]:
         """Show how far it is while a block runs."""
-        return self._display.moving(lambda: progress_text(self.run.report()))
+        return self._display.moving(self._text)
+
+    def _text(self) -> str:
+        text = progress_text(self.run.report())
+        return f"stopping, what is complete is kept · {text}" if self.run.stop.is_set else text
 
     def execute(self) -> RunReport:
         """Execute it in the caller's thread, and show it."""
