@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -24,6 +25,8 @@ __all__ = [
     "DatasetSummary",
     "shown_of",
 ]
+
+logger = logging.getLogger(__name__)
 
 
 class DatasetState(enum.StrEnum):
@@ -310,7 +313,22 @@ class DatasetCollection(Sequence[Dataset]):
                 f"{len(exact or found)} datasets have {wanted}, such as {first} and {second}; give more of the "
                 f"identifier, or read with the provider and dataset type."
             )
+        if not found:
+            self._warn_of_unknown_keys(wanted)
         return next(iter(exact or found), None)
+
+    def _warn_of_unknown_keys(self, wanted: Identifier) -> None:
+        """What is not there is None; a misspelt key must not look like it."""
+        known = dict.fromkeys(key for dataset in self._datasets for key in dataset.identifier)
+        unknown = next((key for key in wanted if known and key not in known), None)
+        if unknown is not None:
+            logger.warning(
+                "None of the %d datasets has the identifier key '%s'%s The keys are %s.",
+                len(self),
+                unknown,
+                did_you_mean(unknown, known) or ".",
+                ", ".join(known),
+            )
 
     def _with_keys(self, keys: frozenset[str]) -> Mapping[Identifier, Sequence[Dataset]]:
         """Return the datasets that have these keys, by their values of them."""

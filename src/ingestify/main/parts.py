@@ -81,6 +81,8 @@ def check_source(name: str, settings: SourceSettings) -> None:
     """Refuse what making it would refuse, as far as that can be told without its secrets."""
     if names_secrets(settings.configuration):
         found = registry.find_source_class(settings.type)
+        if (known := _known_configuration(settings.configuration)) is not None:
+            registry.check_options(name, found, known)
         _check_arguments(found, "source", settings.type, settings.configuration, name)
     else:
         make_source(name, settings)
@@ -179,12 +181,17 @@ def names_secrets(configuration: object) -> bool:
 
 
 def _check_arguments(made: type, what: str, type_name: str, configuration: Any, *leading: object) -> None:
-    """Refuse arguments that a class does not take; which those of a secret are is known to the vault alone."""
-    parts = configuration if isinstance(configuration, (list, tuple)) else [configuration]
-    if all(isinstance(part, Mapping) for part in parts):
-        keys = resolve_configuration(configuration)
+    """Refuse arguments that a class does not take."""
+    keys = _known_configuration(configuration)
+    if keys is not None:
         with _accepting(what, type_name, keys):
             inspect.signature(made).bind(*leading, **keys)
+
+
+def _known_configuration(configuration: Any) -> dict[str, Any] | None:
+    """Return a configuration whose keys are known; None: which those of a secret are is known to the vault alone."""
+    parts = configuration if isinstance(configuration, (list, tuple)) else [configuration]
+    return resolve_configuration(configuration) if all(isinstance(part, Mapping) for part in parts) else None
 
 
 @contextlib.contextmanager

@@ -65,8 +65,8 @@ def _problem(model: type[Section], kind: str, place: tuple[str | int, ...], mess
     if kind == "extra_forbidden":
         key = str(place[-1])
         known = tuple(section.model_fields) if section is not None else ()
-        hint = did_you_mean(key, known) or (f"; there are {', '.join(sorted(known))}." if known else ".")
-        return f"{f'{path}: ' if path else ''}there is no key '{key}'{hint}"
+        there = f" There {'is' if len(known) == 1 else 'are'} {', '.join(sorted(known))}." if known else ""
+        return f"{f'{path}: ' if path else ''}there is no key '{key}'{did_you_mean(key, known) or '.'}{there}"
     if kind == "missing":
         return f"{path}: it is missing."
     if kind == "union_tag_not_found":

@@ -12,7 +12,7 @@ from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError
 from ingestify.plugins import find_plugins
 from ingestify.provider_formats.built_in import FORMATS, LOADERS_GROUP
-from ingestify.sources.registry import BUILT_IN, ENTRY_POINT_GROUP, OPEN_DATA, find_source_class
+from ingestify.sources.registry import BUILT_IN, ENTRY_POINT_GROUP, OPEN_DATA, find_options, find_source_class
 
 __all__ = [
     "LoaderDescription",
@@ -228,21 +228,17 @@ def _kind(schema: Mapping[str, Any]) -> str:
 
 
 def _options(source_class: type[Source], texts: dict[str, str]) -> tuple[tuple[SourceOption, ...], bool]:
-    options, takes_any = [], False
-    for parameter in list(inspect.signature(source_class).parameters.values())[1:]:  # the first is its name
-        if parameter.kind is parameter.VAR_KEYWORD:
-            takes_any = True
-        elif parameter.kind is not parameter.VAR_POSITIONAL:
-            annotation, default = parameter.annotation, parameter.default
-            options.append(
-                SourceOption(
-                    parameter.name,
-                    "" if annotation is parameter.empty else inspect.formatannotation(annotation).strip("'"),
-                    None if default is parameter.empty else repr(default),
-                    texts.get(parameter.name, ""),
-                )
-            )
-    return tuple(options), takes_any
+    parameters, takes_any = find_options(source_class)
+    options = tuple(
+        SourceOption(
+            one.name,
+            "" if one.annotation is one.empty else inspect.formatannotation(one.annotation).strip("'"),
+            None if one.default is one.empty else repr(one.default),
+            texts.get(one.name, ""),
+        )
+        for one in parameters
+    )
+    return options, takes_any
 
 
 def _split_docstring(source_class: type[Source]) -> tuple[str, dict[str, str]]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ingestify.domain.source import Source
+from ingestify.domain.wording import listed
 from ingestify.errors import ConfigurationError
 from ingestify.plugins import find_plugin, find_plugins
 from ingestify.sources.own_modules import find_hiding, warn_of_hidden
@@ -112,17 +114,63 @@ def find_source_class(type_name: str) -> type[Source]:
     return found
 
 
+_REFUSED_ARGUMENT = re.compile(r"__init__\(\) got an unexpected keyword argument '(\w+)'")
+
+
+def _own_options(source_class: type) -> list[inspect.Parameter]:
+    return find_options(source_class)[0] if issubclass(source_class, Source) and source_class is not Source else []
+
+
+def find_options(source_class: type[Source]) -> tuple[list[inspect.Parameter], bool]:
+    """Return what a class takes of a configuration, by its signature, and whether it takes anything besides."""
+    parameters = list(inspect.signature(source_class).parameters.values())
+    if parameters and parameters[0].kind in (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    ):
+        del parameters[0]  # its name
+    named = [one for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    return named, any(one.kind is one.VAR_KEYWORD for one in parameters)
+
+
+def check_options(name: str, source_class: type[Source], configuration: Iterable[str]) -> None:
+    """Refuse a key that a class does not take, as far as its signature tells.
+
+    Raises:
+        ConfigurationError: The message lists those that it takes.
+    """
+    options, takes_any = find_options(source_class)
+    known = [one.name for one in options]
+    unknown = [key for key in configuration if key not in known]
+    if unknown and not takes_any:
+        raise _unknown_option(name, source_class, unknown[0], known)
+
+
+def _unknown_option(name: str, source_class: type[Source], key: str, known: Sequence[str]) -> ConfigurationError:
+    there = f"There {'is' if len(known) == 1 else 'are'} {listed(known)}." if known else "It takes none."
+    return ConfigurationError(
+        f"The configuration of the source '{name}' ({source_class.__name__}) has the key '{key}', which is none of its "
+        f"options{did_you_mean(key, known) or '.'} {there}"
+    )
+
+
 def make_source(name: str, source_class: type[Source], configuration: Mapping[str, Any]) -> Source:
     """Return a source made with its configuration.
 
     Raises:
         ConfigurationError: The class does not take these arguments, lacks one, or lacks a method.
     """
+    check_options(name, source_class, configuration)
     try:
         source = source_class(name, **configuration)
     except TypeError as error:
         # The message names arguments, never their values, which may be secrets.
         if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+            refused = _REFUSED_ARGUMENT.search(str(error))
+            if refused is not None and refused[1] in configuration:
+                # It passed what it did not know on to the class that it is made of.
+                known = [one.name for each in source_class.__mro__[:-1] for one in _own_options(each)]
+                raise _unknown_option(name, source_class, refused[1], list(dict.fromkeys(known))) from error
             raise
         raise ConfigurationError(
             f"The source '{name}' ({source_class.__name__}) cannot be made from its configuration "

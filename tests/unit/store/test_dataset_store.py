@@ -69,11 +69,15 @@ def test_pages_together_are_everything_once(store):
             store.get_dataset_collection(**arguments)
 
 
-def test_a_collection_finds_by_identifier(store):
+def test_a_collection_finds_by_identifier(store, caplog):
     collection = store.get_dataset_collection()
     assert collection.get({"match_id": "12", "season_id": 1}).identifier["match_id"] == 12
     assert collection.get(season_id=1, match_id=12) is collection.get({"season_id": 1, "match_id": 12})
     assert collection.get({"match_id": 99, "season_id": 1}) is None
+    assert caplog.messages == []
+    assert collection.get(matchid=12) is None
+    message = "None of the 12 datasets has the identifier key 'matchid'; did you mean 'match_id'? The keys are"
+    assert caplog.messages == [f"{message} season_id, match_id."]
 
 
 def test_batches_cover_everything(store):
