@@ -27,7 +27,8 @@ _one_at_a_time = threading.Lock()
 class ProgressLine:
     """Shows a text on stderr, from a thread of its own. While one is shown, another one shows nothing.
 
-    What is printed meanwhile, by whomever, comes to stand above a moving line, each line as soon as it is whole.
+    What is printed meanwhile, by whomever, comes to stand above a moving line, each line as soon as it is whole. A line
+    that is begun and flushed, such as another progress bar, has the terminal for itself until it ends.
 
     Args:
         write_line: Writes a line where there is no terminal.
@@ -99,6 +100,7 @@ class _MovingLine:
         from rich.spinner import Spinner
 
         self._lock = threading.RLock()
+        self._is_moving = False
         self._spinner = Spinner("dots", text="starting")
         self._live = Live(
             self._spinner,
@@ -112,60 +114,54 @@ class _MovingLine:
 
     def __enter__(self) -> None:
         with self._lock:
+            self._is_moving = True
             self._live.start(refresh=True)
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
+            self._is_moving = False
             self._live.stop()
 
     def show(self, line: str) -> None:
-        """Draw it anew."""
+        """Draw it anew, unless somebody's line is begun where it would be."""
         from rich.text import Text  # a str would be read as markup
 
         with self._lock:
             self._spinner.update(text=Text(printable(line)))
-            self._live.refresh()
+            if self._live.is_started:
+                self._live.refresh()
 
-    def write_above(self, stream: TextIO, lines: str) -> None:
-        """Write whole lines to a stream of the same terminal, as they are."""
+    def write(self, stream: TextIO, text: str) -> None:
+        """Write a text to a stream of the same terminal, as it is; if it ends no line, none moves until that ends."""
         with self._lock:
-            is_shown = self._live.is_started
             self._live.stop()
-            stream.write(lines)
+            stream.write(text)
             stream.flush()
-            if is_shown:
+            if self._is_moving and text.endswith("\n"):
                 self._live.start(refresh=True)
 
 
 class _Above:
-    """Stands in for stdout or stderr while a line moves."""
+    """Stands in for stdout or stderr while a line moves. A line that is begun is kept until it is ended, or flushed."""
 
     def __init__(self, stream: TextIO, moving: _MovingLine) -> None:
         self._stream = stream
         self._moving = moving
         self._lock = threading.Lock()
         self._begun = ""
-        self._is_over = False
 
     def write(self, text: str) -> int:
-        if self._is_over:  # somebody has kept it
-            return self._stream.write(text)
         with self._lock:
             whole, newline, self._begun = (self._begun + text).rpartition("\n")
             if newline:
-                self._moving.write_above(self._stream, whole + newline)
+                self._moving.write(self._stream, whole + newline)
         return len(text)
 
     def flush(self) -> None:
-        self._stream.flush()
-
-    def end(self) -> None:
-        """Write what is begun, now that no line moves, and from now on all as it comes."""
         with self._lock:
-            self._is_over = True
-            begun, self._begun = self._begun, ""
-            self._stream.write(begun)
-            self._stream.flush()
+            if self._begun:
+                self._moving.write(self._stream, self._begun)
+                self._begun = ""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -196,4 +192,4 @@ def _printed_above(moving: _MovingLine) -> Iterator[None]:
         for name, stream, above in replaced:
             if getattr(sys, name) is above:  # else somebody has put theirs there meanwhile
                 setattr(sys, name, stream)
-            above.end()
+            above.flush()

@@ -8,6 +8,7 @@ import logging
 import os
 import pty
 import sys
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -92,6 +93,17 @@ def test_whoever_kept_the_stream_in_its_place_writes_on(terminal):
     kept.write("begun")
     kept.flush()
     assert terminal.look().endswith("begun")
+
+
+def test_a_line_that_is_begun_and_flushed_is_left_alone_until_it_ends(terminal):
+    with terminal.showing():
+        print("10 %", end="\r", flush=True)
+        print("20 %", end="", flush=True)
+        wait_until(lambda: terminal.look().endswith("10 %\r20 %"), 10)
+        time.sleep(5 * module.REFRESH_SECONDS)
+        assert terminal.look().endswith("10 %\r20 %"), "nothing was drawn into it"
+        print(" done")
+        wait_until(lambda: "20 % done\r\n" in terminal.look() and terminal.look().endswith("1 of 2"), 10)
 
 
 def test_what_was_not_ended_is_written_at_the_end(terminal):
