@@ -9,6 +9,7 @@ import textwrap
 import ingestify
 from ingestify.domain.dataset import DatasetCollection
 from ingestify.sources import statsbomb_github
+from ingestify.store.quarantine import Quarantine
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 
@@ -22,6 +23,8 @@ DOCUMENTED = [
     ingestify.IngestionEngine.load_dataset_with_kloppy,
     ingestify.DatasetStore.get_dataset_collection,
     ingestify.DatasetStore.load_files,
+    ingestify.IngestionEngine.copy_to,
+    Quarantine,
     DatasetCollection.get,
     ingestify.Dataset.to_polars,
     ingestify.debug_source,
@@ -48,6 +51,8 @@ def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
             code = code.replace("3788741", str(number)) if "3788741" in code else code
             exec(compile(code, f"the example of {documented.__qualname__}", "exec"), names)  # type: ignore[attr-defined]
         names["engine"].close()  # type: ignore[attr-defined]
+        assert len(names["archive"].list_datasets()) == 4  # type: ignore[attr-defined]
+        names["archive"].close()  # type: ignore[attr-defined]
         names["tried"].close()  # type: ignore[attr-defined]
     assert capsys.readouterr().out.count("\n") == 4, "iter_datasets prints each"
     assert len(names["matches"]) == 4  # type: ignore[arg-type]

@@ -661,7 +661,8 @@ class IngestionEngine:
 
         Example::
 
-            engine.copy_to(get_engine("archive/config.yaml"), competition_id=43)
+            archive = get_engine(metadata_url="sqlite:///archive/catalog.db", file_url="file://archive/files/")
+            engine.copy_to(archive, competition_id=43)
 
         Args:
             target: The other lake, opened with the bucket that it is copied to.
