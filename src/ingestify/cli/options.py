@@ -171,7 +171,8 @@ def refuse_option(key: str, value: str) -> None:
         if isinstance(parameter, click.Option) and option in parameter.opts:
             written = option if parameter.is_flag else f"{option} {value}"
             raise click.UsageError(f"'{key}={value}' is no filter of an identifier: write {written} .")
-    raise click.UsageError(f"'{key}={value}' is no filter: '{key}' is the name of an option, and of no identifier key.")
+    command = "this command" if context is None else f"'{context.command_path}'"
+    raise click.UsageError(f"'{key}={value}' is no filter: '{key}' is an option, which {command} has not got.")
 
 
 def _split_at_keys(text: str) -> list[str]:

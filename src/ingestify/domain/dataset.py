@@ -55,8 +55,9 @@ class DatasetState(enum.StrEnum):
             return cls(str(value).upper())
         except ValueError:
             names = [state.value for state in cls]
-            meant = did_you_mean(str(value), names) or ";"
-            raise ValueError(f"'{value}' is not a dataset state{meant} valid are {', '.join(names)}.") from None
+            meant = did_you_mean(str(value), names)
+            valid = f"{' Valid' if meant else '; valid'} are {', '.join(names)}."
+            raise ValueError(f"'{value}' is not a dataset state{meant}{valid}") from None
 
     @classmethod
     def parse_many(cls, value: object) -> tuple[DatasetState, ...]:

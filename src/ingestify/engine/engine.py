@@ -524,6 +524,12 @@ class IngestionEngine:
             if self._make_open_data_source is None:
                 raise ConfigurationError("This engine knows no open data sources.")
             source = self._make_open_data_source(provider, options.get("configuration") or {})
+            types = [one.dataset_type for one in source.bundle_types]
+            if types and dataset_type not in types:
+                raise ConfigurationError(
+                    f"The open data of {provider} has no dataset type '{dataset_type}'"
+                    f"{did_you_mean(dataset_type, types) or '.'} There is {', '.join(types)}."
+                )
             plan = IngestionPlan(source, dataset_type, options.get("data_spec_versions"))
             self._attach(source)
             return [plan]

@@ -80,10 +80,11 @@ def _keys_in_lake(plan: IngestionPlan, store: DatasetStore) -> Iterable[str]:
 
 def _refuse_or_warn(key: str, plans: Sequence[IngestionPlan], known: Collection[str], store: DatasetStore) -> None:
     """Say that no plan is known to have a key."""
+    are_declared = all(plan.source.identifier_keys_of(plan.dataset_type) for plan in plans)
     if (option := find_option(key)) is not None:
-        raise refuse_option(key, option)
+        raise refuse_option(key, option, may_be_key=not are_declared)
     names = " and ".join(dict.fromkeys(f"{plan.source.provider}/{plan.dataset_type}" for plan in plans))
-    if all(plan.source.identifier_keys_of(plan.dataset_type) for plan in plans):
+    if are_declared:
         for plan in plans:
             if key in _configuration_options(plan.source):
                 raise ConfigurationError(

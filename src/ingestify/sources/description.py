@@ -13,6 +13,7 @@ from ingestify.errors import ConfigurationError
 from ingestify.plugins import find_plugins
 from ingestify.provider_formats.built_in import FORMATS, LOADERS_GROUP
 from ingestify.sources.registry import BUILT_IN, ENTRY_POINT_GROUP, OPEN_DATA, find_options, find_source_class
+from ingestify.suggestion import did_you_mean
 
 __all__ = [
     "LoaderDescription",
@@ -132,8 +133,7 @@ def describe_source(name: str) -> SourceDescription:
     Raises:
         ConfigurationError: There is none.
     """
-    type_name = OPEN_DATA.get(name, name)
-    source_class = find_source_class(type_name)
+    type_name, source_class = _find(name)
     text, arguments = _split_docstring(source_class)
     declaration = _find_declaration(source_class)
     options, takes_any = _options(source_class, arguments) if declaration is None else (_declared(declaration), False)
@@ -166,6 +166,18 @@ def describe_source(name: str) -> SourceDescription:
     )
 
 
+def _find(name: str) -> tuple[str, type[Source]]:
+    """Return a type of source with its class, by what `describe_source` takes."""
+    type_name = OPEN_DATA.get(name, name)
+    try:
+        return type_name, find_source_class(type_name)
+    except ConfigurationError as error:
+        meant = "" if "." in name else did_you_mean(name, OPEN_DATA)
+        if not meant:
+            raise
+        raise ConfigurationError(f"There is no source '{name}'{meant}") from error
+
+
 def get_schema(name: str) -> dict[str, Any]:
     """Return the JSON schema of a source's configuration.
 
@@ -175,8 +187,8 @@ def get_schema(name: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: There is no such source, or it has no schema.
     """
-    type_name = OPEN_DATA.get(name, name)
-    declaration = _find_declaration(find_source_class(type_name))
+    type_name, source_class = _find(name)
+    declaration = _find_declaration(source_class)
     if declaration is None:
         raise ConfigurationError(
             f"The configuration of '{type_name}' has no schema, as only that of a source without code has "

@@ -12,32 +12,36 @@ from ingestify.errors import ConfigurationError
 
 __all__ = ["ALL_NAMES", "find_option", "refuse_option"]
 
-_AUTO_INGEST = "auto_ingest of iter_datasets takes it: "
-_OPEN_DATA = _AUTO_INGEST + 'auto_ingest={"use_open_data": True, '
-_READING = "it narrows what is read: iter_datasets, list_datasets and store.get_dataset_collection take it"
-_LOAD = "it is an option of engine.load"
-_COLLECTION = "store.get_dataset_collection takes it"
-_ENGINE = "get_engine takes it"
-_NO_LIMIT = (
-    "there is no limit; take the first ones with itertools.islice(engine.iter_datasets(…), 5), or one with .first() of "
-    "a collection; on the command line with 'ingestify list --limit 5'"
+_OPEN_DATA = 'write auto_ingest={"use_open_data": True, '
+_OR_IN_FILE = ", or, of a source in the config.yaml, write it there"
+_ITERATING = "give it to iter_datasets"
+_COLLECTION = "give it to store.get_dataset_collection"
+_READING = (
+    "give it to iter_datasets, list_datasets or store.get_dataset_collection, as it narrows what is read, and not what "
+    "is fetched"
 )
+_LOAD = "give it to engine.load"
+_ENGINE = "give it to get_engine"
 
 _HOW = {
-    "streaming": _AUTO_INGEST + 'auto_ingest={"streaming": True}',
-    "use_open_data": _AUTO_INGEST + 'auto_ingest={"use_open_data": True}',
-    "data_spec_versions": _OPEN_DATA + '"data_spec_versions": {…}}; of a plan, the plan has them',
-    "configuration": _OPEN_DATA + '"configuration": {…}}; of a source in the config.yaml, write it there',
-    "base_url": _OPEN_DATA + '"configuration": {"base_url": …}}; of a source in the config.yaml, write it there',
-    "auto_ingest": "iter_datasets takes it",
-    "batch_size": "iter_datasets takes it",
-    "yield_dataset_collection": "iter_datasets takes it",
+    "streaming": 'write auto_ingest={"streaming": True}',
+    "use_open_data": 'write auto_ingest={"use_open_data": True}',
+    "if_offline": 'write auto_ingest={"if_offline": …}',
+    "data_spec_versions": _OPEN_DATA
+    + '"data_spec_versions": {…}}'
+    + ", or, of a plan in the config.yaml, write it there",
+    "configuration": _OPEN_DATA + '"configuration": {…}}' + _OR_IN_FILE,
+    "base_url": _OPEN_DATA + '"configuration": {"base_url": …}}' + _OR_IN_FILE,
+    "auto_ingest": _ITERATING,
+    "batch_size": _ITERATING,
+    "yield_dataset_collection": _ITERATING,
+    "progress": "give it to iter_datasets or engine.load",
     "metadata_only": _COLLECTION,
     "page": _COLLECTION,
     "page_size": _COLLECTION,
     "dataset_id": _READING,
     "state": _READING,
-    "dataset_state": _READING + ", as state",
+    "dataset_state": _READING,
     "where": _READING,
     "selector": "give its keys one by one: competition_id=11, season_id=90",
     "source": _LOAD,
@@ -53,7 +57,10 @@ _HOW = {
     "metadata_url": _ENGINE,
     "file_url": _ENGINE,
     "file_options": _ENGINE,
-    "limit": _NO_LIMIT,
+    "limit": (
+        "there is none; take the first ones with itertools.islice(engine.iter_datasets(…), 5), or one with .first() of "
+        "a collection ('ingestify list --limit 5' on the command line)"
+    ),
 }
 
 ALL_NAMES = frozenset(_HOW) | {"provider", "dataset_type"}
@@ -76,16 +83,16 @@ def find_option(key: str, *, misspelt: bool = False) -> str | None:
     return close[0] if close else None
 
 
-def refuse_option(key: str, option: str) -> ConfigurationError:
-    """Return the error that says how an option is given."""
+def refuse_option(key: str, option: str, *, may_be_key: bool = False) -> ConfigurationError:
+    """Return the error that says how an option is given.
+
+    Args:
+        may_be_key: Whether a source might have such an identifier key, and does not say so.
+    """
     how = _HOW.get(option)
     if how is None:  # every call takes it
         return ConfigurationError(f"There is no filter '{key}'; did you mean '{option}'?")
     if option != key:
-        return ConfigurationError(
-            f"There is no filter '{key}'; did you mean the option '{option}'? {how[0].upper()}{how[1:]}."
-        )
-    return ConfigurationError(
-        f"'{key}' is an option and no filter, as no dataset has an identifier key that is called so: {how}. Should a "
-        f"source have such a key, name it in identifier_keys of its class, or in the selectors of its plan."
-    )
+        return ConfigurationError(f"There is no filter '{key}'; did you mean the option '{option}'? As to that, {how}.")
+    besides = " If the source's datasets have such a key, name it in its identifier_keys." if may_be_key else ""
+    return ConfigurationError(f"'{key}' is an option and no filter: {how}.{besides}")

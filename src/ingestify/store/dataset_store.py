@@ -45,6 +45,8 @@ __all__ = ["DatasetStore"]
 
 logger = logging.getLogger(__name__)
 
+_TO_FILL_IT = "engine.load(), or iter_datasets with auto_ingest, fills it"
+
 StateArgument = DatasetState | str | Sequence[DatasetState | str] | None
 
 
@@ -266,7 +268,7 @@ class DatasetStore:
 
     def warn_of_nothing(self, wanted: DatasetFilter) -> None:
         """Say why a filter names no dataset, and what there is instead."""
-        when_empty = f"The bucket '{self.bucket}' of the lake is empty."
+        when_empty = f"The bucket '{self.bucket}' of the lake is empty; {_TO_FILL_IT}."
         logger.warning("%s", explain_nothing(self.catalogue, wanted, self.names_of_sources, when_empty))
 
     def _read(self, datasets: list[Dataset]) -> list[Dataset]:

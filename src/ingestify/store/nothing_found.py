@@ -67,8 +67,21 @@ def explain_nothing(
     everything = DatasetFilter(wanted.bucket)
     kinds = catalogue.count_by_kind(everything)
     if not kinds:
-        return when_empty
+        return when_empty + _meant_of_sources(wanted, names)
     return _Search(catalogue, wanted, names, kinds).explain()
+
+
+def _meant_of_sources(wanted: DatasetFilter, names: NamesOfSources) -> str:
+    """Return what else was misspelt, of what sources could bring."""
+    keys = names.identifier_keys(wanted.provider, wanted.dataset_type)
+    asked = [
+        ("provider", wanted.provider, names.providers()),
+        *(("identifier key", key, keys) for key in wanted.selector),
+    ]
+    for what, name, known in asked:
+        if name is not None and name not in known and (meant := did_you_mean(name, known)):
+            return f" There is no {what} '{name}'{meant}"
+    return ""
 
 
 _Kinds = Mapping[tuple[str, str, DatasetState], int]
@@ -155,11 +168,10 @@ class _Search:
         return f"None of the {self._what_is_left} has the identifier key '{unknown}'{meant} {are} {listed(known)}."
 
     def _values(self) -> str:
-        in_order = [
-            key for key in iter_identifier_keys(self._catalogue, self._filter, most=1) if key in self._wanted.selector
-        ]
+        # What is there comes first: then it is told of what is not there, where that was looked for.
+        in_order = sorted(self._wanted.selector, key=lambda key: not self._has(key))
         selector: dict[str, object] = {}
-        for key in dict.fromkeys([*in_order, *self._wanted.selector]):
+        for key in in_order:
             before, kinds, there = filter_text(selector), self._what_is_left, self._filter
             selector[key] = self._wanted.selector[key]
             self._narrow(selector=dict(selector))
@@ -171,6 +183,11 @@ class _Search:
                 return f"{before} is there with {kinds}, none with {asked}{meant}"
             return f"None of the {kinds} has {asked}{meant}"
         return ""
+
+    def _has(self, key: str) -> bool:
+        """Whether any of what is left has a value that the filter lets through."""
+        alone = dataclasses.replace(self._filter, selector={key: self._wanted.selector[key]})
+        return bool(self._catalogue.count_by_kind(alone))
 
     def _values_there(self, among: DatasetFilter, key: str) -> str:
         """Return the values of a key, if they are few, and what may have been meant."""

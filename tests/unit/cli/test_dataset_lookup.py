@@ -45,7 +45,10 @@ def test_the_options_count_for_an_id_too(lake, dataset_id):
     ("arguments", "message"),
     [
         (["matchid=5"], "identifier key 'matchid'; did you mean 'match_id'? The keys are match_id, season_id."),
-        (["match_id=5", "season_id=1,2"], "None of the 6 matches has match_id=5. There is match_id=10,11,12,20,21,22."),
+        (
+            ["match_id=5", "season_id=1,2"],
+            "season_id=1,2 is there with 6 matches, none with match_id=5. There is match_id=10,11,12,20,21,22.",
+        ),
         (["--provider", "smal"], "The lake has no provider 'smal'; did you mean 'small'? It has small."),
         (["--dataset-type", "nope"], "There is no dataset type 'nope' of the lake. There is match."),
         (["--state", "missing", "--provider", "small"], "None of the 6 matches is MISSING; there are 6 COMPLETE."),
@@ -98,7 +101,7 @@ def test_provider_type_and_state_may_stand_beside_identifier_keys(lake):
     lake("delete", "state=complet", "-y", code=2)
     assert "'complet' is not a dataset state; did you mean 'COMPLETE'?" in lake.err
     lake("delete", "limit=5", "-y", code=2)
-    assert "'limit' is the name of an option" in lake.err
+    assert "'limit' is an option, which 'ingestify delete' has not got" in lake.err
 
 
 def test_what_is_not_in_quarantine_says_what_is(command):

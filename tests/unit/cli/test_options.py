@@ -75,8 +75,8 @@ def test_a_configuration_that_is_a_folder_is_told_in_our_words(command):
         (["list", "dataset_state=partial"], "write --state partial ."),
         (["list", "provider=small"], "write --provider small ."),
         (["run", "dry_run=1"], "write --dry-run ."),
-        (["run", "limit=5"], "'limit=5' is no filter: 'limit' is the name of an option, and of no identifier key."),
-        (["quarantine", "list", "state=open"], "'state' is the name of an option"),
+        (["run", "limit=5"], "'limit=5' is no filter: 'limit' is an option, which 'ingestify run' has not got."),
+        (["quarantine", "list", "state=open"], "'state' is an option, which 'ingestify quarantine list' has not got"),
     ],
 )
 def test_an_option_that_is_given_as_a_filter_is_told_how_it_is_written(command, arguments, message):

@@ -71,6 +71,8 @@ def test_a_source_of_the_current_folder_is_described(command):
     )
     text = command("sources", "describe", "own_source_here.Mine")
     assert "configuration\n  none" in text
+    command("sources", "describe", "statsbom", code=1)
+    assert "There is no source 'statsbom'; did you mean 'statsbomb'?" in command.err
     command("sources", "describe", "nobody", code=1)
     assert "there are ingestify.files, ingestify.impect, ingestify.impect_github" in command.err
 

@@ -37,7 +37,7 @@ def engine(provider: Simulator) -> Iterator[IngestionEngine]:
     [
         ({"matchid": 1}, "No dataset of statsbomb/match has the identifier key 'matchid'; did you mean 'match_id'?"),
         ({"team": "Ajax"}, "the identifier key 'team'. The keys are competition_id, match_id, season_id."),
-        ({"limit": 5}, "there is no limit"),
+        ({"limit": 5}, "there is none; take the first"),
         ({"streaming": True}, r"auto_ingest=\{\"streaming\": True\}"),
         ({"steaming": True}, "There is no filter 'steaming'; did you mean the option 'streaming'?"),
         ({"base_url": "http://x"}, r"\"configuration\": \{\"base_url\": …\}"),
@@ -149,7 +149,7 @@ def test_an_option_is_a_filter_where_a_source_has_such_a_key():
     assert len(lake.engine.list_datasets(where="identifier['state'] == 'CA'")) == 1
     with pytest.raises(ValueError, match="'CA' is not a dataset state"):
         lake.engine.list_datasets(state="CA")
-    with pytest.raises(ConfigurationError, match="'limit' is an option"):
+    with pytest.raises(ConfigurationError, match=r"'limit' is an option .* such a key, name it in its identifier_keys"):
         lake.engine.load(limit=1)
     lake.source.identifier_keys = ("state", "match_id", "limit")
     lake.engine.load(limit=1)
@@ -173,4 +173,6 @@ def test_names_of_plans_are_suggested(engine, provider):
         engine.iter_datasets(auto_ingest={"use_open_data": True}, provider="statsbom", dataset_type="match")
     with pytest.raises(ConfigurationError, match="the unknown option 'use_opendata'; did you mean 'use_open_data'"):
         engine.iter_datasets(auto_ingest={"use_opendata": True}, provider="statsbomb", dataset_type="match")
+    with pytest.raises(ConfigurationError, match="has no dataset type 'matches'; did you mean 'match'"):
+        engine.iter_datasets(auto_ingest={"use_open_data": True}, provider="statsbomb", dataset_type="matches")
     assert provider.requests == []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingestify import DatasetResource, Source, debug_source, get_dev_engine
+from ingestify import DatasetResource, IngestionPlan, Source, debug_source, get_dev_engine
 from ingestify.errors import ConfigurationError
 from ingestify.store.nothing_found import NamesOfSources
 
@@ -63,6 +63,10 @@ def engine() -> Any:
             "competition_id=1 is there with 3 matches, none with match_id=99. There is match_id=10,11,12.",
         ),
         ({"competition_id": 1, "dataset_type": "video"}, "None of the 1 video has competition_id=1. There is"),
+        (
+            {"match_id": 10, "competition_id": 2},
+            "match_id=10 is there with 1 match, none with competition_id=2. There is competition_id=1.",
+        ),
         ({"city": "Delt"}, "None of the 7 datasets has city=Delt; did you mean 'Delft'? There is city=Delft."),
         ({"match_id": range(90, 99)}, "None of the 7 datasets has match_id=90,91,92,93,94 and 4 more. There is"),
         (
@@ -102,7 +106,15 @@ def test_one_warning_says_what_there_is_instead(engine, caplog, filters, message
 def test_an_empty_lake_says_so(caplog):
     with get_dev_engine(Small("small"), "match") as engine:
         assert engine.list_datasets(match_id=1) == []
-    assert caplog.messages == ["The bucket 'main' of the lake is empty."]
+        assert engine.list_datasets(matchid=1, provider="smal") == []
+        engine.add_ingestion_plan(IngestionPlan(Small("other"), "match", selectors=[{"competition_id": 1}]))
+        assert engine.list_datasets(competitionid=1) == []
+    empty = "The bucket 'main' of the lake is empty; engine.load(), or iter_datasets with auto_ingest, fills it."
+    assert caplog.messages == [
+        empty,
+        f"{empty} There is no provider 'smal'; did you mean 'small'?",
+        f"{empty} There is no identifier key 'competitionid'; did you mean 'competition_id'?",
+    ]
 
 
 def test_what_finds_something_asks_the_database_for_nothing_more(engine, caplog, monkeypatch):
@@ -121,8 +133,8 @@ def test_what_finds_something_asks_the_database_for_nothing_more(engine, caplog,
     [
         ({"streaming": True}, r"'streaming' is an option .*auto_ingest=\{\"streaming\": True\}"),
         ({"base_url": "http://x"}, r"'base_url' is an option .*\"configuration\": \{\"base_url\": …\}"),
-        ({"limit": 5}, "'limit' is an option .*there is no limit; .*itertools.islice"),
-        ({"dry_run": True, "match_id": 1}, "'dry_run' is an option .*it is an option of engine.load"),
+        ({"limit": 5}, "'limit' is an option .*there is none; .*itertools.islice"),
+        ({"dry_run": True, "match_id": 1}, "'dry_run' is an option .*give it to engine.load"),
         ({"selector": {"match_id": 1}}, "'selector' is an option .*give its keys one by one"),
     ],
 )
