@@ -15,6 +15,7 @@
     │   │   │   ├── LakeIdentityError  the storage is not this catalogue's
     │   │   │   └── LakeVersionError   the lake was written, or migrated, by a newer ingestify
     │   │   └── OutcomeUnknown  the connection was lost at the commit: perhaps it is there
+    │   ├── LakeNotFound        there is no lake at that place
     │   └── DatasetNotFound     no dataset has that id or identifier
     ├── LoadError               a stored dataset cannot be made into the object asked for
     ├── StopProcessing          stop cleanly, keep what finished (exit code 2)
@@ -37,6 +38,7 @@ __all__ = [
     "IngestifyError",
     "IntegrityError",
     "LakeIdentityError",
+    "LakeNotFound",
     "LakeUnwritable",
     "LakeVersionError",
     "LoadError",
@@ -163,6 +165,10 @@ class OutcomeUnknown(SaveError):
 
 class LakeVersionError(LakeUnwritable):
     """The lake was written by a newer ingestify than this one, or migrated by it meanwhile."""
+
+
+class LakeNotFound(StoreError):
+    """There is no lake at the place that is meant. The message names the nearest one, and what creates one."""
 
 
 class DatasetNotFound(StoreError):

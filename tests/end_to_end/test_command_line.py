@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ingestify import get_datastore
 from tests.end_to_end.running import ingestify, objects
 
 CONFIG = """
@@ -85,6 +86,11 @@ class Project:
     def behave(self, **behaviour: object) -> None:
         (self.folder / "behaviour.json").write_text(json.dumps(behaviour))
 
+    def make_lake(self) -> None:
+        """Make the lake of the configuration, without anything in it."""
+        with contextlib.closing(get_datastore(self.folder / "config.yaml")) as store:
+            assert store.create()
+
     def __call__(self, *arguments: str, code: int = 0, cwd: Path | None = None) -> str:
         ran = ingestify(cwd or self.folder, *arguments)
         self.err = ran.err
@@ -101,6 +107,11 @@ def project(tmp_path: Path) -> Project:
 
 
 def test_plan_run_and_run_again(project: Project):
+    project("plan", code=1)
+    assert f"There is no lake in {project.folder / 'database'}" in project.err
+    assert "'ingestify run' creates it." in project.err
+    assert not (project.folder / "database").exists()
+    project.make_lake()
     planned = project("plan")
     assert "6 matches: 6 to fetch, 0 to refetch, 0 unchanged, 0 failed" in planned
     assert "not in the lake" in planned
@@ -244,6 +255,8 @@ def test_init_writes_a_configuration_once(project: Project, tmp_path: Path):
     empty = tmp_path / "new"
     empty.mkdir()
     project("init", cwd=empty)
+    assert f"created the lake in {empty / 'database'}." in project.err
+    assert project("list", "--count", cwd=empty) == "0\n"
     project("config", "check", cwd=empty)
     project("init", cwd=empty, code=1)
     assert "--force" in project.err
@@ -297,6 +310,7 @@ def shell(project: Project):
 @pytest.mark.parametrize("command", ["list", "list --json", "show season_id=1", "plan -v", "plan --json", "run --json"])
 def test_a_reader_who_leaves_ends_it_quietly(project: Project, shell, command: str):
     project.behave(matches=400)
+    project.make_lake()
     if command.startswith(("list", "show")):
         project("run", "-q")
     ran = shell(f"ingestify {command} 2>said | head -1; test ${{PIPESTATUS[0]}} = 0")
@@ -309,7 +323,8 @@ def test_a_reader_who_leaves_ends_it_quietly(project: Project, shell, command: s
 @posix
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 @pytest.mark.parametrize("command", ["plan -v", "run", "status", "version"])
-def test_output_that_cannot_be_written_is_told_once(shell, command: str):
+def test_output_that_cannot_be_written_is_told_once(project: Project, shell, command: str):
+    project.make_lake()
     said = shell(f"ingestify {command} > /dev/full", code=1).stderr
     assert said == "Error: The output cannot be written: No space left on device.\n"
 
@@ -327,6 +342,7 @@ def test_closed_streams_end_nothing(project: Project, shell):
 @posix
 def test_a_narrow_encoding_ends_nothing(project: Project, shell):
     (project.folder / "my_source.py").write_text(SOURCE.replace('f"match {', 'f"Málaga 横浜 {'))
+    project.make_lake()
     for encoding in ("ascii", "latin-1", "cp1252"):
         assert "laga" in shell("ingestify plan", PYTHONIOENCODING=encoding, PYTHONUTF8="0").stdout
 

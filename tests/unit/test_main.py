@@ -79,6 +79,7 @@ def test_urls_are_below_the_current_folder(tmp_path, monkeypatch):
         assert engine.store.bucket == "main"
         assert isinstance(engine.store.storage, LocalStorage)
         assert engine.store.storage.root == tmp_path / "lake" / "files"
+        assert engine.store.create()
     assert (tmp_path / "lake" / "catalog.db").exists()
     store = get_datastore(metadata_url="sqlite:///lake/catalog.db", file_url="file://lake/files/", bucket="other")
     assert store.bucket == "other"

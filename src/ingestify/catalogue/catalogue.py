@@ -20,12 +20,13 @@ from ingestify.catalogue.lake import LakeRows
 from ingestify.catalogue.leases import Leases
 from ingestify.catalogue.locks import make_job_locks
 from ingestify.catalogue.mending import Mending
+from ingestify.catalogue.opening import Opening
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.removals import Removals
 from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.retention import History
 from ingestify.catalogue.runs import RunLog
-from ingestify.catalogue.schema import describe_version, prepare_schema
+from ingestify.catalogue.schema import describe_version
 from ingestify.catalogue.tables import Tables, build_tables
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.damage import Damage, FileRecord
@@ -61,8 +62,9 @@ class SqlCatalogue:
     threads of one process by a lock, processes by the database's own.
     """
 
-    def __init__(self, database: Database, tables: Tables, key_types: KeyTypes) -> None:
+    def __init__(self, database: Database, tables: Tables, key_types: KeyTypes, opening: Opening) -> None:
         self._database = database
+        self._opening = opening
         self._tables = tables
         self._datasets = DatasetReader(database, tables, key_types)
         self._events = EventLog(database, tables, self._datasets)
@@ -89,15 +91,23 @@ class SqlCatalogue:
 
     @classmethod
     def open(
-        cls, url: str, *, table_prefix: str = "", echo: bool = False, key_types: KeyTypes | None = None
+        cls,
+        url: str,
+        *,
+        table_prefix: str = "",
+        echo: bool = False,
+        key_types: KeyTypes | None = None,
+        absent: Callable[[], Exception] | None = None,
     ) -> SqlCatalogue:
-        """Open a lake's catalogue; make its folder, file and tables if they are not there, or migrate them.
+        """Open a lake's catalogue, and migrate its tables if they are older.
 
         Args:
             url: `sqlite:///path/to/catalog.db`, or `sqlite:///:memory:` for one that is gone when closed.
             table_prefix: Begins the name of every table, for a database that others use too.
             echo: Whether SQLAlchemy shows each statement.
             key_types: What the values of identifier keys are in the datasets that it returns.
+            absent: Makes what is raised when the lake is used and is not there, as long as nobody has called `create`.
+                None: make its folder, file and tables now.
 
         Raises:
             ConfigurationError: The URL, its scheme or the prefix is wrong, or the tables there are others'.
@@ -105,13 +115,17 @@ class SqlCatalogue:
             StoreError: The database refused; the message says why and what to do.
         """
         tables = build_tables(table_prefix)
-        database = Database.open(url, echo=echo)
+        database = Database.reach(url, echo=echo)
+        opening = Opening(database, tables, absent or AssertionError)
         try:
-            prepare_schema(database, tables)
+            if absent is None:
+                opening.create()
+            else:
+                opening.find()
         except BaseException:
             database.close()
             raise
-        return cls(database, tables, key_types or KeyTypes())
+        return cls(database, tables, key_types or KeyTypes(), opening)
 
     @classmethod
     def probe(cls, url: str, *, table_prefix: str = "") -> tuple[str, bool]:
@@ -132,6 +146,10 @@ class SqlCatalogue:
     def where(self) -> str:
         """Where it is, without a password, for messages."""
         return self._database.where
+
+    def create(self) -> bool:
+        """Make the lake's folder, file and tables, if they are not there. Returns whether they were made."""
+        return self._opening.create()
 
     def find_lake(self) -> Lake | None:
         """Return which lake it belongs to; None: an archive of before lakes had ids, which this user may only read."""

@@ -56,6 +56,7 @@ class Database:
         self._busy: dict[sa.Connection, int] = {}
         self._calm = threading.Event()
         self._version: tuple[str, str] | None = None
+        self._before_use: Callable[[], object] | None = None
         self._engine = connector.make_engine(echo=echo)
         sa.event.listen(self._engine, "begin", self._begin)
         self._reader = self._engine.execution_options(ingestify_begin=connector.read_begin)
@@ -70,15 +71,48 @@ class Database:
             MissingExtraError: The driver for it is not installed.
             StoreError: The folder cannot be made, or the database cannot be opened.
         """
-        parsed = parse_url(url)
-        connector = _CONNECTORS[_driver_of(parsed)](parsed)
-        database = cls(connector, echo=echo)
+        database = cls.reach(url, echo=echo)
         try:
-            connector.prepare(database._engine)
+            database.prepare()
         except BaseException:
             database.close()
             raise
         return database
+
+    @classmethod
+    def reach(cls, url: str, *, echo: bool = False) -> Database:
+        """Return the database that `url` names, as `open` does; nothing is asked of it, or made, before `prepare`."""
+        parsed = parse_url(url)
+        return cls(_CONNECTORS[_driver_of(parsed)](parsed), echo=echo)
+
+    def prepare(self) -> None:
+        """Do once what a database needs before it is used; of a file, make its folder.
+
+        Raises:
+            StoreError: The folder cannot be made, or the database cannot be opened.
+        """
+        self._connector.prepare(self._engine)
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the database is its connection, and gone with it."""
+        return self._connector.is_one_connection
+
+    @property
+    def has_no_file(self) -> bool:
+        """Whether it is a file that is not there, or is empty, so that there is nothing to ask it."""
+        if self.path is None:
+            return False
+        try:
+            return self.path.stat().st_size == 0
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False  # who opens it is told
+
+    def before_use(self, look: Callable[[], object] | None) -> None:
+        """Call `look` before each transaction, which may raise and is not called while it is at work; None: nothing."""
+        self._before_use = look
 
     @property
     def sql_dialect(self) -> sa.Dialect:
@@ -269,6 +303,8 @@ class Database:
     def _check_open(self, doing: str) -> None:
         if self._closed:
             raise StoreError(f"The catalogue {self.where} is closed, so it cannot {doing}. Open the lake again.")
+        if self._before_use is not None:
+            self._before_use()
 
 
 def check_url(url: sa.URL) -> None:

@@ -19,6 +19,7 @@ from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.damage import Damage, DamageKind, FileRecord
 from ingestify.domain.identifier import Identifier
+from ingestify.remedies import remedy
 
 __all__ = ["Inspection"]
 
@@ -26,7 +27,7 @@ PATHS_AT_ONCE = 500
 DATASETS_AT_ONCE = 1000
 
 _RESTORE_CATALOGUE = "restore the catalogue from a backup"
-_REPAIR = "'ingestify verify --repair'"
+_REPAIR = "verify --repair"
 
 _Revisions: TypeAlias = dict[str, dict[int, tuple[str, str]]]
 """By dataset: number → (created at, state)."""
@@ -205,7 +206,7 @@ class Inspection:
                     DamageKind.DUPLICATE_DATASET,
                     _title(row.provider, row.dataset_type, several[0].identifier),
                     f"the datasets {first} and {other} have this identity",
-                    f"Look at both with 'ingestify show', and remove one with 'ingestify delete', such as {other}; the "
+                    f"Look at both with {remedy('show')}, and remove one with {remedy('delete')}, such as {other}; the "
                     f"catalogue's unique index is gone, so {_RESTORE_CATALOGUE} if there is one",
                     bucket=row.bucket,
                     dataset_id=other,
@@ -224,13 +225,15 @@ class Inspection:
 
     def _find_dangling(self) -> Iterator[Damage]:
         lost, of_no_entry = self._read_dangling()
-        remedy = f"{_REPAIR} removes these rows, which nobody can read; if it was lost, {_RESTORE_CATALOGUE} instead"
+        advice = (
+            f"{remedy(_REPAIR)} removes these rows, which nobody can read; if it was lost, {_RESTORE_CATALOGUE} instead"
+        )
         for dataset_id, rows in lost.items():
             what = f"{' and '.join(rows)} belong to it, and it is not there"
-            yield Damage(DamageKind.DANGLING_ROW, f"dataset {dataset_id}", what, remedy, dataset_id=dataset_id)
+            yield Damage(DamageKind.DANGLING_ROW, f"dataset {dataset_id}", what, advice, dataset_id=dataset_id)
         for entry_id, count in of_no_entry:
             what = f"{count} files belong to it, and it is not there"
-            yield Damage(DamageKind.DANGLING_ROW, f"quarantine entry {entry_id}", what, remedy, entry_id=entry_id)
+            yield Damage(DamageKind.DANGLING_ROW, f"quarantine entry {entry_id}", what, advice, entry_id=entry_id)
 
     def _of_nothing(self, connection: sa.Connection, child: Any, parent: Any) -> list[tuple[str, int]]:
         """Return the ids that rows refer to, and that are not there, with how many rows do."""
@@ -282,26 +285,26 @@ def _find_in_dataset(
     """Yield what does not agree within one dataset."""
     title = _title(row.provider, row.dataset_type, row.identifier)
 
-    def damage(kind: DamageKind, what: str, remedy: str, **where: Any) -> Damage:
-        return Damage(kind, title, what, remedy, bucket=row.bucket, dataset_id=row.dataset_id, **where)
+    def damage(kind: DamageKind, what: str, advice: str, **where: Any) -> Damage:
+        return Damage(kind, title, what, advice, bucket=row.bucket, dataset_id=row.dataset_id, **where)
 
     newest = max(revisions, default=None)
     missing = sorted(set(range(0 if newest is None else newest)) - set(revisions))
     with_files = {number for number, _ in files}
     if missing:
         can_be_rebuilt = with_files.issuperset(missing)
-        remedy = (
-            f"{_REPAIR} makes {'it' if len(missing) == 1 else 'them'} again from the files' rows"
+        advice = (
+            f"{remedy(_REPAIR)} makes {'it' if len(missing) == 1 else 'them'} again from the files' rows"
             if can_be_rebuilt
             else f"Nothing can be added to it: {_RESTORE_CATALOGUE}, or remove it with "
-            f"'ingestify delete {row.dataset_id}' and run again"
+            f"{remedy('delete', row.dataset_id)} and run again"
         )
-        yield damage(DamageKind.REVISION_GAP, f"it has no revision {', '.join(map(str, missing))}", remedy)
+        yield damage(DamageKind.REVISION_GAP, f"it has no revision {', '.join(map(str, missing))}", advice)
     for number in sorted(with_files - set(revisions)):
         yield damage(
             DamageKind.DANGLING_ROW,
             f"files belong to its revision {number}, which is not there",
-            f"{_REPAIR} makes the revision again from the files' rows",
+            f"{remedy(_REPAIR)} makes the revision again from the files' rows",
             revision_id=number,
         )
     head = (row.current_revision_id, row.current_created_at, row.current_state)
@@ -312,7 +315,7 @@ def _find_in_dataset(
         yield damage(
             DamageKind.WRONG_HEAD,
             f"it says that its current revision is {says}, and {there}",
-            f"{_REPAIR} corrects it; if revisions were lost, {_RESTORE_CATALOGUE} instead",
+            f"{remedy(_REPAIR)} corrects it; if revisions were lost, {_RESTORE_CATALOGUE} instead",
         )
     try:
         came = [file_id for file_id, feed in json_value(row.feeds).items() if feed[0]]
@@ -320,7 +323,7 @@ def _find_in_dataset(
         yield damage(
             DamageKind.BROKEN_ROW,
             "what it says of its files is not JSON",
-            f"{_RESTORE_CATALOGUE.capitalize()}, or remove it with 'ingestify delete {row.dataset_id}' and run again",
+            f"{_RESTORE_CATALOGUE.capitalize()}, or remove it with {remedy('delete', row.dataset_id)} and run again",
         )
         return
     there_are = {file_id for _, file_id in files}
@@ -329,6 +332,6 @@ def _find_in_dataset(
             yield damage(
                 DamageKind.LOST_FILE_ROW,
                 f"it says that {file_id} came, and no revision has it",
-                f"{_REPAIR} fetches it anew; or {_RESTORE_CATALOGUE}",
+                f"{remedy(_REPAIR)} fetches it anew; or {_RESTORE_CATALOGUE}",
                 file_id=file_id,
             )

@@ -34,7 +34,7 @@ _ADVICE = (
     (
         "without which it cannot be read",
         "there are changes beside the file that this user cannot read",
-        "Let its owner open the lake once (ingestify list), or copy the file and its -wal to a folder of your own.",
+        "Let its owner read the lake once, or copy the file and its -wal to a folder of your own.",
     ),
     (
         "is locked",

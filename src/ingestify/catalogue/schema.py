@@ -16,7 +16,7 @@ from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.tables import Tables
 from ingestify.errors import ConfigurationError, LakeVersionError, StoreError
 
-__all__ = ["HEAD", "MIGRATIONS", "describe_version", "prepare_schema"]
+__all__ = ["HEAD", "MIGRATIONS", "describe_version", "find_schema", "prepare_schema"]
 
 HEAD = "0009"
 """The newest migration. Written down here so that opening a lake need not import alembic; a test compares."""
@@ -27,8 +27,11 @@ READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def prepare_schema(database: Database, tables: Tables) -> None:
-    """Make the lake's tables, or migrate them to HEAD; nothing to do for most lakes.
+def prepare_schema(database: Database, tables: Tables) -> bool:
+    """Make the lake's tables, or migrate them to HEAD.
+
+    Returns:
+        Whether they were made.
 
     Raises:
         LakeVersionError: A newer ingestify wrote the lake.
@@ -36,7 +39,7 @@ def prepare_schema(database: Database, tables: Tables) -> None:
         StoreError: The database refused.
     """
     if _is_up_to_date(database, tables):
-        return
+        return False
     dialect = database.dialect
     with database.write("make its tables") as connection, dialect.migrating(connection, tables.version_table_name):
         # Again, now that nobody else does: another process may have opened the same new lake.
@@ -47,6 +50,30 @@ def prepare_schema(database: Database, tables: Tables) -> None:
             _migrate(connection, database, tables, version)
         dialect.learn(connection, tables.dataset)
     database.guard_version(tables.version_table_name, HEAD)
+    return version is None
+
+
+def find_schema(database: Database, tables: Tables) -> bool:
+    """Whether there are a lake's tables; migrate them to HEAD. Nothing is made.
+
+    Raises:
+        As `prepare_schema` does.
+    """
+    if _is_up_to_date(database, tables):
+        return True
+    if not _has_lake(database, tables):
+        return False
+    prepare_schema(database, tables)
+    return True
+
+
+@repeatable
+def _has_lake(database: Database, tables: Tables) -> bool:
+    with database.read("read the version of its tables") as connection:
+        if connection.dialect.has_table(connection, tables.version_table_name):
+            return True
+        _refuse_foreign_tables(connection, database.where, tables)
+    return False
 
 
 @repeatable

@@ -18,6 +18,7 @@ from ingestify.errors import ConfigurationError, IngestifyError, StopProcessing
 from ingestify.failpoints import VARIABLE, set_from_environment
 from ingestify.masking import mask_text
 from ingestify.progress.audience import is_terminal
+from ingestify.remedies import at_command_line
 
 __all__ = [
     "app",
@@ -97,7 +98,8 @@ def run_command_line(arguments: list[str]) -> int:
     """Run one command and return its exit code. Errors are printed to stderr, tracebacks only with --debug."""
     code = EXIT_OK
     try:
-        code = _run(arguments)
+        with at_command_line():
+            code = _run(arguments)
         flush()
     except OutputLost as lost:
         return _give_up_output(lost, code)

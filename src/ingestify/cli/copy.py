@@ -13,10 +13,11 @@ from ingestify.cli.confirmation import confirm, yes_option
 from ingestify.cli.dataset_lookup import explain_nothing
 from ingestify.cli.exit_codes import EXIT_DAMAGED, EXIT_OK, EXIT_SOME_FAILED
 from ingestify.cli.logs import set_up_logging, write_progress, write_stderr
-from ingestify.cli.options import config_option, dataset_filters, filter_arguments, logging_options, parse_filters
+from ingestify.cli.options import dataset_filters, filter_arguments, lake_options, logging_options, parse_filters
 from ingestify.cli.output import flush, write_json, write_line
 from ingestify.engine.mirroring import CopyReport, copy_lake
-from ingestify.main import concurrency, config_path, get_two_datastores
+from ingestify.main import concurrency, open_two_datastores
+from ingestify.main.place import Place, find_place
 from ingestify.progress.line import ProgressLine, unshown
 from ingestify.store.copied import Copied, CopyOutcome
 from ingestify.store.copying import Copying
@@ -29,8 +30,14 @@ _NEEDS_A_PERSON = (CopyOutcome.CONFLICT, CopyOutcome.FAILED)
 
 
 @click.command("copy")
-@config_option
-@click.option("--to", "target_file", required=True, metavar="FILE", help="The config.yaml of the lake to copy to.")
+@lake_options
+@click.option(
+    "--to",
+    "target_named",
+    required=True,
+    metavar="FILE|FOLDER",
+    help="The config.yaml, or the folder, of the lake to copy to. It is made if it is not there.",
+)
 @dataset_filters
 @click.option("--delete", "deletes", is_flag=True, help="Remove from the target what the source has not.")
 @click.option("--verify", "verifies", is_flag=True, help="Then read every file of the target's bucket once more.")
@@ -40,8 +47,8 @@ _NEEDS_A_PERSON = (CopyOutcome.CONFLICT, CopyOutcome.FAILED)
 @logging_options
 @filter_arguments
 def copy_command(
-    config_file: str | None,
-    target_file: str,
+    place: Place,
+    target_named: str,
     bucket: str | None,
     provider: str | None,
     dataset_type: str | None,
@@ -61,7 +68,7 @@ def copy_command(
     narrows it, such as  competition_id=11 . The exit code is 3 when something failed, or is another one in the target.
     """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    source, target = get_two_datastores(config_path(config_file), target_file, bucket)
+    source, target = open_two_datastores(place, find_place(target_named), bucket, dry_run=dry_run)
     with contextlib.closing(source), contextlib.closing(target):
         wanted = source.dataset_filter(dataset_type, provider, **parse_filters(filters))
         copying = Copying(source, target, wanted, workers=concurrency(), dry_run=dry_run)
@@ -86,6 +93,8 @@ def copy_command(
             report = dataclasses.replace(report, damages=_verify(target, as_json=as_json))
     code = EXIT_SOME_FAILED if report.progress.failed or report.progress.conflicts else EXIT_OK
     code = EXIT_DAMAGED if report.damages else code
+    if report.created_lake and not quiet:
+        write_stderr(f"Created the lake in {report.created_lake}.")
     if as_json:
         write_json({**_totals(report), "exit_code": code})
     elif not quiet:

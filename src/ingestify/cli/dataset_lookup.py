@@ -13,6 +13,7 @@ from ingestify.domain.dataset import Dataset
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.quarantine import WaitingBundle
 from ingestify.errors import ConfigurationError, DatasetNotFound
+from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.nothing_found import explain_nothing as _explain_nothing
 
@@ -40,7 +41,7 @@ def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: 
         found = [dataset for batch in store.catalogue.iter_batches(wanted, 1000) for dataset in batch]
         if not found:
             _tell_only_in_quarantine(store.quarantine.find_waiting(wanted))
-            raise DatasetNotFound(f"{explain_nothing(store, wanted)} See 'ingestify list'.")
+            raise DatasetNotFound(f"{explain_nothing(store, wanted)} See {remedy('list')}.")
         return found
     wanted = store.dataset_filter(**filters)
     whole = next(store.catalogue.iter_batches(dataclasses.replace(wanted, dataset_id=what), 1), [])
@@ -57,9 +58,9 @@ def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: 
     if not begin_so and what.isdecimal():
         raise DatasetNotFound(
             f"None of the datasets has an id that begins '{what}'. A number of the provider's is written with its key, "
-            f"such as match_id={what}; see 'ingestify list'."
+            f"such as match_id={what}; see {remedy('list')}."
         )
-    chosen = the_one_that_begins(what, begin_so, "datasets", "ingestify list")
+    chosen = the_one_that_begins(what, begin_so, "datasets", remedy("list"))
     return [store.get_dataset(chosen)]
 
 
@@ -73,7 +74,7 @@ def _tell_only_in_quarantine(waiting: Sequence[WaitingBundle]) -> None:
         entry = waiting[0]
         raise DatasetNotFound(
             f"{entry.name} is not in the lake: what came of it is in quarantine, as it failed a check: "
-            f"{'; '.join(entry.reasons)}. See 'ingestify quarantine show {entry.entry_id}'."
+            f"{'; '.join(entry.reasons)}. See {remedy('quarantine show', entry.entry_id)}."
         )
 
 
@@ -100,7 +101,7 @@ def count_datasets(store: DatasetStore, wanted: DatasetFilter) -> int:
     """
     count = store.catalogue.read_metadata(wanted).row_count
     if not count:
-        raise DatasetNotFound(f"{explain_nothing(store, wanted)} See 'ingestify list'.")
+        raise DatasetNotFound(f"{explain_nothing(store, wanted)} See {remedy('list')}.")
     return count
 
 
@@ -109,7 +110,7 @@ def the_one_that_begins(what: str, ids: list[str], kind: str, command: str) -> s
 
     Args:
         kind: What has these ids, in the plural.
-        command: What shows them.
+        command: What shows them, as `remedy` says it.
 
     Raises:
         DatasetNotFound: There is none.
@@ -117,9 +118,9 @@ def the_one_that_begins(what: str, ids: list[str], kind: str, command: str) -> s
         click.UsageError: Nothing was asked for.
     """
     if not what:
-        raise click.UsageError(f"The id is empty; '{command}' shows those of the {kind}.")
+        raise click.UsageError(f"The id is empty; {command} shows those of the {kind}.")
     if not ids:
-        raise DatasetNotFound(f"None of the {kind} has an id that begins '{what}'; see '{command}'.")
+        raise DatasetNotFound(f"None of the {kind} has an id that begins '{what}'; see {command}.")
     if len(ids) > 1:
         raise ConfigurationError(f"{len(ids):,} {kind} have an id that begins '{what}'; give more of it.")
     return ids[0]
@@ -129,7 +130,7 @@ def explain_nothing(store: DatasetStore, wanted: DatasetFilter) -> str:
     """Return why no dataset matches, for people: an empty bucket, or what of what they asked for is not there."""
     when_empty = f"The bucket '{store.bucket}' is empty; "
     if next(store.quarantine.iter_entries(), None) is not None:
-        when_empty += "'ingestify quarantine list' shows what failed its checks."
+        when_empty += f"{remedy('quarantine list')} shows what failed its checks."
     else:
-        when_empty += "'ingestify run' fetches what the ingestion plans name."
+        when_empty += f"{remedy('run')} fetches what the ingestion plans name."
     return _explain_nothing(store.catalogue, wanted, store.names_of_sources, when_empty)

@@ -13,14 +13,16 @@ import click
 
 from ingestify.cli.confirmation import confirm, yes_option
 from ingestify.cli.logs import set_up_logging, write_stderr
-from ingestify.cli.options import config_option, logging_options
+from ingestify.cli.options import lake_options, logging_options
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.domain.event_reader import EventReaderState, FailedEvent, StartAt
 from ingestify.domain.events import DatasetEvent
 from ingestify.errors import ConfigurationError
 from ingestify.events.consumer import find_start
-from ingestify.main import config_path, get_datastore
+from ingestify.main import open_datastore
+from ingestify.main.place import Place
 from ingestify.progress.texts import counted
+from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["events_command"]
@@ -63,17 +65,17 @@ def events_command() -> None:
 
 
 @events_command.command("list", short_help="List events.")
-@config_option
+@lake_options
 @click.option("--after", type=click.IntRange(min=0), default=0, metavar="POSITION", help="Only those behind it.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
 @_json_lines
 @logging_options
 def list_command(
-    config_file: str | None, after: int, limit: int | None, as_json: bool, quiet: bool, verbose: bool, debug: bool
+    place: Place, after: int, limit: int | None, as_json: bool, quiet: bool, verbose: bool, debug: bool
 ) -> None:
     """List events in the order in which they became true."""
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    with _lake(config_file) as store:
+    with _lake(place) as store:
         for event in itertools.islice(_iter_events(store, after), limit):
             if as_json:
                 write_json(_as_dict(event))
@@ -110,13 +112,13 @@ def _as_dict(event: DatasetEvent) -> dict[str, Any]:
 
 
 @events_command.command("readers", short_help="Show who reads, how far each is, and what it fails on.")
-@config_option
+@lake_options
 @_json_lines
 @logging_options
-def readers_command(config_file: str | None, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+def readers_command(place: Place, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None:
     """Show the readers by name: where each stands, how many events it has not had, and what it failed on."""
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    with _lake(config_file) as store:
+    with _lake(place) as store:
         readers = store.catalogue.list_readers()
     for reader in readers:
         if as_json:
@@ -136,7 +138,7 @@ def _failed_text(failed: FailedEvent) -> str:
 
 
 @events_command.command("reset", short_help="Put a reader elsewhere in the log.")
-@config_option
+@lake_options
 @click.option(
     "--to",
     "start",
@@ -149,14 +151,14 @@ def _failed_text(failed: FailedEvent) -> str:
 @logging_options
 @_reader
 def reset_command(
-    config_file: str | None, start: StartAt, yes: bool, reader_name: str, quiet: bool, verbose: bool, debug: bool
+    place: Place, start: StartAt, yes: bool, reader_name: str, quiet: bool, verbose: bool, debug: bool
 ) -> None:
     """Put a reader elsewhere, back or forward. A process that reads for it at the moment ends with an error.
 
     It asks first; where it cannot, it needs --yes.
     """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    with _lake(config_file) as store:
+    with _lake(place) as store:
         reader = _find(store, reader_name)
         position = find_start(store.catalogue, start)
         what = "again" if position < reader.position else "not at all"
@@ -172,20 +174,20 @@ def reset_command(
 
 
 @events_command.command("park", short_help="Leave behind the event that a reader fails on.")
-@config_option
+@lake_options
 @logging_options
 @_reader
-def park_command(config_file: str | None, reader_name: str, quiet: bool, verbose: bool, debug: bool) -> None:
+def park_command(place: Place, reader_name: str, quiet: bool, verbose: bool, debug: bool) -> None:
     """Let a reader go on behind the event that it fails on. The event is remembered: see 'events readers'.
 
     consumer.retry_parked(on_event) delivers it once more.
     """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    with _lake(config_file) as store:
+    with _lake(place) as store:
         reader = _find(store, reader_name)
         failing = next((one for one in reader.failed if not one.is_parked and one.position > reader.position), None)
         if failing is None:
-            raise ConfigurationError(f"The reader '{reader_name}' fails on no event; see 'ingestify events readers'.")
+            raise ConfigurationError(f"The reader '{reader_name}' fails on no event; see {remedy('events readers')}.")
         store.catalogue.save_failed_event(reader_name, dataclasses.replace(failing, is_parked=True))
         if not store.catalogue.advance_reader(reader_name, reader.position, failing.position):
             raise ConfigurationError(f"The reader '{reader_name}' has gone on meanwhile; look at it again.")
@@ -194,16 +196,14 @@ def park_command(config_file: str | None, reader_name: str, quiet: bool, verbose
 
 
 @events_command.command("forget", short_help="Forget a reader.")
-@config_option
+@lake_options
 @yes_option
 @logging_options
 @_reader
-def forget_command(
-    config_file: str | None, yes: bool, reader_name: str, quiet: bool, verbose: bool, debug: bool
-) -> None:
+def forget_command(place: Place, yes: bool, reader_name: str, quiet: bool, verbose: bool, debug: bool) -> None:
     """Forget where a reader stands and what it failed on; the next one of that name is a new one."""
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    with _lake(config_file) as store:
+    with _lake(place) as store:
         reader = _find(store, reader_name)
         confirm(f"Forget the reader '{reader_name}'?", [f"it stands at {reader.position}"], yes=yes)
         store.catalogue.forget_reader(reader_name)
@@ -211,8 +211,8 @@ def forget_command(
         write_stderr(f"'{reader_name}' is forgotten.")
 
 
-def _lake(config_file: str | None) -> contextlib.closing[DatasetStore]:
-    return contextlib.closing(get_datastore(config_path(config_file)))
+def _lake(place: Place) -> contextlib.closing[DatasetStore]:
+    return contextlib.closing(open_datastore(place))
 
 
 def _find(store: DatasetStore, reader_name: str) -> EventReaderState:

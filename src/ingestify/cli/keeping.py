@@ -8,19 +8,21 @@ from typing import Any
 import click
 
 from ingestify.cli.logs import set_up_logging, write_stderr
-from ingestify.cli.options import Age, config_option, logging_options
+from ingestify.cli.options import Age, lake_options, logging_options
 from ingestify.cli.output import write_json, write_line
 from ingestify.domain.ports import StoredObject
 from ingestify.domain.retention import Retention
-from ingestify.main import config_path, get_datastore
+from ingestify.main import open_datastore
+from ingestify.main.place import Place
 from ingestify.progress.texts import size
+from ingestify.remedies import remedy
 from ingestify.store.garbage import Garbage
 
 __all__ = ["gc_command"]
 
 
 @click.command("gc")
-@config_option
+@lake_options
 @click.option(
     "--older-than",
     type=Age(),
@@ -33,7 +35,7 @@ __all__ = ["gc_command"]
 @click.option("--json", "as_json", is_flag=True, help="The totals as one JSON object.")
 @logging_options
 def gc_command(
-    config_file: str | None,
+    place: Place,
     older_than: dt.timedelta,
     yes: bool,
     as_json: bool,
@@ -47,7 +49,7 @@ def gc_command(
     not with an age of less than an hour. Jobs and events that are older than `retention` in the config file go, too.
     """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    store = get_datastore(config_path(config_file))
+    store = open_datastore(place)
     try:
         shows_each = not as_json and not quiet and (verbose or not yes)
         garbage = store.collect_garbage(
@@ -88,7 +90,7 @@ def _history(garbage: Garbage) -> str:
     if forgotten.slowest_reader is not None:
         text += (
             f"; {forgotten.unread_events:,} old events stay for the reader '{forgotten.slowest_reader}', who has not "
-            f"read them: 'ingestify events forget {forgotten.slowest_reader}' if it never will"
+            f"read them: {remedy('events forget', forgotten.slowest_reader)} if it never will"
         )
     return text
 

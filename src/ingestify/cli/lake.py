@@ -11,13 +11,15 @@ from ingestify.cli.app import exit_with
 from ingestify.cli.confirmation import confirm, yes_option
 from ingestify.cli.dataset_lookup import explain_nothing, find_datasets
 from ingestify.cli.logs import set_up_logging, write_stderr
-from ingestify.cli.options import config_option, dataset_filters, filter_arguments, logging_options, parse_filters
+from ingestify.cli.options import dataset_filters, filter_arguments, lake_options, logging_options, parse_filters
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.wording import noun
-from ingestify.main import config_path, get_datastore, keys_to_index
+from ingestify.main import keys_to_index, open_datastore
+from ingestify.main.place import Place
 from ingestify.progress.texts import size
+from ingestify.remedies import remedy
 
 __all__ = ["delete_command", "list_command", "show_command", "sync_indexes_command"]
 
@@ -68,7 +70,7 @@ def _as_dict(dataset: Dataset) -> dict[str, Any]:
 
 
 @click.command("list")
-@config_option
+@lake_options
 @dataset_filters
 @_states
 @click.option(
@@ -82,7 +84,7 @@ def _as_dict(dataset: Dataset) -> dict[str, Any]:
 @logging_options
 @filter_arguments
 def list_command(
-    config_file: str | None,
+    place: Place,
     bucket: str | None,
     provider: str | None,
     dataset_type: str | None,
@@ -101,7 +103,7 @@ def list_command(
     KEY=VALUE narrows them, such as  competition_id=11 match_id=12,13 .
     """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    store = get_datastore(config_path(config_file), bucket)
+    store = open_datastore(place, bucket)
     try:
         wanted: dict[str, Any] = {
             "provider": provider,
@@ -148,7 +150,7 @@ def _count_waiting(waiting: Mapping[str, Sequence[WaitingBundle]]) -> str:
     if only:
         more = "more " if newer else ""
         parts.append(f"{only:,} {more}{'is' if only == 1 else 'are'} only in quarantine")
-    return f"{' and '.join(parts)}, as it failed a check; 'ingestify quarantine list' says why."
+    return f"{' and '.join(parts)}, as it failed a check; {remedy('quarantine list')} says why."
 
 
 def _write_row(dataset: Dataset, *, is_waited_for: bool) -> None:
@@ -170,13 +172,13 @@ def _gaps(dataset: Dataset, *, is_waited_for: bool) -> list[str]:
 
 
 @click.command("show")
-@config_option
+@lake_options
 @dataset_filters
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @logging_options
 @click.argument("dataset", metavar="ID|KEY=VALUE/KEY=VALUE")
 def show_command(
-    config_file: str | None,
+    place: Place,
     bucket: str | None,
     provider: str | None,
     dataset_type: str | None,
@@ -188,7 +190,7 @@ def show_command(
 ) -> None:
     """Show a dataset: what it is, its revisions and its files."""
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    store = get_datastore(config_path(config_file), bucket)
+    store = open_datastore(place, bucket)
     try:
         for found in find_datasets(store, dataset, provider=provider, dataset_type=dataset_type):
             waiting = store.quarantine.find_waiting(store.dataset_filter(dataset_id=found.dataset_id))
@@ -269,18 +271,18 @@ def _show(dataset: Dataset, waiting: Sequence[WaitingBundle]) -> None:
     for entry in waiting:
         since, why = time_text(entry.created_at), "; ".join(entry.reasons)
         write_line(f"  in quarantine since {since} is what the provider serves: {why}")
-        write_line(f"    'ingestify quarantine show {entry.entry_id}' says more")
+        write_line(f"    {remedy('quarantine show', entry.entry_id)} says more")
 
 
 @click.command("delete")
-@config_option
+@lake_options
 @dataset_filters
 @click.option("--now", "with_objects", is_flag=True, help="Remove the files at once too; who reads them gets an error.")
 @yes_option
 @logging_options
 @click.argument("dataset", metavar="ID|KEY=VALUE/KEY=VALUE")
 def delete_command(
-    config_file: str | None,
+    place: Place,
     bucket: str | None,
     provider: str | None,
     dataset_type: str | None,
@@ -296,7 +298,7 @@ def delete_command(
     They are gone at once. Their files stay for a day, for who is reading them; then 'ingestify gc' removes them.
     """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    store = get_datastore(config_path(config_file), bucket)
+    store = open_datastore(place, bucket)
     try:
         found = find_datasets(store, dataset, least=SURE_OF_AN_ID, provider=provider, dataset_type=dataset_type)
         what = noun((one.dataset_type for one in found), len(found))
@@ -304,21 +306,24 @@ def delete_command(
         removed = store.delete_datasets(found, with_objects=with_objects)
         if not quiet:
             whose = "Its" if removed == 1 else "Their"
-            left = "" if with_objects else f" {whose} files stay for a day; then 'ingestify gc' removes them."
+            left = "" if with_objects else f" {whose} files stay for a day; then {remedy('gc')} removes them."
             write_stderr(f"Removed {removed:,} {what}.{left}")
     finally:
         store.close()
 
 
 @click.command("sync-indexes")
-@config_option
+@lake_options
 @logging_options
-def sync_indexes_command(config_file: str | None, quiet: bool, verbose: bool, debug: bool) -> None:
+def sync_indexes_command(place: Place, quiet: bool, verbose: bool, debug: bool) -> None:
     """Make the database indexes for `identifier_index: true`, and drop those that are no longer asked for."""
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    store = get_datastore(config_path(config_file))
+    config = place.config_for("which indexes are wanted")
+    store = open_datastore(place)
     try:
-        types = keys_to_index(store, config_file)
+        if store.create() and not quiet:
+            write_stderr(f"Created the lake in {store.where}.")
+        types = keys_to_index(store, config)
         made, dropped = store.catalogue.sync_indexes(
             [(provider, dataset_type, key) for provider, dataset_type, keys in types for key in keys]
         )

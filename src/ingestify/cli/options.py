@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from ingestify.cli.logs import FORMAT_VARIABLE, choose_format
 from ingestify.clock import length_of_time
+from ingestify.masking import mask_url
+from ingestify.remedies import at_lake, quoted
 from ingestify.store.call_options import find_option
 
 if TYPE_CHECKING:
@@ -19,9 +22,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Age",
     "bucket_option",
-    "config_option",
     "dataset_filters",
     "filter_arguments",
+    "lake_options",
     "logging_options",
     "name_of_bucket",
     "parse_filters",
@@ -62,13 +65,72 @@ class Age(click.ParamType[dt.timedelta]):
         return length
 
 
-config_option = click.option(
-    "--config",
-    "config_file",
-    metavar="FILE",
-    shell_complete=_complete_file,
-    help="The config.yaml. Default: INGESTIFY_CONFIG_FILE, else config.yaml here or in a parent folder.",
-)
+def lake_options(function: F) -> F:
+    """Add --config, --lake, --metadata-url and --file-url; the command gets the `Place` that they name as `place`."""
+
+    @functools.wraps(function)
+    def command(
+        *arguments: Any,
+        config_file: str | None,
+        lake: str | None,
+        metadata_url: str | None,
+        file_url: str | None,
+        **options: Any,
+    ) -> Any:
+        from ingestify.main.place import Place, find_place  # heavy, and not for --help
+
+        each = {"--config": config_file, "--lake": lake, "--metadata-url": metadata_url, "--file-url": file_url}
+        given = [(option, value) for option, value in each.items() if value is not None]
+        kinds = {"" if option.endswith("-url") else option for option, _ in given}
+        if len(kinds) > 1:
+            raise click.UsageError(f"{' and '.join(option for option, _ in given)} each name a lake; give one of them.")
+        if "" in kinds and len(given) < 2:
+            raise click.UsageError("--metadata-url and --file-url go together: the catalogue, and the files.")
+        for option, value in given:
+            if not value.strip():
+                raise click.UsageError(f"{option} is empty; name the lake, or leave the option out.")
+        named = " ".join(f"{option} {quoted(_shown(option, value))}" for option, value in given)
+        bucket = quoted(options["bucket"]) if options.get("bucket") else ""
+        place = (
+            find_place(lake, metadata_url=metadata_url, file_url=file_url)
+            if config_file is None
+            else Place.of_config(config_file)
+        )
+        at_lake(named, bucket, has_plans=place.config is not None)
+        return function(*arguments, place=place, **options)
+
+    decorated: Any = command
+    for option in (
+        click.option(
+            "--file-url", metavar="URL", help="With --metadata-url: the lake's files, such as s3://bucket/lake."
+        ),
+        click.option(
+            "--metadata-url",
+            metavar="URL",
+            help="Instead of --config, with --file-url: the lake's catalogue, such as postgresql://host/football.",
+        ),
+        click.option(
+            "--lake",
+            metavar="FOLDER",
+            shell_complete=_complete_file,
+            help="Instead of --config: the folder of a lake, with its catalog.db and files/ in it.",
+        ),
+        click.option(
+            "--config",
+            "config_file",
+            metavar="FILE",
+            shell_complete=_complete_file,
+            help="The config.yaml. Default: INGESTIFY_CONFIG_FILE, else config.yaml here or in a parent folder, else "
+            "the lake in ./database.",
+        ),
+    ):
+        decorated = option(decorated)
+    return cast(F, decorated)
+
+
+def _shown(option: str, value: str) -> str:
+    return mask_url(value) if option.endswith("-url") else value
+
 
 bucket_option = click.option(
     "--bucket",

@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +14,12 @@ from ingestify._version import __version__
 from ingestify.cli.app import exit_with
 from ingestify.cli.exit_codes import EXIT_FAILED
 from ingestify.cli.logs import set_up_logging, write_stderr
-from ingestify.cli.options import config_option, logging_options
+from ingestify.cli.options import lake_options, logging_options
 from ingestify.cli.output import flush, write_document, write_line
 from ingestify.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ingestify.main.place import Place
 
 __all__ = ["completion_command", "config_command", "init_command", "version_command"]
 
@@ -25,7 +29,7 @@ __all__ = ["completion_command", "config_command", "init_command", "version_comm
 @click.option("--source", metavar="NAME", help="Write a package for a source of your own instead, such as my_provider.")
 @click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
 def init_command(folder: Path, force: bool, source: str | None) -> None:
-    """Write a commented config.yaml into FOLDER, by default this one.
+    """Write a commented config.yaml into FOLDER, by default this one, and make the lake that it names.
 
     With --source, make a folder NAME there: a source, a simulated provider, tests that pass, and a config.yaml.
     """
@@ -35,6 +39,8 @@ def init_command(folder: Path, force: bool, source: str | None) -> None:
         _write_source(source, folder)
         return
     from ingestify.config.template import config_template  # pulls in the settings
+    from ingestify.main import open_datastore  # heavy: everything
+    from ingestify.main.place import Place
 
     path = folder / "config.yaml"
     if path.exists() and not force:
@@ -42,7 +48,9 @@ def init_command(folder: Path, force: bool, source: str | None) -> None:
     with _writing_to(path):
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(config_template(), encoding="utf-8")
-    write_stderr(f"Wrote {path}. Look it over, then run  ingestify plan , and  ingestify run .")
+    with contextlib.closing(open_datastore(Place.of_config(path))) as store:
+        made = f" and created the lake in {store.where}" if store.create() else ""
+    write_stderr(f"Wrote {path}{made}. Look it over, then run  ingestify plan , and  ingestify run .")
 
 
 def _write_source(name: str, folder: Path) -> None:
@@ -69,15 +77,13 @@ def config_command() -> None:
 
 
 @config_command.command("check", short_help="Say what is wrong with the configuration.")
-@config_option
+@lake_options
 @click.option("--secrets", is_flag=True, help="Look up the secrets that it names, in their vaults.")
 @click.option(
     "--connect", is_flag=True, help="Also open the database, the files and the sources, and say which of them answers."
 )
 @logging_options
-def check_command(
-    config_file: str | None, secrets: bool, connect: bool, quiet: bool, verbose: bool, debug: bool
-) -> None:
+def check_command(place: Place, secrets: bool, connect: bool, quiet: bool, verbose: bool, debug: bool) -> None:
     """Read the configuration and everything that it names, and say what is wrong. Nothing is fetched or written.
 
     Secrets in vaults are looked up only with --secrets: that needs the network, and credentials. With --connect they
@@ -87,7 +93,8 @@ def check_command(
     from ingestify.main import check_config  # heavy: everything
 
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    path, found = check_config(config_file, secrets=secrets or connect)
+    path = place.config_for("what is to be checked")
+    _, found = check_config(path, secrets=secrets or connect)
     if not quiet:
         write_stderr(f"{path} is right: {found}.")
     if connect and not _tell_connections(path):

@@ -16,9 +16,9 @@ from ingestify.cli.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_SOME_FA
 from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import (
     bucket_option,
-    config_option,
     dataset_filters,
     filter_arguments,
+    lake_options,
     logging_options,
     parse_filters,
 )
@@ -30,8 +30,10 @@ from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.wording import filter_text
 from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError
-from ingestify.main import config_path, get_datastore, get_engine
+from ingestify.main import open_datastore, open_engine
+from ingestify.main.place import Place
 from ingestify.progress.texts import size, summary_line
+from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.suggestion import did_you_mean
 
@@ -57,14 +59,14 @@ def quarantine_command() -> None:
 
 
 @quarantine_command.command("list", short_help="List what waits, and why.")
-@config_option
+@lake_options
 @dataset_filters
 @click.option("--all", "show_all", is_flag=True, help="Also what was accepted, discarded, or settled by a later run.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each entry.")
 @logging_options
 @filter_arguments
 def list_command(
-    config_file: str | None,
+    place: Place,
     bucket: str | None,
     provider: str | None,
     dataset_type: str | None,
@@ -90,13 +92,13 @@ def list_command(
                 _write_entry(entry)
         if has_open and not quiet and not as_json:
             write_stderr(
-                "'ingestify quarantine show ENTRY' says more; retry fetches it anew, accept publishes it as it is, "
+                f"{remedy('quarantine show', 'ENTRY')} says more; retry fetches it anew, accept publishes it as it is, "
                 "discard throws it away."
             )
         if not has_any and not quiet:
             write_stderr(_explain_nothing(store, states, wanted))
 
-    _with_store(config_file, bucket, show)
+    _with_store(place, bucket, show)
 
 
 def _explain_nothing(store: DatasetStore, states: Sequence[QuarantineState], wanted: Mapping[str, Any]) -> str:
@@ -121,13 +123,13 @@ def _explain_nothing(store: DatasetStore, states: Sequence[QuarantineState], wan
 
 
 @quarantine_command.command("show", short_help="Show one entry: its files, and what readers see instead.")
-@config_option
+@lake_options
 @bucket_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @logging_options
 @click.argument("entry_id", metavar="ENTRY")
 def show_command(
-    config_file: str | None,
+    place: Place,
     bucket: str | None,
     as_json: bool,
     entry_id: str,
@@ -145,17 +147,17 @@ def show_command(
         else:
             _show(entry)
 
-    _with_store(config_file, bucket, show)
+    _with_store(place, bucket, show)
 
 
 @quarantine_command.command("retry", short_help="Fetch bundles anew, and check them again.")
-@config_option
+@lake_options
 @bucket_option
 @click.option("--later", is_flag=True, help="Only mark it; the next run fetches it.")
 @logging_options
 @click.argument("entry_ids", nargs=-1, metavar="[ENTRY]...")
 def retry_command(
-    config_file: str | None,
+    place: Place,
     bucket: str | None,
     later: bool,
     entry_ids: tuple[str, ...],
@@ -165,7 +167,7 @@ def retry_command(
 ) -> None:
     """Fetch bundles anew and check them again, whatever the provider says of their versions. None: all that wait."""
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    with get_engine(config_path(config_file), bucket) as engine:
+    with open_engine(place, bucket) as engine:
         quarantine = engine.store.quarantine
         named = [_find(engine.store, one) for one in entry_ids]
 
@@ -220,7 +222,7 @@ def _source_of(entry: QuarantineEntry, engine: IngestionEngine) -> str | None:
 
 
 @quarantine_command.command("accept", short_help="Publish bundles although a check rejected them.")
-@config_option
+@lake_options
 @bucket_option
 @click.option(
     "--without",
@@ -233,7 +235,7 @@ def _source_of(entry: QuarantineEntry, engine: IngestionEngine) -> str | None:
 @logging_options
 @_entries
 def accept_command(
-    config_file: str | None,
+    place: Place,
     bucket: str | None,
     without: tuple[str, ...],
     note: str,
@@ -250,7 +252,7 @@ def accept_command(
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
 
     # Subscribers are to hear of it, and they come with the engine.
-    with get_engine(config_path(config_file), bucket) as engine:
+    with open_engine(place, bucket) as engine:
         store = engine.store
         for entry_id in entry_ids:
             entry = _find(store, entry_id)
@@ -260,7 +262,7 @@ def accept_command(
 
 
 @quarantine_command.command("discard", short_help="Throw the files of bundles away.")
-@config_option
+@lake_options
 @bucket_option
 @_note
 @_by
@@ -268,7 +270,7 @@ def accept_command(
 @logging_options
 @_entries
 def discard_command(
-    config_file: str | None,
+    place: Place,
     bucket: str | None,
     note: str,
     decided_by: str | None,
@@ -294,11 +296,11 @@ def discard_command(
         if not quiet:
             write_stderr(f"Discarded; {removed:,} {'file' if removed == 1 else 'files'} removed.")
 
-    _with_store(config_file, bucket, discard)
+    _with_store(place, bucket, discard)
 
 
-def _with_store(config_file: str | None, bucket: str | None, use: Callable[[DatasetStore], None]) -> None:
-    store = get_datastore(config_path(config_file), bucket)
+def _with_store(place: Place, bucket: str | None, use: Callable[[DatasetStore], None]) -> None:
+    store = open_datastore(place, bucket)
     try:
         use(store)
     finally:
@@ -310,7 +312,7 @@ def _find(store: DatasetStore, beginning: str) -> QuarantineEntry:
     beginning = beginning.strip().lower()
     ids = store.quarantine.find_ids(beginning) if beginning else []
     return store.quarantine.get_entry(
-        the_one_that_begins(beginning, ids, "quarantine entries", "ingestify quarantine list")
+        the_one_that_begins(beginning, ids, "quarantine entries", remedy("quarantine list"))
     )
 
 

@@ -20,9 +20,9 @@ from ingestify.cli.exit_codes import EXIT_INTERRUPTED, exit_code
 from ingestify.cli.logs import collapsed_repeats, set_up_logging, write_stderr
 from ingestify.cli.options import (
     Age,
-    config_option,
     dataset_filters,
     filter_arguments,
+    lake_options,
     logging_options,
     parse_filters,
 )
@@ -33,8 +33,10 @@ from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.left_alone import describe_left_alone
 from ingestify.engine.report import one_line
 from ingestify.errors import DeadlineReached, FatalError, StopProcessing
-from ingestify.main import config_path, get_engine
+from ingestify.main import open_engine
+from ingestify.main.place import Place
 from ingestify.progress.texts import summary_line
+from ingestify.remedies import remedy
 
 __all__ = ["execute", "plan_command", "run_command"]
 
@@ -45,7 +47,7 @@ _KEYS = ("state",)
 
 
 @click.command("run")
-@config_option
+@lake_options
 @dataset_filters
 @click.option("--source", metavar="NAME", help="Only this source of the configuration.")
 @click.option("--dry-run", is_flag=True, help="The same as 'ingestify plan'.")
@@ -75,35 +77,33 @@ _KEYS = ("state",)
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
 @logging_options
 @filter_arguments
-def run_command(
-    config_file: str | None, dry_run: bool, disable_events: bool, filters: tuple[str, ...], **options: Any
-) -> None:
+def run_command(place: Place, dry_run: bool, disable_events: bool, filters: tuple[str, ...], **options: Any) -> None:
     """Bring the lake up to date with what the ingestion plans name.
 
     A selector that another run is at is skipped.
 
     KEY=VALUE narrows what is looked at, such as  competition_id=11 match_id=12,13 .
     """
-    _run(config_file, dry_run=dry_run, disable_events=disable_events, filters=filters, **options)
+    _run(place, dry_run=dry_run, disable_events=disable_events, filters=filters, **options)
 
 
 @click.command("plan")
-@config_option
+@lake_options
 @dataset_filters
 @click.option("--source", metavar="NAME", help="Only this source of the configuration.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
 @logging_options
 @filter_arguments
-def plan_command(config_file: str | None, filters: tuple[str, ...], **options: Any) -> None:
+def plan_command(place: Place, filters: tuple[str, ...], **options: Any) -> None:
     """Show what a run would fetch, change and skip, and why. Only indexes are asked for; nothing is written.
 
     Datasets that are unchanged are counted; -v shows them too.
     """
-    _run(config_file, dry_run=True, disable_events=True, filters=filters, **options)
+    _run(place, dry_run=True, disable_events=True, filters=filters, **options)
 
 
 def _run(
-    config_file: str | None,
+    place: Place,
     *,
     dry_run: bool,
     disable_events: bool,
@@ -124,7 +124,8 @@ def _run(
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     selector = _with_refetch(parse_filters(filters, _KEYS), parse_filters(refetch, _KEYS))
     view = RunView(as_json=as_json, quiet=quiet, verbose=verbose, shows_skipped=dry_run)
-    with get_engine(config_path(config_file), bucket, disable_events=disable_events) as engine:
+    place.config_for("what is to be fetched")
+    with open_engine(place, bucket, disable_events=disable_events) as engine:
         first_use = FirstUse(engine)
         view.tell_left_out(engine.find_left_out(source, dataset_type))
         if refetch:
@@ -144,6 +145,8 @@ def _run(
             **selector,
         )
     code = exit_code(report)
+    if report.created_lake and not quiet and not as_json:
+        write_stderr(f"Created the lake in {report.created_lake}.")
     if as_json:
         view.write_json(
             {
@@ -155,6 +158,7 @@ def _run(
                 **report.totals.as_dict(),
                 "not_begun": list(report.not_begun),
                 "not_listed": report.not_listed,
+                "created_lake": report.created_lake or None,
                 "left_alone": [describe_left_alone(reason, *counts) for reason, counts in report.left_alone.items()],
                 "error": None if report.error is None else one_line(report.error),
             }
@@ -196,12 +200,12 @@ def _tell(report: RunReport) -> None:
     for task in failed[:SHOWN_FAILURES]:
         write_stderr(f"failed: {task.name or task.identifier}: {task.error}")
     if len(failed) > SHOWN_FAILURES:
-        write_stderr(f"… and {len(failed) - SHOWN_FAILURES:,} more failed; 'ingestify status --failed' lists them.")
+        write_stderr(f"… and {len(failed) - SHOWN_FAILURES:,} more failed; {remedy('status --failed')} lists them.")
     quarantined = report.quarantined_tasks
     for task in quarantined[:SHOWN_FAILURES]:
         write_stderr(f"in quarantine: {task.name or task.identifier}: {task.error}")
     if quarantined:
-        write_stderr("What readers see stayed as it was; 'ingestify quarantine list' shows what waits, and why.")
+        write_stderr(f"What readers see stayed as it was; {remedy('quarantine list')} shows what waits, and why.")
     _tell_of_left_out(report)
     # Why a host is left alone is told above.
     for job in [one for one in report.jobs_without_success if not one.left_alone][:SHOWN_FAILURES]:
@@ -212,7 +216,7 @@ def _tell(report: RunReport) -> None:
         write_stderr(f"… and {len(report.not_begun) - SHOWN_FAILURES:,} more selectors not begun.")
     if report.totals.unlisted:
         write_stderr(
-            "What is not listed any more is not marked MISSING yet; 'ingestify run --accept-missing' says that it is "
+            f"What is not listed any more is not marked MISSING yet; {remedy('run --accept-missing')} says that it is "
             "right, and so does the next run that finds the same."
         )
     if report.error is not None:
@@ -235,7 +239,7 @@ def _tell_of_left_out(report: RunReport) -> None:
         write_stderr(f"broken: {task.name or task.identifier}: {task.error}")
     if len(left_out) > SHOWN_FAILURES:
         more = len(left_out) - SHOWN_FAILURES
-        write_stderr(f"… and {more:,} more lack a broken file; 'ingestify status --failed' lists them.")
+        write_stderr(f"… and {more:,} more lack a broken file; {remedy('status --failed')} lists them.")
     if left_out:
         write_stderr("The rest of them is in the lake, and the next run asks for what is broken again.")
 

@@ -9,11 +9,12 @@ import click
 from ingestify.cli.app import exit_with
 from ingestify.cli.exit_codes import EXIT_FAILED
 from ingestify.cli.logs import set_up_logging, write_stderr
-from ingestify.cli.options import config_option, filter_arguments, logging_options, parse_filters
+from ingestify.cli.options import filter_arguments, lake_options, logging_options, parse_filters
 from ingestify.cli.output import write_json, write_line
 from ingestify.masking import mask_text
 
 if TYPE_CHECKING:
+    from ingestify.main.place import Place
     from ingestify.main.trial import SourceTrial, TriedFile
 
 __all__ = ["check_command"]
@@ -23,14 +24,14 @@ _SHOWN_KEYS = 12
 
 
 @click.command("check", short_help="Fetch one dataset of a source, and show what it is.")
-@config_option
+@lake_options
 @click.option("--dataset-type", metavar="TYPE", help="Which of its plans. Default: the first.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @logging_options
 @click.argument("name", metavar="NAME")
 @filter_arguments
 def check_command(
-    config_file: str | None,
+    place: Place,
     dataset_type: str | None,
     as_json: bool,
     name: str,
@@ -45,10 +46,10 @@ def check_command(
     configured lake is read or written. The exit code is 1 if something is wrong.
     """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    from ingestify.main import config_path  # heavy, and `sources list` needs none of it: pydantic
-    from ingestify.main.trial import try_source
+    from ingestify.main.trial import try_source  # heavy, and `sources list` needs none of it: pydantic
 
-    trial = try_source(config_path(config_file), name, dataset_type=dataset_type, filters=parse_filters(filters))
+    config = place.config_for("what sources there are")
+    trial = try_source(config, name, dataset_type=dataset_type, filters=parse_filters(filters))
     if as_json:
         write_json(_as_json(trial))
     else:

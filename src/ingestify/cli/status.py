@@ -10,11 +10,12 @@ from ingestify.cli.app import exit_with
 from ingestify.cli.exit_codes import EXIT_OK, EXIT_OVER_LIMIT
 from ingestify.cli.limits import Limits
 from ingestify.cli.logs import set_up_logging
-from ingestify.cli.options import Age, bucket_option, config_option, logging_options
+from ingestify.cli.options import Age, bucket_option, lake_options, logging_options
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.cli.progress import job_as_dict, task_as_dict
 from ingestify.domain.run import JobSummary, RunState, TaskOutcome
-from ingestify.main import config_path, get_datastore, watched_plans
+from ingestify.main import open_datastore, watched_plans
+from ingestify.main.place import Place
 from ingestify.progress.texts import clock, counted, size, what_was_done
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.leases import goes_on
@@ -23,7 +24,7 @@ __all__ = ["status_command"]
 
 
 @click.command("status")
-@config_option
+@lake_options
 @bucket_option
 @click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="How many runs to show.")
 @click.option("--failed", is_flag=True, help="Show each dataset that failed, is in quarantine, or lacks a broken file.")
@@ -45,7 +46,7 @@ __all__ = ["status_command"]
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @logging_options
 def status_command(
-    config_file: str | None,
+    place: Place,
     bucket: str | None,
     runs: int,
     failed: bool,
@@ -64,9 +65,11 @@ def status_command(
     """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     limits = Limits(stale, max_failed, max_quarantined)
-    store = get_datastore(config_path(config_file), bucket)
+    needs_plans = stale is not None or max_failed is not None
+    plans = watched_plans(place.config_for("which plans are watched")) if needs_plans else []
+    store = open_datastore(place, bucket)
     try:
-        verdict = limits.look(store, watched_plans(config_file)) if limits.are_given else None
+        verdict = limits.look(store, plans) if limits.are_given else None
         code = EXIT_OVER_LIMIT if verdict is not None and verdict.is_over else EXIT_OK
         totals = dict(store.totals())
         lake = store.catalogue.find_lake()

@@ -6,6 +6,7 @@ from ingestify.cli.logs import write_stderr
 from ingestify.domain.run import RunReport
 from ingestify.domain.source import Source
 from ingestify.engine.engine import IngestionEngine
+from ingestify.errors import LakeNotFound
 
 __all__ = ["FirstUse"]
 
@@ -27,4 +28,7 @@ class FirstUse:
 
 def _is_held(engine: IngestionEngine, provider: str) -> bool:
     store = engine.store
-    return next(store.catalogue.iter_identities(store.dataset_filter(provider=provider)), None) is not None
+    try:
+        return next(store.catalogue.iter_identities(store.dataset_filter(provider=provider)), None) is not None
+    except LakeNotFound:
+        return False  # the run makes it

@@ -12,13 +12,15 @@ import click
 from ingestify.cli.app import exit_with
 from ingestify.cli.exit_codes import EXIT_DAMAGED
 from ingestify.cli.logs import set_up_logging, write_progress, write_stderr
-from ingestify.cli.options import config_option, logging_options, name_of_bucket
+from ingestify.cli.options import lake_options, logging_options, name_of_bucket
 from ingestify.cli.output import flush, write_json, write_line
 from ingestify.domain.damage import Damage, DamageKind
 from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.verifying import VerifyReport, fetch_anew, verify
-from ingestify.main import config_path, get_datastore, get_engine
+from ingestify.main import open_datastore, open_engine
+from ingestify.main.place import Place
 from ingestify.progress.line import ProgressLine, unshown
+from ingestify.remedies import remedy
 from ingestify.store.repair import Mended, Wanted
 from ingestify.store.verification import Verification
 
@@ -40,7 +42,7 @@ class _Share(click.ParamType[float]):
 
 
 @click.command("verify")
-@config_option
+@lake_options
 @click.option(
     "--bucket", metavar="NAME", callback=name_of_bucket, help="Only this bucket of the lake. Default: all of them."
 )
@@ -52,7 +54,7 @@ class _Share(click.ParamType[float]):
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines: one for each damage, and one at the end.")
 @logging_options
 def verify_command(
-    config_file: str | None,
+    place: Place,
     bucket: str | None,
     share: float,
     seed: int | None,
@@ -67,8 +69,7 @@ def verify_command(
     Each damage is named with its remedy. It may go on beside a run. The exit code is 4 when damage is left.
     """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    path = config_path(config_file)
-    store = get_datastore(path, bucket)
+    store = open_datastore(place, bucket)
     verification = Verification(store.catalogue, store.storage, bucket=bucket, share=share, seed=seed)
 
     def tell_damage(damage: Damage) -> None:
@@ -89,7 +90,7 @@ def verify_command(
             report = verify(
                 store,
                 verification,
-                refetch=_Fetching(str(path), engines) if repairs else None,
+                refetch=_Fetching(place, engines) if repairs else None,
                 moving=unshown if quiet or as_json else ProgressLine(write_progress).shown,
                 on_damage=tell_damage,
                 on_mended=tell_mended,
@@ -144,14 +145,14 @@ def _tell_left(left: Sequence[Damage], *, as_json: bool) -> None:
 class _Fetching:
     """Fetches datasets anew by the plans of the configuration; an engine for each bucket."""
 
-    def __init__(self, config: str, engines: contextlib.ExitStack) -> None:
-        self._config = config
+    def __init__(self, place: Place, engines: contextlib.ExitStack) -> None:
+        self._place = place
         self._stack = engines
         self._engines: dict[str, IngestionEngine] = {}
 
     def __call__(self, wanted: Wanted) -> str:
         if wanted.bucket not in self._engines:
-            self._engines[wanted.bucket] = self._stack.enter_context(get_engine(self._config, wanted.bucket))
+            self._engines[wanted.bucket] = self._stack.enter_context(open_engine(self._place, wanted.bucket))
         return fetch_anew(self._engines[wanted.bucket].run_report, wanted)
 
 
@@ -181,4 +182,4 @@ def _summarize(report: VerifyReport, *, quiet: bool) -> None:
     write_line(report.line)
     if report.orphans:
         are, them = ("file is", "it") if report.orphans == 1 else ("files are", "them")
-        write_stderr(f"{report.orphans:,} {are} in the storage that no dataset has; 'ingestify gc' removes {them}.")
+        write_stderr(f"{report.orphans:,} {are} in the storage that no dataset has; {remedy('gc')} removes {them}.")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ingestify.errors import ConfigurationError
 
-__all__ = ["local_path", "resolve_url"]
+__all__ = ["expand_home", "local_path", "resolve_url"]
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]*)(.*)", re.IGNORECASE | re.DOTALL)
 _FILE = re.compile(r"(file://)(.+)", re.IGNORECASE | re.DOTALL)
@@ -21,12 +21,18 @@ _PERCENT_CODE = re.compile(r"%[0-9A-Fa-f]{2}")
 _WINDOWS_DRIVE = re.compile(r"/?[A-Za-z]:[\\/]")
 
 
+def expand_home(path: str | Path) -> Path:
+    """Return a path with a `~` or `~user` at its beginning replaced by that home; as it is where there is none."""
+    return Path(_with_home(str(path)))
+
+
 def resolve_url(url: str, folder: str | Path) -> str:
     """Return `url` with the relative path of a `sqlite:///` or `file://` URL made absolute.
 
-    `sqlite:///database/catalog.db` becomes `sqlite:////lake/database/catalog.db`, and `file://database/files/`
-    `file:///lake/database/files/`. Absolute paths, Windows' drives, `sqlite:///:memory:`, SQLite's own `file:` names
-    and all other schemes stay as they are, so that doing it twice is harmless.
+    `sqlite:///database/catalog.db` becomes `sqlite:////lake/database/catalog.db`, `file://database/files/`
+    `file:///lake/database/files/`, and `file://~/lake/files/` `file:///home/me/lake/files/`. Absolute paths, Windows'
+    drives, `sqlite:///:memory:`, SQLite's own `file:` names and all other schemes stay as they are, so that doing it
+    twice is harmless.
 
     Args:
         folder: What it is relative to: the config file's folder, or the current one.
@@ -37,8 +43,9 @@ def resolve_url(url: str, folder: str | Path) -> str:
     """
     if match := _SQLITE.fullmatch(url):
         prefix, path, options = match.groups()
+        path = _with_home(path)
         if not path or path == ":memory:" or path.startswith("file:") or _is_absolute(path):
-            return url
+            return f"{prefix}{path}{options}"
         absolute = _absolute(path, folder)
         # SQLAlchemy 2.1 decodes %20 in the path and 2.0 does not: with either, such a folder would be another one.
         if "?" in absolute or _PERCENT_CODE.search(str(Path(folder).absolute())):
@@ -47,8 +54,9 @@ def resolve_url(url: str, folder: str | Path) -> str:
                 "a ? or a percent code such as %20. Rename the folder, or give metadata_url an absolute path elsewhere."
             )
         return f"{prefix}{absolute}{options}"
-    if (match := _FILE.fullmatch(url)) and not _is_absolute(match[2]):
-        return f"{match[1]}{_absolute(match[2], folder)}"
+    if match := _FILE.fullmatch(url):
+        path = _with_home(match[2])
+        return f"{match[1]}{path if _is_absolute(path) else _absolute(path, folder)}"
     return url
 
 
@@ -65,6 +73,10 @@ def local_path(file_url: str) -> Path:
     if os.name == "nt" and _WINDOWS_DRIVE.match(path):
         path = path.removeprefix("/")
     return Path(path)
+
+
+def _with_home(path: str) -> str:
+    return os.path.expanduser(path)  # noqa: PTH111 - Path's drops a slash at the end, and raises where there is no home
 
 
 def _is_absolute(path: str) -> bool:

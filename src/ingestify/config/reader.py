@@ -14,7 +14,7 @@ from typing import Any
 from dotenv import dotenv_values, load_dotenv
 from pydantic import ValidationError
 
-from ingestify.config.locations import local_path, resolve_url
+from ingestify.config.locations import expand_home, local_path, resolve_url
 from ingestify.config.ownership import check_env_file, check_found_config
 from ingestify.config.schema import field_description, known_keys
 from ingestify.config.settings import FileOptions, Settings, find_contradictions
@@ -23,7 +23,15 @@ from ingestify.errors import ConfigurationError
 from ingestify.masking import hide_all, hide_url
 from ingestify.suggestion import did_you_mean
 
-__all__ = ["CONFIG_FILE_VARIABLE", "find_config", "local_path", "read_file_options", "read_settings", "resolve_url"]
+__all__ = [
+    "CONFIG_FILE_NAME",
+    "CONFIG_FILE_VARIABLE",
+    "find_config",
+    "local_path",
+    "read_file_options",
+    "read_settings",
+    "resolve_url",
+]
 
 CONFIG_FILE_VARIABLE = "INGESTIFY_CONFIG_FILE"
 """The environment variable that names the config file; it may stand in a .env file in the current folder."""
@@ -47,11 +55,11 @@ def find_config(explicit: str | Path | None = None) -> Path | None:
             could have been written by somebody else.
     """
     if explicit is not None and str(explicit):
-        return _existing(Path(explicit), "The config file")
+        return _existing(expand_home(explicit), "The config file")
     here = Path.cwd()
     named = os.environ.get(CONFIG_FILE_VARIABLE) or _env_file(here).get(CONFIG_FILE_VARIABLE)
     if named:
-        return _existing(Path(named), f"{CONFIG_FILE_VARIABLE}: the config file")
+        return _existing(expand_home(named), f"{CONFIG_FILE_VARIABLE}: the config file")
     for folder in (here, *here.parents):
         if (path := folder / CONFIG_FILE_NAME).is_file():
             check_found_config(path)
@@ -70,7 +78,7 @@ def read_settings(path: str | Path) -> Settings:
         ConfigurationError: It cannot be read, or something in it is wrong (the message names all that is), or somebody
             else could have written one of the .env files.
     """
-    path = Path(path)
+    path = expand_home(path)
     folder, here = path.absolute().parent, Path.cwd()
     _load_env_file(folder, path)
     if not folder.exists() or not folder.samefile(here):

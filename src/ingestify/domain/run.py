@@ -305,6 +305,7 @@ class RunReport:
         duration_seconds: From call to end.
         not_begun: The jobs that a stop came before, as people call them: `statsbomb: competition_id=11`.
         not_listed: What of the caller's filters no source lists, in a sentence; empty: none, or that is not known.
+        created_lake: Where the lake was made, as it was not there before; empty: it was.
     """
 
     run_id: str
@@ -316,6 +317,7 @@ class RunReport:
     error: BaseException | None = None
     not_begun: Sequence[str] = ()
     not_listed: str = ""
+    created_lake: str = ""
 
     def __repr__(self) -> str:
         # A notebook shows it after `engine.load()`: one line, and not each job with all its counters.
@@ -325,7 +327,8 @@ class RunReport:
     def _done(self) -> str:
         dry_run = ", dry_run" if self.dry_run else ""
         error = "" if self.error is None else f"; {type(self.error).__name__}: {mask_text(str(self.error))}"
-        return f"{self.state.value}{dry_run}: {self.totals.text}; {self.duration_seconds:.1f} s{error}"
+        created = f"; created the lake in {self.created_lake}" if self.created_lake else ""
+        return f"{self.state.value}{dry_run}: {self.totals.text}; {self.duration_seconds:.1f} s{created}{error}"
 
     def _problems(self) -> str:
         """The first of each kind of what went wrong, with its reason."""

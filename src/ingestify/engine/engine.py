@@ -671,9 +671,9 @@ class IngestionEngine:
             engine.copy_to(archive, competition_id=43)
 
         Args:
-            target: The other lake, opened with the bucket that it is copied to.
+            target: The other lake, opened with the bucket that it is copied to. It is made if it is not there.
             delete: Remove from the target what this lake has not, of what the filters name.
-            dry_run: Only find out what would be done.
+            dry_run: Only find out what would be done, to a target that is there.
             progress: Whether to show how far it is, as `load` does.
             **filters: `provider`, `dataset_type`, `dataset_id` and identifier keys, as those of `iter_datasets`.
 
@@ -693,6 +693,8 @@ class IngestionEngine:
             deleted = copying.delete(dataset_id for dataset_id, _ in report.only_in_target)
             report = dataclasses.replace(report, deleted=deleted)
         display.tell(report.line)
+        if report.created_lake:
+            display.tell(f"Created the lake in {report.created_lake}.")
         return report
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import Source
 from ingestify.engine.planner import selector_parameters
-from ingestify.errors import ConfigurationError
+from ingestify.errors import ConfigurationError, LakeNotFound
 from ingestify.store.call_options import find_option, refuse_option
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.nothing_found import iter_identifier_keys
@@ -75,7 +75,10 @@ def choose_by_filters(
 
 def _keys_in_lake(plan: IngestionPlan, store: DatasetStore) -> Iterable[str]:
     kind = DatasetFilter(store.bucket, plan.dataset_type, plan.source.provider)
-    return iter_identifier_keys(store.catalogue, kind)
+    try:
+        return list(iter_identifier_keys(store.catalogue, kind))
+    except LakeNotFound:
+        return ()  # the run makes it
 
 
 def _refuse_or_warn(key: str, plans: Sequence[IngestionPlan], known: Collection[str], store: DatasetStore) -> None:

@@ -24,6 +24,7 @@ from ingestify.engine.workers import ReaderLeft, StopToken
 from ingestify.errors import DeadlineReached, FatalError, LakeUnwritable, SourceError, StopProcessing, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.masking import mask_text
+from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.leases import goes_on
 from ingestify.store.process import this_process
@@ -46,6 +47,9 @@ class JobBook:
         listener: Hears when jobs begin and end.
         host_waits: Which hosts are left alone; other processes may hear of more.
         out_of_reach: Keeps which hosts cannot be reached, for a caller who tells of it; None: there is none.
+
+    Attributes:
+        created_lake: Where the lake was made for this run; empty: it was there.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class JobBook:
         self._host_waits = host_waits
         self.run_id = str(uuid.uuid4())
         self.planning_usage = Usage()
+        self.created_lake = ""
         self._store = store
         self._stop = stop
         self._dry_run = dry_run
@@ -99,7 +104,7 @@ class JobBook:
             dead = catalogue.abort_dead_jobs(functools.partial(goes_on, catalogue))
             if dead:
                 what = "1 job of a run that died was" if dead == 1 else f"{dead} jobs of runs that died were"
-                logger.warning("%s marked ABORTED; see 'ingestify status'.", what)
+                logger.warning("%s marked ABORTED; see %s.", what, remedy("status"))
             self._maintain()
             self._lease.enter_context(self._store.writing("run", self.run_id))
         self._beats.start()
@@ -168,7 +173,7 @@ class JobBook:
             job = progress.job
             if not self._waits:
                 logger.info("%s: %s is skipped: %s", job.source_name, job.selector.name, why)
-                progress.note = f"{why}; see 'ingestify status'"
+                progress.note = why
                 progress.left_to_another = True
                 progress.state = RunState.SKIPPED
                 return False
@@ -284,6 +289,7 @@ class JobBook:
             dry_run=self._dry_run,
             error=reason or (errors[0] if errors else None),
             not_begun=not_begun,
+            created_lake=self.created_lake,
         )
 
     def _final_state(self, progress: JobProgress) -> RunState:

@@ -11,6 +11,7 @@ from ingestify.domain.html_table import html_table
 from ingestify.domain.wording import noun
 from ingestify.errors import ConfigurationError
 from ingestify.progress.texts import counted, size
+from ingestify.remedies import remedy
 from ingestify.store.copied import Copied, CopyOutcome, CopyProgress
 from ingestify.store.copying import Copying
 
@@ -29,6 +30,7 @@ class CopyReport:
         only_in_target: (dataset id, what it is) of what the source has not.
         deleted: How many of those were removed.
         damages: How many files of the target are damaged; None: they were not looked at.
+        created_lake: Where the target was made, as it was not there; empty: it was.
     """
 
     progress: CopyProgress
@@ -38,6 +40,7 @@ class CopyReport:
     dry_run: bool = False
     deleted: int = 0
     damages: int | None = None
+    created_lake: str = ""
 
     @property
     def line(self) -> str:
@@ -93,7 +96,7 @@ def copy_lake(
         # An empty source is a wrong name or an unmounted disk far more often than a wish for an empty mirror.
         raise ConfigurationError(
             "Deleting would remove all that it is compared with, as the source has nothing: name the right one, or "
-            "remove the datasets with 'ingestify delete'."
+            f"remove the datasets with {remedy('delete')}."
         )
     began = time.monotonic()
     progress, problems = copying.progress, []
@@ -108,6 +111,7 @@ def copy_lake(
         only_in_target=list(copying.iter_surplus()),
         duration_seconds=time.monotonic() - began,
         dry_run=copying.dry_run,
+        created_lake=copying.created_lake,
     )
 
 

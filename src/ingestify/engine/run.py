@@ -128,6 +128,8 @@ class IngestionRun:
         Ctrl-C stops it cleanly: what is complete is committed, requests in flight are broken off, loaders that run are
         waited for, and the report says ABORTED. A second Ctrl-C leaves at once with KeyboardInterrupt.
         """
+        if not self._dry_run and self._store.create():
+            self._jobs.created_lake = self._store.where
         self._store.identity.check()
         if self._host_waits is not None:
             self._host_waits.begin_run(ignored=self._ignores_waits, writes=not self._dry_run)

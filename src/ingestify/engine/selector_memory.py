@@ -18,6 +18,7 @@ from ingestify.engine.absence import Absence, AbsenceLimits, describe_unlisted, 
 from ingestify.engine.report import JobProgress
 from ingestify.engine.run_locks import RunLocks
 from ingestify.errors import StoreError
+from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["SelectorMemory", "find_unchanged"]
@@ -252,11 +253,11 @@ class SelectorMemory:
         progress.count("unlisted", len(absence.dataset_ids))
         self._tell(
             progress,
-            "%s: %s: %s. The next run that finds the same does, or 'ingestify run --accept-missing', "
-            "in Python load(accept_missing=True), at once.",
+            "%s: %s: %s. The next run that finds the same does, or %s at once.",
             progress.job.source_name,
             progress.job.selector.name,
             progress.note,
+            remedy("run --accept-missing"),
         )
 
     def _tell(self, progress: JobProgress, message: str, *arguments: object) -> None:
@@ -269,7 +270,7 @@ class SelectorMemory:
         for source, count in self._told.items():
             if count > MOST_TOLD:
                 logger.warning(
-                    "%s: so it is with %d more selectors; 'ingestify status' shows them.", source, count - MOST_TOLD
+                    "%s: so it is with %d more selectors; %s shows them.", source, count - MOST_TOLD, remedy("status")
                 )
 
     # ---- what is remembered ----------------------------------------------------------------------------

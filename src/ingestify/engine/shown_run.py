@@ -52,20 +52,25 @@ class ShownRun:
             return self.run.execute()
 
     def tell(self, report: RunReport) -> None:
-        """Say what it came to and, of sources that this process had not used, under which terms the data is."""
+        """Say what it came to, where it made a lake, and under which terms new sources' data is.
+
+        Those are sources that this process had not used.
+        """
         self._display.tell(summary_line(report))
+        if report.created_lake:
+            self._say(f"Created the lake in {report.created_lake}.")
         for name in () if report.dry_run else dict.fromkeys(job.source for job in report.jobs):
             source = self._sources.get(name)
             terms = () if source is None else (name, *source.terms.values())
             if len(terms) > 1 and terms not in _told_terms:
                 _told_terms.add(terms)
-                self._tell_terms(f"{name}: {' · '.join(terms[1:])}")
+                self._say(f"{name}: {' · '.join(terms[1:])}")
 
     def warn(self, report: RunReport) -> None:
         """Say, in one warning, what it did not bring."""
         warn_of_shortfall(report, self._consequence)
 
-    def _tell_terms(self, line: str) -> None:
+    def _say(self, line: str) -> None:
         if self._display.is_on:
             self._display.tell(line)
         else:

@@ -20,6 +20,7 @@ from ingestify.domain.run import JobHolder, ProcessIdentity
 from ingestify.domain.text import problem_of_name
 from ingestify.errors import ConfigurationError, StoreError
 from ingestify.masking import mask_text
+from ingestify.remedies import remedy
 
 __all__ = ["EventLog", "EventReader", "find_start"]
 
@@ -353,7 +354,7 @@ class EventReader:
     def _moved(self) -> StoreError:
         return StoreError(
             f"The reader '{self._reader_name}' does not stand at {self._position} any more: somebody has moved it, as "
-            f"'ingestify events reset' does. Start it again, and it goes on from there."
+            f"{remedy('events reset')} does. Start it again, and it goes on from there."
         )
 
     def _take_lock(self, poll_interval: float | None) -> JobLock | None:

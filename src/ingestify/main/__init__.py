@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ingestify.config.reader import find_config, read_file_options, read_settings
+from ingestify.config.locations import expand_home
+from ingestify.config.reader import read_file_options, read_settings
 from ingestify.config.secrets import find_vault_urls, resolve_lake_url, with_secrets
 from ingestify.config.settings import Settings
 from ingestify.domain.dataset import Dataset
@@ -20,7 +21,7 @@ from ingestify.domain.retention import Retention
 from ingestify.domain.source import Source
 from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.health import WatchedPlan
-from ingestify.errors import ConfigurationError, SecretError
+from ingestify.errors import ConfigurationError, LakeNotFound, SecretError
 from ingestify.events.consumer import EventReader
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.main.adapters import (
@@ -42,6 +43,7 @@ from ingestify.main.parts import (
     make_plans,
     subscribe,
 )
+from ingestify.main.place import Place, find_place
 from ingestify.sources.own_modules import make_importable
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
@@ -56,9 +58,6 @@ logger = logging.getLogger(__name__)
 
 _LOOKED_AT_FOR_KEYS = 1000
 
-DEFAULT_METADATA_URL = "sqlite:///database/catalog.db"
-DEFAULT_FILE_URL = "file://database/files/"
-
 
 def get_engine(
     config_file: str | Path | None = None,
@@ -71,13 +70,17 @@ def get_engine(
 ) -> IngestionEngine:
     """Open a lake, with the plans of a config.yaml or without any.
 
+    A lake that is not there is made by what fills it: `load`, and `iter_datasets` with `auto_ingest`. Whatever reads it
+    raises LakeNotFound until then, and makes nothing.
+
     Example::
 
-        engine = get_engine(metadata_url="sqlite:///lake/catalog.db", file_url="file://lake/files/")
+        engine = get_engine("~/football/lake")
 
     Args:
-        config_file: A config.yaml. None, without URLs: `INGESTIFY_CONFIG_FILE`, else `config.yaml` here or in a
-            parent folder, else a lake in `./database` without plans.
+        config_file: A config.yaml, or the folder of a lake, with its `catalog.db` and `files/` in it; a folder with a
+            config.yaml and no catalog.db means that. None, without URLs: `INGESTIFY_CONFIG_FILE`, else `config.yaml`
+            here or in a parent folder, else a lake in `./database` without plans.
         bucket: Which part of the lake; None: the configuration's `default_bucket`, else `main`.
         disable_events: Do not tell the configured subscribers. The event log is written all the same.
         metadata_url: The catalogue, such as `sqlite:///lake/catalog.db`; with `file_url` in place of a config file.
@@ -90,27 +93,10 @@ def get_engine(
         SecretError: A secret that they name cannot be had from its vault.
         StoreError: The lake cannot be opened.
     """
-    if file_options is not None and file_url is None:
-        raise ConfigurationError("get_engine got file_options without file_url; a config file has main.file_options.")
-    if metadata_url is None and file_url is None:
-        path = find_config(config_file)
-        if path is not None:
-            return _engine_from_config(path, bucket, disable_events)
+    place = _find_place(config_file, metadata_url, file_url, file_options)
+    if place.is_default:
         logger.info("There is no config.yaml here or above; the lake is in ./database.")
-        metadata_url, file_url = DEFAULT_METADATA_URL, DEFAULT_FILE_URL
-    elif config_file is not None:
-        raise ConfigurationError("get_engine got a config file and URLs; give either the one or the others.")
-    if metadata_url is None or file_url is None:
-        raise ConfigurationError("get_engine needs both metadata_url and file_url, or neither.")
-    here = Path.cwd()
-    lookup = SecretLookup()
-    store = open_store(
-        resolve_lake_url(metadata_url, "metadata_url", here, lookup),
-        resolve_lake_url(file_url, "file_url", here, lookup),
-        bucket or "main",
-        file_options=None if file_options is None else read_file_options(file_options),
-    )
-    return make_engine(store, {})
+    return open_engine(place, bucket, disable_events, file_options)
 
 
 def get_datastore(
@@ -122,55 +108,111 @@ def get_datastore(
     file_options: Mapping[str, Any] | None = None,
 ) -> DatasetStore:
     """Open a lake for reading, without sources; the arguments are those of `get_engine`."""
-    has_urls = metadata_url is not None or file_url is not None or file_options is not None
-    if not has_urls and (path := find_config(config_file)) is not None:
-        settings = read_settings(path)
-        return _store_from_settings(settings, path, bucket, SecretLookup())
-    return get_engine(
-        config_file, bucket, metadata_url=metadata_url, file_url=file_url, file_options=file_options
-    ).store
+    return open_datastore(_find_place(config_file, metadata_url, file_url, file_options), bucket, file_options)
 
 
-def get_two_datastores(
-    config_file: str | Path, target_file: str | Path, bucket: str | None = None
+def _find_place(
+    named: str | Path | None, metadata_url: str | None, file_url: str | None, file_options: Mapping[str, Any] | None
+) -> Place:
+    if file_options is not None and file_url is None:
+        raise ConfigurationError("get_engine got file_options without file_url; a config file has main.file_options.")
+    return find_place(named, metadata_url=metadata_url, file_url=file_url)
+
+
+def open_engine(
+    place: Place,
+    bucket: str | None = None,
+    disable_events: bool = False,
+    file_options: Mapping[str, Any] | None = None,
+) -> IngestionEngine:
+    """Open a place with the plans of its configuration, if it has one; see `get_engine`."""
+    if place.config is None:
+        return make_engine(open_datastore(place, bucket, file_options), {})
+    folder = place.base
+    lookup = SecretLookup()
+    settings = with_secrets(read_settings(place.config), lookup)
+    make_importable(str(folder))
+    plans, left_out = make_plans(settings)
+    store = _store_from_settings(settings, place, bucket, lookup)
+    if not disable_events:
+        subscribe(store, settings)
+    return make_engine(store, settings.sources, plans, settings, folder, left_out=left_out)
+
+
+def open_datastore(
+    place: Place, bucket: str | None = None, file_options: Mapping[str, Any] | None = None
+) -> DatasetStore:
+    """Open a place without sources; see `get_engine`."""
+    lookup = SecretLookup()
+    if place.config is not None:
+        return _store_from_settings(read_settings(place.config), place, bucket, lookup)
+    return open_store(
+        resolve_lake_url(place.metadata_url, "metadata_url", place.base, lookup),
+        resolve_lake_url(place.file_url, "file_url", place.base, lookup),
+        bucket or "main",
+        file_options=None if file_options is None else read_file_options(file_options),
+        place=place,
+    )
+
+
+def open_two_datastores(
+    source: Place, target: Place, bucket: str | None = None, *, dry_run: bool = False
 ) -> tuple[DatasetStore, DatasetStore]:
     """Open one bucket of two lakes, to copy the one into the other.
 
     Args:
         bucket: Of both; None: the `default_bucket` of the first.
+        dry_run: Nothing is copied: a target that is not there is an empty one.
 
     Raises:
         ConfigurationError: They are one lake, or share their files: each would take the other's for garbage.
     """
     lookup = SecretLookup()
-    paths = [config_path(config_file), config_path(target_file)]
-    both = [read_settings(path) for path in paths]
-    urls = []
-    for path, settings in zip(paths, both, strict=True):
-        folder, main = path.absolute().parent, settings.main
-        endpoint = None if main.file_options is None else main.file_options.endpoint
-        urls.append(
-            (
-                (
-                    resolve_lake_url(main.metadata_url, "metadata_url", folder, lookup),
-                    main.metadata_options.table_prefix,
-                ),
-                (resolve_lake_url(main.file_url, "file_url", folder, lookup).rstrip("/"), endpoint),
-            )
+    both = [None if place.config is None else read_settings(place.config) for place in (source, target)]
+    for name, address in (("catalogue (metadata_url)", _catalogue_address), ("files (file_url)", _file_address)):
+        ours, theirs = (
+            (url.rstrip("/"), where)
+            for url, where in (address(place, one, lookup) for place, one in zip((source, target), both, strict=True))
         )
-    for name, ours, theirs in zip(("catalogue (metadata_url)", "files (file_url)"), *urls, strict=True):
         if ours == theirs:
             raise ConfigurationError(
-                f"{paths[0]} and {paths[1]} have the same {name}; a copy goes into a lake of its own. Correct the "
-                f"file that --to names."
+                f"{source.title} and {target.title} have the same {name}; a copy goes into a lake of its own. Correct "
+                f"what --to names."
             )
-    bucket = bucket or both[0].main.default_bucket
-    source = _store_from_settings(both[0], paths[0], bucket, lookup)
+    bucket = bucket or ("main" if both[0] is None else both[0].main.default_bucket)
+    first = open_datastore(source, bucket)
     try:
-        return source, _store_from_settings(both[1], paths[1], bucket, lookup)
+        second = open_datastore(target, bucket)
+        return first, _empty_in_place_of_none(second) if dry_run else second
     except BaseException:
-        source.close()
+        first.close()
         raise
+
+
+def _empty_in_place_of_none(store: DatasetStore) -> DatasetStore:
+    """Return a store; if its lake is not there, an empty one in memory, to compare with."""
+    try:
+        store.catalogue.find_lake()
+    except LakeNotFound:
+        logger.info("There is no lake in %s yet.", store.where)
+        return DatasetStore(
+            open_catalogue("sqlite:///:memory:", ""), MemoryStorage(), Dispatcher(), bucket=store.bucket
+        )
+    return store
+
+
+def _catalogue_address(place: Place, settings: Settings | None, lookup: SecretLookup) -> tuple[str, str]:
+    """Return the URL and the table prefix of a place's catalogue."""
+    url = place.metadata_url if settings is None else settings.main.metadata_url
+    prefix = "" if settings is None else settings.main.metadata_options.table_prefix
+    return resolve_lake_url(url, "metadata_url", place.base, lookup), prefix
+
+
+def _file_address(place: Place, settings: Settings | None, lookup: SecretLookup) -> tuple[str, str | None]:
+    """Return the URL of a place's files, and the server that it is on."""
+    url = place.file_url if settings is None else settings.main.file_url
+    options = None if settings is None else settings.main.file_options
+    return resolve_lake_url(url, "file_url", place.base, lookup), None if options is None else options.endpoint
 
 
 def get_dev_engine(
@@ -197,8 +239,10 @@ def get_dev_engine(
     if dev_dir is None:
         store = DatasetStore(open_catalogue("sqlite:///:memory:", ""), MemoryStorage(), Dispatcher(), bucket="main")
     else:
-        folder = Path(dev_dir).absolute()
-        store = open_store(f"sqlite:///{(folder / 'catalog.db').as_posix()}", f"file://{folder / 'files'}", "main")
+        place = Place.of_folder(expand_home(dev_dir))
+        store = open_datastore(place)
+        if store.create():
+            logger.info("Created the lake in %s.", store.where)
     plan = IngestionPlan(source, dataset_type, data_spec_versions, selectors, fetch_policy)
     return make_engine(store, {}, [plan])
 
@@ -244,7 +288,7 @@ def debug_source(
     return engine
 
 
-def check_config(config_file: str | Path | None = None, *, secrets: bool = False) -> tuple[Path, str]:
+def check_config(path: Path, *, secrets: bool = False) -> tuple[Path, str]:
     """Read a configuration and import everything that it names; nothing is opened, fetched or written.
 
     Args:
@@ -257,7 +301,6 @@ def check_config(config_file: str | Path | None = None, *, secrets: bool = False
     Raises:
         ConfigurationError: Something is wrong; the message says what, and what would be right.
     """
-    path = config_path(config_file)
     folder = path.absolute().parent
     lookup = SecretLookup()
     settings = read_settings(path)
@@ -299,12 +342,12 @@ def _secrets_text(count: int, looked_up: bool) -> str:
     return f", {secrets} looked up" if looked_up else f", {secrets} not looked up (--secrets does)"
 
 
-def keys_to_index(store: DatasetStore, config_file: str | Path | None = None) -> list[tuple[str, str, Sequence[str]]]:
+def keys_to_index(store: DatasetStore, path: Path) -> list[tuple[str, str, Sequence[str]]]:
     """Return (provider, dataset type, identifier keys) of each type with `identifier_index: true`.
 
     The keys are those under `identifier_keys`; where none are named, those that its datasets in the lake have, if any.
     """
-    settings = read_settings(config_path(config_file))
+    settings = read_settings(path)
     return [
         (
             one.provider,
@@ -321,9 +364,9 @@ def keys_to_index(store: DatasetStore, config_file: str | Path | None = None) ->
     ]
 
 
-def watched_plans(config_file: str | Path | None = None) -> list[WatchedPlan]:
+def watched_plans(path: Path) -> list[WatchedPlan]:
     """Return what a configuration asks to be ingested, as far as it is enabled. No source is made."""
-    settings = read_settings(config_path(config_file))
+    settings = read_settings(path)
     return [
         WatchedPlan(plan.source, plan.dataset_type, tuple(plan.selectors or ()))
         for plan in settings.ingestion_plans
@@ -331,34 +374,8 @@ def watched_plans(config_file: str | Path | None = None) -> list[WatchedPlan]:
     ]
 
 
-def config_path(config_file: str | Path | None) -> Path:
-    """Return the config.yaml that is meant.
-
-    Raises:
-        ConfigurationError: There is none; the message says how to get one.
-    """
-    path = find_config(config_file)
-    if path is None:
-        raise ConfigurationError(
-            "There is no config.yaml here or in a parent folder: write one with  ingestify init , or name one with "
-            "--config."
-        )
-    return path
-
-
-def _engine_from_config(path: Path, bucket: str | None, disable_events: bool) -> IngestionEngine:
-    lookup = SecretLookup()
-    settings = with_secrets(read_settings(path), lookup)
-    make_importable(str(path.absolute().parent))
-    plans, left_out = make_plans(settings)
-    store = _store_from_settings(settings, path, bucket, lookup)
-    if not disable_events:
-        subscribe(store, settings)
-    return make_engine(store, settings.sources, plans, settings, path.absolute().parent, left_out=left_out)
-
-
-def _store_from_settings(settings: Settings, path: Path, bucket: str | None, lookup: SecretLookup) -> DatasetStore:
-    folder = path.absolute().parent
+def _store_from_settings(settings: Settings, place: Place, bucket: str | None, lookup: SecretLookup) -> DatasetStore:
+    folder = place.base
     make_importable(str(folder))  # a transformation may lie there
     main = settings.main
     return open_store(
@@ -372,6 +389,7 @@ def _store_from_settings(settings: Settings, path: Path, bucket: str | None, loo
         compression=main.compression,
         key_types=make_key_types(settings),
         retention=Retention(jobs=settings.retention.jobs, events=settings.retention.events),
+        place=place,
     )
 
 
@@ -390,12 +408,14 @@ class EventLogConsumer(EventReader):
         """Open the lake that a config.yaml names. The storage is opened when a dataset's files are first asked for.
 
         Args:
+            path: As the first argument of `get_engine`: a config.yaml, or the folder of a lake.
             reader_name: Names the cursor; `start_at` and `park_after` are those of `EventReader`.
 
         Raises:
             ConfigurationError: The settings are wrong.
+            LakeNotFound: On reading: the lake is not there, and no reader makes one.
         """
-        lake = _LakeOfEvents(config_path(path))
+        lake = _LakeOfEvents(find_place(path))
         return cls(
             lake.catalogue, reader_name, start_at=start_at, park_after=park_after, lake=lake, on_close=lake.close
         )
@@ -404,18 +424,20 @@ class EventLogConsumer(EventReader):
 class _LakeOfEvents:
     """A lake whose storage is opened late: many a consumer has no need, and no right, to read it."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        settings = read_settings(path)
-        url = resolve_lake_url(settings.main.metadata_url, "metadata_url", path.absolute().parent, SecretLookup())
-        self.catalogue = open_catalogue(url, settings.main.metadata_options.table_prefix, make_key_types(settings))
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        settings = None if place.config is None else read_settings(place.config)
+        url, table_prefix = _catalogue_address(place, settings, SecretLookup())
+        self.catalogue = open_catalogue(
+            url, table_prefix, None if settings is None else make_key_types(settings), place
+        )
         self._store: DatasetStore | None = None
 
     def load_files(
         self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False
     ) -> FileCollection:
         if self._store is None:
-            self._store = get_datastore(self._path)
+            self._store = open_datastore(self._place)
         return self._store.load_files(dataset, data_feed_keys, lazy)
 
     def close(self) -> None:

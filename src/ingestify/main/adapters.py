@@ -17,7 +17,7 @@ from ingestify.domain.retention import Retention
 from ingestify.domain.source import Source
 from ingestify.engine.absence import AbsenceLimits
 from ingestify.engine.engine import IngestionEngine
-from ingestify.errors import ConfigurationError, IngestifyError
+from ingestify.errors import ConfigurationError, IngestifyError, LakeNotFound
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.fetch.waits import Waits
@@ -25,6 +25,7 @@ from ingestify.loaders.kloppy.loading import load_with_kloppy
 from ingestify.main.cloud import cloud_options
 from ingestify.main.deliveries import open_delivery
 from ingestify.main.parts import make_rules
+from ingestify.main.place import Place
 from ingestify.masking import hide_url, mask_url
 from ingestify.plugins import find_plugin, find_plugins
 from ingestify.sources.registry import OPEN_DATA, make_open_data_source
@@ -156,12 +157,19 @@ def open_store(
     compression: str = "zstd",
     key_types: KeyTypes | None = None,
     retention: Retention | None = None,
+    place: Place | None = None,
 ) -> DatasetStore:
+    """Open a lake.
+
+    Args:
+        place: How its user named it, for who uses a lake that is not there; it is made by `DatasetStore.create`. None:
+            it is made now.
+    """
     hide_url(metadata_url)
     hide_url(file_url)
     storage = make_storage(file_url, file_options, options_folder)
     store = DatasetStore(
-        open_catalogue(metadata_url, table_prefix, key_types),
+        open_catalogue(metadata_url, table_prefix, key_types, place),
         storage,
         Dispatcher(),
         bucket=bucket,
@@ -169,16 +177,37 @@ def open_store(
         compression=compression,
         key_types=key_types,
         file_url=mask_url(file_url),
+        where=_common_folder(metadata_url, storage),
         retention=retention,
     )
     store.names_of_sources = NamesOfSources(providers=OPEN_DATA.keys)
     return store
 
 
-def open_catalogue(metadata_url: str, table_prefix: str, key_types: KeyTypes | None = None) -> SqlCatalogue:
-    from ingestify.catalogue.catalogue import SqlCatalogue  # heavy: SQLAlchemy
+def _common_folder(metadata_url: str, storage: Storage) -> str:
+    """Return the folder that has both, the catalogue and a folder of files; empty: there is none."""
+    path = check_catalogue(metadata_url)
+    root = storage.root if isinstance(storage, LocalStorage) else None
+    return str(path.parent) if path is not None and root is not None and root.parent == path.parent else ""
 
-    return SqlCatalogue.open(metadata_url, table_prefix=table_prefix, key_types=key_types)
+
+def open_catalogue(
+    metadata_url: str, table_prefix: str, key_types: KeyTypes | None = None, place: Place | None = None
+) -> SqlCatalogue:
+    from ingestify.catalogue.catalogue import SqlCatalogue  # heavy: SQLAlchemy
+    from ingestify.catalogue.database_url import parse_url, sqlite_path
+
+    def absent() -> LakeNotFound:
+        assert place is not None, "it is made otherwise"
+        parsed = parse_url(metadata_url)
+        return place.not_found(sqlite_path(parsed), parsed.render_as_string(hide_password=True))
+
+    return SqlCatalogue.open(
+        metadata_url,
+        table_prefix=table_prefix,
+        key_types=key_types,
+        absent=None if place is None else absent,
+    )
 
 
 def probe_catalogue(metadata_url: str, table_prefix: str) -> tuple[str, bool]:
@@ -270,6 +299,7 @@ def _make_cloud_storage(file_url: str, options: FileOptions, folder: Path) -> St
     from ingestify.storage.cloud import CloudStorage  # heavy: obstore
 
     address = CloudAddress.parse(file_url)
-    if options.spool_folder is not None and not (folder / options.spool_folder).is_dir():
-        raise ConfigurationError(f"file_options.spool_folder: there is no folder {folder / options.spool_folder}.")
-    return CloudStorage(address, cloud_options(options, folder))
+    made = cloud_options(options, folder)
+    if made.spool_folder is not None and not made.spool_folder.is_dir():
+        raise ConfigurationError(f"file_options.spool_folder: there is no folder {made.spool_folder}.")
+    return CloudStorage(address, made)

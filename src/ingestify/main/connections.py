@@ -28,6 +28,7 @@ from ingestify.main.adapters import (
     probe_catalogue,
 )
 from ingestify.main.parts import make_plans
+from ingestify.remedies import remedy
 from ingestify.sources.own_modules import make_importable
 from ingestify.storage.local import STAGING_FOLDER
 from ingestify.storage.memory import MemoryStorage
@@ -145,7 +146,7 @@ def _ask_files(storage: Storage, file_url: str) -> str:
             with contextlib.suppress(OSError):
                 (root / STAGING_FOLDER).rmdir()
     if storage.get_size(path) is not None:
-        raise StoreError(f"The object {path} was written, and cannot be removed: 'ingestify gc' will not be able to.")
+        raise StoreError(f"The object {path} was written, and cannot be removed: {remedy('gc')} will not be able to.")
     return "ok: an object was written, read and removed"
 
 

@@ -24,6 +24,7 @@ from ingestify.durable_folders import durable_folders, sync, sync_folder
 from ingestify.errors import IntegrityError, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.locked_file import LockedFile
+from ingestify.remedies import remedy
 from ingestify.storage.disk import refused
 from ingestify.storage.leftovers import NOTES_SUFFIX, PARTIAL_SUFFIX, Leftover, find_leftovers
 from ingestify.storage.local_temporary import LocalPartial, LocalTemporary
@@ -168,7 +169,7 @@ class LocalStorage:
             return final.open("rb")
         except FileNotFoundError as error:
             raise IntegrityError(
-                f"The object {final} is in the catalogue and not on the disk; 'ingestify verify --repair' restores it, "
+                f"The object {final} is in the catalogue and not on the disk; {remedy('verify --repair')} restores it, "
                 f"or fetches it anew."
             ) from error
         except OSError as error:

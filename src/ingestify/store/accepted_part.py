@@ -10,6 +10,7 @@ from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import FeedState, Validators
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.errors import ConfigurationError, SaveError
+from ingestify.remedies import remedy
 
 __all__ = ["AcceptedPart", "built_in_type_of", "choose_part"]
 
@@ -76,7 +77,7 @@ def choose_part(
     if not remaining:
         raise SaveError(
             f"The quarantine entry {entry.entry_id} of {entry} cannot be accepted: nothing of it would be left. Throw "
-            f"it away with 'ingestify quarantine discard {entry.entry_id}'."
+            f"it away with {remedy('quarantine discard', entry.entry_id)}."
         )
     tags = {file.file_id: file.tag for file in current.values()} | {file.file_id: file.tag for file in entry.files}
     said = f": {note}" if note else ""

@@ -12,6 +12,7 @@ import zstandard
 
 from ingestify.domain import formats
 from ingestify.errors import ConfigurationError, IntegrityError
+from ingestify.remedies import remedy
 
 __all__ = [
     "METHODS",
@@ -124,7 +125,7 @@ class _Translated(io.RawIOBase):
             count: int = self._inner.readinto(view)
         except (zstandard.ZstdError, zlib.error, gzip.BadGzipFile, EOFError) as error:
             raise IntegrityError(
-                f"The object {self._name} is damaged: {error}; 'ingestify verify --repair' restores it, or fetches it "
+                f"The object {self._name} is damaged: {error}; {remedy('verify --repair')} restores it, or fetches it "
                 f"anew."
             ) from error
         return count

@@ -72,6 +72,7 @@ class Copying:
     Attributes:
         dry_run: As it was given.
         progress: How far it is; any thread may read it. In a dry run: what would be done.
+        created_lake: Where the target was made, as it was not there; empty: it was.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Copying:
         dry_run: bool = False,
     ) -> None:
         self.progress = CopyProgress()
+        self.created_lake = ""
         self._source = source
         self._target = target
         self._wanted = wanted
@@ -105,8 +107,10 @@ class Copying:
             StoreError: A catalogue refused, or a storage does so again and again.
         """
         source, target, progress = self._source, self._target, self.progress
-        for lake in (source, target):
-            lake.identity.check()
+        source.identity.check()
+        if not self.dry_run and target.create():
+            self.created_lake = target.where
+        target.identity.check()
         copies = ObjectCopies(
             source.storage,
             target.storage,

@@ -26,6 +26,7 @@ from ingestify.domain.run import JobSummary
 from ingestify.domain.text import LONGEST_KIND, problem_of_name, storable
 from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, SaveError, StoreError
 from ingestify.failpoints import failpoint
+from ingestify.remedies import remedy
 from ingestify.store.bucket_objects import BucketObjects
 from ingestify.store.call_options import find_option, refuse_option
 from ingestify.store.compression import open_decompressed
@@ -58,6 +59,7 @@ class DatasetStore:
         compression: `zstd`, `gzip` or `none`, for new objects; old ones are read whatever they have.
         key_types: What the values of identifier keys are; the catalogue is opened with the same.
         file_url: Where the storage is, without secrets, for messages.
+        where: Where all of it is, such as a folder; empty: the catalogue's and the storage's places say it.
         retention: How old jobs and events may become; None: all are kept.
 
     Attributes:
@@ -65,6 +67,7 @@ class DatasetStore:
         objects: Writes its files.
         quarantine: The bundles that failed a check.
         names_of_sources: What sources could bring; the engine sets it.
+        where: Where the lake is, for people.
     """
 
     def __init__(
@@ -78,11 +81,13 @@ class DatasetStore:
         compression: str = "zstd",
         key_types: KeyTypes | None = None,
         file_url: str = "",
+        where: str = "",
         retention: Retention | None = None,
     ) -> None:
         if problem := problem_of_name(bucket, LONGEST_KIND):
             raise ConfigurationError(f"The bucket {bucket!r:.80} {problem}.")
         self.catalogue = catalogue
+        self.where = where or catalogue.where + (f" with its files in {file_url}" if file_url else "")
         self.publisher = publisher
         self.bucket = bucket
         self.key_types = key_types or KeyTypes()
@@ -109,6 +114,14 @@ class DatasetStore:
         """Whether another store is of the same lake, of whichever bucket."""
         ours, theirs = repr(self.catalogue), repr(other.catalogue)
         return self.catalogue is other.catalogue or (ours == theirs and ":memory:" not in ours)
+
+    def create(self) -> bool:
+        """Make the lake, if it is not there. Returns whether it was made.
+
+        Raises:
+            StoreError: It cannot be made.
+        """
+        return self.catalogue.create()
 
     # ---- reading ---------------------------------------------------------------------------------------
 
@@ -285,7 +298,7 @@ class DatasetStore:
             if dataset.bucket == self.bucket:
                 return dataset.read_from(self)
         raise DatasetNotFound(
-            f"The bucket '{self.bucket}' has no dataset with the id '{dataset_id}'; see 'ingestify list'."
+            f"The bucket '{self.bucket}' has no dataset with the id '{dataset_id}'; see {remedy('list')}."
         )
 
     def load_files(
@@ -429,7 +442,7 @@ class DatasetStore:
             except ObjectsGone as gone:
                 raise SaveError(
                     f"{len(gone.paths)} files of bundles in quarantine were removed from the storage before their "
-                    f"entries were written, by 'ingestify gc'. Copy again."
+                    f"entries were written, by {remedy('gc')}. Copy again."
                 ) from gone
             self._queue(events)
         self._outbox.tell()
@@ -501,7 +514,7 @@ class DatasetStore:
         except StoreError as error:
             raise StoreError(
                 f"The {len(datasets)} datasets are removed from the lake, but not all of their files from the storage; "
-                f"nothing names those any more, and 'ingestify gc' removes them. {error}"
+                f"nothing names those any more, and {remedy('gc')} removes them. {error}"
             ) from error
         return len(datasets)
 

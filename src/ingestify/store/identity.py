@@ -19,6 +19,7 @@ from ingestify.clock import now
 from ingestify.domain.lake import Lake, LakeMark
 from ingestify.domain.ports import Catalogue, Storage
 from ingestify.errors import IntegrityError, LakeIdentityError, StoreError
+from ingestify.remedies import remedy
 from ingestify.store.layout import is_object_path
 
 __all__ = ["MARK_PATH", "LakeIdentity"]
@@ -150,7 +151,7 @@ class LakeIdentity:
         except (ValueError, KeyError, TypeError) as error:
             raise LakeIdentityError(
                 f"{self._place()} has a file {MARK_PATH} that does not say which lake it is of. If it is the lake of "
-                f"{self._catalogue.where}, remove that file and run 'ingestify restored'."
+                f"{self._catalogue.where}, remove that file and run {remedy('restored')}."
             ) from error
 
     def _mark(self) -> None:
@@ -183,7 +184,7 @@ class LakeIdentity:
             return (
                 f"{self._named(found)} is another lake's: {self._ours(lake)} is not of it{self._last_place(lake)}. "
                 f"Correct file_url or metadata_url. If that lake's catalogue is lost for good and this one is to take "
-                f"its place, run 'ingestify restored'."
+                f"its place, run {remedy('restored')}."
             )
         if found.mark == lake.mark:
             return None
@@ -192,12 +193,12 @@ class LakeIdentity:
             if found.epoch < lake.epoch:
                 return (
                     f"{self._named(found)} is of before {self._ours(lake)}: it was restored from a backup, or is a "
-                    f"copy of that time. If it is to go on, run 'ingestify restored', then 'ingestify verify --repair'."
+                    f"copy of that time. If it is to go on, run {remedy('restored')}, then {remedy('verify --repair')}."
                 )
             return (
                 f"{self._named(found)} {older} by a catalogue that knows more than {self._ours(lake)}: that one was "
                 f"restored from a backup, or is a copy. If it is a copy, give it files of its own in file_url, as with "
-                f"'ingestify copy'. If it is the one that is to go on, run 'ingestify restored'; all others are "
+                f"{remedy('copy')}. If it is the one that is to go on, run {remedy('restored')}; all others are "
                 f"refused then."
             )
         # Writers that began together, or one that was killed, may leave an older mark: then the newest files are there.
@@ -206,7 +207,7 @@ class LakeIdentity:
             return None
         return (
             f"{self._named(found)} lacks the newest files of {self._ours(lake)}: it was restored from an older backup, "
-            f"or is an older copy. If it is to go on, run 'ingestify restored', then 'ingestify verify --repair'."
+            f"or is an older copy. If it is to go on, run {remedy('restored')}, then {remedy('verify --repair')}."
         )
 
     def _find_problem_of_unmarked(self, lake: Lake) -> str | None:
@@ -226,7 +227,7 @@ class LakeIdentity:
         return (
             f"{self._place()} holds the files of a lake, and {self._ours(lake)} names none of them. Correct "
             f"metadata_url or file_url. If the catalogue of those files is lost for good and this one is to take its "
-            f"place, run 'ingestify restored'."
+            f"place, run {remedy('restored')}."
         )
 
     def _count_there(self, paths: list[str]) -> int:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from ingestify.domain.ports import LeasesPort, ObjectsInDoubt, Storage
 from ingestify.errors import SaveError
+from ingestify.remedies import remedy
 
 __all__ = ["ObjectsGone", "Presence"]
 
@@ -62,7 +63,7 @@ class Presence:
                     if time.monotonic() > until:
                         raise SaveError(
                             f"{len(doubt.being_removed)} objects are being removed, such as {doubt.being_removed[0]}, "
-                            f"and that does not come to an end. See which 'ingestify gc' or 'ingestify delete --now' "
+                            f"and that does not come to an end. See which {remedy('gc')} or {remedy('delete --now')} "
                             f"goes on, let it end, and run again."
                         ) from doubt
                     time.sleep(_POLL_SECONDS)

@@ -18,6 +18,7 @@ from ingestify.domain.quarantine import QuarantineEntry, QuarantineState, Waitin
 from ingestify.domain.text import LONGEST_NAME, storable
 from ingestify.errors import DatasetNotFound, IntegrityError, SaveError
 from ingestify.masking import mask_text
+from ingestify.remedies import remedy
 from ingestify.store.accepted_part import built_in_type_of, choose_part
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 
@@ -129,7 +130,7 @@ class Quarantine:
         if entry is None or entry.bucket != self._store.bucket:
             raise DatasetNotFound(
                 f"The quarantine of the bucket '{self._store.bucket}' has no entry with the id '{entry_id}'; see "
-                f"'ingestify quarantine list'."
+                f"{remedy('quarantine list')}."
             )
         return entry
 
@@ -192,7 +193,7 @@ class Quarantine:
             except IntegrityError as error:
                 raise SaveError(
                     f"The quarantine entry {entry_id} of {entry} cannot be accepted: its file {file.file_id} is not "
-                    f"in the storage as it was written. Fetch it anew with 'ingestify quarantine retry {entry_id}'."
+                    f"in the storage as it was written. Fetch it anew with {remedy('quarantine retry', entry_id)}."
                 ) from error
         # What the provider stopped listing is not listed again by a person's decision.
         is_missing = existing is not None and existing.state is DatasetState.MISSING
@@ -220,7 +221,7 @@ class Quarantine:
         except HeadMoved as moved:
             raise SaveError(
                 f"The quarantine entry {entry_id} of {entry} cannot be accepted: somebody else decided about it, or "
-                f"wrote to its dataset, at this moment. Look at it again with 'ingestify quarantine show {entry_id}'."
+                f"wrote to its dataset, at this moment. Look at it again with {remedy('quarantine show', entry_id)}."
             ) from moved
         if existing is None:
             self._store.catalogue.forget_listings()

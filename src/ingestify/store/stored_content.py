@@ -14,10 +14,10 @@ from typing import Any, BinaryIO, cast
 
 from ingestify.domain.file import File
 from ingestify.errors import IntegrityError, StoreError
+from ingestify.remedies import remedy
 
-__all__ = ["REMEDY", "StoredContent"]
+__all__ = ["StoredContent"]
 
-REMEDY = "'ingestify verify --repair' restores it, or fetches it anew"
 """What the message of a damaged object ends with."""
 
 _CHUNK_BYTES = 1 << 20
@@ -104,7 +104,8 @@ class StoredContent:
     def damaged(self, what: str) -> IntegrityError:
         """Return the error that says what is wrong with it."""
         return IntegrityError(
-            f"The object {self.file.storage_path} of the file {self.file.file_id} is damaged: {what}; {REMEDY}."
+            f"The object {self.file.storage_path} of the file {self.file.file_id} is damaged: {what}; "
+            f"{remedy('verify --repair')} restores it, or fetches it anew."
         )
 
     def refused(self, error: OSError) -> StoreError:

@@ -21,6 +21,7 @@ from ingestify.clock import now
 from ingestify.domain.damage import Damage, DamageKind, FileRecord
 from ingestify.domain.ports import Catalogue, Storage
 from ingestify.domain.quarantine import QuarantineState
+from ingestify.remedies import remedy
 from ingestify.store.garbage import SAFETY_AGE, iter_garbage
 from ingestify.store.layout import bucket_folders
 from ingestify.store.object_look import Finding, ObjectLook, compare, find_other_tags, find_outside, look_at_object
@@ -229,22 +230,22 @@ class Verification:
         if kind is DamageKind.OUTSIDE_BUCKET:
             return (
                 "Somebody changed the catalogue: restore it from a backup, or remove the dataset with "
-                f"'ingestify delete {record.dataset_id}' and run again"
+                f"{remedy('delete', record.dataset_id)} and run again"
             )
         if kind is DamageKind.WRONG_SIZE:
-            return "'ingestify verify --repair' corrects the catalogue"
+            return f"{remedy('verify --repair')} corrects the catalogue"
         if kind is DamageKind.UNREADABLE:
             return "Look at the storage and the rights of this user, then verify again"
         if record.entry_id is not None:
             entry = self._catalogue.find_quarantine_entry(record.entry_id)
             if entry is not None and entry.state is QuarantineState.OPEN:
-                return f"'ingestify quarantine retry {record.entry_id}' fetches it anew"
-            return "It was only kept as evidence: 'ingestify verify --repair' restores it if there is another copy"
+                return f"{remedy('quarantine retry', record.entry_id)} fetches it anew"
+            return f"It was only kept as evidence: {remedy('verify --repair')} restores it if there is another copy"
         if is_current:
-            return "'ingestify verify --repair' restores it from another copy, or fetches it anew"
+            return f"{remedy('verify --repair')} restores it from another copy, or fetches it anew"
         return (
-            "'ingestify verify --repair' restores it if there is another copy; the provider has other bytes by now, so "
-            "otherwise restore it from a backup"
+            f"{remedy('verify --repair')} restores it if there is another copy; the provider has other bytes by now, "
+            "so otherwise restore it from a backup"
         )
 
     # ---- what nothing names ----------------------------------------------------------------------------
@@ -259,7 +260,7 @@ class Verification:
                         DamageKind.ORPHAN,
                         stored.path,
                         f"no dataset has it; it takes {stored.size:,} bytes",
-                        "'ingestify gc' removes it",
+                        f"{remedy('gc')} removes it",
                         path=stored.path,
                     )
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 
 import pytest
 
+from ingestify import get_datastore
 from ingestify.cli.app import run_command_line
 
 CONFIG = """
@@ -33,6 +35,11 @@ class CommandLine:
         text = self.config.read_text()
         assert old in text
         self.config.write_text(text.replace(old, new))
+
+    def make_lake(self) -> None:
+        """Make the configured lake, without anything in it."""
+        with contextlib.closing(get_datastore(self.config)) as store:
+            assert store.create()
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
         """Run one and return what it wrote to stdout; `err` is what it wrote to stderr."""

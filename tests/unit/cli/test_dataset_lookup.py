@@ -87,6 +87,7 @@ def test_a_lake_with_all_in_quarantine_says_so(command):
 
 
 def test_an_empty_lake_says_how_to_fill_it(command):
+    command.make_lake()
     assert command("list") == ""
     assert "The bucket 'main' is empty; 'ingestify run' fetches" in command.err
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sqlite3
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from ingestify import EventLogConsumer
+from ingestify import EventLogConsumer, get_datastore
 from ingestify.cli.app import app, run_command_line
 from tests.unit.cli.hostile_source import EVIL, READABLE
 
@@ -128,6 +129,8 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
 
     watched = Watched(capsys)
     watched("config check", shows=False)
+    with contextlib.closing(get_datastore(config)) as store:
+        store.create()
     watched("plan", "-v")
     watched.objects("plan")
     watched("run", "-v")

@@ -53,6 +53,7 @@ def test_a_selector_that_fails_in_each_run_is_stale_though_others_are_done(lake,
 
 
 def test_a_plan_that_no_run_was_at_is_stale(command):
+    command.make_lake()
     assert "stale: small: match: no run was through with it" in command("status", "--stale", "26h", code=5)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 @pytest.mark.parametrize("arguments", [["run"], ["plan"], ["run", "--json"]])
 def test_filters_that_match_nothing_are_told(command, arguments):
+    command.make_lake()
     command(*arguments, "match_id=77")
     assert command.err.count("The provider small lists no match_id=77.") == 1
     command(*arguments, "match_id=77", "-q")

@@ -20,6 +20,7 @@ def test_the_terms_are_shown_when_a_providers_first_data_comes(command, licensed
 
 @pytest.mark.parametrize("arguments", [["plan"], ["run", "-q"], ["run", "match_id=99"]])
 def test_the_terms_are_not_shown_where_nothing_came_or_nothing_is_to_be_said(command, licensed, arguments):
+    command.make_lake()
     command(*arguments)
     assert "CC BY" not in command.err
 

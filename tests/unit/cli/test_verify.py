@@ -134,4 +134,5 @@ def test_the_help_says_what_4_means(command):
 
 @pytest.mark.parametrize("name", ["verify", "gc"])
 def test_an_empty_lake_is_fine(command, name):
+    command.make_lake()
     assert command(name).startswith("0 files")

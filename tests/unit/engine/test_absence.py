@@ -51,7 +51,7 @@ def test_an_empty_listing_is_believed_when_the_next_run_finds_the_same(
     assert report.jobs[0].state is RunState.FINISHED
     (told,) = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
     assert "fake: competition_id=1: nothing is listed, and the lake has" in told
-    assert "--accept-missing" in told
+    assert "engine.load(accept_missing=True) at once" in told
     assert lake.jobs[0].counters.unlisted == count, "status shows it"
     assert "nothing is listed" in lake.jobs[0].error
     assert counts(lake) == (count, 0)
@@ -301,7 +301,7 @@ def test_of_many_competitions_that_left_it_is_told_how_many(
         assert counts(lake) == expected
         told = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
         assert len([one for one in told if one.startswith("fake:")]) == 6
-        assert "fake: so it is with 15 more selectors; 'ingestify status' shows them." in told
+        assert "fake: so it is with 15 more selectors; engine.store.load_ingestion_job_summaries() shows them." in told
 
 
 def test_a_competition_that_left_can_be_accepted_at_once(make_lake: Callable[..., Lake]) -> None:

@@ -54,13 +54,10 @@ def _write_lock_of(name: str) -> _WriteLock:
 
 
 class SqliteConnector:
-    """Implements `Connector`; makes the folder of a file.
+    """Implements `Connector`.
 
     Args:
         url: Parsed.
-
-    Raises:
-        StoreError: The folder cannot be made.
     """
 
     # The look takes the lock, and the moment that all of the transaction sees; BEGIN alone would leave that to later.
@@ -76,8 +73,6 @@ class SqliteConnector:
         self.is_read_only = self._reader is not None
         if self.is_read_only:
             self.read_begin = ("BEGIN",)
-        if path is not None and not self.is_read_only:
-            _make_folder(path, self.where)
         self._folder = None if path is None else str(path.parent.absolute())
         self.is_one_connection = path is None
         self._lock = _WriteLock() if path is None else _write_lock_of(str(path))
@@ -107,9 +102,14 @@ class SqliteConnector:
         return engine
 
     def prepare(self, engine: sa.Engine) -> None:
-        """Let readers read while a writer writes. The file remembers it."""
+        """Make the file's folder, and let readers read while a writer writes. The file remembers it.
+
+        Raises:
+            StoreError: The folder cannot be made, or the file cannot be opened.
+        """
         if self.path is None or self.is_read_only:
             return
+        _make_folder(self.path, self.where)
         deadline = time.monotonic() + self.lock_seconds
         with translated(self.where, "open"):
             while True:

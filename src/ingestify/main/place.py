@@ -1,0 +1,234 @@
+"""Which lake is meant, how its user named it, and where the nearest one is if it is not there."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ingestify.config.locations import expand_home, resolve_url
+from ingestify.config.reader import CONFIG_FILE_NAME, find_config
+from ingestify.errors import ConfigurationError, LakeNotFound
+from ingestify.masking import mask_url
+from ingestify.remedies import is_at_command_line, quoted, remedy
+
+__all__ = ["Place", "find_nearest_lake", "find_place"]
+
+CATALOGUE_NAME = "catalog.db"
+FILES_NAME = "files"
+DEFAULT_FOLDER = "database"
+
+_USUAL_NAMES = ("", DEFAULT_FOLDER, "lake")
+"""Where a lake is in a folder of somebody's work: it is that itself, or it is in it."""
+
+_OPEN_DATA = 'engine.iter_datasets(auto_ingest={"use_open_data": True}, provider=…, dataset_type=…)'
+
+_MOST_PARENTS = 6
+_MOST_CHILDREN = 200
+_SQLITE_BEGINS = b"SQLite format 3\0"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """A lake's settings or its addresses; whether the lake is there is another question.
+
+    Attributes:
+        config: A config.yaml that names it, and plans for it. None: the two URLs do.
+        metadata_url: Its catalogue, or a vault url.
+        file_url: Its files, or a vault url.
+        folder: The folder that holds both, where it was named by that.
+        is_default: Whether nobody named it.
+    """
+
+    config: Path | None = None
+    metadata_url: str = ""
+    file_url: str = ""
+    folder: Path | None = None
+    is_default: bool = False
+
+    @property
+    def base(self) -> Path:
+        """What its relative paths are below."""
+        return Path.cwd() if self.config is None else self.config.absolute().parent
+
+    @property
+    def title(self) -> str:
+        """What it is called in messages."""
+        if self.config is not None:
+            return str(self.config)
+        return mask_url(self.metadata_url) if self.folder is None else str(self.folder)
+
+    def config_for(self, purpose: str) -> Path:
+        """Return the config.yaml, for what cannot be done without one.
+
+        Args:
+            purpose: What is said there, such as `what is to be fetched`.
+
+        Raises:
+            ConfigurationError: The place has none; the message says how to get one.
+        """
+        if self.config is not None:
+            return self.config
+        if self.is_default:
+            raise ConfigurationError(
+                f"There is no {CONFIG_FILE_NAME} here or in a parent folder, which says {purpose}: write one with  "
+                f"ingestify init , or name one with --config."
+            )
+        raise ConfigurationError(
+            f"{self.title} is a lake, and not what says {purpose}: that is in a {CONFIG_FILE_NAME}. Name one with "
+            f"--config, or write one with  ingestify init . What works with a lake by itself: list, show, status, "
+            f"verify, gc, copy, delete, quarantine, events. In Python {_OPEN_DATA} fills it with open data."
+        )
+
+    @classmethod
+    def of_config(cls, path: str | Path) -> Place:
+        """Return the place that a config file names.
+
+        Raises:
+            ConfigurationError: It does not exist, or is a folder.
+        """
+        return cls(config=find_config(path))
+
+    @classmethod
+    def of_folder(cls, folder: Path, *, is_default: bool = False) -> Place:
+        """Return the place of a lake in a folder."""
+        folder = folder.absolute() if ".." not in folder.parts else folder.resolve()
+        return cls(
+            metadata_url=resolve_url(f"sqlite:///{CATALOGUE_NAME}", folder),
+            file_url=resolve_url(f"file://{FILES_NAME}/", folder),
+            folder=folder,
+            is_default=is_default,
+        )
+
+    def not_found(self, catalogue: Path | None, where: str) -> LakeNotFound:
+        """Return what is raised when its lake is used and is not there.
+
+        Args:
+            catalogue: The file that its catalogue would be; None: it is in no file.
+            where: The same for people, without secrets.
+        """
+        text = f"{self._what_is_missing(catalogue, where)}."
+        nearest = None if catalogue is None else find_nearest_lake(self.folder or catalogue.parent)
+        if nearest is not None:
+            named = _shortest(nearest)
+            call = f"--lake {quoted(named)}" if is_at_command_line() else f'get_engine("{named}")'
+            text += f" The nearest lake is in {nearest}:  {call} ."
+        return LakeNotFound(f"{text} {self._what_creates_it()}")
+
+    def _what_is_missing(self, catalogue: Path | None, where: str) -> str:
+        if catalogue is None:
+            named = "" if self.config is None else f", which {self.config} names"
+            return f"There is no lake at {where}{named}: its database has no tables of one"
+        if self.is_default:
+            return f"There is no {CONFIG_FILE_NAME} here or in a parent folder, and no lake in {self.folder}"
+        folder = catalogue.parent
+        why = f"it has no {catalogue.name}" if folder.is_dir() else "that folder does not exist"
+        named = "" if self.config is None else f", where {self.config} says it is"
+        return f"There is no lake in {folder}{named}: {why}"
+
+    def _what_creates_it(self) -> str:
+        if self.config is not None:
+            return f"{remedy('run')} creates it."
+        if not is_at_command_line():
+            return f"{_OPEN_DATA} creates one, and so does engine.load() of a plan."
+        return "Only a run of a config.yaml creates one ('ingestify init' writes that and makes its lake), or a copy."
+
+
+def find_place(
+    named: str | Path | None = None, *, metadata_url: str | None = None, file_url: str | None = None
+) -> Place:
+    """Return the lake that is meant.
+
+    Args:
+        named: A config file, the folder of a lake, or a folder with a config.yaml. None, without URLs: what
+            `find_config` finds, else a lake in `./database`.
+        metadata_url: With `file_url` in place of that.
+
+    Raises:
+        ConfigurationError: Two kinds of name are given, or one of two URLs; or the config file does not exist.
+    """
+    is_named = named is not None and str(named) != ""
+    if metadata_url is not None or file_url is not None:
+        if is_named:
+            raise ConfigurationError("get_engine got a config file or a folder, and URLs; give one kind of them.")
+        if metadata_url is None or file_url is None:
+            raise ConfigurationError("get_engine needs both metadata_url and file_url, or neither.")
+        return Place(metadata_url=metadata_url, file_url=file_url)
+    if is_named:
+        assert named is not None
+        return _find_named(expand_home(named))
+    config = find_config()
+    if config is not None:
+        return Place(config=config)
+    return Place.of_folder(Path.cwd() / DEFAULT_FOLDER, is_default=True)
+
+
+def _find_named(path: Path) -> Place:
+    if path.is_dir():
+        if (path / CATALOGUE_NAME).exists() or not (path / CONFIG_FILE_NAME).is_file():
+            return Place.of_folder(path)
+        return Place(config=path / CONFIG_FILE_NAME)
+    if path.name == CATALOGUE_NAME:
+        raise ConfigurationError(f"{path} is the catalogue of a lake: name the folder of both, {path.parent}.")
+    if path.exists() or path.suffix.lower() in (".yaml", ".yml"):
+        return Place.of_config(path)
+    return Place.of_folder(path)
+
+
+# ---- the nearest one ---------------------------------------------------------------------------------------
+
+
+def find_nearest_lake(missing: Path) -> Path | None:
+    """Return the folder of a lake near one that is not there, or near the current folder. A bounded look.
+
+    It is looked for in the folders above them, and then in the folders beside them and in them: first by the names
+    that are most like the one that is missing.
+
+    Args:
+        missing: Absolute.
+    """
+    here = Path.cwd()
+    above = _first_parents(missing)
+    for folder in itertools.chain(above, [here], _first_parents(here)):
+        for name in _USUAL_NAMES:
+            if _is_lake(folder / name):
+                return folder / name
+    there = next(folder for folder in missing.parents if folder.is_dir())
+    like = missing.relative_to(there).parts[0]
+    for folder in dict.fromkeys((missing, there, here)):
+        for child in _children(folder, like):
+            for name in _USUAL_NAMES:
+                if _is_lake(child / name):
+                    return child / name
+    return None
+
+
+def _first_parents(folder: Path) -> list[Path]:
+    return list(folder.parents[:_MOST_PARENTS])
+
+
+def _children(folder: Path, like: str) -> Iterator[Path]:
+    try:
+        with os.scandir(folder) as found:
+            entries = list(itertools.islice(found, 10 * _MOST_CHILDREN))
+        names = [one.name for one in entries if one.is_dir() and not one.name.startswith(".")]
+    except OSError:
+        return
+    names.sort(key=lambda name: (-difflib.SequenceMatcher(None, name, like[:100]).ratio(), name))
+    yield from (folder / name for name in names[:_MOST_CHILDREN])
+
+
+def _is_lake(folder: Path) -> bool:
+    try:
+        with (folder / CATALOGUE_NAME).open("rb") as file:
+            return file.read(len(_SQLITE_BEGINS)) == _SQLITE_BEGINS
+    except OSError:
+        return False
+
+
+def _shortest(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(str(path)) else str(path)

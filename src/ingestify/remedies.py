@@ -1,0 +1,103 @@
+"""What a message says can be done next, in words that its reader can use: a command, or a call in Python.
+
+At the command line that is `'ingestify verify --repair --lake lake'`, with the options by which this command's lake was
+named; in Python it is `engine.verify(repair=True)`. Which of both is a matter of the process, so that the threads that
+work for it say the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shlex
+from collections.abc import Iterator
+
+__all__ = ["at_command_line", "at_lake", "is_at_command_line", "quoted", "remedy"]
+
+_PYTHON = {
+    "run": "engine.load()",
+    "run --accept-missing": "engine.load(accept_missing=True)",
+    "list": "engine.list_datasets()",
+    "show": "engine.store.get_dataset({})",
+    "delete": "engine.destroy_dataset({})",
+    "delete --now": "engine.store.delete_datasets([…], with_objects=True)",
+    "status": "engine.store.load_ingestion_job_summaries()",
+    "status --failed": "engine.store.load_ingestion_job_summaries()",
+    "verify": "engine.verify()",
+    "verify --repair": "engine.verify(repair=True)",
+    "gc": "engine.store.collect_garbage()",
+    "restored": "engine.store.identity.restore()",
+    "quarantine list": "engine.quarantine",
+    "quarantine show": "engine.quarantine.get_entry({})",
+    "quarantine retry": "engine.quarantine.request_retry({})",
+    "quarantine discard": "engine.quarantine.discard({}, decided_by=…)",
+}
+"""What a command is in Python. What is not here is done at the command line only."""
+
+_BY_PLANS = ("run", "plan", "sync-indexes")
+
+_OF_ALL_BUCKETS = ("gc", "restored", "events", "sync-indexes")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Lake:
+    """By which options a command's lake was named."""
+
+    options: str = ""
+    bucket: str = ""
+    has_plans: bool = True
+
+
+_lake: _Lake | None = None
+"""None: in Python."""
+
+
+def is_at_command_line() -> bool:
+    """Whether the reader of a message typed a command."""
+    return _lake is not None
+
+
+@contextlib.contextmanager
+def at_command_line() -> Iterator[None]:
+    """Say commands while one goes on."""
+    global _lake
+    before, _lake = _lake, _Lake()
+    try:
+        yield
+    finally:
+        _lake = before
+
+
+def at_lake(options: str, bucket: str = "", *, has_plans: bool = True) -> None:
+    """Let this command's remedies name its lake.
+
+    Args:
+        options: As they are typed, such as `--lake lake`; empty: none was needed.
+        bucket: As it is typed after `--bucket`; empty: it was not.
+        has_plans: Whether a config.yaml says what is fetched into it.
+    """
+    global _lake
+    _lake = _Lake(options, bucket, has_plans)
+
+
+def remedy(command: str, *arguments: str) -> str:
+    """Return what to type for a command: `'ingestify delete ID --lake lake'`, or `engine.destroy_dataset("ID")`.
+
+    Args:
+        command: Its name, with options that belong to it, such as `verify --repair`.
+        *arguments: What comes after that.
+    """
+    if _lake is None and command in _PYTHON:
+        return _PYTHON[command].format(", ".join(f'"{argument}"' for argument in arguments))
+    lake = _lake or _Lake()
+    if not lake.has_plans and command.split()[0] in _BY_PLANS:
+        return f"'ingestify {command}', with the config.yaml of its plans,"
+    of_bucket = lake.bucket and command.split()[0] not in _OF_ALL_BUCKETS
+    bucket = f"--bucket {lake.bucket}" if of_bucket else ""
+    return f"'{' '.join(filter(None, ('ingestify', command, *arguments, lake.options, bucket)))}'"
+
+
+def quoted(value: str) -> str:
+    """Return a value as it is typed; in double quotes where that is right, as what it stands in has single ones."""
+    quoted = shlex.quote(value)
+    return quoted if quoted == value or set(value) & set('"$`!\\') else f'"{value}"'
