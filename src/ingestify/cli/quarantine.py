@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -27,7 +27,6 @@ from ingestify.cli.progress import RunView
 from ingestify.cli.run import execute
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
-from ingestify.domain.wording import filter_text
 from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError
 from ingestify.main import open_datastore, open_engine
@@ -35,7 +34,6 @@ from ingestify.main.place import Place
 from ingestify.progress.texts import size, summary_line
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.suggestion import did_you_mean
 
 __all__ = ["quarantine_command"]
 
@@ -95,31 +93,10 @@ def list_command(
                 f"{remedy('quarantine show', 'ENTRY')} says more; retry fetches it anew, accept publishes it as it is, "
                 "discard throws it away."
             )
-        if not has_any and not quiet:
-            write_stderr(_explain_nothing(store, states, wanted))
+        if not has_any and not quiet and not any(wanted.values()):  # of what filters find nothing of, it is told
+            write_stderr("Nothing is in quarantine.")
 
     _with_store(place, bucket, show)
-
-
-def _explain_nothing(store: DatasetStore, states: Sequence[QuarantineState], wanted: Mapping[str, Any]) -> str:
-    """Return why nothing in quarantine is what was asked for, and what is there instead."""
-    there = list(itertools.islice(store.quarantine.iter_entries(states), _AT_ONCE))
-    if not there:
-        return "Nothing is in quarantine."
-    asked = {key: value for key, value in wanted.items() if value is not None}
-    names = {"provider": {one.provider for one in there}, "dataset_type": {one.dataset_type for one in there}}
-    for name, known in names.items():
-        value = asked.get(name)
-        if value is not None and value not in known:
-            title = name.replace("_", " ")
-            meant = did_you_mean(value, known) or "."
-            return f"Nothing in quarantine is of the {title} '{value}'{meant} There is {', '.join(sorted(known))}."
-    keys = sorted({key for one in there for key in one.identifier})
-    for key in asked:
-        if key not in keys and key not in names:
-            meant = did_you_mean(key, [*keys, *names]) or "."
-            return f"Nothing in quarantine has the identifier key '{key}'{meant} The keys are {', '.join(keys)}."
-    return f"Nothing in quarantine matches {filter_text(asked)}."
 
 
 @quarantine_command.command("show", short_help="Show one entry: its files, and what readers see instead.")

@@ -14,11 +14,12 @@ from typing import Any
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.ports import Catalogue, DatasetFilter
+from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.wording import counted_datasets, filter_text, listed, values_there
 from ingestify.store.call_options import find_option
 from ingestify.suggestion import did_you_mean
 
-__all__ = ["NamesOfSources", "explain_nothing", "iter_identifier_keys"]
+__all__ = ["NamesOfSources", "explain_no_entry", "explain_nothing", "iter_identifier_keys"]
 
 _LOOKED_AT = 10_000
 """Of so many datasets the values of a key, or the names in their metadata, are looked for, to be shown."""
@@ -69,6 +70,32 @@ def explain_nothing(
     if not kinds:
         return when_empty + _meant_of_sources(wanted, names)
     return _Search(catalogue, wanted, names, kinds).explain()
+
+
+def explain_no_entry(there: Sequence[QuarantineEntry], wanted: DatasetFilter) -> str:
+    """Return why no entry of the quarantine is what was asked for, and what there is instead.
+
+    Args:
+        there: What is in quarantine.
+    """
+    if not there:
+        return "Nothing is in quarantine."
+    named = (
+        ("provider", wanted.provider, {one.provider for one in there}),
+        ("dataset type", wanted.dataset_type, {one.dataset_type for one in there}),
+    )
+    for title, name, known in named:
+        if name is not None and name not in known:
+            meant = _meant(name, known)
+            return f"Nothing in quarantine is of the {title} '{name}'{meant} There is {listed(sorted(known))}."
+    keys = sorted({key for one in there for key in one.identifier})
+    for key in wanted.selector:
+        if key not in keys:
+            meant = _meant(key, keys)
+            return f"Nothing in quarantine has the identifier key '{key}'{meant} The keys are {listed(keys)}."
+    asked = {"dataset_id": wanted.dataset_id} if wanted.dataset_id is not None else {}
+    kind = {title.replace(" ", "_"): name for title, name, _ in named if name is not None}
+    return f"Nothing in quarantine matches {filter_text({**kind, **asked, **wanted.selector})}."
 
 
 def _meant_of_sources(wanted: DatasetFilter, names: NamesOfSources) -> str:

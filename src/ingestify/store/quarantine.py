@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +18,25 @@ from ingestify.domain.html_table import html_table
 from ingestify.domain.ports import DatasetFilter, HeadMoved
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState, WaitingBundle
 from ingestify.domain.text import LONGEST_NAME, storable
-from ingestify.errors import DatasetNotFound, IntegrityError, SaveError
+from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, SaveError
 from ingestify.masking import mask_text
 from ingestify.remedies import remedy
 from ingestify.store.accepted_part import built_in_type_of, choose_part
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
+from ingestify.store.nothing_found import explain_no_entry
 
 if TYPE_CHECKING:
     from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["EntryList", "Quarantine"]
 
+logger = logging.getLogger(__name__)
+
 Entries = QuarantineEntry | str | Iterable[QuarantineEntry | str]
 """One or several, or their ids."""
+
+_LOOKED_AT = 1000
+"""So many entries are looked through for what there is, where filters find nothing."""
 
 _MOST_LINES = 10
 """Of a quarantine that is printed."""
@@ -110,11 +118,33 @@ class Quarantine:
     ) -> Iterator[QuarantineEntry]:
         """Yield the bundles in quarantine, newest first, a thousand in memory at once.
 
+        What filters find nothing of is explained in a warning.
+
         Args:
             states: Empty: also what was accepted, discarded or settled by a later bundle.
-            **filters: As `get_dataset_collection` takes them, without paging.
+            **filters: `provider`, `dataset_type`, `dataset_id` and identifier keys.
+
+        Raises:
+            ConfigurationError: A filter is the name of an option, or one on what only a dataset has.
         """
-        return self._store.catalogue.iter_quarantine(self._store.dataset_filter(**filters), states)
+        wanted = self._store.dataset_filter(**filters)
+        if wanted.states or wanted.where is not None:
+            raise ConfigurationError(
+                "Entries of the quarantine are narrowed by provider, dataset_type, dataset_id and identifier keys, and "
+                "by states=, which are their own; state and where are of datasets."
+            )
+        return self._iter_wanted(wanted, states)
+
+    def _iter_wanted(self, wanted: DatasetFilter, states: Sequence[QuarantineState]) -> Iterator[QuarantineEntry]:
+        catalogue = self._store.catalogue
+        everything = DatasetFilter(wanted.bucket)
+        is_empty = True
+        for entry in catalogue.iter_quarantine(wanted, states):
+            is_empty = False
+            yield entry
+        if is_empty and wanted != everything:
+            there = itertools.islice(catalogue.iter_quarantine(everything, states), _LOOKED_AT)
+            logger.warning("%s", explain_no_entry(list(there), wanted))
 
     def find_ids(self, beginning: str) -> list[str]:
         """Return the ids of this bucket's entries, of all states, that begin so."""

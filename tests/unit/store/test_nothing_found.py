@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingestify import DatasetResource, IngestionPlan, Source, debug_source, get_dev_engine
+from ingestify import BundleCheck, DatasetResource, IngestionPlan, Source, debug_source, get_dev_engine
 from ingestify.errors import ConfigurationError
 from ingestify.store.nothing_found import NamesOfSources
 
@@ -168,3 +168,32 @@ def test_state_has_one_name(engine):
         engine.iter_datasets(state="complet")
     with pytest.raises(ConfigurationError, match="the state of a dataset is called state"):
         engine.list_datasets(where="dataset_state == 'COMPLETE'")
+
+
+class NotTen(BundleCheck):
+    def find_problems(self, bundle):
+        if bundle.identifier["match_id"] == 10:
+            yield "it is match 10"
+
+
+def test_what_filters_find_nothing_of_in_quarantine_is_explained(caplog):
+    source = Small("small")
+    source.bundle_checks = (NotTen(),)
+    with debug_source(source, dataset_type="match", competition_id=1) as engine:
+        caplog.clear()
+        assert [one.name for one in engine.quarantine.list_entries(match_id="10")] == ["competition_id=1/match_id=10"]
+        assert caplog.messages == []
+        for filters, message in (
+            (
+                {"provider": "smal"},
+                "Nothing in quarantine is of the provider 'smal'; did you mean 'small'? There is small.",
+            ),
+            ({"matchid": 10}, "Nothing in quarantine has the identifier key 'matchid'; did you mean 'match_id'?"),
+            ({"provider": "small", "match_id": 11}, "Nothing in quarantine matches provider=small match_id=11."),
+        ):
+            caplog.clear()
+            assert engine.quarantine.list_entries(**filters) == []
+            assert [one.startswith(message) for one in caplog.messages] == [True]
+        for wrong in ({"state": "partial"}, {"where": "match_id == 10"}):
+            with pytest.raises(ConfigurationError, match="Entries of the quarantine are narrowed by provider"):
+                engine.quarantine.list_entries(**wrong)
