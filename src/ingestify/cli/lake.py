@@ -18,7 +18,7 @@ from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.wording import noun
 from ingestify.main import keys_to_index, open_datastore
 from ingestify.main.place import Place
-from ingestify.progress.texts import size
+from ingestify.progress.texts import counted, size
 from ingestify.remedies import remedy
 
 __all__ = ["delete_command", "list_command", "show_command", "sync_indexes_command"]
@@ -146,11 +146,13 @@ def _count_waiting(waiting: Mapping[str, Sequence[WaitingBundle]]) -> str:
     only = len(waiting) - newer
     parts = []
     if newer:
-        parts.append(f"{newer:,} {'has' if newer == 1 else 'have'} a newer version in quarantine")
+        parts.append(f"{counted(newer, 'dataset')} {'has' if newer == 1 else 'have'} a newer version in quarantine")
     if only:
-        more = "more " if newer else ""
-        parts.append(f"{only:,} {more}{'is' if only == 1 else 'are'} only in quarantine")
-    return f"{' and '.join(parts)}, as it failed a check; {remedy('quarantine list')} says why."
+        are = "is" if only == 1 else "are"
+        parts.append(
+            f"{only:,} more {are} only there" if newer else f"{counted(only, 'dataset')} {are} only in quarantine"
+        )
+    return f"{', and '.join(parts)}: {remedy('quarantine list')} says why."
 
 
 def _write_row(dataset: Dataset, *, is_waited_for: bool) -> None:

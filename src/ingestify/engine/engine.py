@@ -26,7 +26,7 @@ from ingestify.engine.filter_keys import choose_by_filters, keys_named_by
 from ingestify.engine.mirroring import CopyReport, copy_lake
 from ingestify.engine.offline import OfflineReader
 from ingestify.engine.planner import choose_plans, expand_plan
-from ingestify.engine.remarks import describe_waiting, falls_short
+from ingestify.engine.remarks import falls_short, warn_of_waiting
 from ingestify.engine.report import JobProgress, RunListener
 from ingestify.engine.run import IngestionRun
 from ingestify.engine.shown_reading import iter_shown
@@ -484,7 +484,7 @@ class IngestionEngine:
         plans: Sequence[IngestionPlan],
         progress: bool | None,
     ) -> Iterator[Dataset]:
-        shown = ShownRun(run, plans, progress, " and were not yielded")
+        shown = ShownRun(run, plans, progress, " and were not yielded", read=lambda: stream.yielded)
         try:
             with shown.moving():
                 yield from stream.iterate(run)
@@ -498,7 +498,7 @@ class IngestionEngine:
             raise shortened(report.error)
         if offline is not None:
             yield from offline.iter_others(served)
-        if stream.is_empty and not served and not falls_short(report):
+        if not stream.yielded and not served and not falls_short(report):
             self.store.warn_of_nothing(stream.wanted)
 
     def _tell_of_waiting(self, wanted: DatasetFilter) -> bool:
@@ -509,7 +509,7 @@ class IngestionEngine:
         asked, ids = repr(wanted), frozenset(one.entry_id for one in waiting)
         if self._waiting_told.get(asked) != ids:
             self._waiting_told[asked] = ids
-            logger.warning("%s", describe_waiting(waiting))
+            warn_of_waiting(waiting)
         return True
 
     def _auto_ingest_plans(

@@ -9,8 +9,10 @@ from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.run import RunReport, TaskSummary
 from ingestify.domain.wording import noun
 from ingestify.engine.left_alone import describe_left_alone
+from ingestify.masking import mask_text
+from ingestify.progress.printable import printable
 
-__all__ = ["describe_waiting", "falls_short", "warn_of_shortfall"]
+__all__ = ["falls_short", "warn_of_shortfall", "warn_of_waiting"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,17 +52,17 @@ def warn_of_shortfall(report: RunReport, consequence: str = "") -> None:
         parts.append(f"{skipped} (the first: {left[0].selector_name}: {left[0].error})")
     if not parts:
         if report.not_listed:
-            logger.warning("%s", report.not_listed)
+            _warn(report.not_listed)
         return
     found = totals.discovered
     of_all = f"{found:,} {noun((job.dataset_type for job in report.jobs), found)}: " if found else ""
     waits = ", engine.quarantine what waits" if totals.quarantined else ""
     besides = f" {report.not_listed}" if report.not_listed else ""
-    logger.warning("%s%s. engine.last_report lists them%s.%s", of_all, "; ".join(parts), waits, besides)
+    _warn(f"{of_all}{'; '.join(parts)}. engine.last_report lists them{waits}.{besides}")
 
 
-def describe_waiting(waiting: Sequence[WaitingBundle]) -> str:
-    """Return what it means for who reads datasets that bundles of them wait; at least one.
+def warn_of_waiting(waiting: Sequence[WaitingBundle]) -> None:
+    """Say what it means for who reads datasets that bundles of them wait; at least one.
 
     Args:
         waiting: The newest first.
@@ -74,10 +76,15 @@ def describe_waiting(waiting: Sequence[WaitingBundle]) -> str:
     if withheld:
         parts.append(f"{withheld:,} {'is' if withheld == 1 else 'are'} withheld")
     newest = waiting[0]
-    return (
+    _warn(
         f"Of these datasets {' and '.join(parts)}: what the provider serves failed a check and waits in quarantine "
         f"(the newest: {newest.name}: {'; '.join(newest.reasons)}). engine.quarantine shows what waits."
     )
+
+
+def _warn(text: str) -> None:
+    # It quotes providers, and goes to a terminal as it is where nobody has configured logging.
+    logger.warning("%s", printable(mask_text(text)))
 
 
 def _first(tasks: Sequence[TaskSummary]) -> str:

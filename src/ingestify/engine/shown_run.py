@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from ingestify.domain.plan import IngestionPlan
@@ -28,12 +28,20 @@ class ShownRun:
         plans: What it ingests.
         progress: None: shown where a person looks; True, False: whether it is.
         consequence: See `warn_of_shortfall`.
+        read: How many datasets its reader has got; None: it is no stream.
     """
 
     def __init__(
-        self, run: IngestionRun, plans: Iterable[IngestionPlan], progress: bool | None, consequence: str = ""
+        self,
+        run: IngestionRun,
+        plans: Iterable[IngestionPlan],
+        progress: bool | None,
+        consequence: str = "",
+        *,
+        read: Callable[[], int] | None = None,
     ) -> None:
         self.run = run
+        self._read = read
         self._sources = {plan.source.name: plan.source for plan in plans}
         self._consequence = consequence
         self._display = Display(progress)
@@ -44,6 +52,8 @@ class ShownRun:
 
     def _text(self) -> str:
         text = progress_text(self.run.report())
+        if self._read is not None:
+            text += f" · {self._read():,} read"
         return f"stopping, what is complete is kept · {text}" if self.run.stop.is_set else text
 
     def execute(self) -> RunReport:

@@ -62,7 +62,7 @@ class Stream:
 
     Attributes:
         report: What the run did, once it has ended; None before.
-        is_empty: Whether nothing was yielded so far.
+        yielded: How many datasets were yielded so far.
     """
 
     def __init__(self, wanted: DatasetFilter, offline: OfflineReader | None = None) -> None:
@@ -72,7 +72,7 @@ class Stream:
         self._left = threading.Event()
         self._run: IngestionRun | None = None
         self.report: RunReport | None = None
-        self.is_empty = True
+        self.yielded = 0
         self._error: BaseException | None = None
 
     def on_current(self, dataset: Dataset) -> None:
@@ -99,7 +99,7 @@ class Stream:
         thread.start()
         try:
             while (dataset := self._queue.get()) is not None:
-                self.is_empty = False
+                self.yielded += 1
                 if self._offline is not None:
                     self._offline.took(dataset)
                 yield dataset

@@ -20,6 +20,7 @@ from ingestify.domain.quarantine import QuarantineEntry, QuarantineState, Waitin
 from ingestify.domain.text import LONGEST_NAME, storable
 from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, SaveError
 from ingestify.masking import mask_text
+from ingestify.progress.printable import printable
 from ingestify.remedies import remedy
 from ingestify.store.accepted_part import built_in_type_of, choose_part
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
@@ -87,7 +88,7 @@ class Quarantine:
             lines += [f"    {mask_text(reason)}" for reason in one.reasons]
         if len(waiting) > _MOST_LINES:
             lines.append(f"  … and {len(waiting) - _MOST_LINES:,} more")
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))  # it quotes providers, and a terminal shows it as it is
 
     def _repr_html_(self) -> str:
         count = len(self)

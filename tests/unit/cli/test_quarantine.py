@@ -81,7 +81,7 @@ def test_a_list_says_what_waits_beside_it(command):
     command.configure(source % "nothing", source % "events")
     command("run", "-q", code=3)
     assert "newer in quarantine" in command("list")
-    said = "1 has a newer version in quarantine, as it failed a check; 'ingestify quarantine list' says why."
+    said = "1 dataset has a newer version in quarantine: 'ingestify quarantine list' says why."
     assert said in command.err
     assert command("list", "--count") == "1\n"
     assert said in command.err
@@ -98,13 +98,13 @@ def test_a_list_counts_what_was_never_published(command, entry):
     listed = command("list")
     assert "match 10" not in listed
     assert "newer in quarantine" not in listed
-    assert "1 is only in quarantine, as it failed a check; 'ingestify quarantine list' says why." in command.err
+    assert "1 dataset is only in quarantine: 'ingestify quarantine list' says why." in command.err
     command("list", "-q")
     assert command.err == ""
     command("list", "--state", "COMPLETE")
     assert "quarantine" not in command.err, "what was never published has no state"
     command("list", "--where", "match_id == 10")
-    assert "1 is only in quarantine" in command.err
+    assert "1 dataset is only in quarantine" in command.err
     command("list", "--where", "match_id == 11")
     assert "quarantine" not in command.err
 

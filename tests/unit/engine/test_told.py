@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ingestify import BundleCheck, QuarantineState
+from ingestify import BundleCheck, DatasetResource, QuarantineState
 from ingestify.errors import DatasetNotFound
 
-from .conftest import FunctionSource, Lake, match
+from .conftest import FunctionSource, Lake, hours, match
 from .two_feeds import Files
 
 
@@ -132,6 +132,23 @@ def test_entries_are_given_as_they_are_or_by_id(twelve: Lake, several: bool, by_
     assert list(quarantine) == []
     with pytest.raises(DatasetNotFound, match="has no entry with the id 'nope'"):
         quarantine.discard("nope", "Ada")
+
+
+def test_what_a_provider_wrote_moves_no_cursor(make_lake: Callable[..., Lake], told):
+    evil = "\x1b[2Jmatch\nERROR: https://user:secret@host/"
+
+    def find(**_: Any) -> list[DatasetResource]:
+        resource = DatasetResource({"match_id": 12}, "match", name=evil)
+        return [resource.add_file(hours(0), "events", json_content=[])]
+
+    engine = make_lake(find).engine
+    engine.ingestion_plans[0].source.bundle_checks = (NoTwelve(),)
+    engine.load()
+    engine.list_datasets()
+    for text in (*told(), *repr(engine.quarantine).splitlines()[1:2]):
+        assert "\\x1b[2Jmatch\\nERROR" in text
+        assert "\x1b" not in text
+        assert "\n" not in text
 
 
 # ---- runs --------------------------------------------------------------------------------------------------
