@@ -120,23 +120,24 @@ def _checks_of_format(loader: str, dataset_type: str) -> list[BundleCheck]:
 
 def asks_for_each(entry: QuarantineEntry, resource: DatasetResource) -> bool:
     """Whether each file of a bundle in quarantine is asked for, though nothing speaks for its being another one."""
-    return _announces_more(entry, resource) or _may_be_an_error(entry, resource)
+    return _announces_more(entry, resource) or _may_be_another(entry, resource)
 
 
-def _may_be_an_error(entry: QuarantineEntry, resource: DatasetResource) -> bool:
-    """Whether something small and without a version waits that is not what the file should be.
+def _may_be_another(entry: QuarantineEntry, resource: DatasetResource) -> bool:
+    """Whether something without a version waits that may be another by now, though nothing shows it.
 
-    It may be an error that was answered with the status 200, or nothing, and be over by now.
+    That is each file of which the index announces nothing, as it is outside of quarantine; and something small that is
+    not what the file should be: an error that was answered with the status 200, or nothing, may be over.
     """
     if not entry.is_open:
         return False
-    small = {file.file_id for file in entry.files if file.size <= SMALL_BYTES}
+    sizes = {file.file_id: file.size for file in entry.files}
     return any(
         file.url is not None
-        and file_id in small
+        and file_id in sizes
         and (look := entry.feeds.get(file_id)) is not None
-        and look.problem
         and not (file.known_unchanged or look.validators)
+        and (file.announced is None or (sizes[file_id] <= SMALL_BYTES and look.problem))
         for file_id, file in resource.files.items()
     )
 

@@ -738,3 +738,16 @@ def test_an_error_without_a_version_is_over_in_the_next_run(web: Provider, wrong
     web.on("/events.json", answer(b'{"n": 1}'))
     assert lake.engine.load().totals.new == is_asked
     lake.engine.close()
+
+
+def test_a_file_of_which_nothing_is_announced_is_asked_for_in_each_run_in_quarantine_too(web: Provider) -> None:
+    def find(**_: Any) -> Any:
+        resource = DatasetResource({"match_id": 1}, "match")
+        return [resource.add_file(None, "events", url=f"{web.url}/events.json")]
+
+    web.on("/events.json", answer(b"busy" + b"x" * 5000))
+    lake = Lake(FunctionSource(find))
+    assert [lake.engine.load().totals.quarantined for _ in range(2)] == [1, 1]
+    web.on("/events.json", answer(b'{"n": 1}'))
+    assert lake.engine.load().totals.new == 1
+    lake.engine.close()
