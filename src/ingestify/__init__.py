@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     )
     from ingestify.fetch.loader import retrieve_http
     from ingestify.main import EventLogConsumer, debug_source, get_datastore, get_dev_engine, get_engine
+    from ingestify.main.offer import competitions, matches
     from ingestify.store.dataset_store import DatasetStore
     from ingestify.store.file_collection import FileCollection
 
@@ -102,6 +103,7 @@ _MODULES = {
         "StoreError",
     ),
     "main": ("EventLogConsumer", "debug_source", "get_datastore", "get_dev_engine", "get_engine"),
+    "main.offer": ("competitions", "matches"),
     "fetch.loader": ("retrieve_http",),
     "store.dataset_store": ("DatasetStore",),
     "store.file_collection": ("FileCollection",),
@@ -161,10 +163,12 @@ __all__ = [
     "Subscriber",
     "UnreadableEntry",
     "__version__",
+    "competitions",
     "debug_source",
     "get_datastore",
     "get_dev_engine",
     "get_engine",
+    "matches",
     "retrieve_http",
 ]
 

@@ -47,6 +47,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             ran.append(name)
         assert ran == [
             "open-data",
+            "offer",
             "reading",
             "own-source",
             "consumer",

@@ -20,6 +20,10 @@ DOCUMENTED = [
     ingestify.IngestionEngine.iter_datasets,
     ingestify.IngestionEngine.load,
     ingestify.IngestionEngine.list_datasets,
+    ingestify.IngestionEngine.competitions,
+    ingestify.IngestionEngine.matches,
+    ingestify.competitions,
+    ingestify.matches,
     ingestify.IngestionEngine.load_dataset_with_kloppy,
     ingestify.DatasetStore.get_dataset_collection,
     ingestify.DatasetStore.load_files,
@@ -39,6 +43,7 @@ def example_of(documented: object) -> str:
 def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {name: getattr(ingestify, name) for name in ("get_engine", "debug_source")}
+    names["ingestify"] = ingestify
     with Simulator(Season(matches=4, seed=3, competition_id=43, season_id=106, matches_with_360=1)) as provider:
         monkeypatch.setattr(statsbomb_github, "BASE_URL", provider.base_url)
         for documented in DOCUMENTED:

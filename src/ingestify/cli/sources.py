@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from ingestify.cli.logs import set_up_logging, write_stderr
+from ingestify.cli.offer import competitions_command, matches_command
 from ingestify.cli.options import logging_options
 from ingestify.cli.output import write_json, write_line
 from ingestify.cli.source_check import check_command
@@ -33,10 +34,12 @@ WIDTH = 100
 
 @click.group("sources")
 def sources_command() -> None:
-    """List the sources that are built in or installed, describe one, and try one out."""
+    """List the sources that are built in or installed, describe one, see what its provider has, and try one out."""
 
 
 sources_command.add_command(check_command)
+sources_command.add_command(competitions_command)
+sources_command.add_command(matches_command)
 
 
 @sources_command.command("list", short_help="List the sources, their providers and licences.")

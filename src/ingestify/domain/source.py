@@ -119,8 +119,9 @@ class Source(abc.ABC):
 
         Keys that begin with `_` are hints and not identity: `_last_modified` (datetime) or `_version` (any text): the
         whole selector is skipped when that is what it was when the selector was last ingested whole; `_grain`
-        (timedelta) of the time; `_name` (for people). See `domain.selector.Selector`. An `UnreadableEntry` stands for
-        one that the provider lists and that cannot be read: it fails by itself.
+        (timedelta) of the time; `_name`, `_competition_name` and `_season_name` (for people). See
+        `domain.selector.Selector`. An `UnreadableEntry` stands for one that the provider lists and that cannot be read:
+        it fails by itself.
 
         Raises:
             ConfigurationError: The source does not override this, so its selectors must be configured.

@@ -14,20 +14,23 @@ __all__ = ["text_table"]
 _WIDEST = 72
 
 
-def text_table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[object]], count: int) -> str:
-    """Return lines of text: the caption, the columns' names, and the first 50 rows.
+def text_table(
+    caption: str, columns: Sequence[str], rows: Iterable[Sequence[object]], count: int, most: int | None = MOST_ROWS
+) -> str:
+    """Return lines of text: the caption, the columns' names, and the first rows.
 
     Args:
         caption: What it is, in a line.
         rows: A value for each column.
         count: How many rows there are.
+        most: So many are shown; None: all.
     """
     if not count:
         return caption
-    cells = [list(columns), *([_cell(value) for value in row] for row in islice(rows, MOST_ROWS))]
+    cells = [list(columns), *([_cell(value) for value in row] for row in islice(rows, most))]
     widths = [max(len(row[number]) for row in cells) for number in range(len(columns))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-    more = [f"… and {count - MOST_ROWS:,} more"] if count > MOST_ROWS else []
+    more = [f"… and {count - most:,} more"] if most is not None and count > most else []
     return "\n".join([caption, *lines, *more])
 
 

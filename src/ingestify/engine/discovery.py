@@ -20,7 +20,7 @@ from ingestify.engine.doubles import Doubles, preferred
 from ingestify.engine.planner import find_arguments
 from ingestify.engine.report import JobProgress
 from ingestify.engine.workers import StopToken
-from ingestify.errors import SourceError
+from ingestify.errors import LakeNotFound, SourceError
 from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 
@@ -76,7 +76,10 @@ class _LazyMetadata:
 
     def _metadata(self) -> CollectionMetadata:
         if self._read is None:
-            self._read = self._store.catalogue.read_metadata(self._job.dataset_filter(self._store.bucket))
+            try:
+                self._read = self._store.catalogue.read_metadata(self._job.dataset_filter(self._store.bucket))
+            except LakeNotFound:  # whoever only looks makes none
+                self._read = CollectionMetadata(0, None)
         return self._read
 
     @property
@@ -89,7 +92,10 @@ class _LazyMetadata:
         """Until when all changes are in the lake; see `CollectionMetadata`."""
         if not self._job.plan.source.follows_changes:
             return None
-        found = self._store.catalogue.find_selector_sync(self._job.identity(self._store.bucket))
+        try:
+            found = self._store.catalogue.find_selector_sync(self._job.identity(self._store.bucket))
+        except LakeNotFound:
+            return None
         return None if found is None else found.followed_until
 
     def __getattr__(self, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import functools
@@ -24,6 +25,7 @@ from ingestify.engine.bundle_rules import BundleRules
 from ingestify.engine.discovery import iter_discovered
 from ingestify.engine.filter_keys import choose_by_filters, keys_named_by
 from ingestify.engine.mirroring import CopyReport, copy_lake
+from ingestify.engine.offer import USUAL_TYPE, OfferList, ProviderLook, choose_offering
 from ingestify.engine.offline import OfflineReader
 from ingestify.engine.planner import choose_plans, expand_plan
 from ingestify.engine.remarks import falls_short, warn_of_waiting
@@ -521,21 +523,119 @@ class IngestionEngine:
                     "use_open_data needs to know what to get: give provider= and dataset_type=, such as "
                     'provider="statsbomb", dataset_type="match".'
                 )
-            if self._make_open_data_source is None:
-                raise ConfigurationError("This engine knows no open data sources.")
-            source = self._make_open_data_source(provider, options.get("configuration") or {})
-            types = [one.dataset_type for one in source.bundle_types]
-            if types and dataset_type not in types:
-                raise ConfigurationError(
-                    f"The open data of {provider} has no dataset type '{dataset_type}'"
-                    f"{did_you_mean(dataset_type, types) or '.'} There is {', '.join(types)}."
-                )
+            source = self._open_data_of(provider, options.get("configuration") or {}, dataset_type)
             plan = IngestionPlan(source, dataset_type, options.get("data_spec_versions"))
             self._attach(source)
             return [plan]
         if extra := sorted({"configuration", "data_spec_versions"} & set(options)):
             raise ConfigurationError(f"auto_ingest has {' and '.join(extra)}, which only goes with use_open_data.")
         return self._choose_plans(provider, None, dataset_type)
+
+    # ---- what a provider has ---------------------------------------------------------------------------
+
+    def competitions(
+        self, provider: str, dataset_type: str | None = None, *, configuration: Mapping[str, Any] | None = None
+    ) -> OfferList:
+        """Return the competitions and seasons that a provider has, as a table, without an ingest.
+
+        It is a list of dicts, and a data frame by `to_polars()` or `to_pandas()`: keys, names, and `in_lake`, how many
+        datasets the lake has of it. `terms` of the list are the licence and attribution.
+
+        Example::
+
+            engine.competitions("statsbomb").to_polars()
+
+        Args:
+            provider: The name of a configured source, or a provider: the source of a plan is asked, else the provider's
+                open data.
+            dataset_type: None: `match`, or what the source's plans ingest.
+            configuration: Of the source of open data, such as `{"base_url": …}`; then no plan's is asked.
+
+        Raises:
+            ConfigurationError: There is no such source and no such open data, or several are of the provider.
+            FetchError: The provider cannot be asked.
+        """
+        with self._looking(provider, dataset_type, configuration) as look:
+            return look.competitions()
+
+    def matches(
+        self,
+        provider: str,
+        dataset_type: str | None = None,
+        *,
+        configuration: Mapping[str, Any] | None = None,
+        everything: bool = False,
+        **selector: Any,
+    ) -> OfferList:
+        """Return the matches that a provider has, as a table, without an ingest.
+
+        It is a list of dicts likewise: keys, names of competition and season, date, teams, score, its state
+        `at_provider` and `in_lake` (None: it is not there) with `revision_id`, and all `metadata`. Nothing but indexes
+        is asked for: of StatsBomb's open data one, where competition_id and season_id are given.
+
+        Example::
+
+            engine.matches("statsbomb", competition_id=43, season_id=106).to_polars()
+
+        Args:
+            provider: As of `competitions`; `dataset_type` and `configuration` likewise.
+            everything: Ask for all that the provider has, also where it has more than 10 competitions and seasons.
+            **selector: Narrow it: `competition_id=43, season_id=[3, 106]`.
+
+        Raises:
+            ConfigurationError: As of `competitions`; or there are more than 10 competitions and seasons, each of which
+                may be a request, and nothing says which are meant.
+            FetchError: The provider cannot be asked.
+        """
+        filters = _filters(selector)
+        with self._looking(provider, dataset_type, configuration, filters) as look:
+            return look.matches(filters, everything=everything)
+
+    @contextlib.contextmanager
+    def _looking(
+        self,
+        provider: str,
+        dataset_type: str | None,
+        configuration: Mapping[str, Any] | None,
+        filters: Filters | None = None,
+    ) -> Iterator[ProviderLook]:
+        """Choose who is asked what a provider has; of open data, the client is closed in the end."""
+        plan = None if configuration is not None else choose_offering(self._plans, provider, dataset_type)
+        is_own = plan is None
+        try:
+            if plan is None:
+                source = self._open_data_of(provider, configuration or {}, dataset_type or USUAL_TYPE)
+                plan = IngestionPlan(source, dataset_type or USUAL_TYPE)
+            choose_by_filters([plan], filters or {}, self.store, self._parse_expression)
+            yield ProviderLook(self.store, plan, self._attach(plan.source), self._parse_expression)
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
+        finally:
+            if is_own and plan is not None and id(plan.source) in self._fetchers:
+                self._fetchers.pop(id(plan.source))[1].close()
+
+    def _open_data_of(self, provider: str, configuration: Mapping[str, Any], dataset_type: str) -> Source:
+        if self._make_open_data_source is None:
+            raise ConfigurationError("This engine knows no open data sources.")
+        try:
+            source = self._make_open_data_source(provider, configuration)
+        except ConfigurationError as error:
+            if provider in self._open_data:
+                raise
+            names = sorted({plan.source.name for plan in self._plans})
+            configured = f"the configured sources are {', '.join(names)}" if names else "no source is configured"
+            raise ConfigurationError(f"{str(error).removesuffix('.')}, and {configured}.") from error
+        types = [one.dataset_type for one in source.bundle_types]
+        if types and dataset_type not in types:
+            raise ConfigurationError(
+                f"The open data of {provider} has no dataset type '{dataset_type}'"
+                f"{did_you_mean(dataset_type, types) or '.'} There is {', '.join(types)}."
+            )
+        if source.terms:
+            logger.info("the open data of %s: %s", provider, " · ".join(source.terms.values()))
+        return source
+
+    # ---- what the lake has -----------------------------------------------------------------------------
 
     def list_datasets(self, **filters: Any) -> DatasetList:
         """Return the datasets of the lake, as a list that is shown as a table.

@@ -16,7 +16,16 @@ from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, IngestifyError, SourceError
 from ingestify.suggestion import did_you_mean
 
-__all__ = ["Expansion", "choose_plans", "expand_plan", "find_arguments", "selector_parameters", "would_ingest"]
+__all__ = [
+    "Expansion",
+    "can_discover",
+    "choose_plans",
+    "expand_plan",
+    "find_arguments",
+    "required_arguments",
+    "selector_parameters",
+    "would_ingest",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -120,8 +129,8 @@ def _needs_discovery(rule: Any, plan: IngestionPlan, filters: Filters) -> bool:
     if isinstance(rule, Selector):
         return False
     if isinstance(rule, Mapping):
-        return any(key not in rule and key not in filters for key in _required_arguments(plan.source))
-    return rule != EVERYTHING or _can_discover(plan.source)
+        return any(key not in rule and key not in filters for key in required_arguments(plan.source))
+    return rule != EVERYTHING or can_discover(plan.source)
 
 
 def _would_choose(rule: Any, selector: Selector, parse_expression: ParseExpression | None) -> bool:
@@ -147,7 +156,7 @@ def _expand_rule(
     if isinstance(rule, Mapping):
         return _expand_mapping(rule, plan, filters, discovered)
     if rule == EVERYTHING:
-        if not _can_discover(plan.source):
+        if not can_discover(plan.source):
             # A source without selectors has one part: all that it has.
             return _expand_mapping({}, plan, filters, discovered)
         return discovered.all()
@@ -169,7 +178,7 @@ def _expand_mapping(
 ) -> Iterator[Selector]:
     hints = {key: value for key, value in rule.items() if key.startswith("_")}
     attributes = {key: value for key, value in rule.items() if not key.startswith("_")}
-    required = [key for key in _required_arguments(plan.source) if key not in attributes]
+    required = [key for key in required_arguments(plan.source) if key not in attributes]
     completed = {key: filters[key] for key in required if key in filters}
     missing = [key for key in required if key not in completed]
     keys = [*attributes, *completed]
@@ -177,7 +186,7 @@ def _expand_mapping(
     for values in itertools.product(*alternatives):
         selector = Selector({**dict(zip(keys, values, strict=True)), **hints})
         if missing:
-            if not _can_discover(plan.source):
+            if not can_discover(plan.source):
                 raise ConfigurationError(
                     f"The selector {selector} of the source '{plan.source.name}' lacks "
                     f"{', '.join(missing)}, which find_datasets needs; add it to the selector."
@@ -208,7 +217,8 @@ def _discovered_like(selector: Selector, plan: IngestionPlan, discovered: _Disco
             yield Selector({**selector.attributes, **found.attributes, **found.hints})
 
 
-def _can_discover(source: Source) -> bool:
+def can_discover(source: Source) -> bool:
+    """Whether a source says itself which selectors it has."""
     return type(source).discover_selectors is not Source.discover_selectors
 
 
@@ -271,7 +281,8 @@ def selector_parameters(source: Source) -> tuple[dict[str, inspect.Parameter], b
     return named, anything
 
 
-def _required_arguments(source: Source) -> list[str]:
+def required_arguments(source: Source) -> list[str]:
+    """Return the attributes of a selector without which `find_datasets` cannot be called."""
     named, _ = selector_parameters(source)
     return [name for name, one in named.items() if one.default is one.empty]
 

@@ -52,6 +52,8 @@ class ImpectIterations(BaseUrlSource):
             lambda entry: {
                 "iteration_id": entry["id"],
                 "_name": " ".join((_competition(entry) or "iteration", _season(entry))),
+                "_competition_name": _competition(entry),
+                "_season_name": _season(entry) or None,
             },
         )
 

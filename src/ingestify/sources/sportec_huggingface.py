@@ -34,6 +34,7 @@ MATCH = BundleType("match", requires=("match", "events"))
 """The match information (who played, where and when), and what happened on the pitch."""
 
 SEASON_ID = "DFL-SEA-0001K6"
+SEASON_NAME = "2022/2023"
 COMPETITIONS = {"DFL-COM-000001": "Bundesliga", "DFL-COM-000002": "2. Bundesliga"}
 
 _MATCHES = {
@@ -99,7 +100,13 @@ class SportecHuggingFace(OpenDataSource):
         """Return the two competitions, of one season."""
         self._bundle_type(dataset_type)
         return [
-            {"competition_id": competition_id, "season_id": SEASON_ID, "_name": f"{name} 2022/2023"}
+            {
+                "competition_id": competition_id,
+                "season_id": SEASON_ID,
+                "_name": f"{name} {SEASON_NAME}",
+                "_competition_name": name,
+                "_season_name": SEASON_NAME,
+            }
             for competition_id, name in COMPETITIONS.items()
         ]
 
@@ -135,7 +142,7 @@ class SportecHuggingFace(OpenDataSource):
             name=match_name(home, away),
             metadata={
                 "competition": COMPETITIONS[competition_id],
-                "season": "2022/2023",
+                "season": SEASON_NAME,
                 "home_team": {"name": home},
                 "away_team": {"name": away},
             },

@@ -162,7 +162,9 @@ def _selector(entry: dict[str, Any]) -> dict[str, Any]:
         said = [f"{key}={text}" for key, text in told.items()]
         selector["_version"] = " ".join([*said, f"day={_day_of_look(max(times), now()):%Y-%m-%d}"])
         selector["_last_modified"] = last
-    selector["_name"] = " ".join(entry.get(key) or "" for key in ("competition_name", "season_name")).strip() or what
+    names = {key: entry.get(key) for key in ("competition_name", "season_name")}
+    selector["_name"] = " ".join(name or "" for name in names.values()).strip() or what
+    selector.update({f"_{key}": name for key, name in names.items()})
     return selector
 
 

@@ -117,4 +117,6 @@ def _selector(entry: dict[str, Any]) -> dict[str, Any]:
         "competition_id": entry["competition_id"],
         "season_id": entry["season_id"],
         "_name": " ".join(names).strip() or None,
+        "_competition_name": entry.get("competition_name"),
+        "_season_name": entry.get("season_name"),
     }

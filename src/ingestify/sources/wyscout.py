@@ -122,8 +122,14 @@ class Wyscout(ApiSource):
         what = f"competition {competition_id}"
 
         def read(season: dict[str, Any]) -> dict[str, Any]:
-            named = " ".join((name, _season_name(season)))
-            return {"competition_id": competition_id, "season_id": season["seasonId"], "_name": named}
+            season_name = _season_name(season)
+            return {
+                "competition_id": competition_id,
+                "season_id": season["seasonId"],
+                "_name": f"{name} {season_name}",
+                "_competition_name": name,
+                "_season_name": season_name,
+            }
 
         seasons = self._list(f"competitions/{competition_id}/seasons", what, "seasons")
         return read_entries(seasons, f"the seasons of {what}", f"season {{seasonId}} of {what}", ("seasonId",), read)

@@ -91,7 +91,8 @@ class WyscoutGithub(GithubSource):
         for one in selectors:
             if isinstance(one, dict):
                 season = _season_of(entries, one["competition_id"], one["season_id"])
-                one["_name"] = f"{_competition(one['competition_id'])} {season}"
+                competition = _competition(one["competition_id"])
+                one.update(_name=f"{competition} {season}", _competition_name=competition, _season_name=season)
         return selectors
 
     def find_datasets(

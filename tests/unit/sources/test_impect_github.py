@@ -47,7 +47,14 @@ def source(*entries: dict[str, Any]) -> Any:
 
 
 def test_an_iteration_is_a_selector():
-    assert source().discover_selectors("match") == [{"iteration_id": 743, "_name": "1. Bundesliga 23/24"}]
+    assert source().discover_selectors("match") == [
+        {
+            "iteration_id": 743,
+            "_name": "1. Bundesliga 23/24",
+            "_competition_name": "1. Bundesliga",
+            "_season_name": "23/24",
+        }
+    ]
 
 
 def test_a_match_has_the_names_of_its_clubs_and_the_time_of_its_calculation():

@@ -60,7 +60,13 @@ def find(made: StatsBombGithub, versions: Any = None, **selector: Any) -> list[A
 
 def test_every_season_is_a_selector_with_a_name():
     made = source(competitions=COMPETITIONS)
-    assert made.discover_selectors("match")[0] == {"competition_id": 11, "season_id": 90, "_name": "La Liga 2020/2021"}
+    assert made.discover_selectors("match")[0] == {
+        "competition_id": 11,
+        "season_id": 90,
+        "_name": "La Liga 2020/2021",
+        "_competition_name": "La Liga",
+        "_season_name": "2020/2021",
+    }
     assert made.http.asked == [f"{ROOT}/competitions.json"]  # type: ignore[attr-defined]
 
 
@@ -172,7 +178,7 @@ def test_the_base_url_must_be_one():
 def test_the_registry_finds_sources_and_explains_what_is_wrong():
     assert find_source_class("ingestify.statsbomb_github") is StatsBombGithub
     assert make_open_data_source("statsbomb", {}).provider == "statsbomb"
-    with pytest.raises(ConfigurationError, match=r"there is of impect, .*statsbomb, wyscout"):
+    with pytest.raises(ConfigurationError, match=r"There is of impect, .*statsbomb, wyscout"):
         make_open_data_source("nobody", {})
     with pytest.raises(ConfigurationError, match="base_ur"):
         make_source("s", StatsBombGithub, {"base_ur": "https://x"})
