@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ingestify.domain.plan import EVERYTHING, IngestionPlan, ParseExpression
-from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import Source
 from ingestify.engine.planner import selector_parameters
-from ingestify.errors import ConfigurationError, LakeNotFound
+from ingestify.errors import ConfigurationError
 from ingestify.store.call_options import find_option, refuse_option
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.nothing_found import iter_identifier_keys
 from ingestify.suggestion import did_you_mean
 
 __all__ = ["choose_by_filters", "keys_named_by"]
@@ -73,12 +71,8 @@ def choose_by_filters(
     return chosen
 
 
-def _keys_in_lake(plan: IngestionPlan, store: DatasetStore) -> Iterable[str]:
-    kind = DatasetFilter(store.bucket, plan.dataset_type, plan.source.provider)
-    try:
-        return list(iter_identifier_keys(store.catalogue, kind))
-    except LakeNotFound:
-        return ()  # the run makes it
+def _keys_in_lake(plan: IngestionPlan, store: DatasetStore) -> set[str]:
+    return store.find_identifier_keys(plan.source.provider, plan.dataset_type)
 
 
 def _refuse_or_warn(key: str, plans: Sequence[IngestionPlan], known: Collection[str], store: DatasetStore) -> None:

@@ -24,7 +24,7 @@ from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.retention import Retention
 from ingestify.domain.run import JobSummary
 from ingestify.domain.text import LONGEST_KIND, problem_of_name, storable
-from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, SaveError, StoreError
+from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, LakeNotFound, SaveError, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.remedies import remedy
 from ingestify.store.bucket_objects import BucketObjects
@@ -158,13 +158,20 @@ class DatasetStore:
 
     def _refuse_options(self, wanted: DatasetFilter) -> None:
         """Refuse a filter that is called like an option, unless there is an identifier key that is called so."""
-        kind = DatasetFilter(self.bucket, wanted.dataset_type, wanted.provider)
+        kind = wanted.provider, wanted.dataset_type
         for key in wanted.selector:
             option = find_option(key)
-            if option is None or key in self.names_of_sources.identifier_keys(wanted.provider, wanted.dataset_type):
+            if option is None or key in self.names_of_sources.identifier_keys(*kind):
                 continue
-            if key not in iter_identifier_keys(self.catalogue, kind):
+            if key not in self.find_identifier_keys(*kind):
                 raise refuse_option(key, option)
+
+    def find_identifier_keys(self, provider: str | None = None, dataset_type: str | None = None) -> set[str]:
+        """Return the identifier keys that datasets have; none where there is no lake yet."""
+        try:
+            return set(iter_identifier_keys(self.catalogue, DatasetFilter(self.bucket, dataset_type, provider)))
+        except LakeNotFound:
+            return set()
 
     def get_dataset_collection(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingestify import IngestionEngine, IngestionPlan, debug_source, get_dev_engine
+from ingestify import IngestionEngine, IngestionPlan, debug_source, get_dev_engine, get_engine
 from ingestify.errors import ConfigurationError
 from ingestify.sources.metrica_github import MetricaGithub
 from ingestify.sources.statsbomb_github import StatsBombGithub
@@ -175,4 +175,17 @@ def test_names_of_plans_are_suggested(engine, provider):
         engine.iter_datasets(auto_ingest={"use_opendata": True}, provider="statsbomb", dataset_type="match")
     with pytest.raises(ConfigurationError, match="has no dataset type 'matches'; did you mean 'match'"):
         engine.iter_datasets(auto_ingest={"use_open_data": True}, provider="statsbomb", dataset_type="matches")
+    assert provider.requests == []
+
+
+def test_options_are_refused_also_where_there_is_no_lake_yet(tmp_path, provider):
+    provider.clear_requests()
+    with get_engine(metadata_url=f"sqlite:///{tmp_path}/catalog.db", file_url=f"file://{tmp_path}/files") as engine:
+        open_data = {"use_open_data": True, "configuration": {"base_url": provider.base_url}}
+        for filters in ({"limit": 5}, {"streaming": True}, {"matchid": 1}):
+            with pytest.raises(ConfigurationError, match=r"option|did you mean 'match_id'"):
+                engine.iter_datasets(auto_ingest=open_data, provider="statsbomb", dataset_type="match", **filters)
+        with pytest.raises(ConfigurationError, match="'limit' is an option"):
+            engine.list_datasets(limit=5)
+    assert list(tmp_path.iterdir()) == []
     assert provider.requests == []
