@@ -385,8 +385,9 @@ def test_a_filter_reads_one_folder_and_leaves_the_others_as_they_are(
         drop.put(path)
     scanned: list[str] = []
     real = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: scanned.append(os.path.relpath(path, drop.folder)) or real(path))
-    assert counts(drop, competition_id=11, season_id=90) == (1, 0, 0, 0, 0)
+    with monkeypatch.context() as patch:  # undone before the folder is removed
+        patch.setattr(os, "scandir", lambda path: scanned.append(os.path.relpath(path, drop.folder)) or real(path))
+        assert counts(drop, competition_id=11, season_id=90) == (1, 0, 0, 0, 0)
     assert scanned == ["11/90"]
     assert counts(drop, match_id=9) == (1, 0, 0, 0, 0)
     assert len(drop.read()) == 2
@@ -394,10 +395,10 @@ def test_a_filter_reads_one_folder_and_leaves_the_others_as_they_are(
     assert set(drop.states().values()) == {"COMPLETE"}
 
 
-def test_a_filter_that_no_dataset_has_is_told(drop: Drop, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_filter_that_no_dataset_has_is_refused(drop: Drop) -> None:
     drop.put("11/90/7_events.json")
-    assert drop.load(matchid=7).totals.discovered == 0
-    assert "no dataset has the key 'matchid', so nothing is read; the keys are competition_id" in caplog.text
+    with pytest.raises(ConfigurationError, match=r"the identifier key 'matchid'; did you mean 'match_id'\?"):
+        drop.load(matchid=7)
 
 
 def test_versions_are_those_of_the_path_else_of_the_plan(make_drop: MakeDrop) -> None:
