@@ -17,6 +17,7 @@ from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import lake_options, logging_options
 from ingestify.cli.output import flush, write_document, write_line
 from ingestify.errors import ConfigurationError
+from ingestify.remedies import quoted
 
 if TYPE_CHECKING:
     from ingestify.main.place import Place
@@ -38,10 +39,12 @@ def init_command(folder: Path, force: bool, source: str | None) -> None:
             raise click.UsageError("--force goes without --source, which writes over nothing.")
         _write_source(source, folder)
         return
+    from ingestify.config.locations import expand_home
     from ingestify.config.template import config_template  # pulls in the settings
     from ingestify.main import open_datastore  # heavy: everything
     from ingestify.main.place import Place
 
+    folder = expand_home(folder)
     path = folder / "config.yaml"
     if path.exists() and not force:
         raise ConfigurationError(f"{path} is there already; --force writes over it.")
@@ -50,7 +53,8 @@ def init_command(folder: Path, force: bool, source: str | None) -> None:
         path.write_text(config_template(), encoding="utf-8")
     with contextlib.closing(open_datastore(Place.of_config(path))) as store:
         made = f" and created the lake in {store.where}" if store.create() else ""
-    write_stderr(f"Wrote {path}{made}. Look it over, then run  ingestify plan , and  ingestify run .")
+    named = "" if folder.samefile(Path.cwd()) else f" --config {quoted(str(path))}"
+    write_stderr(f"Wrote {path}{made}. Look it over, then run  ingestify plan{named} , and  ingestify run{named} .")
 
 
 def _write_source(name: str, folder: Path) -> None:

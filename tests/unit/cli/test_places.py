@@ -173,3 +173,14 @@ def test_a_second_command_does_not_remember_the_first_ones_lake(command):
     assert run_command_line(["version"]) == 0
     command("list")
     assert "'ingestify run' fetches" in command.err
+
+
+def test_init_makes_the_lake_and_what_it_says_to_type_works_from_here(command, place, monkeypatch):
+    monkeypatch.setenv("HOME", str(place))
+    command("init", "~/new")
+    assert f"created the lake in {place / 'new' / 'database'}." in command.err
+    typed = command.err.partition("then run  ")[2].partition(" , and")[0]
+    assert typed == f"ingestify plan --config {place / 'new' / 'config.yaml'}"
+    assert command("list", "--count", *typed.split()[2:]) == "0\n"
+    command("init", "--force")
+    assert "then run  ingestify plan , and  ingestify run ." in command.err
