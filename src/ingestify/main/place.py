@@ -135,10 +135,16 @@ class Place:
 
     def _what_creates_it(self) -> str:
         if self.config is not None:
-            return f"{remedy('run')} creates it."
+            return f"{remedy('run')} creates it{self._how_to_begin_empty()}."
         if not is_at_command_line():
             return f"{_OPEN_DATA} creates one, and so does engine.load() of a plan."
         return "Only a run of a config.yaml creates one ('ingestify init' writes that and makes its lake), or a copy."
+
+    def _how_to_begin_empty(self) -> str:
+        if self.config is None or self.config.name != CONFIG_FILE_NAME or not is_at_command_line():
+            return ""
+        folder = self.config.absolute().parent
+        return f", and 'ingestify init{'' if folder == Path.cwd() else f' {quoted(str(folder))}'}' an empty one"
 
 
 def find_place(
