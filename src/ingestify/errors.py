@@ -27,6 +27,10 @@ A foreign exception is translated at the edge of the adapter that met it, `from`
 
 from __future__ import annotations
 
+import logging
+import traceback
+from pathlib import Path
+
 __all__ = [
     "ConfigurationError",
     "DatasetNotFound",
@@ -51,6 +55,11 @@ __all__ = [
     "StoreError",
 ]
 
+_OURS = str(Path(__file__).parent)
+_NOTEBOOK = "IPython"
+_CELLS = ("ipykernel_", "<ipython-input")
+"""What the names of the files have in them that IPython makes of a notebook's cells."""
+
 
 class IngestifyError(Exception):
     """Whatever ingestify raises on purpose.
@@ -61,6 +70,18 @@ class IngestifyError(Exception):
     """
 
     unreached: str = ""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows of it: the caller's own lines and the message. IPython asks for this.
+
+        While the logger `ingestify` logs DEBUG, it is the whole traceback.
+        """
+        if logging.getLogger("ingestify").isEnabledFor(logging.DEBUG):
+            return traceback.format_exception(self)
+        cause = [] if self.__cause__ is None else _callers_lines(self.__cause__)
+        if cause:
+            cause += ["", *traceback.format_exception_only(self.__cause__), ""]
+        return [*cause, *_callers_lines(self), f"{type(self).__name__}: {self}"]
 
 
 class ConfigurationError(IngestifyError):
@@ -189,3 +210,16 @@ class DeadlineReached(StopProcessing):
 
 class FatalError(IngestifyError):
     """Raised by a source to stop the run loudly: the job is FAILED."""
+
+
+def _callers_lines(error: BaseException) -> list[str]:
+    """Return the lines that led into ingestify, without those of the notebook itself."""
+    lines: list[str] = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename.startswith(_OURS):
+            break
+        if any(name in frame.filename for name in _CELLS):
+            lines.append(f"  Cell, line {frame.lineno}: {frame.line}")
+        elif _NOTEBOOK not in frame.filename:
+            lines += traceback.format_list([frame])
+    return lines

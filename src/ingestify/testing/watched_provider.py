@@ -68,7 +68,7 @@ class Fault:
 class WatchedProvider(abc.ABC):
     """Serves on a free port of 127.0.0.1 while it is open, keeps what it was asked, and goes wrong where it is told to.
 
-    Use it in a `with` block. Its methods may be called from any thread.
+    Use it in a `with` block, or `start` and `close` it. Its methods may be called from any thread.
 
     Args:
         faults: What goes wrong from the beginning.
@@ -88,12 +88,20 @@ class WatchedProvider(abc.ABC):
             self.add_fault(fault)
         self._server = LoopbackServer(self._answer, port)
 
-    def __enter__(self) -> Self:
+    def start(self) -> Self:
+        """Serve until `close`, where a `with` block does not fit, as in a notebook."""
         self._server.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Go away: whoever asks from now on is refused the connection."""
         self._server.__exit__()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def url(self) -> str:

@@ -1,0 +1,87 @@
+"""The notebooks in examples/ run from top to bottom, and tell their story."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parent.parent.parent
+NOTEBOOK = ROOT / "examples" / "season.ipynb"
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """The cells with code, after a kernel of its own ran them in an empty folder."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    folder = tmp_path_factory.mktemp("notebook")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("CI", "PYTEST_CURRENT_TEST"):  # with them nobody looks, so that no progress is shown
+            patch.delenv(name, raising=False)
+        NotebookClient(notebook, timeout=90, resources={"metadata": {"path": str(folder)}}).execute()
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def told(cell: Any) -> str:
+    """What a cell shows, as text: what it printed, its value, and its error."""
+
+    def texts() -> Iterator[str]:
+        for output in cell.outputs:
+            if output.output_type == "stream":
+                yield output.text
+            elif output.output_type == "error":
+                yield "\n".join(output.traceback)
+            else:
+                yield output.data.get("text/plain", "")
+
+    return "\n".join(texts())
+
+
+def cell_with(cells: list[Any], code: str) -> Any:
+    (found,) = (cell for cell in cells if code in cell.source)
+    return found
+
+
+def warnings_of(cell: Any) -> list[str]:
+    streams = [output for output in cell.outputs if output.output_type == "stream"]
+    return "".join(stream.text for stream in streams if stream.name == "stderr").strip().splitlines()
+
+
+def test_it_goes_from_nothing_to_a_shot_map(cells: list[Any]) -> None:
+    assert "1 competition" in told(cell_with(cells, "engine.competitions"))
+    ingested = told(cell_with(cells, "season = {"))
+    assert "20 matches: 20 new, 0 revised, 0 unchanged, 0 failed" in ingested
+    assert "Created the lake in" in ingested
+    assert "StatsBomb Public Data User Agreement" in ingested
+    assert told(cell_with(cells, "engine.list_datasets(**season)")).startswith("20 datasets")
+    assert any("image/png" in output.data for output in cell_with(cells, "plt.show()").outputs)
+
+
+def test_each_thing_that_goes_wrong_is_told_in_one_line(cells: list[Any]) -> None:
+    broken = cell_with(cells, "rekey=True")
+    (warning,) = warnings_of(broken)
+    assert warning.startswith("20 matches: 1 in quarantine")
+    assert "engine.quarantine" in warning
+    assert "19 unchanged, 0 failed, 1 in quarantine" in told(broken)
+    assert "1 bundle waits" in told(cell_with(cells, "engine.quarantine"))
+    assert "Revision(1, VALID" in told(cell_with(cells, "current_revision"))
+    offline = cell_with(cells, "provider.close()")
+    (warning,) = warnings_of(offline)
+    assert "cannot be reached" in warning
+    assert "the lake's 20 datasets are served" in warning
+    assert warnings_of(cell_with(cells, '"statsbom"')) == [
+        "The lake has no provider 'statsbom'; did you mean 'statsbomb'? It has statsbomb."
+    ]
+    assert "did you mean 'competition_id'?" in " ".join(warnings_of(cell_with(cells, "competiton_id")))
+
+
+def test_an_error_shows_the_line_of_the_notebook_and_what_to_do(cells: list[Any]) -> None:
+    lines = told(cell_with(cells, 'rename("season-lake")')).strip().splitlines()
+    assert lines[0].strip() == 'Cell, line 5: get_engine("lake").list_datasets()'
+    assert lines[1].startswith("LakeNotFound: There is no lake in ")
+    assert 'get_engine("season-lake")' in lines[1]
+    assert len(lines) == 2
