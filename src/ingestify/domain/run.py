@@ -326,7 +326,10 @@ class RunReport:
     @property
     def _done(self) -> str:
         dry_run = ", dry_run" if self.dry_run else ""
-        error = "" if self.error is None else f"; {type(self.error).__name__}: {mask_text(str(self.error))}"
+        error = ""
+        if self.error is not None:
+            message = mask_text(str(self.error))
+            error = f"; {type(self.error).__name__}{f': {message}' if message else ''}"
         created = f"; created the lake in {self.created_lake}" if self.created_lake else ""
         return f"{self.state.value}{dry_run}: {self.totals.text}; {self.duration_seconds:.1f} s{created}{error}"
 
