@@ -169,7 +169,7 @@ def test_list_show_and_delete(project: Project):
     project("delete", "season_id=2", "--yes")
     assert project("list", "--count") == "2\n"
     project("delete", "season_id=2", "-y", code=1)
-    assert "No dataset" in project.err
+    assert "None of the 2 matches has season_id=2. There is season_id=1." in project.err
     project("show", "no-such-id", code=1)
     assert "ingestify list" in project.err
     assert len(project.objects) == 6, "who reads them reads on"
@@ -226,7 +226,7 @@ def test_wrong_usage_is_exit_code_2(project: Project):
 
 def test_a_misspelt_filter_is_warned_of(project: Project):
     assert project("run", "matchid=20").startswith("0 datasets") or "0 matches" in project("run", "matchid=20")
-    assert "no dataset has the identifier key 'matchid'" in project.err
+    assert project.err.count("has the identifier key 'matchid'; did you mean 'match_id'? The keys are") == 1
 
 
 def test_the_configuration_is_found_from_below_and_checked(project: Project, tmp_path: Path):
