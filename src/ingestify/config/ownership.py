@@ -17,6 +17,7 @@ import stat
 from pathlib import Path
 
 from ingestify.errors import ConfigurationError
+from ingestify.remedies import is_at_command_line, quoted
 
 __all__ = ["check_env_file", "check_found_config", "check_found_folder"]
 
@@ -50,10 +51,11 @@ def check_found_config(path: Path) -> None:
     """
     doubt = _doubt_of_config(path)
     if doubt is not None:
+        named = f"with --config {quoted(str(path))}" if is_at_command_line() else f'as get_engine("{path}")'
         raise ConfigurationError(
             f"{path} was found and is not used, because {doubt.reason}: who can change a config file, or what lies "
-            f"beside it, decides which code runs as you. If you trust it, name it: with --config {path}, with "
-            f'INGESTIFY_CONFIG_FILE, or as get_engine("{path}"). If it is yours:  {doubt.remedy}'
+            f"beside it, decides which code runs as you. If you trust it, name it: {named}, or with "
+            f"INGESTIFY_CONFIG_FILE. If it is yours:  {doubt.remedy}"
         )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ingestify.clock import now
 from ingestify.domain.ports import HostWait, HostWaitsPort
-from ingestify.errors import StoreError
+from ingestify.errors import LakeNotFound, StoreError
 
 __all__ = ["Waits"]
 
@@ -95,6 +95,8 @@ class Waits:
     def _keep(wait: HostWait, memory: HostWaitsPort) -> None:
         try:
             memory.save_host_wait(wait)
+        except LakeNotFound:
+            logger.debug("%s, which no run will know: there is no lake yet", wait.reason)
         except StoreError as error:
             # Another process may have been told the same at the same moment.
             with contextlib.suppress(StoreError):

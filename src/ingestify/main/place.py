@@ -44,8 +44,8 @@ class Place:
     """
 
     config: Path | None = None
-    metadata_url: str = ""
-    file_url: str = ""
+    metadata_url: str = dataclasses.field(default="", repr=False)
+    file_url: str = dataclasses.field(default="", repr=False)
     folder: Path | None = None
     is_default: bool = False
 

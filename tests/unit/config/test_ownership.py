@@ -112,7 +112,7 @@ def test_another_users_file_is_refused_and_says_how_to_trust_it(
     message = refusal()
 
     assert f"it belongs to {NOBODY} (uid {STRANGER})" in message
-    assert f"--config {folder / 'config.yaml'}" in message
+    assert f'as get_engine("{folder / "config.yaml"}")' in message
     assert "INGESTIFY_CONFIG_FILE" in message
     assert f"chown root '{folder / 'config.yaml'}'" in message
 
