@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from ingestify.domain.selector import filter_values
+
 __all__ = ["MOST_LISTED", "counted_datasets", "filter_text", "listed", "noun", "values_there"]
 
 _PLURALS = {"match": ("match", "matches"), "video": ("video", "videos")}
@@ -33,9 +35,7 @@ def filter_text(filters: Mapping[str, Any], separator: str = " ") -> str:
 
 
 def _values_text(value: object) -> str:
-    if not isinstance(value, (list, tuple, set, frozenset, range)):
-        return str(value)
-    values = list(value)
+    values = filter_values(value)
     more = len(values) - _SHOWN_VALUES
     shown = ",".join(map(str, values[:_SHOWN_VALUES]))
     return f"{shown} and {more:,} more" if more > 0 else shown

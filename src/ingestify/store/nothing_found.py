@@ -15,7 +15,7 @@ from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.ports import Catalogue, DatasetFilter
 from ingestify.domain.quarantine import QuarantineEntry
-from ingestify.domain.wording import counted_datasets, filter_text, listed, values_there
+from ingestify.domain.wording import MOST_LISTED, counted_datasets, filter_text, listed, values_there
 from ingestify.store.call_options import find_option
 from ingestify.suggestion import did_you_mean
 
@@ -181,6 +181,9 @@ class _Search:
 
     def _keys(self) -> str:
         asked = self._wanted.selector.keys()
+        for dataset in next(self._catalogue.iter_batches(self._filter, 1, limit=1), []):
+            if asked <= dataset.identifier.keys():
+                return ""
         known: list[str] = []
         for key in iter_identifier_keys(self._catalogue, self._filter):
             known.append(key)
@@ -196,7 +199,9 @@ class _Search:
 
     def _values(self) -> str:
         # What is there comes first: then it is told of what is not there, where that was looked for.
-        in_order = sorted(self._wanted.selector, key=lambda key: not self._has(key))
+        in_order = list(self._wanted.selector)
+        if len(in_order) > 1:
+            in_order.sort(key=lambda key: not self._has(key))
         selector: dict[str, object] = {}
         for key in in_order:
             before, kinds, there = filter_text(selector), self._what_is_left, self._filter
@@ -218,14 +223,15 @@ class _Search:
 
     def _values_there(self, among: DatasetFilter, key: str) -> str:
         """Return the values of a key, if they are few, and what may have been meant."""
+        wanted = self._wanted.selector[key]
+        is_text = isinstance(wanted, str) and not wanted.isdigit()
         found: dict[str, None] = {}
         for identity in _iter_identifiers(self._catalogue, among, _LOOKED_AT):
             if key in identity:
                 found[identity[key]] = None
-        wanted = self._wanted.selector[key]
-        meant = ""
-        if isinstance(wanted, str) and not wanted.isdigit():
-            meant = _meant(wanted, found)
+            if len(found) > MOST_LISTED and not is_text:
+                return "."
+        meant = _meant(str(wanted), found) if is_text else ""
         return f"{meant or '.'}{values_there(key, found)}"
 
     def _state(self) -> str:
