@@ -86,7 +86,7 @@ def test_the_rights_of_the_page_are_enough_and_no_more(
             return run_command_line(list(words))
 
         assert command("lake_runner", "list") == 1, "the tables are not there, and it may not make them"
-        assert command("lake_owner", "list", "--count") == 0
+        assert command("lake_owner", "init") == 0
         assert command("lake_runner", "run") == 0
         provider.correct(provider.match_ids[0], "events")
         assert command("lake_runner", "run") == 0

@@ -89,7 +89,7 @@ def describe_version(database: Database, tables: Tables) -> tuple[str, bool]:
         version = _read_version(connection, tables)
         if version is None:
             _refuse_foreign_tables(connection, database.where, tables)
-            return "it has no tables yet, and the first that opens it makes them, if its user may", False
+            return "it has no tables yet, and the first run makes them, if its user may", False
     if version == HEAD:
         return "its tables are those of this version", True
     if version > HEAD:

@@ -46,7 +46,12 @@ def test_a_season_is_ingested_once_and_read_again(
             assert run_command_line(list(words)) == 0
             return capsys.readouterr().out
 
-        command("run")
+        for reading in ("list", "verify", "gc", "plan", "events list"):
+            assert run_command_line(reading.split()) == 1
+            assert "There is no lake at " in (said := capsys.readouterr().err)
+            assert "its database has no tables of one" in said
+        assert run_command_line(["run"]) == 0
+        assert "Created the lake in " in capsys.readouterr().err
         assert command("list", "--count").strip() == "3"
         assert "match_id" in command("sync-indexes")
         provider.clear_requests()
