@@ -8,6 +8,7 @@ work for it say the same.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import dataclasses
 import shlex
 from collections.abc import Iterator
@@ -51,6 +52,8 @@ class _Lake:
 _lake: _Lake | None = None
 """None: in Python."""
 
+_is_for_target = contextvars.ContextVar("_is_for_target", default=False)
+
 
 def is_at_command_line() -> bool:
     """Whether the reader of a message typed a command."""
@@ -80,6 +83,16 @@ def at_lake(options: str, bucket: str = "", *, has_plans: bool = True) -> None:
     _lake = _Lake(options, bucket, has_plans)
 
 
+@contextlib.contextmanager
+def for_the_target() -> Iterator[None]:
+    """Let this thread's remedies be for the lake that is copied to: what restores that one is not done to the other."""
+    token = _is_for_target.set(True)
+    try:
+        yield
+    finally:
+        _is_for_target.reset(token)
+
+
 def remedy(command: str, *arguments: str) -> str:
     """Return what to type for a command: `'ingestify delete ID --lake lake'`, or `engine.destroy_dataset("ID")`.
 
@@ -87,9 +100,11 @@ def remedy(command: str, *arguments: str) -> str:
         command: Its name, with options that belong to it, such as `verify --repair`.
         *arguments: What comes after that.
     """
+    for_target = _is_for_target.get()
     if _lake is None and command in _PYTHON:
-        return _PYTHON[command].format(", ".join(f'"{argument}"' for argument in arguments))
-    lake = _lake or _Lake()
+        call = _PYTHON[command].format(", ".join(f'"{argument}"' for argument in arguments))
+        return call.replace("engine.", "target.", 1) if for_target else call
+    lake = _Lake("--lake …") if for_target else _lake or _Lake()
     if not lake.has_plans and command.split()[0] in _BY_PLANS:
         return f"'ingestify {command}', with the config.yaml of its plans,"
     of_bucket = lake.bucket and command.split()[0] not in _OF_ALL_BUCKETS

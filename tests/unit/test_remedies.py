@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingestify.remedies import at_command_line, at_lake, is_at_command_line, remedy
+from ingestify.remedies import at_command_line, at_lake, for_the_target, is_at_command_line, remedy
 
 
 def test_in_python_it_is_a_call():
@@ -29,3 +29,12 @@ def test_what_needs_plans_is_not_said_of_a_lake_without_them():
         at_lake("--lake lake", has_plans=False)
         assert "--lake" not in remedy("run")
         assert "config.yaml" in remedy("run")
+
+
+def test_what_is_for_the_lake_that_is_copied_to_does_not_name_the_other():
+    with for_the_target():
+        assert remedy("restored") == "target.store.identity.restore()"
+        with at_command_line():
+            at_lake("--lake source")
+            assert remedy("restored") == "'ingestify restored --lake …'"
+    assert remedy("restored") == "engine.store.identity.restore()"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import urllib.parse
 from pathlib import Path
@@ -41,6 +42,9 @@ _SQLITE_OPTIONS = frozenset(
 
 _SQLITE_URI_OPTIONS = frozenset({"cache", "immutable", "mode", "modeof", "nolock", "psow", "vfs"})
 """What SQLite knows itself after a `file:` name; see https://sqlite.org/uri.html."""
+
+_FILE_OPTIONS = frozenset({"passfile", "ssl_ca", "ssl_cert", "ssl_key", "sslcert", "sslcrl", "sslkey", "sslrootcert"})
+"""What names a file in the URL of a server, of which the drivers do not know `~`."""
 
 _PERCENT_CODE = re.compile(r"%[0-9A-Fa-f]{2}")
 
@@ -93,8 +97,16 @@ def parse_url(url: str) -> sa.URL:
                 f"metadata_url: {parsed.render_as_string(hide_password=True)} names no database. Write its name after "
                 f"the host, as in {scheme}://host/football."
             )
+    if driver == SQLITE:
+        return parsed
     # SQLAlchemy knows one database by two names.
-    return parsed if driver == SQLITE else parsed.set(drivername=driver)
+    return parsed.set(drivername=driver).update_query_dict(
+        {name: _with_home(parsed.query[name]) for name in _FILE_OPTIONS & parsed.query.keys()}
+    )
+
+
+def _with_home(path: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    return os.path.expanduser(path) if isinstance(path, str) else path  # noqa: PTH111 - as it is where there is no home
 
 
 def _check_sqlite(url: str) -> None:

@@ -228,7 +228,7 @@ def _in_quarantine(waiting: Sequence[WaitingBundle]) -> dict[str, Any]:
             "entry_id": one.entry_id,
             "created_at": one.created_at,
             "reasons": list(one.reasons),
-            "command": f"ingestify quarantine show {one.entry_id}",
+            "command": remedy("quarantine show", one.entry_id).strip("'"),
         }
         for one in waiting
     ]

@@ -17,6 +17,7 @@ from ingestify.cli.logs import set_up_logging, write_stderr
 from ingestify.cli.options import lake_options, logging_options
 from ingestify.cli.output import flush, write_document, write_line
 from ingestify.errors import ConfigurationError
+from ingestify.remedies import quoted
 
 if TYPE_CHECKING:
     from ingestify.main.place import Place
@@ -31,6 +32,8 @@ __all__ = ["completion_command", "config_command", "init_command", "version_comm
 def init_command(folder: Path, force: bool, source: str | None) -> None:
     """Write a commented config.yaml into FOLDER, by default this one, and make the lake that it names.
 
+    A config.yaml that is there already stays as it is, and gets its lake.
+
     With --source, make a folder NAME there: a source, a simulated provider, tests that pass, and a config.yaml.
     """
     if source is not None:
@@ -38,19 +41,33 @@ def init_command(folder: Path, force: bool, source: str | None) -> None:
             raise click.UsageError("--force goes without --source, which writes over nothing.")
         _write_source(source, folder)
         return
+    from ingestify.config.locations import expand_home
     from ingestify.config.template import config_template  # pulls in the settings
+
+    folder = expand_home(folder)
+    path = folder / "config.yaml"
+    if path.exists() and not force:
+        made = _make_lake(path)
+        if not made:
+            raise ConfigurationError(f"{path} is there already, and so is its lake; --force writes over it.")
+        done = f"{path} is there already, and stays as it is. Created the lake in {made}."
+    else:
+        with _writing_to(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(config_template(), encoding="utf-8")
+        made = _make_lake(path)
+        done = f"Wrote {path}{f' and created the lake in {made}' if made else ''}. Look it over."
+    named = "" if folder.samefile(Path.cwd()) else f" --config {quoted(str(path))}"
+    write_stderr(f"{done} Then run  ingestify plan{named} , and  ingestify run{named} .")
+
+
+def _make_lake(config: Path) -> str:
+    """Make the lake that a config file names, if it is not there. Returns where it was made, or an empty text."""
     from ingestify.main import open_datastore  # heavy: everything
     from ingestify.main.place import Place
 
-    path = folder / "config.yaml"
-    if path.exists() and not force:
-        raise ConfigurationError(f"{path} is there already; --force writes over it.")
-    with _writing_to(path):
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(config_template(), encoding="utf-8")
-    with contextlib.closing(open_datastore(Place.of_config(path))) as store:
-        made = f" and created the lake in {store.where}" if store.create() else ""
-    write_stderr(f"Wrote {path}{made}. Look it over, then run  ingestify plan , and  ingestify run .")
+    with contextlib.closing(open_datastore(Place.of_config(config))) as store:
+        return store.where if store.create() else ""
 
 
 def _write_source(name: str, folder: Path) -> None:

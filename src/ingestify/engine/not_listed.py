@@ -22,7 +22,7 @@ def describe_not_listed(
 
     Args:
         expansions: What became of the plans.
-        progresses: Those of the jobs, which have ended.
+        progresses: Those of the jobs; of one whose listing was not read to its end nothing can be said.
     """
     if not filters or not all(_says_all(one) for one in progresses):
         return ""
@@ -38,7 +38,7 @@ def describe_not_listed(
 def _says_all(progress: JobProgress) -> bool:
     """Whether it is known what a job's selector has; of one in which nothing changed, nothing more was asked for."""
     is_unchanged = progress.state is RunState.SKIPPED and not progress.left_to_another
-    return is_unchanged or (progress.state is RunState.FINISHED and progress.listed_all)
+    return is_unchanged or progress.listed_all
 
 
 def _lacking_selectors(filters: Filters, who: str, expansions: Sequence[Expansion]) -> str:

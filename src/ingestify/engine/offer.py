@@ -18,7 +18,8 @@ from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.selector import Filters, Selector, filter_values
 from ingestify.domain.text_table import text_table
 from ingestify.engine.discovery import LOOK_UP_SIZE, Discovered, iter_discovered
-from ingestify.engine.planner import can_discover, expand_plan, required_arguments
+from ingestify.engine.not_listed import describe_not_listed
+from ingestify.engine.planner import Expansion, can_discover, expand_plan, required_arguments
 from ingestify.engine.report import JobProgress, one_line
 from ingestify.errors import ConfigurationError, LakeNotFound
 from ingestify.store.dataset_store import DatasetStore
@@ -113,7 +114,7 @@ class ProviderLook:
             Exception: Whatever the source raises.
         """
         with self._fetcher.activated(self._context):
-            selectors = [job.selector for job in self._jobs({})]
+            selectors = [job.selector for job in self._expand({}).jobs]
         counts = self._count(selectors)
         rows = []
         for selector in selectors:
@@ -127,7 +128,7 @@ class ProviderLook:
             }
             named = {"competition": row["competition_name"], "season": row["season_name"]}
             rows.append((listing_order("", "", keys, named, selector.name), _with_keys(keys, row)))
-        return self._list(rows, "competition", {})
+        return self._list(rows, "competition")
 
     def matches(self, filters: Filters, *, everything: bool) -> OfferList:
         """Return a row for each dataset: its keys, what it is, and what the lake has of it.
@@ -140,12 +141,15 @@ class ProviderLook:
             Exception: Whatever the source raises.
         """
         found: list[Discovered] = []
+        progresses: list[JobProgress] = []
         with self._fetcher.activated(self._context):
-            jobs = self._jobs(filters)
+            expansion = self._expand(filters)
+            jobs = expansion.jobs
             if len(jobs) > MOST_SELECTORS and not everything and not _narrow(filters, jobs):
                 raise ConfigurationError(self._too_many(jobs))
             for job in jobs:
                 progress = JobProgress(job, str(uuid.uuid4()), this_process(), self._context.out_of_reach)
+                progresses.append(progress)
                 for batch in iter_discovered(progress, self._store, self._fail_entry):
                     found += batch
         held: dict[tuple[str, str, str], Dataset] = {}
@@ -158,9 +162,13 @@ class ProviderLook:
             )
             for one in found
         ]
-        return self._list(rows, "match", filters)
+        if not self._unreadable and (
+            not_listed := describe_not_listed(filters, [self._plan.source.provider], [expansion], progresses)
+        ):
+            logger.warning("%s", not_listed)
+        return self._list(rows, "match")
 
-    def _jobs(self, filters: Filters) -> list[Job]:
+    def _expand(self, filters: Filters) -> Expansion:
         plan = self._plan
         required = required_arguments(plan.source)
         rules: Sequence[Any] = [EVERYTHING]
@@ -170,7 +178,7 @@ class ProviderLook:
         elif not can_discover(plan.source):
             rules = plan.selectors
         asked = IngestionPlan(plan.source, plan.dataset_type, plan.data_spec_versions, rules)
-        return expand_plan(asked, filters, self._parse_expression, self._fail_selector).jobs
+        return expand_plan(asked, filters, self._parse_expression, self._fail_selector)
 
     def _too_many(self, jobs: Sequence[Job]) -> str:
         provider, first = self._plan.source.provider, jobs[0].selector
@@ -189,7 +197,7 @@ class ProviderLook:
     def _fail_selector(self, entry: UnreadableEntry) -> None:
         self._fail_entry(entry.where, entry.error)
 
-    def _list(self, rows: Sequence[tuple[tuple[Any, ...], dict[str, Any]]], what: str, filters: Filters) -> OfferList:
+    def _list(self, rows: Sequence[tuple[tuple[Any, ...], dict[str, Any]]], what: str) -> OfferList:
         """Return rows in the order of what stands beside them."""
         source = self._plan.source
         if self._unreadable:
@@ -200,9 +208,6 @@ class ProviderLook:
                 "is" if len(self._unreadable) == 1 else "are",
                 self._unreadable[0],
             )
-        if not rows and filters:
-            shown = " ".join(f"{key}={value}" for key, value in filters.items())
-            logger.warning("%s has nothing of what was asked for (%s).", source.name, shown)
         in_order = [row for _, row in sorted(rows, key=lambda pair: pair[0])]
         return OfferList(in_order, provider=source.provider, what=what, terms=source.terms)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ingestify.config.locations import expand_home, resolve_url
+from ingestify.config.ownership import check_found_config
 from ingestify.config.reader import CONFIG_FILE_NAME, find_config
 from ingestify.errors import ConfigurationError, LakeNotFound
 from ingestify.masking import mask_url
@@ -125,16 +126,25 @@ class Place:
         if self.is_default:
             return f"There is no {CONFIG_FILE_NAME} here or in a parent folder, and no lake in {self.folder}"
         folder = catalogue.parent
-        why = f"it has no {catalogue.name}" if folder.is_dir() else "that folder does not exist"
+        if catalogue.exists() and catalogue.stat().st_size:
+            why = f"{catalogue.name} has no tables of one"
+        else:
+            why = f"it has no {catalogue.name}" if folder.is_dir() else "that folder does not exist"
         named = "" if self.config is None else f", where {self.config} says it is"
         return f"There is no lake in {folder}{named}: {why}"
 
     def _what_creates_it(self) -> str:
         if self.config is not None:
-            return f"{remedy('run')} creates it."
+            return f"{remedy('run')} creates it{self._how_to_begin_empty()}."
         if not is_at_command_line():
             return f"{_OPEN_DATA} creates one, and so does engine.load() of a plan."
         return "Only a run of a config.yaml creates one ('ingestify init' writes that and makes its lake), or a copy."
+
+    def _how_to_begin_empty(self) -> str:
+        if self.config is None or self.config.name != CONFIG_FILE_NAME or not is_at_command_line():
+            return ""
+        folder = self.config.absolute().parent
+        return f", and 'ingestify init{'' if folder == Path.cwd() else f' {quoted(str(folder))}'}' an empty one"
 
 
 def find_place(
@@ -148,7 +158,8 @@ def find_place(
         metadata_url: With `file_url` in place of that.
 
     Raises:
-        ConfigurationError: Two kinds of name are given, or one of two URLs; or the config file does not exist.
+        ConfigurationError: Two kinds of name are given, or one of two URLs; the config file does not exist; or that of
+            a folder could have been written by somebody else.
     """
     is_named = named is not None and str(named) != ""
     if metadata_url is not None or file_url is not None:
@@ -170,6 +181,8 @@ def _find_named(path: Path) -> Place:
     if path.is_dir():
         if (path / CATALOGUE_NAME).exists() or not (path / CONFIG_FILE_NAME).is_file():
             return Place.of_folder(path)
+        # Who names a folder has not looked whose files are in it.
+        check_found_config(path / CONFIG_FILE_NAME)
         return Place(config=path / CONFIG_FILE_NAME)
     if path.name == CATALOGUE_NAME:
         raise ConfigurationError(f"{path} is the catalogue of a lake: name the folder of both, {path.parent}.")

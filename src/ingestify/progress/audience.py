@@ -34,10 +34,13 @@ def in_notebook() -> bool:
 
 
 def is_watched() -> bool:
-    """Return whether somebody looks: stderr is a terminal, or this is a notebook; no test, no CI.
+    """Return whether somebody looks: stderr is a terminal, or this is a notebook; no test, no CI, no worker process.
 
     `INGESTIFY_NO_PROGRESS=1` says that nobody does.
     """
+    multiprocessing = sys.modules.get("multiprocessing")
+    if multiprocessing is not None and multiprocessing.parent_process() is not None:
+        return False  # it has its parent's terminal, as its siblings have
     if any(os.environ.get(name) not in (None, "", "0", "false") for name in _NOBODY_LOOKS):
         return False
     return in_notebook() or is_terminal(sys.stderr)

@@ -36,6 +36,7 @@ _HOW = {
     "batch_size": _ITERATING,
     "yield_dataset_collection": _ITERATING,
     "progress": "give it to iter_datasets or engine.load",
+    "everything": "give it to engine.matches",
     "metadata_only": _COLLECTION,
     "page": _COLLECTION,
     "page_size": _COLLECTION,

@@ -23,6 +23,7 @@ from ingestify.domain.history import DatasetHead, DatasetHistory, find_conflict
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter
 from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
+from ingestify.remedies import for_the_target
 from ingestify.store.copied import Copied, CopyOutcome, CopyProgress
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.entry_copying import iter_copied_entries
@@ -108,9 +109,10 @@ class Copying:
         """
         source, target, progress = self._source, self._target, self.progress
         source.identity.check()
-        if not self.dry_run and target.create():
-            self.created_lake = target.where
-        target.identity.check()
+        with for_the_target():
+            if not self.dry_run and target.create():
+                self.created_lake = target.where
+            target.identity.check()
         copies = ObjectCopies(
             source.storage,
             target.storage,

@@ -236,3 +236,9 @@ def test_a_driver_that_is_not_installed_is_named_with_its_extra(
     monkeypatch.setitem(sys.modules, driver, None)
     with pytest.raises(MissingExtraError, match=rf"'\.\[{extra}\]'"):
         connector(parse_url(url)).make_engine(echo=False)
+
+
+@pytest.mark.parametrize("url", ["postgresql://h/d?sslrootcert=~/ca.pem", "mysql://h/d?ssl_ca=~/ca.pem"])
+def test_the_home_folder_is_known_in_the_files_of_a_connection(url, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert list(parse_url(url).query.values()) == ["/home/ann/ca.pem"]

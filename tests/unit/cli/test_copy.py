@@ -89,3 +89,12 @@ def test_what_only_the_target_has_is_counted(lake, other):
 def test_a_lake_is_not_copied_into_itself(lake):
     lake("copy", "--to", "config.yaml", code=1)
     assert "have the same catalogue (metadata_url)" in lake.err
+
+
+def test_what_is_wrong_with_the_target_is_not_to_be_mended_in_the_source(lake, other):
+    lake("copy", "--to", other)
+    mark = Path(other).parent / "files" / ".lake.json"
+    mark.write_text(json.dumps({**json.loads(mark.read_text()), "lake_id": "another"}))
+    lake("copy", "--to", other, code=1)
+    assert "is another lake's" in lake.err
+    assert "'ingestify restored --lake …'" in lake.err

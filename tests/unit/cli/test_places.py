@@ -29,7 +29,7 @@ def place(command, monkeypatch):
 def test_a_lake_that_is_not_there_is_told_and_not_made(command, typed):
     assert command(*typed.split(), code=1) == ""
     assert f"There is no lake in {command.folder}, where {command.config} says it is: it has no" in command.err
-    assert "'ingestify run' creates it." in command.err
+    assert "'ingestify run' creates it, and 'ingestify init' an empty one." in command.err
     assert list(command.folder.iterdir()) == [command.config]
 
 
@@ -173,3 +173,25 @@ def test_a_second_command_does_not_remember_the_first_ones_lake(command):
     assert run_command_line(["version"]) == 0
     command("list")
     assert "'ingestify run' fetches" in command.err
+
+
+def test_init_makes_the_lake_and_what_it_says_to_type_works_from_here(command, place, monkeypatch):
+    monkeypatch.setenv("HOME", str(place))
+    command("init", "~/new")
+    assert f"created the lake in {place / 'new' / 'database'}." in command.err
+    typed = command.err.partition("Then run  ")[2].partition(" , and")[0]
+    assert typed == f"ingestify plan --config {place / 'new' / 'config.yaml'}"
+    assert command("list", "--count", *typed.split()[2:]) == "0\n"
+    command("init", "--force")
+    assert "Then run  ingestify plan , and  ingestify run ." in command.err
+
+
+def test_init_makes_the_lake_of_a_configuration_that_is_there(command):
+    text = command.config.read_text()
+    command("plan", code=1)
+    command("init")
+    assert f"stays as it is. Created the lake in {command.folder}." in command.err
+    assert command.config.read_text() == text
+    assert "6 to fetch" in command("plan")
+    command("init", code=1)
+    assert "is there already, and so is its lake; --force" in command.err

@@ -21,6 +21,7 @@ NUMBERS = range(12)
 def engine(tmp_path: Path) -> Iterator[IngestionEngine]:
     made = get_engine(metadata_url=f"sqlite:///{tmp_path}/catalog.db", file_url=f"file://{tmp_path}/files")
     made.add_ingestion_plan(IngestionPlan(FunctionSource(lambda **_: [match(n, {"n": n}) for n in NUMBERS]), "match"))
+    made.store.create()
     yield made
     made.close()
 

@@ -189,3 +189,17 @@ def test_options_are_refused_also_where_there_is_no_lake_yet(tmp_path, provider)
             engine.list_datasets(limit=5)
     assert list(tmp_path.iterdir()) == []
     assert provider.requests == []
+
+
+def test_what_a_provider_does_not_have_is_told_without_an_ingest_too(engine, provider, caplog):
+    open_data = {"base_url": provider.base_url}
+    assert list(engine.matches("statsbomb", configuration=open_data, season_id=1, match_id=99)) == []
+    assert len(engine.matches("statsbomb", configuration=open_data, season_id=[1, 99])) == 1
+    assert caplog.messages == [
+        "The provider statsbomb lists no match_id=99 in season_id=1.",
+        "The provider statsbomb lists no season_id=99. There is season_id=1,2,3,4.",
+    ]
+    provider.clear_requests()
+    with pytest.raises(ConfigurationError, match="did you mean 'season_id'"):
+        engine.matches("statsbomb", configuration=open_data, seasonid=1)
+    assert provider.requests == []

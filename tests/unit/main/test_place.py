@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,19 @@ def test_a_lake_that_another_process_makes_meanwhile_is_found(here):
         assert len(reader.list_datasets()) == 1
 
 
+def test_a_database_without_the_tables_of_a_lake_is_none(here):
+    fill(here / "lake")
+    config = here / "config.yaml"
+    config.write_text(
+        "main: {metadata_url: 'sqlite:///lake/catalog.db', file_url: 'file://lake/files',"
+        " metadata_options: {table_prefix: x_}}"
+    )
+    before = (here / "lake" / "catalog.db").read_bytes()
+    with get_engine(config) as engine, pytest.raises(LakeNotFound, match=r"catalog\.db has no tables of one"):
+        engine.list_datasets()
+    assert (here / "lake" / "catalog.db").read_bytes() == before
+
+
 def test_an_empty_file_is_no_lake_and_one_of_something_else_is_refused(here):
     (here / "lake").mkdir()
     (here / "lake" / "catalog.db").touch()
@@ -139,6 +153,16 @@ def test_a_folder_with_a_configuration_and_no_catalogue_means_that(here):
         assert engine.store.where == str(project / "data")
     with contextlib.closing(get_datastore("project/data")) as store:
         assert (store.bucket, len(store.get_dataset_collection())) == ("main", 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+def test_what_another_user_left_in_a_folder_is_not_its_configuration(here):
+    (here / "shared").mkdir()
+    planted = here / "shared" / "config.yaml"
+    planted.write_text("main: {metadata_url: 'sqlite:///catalog.db', file_url: 'file://files'}")
+    os.chown(planted, 12345, 12345)
+    with pytest.raises(ConfigurationError, match="was found and is not used"):
+        get_engine("shared")
 
 
 def test_a_consumer_of_events_takes_a_folder_and_makes_none(here):

@@ -64,6 +64,13 @@ def test_ipython_alone_is_no_notebook(monkeypatch, shell):
     assert not is_watched()
 
 
+def test_a_worker_process_shows_nothing_at_its_parents_terminal(monkeypatch):
+    forget(monkeypatch)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr("multiprocessing.parent_process", lambda: object())
+    assert not is_watched()
+
+
 @pytest.mark.parametrize(
     ("name", "value", "wanted"),
     [

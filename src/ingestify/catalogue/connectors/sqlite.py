@@ -179,7 +179,7 @@ def _make_folder(path: Path, where: str) -> None:
     except OSError as error:
         raise StoreError(
             f"The catalogue {where} cannot be opened: its folder {path.parent} cannot be made "
-            f"({error.strerror or error}). Check the path in metadata_url, and that this user may write there."
+            f"({error.strerror or error}). Check that path, and that this user may write there."
         ) from error
     if path.is_dir():
         raise StoreError(
