@@ -116,8 +116,11 @@ def preferred(one: Discovered, other: Discovered) -> Discovered:
 
 
 def _is_later(moment: dt.datetime | None, other: dt.datetime | None) -> bool:
-    """The only place where announced times are ordered: somehow a choice has to be made."""
-    return moment is not None and other is not None and moment > other
+    """The only place where announced times are ordered: somehow a choice has to be made.
+
+    What announces no time, as an entry without files, is the earlier one.
+    """
+    return moment is not None and (other is None or moment > other)
 
 
 def _mark(discovered: Discovered) -> _Mark:

@@ -55,6 +55,8 @@ class Doubt(enum.Enum):
 
     LACKS = enum.auto()
     """A page in the middle had no items, or the provider may not have understood which page was meant."""
+    EMPTY = enum.auto()
+    """A counted page had no items, as behind the last one, and a later one had."""
     SHIFTED = enum.auto()
     """Items moved from page to page while they were read: one came twice, or one may never have come."""
     NOWHERE = enum.auto()
@@ -180,6 +182,8 @@ class _Walk:
         self._last: _Page | None = None
         """The last one that was passed on, or is about to be."""
         self._count = 0
+        self._looked_behind = False
+        """Whether a page without items was taken for the end at first."""
         self._size = 0
         """How many items the first page has."""
         self._totals: list[int] = []
@@ -210,6 +214,7 @@ class _Walk:
                     self._check_place(page)
                     break
                 self._idle.append(page)
+                self._looked_behind = True
                 continue
             if self._brings_nothing(page):
                 self._idle.append(page)
@@ -327,8 +332,9 @@ class _Walk:
             return
         if self._empty:
             numbers = ", ".join(map(str, self._empty))
-            self._gaps.append((Doubt.LACKS, f"page {numbers} of {self._shown} had no items, and a later one had"))
-            self._empty = []
+            doubt = Doubt.EMPTY if self._looked_behind else Doubt.LACKS
+            self._gaps.append((doubt, f"page {numbers} of {self._shown} had no items, and a later one had"))
+            self._empty, self._looked_behind = [], False
         self._count += len(items)
         self._size = self._size or len(items)
         before = None if last is None else last.items

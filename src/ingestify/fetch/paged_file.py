@@ -64,11 +64,11 @@ class PagedFile:
             doubts: dict[Doubt, str] = {}
             result, digest = self._read_once(read(doubts.__setitem__))
             lacks = doubts.get(Doubt.MISCOUNTED) or doubts.get(Doubt.NOWHERE)
-            why = lacks or doubts.get(Doubt.SHIFTED)
+            why = lacks or doubts.get(Doubt.SHIFTED) or doubts.get(Doubt.EMPTY)
             if result.status is not FetchStatus.FETCHED or why is None:
                 return result
             if digest in readings and not lacks:
-                # It stays like that, so nothing moved: the provider has two items that are the same.
+                # It stays like that, so nothing moved: two of its items are the same, or one of its pages has none.
                 logger.warning("%s, or so it looks; read once more, it is the same, and is taken as it is.", why)
                 return result
             readings.append(digest)

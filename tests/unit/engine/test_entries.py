@@ -225,6 +225,23 @@ def test_of_what_is_listed_twice_the_newer_counts_and_the_next_run_writes_nothin
 
 
 @pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("is_last", [True, False], ids=["last", "first"])
+def test_of_what_is_listed_twice_an_entry_without_files_is_the_earlier_one(make_lake, form, is_last):
+    def find(**_: Any) -> Any:
+        bare = DatasetResource({"match_id": 1}, "match", name="match 1", state=DatasetState.SCHEDULED)
+        return iter(FORMS[form](*((played(), bare) if is_last else (bare, played()))))
+
+    lake = make_lake(find)
+    lake.engine.run_report()
+    written = lake.engine.store.catalogue.get_last_event_position()
+    for _ in range(2):
+        assert lake.content(1) == {"n": "played"}
+        assert lake.engine.store.get_dataset_collection(match_id=1).first().state is DatasetState.COMPLETE
+        lake.engine.run_report()
+    assert lake.engine.store.catalogue.get_last_event_position() == written
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_of_two_without_times_the_last_counts(make_lake, form):
     def find(**_: Any) -> Any:
         made = [DatasetResource({"match_id": 1}, "match", name=name) for name in ("first", "last")]

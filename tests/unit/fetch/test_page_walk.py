@@ -434,6 +434,23 @@ def test_a_file_whose_items_move_is_read_once_more(server: Provider, client: Htt
     assert file_of(client, url, PageNumber("page", "data", total="total")) == (moving.rows, FetchStatus.FETCHED)
 
 
+@pytest.mark.parametrize("times", [1, 9], ids=["once", "each time"])
+@pytest.mark.parametrize("pager", COUNTED)
+def test_a_file_of_which_a_page_in_the_middle_is_empty_is_read_once_more(
+    server: Provider, client: HttpClient, caplog: pytest.LogCaptureFixture, pager: Any, times: int
+) -> None:
+    rows = [{"id": number} for number in range(1, 10)]
+    empty = iter([True] * times + [False] * 9)
+
+    def serve(asked: Asked) -> Reply:
+        page = page_of(rows, asked)
+        return body({"data": []} if start_of(asked) == 4 and next(empty) else page)
+
+    stored, _ = file_of(client, server.on("/a", by=serve), pager)
+    assert stored == (rows if times == 1 else [*rows[:4], *rows[6:]])
+    assert ("is taken as it is" in caplog.text) is (times > 1)
+
+
 @pytest.mark.parametrize("by", [+1, -1])
 def test_a_file_whose_items_go_on_moving_is_an_error(server: Provider, client: HttpClient, by: int) -> None:
     url = server.on("/a", by=Moving(by, times=9))
