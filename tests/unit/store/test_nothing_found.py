@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ingestify import BundleCheck, DatasetResource, IngestionPlan, Source, debug_source, get_dev_engine
 from ingestify.errors import ConfigurationError
@@ -101,6 +103,43 @@ def test_one_warning_says_what_there_is_instead(engine, caplog, filters, message
         assert list(read()) == [], what
         assert len(caplog.messages) == 1, what
         assert caplog.messages[0].startswith(message), what
+
+
+values = st.one_of(
+    st.integers(-1, 30), st.text(max_size=5), st.lists(st.integers(8, 22), min_size=1, max_size=3), st.booleans()
+)
+conditions = st.sampled_from(
+    [
+        "match_id > 10",
+        "metadata.home_score == 1",
+        "metadata.x.y[0] == 1",
+        "metadata['a b'] != None",
+        "state == 'partial'",
+    ]
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    filters=st.fixed_dictionaries(
+        {},
+        optional={
+            "provider": st.sampled_from(["small", "smal"]),
+            "dataset_type": st.sampled_from(["match", "video", "x"]),
+            "state": st.sampled_from(["missing", "complete", ["partial", "scheduled"]]),
+            "where": conditions,
+            "match_id": values,
+            "competition_id": values,
+            "city": values,
+            "colour": values,
+        },
+    )
+)
+def test_who_gets_nothing_is_told_once_and_who_gets_something_is_not(engine, caplog, filters):
+    caplog.clear()
+    found = engine.list_datasets(**filters)
+    assert len(caplog.messages) == (0 if found else 1)
+    assert all(message.endswith((".", "?", str(filters.get("where")) + ".")) for message in caplog.messages)
 
 
 def test_an_empty_lake_says_so(caplog):
