@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 from collections.abc import Collection, Mapping, Sequence
@@ -33,8 +34,9 @@ def keys_named_by(plan: IngestionPlan, parse_expression: ParseExpression | None 
         elif isinstance(rule, Mapping):
             keys.update(key for key in rule if not key.startswith("_"))
         elif rule != EVERYTHING:
-            expression = parse_expression(rule) if isinstance(rule, str) and parse_expression is not None else rule
-            keys.update(getattr(expression, "names", ()))
+            with contextlib.suppress(ConfigurationError):  # one that cannot be read is told when the plan is expanded
+                expression = parse_expression(rule) if isinstance(rule, str) and parse_expression is not None else rule
+                keys.update(getattr(expression, "names", ()))
     return keys
 
 
@@ -52,6 +54,8 @@ def choose_by_filters(
     Raises:
         ConfigurationError: No plan can have a key, or it is the name of an option; the message says what was meant.
     """
+    if not filters:
+        return list(plans)
     known = [keys_named_by(plan, parse_expression) for plan in plans]
     for key in filters:
         if all(key in keys for keys in known):

@@ -203,3 +203,13 @@ def test_what_a_provider_does_not_have_is_told_without_an_ingest_too(engine, pro
     with pytest.raises(ConfigurationError, match="did you mean 'season_id'"):
         engine.matches("statsbomb", configuration=open_data, seasonid=1)
     assert provider.requests == []
+
+
+def test_a_plan_that_cannot_be_read_fails_alone_whatever_the_filters_are():
+    lake = Lake(FunctionSource(lambda **_: [match(1)]), selectors=["competition_id = 1"])
+    lake.add_plan(FunctionSource(lambda **_: [match(2)]))
+    for filters in ({}, {"match_id": 2}):
+        report = lake.engine.run_report(**filters)
+        assert report.totals.discovered == 1
+        assert isinstance(report.error, ConfigurationError)
+        assert report.not_listed == ""
