@@ -143,7 +143,7 @@ def test_a_file_cache_reads_each_file_once(store, monkeypatch):
 
 
 def test_a_dataset_that_is_not_there_says_where_to_look(store):
-    with pytest.raises(DatasetNotFound, match="ingestify list"):
+    with pytest.raises(DatasetNotFound, match=r"engine.list_datasets\(\)"):
         store.get_dataset("nobody")
 
 

@@ -81,7 +81,7 @@ TABLE = {
     "an object is missing": Case(
         lambda lake: lake.path(1, "events").unlink(),
         (K.MISSING,),
-        ("fake/match/match_id=1, revision 0, events__v1", "not in the storage", "--repair' restores it"),
+        ("fake/match/match_id=1, revision 0, events__v1", "not in the storage", "verify(repair=True) restores it"),
     ),
     "an object is missing and has a copy": Case(
         lambda lake: lake.path(1, "lineups").unlink(), (K.MISSING,), ("lineups__v1",), left_alone=()
@@ -132,21 +132,21 @@ TABLE = {
         left=(K.MISSING,),
     ),
     "a file in quarantine is missing": Case(
-        lambda lake: lake.rejected_path.unlink(), (K.MISSING,), ("quarantine entry", "ingestify quarantine retry")
+        lambda lake: lake.rejected_path.unlink(), (K.MISSING,), ("quarantine entry", "engine.quarantine.request_retry(")
     ),
     "a file in quarantine is altered": Case(
-        lambda lake: flip(lake.rejected_path), (K.ALTERED,), ("quarantine entry", "ingestify quarantine retry")
+        lambda lake: flip(lake.rejected_path), (K.ALTERED,), ("quarantine entry", "engine.quarantine.request_retry(")
     ),
     "an object is named by no row": Case(
         lambda lake: lake.path(1, "events").with_name(f"old__v1.{7:032x}.json").write_bytes(b"123"),
         (K.ORPHAN,),
-        ("it takes 3 bytes", "'ingestify gc' removes it"),
+        ("it takes 3 bytes", "engine.store.collect_garbage() removes it"),
         left=(K.ORPHAN,),
     ),
     "two datasets have one identity": Case(
         without_unique_index,
         (K.DUPLICATE_DATASET,),
-        ("fake/match/match_id=1", "the-second have this identity", "ingestify delete"),
+        ("fake/match/match_id=1", "the-second have this identity", "engine.destroy_dataset("),
         left=(K.DUPLICATE_DATASET,),
     ),
     "a revision and its files are lost": Case(
@@ -174,7 +174,7 @@ TABLE = {
     "the head is not the newest revision": Case(
         lambda lake: lake.sql(f"UPDATE dataset SET current_revision_id = 0 WHERE dataset_id = {of_match(2)}"),
         (K.WRONG_HEAD,),
-        ("says that its current revision is 0", "the newest is 1", "--repair' corrects it"),
+        ("says that its current revision is 0", "the newest is 1", "verify(repair=True) corrects it"),
         left_alone=(),
     ),
     "the head is none": Case(
@@ -531,7 +531,7 @@ def test_leaving_it_early_leaves_no_thread(lake):
 
 def test_readers_are_told_the_remedy_that_helps(lake):
     flip(lake.path(4, "video"), 30_000)
-    with pytest.raises(IntegrityError, match=r"video__v1.*'ingestify verify --repair'"):
+    with pytest.raises(IntegrityError, match=r"video__v1.*engine\.verify\(repair=True\)"):
         lake.store.load_files(lake.dataset(4))
     lake.repair(lake.verify())
     assert lake.store.load_files(lake.dataset(4)).get_file("video").read() == VIDEO
