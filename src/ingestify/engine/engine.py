@@ -555,8 +555,11 @@ class IngestionEngine:
             ConfigurationError: There is no such source and no such open data, or several are of the provider.
             FetchError: The provider cannot be asked.
         """
-        with self._looking(provider, dataset_type, configuration) as look:
-            return look.competitions()
+        try:
+            with self._looking(provider, dataset_type, configuration) as look:
+                return look.competitions()
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
 
     def matches(
         self,
@@ -588,8 +591,11 @@ class IngestionEngine:
             FetchError: The provider cannot be asked.
         """
         filters = _filters(selector)
-        with self._looking(provider, dataset_type, configuration, filters) as look:
-            return look.matches(filters, everything=everything)
+        try:
+            with self._looking(provider, dataset_type, configuration, filters) as look:
+                return look.matches(filters, everything=everything)
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
 
     @contextlib.contextmanager
     def _looking(
@@ -608,8 +614,6 @@ class IngestionEngine:
                 plan = IngestionPlan(source, dataset_type or USUAL_TYPE)
             choose_by_filters([plan], filters or {}, self.store, self._parse_expression)
             yield ProviderLook(self.store, plan, self._attach(plan.source), self._parse_expression)
-        except IngestifyError as error:
-            raise shortened(error)  # noqa: B904 - it is that one
         finally:
             if is_own and plan is not None and id(plan.source) in self._fetchers:
                 self._fetchers.pop(id(plan.source))[1].close()

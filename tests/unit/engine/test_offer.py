@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 
 import pytest
 
@@ -159,8 +160,10 @@ def test_a_misspelt_key_is_refused(engine):
 
 def test_without_a_network_it_is_said_within_seconds(monkeypatch):
     monkeypatch.setattr("ingestify.fetch.exchange.backoff_seconds", lambda *_: 0.0)
-    with pytest.raises(FetchError, match="tried 3 times"):
+    with pytest.raises(FetchError, match="tried 3 times") as raised:
         ingestify.matches("statsbomb", configuration={"base_url": "http://nobody-has-this-name.invalid"}, season_id=1)
+    shown = "".join(traceback.format_exception(raised.value))
+    assert (shown.count("Traceback"), shown.count("/src/ingestify/")) == (1, 2)  # that function, and the engine's
 
 
 def test_a_lake_that_is_not_there_is_not_made(provider, tmp_path):
