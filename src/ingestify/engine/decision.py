@@ -278,7 +278,7 @@ def _is_described_anew(look: _Look, row: KnownDataset) -> bool:
     if _has_own_rule(discovered.job.plan.fetch_policy):
         return False
     files = discovered.resource.files
-    return not files or any(file.url for file in files.values())
+    return not files or any(file.url or file.json_content is not None for file in files.values())
 
 
 def _has_own_rule(policy: FetchPolicy) -> bool:

@@ -175,6 +175,21 @@ def test_a_selector_that_cannot_be_read_takes_no_other_with_it(make_lake, wrong,
     assert len(report.failed_tasks) == 1
 
 
+def test_what_an_entry_holds_comes_with_its_name_though_its_time_lies(make_lake):
+    said = {"version": 1}
+
+    def find(**_: Any) -> Any:
+        resource = DatasetResource({"match_id": 1}, "match", name=f"match of {said['version']}", metadata=dict(said))
+        return [resource.add_file(hours(0), "events", json_content=dict(said))]
+
+    lake = make_lake(find)
+    for version in (1, 2, 1):
+        said["version"] = version
+        lake.engine.run_report()
+        dataset = lake.engine.store.get_dataset_collection(match_id=1).first()
+        assert (dataset.name, dataset.metadata, lake.content(1)) == (f"match of {version}", said, said)
+
+
 # ---- listed twice ----------------------------------------------------------------------------------------
 
 
