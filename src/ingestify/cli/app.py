@@ -42,7 +42,7 @@ COMMANDS = {
     "quarantine": ("ingestify.cli.quarantine", "Look at what failed its checks, and decide about it."),
     "events": ("ingestify.cli.events", "Look at the event log and its readers, and put one elsewhere."),
     "status": ("ingestify.cli.status", "Show the last runs, and how large the lake is."),
-    "sources": ("ingestify.cli.sources", "List the sources there are, describe one, and try one out."),
+    "sources": ("ingestify.cli.sources", "List the sources there are, and what their providers have; try one out."),
     "sync-indexes": ("ingestify.cli.lake", "Make the database indexes that dataset_types asks for."),
     "init": ("ingestify.cli.project", "Write a commented config.yaml, or a package for a source of your own."),
     "config": ("ingestify.cli.project", "Check the configuration, or print its JSON schema."),

@@ -233,8 +233,9 @@ def test_a_private_key_with_a_passphrase(folder: Path, tmp_path: Path) -> None:
 
 def test_a_server_that_is_down_is_an_error(open_: Open, server: SftpServer) -> None:
     server.close()
-    with pytest.raises(SourceError, match="cannot be reached"):
+    with pytest.raises(SourceError, match="cannot be reached") as raised:
         list(open_().iter_files())
+    assert raised.value.unreached == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
