@@ -253,7 +253,9 @@ class DatasetStore:
         return self.iter_wanted(self.dataset_filter(**filters), batch_size, in_collections=yield_dataset_collection)
 
     def iter_in_order(self, wanted: DatasetFilter, limit: int | None = None) -> Iterator[Dataset]:
-        """Yield datasets in the order of `domain.listing_order`; in memory there is what they are sorted by.
+        """Yield datasets in the order of `domain.listing_order`; in memory there is what they are sorted by, 1 KB each.
+
+        It takes about twice as long as the order of arrival does: of 100,000, ten seconds of a processor for five.
 
         Args:
             limit: Only the first so many.
