@@ -570,7 +570,9 @@ class TestQuarantine:
         assert (of_two.name, of_two.is_published) == ("match 2", False)
         assert catalogue.find_waiting(everything(selector={"match_id": [2, 3]})) == [of_two]
         assert catalogue.find_waiting(everything(provider="fake", dataset_type="match")) == [of_two, of_one]
-        assert catalogue.find_waiting(everything(states=(published.state,))) == [of_one]
+        assert catalogue.find_waiting(everything(states=(published.state,))) == [of_two, of_one]
+        assert catalogue.find_waiting(everything(states=(DatasetState.SCHEDULED,))) == [of_two]
+        assert catalogue.find_waiting(everything(states=(DatasetState.MISSING,))) == []
         assert catalogue.find_waiting(everything(dataset_id=published.dataset_id)) == [of_one]
         assert catalogue.find_waiting(everything(bucket="other")) == []
 

@@ -25,6 +25,7 @@ from ingestify.catalogue.selection import CHUNK_SIZE, chunks, conditions
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
 from ingestify.domain.change import DatasetChange, Settlement, stored_metadata_text
+from ingestify.domain.dataset import DatasetState
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState, WaitingBundle
@@ -92,7 +93,10 @@ class QuarantineLog:
         columns, held = self._entry.c, self._dataset.c
         wanted = conditions(self._dialect, self._entry, dataclasses.replace(dataset_filter, states=()))
         if dataset_filter.states:
-            wanted.append(held.state.in_([state.value for state in dataset_filter.states]))
+            is_wanted = held.state.in_([state.value for state in dataset_filter.states])
+            if set(dataset_filter.states) != {DatasetState.MISSING}:
+                is_wanted = sa.or_(is_wanted, held.dataset_id.is_(None))  # what nobody saw yet has no state
+            wanted.append(is_wanted)
         statement = (
             sa.select(
                 columns.entry_id,
