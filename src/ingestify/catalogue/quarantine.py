@@ -93,7 +93,7 @@ class QuarantineLog:
         columns, held = self._entry.c, self._dataset.c
         wanted = conditions(self._dialect, self._entry, dataclasses.replace(dataset_filter, states=()))
         if dataset_filter.states:
-            is_wanted = held.state.in_([state.value for state in dataset_filter.states])
+            is_wanted: sa.ColumnElement[bool] = held.state.in_([state.value for state in dataset_filter.states])
             if set(dataset_filter.states) != {DatasetState.MISSING}:
                 is_wanted = sa.or_(is_wanted, held.dataset_id.is_(None))  # what nobody saw yet has no state
             wanted.append(is_wanted)

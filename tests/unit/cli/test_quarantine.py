@@ -102,7 +102,9 @@ def test_a_list_counts_what_was_never_published(command, entry):
     command("list", "-q")
     assert command.err == ""
     command("list", "--state", "COMPLETE")
-    assert "quarantine" not in command.err, "what was never published has no state"
+    assert "1 dataset is only in quarantine" in command.err, "what was never published may become that"
+    command("list", "--state", "MISSING")
+    assert "only in quarantine" not in command.err
     command("list", "--where", "match_id == 10")
     assert "1 dataset is only in quarantine" in command.err
     command("list", "--where", "match_id == 11")
