@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from .installed_packages import install as install
 from .new_lakes import quick_new_lakes as quick_new_lakes
@@ -15,6 +16,10 @@ from .new_lakes import real_migrations as real_migrations
 pytest.register_assert_rewrite("ingestify.testing.storage_contract")
 
 ROOT = Path(__file__).parent.parent
+
+# No test is timed: a machine that others use is slow for no fault of ours.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 _MEMORY = Path("/dev/shm")
 _ROOM_BYTES = 4 << 30

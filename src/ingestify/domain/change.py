@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -158,8 +159,19 @@ class AppliedChange:
     entry: QuarantineEntry | None = None
 
 
+_PLACE_IN_MEMORY = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+def _as_text(value: object) -> str:
+    """Return a value that JSON has not, such as a date, as its text; one that differs in each process is refused."""
+    text = str(value)
+    if isinstance(value, (set, frozenset)) or _PLACE_IN_MEMORY.search(text):
+        raise TypeError(f"a {type(value).__name__} has another text in each run")
+    return text
+
+
 # Made once: json.dumps makes an encoder for each call that has options, which takes longer than the encoding.
-_FORM: dict[str, Any] = {"sort_keys": True, "ensure_ascii": False, "separators": (",", ":"), "default": str}
+_FORM: dict[str, Any] = {"sort_keys": True, "ensure_ascii": False, "separators": (",", ":"), "default": _as_text}
 _encode_metadata = json.JSONEncoder(**_FORM, allow_nan=False).encode
 _encode_stored_metadata = json.JSONEncoder(**_FORM).encode
 

@@ -51,6 +51,9 @@ def resource(match_id: object = 50, **kwargs: Any) -> DatasetResource:
         (lambda: resource(metadata={"m": "\udc00"}), "the metadata holds half of a character"),
         (lambda: resource(metadata={"\udc00": 1}), "the metadata holds half of a character"),
         (lambda: resource(metadata={"m": nested(900)}), "more than 100 levels deep"),
+        (lambda: resource(metadata={"m": object()}), "another text in each run"),
+        (lambda: resource(metadata={"m": [lambda: 1]}), "another text in each run"),
+        (lambda: resource(metadata={"m": {"b", "a"}}), "another text in each run"),
         (lambda: resource(metadata={"m": nested(100_000)}), "the metadata is not JSON"),
     ],
 )
