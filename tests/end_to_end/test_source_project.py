@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_its_tests_pass_out_of_the_box(folder: Path):
-    assert "19 passed" in run("pytest", "-q", "-p", "no:cacheprovider", cwd=folder / "club_data")
+    assert "20 passed" in run("pytest", "-q", "-p", "no:cacheprovider", cwd=folder / "club_data")
 
 
 def test_it_ingests_from_its_simulator_and_a_second_run_finds_nothing_new(folder: Path):

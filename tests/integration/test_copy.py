@@ -147,6 +147,10 @@ def test_what_the_source_has_no_more_is_removed_only_when_asked_for(tmp_path, lo
     assert copy(command_line, local, remote, "--delete", "--yes")["deleted"] == 1
     assert len(shared.audit().visible) == 5
     empty = season.make_project(tmp_path / "empty")
+    absent = command_line.run(empty, "copy", "--to", str(remote / "config.yaml"), "--delete", "--yes")
+    assert absent.code == 1
+    assert "There is no lake in " in absent.err
+    assert command_line.run(empty, "init").code == 0
     refused = command_line.run(empty, "copy", "--to", str(remote / "config.yaml"), "--delete", "--yes")
     assert refused.code == 1
     assert "the source has nothing" in refused.err

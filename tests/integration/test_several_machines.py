@@ -193,7 +193,7 @@ def test_a_database_that_is_gone_in_mid_run_is_said_once_and_nothing_is_lost(tmp
     try:
         through = url.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
         machine = lake.write_config(tmp_path, season.simulator.base_url, metadata_url=through)
-        check_codes([command_line.run(machine, "list")])  # the tables are there
+        check_codes([command_line.run(machine, "init")])  # the tables are there
         season.simulator.clear_requests()
         season.simulator.latency_seconds = 0.3  # so that most files come later than the first one
         cutting = threading.Thread(target=_go_down_at_the_first_file, args=(proxy, season))
