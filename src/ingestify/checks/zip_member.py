@@ -19,6 +19,7 @@ from ingestify.checks.zip_directory import IS_UTF8, Member, damage_as_problem
 __all__ = ["CannotInflate", "is_encrypted", "iter_inflated"]
 
 _STEP_BYTES = 1 << 18
+_DEFLATE64_STEP_BYTES = 512
 _MOST_LZMA_WINDOW_BYTES = 128 << 20
 
 _IS_ENCRYPTED, _IS_PATCH = 0x1, 0x20
@@ -26,8 +27,8 @@ _SIGNATURE = b"PK\x03\x04"
 _HEADER = struct.Struct("<4s5H3I2H")  # APPNOTE.TXT, section 4.3.7
 
 _UNKNOWN = {
-    9: "it is compressed with Deflate64, as Windows Explorer does with large files; have the archive made by 7-Zip or "
-    "zip, or the file delivered without one",
+    9: "it is compressed with Deflate64, as Windows Explorer does with large files; install ingestify's extra "
+    "'deflate64', have the archive made by 7-Zip or zip, or the file delivered without one",
 }
 """Methods that people meet, and what to do."""
 
@@ -106,6 +107,8 @@ def _inflater(member: Member) -> _Inflate:
                 return lambda data: iter((data,))
             case 8:
                 return _deflate()
+            case 9:
+                return _deflate64()
             case 12:
                 import bz2  # rarely needed
 
@@ -129,6 +132,23 @@ def _deflate() -> _Inflate:
             # All input may be taken while output is still held back.
             if not data and len(piece) < _STEP_BYTES:
                 return
+
+    return inflate
+
+
+def _deflate64() -> _Inflate:
+    import inflate64  # an extra, and rarely needed
+
+    inflating = inflate64.Inflater()
+
+    def inflate(data: bytes) -> Iterator[bytes]:
+        # It gives all that an input holds at once, which is 64 KiB for each 18 bits at the most.
+        for start in range(0, len(data), _DEFLATE64_STEP_BYTES):
+            if inflating.eof:
+                return
+            made = inflating.inflate(data[start : start + _DEFLATE64_STEP_BYTES])
+            for begin in range(0, len(made), _STEP_BYTES):
+                yield made[begin : begin + _STEP_BYTES]
 
     return inflate
 

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import io
+import random
 import stat
+import sys
 import unicodedata
 import zipfile
+import zlib
 
+import inflate64
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -176,12 +180,39 @@ def test_what_cannot_be_inflated_is_told() -> None:
         body[at : at + 2] = (97).to_bytes(2, "little")
     with pytest.raises(IntegrityError, match="member 'a' cannot be read: its compression has the number 97"):
         Archive(io.BytesIO(body)).open_member("a").read()
-    for at in (8, body.index(b"PK\1\2") + 10):
-        body[at : at + 2] = (9).to_bytes(2, "little")
+
+
+def deflate64_archive(content: bytes) -> bytearray:
+    """An archive as Windows Explorer makes it of large files: compressed by another, with the method 9."""
+    deflater = inflate64.Deflater()
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as written:
+        written.writestr("a", deflater.deflate(content) + deflater.flush())
+    body = bytearray(made.getvalue())
+    for header, method in ((0, 8), (body.index(b"PK\1\2"), 10)):
+        body[header + method : header + method + 2] = (9).to_bytes(2, "little")
+        crc = header + method + 6
+        body[crc : crc + 4] = zlib.crc32(content).to_bytes(4, "little")
+        body[crc + 8 : crc + 12] = len(content).to_bytes(4, "little")
+    return body
+
+
+@pytest.mark.parametrize("content", [b"[1]", BODY, bytes(3_000_000), random.Random(1).randbytes(100_000)])
+def test_deflate64_is_read_in_small_pieces(content: bytes) -> None:
+    with Archive(io.BytesIO(deflate64_archive(content))).open_member("a") as member:
+        assert b"".join(iter(lambda: member.read(100_000), b"")) == content
+    broken = deflate64_archive(content)
+    broken[31] ^= 0xFF
+    with pytest.raises(IntegrityError, match="'a' is damaged"):
+        Archive(io.BytesIO(broken)).open_member("a").read()
+
+
+def test_without_its_package_deflate64_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "inflate64", None)
     with pytest.raises(
-        IntegrityError, match=r"compressed with Deflate64, as Windows Explorer .*; have .* made by 7-Zip"
+        IntegrityError, match=r"compressed with Deflate64, as Windows Explorer .*'deflate64', have .* made by 7-Zip"
     ):
-        Archive(io.BytesIO(body)).open_member("a").read()
+        Archive(io.BytesIO(deflate64_archive(BODY))).open_member("a").read()
 
 
 @settings(max_examples=150, deadline=None)

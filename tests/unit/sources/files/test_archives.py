@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
 from collections.abc import Callable
 
@@ -122,7 +123,8 @@ def test_a_member_that_differs_in_capitals_accents_or_separators_alone_is_the_on
         assert "has several members that are 'events.json'" in report.failed_tasks[0].error
 
 
-def test_what_cannot_be_inflated_or_is_damaged_names_the_archive(tmp_path):
+def test_what_cannot_be_inflated_or_is_damaged_names_the_archive(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "inflate64", None)
     body = zipped(**{"events.json": "[" + "1, " * 1000 + "1]"})
     deflate64 = body.replace(b"PK\3\4\x14\0\0\0\x08", b"PK\3\4\x15\0\0\0\x09").replace(
         b"\x14\0\0\0\x08\0", b"\x15\0\0\0\x09\0"
