@@ -151,7 +151,7 @@ def open_datastore(
         resolve_lake_url(place.file_url, "file_url", place.base, lookup),
         bucket or "main",
         file_options=None if file_options is None else read_file_options(file_options),
-        place=place,
+        place=place.of_urls(place.metadata_url, place.file_url),
     )
 
 
@@ -389,7 +389,7 @@ def _store_from_settings(settings: Settings, place: Place, bucket: str | None, l
         compression=main.compression,
         key_types=make_key_types(settings),
         retention=Retention(jobs=settings.retention.jobs, events=settings.retention.events),
-        place=place,
+        place=place.of_urls(main.metadata_url, main.file_url),
     )
 
 
@@ -428,8 +428,9 @@ class _LakeOfEvents:
         self._place = place
         settings = None if place.config is None else read_settings(place.config)
         url, table_prefix = _catalogue_address(place, settings, SecretLookup())
+        given = place.metadata_url if settings is None else settings.main.metadata_url
         self.catalogue = open_catalogue(
-            url, table_prefix, None if settings is None else make_key_types(settings), place
+            url, table_prefix, None if settings is None else make_key_types(settings), place.of_urls(given)
         )
         self._store: DatasetStore | None = None
 

@@ -177,7 +177,11 @@ def open_store(
         compression=compression,
         key_types=key_types,
         file_url=mask_url(file_url),
-        where=_common_folder(metadata_url, storage),
+        where=(
+            f"the place that {place.secret} names"
+            if place is not None and place.secret
+            else _common_folder(metadata_url, storage)
+        ),
         retention=retention,
     )
     store.names_of_sources = NamesOfSources(providers=OPEN_DATA.keys)

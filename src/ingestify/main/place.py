@@ -15,6 +15,7 @@ from ingestify.config.reader import CONFIG_FILE_NAME, find_config
 from ingestify.errors import ConfigurationError, LakeNotFound
 from ingestify.masking import mask_url
 from ingestify.remedies import is_at_command_line, quoted, remedy
+from ingestify.vaults.url import is_vault_url
 
 __all__ = ["Place", "find_nearest_lake", "find_place"]
 
@@ -42,6 +43,7 @@ class Place:
         file_url: Its files, or a vault url.
         folder: The folder that holds both, where it was named by that.
         is_default: Whether nobody named it.
+        secret: The vault urls whose secrets are its addresses, which are then not shown; empty: there are none.
     """
 
     config: Path | None = None
@@ -49,6 +51,7 @@ class Place:
     file_url: str = dataclasses.field(default="", repr=False)
     folder: Path | None = None
     is_default: bool = False
+    secret: str = ""
 
     @property
     def base(self) -> Path:
@@ -112,14 +115,20 @@ class Place:
             where: The same for people, without secrets.
         """
         text = f"{self._what_is_missing(catalogue, where)}."
-        nearest = None if catalogue is None else find_nearest_lake(self.folder or catalogue.parent)
+        nearest = None if catalogue is None or self.secret else find_nearest_lake(self.folder or catalogue.parent)
         if nearest is not None:
             named = _shortest(nearest)
             call = f"--lake {quoted(named)}" if is_at_command_line() else f'get_engine("{named}")'
             text += f" The nearest lake is in {nearest}:  {call} ."
         return LakeNotFound(f"{text} {self._what_creates_it()}")
 
+    def of_urls(self, *urls: str) -> Place:
+        """Return the same place, which knows what of its settings' addresses are secrets."""
+        return dataclasses.replace(self, secret=" and ".join(url for url in urls if is_vault_url(url)))
+
     def _what_is_missing(self, catalogue: Path | None, where: str) -> str:
+        if self.secret:
+            return f"There is no lake at the place that {self.secret} names"
         if catalogue is None:
             named = "" if self.config is None else f", which {self.config} names"
             return f"There is no lake at {where}{named}: its database has no tables of one"
