@@ -102,6 +102,8 @@ class LakeMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         (self.folder / "config.yaml").write_text(CONFIG.format(folder=self.folder))
         (self.folder / "dictionary_source.py").write_text(SOURCE)
+        with get_engine(self.folder / "config.yaml", disable_events=True) as engine:
+            engine.store.create()
         self.provider: dict[int, dict[str, list[Any]]] = {}
         self.lake: dict[int, dict[str, str]] = {}
         self.revisions: dict[int, int] = {}
