@@ -12,7 +12,7 @@ from ingestify import ConfigurationError, EventLogConsumer, Source, get_datastor
 from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.resource import DatasetResource
 from ingestify.errors import LakeNotFound, StoreError
-from ingestify.main.place import find_nearest_lake, find_place
+from ingestify.main.place import Place, find_nearest_lake, find_place
 
 
 class One(Source):
@@ -230,3 +230,11 @@ def test_what_is_no_lake_is_not_named(here):
     (here / "lake").mkdir()
     (here / "lake" / "catalog.db").write_text("a catalogue of something else")
     assert find_nearest_lake(here / "lak") is None
+
+
+def test_where_a_secret_says_that_a_lake_is_is_not_shown(here):
+    url = "vault+aws://lake/catalogue"
+    place = Place(metadata_url=url, file_url="file://files").of_urls(url, "file://files")
+    said = str(place.not_found(here / "canary" / "catalog.db", "sqlite:///canary/catalog.db"))
+    assert "canary" not in said
+    assert f"the place that {url} names" in said
