@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,9 +23,14 @@ __all__ = ["count_datasets", "explain_nothing", "find_datasets", "the_one_that_b
 _NAMED = ("provider", "dataset_type", "state")
 """What stands beside identifier keys in `provider=small/match_id=12`."""
 
+_KIND = re.compile(r"(?P<provider>[^/=]+)/(?P<dataset_type>[^/=]+)/(?=[^/=]+=)")
+"""What stands before them in `small/match/match_id=12`, as `list` and `show` write it."""
+
 
 def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: Any) -> list[Dataset]:
     """Return the datasets that an id, the beginning of one, or `key=value/key=value` names; at least one.
+
+    The provider and the dataset type may stand before the keys, as `list` writes them: `statsbomb/match/match_id=12`.
 
     Args:
         what: As it was typed; blanks around it and the case of an id do not count.
@@ -79,9 +85,10 @@ def _tell_only_in_quarantine(waiting: Sequence[WaitingBundle]) -> None:
 
 
 def _read_filter(store: DatasetStore, what: str, options: Mapping[str, Any]) -> DatasetFilter:
-    """Return what `provider=small/match_id=12` means, beside the options of the command."""
-    parsed = parse_identifier(what)
-    named = {name: parsed.pop(name) for name in _NAMED if name in parsed}
+    """Return what `provider=small/match_id=12`, or `small/match/match_id=12`, means beside the command's options."""
+    kind = _KIND.match(what)
+    parsed = parse_identifier(what[kind.end() :] if kind else what)
+    named = {name: parsed.pop(name) for name in _NAMED if name in parsed} | (kind.groupdict() if kind else {})
     for key, value in parsed.items():
         refuse_option(key, str(value))
     for name, value in named.items():

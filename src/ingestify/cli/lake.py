@@ -178,7 +178,7 @@ def _gaps(dataset: Dataset, *, is_waited_for: bool) -> list[str]:
 @dataset_filters
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @logging_options
-@click.argument("dataset", metavar="ID|KEY=VALUE/KEY=VALUE")
+@click.argument("dataset", metavar="ID|[PROVIDER/TYPE/]KEY=VALUE/…")
 def show_command(
     place: Place,
     bucket: str | None,
@@ -282,7 +282,7 @@ def _show(dataset: Dataset, waiting: Sequence[WaitingBundle]) -> None:
 @click.option("--now", "with_objects", is_flag=True, help="Remove the files at once too; who reads them gets an error.")
 @yes_option
 @logging_options
-@click.argument("dataset", metavar="ID|KEY=VALUE/KEY=VALUE")
+@click.argument("dataset", metavar="ID|[PROVIDER/TYPE/]KEY=VALUE/…")
 def delete_command(
     place: Place,
     bucket: str | None,

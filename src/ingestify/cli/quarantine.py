@@ -172,7 +172,10 @@ def retry_command(
                     **dict(entry.identifier),
                 )
             except ConfigurationError as error:
-                write_stderr(f"{entry.name}: it cannot be fetched anew: {error}")
+                write_stderr(
+                    f"{entry.name}: it cannot be fetched anew now: {error} It is marked, and the next run, or loop "
+                    f"with auto_ingest, that covers it does so."
+                )
                 codes.append(EXIT_FAILED)
                 continue
             if not report.totals.discovered and report.error is None:

@@ -121,7 +121,9 @@ def _existing(path: Path, what: str) -> Path:
     if path.is_file():
         return path
     if path.is_dir():
-        raise ConfigurationError(f"{what} {path} is a folder; name a file in it, such as {path / CONFIG_FILE_NAME}.")
+        usual = path / CONFIG_FILE_NAME
+        which = f", such as {usual}" if usual.is_file() else f"; it has no {CONFIG_FILE_NAME}"
+        raise ConfigurationError(f"{what} {path} is a folder; name a file in it{which}.")
     raise ConfigurationError(f"{what} {path} does not exist (the current folder is {Path.cwd()}).")
 
 

@@ -138,9 +138,14 @@ class DatasetCondition:
         try:
             return self._expression.matches(attributes)
         except Undecidable as error:
+            what_to_do = (
+                f"it holds several values; name one, such as {error.single_value}."
+                if error.single_value
+                else "leave such ones out first, with a filter or with another condition and 'and'."
+            )
             raise Undecidable(
-                f"{error} That is so of the dataset {provider}/{dataset_type}/{identifier}: leave such ones out first, "
-                f"with a filter or with another condition and 'and'."
+                f"{error} That is so of the dataset {provider}/{dataset_type}/{identifier}: {what_to_do}",
+                error.single_value,
             ) from error
 
     def matches_dataset(self, dataset: Dataset) -> bool:

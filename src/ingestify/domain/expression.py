@@ -37,7 +37,15 @@ __all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_NODES", "Expression", "Undecidable"]
 
 
 class Undecidable(ConfigurationError):
-    """An expression says nothing about these attributes: it compares values that have no order."""
+    """An expression says nothing about these attributes: it compares values that have no order.
+
+    Attributes:
+        single_value: The path to a single value, where a mapping was compared; empty: none was.
+    """
+
+    def __init__(self, message: str, single_value: str = "") -> None:
+        super().__init__(message)
+        self.single_value = single_value
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -123,12 +131,21 @@ class Expression:
             except Incomparable as error:
                 raise Undecidable(
                     f"The {self._title} `{self.text}` cannot be decided: in "
-                    f"`{shown(left_node)} {sign_of(operator)} {shown(right_node)}`, {error}"
+                    f"`{shown(left_node)} {sign_of(operator)} {shown(right_node)}`, {error}",
+                    _single_value_in(left_node, left) or _single_value_in(right_node, right),
                 ) from error
             if not holds:
                 return False
             left_node = right_node
         return True
+
+
+def _single_value_in(node: ast.expr, value: object) -> str:
+    """Return the path to one of the values of a mapping: to its name, if it has one. Empty: it is no mapping."""
+    if not isinstance(value, Mapping) or not value:
+        return ""
+    key = "name" if "name" in value else str(next(iter(value)))
+    return f"{shown(node)}.{key}" if key.isidentifier() else f"{shown(node)}[{key!r}]"
 
 
 def _is_of_nothing(operator: ast.cmpop, left: object, right: object) -> bool:

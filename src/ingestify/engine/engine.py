@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 import functools
 import logging
+import os
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -767,7 +768,8 @@ class IngestionEngine:
     ) -> CopyReport:
         """Mirror datasets of this bucket into another lake: all revisions, and what waits in quarantine.
 
-        What is there already is not read again, so a copy that was cut off goes on.
+        What is there already is not read again, so a copy that was cut off goes on. What the filters find nothing of is
+        explained in a warning.
 
         Example::
 
@@ -782,16 +784,25 @@ class IngestionEngine:
             **filters: `provider`, `dataset_type`, `dataset_id` and identifier keys, as those of `iter_datasets`.
 
         Raises:
-            ConfigurationError: The target is this lake, or there is nothing to copy and the rest would be deleted.
+            ConfigurationError: The target is this lake or no engine, or there is nothing to copy and the rest would be
+                deleted.
             LakeIdentityError: The storage of one of them is not its own.
             LakeUnwritable: The target takes nothing any more; what was committed stays.
         """
-        there = target.store if isinstance(target, IngestionEngine) else target
+        there: object = target.store if isinstance(target, IngestionEngine) else target
+        if not isinstance(there, DatasetStore):
+            named = f'"{there}"' if isinstance(there, (str, os.PathLike)) else "…"
+            raise ConfigurationError(
+                f"copy_to takes the engine of the other lake, and got a {type(there).__name__}: write "
+                f"engine.copy_to(get_engine({named}))."
+            )
         if self.store.is_of_lake(there):
             raise ConfigurationError(f"{there!r} is this lake itself; a copy goes into a lake of its own.")
         display = Display(progress)
         wanted = self.store.dataset_filter(**filters)
         copying = Copying(self.store, there, wanted, workers=self._concurrency, dry_run=dry_run)
+        if not copying.has_any:
+            self.store.warn_of_nothing(wanted)
         report = copy_lake(copying, moving=display.moving, deletes=delete)
         if delete and not dry_run:
             deleted = copying.delete(dataset_id for dataset_id, _ in report.only_in_target)

@@ -255,7 +255,9 @@ def make_storage(file_url: str, options: FileOptions | None = None, folder: Path
     """
     scheme, separator, _ = file_url.partition("://")
     if not separator:
-        raise ConfigurationError(f"file_url: '{mask_url(file_url)}' is no URL; write file://database/files/.")
+        # What has a colon may be half of another URL, and is no path to be written behind file://.
+        path = "database/files/" if ":" in file_url else file_url
+        raise ConfigurationError(f"file_url: '{mask_url(file_url)}' is no URL; write file://{path} .")
     if is_cloud_url(file_url):
         return _make_cloud_storage(file_url, options or FileOptions(), (folder or Path()).absolute())
     if options is not None:

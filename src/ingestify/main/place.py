@@ -81,8 +81,14 @@ class Place:
                 f"There is no {CONFIG_FILE_NAME} here or in a parent folder, which says {purpose}: write one with  "
                 f"ingestify init , or name one with --config."
             )
+        what = f"{self.title} is a lake, and not what says {purpose}: that is in a {CONFIG_FILE_NAME}."
+        if self.folder is not None and not (self.folder / CATALOGUE_NAME).exists():
+            what = (
+                f"There is no {CONFIG_FILE_NAME} in {self.folder}, which says {purpose}, and no lake: "
+                f"{'it has no ' + CATALOGUE_NAME if self.folder.is_dir() else 'that folder does not exist'}."
+            )
         raise ConfigurationError(
-            f"{self.title} is a lake, and not what says {purpose}: that is in a {CONFIG_FILE_NAME}. Name one with "
+            f"{what} Name one with "
             f"--config, or write one with  ingestify init . What works with a lake by itself: list, show, status, "
             f"verify, gc, copy, delete, quarantine, events. In Python {_OPEN_DATA} fills it with open data."
         )
@@ -94,6 +100,12 @@ class Place:
         Raises:
             ConfigurationError: It does not exist, or is a folder.
         """
+        folder = expand_home(path)
+        if (folder / CATALOGUE_NAME).is_file() and not (folder / CONFIG_FILE_NAME).exists():
+            named = f"--lake {quoted(str(path))}" if is_at_command_line() else f'get_engine("{path}")'
+            raise ConfigurationError(
+                f"{path} is the folder of a lake, and no {CONFIG_FILE_NAME}. A lake is named by its folder:  {named} ."
+            )
         return cls(config=find_config(path))
 
     @classmethod

@@ -15,7 +15,9 @@ from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.ports import Catalogue, DatasetFilter
 from ingestify.domain.quarantine import QuarantineEntry
+from ingestify.domain.selector import filter_values
 from ingestify.domain.wording import MOST_LISTED, counted_datasets, filter_text, listed, values_there
+from ingestify.remedies import is_at_command_line, quoted
 from ingestify.store.call_options import find_option
 from ingestify.suggestion import did_you_mean
 
@@ -23,6 +25,9 @@ __all__ = ["NamesOfSources", "explain_no_entry", "explain_nothing", "iter_identi
 
 _LOOKED_AT = 10_000
 """Of so many datasets the values of a key, or the names in their metadata, are looked for, to be shown."""
+
+_SOME = 1000
+"""Of so many datasets the metadata is read."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -195,7 +200,29 @@ class _Search:
         are = "The key is" if len(known) == 1 else "The keys are"
         option = find_option(unknown, misspelt=True)
         meant = did_you_mean(unknown, known) or _meant(unknown, [] if option is None else [option])
-        return f"None of the {self._what_is_left} has the identifier key '{unknown}'{meant} {are} {listed(known)}."
+        return (
+            f"None of the {self._what_is_left} has the identifier key '{unknown}'{meant} {are} {listed(known)}."
+            f"{self._asked_with_where(unknown)}"
+        )
+
+    def _asked_with_where(self, key: str) -> str:
+        """Return how to ask for what was asked for as an identifier key, if it is what a provider says of datasets."""
+        values = filter_values(self._wanted.selector[key])
+        if key == "name":
+            left, is_in = "name", len(values) == 1
+        else:
+            some = next(self._catalogue.iter_batches(self._filter, _SOME, limit=_SOME), [])
+            found = next((one.metadata[key] for one in some if one.metadata.get(key) is not None), None)
+            if found is None:
+                return ""
+            left, is_in = _path_text((key, *_single_value_in(found))), isinstance(found, (list, tuple))
+        if is_in:
+            condition = f"{values[0]!r} in {left}"
+        elif len(values) == 1:
+            condition = f"{left} == {values[0]!r}"
+        else:
+            condition = f"{left} in {list(values)!r}"
+        return f" What a provider says of a dataset is asked for with {_written_where(condition)} ."
 
     def _values(self) -> str:
         # What is there comes first: then it is told of what is not there, where that was looked for.
@@ -266,7 +293,7 @@ class _Search:
 
     def _names_beside(self, steps: Sequence[str | int]) -> str:
         """Return what there is where a path into the metadata leads to nothing."""
-        some = next(self._catalogue.iter_batches(self._filter, 1000, limit=1000), [])
+        some = next(self._catalogue.iter_batches(self._filter, _SOME, limit=_SOME), [])
         level: list[Any] = [dataset.metadata for dataset in some]
         for step in steps:
             below = [found for one in level if (found := _step(one, step)) is not None]
@@ -284,6 +311,20 @@ def _step(value: Any, step: str | int) -> Any:
     if isinstance(value, (list, tuple)) and isinstance(step, int) and step < len(value):
         return value[step]
     return None
+
+
+def _single_value_in(value: object) -> tuple[str, ...]:
+    """Return the step to what people call a team or a place by, where a provider says several things of it."""
+    if not isinstance(value, Mapping):
+        return ()
+    return next(((name,) for name in ("name", *map(str, value)) if name in value), ())
+
+
+def _written_where(condition: str) -> str:
+    """Return a condition as the reader of the message writes it."""
+    if is_at_command_line():
+        return f"--where {quoted(condition)}"
+    return f'where="{condition}"' if '"' not in condition else f"where={condition!r}"
 
 
 def _path_text(steps: Sequence[str | int]) -> str:

@@ -105,6 +105,21 @@ def test_provider_type_and_state_may_stand_beside_identifier_keys(lake):
     assert "'limit' is an option, which 'ingestify delete' has not got" in lake.err
 
 
+def test_what_the_list_calls_a_dataset_can_be_typed(lake):
+    for line in lake("list", "--limit", "2").splitlines():
+        what = next(word for word in line.split() if "match_id=" in word)
+        assert what.startswith("small/match/")
+        assert f"  what                     {what}\n" in lake("show", what)
+        lake("delete", what, "-y")
+    assert lake("list", "--count") == "4\n"
+    lake("show", "smal/match/match_id=12", code=1)
+    assert "The lake has no provider 'smal'; did you mean 'small'?" in lake.err
+    lake("show", "small/match/match_id=12", "--provider", "other", code=2)
+    assert "and another one in the option" in lake.err
+    lake("show", "match/match_id=12", code=2)
+    assert "is no identifier" in lake.err
+
+
 def test_what_is_not_in_quarantine_says_what_is(command):
     command.configure(
         "ingestion_plans:",

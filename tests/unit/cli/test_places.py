@@ -98,6 +98,33 @@ def test_what_needs_plans_says_that_a_lake_has_none(command, typed):
     assert "use_open_data" in command.err
 
 
+def test_what_needs_plans_calls_nothing_a_lake_that_is_none(command, place):
+    for named, why in (("nolake", "that folder does not exist"), (".", "it has no catalog.db")):
+        command("run", "--lake", named, code=1)
+        assert "is a lake" not in command.err
+        assert f"which says what is to be fetched, and no lake: {why}. Name one with --config" in command.err
+    assert list(place.iterdir()) == []
+
+
+def test_the_folder_of_a_lake_given_as_a_configuration_is_told_how_it_is_named(command, place):
+    command("run", "-q", "--config", "../settings.yaml")
+    command("list", "--config", "..", code=1)
+    assert ".. is the folder of a lake, and no config.yaml. A lake is named by its folder:  --lake .. ." in command.err
+    assert command("list", "--count", "--lake", "..") == "6\n"
+    command("list", "--config", ".", code=1)
+    assert "The config file . is a folder; name a file in it; it has no config.yaml." in command.err
+
+
+def test_the_url_of_files_that_a_message_names_is_that_of_the_folder_which_was_given(command, place):
+    command("run", "-q", "--config", "../settings.yaml")
+    catalogue = ("--metadata-url", "sqlite:///../catalog.db")
+    command("list", *catalogue, "--file-url", "../files", code=1)
+    assert "'../files' is no URL; write file://../files ." in command.err
+    assert command("list", "--count", *catalogue, "--file-url", "file://../files") == "6\n"
+    command("list", *catalogue, "--file-url", "s3:bucket", code=1)
+    assert "'s3:bucket' is no URL; write file://database/files/ ." in command.err
+
+
 @pytest.mark.parametrize(
     ("named", "message"),
     [

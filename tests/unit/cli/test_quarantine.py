@@ -48,6 +48,12 @@ def test_the_list_says_what_can_be_done(command, entry):
     assert "says more" not in command.err, "nothing waits any more"
 
 
+def test_what_no_plan_fetches_stays_marked_for_who_does(command, entry):
+    command("quarantine", "retry", entry, "--lake", ".", code=1)
+    assert "it cannot be fetched anew now: There is no ingestion plan" in command.err
+    assert "It is marked, and the next run, or loop with auto_ingest, that covers it does so." in command.err
+
+
 def test_what_readers_see_instead_is_told_while_an_entry_waits(command, entry):
     assert "readers see              nothing: the dataset was never published" in command("quarantine", "show", entry)
     command("quarantine", "accept", entry, "--note", "it is right")

@@ -137,6 +137,24 @@ def test_what_is_no_text_is_refused() -> None:
         DatasetCondition.parse({"a": 1})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("text", "single_value"),
+    [
+        ("metadata.team == 'Ajax'", "metadata.team.name"),
+        ("'Ajax' in metadata.team", "metadata.team.name"),
+        ("metadata.team > 'A'", "metadata.team.name"),
+        ("metadata.score == 3", "metadata.score.home"),
+        ("metadata['a b'] == 3", "metadata['a b']['home score']"),
+    ],
+)
+def test_who_compares_what_holds_several_values_is_told_to_name_one(text: str, single_value: str) -> None:
+    metadata = {"team": {"id": 3, "name": "Ajax"}, "score": {"home": 3, "away": 1}, "a b": {"home score": 3}}
+    with pytest.raises(ConfigurationError) as raised:
+        holds(text, metadata=metadata)
+    assert str(raised.value).endswith(f": it holds several values; name one, such as {single_value}.")
+    assert holds(f"{single_value} == 3 or {single_value} == 'Ajax'", metadata=metadata)
+
+
 def test_values_without_an_order_are_an_error_that_names_the_dataset() -> None:
     with pytest.raises(
         ConfigurationError, match=r"(?s)where `metadata.home_team > 2`.*'Ajax' \(text\) and 2 \(int\).*match_id=12"

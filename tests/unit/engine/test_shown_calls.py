@@ -202,3 +202,25 @@ def test_what_would_empty_a_lake_or_copy_it_onto_itself_is_refused(two: Lake, ma
     with pytest.raises(ConfigurationError, match="the source has nothing"):
         empty.copy_to(two.engine, delete=True)
     assert len(two.engine.list_datasets()) == 2
+
+
+def test_a_copy_of_nothing_says_why(two: Lake, make_lake: Callable[..., Lake], caplog):
+    two.engine.load()
+    target = make_lake(lambda **_: []).engine
+    two.engine.copy_to(target, match_id=1)
+    assert caplog.messages == []
+    assert two.engine.copy_to(target, matchid=2).progress.new == 0
+    assert caplog.messages == [
+        (
+            "None of the 2 matches has the identifier key 'matchid'; did you mean 'match_id'? The keys are "
+            "competition_id, match_id."
+        )
+    ]
+
+
+def test_a_copy_into_what_is_no_engine_says_what_to_write(two: Lake, tmp_path):
+    for target in ("archive", tmp_path / "archive"):
+        with pytest.raises(ConfigurationError, match=r'write engine\.copy_to\(get_engine\(".*archive"\)\)\.'):
+            two.engine.copy_to(target)
+    with pytest.raises(ConfigurationError, match="copy_to takes the engine of the other lake, and got a NoneType"):
+        two.engine.copy_to(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -87,6 +88,27 @@ def engine() -> Any:
             {"where": "metadata.referees[0]['nme'] == 'A'"},
             "None of the 7 datasets has metadata.referees[0].nme; did you mean 'name'? There is name.",
         ),
+        (
+            {"dataset_type": "match", "home_team": "Ajax"},
+            (
+                "None of the 6 matches has the identifier key 'home_team'. The keys are competition_id, match_id. "
+                "What a provider says of a dataset is asked for with where=\"metadata.home_team.name == 'Ajax'\" ."
+            ),
+        ),
+        (
+            {"dataset_type": "match", "home_score": [1, 2]},
+            (
+                "None of the 6 matches has the identifier key 'home_score'. The keys are competition_id, match_id. "
+                'What a provider says of a dataset is asked for with where="metadata.home_score in [1, 2]" .'
+            ),
+        ),
+        (
+            {"dataset_type": "match", "name": "match_id=10"},
+            (
+                "None of the 6 matches has the identifier key 'name'. The keys are competition_id, match_id. "
+                "What a provider says of a dataset is asked for with where=\"'match_id=10' in name\" ."
+            ),
+        ),
         ({"where": "metadata.home_score > 5"}, "For none of the 7 datasets it holds that metadata.home_score > 5."),
     ],
 )
@@ -103,6 +125,14 @@ def test_one_warning_says_what_there_is_instead(engine, caplog, filters, message
         assert list(read()) == [], what
         assert len(caplog.messages) == 1, what
         assert caplog.messages[0].startswith(message), what
+
+
+def test_the_where_that_a_message_names_finds_what_was_meant(engine, caplog):
+    for filters in ({"home_team": "Ajax"}, {"home_score": [1, 2]}, {"name": "match_id=10"}):
+        caplog.clear()
+        engine.list_datasets(dataset_type="match", **filters)
+        (where,) = re.findall('where="(.*)" ', caplog.messages[0])
+        assert engine.list_datasets(dataset_type="match", where=where), where
 
 
 values = st.one_of(
