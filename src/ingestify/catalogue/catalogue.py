@@ -360,6 +360,7 @@ class SqlCatalogue:
 
     def try_lock_job(self, key: str, holder: JobHolder) -> JobLock | None:
         """Return the lock of the job whose identity is `key`, or None if another run has it; never waits."""
+        self._opening.require()  # there is no folder for locks where there is no lake
         return self._locks.try_lock(key, holder)
 
     def find_job_holder(self, key: str) -> JobHolder | None:

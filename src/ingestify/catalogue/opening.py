@@ -28,7 +28,7 @@ class Opening:
         self._lock = threading.RLock()
         self._is_open = False
         self._is_at_work = False
-        database.before_use(self._check)
+        database.before_use(self.require)
 
     def find(self) -> bool:
         """Open the lake if it is there, and return whether it is. A lake that is not there costs a look at its file."""
@@ -43,7 +43,12 @@ class Opening:
         with self._lock:
             return not self._is_open and self._open(prepare_schema)
 
-    def _check(self) -> None:
+    def require(self) -> None:
+        """Open the lake, for what uses it.
+
+        Raises:
+            LakeNotFound: Or what else `absent` makes: it is not there.
+        """
         with self._lock:  # others wait until the tables are what they are to be
             if not self._is_at_work and not self.find():
                 raise self._absent()

@@ -41,10 +41,10 @@ def init_command(folder: Path, force: bool, source: str | None) -> None:
             raise click.UsageError("--force goes without --source, which writes over nothing.")
         _write_source(source, folder)
         return
-    from ingestify.config.locations import expand_home
+    from ingestify.config.locations import named_path
     from ingestify.config.template import config_template  # pulls in the settings
 
-    folder = expand_home(folder)
+    folder = named_path(folder)
     path = folder / "config.yaml"
     if path.exists() and not force:
         made = _make_lake(path)

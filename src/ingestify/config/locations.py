@@ -12,18 +12,59 @@ import re
 from pathlib import Path
 
 from ingestify.errors import ConfigurationError
+from ingestify.masking import mask_url
 
-__all__ = ["expand_home", "local_path", "resolve_url"]
+__all__ = ["current_folder", "expand_home", "local_path", "named_path", "resolve_url"]
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]*)(.*)", re.IGNORECASE | re.DOTALL)
 _FILE = re.compile(r"(file://)(.+)", re.IGNORECASE | re.DOTALL)
 _PERCENT_CODE = re.compile(r"%[0-9A-Fa-f]{2}")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_LONGEST_SHOWN = 100
 _WINDOWS_DRIVE = re.compile(r"/?[A-Za-z]:[\\/]")
+
+
+def current_folder() -> Path:
+    """Return the folder that relative paths are below.
+
+    Raises:
+        ConfigurationError: It was removed, or moved to where its path does not lead.
+    """
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise ConfigurationError(
+            f"The current folder does not exist any more ({error.strerror}): change to one that does."
+        ) from None
 
 
 def expand_home(path: str | Path) -> Path:
     """Return a path with a `~` or `~user` at its beginning replaced by that home; as it is where there is none."""
     return Path(_with_home(str(path)))
+
+
+def named_path(path: str | Path) -> Path:
+    """Return the path of the file or folder that somebody named, with its home; whether it is there is not asked.
+
+    Raises:
+        ConfigurationError: It is a URL, or nothing can have such a path, for its characters or its length.
+    """
+    text = str(path)
+    if _URL.match(text):
+        raise ConfigurationError(
+            f"{mask_url(text)} is a URL: a config file or a folder is named by its path, and a lake of two URLs by "
+            f"metadata_url and file_url."
+        )
+    expanded = expand_home(path)
+    try:
+        expanded.stat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass
+    except (OSError, ValueError) as error:
+        shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError(f"{shown!r} cannot be the path of a file or a folder: {why}.") from None
+    return expanded
 
 
 def resolve_url(url: str, folder: str | Path) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from dotenv import dotenv_values, load_dotenv
 from pydantic import ValidationError
 
-from ingestify.config.locations import expand_home, local_path, resolve_url
+from ingestify.config.locations import current_folder, local_path, named_path, resolve_url
 from ingestify.config.ownership import check_env_file, check_found_config
 from ingestify.config.schema import field_description, known_keys
 from ingestify.config.settings import FileOptions, Settings, find_contradictions
@@ -55,11 +55,11 @@ def find_config(explicit: str | Path | None = None) -> Path | None:
             could have been written by somebody else.
     """
     if explicit is not None and str(explicit):
-        return _existing(expand_home(explicit), "The config file")
-    here = Path.cwd()
+        return _existing(named_path(explicit), "The config file")
+    here = current_folder()
     named = os.environ.get(CONFIG_FILE_VARIABLE) or _env_file(here).get(CONFIG_FILE_VARIABLE)
     if named:
-        return _existing(expand_home(named), f"{CONFIG_FILE_VARIABLE}: the config file")
+        return _existing(named_path(named), f"{CONFIG_FILE_VARIABLE}: the config file")
     for folder in (here, *here.parents):
         if (path := folder / CONFIG_FILE_NAME).is_file():
             check_found_config(path)
@@ -78,8 +78,8 @@ def read_settings(path: str | Path) -> Settings:
         ConfigurationError: It cannot be read, or something in it is wrong (the message names all that is), or somebody
             else could have written one of the .env files.
     """
-    path = expand_home(path)
-    folder, here = path.absolute().parent, Path.cwd()
+    path = named_path(path)
+    folder, here = path.absolute().parent, current_folder()
     _load_env_file(folder, path)
     if not folder.exists() or not folder.samefile(here):
         _load_env_file(here)
@@ -124,7 +124,7 @@ def _existing(path: Path, what: str) -> Path:
         usual = path / CONFIG_FILE_NAME
         which = f", such as {usual}" if usual.is_file() else f"; it has no {CONFIG_FILE_NAME}"
         raise ConfigurationError(f"{what} {path} is a folder; name a file in it{which}.")
-    raise ConfigurationError(f"{what} {path} does not exist (the current folder is {Path.cwd()}).")
+    raise ConfigurationError(f"{what} {path} does not exist (the current folder is {current_folder()}).")
 
 
 def _text_of(path: Path) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ingestify.config.locations import expand_home
+from ingestify.config.locations import named_path
 from ingestify.config.reader import read_file_options, read_settings
 from ingestify.config.secrets import find_vault_urls, resolve_lake_url, with_secrets
 from ingestify.config.settings import Settings
@@ -239,7 +239,7 @@ def get_dev_engine(
     if dev_dir is None:
         store = DatasetStore(open_catalogue("sqlite:///:memory:", ""), MemoryStorage(), Dispatcher(), bucket="main")
     else:
-        place = Place.of_folder(expand_home(dev_dir))
+        place = Place.of_folder(named_path(dev_dir))
         store = open_datastore(place)
         if store.create():
             logger.info("Created the lake in %s.", store.where)

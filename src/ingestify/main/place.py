@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingestify.config.locations import expand_home, resolve_url
+from ingestify.config.locations import current_folder, named_path, resolve_url
 from ingestify.config.ownership import check_found_config
 from ingestify.config.reader import CONFIG_FILE_NAME, find_config
 from ingestify.errors import ConfigurationError, LakeNotFound
@@ -56,7 +56,7 @@ class Place:
     @property
     def base(self) -> Path:
         """What its relative paths are below."""
-        return Path.cwd() if self.config is None else self.config.absolute().parent
+        return current_folder() if self.config is None else self.config.absolute().parent
 
     @property
     def title(self) -> str:
@@ -100,9 +100,9 @@ class Place:
         Raises:
             ConfigurationError: It does not exist, or is a folder.
         """
-        folder = expand_home(path)
+        folder = named_path(path)
         if (folder / CATALOGUE_NAME).is_file() and not (folder / CONFIG_FILE_NAME).exists():
-            named = f"--lake {quoted(str(path))}" if is_at_command_line() else f'get_engine("{path}")'
+            named = f"--lake {quoted(str(path))}" if is_at_command_line() else f"get_engine({_literal(str(path))})"
             raise ConfigurationError(
                 f"{path} is the folder of a lake, and no {CONFIG_FILE_NAME}. A lake is named by its folder:  {named} ."
             )
@@ -111,7 +111,8 @@ class Place:
     @classmethod
     def of_folder(cls, folder: Path, *, is_default: bool = False) -> Place:
         """Return the place of a lake in a folder."""
-        folder = folder.absolute() if ".." not in folder.parts else folder.resolve()
+        folder = folder if folder.is_absolute() else current_folder() / folder
+        folder = folder if ".." not in folder.parts else folder.resolve()
         return cls(
             metadata_url=resolve_url(f"sqlite:///{CATALOGUE_NAME}", folder),
             file_url=resolve_url(f"file://{FILES_NAME}/", folder),
@@ -130,7 +131,7 @@ class Place:
         nearest = None if catalogue is None or self.secret else find_nearest_lake(self.folder or catalogue.parent)
         if nearest is not None:
             named = _shortest(nearest)
-            call = f"--lake {quoted(named)}" if is_at_command_line() else f'get_engine("{named}")'
+            call = f"--lake {quoted(named)}" if is_at_command_line() else f"get_engine({_literal(named)})"
             text += f" The nearest lake is in {nearest}:  {call} ."
         return LakeNotFound(f"{text} {self._what_creates_it()}")
 
@@ -191,11 +192,11 @@ def find_place(
         return Place(metadata_url=metadata_url, file_url=file_url)
     if is_named:
         assert named is not None
-        return _find_named(expand_home(named))
+        return _find_named(named_path(named))
     config = find_config()
     if config is not None:
         return Place(config=config)
-    return Place.of_folder(Path.cwd() / DEFAULT_FOLDER, is_default=True)
+    return Place.of_folder(current_folder() / DEFAULT_FOLDER, is_default=True)
 
 
 def _find_named(path: Path) -> Place:
@@ -224,20 +225,18 @@ def find_nearest_lake(missing: Path) -> Path | None:
     Args:
         missing: Absolute.
     """
-    here = Path.cwd()
-    above = _first_parents(missing)
-    for folder in itertools.chain(above, [here], _first_parents(here)):
-        for name in _USUAL_NAMES:
-            if _is_lake(folder / name):
-                return folder / name
-    there = next(folder for folder in missing.parents if folder.is_dir())
-    like = missing.relative_to(there).parts[0]
+    return next((folder for folder in _iter_near(missing) if folder != missing and _is_lake(folder)), None)
+
+
+def _iter_near(missing: Path) -> Iterator[Path]:
+    here = current_folder()
+    for folder in itertools.chain(_first_parents(missing), [here], _first_parents(here)):
+        yield from (folder / name for name in _USUAL_NAMES)
+    there = next((folder for folder in missing.parents if folder.is_dir()), missing)
+    like = "" if there == missing else missing.relative_to(there).parts[0]
     for folder in dict.fromkeys((missing, there, here)):
         for child in _children(folder, like):
-            for name in _USUAL_NAMES:
-                if _is_lake(child / name):
-                    return child / name
-    return None
+            yield from (child / name for name in _USUAL_NAMES)
 
 
 def _first_parents(folder: Path) -> list[Path]:
@@ -265,4 +264,11 @@ def _is_lake(folder: Path) -> bool:
 
 def _shortest(path: Path) -> str:
     relative = os.path.relpath(path)
+    if relative.startswith(("-", "~")):  # an option, and somebody's home
+        relative = f"./{relative}"
     return relative if len(relative) < len(str(path)) else str(path)
+
+
+def _literal(text: str) -> str:
+    """Return a text as Python reads it, in double quotes where that is right."""
+    return f'"{text}"' if text.isprintable() and not set(text) & set('"\\') else repr(text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -165,10 +167,11 @@ def test_what_another_user_left_in_a_folder_is_not_its_configuration(here):
         get_engine("shared")
 
 
-def test_a_consumer_of_events_takes_a_folder_and_makes_none(here):
+def test_a_consumer_of_events_takes_a_folder_and_makes_none(here, caplog):
     with EventLogConsumer.from_config("lake", reader_name="me") as consumer, pytest.raises(LakeNotFound):
         consumer.run(print)
     assert list(here.iterdir()) == []
+    assert caplog.text == ""  # of no locks that cannot be made, either
     fill(here / "lake")
     heard = []
     with EventLogConsumer.from_config("lake", reader_name="me") as consumer:
@@ -184,12 +187,32 @@ def test_a_consumer_of_events_takes_a_folder_and_makes_none(here):
         (("nowhere.yaml", {}), "nowhere.yaml does not exist"),
         (("lake/catalog.db", {}), "name the folder of both, lake"),
         ((None, {"file_url": "file://x"}), "both"),
+        (("sqlite:///lake/catalog.db", {}), "is a URL.*metadata_url"),
+        (("x" * 300, {}), "'x{100}…' cannot be the path"),
+        (("l/" * 2100, {}), "…' cannot be the path"),
+        (("nul\0x", {}), "cannot be the path"),
     ],
 )
 def test_what_names_no_place_is_told(here, arguments, message):
     named, urls = arguments
     with pytest.raises(ConfigurationError, match=message):
         find_place(named, **urls)
+
+
+def test_a_url_that_names_no_place_is_told_without_its_password(here):
+    with pytest.raises(ConfigurationError, match="is a URL") as raised:
+        get_engine("postgresql://me:secret@host/lake")
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("named", [None, "lake", "/nowhere/lake"])
+def test_a_current_folder_that_was_removed_is_told(here, monkeypatch, named):
+    gone = here / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigurationError, match="The current folder does not exist any more"):
+        get_engine(named)
 
 
 # ---- the nearest one ---------------------------------------------------------------------------------------
@@ -238,3 +261,26 @@ def test_where_a_secret_says_that_a_lake_is_is_not_shown(here):
     said = str(place.not_found(here / "canary" / "catalog.db", "sqlite:///canary/catalog.db"))
     assert "canary" not in said
     assert f"the place that {url} names" in said
+
+
+def test_a_database_of_something_else_is_not_near_itself(here):
+    (here / "lake").mkdir()
+    with contextlib.closing(sqlite3.connect(here / "lake" / "catalog.db")) as other:
+        other.execute("create table other (x)")
+    with get_engine("lake") as engine, pytest.raises(LakeNotFound, match="has no tables of one") as raised:
+        engine.list_datasets()
+    assert "nearest" not in str(raised.value)
+
+
+def test_nothing_is_above_the_root():
+    find_nearest_lake(Path("/"))
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\nb", "a\\b", "-x", "~me", "a'b"])
+def test_the_nearest_lake_is_named_as_python_reads_it(here, name):
+    (here / name).mkdir()
+    (here / name / "catalog.db").write_bytes(b"SQLite format 3\0")
+    with get_engine("lake") as engine, pytest.raises(LakeNotFound) as raised:
+        engine.list_datasets()
+    call = str(raised.value).partition("get_engine(")[2].partition(") .")[0]
+    assert find_place(ast.literal_eval(call)).folder == here / name
