@@ -97,7 +97,7 @@ class SqlCatalogue:
         table_prefix: str = "",
         echo: bool = False,
         key_types: KeyTypes | None = None,
-        absent: Callable[[], Exception] | None = None,
+        absent: Callable[[str], Exception] | None = None,
     ) -> SqlCatalogue:
         """Open a lake's catalogue, and migrate its tables if they are older.
 
@@ -106,7 +106,8 @@ class SqlCatalogue:
             table_prefix: Begins the name of every table, for a database that others use too.
             echo: Whether SQLAlchemy shows each statement.
             key_types: What the values of identifier keys are in the datasets that it returns.
-            absent: Makes what is raised when the lake is used and is not there, as long as nobody has called `create`.
+            absent: Makes what is raised when the lake is used and is not there, of where that is, as long as nobody has
+                called `create`.
                 None: make its folder, file and tables now.
 
         Raises:

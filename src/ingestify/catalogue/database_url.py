@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ingestify.errors import ConfigurationError
-from ingestify.masking import has_plain_login, hide, hide_url
+from ingestify.masking import has_plain_login, hide, hide_url, mask_url
 from ingestify.suggestion import did_you_mean
 
 __all__ = ["MYSQL", "POSTGRESQL", "SQLITE", "parse_url", "sqlite_path"]
@@ -94,8 +94,8 @@ def parse_url(url: str) -> sa.URL:
         hide(parsed.password)
         if not parsed.database:
             raise ConfigurationError(
-                f"metadata_url: {parsed.render_as_string(hide_password=True)} names no database. Write its name after "
-                f"the host, as in {scheme}://host/football."
+                f"metadata_url: {mask_url(url)} names no database. Write its name after the host, "
+                f"as in {scheme}://host/football."
             )
     if driver == SQLITE:
         return parsed

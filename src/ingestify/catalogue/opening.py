@@ -18,10 +18,10 @@ class Opening:
     Every method may be called from any thread.
 
     Args:
-        absent: Makes what is raised when a lake is used that is not there.
+        absent: Makes what is raised when a lake is used that is not there, of where that is, for people.
     """
 
-    def __init__(self, database: Database, tables: Tables, absent: Callable[[], Exception]) -> None:
+    def __init__(self, database: Database, tables: Tables, absent: Callable[[str], Exception]) -> None:
         self._database = database
         self._tables = tables
         self._absent = absent
@@ -51,7 +51,7 @@ class Opening:
         """
         with self._lock:  # others wait until the tables are what they are to be
             if not self._is_at_work and not self.find():
-                raise self._absent()
+                raise self._absent(self._database.where)
 
     def _open(self, prepare: Callable[[Database, Tables], bool]) -> bool:
         self._is_at_work = True

@@ -201,10 +201,9 @@ def open_catalogue(
     from ingestify.catalogue.catalogue import SqlCatalogue  # heavy: SQLAlchemy
     from ingestify.catalogue.database_url import parse_url, sqlite_path
 
-    def absent() -> LakeNotFound:
+    def absent(where: str) -> LakeNotFound:
         assert place is not None, "it is made otherwise"
-        parsed = parse_url(metadata_url)
-        return place.not_found(sqlite_path(parsed), parsed.render_as_string(hide_password=True))
+        return place.not_found(sqlite_path(parse_url(metadata_url)), where)
 
     return SqlCatalogue.open(
         metadata_url,

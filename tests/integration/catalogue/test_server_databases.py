@@ -13,12 +13,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 
+from ingestify import get_engine
 from ingestify.catalogue import SqlCatalogue
 from ingestify.catalogue.schema import HEAD
 from ingestify.catalogue.tables import build_tables
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import SelectorSync
-from ingestify.errors import ConfigurationError, LakeVersionError, SaveError, StoreError
+from ingestify.errors import ConfigurationError, LakeNotFound, LakeVersionError, SaveError, StoreError
 from tests.contracts.catalogue_data import (
     apply_one,
     change,
@@ -31,6 +32,19 @@ from tests.contracts.catalogue_data import (
 )
 from tests.contracts.query_plans import explain
 from tests.integration.catalogue.servers import Server
+
+
+def test_a_database_without_tables_is_no_lake_and_is_named_without_its_secrets(server: Server) -> None:
+    secret = "?sslpassword=canary" if server.kind == "postgresql" else ""
+    with server.temporary_database() as name:
+        url = server.url_of(name)
+        assert "?" not in url
+        with (
+            get_engine(metadata_url=url + secret, file_url="file://files/") as engine,
+            pytest.raises(LakeNotFound, match=f"There is no lake at .*/{name}.* has no tables") as raised,
+        ):
+            engine.list_datasets()
+        assert "canary" not in str(raised.value)
 
 
 def test_four_open_a_new_lake_at_the_same_moment(server: Server) -> None:

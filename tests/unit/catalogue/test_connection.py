@@ -118,7 +118,7 @@ def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"cannot be made .*metadata_url"):
+    with pytest.raises(StoreError, match=r"cannot be made .*may write there"):
         SqlCatalogue.open(f"sqlite:///{tmp_path}/file/lake/catalog.db")
 
 

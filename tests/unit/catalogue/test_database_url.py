@@ -102,7 +102,9 @@ def test_what_is_percent_encoded_or_needs_it_not_is_taken(url: str) -> None:
     assert parse_url(url).host in {"host", "::1"}
 
 
-@pytest.mark.parametrize("url", ["postgresql://me:hunter2@host", "mysql://me:hunter2@host/"])
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:hunter2@host", "mysql://me:hunter2@host/", "postgresql://host?user=me&password=hunter2"]
+)
 def test_a_server_without_a_database_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="names no database") as refused:
         parse_url(url)

@@ -78,4 +78,4 @@ def shown(url: sa.URL) -> str:
     """Return a server's URL for people: without its driver, its password and what else may be secret."""
     query = {key: "***" if is_secret_key(key) else value for key, value in url.query.items()}
     plain = url.set(drivername=url.get_backend_name(), query=query)
-    return plain.render_as_string(hide_password=True)
+    return plain.render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
