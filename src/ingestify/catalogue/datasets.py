@@ -21,9 +21,10 @@ from ingestify.catalogue.rows import (
     names_from_text,
     to_moment,
 )
-from ingestify.catalogue.scan import Answers, ConditionScan
+from ingestify.catalogue.scan import ConditionScan
 from ingestify.catalogue.selection import chunks, conditions
 from ingestify.catalogue.tables import Tables
+from ingestify.domain.condition import Answers
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
 from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier

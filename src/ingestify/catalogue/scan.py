@@ -6,8 +6,8 @@ and nothing of it ever becomes part of a statement. The filters beside it are SQ
 
 from __future__ import annotations
 
+import functools
 import json
-import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,56 +18,13 @@ from ingestify.catalogue.repetition import repeatable
 from ingestify.catalogue.rows import json_value
 from ingestify.catalogue.selection import conditions
 from ingestify.catalogue.tables import Tables
-from ingestify.domain.condition import DatasetCondition
-from ingestify.domain.expression import Undecidable
+from ingestify.domain.condition import Answers, DatasetCondition
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter
 
-__all__ = ["Answers", "ConditionScan"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["ConditionScan"]
 
 ROWS_AT_ONCE = 1000
-
-
-class Answers:
-    """What a condition has said of the rows of one scan. One value that it cannot compare does not end the scan."""
-
-    def __init__(self, condition: DatasetCondition | None) -> None:
-        self.condition = condition
-        self._decided = 0
-        self._undecided = 0
-        self._first: Undecidable | None = None
-
-    def holds(self, row: Any) -> bool:
-        """Return whether a row is meant; one of which that cannot be said is not."""
-        if self.condition is None:
-            return True
-        try:
-            is_meant = _matches(self.condition, row)
-        except Undecidable as error:
-            self._undecided += 1
-            self._first = self._first or error
-            return False
-        self._decided += 1
-        return is_meant
-
-    def tell(self, *, only_raises: bool = False) -> None:
-        """Say, at the end of a scan, of how many rows it could not be said.
-
-        Args:
-            only_raises: It was said already.
-
-        Raises:
-            Undecidable: Of none: it is the condition that is wrong, and not a value.
-        """
-        if self._first is None:
-            return
-        if not self._decided:
-            raise self._first
-        if not only_raises:
-            left_out = "1 dataset is" if self._undecided == 1 else f"{self._undecided:,} datasets are"
-            logger.warning("%s left out. %s", left_out, self._first)
 
 
 class ConditionScan:
@@ -100,7 +57,7 @@ class ConditionScan:
         wanted = conditions(self._database.dialect, self._table, dataset_filter, in_order=True)
         statement = sa.select(*columns).where(*wanted, position > after).order_by(position).limit(ROWS_AT_ONCE)
         rows = connection.execute(statement).all()
-        kept = [row for row in rows if answers.holds(row)]
+        kept = [row for row in rows if answers.holds(functools.partial(_matches, row=row))]
         return kept, rows[-1].position if len(rows) == ROWS_AT_ONCE else None
 
     def iter_rows(self, dataset_filter: DatasetFilter) -> Iterator[Any]:

@@ -157,8 +157,15 @@ def _give_up_output(lost: OutputLost, code: int) -> int:
     return EXIT_FAILED
 
 
+_HELP_OF_A_GROUP = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""What click raises since 8.2 where a group is typed without a command; its text is the help."""
+
+
 def _say_wrong_usage(error: click.ClickException) -> None:
     """Say what click's own `show` says; it would write what was typed, or stands in the lake, as it is."""
+    if isinstance(error, _HELP_OF_A_GROUP):
+        write_stderr_block(error.format_message())
+        return
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is not None:
         write_stderr_block(context.get_usage())

@@ -13,6 +13,8 @@ from __future__ import annotations
 import ast
 import dataclasses
 import datetime as dt
+import logging
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from ingestify.clock import as_utc
@@ -23,7 +25,9 @@ from ingestify.domain.identifier import Identifier
 from ingestify.errors import ConfigurationError
 from ingestify.suggestion import did_you_mean
 
-__all__ = ["DatasetCondition"]
+__all__ = ["Answers", "DatasetCondition"]
+
+logger = logging.getLogger(__name__)
 
 _MOMENTS = frozenset({"created_at", "last_modified_at"})
 _FIELDS = frozenset({"name", "state", "provider", "dataset_type"}) | _MOMENTS
@@ -182,6 +186,59 @@ class DatasetCondition:
                     f"as in metadata.{name}.",
                 )
         raise AssertionError(f"{name} is not in {self.text}")
+
+
+class Answers:
+    """What a condition has said of the datasets of one reading. One value that it cannot compare does not end that.
+
+    Any thread may use it.
+
+    Attributes:
+        condition: None: all are meant.
+    """
+
+    def __init__(self, condition: DatasetCondition | None) -> None:
+        self.condition = condition
+        self._lock = threading.Lock()
+        self._decided = 0
+        self._undecided = 0
+        self._first: Undecidable | None = None
+
+    def holds(self, matches: Callable[[DatasetCondition], bool]) -> bool:
+        """Return whether a dataset is meant; one of which that cannot be said is not.
+
+        Args:
+            matches: Asks the condition about it.
+        """
+        if self.condition is None:
+            return True
+        try:
+            is_meant = matches(self.condition)
+        except Undecidable as error:
+            with self._lock:
+                self._undecided += 1
+                self._first = self._first or error
+            return False
+        with self._lock:
+            self._decided += 1
+        return is_meant
+
+    def tell(self, *, only_raises: bool = False) -> None:
+        """Say, at the end of a reading, of how many datasets it could not be said.
+
+        Args:
+            only_raises: It was said already.
+
+        Raises:
+            Undecidable: Of none: it is the condition that is wrong, and not a value.
+        """
+        if self._first is None:
+            return
+        if not self._decided:
+            raise self._first
+        if not only_raises:
+            left_out = "1 dataset is" if self._undecided == 1 else f"{self._undecided:,} datasets are"
+            logger.warning("%s left out. %s", left_out, self._first)
 
 
 def _paths(tree: ast.AST) -> Iterable[ast.expr]:

@@ -304,7 +304,12 @@ class DatasetCollection(Sequence[Dataset]):
 
         Raises:
             ValueError: Several have that part; the message names them.
+            TypeError: It is given a value without its key.
         """
+        given: object = identifier
+        if given is not None and not isinstance(given, Mapping):
+            key = next((list(dataset.identifier)[-1] for dataset in self._datasets[:1]), "match_id")
+            raise TypeError(f"A dataset is looked for by its identifier, with its keys: get({key}={given!r}).")
         wanted = Identifier({**(identifier or {}), **attributes})
         found = self._with_keys(frozenset(wanted)).get(wanted, [])
         exact = [dataset for dataset in found if len(dataset.identifier) == len(wanted)]

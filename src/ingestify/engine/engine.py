@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-import functools
 import logging
 import os
 import threading
@@ -18,6 +17,7 @@ from ingestify.domain.delivery import OpenDelivery, ReadsDeliveries
 from ingestify.domain.listing_order import listing_order
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
 from ingestify.domain.ports import DatasetFilter, FetchContext, Fetcher, HostWaitBook, Usage
+from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import Filters
 from ingestify.domain.source import Source
@@ -175,7 +175,7 @@ class IngestionEngine:
         progress: bool | None = None,
         **selector: Any,
     ) -> RunReport:
-        """Bring the lake up to date with what the plans and the filters name.
+        """Bring the lake up to date with what the plans and the filters name. `run` is another name of it.
 
         A job (one selector of one plan) that another run is at, in this process or another one, is SKIPPED.
 
@@ -499,21 +499,25 @@ class IngestionEngine:
         served, report = self._tell(shown, stream.report, offline)
         if report.error is not None:
             raise shortened(report.error)
+        try:
+            stream.answers.tell()
+        except ConfigurationError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
         if offline is not None:
             yield from offline.iter_others(served)
         if not stream.yielded and not served and not falls_short(report):
             self.store.warn_of_nothing(stream.wanted)
 
-    def _tell_of_waiting(self, wanted: DatasetFilter) -> bool:
-        """Warn who reads datasets of which bundles wait in quarantine; of the same ones once. Returns if there are."""
+    def _tell_of_waiting(self, wanted: DatasetFilter) -> list[WaitingBundle]:
+        """Warn who reads datasets of which bundles wait in quarantine; of the same ones once. Returns the bundles."""
         waiting = self.store.quarantine.find_waiting(wanted)
         if not waiting:
-            return False
+            return []
         asked, ids = repr(wanted), frozenset(one.entry_id for one in waiting)
         if self._waiting_told.get(asked) != ids:
             self._waiting_told[asked] = ids
             warn_of_waiting(waiting)
-        return True
+        return waiting
 
     def _auto_ingest_plans(
         self, options: Mapping[str, Any], provider: str | None, dataset_type: str | None
@@ -649,7 +653,7 @@ class IngestionEngine:
         `domain.listing_order`. `iter_datasets` yields them in the order in which they came into the lake.
 
         Its `to_polars()` and `to_pandas()` are data frames with a row for each dataset and a column for each key of
-        the identifiers.
+        the identifiers. Both say of which datasets a newer version waits in quarantine.
 
         Example::
 
@@ -660,8 +664,9 @@ class IngestionEngine:
                 of `iter_datasets`.
         """
         wanted = self.store.dataset_filter(**filters)
-        datasets: Iterator[Dataset] = self._read(wanted, functools.partial(self.store.iter_wanted, wanted))
-        return DatasetList(sorted(datasets, key=_place_of))
+        waiting = self._tell_of_waiting(wanted)
+        datasets: Iterator[Any] = self.store.iter_wanted(wanted, explains=not waiting)
+        return DatasetList(sorted(datasets, key=_place_of), {one.dataset_id for one in waiting})
 
     def load_dataset_with_kloppy(self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any) -> Any:
         """Return kloppy's object of a dataset, read from the lake.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import queue
 import threading
 import time
 from collections.abc import Iterator
 
-from ingestify.domain.condition import DatasetCondition
+from ingestify.domain.condition import Answers
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection
-from ingestify.domain.expression import Undecidable
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import identifier_matches
@@ -20,9 +18,7 @@ from ingestify.engine.run import IngestionRun
 from ingestify.engine.tracebacks import shortened
 from ingestify.engine.workers import ReaderLeft
 
-__all__ = ["Stream", "matches_filter"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["Stream", "in_collections"]
 
 AHEAD = 100
 """How many datasets may wait for a slow reader; then the run waits for it too."""
@@ -31,8 +27,8 @@ HELD_UP_SECONDS = 5.0
 """How long a run that waits for its reader keeps others from its jobs."""
 
 
-def matches_filter(dataset: Dataset, wanted: DatasetFilter) -> bool:
-    """Return whether a dataset is what a reader asked for."""
+def _is_of_filter(dataset: Dataset, wanted: DatasetFilter) -> bool:
+    """Return whether a dataset is what a reader asked for, whatever its condition says."""
     return (
         dataset.bucket == wanted.bucket
         and wanted.dataset_type in (None, dataset.dataset_type)
@@ -40,17 +36,7 @@ def matches_filter(dataset: Dataset, wanted: DatasetFilter) -> bool:
         and wanted.dataset_id in (None, dataset.dataset_id)
         and (not wanted.states or dataset.state in wanted.states)
         and identifier_matches(dataset.identifier, wanted.selector)
-        and (wanted.where is None or _holds(wanted.where, dataset))
     )
-
-
-def _holds(condition: DatasetCondition, dataset: Dataset) -> bool:
-    """Return whether a condition holds; where that cannot be said, one value must not end a run."""
-    try:
-        return condition.matches_dataset(dataset)
-    except Undecidable as error:
-        logger.warning("A dataset is left out. %s", error)
-        return False
 
 
 class Stream:
@@ -61,12 +47,14 @@ class Stream:
         offline: Hears what the reader has; None: nobody has to know.
 
     Attributes:
+        answers: What the condition of the reader's filter said of what the run brought.
         report: What the run did, once it has ended; None before.
         yielded: How many datasets were yielded so far.
     """
 
     def __init__(self, wanted: DatasetFilter, offline: OfflineReader | None = None) -> None:
         self.wanted = wanted
+        self.answers = Answers(wanted.where)
         self._offline = offline
         self._queue: queue.Queue[Dataset | None] = queue.Queue(maxsize=AHEAD)
         self._left = threading.Event()
@@ -77,7 +65,9 @@ class Stream:
 
     def on_current(self, dataset: Dataset) -> None:
         """Take a dataset from the run, and wait if the reader is slow. The committing thread calls this."""
-        if not matches_filter(dataset, self.wanted):
+        if not _is_of_filter(dataset, self.wanted):
+            return
+        if not self.answers.holds(lambda condition: condition.matches_dataset(dataset)):
             return
         began = time.monotonic()
         while not self._left.is_set():

@@ -59,8 +59,8 @@ _HOW = {
     "file_url": _ENGINE,
     "file_options": _ENGINE,
     "limit": (
-        "there is none; take the first ones with itertools.islice(engine.iter_datasets(…), 5), or one with .first() of "
-        "a collection ('ingestify list --limit 5' on the command line)"
+        "there is none; take the first ones of what is returned, as in engine.list_datasets(…)[:5], or of a loop with "
+        "itertools.islice(engine.iter_datasets(…), 5) ('ingestify list --limit 5' on the command line)"
     ),
 }
 

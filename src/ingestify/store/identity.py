@@ -100,7 +100,8 @@ class LakeIdentity:
             try:
                 self.check()
             except LakeIdentityError as problem:
-                raise IntegrityError(f"{error} {problem}") from error
+                # What restores a single object does not help where the whole storage is another one.
+                raise IntegrityError(str(problem)) from error
 
     def restore(self, *, new_id: bool = False) -> Lake:
         """Begin a new epoch: from now on the storage is this catalogue's, and no other's.

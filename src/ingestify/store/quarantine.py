@@ -25,6 +25,7 @@ from ingestify.remedies import remedy
 from ingestify.store.accepted_part import built_in_type_of, choose_part
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 from ingestify.store.nothing_found import explain_no_entry
+from ingestify.store.table_list import TableList, with_own_names
 
 if TYPE_CHECKING:
     from ingestify.store.dataset_store import DatasetStore
@@ -43,17 +44,30 @@ _MOST_LINES = 10
 """Of a quarantine that is printed."""
 
 
-class EntryList(list[QuarantineEntry]):
-    """A list that a notebook shows as a table."""
+class EntryList(TableList[QuarantineEntry]):
+    """A list that is shown as a table; as a data frame it has a column for each key of the identifiers."""
 
-    def _repr_html_(self) -> str:
-        return _as_html("1 entry" if len(self) == 1 else f"{len(self):,} entries", self, len(self))
+    columns = ("entry", "dataset", "name", "state", "since (UTC)", "readers see", "why")
+
+    @property
+    def caption(self) -> str:
+        """How many there are."""
+        return "1 entry" if len(self) == 1 else f"{len(self):,} entries"
+
+    def iter_shown(self) -> Iterator[Sequence[object]]:
+        """Yield what is shown of each."""
+        return map(_shown_of, self)
+
+    def as_rows(self) -> list[dict[str, Any]]:
+        """Return a row for each entry, with the keys of its identifier."""
+        return [_row(entry) for entry in self]
 
 
 class Quarantine:
     """The quarantine of one bucket: `engine.quarantine`. Every method may be called from any thread.
 
-    It is iterated over, counted and shown as what waits in it, newest first; a notebook shows a table.
+    It is iterated over, counted and shown as what waits in it, newest first; a notebook shows a table. `to_polars()`
+    and `to_pandas()` make a data frame of it.
 
     Example::
 
@@ -76,6 +90,25 @@ class Quarantine:
     def __iter__(self) -> Iterator[QuarantineEntry]:
         return self.iter_entries()
 
+    def __getitem__(self, number: int) -> QuarantineEntry:
+        return self.list_entries()[number]
+
+    def to_polars(self) -> Any:
+        """Return a polars DataFrame with a row for each bundle that waits; see `EntryList`.
+
+        Raises:
+            MissingExtraError: polars is not installed.
+        """
+        return EntryList(self).to_polars()
+
+    def to_pandas(self) -> Any:
+        """Return a pandas DataFrame likewise.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return EntryList(self).to_pandas()
+
     def __len__(self) -> int:
         return len(self.find_waiting(self._store.dataset_filter()))
 
@@ -92,7 +125,8 @@ class Quarantine:
 
     def _repr_html_(self) -> str:
         count = len(self)
-        return _as_html(f"Quarantine of the bucket '{self._store.bucket}': {count:,} {_wait(count)}", self, count)
+        caption = f"Quarantine of the bucket '{self._store.bucket}': {count:,} {_wait(count)}"
+        return html_table(caption, EntryList.columns, map(_shown_of, self), count)
 
     def find_waiting(self, wanted: DatasetFilter) -> list[WaitingBundle]:
         """Return what waits of the datasets that a filter means, newest first: by one query, unless it has a `where`.
@@ -296,18 +330,30 @@ def _wait(count: int) -> str:
     return "bundle waits" if count == 1 else "bundles wait"
 
 
-def _as_html(caption: str, entries: Iterable[QuarantineEntry], count: int) -> str:
-    rows = (
-        (
-            one.entry_id,
-            str(one),
-            one.name,
-            one.state.value,
-            one.created_at,
-            "nothing" if one.base_revision_id is None else f"revision {one.base_revision_id}",
-            "; ".join(one.reasons),
-        )
-        for one in entries
+def _shown_of(entry: QuarantineEntry) -> Sequence[object]:
+    return (
+        entry.entry_id,
+        str(entry),
+        entry.name,
+        entry.state.value,
+        entry.created_at,
+        "nothing" if entry.base_revision_id is None else f"revision {entry.base_revision_id}",
+        "; ".join(entry.reasons),
     )
-    columns = ("entry", "dataset", "name", "state", "since (UTC)", "readers see", "why")
-    return html_table(caption, columns, rows, count)
+
+
+def _row(entry: QuarantineEntry) -> dict[str, Any]:
+    row = {
+        "entry_id": entry.entry_id,
+        "dataset_id": entry.dataset_id,
+        "provider": entry.provider,
+        "dataset_type": entry.dataset_type,
+        "name": entry.name,
+        "state": entry.state.value,
+        "reasons": list(entry.reasons),
+        "base_revision_id": entry.base_revision_id,
+        "created_at": entry.created_at,
+        "checked_at": entry.checked_at,
+        "metadata": dict(entry.metadata),
+    }
+    return {**with_own_names(entry.identifier, row), **row}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ingestify.domain.html_table import html_table
 from ingestify.domain.text_table import text_table
 from ingestify.store.data_frame import pandas_of, polars_of
 
-__all__ = ["TableList"]
+__all__ = ["TableList", "with_own_names"]
 
 T = TypeVar("T")
 
@@ -55,3 +55,8 @@ class TableList(list[T]):
 
     def _repr_html_(self) -> str:
         return html_table(self.caption, self.columns, self.iter_shown(), len(self))
+
+
+def with_own_names(identifier: Mapping[str, object], row: Mapping[str, object]) -> dict[str, object]:
+    """Return the keys of an identifier as columns beside a row's: what the provider calls `name` does not hide ours."""
+    return {f"identifier.{key}" if key in row else key: value for key, value in identifier.items()}

@@ -40,3 +40,11 @@ def test_a_newer_lake_is_not_blamed_on_a_package_of_somebody_else(lake):
     lake("list", code=1)
     assert "Upgrade ingestify to read it." in lake.err
     assert "pip" not in lake.err
+
+
+@pytest.mark.parametrize("group", [[], ["sources"], ["quarantine"]])
+def test_a_group_without_a_command_shows_its_help_once(command, group):
+    command(*group, code=2)
+    assert command.err.startswith(" ".join(["Usage: ingestify", *group]))
+    assert command.err.count("Usage:") == 1
+    assert "Error:" not in command.err

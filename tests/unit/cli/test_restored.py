@@ -310,5 +310,6 @@ def test_who_reads_from_the_wrong_storage_is_told(lake):
     lake.configure("file://files/", "file://fils/")
     with contextlib.closing(get_datastore(lake.config)) as store:
         dataset = store.get_dataset_collection().first()
-        with pytest.raises(IntegrityError, match=r"holds none of the files.*Correct file_url"):
+        with pytest.raises(IntegrityError, match=r"holds none of the files.*Correct file_url") as raised:
             store.load_files(dataset)
+        assert "repair" not in str(raised.value), "that would be refused"

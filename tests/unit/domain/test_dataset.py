@@ -107,3 +107,5 @@ def test_a_collection_is_asked_with_a_part_of_the_identifier():
             ValueError, match=r"2 datasets have match_id=10, such as mine/match/season_id=\d/match_id=10"
         ):
             found.get(match_id=10)
+        with pytest.raises(TypeError, match=r"with its keys: get\(match_id=11\)\."):
+            found.get(11)

@@ -83,6 +83,23 @@ def test_filters_apply_to_what_is_streamed(make_lake):
     assert ids(stream) == [2]
 
 
+@pytest.mark.parametrize("auto_ingest", [STREAMING, True], ids=["streaming", "first"])
+def test_a_condition_that_says_nothing_of_some_is_told_once_and_of_none_is_an_error(make_lake, caplog, auto_ingest):
+    def find(**_):
+        for number in range(1, 6):
+            team = {"name": "Ajax"} if number < 4 else "Ajax"
+            yield match(number, metadata={"team": team, "both": {"name": "Ajax"}})
+
+    lake = make_lake(find)
+    assert ids(lake.engine.iter_datasets(auto_ingest=auto_ingest, where="metadata.team == 'Ajax'")) == [4, 5]
+    (said,) = caplog.messages
+    assert said.startswith("3 datasets are left out. The where `metadata.team == 'Ajax'` cannot be decided")
+    caplog.clear()
+    with pytest.raises(ConfigurationError, match=r"name one, such as metadata\.both\.name\."):
+        list(lake.engine.iter_datasets(auto_ingest=auto_ingest, where="metadata.both == 'Ajax'"))
+    assert caplog.messages == []
+
+
 def test_auto_ingest_true_syncs_first_and_then_reads(make_lake):
     lake = make_lake(lambda **_: [match(1), match(2)])
     assert ids(lake.engine.iter_datasets(auto_ingest=True, match_id=1)) == [1]

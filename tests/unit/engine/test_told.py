@@ -63,7 +63,9 @@ def test_who_reads_is_told_once_of_what_is_older(lake: Lake, files: Files, told)
         "Of these datasets 1 is older than at the provider: what the provider serves failed a check and waits in "
         "quarantine (the newest: match 1: the versions differ: 2 and 1). engine.quarantine shows what waits."
     )
-    list(lake.engine.iter_datasets(match_id=1))
+    listed = lake.engine.list_datasets(match_id=1)
+    assert "<td>0 (newer in quarantine)</td>" in listed._repr_html_()
+    assert listed.to_polars()["newer_in_quarantine"].to_list() == [True]
     list(lake.engine.iter_datasets(match_id=2))
     assert not any("quarantine" in one for one in told()), "it was said, and of another match there is nothing to say"
     lake.engine.list_datasets()
@@ -115,6 +117,11 @@ def test_the_quarantine_is_a_table(twelve: Lake):
     for table in (quarantine._repr_html_(), quarantine.list_entries()._repr_html_()):
         assert table.count("<tr>") == 2
         assert "<td>it is &lt;b&gt;12&lt;/b&gt;</td>" in table
+    assert quarantine[0] == entry
+    assert repr(quarantine.list_entries()).splitlines()[0] == "1 entry"
+    for frame in (quarantine.to_polars(), quarantine.list_entries().to_polars()):
+        assert frame.select("match_id", "name", "reasons").rows() == [(12, "match 12", ["it is <b>12</b>"])]
+    assert quarantine.to_pandas()["entry_id"].tolist() == [entry.entry_id]
     dataset = quarantine.accept(entry, "Ada", "it is right")
     assert dataset.current_revision.revision_id == 0
     assert repr(quarantine) == "Quarantine of the bucket 'main': 0 bundles wait"
