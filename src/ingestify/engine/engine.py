@@ -284,14 +284,24 @@ class IngestionEngine:
         return self._new_run(plans, filters, **options), plans
 
     def _tell(
-        self, shown: ShownRun, report: RunReport, offline: OfflineReader | None = None
+        self,
+        shown: ShownRun,
+        report: RunReport,
+        offline: OfflineReader | None = None,
+        *,
+        is_raised: bool = True,
     ) -> tuple[list[DatasetFilter], RunReport]:
-        """Say what a run came to. Returns what is to be served as the lake has it, and the report of all the rest."""
+        """Say what a run came to. Returns what is to be served as the lake has it, and the report of all the rest.
+
+        Args:
+            is_raised: Whether the report's error is raised then, and so not said.
+        """
         self.last_report = report
         shown.tell(report)
         served: list[DatasetFilter] = []
         if offline is not None:
             served, report = offline.serve(shown.run, report)
+        shown.run.tell_failures(report.error if is_raised else None)
         shown.warn(report)
         for one in served:
             self._tell_of_waiting(one)
@@ -449,13 +459,13 @@ class IngestionEngine:
         plans = self._auto_ingest_plans(options, provider, dataset_type)
         plans = choose_by_filters(plans, filters, self.store, self._parse_expression)
         offline = OfflineReader(self.store, wanted, plans) if options.get("if_offline") != "error" else None
-        unheard = None if offline is None else offline.out_of_reach
+        told = {"out_of_reach": None if offline is None else offline.out_of_reach, "is_raised": True}
         if options.get("streaming"):
             stream = Stream(wanted, offline)
-            run = self._new_run(plans, filters, waits=_may_wait(), on_current=stream.on_current, out_of_reach=unheard)
+            run = self._new_run(plans, filters, waits=_may_wait(), on_current=stream.on_current, **told)
             datasets = self._stream(stream, run, offline, plans, progress)
             return in_collections(datasets, batch_size) if yield_dataset_collection else datasets
-        run = self._new_run(plans, filters, waits=_may_wait(), out_of_reach=unheard)
+        run = self._new_run(plans, filters, waits=_may_wait(), **told)
         return self._sync_and_read(run, offline, plans, read, progress)
 
     def _read(self, wanted: DatasetFilter, read: Callable[..., Iterator[Any]]) -> Iterator[Any]:
@@ -491,9 +501,11 @@ class IngestionEngine:
         try:
             with shown.moving():
                 yield from stream.iterate(run)
-        except BaseException:  # the reader left the loop, too
+        except BaseException as error:  # the reader left the loop, too
             if stream.report is not None:
-                self._tell(shown, stream.report)
+                self._tell(shown, stream.report, is_raised=False)
+            else:
+                run.tell_failures(error)
             raise
         assert stream.report is not None
         served, report = self._tell(shown, stream.report, offline)

@@ -47,6 +47,7 @@ class JobBook:
         listener: Hears when jobs begin and end.
         host_waits: Which hosts are left alone; other processes may hear of more.
         out_of_reach: Keeps which hosts cannot be reached, for a caller who tells of it; None: there is none.
+        is_raised: Whether the caller raises what a discovery raised, so that it is not said twice; see `tell_failures`.
 
     Attributes:
         created_lake: Where the lake was made for this run; empty: it was there.
@@ -64,8 +65,11 @@ class JobBook:
         listener: GuardedListener | None = None,
         host_waits: HostWaitBook | None = None,
         out_of_reach: OutOfReach | None = None,
+        is_raised: bool = False,
     ) -> None:
         self._out_of_reach = out_of_reach
+        self._is_raised = is_raised
+        self._failures: list[tuple[BaseException, str]] = []
         self._host_waits = host_waits
         self.run_id = str(uuid.uuid4())
         self.planning_usage = Usage()
@@ -210,9 +214,21 @@ class JobBook:
             self._stop.stop(error)
         elif not self._stop.is_set:  # a stop ends waits and requests, which then raise
             progress.error = error
-            level = logging.DEBUG if progress.note_unreached(error) else logging.ERROR
-            logger.log(level, "%s: %s: %s", progress.job.source_name, progress.job.selector.name, one_line(error))
+            text = f"{progress.job.source_name}: {progress.job.selector.name}: {one_line(error)}"
+            is_told_by_caller = progress.note_unreached(error)
+            if self._is_raised and not is_told_by_caller:
+                with self._lock:
+                    self._failures.append((error, text))
+            logger.log(logging.DEBUG if self._is_raised or is_told_by_caller else logging.ERROR, "%s", text)
             logger.debug("discovery failed", exc_info=error)
+
+    def tell_failures(self, raised: BaseException | None) -> None:
+        """Say, once, which discoveries failed, but for the one that is about to be raised. The caller's thread."""
+        with self._lock:
+            failures, self._failures = self._failures, []
+        for error, text in failures:
+            if error is not raised:
+                logger.error("%s", text)
 
     def end(self, progress: JobProgress) -> None:
         """All of a job is done."""

@@ -65,6 +65,8 @@ class IngestionRun:
         refetch: Whether what the lake has is fetched in full although nothing says that it changed.
         out_of_reach: Keeps which hosts cannot be reached, for a caller who does without them: they are given up within
             seconds, and that is told by nobody else. None: they have their tries, and fail.
+        is_raised: Whether the caller raises the report's error, and calls `tell_failures`. Otherwise what a discovery
+            raised is logged when it does.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class IngestionRun:
         ignores_waits: bool = False,
         refetch: bool = False,
         out_of_reach: OutOfReach | None = None,
+        is_raised: bool = False,
     ) -> None:
         self.out_of_reach = out_of_reach
         self._host_waits = host_waits
@@ -115,6 +118,7 @@ class IngestionRun:
             listener=self._listener,
             host_waits=host_waits,
             out_of_reach=out_of_reach,
+            is_raised=is_raised,
         )
         self._work = OpenWork(self._jobs)
         self._expansions: list[Expansion] = []
@@ -210,6 +214,10 @@ class IngestionRun:
     def report(self) -> RunReport:
         """Return how far the run is; may be called from any thread."""
         return dataclasses.replace(self._jobs.report(done=self._work.is_done), not_listed=self._not_listed)
+
+    def tell_failures(self, raised: BaseException | None) -> None:
+        """Say, once, which discoveries failed, but for the one that is about to be raised. The caller's thread."""
+        self._jobs.tell_failures(raised)
 
     @property
     def unreached(self) -> dict[str, tuple[str, str]]:

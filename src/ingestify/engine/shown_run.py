@@ -57,9 +57,13 @@ class ShownRun:
         return f"stopping, what is complete is kept · {text}" if self.run.stop.is_set else text
 
     def execute(self) -> RunReport:
-        """Execute it in the caller's thread, and show it."""
-        with self.moving():
-            return self.run.execute()
+        """Execute it in the caller's thread, and show it. What it raises instead of a report is not all that failed."""
+        try:
+            with self.moving():
+                return self.run.execute()
+        except BaseException as error:
+            self.run.tell_failures(error)
+            raise
 
     def tell(self, report: RunReport) -> None:
         """Say what it came to, where it made a lake, and under which terms new sources' data is.

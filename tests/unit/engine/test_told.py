@@ -10,6 +10,7 @@ import pytest
 
 from ingestify import BundleCheck, DatasetResource, QuarantineState
 from ingestify.errors import DatasetNotFound
+from tests.waiting import wait_until
 
 from .conftest import FunctionSource, Lake, hours, match
 from .two_feeds import Files
@@ -205,6 +206,44 @@ def test_one_warning_says_all_that_a_run_did_not_bring(make_lake: Callable[..., 
     assert repr(report).endswith("; in quarantine: match 12: it is <b>12</b>)")
     assert "\n" not in repr(report)
     assert "it is &lt;b&gt;12" in report._repr_html_()
+
+
+def read(engine: Any) -> None:
+    list(engine.iter_datasets(auto_ingest=True))
+
+
+def stream(engine: Any) -> None:
+    list(engine.iter_datasets(auto_ingest={"streaming": True}))
+
+
+@pytest.mark.parametrize("call", [read, stream])
+def test_what_a_loop_raises_it_does_not_say_as_well(make_lake: Callable[..., Lake], told, call):
+    def find(competition_id: int, **_: Any) -> Iterator[Any]:
+        yield match(competition_id)
+        if competition_id != 2:
+            raise RuntimeError(f"no more of {competition_id}")
+
+    selectors = [{"competition_id": number} for number in (1, 2, 3)]
+    engine = make_lake(find, selectors).engine
+    with pytest.raises(RuntimeError, match="no more of ") as raised:
+        call(engine)
+    (said,) = [one for one in told() if "no more of" in one]
+    assert str(raised.value) not in said, "the other one is said"
+
+
+def test_who_leaves_a_stream_is_told_of_what_failed(make_lake: Callable[..., Lake], told, caplog):
+    def find(**_: Any) -> Iterator[Any]:
+        yield match(1)
+        raise RuntimeError("no more")
+
+    engine = make_lake(find).engine
+    caplog.set_level(logging.DEBUG, logger="ingestify.engine.jobs")
+    for _ in engine.iter_datasets(auto_ingest={"streaming": True}):
+        wait_until(lambda: any("no more" in one.getMessage() for one in caplog.records))
+        break
+    assert len([one for one in told() if "no more" in one]) == 1
+    engine.run_report()
+    assert len([one for one in told() if "no more" in one]) == 1, "a report raises nothing"
 
 
 def test_a_run_that_is_ended_early_warns_of_what_failed_before(make_lake: Callable[..., Lake], told):
