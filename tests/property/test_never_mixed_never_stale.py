@@ -31,6 +31,7 @@ shows that. These tests find it too, each in several forms:
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 
@@ -117,7 +118,21 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     return Scenario(said, draw(st.integers(1, 4)), (*begin, *draw(st.lists(step, min_size=1, max_size=8))))
 
 
-@settings(
+@st.composite
+def pairs_of_changes(draw: st.DrawFn) -> Scenario:
+    """Two changes of one match, each with a run behind it: what the first one said may hide the second."""
+    said = draw(traits)
+    waits = st.sampled_from([0.05, 0.7, 5.0, 61.0, HOUR, 25 * HOUR]).map(Wait)
+    run: st.SearchStrategy[Step] = st.just(Run()) | runs(said)
+    first, second = draw(changes(said)), dataclasses.replace(draw(changes(said)), match=1)
+    if second.time != "unmoved":  # its time alone is to tell it
+        second = dataclasses.replace(second, time=draw(st.sampled_from(["moves", "typo", "2062"])), renames=False)
+    steps: list[Step] = [Wait(HOUR), Run(), Wait(HOUR), dataclasses.replace(first, match=1, is_listed=True)]
+    steps += [draw(waits), draw(run), draw(waits), second]
+    return Scenario(said, 2, tuple(steps))
+
+
+searched = settings(
     max_examples=EXAMPLES or 50,
     derandomize=not EXAMPLES,
     database=None,
@@ -125,8 +140,17 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+
+
+@searched
 @given(scenarios())
 def test_whatever_happens_nothing_is_mixed_and_nothing_stays_stale(scenario: Scenario) -> None:
+    play(scenario)
+
+
+@searched
+@given(pairs_of_changes())
+def test_no_change_hides_the_next_one(scenario: Scenario) -> None:
     play(scenario)
 
 
