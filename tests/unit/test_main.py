@@ -129,6 +129,8 @@ def test_nothing_is_destroyed_by_leaving_everything_out(tmp_path):
     with debug_source(Keywords("k"), dataset_type="article", keyword="a") as engine:
         with pytest.raises(ConfigurationError, match="needs a dataset_id"):
             engine.destroy_dataset()
+        with pytest.raises(ConfigurationError, match="got keyword=None, which narrows nothing"):
+            engine.destroy_dataset(keyword=None, provider="none")
         assert engine.destroy_dataset(keyword="b") == 0
         assert engine.destroy_dataset(keyword="a") == 1
         assert engine.list_datasets() == []

@@ -36,6 +36,8 @@ def filter_text(filters: Mapping[str, Any], separator: str = " ") -> str:
 
 def _values_text(value: object) -> str:
     values = filter_values(value)
+    if not values:
+        return "[]"
     more = len(values) - _SHOWN_VALUES
     shown = ",".join(map(str, values[:_SHOWN_VALUES]))
     return f"{shown} and {more:,} more" if more > 0 else shown

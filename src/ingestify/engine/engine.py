@@ -54,6 +54,9 @@ __all__ = ["IngestionEngine"]
 
 logger = logging.getLogger(__name__)
 
+_NO_KEYS = ("provider", "dataset_type", "state", "dataset_state", "where")
+"""Filters that are no identifier keys; None is their default."""
+
 AUTO_INGEST_OPTIONS = frozenset({"streaming", "use_open_data", "configuration", "data_spec_versions", "if_offline"})
 IF_OFFLINE = ("serve", "error")
 
@@ -726,9 +729,16 @@ class IngestionEngine:
             How many were removed.
 
         Raises:
-            ConfigurationError: Neither is given; everything is never meant by leaving both out.
+            ConfigurationError: Neither is given; everything is never meant by leaving both out. Or an identifier key
+                is None, which for a reader means any value.
             DatasetNotFound: There is none with that id.
         """
+        nothing = next((key for key, value in selector.items() if value is None and key not in _NO_KEYS), None)
+        if nothing is not None:
+            raise ConfigurationError(
+                f"destroy_dataset got {nothing}=None, which narrows nothing, so it would remove more than was meant: "
+                f"give a value, or leave it out. Nothing was removed."
+            )
         filters = _filters(selector)
         if dataset_id is None and not filters:
             raise ConfigurationError("destroy_dataset needs a dataset_id or a filter such as match_id=12.")

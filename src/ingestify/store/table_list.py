@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import abc
+import copy
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, SupportsIndex, TypeVar, overload
 
 from ingestify.domain.html_table import html_table
 from ingestify.domain.text_table import text_table
@@ -16,7 +17,7 @@ T = TypeVar("T")
 
 
 class TableList(list[T]):
-    """A list that shows itself as a table, and that polars and pandas make a data frame of."""
+    """A list that shows itself as a table, and that polars and pandas make a data frame of; so is a part of it."""
 
     columns: Sequence[str] = ()
     """The names of the columns that are shown."""
@@ -33,6 +34,19 @@ class TableList(list[T]):
     @abc.abstractmethod
     def as_rows(self) -> list[dict[str, Any]]:
         """Return each row of a data frame."""
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> T | Self:
+        if not isinstance(index, slice):
+            return super().__getitem__(index)
+        part = copy.copy(self)
+        part[:] = super().__getitem__(index)
+        return part
 
     def to_polars(self) -> Any:
         """Return a polars DataFrame.

@@ -67,6 +67,15 @@ def test_its_own_frame_has_a_column_for_each_key_of_the_identifiers(listed):
     assert type(listed)().to_polars().height == len(type(listed)().to_pandas()) == 0
 
 
+def test_a_part_of_it_is_a_table_too(listed):
+    part = listed[:2]
+    assert part.to_polars()["match_id"].to_list() == [1, 2]
+    assert repr(part).splitlines()[0] == "2 datasets"
+    assert listed[::-1].to_polars()["match_id"].to_list() == [3, 2, 1]
+    assert listed[1] == listed[-2]
+    assert len(listed) == 3
+
+
 def test_a_notebook_shows_a_table(listed):
     shown = listed._repr_html_()
     assert "<p>3 datasets</p>" in shown

@@ -109,6 +109,7 @@ def engine() -> Any:
                 "What a provider says of a dataset is asked for with where=\"'match_id=10' in name\" ."
             ),
         ),
+        ({"dataset_type": "match", "match_id": []}, "None of the 6 matches has match_id=[]."),
         ({"where": "metadata.home_score > 5"}, "For none of the 7 datasets it holds that metadata.home_score > 5."),
     ],
 )
