@@ -40,6 +40,11 @@ Entries = QuarantineEntry | str | Iterable[QuarantineEntry | str]
 _LOOKED_AT = 1000
 """So many entries are looked through for what there is, where filters find nothing."""
 
+_WHAT_TO_DO = (
+    "Of engine.quarantine, load_files(entry) reads what came, request_retry(entry) lets the next run fetch it anew, "
+    "accept(entry, decided_by) publishes it as it is, and discard(entry, decided_by) throws it away."
+)
+
 _MOST_LINES = 10
 """Of a quarantine that is printed."""
 
@@ -121,12 +126,15 @@ class Quarantine:
             lines += [f"    {mask_text(reason)}" for reason in one.reasons]
         if len(waiting) > _MOST_LINES:
             lines.append(f"  … and {len(waiting) - _MOST_LINES:,} more")
+        if waiting:
+            lines.append(_WHAT_TO_DO)
         return "\n".join(map(printable, lines))  # it quotes providers, and a terminal shows it as it is
 
     def _repr_html_(self) -> str:
         count = len(self)
         caption = f"Quarantine of the bucket '{self._store.bucket}': {count:,} {_wait(count)}"
-        return html_table(caption, EntryList.columns, map(_shown_of, self), count)
+        table = html_table(caption, EntryList.columns, map(_shown_of, self), count)
+        return f"{table}<p>{_WHAT_TO_DO}</p>" if count else table
 
     def find_waiting(self, wanted: DatasetFilter) -> list[WaitingBundle]:
         """Return what waits of the datasets that a filter means, newest first: by one query, unless it has a `where`.

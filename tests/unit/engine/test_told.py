@@ -114,7 +114,12 @@ def test_the_quarantine_is_a_table(twelve: Lake):
         "Quarantine of the bucket 'main': 1 bundle waits",
         f"  {entry.entry_id}  {entry.created_at:%Y-%m-%d %H:%M}  match 12  (readers see nothing of it)",
         "    it is <b>12</b>",
+        (
+            "Of engine.quarantine, load_files(entry) reads what came, request_retry(entry) lets the next run fetch it "
+            "anew, accept(entry, decided_by) publishes it as it is, and discard(entry, decided_by) throws it away."
+        ),
     ]
+    assert "request_retry(entry)" in quarantine._repr_html_()
     for table in (quarantine._repr_html_(), quarantine.list_entries()._repr_html_()):
         assert table.count("<tr>") == 2
         assert "<td>it is &lt;b&gt;12&lt;/b&gt;</td>" in table
@@ -127,6 +132,7 @@ def test_the_quarantine_is_a_table(twelve: Lake):
     assert dataset.current_revision.revision_id == 0
     assert repr(quarantine) == "Quarantine of the bucket 'main': 0 bundles wait"
     assert "<table>" not in quarantine._repr_html_()
+    assert "request_retry" not in quarantine._repr_html_(), "nothing waits"
     assert [one.state for one in quarantine.list_entries(())] == [QuarantineState.ACCEPTED]
 
 

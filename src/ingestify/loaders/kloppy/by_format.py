@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from ingestify.loaders.kloppy.files import FeedFiles, OpenedFile
 from ingestify.provider_formats.provider_format import FormatFeed, ProviderFormat
+from ingestify.suggestion import did_you_mean
 
 __all__ = ["FormatLoader"]
 
@@ -30,11 +32,13 @@ class FormatLoader:
 
         Raises:
             LoadError: A feed that kloppy needs is not there.
+            TypeError: kloppy's function does not take one of the arguments.
         """
         module, _, function = self.format.function.partition(".")
         load = getattr(importlib.import_module(f"kloppy.{module}"), function)  # heavy and optional
+        optional = {_switch(feed) for feed in self.format.feeds if feed.is_optional}
+        self._refuse_unknown(load, kwargs, optional)
         with tempfile.TemporaryDirectory(prefix="ingestify-") as folder:
-            optional = {_switch(feed) for feed in self.format.feeds if feed.is_optional}
             switches = {name: kwargs[name] for name in optional if isinstance(kwargs.get(name), bool)}
             options = {name: value for name, value in kwargs.items() if name not in switches}
             arguments = {
@@ -44,6 +48,19 @@ class FormatLoader:
             }
             # What is optional is so in kloppy, too; but not in each of its functions by the same default.
             return load(**{name: value for name, value in arguments.items() if value is not None}, **options)
+
+    def _refuse_unknown(self, load: Callable[..., Any], kwargs: Mapping[str, Any], switches: Collection[str]) -> None:
+        """Say what a misspelt argument may have meant; kloppy's own `load()` does not say whose it is."""
+        parameters = inspect.signature(load).parameters
+        if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+            return
+        known = sorted({*parameters, *switches} - {feed.argument for feed in self.format.feeds})
+        unknown = next((name for name in kwargs if name not in parameters and name not in switches), None)
+        if unknown is not None:
+            raise TypeError(
+                f"kloppy.{self.format.function}() got an unexpected keyword argument '{unknown}'"
+                f"{did_you_mean(unknown, known) or '.'} It takes {', '.join(known)}."
+            )
 
 
 def _switch(feed: FormatFeed) -> str:

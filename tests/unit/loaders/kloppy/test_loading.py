@@ -160,8 +160,12 @@ def test_a_null_that_kloppy_stumbles_over_is_an_error_that_names_the_match():
 def test_an_argument_that_kloppy_does_not_know_is_the_callers():
     with debug_source(WithLineups("bare"), dataset_type="match") as engine:
         (dataset,) = engine.list_datasets()
-        with pytest.raises(TypeError, match="unexpected keyword argument 'coordinate'"):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'coordinate'; did you mean 'coordinates'"):
             engine.load_dataset_with_kloppy(dataset, coordinate="statsbomb")
+        with pytest.raises(
+            TypeError, match=r"statsbomb\.load\(\) .* did you mean 'three_sixty'\? It takes .*event_types"
+        ):
+            engine.load_dataset_with_kloppy(dataset, threesixty=False)
 
 
 def test_freeze_frames_are_left_out_where_that_is_wanted():
