@@ -7,7 +7,6 @@ import datetime as dt
 import errno
 import hashlib
 import json
-import logging
 import os
 import threading
 from pathlib import Path
@@ -20,10 +19,11 @@ from ingestify.catalogue.tables import Tables
 from ingestify.domain.ports import JobLock
 from ingestify.domain.run import JobHolder, ProcessIdentity
 from ingestify.locked_file import LockedFile
+from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["FileLocks", "JobLocks", "MemoryLocks", "NoLocks", "make_job_locks"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 _TRIES = 10
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import threading
 from typing import Any
 
@@ -19,10 +18,11 @@ from ingestify.catalogue.tables import Tables
 from ingestify.domain.ports import JobLock
 from ingestify.domain.run import JobHolder, ProcessIdentity
 from ingestify.errors import StoreError
+from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["SessionLocks"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 KEEP_ALIVE_SECONDS = 30.0
 """How often a connection with locks says that it is there: servers and firewalls close those that are silent."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from ingestify.domain.html_table import html_table
 from ingestify.domain.text import storable
+from ingestify.domain.wording import in_short
 from ingestify.masking import mask_text
 
 __all__ = [
@@ -344,8 +345,8 @@ class RunReport:
             if tasks:
                 reason = textwrap.shorten(mask_text(tasks[0].error), _MOST_OF_A_REASON, placeholder=" …")
                 more = f" (and {len(tasks) - 1:,} more)" if len(tasks) > 1 else ""
-                said += f"; {kind}: {tasks[0].name or tasks[0].identifier}: {reason}{more}"
-        return said
+                said += f"; {kind}: {in_short(tasks[0].name or tasks[0].identifier)}: {reason}{more}"
+        return "".join(one if one.isprintable() else repr(one)[1:-1] for one in said)
 
     def _repr_html_(self) -> str:
         counted = [name for name in COUNTER_NAMES if getattr(self.totals, name)]

@@ -7,11 +7,14 @@ from typing import Any
 
 from ingestify.domain.selector import filter_values
 
-__all__ = ["MOST_LISTED", "counted_datasets", "filter_text", "listed", "noun", "values_there"]
+__all__ = ["MOST_LISTED", "counted_datasets", "filter_text", "in_short", "listed", "noun", "values_there"]
 
 _PLURALS = {"match": ("match", "matches"), "video": ("video", "videos")}
 
 _SHOWN_VALUES = 5
+
+_LONGEST = 100
+"""So many characters of a name or a value a message shows."""
 
 MOST_LISTED = 12
 """How many names, or values, a message lists."""
@@ -39,14 +42,20 @@ def _values_text(value: object) -> str:
     if not values:
         return "[]"
     more = len(values) - _SHOWN_VALUES
-    shown = ",".join(map(str, values[:_SHOWN_VALUES]))
+    shown = ",".join(in_short(one) for one in values[:_SHOWN_VALUES]) or "[] (no value)"
     return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def in_short(value: object) -> str:
+    """Return a name or a value as a message shows it: of a long one, its beginning."""
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def listed(names: Sequence[str]) -> str:
     """Return `match, video`; of many names, the first."""
     more = len(names) - MOST_LISTED
-    shown = ", ".join(names[:MOST_LISTED])
+    shown = ", ".join(map(in_short, names[:MOST_LISTED]))
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
@@ -54,7 +63,7 @@ def values_there(key: str, values: Collection[str]) -> str:
     """Return ` There is season_id=90,91.`; empty where that would be a long list, or none."""
     if not 0 < len(values) <= MOST_LISTED:
         return ""
-    return f" There is {key}={','.join(sorted(values, key=_in_order))}."
+    return f" There is {key}={','.join(map(in_short, sorted(values, key=_in_order)))}."
 
 
 def _in_order(value: str) -> tuple[int, str]:

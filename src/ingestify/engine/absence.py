@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Sequence
 
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.text import storable
 from ingestify.engine.listing import Listing, digest_of, number_of
 from ingestify.engine.report import JobProgress
+from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Absence", "AbsenceLimits", "describe_unlisted", "find_absence", "warn_of_nothing"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 _SHOWN = 5
 _MOST_CHARACTERS = 100

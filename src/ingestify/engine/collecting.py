@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Iterable, Iterator
 
 from ingestify.domain.resource import DatasetResource
@@ -16,10 +15,11 @@ from ingestify.engine.outcome import NOTHING_DONE
 from ingestify.engine.report import JobProgress
 from ingestify.engine.workers import StopToken
 from ingestify.errors import SourceError
+from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["submit_and_collect"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 PAUSE_SECONDS = 0.01
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 import time
@@ -13,11 +12,12 @@ from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.ports import HeadMoved
 from ingestify.engine.workers import RunThread
 from ingestify.errors import IngestifyError, LakeUnwritable, OutcomeUnknown, SaveError
+from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Commit", "Committer"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 GROUP_SIZE = 100
 """How many datasets one transaction commits at the most: one sync of the disk for all of them."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+from ingestify.domain.wording import in_short
+from ingestify.progress.printable import PrintableLogger
 
 if TYPE_CHECKING:
     from ingestify.engine.discovery import Discovered
 
 __all__ = ["Doubles", "preferred"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 MOST_KEPT = 3000
 """So many of a selector are remembered, of which a catalogue's text takes 48 kB."""
@@ -107,7 +109,7 @@ class Doubles:
             )
 
     def _tell(self, number: int, discovered: Discovered) -> None:
-        self._told.setdefault(number, str(discovered.identifier))
+        self._told.setdefault(number, in_short(discovered.identifier))
 
 
 def preferred(one: Discovered, other: Discovered) -> Discovered:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import logging
 from collections.abc import Collection, Mapping, Sequence
 
 from ingestify.domain.plan import EVERYTHING, IngestionPlan, ParseExpression
@@ -12,13 +11,14 @@ from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import Source
 from ingestify.engine.planner import selector_parameters
 from ingestify.errors import ConfigurationError
+from ingestify.progress.printable import PrintableLogger
 from ingestify.store.call_options import find_option, refuse_option
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.suggestion import did_you_mean
 
 __all__ = ["choose_by_filters", "keys_named_by"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 _LIKENESS = 0.8
 """So much a key must be like one that is known to be told, where the source does not say which there are."""

@@ -8,10 +8,11 @@ from ingestify.domain.dataset import DatasetState
 from ingestify.engine.bundle import LoadedBundle
 from ingestify.engine.discovery import Discovered
 from ingestify.engine.lanes import SourceLane
+from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["warn_of_gaps", "warn_of_more_gaps"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 _GAP = "gap"
 

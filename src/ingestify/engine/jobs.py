@@ -24,6 +24,7 @@ from ingestify.engine.workers import ReaderLeft, StopToken
 from ingestify.errors import DeadlineReached, FatalError, LakeUnwritable, SourceError, StopProcessing, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.masking import mask_text
+from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.leases import goes_on
@@ -31,7 +32,7 @@ from ingestify.store.process import this_process
 
 __all__ = ["JobBook"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 HEARTBEAT_SECONDS = 2.0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 import uuid
 from collections import Counter
@@ -22,13 +21,14 @@ from ingestify.engine.not_listed import describe_not_listed
 from ingestify.engine.planner import Expansion, can_discover, expand_plan, required_arguments
 from ingestify.engine.report import JobProgress, one_line
 from ingestify.errors import ConfigurationError, LakeNotFound
+from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.process import this_process
 from ingestify.store.table_list import TableList
 
 __all__ = ["USUAL_TYPE", "OfferList", "ProviderLook", "choose_offering"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 USUAL_TYPE = "match"
 

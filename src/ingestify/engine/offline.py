@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
@@ -17,11 +16,12 @@ from ingestify.engine.health import LOOKED_AT, is_done
 from ingestify.engine.left_alone import find_unreached
 from ingestify.engine.run import IngestionRun
 from ingestify.errors import FetchError
+from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["OfflineReader"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 _BATCH = 1000
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 
 from ingestify.domain.resource import DatasetResource, FileResource
@@ -14,10 +13,11 @@ from ingestify.engine.moment import can_be_asked_again, doubts_about, is_announc
 from ingestify.engine.relisting import Relisted, Relistings
 from ingestify.engine.steps import Steps
 from ingestify.errors import FetchError, SourceError
+from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["MomentProof"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 MOST_LOOKS = 6
 """How often files are asked for once more that moved each time."""

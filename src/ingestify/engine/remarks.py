@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import logging
+import textwrap
 from collections.abc import Sequence
 
 from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.run import RunReport, TaskSummary
-from ingestify.domain.wording import noun
+from ingestify.domain.wording import in_short, noun
 from ingestify.engine.left_alone import describe_left_alone
-from ingestify.masking import mask_text
-from ingestify.progress.printable import printable
+from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["falls_short", "warn_of_shortfall", "warn_of_waiting"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
+
+_MOST_OF_A_REASON = 500
 
 
 def falls_short(report: RunReport) -> bool:
@@ -52,13 +53,13 @@ def warn_of_shortfall(report: RunReport, consequence: str = "") -> None:
         parts.append(f"{skipped} (the first: {left[0].selector_name}: {left[0].error})")
     if not parts:
         if report.not_listed:
-            _warn(report.not_listed)
+            logger.warning("%s", report.not_listed)
         return
     found = totals.discovered
     of_all = f"{found:,} {noun((job.dataset_type for job in report.jobs), found)}: " if found else ""
     waits = ", engine.quarantine what waits" if totals.quarantined else ""
     besides = f" {report.not_listed}" if report.not_listed else ""
-    _warn(f"{of_all}{'; '.join(parts)}. engine.last_report lists them{waits}.{besides}")
+    logger.warning("%s", f"{of_all}{'; '.join(parts)}. engine.last_report lists them{waits}.{besides}")
 
 
 def warn_of_waiting(waiting: Sequence[WaitingBundle]) -> None:
@@ -76,16 +77,15 @@ def warn_of_waiting(waiting: Sequence[WaitingBundle]) -> None:
     if withheld:
         parts.append(f"{withheld:,} {'is' if withheld == 1 else 'are'} withheld")
     newest = waiting[0]
-    _warn(
+    logger.warning(
+        "%s",
         f"Of these datasets {' and '.join(parts)}: what the provider serves failed a check and waits in quarantine "
-        f"(the newest: {newest.name}: {'; '.join(newest.reasons)}). engine.quarantine shows what waits."
+        f"(the newest: {in_short(newest.name)}: {'; '.join(newest.reasons)}). engine.quarantine shows what waits.",
     )
 
 
-def _warn(text: str) -> None:
-    # It quotes providers, and goes to a terminal as it is where nobody has configured logging.
-    logger.warning("%s", printable(mask_text(text)))
-
-
 def _first(tasks: Sequence[TaskSummary]) -> str:
-    return f" (the first: {tasks[0].name or tasks[0].identifier}: {tasks[0].error})" if tasks else ""
+    if not tasks:
+        return ""
+    reason = textwrap.shorten(tasks[0].error, _MOST_OF_A_REASON, placeholder=" …")
+    return f" (the first: {in_short(tasks[0].name or tasks[0].identifier)}: {reason})"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import logging
 import threading
 import time
 import uuid
@@ -31,10 +30,11 @@ from ingestify.engine.left_alone import find_unreached
 from ingestify.engine.listing import Listing
 from ingestify.errors import HostLeftAlone
 from ingestify.masking import mask_text
+from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["GuardedListener", "JobProgress", "PlannedDataset", "RunListener", "one_line"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 
 _COUNTERS = {"fetch": "new", "refetch": "revised", "skip": "skipped"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
-import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
@@ -35,11 +34,12 @@ from ingestify.engine.report import GuardedListener, JobProgress, RunListener
 from ingestify.engine.selector_memory import find_unchanged
 from ingestify.engine.workers import StopToken, WorkerPool
 from ingestify.errors import DeadlineReached
+from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["IngestionRun"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 DISCOVERY_THREADS = 32
 

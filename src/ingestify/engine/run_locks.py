@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import logging
 import threading
 from collections.abc import Iterable, Iterator
 
@@ -14,11 +13,12 @@ from ingestify.domain.run import JobHolder, ProcessIdentity
 from ingestify.engine.report import JobProgress
 from ingestify.engine.workers import StopToken
 from ingestify.errors import StoreError
+from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["RunLocks"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 POLL_SECONDS = 0.2
 """How often one that waits for a lock looks whether it is free: an operating system tells nobody."""

@@ -18,12 +18,13 @@ from ingestify.engine.absence import Absence, AbsenceLimits, describe_unlisted, 
 from ingestify.engine.report import JobProgress
 from ingestify.engine.run_locks import RunLocks
 from ingestify.errors import StoreError
+from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["SelectorMemory", "find_unchanged"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 MOST_TOLD = 5
 """Of so many selectors of a source a run says what is not listed any more, and of the others how many they are."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 from collections import deque
 from collections.abc import Callable
 
+from ingestify.progress.printable import PrintableLogger
+
 __all__ = ["Gate", "Lane", "ReaderLeft", "RunThread", "StopToken", "WorkerPool"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 Task = Callable[[], None]
 

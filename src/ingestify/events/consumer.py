@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import os
 import socket
 import threading
@@ -20,11 +19,12 @@ from ingestify.domain.run import JobHolder, ProcessIdentity
 from ingestify.domain.text import problem_of_name
 from ingestify.errors import ConfigurationError, StoreError
 from ingestify.masking import mask_text
+from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy
 
 __all__ = ["EventLog", "EventReader", "find_start"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 _SAVED_AFTER_SECONDS = 1.0
 """A slow callback's events are counted as had after so long, though their batch goes on."""

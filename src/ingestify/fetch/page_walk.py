@@ -20,7 +20,6 @@ on before it.
 from __future__ import annotations
 
 import enum
-import logging
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
@@ -30,10 +29,11 @@ from ingestify.errors import SourceError
 from ingestify.fetch import pages
 from ingestify.fetch.request import origin
 from ingestify.masking import mask_url
+from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["NOTHING_YET", "PAST_THE_END", "Doubt", "GetPage", "iter_answers"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 PAST_THE_END = frozenset({400, 404, 410, 416})
 """With 204, what a provider answers for a page behind the last one, where pages are counted."""

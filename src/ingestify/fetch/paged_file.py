@@ -8,7 +8,6 @@ read once more.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterator
 
 from ingestify.domain.file import NO_VALIDATORS
@@ -20,10 +19,11 @@ from ingestify.fetch.exchange import NOT_FOUND
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.page_walk import NOTHING_YET, Doubt
 from ingestify.masking import mask_url
+from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["PagedFile"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 _READINGS = 2
 

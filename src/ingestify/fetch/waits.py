@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import logging
 import threading
 from collections.abc import Callable
 
 from ingestify.clock import now
 from ingestify.domain.ports import HostWait, HostWaitsPort
 from ingestify.errors import LakeNotFound, StoreError
+from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["Waits"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 LONGEST = dt.timedelta(days=1)
 """No wait is believed for longer: a provider that wants more says so again tomorrow."""

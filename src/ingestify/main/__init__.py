@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,6 +43,7 @@ from ingestify.main.parts import (
     subscribe,
 )
 from ingestify.main.place import Place, find_place
+from ingestify.progress.printable import PrintableLogger
 from ingestify.sources.own_modules import make_importable
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
@@ -54,7 +54,7 @@ from ingestify.vaults.url import is_vault_url
 
 __all__ = ["EventLogConsumer", "concurrency", "debug_source", "get_datastore", "get_dev_engine", "get_engine"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 _LOOKED_AT_FOR_KEYS = 1000
 

@@ -6,7 +6,6 @@ import contextlib
 import datetime as dt
 import difflib
 import inspect
-import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,6 +30,7 @@ from ingestify.errors import ConfigurationError
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.masking import hide_all
 from ingestify.plugins import Plugin, find_plugin, find_plugins
+from ingestify.progress.printable import PrintableLogger
 from ingestify.provider_formats.built_in import check_loader
 from ingestify.sources import registry
 from ingestify.store.dataset_store import DatasetStore
@@ -59,7 +59,7 @@ __all__ = [
     "subscribe",
 ]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 CHECKS_GROUP = "ingestify.checks"
 """The entry point group of bundle checks that are for every lake."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from typing import Any
 
-__all__ = ["JSON_UNSAFE", "printable", "printable_block"]
+from ingestify.masking import mask_text
+
+__all__ = ["JSON_UNSAFE", "PrintableLogger", "printable", "printable_block"]
 
 # What a terminal, or a reader of lines, obeys instead of showing it: controls (C0, DEL, C1), separators of lines, what
 # turns the direction of writing, other format characters without a shape, and halves of surrogate pairs. Not among
@@ -59,3 +63,16 @@ def _escaped(found: re.Match[str]) -> str:
         return short
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+class PrintableLogger(logging.LoggerAdapter[logging.Logger]):
+    """Logs what quotes a provider: it goes to a terminal as it is where nobody has configured logging."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(logging.getLogger(name))
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Log a message, with its arguments as a person may be shown them."""
+        if self.isEnabledFor(level):
+            shown = [one if isinstance(one, (int, float)) else printable(mask_text(str(one))) for one in args]
+            self.logger.log(level, msg, *shown, **kwargs, stacklevel=2)

@@ -10,15 +10,16 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
-import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from ingestify.progress.printable import PrintableLogger
+
 __all__ = ["find_hiding", "make_importable", "warn_of_hidden"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 
 @dataclasses.dataclass(slots=True)

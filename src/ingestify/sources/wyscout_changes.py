@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import logging
 import threading
 import time
 import zoneinfo
@@ -26,10 +25,11 @@ from ingestify.domain.ports import HttpAnswer
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.active import active_context
 from ingestify.fetch.pages import with_param
+from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["LONGEST", "MARGIN", "Changes", "WyscoutChanges", "as_rome_time", "changes_pager"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 LONGEST = dt.timedelta(hours=168)
 """So far back the feed goes."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import itertools
-import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, overload
@@ -26,6 +25,7 @@ from ingestify.domain.run import JobSummary
 from ingestify.domain.text import LONGEST_KIND, problem_of_name, storable
 from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, LakeNotFound, SaveError, StoreError
 from ingestify.failpoints import failpoint
+from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy
 from ingestify.store.bucket_objects import BucketObjects
 from ingestify.store.call_options import find_option, refuse_option
@@ -44,7 +44,7 @@ from ingestify.store.stored_content import StoredContent
 
 __all__ = ["DatasetStore"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 _TO_FILL_IT = "engine.load(), or iter_datasets with auto_ingest, fills it"
 

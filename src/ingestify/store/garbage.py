@@ -15,7 +15,6 @@ import contextlib
 import dataclasses
 import datetime as dt
 import itertools
-import logging
 from collections.abc import Callable, Iterator, Sequence
 
 from ingestify.clock import now
@@ -24,12 +23,13 @@ from ingestify.domain.retention import Forgotten, Retention
 from ingestify.domain.run import Lease
 from ingestify.errors import StoreError
 from ingestify.failpoints import failpoint
+from ingestify.progress.printable import PrintableLogger
 from ingestify.store.layout import is_object_path
 from ingestify.store.leases import REMOVING, lease
 
 __all__ = ["SAFETY_AGE", "Garbage", "collect_garbage", "iter_garbage", "refuse_beside_writers", "remove_unnamed"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 SAFETY_AGE = dt.timedelta(hours=24)
 """Longer than any ingest takes from writing an object to naming it, and than most readers keep a dataset open."""

@@ -16,7 +16,7 @@ from ingestify.domain.dataset import DatasetState
 from ingestify.domain.ports import Catalogue, DatasetFilter
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.selector import filter_values
-from ingestify.domain.wording import MOST_LISTED, counted_datasets, filter_text, listed, values_there
+from ingestify.domain.wording import MOST_LISTED, counted_datasets, filter_text, in_short, listed, values_there
 from ingestify.remedies import is_at_command_line, quoted
 from ingestify.store.call_options import find_option
 from ingestify.suggestion import did_you_mean
@@ -92,12 +92,12 @@ def explain_no_entry(there: Sequence[QuarantineEntry], wanted: DatasetFilter) ->
     for title, name, known in named:
         if name is not None and name not in known:
             meant = _meant(name, known)
-            return f"Nothing in quarantine is of the {title} '{name}'{meant} There is {listed(sorted(known))}."
+            return f"Nothing in quarantine is of the {title} {_named(name)}{meant} There is {listed(sorted(known))}."
     keys = sorted({key for one in there for key in one.identifier})
     for key in wanted.selector:
         if key not in keys:
             meant = _meant(key, keys)
-            return f"Nothing in quarantine has the identifier key '{key}'{meant} The keys are {listed(keys)}."
+            return f"Nothing in quarantine has the identifier key {_named(key)}{meant} The keys are {listed(keys)}."
     asked = {"dataset_id": wanted.dataset_id} if wanted.dataset_id is not None else {}
     kind = {title.replace(" ", "_"): name for title, name, _ in named if name is not None}
     return f"Nothing in quarantine matches {filter_text({**kind, **asked, **wanted.selector})}."
@@ -112,7 +112,7 @@ def _meant_of_sources(wanted: DatasetFilter, names: NamesOfSources) -> str:
     ]
     for what, name, known in asked:
         if name is not None and name not in known and (meant := did_you_mean(name, known)):
-            return f" There is no {what} '{name}'{meant}"
+            return f" There is no {what} {_named(name)}{meant}"
     return ""
 
 
@@ -160,8 +160,8 @@ class _Search:
         if name not in there:
             known = self._names.providers()
             if name in known:
-                return f"The lake has nothing of the provider '{name}' yet; it has {listed(there)}."
-            return f"The lake has no provider '{name}'{_meant(name, [*there, *known])} It has {listed(there)}."
+                return f"The lake has nothing of the provider {_named(name)} yet; it has {listed(there)}."
+            return f"The lake has no provider {_named(name)}{_meant(name, [*there, *known])} It has {listed(there)}."
         self._narrow(provider=name)
         return ""
 
@@ -172,7 +172,7 @@ class _Search:
             return ""
         if name not in there:
             whose = self._wanted.provider or "the lake"
-            return f"There is no dataset type '{name}' of {whose}{_meant(name, there)} There is {listed(there)}."
+            return f"There is no dataset type {_named(name)} of {whose}{_meant(name, there)} There is {listed(there)}."
         self._narrow(dataset_type=name)
         return ""
 
@@ -182,7 +182,7 @@ class _Search:
             return ""
         before = self._what_is_left
         self._narrow(dataset_id=wanted_id)
-        return "" if self._left else f"None of the {before} has the id '{wanted_id}'."
+        return "" if self._left else f"None of the {before} has the id {_named(wanted_id)}."
 
     def _keys(self) -> str:
         asked = self._wanted.selector.keys()
@@ -201,7 +201,7 @@ class _Search:
         option = find_option(unknown, misspelt=True)
         meant = did_you_mean(unknown, known) or _meant(unknown, [] if option is None else [option])
         return (
-            f"None of the {self._what_is_left} has the identifier key '{unknown}'{meant} {are} {listed(known)}."
+            f"None of the {self._what_is_left} has the identifier key {_named(unknown)}{meant} {are} {listed(known)}."
             f"{self._asked_with_where(unknown)}"
         )
 
@@ -335,3 +335,7 @@ def _path_text(steps: Sequence[str | int]) -> str:
 
 def _meant(name: str, known: Collection[str]) -> str:
     return did_you_mean(name, known) or "."
+
+
+def _named(name: str) -> str:
+    return f"'{in_short(name)}'"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from ingestify.domain.quarantine import QuarantineEntry, QuarantineState, Waitin
 from ingestify.domain.text import LONGEST_NAME, storable
 from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, SaveError
 from ingestify.masking import mask_text
-from ingestify.progress.printable import printable
+from ingestify.progress.printable import PrintableLogger, printable
 from ingestify.remedies import remedy
 from ingestify.store.accepted_part import built_in_type_of, choose_part
 from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EntryList", "Quarantine"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 Entries = QuarantineEntry | str | Iterable[QuarantineEntry | str]
 """One or several, or their ids."""

@@ -166,6 +166,30 @@ def test_what_a_provider_wrote_moves_no_cursor(make_lake: Callable[..., Lake], t
         assert "\n" not in text
 
 
+def test_what_is_told_of_filters_and_runs_moves_no_cursor_and_is_short(make_lake: Callable[..., Lake], told):
+    evil = "\x1b[2Jmatch\nERROR" + 10_000 * "x"
+
+    def fail(file_resource, current_file):
+        raise ValueError(evil)
+
+    def find(**_: Any) -> list[DatasetResource]:
+        twice = [DatasetResource({"match_id": f"1{evil[:20]}"}, "match", name=n) for n in "ab"]
+        bad = DatasetResource({"match_id": 2}, "match", name=evil).add_file(hours(0), "events", file_loader=fail)
+        return [bad, *(one.add_file(hours(0), "events", json_content=[]) for one in twice)]
+
+    engine = make_lake(find).engine
+    report = engine.load()
+    engine.list_datasets(match_id=evil)
+    engine.list_datasets(match_id=[])
+    engine.list_datasets(provider=evil)
+    texts = told()
+    assert sum("match_id=" in text for text in texts) >= 3
+    for text in (*texts, repr(report)):
+        assert text.isprintable()
+        assert len(text) < 1500
+    assert any("has match_id=[] (no value)" in text for text in texts)
+
+
 # ---- runs --------------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +16,7 @@ from ingestify.domain.resource import DatasetResource, FileLoader
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, MissingExtraError, SourceError
 from ingestify.masking import mask_url
+from ingestify.progress.printable import PrintableLogger
 from ingestify.sources.declaration import read_declaration
 from ingestify.sources.entries import Found, read_each
 from ingestify.sources.files.listing import DeliveredDataset, Listing, Matched, Reader
@@ -26,7 +26,7 @@ from ingestify.sources.template import Scope, Template
 
 __all__ = ["FilesSource"]
 
-logger = logging.getLogger(__name__)
+logger = PrintableLogger(__name__)
 
 _BATCH = 1000
 
