@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.ports import DatasetFilter, OutOfReach
-from ingestify.domain.run import Counters, RunReport
+from ingestify.domain.run import Counters, JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.domain.selector import Selector
+from ingestify.domain.wording import in_short
 from ingestify.engine.health import LOOKED_AT, is_done
 from ingestify.engine.left_alone import find_unreached
 from ingestify.engine.run import IngestionRun
@@ -86,13 +88,14 @@ class OfflineReader:
                 unreached=next(iter(reasons)),
             )
         logger.warning(
-            "%s, so the lake's %s served, as of %s. %s.",
+            "%s, so the lake's %s served, as of %s%s. %s.",
             hosts,
             "1 dataset is" if count == 1 else f"{count:,} datasets are",
             self._last_look(list(kinds)),
+            _lacking([task for job in report.jobs if job.source in unreached for task in job.tasks]),
             _TO_RAISE,
         )
-        jobs = [job for job in report.jobs if job.source not in unreached]
+        jobs = [_without(job, reasons) if job.source in unreached else job for job in report.jobs]
         totals = sum((job.counters for job in jobs), Counters())
         return served, dataclasses.replace(report, jobs=jobs, totals=totals, error=None)
 
@@ -124,3 +127,25 @@ class OfflineReader:
             if (provider, dataset_type) in moments
         ]
         return " and ".join(looks) or "a look that the lake remembers no more"
+
+
+def _lacking(tasks: Sequence[TaskSummary]) -> str:
+    """Return what was listed, and the lake has never had."""
+    new = [task for task in tasks if task.outcome is TaskOutcome.FAILED and task.dataset_id is None]
+    if not new:
+        return ""
+    which = "1 that is listed" if len(new) == 1 else f"{len(new):,} that are listed"
+    return f"; {which} could not be fetched, and the lake has none before (the first: {in_short(new[0].name)})"
+
+
+def _without(job: JobSummary, hosts: Collection[str]) -> JobSummary:
+    """Return of a job what is to be told beside that hosts could not be reached: what went wrong for other reasons."""
+    tasks = [task for task in job.tasks if task.error and not any(host in task.error for host in hosts)]
+    counted = collections.Counter(task.outcome for task in tasks)
+    counters = Counters(
+        discovered=job.counters.discovered,
+        failed=counted[TaskOutcome.FAILED],
+        quarantined=counted[TaskOutcome.QUARANTINED],
+        left_out=sum(task.is_left_out for task in tasks),
+    )
+    return dataclasses.replace(job, state=RunState.FINISHED, counters=counters, tasks=tasks, error="")

@@ -186,6 +186,33 @@ def test_a_source_without_an_index_finds_it_out_by_its_files(web, nowhere, caplo
     assert "1 dataset is served" in warned.getMessage()
 
 
+class OfTwoHosts(FunctionSource):
+    """It lists matches without a request; each has its file at a URL of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda **_: None)
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **_):
+        for number, url in self.urls.items():
+            yield DatasetResource({"match_id": number}, "match", name=f"match {number}").add_file(None, "x", url=url)
+
+
+@pytest.mark.parametrize("options", [True, {"streaming": True}])
+def test_one_host_of_several_is_away(web, nowhere, caplog, options):
+    web.on("/ok", answer(b"{}"))
+    web.on("/bad", answer(b"no", status=404))
+    lake = Lake(OfTwoHosts())
+    lake.source.urls = {1: f"{web.url}/ok", 2: f"{nowhere}/2", 3: f"{web.url}/bad"}
+    with lake.engine:
+        assert ids(lake, options) == [1]
+    served, failed = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    assert "the lake's 1 dataset is served" in served
+    assert "2 that are listed could not be fetched, and the lake has none before (the first: match 2)" in served
+    assert "1 failed" in failed
+    assert "match 3" in failed
+    assert "match 2" not in failed
+
+
 def test_an_unknown_value_is_an_error_of_the_call(lake):
     with pytest.raises(ConfigurationError, match="if_offline='sevre'; it is \"serve\""):
         lake.engine.iter_datasets(auto_ingest={"if_offline": "sevre"})
