@@ -28,14 +28,12 @@ def current_folder() -> Path:
     """Return the folder that relative paths are below.
 
     Raises:
-        ConfigurationError: It was removed, or moved to where its path does not lead.
+        ConfigurationError: It was removed.
     """
     try:
         return Path.cwd()
-    except OSError as error:
-        raise ConfigurationError(
-            f"The current folder does not exist any more ({error.strerror}): change to one that does."
-        ) from None
+    except FileNotFoundError:
+        raise ConfigurationError("The current folder was removed: change to another one, and try again.") from None
 
 
 def expand_home(path: str | Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -229,17 +230,21 @@ def check_catalogue(metadata_url: str) -> Path | None:
     parsed = parse_url(metadata_url)
     check_url(parsed)
     path = sqlite_path(parsed)
-    if path is not None and path.is_dir():
-        raise ConfigurationError(f"metadata_url: {path} is a folder; name a file in it, such as {path / 'catalog.db'}.")
     if path is not None:
+        with contextlib.suppress(PermissionError):  # who opens it is told
+            if path.is_dir():
+                raise ConfigurationError(
+                    f"metadata_url: {path} is a folder; name a file in it, such as {path / 'catalog.db'}."
+                )
         _refuse_file_as_folder("metadata_url", path.parent)
     return path
 
 
 def _refuse_file_as_folder(what: str, folder: Path) -> None:
-    there = next((one for one in (folder, *folder.parents) if one.exists()), folder)
-    if there.is_file():
-        raise ConfigurationError(f"{what}: {there} is a file, so it cannot be a folder of the lake; name another.")
+    with contextlib.suppress(PermissionError):  # who opens it is told
+        there = next((one for one in (folder, *folder.parents) if one.exists()), folder)
+        if there.is_file():
+            raise ConfigurationError(f"{what}: {there} is a file, so it cannot be a folder of the lake; name another.")
 
 
 def make_storage(file_url: str, options: FileOptions | None = None, folder: Path | None = None) -> Storage:

@@ -192,7 +192,12 @@ def find_place(
         return Place(metadata_url=metadata_url, file_url=file_url)
     if is_named:
         assert named is not None
-        return _find_named(named_path(named))
+        try:
+            return _find_named(named_path(named))
+        except PermissionError as error:
+            raise ConfigurationError(
+                f"{error.filename} cannot be looked at: this user has no right to its folder ({error.strerror})."
+            ) from None
     config = find_config()
     if config is not None:
         return Place(config=config)

@@ -177,7 +177,7 @@ def test_a_log_that_cannot_be_read_is_named_with_what_to_do(path: Path, lacking:
     said = reader.communicate()[0]
     assert "there are changes beside the file that this user cannot read" in said
     assert lacking in said
-    assert "Let its owner open the lake once" in said
+    assert "Let its owner read the lake once" in said
 
 
 @unprivileged_only

@@ -15,6 +15,7 @@ from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.resource import DatasetResource
 from ingestify.errors import LakeNotFound, StoreError
 from ingestify.main.place import Place, find_nearest_lake, find_place
+from tests.unprivileged import start_unprivileged, unprivileged_only
 
 
 class One(Source):
@@ -199,6 +200,30 @@ def test_what_names_no_place_is_told(here, arguments, message):
         find_place(named, **urls)
 
 
+@unprivileged_only
+def test_what_this_user_may_not_look_into_is_told(here):
+    (here / "closed" / "lake").mkdir(parents=True)
+    (here / "closed").chmod(0o000)
+    code = f"""
+import os
+os.chdir({str(here)!r})
+from ingestify import get_engine
+from ingestify.errors import IngestifyError
+url = "sqlite:///closed/lake/catalog.db"
+for named in ({{"config_file": "closed"}}, {{"config_file": "closed/lake"}}, {{"metadata_url": url, "file_url": "file://f"}}):
+    try:
+        get_engine(**named).list_datasets()
+    except IngestifyError as error:
+        print(type(error).__name__, error)
+"""
+    try:
+        said = start_unprivileged(code).communicate(timeout=60)[0].splitlines()
+    finally:
+        (here / "closed").chmod(0o755)
+    assert [line.split()[0] for line in said] == ["ConfigurationError", "ConfigurationError", "StoreError"], said
+    assert said[0].startswith("ConfigurationError closed/catalog.db cannot be looked at: this user has no right")
+
+
 def test_a_url_that_names_no_place_is_told_without_its_password(here):
     with pytest.raises(ConfigurationError, match="is a URL") as raised:
         get_engine("postgresql://me:secret@host/lake")
@@ -211,7 +236,7 @@ def test_a_current_folder_that_was_removed_is_told(here, monkeypatch, named):
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    with pytest.raises(ConfigurationError, match="The current folder does not exist any more"):
+    with pytest.raises(ConfigurationError, match="The current folder was removed"):
         get_engine(named)
 
 

@@ -165,7 +165,11 @@ class SqliteConnector:
 
 def _may_only_be_read(path: Path) -> bool:
     """Whether the database is there, and this user may not write it: an archive, or a colleague's lake."""
-    return path.is_file() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+    try:
+        is_there = path.is_file()
+    except PermissionError:  # this user may not look there, which opening it says
+        return False
+    return is_there and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
 
 
 def _read_only_url(url: sa.URL, path: Path) -> sa.URL:
