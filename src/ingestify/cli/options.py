@@ -6,6 +6,7 @@ import datetime as dt
 import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -211,7 +212,10 @@ def parse_filters(arguments: Sequence[str], may_be_keys: Collection[str] = ()) -
             key, equals, value = part.partition("=")
             values = value.split(",")
             if not equals or not key or not all(one.strip() for one in values):
-                raise click.UsageError(f"'{argument}' is no filter: write key=value, such as competition_id=11.")
+                folder = f" A lake is named with  --lake {quoted(argument)} ." if Path(argument).is_dir() else ""
+                raise click.UsageError(
+                    f"'{argument}' is no filter: write key=value, such as competition_id=11.{folder}"
+                )
             if key not in may_be_keys:
                 refuse_option(key, value)
             pairs.append((key, values))

@@ -17,6 +17,7 @@ from ingestify.domain.run import JobSummary, RunState, TaskOutcome
 from ingestify.main import open_datastore, watched_plans
 from ingestify.main.place import Place
 from ingestify.progress.texts import clock, counted, size, what_was_done
+from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.leases import goes_on
 
@@ -72,6 +73,7 @@ def status_command(
         verdict = limits.look(store, plans) if limits.are_given else None
         code = EXIT_OVER_LIMIT if verdict is not None and verdict.is_over else EXIT_OK
         totals = dict(store.totals())
+        waiting = len(store.quarantine)
         lake = store.catalogue.find_lake()
         grouped = _last_runs(store, runs, with_tasks=failed or as_json)
         gone = _runs_that_are_gone(store, grouped)
@@ -82,6 +84,7 @@ def status_command(
                     "lake_id": None if lake is None else lake.lake_id or None,
                     "epoch": None if lake is None else lake.epoch or None,
                     **totals,
+                    "waiting_in_quarantine": waiting,
                     **({} if verdict is None else {"limits": verdict.as_dict(code)}),
                     "runs": [
                         {"run_id": run_id, "jobs": [_as_dict(job, gone) for job in jobs]}
@@ -95,6 +98,8 @@ def status_command(
             f"{counted(totals['revisions'], 'revision')}, {counted(totals['files'], 'file')} · "
             f"{size(totals['size_bytes'])} of the providers' bytes, stored in {size(totals['storage_bytes'])}"
         )
+        if waiting:
+            write_line(f"in quarantine: {counted(waiting, 'bundle')}; {remedy('quarantine list')} says why")
         if lake is not None and lake.lake_id:
             write_line(str(lake))
         if bucket is not None and grouped:

@@ -106,6 +106,17 @@ def test_what_needs_plans_calls_nothing_a_lake_that_is_none(command, place):
     assert list(place.iterdir()) == []
 
 
+def test_a_folder_that_is_typed_where_filters_are_is_told_its_option(command, place):
+    command("run", "-q", "--config", "../settings.yaml")
+    command("list", "..", code=2)
+    assert (
+        "'..' is no filter: write key=value, such as competition_id=11. A lake is named with  --lake .. ."
+        in command.err
+    )
+    command("list", "nothing", code=2)
+    assert "--lake" not in command.err
+
+
 def test_the_folder_of_a_lake_given_as_a_configuration_is_told_how_it_is_named(command, place):
     command("run", "-q", "--config", "../settings.yaml")
     command("list", "--config", "..", code=1)

@@ -54,6 +54,14 @@ def test_what_no_plan_fetches_stays_marked_for_who_does(command, entry):
     assert "It is marked, and the next run, or loop with auto_ingest, that covers it does so." in command.err
 
 
+def test_the_status_counts_what_waits(command, entry):
+    assert "in quarantine: 1 bundle; 'ingestify quarantine list' says why\n" in command("status")
+    assert json.loads(command("status", "--json"))["waiting_in_quarantine"] == 1
+    command("quarantine", "discard", entry, "-y")
+    assert "in quarantine:" not in command("status")
+    assert json.loads(command("status", "--json"))["waiting_in_quarantine"] == 0
+
+
 def test_what_readers_see_instead_is_told_while_an_entry_waits(command, entry):
     assert "readers see              nothing: the dataset was never published" in command("quarantine", "show", entry)
     command("quarantine", "accept", entry, "--note", "it is right")
