@@ -42,7 +42,7 @@ def _values_text(value: object) -> str:
     if not values:
         return "[]"
     more = len(values) - _SHOWN_VALUES
-    shown = ",".join(in_short(one) for one in values[:_SHOWN_VALUES]) or "[] (no value)"
+    shown = ",".join(map(in_short, values[:_SHOWN_VALUES]))
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
