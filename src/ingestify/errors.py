@@ -31,6 +31,8 @@ import logging
 import traceback
 from pathlib import Path
 
+from ingestify.masking import mask_text
+
 __all__ = [
     "ConfigurationError",
     "DatasetNotFound",
@@ -80,8 +82,13 @@ class IngestifyError(Exception):
             return traceback.format_exception(self)
         cause = [] if self.__cause__ is None else _callers_lines(self.__cause__)
         if cause:
-            cause += ["", *traceback.format_exception_only(self.__cause__), ""]
-        return [*cause, *_callers_lines(self), f"{type(self).__name__}: {self}"]
+            cause += ["", *map(_quoted, traceback.format_exception_only(self.__cause__)), ""]
+        return [*cause, *_callers_lines(self), _quoted(f"{type(self).__name__}: {self}")]
+
+
+def _quoted(message: str) -> str:
+    """Return a message as a notebook may show and keep it: without secrets, and with nothing that moves a cursor."""
+    return "".join(one if one.isprintable() or one in "\n\t" else repr(one)[1:-1] for one in mask_text(message))
 
 
 class ConfigurationError(IngestifyError):

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from ingestify import DatasetResource, Source, debug_source, get_engine
-from ingestify.errors import IngestifyError
+from ingestify.errors import IngestifyError, SourceError
 
 
 def shown(error: IngestifyError) -> str:
@@ -53,3 +53,20 @@ def test_an_error_that_a_users_source_met_is_short_too() -> None:
     assert "debug_source(" in text
     assert "no url at all" in text
     assert "/ingestify/" not in text.split("ConfigurationError: ")[0].split("FetchError: ")[0]
+
+
+def test_what_a_provider_wrote_moves_no_cursor_and_shows_no_secret() -> None:
+    error = SourceError("\x1b[2J https://me:canary@host/a?token=canary\nis no match")
+    assert shown(error) == "SourceError: \\x1b[2J https://***@host/a?token=***\nis no match"
+    for cause in (SourceError("it is at https://me:canary@host"), ValueError("\x1b[2Jhttps://me:canary@host")):
+        with pytest.raises(SourceError) as raised:
+            _raise_from(cause)
+        assert "canary" not in shown(raised.value)
+        assert "\x1b" not in shown(raised.value)
+
+
+def _raise_from(cause: Exception) -> None:
+    try:
+        raise cause
+    except Exception as error:
+        raise SourceError("it makes no sense") from error
