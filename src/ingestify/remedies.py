@@ -28,6 +28,7 @@ _PYTHON = {
     "verify --repair": "engine.verify(repair=True)",
     "gc": "engine.store.collect_garbage()",
     "restored": "engine.store.identity.restore()",
+    "sources competitions": "engine.competitions({})",
     "quarantine list": "engine.quarantine",
     "quarantine show": "engine.quarantine.get_entry({})",
     "quarantine retry": "engine.quarantine.request_retry({})",
@@ -37,7 +38,7 @@ _PYTHON = {
 
 _BY_PLANS = ("run", "plan", "sync-indexes")
 
-_OF_ALL_BUCKETS = ("gc", "restored", "events", "sync-indexes")
+_OF_ALL_BUCKETS = ("gc", "restored", "events", "sync-indexes", "sources")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ def test_at_the_command_line_it_has_the_options_that_named_the_lake():
         at_lake('--lake "my lake"', "second")
         assert remedy("delete", "abc") == "'ingestify delete abc --lake \"my lake\" --bucket second'"
         assert remedy("gc") == "'ingestify gc --lake \"my lake\"'"
+        assert remedy("sources competitions", "x") == "'ingestify sources competitions x --lake \"my lake\"'"
     assert not is_at_command_line()
 
 

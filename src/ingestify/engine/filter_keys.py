@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from ingestify.domain.plan import EVERYTHING, IngestionPlan, ParseExpression
 from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import Source
-from ingestify.engine.planner import selector_parameters
+from ingestify.engine.planner import can_discover, selector_parameters
 from ingestify.errors import ConfigurationError
 from ingestify.progress.printable import PrintableLogger
+from ingestify.remedies import remedy
 from ingestify.store.call_options import find_option, refuse_option
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.suggestion import did_you_mean
@@ -19,6 +20,9 @@ from ingestify.suggestion import did_you_mean
 __all__ = ["choose_by_filters", "keys_named_by"]
 
 logger = PrintableLogger(__name__)
+
+_SLIP = 0.85
+"""So much like a key that is known, it is that one, with a letter too many or too few."""
 
 _LIKENESS = 0.8
 """So much a key must be like one that is known to be told, where the source does not say which there are."""
@@ -99,11 +103,20 @@ def _refuse_or_warn(key: str, plans: Sequence[IngestionPlan], known: Collection[
             raise refuse_option(key, option)
         raise ConfigurationError(
             f"No dataset of {names} has the identifier key '{key}'{meant or '.'} The keys are "
-            f"{', '.join(sorted(known))}."
+            f"{', '.join(sorted(known))}.{_where_to_look(key, plans, known)}"
         )
     in_lake = {one for plan in plans for one in _keys_in_lake(plan, store)}
     if meant := did_you_mean(key, {*known, *in_lake}, likeness=_LIKENESS):
         logger.warning("No dataset of %s is known to have the identifier key '%s'%s", names, key, meant)
+
+
+def _where_to_look(key: str, plans: Sequence[IngestionPlan], known: Collection[str]) -> str:
+    """Return what shows the numbers that a provider has for names, as that of a season; not for a slip of the pen."""
+    if did_you_mean(key, known, likeness=_SLIP) or not all(can_discover(plan.source) for plan in plans):
+        return ""
+    providers = dict.fromkeys(plan.source.provider for plan in plans)
+    look = remedy("sources competitions", next(iter(providers)))
+    return f" {look} shows which competitions and seasons there are." if len(providers) == 1 else ""
 
 
 def _configuration_options(source: Source) -> set[str]:

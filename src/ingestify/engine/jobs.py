@@ -34,6 +34,9 @@ __all__ = ["JobBook"]
 
 logger = PrintableLogger(__name__)
 
+_FAILED = "%s: %s: %s"
+"""Source, selector and error: the command line tells what several selectors share by these."""
+
 HEARTBEAT_SECONDS = 2.0
 
 
@@ -70,7 +73,7 @@ class JobBook:
     ) -> None:
         self._out_of_reach = out_of_reach
         self._is_raised = is_raised
-        self._failures: list[tuple[BaseException, str]] = []
+        self._failures: list[tuple[BaseException, tuple[str, str, str]]] = []
         self._host_waits = host_waits
         self.run_id = str(uuid.uuid4())
         self.planning_usage = Usage()
@@ -215,21 +218,22 @@ class JobBook:
             self._stop.stop(error)
         elif not self._stop.is_set:  # a stop ends waits and requests, which then raise
             progress.error = error
-            text = f"{progress.job.source_name}: {progress.job.selector.name}: {one_line(error)}"
+            told = (progress.job.source_name, progress.job.selector.name, one_line(error))
             is_told_by_caller = progress.note_unreached(error)
             if self._is_raised and not is_told_by_caller:
                 with self._lock:
-                    self._failures.append((error, text))
-            logger.log(logging.DEBUG if self._is_raised or is_told_by_caller else logging.ERROR, "%s", text)
+                    self._failures.append((error, told))
+            level = logging.DEBUG if self._is_raised or is_told_by_caller else logging.ERROR
+            logger.log(level, _FAILED, *told)
             logger.debug("discovery failed", exc_info=error)
 
     def tell_failures(self, raised: BaseException | None) -> None:
         """Say, once, which discoveries failed, but for the one that is about to be raised. The caller's thread."""
         with self._lock:
             failures, self._failures = self._failures, []
-        for error, text in failures:
+        for error, told in failures:
             if error is not raised:
-                logger.error("%s", text)
+                logger.error(_FAILED, *told)
 
     def end(self, progress: JobProgress) -> None:
         """All of a job is done."""

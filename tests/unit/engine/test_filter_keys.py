@@ -57,6 +57,20 @@ def test_what_no_dataset_can_have_is_refused_before_anything_is_asked(engine, pr
     assert (provider.requests, caplog.messages) == ([], [])
 
 
+def test_who_filters_by_a_name_is_told_where_the_numbers_are(engine, provider):
+    provider.clear_requests()
+    for wrong in ({"season": "2024/2025"}, {"home_team": "Ajax"}):
+        with pytest.raises(ConfigurationError) as raised:
+            engine.load(**wrong)
+        assert str(raised.value).endswith(
+            ' engine.competitions("statsbomb") shows which competitions and seasons there are.'
+        )
+    assert len(engine.competitions("statsbomb")) == 4
+    with pytest.raises(ConfigurationError) as raised:
+        engine.load(competiton_id=1)
+    assert str(raised.value).endswith("The keys are competition_id, match_id, season_id."), "that is a slip of the pen"
+
+
 @pytest.mark.parametrize(
     ("filters", "message"),
     [
