@@ -32,7 +32,7 @@ from ingestify.engine.planner import Expansion, expand_plan
 from ingestify.engine.relisting import Relistings
 from ingestify.engine.report import GuardedListener, JobProgress, RunListener
 from ingestify.engine.selector_memory import find_unchanged
-from ingestify.engine.workers import StopToken, WorkerPool
+from ingestify.engine.workers import RunThread, StopToken, WorkerPool
 from ingestify.errors import DeadlineReached
 from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
@@ -178,12 +178,24 @@ class IngestionRun:
             lane = self._lanes.of(plan.source)
             self._discovery.submit(lane.discovery, functools.partial(self._plan, plan, lane))
         self._work.end()
+        end = functools.partial(self._end, pool, committer, timer)
         try:
-            self._work.wait()
-        except KeyboardInterrupt as interrupt:
-            logger.debug("Interrupted: keeping what is complete. Interrupt again to leave at once.")
-            self.stop.stop(interrupt)
-            self._work.wait()
+            try:
+                self._work.wait()
+            except KeyboardInterrupt as interrupt:
+                logger.debug("Interrupted: keeping what is complete. Interrupt again to leave at once.")
+                self.stop.stop(interrupt)
+                self._work.wait()
+        except KeyboardInterrupt:
+            # The process may go on, as a notebook's does: what this run holds is let go of once its work has ended.
+            RunThread(functools.partial(_quietly, end), "ingestify-leaving").start()
+            raise
+        end()
+        return self.report()
+
+    def _end(self, pool: WorkerPool, committer: Committer, timer: threading.Timer | None) -> None:
+        """Wait for what goes on, and let go of all that the run holds."""
+        self._work.wait()
         if timer is not None:
             timer.cancel()
         self._discovery.close()
@@ -199,7 +211,6 @@ class IngestionRun:
         if len(self._expansions) == len(self._plans) and not self.stop.is_set:
             providers = [plan.source.provider for plan in self._plans]
             self._not_listed = describe_not_listed(self._filters, providers, self._expansions, self._jobs.progresses)
-        return self.report()
 
     def _start_deadline(self) -> threading.Timer | None:
         """Let the run be stopped when its time is over."""
@@ -344,3 +355,10 @@ class IngestionRun:
                 self._decider.begin(progress, admitted)
                 self._decider.take(batch[first : first + admitted])
                 first += admitted
+
+
+def _quietly(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except Exception as error:  # nobody waits for it, and the lake may be closed by now
+        logger.debug("What a run held that was left at once could not all be let go of", exc_info=error)

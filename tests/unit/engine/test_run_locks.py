@@ -15,6 +15,7 @@ from ingestify import IngestionEngine, IngestionPlan, get_engine
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.run import RunState
 from ingestify.engine import streaming
+from ingestify.engine.open_work import OpenWork
 from tests.waiting import wait_until
 
 from .conftest import FunctionSource, match
@@ -306,3 +307,34 @@ def _identity(engine: IngestionEngine, selector: dict[str, Any]) -> str:
 
     plan = engine.ingestion_plans[0]
     return Job(plan, plan.source.name, plan.source.provider, Selector(selector)).identity(engine.store.bucket)
+
+
+def test_a_run_that_was_left_at_once_lets_go_of_its_job_when_its_work_has_ended(
+    make_engine: Callable[..., IngestionEngine], monkeypatch: pytest.MonkeyPatch
+):
+    """As after two interrupts in a notebook, whose process goes on."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    def find(**_: Any) -> Iterator[Any]:
+        begun.set()
+        assert may_end.wait(SECONDS)
+        yield match(1)
+
+    def interrupted_twice(work: OpenWork) -> None:
+        assert begun.wait(SECONDS)
+        for interrupt in interrupts:
+            raise interrupt
+        wait(work)
+
+    before = set(threading.enumerate())
+    wait, interrupts = OpenWork.wait, iter([KeyboardInterrupt(), KeyboardInterrupt()])
+    monkeypatch.setattr(OpenWork, "wait", interrupted_twice)
+    engine = make_engine(find)
+    with pytest.raises(KeyboardInterrupt):
+        engine.load()
+    assert not may_end.is_set()
+    may_end.set()
+    wait_until(lambda: not [one for one in threading.enumerate() if one.name.startswith("ingestify-")])
+    assert set(threading.enumerate()) <= before
+    assert [job.state for job in engine.store.load_ingestion_job_summaries()] == [RunState.ABORTED]
+    assert engine.load().totals.new == 1
