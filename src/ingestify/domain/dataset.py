@@ -61,9 +61,15 @@ class DatasetState(enum.StrEnum):
 
     @classmethod
     def parse_many(cls, value: object) -> tuple[DatasetState, ...]:
-        """Return the states that a name, a state, or a collection of them names; None is all: ()."""
+        """Return the states that a name, a state, or a collection of them names; None is all: ().
+
+        Raises:
+            ValueError: One is none, or the collection is empty, which is not all.
+        """
         if value is None:
             return ()
+        if value in ([], (), set()):
+            raise ValueError(f"{value!r} names no state; leave it out for all of them: {', '.join(cls)}.")
         if isinstance(value, (list, tuple, set, frozenset)):
             return tuple(dict.fromkeys(cls.parse(item) for item in value))
         return (cls.parse(value),)

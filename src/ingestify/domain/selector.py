@@ -9,12 +9,15 @@ from typing import Any
 from ingestify.clock import as_utc
 from ingestify.domain.announcement import text_of_time
 from ingestify.domain.identifier import canonical_text, canonical_value
-from ingestify.errors import SourceError
+from ingestify.errors import ConfigurationError, SourceError
 
-__all__ = ["Filters", "Selector", "filter_values", "identifier_matches"]
+__all__ = ["Filters", "Selector", "check_values", "filter_values", "given_filters", "identifier_matches"]
 
 Filters = Mapping[str, object]
 """Key to a value, or to a list of values of which any may match."""
+
+
+_NOT_SEVERAL = (str, bytes, Mapping)
 
 
 def filter_values(value: object) -> list[object]:
@@ -22,6 +25,29 @@ def filter_values(value: object) -> list[object]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         return [value]
     return list(value)
+
+
+def given_filters(filters: Mapping[str, object]) -> dict[str, Any]:
+    """Return the filters that say something, as None says nothing; of what can be iterated over, a list."""
+    return {
+        key: filter_values(value) if isinstance(value, Iterable) and not isinstance(value, _NOT_SEVERAL) else value
+        for key, value in filters.items()
+        if value is not None
+    }
+
+
+def check_values(filters: Filters) -> None:
+    """Refuse what no identifier can have as a value.
+
+    Raises:
+        ConfigurationError: A value is NaN, bytes, a dict or the like.
+    """
+    for key, value in filters.items():
+        for one in [value] if isinstance(value, _NOT_SEVERAL) else filter_values(value):
+            try:
+                canonical_value(one, key)
+            except SourceError as error:
+                raise ConfigurationError(f"The filter {key}={one!r} can match nothing. {error}") from None
 
 
 def _matches(value: object, wanted: object) -> bool:

@@ -19,7 +19,7 @@ from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
 from ingestify.domain.ports import DatasetFilter, FetchContext, Fetcher, HostWaitBook, Usage
 from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.run import RunReport
-from ingestify.domain.selector import Filters
+from ingestify.domain.selector import Filters, given_filters
 from ingestify.domain.source import Source
 from ingestify.engine.absence import AbsenceLimits
 from ingestify.engine.bundle_rules import BundleRules
@@ -281,7 +281,7 @@ class IngestionEngine:
             logger.info("left out: %s", one)
         if left_out and not any(source in (None, plan.source.name) for plan in self._plans):
             raise ConfigurationError(f"Nothing is ingested, as all of it is left out: {left_out[0]}.")
-        filters = _filters(selector)
+        filters = given_filters(selector)
         plans = self._choose_plans(provider, source, dataset_type)
         plans = choose_by_filters(plans, filters, self.store, self._parse_expression)
         return self._new_run(plans, filters, **options), plans
@@ -445,7 +445,7 @@ class IngestionEngine:
             FetchError: On iterating: a provider cannot be reached, and the lake has nothing of it that could be served.
             Exception: On iterating: what ended the ingest; of a stream after all that finished was yielded.
         """
-        filters = _filters(selector)
+        filters = given_filters(selector)
         wanted = self.store.dataset_filter(dataset_type, provider, dataset_id, dataset_state, where, state, **filters)
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
@@ -610,7 +610,7 @@ class IngestionEngine:
                 may be a request, and nothing says which are meant.
             FetchError: The provider cannot be asked.
         """
-        filters = _filters(selector)
+        filters = given_filters(selector)
         try:
             with self._looking(provider, dataset_type, configuration, filters) as look:
                 return look.matches(filters, everything=everything)
@@ -739,7 +739,7 @@ class IngestionEngine:
                 f"destroy_dataset got {nothing}=None, which narrows nothing, so it would remove more than was meant: "
                 f"give a value, or leave it out. Nothing was removed."
             )
-        filters = _filters(selector)
+        filters = given_filters(selector)
         if dataset_id is None and not filters:
             raise ConfigurationError("destroy_dataset needs a dataset_id or a filter such as match_id=12.")
         if dataset_id is not None and not filters:
@@ -868,11 +868,6 @@ def _place_of(dataset: Dataset) -> tuple[Any, ...]:
         dataset.name,
         dataset.dataset_id,
     )
-
-
-def _filters(selector: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the filters that say something: None means that there is none."""
-    return {key: value for key, value in selector.items() if value is not None}
 
 
 def _auto_ingest_options(auto_ingest: bool | Mapping[str, Any]) -> dict[str, Any]:

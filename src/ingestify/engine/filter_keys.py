@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Collection, Mapping, Sequence
 
 from ingestify.domain.plan import EVERYTHING, IngestionPlan, ParseExpression
-from ingestify.domain.selector import Filters, Selector
+from ingestify.domain.selector import Filters, Selector, check_values
 from ingestify.domain.source import Source
 from ingestify.engine.planner import can_discover, selector_parameters
 from ingestify.errors import ConfigurationError
@@ -57,6 +57,7 @@ def choose_by_filters(
 
     Raises:
         ConfigurationError: No plan can have a key, or it is the name of an option; the message says what was meant.
+            Or no identifier can have a value.
     """
     if not filters:
         return list(plans)
@@ -69,6 +70,7 @@ def choose_by_filters(
                 keys.add(key)
         if not any(key in keys for keys in known):
             _refuse_or_warn(key, plans, set().union(*known), store)
+    check_values(filters)
     chosen = [
         plan
         for plan, keys in zip(plans, known, strict=True)

@@ -22,6 +22,7 @@ from ingestify.domain.ports import Catalogue, DatasetFilter, EventPublisher, Hea
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.retention import Retention
 from ingestify.domain.run import JobSummary
+from ingestify.domain.selector import check_values, given_filters
 from ingestify.domain.text import LONGEST_KIND, problem_of_name, storable
 from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, LakeNotFound, SaveError, StoreError
 from ingestify.failpoints import failpoint
@@ -138,7 +139,8 @@ class DatasetStore:
         """Return the filter that the arguments of the reading methods describe.
 
         Raises:
-            ConfigurationError: `where` cannot be read; the message points at where. Or a filter is the name of an
+            ConfigurationError: `where` cannot be read; the message points at where. Or no identifier can have a
+                filter's value. Or a filter is the name of an
                 option, which no dataset has as an identifier key; the message says how the option is given.
             ValueError: A `state` that is none; the message names the valid ones.
         """
@@ -150,10 +152,11 @@ class DatasetStore:
             provider=provider,
             dataset_id=dataset_id,
             states=DatasetState.parse_many(dataset_state if state is None else state),
-            selector={key: value for key, value in selector.items() if value is not None},
+            selector=given_filters(selector),
             where=None if where is None else DatasetCondition.parse(where),
         )
         self._refuse_options(wanted)
+        check_values(wanted.selector)
         return wanted
 
     def _refuse_options(self, wanted: DatasetFilter) -> None:

@@ -227,3 +227,32 @@ def test_a_plan_that_cannot_be_read_fails_alone_whatever_the_filters_are():
         assert report.totals.discovered == 1
         assert isinstance(report.error, ConfigurationError)
         assert report.not_listed == ""
+
+
+@pytest.mark.parametrize("value", [float("nan"), b"1", {"a": 1}, [1, None], ["\0"], object()])
+def test_a_value_that_no_identifier_has_is_refused_by_each_call(make_lake, value):
+    lake = make_lake(lambda **_: [match(1)])
+    engine = lake.engine
+    engine.load()
+    calls = (engine.load, engine.iter_datasets, engine.list_datasets, engine.destroy_dataset)
+    for call in (*calls, engine.store.get_dataset_collection):
+        with pytest.raises(ConfigurationError, match=r"The filter match_id=.* can match nothing"):
+            call(match_id=value)
+    assert len(engine.store.load_ingestion_job_summaries()) == 1  # no job was begun
+
+
+def test_what_can_be_iterated_over_once_is_read_once(make_lake):
+    engine = make_lake(lambda **_: [match(1), match(2), match(3)]).engine
+    assert engine.load(match_id=(number for number in (1, 2))).totals.new == 2
+    assert len(engine.list_datasets(match_id=iter([2]))) == 1
+    found = engine.iter_datasets(auto_ingest={"streaming": True}, match_id=iter([3]))
+    assert [one.identifier["match_id"] for one in found] == [3]
+
+
+@pytest.mark.parametrize("states", [[], (), set()])
+def test_no_state_is_not_all_states(make_lake, states):
+    engine = make_lake(lambda **_: [match(1)]).engine
+    engine.load()
+    with pytest.raises(ValueError, match="names no state; leave it out for all of them: SCHEDULED"):
+        engine.destroy_dataset(match_id=1, state=states)
+    assert len(engine.list_datasets()) == 1
