@@ -15,6 +15,7 @@ from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.quarantine import WaitingBundle
 from ingestify.errors import ConfigurationError, DatasetNotFound
 from ingestify.remedies import remedy
+from ingestify.store.call_options import find_option
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.nothing_found import explain_nothing as _explain_nothing
 
@@ -90,7 +91,9 @@ def _read_filter(store: DatasetStore, what: str, options: Mapping[str, Any]) -> 
     parsed = parse_identifier(what[kind.end() :] if kind else what)
     named = {name: parsed.pop(name) for name in _NAMED if name in parsed} | (kind.groupdict() if kind else {})
     for key, value in parsed.items():
-        refuse_option(key, str(value))
+        # An option's name, which may be an identifier key all the same: the lake knows.
+        if find_option(key) and key not in store.find_identifier_keys(named.get("provider"), named.get("dataset_type")):
+            refuse_option(key, str(value))
     for name, value in named.items():
         if name != "state" and options.get(name) not in (None, value):
             raise click.UsageError(f"{name} is {value} in '{what}', and another one in the option; give it once.")

@@ -13,9 +13,11 @@ import click
 
 from ingestify.cli.logs import FORMAT_VARIABLE, choose_format
 from ingestify.clock import length_of_time
+from ingestify.domain.dataset import DatasetState
 from ingestify.masking import mask_url
 from ingestify.remedies import at_lake, quoted
 from ingestify.store.call_options import find_option
+from ingestify.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -236,6 +238,9 @@ def refuse_option(key: str, value: str) -> None:
     for parameter in () if context is None else context.command.params:
         if isinstance(parameter, click.Option) and option in parameter.opts:
             written = option if parameter.is_flag else f"{option} {value}"
+            if option == "--state" and not did_you_mean(value, DatasetState):  # a source's own key, as of a region
+                condition = f"identifier['{key}'] == '{value}'"
+                written = f"--where {quoted(condition)}"
             raise click.UsageError(f"'{key}={value}' is no filter of an identifier: write {written} .")
     command = "this command" if context is None else f"'{context.command_path}'"
     raise click.UsageError(f"'{key}={value}' is no filter: '{key}' is an option, which {command} has not got.")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import click
 import pytest
 
-from ingestify.cli.dataset_lookup import the_one_that_begins
+from ingestify import DatasetResource, Source, get_dev_engine
+from ingestify.cli.dataset_lookup import find_datasets, the_one_that_begins
 from ingestify.errors import ConfigurationError
 
 
@@ -140,3 +142,21 @@ def test_what_is_not_in_quarantine_says_what_is(command):
     ):
         assert command("quarantine", "list", *arguments) == ""
         assert message in command.err
+
+
+class Paged(Source):
+    """Its datasets have a key that is called like an option."""
+
+    provider = "paged"
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **selector):
+        yield DatasetResource({"page": 1, "limit": 5}, dataset_type).add_file(None, "table", json_content=[])
+
+
+def test_a_key_that_a_dataset_has_is_one_though_it_is_called_like_an_option():
+    with get_dev_engine(Paged("paged"), "table") as engine:
+        engine.load()
+        for what in ("limit=5", "page=1/limit=5", "paged/table/page=1/limit=5"):
+            assert len(find_datasets(engine.store, what)) == 1
+        with pytest.raises(click.UsageError, match="'batch_size' is an option"):
+            find_datasets(engine.store, "batch_size=5")

@@ -74,6 +74,8 @@ def test_a_configuration_that_is_a_folder_is_told_in_our_words(command):
         (["list", "limit=5"], "'limit=5' is no filter of an identifier: write --limit 5 ."),
         (["list", "dataset_state=partial"], "write --state partial ."),
         (["list", "provider=small"], "write --provider small ."),
+        (["list", "state=mising"], "write --state mising ."),
+        (["list", "state=CA"], """write --where "identifier['state'] == 'CA'" ."""),
         (["run", "dry_run=1"], "write --dry-run ."),
         (["run", "limit=5"], "'limit=5' is no filter: 'limit' is an option, which 'ingestify run' has not got."),
         (["quarantine", "list", "state=open"], "'state' is an option, which 'ingestify quarantine list' has not got"),
