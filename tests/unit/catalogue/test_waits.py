@@ -176,8 +176,9 @@ def test_a_run_stops_when_a_lock_was_not_had_in_time_and_says_so_once(
 
 
 WAITS = """
-import sys
+import signal, sys
 from ingestify import get_datastore
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts in the background ignore it
 store = get_datastore(metadata_url=f"sqlite:///{sys.argv[1]}?timeout=60", file_url=f"file://{sys.argv[1]}-files")
 print("open", flush=True)
 store.invalidate_revisions(store.iter_dataset_collection_batches())
