@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ingestify.progress.audience import in_notebook, is_watched
-from ingestify.progress.line import REFRESH_SECONDS, ProgressLine
+from ingestify.progress.line import REFRESH_SECONDS, ProgressLine, shown_by
 from ingestify.progress.printable import printable
 
 __all__ = ["Display"]
@@ -70,13 +70,10 @@ class _Cell:
     @contextlib.contextmanager
     def moving(self, text: Callable[[], str | None]) -> Iterator[None]:
         self._put("starting")  # by the caller's thread, whose cell it is
-        thread = threading.Thread(target=self._move, args=(text,), name="ingestify-progress", daemon=True)
-        thread.start()
         try:
-            yield
+            with shown_by(self._move, text, self._ended):
+                yield
         finally:
-            self._ended.set()
-            thread.join()
             self._put("")
 
     def tell(self, line: str) -> None:

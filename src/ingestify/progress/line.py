@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from ingestify.progress.audience import is_terminal, may_move_cursor
 from ingestify.progress.printable import printable
 
-__all__ = ["ProgressLine", "unshown"]
+__all__ = ["ProgressLine", "shown_by", "unshown"]
 
 LINE_SECONDS = 5.0
 REFRESH_SECONDS = 0.25
@@ -53,13 +53,10 @@ class ProgressLine:
             return
         show = self._show_live if may_move_cursor(sys.stderr) else self._show_lines
         self._ended.clear()
-        thread = threading.Thread(target=show, args=(text,), name="ingestify-progress", daemon=True)
-        thread.start()
         try:
-            yield
+            with shown_by(show, text, self._ended):
+                yield
         finally:
-            self._ended.set()
-            thread.join()
             _one_at_a_time.release()
 
     def _show_lines(self, text: Callable[[], str | None]) -> None:
@@ -84,6 +81,20 @@ class ProgressLine:
         finally:
             self._hides_cursor = False
             atexit.unregister(self.restore_terminal)
+
+
+@contextlib.contextmanager
+def shown_by(
+    show: Callable[[Callable[[], str | None]], None], text: Callable[[], str | None], ended: threading.Event
+) -> Iterator[None]:
+    """Call `show` with `text` in a thread of its own while the block runs; it returns once `ended` is set."""
+    thread = threading.Thread(target=show, args=(text,), name="ingestify-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def unshown(text: Callable[[], str | None]) -> contextlib.nullcontext[None]:  # noqa: ARG001 - as `shown`
