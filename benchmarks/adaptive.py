@@ -17,9 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ingestify.fetch.http import HttpClient
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.pace import Pace, Sent
-from ingestify.fetch.paces import Paces
-from ingestify.fetch.rate_limit import RateLimit
+from ingestify.fetch.throttling.adaptive_limiter import Pace, Sent
+from ingestify.fetch.throttling.host_limiters import Paces
+from ingestify.fetch.throttling.rate_limit import RateLimit
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 

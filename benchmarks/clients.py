@@ -19,8 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from setting import Taken, in_turns, provider, table
 
-from ingestify.fetch.http_client_transport import HttpClientTransport
-from ingestify.fetch.reach import ASKED, Reach
+from ingestify.fetch.transport.address_policy import ASKED, Reach
+from ingestify.fetch.transport.http_client_transport import HttpClientTransport
 
 HEADERS = {"User-Agent": "benchmark", "Accept": "*/*", "Accept-Encoding": "gzip"}
 Get = Callable[[str], bytes]

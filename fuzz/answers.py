@@ -16,13 +16,13 @@ with atheris.instrument_imports(include=["ingestify", "email"]):
     from ingestify.domain.announcement import read_http_date
     from ingestify.errors import FetchError, SourceError
     from ingestify.fetch.answer import WholeAnswer
-    from ingestify.fetch.encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
-    from ingestify.fetch.headers import Headers
-    from ingestify.fetch.pages import LinkHeader, NextLink, Offset
+    from ingestify.fetch.paging.pages import LinkHeader, NextLink, Offset
     from ingestify.fetch.request import make_request
-    from ingestify.fetch.response import Response, Wire
-    from ingestify.fetch.retry import retry_after_seconds
-    from ingestify.fetch.transport import TransportError
+    from ingestify.fetch.retries import retry_after_seconds
+    from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
+    from ingestify.fetch.transport.headers import Headers
+    from ingestify.fetch.transport.response import Response, Wire
+    from ingestify.fetch.transport.transport import TransportError
     from ingestify.masking import mask_text, mask_url
 
 _URL = "http://provider.example/a"

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from ingestify.catalogue import schema
-from ingestify.catalogue.connection import Database
+from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.tables import Tables
 
 _migrate = schema._migrate

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from ingestify.main import EventLogConsumer, debug_source, get_datastore, get_dev_engine, get_engine
     from ingestify.main.offer import competitions, matches
     from ingestify.store.dataset_store import DatasetStore
-    from ingestify.store.file_collection import FileCollection
+    from ingestify.store.reading.file_collection import FileCollection
 
 _MODULES = {
     "domain.bundle": ("BundleType",),

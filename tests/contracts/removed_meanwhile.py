@@ -16,8 +16,8 @@ from ingestify.clock import reading
 from ingestify.domain.run import RunState
 from ingestify.errors import StoreError
 from ingestify.failpoints import installed
-from ingestify.store.garbage import collect_garbage
-from ingestify.store.verification import Verification
+from ingestify.store.maintenance.garbage import collect_garbage
+from ingestify.store.maintenance.verification import Verification
 
 __all__ = ["Lake", "check_that_nothing_is_lost"]
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from ingestify import ConfigurationError, DatasetResource, DraftFile, Source, get_engine
-from ingestify.store.layout import encode_component
+from ingestify.store.objects.layout import encode_component
 
 CONTENT = {"20": "a", "21": "b", "DFL-1": "c"}
 DAYS = dict.fromkeys(CONTENT, 0)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ingestify.main import get_datastore
-from ingestify.store.identity import MARK_PATH
+from ingestify.store.objects.identity import MARK_PATH
 from tests.end_to_end.command_line import CommandLine
 from tests.end_to_end.crashes.audit import audit
 from tests.end_to_end.crashes.season import ChangingSeason

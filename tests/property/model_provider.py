@@ -16,7 +16,7 @@ import zoneinfo
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ingestify.fetch.headers import Headers
+from ingestify.fetch.transport.headers import Headers
 
 __all__ = ["BASE_URL", "FEEDS", "Answered", "Change", "During", "Listing", "ModelProvider", "Moment", "Traits"]
 

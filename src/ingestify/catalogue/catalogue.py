@@ -7,25 +7,25 @@ import urllib.parse
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from ingestify.catalogue.changes import DatasetWriter
-from ingestify.catalogue.connection import Database
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.retries import repeatable
 from ingestify.catalogue.datasets import DatasetReader
-from ingestify.catalogue.deletions import Deletions
-from ingestify.catalogue.event_log import EventLog
-from ingestify.catalogue.event_readers import EventReaders
-from ingestify.catalogue.histories import Histories
-from ingestify.catalogue.host_waits import HostWaits
+from ingestify.catalogue.events.event_log import EventLog
+from ingestify.catalogue.events.event_readers import EventReaders
+from ingestify.catalogue.history_import import Histories
 from ingestify.catalogue.indexes import AttributeIndexes
-from ingestify.catalogue.inspection import Inspection
+from ingestify.catalogue.integrity.deletions import Deletions
+from ingestify.catalogue.integrity.integrity_check import Inspection
+from ingestify.catalogue.integrity.removals import Removals
+from ingestify.catalogue.integrity.row_repair import Mending
+from ingestify.catalogue.jobs.host_waits import HostWaits
+from ingestify.catalogue.jobs.leases import Leases
+from ingestify.catalogue.jobs.locks import make_job_locks
+from ingestify.catalogue.jobs.retention import History
+from ingestify.catalogue.jobs.runs import RunLog
 from ingestify.catalogue.lake import LakeRows
-from ingestify.catalogue.leases import Leases
-from ingestify.catalogue.locks import make_job_locks
-from ingestify.catalogue.mending import Mending
 from ingestify.catalogue.opening import Opening
 from ingestify.catalogue.quarantine import QuarantineLog
-from ingestify.catalogue.removals import Removals
-from ingestify.catalogue.repetition import repeatable
-from ingestify.catalogue.retention import History
-from ingestify.catalogue.runs import RunLog
 from ingestify.catalogue.schema import describe_version
 from ingestify.catalogue.tables import Tables, build_tables
 from ingestify.domain.change import AppliedChange, DatasetChange

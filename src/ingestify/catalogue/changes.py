@@ -9,16 +9,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.bulk import BulkStatement
-from ingestify.catalogue.connection import Database
+from ingestify.catalogue.databases.bulk import BulkStatement
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.database_errors import refusal_for
+from ingestify.catalogue.databases.retries import may_pass, repeatable
 from ingestify.catalogue.dataset_rows import description_columns, fixed_columns, head_columns, revision_row
 from ingestify.catalogue.datasets import DatasetReader
-from ingestify.catalogue.deletions import Deletions, find_named
-from ingestify.catalogue.event_log import EventLog
+from ingestify.catalogue.events.event_log import EventLog
+from ingestify.catalogue.integrity.deletions import Deletions, find_named
+from ingestify.catalogue.integrity.removals import Removals
 from ingestify.catalogue.quarantine import QuarantineLog
-from ingestify.catalogue.refusals import refusal_for
-from ingestify.catalogue.removals import Removals
-from ingestify.catalogue.repetition import may_pass, repeatable
 from ingestify.catalogue.rows import file_to_row, moment_to_text
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables

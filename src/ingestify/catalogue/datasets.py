@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.connection import Database
-from ingestify.catalogue.repetition import repeatable
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.retries import repeatable
 from ingestify.catalogue.rows import (
     DATASET_STATES,
     REVISION_STATES,

@@ -6,8 +6,8 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from ingestify.catalogue.connection import Database
-from ingestify.catalogue.repetition import repeatable
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.retries import repeatable
 from ingestify.catalogue.tables import Tables
 from ingestify.errors import ConfigurationError
 

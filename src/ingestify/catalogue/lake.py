@@ -6,8 +6,8 @@ import uuid
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.connection import Database
-from ingestify.catalogue.repetition import repeatable
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.retries import repeatable
 from ingestify.catalogue.rows import moment_to_text, to_moment
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from ingestify.catalogue.connection import Database
+from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.schema import find_schema, prepare_schema
 from ingestify.catalogue.tables import Tables
 

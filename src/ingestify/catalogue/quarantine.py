@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.connection import Database
-from ingestify.catalogue.repetition import repeatable
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.retries import repeatable
 from ingestify.catalogue.rows import (
     entry_from_row,
     feeds_to_text,

@@ -13,8 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.connection import Database
-from ingestify.catalogue.repetition import repeatable
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.retries import repeatable
 from ingestify.catalogue.rows import json_value
 from ingestify.catalogue.selection import conditions
 from ingestify.catalogue.tables import Tables

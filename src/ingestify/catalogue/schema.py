@@ -10,9 +10,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.connection import Database
-from ingestify.catalogue.dialect import select_version
-from ingestify.catalogue.repetition import repeatable
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.dialect import select_version
+from ingestify.catalogue.databases.retries import repeatable
 from ingestify.catalogue.tables import Tables
 from ingestify.errors import ConfigurationError, LakeVersionError, StoreError
 

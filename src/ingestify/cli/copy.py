@@ -19,10 +19,10 @@ from ingestify.engine.mirroring import CopyReport, copy_lake
 from ingestify.main import concurrency, open_two_datastores
 from ingestify.main.place import Place, find_place
 from ingestify.progress.line import ProgressLine, unshown
-from ingestify.store.copied import Copied, CopyOutcome
-from ingestify.store.copying import Copying
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.verification import Verification
+from ingestify.store.maintenance.copied import Copied, CopyOutcome
+from ingestify.store.maintenance.copying import Copying
+from ingestify.store.maintenance.verification import Verification
 
 __all__ = ["copy_command"]
 

@@ -15,9 +15,9 @@ from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.quarantine import WaitingBundle
 from ingestify.errors import ConfigurationError, DatasetNotFound
 from ingestify.remedies import remedy
-from ingestify.store.call_options import find_option
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.nothing_found import explain_nothing as _explain_nothing
+from ingestify.store.reading.call_options import find_option
+from ingestify.store.reading.nothing_found import explain_nothing as _explain_nothing
 
 __all__ = ["count_datasets", "explain_nothing", "find_datasets", "the_one_that_begins"]
 

@@ -25,7 +25,7 @@ from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError
 from ingestify.main import get_engine
 from ingestify.progress.audience import may_move_cursor
-from ingestify.progress.texts import size, summary_line
+from ingestify.progress.formatting import size, summary_line
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 

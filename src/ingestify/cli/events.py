@@ -21,7 +21,7 @@ from ingestify.errors import ConfigurationError
 from ingestify.events.consumer import find_start
 from ingestify.main import open_datastore
 from ingestify.main.place import Place
-from ingestify.progress.texts import counted
+from ingestify.progress.formatting import counted
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 

@@ -14,9 +14,9 @@ from ingestify.domain.ports import StoredObject
 from ingestify.domain.retention import Retention
 from ingestify.main import open_datastore
 from ingestify.main.place import Place
-from ingestify.progress.texts import size
+from ingestify.progress.formatting import size
 from ingestify.remedies import remedy
-from ingestify.store.garbage import Garbage
+from ingestify.store.maintenance.garbage import Garbage
 
 __all__ = ["gc_command"]
 

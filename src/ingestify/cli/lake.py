@@ -18,7 +18,7 @@ from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.wording import noun
 from ingestify.main import keys_to_index, open_datastore
 from ingestify.main.place import Place
-from ingestify.progress.texts import counted, size
+from ingestify.progress.formatting import counted, size
 from ingestify.remedies import remedy
 
 __all__ = ["delete_command", "list_command", "show_command", "sync_indexes_command"]

@@ -11,8 +11,8 @@ from typing import Any
 from ingestify.cli.output import time_text, write_line
 from ingestify.clock import now
 from ingestify.domain.expression import Expression
-from ingestify.engine.health import WatchedPlan, WatchedSelector, watch
-from ingestify.progress.texts import counted
+from ingestify.engine.report.health import WatchedPlan, WatchedSelector, watch
+from ingestify.progress.formatting import counted
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Limits", "Verdict"]

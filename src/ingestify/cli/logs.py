@@ -162,7 +162,7 @@ class _Repeats(logging.Filter):
         self._counts: collections.Counter[tuple[str, str]] = collections.Counter()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.name != "ingestify.engine.jobs" or record.levelno != logging.ERROR:
+        if record.name != "ingestify.engine.run.jobs" or record.levelno != logging.ERROR:
             return True
         if not isinstance(record.args, tuple) or len(record.args) != 3:
             return True

@@ -16,7 +16,7 @@ from ingestify.clock import length_of_time
 from ingestify.domain.dataset import DatasetState
 from ingestify.masking import mask_url
 from ingestify.remedies import at_lake, quoted
-from ingestify.store.call_options import find_option
+from ingestify.store.reading.call_options import find_option
 from ingestify.suggestion import did_you_mean
 
 if TYPE_CHECKING:

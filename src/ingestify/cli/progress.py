@@ -12,9 +12,9 @@ from ingestify.cli.logs import set_run_id, write_progress, write_stderr
 from ingestify.cli.output import OutputLost, flush, json_text, write_line
 from ingestify.domain.plan import LeftOutPlan
 from ingestify.domain.run import JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
-from ingestify.engine.report import PlannedDataset
+from ingestify.engine.report.report import PlannedDataset
+from ingestify.progress.formatting import counted, progress_text
 from ingestify.progress.line import ProgressLine
-from ingestify.progress.texts import counted, progress_text
 
 __all__ = ["RunView", "job_as_dict", "task_as_dict"]
 

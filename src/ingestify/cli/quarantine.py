@@ -31,7 +31,7 @@ from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError
 from ingestify.main import open_datastore, open_engine
 from ingestify.main.place import Place
-from ingestify.progress.texts import size, summary_line
+from ingestify.progress.formatting import size, summary_line
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 

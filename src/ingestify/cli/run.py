@@ -17,6 +17,7 @@ import click
 from ingestify.cli.app import exit_with
 from ingestify.cli.dataset_lookup import count_datasets
 from ingestify.cli.exit_codes import EXIT_INTERRUPTED, exit_code
+from ingestify.cli.licence_notice import FirstUse
 from ingestify.cli.logs import collapsed_repeats, set_up_logging, write_stderr
 from ingestify.cli.options import (
     Age,
@@ -27,15 +28,14 @@ from ingestify.cli.options import (
     parse_filters,
 )
 from ingestify.cli.progress import RunView
-from ingestify.cli.terms import FirstUse
 from ingestify.domain.run import RunReport, RunState
 from ingestify.engine.engine import IngestionEngine
-from ingestify.engine.left_alone import describe_left_alone
-from ingestify.engine.report import one_line
+from ingestify.engine.report.left_alone import describe_left_alone
+from ingestify.engine.report.report import one_line
 from ingestify.errors import DeadlineReached, FatalError, StopProcessing
 from ingestify.main import open_engine
 from ingestify.main.place import Place
-from ingestify.progress.texts import summary_line
+from ingestify.progress.formatting import summary_line
 from ingestify.remedies import remedy
 
 __all__ = ["execute", "plan_command", "run_command"]

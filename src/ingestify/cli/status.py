@@ -16,7 +16,7 @@ from ingestify.cli.progress import job_as_dict, task_as_dict
 from ingestify.domain.run import JobSummary, RunState, TaskOutcome
 from ingestify.main import open_datastore, watched_plans
 from ingestify.main.place import Place
-from ingestify.progress.texts import clock, counted, size, what_was_done
+from ingestify.progress.formatting import clock, counted, size, what_was_done
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.leases import goes_on

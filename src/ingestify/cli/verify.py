@@ -21,8 +21,8 @@ from ingestify.main import open_datastore, open_engine
 from ingestify.main.place import Place
 from ingestify.progress.line import ProgressLine, unshown
 from ingestify.remedies import remedy
-from ingestify.store.repair import Mended, Wanted
-from ingestify.store.verification import Verification
+from ingestify.store.maintenance.repair import Mended, Wanted
+from ingestify.store.maintenance.verification import Verification
 
 __all__ = ["verify_command"]
 

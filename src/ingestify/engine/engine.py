@@ -21,33 +21,33 @@ from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import Filters, given_filters
 from ingestify.domain.source import Source
-from ingestify.engine.absence import AbsenceLimits
-from ingestify.engine.bundle_rules import BundleRules
-from ingestify.engine.discovery import iter_discovered
-from ingestify.engine.filter_keys import choose_by_filters, keys_named_by
+from ingestify.engine.bundle.bundle_rules import BundleRules
+from ingestify.engine.calls.offline import OfflineReader
+from ingestify.engine.calls.remarks import falls_short, warn_of_waiting
+from ingestify.engine.calls.shown_reading import iter_shown
+from ingestify.engine.calls.shown_run import ShownRun
+from ingestify.engine.calls.streaming import Stream, in_collections
+from ingestify.engine.calls.tracebacks import shortened
+from ingestify.engine.discovery.discovery import iter_discovered
+from ingestify.engine.discovery.filter_keys import choose_by_filters, keys_named_by
+from ingestify.engine.discovery.planner import choose_plans, expand_plan
 from ingestify.engine.mirroring import CopyReport, copy_lake
 from ingestify.engine.offer import USUAL_TYPE, OfferList, ProviderLook, choose_offering
-from ingestify.engine.offline import OfflineReader
-from ingestify.engine.planner import choose_plans, expand_plan
-from ingestify.engine.remarks import falls_short, warn_of_waiting
-from ingestify.engine.report import JobProgress, RunListener
-from ingestify.engine.run import IngestionRun
-from ingestify.engine.shown_reading import iter_shown
-from ingestify.engine.shown_run import ShownRun
-from ingestify.engine.streaming import Stream, in_collections
-from ingestify.engine.tracebacks import shortened
+from ingestify.engine.report.report import JobProgress, RunListener
+from ingestify.engine.run.missing_detection import AbsenceLimits
+from ingestify.engine.run.run import IngestionRun
 from ingestify.engine.verifying import VerifyReport, fetch_anew, verify
 from ingestify.engine.workers import RunThread
 from ingestify.errors import ConfigurationError, IngestifyError, LoadError
 from ingestify.progress.display import Display
 from ingestify.provider_formats.built_in import check_loader
-from ingestify.store.copying import Copying
-from ingestify.store.dataset_list import DatasetList
 from ingestify.store.dataset_store import DatasetStore, StateArgument
-from ingestify.store.nothing_found import NamesOfSources
+from ingestify.store.maintenance.copying import Copying
+from ingestify.store.maintenance.verification import Verification
 from ingestify.store.process import this_process
 from ingestify.store.quarantine import Quarantine
-from ingestify.store.verification import Verification
+from ingestify.store.reading.dataset_list import DatasetList
+from ingestify.store.reading.nothing_found import NamesOfSources
 from ingestify.suggestion import did_you_mean
 
 __all__ = ["IngestionEngine"]

@@ -10,10 +10,10 @@ from contextlib import AbstractContextManager
 from ingestify.domain.html_table import html_table
 from ingestify.domain.wording import noun
 from ingestify.errors import ConfigurationError
-from ingestify.progress.texts import counted, size
+from ingestify.progress.formatting import counted, size
 from ingestify.remedies import remedy
-from ingestify.store.copied import Copied, CopyOutcome, CopyProgress
-from ingestify.store.copying import Copying
+from ingestify.store.maintenance.copied import Copied, CopyOutcome, CopyProgress
+from ingestify.store.maintenance.copying import Copying
 
 __all__ = ["CopyReport", "copy_lake"]
 

@@ -16,15 +16,15 @@ from ingestify.domain.ports import DatasetFilter, FetchContext, Fetcher, OutOfRe
 from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.selector import Filters, Selector, filter_values
 from ingestify.domain.text_table import text_table
-from ingestify.engine.discovery import LOOK_UP_SIZE, Discovered, iter_discovered
-from ingestify.engine.not_listed import describe_not_listed
-from ingestify.engine.planner import Expansion, can_discover, expand_plan, required_arguments
-from ingestify.engine.report import JobProgress, one_line
+from ingestify.engine.discovery.discovery import LOOK_UP_SIZE, Discovered, iter_discovered
+from ingestify.engine.discovery.not_listed import describe_not_listed
+from ingestify.engine.discovery.planner import Expansion, can_discover, expand_plan, required_arguments
+from ingestify.engine.report.report import JobProgress, one_line
 from ingestify.errors import ConfigurationError, LakeNotFound
 from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.process import this_process
-from ingestify.store.table_list import TableList
+from ingestify.store.reading.table_list import TableList
 
 __all__ = ["USUAL_TYPE", "OfferList", "ProviderLook", "choose_offering"]
 

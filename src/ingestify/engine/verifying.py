@@ -10,12 +10,12 @@ from contextlib import AbstractContextManager
 from ingestify.domain.damage import Damage
 from ingestify.domain.html_table import html_table
 from ingestify.domain.run import RunReport
-from ingestify.engine.report import one_line
+from ingestify.engine.report.report import one_line
 from ingestify.errors import ConfigurationError, FatalError, StopProcessing, StoreError
-from ingestify.progress.texts import counted, size, summary_line
+from ingestify.progress.formatting import counted, size, summary_line
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.repair import Mended, Refetch, Wanted, confirm, repair
-from ingestify.store.verification import Verification
+from ingestify.store.maintenance.repair import Mended, Refetch, Wanted, confirm, repair
+from ingestify.store.maintenance.verification import Verification
 
 __all__ = ["Moving", "VerifyReport", "fetch_anew", "verify"]
 

@@ -12,12 +12,12 @@ from ingestify.domain.file import Validators
 from ingestify.domain.ports import ByteSink, FetchRequest, FetchResult, FetchStatus, FileVersion
 from ingestify.errors import FetchError
 from ingestify.failpoints import failpoint
-from ingestify.fetch.encoding import Truncated, is_compressed_format, is_gzip_format
-from ingestify.fetch.exchange import NOT_FOUND, Incoming
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.request import OutgoingRequest, make_request
-from ingestify.fetch.retry import TryAgain
-from ingestify.fetch.transport import TransportError
+from ingestify.fetch.request_executor import NOT_FOUND, Incoming
+from ingestify.fetch.retries import TryAgain
+from ingestify.fetch.transport.content_encoding import Truncated, is_compressed_format, is_gzip_format
+from ingestify.fetch.transport.transport import TransportError
 from ingestify.masking import mask_url
 
 __all__ = ["Download", "announced_bytes", "content_type_of", "not_ready", "too_large"]

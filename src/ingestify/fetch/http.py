@@ -18,17 +18,17 @@ from ingestify.domain.ports import (
     Usage,
 )
 from ingestify.errors import FetchError
-from ingestify.fetch import pages
-from ingestify.fetch.active import activate, active_client, active_context
 from ingestify.fetch.answer import WholeAnswer
+from ingestify.fetch.current_client import activate, active_client, active_context
 from ingestify.fetch.download import Download, announced_bytes
-from ingestify.fetch.exchange import NOT_FOUND, Exchange, Incoming
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.page_walk import PAST_THE_END, Doubt, iter_answers
-from ingestify.fetch.paged_file import PagedFile
+from ingestify.fetch.paging import pages
+from ingestify.fetch.paging.page_walk import PAST_THE_END, Doubt, iter_answers
+from ingestify.fetch.paging.paged_file import PagedFile
 from ingestify.fetch.request import OutgoingRequest, make_request
-from ingestify.fetch.transport import Transport
-from ingestify.fetch.waits import Waits
+from ingestify.fetch.request_executor import NOT_FOUND, Exchange, Incoming
+from ingestify.fetch.throttling.waits import Waits
+from ingestify.fetch.transport.transport import Transport
 from ingestify.masking import mask_url
 
 __all__ = ["HttpClient", "HttpOptions", "active_client"]
@@ -166,7 +166,7 @@ class HttpClient:
         """Yield page after page, each fetched when it is asked for.
 
         Args:
-            pager: See `ingestify.fetch.pages`. What speaks against the pages' being whole is noted in the index look
+            pager: See `ingestify.fetch.paging.pages`. What speaks against the pages' being whole is noted in the index look
                 of this thread's context.
             find_error: As of `get`, for each page.
 
@@ -266,7 +266,9 @@ def _checked(answer: WholeAnswer, find_error: FindError | None) -> WholeAnswer:
 
 
 def _make_transport(options: HttpOptions) -> Transport:
-    from ingestify.fetch.http_client_transport import HttpClientTransport  # loads ssl, which not every command needs
+    from ingestify.fetch.transport.http_client_transport import (
+        HttpClientTransport,  # loads ssl, which not every command needs
+    )
 
     return HttpClientTransport(
         connect_timeout_seconds=options.connect_timeout_seconds,

@@ -91,7 +91,7 @@ def retrieve_http(
         url: Where it is.
         current_file: What the lake has of it, as the loader got it, or None.
         headers: Sent to this URL's host only.
-        pager: How to go on to further pages; see `ingestify.fetch.pages`.
+        pager: How to go on to further pages; see `ingestify.fetch.paging.pages`.
         last_modified: When the provider says it changed: if that is no later than `current_file.modified_at`,
             nothing is asked.
         **options: `http_auth` (user, password), `http_params`, `http_ignore_not_found`, `http_validators`;

@@ -7,7 +7,7 @@ import dataclasses
 from ingestify._version import __version__
 from ingestify.errors import ConfigurationError
 from ingestify.fetch.json_values import MOST_INDEX_BYTES
-from ingestify.fetch.reach import AllowedHosts
+from ingestify.fetch.transport.address_policy import AllowedHosts
 
 __all__ = ["HttpOptions"]
 

@@ -19,7 +19,7 @@ from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.retention import Retention
 from ingestify.domain.source import Source
 from ingestify.engine.engine import IngestionEngine
-from ingestify.engine.health import WatchedPlan
+from ingestify.engine.report.health import WatchedPlan
 from ingestify.errors import ConfigurationError, LakeNotFound, SecretError
 from ingestify.events.consumer import EventReader
 from ingestify.events.dispatcher import Dispatcher
@@ -47,8 +47,8 @@ from ingestify.progress.printable import PrintableLogger
 from ingestify.sources.own_modules import make_importable
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.file_collection import FileCollection
-from ingestify.store.nothing_found import iter_identifier_keys
+from ingestify.store.reading.file_collection import FileCollection
+from ingestify.store.reading.nothing_found import iter_identifier_keys
 from ingestify.vaults.lookup import SecretLookup
 from ingestify.vaults.url import is_vault_url
 

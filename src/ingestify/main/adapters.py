@@ -16,12 +16,12 @@ from ingestify.domain.plan import IngestionPlan, LeftOutPlan
 from ingestify.domain.ports import Fetcher, Storage
 from ingestify.domain.retention import Retention
 from ingestify.domain.source import Source
-from ingestify.engine.absence import AbsenceLimits
 from ingestify.engine.engine import IngestionEngine
+from ingestify.engine.run.missing_detection import AbsenceLimits
 from ingestify.errors import ConfigurationError, IngestifyError, LakeNotFound
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.fetch.http import HttpClient, HttpOptions
-from ingestify.fetch.waits import Waits
+from ingestify.fetch.throttling.waits import Waits
 from ingestify.loaders.kloppy.loading import load_with_kloppy
 from ingestify.main.cloud import cloud_options
 from ingestify.main.deliveries import open_delivery
@@ -34,8 +34,8 @@ from ingestify.storage.cloud_address import CloudAddress, is_cloud_url
 from ingestify.storage.local import LocalStorage
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.layout import Layout
-from ingestify.store.nothing_found import NamesOfSources
+from ingestify.store.objects.layout import Layout
+from ingestify.store.reading.nothing_found import NamesOfSources
 
 if TYPE_CHECKING:
     from ingestify.catalogue.catalogue import SqlCatalogue
@@ -200,7 +200,7 @@ def open_catalogue(
     metadata_url: str, table_prefix: str, key_types: KeyTypes | None = None, place: Place | None = None
 ) -> SqlCatalogue:
     from ingestify.catalogue.catalogue import SqlCatalogue  # heavy: SQLAlchemy
-    from ingestify.catalogue.database_url import parse_url, sqlite_path
+    from ingestify.catalogue.databases.database_url import parse_url, sqlite_path
 
     def absent(where: str) -> LakeNotFound:
         assert place is not None, "it is made otherwise"
@@ -224,8 +224,8 @@ def probe_catalogue(metadata_url: str, table_prefix: str) -> tuple[str, bool]:
 
 def check_catalogue(metadata_url: str) -> Path | None:
     """Refuse what opening would refuse before it opens anything. Returns the file of a SQLite database."""
-    from ingestify.catalogue.connection import check_url  # heavy: SQLAlchemy
-    from ingestify.catalogue.database_url import parse_url, sqlite_path
+    from ingestify.catalogue.databases.connection import check_url  # heavy: SQLAlchemy
+    from ingestify.catalogue.databases.database_url import parse_url, sqlite_path
 
     parsed = parse_url(metadata_url)
     check_url(parsed)

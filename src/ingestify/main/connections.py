@@ -16,7 +16,7 @@ from ingestify.config.secrets import resolve_lake_url, with_secrets
 from ingestify.config.settings import MainSettings, Settings
 from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.ports import Storage
-from ingestify.engine.report import one_line
+from ingestify.engine.report.report import one_line
 from ingestify.errors import StoreError
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.main.adapters import (

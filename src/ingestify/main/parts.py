@@ -25,7 +25,7 @@ from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan
 from ingestify.domain.source import Source
 from ingestify.domain.subscriber import Subscriber
-from ingestify.engine.bundle_rules import BundleRules
+from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.errors import ConfigurationError
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.masking import hide_all
@@ -34,8 +34,8 @@ from ingestify.progress.printable import PrintableLogger
 from ingestify.provider_formats.built_in import check_loader
 from ingestify.sources import registry
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.layout import Layout
-from ingestify.store.transformations import (
+from ingestify.store.objects.layout import Layout
+from ingestify.store.objects.transformations import (
     BucketTransformation,
     CustomTransformation,
     HashBucketTransformation,

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from ingestify.clock import now
 from ingestify.domain.ports import IndexLook
-from ingestify.fetch.active import active_context
+from ingestify.fetch.current_client import active_context
 
 __all__ = ["RecentAnswer"]
 

@@ -23,7 +23,7 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.ports import Auth
 from ingestify.domain.resource import DatasetResource
 from ingestify.errors import SourceError
-from ingestify.fetch.pages import NextLink, items_of
+from ingestify.fetch.paging.pages import NextLink, items_of
 from ingestify.sources.ageing import next_look_seconds, time_of_look
 from ingestify.sources.api import ApiSource, FixedToken, basic_auth, secret
 from ingestify.sources.entries import Found, Selectors, read_entries

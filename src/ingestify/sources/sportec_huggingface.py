@@ -20,7 +20,7 @@ from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.errors import SourceError
-from ingestify.fetch.pages import LinkHeader
+from ingestify.fetch.paging.pages import LinkHeader
 from ingestify.sources.entries import Found, list_of, read_each, read_entries
 from ingestify.sources.iso_time import get_time
 from ingestify.sources.open_data import OpenDataSource, match_name, same

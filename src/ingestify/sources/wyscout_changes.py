@@ -23,8 +23,8 @@ from ingestify.clock import now
 from ingestify.domain.announcement import CLOCK_SLACK
 from ingestify.domain.ports import HttpAnswer
 from ingestify.errors import FetchError, SourceError
-from ingestify.fetch.active import active_context
-from ingestify.fetch.pages import with_param
+from ingestify.fetch.current_client import active_context
+from ingestify.fetch.paging.pages import with_param
 from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["LONGEST", "MARGIN", "Changes", "WyscoutChanges", "as_rome_time", "changes_pager"]

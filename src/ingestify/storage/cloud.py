@@ -22,8 +22,8 @@ from ingestify.failpoints import failpoint
 from ingestify.masking import mask_url
 from ingestify.storage.cloud_address import CloudAddress, CloudOptions
 from ingestify.storage.cloud_clients import make_client
+from ingestify.storage.cloud_errors import Action, has_broken_off, is_missing_object, translate
 from ingestify.storage.cloud_reader import CloudReader
-from ingestify.storage.cloud_refusals import Action, has_broken_off, is_missing_object, translate
 from ingestify.storage.cloud_temporary import CloudTemporary
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ingestify.errors import IntegrityError, StoreError
-from ingestify.storage.cloud_refusals import translate
+from ingestify.storage.cloud_errors import translate
 
 if TYPE_CHECKING:
     from obstore import GetOptions, GetResult

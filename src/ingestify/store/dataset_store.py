@@ -28,20 +28,26 @@ from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError
 from ingestify.failpoints import failpoint
 from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy
-from ingestify.store.bucket_objects import BucketObjects
-from ingestify.store.call_options import find_option, refuse_option
-from ingestify.store.compression import open_decompressed
-from ingestify.store.file_cache import FileCache
-from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
-from ingestify.store.garbage import SAFETY_AGE, Garbage, collect_garbage, refuse_beside_writers, remove_unnamed
-from ingestify.store.identity import LakeIdentity
-from ingestify.store.layout import Layout
 from ingestify.store.leases import REMOVING, lease
-from ingestify.store.nothing_found import NamesOfSources, explain_nothing, iter_identifier_keys
+from ingestify.store.maintenance.garbage import (
+    SAFETY_AGE,
+    Garbage,
+    collect_garbage,
+    refuse_beside_writers,
+    remove_unnamed,
+)
+from ingestify.store.objects.bucket_objects import BucketObjects
+from ingestify.store.objects.compression import open_decompressed
+from ingestify.store.objects.identity import LakeIdentity
+from ingestify.store.objects.layout import Layout
 from ingestify.store.outbox import Outbox
 from ingestify.store.presence import ObjectsGone, Presence
 from ingestify.store.quarantine import Quarantine
-from ingestify.store.stored_content import StoredContent
+from ingestify.store.reading.call_options import find_option, refuse_option
+from ingestify.store.reading.file_cache import FileCache
+from ingestify.store.reading.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
+from ingestify.store.reading.nothing_found import NamesOfSources, explain_nothing, iter_identifier_keys
+from ingestify.store.reading.stored_content import StoredContent
 
 __all__ = ["DatasetStore"]
 

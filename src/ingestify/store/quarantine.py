@@ -22,9 +22,9 @@ from ingestify.masking import mask_text
 from ingestify.progress.printable import PrintableLogger, printable
 from ingestify.remedies import remedy
 from ingestify.store.accepted_part import built_in_type_of, choose_part
-from ingestify.store.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
-from ingestify.store.nothing_found import explain_no_entry
-from ingestify.store.table_list import TableList, with_own_names
+from ingestify.store.reading.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
+from ingestify.store.reading.nothing_found import explain_no_entry
+from ingestify.store.reading.table_list import TableList, with_own_names
 
 if TYPE_CHECKING:
     from ingestify.store.dataset_store import DatasetStore

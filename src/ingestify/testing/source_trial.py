@@ -19,8 +19,8 @@ from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import Source
+from ingestify.engine.discovery.planner import find_arguments
 from ingestify.engine.engine import IngestionEngine
-from ingestify.engine.planner import find_arguments
 from ingestify.errors import SourceError
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.fetch.http import HttpClient

@@ -29,7 +29,7 @@ from ingestify.domain.damage import DamageKind
 from ingestify.domain.run import RunState
 from ingestify.errors import IntegrityError
 from ingestify.failpoints import NAMES, installed
-from ingestify.store.verification import Verification
+from ingestify.store.maintenance.verification import Verification
 from tests.end_to_end.command_line import CommandLine
 from tests.end_to_end.crashes.audit import audit
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from ingestify.catalogue.database_url import parse_url
+from ingestify.catalogue.databases.database_url import parse_url
 
 _NAME = re.compile(r"ingestify_test_(\d+)_[0-9a-f]{8}\Z")
 _OLD_SECONDS = 3600

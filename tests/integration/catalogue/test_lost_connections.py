@@ -171,7 +171,7 @@ def test_what_is_read_is_read_again_when_the_connection_is_lost_meanwhile(
 def test_a_server_that_is_gone_is_told_and_used_again_when_it_is_back(
     through: SqlCatalogue, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestify.catalogue.repetition.LONGEST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("ingestify.catalogue.databases.retries.LONGEST_PAUSE_SECONDS", 0.01)
     kept = apply_one(through, with_file(1)).dataset
     proxy.go_down()
     with pytest.raises(LakeUnwritable, match=r"refused to save 1 dataset: the connection.*was lost"):

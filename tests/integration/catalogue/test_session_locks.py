@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from ingestify.catalogue import SqlCatalogue
-from ingestify.catalogue.session_locks import SessionLocks
+from ingestify.catalogue.jobs.session_locks import SessionLocks
 from ingestify.catalogue.tables import build_tables
 from ingestify.domain.run import JobHolder, ProcessIdentity
 from tests.contracts.catalogue_data import PROCESS, T0, minutes

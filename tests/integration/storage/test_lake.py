@@ -17,7 +17,7 @@ from ingestify import DatasetStore, IngestionEngine, IngestionPlan, get_datastor
 from ingestify.errors import ConfigurationError, IngestifyError, LakeUnwritable
 from ingestify.main import check_config
 from ingestify.sources.statsbomb_github import StatsBombGithub
-from ingestify.store.identity import MARK_PATH
+from ingestify.store.objects.identity import MARK_PATH
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 

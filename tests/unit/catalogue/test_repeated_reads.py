@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from ingestify.catalogue import SqlCatalogue
-from ingestify.catalogue.connection import Database
-from ingestify.catalogue.refusals import FileChanged
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.database_errors import FileChanged
 from ingestify.domain.identifier import Identifier
 from ingestify.errors import StoreError
 from tests.contracts.catalogue_data import T0, everything, with_file

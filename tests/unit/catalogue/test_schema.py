@@ -24,7 +24,7 @@ from alembic.script import ScriptDirectory
 
 from ingestify import DatasetResource, IngestionPlan, get_engine
 from ingestify.catalogue import SqlCatalogue, schema
-from ingestify.catalogue.dialects.sqlite import SqliteDialect
+from ingestify.catalogue.databases.sqlite_dialect import SqliteDialect
 from ingestify.catalogue.schema import HEAD, MIGRATIONS
 from ingestify.catalogue.tables import build_tables
 from ingestify.clock import now
@@ -185,7 +185,7 @@ def test_an_archive_of_the_first_release_that_may_only_be_read_is_read_as_it_is(
     fill_released_lake(released)
     released.close()
     # The tests may run as root, who may write everything.
-    monkeypatch.setattr("ingestify.catalogue.connectors.sqlite.os.access", lambda *_: False)
+    monkeypatch.setattr("ingestify.catalogue.databases.sqlite.os.access", lambda *_: False)
     archive = SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db")
     assert [dataset.name for dataset in read_all(archive)] == ["a match"]
     assert archive.find_unnamed(["main/events", "main/other"], since=now()) == {"main/other"}

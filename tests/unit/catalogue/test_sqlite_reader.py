@@ -17,8 +17,8 @@ import pytest
 import sqlalchemy as sa
 
 from ingestify.catalogue import SqlCatalogue
-from ingestify.catalogue.connection import Database
-from ingestify.catalogue.refusals import FileChanged
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.database_errors import FileChanged
 from ingestify.errors import StoreError
 from tests.contracts.catalogue_data import everything, read_all, with_file
 from tests.unprivileged import close_for_writing, open_for_writing, start_unprivileged, unprivileged_only
@@ -220,7 +220,7 @@ def reading() -> Callable[[], contextlib.AbstractContextManager[None]]:
 
     @contextlib.contextmanager
     def pretend() -> Iterator[None]:
-        with mock.patch("ingestify.catalogue.connectors.sqlite.os.access", return_value=False):
+        with mock.patch("ingestify.catalogue.databases.sqlite.os.access", return_value=False):
             yield
 
     return pretend

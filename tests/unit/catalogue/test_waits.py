@@ -79,7 +79,7 @@ def test_a_writer_waits_once_for_all_that_write(
         assert len(tries) > 2
         tries.clear()
         moment = time.monotonic()  # on a machine that is busy, ten tries may take longer than the time-out
-        monkeypatch.setattr("ingestify.catalogue.repetition.time", SimpleNamespace(monotonic=lambda: moment))
+        monkeypatch.setattr("ingestify.catalogue.databases.retries.time", SimpleNamespace(monotonic=lambda: moment))
         for number in range(10):
             seconds(acts[number % 2])
         assert len(tries) == 10

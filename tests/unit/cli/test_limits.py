@@ -43,7 +43,7 @@ def test_a_selector_that_fails_in_each_run_is_stale_though_others_are_done(lake,
     lake.configure("SmallSource}", "SmallSource, configuration: {matches: 4, broken: [10, 11, 12, 13]}}")
     lake("delete", "--yes", "season_id=1")
     in_two_days(monkeypatch)
-    monkeypatch.setattr("ingestify.engine.report.now", lambda: now() + dt.timedelta(days=2))
+    monkeypatch.setattr("ingestify.engine.report.report.now", lambda: now() + dt.timedelta(days=2))
     lake("run", code=1)
     shown = lake("status", "--stale", "26h", "--max-failed", "3", code=5)
     assert "stale: small: season_id=1: last done" in shown
@@ -59,7 +59,7 @@ def test_a_plan_that_no_run_was_at_is_stale(command):
 
 def test_what_is_narrowed_or_not_wanted_any_more_counts_for_nothing(lake, monkeypatch):
     in_two_days(monkeypatch)
-    monkeypatch.setattr("ingestify.engine.report.now", lambda: now() + dt.timedelta(days=2))
+    monkeypatch.setattr("ingestify.engine.report.report.now", lambda: now() + dt.timedelta(days=2))
     lake("run", "match_id=10")
     assert "stale: small: season_id=1: last done" in lake("status", "--stale", "26h", code=5)
     lake("run", "season_id=2")

@@ -117,7 +117,7 @@ def test_what_nothing_names_is_a_note_and_no_damage(lake, monkeypatch):
     assert lake.err == "", "it may be on its way"
     two_days = time.time() - 2 * 86400
     os.utime(orphan, (two_days, two_days))
-    monkeypatch.setattr("ingestify.store.verification.now", in_two_days)
+    monkeypatch.setattr("ingestify.store.maintenance.verification.now", in_two_days)
     assert "6 files read" in lake("verify")
     assert lake.err == "1 file is in the storage that no dataset has; 'ingestify gc' removes it.\n"
     damage, ended = lines(lake("verify", "--json"))

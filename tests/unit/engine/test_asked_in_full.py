@@ -9,7 +9,7 @@ import pytest
 from ingestify import RevisionState
 from ingestify.clock import now
 from ingestify.domain.bundle import BundleTypes
-from ingestify.engine.bundle_rules import BundleRules
+from ingestify.engine.bundle.bundle_rules import BundleRules
 from tests.unit.fetch.server import Provider
 
 from .conftest import FunctionSource, Lake
@@ -82,7 +82,7 @@ def test_what_was_confirmed_can_be_invalidated_again(lake: Lake, files: Files):
 def test_an_invalidation_counts_also_after_a_run_with_a_clock_that_was_ahead(
     lake: Lake, files: Files, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("ingestify.engine.known_files.now", lambda: now() + dt.timedelta(hours=1))
+    monkeypatch.setattr("ingestify.engine.ingest.known_files.now", lambda: now() + dt.timedelta(hours=1))
     files.at = 1
     lake.engine.load()
     monkeypatch.undo()

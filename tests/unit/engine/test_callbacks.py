@@ -13,10 +13,10 @@ import pytest
 import ingestify
 from ingestify import BundleCheck, DatasetResource, DraftFile, FetchPolicy, IngestionEngine, IngestionPlan, Source
 from ingestify.domain.subscriber import Subscriber
-from ingestify.engine.report import RunListener
+from ingestify.engine.report.report import RunListener
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.main.adapters import make_engine, open_store
-from ingestify.store.layout import Layout
+from ingestify.store.objects.layout import Layout
 
 SRC = str(Path(ingestify.__file__).parent)
 

@@ -210,7 +210,7 @@ def test_a_discarded_bundle_without_versions_is_looked_at_again_in_time(web: Pro
     files.serve(events={"version": 3}, lineups={"version": 3})
     assert lake.engine.load().totals.unchanged == 1
     later = entry.checked_at + dt.timedelta(hours=21)
-    monkeypatch.setattr("ingestify.engine.bundle_rules.now", lambda: later)
+    monkeypatch.setattr("ingestify.engine.bundle.bundle_rules.now", lambda: later)
     assert lake.engine.load().totals.revised == 1
     assert versions(lake) == (3, 3)
     lake.engine.close()

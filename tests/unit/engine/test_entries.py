@@ -13,7 +13,7 @@ from ingestify import DatasetResource, DatasetState, DraftFile, SourceError, Unr
 from ingestify.domain.bundle import MATCH
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.run import RunState
-from ingestify.engine.bundle import LoadedBundle
+from ingestify.engine.bundle.bundle import LoadedBundle
 from tests.unit.fetch.server import answer
 
 from .conftest import FunctionSource, Lake, hours, match

@@ -10,8 +10,8 @@ import pytest
 
 from ingestify import clock
 from ingestify.domain.run import RunState
-from ingestify.engine.report import PlannedDataset
-from ingestify.fetch.active import active_context
+from ingestify.engine.report.report import PlannedDataset
+from ingestify.fetch.current_client import active_context
 from tests.unit.fetch.server import Provider, answer
 
 from .conftest import Lake, hours, match

@@ -19,8 +19,8 @@ from ingestify import (
     StopProcessing,
 )
 from ingestify.domain.bundle import BundleOverride, BundleTypes
-from ingestify.engine.bundle_rules import BundleRules
-from ingestify.store.compression import compress
+from ingestify.engine.bundle.bundle_rules import BundleRules
+from ingestify.store.objects.compression import compress
 from tests.unit.fetch.server import Provider, answer
 
 from .conftest import FunctionSource, Lake, Recorder, hours
@@ -89,7 +89,7 @@ def test_without_validators_nothing_is_asked_until_the_index_moves_or_time_passe
     assert files.asked == []
     (entry,) = entries(lake)
     later = entry.checked_at + dt.timedelta(hours=21)
-    monkeypatch.setattr("ingestify.engine.bundle_rules.now", lambda: later)
+    monkeypatch.setattr("ingestify.engine.bundle.bundle_rules.now", lambda: later)
     assert lake.engine.load().totals.revised == 1
     assert versions(lake) == (2, 2)
     lake.engine.close()

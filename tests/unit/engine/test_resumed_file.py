@@ -18,7 +18,7 @@ from ingestify.main import adapters
 from ingestify.storage.disk import refused
 from ingestify.storage.local import LocalStorage
 from ingestify.storage.local_temporary import LocalPartial
-from ingestify.store.staging import StagedFile
+from ingestify.store.objects.staging import StagedFile
 from tests.unit.fetch.server import Asked, Provider, Reply, answer
 from tests.unit.fetch.video import MIB, Video, video_of
 from tests.waiting import wait_until

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ingestify import ConfigurationError
-from ingestify.engine import shown_run
+from ingestify.engine.calls import shown_run
 from ingestify.progress import display
-from ingestify.progress.texts import summary_line
+from ingestify.progress.formatting import summary_line
 from tests.unit.store.damaged_lake import DamagedLake
 
 from .conftest import FunctionSource, Lake, match
@@ -142,7 +142,7 @@ def test_in_a_notebook_nothing_is_left_of_a_line_that_an_error_ended(two: Lake, 
     def interrupted(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ingestify.engine.run.IngestionRun.execute", interrupted)
+    monkeypatch.setattr("ingestify.engine.run.run.IngestionRun.execute", interrupted)
     with pytest.raises(KeyboardInterrupt):
         two.engine.load()
     ((*_, last),) = notebook.outputs

@@ -267,7 +267,7 @@ def test_who_leaves_a_stream_is_told_of_what_failed(make_lake: Callable[..., Lak
         raise RuntimeError("no more")
 
     engine = make_lake(find).engine
-    caplog.set_level(logging.DEBUG, logger="ingestify.engine.jobs")
+    caplog.set_level(logging.DEBUG, logger="ingestify.engine.run.jobs")
     for _ in engine.iter_datasets(auto_ingest={"streaming": True}):
         wait_until(lambda: any("no more" in one.getMessage() for one in caplog.records))
         break

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.pace import Pace
-from ingestify.fetch.rate_limit import RateLimit
+from ingestify.fetch.throttling.adaptive_limiter import Pace
+from ingestify.fetch.throttling.rate_limit import RateLimit
 
 
 class SimulatedProvider(Protocol):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ingestify.fetch.rate_limit import Stopped
+from ingestify.fetch.throttling.rate_limit import Stopped
 
 
 def seconds_until_stopped(wait: Callable[[threading.Event], object]) -> float:

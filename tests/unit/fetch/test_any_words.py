@@ -15,17 +15,18 @@ from hypothesis import strategies as st
 
 from ingestify.domain.ports import FetchRequest, FetchStatus
 from ingestify.errors import FetchError, SourceError
-from ingestify.fetch import download, pages
+from ingestify.fetch import download
 from ingestify.fetch.answer import WholeAnswer
 from ingestify.fetch.download import content_type_of
-from ingestify.fetch.encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
-from ingestify.fetch.headers import Headers
 from ingestify.fetch.http import HttpClient, HttpOptions
-from ingestify.fetch.page_walk import iter_answers
-from ingestify.fetch.reach import Reach
+from ingestify.fetch.paging import pages
+from ingestify.fetch.paging.page_walk import iter_answers
 from ingestify.fetch.request import make_request
-from ingestify.fetch.retry import retry_after_seconds
-from ingestify.fetch.transport import TransportError
+from ingestify.fetch.retries import retry_after_seconds
+from ingestify.fetch.transport.address_policy import Reach
+from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
+from ingestify.fetch.transport.headers import Headers
+from ingestify.fetch.transport.transport import TransportError
 from tests.unit.fetch.server import Sink
 
 # As http.client decodes headers.

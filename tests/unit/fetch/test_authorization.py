@@ -10,7 +10,7 @@ import pytest
 from ingestify.domain.ports import FetchRequest
 from ingestify.errors import FetchError, HostLeftAlone, SourceError
 from ingestify.fetch.http import HttpClient
-from ingestify.fetch.pages import NextLink
+from ingestify.fetch.paging.pages import NextLink
 from ingestify.masking import hide
 from tests.unit.fetch.server import Asked, Provider, Reply, Sink, answer
 

@@ -13,9 +13,9 @@ import pytest
 from ingestify.domain.ports import FetchRequest, FetchStatus
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.http import HttpClient
-from ingestify.fetch.pages import NextLink
+from ingestify.fetch.paging.pages import NextLink
 from ingestify.storage.local import LocalStorage
-from ingestify.store.staging import StagedFile
+from ingestify.store.objects.staging import StagedFile
 from tests.unit.fetch.certificate import CERTIFICATE, PRIVATE_KEY
 from tests.unit.fetch.server import CLOSE, RESET, Asked, Provider, Reply, Sink, answer, provider
 

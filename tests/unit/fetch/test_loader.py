@@ -14,7 +14,7 @@ from ingestify.errors import FetchError, SourceError
 from ingestify.fetch import loader
 from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.fetch.loader import retrieve_http
-from ingestify.fetch.pages import NextLink
+from ingestify.fetch.paging.pages import NextLink
 from tests.unit.fetch.server import CLOSE, Provider, answer
 
 OLD = dt.datetime(2024, 5, 1, tzinfo=dt.UTC)

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.pace import LeftAlone, Pace
-from ingestify.fetch.rate_limit import RateLimit
+from ingestify.fetch.throttling.adaptive_limiter import LeftAlone, Pace
+from ingestify.fetch.throttling.rate_limit import RateLimit
 
 LATENCY = 0.05
 POLL = 0.05

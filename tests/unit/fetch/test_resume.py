@@ -18,13 +18,13 @@ from ingestify.domain.file import NO_VALIDATORS, Validators
 from ingestify.domain.ports import FetchRequest, FetchResult, FetchStatus
 from ingestify.errors import FetchError
 from ingestify.fetch import download
-from ingestify.fetch.headers import Headers
 from ingestify.fetch.http import HttpClient, HttpOptions
-from ingestify.fetch.reach import Reach
-from ingestify.fetch.transport import TransportError
+from ingestify.fetch.transport.address_policy import Reach
+from ingestify.fetch.transport.headers import Headers
+from ingestify.fetch.transport.transport import TransportError
 from ingestify.storage.local import STAGING_FOLDER, LocalStorage
-from ingestify.store import checkpoints, staging
-from ingestify.store.staging import StagedFile
+from ingestify.store.objects import checkpoints, staging
+from ingestify.store.objects.staging import StagedFile
 
 STEP = 16
 SMALL = 64

@@ -13,8 +13,8 @@ from typing import Any
 
 from ingestify import BundleCheck, DatasetResource, DraftFile, IngestionPlan, NotModifiedFile, Source, get_engine
 from ingestify.domain.damage import Damage, DamageKind
-from ingestify.store.repair import Mended, Wanted, confirm, repair
-from ingestify.store.verification import Verification
+from ingestify.store.maintenance.repair import Mended, Wanted, confirm, repair
+from ingestify.store.maintenance.verification import Verification
 
 VIDEO = b"PK\x03\x04" + random.Random(1).randbytes(50_000)
 """What begins so is stored as it is."""

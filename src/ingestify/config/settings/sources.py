@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from ingestify.config.field_types import Configuration, Name, Seconds, Size, wrong
 from ingestify.config.settings.section import Section
 from ingestify.errors import ConfigurationError
-from ingestify.fetch.reach import AllowedHosts
+from ingestify.fetch.transport.address_policy import AllowedHosts
 
 __all__ = ["MissingSettings", "RateLimitSettings", "RetrySettings", "SourceSettings", "TimeoutSettings"]
 

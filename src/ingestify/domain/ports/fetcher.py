@@ -176,7 +176,7 @@ class FetchRequest:
         validators: Of the bytes that the lake has: asked for conditionally. Empty: in full.
         data_serialization_format: The declared format. Where it is a compressed one (`gz`, `zip`, `mp4`, …) the
             bytes are the provider's own, and a Content-Encoding that only says so is not undone.
-        pager: How to go on to further pages, or None; see `ingestify.fetch.pages`.
+        pager: How to go on to further pages, or None; see `ingestify.fetch.paging.pages`.
         find_error: Of a file in pages, returns what a page's body says went wrong, for people; empty: it is no error.
             What the pages are joined to does not show it any more. None: no page is looked at.
     """

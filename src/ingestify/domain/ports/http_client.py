@@ -97,7 +97,7 @@ class HttpClientPort(Protocol):
         auth: Auth = None,
         find_error: FindError | None = None,
     ) -> Iterator[HttpAnswer]:
-        """Yield page after page, each fetched when it is asked for; see `ingestify.fetch.pages`."""
+        """Yield page after page, each fetched when it is asked for; see `ingestify.fetch.paging.pages`."""
 
     def leave_alone(self, url: str, seconds: float) -> None:
         """Ask nothing of a URL's host for so long, as an answer with the status of a success said that it wants that.

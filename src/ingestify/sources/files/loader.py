@@ -12,7 +12,7 @@ from ingestify.domain.delivery import DeliveredFile, Delivery
 from ingestify.domain.file import DraftFile, File, NotModifiedFile, Validators
 from ingestify.domain.resource import FileResource
 from ingestify.errors import FetchError, IntegrityError, SourceError
-from ingestify.fetch.active import active_context
+from ingestify.fetch.current_client import active_context
 from ingestify.sources.files import glob
 
 __all__ = ["load_file", "load_member", "version_of"]

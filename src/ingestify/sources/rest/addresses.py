@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ingestify.errors import SourceError
-from ingestify.fetch.pages import get_param, with_param
+from ingestify.fetch.paging.pages import get_param, with_param
 from ingestify.fetch.request import origin
 from ingestify.masking import mask_url
 from ingestify.sources.rest.authorization import Credentials

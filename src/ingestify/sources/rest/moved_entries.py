@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ingestify.fetch.active import active_context
+from ingestify.fetch.current_client import active_context
 
 __all__ = ["MovedEntries"]
 

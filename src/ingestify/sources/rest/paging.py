@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from ingestify.fetch import pages
+from ingestify.fetch.paging import pages
 from ingestify.sources.declaration import Section, Text, wrong
 from ingestify.sources.json_path import EACH, JsonPath, Step
 from ingestify.sources.rest.fields import Path

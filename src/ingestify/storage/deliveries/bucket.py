@@ -10,8 +10,8 @@ from ingestify.domain.delivery import DeliveredFile, PassedOver
 from ingestify.errors import IntegrityError, SourceError, StoreError
 from ingestify.storage.cloud_address import CloudAddress, CloudOptions
 from ingestify.storage.cloud_clients import make_client
+from ingestify.storage.cloud_errors import Action, translate
 from ingestify.storage.cloud_reader import CloudReader
-from ingestify.storage.cloud_refusals import Action, translate
 from ingestify.storage.deliveries.stream import DeliveredStream
 
 if TYPE_CHECKING:

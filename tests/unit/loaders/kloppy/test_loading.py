@@ -8,7 +8,7 @@ import pytest
 from ingestify import DatasetResource, IngestionPlan, Source, debug_source, get_dev_engine, get_engine
 from ingestify.errors import ConfigurationError, IntegrityError, LoadError, MissingExtraError
 from ingestify.sources.statsbomb_github import StatsBombGithub
-from ingestify.store.compression import compress
+from ingestify.store.objects.compression import compress
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 from tests.unit.provider_formats import hawkeye_documents as hawkeye

@@ -14,7 +14,7 @@ import pytest
 
 from ingestify import DataSpecVersionCollection
 from ingestify.domain.delivery import ReadsDeliveries
-from ingestify.engine.report import PlannedDataset, RunListener
+from ingestify.engine.report.report import PlannedDataset, RunListener
 from ingestify.errors import ConfigurationError, SourceError
 from ingestify.sources.files.source import FilesSource
 from ingestify.sources.registry import find_source_class

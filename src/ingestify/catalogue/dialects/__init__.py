@@ -1,1 +1,0 @@
-"""Each kind of database's own words: what of a statement is written differently there."""

@@ -1,0 +1,223 @@
+"""The event log: what became true, in the order and in the transaction in which it did."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.databases.bulk import BulkStatement
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.datasets import DatasetReader
+from ingestify.catalogue.lake import Epoch, ensured_epoch, find_epochs
+from ingestify.catalogue.rows import (
+    dataset_from_snapshot,
+    json_text,
+    json_value,
+    moment_to_text,
+    snapshot_of,
+    to_moment,
+)
+from ingestify.catalogue.selection import chunks
+from ingestify.catalogue.tables import Tables
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.events import LOGGED_EVENTS, SCHEMA_VERSION, DatasetEvent
+from ingestify.domain.revision import Revision
+
+__all__ = ["EventLog"]
+
+_SHARED = {field.name for field in dataclasses.fields(DatasetEvent)}
+"""What each event has; the rest is its own."""
+
+
+class EventLog:
+    """The log's rows.
+
+    An event's payload is `{"schema_version": …, "dataset": …, …}`: a snapshot of the dataset, its last revision and its
+    current files, which is of one size whatever came before. Earlier revisions are read from the dataset's rows; of a
+    dataset that was removed, an event shows the last revision and those that the files came with. What else there is,
+    such as `reason`, is what the event has besides. A payload of NULL stands for that of the dataset's event before it,
+    which the same commit wrote: what a new dataset's two events show would be a third of the database.
+    """
+
+    def __init__(self, database: Database, tables: Tables, datasets: DatasetReader) -> None:
+        self._database = database
+        self._datasets = datasets
+        self._version_table = tables.version_table_name
+        self._epochs = tables.lake
+        self._log = tables.event_log
+        self._insert = BulkStatement(
+            self._log.insert(), database.sql_dialect, ["event_type", "dataset_id", "occurred_at", "payload"]
+        )
+
+    def lock(self, connection: sa.Connection) -> None:
+        """Let nobody else append before the caller's transaction is committed.
+
+        Without it, one that appends first and commits last would put its events behind readers that are past them.
+        """
+        self._database.dialect.lock_log(connection, self._version_table)
+
+    def append(self, connection: sa.Connection, events: Iterable[DatasetEvent]) -> list[DatasetEvent]:
+        """Log events in the caller's transaction. Returns them with their positions."""
+        listed = list(events)
+        if not listed:
+            return []
+        rows = []
+        shown: Dataset | None = None
+        for event in listed:
+            payload = None
+            if event.dataset is not shown or _extra(event):
+                payload = _payload(event)
+            # What has more to say is not what the next event says too.
+            shown = None if _extra(event) else event.dataset
+            rows.append(
+                {
+                    "event_type": event.event_type,
+                    "dataset_id": event.dataset.dataset_id,
+                    "occurred_at": moment_to_text(event.occurred_at),
+                    "payload": payload,
+                }
+            )
+        self.lock(connection)
+        positions = self._database.dialect.append(connection, self._log, self._insert, rows)
+        lake_id, epoch, *_ = ensured_epoch(connection, self._epochs)
+        return [
+            dataclasses.replace(event, position=position, lake_id=lake_id, epoch=epoch)
+            for event, position in zip(listed, positions, strict=True)
+        ]
+
+    @repeatable
+    def holds(self, event: DatasetEvent) -> bool:
+        """Whether the first event that `append` returned is there, and with it all that its transaction wrote.
+
+        When a transaction is undone its positions are given again, so what stands there is compared too.
+        """
+        columns = self._log.c
+        statement = sa.select(columns.event_type, columns.dataset_id, columns.occurred_at, columns.payload).where(
+            columns.position == event.position
+        )
+        with self._database.settled("look up whether the commit happened", self._version_table) as connection:
+            row = connection.execute(statement).one_or_none()
+        written = (event.event_type, event.dataset.dataset_id, moment_to_text(event.occurred_at), _payload(event))
+        return row is not None and tuple(row) == written
+
+    @repeatable
+    def read(self, after_position: int, limit: int) -> list[DatasetEvent]:
+        """Return events after a position, in commit order."""
+        columns = self._log.c
+        statement = (
+            sa.select(columns.position, columns.event_type, columns.dataset_id, columns.occurred_at, columns.payload)
+            .where(columns.position > after_position)
+            .order_by(columns.position)
+            .limit(limit)
+        )
+        with self._database.read("read its event log") as connection:
+            rows = connection.execute(statement).all()
+            # Only the first row's payload can be that of an event outside of these.
+            earlier = self._find_payload_before(connection, rows[0]) if rows and rows[0].payload is None else None
+            epochs = find_epochs(connection, self._database, self._epochs) or []
+            return self._complete(connection, [_in_epoch(one, epochs) for one in _events_of(rows, earlier)])
+
+    def _complete(self, connection: sa.Connection, events: Sequence[DatasetEvent]) -> list[DatasetEvent]:
+        """Give events the earlier revisions of their datasets, of those that the lake has still.
+
+        Each is as it was then: only the last revision of a dataset ever changes.
+        """
+        lacking = {event.dataset.dataset_id for event in events if _lacks_revisions(event.dataset)}
+        there = self._datasets.load_revisions(connection, sorted(lacking))
+        return [
+            dataclasses.replace(event, dataset=_with_earlier(event.dataset, there.get(event.dataset.dataset_id, ())))
+            if _lacks_revisions(event.dataset)
+            else event
+            for event in events
+        ]
+
+    def _find_payload_before(self, connection: sa.Connection, row: Any) -> str | None:
+        columns = self._log.c
+        return connection.scalar(
+            sa.select(columns.payload)
+            .where(columns.position < row.position, columns.dataset_id == row.dataset_id, columns.payload.is_not(None))
+            .order_by(columns.position.desc())
+            .limit(1)
+        )
+
+    @repeatable
+    def get_last_position(self) -> int:
+        """Return the position of the newest event; 0 if there is none."""
+        with self._database.read("read its event log") as connection:
+            return connection.scalar(sa.select(sa.func.max(self._log.c.position))) or 0
+
+    @repeatable
+    def find_touched(self, dataset_ids: Sequence[str], after_position: int) -> set[str]:
+        """Return those of the datasets that have an event after a position."""
+        columns = self._log.c
+        touched: set[str] = set()
+        with self._database.read("read its event log") as connection:
+            for ids in chunks(dataset_ids):
+                statement = sa.select(columns.dataset_id).where(
+                    columns.position > after_position, self._database.dialect.any_of(columns.dataset_id, ids)
+                )
+                touched.update(connection.scalars(statement))
+        return touched
+
+
+def _events_of(rows: Sequence[Any], earlier: str | None) -> list[DatasetEvent]:
+    """Return the events of rows.
+
+    Args:
+        earlier: The payload that stands for the first row's, if it has none.
+    """
+    events: list[DatasetEvent] = []
+    content: dict[str, Any] = {}
+    for position, event_type, _, occurred_at, payload in rows:
+        text = payload or earlier
+        earlier = None
+        if text is not None:
+            content = json_value(text)
+            dataset = dataset_from_snapshot(content["dataset"])
+        extra = {name: value for name, value in content.items() if name != "dataset"}
+        extra.setdefault("schema_version", 1)
+        if "reasons" in extra:
+            extra["reasons"] = tuple(extra["reasons"])
+        events.append(
+            LOGGED_EVENTS[event_type](dataset=dataset, occurred_at=to_moment(occurred_at), position=position, **extra)
+        )
+    return events
+
+
+def _in_epoch(event: DatasetEvent, epochs: Sequence[Epoch]) -> DatasetEvent:
+    """Return an event with the lake and the epoch that its position is of."""
+    assert event.position is not None, "a logged event has a position"
+    for lake_id, epoch, _, after_position in reversed(epochs):
+        if event.position > after_position:
+            return dataclasses.replace(event, lake_id=lake_id, epoch=epoch)
+    return event
+
+
+def _lacks_revisions(dataset: Dataset) -> bool:
+    return bool(dataset.revisions) and len(dataset.revisions) <= dataset.revisions[-1].revision_id
+
+
+def _with_earlier(dataset: Dataset, revisions: Sequence[Revision]) -> Dataset:
+    """Return a dataset with all revisions before its last one, if they are there.
+
+    Those that its snapshot left out have no current file.
+    """
+    shown = {revision.revision_id: revision for revision in dataset.revisions}
+    number = max(shown)
+    if len(revisions) <= number:
+        return dataset
+    earlier = (shown.get(one.revision_id, one) for one in revisions[:number])
+    return dataclasses.replace(dataset, revisions=(*earlier, shown[number]))
+
+
+def _payload(event: DatasetEvent) -> str:
+    return json_text({"schema_version": SCHEMA_VERSION, "dataset": snapshot_of(event.dataset), **_extra(event)})
+
+
+def _extra(event: DatasetEvent) -> dict[str, Any]:
+    """Return what an event says besides its dataset."""
+    return {field.name: getattr(event, field.name) for field in dataclasses.fields(event) if field.name not in _SHARED}

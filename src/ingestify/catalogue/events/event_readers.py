@@ -1,0 +1,147 @@
+"""How far each reader of the event log is, and what it failed on."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.rows import moment_to_text, to_moment
+from ingestify.catalogue.tables import Tables
+from ingestify.clock import now
+from ingestify.domain.event_reader import EventReaderState, FailedEvent
+from ingestify.domain.text import storable
+from ingestify.errors import SaveError
+
+__all__ = ["EventReaders"]
+
+_LONGEST_ERROR = 1000
+
+
+class EventReaders:
+    """The rows of the readers."""
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self._database = database
+        self._log = tables.event_log
+        self._reader = tables.event_reader
+        self._failure = tables.event_failure
+
+    @repeatable
+    def find_position(self, reader_name: str) -> int | None:
+        """Return where a reader stands; None for one that is not there."""
+        with self._database.read("read an event reader's position") as connection:
+            return self._position(connection, reader_name)
+
+    def _position(self, connection: sa.Connection, reader_name: str) -> int | None:
+        statement = sa.select(self._reader.c.position).where(self._reader.c.reader_name == reader_name)
+        position: int | None = connection.scalar(statement)
+        return position
+
+    @repeatable
+    def set_position(self, reader_name: str, position: int) -> None:
+        """Put a reader anywhere; what it fails on at the moment is forgotten."""
+        failure = self._failure.c
+        with self._database.write("save an event reader's position", SaveError) as connection:
+            known = self._reader.c.reader_name == reader_name
+            updated = connection.execute(self._reader.update().where(known).values(position=position))
+            if not updated.rowcount:
+                connection.execute(self._reader.insert().values(reader_name=reader_name, position=position))
+            connection.execute(
+                self._failure.delete().where(failure.reader_name == reader_name, failure.is_parked.is_(False))
+            )
+
+    @repeatable
+    def advance(self, reader_name: str, seen: int | None, position: int) -> bool:
+        """Move a reader forward, if it stands where it was seen; None: if it is not there. False: it does not."""
+        columns = self._reader.c
+        with self._database.write("save an event reader's position", SaveError) as connection:
+            there = self._position(connection, reader_name)
+            if there == position:
+                return seen is not None or position == 0  # this was done before, and its outcome was not known
+            if there != seen or (seen or 0) > position:
+                return False
+            if seen is None:
+                connection.execute(self._reader.insert().values(reader_name=reader_name, position=position))
+                return True
+            moved = self._reader.update().where(columns.reader_name == reader_name, columns.position == seen)
+            return bool(connection.execute(moved.values(position=position)).rowcount)
+
+    @repeatable
+    def forget(self, reader_name: str) -> bool:
+        """Forget a reader with all that it failed on. Returns whether there was one."""
+        with self._database.write("forget an event reader", SaveError) as connection:
+            connection.execute(self._failure.delete().where(self._failure.c.reader_name == reader_name))
+            gone = connection.execute(self._reader.delete().where(self._reader.c.reader_name == reader_name))
+            return bool(gone.rowcount)
+
+    @repeatable
+    def list_readers(self) -> list[EventReaderState]:
+        """Return all readers by name."""
+        failure, log = self._failure.c, self._log.c
+        with self._database.read("look where the event readers stand") as connection:
+            readers = connection.execute(sa.select(self._reader).order_by(self._reader.c.reader_name)).all()
+            failed: dict[str, list[FailedEvent]] = {}
+            for row in connection.execute(sa.select(self._failure).order_by(failure.position)):
+                failed.setdefault(row.reader_name, []).append(_failed_event(row))
+            return [
+                EventReaderState(
+                    row.reader_name,
+                    row.position,
+                    connection.scalar(sa.select(sa.func.count()).where(log.position > row.position)) or 0,
+                    tuple(failed.get(row.reader_name, ())),
+                )
+                for row in readers
+            ]
+
+    @repeatable
+    def find_position_before(self, moment: dt.datetime) -> int:
+        """Return the position behind which the events since a moment are."""
+        columns = self._log.c
+        since = columns.occurred_at >= moment_to_text(moment)
+        with self._database.read("look for the events since a moment") as connection:
+            first = connection.scalar(sa.select(sa.func.min(columns.position)).where(since))
+            if first is not None:
+                return int(first) - 1
+            return connection.scalar(sa.select(sa.func.max(columns.position))) or 0
+
+    # ---- failures --------------------------------------------------------------------------------------
+
+    @repeatable
+    def find_failed(self, reader_name: str) -> list[FailedEvent]:
+        """Return what a reader failed on, by position."""
+        columns = self._failure.c
+        with self._database.read("look what an event reader failed on") as connection:
+            statement = sa.select(self._failure).where(columns.reader_name == reader_name).order_by(columns.position)
+            return [_failed_event(row) for row in connection.execute(statement)]
+
+    @repeatable
+    def save_failure(self, reader_name: str, failed: FailedEvent) -> None:
+        """Remember that a reader failed on an event."""
+        values = {
+            "failures": failed.failures,
+            "is_parked": failed.is_parked,
+            "error": storable(failed.error, _LONGEST_ERROR),
+            "failed_at": moment_to_text(now()),
+        }
+        columns = self._failure.c
+        which = (columns.reader_name == reader_name, columns.position == failed.position)
+        with self._database.write("save what an event reader failed on", SaveError) as connection:
+            if not connection.execute(self._failure.update().where(*which).values(values)).rowcount:
+                key = {"reader_name": reader_name, "position": failed.position}
+                connection.execute(self._failure.insert().values({**key, **values}))
+
+    @repeatable
+    def forget_failure(self, reader_name: str, position: int) -> None:
+        """Forget that a reader failed on an event: it is done with it."""
+        columns = self._failure.c
+        with self._database.write("save what an event reader failed on", SaveError) as connection:
+            connection.execute(
+                self._failure.delete().where(columns.reader_name == reader_name, columns.position == position)
+            )
+
+
+def _failed_event(row: sa.Row[tuple[object, ...]]) -> FailedEvent:
+    return FailedEvent(row.position, row.failures, bool(row.is_parked), row.error, to_moment(row.failed_at))

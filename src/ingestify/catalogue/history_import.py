@@ -1,0 +1,295 @@
+"""Whole histories, as they are taken over from another lake: each dataset before or after, never between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.changes import DatasetWriter
+from ingestify.catalogue.databases.bulk import BulkStatement
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.dataset_rows import description_columns, fixed_columns, head_columns, revision_row
+from ingestify.catalogue.datasets import DatasetReader
+from ingestify.catalogue.events.event_log import EventLog
+from ingestify.catalogue.quarantine import QuarantineLog
+from ingestify.catalogue.rows import REVISION_STATES, file_to_row, moment_to_text, to_moment
+from ingestify.catalogue.selection import chunks
+from ingestify.catalogue.tables import Tables
+from ingestify.clock import now
+from ingestify.domain.change import settled_event, stored_metadata_text
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.events import DatasetEvent, RevisionRejected
+from ingestify.domain.history import DatasetHead, DatasetHistory, history_events
+from ingestify.domain.quarantine import QuarantineEntry
+from ingestify.errors import SaveError
+
+__all__ = ["Histories"]
+
+_TRIES = 4
+"""How often datasets that somebody else brought in this very moment are looked for anew."""
+
+
+class Histories:
+    """Reads where datasets stand, and writes datasets with all of their revisions."""
+
+    def __init__(
+        self,
+        database: Database,
+        tables: Tables,
+        reader: DatasetReader,
+        writer: DatasetWriter,
+        log: EventLog,
+        quarantine: QuarantineLog,
+    ) -> None:
+        self._database = database
+        self._tables = tables
+        self._reader = reader
+        self._writer = writer
+        self._log = log
+        self._quarantine = quarantine
+        dataset = tables.dataset.c
+        self._head_columns = (
+            dataset.dataset_id,
+            dataset.provider,
+            dataset.dataset_type,
+            dataset.identifier_key,
+            dataset.current_revision_id,
+            dataset.current_state,
+            dataset.updated_at,
+        )
+        self._insert_datasets, self._insert_revisions, self._insert_files = (
+            BulkStatement(table.insert(), database.sql_dialect, [c.name for c in table.c if c.name != "position"])
+            for table in (tables.dataset, tables.revision, tables.file)
+        )
+
+    # ---- reading ---------------------------------------------------------------------------------------
+
+    @repeatable
+    def find_heads(self, dataset_ids: Sequence[str]) -> list[DatasetHead]:
+        """Return where datasets stand, in the order in which they came into the lake."""
+        columns = self._tables.dataset.c
+        found: list[DatasetHead] = []
+        with self._database.read("look where datasets stand") as connection:
+            for ids in chunks(dataset_ids):
+                found += self._heads(connection, self._database.dialect.any_of(columns.dataset_id, ids))
+        return found
+
+    @repeatable
+    def find_heads_of(self, bucket: str, provider: str, dataset_type: str, keys: Sequence[str]) -> list[DatasetHead]:
+        """Return where the datasets with these canonical identifiers stand."""
+        columns = self._tables.dataset.c
+        found: list[DatasetHead] = []
+        with self._database.read("look where datasets stand") as connection:
+            for some in chunks(keys):
+                found += self._heads(
+                    connection,
+                    columns.bucket == bucket,
+                    columns.provider == provider,
+                    columns.dataset_type == dataset_type,
+                    self._database.dialect.any_of(columns.identifier_key, some),
+                )
+        return found
+
+    def _heads(
+        self, connection: sa.Connection, *conditions: sa.ColumnElement[bool], holds: bool = False
+    ) -> list[DatasetHead]:
+        statement = sa.select(*self._head_columns).where(*conditions).order_by(self._tables.dataset.c.position)
+        if holds:
+            statement = statement.with_for_update()
+        return [
+            DatasetHead(
+                dataset_id,
+                provider,
+                dataset_type,
+                key,
+                0 if current is None else current + 1,
+                None if state is None else REVISION_STATES[state],
+                to_moment(updated_at),
+            )
+            for dataset_id, provider, dataset_type, key, current, state, updated_at in connection.execute(
+                statement
+            ).all()
+        ]
+
+    # ---- writing ---------------------------------------------------------------------------------------
+
+    def write(self, histories: Sequence[DatasetHistory], removals_seen: int) -> list[tuple[DatasetEvent, ...] | None]:
+        """Write those that still hold, with their events, in one transaction.
+
+        Returns:
+            The events of each; None for one whose dataset has moved on, or is there by now: of it nothing was written.
+
+        Raises:
+            ObjectsInDoubt: Objects that the lake had not may be gone.
+        """
+        counts: list[int | None] = []
+        paths: list[str] = []
+
+        def write(connection: sa.Connection) -> list[DatasetEvent]:
+            held = self._find_holding(connection, histories)
+            holding = [one for one, holds in zip(histories, held, strict=True) if holds]
+            self._replace(connection, holding)
+            paths[:] = [path for one in holding for path in one.new_paths]
+            moment = now()
+            events = [
+                history_events(one, moment) if holds else None for one, holds in zip(histories, held, strict=True)
+            ]
+            counts[:] = [None if some is None else len(some) for some in events]
+            return [event for some in events for event in some or ()]
+
+        doing = f"copy {len(histories)} {'dataset' if len(histories) == 1 else 'datasets'}"
+        for tried in range(1, _TRIES + 1):
+            try:
+                written = iter(self._writer.commit_with_events(doing, write, paths, removals_seen))
+                break
+            except SaveError as error:
+                # Somebody else has just brought one of them: the next look finds it.
+                if not isinstance(error.__cause__, sa.exc.IntegrityError) or tried == _TRIES:
+                    raise
+        return [None if count is None else tuple(next(written) for _ in range(count)) for count in counts]
+
+    def _find_holding(self, connection: sa.Connection, histories: Sequence[DatasetHistory]) -> list[bool]:
+        """Return which histories were worked out on what is there now; their rows are held to the commit."""
+        columns = self._tables.dataset.c
+        ids = sorted({one.existing.dataset_id for one in histories if one.existing is not None})
+        heads: dict[str, DatasetHead] = {}
+        for some in chunks(ids):
+            for head in self._heads(connection, self._database.dialect.any_of(columns.dataset_id, some), holds=True):
+                heads[head.dataset_id] = head
+        kinds: dict[tuple[str, str, str], list[str]] = {}
+        for one in histories:
+            if one.existing is None:
+                kind = one.dataset.bucket, one.dataset.provider, one.dataset.dataset_type
+                kinds.setdefault(kind, []).append(one.dataset.identifier.canonical)
+        taken = {
+            (kind, head.identifier_key)
+            for kind, keys in kinds.items()
+            for some in chunks(keys)
+            for head in self._heads(
+                connection,
+                columns.bucket == kind[0],
+                columns.provider == kind[1],
+                columns.dataset_type == kind[2],
+                self._database.dialect.any_of(columns.identifier_key, some),
+            )
+        }
+        return [self._holds(one, heads, taken) for one in histories]
+
+    @staticmethod
+    def _holds(
+        history: DatasetHistory, heads: dict[str, DatasetHead], taken: set[tuple[tuple[str, str, str], str]]
+    ) -> bool:
+        dataset, existing = history.dataset, history.existing
+        if existing is None:
+            identity = (dataset.bucket, dataset.provider, dataset.dataset_type), dataset.identifier.canonical
+            is_free = identity not in taken
+            taken.add(identity)
+            return is_free
+        # Popped: of two histories of one dataset the second was worked out without the first.
+        head = heads.pop(existing.dataset_id, None)
+        state = existing.revisions[-1].state if existing.revisions else None
+        return head is not None and head.moment == (len(existing.revisions), state, existing.updated_at)
+
+    def _replace(self, connection: sa.Connection, histories: Sequence[DatasetHistory]) -> None:
+        if not histories:
+            return
+        dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
+        for ids in chunks(one.existing.dataset_id for one in histories if one.existing is not None):
+            for table in (file, revision):
+                connection.execute(table.delete().where(self._database.dialect.any_of(table.c.dataset_id, ids)))
+        new = []
+        for one in histories:
+            row = _dataset_row(one.dataset)
+            if one.existing is None:
+                new.append(row)
+            else:
+                which = dataset.c.dataset_id == one.dataset.dataset_id
+                connection.execute(dataset.update().where(which).values(row))
+        self._insert_datasets.execute(connection, new)
+        self._insert_revisions.execute(
+            connection,
+            [revision_row(one.dataset.dataset_id, each) for one in histories for each in one.dataset.revisions],
+        )
+        self._insert_files.execute(
+            connection,
+            [
+                file_to_row(one.dataset.dataset_id, number, each_file)
+                for one in histories
+                for each in one.dataset.revisions
+                for number, each_file in enumerate(each.modified_files)
+            ],
+        )
+        # What selectors were ingested whole is not what is there any more: the next run looks at each of them.
+        connection.execute(self._tables.selector_sync.update().values(complete=False, listing=None))
+
+    # ---- the quarantine --------------------------------------------------------------------------------
+
+    def write_entries(self, entries: Sequence[QuarantineEntry], removals_seen: int) -> list[DatasetEvent]:
+        """Add entries that are not there, with their events, and settle those that are in another state there.
+
+        Raises:
+            ObjectsInDoubt: Objects of those that are added may be gone.
+        """
+        paths: list[str] = []
+
+        def write(connection: sa.Connection) -> list[DatasetEvent]:
+            self._log.lock(connection)
+            columns = self._tables.quarantine.c
+            known: dict[str, str] = {}
+            for ids in chunks(entry.entry_id for entry in entries):
+                statement = sa.select(columns.entry_id, columns.state).where(
+                    self._database.dialect.any_of(columns.entry_id, ids)
+                )
+                known.update((entry_id, state) for entry_id, state in connection.execute(statement))
+            new = [entry for entry in entries if entry.entry_id not in known]
+            self._quarantine.add(connection, new)
+            paths[:] = [file.storage_path for entry in new for file in entry.files]
+            settled = [one for one in entries if known.get(one.entry_id, one.state.value) != one.state.value]
+            for entry in settled:
+                connection.execute(
+                    self._tables.quarantine.update()
+                    .where(columns.entry_id == entry.entry_id)
+                    .values(
+                        state=entry.state.value,
+                        decided_at=moment_to_text(entry.decided_at),
+                        decided_by=entry.decided_by,
+                        note=entry.note,
+                    )
+                )
+            there = {
+                one.dataset_id: one
+                for one in self._reader.load(
+                    connection, list(dict.fromkeys(entry.dataset_id for entry in [*new, *settled]))
+                )
+            }
+            return [
+                RevisionRejected(
+                    dataset=there.get(entry.dataset_id) or entry.dataset_to_be(),
+                    reasons=entry.reasons,
+                    entry_id=entry.entry_id,
+                )
+                for entry in new
+            ] + [
+                settled_event(
+                    there.get(entry.dataset_id) or entry.dataset_to_be(),
+                    entry.entry_id,
+                    entry.state,
+                    entry.decided_by,
+                    entry.note,
+                    now(),
+                )
+                for entry in settled
+            ]
+
+        return self._writer.commit_with_events("copy quarantine entries", write, paths, removals_seen)
+
+
+def _dataset_row(dataset: Dataset) -> dict[str, object]:
+    head = dataset.revisions[-1] if dataset.revisions else None
+    return {
+        **fixed_columns(dataset),
+        **description_columns(dataset, stored_metadata_text(dataset.metadata)),
+        **head_columns(head),
+    }

@@ -1,0 +1,1 @@
+"""Do the rows agree, which are repaired, and which objects lost theirs."""

@@ -1,0 +1,156 @@
+"""Rows of a damaged catalogue, brought back to what the others say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.integrity.deletions import Deletions, find_named
+from ingestify.catalogue.quarantine import QuarantineLog
+from ingestify.catalogue.rows import json_text, moment_to_text
+from ingestify.catalogue.selection import chunks
+from ingestify.catalogue.tables import Tables
+from ingestify.clock import now
+from ingestify.domain.damage import DAMAGED
+from ingestify.domain.revision import RevisionState
+from ingestify.errors import SaveError
+
+__all__ = ["Mending"]
+
+
+class Mending:
+    """Writes what is certain, and nothing else. Each call is one transaction."""
+
+    def __init__(self, database: Database, tables: Tables, quarantine: QuarantineLog) -> None:
+        self._database = database
+        self._dialect = database.dialect
+        self._tables = tables
+        self._quarantine = quarantine
+        self._deletions = Deletions(database, tables)
+
+    @repeatable
+    def mend_revisions(self, dataset_ids: Sequence[str]) -> None:
+        """Make lost revisions again from their files' rows, and let each dataset call its newest one current."""
+        with self._database.write("mend revisions", SaveError) as connection:
+            for ids in chunks(dict.fromkeys(dataset_ids)):
+                self._rebuild_revisions(connection, ids)
+                for dataset_id in ids:
+                    self._mend_head(connection, dataset_id)
+
+    def _rebuild_revisions(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> None:
+        dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
+        there = sa.and_(revision.c.dataset_id == file.c.dataset_id, revision.c.revision_id == file.c.revision_id)
+        # A file has the moment of its revision, so the row is as it was but for its description and source.
+        lost = (
+            sa.select(file.c.dataset_id, file.c.revision_id, sa.func.min(file.c.created_at).label("created_at"))
+            .select_from(file.join(dataset, dataset.c.dataset_id == file.c.dataset_id).outerjoin(revision, there))
+            .where(revision.c.dataset_id.is_(None), self._dialect.any_of(file.c.dataset_id, dataset_ids))
+            .group_by(file.c.dataset_id, file.c.revision_id)
+        )
+        rows = [
+            {
+                **row,
+                "state": RevisionState.VALID.value,
+                "description": "its row was lost, and made again by 'ingestify verify --repair'",
+                "source": json_text({}),
+                "removed_file_ids": None,
+            }
+            for row in connection.execute(lost).mappings()
+        ]
+        if rows:
+            connection.execute(revision.insert(), rows)
+
+    def _mend_head(self, connection: sa.Connection, dataset_id: str) -> None:
+        dataset, revision = self._tables.dataset, self._tables.revision
+        newest = connection.execute(
+            sa.select(revision.c.revision_id, revision.c.created_at, revision.c.state)
+            .where(revision.c.dataset_id == dataset_id)
+            .order_by(revision.c.revision_id.desc())
+            .limit(1)
+        ).one_or_none()
+        number, created_at, state = (None, None, None) if newest is None else newest
+        connection.execute(
+            dataset.update()
+            .where(dataset.c.dataset_id == dataset_id)
+            .values(current_revision_id=number, current_created_at=created_at, current_state=state)
+        )
+
+    @repeatable
+    def ask_in_full_again(self, dataset_ids: Sequence[str]) -> None:
+        """Let the next run fetch invalidated datasets in full once more; others stay as they are."""
+        dataset = self._tables.dataset
+        with self._database.write("ask for datasets in full", SaveError) as connection:
+            for ids in chunks(dict.fromkeys(dataset_ids)):
+                marked = (
+                    self._dialect.any_of(dataset.c.dataset_id, ids),
+                    dataset.c.current_state == RevisionState.VALIDATION_FAILED.value,
+                )
+                connection.execute(dataset.update().where(*marked).values(updated_at=moment_to_text(now())))
+                theirs = connection.scalars(sa.select(dataset.c.dataset_id).where(*marked)).all()
+                self._quarantine.retry_of_datasets(connection, theirs)
+
+    @repeatable
+    def confirm_revisions(self, dataset_ids: Sequence[str]) -> int:
+        """Trust current revisions again that were marked only because an object was damaged. Returns how many."""
+        dataset, revision = self._tables.dataset, self._tables.revision
+        valid = RevisionState.VALID.value
+        marked = (RevisionState.VALIDATION_FAILED.value, RevisionState.CONFIRMED.value)
+        count = 0
+        with self._database.write("confirm revisions", SaveError) as connection:
+            for dataset_id in dict.fromkeys(dataset_ids):
+                current = sa.select(dataset.c.current_revision_id).where(dataset.c.dataset_id == dataset_id)
+                confirmed = connection.execute(
+                    revision.update()
+                    .where(
+                        revision.c.dataset_id == dataset_id,
+                        revision.c.revision_id == current.scalar_subquery(),
+                        revision.c.state.in_(marked),
+                        revision.c.description.startswith(DAMAGED),
+                    )
+                    .values(state=valid, description="its damaged objects were restored")
+                )
+                if confirmed.rowcount:
+                    connection.execute(
+                        dataset.update().where(dataset.c.dataset_id == dataset_id).values(current_state=valid)
+                    )
+                    count += 1
+        return count
+
+    @repeatable
+    def correct_sizes(self, path: str, tag: str, size: int, storage_size: int) -> None:
+        """Write the sizes that an object has into each row that names it with these bytes."""
+        with self._database.write("correct sizes", SaveError) as connection:
+            for table in (self._tables.file, self._tables.quarantine_file):
+                connection.execute(
+                    table.update()
+                    .where(table.c.storage_path == path, table.c.tag == tag)
+                    .values(size=size, storage_size=storage_size)
+                )
+
+    @repeatable
+    def remove_dangling(self) -> int:
+        """Remove rows whose dataset or quarantine entry is not there; their objects count as deleted now.
+
+        Returns:
+            How many rows there were.
+        """
+        tables = self._tables
+        links = (
+            (tables.file, tables.file.c.dataset_id, tables.dataset.c.dataset_id),
+            (tables.revision, tables.revision.c.dataset_id, tables.dataset.c.dataset_id),
+            (tables.quarantine_file, tables.quarantine_file.c.entry_id, tables.quarantine.c.entry_id),
+        )
+        with self._database.write("remove rows that belong to nothing", SaveError) as connection:
+            paths: list[str] = []
+            count = 0
+            for table, child, parent in links:
+                of_nothing = child.not_in(sa.select(parent))
+                if "storage_path" in table.c:
+                    paths += connection.scalars(sa.select(table.c.storage_path).where(of_nothing))
+                count += connection.execute(table.delete().where(of_nothing)).rowcount
+            unnamed = set(paths) - find_named(connection, self._database, tables, paths) - {""}
+            self._deletions.record(connection, sorted(unnamed), now())
+            return count

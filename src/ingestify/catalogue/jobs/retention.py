@@ -1,0 +1,145 @@
+"""Jobs and events that are too old to be asked for."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.rows import moment_from_text, moment_to_text
+from ingestify.catalogue.selection import chunks
+from ingestify.catalogue.tables import Tables
+from ingestify.clock import now
+from ingestify.domain.retention import Forgotten, Retention
+from ingestify.domain.run import RunState
+from ingestify.errors import SaveError
+
+__all__ = ["History"]
+
+_BEGINNING = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
+_AT_ONCE = 1000
+"""How many rows a transaction removes, so that no run waits long for it."""
+
+
+class History:
+    """Removes old rows of jobs and of the event log."""
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self._database = database
+        self._any_of = database.dialect.any_of
+        self._job = tables.job
+        self._task = tables.task
+        self._repeat = tables.job_repeat
+        self._log = tables.event_log
+        self._reader = tables.event_reader
+        self._failure = tables.event_failure
+
+    def forget(self, retention: Retention, *, dry_run: bool) -> Forgotten:
+        """Remove what is older than it may be, a thousand rows at once. A run may go on beside it."""
+        jobs = [] if retention.jobs is None else self._find_jobs(retention.jobs)
+        old, kept, reader = (0, set[int](), None) if retention.events is None else self._find_events(retention.events)
+        events, unread = self._count_events(old, kept, reader)
+        if not dry_run:
+            for some in chunks(jobs):
+                self._remove_jobs(some)
+            bound = old if reader is None else min(old, reader[1])
+            while self._remove_events(bound, kept):
+                pass
+        return Forgotten(len(jobs), events, unread, reader[0] if reader is not None and unread else None)
+
+    # ---- jobs ------------------------------------------------------------------------------------------
+
+    @repeatable
+    def _find_jobs(self, age: dt.timedelta) -> list[str]:
+        """Return the ids of jobs that ended too long ago, but for the last one of each selector."""
+        job, repeat = self._job.c, self._repeat.c
+        later = self._repeat.alias("later").c
+        with self._database.read("read jobs") as connection:
+            before = self._before(
+                age,
+                connection.scalar(sa.select(sa.func.max(job.updated_at))),
+                connection.scalar(sa.select(sa.func.max(repeat.last_started_at))),
+            )
+            is_followed = sa.exists().where(later.key_hash == repeat.key_hash, later.started_at > repeat.started_at)
+            # Of one that ended without a word there is no such row.
+            is_needed = sa.exists().where(
+                repeat.job_id == job.job_id, (repeat.last_started_at >= before) | sa.not_(is_followed)
+            )
+            old = (job.updated_at < before) & (job.state != RunState.RUNNING.value)
+            return list(connection.scalars(sa.select(job.job_id).where(old, sa.not_(is_needed))))
+
+    @repeatable
+    def _remove_jobs(self, job_ids: Sequence[str]) -> None:
+        with self._database.write("remove old jobs", SaveError) as connection:
+            for table in (self._task, self._repeat, self._job):
+                connection.execute(table.delete().where(self._any_of(table.c.job_id, job_ids)))
+
+    # ---- events ----------------------------------------------------------------------------------------
+
+    @repeatable
+    def _find_events(self, age: dt.timedelta) -> tuple[int, set[int], tuple[str, int] | None]:
+        """Return the position of the last event that is too old, positions that are kept, and the slowest reader."""
+        log, reader, failure = self._log.c, self._reader.c, self._failure.c
+        with self._database.read("read its event log") as connection:
+            newest = sa.select(log.occurred_at).order_by(log.position.desc()).limit(1)
+            before = self._before(age, connection.scalar(newest))
+            young = sa.select(sa.func.min(log.position)).where(log.occurred_at >= before)
+            first = connection.scalar(young)
+            old = 0 if first is None else first - 1
+            slowest = connection.execute(
+                sa.select(reader.reader_name, reader.position).order_by(reader.position).limit(1)
+            ).one_or_none()
+            bound = old if slowest is None else min(old, slowest.position)
+            parked = set(connection.scalars(sa.select(failure.position).where(failure.position <= bound).distinct()))
+            following = connection.scalar(sa.select(sa.func.min(log.position)).where(log.position > bound))
+            # A row without a payload has that of its dataset's event before it.
+            kept = set(parked)
+            for position in parked if following is None else {*parked, following}:
+                kept |= self._find_payload(connection, position)
+        return old, kept, None if slowest is None else (slowest.reader_name, slowest.position)
+
+    def _find_payload(self, connection: sa.Connection, position: int) -> set[int]:
+        log = self._log.c
+        row = connection.execute(sa.select(self._log).where(log.position == position)).one_or_none()
+        if row is None or row.payload is not None:
+            return set()
+        earlier = connection.scalar(
+            sa.select(sa.func.max(log.position)).where(
+                log.position < position, log.dataset_id == row.dataset_id, log.payload.is_not(None)
+            )
+        )
+        return set() if earlier is None else {earlier}
+
+    @repeatable
+    def _count_events(self, old: int, kept: set[int], reader: tuple[str, int] | None) -> tuple[int, int]:
+        """Return how many events are to go, and how many of those that are old enough wait for a reader."""
+        position = self._log.c.position
+        bound = old if reader is None else min(old, reader[1])
+        with self._database.read("read its event log") as connection:
+            count = sa.select(sa.func.count()).select_from(self._log)
+            going = connection.scalar(count.where(position <= bound)) or 0
+            going -= connection.scalar(count.where(position <= bound, position.in_(sorted(kept)))) or 0
+            unread = connection.scalar(count.where(position > bound, position <= old)) or 0
+        return going, unread
+
+    @repeatable
+    def _remove_events(self, bound: int, kept: set[int]) -> int:
+        """Remove some; returns how many."""
+        position = self._log.c.position
+        some = sa.select(position).where(position <= bound, position.not_in(sorted(kept))).order_by(position)
+        with self._database.write("remove old events", SaveError) as connection:
+            positions = connection.scalars(some.limit(_AT_ONCE)).all()
+            if positions:
+                theirs = position.between(positions[0], positions[-1]) & position.not_in(sorted(kept))
+                connection.execute(self._log.delete().where(theirs))
+            return len(positions)
+
+    def _before(self, age: dt.timedelta, *newest: str | None) -> str:
+        """Return before which moment what is so old was: counted from the newest row, unless our clock is behind it."""
+        moments = [moment for text in newest if (moment := moment_from_text(text)) is not None]
+        # As far back as there are moments.
+        longest = min(now(), max(moments, default=now()))
+        return str(moment_to_text(longest - min(age, longest - _BEGINNING)))

@@ -1,0 +1,413 @@
+"""Jobs, their tasks, and when each selector was last ingested."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.rows import json_text, json_value, moment_from_text, moment_to_text, to_moment
+from ingestify.catalogue.selection import chunks
+from ingestify.catalogue.tables import Tables
+from ingestify.domain.ports import DiscoveredSelector, SelectorSync
+from ingestify.domain.run import Counters, JobEnd, JobSummary, ProcessIdentity, RunState, TaskOutcome, TaskSummary
+from ingestify.domain.selector import Selector
+
+__all__ = ["RunLog"]
+
+_COUNTER_NAMES = frozenset(Counters().as_dict())
+
+_OF_EACH_RUN = (
+    *("job_id", "run_id", "state", "host", "pid", "process_started", "started_at", "updated_at", "ended_at"),
+    *("counters", "timings", "error"),
+)
+"""The columns of a job that differ between two runs of the same."""
+
+
+class RunLog:
+    """The job, task and selector_sync tables."""
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self._database = database
+        self._dialect = database.dialect
+        self._job = tables.job
+        self._task = tables.task
+        self._repeat = tables.job_repeat
+        self._sync = tables.selector_sync
+        self._revision = tables.revision
+
+    @repeatable
+    def save_job(self, job: JobSummary, first_task: int = 0) -> None:
+        """Write a job's row, new or again, and those of its tasks that are not written yet.
+
+        The row goes again, if by its end it is to be counted with the job before it.
+        """
+        with self._database.write("save a job") as connection:
+            row = _job_row(job)
+            known = self._job.c.job_id == job.job_id
+            if not connection.execute(self._job.update().where(known).values(row)).rowcount:
+                connection.execute(self._job.insert().values(row))
+            # Tasks are only ever added, so the number of the last one tells which are new.
+            last = connection.scalar(
+                sa.select(sa.func.max(self._task.c.task_number)).where(self._task.c.job_id == job.job_id)
+            )
+            rows = [
+                _task_row(job.job_id, number, task)
+                for number, task in enumerate(job.tasks, start=first_task)
+                if last is None or number > last
+            ]
+            if rows:
+                connection.execute(self._task.insert(), rows)
+            if job.end is not None:
+                self._write_end(connection, job, job.end)
+
+    def _write_end(self, connection: sa.Connection, job: JobSummary, end: JobEnd) -> None:
+        columns = self._repeat.c
+        key = _hash(end.identity)
+        before = connection.execute(
+            sa.select(self._repeat)
+            .where(columns.key_hash == key, columns.job_id != job.job_id)
+            .order_by(columns.started_at.desc())
+            .limit(1)
+        ).one_or_none()
+        row = _job_row(job)
+        last = json_text({name: row[name] for name in _OF_EACH_RUN})
+        if before is not None and (end.is_quiet or before.digest == end.digest):
+            self._remove_jobs(connection, [job.job_id])
+            if json_value(before.last)["job_id"] == job.job_id:
+                return  # it is written once more
+            values = {
+                "digest": end.digest,
+                "runs": before.runs + 1,
+                "first_started_at": before.first_started_at if before.runs else row["started_at"],
+                "last_started_at": row["started_at"],
+                "last": last,
+            }
+            connection.execute(self._repeat.update().where(columns.job_id == before.job_id).values(values))
+            return
+        started = dict.fromkeys(("started_at", "first_started_at", "last_started_at"), row["started_at"])
+        values = {"key_hash": key, "digest": end.digest, "runs": 0, **started, "last": last}
+        if not connection.execute(self._repeat.update().where(columns.job_id == job.job_id).values(values)).rowcount:
+            connection.execute(self._repeat.insert().values(job_id=job.job_id, **values))
+
+    def _remove_jobs(self, connection: sa.Connection, job_ids: Sequence[str]) -> None:
+        for table in (self._task, self._job):
+            connection.execute(table.delete().where(self._dialect.any_of(table.c.job_id, job_ids)))
+
+    @repeatable
+    def load_jobs(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
+        """Return jobs, newest first; without tasks each has none."""
+        job, repeat = self._job.c, self._repeat.c
+        own = sa.select(self._job).order_by(job.started_at.desc(), job.job_id.desc()).limit(limit)
+        counted = (
+            sa.select(self._job, repeat.runs, repeat.first_started_at, repeat.last)
+            .join(self._repeat, repeat.job_id == job.job_id)
+            .where(repeat.runs > 0)
+            .order_by(repeat.last_started_at.desc(), job.job_id.desc())
+            .limit(limit)
+        )
+        tasks: dict[str, list[TaskSummary]] = {}
+        with self._database.read("read jobs") as connection:
+            rows: list[Mapping[str, Any]] = [*connection.execute(own).mappings()]
+            # An older lake that may only be read has no such table.
+            has_table = not self._database.is_read_only or connection.dialect.has_table(connection, self._repeat.name)
+            rows += [
+                {**row, **json_value(row["last"]), "counted_with": row["job_id"]}
+                for row in (connection.execute(counted).mappings() if has_table else ())
+            ]
+            rows = sorted(rows, key=lambda row: (row["started_at"], row["job_id"]), reverse=True)[:limit]
+            for ids in chunks({_tasks_of(row) for row in rows}) if with_tasks else ():
+                written = (
+                    sa.select(self._task)
+                    .where(self._dialect.any_of(self._task.c.job_id, ids))
+                    .order_by(self._task.c.job_id, self._task.c.task_number)
+                )
+                for row in connection.execute(written).mappings():
+                    tasks.setdefault(row["job_id"], []).append(_task_from(row))
+        return [_job_from(row, tasks.get(_tasks_of(row), ())) for row in rows]
+
+    @repeatable
+    def abort_dead_jobs(self, goes_on: Callable[[str, ProcessIdentity], bool]) -> int:
+        """Mark RUNNING jobs ABORTED that nobody works on. Returns how many.
+
+        They end with their last sign of life, as nobody knows better.
+        """
+        columns = self._job.c
+        running = columns.state == RunState.RUNNING.value
+        with self._database.read("read jobs") as connection:
+            rows = connection.execute(
+                sa.select(
+                    columns.job_id,
+                    columns.run_id,
+                    columns.host,
+                    columns.pid,
+                    columns.process_started,
+                    columns.updated_at,
+                    columns.counters,
+                ).where(running)
+            ).all()
+        # Asked outside of a transaction: it is not ours, and looks at locks, or at the system's processes.
+        runs = {(row.run_id, ProcessIdentity(row.host, row.pid, row.process_started)) for row in rows}
+        ended = {(run_id, process.pid) for run_id, process in runs if not goes_on(run_id, process)}
+        dead = [row for row in rows if (row.run_id, row.pid) in ended]
+        if not dead:
+            return 0
+        aborted = 0
+        self.forget_listings()  # who knows what they brought
+        self.forget_hints()  # or took out
+        with self._database.write("abort the jobs of dead processes") as connection:
+            for row in dead:
+                # Only as it was read: one that gave a sign of life since then is not dead.
+                unchanged = (columns.job_id == row.job_id) & running & (columns.updated_at == row.updated_at)
+                aborted += connection.execute(
+                    self._job.update()
+                    .where(unchanged)
+                    .values(
+                        state=RunState.ABORTED.value,
+                        ended_at=row.updated_at,
+                        counters=self._recount(connection, row),
+                        error=f"Its process ended without a word (process {row.pid} on {row.host}).",
+                    )
+                ).rowcount
+        return aborted
+
+    @repeatable
+    def forget_listings(self, besides: Collection[str] = ()) -> None:
+        """Forget what selectors listed, so that the next whole listing is compared with the lake itself."""
+        columns = self._sync.c
+        kept = {_hash(key) for key in besides}
+        with self._database.write("forget listings") as connection:
+            known = connection.scalars(sa.select(columns.key_hash).where(columns.listing.is_not(None))).all()
+            for hashes in chunks([one for one in known if one not in kept]):
+                theirs = self._dialect.any_of(columns.key_hash, hashes)
+                connection.execute(self._sync.update().where(theirs).values(listing=None))
+
+    @repeatable
+    def forget_absences(self, is_spoken_against: Callable[[str], bool]) -> None:
+        """Forget what selectors lacked and is still to be confirmed."""
+        columns = self._sync.c
+        with self._database.read("read what was absent") as connection:
+            known = connection.execute(
+                sa.select(columns.key_hash, columns.selector_key).where(columns.absent.is_not(None))
+            ).all()
+        theirs = [row.key_hash for row in known if is_spoken_against(row.selector_key)]
+        if not theirs:
+            return
+        with self._database.write("forget what was absent") as connection:
+            for hashes in chunks(theirs):
+                those = self._dialect.any_of(columns.key_hash, hashes)
+                connection.execute(self._sync.update().where(those).values(absent=None))
+
+    @repeatable
+    def forget_hints(self) -> None:
+        """Believe no hint, so that each selector is listed once more."""
+        with self._database.write("forget hints") as connection:
+            connection.execute(self._sync.update().values(is_settled=False))
+
+    def _recount(self, connection: sa.Connection, row: Any) -> str:
+        """Return the counters of a dead job with what it really committed: it wrote them only every few seconds.
+
+        Each revision names its job. There is no index on that; a job dies rarely.
+        """
+        revision = self._revision.c
+        theirs = revision.source.contains(f'"job_id":{json_text(row.job_id)}', autoescape=True)
+        new, all_of_them = connection.execute(
+            sa.select(sa.func.count(sa.case((revision.revision_id == 0, 1))), sa.func.count()).where(theirs)
+        ).one()
+        counters = json_value(row.counters)
+        counters["new"] = max(counters.get("new", 0), new)
+        counters["revised"] = max(counters.get("revised", 0), all_of_them - new)
+        counters["discovered"] = max(counters.get("discovered", 0), all_of_them)
+        return json_text(counters)
+
+    @repeatable
+    def find_selector_sync(self, key: str) -> SelectorSync | None:
+        """Return when the selector that `key` names was last ingested, or None."""
+        statement = sa.select(self._sync).where(self._sync.c.key_hash == _hash(key))
+        with self._database.read("read when a selector was ingested") as connection:
+            row = connection.execute(statement).mappings().one_or_none()
+        return None if row is None else _sync_from(row)
+
+    @repeatable
+    def save_selector_sync(self, key: str, sync: SelectorSync) -> None:
+        """Remember it."""
+        values = {
+            "selector_key": key,
+            "last_modified": moment_to_text(sync.last_modified),
+            "complete": sync.complete,
+            "finished_at": moment_to_text(sync.finished_at),
+            "listing": sync.listing,
+            "hint": None if sync.hint is None else json.dumps(sync.hint),
+            "is_settled": sync.is_settled,
+            "followed_until": moment_to_text(sync.followed_until),
+            "absent": sync.absent,
+            **_discovered_row(sync.discovered),
+            "doubles": " ".join(sync.doubles) or None,
+        }
+        with self._database.write("save when a selector was ingested") as connection:
+            known = self._sync.c.key_hash == _hash(key)
+            if not connection.execute(self._sync.update().where(known).values(values)).rowcount:
+                connection.execute(self._sync.insert().values(key_hash=_hash(key), **values))
+
+    @repeatable
+    def find_discovered_selectors(
+        self, bucket: str, source: str, provider: str, dataset_type: str
+    ) -> list[DiscoveredSelector]:
+        """Return the selectors of a source that it discovered when they were last ingested, each once."""
+        there = {"bucket": bucket, "source": source, "provider": provider, "dataset_type": dataset_type}
+        statement = sa.select(self._sync).where(*(self._sync.c[name] == value for name, value in there.items()))
+        with self._database.read("read which selectors were discovered") as connection:
+            rows = connection.execute(statement.order_by(self._sync.c.finished_at)).mappings().all()
+        # One that several plans ingest has several rows.
+        found = [discovered for row in rows if (discovered := _discovered_from(row)) is not None]
+        return sorted({one.selector: one for one in found}.values(), key=lambda one: one.selector.canonical)
+
+    @repeatable
+    def forget_selector(self, discovered: DiscoveredSelector) -> None:
+        """Forget all that is remembered of a selector that its source discovers no more."""
+        columns = self._sync.c
+        values = _discovered_row(discovered)
+        del values["selector"]
+        there = [columns[name] == value for name, value in values.items()]
+        with self._database.write("forget a selector") as connection:
+            rows = connection.execute(sa.select(columns.key_hash, columns.selector).where(*there)).all()
+            theirs = [row.key_hash for row in rows if _selector_from(row.selector) == discovered.selector]
+            for hashes in chunks(theirs):
+                connection.execute(self._sync.delete().where(self._dialect.any_of(columns.key_hash, hashes)))
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _sync_from(row: sa.RowMapping) -> SelectorSync:
+    return SelectorSync(
+        moment_from_text(row["last_modified"]),
+        bool(row["complete"]),
+        to_moment(row["finished_at"]),
+        row["listing"],
+        None if row["hint"] is None else json.loads(row["hint"]),
+        bool(row["is_settled"]),
+        moment_from_text(row["followed_until"]),
+        row["absent"],
+        _discovered_from(row),
+        tuple((row["doubles"] or "").split()),
+    )
+
+
+def _discovered_from(row: sa.RowMapping) -> DiscoveredSelector | None:
+    if row["selector"] is None:
+        return None
+    return DiscoveredSelector(
+        row["bucket"], row["source"], row["provider"], row["dataset_type"], _selector_from(row["selector"])
+    )
+
+
+def _selector_from(text: str) -> Selector:
+    return Selector(json.loads(text))
+
+
+def _discovered_row(discovered: DiscoveredSelector | None) -> dict[str, str | None]:
+    if discovered is None:
+        return dict.fromkeys(("bucket", "source", "provider", "dataset_type", "selector"))
+    selector = discovered.selector
+    return {
+        "bucket": discovered.bucket,
+        "source": discovered.source,
+        "provider": discovered.provider,
+        "dataset_type": discovered.dataset_type,
+        # Its name is for people; what else hints say is of that moment.
+        "selector": json.dumps({**selector.attributes, "_name": selector.name}, default=str),
+    }
+
+
+def _job_row(job: JobSummary) -> dict[str, Any]:
+    return {
+        "job_id": job.job_id,
+        "run_id": job.run_id,
+        "source": job.source,
+        "provider": job.provider,
+        "dataset_type": job.dataset_type,
+        "data_spec_versions": json_text(dict(job.data_spec_versions)),
+        "selector": json_text(dict(job.selector)),
+        "selector_name": job.selector_name,
+        "state": job.state.value,
+        "host": job.process.host,
+        "pid": job.process.pid,
+        "process_started": job.process.started,
+        "started_at": moment_to_text(job.started_at),
+        "updated_at": moment_to_text(job.updated_at),
+        "ended_at": moment_to_text(job.ended_at),
+        "counters": json_text({name: count for name, count in job.counters.as_dict().items() if count}),
+        "timings": json_text(dict(job.timings)),
+        "error": job.error,
+    }
+
+
+def _tasks_of(row: Mapping[str, Any]) -> str:
+    """Return the job whose tasks a row shows: one that is counted with another came to the same, or has none."""
+    if "counted_with" not in row:
+        return str(row["job_id"])
+    counts = json_value(row["counters"])
+    has_any = counts.get("failed") or counts.get("quarantined") or counts.get("left_out")
+    return str(row["counted_with"]) if has_any else ""
+
+
+def _job_from(row: Mapping[str, Any], tasks: Sequence[TaskSummary]) -> JobSummary:
+    counters = json_value(row["counters"])
+    return JobSummary(
+        job_id=row["job_id"],
+        run_id=row["run_id"],
+        source=row["source"],
+        provider=row["provider"],
+        dataset_type=row["dataset_type"],
+        data_spec_versions=json_value(row["data_spec_versions"]),
+        selector=json_value(row["selector"]),
+        selector_name=row["selector_name"],
+        state=RunState(row["state"]),
+        process=ProcessIdentity(row["host"], row["pid"], row["process_started"]),
+        started_at=to_moment(row["started_at"]),
+        updated_at=to_moment(row["updated_at"]),
+        ended_at=moment_from_text(row["ended_at"]),
+        counters=Counters(**{name: count for name, count in counters.items() if name in _COUNTER_NAMES}),
+        timings=json_value(row["timings"]),
+        error=row["error"],
+        tasks=tuple(tasks),
+        runs=row.get("runs", 1),
+        first_started_at=moment_from_text(row.get("first_started_at")),
+    )
+
+
+def _task_row(job_id: str, number: int, task: TaskSummary) -> dict[str, Any]:
+    return {
+        "job_id": job_id,
+        "task_number": number,
+        "identifier": task.identifier,
+        "outcome": task.outcome.value,
+        "state": task.state.value,
+        "started_at": moment_to_text(task.started_at),
+        "ended_at": moment_to_text(task.ended_at),
+        "dataset_id": task.dataset_id,
+        "name": task.name,
+        "revision_id": task.revision_id,
+        "error": task.error,
+    }
+
+
+def _task_from(row: sa.RowMapping) -> TaskSummary:
+    return TaskSummary(
+        identifier=row["identifier"],
+        outcome=TaskOutcome(row["outcome"]),
+        state=RunState(row["state"]),
+        started_at=to_moment(row["started_at"]),
+        ended_at=to_moment(row["ended_at"]),
+        dataset_id=row["dataset_id"],
+        name=row["name"],
+        revision_id=row["revision_id"],
+        error=row["error"],
+    )

@@ -1,0 +1,217 @@
+"""The locks of jobs on a database server: they are a connection's, and end with it, however that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.database_errors import DATABASE_ERRORS, translated
+from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.jobs.keyed_lock import KeyedLock
+from ingestify.catalogue.rows import moment_to_text, to_moment
+from ingestify.catalogue.tables import Tables
+from ingestify.domain.ports import JobLock
+from ingestify.domain.run import JobHolder, ProcessIdentity
+from ingestify.errors import StoreError
+from ingestify.progress.printable import PrintableLogger
+
+__all__ = ["SessionLocks"]
+
+logger = PrintableLogger(__name__)
+
+KEEP_ALIVE_SECONDS = 30.0
+"""How often a connection with locks says that it is there: servers and firewalls close those that are silent."""
+
+
+class SessionLocks:
+    """All locks of one engine, on one connection that has nothing else to do, and is there while there are locks.
+
+    When that connection is lost, others may take what it had. Then the run is warned, what nobody took meanwhile is
+    taken again, and the run goes on: the check of each change before its commit protects the lake then.
+
+    Args:
+        keep_alive_seconds: See KEEP_ALIVE_SECONDS.
+    """
+
+    def __init__(self, database: Database, tables: Tables, keep_alive_seconds: float = KEEP_ALIVE_SECONDS) -> None:
+        self._database = database
+        self._dialect = database.dialect
+        self._prefix = tables.prefix
+        self._holder = tables.job_holder
+        self._keep_alive_seconds = keep_alive_seconds
+        self._guard = threading.RLock()
+        self._held: set[str] = set()
+        self._session: sa.Connection | None = None
+        self._ended = threading.Event()
+
+    def try_lock(self, key: str, holder: JobHolder) -> JobLock | None:
+        """Return the lock, or None if somebody has it: another process, or another engine of this one."""
+        with self._guard, translated(self._database.where, "lock a job"):
+            # The connection itself could take it twice.
+            if key in self._held:
+                return None
+            if not self._take(key):
+                self._end_if_idle()
+                return None
+            if not self._held:
+                self._ended.set()
+                self._ended = threading.Event()
+                thread = threading.Thread(
+                    target=self._keep_alive, args=(self._ended,), name="ingestify-locks", daemon=True
+                )
+                thread.start()
+            self._held.add(key)
+        try:
+            self._note(key, holder)
+        except BaseException:
+            self.release(key)
+            raise
+        return KeyedLock(self, key)
+
+    @repeatable
+    def find_holder(self, key: str) -> JobHolder | None:
+        """Return who has it; None also while that is being written."""
+        columns = self._holder.c
+        statement = sa.select(columns.host, columns.pid, columns.process_started, columns.since).where(
+            columns.key_hash == _hash(key)
+        )
+        with self._database.read("look who is at a job") as connection:
+            if not self._dialect.is_session_locked(connection, self._name(key)):
+                return None  # what a process that died has left there
+            row = connection.execute(statement).one_or_none()
+        if row is None:
+            return None
+        return JobHolder(ProcessIdentity(row.host, row.pid, row.process_started), to_moment(row.since))
+
+    @repeatable
+    def is_held(self, key: str) -> bool | None:
+        """Whether somebody has it."""
+        with self._database.read("look who is at a job") as connection:
+            return self._dialect.is_session_locked(connection, self._name(key))
+
+    def release(self, key: str) -> None:
+        """Let others have it. Never raises: at the worst it ends with the connection."""
+        with self._guard:
+            if key not in self._held:
+                return  # it was lost, and the note there is another one's
+            with contextlib.suppress(StoreError):
+                self._forget(key)
+            self._held.discard(key)
+            if self._session is not None:
+                try:
+                    self._dialect.release_session_lock(self._session, self._name(key))
+                except DATABASE_ERRORS:
+                    self._close_session()
+            self._end_if_idle()
+
+    def close(self) -> None:
+        """Let go of all."""
+        for key in tuple(self._held):
+            self.release(key)
+
+    # ---- the connection --------------------------------------------------------------------------------
+
+    def _take(self, key: str) -> bool:
+        """Take a lock; on a new connection if there is none, or if it was lost without anybody seeing it yet."""
+        for is_last in (False, True):
+            if self._session is None:
+                self._session = self._database.open_session("lock a job")
+            try:
+                return self._dialect.try_session_lock(self._session, self._name(key))
+            except sa.exc.DBAPIError as error:
+                if is_last or not error.connection_invalidated:
+                    raise
+                self._take_all_again()
+        raise AssertionError("unreachable")
+
+    def _end_if_idle(self) -> None:
+        """Close the connection when there is no lock on it, and end its thread."""
+        if not self._held:
+            self._ended.set()
+            self._close_session()
+
+    def _close_session(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            with contextlib.suppress(*DATABASE_ERRORS):
+                session.close()
+
+    def _keep_alive(self, ended: threading.Event) -> None:
+        """Say something on the connection now and then; a thread of its own, while there are locks."""
+        while not ended.wait(self._keep_alive_seconds):
+            with self._guard:
+                if ended.is_set() or not self._held:
+                    return
+                try:
+                    if self._session is not None:
+                        self._session.exec_driver_sql("SELECT 1").all()
+                        continue
+                except DATABASE_ERRORS:
+                    pass
+                self._take_all_again()
+
+    def _take_all_again(self) -> None:
+        """Take what the lost connection had; where there is no other one, it is tried again after a while."""
+        was_known = self._session is None
+        self._close_session()
+        try:
+            session = self._database.open_session("lock a job")
+            self._session = session
+            gone = {key for key in self._held if not self._dialect.try_session_lock(session, self._name(key))}
+        except DATABASE_ERRORS as error:
+            self._close_session()
+            if not was_known:
+                logger.warning(
+                    "The connection to %s with the locks of this run's jobs was lost, and there is no other (%s). The "
+                    "run goes on; if another one of the same begins, both fetch what is new, and take nothing from "
+                    "each other.",
+                    self._database.where,
+                    type(error).__name__,
+                )
+            return
+        self._held -= gone
+        if gone:
+            logger.warning(
+                "The connection to %s with the locks of this run's jobs was lost, and another run has taken %d of "
+                "them. Both go on; they fetch what is new twice, and take nothing from each other.",
+                self._database.where,
+                len(gone),
+            )
+        else:
+            logger.warning(
+                "The connection to %s with the locks of this run's jobs was lost; all of them were taken again.",
+                self._database.where,
+            )
+
+    # ---- who has them ----------------------------------------------------------------------------------
+
+    @repeatable
+    def _note(self, key: str, holder: JobHolder) -> None:
+        process = holder.process
+        values: dict[str, Any] = {
+            "host": process.host,
+            "pid": process.pid,
+            "process_started": process.started,
+            "since": moment_to_text(holder.since),
+        }
+        with self._database.write("note who is at a job") as connection:
+            known = self._holder.c.key_hash == _hash(key)
+            if not connection.execute(self._holder.update().where(known).values(values)).rowcount:
+                connection.execute(self._holder.insert().values(key_hash=_hash(key), **values))
+
+    @repeatable
+    def _forget(self, key: str) -> None:
+        with self._database.write("note that nobody is at a job") as connection:
+            connection.execute(self._holder.delete().where(self._holder.c.key_hash == _hash(key)))
+
+    def _name(self, key: str) -> str:
+        return f"job {self._prefix} {key}"
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

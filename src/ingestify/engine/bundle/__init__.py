@@ -1,0 +1,1 @@
+"""The files of one dataset together: what is there, what is new, and what a complete one holds."""

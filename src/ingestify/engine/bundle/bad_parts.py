@@ -1,0 +1,202 @@
+"""Files that are not what they should be, in bundles that are good without them: left out, remembered, asked for again.
+
+A dataset is complete without a feed that its bundle type names as optional. So a broken file of such a feed does not
+keep the others from readers: for the rest of the walk it is like one that the provider has not got. What was found is
+kept in the file's `FeedState`, with the version that the provider gives the broken file; the next run asks whether it
+still is that one. A file that a person left out of an accepted bundle is remembered in the same way.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from ingestify.domain.error_answer import error_answered
+from ingestify.domain.file import NO_VALIDATORS, FeedState, Validators
+from ingestify.domain.resource import FileResource
+from ingestify.engine.bundle.loaded_file import NOTHING_FOUND, FileKind, LoadedResource
+from ingestify.engine.report.report import one_line
+from ingestify.errors import SourceError
+
+if TYPE_CHECKING:
+    from ingestify.engine.bundle.bundle import LoadedBundle
+
+__all__ = [
+    "asked_again_by",
+    "describe_left_out",
+    "is_known_to_be_bad",
+    "leave_out_bad_parts",
+    "refuse_web_pages",
+    "still_left_out",
+    "wanted_in_full",
+]
+
+MOST_CHARACTERS = 300
+"""Of what is wrong with a file: it stands in the dataset's row."""
+
+_WITH_BYTES = (FileKind.NEW, FileKind.HELD)
+
+
+# ---- one file: what a look at it means --------------------------------------------------------------------
+
+
+def asked_again_by(file: FileResource, known: FeedState) -> Validators:
+    """Return what a file that is left out is asked for by: the ETag of the answer that was left out.
+
+    A date does not do: a file that was repaired may have kept it. And a loader takes validators for those of the file
+    that the lake has.
+    """
+    if file.url is None or known.asked_for != file.asked_for:
+        return NO_VALIDATORS
+    return Validators(known.validators.etag)
+
+
+def is_known_to_be_bad(file: FileResource, known: FeedState | None) -> bool:
+    """Whether a file is the broken one of before by what is announced of its version, and need not be read for that."""
+    return (
+        known is not None
+        and known.is_left_out
+        and not known.decided_by
+        and file.content_version is not None
+        and file.content_version == known.validators.etag
+    )
+
+
+def still_left_out(known: FeedState, look: FeedState, *, in_lake: bool, date: str | None = None) -> LoadedResource:
+    """The provider says that a file is the one that was left out.
+
+    Args:
+        known: What is remembered of it.
+        look: What was seen of it now.
+        in_lake: Whether the current set has another file in its place, from before.
+        date: The Date of the provider's answer.
+    """
+    kind = FileKind.GONE if in_lake else FileKind.ABSENT
+    return LoadedResource(kind, _as_left_out(look, known), tag=known.left_out_tag, date=date)
+
+
+def _as_left_out(look: FeedState, known: FeedState) -> FeedState:
+    return dataclasses.replace(
+        look,
+        present=False,
+        problem=known.problem,
+        left_out_tag=known.left_out_tag,
+        decided_by=known.decided_by,
+    )
+
+
+# ---- a bundle: what of it is left out ---------------------------------------------------------------------
+
+
+def leave_out_bad_parts(bundle: LoadedBundle) -> None:
+    """Say of each loaded file what is wrong with it, and make one that the dataset does well without absent."""
+    entry = bundle.entry
+    if entry is not None and not entry.is_open and bundle.is_as_in_quarantine:
+        return  # that very bundle was discarded, by a person
+    bad = []
+    for file_id, loaded in bundle.loaded.items():
+        problem, decided_by = _problem_of(bundle, file_id, loaded)
+        if problem:
+            loaded.feed = dataclasses.replace(loaded.feed, problem=problem, decided_by=decided_by)
+        feed = loaded.feed.data_feed_key
+        if loaded.kind in _WITH_BYTES and loaded.feed.problem and bundle.bundle_type.can_do_without(feed):
+            bad.append(file_id)
+    if bad and _something_is_left(bundle, bad):
+        for file_id in bad:
+            _leave_out(bundle, file_id, bundle.loaded[file_id].feed)
+    _leave_out_as_decided(bundle)
+
+
+def refuse_web_pages(bundle: LoadedBundle) -> None:
+    """Refuse an HTML page that was answered in place of a file that the dataset needs: nothing was fetched.
+
+    What others delivered, such as to a folder, is no answer: that is for the checks to reject.
+
+    Raises:
+        FetchError: There is one.
+    """
+    for file_id, loaded in bundle.new.items():
+        draft, file = loaded.draft, bundle.resource.files.get(file_id)
+        if not loaded.findings.is_web_page or draft is None or file is None:
+            continue
+        if file.url is not None or draft.content_type is not None:
+            said = f"{file_id}: {loaded.findings.problem}"
+            raise error_answered(said, file.url or "")
+
+
+def _problem_of(bundle: LoadedBundle, file_id: str, loaded: LoadedResource) -> tuple[str, str]:
+    """Return what is wrong with the bytes of a file, and who accepted them so; two empty texts: nothing."""
+    if loaded.findings.problem:
+        return one_line(SourceError(loaded.findings.problem))[:MOST_CHARACTERS], ""
+    before: FeedState | None = None
+    if not bundle.bundle_type.file_checks:
+        return "", ""  # what was found when they were made does not count any more
+    if loaded.kind is FileKind.UNCHANGED and bundle.existing is not None:
+        before = bundle.existing.feeds.get(file_id)
+    elif loaded.kind is FileKind.HELD and bundle.entry is not None:
+        before = bundle.entry.feeds.get(file_id)
+        if before is None or not before.problem:
+            # What came into quarantine before problems were kept file by file.
+            start = f"{file_id}: "
+            found = [reason.removeprefix(start) for reason in bundle.entry.reasons if reason.startswith(start)]
+            return (found[0][:MOST_CHARACTERS] if found else ""), ""
+    return ("", "") if before is None or not before.is_broken else (before.problem, before.decided_by)
+
+
+def _something_is_left(bundle: LoadedBundle, bad: Collection[str]) -> bool:
+    there = [file_id for file_id, one in bundle.loaded.items() if one.kind not in (FileKind.ABSENT, FileKind.GONE)]
+    current = [] if bundle.existing is None else bundle.existing.files
+    return any(file_id not in bad for file_id in (*there, *current))
+
+
+def _leave_out(bundle: LoadedBundle, file_id: str, known: FeedState) -> None:
+    loaded = bundle.loaded[file_id]
+    in_lake = bundle.existing is not None and file_id in bundle.existing.files
+    bundle.loaded[file_id] = dataclasses.replace(
+        loaded,  # with what was staged, which is discarded in the end
+        kind=FileKind.GONE if in_lake else FileKind.ABSENT,
+        feed=_as_left_out(loaded.feed, dataclasses.replace(known, left_out_tag=loaded.tag)),
+        draft=None,
+        findings=NOTHING_FOUND,
+    )
+
+
+def _leave_out_as_decided(bundle: LoadedBundle) -> None:
+    """Leave out what a person left out, as long as nothing else changed: then that decision holds as it was made."""
+    decided = {} if bundle.existing is None else bundle.existing.feeds
+    new = bundle.new
+    if all(_is_what_was_left_out(decided.get(file_id), loaded) for file_id, loaded in new.items()):
+        for file_id in new:
+            _leave_out(bundle, file_id, decided[file_id])
+
+
+def _is_what_was_left_out(known: FeedState | None, loaded: LoadedResource) -> bool:
+    return known is not None and known.is_left_out and bool(known.decided_by) and known.left_out_tag == loaded.tag
+
+
+def wanted_in_full(bundle: LoadedBundle) -> list[str]:
+    """Return the ids of files that were left out for a reason that does not hold any more, and are not here.
+
+    A person's decision is one on a bundle: beside other files, the file may be right. And a check may have been
+    switched off.
+    """
+    return [
+        file_id
+        for file_id, loaded in bundle.loaded.items()
+        if loaded.kind is FileKind.ABSENT
+        and loaded.staged is None
+        and loaded.feed.is_left_out
+        and (bool(bundle.new) if loaded.feed.decided_by else not bundle.bundle_type.file_checks)
+    ]
+
+
+def describe_left_out(feeds: Mapping[str, FeedState], announced: Collection[str]) -> str:
+    """Return what the announced files of a dataset lack because it is broken, for people; empty: nothing.
+
+    What a person left out is not among it: that is decided.
+    """
+    found = [feeds[file_id] for file_id in announced if file_id in feeds]
+    return "; ".join(
+        f"{feed.file_id} is left out: {feed.problem}" for feed in found if feed.is_left_out and not feed.decided_by
+    )

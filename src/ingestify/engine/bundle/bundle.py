@@ -1,0 +1,247 @@
+"""The files of one dataset, all loaded: what is new, what is lacking, what is gone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+
+from ingestify.clock import now
+from ingestify.domain.bundle import BundleType, is_named
+from ingestify.domain.change import metadata_text, stored_metadata_text
+from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.file import NO_VALIDATORS, FeedState
+from ingestify.domain.plan import IngestionPlan
+from ingestify.domain.quarantine import NewFile, QuarantineEntry
+from ingestify.domain.resource import DatasetResource
+from ingestify.engine.bundle.loaded_file import FileKind, LoadedResource
+
+__all__ = ["NO_LONGER_ANNOUNCED", "LoadedBundle", "find_unannounced", "is_known_lost"]
+
+NO_LONGER_ANNOUNCED = "(no longer announced)"
+"""Kept as what was announced of a file that the source announced no more when it was last looked at."""
+
+_THERE = (FileKind.NEW, FileKind.HELD, FileKind.UNCHANGED)
+
+
+class LoadedBundle:
+    """What the provider has of one dataset, against what the lake and the quarantine have.
+
+    Args:
+        loaded: File id to what became of each announced file; may be replaced file by file.
+        plan: Whose announcement it is.
+        unasked: Files that the plan does not ask for: nothing is concluded from it that they are not announced.
+    """
+
+    def __init__(
+        self,
+        resource: DatasetResource,
+        bundle_type: BundleType,
+        existing: Dataset | None,
+        entry: QuarantineEntry | None,
+        loaded: dict[str, LoadedResource],
+        plan: IngestionPlan,
+        unasked: Collection[str] = (),
+    ) -> None:
+        self.resource = resource
+        self.bundle_type = bundle_type
+        self.existing = existing
+        self.entry = entry
+        self.loaded = loaded
+        self._plan = plan
+        self._unasked = unasked
+        self._current = {} if existing is None else existing.files
+
+    @property
+    def new(self) -> Mapping[str, LoadedResource]:
+        """The files whose bytes the lake's current set has not, in the announced order."""
+        return {
+            file_id: self.loaded[file_id]
+            for file_id in self.resource.files
+            if file_id in self.loaded and self._is_new(file_id, self.loaded[file_id])
+        }
+
+    def _is_new(self, file_id: str, loaded: LoadedResource) -> bool:
+        if loaded.kind not in (FileKind.NEW, FileKind.HELD):
+            return False
+        current = self._current.get(file_id)
+        return current is None or current.tag != loaded.tag
+
+    @property
+    def is_as_in_quarantine(self) -> bool:
+        """Whether it is the very bundle that waits in quarantine."""
+        if self.entry is None:
+            return False
+        tags = {file_id: loaded.tag for file_id, loaded in self.new.items()}
+        held = {file.file_id: file.tag for file in self.entry.files}
+        removed = set(self.entry.removed_file_ids)
+        return bool(held or self.gone) and tags == held and set(self.no_more) == removed
+
+    @property
+    def is_as_in_lake(self) -> bool:
+        """Whether each file that is announced has the bytes of the current set."""
+        kinds = {loaded.kind for loaded in self.loaded.values()}
+        return FileKind.UNCHANGED in kinds and not self.removed and kinds <= {FileKind.UNCHANGED, FileKind.ABSENT}
+
+    @property
+    def held(self) -> Mapping[str, NewFile]:
+        """The new files of which the provider only said that they are as they are in quarantine."""
+        return {
+            file_id: loaded.draft
+            for file_id, loaded in self.new.items()
+            if loaded.kind is FileKind.HELD and loaded.draft is not None
+        }
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """Files of the lake that the provider says it has no more."""
+        return tuple(file_id for file_id, loaded in self.loaded.items() if loaded.kind is FileKind.GONE)
+
+    @property
+    def withdrawn(self) -> tuple[str, ...]:
+        """Files of the lake that this source brought, and announces no more."""
+        return tuple(find_unannounced(self.existing, self.resource, self._plan))
+
+    @property
+    def no_more(self) -> tuple[str, ...]:
+        """Files of the lake that are no part of what the provider has now."""
+        return self.gone + self.withdrawn
+
+    @property
+    def lost_feeds(self) -> tuple[str, ...]:
+        """The feeds that a complete dataset needs, that the lake has, and that the provider has no more.
+
+        Where no file is announced at all, each is needed: a dataset is never left without any.
+        """
+        lost = {self._current[file_id].data_feed_key for file_id in self.no_more}
+        if not self.resource.files:
+            return tuple(sorted(lost))
+        lacking = self.bundle_type.lacking(self._feeds_without(self.no_more))
+        return tuple(feed for wanted in lacking for feed in sorted(lost) if is_named(feed, wanted))
+
+    def is_unasked(self, file_id: str) -> bool:
+        """Whether the plan does not ask for a file: nothing is concluded from it that it is not announced."""
+        return file_id in self._unasked
+
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether its files were looked at: they came, or none is announced."""
+        return bool(self.loaded) or not self.resource.files
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """Files that leave the current set with this look at the provider.
+
+        Where another file is new, or the entry says something else, what the provider has no more is of another moment.
+        Where nothing else changed, it leaves if the look before found the same, and no complete dataset needs it: an
+        absence needs two witnesses. One that is broken at the provider is not absent.
+        """
+        if not self.is_looked_at:
+            return ()
+        if self.new or (self.is_described_anew and not self.keeps_description):
+            return self.no_more
+        kept = set(self.lost_feeds)
+        return tuple(
+            file_id
+            for file_id in self.no_more
+            if file_id not in self._unasked
+            and self._current[file_id].data_feed_key not in kept
+            and self._was_lost_before(file_id)
+            and not (file_id in self.loaded and self.loaded[file_id].feed.is_left_out)
+        )
+
+    @property
+    def is_described_anew(self) -> bool:
+        """Whether the entry says another name or other metadata than the lake has."""
+        existing, resource = self.existing, self.resource
+        if existing is None:
+            return False
+        return (resource.name or str(existing.identifier)) != existing.name or (
+            metadata_text(resource.metadata) != stored_metadata_text(existing.metadata)
+        )
+
+    @property
+    def keeps_description(self) -> bool:
+        """Whether name and metadata stay as they were: beside a file that is gone, is needed, and so stays, too."""
+        return self.is_looked_at and not self.new and bool(self.lost_feeds)
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether something of it is gone that stays until another look finds the same."""
+        if not self.is_looked_at:
+            return False
+        settled = {*self.removed, *self._unasked}
+        kept = set(self.lost_feeds)
+        return any(one not in settled and self._current[one].data_feed_key not in kept for one in self.no_more)
+
+    def _was_lost_before(self, file_id: str) -> bool:
+        known = None if self.existing is None else self.existing.feeds.get(file_id)
+        return known is not None and is_known_lost(known)
+
+    def looks_at_withdrawn(self, *, rejected: bool = False) -> list[FeedState]:
+        """Return how to remember what is announced no more, and stays: announced again, it is asked for."""
+        known = {} if self.existing is None else self.existing.feeds
+        leaving = () if rejected else (*self.removed, *self._unasked)
+        stay = [one for one in self.withdrawn if one not in leaving] if self.is_looked_at else []
+        return [
+            dataclasses.replace(known[file_id], present=False, validators=NO_VALIDATORS, checked_at=now())
+            if rejected
+            else dataclasses.replace(known[file_id], announced=NO_LONGER_ANNOUNCED)
+            for file_id in stay
+            if file_id in known
+        ]
+
+    @property
+    def _feeds_there(self) -> set[str]:
+        """The feeds that the provider has now."""
+        files = self.resource.files
+        return {files[file_id].data_feed_key for file_id, one in self.loaded.items() if one.kind in _THERE}
+
+    def _feeds_without(self, file_ids: Collection[str]) -> set[str]:
+        """The feeds that the provider has, and those that the lake has besides: from another source, or kept."""
+        kept = {file.data_feed_key for file_id, file in self._current.items() if file_id not in file_ids}
+        return self._feeds_there | kept
+
+    @property
+    def lacking_feeds(self) -> tuple[str, ...]:
+        """The required feeds of which the dataset will have no file."""
+        return self.bundle_type.lacking(self._feeds_without(self.removed))
+
+    @property
+    def missing_feeds(self) -> tuple[str, ...]:
+        """The required feeds that the dataset will lack, or have broken."""
+        return self._missing(self._feeds_without(self.removed))
+
+    def _missing(self, feeds: set[str]) -> tuple[str, ...]:
+        looks = {} if self.existing is None else dict(self.existing.feeds)
+        looks |= {file_id: loaded.feed for file_id, loaded in self.loaded.items()}
+        return self.bundle_type.missing(feeds, looks.values())
+
+    @property
+    def state(self) -> DatasetState:
+        """The state that the dataset will have."""
+        resource, existing = self.resource, self.existing
+        feeds = self._feeds_without(self.removed)
+        is_told = resource.post_load_files is None or bool(self.loaded)
+        if existing is not None and not is_told and existing.state is not DatasetState.MISSING:
+            return existing.state  # post_load_files would say, and was not called
+        return self.bundle_type.state_of(
+            resource.state, self._missing(feeds), is_empty=not feeds, has_files=bool(resource.files)
+        )
+
+
+def find_unannounced(existing: Dataset | None, resource: DatasetResource, plan: IngestionPlan) -> list[str]:
+    """Return the files of the lake's current set that a plan's source answers for, and announces no more."""
+    if existing is None:
+        return []
+    revisions = existing.revisions
+    return [
+        file_id
+        for file_id, file in existing.files.items()
+        if file_id not in resource.files
+        and plan.answers_for(revisions[file.revision_id].source.get("source", plan.source.name))
+    ]
+
+
+def is_known_lost(known: FeedState) -> bool:
+    """Return whether an earlier look found already that the provider has a file no more."""
+    return not known.present or known.announced == NO_LONGER_ANNOUNCED

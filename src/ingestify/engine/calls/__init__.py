@@ -1,0 +1,1 @@
+"""A call of the engine in Python: what it yields, shows, warns of and raises."""

@@ -1,0 +1,126 @@
+"""Datasets reach the analyst the moment they land, while the run goes on in the background."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Iterator
+
+from ingestify.domain.condition import Answers
+from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection
+from ingestify.domain.ports import DatasetFilter
+from ingestify.domain.run import RunReport
+from ingestify.domain.selector import identifier_matches
+from ingestify.engine.calls.offline import OfflineReader
+from ingestify.engine.calls.tracebacks import shortened
+from ingestify.engine.run.run import IngestionRun
+from ingestify.engine.workers import ReaderLeft
+
+__all__ = ["Stream", "in_collections"]
+
+AHEAD = 100
+"""How many datasets may wait for a slow reader; then the run waits for it too."""
+
+HELD_UP_SECONDS = 5.0
+"""How long a run that waits for its reader keeps others from its jobs."""
+
+
+def _is_of_filter(dataset: Dataset, wanted: DatasetFilter) -> bool:
+    """Return whether a dataset is what a reader asked for, whatever its condition says."""
+    return (
+        dataset.bucket == wanted.bucket
+        and wanted.dataset_type in (None, dataset.dataset_type)
+        and wanted.provider in (None, dataset.provider)
+        and wanted.dataset_id in (None, dataset.dataset_id)
+        and (not wanted.states or dataset.state in wanted.states)
+        and identifier_matches(dataset.identifier, wanted.selector)
+    )
+
+
+class Stream:
+    """Runs an ingestion in a thread and yields what is known to be current, each dataset once.
+
+    Args:
+        wanted: What the reader asked for; other datasets that the run brings are not yielded.
+        offline: Hears what the reader has; None: nobody has to know.
+
+    Attributes:
+        answers: What the condition of the reader's filter said of what the run brought.
+        report: What the run did, once it has ended; None before.
+        yielded: How many datasets were yielded so far.
+    """
+
+    def __init__(self, wanted: DatasetFilter, offline: OfflineReader | None = None) -> None:
+        self.wanted = wanted
+        self.answers = Answers(wanted.where)
+        self._offline = offline
+        self._queue: queue.Queue[Dataset | None] = queue.Queue(maxsize=AHEAD)
+        self._left = threading.Event()
+        self._run: IngestionRun | None = None
+        self.report: RunReport | None = None
+        self.yielded = 0
+        self._error: BaseException | None = None
+
+    def on_current(self, dataset: Dataset) -> None:
+        """Take a dataset from the run, and wait if the reader is slow. The committing thread calls this."""
+        if not _is_of_filter(dataset, self.wanted):
+            return
+        if not self.answers.holds(lambda condition: condition.matches_dataset(dataset)):
+            return
+        began = time.monotonic()
+        while not self._left.is_set():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(dataset, timeout=0.1)
+                return
+            if self._run is not None and time.monotonic() - began > HELD_UP_SECONDS:
+                # Perhaps it is in its loop that the reader waits for a run that waits for this one.
+                self._run.let_others_in()
+
+    def iterate(self, run: IngestionRun) -> Iterator[Dataset]:
+        """Execute the run in the background and yield; the reader's thread.
+
+        Raises:
+            BaseException: What was raised in place of a report, after everything that finished was yielded.
+        """
+        self._run = run
+        thread = threading.Thread(target=self._execute, args=(run,), name="ingestify-run", daemon=True)
+        thread.start()
+        try:
+            while (dataset := self._queue.get()) is not None:
+                self.yielded += 1
+                if self._offline is not None:
+                    self._offline.took(dataset)
+                yield dataset
+        except BaseException as error:
+            # The reader left the loop, or was interrupted in it: stop cleanly, and wait for that.
+            run.stop.stop(ReaderLeft() if isinstance(error, GeneratorExit) else error)
+            raise
+        finally:
+            self._left.set()
+            thread.join()
+        if self._error is not None:
+            raise shortened(self._error)
+
+    def _execute(self, run: IngestionRun) -> None:
+        try:
+            self.report = run.execute()
+        except BaseException as error:  # noqa: BLE001 - it is handed to the reader
+            self._error = error
+        finally:
+            while not self._left.is_set():
+                with contextlib.suppress(queue.Full):
+                    self._queue.put(None, timeout=0.1)
+                    break
+
+
+def in_collections(datasets: Iterator[Dataset], batch_size: int) -> Iterator[DatasetCollection]:
+    """Yield each dataset of a stream as a collection of its own, as soon as it is there.
+
+    A stream has no whole to count, so the metadata is that of the collection; `batch_size` is only the most.
+    """
+    assert batch_size >= 1
+    with contextlib.closing(datasets) as closing:  # type: ignore[type-var]
+        for dataset in closing:
+            yield DatasetCollection([dataset], CollectionMetadata(1, dataset.last_modified_at))

@@ -1,0 +1,1 @@
+"""What the provider has: plans become jobs, and a source is asked for its datasets."""

@@ -1,0 +1,311 @@
+"""Source → what there is: consume a source lazily."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from ingestify.domain.change import metadata_text
+from ingestify.domain.dataset import CollectionMetadata
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.plan import Job
+from ingestify.domain.resource import DatasetResource, UnreadableEntry
+from ingestify.domain.selector import identifier_matches
+from ingestify.domain.text import LONGEST_KIND, is_storable, problem_of_name
+from ingestify.engine.discovery.duplicates import Doubles, preferred
+from ingestify.engine.discovery.planner import find_arguments
+from ingestify.engine.report.report import JobProgress
+from ingestify.engine.workers import StopToken
+from ingestify.errors import LakeNotFound, SourceError
+from ingestify.failpoints import failpoint
+from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["LOOK_UP_SIZE", "Discovered", "as_exception", "iter_discovered", "list_again"]
+
+logger = logging.getLogger(__name__)
+
+LOOK_UP_SIZE = 1000
+"""How many identifiers one set query looks up."""
+
+
+@dataclasses.dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
+class Discovered:
+    """A dataset that a job's source announced. Never changed.
+
+    Attributes:
+        provider: The resource's provider, else the source's.
+        key: What is unique in a bucket: provider, dataset type, canonical identifier.
+        metadata: The resource's metadata as text, as it was announced.
+        number: What stands for it in the job's listing.
+        tries: How often another writer was faster with it.
+        is_double: Whether the listing had it before, which is being worked on by now, and this one counts.
+    """
+
+    progress: JobProgress
+    resource: DatasetResource
+    identifier: Identifier
+    provider: str
+    key: tuple[str, str, str]
+    metadata: str = "{}"
+    number: int = 0
+    tries: int = 0
+    is_double: bool = False
+
+    @property
+    def job(self) -> Job:
+        """The job that found it."""
+        return self.progress.job
+
+    @property
+    def name(self) -> str:
+        """What people call it; its identifier if the source does not say."""
+        return self.resource.name or str(self.identifier)
+
+
+class _LazyMetadata:
+    """Stands for a CollectionMetadata, read from the catalogue only when a source looks at it."""
+
+    def __init__(self, store: DatasetStore, job: Job) -> None:
+        self._store = store
+        self._job = job
+        self._read: CollectionMetadata | None = None
+
+    def _metadata(self) -> CollectionMetadata:
+        if self._read is None:
+            try:
+                self._read = self._store.catalogue.read_metadata(self._job.dataset_filter(self._store.bucket))
+            except LakeNotFound:  # whoever only looks makes none
+                self._read = CollectionMetadata(0, None)
+        return self._read
+
+    @property
+    def was_read(self) -> bool:
+        """Whether the source looked at it."""
+        return self._read is not None
+
+    @property
+    def ingested_until(self) -> dt.datetime | None:
+        """Until when all changes are in the lake; see `CollectionMetadata`."""
+        if not self._job.plan.source.follows_changes:
+            return None
+        try:
+            found = self._store.catalogue.find_selector_sync(self._job.identity(self._store.bucket))
+        except LakeNotFound:
+            return None
+        return None if found is None else found.followed_until
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._metadata(), name)
+
+
+def _metadata_of(progress: JobProgress, store: DatasetStore) -> _LazyMetadata:
+    """Return what a source is told that the lake has: the same each time that it is asked in a job."""
+    if not isinstance(progress.collection_metadata, _LazyMetadata):
+        progress.collection_metadata = _LazyMetadata(store, progress.job)
+    return progress.collection_metadata
+
+
+def _iter_found(
+    job: Job, metadata: _LazyMetadata, versions: DataSpecVersionCollection | None = None
+) -> Iterator[list[Any]]:
+    """Yield what a source announces, lazily: a list for each that it yields.
+
+    Args:
+        versions: The feeds and versions that are asked for; None: those of the plan.
+    """
+    found: Iterable[Any] | None = job.plan.source.find_datasets(
+        job.plan.dataset_type,
+        versions or job.plan.data_spec_versions,
+        cast(CollectionMetadata, metadata),
+        **find_arguments(job),
+    )
+    if found is None:
+        raise SourceError(
+            f"find_datasets of the source '{job.source_name}' returned None; return a list, or yield resources."
+        )
+    if isinstance(found, DatasetResource):
+        raise SourceError(
+            f"find_datasets of the source '{job.source_name}' returned one DatasetResource; return a list, or yield it."
+        )
+    if isinstance(found, (list, tuple)) and all(isinstance(one, (DatasetResource, UnreadableEntry)) for one in found):
+        found = [found]
+    for item in found:
+        yield list(item) if isinstance(item, (list, tuple)) else [item]
+
+
+def iter_discovered(
+    progress: JobProgress, store: DatasetStore, fail_entry: Callable[[str, BaseException | str], None]
+) -> Iterator[list[Discovered]]:
+    """Yield what a job's source announces, lazily: a list for each that it yields, and what is listed twice once.
+
+    Args:
+        fail_entry: Called with the name of an entry that cannot be read, and why. One entry is one entry: the others
+            go on, and the listing is not whole.
+
+    Raises:
+        SourceError: The source yields what is no dataset resource.
+        Exception: Whatever the source raises.
+    """
+    job = progress.job
+    metadata = _metadata_of(progress, store)
+    doubles = Doubles(progress.sync_before.doubles if progress.sync_before is not None else ())
+    any_unreadable = False
+    try:
+        for batch in _iter_found(job, metadata):
+            chosen = []
+            for resource in batch:
+                try:
+                    discovered = _identify(progress, resource, store, listed=True)
+                except _Unreadable as unreadable:
+                    any_unreadable = True
+                    fail_entry(unreadable.where, unreadable.why)
+                    continue
+                if not job.filters:
+                    chosen.append(discovered)
+                elif identifier_matches(discovered.identifier, job.filters):
+                    chosen.append(discovered)
+                    progress.match(discovered.identifier)
+                else:
+                    progress.passed_over = discovered.identifier
+            yield from _in_parts(doubles.sift(chosen))
+    except Exception:
+        # What was announced comes in, also if the source fails then.
+        yield from _in_parts(_held_back(progress, doubles))
+        raise
+    yield from _in_parts(_held_back(progress, doubles))
+    is_whole = job.is_whole_selector and job.plan.source.lists_everything and not metadata.was_read
+    progress.listing.is_of_everything = is_whole
+    progress.listing.is_whole = is_whole and not any_unreadable
+    progress.listing.doubles = doubles.found
+    progress.listed_all = not any_unreadable
+
+
+def _held_back(progress: JobProgress, doubles: Doubles) -> list[Discovered]:
+    """Return what was held back until the listing's end, of which each counts once."""
+    held = doubles.end()
+    doubles.warn(f"{progress.job.source_name}: {progress.job.selector.name}")
+    if doubles.passed_on_twice:
+        progress.count("discovered", -doubles.passed_on_twice)
+    return held
+
+
+def _in_parts(several: list[Discovered]) -> Iterator[list[Discovered]]:
+    for start in range(0, len(several), LOOK_UP_SIZE):
+        yield several[start : start + LOOK_UP_SIZE]
+
+
+class _Unreadable(Exception):
+    """One entry of a listing cannot be read."""
+
+    def __init__(self, where: str, why: BaseException | str) -> None:
+        super().__init__(where)
+        self.where = where
+        self.why = why
+
+
+def _identify(progress: JobProgress, resource: object, store: DatasetStore, *, listed: bool = False) -> Discovered:
+    """Return what a source announced with its identity.
+
+    Raises:
+        _Unreadable: It is an entry that cannot be read, or stored.
+        SourceError: It is no dataset resource.
+    """
+    job = progress.job
+    if not isinstance(resource, DatasetResource):
+        if isinstance(resource, UnreadableEntry):
+            raise _Unreadable(resource.where, resource.error)
+        raise SourceError(
+            f"find_datasets of the source '{job.source_name}' yielded a {type(resource).__name__}; "
+            f"it must yield DatasetResource objects or lists of them."
+        )
+    failpoint("discovery.found")
+    provider = resource.provider = resource.provider or job.provider
+    try:
+        for called, name in (("provider", provider), ("dataset type", resource.dataset_type)):
+            if problem := problem_of_name(name, LONGEST_KIND):
+                raise SourceError(f"its {called} {name!r:.80} {problem}")
+        announced = resource.identifier(job.selector)
+        identifier = store.key_types.apply(provider, resource.dataset_type, announced, resource)
+        key = (provider, resource.dataset_type, identifier.canonical)
+        identifier.check_length()
+        metadata = _describable(resource)
+    except Exception as error:
+        raise _Unreadable(_name_of(resource), error) from error
+    number = progress.listing.add(identifier) if listed else 0
+    return Discovered(progress, resource, identifier, provider, key, metadata, number)
+
+
+def _describable(resource: DatasetResource) -> str:
+    """Return the metadata as text, of what can be stored as it is announced.
+
+    Raises:
+        SourceError: It cannot be, whatever its files are.
+    """
+    name: object = resource.name
+    if name is not None:
+        text = resource.name = name if isinstance(name, str) else str(name)
+        if not is_storable(text):
+            raise SourceError(f"its name {text[:80]!r} holds a NUL or half of a character, which no database keeps")
+    return metadata_text(resource.metadata) if resource.metadata else "{}"
+
+
+def _name_of(resource: DatasetResource) -> str:
+    """Return what a resource that nothing identifies is called."""
+    try:
+        own = "/".join(f"{key}={value}" for key, value in resource.dataset_resource_id.items())
+    except ValueError:  # a number that Python does not write down
+        own = ""
+    return resource.name if isinstance(resource.name, str) and resource.name else own or "a dataset without a name"
+
+
+def list_again(
+    progress: JobProgress,
+    store: DatasetStore,
+    wanted: Mapping[tuple[str, str, str], Discovered],
+    stop: StopToken,
+    found: dict[tuple[str, str, str], Discovered],
+    versions: DataSpecVersionCollection | None = None,
+) -> None:
+    """Ask the source the same once more, for some of what it listed before. Blocks on the network.
+
+    It ends when all of that was listed, so that also a source that never ends its listing has said it.
+
+    Args:
+        wanted: What was listed before, by what is unique of it.
+        versions: The feeds and versions that are asked for; None: those of the plan.
+        found: Takes what is listed now of that, also if the source raises behind it.
+
+    Raises:
+        SourceError: The run is to stop.
+        Exception: Whatever the source raises.
+    """
+    before_this = progress.sync_before
+    may_be_double = bool(progress.listing.doubles or (before_this is not None and before_this.doubles))
+    for batch in _iter_found(progress.job, _metadata_of(progress, store), versions):
+        if stop.is_set:
+            raise SourceError("stopped before the index was read once more")
+        for resource in batch:
+            try:
+                again = _identify(progress, resource, store)
+            except _Unreadable:
+                continue
+            before = wanted.get(again.key)
+            if before is not None:
+                there = found.get(again.key)
+                chosen = again if there is None else preferred(there, again)
+                found[again.key] = dataclasses.replace(before, resource=chosen.resource, metadata=chosen.metadata)
+        if len(found) == len(wanted) and not may_be_double:
+            break  # whatever else is listed nobody waits for
+
+
+def as_exception(error: BaseException) -> Exception:
+    """Return an error of user code as one that can fail a dataset or a job: a `sys.exit` there ends neither more."""
+    if isinstance(error, Exception):
+        return error
+    wrapped = SourceError(f"{type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped

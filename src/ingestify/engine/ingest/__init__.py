@@ -1,0 +1,1 @@
+"""One dataset, from its first request to its change of the lake."""

@@ -1,0 +1,72 @@
+"""The objects of a bundle: moved to their final places, looked for, and written again where they were lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from ingestify.domain.change import NewFile
+from ingestify.domain.quarantine import QuarantineEntry
+from ingestify.engine.bundle.bad_parts import wanted_in_full
+from ingestify.engine.bundle.bundle import LoadedBundle
+from ingestify.engine.bundle.loaded_file import FileKind
+from ingestify.engine.discovery.discovery import Discovered
+from ingestify.errors import IntegrityError
+from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["find_lost", "publish", "restore_in_quarantine"]
+
+
+def publish(store: DatasetStore, discovered: Discovered, bundle: LoadedBundle) -> dict[str, NewFile]:
+    """Move what is new to its final place, also what goes into quarantine; restore what is to be restored.
+
+    Returns:
+        File id to each new file, with its path.
+    """
+    current = {} if bundle.existing is None else bundle.existing.files
+    for file_id, loaded in bundle.loaded.items():
+        if loaded.staged is not None and loaded.kind is FileKind.UNCHANGED:
+            store.objects.restore(current[file_id], loaded.staged)
+    published: dict[str, NewFile] = {}
+    drafts = []
+    for file_id, loaded in bundle.new.items():
+        assert loaded.draft is not None, "a new file has a draft"
+        if loaded.staged is None:
+            published[file_id] = loaded.draft  # it is there already, in quarantine
+        else:
+            drafts.append((loaded.staged, loaded.draft))
+    if drafts:
+        dataset_type = bundle.resource.dataset_type
+        placed = store.objects.publish(discovered.provider, dataset_type, discovered.identifier, drafts)
+        published |= {new.file_id: new for new in placed}
+    return published
+
+
+def find_lost(store: DatasetStore, bundle: LoadedBundle, moment: dt.datetime) -> list[str]:
+    """Return the ids of files that are wanted, and whose bytes are not there.
+
+    Those are what is in quarantine without its object, as of a discarded bundle, and what was left out and may be
+    right by now.
+    """
+    lost = [file_id for file_id, held in bundle.held.items() if not _is_stored(store, held, moment)]
+    return lost + wanted_in_full(bundle)
+
+
+def _is_stored(store: DatasetStore, held: NewFile, moment: dt.datetime) -> bool:
+    if not held.storage_path:
+        return False
+    try:
+        store.opener(held.in_revision(0, moment)).verify()
+    except IntegrityError:
+        return False
+    return True
+
+
+def restore_in_quarantine(
+    store: DatasetStore, entry: QuarantineEntry, bundle: LoadedBundle, moment: dt.datetime
+) -> None:
+    """Write files of the bundle in quarantine again whose objects were lost, and that were fetched anew."""
+    held = {file.file_id: file.in_revision(0, moment) for file in entry.files}
+    for file_id, loaded in bundle.new.items():
+        staged, file = loaded.staged, held[file_id]
+        if staged is not None and staged.compression_method == file.storage_compression_method:
+            store.objects.restore(file, staged)

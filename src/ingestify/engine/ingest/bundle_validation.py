@@ -1,0 +1,222 @@
+"""May a bundle be seen? Its files' own checks, what it lacks, and whether its files agree."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, cast
+
+from ingestify.checks.files import check_stream
+from ingestify.clock import now
+from ingestify.domain.bundle_check import BundleCheck, BundleFile
+from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.file import File
+from ingestify.domain.identifier import Identifier
+from ingestify.domain.revision import pick_file
+from ingestify.engine.bundle.bundle import LoadedBundle
+from ingestify.engine.bundle.bundle_rules import SMALL_BYTES
+from ingestify.engine.bundle.loaded_file import FileKind
+from ingestify.engine.report.report import one_line
+from ingestify.errors import FatalError, IntegrityError, LoadError, MissingExtraError, SourceError, StopProcessing
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.reading.file_collection import LoadedFile
+
+__all__ = ["CheckedBundle", "reasons_against", "shapes_of"]
+
+logger = logging.getLogger(__name__)
+
+MOST_REASONS = 20
+MOST_CHARACTERS = 500
+
+
+def shapes_of(checks: Sequence[BundleCheck]) -> dict[str, tuple[Any, ...]]:
+    """Return feed to the shapes that any of `checks` wants of it."""
+    shapes: dict[str, list[Any]] = {}
+    for check in checks:
+        for feed, shape in check.shapes.items():
+            if shape not in shapes.setdefault(feed, []):
+                shapes[feed].append(shape)
+    return {feed: tuple(wanted) for feed, wanted in shapes.items()}
+
+
+class CheckedFile(LoadedFile):
+    """Implements `domain.bundle_check.BundleFile`."""
+
+    def __init__(
+        self, file: File, open_stream: Callable[[], BinaryIO], *, is_new: bool, parsed: Mapping[Any, Any] | None = None
+    ) -> None:
+        super().__init__(file, open_stream)
+        self.is_new = is_new
+        self._parsed = dict(parsed or {})
+
+    def json(self) -> Any:
+        """The content as JSON values, parsed once."""
+        if object not in self._parsed:
+            self._parsed[object] = super().json()
+        return self._parsed[object]
+
+    def json_as(self, shape: Any) -> Any:
+        """The JSON content decoded into a msgspec type, once for each."""
+        if shape not in self._parsed:
+            import msgspec  # it is only needed where JSON is checked
+
+            try:
+                self._parsed[shape] = msgspec.json.decode(self.read(), type=shape)
+            except msgspec.MsgspecError as error:
+                raise SourceError(f"{self.file_id} has not the shape it should have: {error}") from error
+        return self._parsed[shape]
+
+
+class CheckedBundle:
+    """Implements `domain.bundle_check.Bundle` over what was just loaded, and what the lake has besides.
+
+    Args:
+        bundle: What was loaded.
+    """
+
+    def __init__(
+        self,
+        bundle: LoadedBundle,
+        store: DatasetStore,
+        *,
+        provider: str,
+        loader: str,
+        identifier: Identifier,
+        name: str,
+    ):
+        self.provider = provider
+        self.loader = loader
+        self.dataset_type = bundle.resource.dataset_type
+        self.identifier = identifier
+        self.name = name
+        self.metadata: Mapping[str, Any] = bundle.resource.metadata
+        self.state: DatasetState = bundle.state
+        self.existing: Dataset | None = bundle.existing
+        self._files = _files_of(bundle, store)
+
+    @property
+    def files(self) -> Mapping[str, BundleFile]:
+        """File id to file."""
+        return cast("Mapping[str, BundleFile]", self._files)
+
+    @property
+    def feeds(self) -> list[str]:
+        """The feeds that are there."""
+        return list(dict.fromkeys(file.data_feed_key for file in self._files.values()))
+
+    def find_file(self, data_feed_key: str) -> BundleFile | None:
+        """Return the file of a feed in its highest version, or None."""
+        return self.get_file(data_feed_key) if data_feed_key in self.feeds else None
+
+    def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> BundleFile:
+        """Return the file of a feed, or raise a LoadError."""
+        chosen = pick_file(tuple(one.file for one in self._files.values()), data_feed_key, data_spec_version)
+        return cast(BundleFile, self._files[chosen.file_id])
+
+    def as_loaded_files(self) -> dict[str, LoadedFile]:
+        """Return the same files as `post_load_files` sees them."""
+        return dict(self._files)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for file in self._files.values():
+            file.close()
+
+
+def _files_of(bundle: LoadedBundle, store: DatasetStore) -> dict[str, CheckedFile]:
+    files: dict[str, CheckedFile] = {}
+    gone = bundle.removed
+    if bundle.existing is not None:
+        for stored in store.load_files(bundle.existing, lazy=True):
+            if stored.file_id in gone:
+                continue
+            # An object that is being restored may be what was found damaged; what just arrived is the same, whole.
+            arrived = bundle.loaded.get(stored.file_id)
+            staged = None if arrived is None or arrived.kind is not FileKind.UNCHANGED else arrived.staged
+            opens = stored.open_stream if staged is None else staged.open
+            files[stored.file_id] = CheckedFile(stored.file, opens, is_new=False)
+    number = 0 if bundle.existing is None else len(bundle.existing.revisions)
+    for file_id, one in bundle.new.items():
+        assert one.draft is not None, "a new file has a draft"
+        file = one.draft.in_revision(number, now())
+        open_stream = store.opener(file) if one.staged is None else one.staged.open
+        files[file_id] = CheckedFile(file, open_stream, is_new=True, parsed=one.findings.parsed)
+    return files
+
+
+def reasons_against(
+    bundle: LoadedBundle, seen: CheckedBundle, checks: Sequence[BundleCheck], *, with_files: bool, shrunk: float = 0
+) -> list[str]:
+    """Return why a changed bundle may not be seen, a sentence each; nothing: it may.
+
+    Args:
+        seen: The same bundle, for checks.
+        checks: Those that are for this kind of dataset.
+        with_files: Whether each file's own check counts.
+        shrunk: A file of which less than this share is left is suspicious; 0: none is.
+
+    Raises:
+        StopProcessing: A check stops the run.
+        FatalError: A check stops it loudly.
+        IntegrityError: An object of the lake that a check reads is damaged.
+        MissingExtraError: A check lacks a package.
+    """
+    reasons = [*_file_problems(bundle, seen)] if with_files else []
+    reasons += [*_gaps(bundle), *_shrunk(bundle, shrunk)]
+    if not reasons:
+        for check in checks:
+            reasons += _ask(check, seen)
+    shown = [one_line(SourceError(reason))[:MOST_CHARACTERS] for reason in reasons[:MOST_REASONS]]
+    if len(reasons) > MOST_REASONS:
+        shown.append(f"and {len(reasons) - MOST_REASONS} more")
+    return shown
+
+
+def _file_problems(bundle: LoadedBundle, seen: CheckedBundle) -> Iterator[str]:
+    for file_id, one in bundle.new.items():
+        problem = one.findings.problem
+        if one.kind is FileKind.HELD and one.draft is not None:
+            # It was checked when it came into quarantine; what was found then is not kept by file.
+            opener = seen.as_loaded_files()[file_id].open_stream
+            problem = check_stream(opener, one.size, one.draft.data_serialization_format).problem
+        if problem:
+            yield f"{file_id}: {problem}"
+
+
+def _gaps(bundle: LoadedBundle) -> Iterator[str]:
+    existing = bundle.existing
+    if existing is None or not existing.revisions:
+        return
+    for feed in bundle.lost_feeds:
+        yield f"it lacks {feed}, which revision {existing.revisions[-1].revision_id} has and a complete one needs"
+
+
+def _shrunk(bundle: LoadedBundle, share: float) -> Iterator[str]:
+    """Yield what is left of files that were not small, if it is so little that the rest is more likely missing."""
+    current = {} if bundle.existing is None else bundle.existing.files
+    for file_id, one in bundle.new.items():
+        before = current.get(file_id)
+        if before is not None and before.size > SMALL_BYTES and one.size < share * before.size:
+            yield (
+                f"{file_id}: it has {one.size:,} bytes, and had {before.size:,} in revision {before.revision_id}: less "
+                f"than {share:g} of it is suspicious (quarantine.shrunk)"
+            )
+
+
+def _ask(check: BundleCheck, seen: CheckedBundle) -> list[str]:
+    """Return what a check finds. One that raises has shown nothing, so the bundle stays unproven."""
+    try:
+        found: Iterable[str] | None = check.find_problems(seen)
+        if found is None:
+            return []
+        problems = [found] if isinstance(found, (str, bytes)) else list(found)
+        return [str(problem) or f"{check.name} found something, and did not say what" for problem in problems]
+    except (StopProcessing, FatalError, IntegrityError, MissingExtraError):
+        raise  # a damaged object of the lake, or a package that is missing, says nothing against what is served
+    except (LoadError, SourceError) as error:
+        return [f"{check.name}: {error}"]
+    except BaseException as error:
+        logger.debug("the check %s raised", check.name, exc_info=error)
+        return [f"the check {check.name} raised {one_line(error)}"]
+    finally:
+        seen.close()  # the next one reads from the beginning

@@ -1,0 +1,164 @@
+"""What the lake and the quarantine know of a dataset's files, and what a look at the provider adds to that."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping
+
+from ingestify.clock import now
+from ingestify.domain.announcement import is_settled, read_http_date
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.fetch_policy import is_announced_anew
+from ingestify.domain.file import NO_VALIDATORS, FeedState, File, Validators
+from ingestify.domain.ports import FetchResult
+from ingestify.domain.quarantine import NewFile, QuarantineEntry
+from ingestify.domain.resource import FileResource
+from ingestify.engine.bundle.bad_parts import asked_again_by, still_left_out
+from ingestify.engine.bundle.loaded_file import FileKind, LoadedResource
+
+__all__ = ["KnownFiles"]
+
+SECOND = dt.timedelta(seconds=1)
+
+
+class KnownFiles:
+    """The files of one dataset that are there already. Worker threads use it side by side.
+
+    Args:
+        existing: The dataset as the lake has it, or None.
+        entry: What the quarantine has of it, or None.
+        index_date: The Date of the index's answer that announced the files, or None. Whatever is asked for now is asked
+            for after it.
+
+    Attributes:
+        current: File id to the file of the current revision.
+        held: File id to the file in quarantine.
+        feeds: File id to what the last look at it found.
+    """
+
+    def __init__(self, existing: Dataset | None, entry: QuarantineEntry | None, index_date: str | None = None) -> None:
+        self.current: Mapping[str, File] = {} if existing is None else existing.files
+        self.held: dict[str, NewFile] = {} if entry is None else {file.file_id: file for file in entry.files}
+        self.feeds: Mapping[str, FeedState] = {} if existing is None else existing.feeds
+        if entry is not None:
+            self.feeds = {**self.feeds, **entry.feeds}
+        self._is_held = entry is not None
+        self._index_date = index_date
+        self._begun_at = now()
+
+    def forget_held(self, file: FileResource) -> None:
+        """The quarantine has not got the file's bytes any more."""
+        self.held.pop(file.file_id, None)
+
+    def validators_of(self, file: FileResource) -> Validators:
+        """Return what the file may be asked for by: only what the lake, or the quarantine, really has."""
+        known = self.feeds.get(file.file_id)
+        if known is not None and known.is_left_out:
+            return asked_again_by(file, known)
+        if known is None or not (file.file_id in self.current or file.file_id in self.held):
+            return NO_VALIDATORS
+        if not known.present:
+            return NO_VALIDATORS  # what was said of its absence says nothing of the bytes from before it
+        if known.asked_for != file.asked_for:
+            return NO_VALIDATORS  # they say nothing of another URL
+        if is_announced_anew(file, known):
+            # The index says that it changed: a date, which may have been set to anything, does not refute that.
+            return Validators(known.validators.etag)
+        return known.validators
+
+    def is_known_from_quarantine(self, file: FileResource) -> bool:
+        """Whether nothing speaks for asking again for a file of a bundle in quarantine."""
+        known = self.feeds.get(file.file_id)
+        return (
+            self._is_held
+            and known is not None
+            and known.present
+            and known.asked_for == file.asked_for
+            and not is_announced_anew(file, known)
+            and known.settled
+        )
+
+    def kind_of(self, file: FileResource, tag: str) -> FileKind | None:
+        """Return UNCHANGED or HELD for bytes that are there already, else None."""
+        current, held = self.current.get(file.file_id), self.held.get(file.file_id)
+        if current is not None and current.tag == tag:
+            return FileKind.UNCHANGED
+        return FileKind.HELD if held is not None and held.tag == tag and held.storage_path else None
+
+    def feed_of(
+        self,
+        file: FileResource,
+        *,
+        present: bool = True,
+        modified_at: dt.datetime | None = None,
+        validators: Validators = NO_VALIDATORS,
+        date: str | None = None,
+    ) -> FeedState:
+        """Return what a look at the file, now, found.
+
+        Args:
+            modified_at: When it changed, by its loader; None: as it was announced.
+            date: The Date of the answer; None: that of the index counts, which was before it.
+        """
+        known = self.feeds.get(file.file_id)
+        if file.known_unchanged and known is not None and present:
+            announced, settled = known.announced, known.settled
+        else:
+            announced = file.announced
+            time = file.last_modified if file.content_version is None else None
+            settled = self._is_settled(time, file.last_modified_grain, date)
+        if file.content_version is not None and file.file_loader is not None:
+            validators = Validators(file.content_version)  # the loader is told by it what the lake has
+        return FeedState(
+            file_id=file.file_id,
+            present=present,
+            modified_at=modified_at or file.last_modified or (None if known is None else known.modified_at),
+            validators=self._trusted(validators, date) if present else NO_VALIDATORS,
+            checked_at=now(),
+            asked_for=file.asked_for,
+            announced=announced,
+            settled=settled,
+        )
+
+    def _is_settled(self, announced: dt.datetime | None, grain: dt.timedelta | None, date: str | None) -> bool:
+        answered_at = read_http_date(date) or read_http_date(self._index_date)
+        return is_settled(announced, grain, answered_at=answered_at, asked_at=self._begun_at)
+
+    def _trusted(self, validators: Validators, date: str | None) -> Validators:
+        """Return validators without those that a second change within the second would not show in.
+
+        A date is one of whole seconds, and a weak ETag may be made of it (RFC 9110, sections 8.8.1 and 8.8.2.2).
+        """
+        changed = read_http_date(validators.last_modified)
+        if changed is None or self._is_settled(changed, SECOND, date):
+            return validators
+        return NO_VALIDATORS if (validators.etag or "W/").startswith("W/") else Validators(validators.etag)
+
+    def unchanged(self, file: FileResource, validators: Validators, date: str | None = None) -> LoadedResource:
+        """The provider says that it is as it was, or need not be asked."""
+        feed = self.feed_of(file, validators=validators, date=date)
+        known = self.feeds.get(file.file_id)
+        if known is not None and known.is_left_out:
+            return still_left_out(known, feed, in_lake=file.file_id in self.current, date=date)
+        held = self.held.get(file.file_id)
+        if held is not None:
+            return LoadedResource(FileKind.HELD, feed, draft=held, tag=held.tag, size=held.size, date=date)
+        current = self.current[file.file_id]
+        return LoadedResource(FileKind.UNCHANGED, feed, tag=current.tag, size=current.size, date=date)
+
+    def absent(self, file: FileResource, result: FetchResult | None = None) -> LoadedResource:
+        """The provider has it not. `result` is the answer that says so; None: its loader did."""
+        date = None if result is None else result.date
+        if file.file_id in self.current:
+            return LoadedResource(FileKind.GONE, self.feed_of(file, present=False, date=date), date=date)
+        return LoadedResource(FileKind.ABSENT, self.feed_of(file, present=False, date=date), date=date)
+
+    def not_ready(self, file: FileResource, validators: Validators, result: FetchResult) -> LoadedResource:
+        """The provider is still making it: what the lake has stays as it is, and is asked for again."""
+        if file.file_id not in self.current and file.file_id not in self.held:
+            return self.absent(file, result)
+        kept = self.unchanged(file, validators, result.date)
+        # What was announced is the version of the file to come. As nothing was, it is asked for by the next run.
+        kept.feed = dataclasses.replace(kept.feed, modified_at=None, announced=None)
+        return kept

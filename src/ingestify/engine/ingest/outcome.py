@@ -1,0 +1,80 @@
+"""What became of one dataset in a run, and what is kept of that in its job's summary."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+from ingestify.clock import now
+from ingestify.domain.change import AppliedChange
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.events import MetadataUpdated
+from ingestify.domain.run import RunState, TaskOutcome, TaskSummary
+from ingestify.engine.discovery.discovery import Discovered
+
+__all__ = ["NOTHING_DONE", "Outcome", "outcome_of", "summarize"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one dataset.
+
+    Attributes:
+        dataset: As it is in the lake now; None if it failed without ever having been there, or was dropped.
+        task: What is kept of it in the job's summary; None for one that is unchanged and lacks no broken file, or was
+            dropped by a stop.
+        current: Whether it is as current as readers may see it: fetched now, found unchanged, or as it was before a
+            bundle that is in quarantine.
+        again: What is to be decided about anew, because another writer came first or the provider moved on.
+    """
+
+    dataset: Dataset | None
+    task: TaskSummary | None
+    current: bool
+    again: Discovered | None = None
+
+
+NOTHING_DONE = Outcome(None, None, current=False)
+"""Of a dataset that was dropped by a stop, that the fetch policy does not want, or that was only looked at."""
+
+
+def outcome_of(applied: AppliedChange, *, is_new: bool) -> TaskOutcome:
+    """Return what a change made of a dataset; `is_new`: the lake had it not before."""
+    if is_new:
+        return TaskOutcome.NEW
+    if applied.revision is not None:
+        return TaskOutcome.REVISED
+    is_described = any(isinstance(event, MetadataUpdated) for event in applied.events)
+    return TaskOutcome.METADATA if is_described else TaskOutcome.UNCHANGED
+
+
+def summarize(
+    discovered: Discovered,
+    outcome: TaskOutcome,
+    error: str = "",
+    *,
+    dataset_id: str | None = None,
+    revision_id: int | None = None,
+    started_at: dt.datetime | None = None,
+) -> TaskSummary:
+    """Return what is kept of a dataset that changed or failed, is in quarantine, or lacks a broken file.
+
+    Args:
+        error: Why it failed, or is in quarantine; or which file of it is left out, and why.
+        dataset_id: Its id, if the lake has it.
+        revision_id: The revision that it got.
+        started_at: When work on it began; None: there was none.
+    """
+    moment = now()
+    is_bad = outcome in (TaskOutcome.FAILED, TaskOutcome.QUARANTINED)
+    return TaskSummary(
+        identifier=str(discovered.identifier),
+        outcome=outcome,
+        state=RunState.FAILED if is_bad else RunState.FINISHED,
+        started_at=started_at or moment,
+        ended_at=moment,
+        dataset_id=dataset_id,
+        name=discovered.name,
+        revision_id=revision_id,
+        error=error,
+    )

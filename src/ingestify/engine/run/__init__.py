@@ -1,0 +1,1 @@
+"""One run: its jobs, who decides, who commits, and what it found missing at its end."""

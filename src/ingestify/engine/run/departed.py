@@ -1,0 +1,80 @@
+"""Selectors that a source discovered once, and does not discover any more."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from ingestify.domain.plan import IngestionPlan, Job, ParseExpression
+from ingestify.domain.ports import IndexLook
+from ingestify.domain.selector import Filters, Selector
+from ingestify.engine.discovery.planner import Expansion, would_ingest
+from ingestify.errors import StoreError
+from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["find_departed"]
+
+logger = logging.getLogger(__name__)
+
+
+def find_departed(
+    store: DatasetStore,
+    plans: Sequence[IngestionPlan],
+    plan: IngestionPlan,
+    filters: Filters,
+    expansion: Expansion,
+    look: IndexLook,
+    parse_expression: ParseExpression | None,
+) -> list[Job]:
+    """Return a job for each selector that an earlier run discovered, that the plan wants, and that is not there now.
+
+    Nothing is asked for in such a job: what is in the lake of it is what its source lists no more.
+
+    Args:
+        plans: All of the run. Of several that want the same selector, the first one sees to it.
+        filters: What the caller narrows the run to; then it says nothing about what is not there.
+        look: What was seen of the provider's index while the selectors were discovered.
+    """
+    if expansion.discovered is None or filters or not plan.source.lists_everything:
+        return []
+    source = plan.source
+    try:
+        known = store.catalogue.find_discovered_selectors(store.bucket, source.name, source.provider, plan.dataset_type)
+    except StoreError as error:  # an archive of an older version that may only be read has none
+        logger.debug("Cannot see what was discovered before: %s", error)
+        return []
+    there = {job.selector for job in expansion.jobs}.union(expansion.discovered)
+    gone = [
+        one.selector for one in known if one.selector not in there and not _is_among(one.selector, expansion.discovered)
+    ]
+    wanted = [one for one in gone if would_ingest(plan, one, parse_expression)]
+    if wanted and look.gaps:
+        logger.info(
+            "%s: %d selectors are not discovered any more, which says nothing: %s",
+            source.name,
+            len(wanted),
+            "; ".join(look.gaps),
+        )
+        return []
+    before = plans[: next(number for number, one in enumerate(plans) if one is plan)]
+    return [
+        Job(plan, source.name, source.provider, one, is_discovered=True, has_departed=True)
+        for one in wanted
+        if not _is_seen_to(one, before, plan, parse_expression)
+    ]
+
+
+def _is_among(selector: Selector, discovered: Iterable[Selector]) -> bool:
+    """Whether a discovered selector may be the same, or one that it is a part of."""
+    return any(one.matches(selector.attributes) for one in discovered)
+
+
+def _is_seen_to(
+    selector: Selector, before: Iterable[IngestionPlan], plan: IngestionPlan, parse_expression: ParseExpression | None
+) -> bool:
+    return any(
+        one.source.name == plan.source.name
+        and one.dataset_type == plan.dataset_type
+        and would_ingest(one, selector, parse_expression)
+        for one in before
+    )

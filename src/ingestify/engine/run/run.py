@@ -1,0 +1,364 @@
+"""One run: jobs are discovered side by side, files fetched by a bounded pool, changes committed in groups."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import functools
+import threading
+from collections.abc import Callable, Iterable, Sequence
+
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.plan import IngestionPlan, Job, ParseExpression
+from ingestify.domain.ports import FetchContext, Fetcher, HostWaitBook, IndexLook, OutOfReach
+from ingestify.domain.resource import UnreadableEntry
+from ingestify.domain.run import FINDING_SELECTORS, RunReport, RunState
+from ingestify.domain.selector import Filters, Selector
+from ingestify.domain.source import Source, collecting
+from ingestify.engine.bundle.bundle_rules import BundleRules
+from ingestify.engine.discovery.discovery import Discovered, as_exception, iter_discovered
+from ingestify.engine.discovery.not_listed import describe_not_listed
+from ingestify.engine.discovery.planner import Expansion, expand_plan
+from ingestify.engine.discovery.source_context import SourceLane, SourceLanes
+from ingestify.engine.ingest.missing_feeds import warn_of_more_gaps
+from ingestify.engine.ingest.relisting import Relistings
+from ingestify.engine.report.report import GuardedListener, JobProgress, RunListener
+from ingestify.engine.run.collecting import submit_and_collect
+from ingestify.engine.run.committer import Committer
+from ingestify.engine.run.completion import OpenWork
+from ingestify.engine.run.decider import Decider
+from ingestify.engine.run.departed import find_departed
+from ingestify.engine.run.jobs import JobBook
+from ingestify.engine.run.missing_detection import AbsenceLimits, warn_of_nothing
+from ingestify.engine.run.notifier import Notifier
+from ingestify.engine.run.selector_memory import find_unchanged
+from ingestify.engine.workers import RunThread, StopToken, WorkerPool
+from ingestify.errors import DeadlineReached
+from ingestify.progress.printable import PrintableLogger
+from ingestify.store.dataset_store import DatasetStore
+
+__all__ = ["IngestionRun"]
+
+logger = PrintableLogger(__name__)
+
+DISCOVERY_THREADS = 32
+
+
+class IngestionRun:
+    """One call of `engine.load`.
+
+    Args:
+        plans: What to ingest.
+        filters: What the caller narrows it to.
+        concurrency: How many files are fetched at once.
+        fetcher_of: The HTTP client of a source.
+        dry_run: Only look: nothing is fetched but indexes, and nothing is written.
+        waits: Whether to wait for another run that is at the same job, instead of skipping the job.
+        on_current: Called by the committing thread with each dataset the moment it is known to be current, once.
+        listener: Hears of progress.
+        rules: What is asked of bundles; None: what is built in.
+        limits_of: How much of a source may be missing at once; None: what is built in.
+        accepts_missing: Whether all that is not listed any more is believed to be missing.
+        deadline: How long it may go on: then it is stopped. None: as long as it takes.
+        host_waits: Which hosts are left alone; None: each of the clients knows for itself.
+        ignores_waits: Whether hosts are asked although they wanted to be left alone.
+        refetch: Whether what the lake has is fetched in full although nothing says that it changed.
+        out_of_reach: Keeps which hosts cannot be reached, for a caller who does without them: they are given up within
+            seconds, and that is told by nobody else. None: they have their tries, and fail.
+        is_raised: Whether the caller raises the report's error, and calls `tell_failures`. Otherwise what a discovery
+            raised is logged when it does.
+    """
+
+    def __init__(
+        self,
+        store: DatasetStore,
+        plans: Sequence[IngestionPlan],
+        filters: Filters,
+        *,
+        concurrency: int,
+        fetcher_of: Callable[[Source], Fetcher],
+        parse_expression: ParseExpression | None = None,
+        dry_run: bool = False,
+        waits: bool = False,
+        on_current: Callable[[Dataset], None] | None = None,
+        listener: RunListener | None = None,
+        rules: BundleRules | None = None,
+        limits_of: Callable[[Source], AbsenceLimits] | None = None,
+        accepts_missing: bool = False,
+        deadline: dt.timedelta | None = None,
+        host_waits: HostWaitBook | None = None,
+        ignores_waits: bool = False,
+        refetch: bool = False,
+        out_of_reach: OutOfReach | None = None,
+        is_raised: bool = False,
+    ) -> None:
+        self.out_of_reach = out_of_reach
+        self._host_waits = host_waits
+        self._ignores_waits = ignores_waits
+        self._rules = rules or BundleRules()
+        self.stop = StopToken()
+        self._store = store
+        self._plans = plans
+        self._filters = filters
+        self._deadline = deadline
+        self._refetch = refetch
+        self._concurrency = concurrency
+        self._lanes = SourceLanes(fetcher_of, concurrency, self.stop)
+        self._parse_expression = parse_expression
+        self._dry_run = dry_run
+        self._on_current = on_current
+        self._listener = GuardedListener(listener)
+        self._jobs = JobBook(
+            store,
+            self.stop,
+            dry_run=dry_run,
+            waits=waits,
+            limits_of=limits_of,
+            accepts_missing=accepts_missing,
+            listener=self._listener,
+            host_waits=host_waits,
+            out_of_reach=out_of_reach,
+            is_raised=is_raised,
+        )
+        self._work = OpenWork(self._jobs)
+        self._expansions: list[Expansion] = []
+        self._not_listed = ""
+
+    # ---- the caller's thread ---------------------------------------------------------------------------
+
+    def execute(self) -> RunReport:
+        """Run to the end, in the caller's thread, and return what was done.
+
+        Ctrl-C stops it cleanly: what is complete is committed, requests in flight are broken off, loaders that run are
+        waited for, and the report says ABORTED. A second Ctrl-C leaves at once with KeyboardInterrupt.
+        """
+        if not self._dry_run and self._store.create():
+            self._jobs.created_lake = self._store.where
+        self._store.identity.check()
+        if self._host_waits is not None:
+            self._host_waits.begin_run(ignored=self._ignores_waits, writes=not self._dry_run)
+        try:
+            return self._execute()
+        finally:
+            self._store.catalogue.calm()
+
+    def _execute(self) -> RunReport:
+        self._jobs.open()
+        self.stop.when_stopped(self._store.catalogue.hurry)
+        self._listener.tell("run_started", self.report)
+        self._discovery = WorkerPool(DISCOVERY_THREADS, "ingestify-discover")
+        pool = WorkerPool(self._concurrency, "ingestify-fetch")
+        committer = Committer(self._store)
+        self._notifier = Notifier(self._store, committer, self._on_current, self.stop)
+        self._relistings = Relistings(
+            self._store,
+            self._lanes,
+            self.stop,
+            has_reader=self._on_current is not None,
+            deadline=None if self._deadline is None else self._deadline.total_seconds(),
+        )
+        self._decider = Decider(
+            self._store,
+            rules=self._rules,
+            lanes=self._lanes,
+            pool=pool,
+            committer=committer,
+            jobs=self._jobs,
+            work=self._work,
+            notifier=self._notifier,
+            relistings=self._relistings,
+            stop=self.stop,
+            dry_run=self._dry_run,
+            refetch=self._refetch,
+        )
+        timer = self._start_deadline()
+        self._work.begin()
+        for plan in self._plans:
+            self._work.begin()
+            lane = self._lanes.of(plan.source)
+            self._discovery.submit(lane.discovery, functools.partial(self._plan, plan, lane))
+        self._work.end()
+        end = functools.partial(self._end, pool, committer, timer)
+        try:
+            try:
+                self._work.wait()
+            except KeyboardInterrupt as interrupt:
+                logger.debug("Interrupted: keeping what is complete. Interrupt again to leave at once.")
+                self.stop.stop(interrupt)
+                self._work.wait()
+        except KeyboardInterrupt:
+            # The process may go on, as a notebook's does: what this run holds is let go of once its work has ended.
+            RunThread(functools.partial(_quietly, end), "ingestify-leaving").start()
+            raise
+        end()
+        return self.report()
+
+    def _end(self, pool: WorkerPool, committer: Committer, timer: threading.Timer | None) -> None:
+        """Wait for what goes on, and let go of all that the run holds."""
+        self._work.wait()
+        if timer is not None:
+            timer.cancel()
+        self._discovery.close()
+        self._decider.close()
+        self._relistings.close()
+        pool.close()
+        committer.close()
+        if not self._dry_run:
+            self._store.identity.settle()
+        for lane in self._lanes.all():
+            warn_of_more_gaps(lane)
+        self._jobs.close()
+        if len(self._expansions) == len(self._plans) and not self.stop.is_set:
+            providers = [plan.source.provider for plan in self._plans]
+            self._not_listed = describe_not_listed(self._filters, providers, self._expansions, self._jobs.progresses)
+
+    def _start_deadline(self) -> threading.Timer | None:
+        """Let the run be stopped when its time is over."""
+        if self._deadline is None:
+            return None
+        reached = DeadlineReached(f"the deadline of {self._deadline} (hours:minutes:seconds) is over")
+        timer = threading.Timer(self._deadline.total_seconds(), self.stop.stop, [reached])
+        timer.name, timer.daemon = "ingestify-deadline", True
+        timer.start()
+        return timer
+
+    def report(self) -> RunReport:
+        """Return how far the run is; may be called from any thread."""
+        return dataclasses.replace(self._jobs.report(done=self._work.is_done), not_listed=self._not_listed)
+
+    def tell_failures(self, raised: BaseException | None) -> None:
+        """Say, once, which discoveries failed, but for the one that is about to be raised. The caller's thread."""
+        self._jobs.tell_failures(raised)
+
+    @property
+    def unreached(self) -> dict[str, tuple[str, str]]:
+        """The sources of which a host could not be reached, which one that is, and why; see `out_of_reach`."""
+        return self._jobs.unreached
+
+    def let_others_in(self) -> None:
+        """Let other runs at its jobs while it is held up; may be called from any thread."""
+        self._jobs.let_others_in()
+
+    # ---- discovery threads -----------------------------------------------------------------------------
+
+    def _plan(self, plan: IngestionPlan, lane: SourceLane) -> None:
+        """Expand a plan into jobs, and queue them."""
+        try:
+            if self.stop.is_set:
+                self._jobs.leave_out(plan.source.name, f"{plan.dataset_type} (its selectors were not looked for)")
+                return
+            unreadable: list[UnreadableEntry] = []
+            try:
+                look = IndexLook()
+                context = FetchContext(self._jobs.planning_usage, self.stop.event, look, self.out_of_reach)
+                with lane.fetcher.activated(context):
+                    expansion = expand_plan(plan, self._filters, self._parse_expression, unreadable.append)
+                for entry in unreadable:
+                    look.lacks(f"{entry.where} cannot be read")
+                departed = find_departed(
+                    self._store, self._plans, plan, self._filters, expansion, look, self._parse_expression
+                )
+            except BaseException as error:  # noqa: BLE001 - the job's boundary
+                self._tell_of_planning(plan, unreadable, as_exception(error))
+                return
+            jobs = [*expansion.jobs, *departed]
+            if unreadable:
+                self._tell_of_planning(plan, unreadable)
+            else:
+                self._expansions.append(expansion)
+                if not jobs and not self._filters:
+                    logger.warning("%s: no selector for %s matches the plan.", plan.source.name, plan.dataset_type)
+            for job in jobs:
+                self._work.begin()
+                self._discovery.submit(lane.discovery, functools.partial(self._discover, job, lane, look.first_date))
+        finally:
+            self._work.end()
+
+    def _tell_of_planning(
+        self, plan: IngestionPlan, unreadable: Sequence[UnreadableEntry], error: Exception | None = None
+    ) -> None:
+        """Keep what went wrong while selectors were found, as a job of its own."""
+        selector = Selector({"_name": FINDING_SELECTORS})
+        progress = self._jobs.begin(Job(plan, plan.source.name, plan.source.provider, selector))
+        for entry in unreadable:
+            self._jobs.fail_entry(progress, entry.where, entry.error)
+        if error is not None:
+            self._jobs.fail(progress, error)
+        progress.is_discovered = True
+        self._jobs.end(progress)
+
+    def _discover(self, job: Job, lane: SourceLane, hint_date: str | None) -> None:
+        """Discover one job's datasets and pass them on to be decided about."""
+        try:
+            if self.stop.is_set:
+                self._jobs.leave_out(job.source_name, job.selector.name)
+                return
+            progress = self._jobs.begin(job)
+            progress.hint_date = hint_date
+            self._work.begin()  # ended with the job, when its last dataset is
+            try:
+                context = FetchContext(progress.usage, self.stop.event, progress.index, self.out_of_reach)
+                with lane.fetcher.activated(context):
+                    if self._jobs.enter(progress) and not self._is_known(progress):
+                        fail_entry = functools.partial(self._jobs.fail_entry, progress)
+                        batches = iter_discovered(progress, self._store, fail_entry)
+                        collector = collecting(job.plan.source)
+                        if collector is None:
+                            self._pass_on(batches, progress, lane)
+                        else:
+                            submit_and_collect(collector, batches, progress, lane, self._decider, self.stop)
+                        warn_of_nothing(progress, self._store)
+                if not self.stop.is_set:
+                    progress.is_discovered = True
+                    progress.mark_phase("discovery")
+            except BaseException as error:  # noqa: BLE001 - the job's boundary: it fails this job only
+                self._jobs.fail(progress, as_exception(error))
+            finally:
+                self._work.end_job_parts(progress)
+                self._relistings.look_at(progress)
+        finally:
+            self._work.end()
+
+    def _is_known(self, progress: JobProgress) -> bool:
+        """Whether nothing needs to be asked to know what a job's selector has."""
+        if progress.job.has_departed:
+            progress.listing.is_whole = progress.listing.is_of_everything = True
+            return True
+        return not self._refetch and self._skip_selector(progress)
+
+    def _skip_selector(self, progress: JobProgress) -> bool:
+        """Skip a selector whose hint is what it was when the lake got all of it, if the lake has anything of it."""
+        job = progress.job
+        why = find_unchanged(progress)
+        if why is None:
+            return False
+        wanted = job.dataset_filter(self._store.bucket)
+        held = self._store.catalogue.read_metadata(wanted)
+        if held.row_count == 0:
+            return False
+        progress.note = why
+        progress.count("discovered", held.row_count)
+        progress.count("unchanged", held.row_count)
+        progress.state = RunState.SKIPPED
+        if not self._dry_run:
+            self._notifier.selector_skipped(job, wanted)
+        return True
+
+    def _pass_on(self, batches: Iterable[list[Discovered]], progress: JobProgress, lane: SourceLane) -> None:
+        """Let what a source announces through the gate, and on to be decided about."""
+        for batch in batches:
+            first = 0
+            while first < len(batch):
+                admitted = lane.gate.enter(self.stop, len(batch) - first)
+                if not admitted:  # the run is to stop
+                    return
+                self._decider.begin(progress, admitted)
+                self._decider.take(batch[first : first + admitted])
+                first += admitted
+
+
+def _quietly(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except Exception as error:  # nobody waits for it, and the lake may be closed by now
+        logger.debug("What a run held that was left at once could not all be let go of", exc_info=error)

@@ -1,0 +1,1 @@
+"""Lists that a provider gives page by page."""

@@ -1,0 +1,1 @@
+"""How quickly a host is asked: configured limits, announced limits, and limits found by trying."""

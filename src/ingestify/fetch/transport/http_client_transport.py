@@ -1,0 +1,372 @@
+"""The transport, over the standard library's sockets. Whatever they raise is translated here and nowhere else.
+
+docs/decisions/0010 has the measurements that chose it.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import ipaddress
+import re
+import socket
+import ssl
+import threading
+import time
+import urllib.parse
+import urllib.request
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from ingestify.errors import ConfigurationError
+from ingestify.fetch.transport.address_policy import Reach, literal_address
+from ingestify.fetch.transport.connection import Connection, Tunnel
+from ingestify.fetch.transport.response import CHUNK_BYTES, Response, Wire, is_readable
+from ingestify.fetch.transport.transport import Answer, BadUrl, Forbidden, TransportError
+from ingestify.masking import mask_url
+
+__all__ = ["HttpClientTransport"]
+
+_SMALL_REST_BYTES = 1 << 16
+_REST_SECONDS = 0.25
+_KEPT_SECONDS = 60.0
+"""A connection that was silent for longer may lead nowhere: the computer slept, or is in another network."""
+
+_TRUST = "if the certificate is right, name its authority in SSL_CERT_FILE"
+
+
+class _Line:
+    """A connection to one origin, for one request at a time.
+
+    Args:
+        by_proxy: Whether what it connects to is a proxy.
+        target: What comes before the path in a request: the origin, if it goes through a proxy that reads it.
+        own_headers: Lines that belong to the connection, and not to what is asked for.
+
+    Attributes:
+        address: Where it is connected to; through a proxy the one that the host is by itself, else None.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        host: str,
+        *,
+        by_proxy: bool = False,
+        target: str = "",
+        own_headers: str = "",
+    ) -> None:
+        self.connection = connection
+        self.by_proxy = by_proxy
+        self.is_kept = False
+        self.kept_at = 0.0
+        self.address: str | None = None
+        self._scratch: bytearray | None = None
+        self._host = host
+        self._target = target
+        self._own_headers = own_headers
+
+    def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> None:
+        lines = [f"{method} {self._target}{path} HTTP/1.1\r\nHost: {self._host}\r\n{self._own_headers}"]
+        lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}\r\n")
+        self.connection.sock.sendall(f"{''.join(lines)}\r\n".encode("latin-1") + (body or b""))
+
+    def scratch(self) -> bytearray:
+        """Return where a large body is received, piece by piece."""
+        if self._scratch is None:
+            self._scratch = bytearray(CHUNK_BYTES)
+        return self._scratch
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class _Answer:
+    def __init__(self, transport: HttpClientTransport, origin: str, line: _Line, response: Response) -> None:
+        self._transport = transport
+        self._origin = origin
+        self._line = line
+        self._response = response
+        self._begun = False
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self.address = line.address
+
+    def iter_wire(self) -> Iterator[bytes]:
+        self._begun = True
+        try:
+            yield from self._response.iter_body()
+        except OSError as error:
+            raise TransportError(_reason(error)) from error
+
+    def __enter__(self) -> Answer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        response = self._response
+        if (
+            not self._begun
+            and not response.is_whole
+            and (response.length or _SMALL_REST_BYTES + 1) <= _SMALL_REST_BYTES
+        ):
+            # A redirect's few bytes: cheaper to read than to connect again.
+            self._line.connection.sock.settimeout(_REST_SECONDS)
+            until = time.monotonic() + _REST_SECONDS
+            with contextlib.suppress(TransportError):
+                for _rest in self.iter_wire():
+                    if time.monotonic() > until:
+                        break
+            self._line.connection.sock.settimeout(self._transport.read_timeout_seconds)
+        keeps = response.leaves_nothing
+        response.close()
+        self._transport.take_back(self._origin, self._line, keeps=keeps)
+
+
+def _reason(error: BaseException) -> str:
+    """Return, for people, what went wrong on the wire."""
+    if isinstance(error, TimeoutError):
+        return "the provider stopped answering"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {error}"
+    return f"the connection broke: {error or type(error).__name__}"
+
+
+def _is_stale(error: BaseException) -> bool:
+    """Whether a kept connection was found closed, before any byte of an answer."""
+    return isinstance(error, (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError))
+
+
+class HttpClientTransport:
+    """Kept connections to any number of hosts, through the environment's proxies.
+
+    Proxies are those of `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` (on macOS and Windows also the
+    system's), read once. TLS trusts what the system trusts, or `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+
+    Args:
+        connections: How many are kept for each host.
+        total_seconds: How long one answer may take; None: as long as it does.
+        least_bytes_per_second: An answer that brings less, over twice the time that is waited for its next bytes, is
+            given up.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect_timeout_seconds: float,
+        read_timeout_seconds: float,
+        connections: int,
+        total_seconds: float | None = None,
+        least_bytes_per_second: float = 0.0,
+    ) -> None:
+        self._connect_timeout_seconds = connect_timeout_seconds
+        self.read_timeout_seconds = read_timeout_seconds
+        self._total_seconds = total_seconds
+        self._least_bytes_per_second = least_bytes_per_second
+        self._connections = connections
+        self._lock = threading.Lock()
+        self._free: dict[str, list[_Line]] = {}
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._proxy_urls = urllib.request.getproxies()
+        self._exempt_networks = _networks(self._proxy_urls.get("no", ""))
+        self._ssl_context: ssl.SSLContext | None = None
+
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], reach: Reach, body: bytes | None = None
+    ) -> AbstractContextManager[Answer]:
+        """Send one request; see `Transport.send`."""
+        assert method in ("GET", "POST"), "nothing else is needed of a provider"
+        scheme, _, rest = url.partition("://")
+        host, slash, path = rest.partition("/")
+        if not slash and "?" in host:
+            host, _, path = host.partition("?")
+            path = f"?{path}"
+        origin = f"{scheme}://{host}".lower()
+        line = self._kept(origin) or self._make_line(url, origin, reach)
+        is_kept = line.is_kept
+        if line.address is not None and not reach.permits(line.address):
+            self.take_back(origin, line, keeps=is_kept)
+            raise Forbidden(line.address)
+        try:
+            if not is_kept:
+                self._connect(line)
+            line.send(method, f"/{path}", headers, body)
+            wire = Wire(
+                line.connection.sock,
+                least_bytes_per_second=self._least_bytes_per_second,
+                window_seconds=2 * self.read_timeout_seconds,
+                total_seconds=self._total_seconds,
+            )
+            response = Response(wire, line.scratch)
+        except TransportError:
+            line.close()
+            raise
+        except (OSError, http.client.HTTPException) as error:
+            line.close()
+            stale = is_kept and _is_stale(error)
+            if stale:
+                self._close_kept(origin)  # the others were left alone for as long
+            raise TransportError(_reason(error), stale=stale) from error
+        except UnicodeError as error:
+            line.close()
+            raise BadUrl("it, or a header, has characters that cannot be sent") from error
+        line.is_kept = True
+        return _Answer(self, origin, line, response)
+
+    def take_back(self, origin: str, line: _Line, *, keeps: bool) -> None:
+        """Keep a connection for the next request to its origin, or close it."""
+        free = self._free.setdefault(origin, [])
+        if keeps and len(free) < self._connections:
+            line.kept_at = time.time()
+            free.append(line)
+        else:
+            line.close()
+
+    def _kept(self, origin: str) -> _Line | None:
+        """Return a connection that is free and silent: one that has something to say says what nobody asked for."""
+        while True:
+            try:
+                line = self._free[origin].pop()
+            except (KeyError, IndexError):
+                return None
+            # By the clock on the wall, which goes on while the computer sleeps.
+            if not is_readable(line.connection.sock) and abs(time.time() - line.kept_at) < _KEPT_SECONDS:
+                return line
+            line.close()
+
+    def abort(self) -> None:
+        """Shut every open connection down; see `Transport.abort`."""
+        with self._lock:
+            sockets = list(self._sockets)
+        for one in sockets:
+            with contextlib.suppress(OSError):  # it is closed already
+                # Closing alone would not wake up the thread that reads; and of a TLS socket only what is below it,
+                # so that the reader sees an end and not half of a connection.
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close all kept connections."""
+        for origin in list(self._free):
+            self._close_kept(origin)
+
+    def _close_kept(self, origin: str) -> None:
+        free = self._free.get(origin, [])
+        with contextlib.suppress(IndexError):  # of a list that others take from, too
+            while True:
+                free.pop().close()
+
+    # ---- a new connection ------------------------------------------------------------------------------
+
+    def _connect(self, line: _Line) -> None:
+        """Connect, through the proxy's tunnel if there is one, and with TLS if it is https."""
+        connection = line.connection
+        what = "the proxy failed" if line.by_proxy else "no connection"
+        try:
+            connection.open(self._begin)
+        except ssl.SSLCertVerificationError as error:
+            raise TransportError(f"TLS failed: {error}", remedy=_TRUST, unreached=True) from error
+        except ssl.SSLError as error:
+            raise TransportError(f"TLS failed: {error}", unreached=True) from error
+        except TimeoutError as error:
+            raise TransportError("connecting took too long", unreached=True) from error
+        except socket.gaierror as error:
+            unknown = "the proxy failed: its name is not known" if line.by_proxy else "the host's name is not known"
+            raise TransportError(unknown, unreached=True) from error
+        except OSError as error:
+            raise TransportError(f"{what}: {error}", unreached=True) from error
+        connection.sock.settimeout(self.read_timeout_seconds)
+        if isinstance(connection.sock, ssl.SSLSocket):
+            # A body without a length ends with the connection: an end that TLS does not confirm may be anybody's.
+            connection.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]
+        if not line.by_proxy:
+            line.address = connection.sock.getpeername()[0]
+
+    def _begin(self, sock: socket.socket) -> None:
+        """Let `abort` know of a socket that is about to be waited on."""
+        with self._lock:
+            self._sockets.add(sock)
+
+    def _make_line(self, url: str, origin: str, reach: Reach) -> _Line:
+        parts = urllib.parse.urlsplit(url)
+        try:
+            # What the name becomes in DNS is looked at here, where it can be told from a name that is not known.
+            host = (parts.hostname or "").encode("idna").decode("ascii")
+            port = parts.port
+        except (UnicodeError, ValueError) as error:
+            raise BadUrl("its host is not valid") from error
+        is_tls = parts.scheme.lower() == "https"
+        port = port or (443 if is_tls else 80)
+        shown_host = parts.netloc.rpartition("@")[2]
+        proxy = self._proxy_for(parts)
+        tls = self._tls() if is_tls else None
+        if proxy is None:
+            connection = self._make_connection(host, port, reach=reach, tls=tls, server_name=host)
+            return _Line(connection, shown_host)
+        at, credentials = _proxy_address(proxy)
+        if is_tls:
+            connection = self._make_connection(*at, tunnel=Tunnel(host, port, credentials), tls=tls, server_name=host)
+            line = _Line(connection, shown_host, by_proxy=True)
+        else:
+            own = "".join(f"{name}: {value}\r\n" for name, value in credentials.items())
+            line = _Line(self._make_connection(*at), shown_host, by_proxy=True, target=origin, own_headers=own)
+        # Which address a name has is the proxy's to find out.
+        line.address = literal_address(host)
+        return line
+
+    def _make_connection(self, host: str, port: int, **options: Any) -> Connection:
+        return Connection(host, port, timeout_seconds=self._connect_timeout_seconds, **options)
+
+    def _tls(self) -> ssl.SSLContext:
+        with self._lock:
+            if self._ssl_context is None:
+                # One for all connections: loading the trusted certificates takes 20 ms and more.
+                self._ssl_context = ssl.create_default_context()
+                self._ssl_context.set_alpn_protocols(["http/1.1"])
+        return self._ssl_context
+
+    def _proxy_for(self, parts: urllib.parse.SplitResult) -> str | None:
+        proxy = self._proxy_urls.get(parts.scheme.lower()) or self._proxy_urls.get("all")
+        if not proxy or urllib.request.proxy_bypass(parts.netloc) or self._is_in_exempt_network(parts):
+            return None
+        proxy = proxy if "://" in proxy else f"http://{proxy}"
+        if proxy.partition(":")[0].lower() != "http":
+            raise ConfigurationError(
+                f"The environment names the proxy '{mask_url(proxy)}', which is not supported; it must be http://, "
+                f"also for https: what is sent through it is encrypted all the same."
+            )
+        return proxy
+
+    def _is_in_exempt_network(self, parts: urllib.parse.SplitResult) -> bool:
+        """Whether the host is an address in a network that `no_proxy` names; Python knows only names there."""
+        address = literal_address(parts.hostname or "")
+        return address is not None and any(
+            ipaddress.ip_address(address) in network for network in self._exempt_networks
+        )
+
+
+def _networks(no_proxy: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Return the networks and addresses in a list such as `localhost, 10.0.0.0/8, ::1`, without the names."""
+    networks = []
+    for entry in re.split(r"[,\s]+", no_proxy):
+        with contextlib.suppress(ValueError):
+            networks.append(ipaddress.ip_network(re.sub(r"[\[\]]", "", entry), strict=False))
+    return tuple(networks)
+
+
+def _proxy_address(proxy: str) -> tuple[tuple[str, int], dict[str, str]]:
+    """Return host and port, and the header with the credentials, if there are any."""
+    parts = urllib.parse.urlsplit(proxy)
+    try:
+        at = (parts.hostname or "", parts.port or 80)
+    except ValueError:
+        at = ("", 0)
+    if not at[0]:
+        raise ConfigurationError(f"The environment names the proxy '{mask_url(proxy)}', which is no URL of one.")
+    if parts.username is None:
+        return at, {}
+    pair = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
+    return at, {"Proxy-Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}

@@ -1,0 +1,1 @@
+"""The lake is verified, repaired, cleared of what nothing names, and copied into another."""

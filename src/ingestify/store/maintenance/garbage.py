@@ -1,0 +1,210 @@
+"""What is in the storage and nothing names: left by crashes, by lost races, and by deletions.
+
+An ingest writes an object and then the row that names it, so for a moment each new object is without a row; and who
+opened a dataset goes on reading its objects when it is deleted. So only what was written, and has lost its last row,
+longer ago than a safety age is removed. An ingest that needs an object always writes it, also where it exists: its time
+is new then, and the storage leaves alone what was written since.
+
+Clocks only say what is worth keeping. That no row loses its object holds without them: a removal is noted before and
+after, and a commit sees that (`catalogue.removals`, `store.presence`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+from ingestify.clock import now
+from ingestify.domain.ports import Catalogue, Leftovers, Storage, StoredObject
+from ingestify.domain.retention import Forgotten, Retention
+from ingestify.domain.run import Lease
+from ingestify.errors import StoreError
+from ingestify.failpoints import failpoint
+from ingestify.progress.printable import PrintableLogger
+from ingestify.store.leases import REMOVING, lease
+from ingestify.store.objects.layout import is_object_path
+
+__all__ = ["SAFETY_AGE", "Garbage", "collect_garbage", "iter_garbage", "refuse_beside_writers", "remove_unnamed"]
+
+logger = PrintableLogger(__name__)
+
+SAFETY_AGE = dt.timedelta(hours=24)
+"""Longer than any ingest takes from writing an object to naming it, and than most readers keep a dataset open."""
+
+SAFE_BESIDE_A_RUN = dt.timedelta(hours=1)
+"""What a run has just written is younger, so that it need not be written again."""
+
+_AT_ONCE = 1000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Garbage:
+    """What was removed, or would be.
+
+    Attributes:
+        objects: How many objects that nothing names; `object_bytes`: what they take in the storage.
+        leftovers: What was on its way into the lake and never arrived.
+        forgotten: The history that was older than the lake's retention.
+        is_removed: Whether it is gone; False: it was only looked at.
+    """
+
+    objects: int
+    object_bytes: int
+    leftovers: Leftovers
+    forgotten: Forgotten
+    is_removed: bool
+
+    @property
+    def total_count(self) -> int:
+        """How many of both."""
+        return self.objects + self.leftovers.count
+
+    @property
+    def total_bytes(self) -> int:
+        """What all of it takes in the storage."""
+        return self.object_bytes + self.leftovers.size
+
+
+def iter_garbage(
+    catalogue: Catalogue, storage: Storage, written_before: dt.datetime, prefix: str = ""
+) -> Iterator[list[StoredObject]]:
+    """Yield objects that nothing names, by up to a thousand; each was looked up just before.
+
+    Args:
+        written_before: Later ones are left out, and those that lost their last row later.
+        prefix: Only below this folder.
+    """
+    lake = catalogue.find_lake()
+    if lake is not None and lake.epoch > 1 and lake.epoch_started_at > min(written_before, now() - SAFETY_AGE):
+        # Whoever restored a catalogue may find out that another one is the lake's, and names what this one does not.
+        logger.warning("The epoch of the lake is younger than a day, or than the age given: nothing is garbage yet.")
+        return
+    listed = (
+        stored
+        for stored in storage.iter_objects(prefix)
+        # Whatever else lies in the folder, such as the catalogue itself, is not ours to judge.
+        if stored.modified_at <= written_before and is_object_path(stored.path)
+    )
+    while batch := list(itertools.islice(listed, _AT_ONCE)):
+        # Listed first and looked up then: a row that is committed in between is seen.
+        unnamed = catalogue.find_unnamed([stored.path for stored in batch], since=written_before)
+        if garbage := [stored for stored in batch if stored.path in unnamed]:
+            yield garbage
+
+
+def refuse_beside_writers(catalogue: Catalogue, older_than: dt.timedelta) -> None:
+    """Refuse to collect what was written just now while somebody writes, who is about to name it.
+
+    Raises:
+        StoreError: Somebody does; the message says who.
+    """
+    if older_than >= SAFE_BESIDE_A_RUN:
+        return
+    if writers := _find_writers(catalogue):
+        raise StoreError(
+            f"Somebody writes to the lake ({writers[0]}), and what was just written looks as if nothing needed it. "
+            f"Wait for its end, or give an age of 1h or more."
+        )
+
+
+def _find_writers(catalogue: Catalogue) -> list[Lease]:
+    return [held for held in catalogue.find_leases() if held.what != REMOVING]
+
+
+def collect_garbage(
+    catalogue: Catalogue,
+    storage: Storage,
+    *,
+    older_than: dt.timedelta = SAFETY_AGE,
+    dry_run: bool = False,
+    on_object: Callable[[StoredObject], object] | None = None,
+    retention: Retention | None = None,
+) -> Garbage:
+    """Remove objects that nothing names, of all buckets, and, while nobody writes, temporary ones that were left.
+
+    Beside a running ingest no row loses its object, whatever `older_than` is; what it is about to name is written again
+    if it was removed. What an entry of the quarantine names is kept, whatever state it is in: it is the evidence for
+    its reasons.
+
+    Args:
+        older_than: The safety age.
+        dry_run: Only look.
+        on_object: Called with each object that was removed, or would be.
+        retention: How old jobs and events may become; None: all are kept.
+
+    Raises:
+        ValueError: A negative age.
+        StoreError: The storage or the catalogue refused; what was removed before is gone.
+    """
+    if older_than < dt.timedelta(0):
+        raise ValueError(f"older_than is {older_than}; it must not be negative.")
+    written_before = now() - older_than
+    objects = size = 0
+    with contextlib.nullcontext("") if dry_run else lease(catalogue, REMOVING) as lease_id:
+        if not dry_run:
+            catalogue.end_dead_removals()
+        for batch in iter_garbage(catalogue, storage, written_before):
+            removed = batch if dry_run else _remove(catalogue, storage, lease_id, batch, written_before)
+            objects += len(removed)
+            size += sum(stored.size for stored in removed)
+            if on_object is not None:
+                for stored in removed:
+                    on_object(stored)
+    # A run that is suspended goes on with what it has on its way, however long it was.
+    is_alone = not _find_writers(catalogue)
+    leftovers = storage.remove_leftovers(written_before, dry_run=dry_run) if is_alone else Leftovers()
+    if not dry_run:
+        # Whatever lost its rows up to then is removed now, or is named or written anew.
+        catalogue.forget_deleted_objects(written_before)
+    forgotten = catalogue.forget_history(retention or Retention(), dry_run=dry_run)
+    if not dry_run:
+        catalogue.maintain()  # and have the room back
+    return Garbage(objects, size, leftovers, forgotten, is_removed=not dry_run)
+
+
+def remove_unnamed(
+    catalogue: Catalogue,
+    storage: Storage,
+    lease_id: str,
+    paths: Sequence[str],
+    *,
+    unless_written_since: dt.datetime,
+    unless_named_since: dt.datetime | None = None,
+) -> int:
+    """Remove objects that no row names, and let no commit name them meanwhile without looking for them.
+
+    Args:
+        lease_id: That of whoever removes them.
+        unless_named_since: Those that a row named then or later stay; None: only those that a row names now.
+
+    Returns:
+        How many were there.
+    """
+    unnamed = catalogue.begin_removal(lease_id, paths, unless_named_since)
+    if not unnamed:
+        return 0
+    failpoint("removal.noted")
+    try:
+        return storage.delete(sorted(unnamed), unless_written_since=unless_written_since)
+    finally:
+        catalogue.end_removal(lease_id)
+
+
+def _remove(
+    catalogue: Catalogue, storage: Storage, lease_id: str, batch: Sequence[StoredObject], written_before: dt.datetime
+) -> Sequence[StoredObject]:
+    """Return those that are gone: one that is named, or written again, at this moment stays."""
+    count = remove_unnamed(
+        catalogue,
+        storage,
+        lease_id,
+        [stored.path for stored in batch],
+        unless_written_since=written_before,
+        unless_named_since=written_before,
+    )
+    if count == len(batch):
+        return batch
+    return [stored for stored in batch if storage.get_size(stored.path) is None]

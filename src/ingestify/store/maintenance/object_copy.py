@@ -1,0 +1,142 @@
+"""Objects from a lake to another: their bytes as they are stored, while the hash of what they hold is checked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, BinaryIO, cast
+
+from ingestify.domain.file import File
+from ingestify.domain.ports import Storage, TemporaryObject
+from ingestify.errors import StopProcessing
+from ingestify.store.objects.compression import open_decompressed
+from ingestify.store.reading.stored_content import StoredContent
+
+__all__ = ["ObjectCopies", "copy_object"]
+
+_CHUNK_BYTES = 1 << 20
+
+
+def copy_object(file: File, source: Storage, target: Storage, path: str, stop: threading.Event) -> int:
+    """Copy the object of a file, durably. Memory does not grow with it.
+
+    Nothing is compressed anew: the same bytes in both lakes can be compared with any tool.
+
+    Args:
+        file: As the source knows it.
+        path: Where it goes in the target.
+        stop: When set, it ends at the next MiB.
+
+    Returns:
+        How many bytes it takes.
+
+    Raises:
+        IntegrityError: The source's object is missing or damaged; the target has nothing of it.
+        StoreError: One of the storages refused.
+        StopProcessing: `stop` was set.
+    """
+    temporary = target.create_temporary()
+    content = StoredContent(file, lambda: source.open(file.storage_path))
+    try:
+        passing = _Passing(content.open_object(), temporary, stop)
+        with open_decompressed(file.storage_compression_method, cast(BinaryIO, passing), file.storage_path) as stream:
+            size, digest = 0, hashlib.sha256()
+            try:
+                while data := stream.read(_CHUNK_BYTES):
+                    size += len(data)
+                    digest.update(data)
+                # A decompressor may stop before the end of what is there.
+                while passing.read(_CHUNK_BYTES):
+                    pass
+            except OSError as error:
+                raise content.refused(error) from error
+        content.check(size, digest.hexdigest())
+        temporary.finish()
+        target.publish([(temporary, path)])
+    finally:
+        temporary.discard()
+    return passing.count
+
+
+class ObjectCopies:
+    """Copies objects side by side. The end of its `with` block breaks off what is still on its way.
+
+    Args:
+        workers: How many at once.
+        claim: Called before each is written, in the thread that copies it.
+        on_copied: Called with the bytes that each takes, in the thread that copied it.
+        dry_run: No object is read: each is counted by what it takes in the source.
+    """
+
+    def __init__(
+        self,
+        source: Storage,
+        target: Storage,
+        workers: int,
+        *,
+        claim: Callable[[], object],
+        on_copied: Callable[[int], None],
+        dry_run: bool,
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._claim = claim
+        self._on_copied = on_copied
+        self._dry_run = dry_run
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(workers, "copy")
+
+    def __enter__(self) -> ObjectCopies:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def begin(self, file: File, path: str) -> Future[int]:
+        """Begin to copy the object of a file to a path of the target.
+
+        Returns:
+            What has its bytes once it is durable, or raises as `copy_object` does. In a dry run it never has any.
+        """
+        if self._dry_run:
+            self._on_copied(file.storage_size)
+            return Future()
+        return self._pool.submit(self._copy, file, path)
+
+    def _copy(self, file: File, path: str) -> int:
+        self._claim()
+        size = copy_object(file, self._source, self._target, path, self._stop)
+        self._on_copied(size)
+        return size
+
+
+class _Passing(io.RawIOBase):
+    """Reads from one object, and writes what it read to another."""
+
+    def __init__(self, raw: BinaryIO, temporary: TemporaryObject, stop: threading.Event) -> None:
+        self._raw = raw
+        self._temporary = temporary
+        self._stop = stop
+        self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._stop.is_set():
+            raise StopProcessing("the copy was stopped")
+        view = memoryview(buffer).cast("B")
+        data = self._raw.read(len(view))
+        view[: len(data)] = data
+        self._temporary.write(data)
+        self.count += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()

@@ -1,0 +1,202 @@
+"""Mending what a verification found: from other copies in the lake, from what other rows say, or from the provider."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ingestify.domain.damage import DAMAGED, Damage, DamageKind, FileRecord
+from ingestify.domain.quarantine import QuarantineState
+from ingestify.errors import IntegrityError, StoreError
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.objects.layout import is_object_path
+
+__all__ = ["Mended", "Refetch", "Wanted", "confirm", "repair"]
+
+_TOGETHER = 200
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """A dataset that is to be fetched anew."""
+
+    bucket: str
+    provider: str
+    dataset_type: str
+    identifier: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.dataset_type}/{'/'.join(f'{k}={v}' for k, v in self.identifier.items())}"
+
+
+Refetch = Callable[[Wanted], str]
+"""Fetches a dataset anew now, if a plan covers it, and says what came of it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mended:
+    """Something that was tried.
+
+    Attributes:
+        where: What for, for people.
+        what: What came of it; whether it helped, the next look tells.
+        dataset_id: Of a dataset that was marked for it. Where the next look finds nothing, give it to `confirm`.
+    """
+
+    where: str
+    what: str
+    dataset_id: str | None = None
+
+
+def repair(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | None = None) -> Iterator[Mended]:
+    """Mend what can be mended, and yield what was done, as it is done. Nothing is removed that anybody can read.
+
+    Args:
+        store: Of any bucket; damages of every bucket are mended.
+        damages: As a `Verification` found them.
+        refetch: None: what has no other copy is left to the next run.
+
+    Raises:
+        LakeIdentityError: The storage is not the catalogue's.
+        StoreError: The catalogue or the storage cannot be written, or the storage holds nothing at all.
+    """
+    store.identity.check()
+    is_missing = any(damage.kind is DamageKind.MISSING for damage in damages)
+    if is_missing and not any(is_object_path(one.path) for one in store.storage.iter_objects()):
+        # A disk that is not mounted, or another folder, far more often than a lake that lost each of its files.
+        raise StoreError(
+            "The storage holds none of the lake's files, so nothing is repaired: mount its disk, or correct file_url. "
+            "If they are all lost, take a backup, or fetch them into a new lake."
+        )
+    yield from _mend_rows(store, damages)
+    with store.writing("repair"):
+        left = yield from _restore_from_copies(store, damages)
+    yield from _fetch_anew(store, left, refetch)
+
+
+def confirm(store: DatasetStore, mended: Iterable[Mended], left: Iterable[Damage]) -> int:
+    """Trust again what was marked for a repair and is whole now. Returns how many datasets that are.
+
+    Args:
+        left: What was found wrong after the repair.
+    """
+    damaged = {damage.dataset_id for damage in left}
+    whole = [one.dataset_id for one in mended if one.dataset_id is not None and one.dataset_id not in damaged]
+    return store.catalogue.confirm_revisions(whole) if whole else 0
+
+
+# ---- rows ------------------------------------------------------------------------------------------------
+
+
+def _mend_rows(store: DatasetStore, damages: Iterable[Damage]) -> Iterator[Mended]:
+    revisions: dict[str, str] = {}
+    is_dangling = False
+    for damage in damages:
+        record = damage.record
+        if damage.kind is DamageKind.WRONG_SIZE and record is not None and damage.found is not None:
+            store.catalogue.correct_sizes(record.file.storage_path, record.file.tag, *damage.found)
+            yield Mended(damage.where, "its sizes in the catalogue are corrected")
+        elif _is_of_revisions(damage):
+            revisions[str(damage.dataset_id)] = damage.where
+        elif damage.kind is DamageKind.DANGLING_ROW:
+            is_dangling = True
+    if revisions:
+        store.catalogue.mend_revisions(list(revisions))
+        for where in revisions.values():
+            yield Mended(where, "its revisions are mended as far as the files' rows tell")
+    if is_dangling:
+        count = store.catalogue.remove_dangling()
+        yield Mended("the catalogue", f"{count} rows are removed that belonged to nothing")
+
+
+def _is_of_revisions(damage: Damage) -> bool:
+    if damage.kind is DamageKind.DANGLING_ROW:
+        return damage.revision_id is not None  # its dataset is there
+    return damage.kind in (DamageKind.REVISION_GAP, DamageKind.WRONG_HEAD)
+
+
+# ---- objects ---------------------------------------------------------------------------------------------
+
+
+def _restore_from_copies(store: DatasetStore, damages: Sequence[Damage]) -> Generator[Mended, None, list[Damage]]:
+    """Yield what was restored; return the damages that have no other copy."""
+    of_objects = [one for one in damages if one.kind.is_of_object and one.kind is not DamageKind.UNREADABLE]
+    left = [one for one in damages if one.kind is DamageKind.LOST_FILE_ROW]
+    for start in range(0, len(of_objects), _TOGETHER):
+        batch = of_objects[start : start + _TOGETHER]
+        records = [one.record for one in batch if one.record is not None]
+        copies = store.catalogue.find_records_by_tag([record.file.tag for record in records])
+        restored: set[str] = set()
+        for damage in batch:
+            record = damage.record
+            if record is None or damage.path in restored:
+                continue
+            copy = _restore(store, record, copies)
+            if copy is None:
+                left.append(damage)
+            else:
+                restored.add(record.file.storage_path)
+                yield Mended(damage.where, f"restored from {copy.place}")
+    return left
+
+
+def _restore(store: DatasetStore, record: FileRecord, copies: Iterable[FileRecord]) -> FileRecord | None:
+    """Write an object anew from another one with the same bytes. Returns which; None: none of them is whole."""
+    file = record.file
+    for copy in copies:
+        if copy.file.tag != file.tag or copy.file.storage_path == file.storage_path:
+            continue
+        staged = store.objects.stage(file.data_serialization_format, method=file.storage_compression_method)
+        try:
+            # Its end is only reached if its bytes have the hash.
+            with store.opener(dataclasses.replace(copy.file, size=file.size))() as stream:
+                staged.copy_from(stream)
+            staged.complete()
+            if (staged.tag, staged.compression_method) != (file.tag, file.storage_compression_method):
+                continue  # by now what has this format is stored in another way
+            staged.persist()
+            store.objects.restore(file, staged)
+        except IntegrityError:
+            continue  # it is damaged too
+        finally:
+            staged.discard()
+        if staged.storage_size != file.storage_size:
+            # Another version of the compressor wrote it then.
+            store.catalogue.correct_sizes(file.storage_path, file.tag, file.size, staged.storage_size)
+        return copy
+    return None
+
+
+# ---- from the provider -----------------------------------------------------------------------------------
+
+
+def _fetch_anew(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | None) -> Iterator[Mended]:
+    ids = list(dict.fromkeys(one.dataset_id for one in damages if one.dataset_id and one.entry_id is None))
+    datasets = {dataset.dataset_id: dataset for dataset in store.catalogue.get_datasets(ids)}
+    wanted: dict[Wanted, str | None] = {}
+    for damage in damages:
+        if damage.entry_id is not None:
+            entry = store.catalogue.find_quarantine_entry(damage.entry_id)
+            if entry is not None and entry.state is QuarantineState.OPEN:
+                store.catalogue.request_quarantine_retry([entry.entry_id])
+                wanted.setdefault(Wanted(entry.bucket, entry.provider, entry.dataset_type, entry.identifier))
+            continue
+        dataset = datasets.get(str(damage.dataset_id))
+        if dataset is None:
+            continue
+        file = dataset.files.get(str(damage.file_id))
+        if damage.kind is not DamageKind.LOST_FILE_ROW and (file is None or file.revision_id != damage.revision_id):
+            yield Mended(
+                damage.where,
+                "there is no other copy, and the provider has served other bytes since: the bytes of this old revision "
+                "are gone, unless a backup has them",
+            )
+            continue
+        store.invalidate_revision(dataset, f"{DAMAGED}{damage.file_id}: {damage.what}"[:500])
+        store.catalogue.ask_in_full_again([dataset.dataset_id])  # it may have been marked before
+        one = Wanted(dataset.bucket, dataset.provider, dataset.dataset_type, dataset.identifier)
+        wanted[one] = dataset.dataset_id
+    for one, dataset_id in wanted.items():
+        came = "there is no other copy; it is marked, and the next run fetches it anew"
+        yield Mended(str(one), came if refetch is None else refetch(one), dataset_id)

@@ -1,0 +1,177 @@
+"""Where an object lies: Hive-style paths that nothing a provider sends can leave.
+
+`{bucket}/provider={p}/dataset_type={t}/{key}={value}/…/{feed}__{version}.{hash}.{format}{compression}`
+
+Two texts never share a path, not even on a file system that takes `a` and `A`, or the two ways to write `é`, for one.
+Rows keep the path that each object was written to, so a change here never loses what a lake has.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+import unicodedata
+import urllib.parse
+from collections.abc import Mapping
+
+from ingestify.domain.identifier import Identifier, canonical_value
+from ingestify.errors import StoreError
+from ingestify.store.objects.compression import suffix
+from ingestify.store.objects.transformations import KeyTransformation
+
+__all__ = ["Layout", "bucket_folders", "encode_component", "is_object_path", "require_inside"]
+
+MAX_VALUE_CHARACTERS = 40
+"""A longer value is cut and given a hash, so that no path grows too long for a file system."""
+
+MAX_ENCODED_BYTES = 110
+"""So is one that is longer than this once it is encoded: `日` is nine bytes then, and a name may have 255 in all."""
+
+MAX_FOLDER_BYTES = 700
+"""With the longest object name it stays below the 1,024 that S3 and the catalogue's column take."""
+
+_FEED_BYTES = 80
+_HASH_CHARACTERS = 32
+
+_HAS_CAPITAL = re.compile(r"[A-Z]")
+# Windows takes these for devices, whatever follows the first dot.
+_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(?=\.|$)")
+
+
+@functools.lru_cache(maxsize=4096)  # most parts of a path are those of the path before
+def encode_component(text: str, max_bytes: int = MAX_ENCODED_BYTES) -> str:
+    """Return `text` as one safe part of a path, which no other text has, in any case: `events`, `DFL-1~0a1b…`.
+
+    Small letters, digits, `-`, `_` and `.` stay, and everything else is percent-encoded. What is longer than 40
+    characters is cut and given a hash. So is what has a capital letter, uncut: encoded as it is, a file system that
+    ignores case would find `match_id=a` and `match_id=A` in one folder. A part that a file system reserves (`.`, `..`,
+    a leading or trailing dot, `nul.txt`) has that encoded too.
+
+    Args:
+        max_bytes: The most that it may have once it is encoded; more is cut too.
+    """
+    encoded = _quote(text)
+    if len(text) > MAX_VALUE_CHARACTERS or len(encoded) > max_bytes or _HAS_CAPITAL.search(text):
+        ending = f"~{_digest(text)[:16]}"
+        kept = text[:MAX_VALUE_CHARACTERS]
+        while len(_quote(kept)) > max_bytes - len(ending):
+            kept = kept[:-1]
+        encoded = f"{_quote(kept)}{ending}"
+    if encoded.startswith(".") or _DEVICE.match(encoded):
+        encoded = f"%{ord(encoded[0]):02X}{encoded[1:]}"
+    if encoded.endswith("."):
+        encoded = encoded[:-1] + "%2E"
+    return encoded or "%"  # which nothing else is encoded as
+
+
+def _quote(text: str) -> str:
+    # A ~ of the text's own is encoded, so that no text can be written as another's beginning with its hash.
+    return urllib.parse.quote(text, safe="", errors="surrogatepass").replace("~", "%7E")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def require_inside(bucket: str, path: str) -> str:
+    """Return `path` if it lies in the folder of `bucket`: the lock behind the encoding, before anything is written.
+
+    Raises:
+        StoreError: It does not.
+    """
+    first, *others = path.split("/")
+    is_plain = not any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in others)
+    if first != encode_component(bucket) or not others or not is_plain:
+        raise StoreError(f"The path {path!r} is outside its bucket '{bucket}'; nothing was written to it.")
+    return path
+
+
+_OBJECT_PATH = re.compile(
+    rf"[^/]+/provider=[^/]+/dataset_type=[^/]+/(?:[^/]+/)*[^/]+__[^/]+\.[0-9a-f]{{{_HASH_CHARACTERS}}}\.[^/]+"
+)
+
+
+def is_object_path(path: str) -> bool:
+    """Whether a path is one that this layout, of whatever version, may have made."""
+    return _OBJECT_PATH.fullmatch(path) is not None
+
+
+def bucket_folders(bucket: str) -> set[str]:
+    """Return the folders, without a slash, that objects of a bucket may be in: also those of the first release."""
+    return {encode_component(bucket), _encoded_by_the_first_release(bucket)}
+
+
+def _encoded_by_the_first_release(text: str) -> str:
+    text = unicodedata.normalize("NFC", text)
+    encoded = urllib.parse.quote(text, safe="", errors="surrogatepass")
+    if len(text) > MAX_VALUE_CHARACTERS or len(encoded) > MAX_ENCODED_BYTES:
+        kept = text[:MAX_VALUE_CHARACTERS]
+        quoted = urllib.parse.quote(kept, safe="", errors="surrogatepass")
+        while len(quoted) > MAX_ENCODED_BYTES - 13:
+            kept = kept[:-1]
+            quoted = urllib.parse.quote(kept, safe="", errors="surrogatepass")
+        encoded = f"{quoted}~{_digest(text)[:12]}"
+    if encoded.startswith("."):
+        encoded = "%2E" + encoded[1:]
+    if encoded.endswith("."):
+        encoded = encoded[:-1] + "%2E"
+    return encoded or "%"
+
+
+TransformationKey = tuple[str, str, str]
+
+
+class Layout:
+    """Makes paths.
+
+    Args:
+        transformations: (provider, dataset type, identifier key) to its transformation. Changing one never
+            loses a file: rows keep the path that each object was written to.
+    """
+
+    def __init__(self, transformations: Mapping[TransformationKey, KeyTransformation] | None = None) -> None:
+        self._transformations = dict(transformations or {})
+
+    def folder(self, bucket: str, provider: str, dataset_type: str, identifier: Identifier) -> str:
+        """Return the folder of a dataset, below the lake's root, without a slash at its end."""
+        root = [
+            encode_component(bucket),
+            f"provider={encode_component(provider)}",
+            f"dataset_type={encode_component(dataset_type)}",
+        ]
+        own = {key: self._transformations.get((provider, dataset_type, key)) for key in identifier}
+        added = {f"{key}_{one.name}" for key, one in own.items() if one is not None}
+        levels = []
+        for key, transformation in own.items():
+            value = canonical_value(identifier[key], key)
+            if transformation is not None:
+                level = encode_component(transformation.transform(value))
+                levels.append(f"{encode_component(key)}_{encode_component(transformation.name)}={level}")
+            name = encode_component(key)
+            if key in added:  # a key of the identity that is called like an added level
+                name = name.replace("_", "%5F")
+            levels.append(f"{name}={encode_component(value)}")
+        return "/".join([*root, *_shortened(levels, MAX_FOLDER_BYTES - len("/".join(root)))])
+
+    def file_name(
+        self, data_feed_key: str, data_spec_version: str, tag: str, serialization_format: str, compression_method: str
+    ) -> str:
+        """Return an object's name. It carries the content's hash, and never a revision number."""
+        feed = f"{encode_component(data_feed_key, _FEED_BYTES)}__{encode_component(data_spec_version, _FEED_BYTES)}"
+        ending = encode_component(serialization_format.lower(), _FEED_BYTES // 2)
+        return f"{feed}.{tag[:_HASH_CHARACTERS]}.{ending}{suffix(compression_method)}"
+
+
+def _shortened(levels: list[str], most_bytes: int) -> list[str]:
+    """Return the levels of a folder; of far too many keys the last ones become one level, `~` and their hash."""
+    if sum(len(level) + 1 for level in levels) <= most_bytes:
+        return levels
+    room = most_bytes - _HASH_CHARACTERS - 2
+    kept: list[str] = []
+    for level in levels:
+        room -= len(level) + 1
+        if room < 0:
+            break
+        kept.append(level)
+    return [*kept, f"~{_digest('/'.join(levels))[:_HASH_CHARACTERS]}"]

@@ -1,0 +1,1 @@
+"""What a reader gets: files, their content, data frames, and lists that are tables."""

@@ -1,0 +1,227 @@
+"""The files of one dataset, opened."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO
+
+from ingestify.domain.file import File
+from ingestify.domain.revision import FilesById, pick_file
+from ingestify.store.reading.data_frame import read_pandas, read_polars
+from ingestify.store.reading.stored_content import StoredContent
+
+__all__ = ["PRELOAD_BYTES", "FileCollection", "LoadedFile"]
+
+PRELOAD_BYTES = 64 << 20
+"""What is larger is streamed from the lake even when `load_files` is not lazy: a video does not fit in memory."""
+
+
+class LoadedFile:
+    """A file of the lake and the means to read it. It has every attribute of `File` too.
+
+    Args:
+        file: What the catalogue knows of it.
+        open_stream: Opens the provider's bytes from their beginning: what `DatasetStore.opener` returns, whose bytes
+            are checked, or anything else, whose bytes are taken as they are.
+    """
+
+    def __init__(self, file: File, open_stream: Callable[[], BinaryIO]) -> None:
+        self.file = file
+        self._content = StoredContent.of(file, open_stream)
+        self._stream: BinaryIO | None = None
+
+    @property
+    def open_stream(self) -> StoredContent:
+        """What opens the provider's bytes from their beginning, any number of times."""
+        return self._content
+
+    @property
+    def stream(self) -> BinaryIO:
+        """A binary file object with exactly the provider's bytes; it can seek. The same one each time.
+
+        Read from its beginning, it raises an IntegrityError at its last bytes at the latest if the object is damaged.
+        Before the first read at any other place, the whole file is read through once, to see whether it is.
+        """
+        if self._stream is None or self._stream.closed:
+            self._stream = self._content()
+        return self._stream
+
+    def preload(self) -> None:
+        """Read it into memory now, and check it."""
+        content = self._content.read()
+        self._content = StoredContent(self.file, lambda: io.BytesIO(content), is_verified=True)
+        self._stream = None
+
+    def read(self) -> bytes:
+        """Return all of the provider's bytes.
+
+        Raises:
+            IntegrityError: The object in the lake is missing or damaged.
+        """
+        return self._content.read()
+
+    def text(self, encoding: str = "utf-8") -> str:
+        """Return the content as text."""
+        return self.read().decode(encoding)
+
+    def json(self) -> Any:
+        """Return the content as JSON values."""
+        return json.loads(self.read())
+
+    def to_polars(self, records: str | None = None, encoding: str | None = None, **options: Any) -> Any:
+        """Return a polars DataFrame of a JSON, JSON Lines, CSV or TSV file; see `store.data_frame` for its rows.
+
+        Args:
+            records: Of JSON, the dotted way to the records, such as `data.matches`; empty: the whole as one row;
+                `players[*]`: each value of an object by ids, with its key as `id`.
+            encoding: What its text is written in, such as `cp1252`; None: UTF-8, or what a byte order mark says.
+            **options: Passed on to polars.
+
+        Raises:
+            MissingExtraError: polars is not installed.
+            LoadError: It has another format, or no such records.
+        """
+        with self._content() as stream:
+            return read_polars(stream, self.data_serialization_format, self.data_feed_key, records, encoding, **options)
+
+    def to_pandas(self, records: str | None = None, encoding: str | None = None, **options: Any) -> Any:
+        """Return a pandas DataFrame likewise; nested objects are dotted columns.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+            LoadError: It has another format, or no such records.
+        """
+        with self._content() as stream:
+            return read_pandas(stream, self.data_serialization_format, self.data_feed_key, records, encoding, **options)
+
+    def close(self) -> None:
+        """Close the stream, if it was opened."""
+        if self._stream is not None:
+            self._stream.close()
+
+    @property
+    def file_id(self) -> str:
+        """`{data_feed_key}__{data_spec_version}`."""
+        return self.file.file_id
+
+    @property
+    def data_feed_key(self) -> str:
+        """The feed, such as `events`."""
+        return self.file.data_feed_key
+
+    @property
+    def data_spec_version(self) -> str:
+        """The feed's version, such as `v8`."""
+        return self.file.data_spec_version
+
+    @property
+    def data_serialization_format(self) -> str:
+        """`json`, `csv`, …"""
+        return self.file.data_serialization_format
+
+    @property
+    def size(self) -> int:
+        """The provider's bytes."""
+        return self.file.size
+
+    @property
+    def tag(self) -> str:
+        """The sha256 of the provider's bytes, hexadecimal."""
+        return self.file.tag
+
+    @property
+    def modified_at(self) -> dt.datetime | None:
+        """When the provider changed it; None if it does not say."""
+        return self.file.modified_at
+
+    @property
+    def created_at(self) -> dt.datetime:
+        """When it came into the lake."""
+        return self.file.created_at
+
+    @property
+    def content_type(self) -> str | None:
+        """The provider's Content-Type, or None."""
+        return self.file.content_type
+
+    @property
+    def storage_size(self) -> int:
+        """The bytes that it takes in the lake."""
+        return self.file.storage_size
+
+    @property
+    def storage_compression_method(self) -> str:
+        """`zstd`, `gzip` or `none`."""
+        return self.file.storage_compression_method
+
+    @property
+    def storage_path(self) -> str:
+        """The object's path below the lake's `file_url`."""
+        return self.file.storage_path
+
+    @property
+    def revision_id(self) -> int:
+        """The revision that brought it."""
+        return self.file.revision_id
+
+    def __repr__(self) -> str:
+        return f"LoadedFile({self.file_id}, {self.size} bytes)"
+
+
+class FileCollection(Sequence[LoadedFile]):
+    """The current files of one dataset: one moment at the provider, never a mix.
+
+    Use it in a `with` block, or leave closing to the garbage collector.
+    """
+
+    def __init__(self, files: Sequence[LoadedFile]) -> None:
+        self._files = tuple(files)
+        self._by_id = {loaded.file_id: loaded for loaded in self._files}
+
+    @property
+    def feeds(self) -> list[str]:
+        """The feeds that are there."""
+        return list(dict.fromkeys(loaded.data_feed_key for loaded in self._files))
+
+    def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> LoadedFile:
+        """Return the file of a feed; without a version, the highest version there is.
+
+        Raises:
+            LoadError: There is no such file. The message names those there are.
+        """
+        chosen = pick_file(tuple(loaded.file for loaded in self._files), data_feed_key, data_spec_version)
+        return self._by_id[chosen.file_id]
+
+    def find_file(self, data_feed_key: str) -> LoadedFile | None:
+        """Return the file of a feed in its highest version, or None."""
+        return self.get_file(data_feed_key) if data_feed_key in self.feeds else None
+
+    def close(self) -> None:
+        """Close every stream that was opened."""
+        for loaded in self._files:
+            loaded.close()
+
+    def __enter__(self) -> FileCollection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[LoadedFile]:
+        return iter(self._files)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return the file at a position, of a feed (`files["events"]`), or with a file id (`files["events__v8"]`)."""
+        if not isinstance(index, str):
+            return self._files[index]
+        files = FilesById((loaded.file_id, loaded.file) for loaded in self._files)
+        return self._by_id[files[index].file_id]
+
+    def __repr__(self) -> str:
+        return f"FileCollection({', '.join(self._by_id)})"
