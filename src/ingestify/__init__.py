@@ -106,7 +106,7 @@ _MODULES = {
     "main.offer": ("competitions", "matches"),
     "fetch.loader": ("retrieve_http",),
     "store.dataset_store": ("DatasetStore",),
-    "store.file_collection": ("FileCollection",),
+    "store.reading.file_collection": ("FileCollection",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -166,8 +166,8 @@ class HttpClient:
         """Yield page after page, each fetched when it is asked for.
 
         Args:
-            pager: See `ingestify.fetch.paging.pages`. What speaks against the pages' being whole is noted in the index look
-                of this thread's context.
+            pager: See `ingestify.fetch.paging.pages`. What speaks against the pages' being whole is noted in the index
+                look of this thread's context.
             find_error: As of `get`, for each page.
 
         Raises:

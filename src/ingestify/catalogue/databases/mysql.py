@@ -79,7 +79,7 @@ class MysqlConnector:
                 f"write ?ssl_ca=/path/to/authorities.pem."
             )
 
-    def prepare(self, engine: sa.Engine) -> None:  # noqa: ARG002 - the protocol's
+    def prepare(self, engine: sa.Engine) -> None:
         """Look whether the files for an encrypted connection can be read; the driver does not say which one cannot.
 
         Raises:
@@ -102,11 +102,11 @@ class MysqlConnector:
                     f"metadata_url: {name} is '{path}', which is no PEM file that can be read: {why}."
                 ) from error
 
-    def reading(self, connection: sa.Connection) -> AbstractContextManager[None]:  # noqa: ARG002
+    def reading(self, connection: sa.Connection) -> AbstractContextManager[None]:
         """Do nothing: what a transaction reads is of one moment."""
         return contextlib.nullcontext()
 
-    def is_locked(self, error: BaseException) -> bool:  # noqa: ARG002
+    def is_locked(self, error: BaseException) -> bool:
         """Return False: the server waits."""
         return False
 

@@ -80,11 +80,11 @@ class PostgresqlConnector:
     def prepare(self, engine: sa.Engine) -> None:
         """Do nothing."""
 
-    def reading(self, connection: sa.Connection) -> AbstractContextManager[None]:  # noqa: ARG002
+    def reading(self, connection: sa.Connection) -> AbstractContextManager[None]:
         """Do nothing: what a transaction reads is of one moment."""
         return contextlib.nullcontext()
 
-    def is_locked(self, error: BaseException) -> bool:  # noqa: ARG002
+    def is_locked(self, error: BaseException) -> bool:
         """Return False: the server waits."""
         return False
 

@@ -139,11 +139,11 @@ class SqliteConnector:
         """Whether another process has it locked. Who may only read waits inside SQLite."""
         return not self.is_read_only and "database is locked" in str(getattr(error, "orig", None) or error)
 
-    def lock_wait(self, seconds: float) -> tuple[str, ...]:  # noqa: ARG002 - the protocol's
+    def lock_wait(self, seconds: float) -> tuple[str, ...]:
         """Return nothing: it is waited here."""
         return ()
 
-    def session_id(self, connection: Any) -> int:  # noqa: ARG002
+    def session_id(self, connection: Any) -> int:
         """Return 0: there is no server."""
         return 0
 

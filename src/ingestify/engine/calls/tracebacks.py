@@ -14,7 +14,7 @@ __all__ = ["shortened"]
 
 E = TypeVar("E", bound=BaseException)
 
-_OURS = str(Path(__file__).parent.parent)
+_OURS = str(Path(__file__).parents[2])
 _PYTHONS = sysconfig.get_path("stdlib")
 
 

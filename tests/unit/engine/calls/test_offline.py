@@ -10,9 +10,8 @@ import pytest
 
 from ingestify import ConfigurationError, DatasetResource, FetchError, Source
 from ingestify.errors import SourceError
+from tests.unit.engine.conftest import FunctionSource, Lake, match
 from tests.unit.fetch.server import answer
-
-from .conftest import FunctionSource, Lake, match
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import pytest
 
 from ingestify import ConfigurationError, DatasetResource, DraftFile
 from ingestify.domain.run import RunState
-
-from .conftest import hours, match
+from tests.unit.engine.conftest import hours, match
 
 STREAMING = {"streaming": True}
 

@@ -8,9 +8,8 @@ import traceback
 import pytest
 
 from ingestify import FetchError, SourceError
+from tests.unit.engine.conftest import match
 from tests.unit.fetch.server import answer
-
-from .conftest import match
 
 
 def by_loading(engine):

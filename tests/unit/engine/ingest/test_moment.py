@@ -13,10 +13,9 @@ import pytest
 
 from ingestify import DatasetResource, IngestionPlan, Source, get_engine
 from ingestify.engine.ingest import relisting
+from tests.unit.engine.conftest import Lake
 from tests.unit.fetch.server import Provider, answer
 from tests.waiting import wait_until
-
-from .conftest import Lake
 
 FEEDS = ("events", "lineups")
 

@@ -13,8 +13,7 @@ from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.run import RunState
 from ingestify.engine.run.missing_detection import AbsenceLimits
 from ingestify.fetch.current_client import active_context
-
-from .conftest import FunctionSource, Lake, hours, match
+from tests.unit.engine.conftest import FunctionSource, Lake, hours, match
 
 
 def listing(*numbers: int) -> Callable[..., Any]:

@@ -16,9 +16,8 @@ from ingestify.domain.dataset import DatasetState
 from ingestify.domain.run import RunState
 from ingestify.engine.calls import streaming
 from ingestify.engine.run.completion import OpenWork
+from tests.unit.engine.conftest import FunctionSource, match
 from tests.waiting import wait_until
-
-from .conftest import FunctionSource, match
 
 SECONDS = 30
 STREAMING = {"streaming": True}

@@ -19,8 +19,7 @@ from ingestify.domain.revision import RevisionState
 from ingestify.errors import IntegrityError, StoreError
 from ingestify.store.maintenance import verification
 from ingestify.store.maintenance.verification import Verification
-
-from .damaged_lake import VIDEO, DamagedLake
+from tests.unit.store.damaged_lake import VIDEO, DamagedLake
 
 K = DamageKind
 

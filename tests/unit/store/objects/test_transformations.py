@@ -80,7 +80,8 @@ def test_hash_buckets_are_those_of_every_machine():
         "25",
     ]
     assert HashBucketTransformation(1000).transform("12") == "852"
-    code = "from ingestify.store.objects.transformations import HashBucketTransformation as H; print(H(100).transform('arsenal'))"
+    module = "ingestify.store.objects.transformations"
+    code = f"from {module} import HashBucketTransformation as H; print(H(100).transform('arsenal'))"
     for seed in ("1", "2"):
         ran = subprocess.run(
             [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
