@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from typing import Any
 
 from ingestify.domain.error_answer import FindError, refuse_error
@@ -19,7 +20,7 @@ from ingestify.domain.ports import (
 )
 from ingestify.errors import FetchError
 from ingestify.fetch.answer import WholeAnswer
-from ingestify.fetch.current_client import activate, active_client, active_context
+from ingestify.fetch.current_context import current_context, use_context
 from ingestify.fetch.download import Download, announced_bytes
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.paging import pages
@@ -31,7 +32,14 @@ from ingestify.fetch.throttling.waits import Waits
 from ingestify.fetch.transport.transport import Transport
 from ingestify.masking import mask_url
 
-__all__ = ["HttpClient", "HttpOptions", "active_client"]
+__all__ = ["HttpClient", "HttpOptions", "current_client"]
+
+_current: contextvars.ContextVar[HttpClient | None] = contextvars.ContextVar("ingestify_http_client", default=None)
+
+
+def current_client() -> HttpClient | None:
+    """Return the client of the source that the current thread works for; outside an engine's run, None."""
+    return _current.get()
 
 
 class HttpClient:
@@ -62,9 +70,15 @@ class HttpClient:
         """The most requests that it lets be in flight."""
         return self.options.max_concurrency
 
-    def activated(self, context: FetchContext) -> AbstractContextManager[None]:
+    @contextmanager
+    def activated(self, context: FetchContext) -> Iterator[None]:
         """Make this the client that `retrieve_http` uses in this thread, working for `context`."""
-        return activate(self, context)
+        token = _current.set(self)
+        try:
+            with use_context(context):
+                yield
+        finally:
+            _current.reset(token)
 
     def leave_alone(self, url: str, seconds: float) -> None:
         """Ask nothing of a URL's host for so long; see `domain.ports.HttpClientPort.leave_alone`."""
@@ -177,7 +191,7 @@ class HttpClient:
         first = self._make_request(url, params, headers, auth)
 
         def doubt(_: Doubt, why: str) -> None:
-            active_context().index.lacks(why)
+            current_context().index.lacks(why)
 
         return self._iter_answers(first, pages.as_pager(pager), doubt, ignore_not_found=False, find_error=find_error)
 
@@ -253,7 +267,7 @@ class HttpClient:
                 url=shown,
                 status=incoming.status,
             )
-        active_context().index.answered(incoming.headers.get("Date") or None)
+        current_context().index.answered(incoming.headers.get("Date") or None)
         setting = f"sources.{self.name}.max_index_size"
         return WholeAnswer(incoming.status, incoming.request.url, incoming.headers, b"".join(chunks), most, setting)
 

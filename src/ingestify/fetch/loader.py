@@ -15,7 +15,7 @@ from ingestify.clock import as_utc
 from ingestify.domain.file import NO_VALIDATORS, DraftFile, File, NotModifiedFile, Validators
 from ingestify.domain.ports import FetchRequest, FetchStatus, FileVersion
 from ingestify.errors import SourceError
-from ingestify.fetch.http import HttpClient, HttpOptions, active_client
+from ingestify.fetch.http import HttpClient, HttpOptions, current_client
 
 __all__ = ["retrieve_http"]
 
@@ -44,7 +44,7 @@ _making_default = threading.Lock()
 def _client() -> HttpClient:
     """Return the engine's client for this thread's source; outside an engine, one for all."""
     global _default
-    found = active_client()
+    found = current_client()
     if found is not None:
         return found
     with _making_default:

@@ -13,7 +13,7 @@ from typing import Generic, NamedTuple, TypeVar
 from ingestify.domain.ports import FetchContext, OutOfReach, Usage
 from ingestify.errors import FetchError, HostLeftAlone, SourceError
 from ingestify.failpoints import failpoint
-from ingestify.fetch.current_client import active_context
+from ingestify.fetch.current_context import current_context
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.redirect_policy import Leads
 from ingestify.fetch.request import OutgoingRequest
@@ -188,7 +188,7 @@ class Exchange:
             FetchError: After as many tries as the options allow, or at once where another will not help.
             HostLeftAlone: It was not asked for, or the host asks for a longer wait than anybody waits for.
         """
-        context = active_context()
+        context = current_context()
         asked = _Asked(receive, accepts, context, is_file)
         tries = faults = stale = turns = refusals = 0
         waited = 0.0

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from ingestify.clock import now
 from ingestify.domain.ports import IndexLook
-from ingestify.fetch.current_client import active_context
+from ingestify.fetch.current_context import current_context
 
 __all__ = ["RecentAnswer"]
 
@@ -38,7 +38,7 @@ class RecentAnswer(Generic[T]):
 
         Whoever gets the recent one has read its listing when that was asked for.
         """
-        index = active_context().index
+        index = current_context().index
         with self._lock:
             found = self._answer
             if found is None or not (self._is_recent(found) and found.asked_at >= index.not_before):

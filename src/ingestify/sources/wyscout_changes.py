@@ -23,7 +23,7 @@ from ingestify.clock import now
 from ingestify.domain.announcement import CLOCK_SLACK
 from ingestify.domain.ports import HttpAnswer
 from ingestify.errors import FetchError, SourceError
-from ingestify.fetch.current_client import active_context
+from ingestify.fetch.current_context import current_context
 from ingestify.fetch.paging.pages import with_param
 from ingestify.progress.printable import PrintableLogger
 
@@ -107,7 +107,7 @@ class WyscoutChanges:
     def _serves(self, recent: Changes, since: dt.datetime) -> bool:
         """Whether a look that was taken before has all, and is as new as it must be."""
         is_kept = recent.since <= since and time.monotonic() - self._asked_at < KEPT_SECONDS
-        return is_kept and self._asked_at >= active_context().index.not_before
+        return is_kept and self._asked_at >= current_context().index.not_before
 
     def _iter_match_ids(self, updated_since: str) -> Iterator[str]:
         try:

@@ -11,7 +11,7 @@ import pytest
 from ingestify import clock
 from ingestify.domain.run import RunState
 from ingestify.engine.report.report import PlannedDataset
-from ingestify.fetch.current_client import active_context
+from ingestify.fetch.current_context import current_context
 from tests.unit.fetch.server import Provider, answer
 
 from .conftest import Lake, hours, match
@@ -134,7 +134,7 @@ def test_the_providers_own_date_tells_when_the_listing_was_made(make_lake: Calla
 
 def test_a_listing_with_gaps_is_no_reason_to_skip_the_next_one(lake: Lake) -> None:
     def find(**_: Any) -> Any:
-        active_context().index.lacks("page 2 was empty")
+        current_context().index.lacks("page 2 was empty")
         return [match(1)]
 
     say(lake, _last_modified=hours(1))

@@ -10,7 +10,7 @@ import pytest
 from ingestify._version import __version__
 from ingestify.domain.ports import FetchContext, Fetcher, Usage
 from ingestify.errors import ConfigurationError, FetchError, SourceError
-from ingestify.fetch.http import HttpClient, HttpOptions, active_client
+from ingestify.fetch.http import HttpClient, HttpOptions, current_client
 from tests.unit.fetch.server import Provider, answer
 
 
@@ -96,14 +96,14 @@ def test_a_client_is_a_fetcher(client: HttpClient) -> None:
 
 
 def test_activation_is_of_one_thread_and_ends(client: HttpClient) -> None:
-    assert active_client() is None
+    assert current_client() is None
     seen = []
     with client.activated(FetchContext(Usage(), threading.Event())):
-        assert active_client() is client
-        thread = threading.Thread(target=lambda: seen.append(active_client()))
+        assert current_client() is client
+        thread = threading.Thread(target=lambda: seen.append(current_client()))
         thread.start()
         thread.join()
-    assert active_client() is None
+    assert current_client() is None
     assert seen == [None]
 
 

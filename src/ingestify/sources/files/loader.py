@@ -12,7 +12,7 @@ from ingestify.domain.delivery import DeliveredFile, Delivery
 from ingestify.domain.file import DraftFile, File, NotModifiedFile, Validators
 from ingestify.domain.resource import FileResource
 from ingestify.errors import FetchError, IntegrityError, SourceError
-from ingestify.fetch.current_client import active_context
+from ingestify.fetch.current_context import current_context
 from ingestify.sources.files import glob
 
 __all__ = ["load_file", "load_member", "version_of"]
@@ -113,7 +113,7 @@ class _Stoppable(io.RawIOBase):
         self._path = path
         self._stream = stream
         self._beside = beside
-        self._stop = active_context().stop
+        self._stop = current_context().stop
 
     def readable(self) -> bool:
         return True

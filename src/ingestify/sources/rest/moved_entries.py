@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ingestify.fetch.current_client import active_context
+from ingestify.fetch.current_context import current_context
 
 __all__ = ["MovedEntries"]
 
@@ -34,7 +34,7 @@ class MovedEntries:
         if not self._is_told:
             self._is_told = True
             shown = "/".join(f"{name}={value}" for name, value in identity.items())
-            active_context().index.lacks(
+            current_context().index.lacks(
                 f"{shown} is on page {self._pages[key]} of the listing, and on page {self._page} again: what it lists "
                 f"moved while it was read"
             )
