@@ -13,6 +13,7 @@ from ingestify._version import __version__
 if TYPE_CHECKING:
     from ingestify.domain.bundle import BundleType
     from ingestify.domain.bundle_check import Bundle, BundleCheck
+    from ingestify.domain.damage import Damage, DamageKind
     from ingestify.domain.dataset import Dataset, DatasetCollection, DatasetState, DatasetSummary
     from ingestify.domain.events import (
         DatasetCreated,
@@ -36,10 +37,14 @@ if TYPE_CHECKING:
     from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
     from ingestify.domain.resource import DatasetResource, FileResource, UnreadableEntry
     from ingestify.domain.revision import Revision, RevisionState
+    from ingestify.domain.run import Counters, JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
     from ingestify.domain.selector import Selector
     from ingestify.domain.source import Source
     from ingestify.domain.subscriber import Subscriber
     from ingestify.engine.engine import IngestionEngine
+    from ingestify.engine.mirroring import CopyReport
+    from ingestify.engine.offer import OfferList
+    from ingestify.engine.verifying import VerifyReport
     from ingestify.errors import (
         ConfigurationError,
         DuplicateFile,
@@ -57,11 +62,15 @@ if TYPE_CHECKING:
     from ingestify.main import EventLogConsumer, debug_source, get_datastore, get_dev_engine, get_engine
     from ingestify.main.offer import competitions, matches
     from ingestify.store.dataset_store import DatasetStore
-    from ingestify.store.reading.file_collection import FileCollection
+    from ingestify.store.maintenance.garbage import Garbage
+    from ingestify.store.quarantine import Quarantine
+    from ingestify.store.reading.dataset_list import DatasetList
+    from ingestify.store.reading.file_collection import FileCollection, LoadedFile
 
 _MODULES = {
     "domain.bundle": ("BundleType",),
     "domain.bundle_check": ("Bundle", "BundleCheck"),
+    "domain.damage": ("Damage", "DamageKind"),
     "domain.dataset": ("Dataset", "DatasetCollection", "DatasetState", "DatasetSummary"),
     "domain.events": (
         "DatasetCreated",
@@ -85,10 +94,14 @@ _MODULES = {
     "domain.quarantine": ("QuarantineEntry", "QuarantineState"),
     "domain.resource": ("DatasetResource", "FileResource", "UnreadableEntry"),
     "domain.revision": ("Revision", "RevisionState"),
+    "domain.run": ("Counters", "JobSummary", "RunReport", "RunState", "TaskOutcome", "TaskSummary"),
     "domain.selector": ("Selector",),
     "domain.source": ("Source",),
     "domain.subscriber": ("Subscriber",),
     "engine.engine": ("IngestionEngine",),
+    "engine.mirroring": ("CopyReport",),
+    "engine.offer": ("OfferList",),
+    "engine.verifying": ("VerifyReport",),
     "errors": (
         "ConfigurationError",
         "DuplicateFile",
@@ -102,11 +115,14 @@ _MODULES = {
         "StopProcessing",
         "StoreError",
     ),
+    "fetch.loader": ("retrieve_http",),
     "main": ("EventLogConsumer", "debug_source", "get_datastore", "get_dev_engine", "get_engine"),
     "main.offer": ("competitions", "matches"),
-    "fetch.loader": ("retrieve_http",),
     "store.dataset_store": ("DatasetStore",),
-    "store.reading.file_collection": ("FileCollection",),
+    "store.maintenance.garbage": ("Garbage",),
+    "store.quarantine": ("Quarantine",),
+    "store.reading.dataset_list": ("DatasetList",),
+    "store.reading.file_collection": ("FileCollection", "LoadedFile"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -115,11 +131,16 @@ __all__ = [
     "BundleCheck",
     "BundleType",
     "ConfigurationError",
+    "CopyReport",
+    "Counters",
+    "Damage",
+    "DamageKind",
     "DataSpecVersionCollection",
     "Dataset",
     "DatasetCollection",
     "DatasetCreated",
     "DatasetDeleted",
+    "DatasetList",
     "DatasetResource",
     "DatasetSkipped",
     "DatasetState",
@@ -135,14 +156,19 @@ __all__ = [
     "File",
     "FileCollection",
     "FileResource",
+    "Garbage",
     "Identifier",
     "IngestifyError",
     "IngestionEngine",
     "IngestionPlan",
     "IntegrityError",
+    "JobSummary",
     "LoadError",
+    "LoadedFile",
     "MetadataUpdated",
     "NotModifiedFile",
+    "OfferList",
+    "Quarantine",
     "QuarantineEntry",
     "QuarantineState",
     "Revision",
@@ -153,6 +179,8 @@ __all__ = [
     "RevisionRejected",
     "RevisionState",
     "RevisionWithdrawn",
+    "RunReport",
+    "RunState",
     "SaveError",
     "Selector",
     "SelectorSkipped",
@@ -161,7 +189,10 @@ __all__ = [
     "StopProcessing",
     "StoreError",
     "Subscriber",
+    "TaskOutcome",
+    "TaskSummary",
     "UnreadableEntry",
+    "VerifyReport",
     "__version__",
     "competitions",
     "debug_source",

@@ -18,10 +18,14 @@ DatasetCreated, RevisionAdded, MetadataUpdated, RevisionInvalidated, DatasetSkip
 EventLogConsumer, IngestifyError, ConfigurationError, DuplicateFile, SaveError, StopProcessing, FatalError,
 get_engine, get_datastore, get_dev_engine, debug_source, retrieve_http""".replace("\n", " ").split(", ")
 
+RESULTS = """RunReport, JobSummary, TaskSummary, TaskOutcome, RunState, Counters, DatasetList, LoadedFile, OfferList,
+Quarantine, QuarantineEntry, VerifyReport, CopyReport, Garbage, Damage, DamageKind""".replace("\n", " ").split(", ")
+"""What public calls return, and the parts of it."""
+
 PACKAGE = Path(ingestify.__file__).parent
 
 
-@pytest.mark.parametrize("name", [name.strip() for name in CONTRACT])
+@pytest.mark.parametrize("name", [name.strip() for name in CONTRACT + RESULTS])
 def test_the_name_is_importable_from_the_top(name):
     assert getattr(ingestify, name) is not None
     assert name in dir(ingestify)
@@ -33,6 +37,13 @@ def test_every_public_name_can_be_loaded_and_nothing_else_is_there():
         assert getattr(ingestify, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'get_engin'"):
         _ = ingestify.get_engin
+
+
+def test_the_results_of_public_calls_are_public():
+    with ingestify.get_engine(metadata_url="sqlite:///:memory:", file_url="memory://") as engine:
+        engine.store.create()
+        found = [engine.list_datasets(), engine.quarantine, engine.verify(), engine.store.collect_garbage()]
+    assert [type(one) for one in found] == [getattr(ingestify, type(one).__name__) for one in found]
 
 
 def test_main_keeps_its_four_functions():
