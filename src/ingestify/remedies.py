@@ -38,6 +38,8 @@ _PYTHON = {
 
 _BY_PLANS = ("run", "plan", "sync-indexes")
 
+_WITHOUT_LAKE = ("init",)
+
 _OF_ALL_BUCKETS = ("gc", "restored", "events", "sync-indexes", "sources")
 
 
@@ -102,6 +104,8 @@ def remedy(command: str, *arguments: str) -> str:
         *arguments: What comes after that.
     """
     for_target = _is_for_target.get()
+    if command in _WITHOUT_LAKE:
+        return f"'{' '.join(('ingestify', command, *arguments))}'"
     if _lake is None and command in _PYTHON:
         call = _PYTHON[command].format(", ".join(f'"{argument}"' for argument in arguments))
         return call.replace("engine.", "target.", 1) if for_target else call

@@ -41,6 +41,7 @@ from ingestify.engine.workers import RunThread
 from ingestify.errors import ConfigurationError, IngestifyError, LoadError
 from ingestify.progress.display import Display
 from ingestify.provider_formats.built_in import check_loader
+from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore, StateArgument
 from ingestify.store.maintenance.copying import Copying
 from ingestify.store.maintenance.verification import Verification
@@ -320,8 +321,8 @@ class IngestionEngine:
             open_data = f" Open data needs no plan{others}: in Python  {call} ."
         if not self._plans:
             raise ConfigurationError(
-                "There is no ingestion plan: add one under 'ingestion_plans' of the config.yaml ('ingestify init' "
-                f"writes an example), or with engine.add_ingestion_plan(…).{open_data}"
+                "There is no ingestion plan: add one under 'ingestion_plans' of the config.yaml "
+                f"({remedy('init')} writes an example), or with engine.add_ingestion_plan(…).{open_data}"
             )
         try:
             return choose_plans(self._plans, provider, source, dataset_type)
@@ -424,7 +425,7 @@ class IngestionEngine:
                 reached at all, `"serve"` (the default) yields what the lake has, after one warning; `"error"` raises.
             provider: Only datasets of this provider, such as `"statsbomb"`; None: any.
             dataset_type: Only datasets of this type, such as `"match"`; None: any.
-            dataset_id: The one with this id, as `dataset.dataset_id` and `ingestify list` show it; None: any.
+            dataset_id: The one with this id, as `dataset.dataset_id` and the list of datasets show it; None: any.
             state: A name in any case, a `DatasetState`, or a list of these; None: any. `dataset_state` is the same.
             batch_size: How many datasets are read from the catalogue at a time.
             yield_dataset_collection: Yield `DatasetCollection`s of up to `batch_size` instead.
@@ -719,7 +720,8 @@ class IngestionEngine:
     def destroy_dataset(self, dataset_id: str | None = None, **selector: Any) -> int:
         """Remove datasets from the lake, at once.
 
-        Their files stay in the storage for a safety age, for who is reading them; then `ingestify gc` removes them.
+        Their files stay in the storage for a safety age, for readers that have them open; then
+        `store.collect_garbage()` removes them.
 
         Args:
             dataset_id: One dataset.

@@ -22,6 +22,7 @@ from ingestify.engine.discovery.planner import Expansion, can_discover, expand_p
 from ingestify.engine.report.report import JobProgress, one_line
 from ingestify.errors import ConfigurationError, LakeNotFound
 from ingestify.progress.printable import PrintableLogger
+from ingestify.remedies import is_at_command_line, remedy
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.process import this_process
 from ingestify.store.reading.table_list import TableList
@@ -185,8 +186,8 @@ class ProviderLook:
         example = ", ".join(f"{key}={value!r}" for key, value in first.attributes.items())
         return (
             f"{provider} has {len(jobs)} competitions and seasons, and each may be a request of its own. Name what you "
-            f"mean, such as {example}: competitions({provider!r}) and 'ingestify sources competitions {provider}' list "
-            f"them. All of them are everything=True, on the command line --all."
+            f"mean, such as {example}: {remedy('sources competitions', provider)} lists them. "
+            f"All of them are {'--all' if is_at_command_line() else 'everything=True'}."
         )
 
     # ---- what cannot be read ---------------------------------------------------------------------------

@@ -34,7 +34,7 @@ class VerifyReport:
         damages: What is wrong; what nothing names is none.
         left: What of it is still so after the repair; without one, all of it.
         mended: What the repair did.
-        orphans: Files in the storage that no dataset has; `ingestify gc` removes them.
+        orphans: Files in the storage that no dataset has; `store.collect_garbage()` removes them.
         objects: How many files were read; `size`: the bytes of the providers in them.
         skipped: How many are not in the sample.
         share: How much of the lake was to be read, up to 1.

@@ -78,8 +78,8 @@ class Place:
             return self.config
         if self.is_default:
             raise ConfigurationError(
-                f"There is no {CONFIG_FILE_NAME} here or in a parent folder, which says {purpose}: write one with  "
-                f"ingestify init , or name one with --config."
+                f"There is no {CONFIG_FILE_NAME} here or in a parent folder, which says {purpose}: write one with "
+                f"{remedy('init')}, or name one with --config."
             )
         what = f"{self.title} is a lake, and not what says {purpose}: that is in a {CONFIG_FILE_NAME}."
         if self.folder is not None and not (self.folder / CATALOGUE_NAME).exists():
@@ -89,7 +89,7 @@ class Place:
             )
         raise ConfigurationError(
             f"{what} Name one with "
-            f"--config, or write one with  ingestify init . What works with a lake by itself: list, show, status, "
+            f"--config, or write one with {remedy('init')}. What works with a lake by itself: list, show, status, "
             f"verify, gc, copy, delete, quarantine, events. In Python {_OPEN_DATA} fills it with open data."
         )
 
@@ -160,13 +160,14 @@ class Place:
             return f"{remedy('run')} creates it{self._how_to_begin_empty()}."
         if not is_at_command_line():
             return f"{_OPEN_DATA} creates one, and so does engine.load() of a plan."
-        return "Only a run of a config.yaml creates one ('ingestify init' writes that and makes its lake), or a copy."
+        return f"Only a run of a config.yaml creates one ({remedy('init')} writes that and makes its lake), or a copy."
 
     def _how_to_begin_empty(self) -> str:
         if self.config is None or self.config.name != CONFIG_FILE_NAME or not is_at_command_line():
             return ""
         folder = self.config.absolute().parent
-        return f", and 'ingestify init{'' if folder == Path.cwd() else f' {quoted(str(folder))}'}' an empty one"
+        named = () if folder == Path.cwd() else (quoted(str(folder)),)
+        return f", and {remedy('init', *named)} an empty one"
 
 
 def find_place(

@@ -123,7 +123,9 @@ class Cups(Source):
 def test_many_competitions_are_not_asked_for_unless_that_is_meant():
     source = Cups()
     with get_dev_engine(source, "match") as engine:
-        with pytest.raises(ConfigurationError, match=r"mine has 12 competitions and seasons.*such as cup=0.*--all"):
+        with pytest.raises(
+            ConfigurationError, match=r"mine has 12 competitions and seasons.*such as cup=0.*everything=True"
+        ):
             engine.matches("mine")
         assert source.asked == []
         assert len(engine.matches("mine", cup=[3, 4])) == 2

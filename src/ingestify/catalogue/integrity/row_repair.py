@@ -54,7 +54,7 @@ class Mending:
             {
                 **row,
                 "state": RevisionState.VALID.value,
-                "description": "its row was lost, and made again by 'ingestify verify --repair'",
+                "description": "its row was lost, and a repair made it again",
                 "source": json_text({}),
                 "removed_file_ids": None,
             }

@@ -132,5 +132,5 @@ class SourceSettings(Section):
     missing: MissingSettings = Field(
         default=MissingSettings(),
         description="How much of a selector may be missing at once. More of it is reported (exit code 3), and MISSING "
-        "when the next run says the same, or with 'ingestify run --accept-missing'.",
+        "when the next run says the same, or when a run is told to accept it.",
     )

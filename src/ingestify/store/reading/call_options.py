@@ -60,7 +60,7 @@ _HOW = {
     "file_options": _ENGINE,
     "limit": (
         "there is none; take the first ones of what is returned, as in engine.list_datasets(…)[:5], or of a loop with "
-        "itertools.islice(engine.iter_datasets(…), 5) ('ingestify list --limit 5' on the command line)"
+        "itertools.islice(engine.iter_datasets(…), 5)"
     ),
 }
 
