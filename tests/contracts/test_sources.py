@@ -29,14 +29,14 @@ from ingestify.sources.statsbomb_github import StatsBombGithub
 from ingestify.sources.wyscout import Wyscout
 from ingestify.sources.wyscout_github import WyscoutGithub
 from ingestify.testing.document_provider import DocumentProvider
-from ingestify.testing.impect_api import ImpectApi
 from ingestify.testing.relay import Relay
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
-from ingestify.testing.skillcorner_api import SkillCornerApi
 from ingestify.testing.source_contract import SourceContract
-from ingestify.testing.statsbomb_api import StatsBombApi
-from ingestify.testing.wyscout_api import WyscoutApi
+from tests.support.provider_apis.impect import ImpectApi
+from tests.support.provider_apis.skillcorner import SkillCornerApi
+from tests.support.provider_apis.statsbomb import StatsBombApi
+from tests.support.provider_apis.wyscout import WyscoutApi
 
 SEASONS = [Season(matches=3, seed=4, events_per_match=30, season_id=season) for season in (27, 28)]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ingestify.testing.wyscout_api import WyscoutApi
 from tests.end_to_end.apis.lakes import small_season
 from tests.end_to_end.command_line import Ended
 from tests.end_to_end.running import ingestify
+from tests.support.provider_apis.wyscout import WyscoutApi
 
 CONFIG = """
 main: {{metadata_url: "sqlite:///catalog.db", file_url: "file://files"}}

@@ -14,13 +14,13 @@ from ingestify.sources.impect import Impect
 from ingestify.sources.skillcorner import SkillCorner
 from ingestify.sources.statsbomb import StatsBomb
 from ingestify.sources.wyscout import Wyscout
-from ingestify.testing.impect_api import ImpectApi
-from ingestify.testing.provider_api import ProviderApi
 from ingestify.testing.simulator import Fault
-from ingestify.testing.skillcorner_api import SkillCornerApi
-from ingestify.testing.statsbomb_api import StatsBombApi
-from ingestify.testing.wyscout_api import WyscoutApi
 from tests.end_to_end.apis.lakes import by_match, make_engine, small_season
+from tests.support.provider_apis.impect import ImpectApi
+from tests.support.provider_apis.provider_api import ProviderApi
+from tests.support.provider_apis.skillcorner import SkillCornerApi
+from tests.support.provider_apis.statsbomb import StatsBombApi
+from tests.support.provider_apis.wyscout import WyscoutApi
 
 
 def wyscout(api: Any) -> Source:

@@ -12,10 +12,10 @@ import pytest
 from ingestify import DatasetState, IngestionEngine
 from ingestify.errors import ConfigurationError, FetchError
 from ingestify.sources.impect import Impect
-from ingestify.testing.impect_api import ImpectApi
-from ingestify.testing.provider_api import ApiAnswer, ApiRequest
 from ingestify.testing.simulator import Fault
 from tests.end_to_end.apis.lakes import by_match, feeds_of, make_engine, small_season
+from tests.support.provider_apis.impect import ImpectApi
+from tests.support.provider_apis.provider_api import ApiAnswer, ApiRequest
 
 
 @pytest.fixture

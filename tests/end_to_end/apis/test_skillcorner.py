@@ -14,8 +14,8 @@ from ingestify.clock import now
 from ingestify.errors import ConfigurationError
 from ingestify.sources.skillcorner import SkillCorner
 from ingestify.testing.simulator import Fault
-from ingestify.testing.skillcorner_api import SkillCornerApi
 from tests.end_to_end.apis.lakes import by_match, feeds_of, make_engine, small_season
+from tests.support.provider_apis.skillcorner import SkillCornerApi
 
 MATCH_FEEDS = {"match", "dynamic_events", "phases_of_play", "physical"}
 

@@ -12,8 +12,8 @@ from ingestify import DatasetState, IngestionEngine
 from ingestify.errors import ConfigurationError, SourceError
 from ingestify.sources.statsbomb import StatsBomb
 from ingestify.testing.simulator import Fault
-from ingestify.testing.statsbomb_api import StatsBombApi
 from tests.end_to_end.apis.lakes import by_match, feeds_of, make_engine, small_season
+from tests.support.provider_apis.statsbomb import StatsBombApi
 
 VERSIONS = {"match": "v6", "events": ["v8", "v9"], "lineups": "v5", "360-frames": "v2"}
 

@@ -15,8 +15,8 @@ from ingestify.errors import ConfigurationError
 from ingestify.sources import wyscout_changes
 from ingestify.sources.wyscout import Wyscout
 from ingestify.testing.simulator import Fault
-from ingestify.testing.wyscout_api import WyscoutApi
 from tests.end_to_end.apis.lakes import by_match, feeds_of, make_engine, small_season
+from tests.support.provider_apis.wyscout import WyscoutApi
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ def test_nothing_is_lost_in_the_hour_that_comes_twice(
     # In Rome the clocks go back at 01:00 UTC: 00:30 and 01:30 UTC are both 02:30 there.
     moment = dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC)
     provider.utc_now = lambda: moment
-    for module in ("engine.report", "sources.wyscout", "sources.wyscout_changes"):
+    for module in ("engine.report.report", "sources.wyscout", "sources.wyscout_changes"):
         monkeypatch.setattr(f"ingestify.{module}.now", lambda: moment)
     with engine_of(tmp_path, provider) as engine:
         assert engine.load().totals.new == 9

@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("kloppy", reason="the extra kloppy is not installed")
 
 from ingestify.loaders.kloppy.impect import load_match
-from ingestify.testing import impect_documents as documents
 from ingestify.testing.season import Season
+from tests.support.provider_apis import impect_documents as documents
 
 SEASON = Season(matches=1, events_per_match=60)
 (MATCH,) = SEASON.matches

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ingestify.clock import now
-from ingestify.testing.provider_api import ApiAnswer, ApiRequest, ProviderApi
 from ingestify.testing.season import JsonObject, Match, Season
-from ingestify.testing.wyscout_documents import events_of, formations_of, list_entry
+from tests.support.provider_apis.provider_api import ApiAnswer, ApiRequest, ProviderApi
+from tests.support.provider_apis.wyscout_documents import events_of, formations_of, list_entry
 
 __all__ = ["WyscoutApi"]
 

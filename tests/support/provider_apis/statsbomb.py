@@ -7,8 +7,8 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from ingestify.testing.provider_api import ApiAnswer, ApiRequest, ProviderApi
 from ingestify.testing.provider_state import ProviderState
+from tests.support.provider_apis.provider_api import ApiAnswer, ApiRequest, ProviderApi
 
 __all__ = ["StatsBombApi"]
 

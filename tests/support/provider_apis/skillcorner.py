@@ -7,9 +7,9 @@ import re
 import urllib.parse
 from typing import Any
 
-from ingestify.testing import skillcorner_documents as documents
-from ingestify.testing.provider_api import ApiAnswer, ApiRequest, ProviderApi
 from ingestify.testing.season import JsonObject, Match, Season
+from tests.support.provider_apis import skillcorner_documents as documents
+from tests.support.provider_apis.provider_api import ApiAnswer, ApiRequest, ProviderApi
 
 __all__ = ["SkillCornerApi"]
 
@@ -27,7 +27,7 @@ class SkillCornerApi(ProviderApi):
 
     root = "api"
 
-    def __init__(self, *arguments: Any, token: str = "a-long-token", page_size: int = 8, **options: Any) -> None:  # noqa: S107
+    def __init__(self, *arguments: Any, token: str = "a-long-token", page_size: int = 8, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.token = token
         self.page_size = page_size

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from ingestify.testing.impect_api import ImpectApi
-from ingestify.testing.provider_api import ProviderApi, basic_authorization
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Fault
-from ingestify.testing.skillcorner_api import SkillCornerApi
-from ingestify.testing.statsbomb_api import StatsBombApi
-from ingestify.testing.wyscout_api import WyscoutApi
+from tests.support.provider_apis.impect import ImpectApi
+from tests.support.provider_apis.provider_api import ProviderApi, basic_authorization
+from tests.support.provider_apis.skillcorner import SkillCornerApi
+from tests.support.provider_apis.statsbomb import StatsBombApi
+from tests.support.provider_apis.wyscout import WyscoutApi
 
 APIS: dict[type[ProviderApi], str] = {
     StatsBombApi: "v4/competitions",

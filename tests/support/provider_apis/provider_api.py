@@ -83,7 +83,7 @@ class ProviderApi(WatchedProvider, abc.ABC):
         seasons: Season | Sequence[Season] | None = None,
         *,
         username: str = "analyst",
-        password: str = "a-long-password",  # noqa: S107 - nobody else's
+        password: str = "a-long-password",
         requests_per_second: float | None = None,
         etag: bool = True,
     ) -> None:

@@ -7,13 +7,13 @@ import re
 import secrets
 from typing import Any
 
-from ingestify.testing import impect_documents as documents
-from ingestify.testing.provider_api import ApiAnswer, ApiRequest, ProviderApi
 from ingestify.testing.season import JsonObject, Match, Season
+from tests.support.provider_apis import impect_documents as documents
+from tests.support.provider_apis.provider_api import ApiAnswer, ApiRequest, ProviderApi
 
 __all__ = ["ImpectApi"]
 
-_TOKEN_PATH = "auth/realms/production/protocol/openid-connect/token"  # noqa: S105 - a path
+_TOKEN_PATH = "auth/realms/production/protocol/openid-connect/token"
 
 
 class ImpectApi(ProviderApi):
