@@ -39,6 +39,8 @@ class Source(abc.ABC):
         identifier_keys: The keys that identifiers of its datasets may have, `("season_id", "match_id")`, or for each
             dataset type `{"match": ("season_id", "match_id")}`. Then a filter on another key is refused before anything
             is asked of the provider. Empty: it does not say, and any key may be one.
+        selector_keys: The attributes that a selector must have before `find_datasets` is called, `("season_id",)`, or for
+            each dataset type `{"match": ("season_id",)}`. Empty: the parameters of `find_datasets` without a default.
         bundle_checks: What must hold between the files of its datasets.
         loader: The format in which its datasets come, if that is not named after the provider: `opta`, or for each
             dataset type `{"match": "opta", "tracking": "tracab"}`. It brings what complete datasets hold, their checks,
@@ -66,6 +68,7 @@ class Source(abc.ABC):
     bundle_types: Sequence[BundleType] = ()
     bundle_checks: Sequence[BundleCheck] = ()
     identifier_keys: Sequence[str] | Mapping[str, Sequence[str]] = ()
+    selector_keys: Sequence[str] | Mapping[str, Sequence[str]] = ()
     loader: str | Mapping[str, str] = ""
     lists_everything: bool = True
     follows_changes: bool = False
@@ -92,8 +95,11 @@ class Source(abc.ABC):
 
     def identifier_keys_of(self, dataset_type: str) -> tuple[str, ...]:
         """Return what `identifier_keys` says of a dataset type; empty: nothing."""
-        said = self.identifier_keys
-        return tuple(said.get(dataset_type, ()) if isinstance(said, Mapping) else said)
+        return _keys_of(self.identifier_keys, dataset_type)
+
+    def selector_keys_of(self, dataset_type: str) -> tuple[str, ...]:
+        """Return what `selector_keys` says of a dataset type; empty: nothing."""
+        return _keys_of(self.selector_keys, dataset_type)
 
     @property
     def http(self) -> HttpClientPort:
@@ -157,6 +163,10 @@ class Source(abc.ABC):
     def __repr__(self) -> str:
         # The configuration may hold secrets, so it is not shown.
         return f"{type(self).__name__}(name={getattr(self, 'name', None)!r})"
+
+
+def _keys_of(declared: Sequence[str] | Mapping[str, Sequence[str]], dataset_type: str) -> tuple[str, ...]:
+    return tuple(declared.get(dataset_type, ()) if isinstance(declared, Mapping) else declared)
 
 
 @runtime_checkable

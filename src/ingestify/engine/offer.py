@@ -171,7 +171,7 @@ class ProviderLook:
 
     def _expand(self, filters: Filters) -> Expansion:
         plan = self._plan
-        required = required_arguments(plan.source)
+        required = required_arguments(plan)
         rules: Sequence[Any] = [EVERYTHING]
         if required and all(key in filters for key in required):
             # They say which parts are meant, so the source need not be asked which there are.

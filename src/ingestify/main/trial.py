@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
+import functools
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -157,7 +157,7 @@ class _First:
         self._selector: Mapping[str, Any] = {}
         self._find = source.find_datasets
         self._lock = threading.Lock()
-        self.__signature__ = inspect.signature(self._find)  # which the planner looks at
+        functools.update_wrapper(self, self._find)  # the planner reads the signature of what is wrapped
         source.find_datasets = self  # type: ignore[method-assign]
 
     def __call__(self, *arguments: Any, **given: Any) -> Iterator[DatasetResource | UnreadableEntry]:

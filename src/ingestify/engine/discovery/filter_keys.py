@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from ingestify.domain.plan import EVERYTHING, IngestionPlan, ParseExpression
 from ingestify.domain.selector import Filters, Selector, check_values
 from ingestify.domain.source import Source
-from ingestify.engine.discovery.planner import can_discover, selector_parameters
+from ingestify.engine.discovery.planner import can_discover, required_arguments, selector_parameters
 from ingestify.errors import ConfigurationError
 from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy
@@ -31,7 +31,7 @@ _LIKENESS = 0.8
 def keys_named_by(plan: IngestionPlan, parse_expression: ParseExpression | None = None) -> set[str]:
     """Return the keys that a plan's source declares, that its selectors have, and that its `find_datasets` names."""
     named, _ = selector_parameters(plan.source)
-    keys = {*plan.source.identifier_keys_of(plan.dataset_type), *named}
+    keys = {*plan.source.identifier_keys_of(plan.dataset_type), *required_arguments(plan), *named}
     for rule in plan.selectors:
         if isinstance(rule, Selector):
             keys.update(rule.attributes)

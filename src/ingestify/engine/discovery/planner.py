@@ -129,7 +129,7 @@ def _needs_discovery(rule: Any, plan: IngestionPlan, filters: Filters) -> bool:
     if isinstance(rule, Selector):
         return False
     if isinstance(rule, Mapping):
-        return any(key not in rule and key not in filters for key in required_arguments(plan.source))
+        return any(key not in rule and key not in filters for key in required_arguments(plan))
     return rule != EVERYTHING or can_discover(plan.source)
 
 
@@ -178,7 +178,7 @@ def _expand_mapping(
 ) -> Iterator[Selector]:
     hints = {key: value for key, value in rule.items() if key.startswith("_")}
     attributes = {key: value for key, value in rule.items() if not key.startswith("_")}
-    required = [key for key in required_arguments(plan.source) if key not in attributes]
+    required = [key for key in required_arguments(plan) if key not in attributes]
     completed = {key: filters[key] for key in required if key in filters}
     missing = [key for key in required if key not in completed]
     keys = [*attributes, *completed]
@@ -204,7 +204,7 @@ def _discovered_like(selector: Selector, plan: IngestionPlan, discovered: _Disco
     """
     there = discovered.all()
     named, _ = selector_parameters(plan.source)
-    known = {key for found in there for key in found.attributes} | named.keys()
+    known = {key for found in there for key in found.attributes} | named.keys() | {*required_arguments(plan)}
     for key in selector.attributes:
         if there and key not in known:
             hint = did_you_mean(key, known) or f"; there are {', '.join(sorted(known))}."
@@ -281,9 +281,12 @@ def selector_parameters(source: Source) -> tuple[dict[str, inspect.Parameter], b
     return named, anything
 
 
-def required_arguments(source: Source) -> list[str]:
-    """Return the attributes of a selector without which `find_datasets` cannot be called."""
-    named, _ = selector_parameters(source)
+def required_arguments(plan: IngestionPlan) -> list[str]:
+    """Return the attributes that a selector must have: those that the source declares, else by `find_datasets`."""
+    declared = plan.source.selector_keys_of(plan.dataset_type)
+    if declared:
+        return list(declared)
+    named, _ = selector_parameters(plan.source)
     return [name for name, one in named.items() if one.default is one.empty]
 
 

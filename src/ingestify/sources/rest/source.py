@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -56,12 +55,13 @@ class RestSource(Source):
         self.attribution = self._said.attribution or ""
         self.bundle_types = tuple(_bundle_type(kind, said) for kind, said in self._said.dataset_types.items())
         self.identifier_keys = {kind: _identifier_keys(said) for kind, said in self._said.dataset_types.items()}
+        self.selector_keys = {
+            kind: tuple(sorted(_placeholders(said))) for kind, said in self._said.dataset_types.items()
+        }
         self.loader = {kind: said.loader for kind, said in self._said.dataset_types.items() if said.loader}
         credentials = make_credentials(self._said.auth, self._said.headers, name, lambda: self.http)
         self._addresses = Addresses(self._said.base_url, self._said.hosts, credentials)
         self.hosts = self.redirect_hosts = self._addresses.hosts
-        # What a selector must have is known only now; it is told where a signature tells it otherwise.
-        self.find_datasets = _Finding(self._find_datasets, self._required_attributes())  # type: ignore[method-assign]
 
     def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return the parts that the provider lists, or those of the description; if it says none, one with all."""
@@ -79,20 +79,11 @@ class RestSource(Source):
         self,
         dataset_type: str,
         data_spec_versions: DataSpecVersionCollection,
-        dataset_collection_metadata: CollectionMetadata,
+        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is asked for whole
         *_: Any,
         **selector: Any,
     ) -> Iterator[list[Found]]:
         """Yield the datasets of one part, page by page."""
-        return self._find_datasets(dataset_type, data_spec_versions, dataset_collection_metadata, **selector)
-
-    def _find_datasets(
-        self,
-        dataset_type: str,
-        data_spec_versions: DataSpecVersionCollection,
-        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is asked for whole
-        **selector: Any,
-    ) -> Iterator[list[Found]]:
         said = self._type(dataset_type)
         wanted = self._wanted(dataset_type, said, data_spec_versions)
         moved = MovedEntries()
@@ -277,11 +268,6 @@ class RestSource(Source):
             )
         return self._said.dataset_types[dataset_type]
 
-    def _required_attributes(self) -> tuple[str, ...]:
-        """Return what a selector of any of its types must have for its index to be asked for."""
-        needed = [_placeholders(said) for said in self._said.dataset_types.values()]
-        return tuple(sorted(name for name in set.intersection(*needed) if name.isidentifier()))
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Page:
@@ -320,26 +306,6 @@ def _identity(said: DatasetTypeDeclaration, scope: Scope) -> str | None:
     except (SourceError, ValueError):
         return None
     return text if len(text) <= LONGEST_NAME else None
-
-
-class _Finding:
-    """`find_datasets` of one source, with the signature that the planner looks at."""
-
-    def __init__(self, find: Any, required: tuple[str, ...]) -> None:
-        self._find = find
-        positional = ("dataset_type", "data_spec_versions", "dataset_collection_metadata")
-        kinds = inspect.Parameter
-        self.__signature__ = inspect.Signature(
-            [
-                *(kinds(name, kinds.POSITIONAL_OR_KEYWORD) for name in positional),
-                *(kinds(name, kinds.KEYWORD_ONLY) for name in required),
-                kinds("selector", kinds.VAR_KEYWORD),
-            ]
-        )
-
-    def __call__(self, *arguments: Any, **selector: Any) -> Iterator[list[Found]]:
-        found: Iterator[list[Found]] = self._find(*arguments, **selector)
-        return found
 
 
 def _placeholders(said: DatasetTypeDeclaration) -> set[str]:

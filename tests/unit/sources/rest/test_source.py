@@ -250,6 +250,21 @@ def test_a_selector_that_lacks_something_is_completed_from_what_is_discovered(se
     assert sorted(asked.target for asked in server.asked) == ["/11/90", "/11/91", "/seasons"]
 
 
+def test_a_dataset_type_says_which_attributes_its_selectors_need(server: Provider) -> None:
+    server.on("/12/videos", as_json([]))
+    matches = described(server.url, index={"endpoint": "/{competition_id}/{season_id}"})
+    videos = described(server.url, index={"endpoint": "/{competition_id}/videos"})
+    for kind in (matches, videos):
+        kind["dataset_types"]["match"]["selectors"] = [{"competition_id": 11, "season_id": 90}]
+    both = {"match": matches["dataset_types"]["match"], "video": videos["dataset_types"]["match"]}
+    source = RestSource("api", **{**matches, "dataset_types": both})
+    assert source.selector_keys == {"match": ("competition_id", "season_id"), "video": ("competition_id",)}
+    with get_engine(metadata_url="sqlite:///:memory:", file_url="memory://") as engine:
+        engine.add_ingestion_plan(IngestionPlan(source, "video", selectors=[{"competition_id": 12}]))
+        engine.load()
+    assert [asked.target for asked in server.asked] == ["/12/videos"]
+
+
 def test_what_no_selector_has_is_named(server: Provider) -> None:
     with (
         Api(server, index={"endpoint": "/{round.number}/matches"}) as api,
