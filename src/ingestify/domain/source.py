@@ -39,8 +39,9 @@ class Source(abc.ABC):
         identifier_keys: The keys that identifiers of its datasets may have, `("season_id", "match_id")`, or for each
             dataset type `{"match": ("season_id", "match_id")}`. Then a filter on another key is refused before anything
             is asked of the provider. Empty: it does not say, and any key may be one.
-        selector_keys: The attributes that a selector must have before `find_datasets` is called, `("season_id",)`, or for
-            each dataset type `{"match": ("season_id",)}`. Empty: the parameters of `find_datasets` without a default.
+        selector_keys: The attributes that a selector must have before `find_datasets` is called, `("season_id",)`, or
+            for each dataset type `{"match": ("season_id",)}`. Empty: the parameters of `find_datasets` that have no
+            default.
         bundle_checks: What must hold between the files of its datasets.
         loader: The format in which its datasets come, if that is not named after the provider: `opta`, or for each
             dataset type `{"match": "opta", "tracking": "tracab"}`. It brings what complete datasets hold, their checks,

@@ -55,9 +55,7 @@ class RestSource(Source):
         self.attribution = self._said.attribution or ""
         self.bundle_types = tuple(_bundle_type(kind, said) for kind, said in self._said.dataset_types.items())
         self.identifier_keys = {kind: _identifier_keys(said) for kind, said in self._said.dataset_types.items()}
-        self.selector_keys = {
-            kind: tuple(sorted(_placeholders(said))) for kind, said in self._said.dataset_types.items()
-        }
+        self.selector_keys = {kind: _placeholders(said) for kind, said in self._said.dataset_types.items()}
         self.loader = {kind: said.loader for kind, said in self._said.dataset_types.items() if said.loader}
         credentials = make_credentials(self._said.auth, self._said.headers, name, lambda: self.http)
         self._addresses = Addresses(self._said.base_url, self._said.hosts, credentials)
@@ -308,9 +306,9 @@ def _identity(said: DatasetTypeDeclaration, scope: Scope) -> str | None:
     return text if len(text) <= LONGEST_NAME else None
 
 
-def _placeholders(said: DatasetTypeDeclaration) -> set[str]:
+def _placeholders(said: DatasetTypeDeclaration) -> tuple[str, ...]:
     """Return the selector's attributes that the index is asked for with."""
-    return {str(path.steps[0]) for path in said.index.endpoint.paths if len(path.steps) == 1}
+    return tuple(sorted({str(path.steps[0]) for path in said.index.endpoint.paths if len(path.steps) == 1}))
 
 
 def _identifier_keys(said: DatasetTypeDeclaration) -> tuple[str, ...]:
@@ -319,7 +317,7 @@ def _identifier_keys(said: DatasetTypeDeclaration) -> tuple[str, ...]:
         of_selectors: list[str] = list(said.selectors.values)
     else:
         of_selectors = [key for one in said.selectors or () for key in one]
-    return tuple(dict.fromkeys([*of_selectors, *sorted(_placeholders(said)), *said.identity]))
+    return tuple(dict.fromkeys([*of_selectors, *_placeholders(said), *said.identity]))
 
 
 def _bundle_type(dataset_type: str, said: DatasetTypeDeclaration) -> BundleType:
