@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic.config import JsonDict
-from pydantic_core import PydanticCustomError
 
 from ingestify.clock import length_of_time
 from ingestify.domain.expression import Expression
 from ingestify.errors import ConfigurationError
+from ingestify.typed_section import wrong
 from ingestify.vaults.url import is_vault_url
 
 __all__ = [
@@ -29,14 +29,7 @@ __all__ = [
     "items_or_text",
     "or_text",
     "type_or_text",
-    "wrong",
 ]
-
-
-def wrong(problem: str) -> PydanticCustomError:
-    """Return what a validator raises so that the message is `problem`, word for word."""
-    # The text goes in as data: a brace in it is no placeholder.
-    return PydanticCustomError("wrong", "{problem}", {"problem": problem})
 
 
 def _url(value: str) -> str:

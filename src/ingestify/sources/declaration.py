@@ -5,38 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, ValidationError
 
 from ingestify.errors import ConfigurationError
 from ingestify.suggestion import did_you_mean
+from ingestify.typed_section import Section
 
-__all__ = ["KeyName", "Section", "Text", "read_declaration", "wrong"]
-
-Text = Annotated[str, Field(min_length=1)]
-"""Text that is not empty."""
+__all__ = ["KeyName", "read_declaration"]
 
 KeyName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 """The name of an identifier's key: it becomes a keyword argument, and a part of paths."""
-
-
-def wrong(problem: str) -> PydanticCustomError:
-    """Return what a validator raises so that the message is `problem`, word for word."""
-    # The text goes in as data: a brace in it is no placeholder.
-    return PydanticCustomError("wrong", "{problem}", {"problem": problem})
-
-
-class Section(BaseModel):
-    """A mapping of the configuration. An unknown key is an error; a key without a value is as if it were not there."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_empty_keys(cls, data: object) -> object:
-        if not isinstance(data, Mapping):
-            return data
-        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
 
 
 S = TypeVar("S", bound=Section)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from ingestify.config.field_types import wrong
 from ingestify.config.settings.checks import CheckSettings, QuarantineSettings
 from ingestify.config.settings.contradictions import Contradiction, find_contradictions
 from ingestify.config.settings.dataset_types import DatasetTypeSettings, IdentifierKeySettings, TransformationSettings
@@ -21,9 +20,9 @@ from ingestify.config.settings.lake import (
     MetadataOptions,
     RetentionSettings,
 )
-from ingestify.config.settings.section import Section
 from ingestify.config.settings.sources import RateLimitSettings, RetrySettings, SourceSettings, TimeoutSettings
 from ingestify.config.settings.subscribers import SubscriberSettings
+from ingestify.typed_section import Section, wrong
 
 __all__ = [
     "CheckSettings",

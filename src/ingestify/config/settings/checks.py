@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ingestify.config.field_types import Configuration, Name
-from ingestify.config.settings.section import Section
+from ingestify.typed_section import Section
 
 __all__ = ["CheckSettings", "QuarantineSettings"]
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from ingestify.config.field_types import Name, items_or_text, type_or_text, wrong
+from ingestify.config.field_types import Name, items_or_text, type_or_text
 from ingestify.config.settings.checks import CheckSettings
-from ingestify.config.settings.section import Section
 from ingestify.domain.key_types import KeyType
 from ingestify.suggestion import did_you_mean
+from ingestify.typed_section import Section, wrong
 
 __all__ = ["DatasetTypeSettings", "IdentifierKeySettings", "TransformationSettings"]
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from ingestify.config.field_types import Configuration, Name, Selector, Versions, or_text, type_or_text, wrong
-from ingestify.config.settings.section import Section
+from ingestify.config.field_types import Configuration, Name, Selector, Versions, or_text, type_or_text
+from ingestify.typed_section import Section, wrong
 
 __all__ = ["FetchPolicySettings", "IngestionPlanSettings"]
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from ingestify.config.field_types import BucketName, LongTime, Name, Seconds, Url
-from ingestify.config.settings.section import Section
+from ingestify.typed_section import Section
 
 __all__ = ["FileOptions", "FileTimeoutSettings", "MainSettings", "MetadataOptions", "RetentionSettings"]
 

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from ingestify.config.field_types import Configuration, Name, Seconds, Size, wrong
-from ingestify.config.settings.section import Section
+from ingestify.config.field_types import Configuration, Name, Seconds, Size
 from ingestify.errors import ConfigurationError
 from ingestify.fetch.transport.address_policy import AllowedHosts
+from ingestify.typed_section import Section, wrong
 
 __all__ = ["MissingSettings", "RateLimitSettings", "RetrySettings", "SourceSettings", "TimeoutSettings"]
 

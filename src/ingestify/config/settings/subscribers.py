@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from ingestify.config.field_types import Configuration, Name
-from ingestify.config.settings.section import Section
+from ingestify.typed_section import Section
 
 __all__ = ["SubscriberSettings"]
 

@@ -10,8 +10,9 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from ingestify.errors import ConfigurationError
 from ingestify.provider_formats.built_in import check_loader
-from ingestify.sources.declaration import KeyName, Section, Text, wrong
+from ingestify.sources.declaration import KeyName
 from ingestify.sources.files.pattern import FEED, FORMAT, RESERVED, VERSION, KeyType, PathPattern
+from ingestify.typed_section import Section, Text, wrong
 
 __all__ = ["FilesDeclaration", "MemberPattern", "NamedPattern"]
 

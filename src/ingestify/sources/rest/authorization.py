@@ -11,8 +11,8 @@ from pydantic import Field
 from ingestify.domain.ports import Authorization, HttpClientPort
 from ingestify.masking import hide
 from ingestify.sources.bearer_token import BearerToken
-from ingestify.sources.declaration import Section, Text
 from ingestify.sources.rest.fields import HttpUrl
+from ingestify.typed_section import Section, Text
 
 __all__ = ["ApiKeyAuth", "Auth", "BasicAuth", "BearerAuth", "ClientCredentialsAuth", "Credentials", "make_credentials"]
 

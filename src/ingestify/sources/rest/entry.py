@@ -10,11 +10,11 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from ingestify.domain.dataset import DatasetState
 from ingestify.errors import ConfigurationError, SourceError
-from ingestify.sources.declaration import Section, Text, wrong
 from ingestify.sources.json_path import JsonPath
 from ingestify.sources.rest.fields import Paths, read_path
 from ingestify.sources.rest.moments import FORMATS, get_zone, grain_of_format, read_moment
 from ingestify.sources.template import Scope, as_text
+from ingestify.typed_section import Section, Text, wrong
 
 __all__ = [
     "METADATA_SCHEMA",

@@ -15,8 +15,8 @@ from ingestify.domain.expression_syntax import Grammar
 from ingestify.domain.ports import HttpClientPort
 from ingestify.errors import ConfigurationError
 from ingestify.fetch.json_values import read_json
-from ingestify.sources.declaration import wrong
 from ingestify.sources.json_path import JsonPath
+from ingestify.typed_section import wrong
 
 __all__ = ["ErrorCondition", "ErrorOrQuota", "ErrorSetting"]
 

@@ -11,9 +11,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from ingestify.domain.expression import Expression
 from ingestify.domain.expression_syntax import Grammar
 from ingestify.errors import ConfigurationError
-from ingestify.sources.declaration import wrong
 from ingestify.sources.json_path import JsonPath
 from ingestify.sources.template import Template
+from ingestify.typed_section import wrong
 
 __all__ = ["Condition", "HttpUrl", "ItemsPath", "Path", "Paths", "TemplateText", "Templates", "read_path"]
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from ingestify.fetch.paging import pages
-from ingestify.sources.declaration import Section, Text, wrong
 from ingestify.sources.json_path import EACH, JsonPath, Step
 from ingestify.sources.rest.fields import Path
+from ingestify.typed_section import Section, Text, wrong
 
 __all__ = ["Paging", "list_steps", "make_pager"]
 

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from ingestify.errors import ConfigurationError
 from ingestify.provider_formats.built_in import check_loader, find_format
-from ingestify.sources.declaration import KeyName, Section, Text, wrong
+from ingestify.sources.declaration import KeyName
 from ingestify.sources.json_path import EACH, JsonPath
 from ingestify.sources.rest.authorization import Auth
 from ingestify.sources.rest.entry import (
@@ -22,6 +22,7 @@ from ingestify.sources.rest.entry import (
 from ingestify.sources.rest.error_answer import ErrorSetting
 from ingestify.sources.rest.fields import Condition, HttpUrl, ItemsPath, Path, Templates, TemplateText
 from ingestify.sources.rest.paging import Paging, list_steps
+from ingestify.typed_section import Section, Text, wrong
 
 __all__ = ["DatasetTypeDeclaration", "DiscoveredSelectors", "Endpoint", "Feed", "RestDeclaration"]
 
