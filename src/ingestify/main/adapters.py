@@ -119,12 +119,7 @@ def _absence_limits(settings: SourceSettings | None) -> AbsenceLimits:
 
 def http_options(source: Source, settings: SourceSettings | None) -> HttpOptions:
     """The settings' limits; where they say none, the source's own."""
-    if settings is None:
-        return HttpOptions(
-            requests_per_second=source.requests_per_second,
-            max_concurrency=source.max_concurrency,
-            redirect_hosts=tuple(source.redirect_hosts),
-        )
+    settings = settings or SourceSettings(type=type(source).__name__)
     return HttpOptions(
         requests_per_second=(
             source.requests_per_second if settings.rate_limit is None else settings.rate_limit.requests_per_second

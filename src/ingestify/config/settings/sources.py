@@ -8,10 +8,15 @@ from pydantic import AfterValidator, Field
 
 from ingestify.config.field_types import Configuration, Name, Seconds, Size
 from ingestify.errors import ConfigurationError
+from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.transport.address_policy import AllowedHosts
 from ingestify.typed_section import Section, wrong
 
 __all__ = ["MissingSettings", "RateLimitSettings", "RetrySettings", "SourceSettings", "TimeoutSettings"]
+
+
+_HTTP = HttpOptions()
+"""How a provider is asked where the settings do not say it."""
 
 
 def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -33,15 +38,19 @@ class RateLimitSettings(Section):
 class TimeoutSettings(Section):
     """How long an answer is waited for."""
 
-    connect_seconds: Seconds = Field(default=10.0, description="For the connection to be made.")
-    read_seconds: Seconds = Field(default=60.0, description="For the next bytes of an answer, not for all of it.")
+    connect_seconds: Seconds = Field(
+        default=_HTTP.connect_timeout_seconds, description="For the connection to be made."
+    )
+    read_seconds: Seconds = Field(
+        default=_HTTP.read_timeout_seconds, description="For the next bytes of an answer, not for all of it."
+    )
     total_seconds: Seconds | None = Field(
         default=None,
         description="For all of one answer. Left out: as long as it takes, which for a large video over a poor line is "
         "long, if it is not slower than minimum_bytes_per_second.",
     )
     minimum_bytes_per_second: float = Field(
-        default=100.0,
+        default=_HTTP.least_bytes_per_second,
         ge=0,
         allow_inf_nan=False,
         description="An answer that brings less is given up, as one that stopped; looked at over twice read_seconds of "
@@ -52,13 +61,17 @@ class TimeoutSettings(Section):
 class RetrySettings(Section):
     """How often a request is tried that failed for a reason that may pass."""
 
-    attempts: int = Field(default=5, ge=1, le=100, description="Tries in all; 1 is no second try.")
+    attempts: int = Field(default=_HTTP.attempts, ge=1, le=100, description="Tries in all; 1 is no second try.")
     backoff_base_seconds: Seconds = Field(
-        default=0.5, description="The most that is waited after the first try; it doubles after each."
+        default=_HTTP.backoff_base_seconds,
+        description="The most that is waited after the first try; it doubles after each.",
     )
-    backoff_cap_seconds: Seconds = Field(default=30.0, description="The most that is ever waited between two tries.")
+    backoff_cap_seconds: Seconds = Field(
+        default=_HTTP.backoff_cap_seconds, description="The most that is ever waited between two tries."
+    )
     max_retry_after_seconds: Seconds = Field(
-        default=120.0, description="A host that asks for a longer pause is left alone until then."
+        default=_HTTP.max_retry_after_seconds,
+        description="A host that asks for a longer pause is left alone until then.",
     )
 
 
@@ -112,23 +125,25 @@ class SourceSettings(Section):
         "10.1.2.3 or 10.0.0.0/8 may be connected to also where it is not of the provider's kind of network.",
     )
     max_file_size: Size = Field(
-        default=64_000_000_000,
+        default=_HTTP.max_file_bytes,
         description="The most that one file may have, as it came and decoded, such as 64 GB. What has more is not "
         "fetched.",
     )
     max_index_size: Size = Field(
-        default=128_000_000,
+        default=_HTTP.max_index_bytes,
         description="The most that an answer may take in memory which the source asks for itself, such as 500 MB: its "
         "bytes, and, by estimate, what its JSON becomes, which is about 7 times as much.",
     )
     max_expansion: float = Field(
-        default=200.0,
+        default=_HTTP.max_expansion,
         ge=1,
         allow_inf_nan=False,
         description="How many bytes may become of one that came compressed (Content-Encoding), from 32 MB on; event "
         "JSON makes 20.",
     )
-    max_pages: int = Field(default=10_000, ge=1, description="How many pages are followed of one index or file.")
+    max_pages: int = Field(
+        default=_HTTP.max_pages, ge=1, description="How many pages are followed of one index or file."
+    )
     missing: MissingSettings = Field(
         default=MissingSettings(),
         description="How much of a selector may be missing at once. More of it is reported (exit code 3), and MISSING "
