@@ -11,7 +11,15 @@ from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 
 ROOT = Path(__file__).parent.parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BESIDE_DOCS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "benchmarks/README.md",
+    "examples/README.md",
+]
+DOCUMENTS = [*(ROOT / name for name in BESIDE_DOCS), *sorted((ROOT / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"<!-- (run|file|command): (\S+) -->\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ANY_PYTHON = re.compile(r"^```python$", re.MULTILINE)
 

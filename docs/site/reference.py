@@ -1,0 +1,147 @@
+"""Writes docs/settings.md, docs/commands.md and examples/my_provider from the code, for `make reference`.
+
+The words are those of `ingestify config schema`, of `--help`, and of `ingestify init --source my_provider`: to change
+one, change it there. A test compares what is written here with the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ingestify.cli.app import app
+from ingestify.config.settings import Settings
+from ingestify.config.source_project import source_project
+
+__all__ = ["ROOT", "written_files"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_SETTINGS_TOP = """\
+# Settings
+
+Every key of `config.yaml`, with its default. `ingestify init` writes a file with comments, `ingestify config check`
+says what is wrong with one, and [configuration.md](configuration.md) has what takes more than a line. A source has its
+own keys below `configuration`: see [rest.md](rest.md), [files.md](files.md), and `ingestify sources describe NAME`.
+
+In the headings, `NAME` and `KEY` stand for a name of yours, and `[]` for each entry of a list.
+"""
+
+_COMMANDS_TOP = """\
+# Commands
+
+What `ingestify COMMAND --help` says, on one page. Data goes to stdout, everything else to stderr; with `--json` it is
+JSON Lines. The exit codes are in the [README](../README.md#five-minutes-for-the-engineer).
+"""
+
+_SHARED_COUNT = 20
+"""An option that so many commands have is described once."""
+_WIDTH = 120
+
+
+def settings_page() -> str:
+    """Return docs/settings.md."""
+    schema = Settings.model_json_schema()
+    sections = [_settings_section(schema, path, node) for path, node in _sections(schema, schema, "")]
+    return "\n".join([_SETTINGS_TOP, *sections]).rstrip() + "\n"
+
+
+def _sections(schema: dict[str, Any], node: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Find a section, and each one below it, by its path."""
+    node = schema["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+    if "properties" in node:
+        yield path, node
+        for key, below in node["properties"].items():
+            yield from _sections(schema, below, f"{path}.{key}" if path else key)
+    for option in node.get("anyOf", ()):
+        yield from _sections(schema, option, path)
+    if isinstance(node.get("additionalProperties"), dict):
+        name = "KEY" if path.endswith("_keys") else "NAME"
+        yield from _sections(schema, node["additionalProperties"], f"{path}.{name}")
+    if "items" in node:
+        yield from _sections(schema, node["items"], f"{path}[]")
+
+
+def _settings_section(schema: dict[str, Any], path: str, node: dict[str, Any]) -> str:
+    required = node.get("required", ())
+    rows = [
+        f"| `{key}` | {'**needed**' if key in required else _default(below)} | {_description(schema, below)} |"
+        for key, below in node["properties"].items()
+    ]
+    heading = f"## `{path}`" if path else "## The file"
+    return "\n".join([heading, "", node["description"], "", "| key | default | |", "|---|---|---|", *rows, ""])
+
+
+def _default(node: dict[str, Any]) -> str:
+    default = node.get("default")
+    if default in (None, [], {}) or isinstance(default, dict):
+        return ""
+    text = str(default).lower() if isinstance(default, bool) else str(default)
+    return f"`{text}`" if text else "empty"
+
+
+def _description(schema: dict[str, Any], node: dict[str, Any]) -> str:
+    if "description" in node or "$ref" not in node:
+        return _cell(node.get("description", ""))
+    return _cell(schema["$defs"][node["$ref"].rpartition("/")[2]].get("description", ""))
+
+
+def commands_page() -> str:
+    """Return docs/commands.md."""
+    commands = list(_commands(app, ()))
+    records = [_options(command) for _, command in commands]
+    counted = [record for options in records for record in options]
+    shared = [record for record in dict.fromkeys(counted) if counted.count(record) >= _SHARED_COUNT]
+    parts = [_COMMANDS_TOP, "## Options of many commands", "", *_option_table(shared)]
+    for (path, command), options in zip(commands, records, strict=True):
+        context = click.Context(command, info_name=" ".join(("ingestify", *path)), terminal_width=_WIDTH)
+        parts += [f"## `{context.info_name}`", "", "```", command.get_usage(context).removeprefix("Usage: "), "```", ""]
+        parts += [" ".join(paragraph.split()) + "\n" for paragraph in (command.help or "").split("\n\n")]
+        parts += _option_table([option for option in options if option not in shared])
+        if also := [option[0].split()[0].rstrip(",") for option in options if option in shared]:
+            parts += ["Also: " + ", ".join(f"`{option}`" for option in also) + ".", ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        below = command.get_command(context, name)
+        assert below is not None
+        yield from _commands(below, (*path, name))
+
+
+def _options(command: click.Command) -> list[tuple[str, str]]:
+    context = click.Context(command)
+    records = [option.get_help_record(context) for option in command.params if isinstance(option, click.Option)]
+    return [record for record in records if record is not None]
+
+
+def _option_table(options: list[tuple[str, str]]) -> list[str]:
+    if not options:
+        return []
+    rows = [f"| `{_cell(option)}` | {_cell(text)} |" for option, text in options]
+    return ["| option | |", "|---|---|", *rows, ""]
+
+
+def _cell(text: str) -> str:
+    """Return a text for one cell of a table, in which only `code` is Markdown."""
+    return " ".join(text.split()).replace("|", r"\|").replace("*", r"\*")
+
+
+def written_files() -> dict[str, str]:
+    """Return what is written from the code: path in the repository to text."""
+    example = {f"examples/my_provider/{path}": text for path, text in source_project("my_provider").items()}
+    return {"docs/settings.md": settings_page(), "docs/commands.md": commands_page(), **example}
+
+
+if __name__ == "__main__":
+    for _path, _text in written_files().items():
+        (ROOT / _path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / _path).write_text(_text, encoding="utf-8")

@@ -1,0 +1,106 @@
+"""What the code has is documented: names are found in the code, never listed here by hand."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import ingestify
+from ingestify import DomainEvent
+from ingestify.domain import events
+
+from .test_code_in_docs import ROOT
+
+DOCS = ROOT / "docs"
+SOURCE = ROOT / "src" / "ingestify"
+CODE = [*SOURCE.rglob("*.py"), *SOURCE.rglob("*.txt")]
+
+
+def site_module(name: str) -> ModuleType:
+    """Import a module of docs/site, which is no package."""
+    spec = importlib.util.spec_from_file_location(f"docs_site_{name}", DOCS / "site" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def in_code(pattern: str) -> set[str]:
+    """Find what a pattern captures anywhere in the package."""
+    return {found for path in CODE for found in re.findall(pattern, path.read_text(encoding="utf-8"))}
+
+
+def text_of(*paths: Path) -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+
+
+WRITTEN = site_module("reference").written_files()
+
+
+@pytest.mark.parametrize("path", WRITTEN)
+def test_what_is_written_from_the_code_is_as_the_code_says(path: str):
+    """Every setting is in docs/settings.md, every command and option in docs/commands.md."""
+    assert (ROOT / path).read_text(encoding="utf-8") == WRITTEN[path], f"{path} is out of date: run  make reference"
+
+
+def test_the_example_has_no_file_besides_those_that_init_writes():
+    kinds = {Path(path).suffix for path in WRITTEN if path.startswith("examples/")}
+    there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "examples" / "my_provider").rglob("*")}
+    assert {path for path in there if Path(path).suffix in kinds} == {p for p in WRITTEN if p.startswith("examples/")}
+
+
+def test_each_domain_event_is_documented():
+    public = [one for one in vars(events).values() if isinstance(one, type) and issubclass(one, DomainEvent)]
+    kinds = {one for one in public if not one.__subclasses__()}  # the others are what some of them have in common
+    assert len(kinds) > 10
+    text = text_of(DOCS / "events.md")
+    assert {one for one in kinds if one.__name__ not in text and one.event_type not in text} == set()
+
+
+def test_each_group_of_entry_points_is_documented():
+    groups = in_code(r'_GROUP = "(ingestify\.\w+)"')
+    assert len(groups) >= 6
+    assert {group for group in groups if f"`{group}`" not in text_of(DOCS / "plugins.md")} == set()
+
+
+def test_each_environment_variable_is_documented():
+    variables = in_code(r'"(INGESTIFY_[A-Z_]+)"')
+    assert len(variables) >= 4
+    assert {name for name in variables if name not in text_of(*DOCS.rglob("*.md"))} == set()
+
+
+def test_the_reference_has_exactly_the_public_names():
+    named = re.findall(r"^::: (ingestify\.\S+)$", text_of(*(DOCS / "reference").glob("*.md")), re.MULTILINE)
+    of_tests = {name for name in named if name.startswith("ingestify.testing.")}
+    public = {f"ingestify.{name}" for name in ingestify.__all__ if name != "__version__"}
+    assert sorted(named) == sorted(public | of_tests)
+    assert named_in_docs() <= of_tests
+
+
+def named_in_docs() -> set[str]:
+    """Find what README.md, docs/ and the package for a source of one's own import from `ingestify.testing`."""
+    text = text_of(ROOT / "README.md", *DOCS.rglob("*.md"), *(SOURCE / "config").rglob("*.txt"))
+    imports = re.findall(r"^from (ingestify\.testing\.\w+) import (\w+)$", text, re.MULTILINE)
+    return {f"{module}.{name}" for module, name in imports}
+
+
+def test_each_decision_is_listed():
+    listed = text_of(DOCS / "decisions" / "README.md")
+    for path in (DOCS / "decisions").glob("0*.md"):
+        title = path.read_text(encoding="utf-8").splitlines()[0].partition(". ")[2]
+        assert f"[{title}]({path.name})" in listed
+
+
+@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "docs/glossary.md"])
+def test_each_path_that_a_page_names_is_there(document: str):
+    text = text_of(ROOT / document)
+    paths = re.findall(r"`((?:src|tests|docs|benchmarks|examples|\.github)/[\w./-]+)`", text)
+    rooms = re.findall(r"`((?:cli|config|domain|sources|checks|catalogue|engine|fetch|store|main)/[\w./-]+)`", text)
+    places = [*paths, *(f"src/ingestify/{place}" for place in rooms)]
+    real = [place for place in places if not re.search(r"[A-Z]{3,}", Path(place).stem)]
+    assert [place for place in real if not (ROOT / place).exists()] == []
