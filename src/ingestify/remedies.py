@@ -26,7 +26,7 @@ _PYTHON = {
     "status --failed": "engine.store.load_ingestion_job_summaries()",
     "verify": "engine.verify()",
     "verify --repair": "engine.verify(repair=True)",
-    "gc": "engine.store.collect_garbage()",
+    "gc": "engine.collect_garbage()",
     "restored": "engine.store.identity.restore()",
     "sources competitions": "engine.competitions({})",
     "quarantine list": "engine.quarantine",

@@ -42,7 +42,7 @@ def test_every_public_name_can_be_loaded_and_nothing_else_is_there():
 def test_the_results_of_public_calls_are_public():
     with ingestify.get_engine(metadata_url="sqlite:///:memory:", file_url="memory://") as engine:
         engine.store.create()
-        found = [engine.list_datasets(), engine.quarantine, engine.verify(), engine.store.collect_garbage()]
+        found = [engine.list_datasets(), engine.quarantine, engine.verify(), engine.collect_garbage()]
     assert [type(one) for one in found] == [getattr(ingestify, type(one).__name__) for one in found]
 
 

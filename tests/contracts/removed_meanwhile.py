@@ -51,9 +51,8 @@ class Lake:
 
     def collect(self, **options: Any) -> int:
         """Collect as the command does not: also beside a run."""
-        store = self.collects.store
         with reading(lambda: dt.datetime.now(dt.UTC) + dt.timedelta(days=2)):
-            return collect_garbage(store.catalogue, store.storage, **options).objects
+            return collect_garbage(self.collects.store, **options).objects
 
     def check(self) -> None:
         """Make sure that each row has its object, and that all is as the provider has it."""
@@ -93,7 +92,7 @@ def check_that_nothing_is_lost(lake: Lake) -> None:
             if (count := lake.collect()) == 0:
                 return False  # what says which lake it is was published
             with pytest.raises(StoreError, match=r"Somebody writes to the lake \(run: process"):
-                lake.collects.store.collect_garbage(older_than=dt.timedelta(minutes=59))
+                lake.collects.collect_garbage(older_than=dt.timedelta(minutes=59))
             removed.append(count)
             return True
 
@@ -103,5 +102,5 @@ def check_that_nothing_is_lost(lake: Lake) -> None:
         assert report.state is RunState.FINISHED
         assert (report.totals.new, report.totals.revised, report.totals.failed) == ((4, 0, 0), (0, 4, 0))[version]
         lake.check()
-        lake.collects.store.collect_garbage(older_than=dt.timedelta(0))
+        lake.collects.collect_garbage(older_than=dt.timedelta(0))
         lake.check()

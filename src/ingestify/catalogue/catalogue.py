@@ -46,6 +46,7 @@ from ingestify.domain.ports import (
     KnownDataset,
     OnEvents,
     SelectorSync,
+    StorageTotals,
 )
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState, WaitingBundle
 from ingestify.domain.retention import Forgotten, Retention
@@ -501,8 +502,8 @@ class SqlCatalogue:
         """Count what the filter names by (provider, dataset type, state). It must have no `where`."""
         return self._datasets.count_by_kind(dataset_filter)
 
-    def storage_totals(self, bucket: str) -> Mapping[str, int]:
-        """Return `datasets`, `revisions`, `files`, `size_bytes` and `storage_bytes` of a bucket."""
+    def storage_totals(self, bucket: str) -> StorageTotals:
+        """Count what a bucket holds."""
         return self._datasets.storage_totals(bucket)
 
     def sync_indexes(self, wanted: Sequence[tuple[str, str, str]]) -> tuple[list[str], list[str]]:

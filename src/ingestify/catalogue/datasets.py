@@ -29,7 +29,7 @@ from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, 
 from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
-from ingestify.domain.ports import DatasetDescription, DatasetFilter, KnownDataset
+from ingestify.domain.ports import DatasetDescription, DatasetFilter, KnownDataset, StorageTotals
 from ingestify.domain.revision import Revision
 
 __all__ = ["DatasetReader"]
@@ -308,7 +308,7 @@ class DatasetReader:
         return {(provider, dataset_type, DATASET_STATES[state]): count for provider, dataset_type, state, count in rows}
 
     @repeatable
-    def storage_totals(self, bucket: str) -> dict[str, int]:
+    def storage_totals(self, bucket: str) -> StorageTotals:
         """Count datasets, revisions, files and bytes. An object that several files share is stored once."""
         dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
         here = dataset.c.bucket == bucket

@@ -16,7 +16,7 @@ from ingestify.main import open_datastore
 from ingestify.main.place import Place
 from ingestify.progress.formatting import size
 from ingestify.remedies import remedy
-from ingestify.store.maintenance.garbage import Garbage
+from ingestify.store.maintenance.garbage import Garbage, collect_garbage
 
 __all__ = ["gc_command"]
 
@@ -52,8 +52,8 @@ def gc_command(
     store = open_datastore(place)
     try:
         shows_each = not as_json and not quiet and (verbose or not yes)
-        garbage = store.collect_garbage(
-            older_than=older_than, dry_run=not yes, on_object=_show_object if shows_each else None
+        garbage = collect_garbage(
+            store, older_than=older_than, dry_run=not yes, on_object=_show_object if shows_each else None
         )
     finally:
         store.close()

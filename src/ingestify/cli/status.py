@@ -72,7 +72,7 @@ def status_command(
     try:
         verdict = limits.look(store, plans) if limits.are_given else None
         code = EXIT_OVER_LIMIT if verdict is not None and verdict.is_over else EXIT_OK
-        totals = dict(store.totals())
+        totals = store.totals()
         waiting = len(store.quarantine)
         lake = store.catalogue.find_lake()
         grouped = _last_runs(store, runs, with_tasks=failed or as_json)

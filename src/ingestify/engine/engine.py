@@ -42,12 +42,14 @@ from ingestify.errors import ConfigurationError, IngestifyError, LoadError
 from ingestify.progress.display import Display
 from ingestify.provider_formats.built_in import check_loader
 from ingestify.remedies import remedy
-from ingestify.store.dataset_store import DatasetStore, StateArgument
+from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.maintenance.copying import Copying
+from ingestify.store.maintenance.garbage import SAFETY_AGE, Garbage, collect_garbage
 from ingestify.store.maintenance.verification import Verification
 from ingestify.store.process import this_process
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.reading.dataset_list import DatasetList
+from ingestify.store.reading.dataset_reader import StateArgument
 from ingestify.store.reading.nothing_found import NamesOfSources
 from ingestify.suggestion import did_you_mean
 
@@ -785,6 +787,22 @@ class IngestionEngine:
         )
         display.tell(report.line)
         return report
+
+    def collect_garbage(self, *, older_than: dt.timedelta = SAFETY_AGE, dry_run: bool = False) -> Garbage:
+        """Remove the files that no dataset has any more, of all buckets; it may go on beside a run.
+
+        What broken runs left behind goes too, and the jobs and events that are older than the lake's retention.
+
+        Args:
+            older_than: Only what was written, and deleted, so long ago; a reader of a deleted dataset has that time.
+            dry_run: Only find out what would be removed.
+
+        Raises:
+            ValueError: A negative age.
+            LakeIdentityError: The storage is not the catalogue's.
+            StoreError: Somebody writes to the lake and `older_than` is less than an hour, or it cannot be written.
+        """
+        return collect_garbage(self.store, older_than=older_than, dry_run=dry_run)
 
     def copy_to(
         self,

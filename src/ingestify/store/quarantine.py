@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ingestify.clock import now
 from ingestify.domain.bundle import BundleType
@@ -22,12 +22,12 @@ from ingestify.masking import mask_text
 from ingestify.progress.printable import PrintableLogger, printable
 from ingestify.remedies import remedy
 from ingestify.store.accepted_part import built_in_type_of, choose_part
+from ingestify.store.commits import Commits
+from ingestify.store.reading.dataset_reader import DatasetReader
 from ingestify.store.reading.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 from ingestify.store.reading.nothing_found import explain_no_entry
 from ingestify.store.reading.table_list import TableList, with_own_names
-
-if TYPE_CHECKING:
-    from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.removal import remove_orphans_of_commit
 
 __all__ = ["EntryList", "Quarantine"]
 
@@ -83,8 +83,9 @@ class Quarantine:
             settings and the sources; without one it is what is built in.
     """
 
-    def __init__(self, store: DatasetStore) -> None:
-        self._store = store
+    def __init__(self, reader: DatasetReader, commits: Commits) -> None:
+        self._reader = reader
+        self._commits = commits
         self.bundle_type_of: Callable[[QuarantineEntry], BundleType] = built_in_type_of
 
     def list_entries(self, states: Sequence[QuarantineState] = (QuarantineState.OPEN,), **filters: Any) -> EntryList:
@@ -114,11 +115,11 @@ class Quarantine:
         return EntryList(self).to_pandas()
 
     def __len__(self) -> int:
-        return len(self.find_waiting(self._store.dataset_filter()))
+        return len(self.find_waiting(self._reader.dataset_filter()))
 
     def __repr__(self) -> str:
-        waiting = self.find_waiting(self._store.dataset_filter())
-        lines = [f"Quarantine of the bucket '{self._store.bucket}': {len(waiting):,} {_wait(len(waiting))}"]
+        waiting = self.find_waiting(self._reader.dataset_filter())
+        lines = [f"Quarantine of the bucket '{self._reader.bucket}': {len(waiting):,} {_wait(len(waiting))}"]
         for one in waiting[:_MOST_LINES]:
             instead = "readers see what was before" if one.is_published else "readers see nothing of it"
             lines.append(f"  {one.entry_id}  {one.created_at:%Y-%m-%d %H:%M}  {one.name}  ({instead})")
@@ -131,7 +132,7 @@ class Quarantine:
 
     def _repr_html_(self) -> str:
         count = len(self)
-        caption = f"Quarantine of the bucket '{self._store.bucket}': {count:,} {_wait(count)}"
+        caption = f"Quarantine of the bucket '{self._reader.bucket}': {count:,} {_wait(count)}"
         table = html_table(caption, EntryList.columns, map(_shown_of, self), count)
         return f"{table}<p>{_WHAT_TO_DO}</p>" if count else table
 
@@ -140,7 +141,7 @@ class Quarantine:
 
         A condition is looked at for what the dataset would become.
         """
-        waiting = self._store.catalogue.find_waiting(dataclasses.replace(wanted, where=None))
+        waiting = self._reader.catalogue.find_waiting(dataclasses.replace(wanted, where=None))
         if wanted.where is None or not waiting:
             return waiting
         meant = {entry.entry_id for entry in self._iter_meant(wanted)}
@@ -150,7 +151,7 @@ class Quarantine:
         where = wanted.where
         assert where is not None, "without a condition all of them are"
         everything = dataclasses.replace(wanted, where=None)
-        for entry in self._store.catalogue.iter_quarantine(everything, [QuarantineState.OPEN]):
+        for entry in self._reader.catalogue.iter_quarantine(everything, [QuarantineState.OPEN]):
             with contextlib.suppress(Undecidable):  # who reads the datasets is told of that
                 if where.matches_dataset(entry.dataset_to_be()):
                     yield entry
@@ -169,7 +170,7 @@ class Quarantine:
         Raises:
             ConfigurationError: A filter is the name of an option, or one on what only a dataset has.
         """
-        wanted = self._store.dataset_filter(**filters)
+        wanted = self._reader.dataset_filter(**filters)
         if wanted.states or wanted.where is not None:
             raise ConfigurationError(
                 "Entries of the quarantine are narrowed by provider, dataset_type, dataset_id and identifier keys, and "
@@ -178,7 +179,7 @@ class Quarantine:
         return self._iter_wanted(wanted, states)
 
     def _iter_wanted(self, wanted: DatasetFilter, states: Sequence[QuarantineState]) -> Iterator[QuarantineEntry]:
-        catalogue = self._store.catalogue
+        catalogue = self._reader.catalogue
         everything = DatasetFilter(wanted.bucket)
         is_empty = True
         for entry in catalogue.iter_quarantine(wanted, states):
@@ -190,7 +191,7 @@ class Quarantine:
 
     def find_ids(self, beginning: str) -> list[str]:
         """Return the ids of this bucket's entries, of all states, that begin so."""
-        return self._store.catalogue.find_quarantine_ids(self._store.bucket, beginning)
+        return self._reader.catalogue.find_quarantine_ids(self._reader.bucket, beginning)
 
     def get_entry(self, entry_id: str) -> QuarantineEntry:
         """Return one entry of this bucket.
@@ -198,10 +199,10 @@ class Quarantine:
         Raises:
             DatasetNotFound: There is none with that id here.
         """
-        entry = self._store.catalogue.find_quarantine_entry(entry_id)
-        if entry is None or entry.bucket != self._store.bucket:
+        entry = self._reader.catalogue.find_quarantine_entry(entry_id)
+        if entry is None or entry.bucket != self._reader.bucket:
             raise DatasetNotFound(
-                f"The quarantine of the bucket '{self._store.bucket}' has no entry with the id '{entry_id}'; see "
+                f"The quarantine of the bucket '{self._reader.bucket}' has no entry with the id '{entry_id}'; see "
                 f"{remedy('quarantine list')}."
             )
         return entry
@@ -218,7 +219,7 @@ class Quarantine:
         number = 0 if entry.base_revision_id is None else entry.base_revision_id + 1
         for new in entry.files:
             file = new.in_revision(number, entry.created_at)
-            one = LoadedFile(file, self._store.opener(file))
+            one = LoadedFile(file, self._reader.opener(file))
             if not lazy and file.size <= PRELOAD_BYTES:
                 one.preload()
             loaded.append(one)
@@ -249,8 +250,8 @@ class Quarantine:
         """
         (entry_id,) = _ids_of(entry)
         entry = self.get_entry(entry_id)  # as it is now
-        existing = self._store.catalogue.find_dataset(
-            self._store.bucket, entry.provider, entry.dataset_type, entry.identifier
+        existing = self._reader.catalogue.find_dataset(
+            self._reader.bucket, entry.provider, entry.dataset_type, entry.identifier
         )
         head = existing.revisions[-1].revision_id if existing is not None and existing.revisions else None
         if not entry.is_open or head != entry.base_revision_id:
@@ -271,7 +272,7 @@ class Quarantine:
         is_missing = existing is not None and existing.state is DatasetState.MISSING
         said = f"{part.described}: {note}" if note else part.described
         change = DatasetChange(
-            bucket=self._store.bucket,
+            bucket=self._reader.bucket,
             provider=entry.provider,
             dataset_type=entry.dataset_type,
             identifier=entry.identifier,
@@ -289,16 +290,16 @@ class Quarantine:
             settles=Settlement(entry.entry_id, entry.state, QuarantineState.ACCEPTED, decided_by, note),
         )
         try:
-            (applied,) = self._store.commit([change])
+            (applied,) = self._commits.apply([change])
         except HeadMoved as moved:
             raise SaveError(
                 f"The quarantine entry {entry_id} of {entry} cannot be accepted: somebody else decided about it, or "
                 f"wrote to its dataset, at this moment. Look at it again with {remedy('quarantine show', entry_id)}."
             ) from moved
         if existing is None:
-            self._store.catalogue.forget_listings()
+            self._reader.catalogue.forget_listings()
         if part.removed_file_ids:
-            self._store.catalogue.forget_hints()
+            self._reader.catalogue.forget_hints()
         return applied.dataset
 
     def discard(self, entries: Entries, decided_by: str, note: str = "") -> int:
@@ -318,14 +319,14 @@ class Quarantine:
         entry_ids = _ids_of(entries)
         for entry_id in entry_ids:
             self.get_entry(entry_id)
-        self._store.identity.claim()
+        self._reader.identity.claim()
         begun = now()
-        orphans = self._store.commit_discards(entry_ids, storable(decided_by, LONGEST_NAME), storable(note))
-        return self._store.remove_objects(orphans, begun)
+        orphans = self._commits.discard(entry_ids, storable(decided_by, LONGEST_NAME), storable(note))
+        return remove_orphans_of_commit(self._reader.catalogue, self._reader.storage, orphans, begun)
 
     def request_retry(self, entries: Entries) -> int:
         """Let the next run fetch bundles in quarantine anew, whatever the provider says of them. Returns how many."""
-        return self._store.catalogue.request_quarantine_retry(_ids_of(entries))
+        return self._reader.catalogue.request_quarantine_retry(_ids_of(entries))
 
 
 def _ids_of(entries: Entries) -> list[str]:

@@ -36,7 +36,7 @@ def open_engine(project: Path, season: ChangingSeason) -> IngestionEngine:
 
 
 def break_storage(engine: IngestionEngine, faults: Faults) -> None:
-    engine.store.objects.storage = FaultyStorage(engine.store.storage, faults)
+    engine.store.storage = engine.store.objects.storage = FaultyStorage(engine.store.storage, faults)
 
 
 def break_catalogue(engine: IngestionEngine, faults: Faults) -> None:

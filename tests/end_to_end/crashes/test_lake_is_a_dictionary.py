@@ -251,7 +251,7 @@ class LakeMachine(RuleBasedStateMachine):
     @rule()
     def somebody_collects_what_nothing_names(self) -> None:
         with self._engine() as engine:
-            engine.store.collect_garbage(older_than=dt.timedelta(0))
+            engine.collect_garbage(older_than=dt.timedelta(0))
 
     @rule(failpoint=st.sampled_from([name for name in NAMES if name.startswith("delete.")]))
     def collecting_is_killed(self, failpoint: str) -> None:

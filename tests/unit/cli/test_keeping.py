@@ -54,14 +54,14 @@ def test_leftovers_of_broken_runs_are_removed(lake):
 def test_no_short_age_beside_whoever_writes(lake):
     lake("delete", "season_id=1", "-y")
     store = get_datastore(lake.folder / "config.yaml")
-    with store.writing("run"):
+    with store.commits.writer_lease("run"):
         lake("gc", "--older-than", "59m", "--yes", code=1)
         assert f"Somebody writes to the lake (run: process {os.getpid()} on host" in lake.err
         assert "Wait for its end, or give an age of 1h or more" in lake.err
         lake("gc", "--older-than", "59m")
         lake("gc", "--older-than", "1h", "--yes")
     assert len(objects(lake)) == 6
-    with store.writing("copy"):
+    with store.commits.writer_lease("copy"):
         lake("gc", "--older-than", "0s", "--yes", code=1)
         assert "(copy: process" in lake.err
     lake("gc", "--older-than", "0s", "--yes")

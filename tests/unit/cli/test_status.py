@@ -35,7 +35,7 @@ def test_a_job_whose_run_has_no_lease_any_more_is_told_apart_on_whatever_machine
     jobs = json.loads(lake("status", "--json"))["runs"][0]["jobs"]
     assert {job["process_is_gone"] for job in jobs} == {True, False}
     store = get_datastore(lake.folder / "config.yaml")
-    with store.writing("run", jobs[0]["run_id"]):
+    with store.commits.writer_lease("run", jobs[0]["run_id"]):
         assert "gone" not in lake("status")
     store.close()
 

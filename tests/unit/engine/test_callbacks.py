@@ -99,7 +99,7 @@ class Calls:
     def _write_again(self, name: str) -> None:
         there = self.engine.list_datasets(provider="there")
         self.engine.store.invalidate_revisions(there, name)
-        self.engine.store.mark_missing([dataset.dataset_id for dataset in there])
+        self.engine.store.commits.mark_missing([dataset.dataset_id for dataset in there])
 
     def _call_from_a_thread(self, name: str) -> None:
         self._write_again(name)

@@ -310,8 +310,8 @@ def test_deleting_a_dataset_empties_its_quarantine(lake: Lake, files: Files):
     assert entries(lake, *QuarantineState) == []
     storage = lake.engine.store.storage
     assert len(list(storage.iter_objects())) == 3, "who reads them reads on"
-    assert lake.engine.store.collect_garbage().objects == 0
-    assert lake.engine.store.collect_garbage(older_than=dt.timedelta(0)).objects == 3
+    assert lake.engine.collect_garbage().objects == 0
+    assert lake.engine.collect_garbage(older_than=dt.timedelta(0)).objects == 3
     assert list(storage.iter_objects()) == []
     assert lake.engine.load().totals.quarantined == 1  # it is looked at as if it were new
 

@@ -48,7 +48,7 @@ READERS = {
     "totals": lambda engine: engine.store.totals(),
     "jobs": lambda engine: engine.store.load_ingestion_job_summaries(),
     "quarantine": lambda engine: engine.store.quarantine.list_entries(),
-    "garbage": lambda engine: engine.store.collect_garbage(),
+    "garbage": lambda engine: engine.collect_garbage(),
     "destroy": lambda engine: engine.destroy_dataset(match_id=1),
     "invalidate": lambda engine: engine.store.invalidate_revisions(engine.list_datasets()),
     "identity": lambda engine: engine.store.identity.check(),

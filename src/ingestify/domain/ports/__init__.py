@@ -24,6 +24,7 @@ from ingestify.domain.ports.catalogue import (
     QuarantinePort,
     RetentionPort,
     SelectorSync,
+    StorageTotals,
 )
 from ingestify.domain.ports.events import DatasetStorePort, EventPublisher
 from ingestify.domain.ports.fetcher import (
@@ -83,6 +84,7 @@ __all__ = [
     "RetentionPort",
     "SelectorSync",
     "Storage",
+    "StorageTotals",
     "StoredObject",
     "TemporaryObject",
     "Usage",

@@ -119,7 +119,7 @@ class DatasetIngest:
         self._error = decision.error
         self._published: dict[str, NewFile] = {}
         self._started_at = now()
-        self._removals_seen = store.removals_seen
+        self._removals_seen = store.commits.removals_seen
         self.change: DatasetChange
 
     @property

@@ -105,7 +105,7 @@ class Committer:
             return
         began = time.monotonic()
         try:
-            applied = self._store.commit([commit.change for commit in group])
+            applied = self._store.commits.apply([commit.change for commit in group])
         except Exception as error:  # noqa: BLE001 - whatever it is, each change of the group is told
             # What may be there already must not be written again; the next run finds out. What is refused for a reason
             # that each of them meets is not asked a hundred times.

@@ -114,7 +114,7 @@ class JobBook:
                 what = "1 job of a run that died was" if dead == 1 else f"{dead} jobs of runs that died were"
                 logger.warning("%s marked ABORTED; see %s.", what, remedy("status"))
             self._maintain()
-            self._lease.enter_context(self._store.writing("run", self.run_id))
+            self._lease.enter_context(self._store.commits.writer_lease("run", self.run_id))
         self._beats.start()
 
     def close(self) -> None:

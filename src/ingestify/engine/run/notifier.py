@@ -45,7 +45,7 @@ class Notifier:
 
     def skipped(self, dataset: Dataset) -> None:
         """A dataset is as it was."""
-        self._in_turn(functools.partial(self._store.announce, DatasetSkipped(dataset=dataset)))
+        self._in_turn(functools.partial(self._store.commits.announce, DatasetSkipped(dataset=dataset)))
 
     def current(self, dataset: Dataset) -> None:
         """A dataset is current."""
@@ -56,7 +56,7 @@ class Notifier:
         event = SelectorSkipped(
             source=job.source_name, provider=job.provider, dataset_type=job.plan.dataset_type, selector=job.selector
         )
-        self._committer.put(functools.partial(self._store.announce, event))
+        self._committer.put(functools.partial(self._store.commits.announce, event))
         if not self.tells_current:
             return
         for batch in self._store.catalogue.iter_batches(wanted, LOOK_UP_SIZE):

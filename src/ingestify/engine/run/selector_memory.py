@@ -243,7 +243,7 @@ class SelectorMemory:
             absence.some_names,
         )
         try:
-            progress.count("missing", self._store.mark_missing(absence.dataset_ids))
+            progress.count("missing", self._store.commits.mark_missing(absence.dataset_ids))
         except StoreError as error:
             logger.error("Cannot mark what %s lists no more: %s", progress.job.selector.name, error)
             return _NOTHING_SAID

@@ -121,7 +121,7 @@ class Copying:
             on_copied=progress.add_object,
             dry_run=self.dry_run,
         )
-        with copies, contextlib.nullcontext() if self.dry_run else target.writing("copy"):
+        with copies, contextlib.nullcontext() if self.dry_run else target.commits.writer_lease("copy"):
             for copied in self._iter_datasets(copies):
                 progress.add_dataset(copied)
                 yield copied
@@ -215,7 +215,7 @@ class Copying:
         """
         if existing is not None and (conflict := find_conflict(source, existing)) is not None:
             return Copied(CopyOutcome.CONFLICT, str(source), source.dataset_id, conflict)
-        removals_seen = self._target.removals_seen
+        removals_seen = self._target.commits.removals_seen
         place = self._target.objects.places(source.provider, source.dataset_type, source.identifier)
         known = {} if existing is None else _objects_by_content(existing)
         objects: dict[str, Future[int]] = {}
@@ -284,7 +284,7 @@ class Copying:
     def _commit(self, copies: ObjectCopies, done: Sequence[_OnTheWay]) -> Iterator[Copied]:
         if not done:
             return
-        held = self._target.take_over(
+        held = self._target.commits.take_over(
             [DatasetHistory(one.dataset, one.existing) for one in done], min(one.removals_seen for one in done)
         )
         for one, was_held in zip(done, held, strict=True):

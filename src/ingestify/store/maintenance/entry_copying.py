@@ -41,14 +41,14 @@ def iter_copied_entries(
         if ours.state is QuarantineState.DISCARDED:
             target.quarantine.discard([ours.entry_id], ours.decided_by, ours.note)
         else:
-            target.take_over_quarantine([dataclasses.replace(ours, bucket=target.bucket)])
+            target.commits.take_over_quarantine([dataclasses.replace(ours, bucket=target.bucket)])
 
 
 def _copy(
     entry: QuarantineEntry, target: DatasetStore, copies: ObjectCopies, progress: CopyProgress, *, dry_run: bool
 ) -> Copied:
     what = f"the bundle of {entry} in quarantine"
-    removals_seen = target.removals_seen
+    removals_seen = target.commits.removals_seen
     place = target.objects.places(entry.provider, entry.dataset_type, entry.identifier)
     begun = [
         (new, path, copies.begin(new.in_revision(0, entry.created_at), path))
@@ -67,7 +67,7 @@ def _copy(
             return Copied(CopyOutcome.FAILED, what, entry.dataset_id, str(error), is_quarantined=True)
         existing = target.catalogue.find_dataset(target.bucket, entry.provider, entry.dataset_type, entry.identifier)
         dataset_id = entry.dataset_id if existing is None else existing.dataset_id
-        target.take_over_quarantine(
+        target.commits.take_over_quarantine(
             [dataclasses.replace(entry, bucket=target.bucket, files=files, dataset_id=dataset_id)], removals_seen
         )
     progress.quarantined += 1

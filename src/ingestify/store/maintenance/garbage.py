@@ -20,14 +20,14 @@ from collections.abc import Callable, Iterator, Sequence
 from ingestify.clock import now
 from ingestify.domain.ports import Catalogue, Leftovers, Storage, StoredObject
 from ingestify.domain.retention import Forgotten, Retention
-from ingestify.domain.run import Lease
 from ingestify.errors import StoreError
-from ingestify.failpoints import failpoint
 from ingestify.progress.printable import PrintableLogger
+from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.leases import REMOVING, lease
 from ingestify.store.objects.layout import is_object_path
+from ingestify.store.removal import remove_orphans
 
-__all__ = ["SAFETY_AGE", "Garbage", "collect_garbage", "iter_garbage", "refuse_beside_writers", "remove_unnamed"]
+__all__ = ["SAFETY_AGE", "Garbage", "collect_garbage", "iter_orphans"]
 
 logger = PrintableLogger(__name__)
 
@@ -68,7 +68,7 @@ class Garbage:
         return self.object_bytes + self.leftovers.size
 
 
-def iter_garbage(
+def iter_orphans(
     catalogue: Catalogue, storage: Storage, written_before: dt.datetime, prefix: str = ""
 ) -> Iterator[list[StoredObject]]:
     """Yield objects that nothing names, by up to a thousand; each was looked up just before.
@@ -95,109 +95,72 @@ def iter_garbage(
             yield garbage
 
 
-def refuse_beside_writers(catalogue: Catalogue, older_than: dt.timedelta) -> None:
-    """Refuse to collect what was written just now while somebody writes, who is about to name it.
-
-    Raises:
-        StoreError: Somebody does; the message says who.
-    """
-    if older_than >= SAFE_BESIDE_A_RUN:
-        return
-    if writers := _find_writers(catalogue):
-        raise StoreError(
-            f"Somebody writes to the lake ({writers[0]}), and what was just written looks as if nothing needed it. "
-            f"Wait for its end, or give an age of 1h or more."
-        )
-
-
-def _find_writers(catalogue: Catalogue) -> list[Lease]:
-    return [held for held in catalogue.find_leases() if held.what != REMOVING]
-
-
 def collect_garbage(
-    catalogue: Catalogue,
-    storage: Storage,
+    store: DatasetStore,
     *,
     older_than: dt.timedelta = SAFETY_AGE,
     dry_run: bool = False,
     on_object: Callable[[StoredObject], object] | None = None,
-    retention: Retention | None = None,
 ) -> Garbage:
-    """Remove objects that nothing names, of all buckets, and, while nobody writes, temporary ones that were left.
+    """Remove orphaned objects, of all buckets, and the history that is older than the lake's retention.
 
-    Beside a running ingest no row loses its object, whatever `older_than` is; what it is about to name is written again
-    if it was removed. What an entry of the quarantine names is kept, whatever state it is in: it is the evidence for
-    its reasons.
+    Leftovers are removed too, unless somebody writes to the lake. Beside a running ingest no row loses its object,
+    whatever `older_than` is; the run writes an object again if it was removed before its row came. An object of a
+    quarantine entry stays, whatever state the entry is in: it is the evidence for the entry's reasons.
 
     Args:
+        store: A store of any bucket of the lake.
         older_than: The safety age.
-        dry_run: Only look.
+        dry_run: Remove nothing, only find out what would be removed.
         on_object: Called with each object that was removed, or would be.
-        retention: How old jobs and events may become; None: all are kept.
 
     Raises:
         ValueError: A negative age.
-        StoreError: The storage or the catalogue refused; what was removed before is gone.
+        LakeIdentityError: The storage is another lake's: what is live there would be garbage here.
+        StoreError: Somebody writes to the lake, and `older_than` is less than an hour; the message says who. Or the
+            storage or the catalogue refused; what was removed before is gone.
     """
     if older_than < dt.timedelta(0):
         raise ValueError(f"older_than is {older_than}; it must not be negative.")
+    catalogue, storage = store.catalogue, store.storage
+    if dry_run:
+        store.identity.check()
     written_before = now() - older_than
+    # Whoever begins to write after this writes later than `written_before`, and a run that is suspended has its lease.
+    writers = [held for held in catalogue.find_leases() if held.what != REMOVING]
+    if writers and not dry_run and older_than < SAFE_BESIDE_A_RUN:
+        raise StoreError(
+            f"Somebody writes to the lake ({writers[0]}), and what was just written looks as if nothing needed it. "
+            f"Wait for its end, or give an age of 1h or more."
+        )
+    if not dry_run:
+        store.identity.claim()
     objects = size = 0
     with contextlib.nullcontext("") if dry_run else lease(catalogue, REMOVING) as lease_id:
         if not dry_run:
             catalogue.end_dead_removals()
-        for batch in iter_garbage(catalogue, storage, written_before):
+        for batch in iter_orphans(catalogue, storage, written_before):
             removed = batch if dry_run else _remove(catalogue, storage, lease_id, batch, written_before)
             objects += len(removed)
             size += sum(stored.size for stored in removed)
             if on_object is not None:
                 for stored in removed:
                     on_object(stored)
-    # A run that is suspended goes on with what it has on its way, however long it was.
-    is_alone = not _find_writers(catalogue)
-    leftovers = storage.remove_leftovers(written_before, dry_run=dry_run) if is_alone else Leftovers()
+    leftovers = Leftovers() if writers else storage.remove_leftovers(written_before, dry_run=dry_run)
     if not dry_run:
-        # Whatever lost its rows up to then is removed now, or is named or written anew.
+        # An object that lost its rows up to then is removed now, or it is named or written anew.
         catalogue.forget_deleted_objects(written_before)
-    forgotten = catalogue.forget_history(retention or Retention(), dry_run=dry_run)
+    forgotten = catalogue.forget_history(store.retention or Retention(), dry_run=dry_run)
     if not dry_run:
         catalogue.maintain()  # and have the room back
     return Garbage(objects, size, leftovers, forgotten, is_removed=not dry_run)
-
-
-def remove_unnamed(
-    catalogue: Catalogue,
-    storage: Storage,
-    lease_id: str,
-    paths: Sequence[str],
-    *,
-    unless_written_since: dt.datetime,
-    unless_named_since: dt.datetime | None = None,
-) -> int:
-    """Remove objects that no row names, and let no commit name them meanwhile without looking for them.
-
-    Args:
-        lease_id: That of whoever removes them.
-        unless_named_since: Those that a row named then or later stay; None: only those that a row names now.
-
-    Returns:
-        How many were there.
-    """
-    unnamed = catalogue.begin_removal(lease_id, paths, unless_named_since)
-    if not unnamed:
-        return 0
-    failpoint("removal.noted")
-    try:
-        return storage.delete(sorted(unnamed), unless_written_since=unless_written_since)
-    finally:
-        catalogue.end_removal(lease_id)
 
 
 def _remove(
     catalogue: Catalogue, storage: Storage, lease_id: str, batch: Sequence[StoredObject], written_before: dt.datetime
 ) -> Sequence[StoredObject]:
     """Return those that are gone: one that is named, or written again, at this moment stays."""
-    count = remove_unnamed(
+    count = remove_orphans(
         catalogue,
         storage,
         lease_id,

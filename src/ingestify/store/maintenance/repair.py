@@ -70,7 +70,7 @@ def repair(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | No
             "If they are all lost, take a backup, or fetch them into a new lake."
         )
     yield from _mend_rows(store, damages)
-    with store.writing("repair"):
+    with store.commits.writer_lease("repair"):
         left = yield from _restore_from_copies(store, damages)
     yield from _fetch_anew(store, left, refetch)
 

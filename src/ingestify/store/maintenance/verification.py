@@ -22,7 +22,7 @@ from ingestify.domain.damage import Damage, DamageKind, FileRecord
 from ingestify.domain.ports import Catalogue, Storage
 from ingestify.domain.quarantine import QuarantineState
 from ingestify.remedies import remedy
-from ingestify.store.maintenance.garbage import SAFETY_AGE, iter_garbage
+from ingestify.store.maintenance.garbage import SAFETY_AGE, iter_orphans
 from ingestify.store.maintenance.object_check import (
     Finding,
     ObjectLook,
@@ -261,7 +261,7 @@ class Verification:
         folders = [""] if self._bucket is None else sorted(bucket_folders(self._bucket))
         written_before = now() - self._safety_age
         for folder in folders:
-            for batch in iter_garbage(self._catalogue, self._storage, written_before, folder):
+            for batch in iter_orphans(self._catalogue, self._storage, written_before, folder):
                 for stored in batch:
                     yield Damage(
                         DamageKind.ORPHAN,

@@ -549,7 +549,7 @@ def test_a_run_that_died_is_marked_aborted_by_the_next_and_one_that_has_its_leas
                 process=job.process if run_id == "ended" else elsewhere,
             )
         )
-    with store.writing("run", "silent"), store.writing("run", "ahead"):
+    with store.commits.writer_lease("run", "silent"), store.commits.writer_lease("run", "ahead"):
         lake.engine.load()
     states = {one.job_id.removeprefix("00000000-"): one.state for one in lake.jobs}
     assert states["silent"] is RunState.RUNNING

@@ -90,7 +90,7 @@ def check_mirror(source: DatasetStore, target: DatasetStore) -> None:
 
 def test_a_copy_has_every_revision_byte_for_byte_and_a_second_one_reads_nothing(lake, target, monkeypatch):
     lake.store.invalidate_revision(lake.dataset(1), "somebody doubts it")
-    lake.store.mark_missing([lake.dataset(4).dataset_id])
+    lake.store.commits.mark_missing([lake.dataset(4).dataset_id])
     assert outcomes(copy(lake.store, target)) == {"new": 4}
     check_mirror(lake.store, target)
     assert stored(target) == stored(lake.store)
@@ -113,7 +113,7 @@ def test_what_comes_later_is_added_and_only_its_objects_are_copied(lake, target)
     copy(lake.store, target)
     lake.provider.contents[4, "lineups"] = b'["another"]'
     lake.engine.load()
-    lake.store.mark_missing([lake.dataset(1).dataset_id])
+    lake.store.commits.mark_missing([lake.dataset(1).dataset_id])
     copying = Copying(lake.store, target, lake.store.dataset_filter())
     assert outcomes(list(copying.iter_copied())) == {"updated": 2}
     assert (copying.progress.objects, copying.progress.unchanged) == (1, 2)
@@ -133,7 +133,7 @@ def test_the_target_tells_of_each_revision_in_its_own_log(lake, target):
     assert second.dataset.identifier["match_id"] == 2
 
     lake.store.invalidate_revision(lake.dataset(1), "somebody doubts it")
-    lake.store.mark_missing([lake.dataset(4).dataset_id])
+    lake.store.commits.mark_missing([lake.dataset(4).dataset_id])
     copy(lake.store, target)
     later = {
         (event.event_type, event.dataset.identifier["match_id"]) for event in target.catalogue.read_events(position, 9)
@@ -260,14 +260,14 @@ def test_what_only_the_target_has_is_counted_and_removed_when_asked_for(lake, ta
 
 def test_somebody_else_who_writes_the_same_dataset_meanwhile_does_not_double_it(lake, monkeypatch):
     target = open_target()
-    really = target.take_over
+    really = target.commits.take_over
 
     def take_over(*found):
-        monkeypatch.setattr(target, "take_over", really)
+        monkeypatch.setattr(target.commits, "take_over", really)
         copy(lake.store, target)  # another one is faster
         return really(*found)
 
-    monkeypatch.setattr(target, "take_over", take_over)
+    monkeypatch.setattr(target.commits, "take_over", take_over)
     copying = Copying(lake.store, target, lake.store.dataset_filter())
     assert outcomes(list(copying.iter_copied())) == {}
     assert copying.progress.unchanged == 4

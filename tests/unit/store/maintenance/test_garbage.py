@@ -17,10 +17,13 @@ from ingestify.catalogue import SqlCatalogue
 from ingestify.clock import now, reading
 from ingestify.domain.ports import Leftovers
 from ingestify.errors import IntegrityError, SaveError, StoreError
+from ingestify.events.dispatcher import Dispatcher
 from ingestify.storage.local import STAGING_FOLDER, LocalStorage
 from ingestify.store import presence
+from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.maintenance import garbage
-from ingestify.store.maintenance.garbage import collect_garbage
+from ingestify.store.maintenance.garbage import Garbage
+from ingestify.store.objects.identity import MARK_PATH, LakeIdentity
 from ingestify.store.presence import ObjectsGone, Presence
 from ingestify.testing.storage_contract import put
 from tests.contracts.catalogue_data import apply_one, change, new_file, read_all
@@ -42,12 +45,19 @@ def catalogue() -> Iterator[Any]:
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> LocalStorage:
-    return LocalStorage(tmp_path / "lake")
+def storage(catalogue: Any, tmp_path: Path) -> LocalStorage:
+    """A storage that is known to be the catalogue's, so that its objects are this lake's garbage."""
+    storage = LocalStorage(tmp_path / "lake")
+    LakeIdentity(catalogue, storage).claim()
+    return storage
+
+
+def collect_garbage(catalogue: Any, storage: Any, **options: Any) -> Garbage:
+    return garbage.collect_garbage(DatasetStore(catalogue, storage, Dispatcher(), bucket="main"), **options)
 
 
 def paths(storage: Any) -> list[str]:
-    return [stored.path for stored in storage.iter_objects()]
+    return [stored.path for stored in storage.iter_objects() if stored.path != MARK_PATH]
 
 
 def grow_old() -> None:
@@ -324,8 +334,8 @@ def test_deleting_2500_datasets_deletes_2500_and_leaves_none(tmp_path):
         assert engine.destroy_dataset(match_id=[*range(2500)]) == 2500
         assert engine.list_datasets() == []
         assert reader.get_file("events").json() == 7
-        assert engine.store.collect_garbage().objects == 0
-        assert engine.store.collect_garbage(older_than=AT_ONCE).objects == 2500
+        assert engine.collect_garbage().objects == 0
+        assert engine.collect_garbage(older_than=AT_ONCE).objects == 2500
         with pytest.raises(IntegrityError):
             reader.get_file("events").json()
 

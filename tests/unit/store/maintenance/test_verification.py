@@ -139,7 +139,7 @@ TABLE = {
     "an object is named by no row": Case(
         lambda lake: lake.path(1, "events").with_name(f"old__v1.{7:032x}.json").write_bytes(b"123"),
         (K.ORPHAN,),
-        ("it takes 3 bytes", "engine.store.collect_garbage() removes it"),
+        ("it takes 3 bytes", "engine.collect_garbage() removes it"),
         left=(K.ORPHAN,),
     ),
     "two datasets have one identity": Case(
@@ -307,7 +307,7 @@ def test_rows_of_nothing_are_removed_and_their_objects_stay_for_readers(lake):
     lake.sql(DELETE_ROW.format("dataset", of_match(1)))
     lake.repair(lake.verify(), asks_provider=False)
     assert lake.kinds() == []
-    assert lake.store.collect_garbage(older_than=dt.timedelta(0)).objects == 2
+    assert lake.engine.collect_garbage(older_than=dt.timedelta(0)).objects == 2
     lake.engine.load()
     assert lake.kinds(**ALL) == []
 

@@ -11,6 +11,7 @@ from ingestify.domain.ports.catalogue.datasets import (
     HeadMoved,
     KnownDataset,
     OnEvents,
+    StorageTotals,
 )
 from ingestify.domain.ports.catalogue.event_log import EventLogPort
 from ingestify.domain.ports.catalogue.file_records import FileRecordsPort
@@ -44,6 +45,7 @@ __all__ = [
     "QuarantinePort",
     "RetentionPort",
     "SelectorSync",
+    "StorageTotals",
 ]
 
 

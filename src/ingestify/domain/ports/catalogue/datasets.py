@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypedDict
 
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.condition import DatasetCondition
@@ -13,7 +13,15 @@ from ingestify.domain.events import DatasetEvent
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.selector import Filters
 
-__all__ = ["DatasetDescription", "DatasetFilter", "DatasetsPort", "HeadMoved", "KnownDataset", "OnEvents"]
+__all__ = [
+    "DatasetDescription",
+    "DatasetFilter",
+    "DatasetsPort",
+    "HeadMoved",
+    "KnownDataset",
+    "OnEvents",
+    "StorageTotals",
+]
 
 OnEvents = Callable[[Sequence[DatasetEvent]], object]
 
@@ -72,6 +80,16 @@ class KnownDataset(NamedTuple):  # made for each dataset of a run, and a third a
     may_have_problems: bool = False
 
 
+class StorageTotals(TypedDict):
+    """What a bucket holds: `size_bytes` of the providers, which take `storage_bytes` in the storage."""
+
+    datasets: int
+    revisions: int
+    files: int
+    size_bytes: int
+    storage_bytes: int
+
+
 class HeadMoved(Exception):
     """Another writer changed a dataset after a change to it was worked out; work it out again.
 
@@ -114,8 +132,8 @@ class DatasetsPort(Protocol):
     def count_by_kind(self, dataset_filter: DatasetFilter) -> Mapping[tuple[str, str, DatasetState], int]:
         """Count what the filter names by (provider, dataset type, state). It must have no `where`."""
 
-    def storage_totals(self, bucket: str) -> Mapping[str, int]:
-        """Return `datasets`, `revisions`, `files`, `size_bytes` and `storage_bytes` of a bucket."""
+    def storage_totals(self, bucket: str) -> StorageTotals:
+        """Count what a bucket holds."""
 
     def apply(self, changes: Sequence[DatasetChange], removals_seen: int = 0) -> list[AppliedChange]:
         """Commit changes with their event-log rows, in one transaction: all or none.
