@@ -1,4 +1,7 @@
-"""Names with wildcards: `*/events.json`. `*` and `?` stay within a folder, `**` does not; no other means anything."""
+"""Names with wildcards: `*/events.json`.
+
+`*` and `?` stay within a folder, `**` crosses folders; all other characters stand for themselves.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ _WILDCARD = re.compile(r"\*\*|\*|\?|[^*?]+")
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Return whether a whole name is of a pattern. Takes time that grows with the length of each."""
+    """Return whether a whole name matches a pattern. The time grows with the product of their lengths."""
     places = {0}
     for piece in _pieces(pattern):
         if piece in ("*", "**"):
@@ -26,7 +29,7 @@ def matches(pattern: str, name: str) -> bool:
 
 
 def _stretched(places: set[int], name: str, *, crosses_folders: bool) -> set[int]:
-    """Return where a wildcard that begins at one of some places can end."""
+    """Return where a wildcard can end that begins at one of these places."""
     ends: set[int] = set()
     is_open = False
     for place in range(len(name) + 1):

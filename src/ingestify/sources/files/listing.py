@@ -1,4 +1,4 @@
-"""A location as it is listed: which files belong to which dataset, and what belongs to none."""
+"""The listing of a location: which files belong to which dataset, and which belong to none."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ Identity: TypeAlias = tuple[str | int, ...]
 _SHOWN = 5
 
 _HIDDEN = re.compile(r"(^|/)\.")
-# What uploads, browsers, editors and office programs call a file that is not there yet, or no longer.
+# The names that uploads, browsers, editors and office programs give to unfinished and temporary files.
 _TEMPORARY = re.compile(
     r"(\.(part|partial|filepart|tmp|temp|crdownload|download|swp|lock)|~)$|(^|/)(~\$|#)[^/]*$", re.IGNORECASE
 )
-_NO_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Matched:
-    """A file that is of a pattern.
+    """A file whose path matches a pattern.
 
     Attributes:
-        version: Its data_spec_version; None if nobody says.
-        said: The pattern, with what it says besides.
+        version: Its data_spec_version; None if neither the path nor the settings say it.
+        format: Its data_serialization_format.
+        pattern: The settings of the pattern.
     """
 
     file: DeliveredFile
     feed: str
     version: str | None
-    form: str
-    said: NamedPattern
+    format: str
+    pattern: NamedPattern
 
 
 @dataclasses.dataclass(slots=True)
@@ -63,11 +64,11 @@ class Listing:
 
     Attributes:
         datasets: By their identity, in the order in which they were found.
-        markers: The fields' texts of each file that says that a dataset is complete.
-        unmatched: How many files are of no pattern.
+        markers: Of each file that marks a dataset as complete: the keys and values of its path.
+        unmatched: How many files match no pattern.
         examples: The first of them.
-        passed_over: What is not read, and why.
-        unreadable: What would be of a dataset if its path were text that can be stored.
+        passed_over: The files that are not read, and why.
+        unreadable: The files that would belong to a dataset, but whose path cannot be stored.
     """
 
     datasets: dict[Identity, DeliveredDataset] = dataclasses.field(default_factory=dict)
@@ -79,12 +80,12 @@ class Listing:
 
     @property
     def hidden(self) -> list[PassedOver]:
-        """What may hide files, so that the listing is not whole."""
+        """The entries that may hide files, so that the listing may not be complete."""
         return [one for one in self.passed_over if one.hides]
 
     @property
     def warnings(self) -> Iterator[str]:
-        """What somebody should look at, a line each."""
+        """The warnings for people, one line each."""
         if self.unmatched:
             more = f" and {self.unmatched - len(self.examples)} more" if self.unmatched > len(self.examples) else ""
             what = "1 file is" if self.unmatched == 1 else f"{self.unmatched} files are"
@@ -101,27 +102,28 @@ class Reader:
     """Reads listings of one location. Any thread may use it.
 
     Args:
-        said: The configuration, of which all patterns are read here, once.
+        settings: The configuration. Its patterns are parsed here, once.
     """
 
-    def __init__(self, said: FilesDeclaration) -> None:
-        self.keys = said.identity_keys
-        self._patterns = [(said.read(one.pattern), one) for one in said.all_patterns]
-        self._marker = None if said.complete_when is None else said.read(said.complete_when)
-        self._is_case_sensitive = said.case_sensitive
-        self._ignore = said.ignore
-        self._whole_numbers = {key for key, kind in said.types.items() if kind == "int"}
+    def __init__(self, settings: FilesDeclaration) -> None:
+        self.keys = settings.identity_keys
+        self._patterns = [(settings.parse(one.pattern), one) for one in settings.all_patterns]
+        self._marker = None if settings.complete_when is None else settings.parse(settings.complete_when)
+        self._is_case_sensitive = settings.case_sensitive
+        self._ignore = settings.ignore
+        self._whole_numbers = {key for key, kind in settings.types.items() if kind == "int"}
 
     @property
     def marker_keys(self) -> tuple[str, ...] | None:
-        """The fields of the file that says that a dataset is complete; None if there is none such."""
+        """The fields in the path of the file that marks a dataset as complete; None if there is no such file."""
         return None if self._marker is None else self._marker.fields
 
     def read(self, delivery: Delivery, selector: Mapping[str, object]) -> Listing:
-        """List a location, and find out what each file is.
+        """List a location, and find out to which dataset and feed each file belongs.
 
         Args:
-            selector: Texts of fields that are wanted; folders that cannot have them are not listed.
+            delivery: The location.
+            selector: The wanted values of fields; a folder that cannot have such files is not listed.
 
         Raises:
             SourceError: The location cannot be read.
@@ -141,42 +143,58 @@ class Reader:
             return
         if isinstance(found, PassedOver):
             listing.passed_over.append(found)
-            return
-        if _NO_TEXT.search(found.path):
-            why = "has a name with characters that are no text (UTF-8)"
-            if any(pattern.match(_NO_TEXT.sub("?", found.path)) is not None for pattern, _ in self._patterns):
-                listing.unreadable.append(UnreadableEntry(_shown(found.path), f"it {why}"))
-            else:
-                listing.passed_over.append(PassedOver(found.path, why))
-            return
-        # The same name may be spelt in two ways (é as one character, or as e with an accent): macOS does so.
-        path = unicodedata.normalize("NFC", found.path)
-        if self._marker is not None and (fields := self._marker.match(path)) is not None:
-            listing.markers.add(frozenset((key, self._typed(key, text)) for key, text in fields.items()))
-            return
-        for pattern, said in self._patterns:
+        elif _NOT_TEXT.search(found.path):
+            self._take_unreadable(listing, found.path)
+        elif not self._take_marker(listing, found.path) and not self._take_matched(listing, found):
+            listing.unmatched += 1
+            if len(listing.examples) < _SHOWN:
+                listing.examples.append(_shown(found.path))
+
+    def _take_unreadable(self, listing: Listing, path: str) -> None:
+        why = "has a name with characters that are no text (UTF-8)"
+        if any(pattern.match(_NOT_TEXT.sub("?", path)) is not None for pattern, _ in self._patterns):
+            listing.unreadable.append(UnreadableEntry(_shown(path), f"it {why}"))
+        else:
+            listing.passed_over.append(PassedOver(path, why))
+
+    def _take_marker(self, listing: Listing, path: str) -> bool:
+        """Return whether a file marks a dataset as complete."""
+        fields = None if self._marker is None else self._marker.match(_composed(path))
+        if fields is None:
+            return False
+        listing.markers.add(frozenset((key, self._typed(key, text)) for key, text in fields.items()))
+        return True
+
+    def _take_matched(self, listing: Listing, found: DeliveredFile) -> bool:
+        """Return whether a file matches a pattern. The first such pattern counts."""
+        path = _composed(found.path)
+        for pattern, settings in self._patterns:
             fields = pattern.match(path)
-            if fields is not None:
-                try:
-                    identity = tuple(self._typed(key, fields[key]) for key in self.keys)
-                except ValueError as error:
-                    listing.unreadable.append(UnreadableEntry(_shown(found.path), error))
-                    return
-                feed, version, form = spec_of(fields, said, path)
-                feed = feed if self._is_case_sensitive else feed.lower()
-                dataset = listing.datasets.setdefault(identity, DeliveredDataset(identity))
-                dataset.files.append(Matched(found, feed, version, form, said))
-                return
-        listing.unmatched += 1
-        if len(listing.examples) < _SHOWN:
-            listing.examples.append(_shown(found.path))
+            if fields is None:
+                continue
+            try:
+                identity = tuple(self._typed(key, fields[key]) for key in self.keys)
+            except ValueError as error:
+                listing.unreadable.append(UnreadableEntry(_shown(found.path), error))
+                return True
+            feed, version, form = spec_of(fields, settings, path)
+            feed = feed if self._is_case_sensitive else feed.lower()
+            dataset = listing.datasets.setdefault(identity, DeliveredDataset(identity))
+            dataset.files.append(Matched(found, feed, version, form, settings))
+            return True
+        return False
 
     def _typed(self, key: str, text: str) -> str | int:
         return int(text) if key in self._whole_numbers else text
 
 
+def _composed(path: str) -> str:
+    """Return a path in the one spelling that patterns have: macOS writes é as an e with an accent."""
+    return unicodedata.normalize("NFC", path)
+
+
 def _outermost(folders: set[str]) -> list[str]:
-    """Return those folders that are not in another one of them."""
+    """Return the folders that are not inside another of these folders."""
     return sorted(one for one in folders if not any(other != one and one.startswith(other) for other in folders))
 
 

@@ -1,4 +1,4 @@
-"""What brings a delivered file, or a member of a delivered archive, into the lake: streamed, whatever its size."""
+"""The file loaders of deliveries: they stream a delivered file, or a member of a delivered archive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ __all__ = ["load_file", "load_member", "version_of"]
 
 
 def version_of(file: DeliveredFile, member: str = "") -> str:
-    """Return what stands for the bytes of a file, or of a member."""
+    """Return the version of a file, or of a member of it, without reading its bytes.
+
+    Args:
+        file: As it was listed.
+        member: The pattern of the member; empty: the file itself.
+    """
     said = "\n".join((file.path, file.version, member))
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
@@ -32,10 +37,10 @@ def load_file(
     delivery: Delivery,
     file: DeliveredFile,
 ) -> DraftFile | NotModifiedFile:
-    """Bring a file, unless its listing says that the lake has it; a file loader, called by worker threads.
+    """Load a file, unless by its listing the lake has it. A file loader; worker threads call it.
 
     Raises:
-        SourceError: It cannot be read, or changes while it is read.
+        SourceError: The file cannot be read, or changes while it is read.
     """
     if current_file is not None and validators.etag == file_resource.content_version:
         return NotModifiedFile(file.modified_at, "neither its time nor its size has changed")
@@ -51,11 +56,11 @@ def load_member(
     file: DeliveredFile,
     pattern: str,
 ) -> DraftFile | NotModifiedFile | None:
-    """Bring a member of an archive, read from where the archive is; None if it has no such member.
+    """Load a member of an archive, without copying the archive; None if it has no such member.
 
     Raises:
-        SourceError: The archive cannot be read, or several members are meant.
-        IntegrityError: It is no archive, or one that is beyond the limits.
+        SourceError: The archive cannot be read, or several members match the pattern.
+        IntegrityError: The file is no archive, or an archive beyond the limits.
     """
     if current_file is not None and validators.etag == file_resource.content_version:
         return NotModifiedFile(file.modified_at, "neither the time nor the size of its archive has changed")
@@ -78,7 +83,7 @@ def load_member(
 
 
 def _names_of(archive: Archive, pattern: str) -> list[str]:
-    """Return the members that are of a pattern; if there are none, those that differ from it in capitals alone."""
+    """Return the members that match a pattern; if none does, those that match without regard to case."""
     pattern = plain_name(pattern)
     return [name for name in archive.names if glob.matches(pattern, name)] or [
         name for name in archive.names if glob.matches(pattern.lower(), name.lower())
@@ -102,11 +107,12 @@ def _draft(
 
 
 class _Stoppable(io.RawIOBase):
-    """A stream that ends with an error when the run is stopped: of a recording of many GB nobody waits for the end.
+    """A stream that ends with an error when the run is stopped, so that a stop does not wait for many GB.
 
     Args:
-        beside: What is closed with it.
-        path: The delivered file's, for messages.
+        stream: The content.
+        beside: Another stream to close with this one.
+        path: The path of the delivered file, for messages.
     """
 
     def __init__(self, stream: BinaryIO, beside: BinaryIO | None, path: str) -> None:

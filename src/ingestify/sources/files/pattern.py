@@ -1,13 +1,12 @@
 """Patterns of paths: `{competition_id}/{season_id}/{match_id}_{data_feed_key}.{data_serialization_format}`.
 
-    {name}        as few characters as possible, and none of them a /
-    {name:path}   the same, over folders
-    {_name}       something that has no meaning
+    {name}        as few characters as possible, without /
+    {name:path}   as few characters as possible, / included
+    {_name}       text that has no meaning
     {{  }}        a brace
 
-Everything else is what it is: no character means anything to a regular expression, as there is none. A field that
-stands twice has the same text in both places. Matching never takes more time than grows with the square of a path's
-length, whatever the pattern.
+All other characters stand for themselves. A field that is written twice has the same text in both places. A match takes
+at most a time that grows with the square of the path's length, whatever the pattern.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ __all__ = ["FEED", "FORMAT", "RESERVED", "VERSION", "KeyType", "PathPattern"]
 
 FEED, VERSION, FORMAT = "data_feed_key", "data_spec_version", "data_serialization_format"
 RESERVED = (FEED, VERSION, FORMAT)
-"""The fields that say what a file is; all others say of which dataset it is."""
+"""The fields that say which feed, version and format a file is. All other fields identify the dataset."""
 
 KeyType = Literal["int", "str"]
 
@@ -51,11 +50,11 @@ class _Field:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PathPattern:
-    """A pattern that was read. Made by `parse`; any thread may use it.
+    """A parsed pattern. Made by `parse`; any thread may use it.
 
     Attributes:
         text: As it was written.
-        is_case_sensitive: Whether `A` is another letter than `a` in what is no field.
+        is_case_sensitive: Whether `A` and `a` differ outside of fields.
     """
 
     text: str
@@ -66,13 +65,15 @@ class PathPattern:
     def parse(
         cls, text: str, types: Mapping[str, KeyType] | None = None, *, is_case_sensitive: bool = True
     ) -> PathPattern:
-        """Read a pattern.
+        """Parse a pattern.
 
         Args:
-            types: Field to what its text must be.
+            text: The pattern.
+            types: Field to the type that its text must have.
+            is_case_sensitive: Whether `A` and `a` differ outside of fields.
 
         Raises:
-            ConfigurationError: It cannot be read, or would be ambiguous.
+            ConfigurationError: The pattern cannot be parsed, or is ambiguous.
         """
         pieces: list[str | _Field] = []
         for found in _PIECE.finditer(text):
@@ -99,16 +100,20 @@ class PathPattern:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The names of its fields that mean something, in order, each once."""
+        """The names of the fields that have a meaning, in order, each once."""
         return tuple(dict.fromkeys(one.name for one in self._pieces if isinstance(one, _Field) and one.has_meaning))
 
     def match(self, path: str) -> dict[str, str] | None:
-        """Return each field's text if a path is of this pattern, else None."""
+        """Return each field's text if a path matches, else None."""
         bound: dict[str, str] = {}
         return bound if _Matching(self, path).goes_on(0, 0, bound) else None
 
     def folder_of(self, known: Mapping[str, str]) -> str:
-        """Return the folder in which all is that has these texts for fields: as far as that can be told; else empty."""
+        """Return the deepest folder that holds all paths with these field values; empty: the whole location.
+
+        Args:
+            known: The wanted values of fields.
+        """
         if not self.is_case_sensitive:
             return ""
         begin = ""
@@ -137,7 +142,7 @@ def _read_field(text: str, inside: str, types: Mapping[str, KeyType]) -> _Field:
 
 
 def _is_one_spelling(text: str | None) -> bool:
-    """Whether there is only one way to spell it, so that the folder with its name is the only one."""
+    """Whether a text can be written in one way only, so that one folder alone can have it as its name."""
     return text is not None and text.isascii() and "/" not in text and text not in ("", ".", "..")
 
 
@@ -154,7 +159,7 @@ class _Matching:
         self._repeated = sorted({name for name in names if names.count(name) > 1})
 
     def _fold(self, text: str) -> str:
-        # Only of ASCII: other letters may change their number.
+        # Only ASCII letters: other letters may become several, and places in the text would move.
         return text if self._pattern.is_case_sensitive else text.translate(_SMALL)
 
     def goes_on(self, number: int, start: int, bound: dict[str, str]) -> bool:
@@ -168,7 +173,7 @@ class _Matching:
         if piece.has_meaning and piece.name in bound:
             text = bound[piece.name]
             return self._path.startswith(text, start) and self.goes_on(number + 1, start + len(text), bound)
-        # What failed once from here fails again, if the fields that come once more have the same texts.
+        # A match that failed from here fails again, if the fields that are written twice have the same texts.
         key = (number, start, *(bound.get(name) for name in self._repeated))
         if key in self._failed:
             return False

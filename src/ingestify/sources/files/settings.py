@@ -1,4 +1,4 @@
-"""What the configuration of `ingestify.files` can say. The descriptions are also those of its JSON schema."""
+"""The configuration of `ingestify.files`. Its JSON schema has the same descriptions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class MemberPattern(Section):
 
 
 class NamedPattern(Section):
-    """A pattern, with what the paths themselves do not say."""
+    """A pattern of paths, and what is known of its files beside their paths."""
 
     pattern: Text = Field(description="The pattern: {match_id}.mp4.")
     data_feed_key: Text | None = Field(
@@ -67,7 +67,7 @@ class NamedPattern(Section):
 
     @property
     def feed_fields(self) -> tuple[str, ...]:
-        """The fields of the pattern that data_feed_key is made of."""
+        """The fields of the pattern that data_feed_key contains."""
         return tuple(_FIELD.findall(self.data_feed_key or ""))
 
 
@@ -81,9 +81,8 @@ class FilesDeclaration(Section):
     )
     options: dict[str, Any] = Field(
         default_factory=dict,
-        description="How a server is spoken to. Of an object store: as main.file_options. Of SFTP: password, "
-        "private_key, "
-        "passphrase, host_key (SHA256:…), known_hosts, connections.",
+        description="Options of the connection. For an object store: those of main.file_options. For SFTP: password, "
+        "private_key, passphrase, host_key (SHA256:…), known_hosts, connections.",
         repr=False,
     )
     pattern: Text | None = Field(
@@ -92,7 +91,7 @@ class FilesDeclaration(Section):
         "patterns.",
     )
     patterns: tuple[Annotated[NamedPattern, BeforeValidator(_pattern_or_text), _or_text("pattern")], ...] = Field(
-        default=(), description="Several, of which the first counts that a path is of; each text, or a mapping."
+        default=(), description="Several patterns, each text or a mapping. The first that a path matches counts."
     )
     dataset_type: Text = Field(default="match", description="The type of the datasets.")
     loader: Text | None = Field(
@@ -106,8 +105,7 @@ class FilesDeclaration(Section):
     )
     types: dict[KeyName, KeyType] = Field(
         default_factory=dict,
-        description="What a field's text is made: int or str. A path whose text is no whole number is not of the "
-        "pattern.",
+        description="The type of a field: int or str. A path whose text is no whole number does not match the pattern.",
     )
     case_sensitive: bool = Field(
         default=True, description="Whether A is another letter than a in what is no field of a pattern, and in feeds."
@@ -118,14 +116,13 @@ class FilesDeclaration(Section):
     settle_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
         default=None,
         description="How old the newest file of a dataset must be before it is read: it may still be written to. "
-        "Left out: "
-        "60, or 0 with complete_when.",
+        "Left out: 60, or 0 with complete_when.",
     )
     complete_when: Text | None = Field(
-        default=None, description="The pattern of a file that says that a dataset is there as a whole: {match_id}.done."
+        default=None, description="The pattern of a file that marks a dataset as complete: {match_id}.done."
     )
     ignore: tuple[Glob, ...] = Field(
-        default=(), description="Paths that are no deliveries, with * and **: [README.md, 'old/**']."
+        default=(), description="Paths to leave out, with * and **: [README.md, 'old/**']."
     )
     members: dict[Text, Annotated[MemberPattern, BeforeValidator(_member_or_text), _or_text("name")]] = Field(
         default_factory=dict,
@@ -153,39 +150,20 @@ class FilesDeclaration(Section):
         except ConfigurationError as error:
             raise wrong(f"loader: {error}") from error
         try:
-            read = [self.read(one.pattern) for one in self.all_patterns]
-            marker = None if self.complete_when is None else self.read(self.complete_when)
+            patterns = [self.parse(one.pattern) for one in self.all_patterns]
+            marker = None if self.complete_when is None else self.parse(self.complete_when)
         except ConfigurationError as error:
             raise wrong(str(error)) from error
-        self._check_fields(read, marker)
+        self._check_fields(patterns, marker)
         return self
 
-    def _check_fields(self, read: list[PathPattern], marker: PathPattern | None) -> None:
+    def _check_fields(self, patterns: list[PathPattern], marker: PathPattern | None) -> None:
         keys = self.identity_keys
         if not keys:
-            raise wrong(f"pattern: {read[0].text!r} has no field that identifies a dataset, such as {{match_id}}.")
-        for said, pattern in zip(self.all_patterns, read, strict=True):
-            others = {*RESERVED, *(field for field in said.feed_fields if field not in keys)}
-            own = [field for field in pattern.fields if field not in others]
-            if missing := [key for key in keys if key not in own]:
-                raise wrong(f"pattern: {pattern.text!r} has no field {{{missing[0]}}}, which identifies a dataset.")
-            if surplus := [field for field in own if field not in keys]:
-                raise wrong(
-                    f"pattern: {pattern.text!r} has the field {{{surplus[0]}}}, which is not in identity; add it "
-                    f"there, or "
-                    f"call it {{_{surplus[0]}}} if it means nothing."
-                )
-            if FEED not in pattern.fields and said.data_feed_key is None:
-                raise wrong(
-                    f"pattern: {pattern.text!r} does not say which feed a file is; give it a field {{{FEED}}}, or "
-                    f"write it "
-                    f"under patterns as {{pattern: …, {FEED}: video}}."
-                )
-            if unknown := [name for name in said.feed_fields if name not in pattern.fields or name in RESERVED]:
-                raise wrong(f"{FEED}: {pattern.text!r} has no field {{{unknown[0]}}} that could be part of a feed.")
-            for name in RESERVED:
-                if name in pattern.fields and getattr(said, name) is not None:
-                    raise wrong(f"pattern: {pattern.text!r} has a field {{{name}}}, and {name} is given besides.")
+            raise wrong(f"pattern: {patterns[0].text!r} has no field that identifies a dataset, such as {{match_id}}.")
+        for settings, pattern in zip(self.all_patterns, patterns, strict=True):
+            _check_identity(pattern, settings, keys)
+            _check_feed(pattern, settings)
         if unknown := [name for name in self.types if name not in keys]:
             raise wrong(f"types: {unknown[0]} is none of the fields that identify a dataset ({', '.join(keys)}).")
         if marker is not None and (other := [field for field in marker.fields if field not in keys]):
@@ -207,10 +185,10 @@ class FilesDeclaration(Section):
             return self.identity
         first = self.all_patterns[0]
         others = (*RESERVED, *first.feed_fields)
-        return tuple(field for field in self.read(first.pattern).fields if field not in others)
+        return tuple(field for field in self.parse(first.pattern).fields if field not in others)
 
-    def read(self, pattern: str) -> PathPattern:
-        """Return a pattern that was read, with the types of its fields."""
+    def parse(self, pattern: str) -> PathPattern:
+        """Return a parsed pattern, with the types of its fields."""
         return PathPattern.parse(pattern, self.types, is_case_sensitive=self.case_sensitive)
 
     @property
@@ -221,12 +199,42 @@ class FilesDeclaration(Section):
         return 60.0 if self.complete_when is None else 0.0
 
 
-def spec_of(fields: Mapping[str, str], said: NamedPattern, path: str) -> tuple[str, str | None, str]:
-    """Return feed, version and format of a file; the version is None if nobody says."""
+def _check_identity(pattern: PathPattern, settings: NamedPattern, keys: tuple[str, ...]) -> None:
+    """Refuse a pattern that lacks a field of the identity, or has one that means nothing."""
+    others = {*RESERVED, *(field for field in settings.feed_fields if field not in keys)}
+    own = [field for field in pattern.fields if field not in others]
+    if missing := [key for key in keys if key not in own]:
+        raise wrong(f"pattern: {pattern.text!r} has no field {{{missing[0]}}}, which identifies a dataset.")
+    if surplus := [field for field in own if field not in keys]:
+        raise wrong(
+            f"pattern: {pattern.text!r} has the field {{{surplus[0]}}}, which is not in identity; add it there, or "
+            f"call it {{_{surplus[0]}}} if it means nothing."
+        )
+
+
+def _check_feed(pattern: PathPattern, settings: NamedPattern) -> None:
+    """Refuse a pattern that says nothing, or two things, of the feed, version or format of its files."""
+    if FEED not in pattern.fields and settings.data_feed_key is None:
+        raise wrong(
+            f"pattern: {pattern.text!r} does not say which feed a file is; give it a field {{{FEED}}}, or write it "
+            f"under patterns as {{pattern: …, {FEED}: video}}."
+        )
+    if unknown := [name for name in settings.feed_fields if name not in pattern.fields or name in RESERVED]:
+        raise wrong(f"{FEED}: {pattern.text!r} has no field {{{unknown[0]}}} that could be part of a feed.")
+    for name in RESERVED:
+        if name in pattern.fields and getattr(settings, name) is not None:
+            raise wrong(f"pattern: {pattern.text!r} has a field {{{name}}}, and {name} is given besides.")
+
+
+def spec_of(fields: Mapping[str, str], settings: NamedPattern, path: str) -> tuple[str, str | None, str]:
+    """Return the feed, version and format of a file.
+
+    The version is None if neither the path nor the settings name one.
+    """
     name = path.rpartition("/")[2]
-    form = fields.get(FORMAT) or said.data_serialization_format or format_of(name)
-    feed = fields.get(FEED) or _FIELD.sub(lambda found: fields[found[1]], said.data_feed_key or "")
-    return feed, fields.get(VERSION) or said.data_spec_version, form.lower()
+    form = fields.get(FORMAT) or settings.data_serialization_format or format_of(name)
+    feed = fields.get(FEED) or _FIELD.sub(lambda found: fields[found[1]], settings.data_feed_key or "")
+    return feed, fields.get(VERSION) or settings.data_spec_version, form.lower()
 
 
 def format_of(name: str) -> str:

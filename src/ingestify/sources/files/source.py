@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingestify.clock import now
@@ -31,13 +32,13 @@ logger = PrintableLogger(__name__)
 _BATCH = 1000
 
 _TRUSTED_FUTURE = dt.timedelta(hours=1)
-"""Clocks differ by less. A time that is farther ahead is no time of writing, and nobody waits for it."""
+"""Clocks differ by less. A file with a time farther ahead is not waited for: that is no time of writing."""
 
 
 class FilesSource(Source):
     """Datasets of files that are delivered to a folder, a bucket or an SFTP server (docs/files.md).
 
-    It only reads: nothing is moved, marked or removed.
+    The source only reads: it moves, marks and removes nothing.
 
     Args:
         name: The source's name in the configuration.
@@ -45,7 +46,7 @@ class FilesSource(Source):
             `ingestify sources describe ingestify.files --schema`.
 
     Raises:
-        ConfigurationError: Something in it is wrong. The message names each key by its path.
+        ConfigurationError: The configuration is wrong. The message names each key by its path.
     """
 
     change_signal = "the time and size of each file, or its ETag in an object store"
@@ -53,19 +54,19 @@ class FilesSource(Source):
 
     def __init__(self, name: str, **configuration: Any) -> None:
         super().__init__(name, **configuration)
-        self._said = read_declaration(FilesDeclaration, configuration, name)
-        self.provider = self._said.provider
-        self.licence = self._said.licence or ""
-        self.attribution = self._said.attribution or ""
-        self.loader = self._said.loader or ""
-        if self._said.requires is not None:
-            self.bundle_types = (BundleType(self._said.dataset_type, self._said.requires, self._said.optional),)
-        self._reader = Reader(self._said)
+        self._settings = settings = read_declaration(FilesDeclaration, configuration, name)
+        self.provider = settings.provider
+        self.licence = settings.licence or ""
+        self.attribution = settings.attribution or ""
+        self.loader = settings.loader or ""
+        if settings.requires is not None:
+            self.bundle_types = (BundleType(settings.dataset_type, settings.requires, settings.optional),)
+        self._reader = Reader(settings)
         self.identifier_keys = self._reader.keys
-        self._name_template = None if self._said.dataset_name is None else self._read_name(self._said.dataset_name)
+        self._name_template = None if settings.dataset_name is None else self._read_name(settings.dataset_name)
         self._open_delivery: OpenDelivery | None = None
         self._delivery: Delivery | None = None
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self._lock = threading.Lock()
 
     def attach_deliveries(self, open_delivery: OpenDelivery) -> None:
@@ -73,13 +74,13 @@ class FilesSource(Source):
         self._open_delivery = open_delivery
 
     def close_deliveries(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         with self._lock:
             if self._delivery is not None:
                 self._delivery.close()
 
     def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
-        """Return the one part that a location has: all of it."""
+        """Return one selector without attributes: a location is listed as a whole."""
         self._check_type(dataset_type)
         return [{}]
 
@@ -90,31 +91,51 @@ class FilesSource(Source):
         dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the location is listed as a whole
         **selector: Any,
     ) -> Iterator[list[Found]]:
-        """Yield the datasets of the files that are there, once all are listed: only then a dataset is whole.
+        """Yield the datasets of a location, when all of its files are listed: only then a dataset is complete.
 
         Raises:
-            SourceError: The location cannot be read; or, after all that could be read, some of it cannot.
+            SourceError: The location cannot be read; or, after the last dataset, a part of it cannot.
         """
         self._check_type(dataset_type)
-        keys = self._reader.keys
-        if unknown := [key for key in selector if key not in keys and not key.startswith("_")]:
-            logger.warning(
-                "%s: no dataset has the key '%s', so nothing is read; the keys are %s.",
-                self.name,
-                unknown[0],
-                ", ".join(keys),
-            )
+        if not self._has_keys(selector):
             return
         listing = self._reader.read(self._get_delivery(), selector)
         self._warn(listing)
-        batch: list[Found] = list(listing.unreadable)
+        found = itertools.chain(listing.unreadable, self._iter_found(listing, selector, data_spec_versions))
+        while batch := list(itertools.islice(found, _BATCH)):
+            yield batch
+        if listing.hidden:
+            first = listing.hidden[0]
+            raise SourceError(
+                f"The location of the source '{self.name}' could not be listed as a whole: {first.path} "
+                f"{first.reason}. What could be read is in the lake; nothing is marked MISSING."
+            )
+
+    def _has_keys(self, selector: Mapping[str, Any]) -> bool:
+        """Return whether datasets have all keys of a selector; if not, warn of the first that they have not."""
+        keys = self._reader.keys
+        unknown = next((key for key in selector if key not in keys and not key.startswith("_")), None)
+        if unknown is not None:
+            logger.warning(
+                "%s: no dataset has the key '%s', so nothing is read; the keys are %s.",
+                self.name,
+                unknown,
+                ", ".join(keys),
+            )
+        return unknown is None
+
+    def _iter_found(
+        self, listing: Listing, selector: Mapping[str, Any], versions: DataSpecVersionCollection
+    ) -> Iterator[Found]:
+        """Yield the wanted datasets of a listing; then warn of those that are not complete."""
+        keys = self._reader.keys
         waiting = 0
 
         def read(dataset: DeliveredDataset) -> DatasetResource | None:
             named = dict(zip(keys, dataset.identity, strict=True))
             if any(str(selector[key]) != str(named[key]) for key in keys if key in selector):
                 return None
-            resource = self._dataset(named, dataset, data_spec_versions)
+            resource = self._dataset(named, dataset, versions)
             reason = None if resource is None else self._find_reason_to_wait(dataset, named, listing)
             return resource if resource is None or reason is None else resource.postpone(reason)
 
@@ -122,34 +143,21 @@ class FilesSource(Source):
             return "/".join(f"{key}={value}" for key, value in zip(keys, dataset.identity, strict=True))
 
         for found in read_each(listing.datasets.values(), read, name):
-            if isinstance(found, DatasetResource) and found.postponed is not None:
-                waiting += 1
-            batch.append(found)
-            if len(batch) >= _BATCH:
-                yield batch
-                batch = []
+            waiting += isinstance(found, DatasetResource) and found.postponed is not None
+            yield found
         if waiting:
             what = "1 delivery is" if waiting == 1 else f"{waiting} deliveries are"
             logger.warning("%s: %s not complete yet, and left for a later run.", self.name, what)
-        if batch:
-            yield batch
-        if listing.hidden:
-            first = listing.hidden[0]
-            raise SourceError(
-                f"The location of the source '{self.name}' could not be listed as a whole: {first.path} "
-                f"{first.reason}. What "
-                f"could be read is in the lake; nothing is marked MISSING."
-            )
 
     # ---- datasets --------------------------------------------------------------------------------------
 
     def _dataset(
         self, named: dict[str, str | int], dataset: DeliveredDataset, versions: DataSpecVersionCollection
     ) -> DatasetResource | None:
-        """Return what is announced of a dataset; None if none of its files is wanted."""
+        """Return the resource of a dataset; None if none of its files is wanted."""
         resource = DatasetResource(
             named,
-            self._said.dataset_type,
+            self._settings.dataset_type,
             self.provider,
             name=None if self._name_template is None else self._name_template.find_text(Scope({}, {}, named)),
         )
@@ -163,9 +171,9 @@ class FilesSource(Source):
     ) -> None:
         delivery = self._get_delivery()
         feeds: dict[str, tuple[str | None, str, FileLoader, dict[str, Any]]] = {
-            matched.feed: (matched.version, matched.form, load_file, {})
+            matched.feed: (matched.version, matched.format, load_file, {})
         }
-        members = matched.said.members if matched.form == "zip" else {}
+        members = matched.pattern.members if matched.format == "zip" else {}
         for feed, member in members.items():
             form = (member.data_serialization_format or format_of(member.name.rpartition("/")[2])).lower()
             version = member.data_spec_version or matched.version
@@ -184,13 +192,12 @@ class FilesSource(Source):
             if file_id in taken:
                 resource.mark_failed(
                     f"{taken[file_id]} and {matched.file.path} are both the file '{file_id}' of {resource}; remove "
-                    f"one of "
-                    f"them, or let the pattern tell them apart."
+                    f"one of them, or let the pattern tell them apart."
                 )
                 return
             taken[file_id] = matched.file.path
             resource.add_file(
-                # Not its time: a corrected file may be older than the one that it replaces. Its version decides.
+                # The version decides, because a corrected file may have an older time than the file that it replaces.
                 None,
                 feed,
                 chosen,
@@ -204,11 +211,11 @@ class FilesSource(Source):
         self, dataset: DeliveredDataset, named: dict[str, str | int], listing: Listing
     ) -> str | None:
         """Return why a delivery is not complete, for people; None if it is."""
-        wanted_marker = self._reader.marker_keys
-        if wanted_marker is not None and frozenset((key, named[key]) for key in wanted_marker) not in listing.markers:
-            return f"there is no {self._said.complete_when} of it yet"
+        marker_keys = self._reader.marker_keys
+        if marker_keys is not None and frozenset((key, named[key]) for key in marker_keys) not in listing.markers:
+            return f"there is no {self._settings.complete_when} of it yet"
         age = now() - dataset.modified_at
-        wanted = dt.timedelta(seconds=self._said.waiting_seconds)
+        wanted = dt.timedelta(seconds=self._settings.waiting_seconds)
         if -_TRUSTED_FUTURE < age < wanted:
             return f"a file of it was written {max(0, int(age.total_seconds()))} s ago, and may still be written to"
         return None
@@ -224,7 +231,7 @@ class FilesSource(Source):
                         f"get_engine, add_ingestion_plan or debug_source."
                     )
                 try:
-                    self._delivery = self._open_delivery(self._said.location, self._said.options)
+                    self._delivery = self._open_delivery(self._settings.location, self._settings.options)
                 except MissingExtraError:
                     raise
                 except ConfigurationError as error:
@@ -232,21 +239,21 @@ class FilesSource(Source):
             return self._delivery
 
     def _warn(self, listing: Listing) -> None:
-        """Say what somebody should look at: once, and not again in the runs of the same process."""
+        """Log each warning once in this process, and not again in its later runs."""
         for warning in listing.warnings:
             with self._lock:
-                is_new = warning not in self._told
-                self._told.add(warning)
+                is_new = warning not in self._warned
+                self._warned.add(warning)
             if is_new:
-                logger.warning("%s: %s: %s", self.name, mask_url(self._said.location), warning)
+                logger.warning("%s: %s: %s", self.name, mask_url(self._settings.location), warning)
 
     # ---- the description -------------------------------------------------------------------------------
 
     def _check_type(self, dataset_type: str) -> None:
-        if dataset_type != self._said.dataset_type:
+        if dataset_type != self._settings.dataset_type:
             raise ConfigurationError(
                 f"The source '{self.name}' has no datasets of the type '{dataset_type}'; it has "
-                f"'{self._said.dataset_type}'."
+                f"'{self._settings.dataset_type}'."
             )
 
     def _read_name(self, text: str) -> Template:

@@ -63,7 +63,7 @@ def test_what_is_wrong_is_named(changes: dict[str, Any], message: str) -> None:
 
 def test_options_are_not_shown() -> None:
     source = FilesSource("drop", **GOOD, options={"password": "hunter22"})
-    assert "hunter22" not in repr(source) + repr(source._said)
+    assert "hunter22" not in repr(source) + repr(source._settings)
 
 
 def test_there_is_a_schema_with_descriptions() -> None:
