@@ -247,7 +247,7 @@ class RunLog:
             "followed_until": moment_to_text(sync.followed_until),
             "absent": sync.absent,
             **_discovered_row(sync.discovered),
-            "doubles": " ".join(sync.doubles) or None,
+            "doubles": " ".join(sync.duplicates) or None,
         }
         with self._database.write("save when a selector was ingested") as connection:
             known = self._sync.c.key_hash == _hash(key)

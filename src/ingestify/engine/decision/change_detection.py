@@ -18,7 +18,8 @@ from ingestify.engine.bundle.bad_parts import describe_left_out
 from ingestify.engine.bundle.bundle import find_unannounced, is_known_lost
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.decision.quarantine_view import QuarantineView
-from ingestify.engine.discovery.discovery import LOOK_UP_SIZE, Discovered, as_exception
+from ingestify.engine.discovery.discovered import Discovered
+from ingestify.engine.discovery.discovery import LOOK_UP_SIZE, as_exception
 from ingestify.engine.report.report import PlannedDataset, one_line
 from ingestify.errors import IngestifyError, SourceError
 from ingestify.failpoints import failpoint

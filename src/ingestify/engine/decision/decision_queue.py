@@ -6,7 +6,8 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 
-from ingestify.engine.discovery.discovery import LOOK_UP_SIZE, Discovered
+from ingestify.engine.discovery.discovered import Discovered
+from ingestify.engine.discovery.discovery import LOOK_UP_SIZE
 
 __all__ = ["Undecided"]
 

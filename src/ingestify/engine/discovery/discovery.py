@@ -11,12 +11,12 @@ from typing import Any, cast
 from ingestify.domain.change import metadata_text
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
-from ingestify.domain.identifier import Identifier
 from ingestify.domain.plan import Job
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.domain.selector import identifier_matches
 from ingestify.domain.text import LONGEST_KIND, is_storable, problem_of_name
-from ingestify.engine.discovery.duplicates import Doubles, preferred
+from ingestify.engine.discovery.discovered import Discovered
+from ingestify.engine.discovery.duplicates import Duplicates, preferred
 from ingestify.engine.discovery.planner import find_arguments
 from ingestify.engine.report.report import JobProgress
 from ingestify.engine.workers import StopToken
@@ -24,46 +24,12 @@ from ingestify.errors import LakeNotFound, SourceError
 from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["LOOK_UP_SIZE", "Discovered", "as_exception", "iter_discovered", "list_again"]
+__all__ = ["LOOK_UP_SIZE", "as_exception", "iter_discovered", "list_again"]
 
 logger = logging.getLogger(__name__)
 
 LOOK_UP_SIZE = 1000
 """How many identifiers one set query looks up."""
-
-
-@dataclasses.dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
-class Discovered:
-    """A dataset that a job's source announced. Never changed.
-
-    Attributes:
-        provider: The resource's provider, else the source's.
-        key: What is unique in a bucket: provider, dataset type, canonical identifier.
-        metadata: The resource's metadata as text, as it was announced.
-        number: What stands for it in the job's listing.
-        tries: How often another writer was faster with it.
-        is_double: Whether the listing had it before, which is being worked on by now, and this one counts.
-    """
-
-    progress: JobProgress
-    resource: DatasetResource
-    identifier: Identifier
-    provider: str
-    key: tuple[str, str, str]
-    metadata: str = "{}"
-    number: int = 0
-    tries: int = 0
-    is_double: bool = False
-
-    @property
-    def job(self) -> Job:
-        """The job that found it."""
-        return self.progress.job
-
-    @property
-    def name(self) -> str:
-        """What people call it; its identifier if the source does not say."""
-        return self.resource.name or str(self.identifier)
 
 
 class _LazyMetadata:
@@ -152,7 +118,7 @@ def iter_discovered(
     """
     job = progress.job
     metadata = _metadata_of(progress, store)
-    doubles = Doubles(progress.sync_before.doubles if progress.sync_before is not None else ())
+    duplicates = Duplicates(progress.sync_before.duplicates if progress.sync_before is not None else ())
     any_unreadable = False
     try:
         for batch in _iter_found(job, metadata):
@@ -171,25 +137,25 @@ def iter_discovered(
                     progress.match(discovered.identifier)
                 else:
                     progress.passed_over = discovered.identifier
-            yield from _in_parts(doubles.sift(chosen))
+            yield from _in_parts(duplicates.sift(chosen))
     except Exception:
         # What was announced comes in, also if the source fails then.
-        yield from _in_parts(_held_back(progress, doubles))
+        yield from _in_parts(_held_back(progress, duplicates))
         raise
-    yield from _in_parts(_held_back(progress, doubles))
+    yield from _in_parts(_held_back(progress, duplicates))
     is_whole = job.is_whole_selector and job.plan.source.lists_everything and not metadata.was_read
     progress.listing.is_of_everything = is_whole
     progress.listing.is_whole = is_whole and not any_unreadable
-    progress.listing.doubles = doubles.found
+    progress.listing.duplicates = duplicates.found
     progress.listed_all = not any_unreadable
 
 
-def _held_back(progress: JobProgress, doubles: Doubles) -> list[Discovered]:
+def _held_back(progress: JobProgress, duplicates: Duplicates) -> list[Discovered]:
     """Return what was held back until the listing's end, of which each counts once."""
-    held = doubles.end()
-    doubles.warn(f"{progress.job.source_name}: {progress.job.selector.name}")
-    if doubles.passed_on_twice:
-        progress.count("discovered", -doubles.passed_on_twice)
+    held = duplicates.end()
+    duplicates.warn(f"{progress.job.source_name}: {progress.job.selector.name}")
+    if duplicates.replaced_count:
+        progress.count("discovered", -duplicates.replaced_count)
     return held
 
 
@@ -284,7 +250,7 @@ def list_again(
         Exception: Whatever the source raises.
     """
     before_this = progress.sync_before
-    may_be_double = bool(progress.listing.doubles or (before_this is not None and before_this.doubles))
+    may_repeat = bool(progress.listing.duplicates or (before_this is not None and before_this.duplicates))
     for batch in _iter_found(progress.job, _metadata_of(progress, store), versions):
         if stop.is_set:
             raise SourceError("stopped before the index was read once more")
@@ -298,7 +264,7 @@ def list_again(
                 there = found.get(again.key)
                 chosen = again if there is None else preferred(there, again)
                 found[again.key] = dataclasses.replace(before, resource=chosen.resource, metadata=chosen.metadata)
-        if len(found) == len(wanted) and not may_be_double:
+        if len(found) == len(wanted) and not may_repeat:
             break  # whatever else is listed nobody waits for
 
 

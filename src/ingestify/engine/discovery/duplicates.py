@@ -1,4 +1,4 @@
-"""A dataset that a listing has more than once: one of them counts, once."""
+"""Duplicates: a dataset that one listing announces more than once. One announcement counts, once."""
 
 from __future__ import annotations
 
@@ -6,47 +6,45 @@ import dataclasses
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from ingestify.domain.wording import in_short
+from ingestify.engine.discovery.discovered import Discovered
 from ingestify.progress.printable import PrintableLogger
 
-if TYPE_CHECKING:
-    from ingestify.engine.discovery.discovery import Discovered
-
-__all__ = ["Doubles", "preferred"]
+__all__ = ["Duplicates", "preferred"]
 
 logger = PrintableLogger(__name__)
 
 MOST_KEPT = 3000
-"""So many of a selector are remembered, of which a catalogue's text takes 48 kB."""
+"""The most duplicates that are remembered of one selector: 48 kB of text in the catalogue."""
 
 _SHOWN = 5
 
 _Mark = tuple[dt.datetime | None, int]
-"""Stands for what was announced, in this process: its newest time, and a hash of it all."""
+"""The newest announced time and a hash of the whole announcement. Valid in this process only."""
 
 
-class Doubles:
-    """Sifts what one listing announces, list by list. One discovery thread uses it.
+class Duplicates:
+    """Removes duplicates from one listing, list by list. Used by one discovery thread.
 
-    Of a dataset that is listed twice, the one with the later announced time counts, else the last. Within one list that
-    is settled at once. What was passed on before the listing came to its double is being fetched by then: if the double
-    is preferred, it follows at the listing's end, and from then on (`known`) all of them are held back until then, so
-    that the next run does not write first the one and then the other.
+    Of two announcements of a dataset, the one with the later announced time counts, else the later one in the listing.
+    Within one list, `sift` chooses at once. Across lists, the run may already fetch the first announcement when the
+    second one comes: if the second one counts, it follows at the end of the listing. From the next run on (`known`),
+    all announcements of that dataset are held back until the end of the listing, so that no run stores first the one
+    and then the other.
 
     Args:
-        known: What was found twice, and not alike, in the listing before this one; as `found` says it.
+        known: The `found` of the listing before this one.
 
     Attributes:
-        passed_on_twice: How many of those that are held back had been passed on already.
+        replaced_count: How many announcements that were passed on already are replaced at the end of the listing.
     """
 
     def __init__(self, known: Iterable[str] = ()) -> None:
-        self.passed_on_twice = 0
+        self.replaced_count = 0
         self._found: set[str] = set()
         self._known = frozenset(known)
-        # What the last list announced is looked at when another one comes: of most sources there is only one.
+        # The marks of the last list are computed only when another list comes: most sources have one list.
         self._last: Mapping[int, Discovered] = {}
         self._passed: dict[int, _Mark] = {}
         self._held: dict[int, Discovered] = {}
@@ -54,49 +52,58 @@ class Doubles:
 
     @property
     def found(self) -> tuple[str, ...]:
-        """What stands for those that were found twice, and not alike."""
+        """Hashes of the datasets that had two different announcements."""
         return tuple(sorted(self._found)[:MOST_KEPT])
 
     def sift(self, batch: Sequence[Discovered]) -> list[Discovered]:
-        """Return those of a list that are to be decided about now."""
+        """Return the datasets of a list that the run decides about now."""
         for number, one in self._last.items():
             self._passed[number] = _mark(one)
         chosen: dict[int, Discovered] = {}
         for discovered in batch:
             number = hash(discovered.key)
-            there = self._held.get(number)
-            if there is None:
-                there = chosen.get(number)
-            if there is not None:
-                self._tell(number, discovered)
-                if _mark(there) != _mark(discovered):
-                    of_which = self._held if number in self._held else chosen
-                    of_which[number] = dataclasses.replace(preferred(there, discovered), is_double=there.is_double)
-                    if of_which is self._held:
-                        self._found.add(_name(discovered))
+            if number in self._held:
+                if self._choose(self._held, number, discovered):
+                    self._found.add(_name(discovered))
+            elif number in chosen:
+                self._choose(chosen, number, discovered)
             elif self._known and _name(discovered) in self._known:
                 self._held[number] = discovered
-            elif (mark := self._passed.get(number)) is not None:
-                self._tell(number, discovered)
-                again = _mark(discovered)
-                if mark != again:
-                    self._found.add(_name(discovered))
-                    if not _is_later(mark[0], again[0]):
-                        self._held[number] = dataclasses.replace(discovered, is_double=True)
-                        self.passed_on_twice += 1
+            elif number in self._passed:
+                self._follow(self._passed[number], number, discovered)
             else:
                 chosen[number] = discovered
         self._last = chosen
         return list(chosen.values())
 
+    def _choose(self, announced: dict[int, Discovered], number: int, discovered: Discovered) -> bool:
+        """Keep the announcement that counts. Returns whether the two differ."""
+        self._tell(number, discovered)
+        there = announced[number]
+        if _mark(there) == _mark(discovered):
+            return False
+        announced[number] = dataclasses.replace(preferred(there, discovered), is_duplicate=there.is_duplicate)
+        return True
+
+    def _follow(self, passed: _Mark, number: int, discovered: Discovered) -> None:
+        """Hold a second announcement back if it counts: the run already works on the first one."""
+        self._tell(number, discovered)
+        again = _mark(discovered)
+        if passed == again:
+            return
+        self._found.add(_name(discovered))
+        if not _is_later(passed[0], again[0]):
+            self._held[number] = dataclasses.replace(discovered, is_duplicate=True)
+            self.replaced_count += 1
+
     def end(self) -> list[Discovered]:
-        """Return what was held back: the listing has ended."""
+        """Return the datasets that were held back until the end of the listing."""
         self._last, self._passed = {}, {}
         held, self._held = list(self._held.values()), {}
         return held
 
     def warn(self, where: str) -> None:
-        """Say which were listed more than once, if any were."""
+        """Log one warning that names the duplicates, if there are any."""
         if self._told:
             more = f" and {len(self._told) - _SHOWN} more" if len(self._told) > _SHOWN else ""
             what = "1 dataset is" if len(self._told) == 1 else f"{len(self._told)} datasets are"
@@ -118,15 +125,15 @@ def preferred(one: Discovered, other: Discovered) -> Discovered:
 
 
 def _is_later(moment: dt.datetime | None, other: dt.datetime | None) -> bool:
-    """The only place where announced times are ordered: somehow a choice has to be made.
+    """Whether `moment` is later. No time (an entry without files) is earlier than any time.
 
-    What announces no time, as an entry without files, is the earlier one.
+    No other code orders announced times: here a choice has to be made, elsewhere only a difference counts.
     """
     return moment is not None and (other is None or moment > other)
 
 
 def _mark(discovered: Discovered) -> _Mark:
-    """Return what is equal for two announcements of a dataset that are alike."""
+    """Return the mark of an announcement: two announcements with equal content have equal marks."""
     resource = discovered.resource
     newest: dt.datetime | None = None
     said: list[object] = [resource.name, resource.state, discovered.metadata, resource.postponed]
@@ -139,5 +146,5 @@ def _mark(discovered: Discovered) -> _Mark:
 
 
 def _name(discovered: Discovered) -> str:
-    """Return what stands for a dataset in every process."""
+    """Return a hash of the dataset's key that is the same in every process."""
     return hashlib.blake2b("\n".join(discovered.key).encode(), digest_size=8).hexdigest()

@@ -9,7 +9,7 @@ from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.engine.bundle.bad_parts import wanted_in_full
 from ingestify.engine.bundle.bundle import LoadedBundle
 from ingestify.engine.bundle.loaded_file import FileKind
-from ingestify.engine.discovery.discovery import Discovered
+from ingestify.engine.discovery.discovered import Discovered
 from ingestify.errors import IntegrityError
 from ingestify.store.dataset_store import DatasetStore
 

@@ -20,7 +20,7 @@ from ingestify.engine.bundle.bundle import LoadedBundle
 from ingestify.engine.bundle.bundle_rules import BundleRules, asks_for_each
 from ingestify.engine.bundle.loaded_file import LoadedResource
 from ingestify.engine.decision.change_detection import Decision
-from ingestify.engine.discovery.discovery import Discovered
+from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.source_context import SourceLane
 from ingestify.engine.ingest.bundle_objects import find_lost, publish, restore_in_quarantine
 from ingestify.engine.ingest.bundle_validation import CheckedBundle, reasons_against, shapes_of

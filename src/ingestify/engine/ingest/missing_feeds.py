@@ -6,7 +6,7 @@ import logging
 
 from ingestify.domain.dataset import DatasetState
 from ingestify.engine.bundle.bundle import LoadedBundle
-from ingestify.engine.discovery.discovery import Discovered
+from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.source_context import SourceLane
 from ingestify.progress.printable import PrintableLogger
 

@@ -10,7 +10,7 @@ from ingestify.domain.change import AppliedChange
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import MetadataUpdated
 from ingestify.domain.run import RunState, TaskOutcome, TaskSummary
-from ingestify.engine.discovery.discovery import Discovered
+from ingestify.engine.discovery.discovered import Discovered
 
 __all__ = ["NOTHING_DONE", "Outcome", "outcome_of", "summarize"]
 

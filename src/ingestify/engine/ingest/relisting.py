@@ -19,7 +19,8 @@ from collections.abc import Callable, Mapping
 
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.ports import FetchContext, IndexLook
-from ingestify.engine.discovery.discovery import Discovered, as_exception, list_again
+from ingestify.engine.discovery.discovered import Discovered
+from ingestify.engine.discovery.discovery import as_exception, list_again
 from ingestify.engine.discovery.source_context import SourceLanes
 from ingestify.engine.report.report import JobProgress
 from ingestify.engine.workers import Gate, Lane, StopToken, WorkerPool

@@ -26,7 +26,7 @@ class Listing:
     def __init__(self) -> None:
         self.is_whole = False
         self.is_of_everything = False
-        self.doubles: tuple[str, ...] = ()
+        self.duplicates: tuple[str, ...] = ()
         self._listed = array.array("Q")
         self._lock = threading.Lock()
         self._found_count = self._found_sum = 0

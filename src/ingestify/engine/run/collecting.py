@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from ingestify.domain.resource import DatasetResource
 from ingestify.domain.source import CollectingSource
 from ingestify.engine.decision.change_detection import Decision
-from ingestify.engine.discovery.discovery import Discovered, as_exception
+from ingestify.engine.discovery.discovered import Discovered
+from ingestify.engine.discovery.discovery import as_exception
 from ingestify.engine.discovery.source_context import SourceLane
 from ingestify.engine.ingest.outcome import NOTHING_DONE
 from ingestify.engine.report.report import JobProgress

@@ -12,7 +12,8 @@ from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.decision.change_detection import Action, Decision, decide
 from ingestify.engine.decision.decision_queue import Undecided
 from ingestify.engine.decision.quarantine_view import QuarantineView
-from ingestify.engine.discovery.discovery import Discovered, as_exception
+from ingestify.engine.discovery.discovered import Discovered
+from ingestify.engine.discovery.discovery import as_exception
 from ingestify.engine.discovery.source_context import SourceLanes
 from ingestify.engine.ingest.ingest import DatasetIngest
 from ingestify.engine.ingest.outcome import NOTHING_DONE, Outcome, summarize
@@ -163,7 +164,7 @@ class Decider:
             self._lanes.of(progress.job.plan.source).gate.widen(progress not in others)
             if several:
                 progress.listing.found(*[discovered.number for discovered in several])
-                progress.count("unchanged", len([one for one in several if not one.is_double]))
+                progress.count("unchanged", len([one for one in several if not one.is_duplicate]))
                 self._release(progress, several)
 
     def _load_unchanged(self, decisions: Sequence[Decision]) -> dict[str, Dataset]:
@@ -190,7 +191,7 @@ class Decider:
             discovered.progress.listing.found(discovered.number)
         if self._dry_run:
             # Of one that is listed twice, the first has been told of; that it is not in the lake is no news then.
-            if not (discovered.is_double and decision.error is None and decision.action in _AS_TOLD_BEFORE):
+            if not (discovered.is_duplicate and decision.error is None and decision.action in _AS_TOLD_BEFORE):
                 self._jobs.tell_planned(discovered.progress, decision.as_planned())
             self.finish(discovered, NOTHING_DONE)
         elif decision.action is Action.UNCHANGED and decision.error is None:
@@ -262,7 +263,7 @@ class Decider:
             elif outcome.task.outcome is TaskOutcome.UNCHANGED and dataset is not None and self._notifier.tells_skipped:
                 self._notifier.skipped(dataset)
         elif outcome.current:
-            progress.count("unchanged", 0 if discovered.is_double else 1)
+            progress.count("unchanged", 0 if discovered.is_duplicate else 1)
             if dataset is not None and self._notifier.tells_skipped:
                 self._notifier.skipped(dataset)
         elif self._stop.is_set:

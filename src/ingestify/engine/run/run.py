@@ -16,7 +16,8 @@ from ingestify.domain.run import FINDING_SELECTORS, RunReport, RunState
 from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import Source, collecting
 from ingestify.engine.bundle.bundle_rules import BundleRules
-from ingestify.engine.discovery.discovery import Discovered, as_exception, iter_discovered
+from ingestify.engine.discovery.discovered import Discovered
+from ingestify.engine.discovery.discovery import as_exception, iter_discovered
 from ingestify.engine.discovery.not_listed import describe_not_listed
 from ingestify.engine.discovery.planner import Expansion, expand_plan
 from ingestify.engine.discovery.source_context import SourceLane, SourceLanes

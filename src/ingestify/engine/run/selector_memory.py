@@ -343,7 +343,7 @@ class SelectorMemory:
                 asked_at=progress.started_at,
             ),
             followed_until=_followed_until(progress) if progress.job.plan.source.follows_changes else None,
-            doubles=progress.listing.doubles,
+            duplicates=progress.listing.duplicates,
             absent=absent,
             discovered=discovered if progress.job.is_discovered and progress.listing.is_of_everything else None,
         )

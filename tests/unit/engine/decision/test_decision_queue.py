@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from ingestify import DatasetResource, Identifier
 from ingestify.engine.decision.decision_queue import Undecided
-from ingestify.engine.discovery.discovery import LOOK_UP_SIZE, Discovered
+from ingestify.engine.discovery.discovered import Discovered
+from ingestify.engine.discovery.discovery import LOOK_UP_SIZE
 
 
 def found(match_id: int, number: int = 0) -> Discovered:

@@ -43,7 +43,7 @@ class SelectorSync:
         absent: A digest of the datasets that were not listed any more, and that a second listing has to confirm; None:
             there are none.
         discovered: The selector, if the source discovers it and lists all of it; None: the plan writes it out.
-        doubles: What stands for the datasets that were listed twice, and not alike.
+        duplicates: Hashes of the datasets that the listing had twice, with different content.
     """
 
     last_modified: dt.datetime | None
@@ -55,7 +55,7 @@ class SelectorSync:
     followed_until: dt.datetime | None = None
     absent: str | None = None
     discovered: DiscoveredSelector | None = None
-    doubles: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
 
 
 class JobLock(Protocol):
