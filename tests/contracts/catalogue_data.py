@@ -78,7 +78,7 @@ def with_file(match_id: object = 1, **attributes: Any) -> DatasetChange:
 
 
 def apply_one(catalogue: Catalogue, one: DatasetChange) -> AppliedChange:
-    (applied,) = catalogue.apply([one])
+    (applied,) = catalogue.changes.apply([one])
     return applied
 
 
@@ -87,7 +87,7 @@ def everything(**attributes: Any) -> DatasetFilter:
 
 
 def read_all(catalogue: Catalogue, dataset_filter: DatasetFilter | None = None, batch_size: int = 100) -> list[Dataset]:
-    return [d for batch in catalogue.iter_batches(dataset_filter or everything(), batch_size) for d in batch]
+    return [d for batch in catalogue.datasets.iter_batches(dataset_filter or everything(), batch_size) for d in batch]
 
 
 def found_ids(catalogue: Catalogue, **selector: object) -> list[object]:
@@ -101,10 +101,10 @@ def without_feeds(dataset: Dataset) -> Dataset:
 
 def check_each_is_found(catalogue: Catalogue, identifiers: Sequence[Identifier]) -> None:
     """Put these identifiers into a catalogue that is empty, and look for each in every way there is."""
-    catalogue.apply([change(identifier=identifier) for identifier in identifiers])
-    assert set(catalogue.find_known("main", "fake", "match", identifiers)) == set(identifiers)
+    catalogue.changes.apply([change(identifier=identifier) for identifier in identifiers])
+    assert set(catalogue.datasets.find_known("main", "fake", "match", identifiers)) == set(identifiers)
     for identifier in identifiers:
-        found = catalogue.find_dataset("main", "fake", "match", identifier)
+        found = catalogue.datasets.find("main", "fake", "match", identifier)
         assert found is not None
         assert found.identifier.to_json() == identifier.to_json()
         as_model = [

@@ -128,7 +128,7 @@ def check_everything(engine: IngestionEngine, truth: Truth) -> None:
                     assert hashlib.sha256(stream.read()).hexdigest() == file.tag
     jobs = engine.store.load_ingestion_job_summaries()
     assert [job for job in jobs if job.state is RunState.RUNNING] == []
-    events = engine.store.catalogue.read_events(0, 10_000)
+    events = engine.store.catalogue.event_log.read(0, 10_000)
     assert [event.position for event in events] == list(range(1, len(events) + 1))
     created = [event.dataset.dataset_id for event in events if event.event_type == "dataset_created"]
     assert len(created) == len(set(created)) == len(datasets)

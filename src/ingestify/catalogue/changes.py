@@ -73,7 +73,7 @@ class DatasetWriter:
         )
         return BulkStatement(statement, self._database.sql_dialect)
 
-    def apply(self, changes: Sequence[DatasetChange], removals_seen: int) -> list[AppliedChange]:
+    def apply(self, changes: Sequence[DatasetChange], removals_seen: int = 0) -> list[AppliedChange]:
         """Commit changes with their events: all or none.
 
         Raises:

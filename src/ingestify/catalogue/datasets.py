@@ -147,7 +147,7 @@ class DatasetReader:
         return found
 
     @repeatable
-    def find_dataset(self, bucket: str, provider: str, dataset_type: str, identifier: Identifier) -> Dataset | None:
+    def find(self, bucket: str, provider: str, dataset_type: str, identifier: Identifier) -> Dataset | None:
         """Return one dataset in full, or None."""
         statement = sa.select(*self._dataset_columns).where(
             *self._identity(bucket, provider, dataset_type),
@@ -158,7 +158,7 @@ class DatasetReader:
         return found[0] if found else None
 
     @repeatable
-    def get_datasets(self, dataset_ids: Sequence[str]) -> list[Dataset]:
+    def get(self, dataset_ids: Sequence[str]) -> list[Dataset]:
         """Return datasets in full, in the order of the ids; those that are gone are left out."""
         with self._database.read("read datasets") as connection:
             return self.load(connection, dataset_ids)

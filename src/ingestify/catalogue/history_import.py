@@ -25,13 +25,13 @@ from ingestify.domain.history import DatasetHead, DatasetHistory, history_events
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.errors import SaveError
 
-__all__ = ["Histories"]
+__all__ = ["HistoryImport"]
 
 _TRIES = 4
 """How often datasets that somebody else brought in this very moment are looked for anew."""
 
 
-class Histories:
+class HistoryImport:
     """Reads where datasets stand, and writes datasets with all of their revisions."""
 
     def __init__(
@@ -115,7 +115,9 @@ class Histories:
 
     # ---- writing ---------------------------------------------------------------------------------------
 
-    def write(self, histories: Sequence[DatasetHistory], removals_seen: int) -> list[tuple[DatasetEvent, ...] | None]:
+    def write(
+        self, histories: Sequence[DatasetHistory], removals_seen: int = 0
+    ) -> list[tuple[DatasetEvent, ...] | None]:
         """Write those that still hold, with their events, in one transaction.
 
         Returns:
@@ -226,7 +228,7 @@ class Histories:
 
     # ---- the quarantine --------------------------------------------------------------------------------
 
-    def write_entries(self, entries: Sequence[QuarantineEntry], removals_seen: int) -> list[DatasetEvent]:
+    def write_entries(self, entries: Sequence[QuarantineEntry], removals_seen: int = 0) -> list[DatasetEvent]:
         """Add entries that are not there, with their events, and settle those that are in another state there.
 
         Raises:

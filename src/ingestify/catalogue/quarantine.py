@@ -233,7 +233,7 @@ class QuarantineLog:
     # ---- writing, in a transaction of its own ----------------------------------------------------------
 
     @repeatable
-    def save_look(self, entry: QuarantineEntry) -> None:
+    def save_check(self, entry: QuarantineEntry) -> None:
         """Remember that the provider still serves this bundle; a retry that was asked for is done."""
         with self._database.write("save a look at a quarantine entry", SaveError) as connection:
             connection.execute(

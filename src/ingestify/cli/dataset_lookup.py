@@ -45,18 +45,18 @@ def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: 
     what = what.strip()
     if "=" in what:
         wanted = _read_filter(store, what, filters)
-        found = [dataset for batch in store.catalogue.iter_batches(wanted, 1000) for dataset in batch]
+        found = [dataset for batch in store.catalogue.datasets.iter_batches(wanted, 1000) for dataset in batch]
         if not found:
             _tell_only_in_quarantine(store.quarantine.find_waiting(wanted))
             raise DatasetNotFound(f"{explain_nothing(store, wanted)} See {remedy('list')}.")
         return found
     wanted = store.dataset_filter(**filters)
-    whole = next(store.catalogue.iter_batches(dataclasses.replace(wanted, dataset_id=what), 1), [])
+    whole = next(store.catalogue.datasets.iter_batches(dataclasses.replace(wanted, dataset_id=what), 1), [])
     if whole:
         return whole
     if what and len(what) < least:
         raise click.UsageError(f"'{what}' is too little of an id to be sure; give {least} characters or more of it.")
-    ids = (dataset_id for dataset_id, _, _ in store.catalogue.iter_identities(wanted))
+    ids = (dataset_id for dataset_id, _, _ in store.catalogue.datasets.iter_identities(wanted))
     beginning = what.lower()
     begin_so = [one for one in ids if one.lower().startswith(beginning)]
     if not begin_so and what:
@@ -109,7 +109,7 @@ def count_datasets(store: DatasetStore, wanted: DatasetFilter) -> int:
     Raises:
         DatasetNotFound: There is none; the message says why.
     """
-    count = store.catalogue.read_metadata(wanted).row_count
+    count = store.catalogue.datasets.read_metadata(wanted).row_count
     if not count:
         raise DatasetNotFound(f"{explain_nothing(store, wanted)} See {remedy('list')}.")
     return count

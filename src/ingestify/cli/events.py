@@ -87,7 +87,7 @@ def list_command(
 
 
 def _iter_events(store: DatasetStore, after: int) -> Iterator[DatasetEvent]:
-    while events := store.catalogue.read_events(after, _AT_ONCE):
+    while events := store.catalogue.event_log.read(after, _AT_ONCE):
         yield from events
         after = events[-1].position or 0
 
@@ -119,7 +119,7 @@ def readers_command(place: Place, as_json: bool, quiet: bool, verbose: bool, deb
     """Show the readers by name: where each stands, how many events it has not had, and what it failed on."""
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     with _lake(place) as store:
-        readers = store.catalogue.list_readers()
+        readers = store.catalogue.event_readers.list_readers()
     for reader in readers:
         if as_json:
             write_json(dataclasses.asdict(reader))
@@ -168,7 +168,7 @@ def reset_command(
             [f"up to {between:,} events come {what}"] if between else [],
             yes=yes,
         )
-        store.catalogue.set_reader_position(reader_name, position)
+        store.catalogue.event_readers.set_position(reader_name, position)
     if not quiet:
         write_stderr(f"'{reader_name}' goes on behind {position}.")
 
@@ -188,8 +188,8 @@ def park_command(place: Place, reader_name: str, quiet: bool, verbose: bool, deb
         failing = next((one for one in reader.failed if not one.is_parked and one.position > reader.position), None)
         if failing is None:
             raise ConfigurationError(f"The reader '{reader_name}' fails on no event; see {remedy('events readers')}.")
-        store.catalogue.save_failed_event(reader_name, dataclasses.replace(failing, is_parked=True))
-        if not store.catalogue.advance_reader(reader_name, reader.position, failing.position):
+        store.catalogue.event_readers.save_failure(reader_name, dataclasses.replace(failing, is_parked=True))
+        if not store.catalogue.event_readers.advance(reader_name, reader.position, failing.position):
             raise ConfigurationError(f"The reader '{reader_name}' has gone on meanwhile; look at it again.")
     if not quiet:
         write_stderr(f"The event {failing.position} is parked; '{reader_name}' goes on behind it.")
@@ -206,7 +206,7 @@ def forget_command(place: Place, yes: bool, reader_name: str, quiet: bool, verbo
     with _lake(place) as store:
         reader = _find(store, reader_name)
         confirm(f"Forget the reader '{reader_name}'?", [f"it stands at {reader.position}"], yes=yes)
-        store.catalogue.forget_reader(reader_name)
+        store.catalogue.event_readers.forget(reader_name)
     if not quiet:
         write_stderr(f"'{reader_name}' is forgotten.")
 
@@ -216,7 +216,7 @@ def _lake(place: Place) -> contextlib.closing[DatasetStore]:
 
 
 def _find(store: DatasetStore, reader_name: str) -> EventReaderState:
-    readers = {one.name: one for one in store.catalogue.list_readers()}
+    readers = {one.name: one for one in store.catalogue.event_readers.list_readers()}
     if reader_name not in readers:
         there = ", ".join(readers) or "none"
         raise ConfigurationError(f"There is no reader '{reader_name}' of the event log; there is {there}.")

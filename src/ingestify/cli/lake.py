@@ -115,7 +115,7 @@ def list_command(
         meant = store.dataset_filter(**wanted)
         waiting = _by_dataset(store.quarantine.find_waiting(meant))
         if count:
-            found = store.catalogue.read_metadata(meant).row_count
+            found = store.catalogue.datasets.read_metadata(meant).row_count
             write_line(str(found))
         else:
             found = 0
@@ -326,7 +326,7 @@ def sync_indexes_command(place: Place, quiet: bool, verbose: bool, debug: bool) 
         if store.create() and not quiet:
             write_stderr(f"Created the lake in {store.where}.")
         types = keys_to_index(store, config)
-        made, dropped = store.catalogue.sync_indexes(
+        made, dropped = store.catalogue.indexes.sync(
             [(provider, dataset_type, key) for provider, dataset_type, keys in types for key in keys]
         )
         for name in made:

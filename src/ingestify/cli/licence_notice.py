@@ -29,6 +29,6 @@ class FirstUse:
 def _is_held(engine: IngestionEngine, provider: str) -> bool:
     store = engine.store
     try:
-        return next(store.catalogue.iter_identities(store.dataset_filter(provider=provider)), None) is not None
+        return next(store.catalogue.datasets.iter_identities(store.dataset_filter(provider=provider)), None) is not None
     except LakeNotFound:
         return False  # the run makes it

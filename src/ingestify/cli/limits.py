@@ -78,7 +78,7 @@ class Limits:
         """Compare a lake with them; quarantine is that of the store's bucket."""
         moment = now()
         watched = watch(
-            lambda limit: store.catalogue.load_jobs(limit, with_tasks=False),
+            lambda limit: store.catalogue.jobs.load(limit, with_tasks=False),
             plans,
             Expression.parse,
             moment - (self.stale or dt.timedelta()),

@@ -86,7 +86,7 @@ def _list(
     with open_engine(place, disable_events=True) as engine:
         found: OfferList = getattr(engine, what)(name, dataset_type, **asked)
         try:
-            engine.store.catalogue.find_lake()
+            engine.store.catalogue.lake.find()
         except LakeNotFound:
             found = found.without_lake()
     if as_json:

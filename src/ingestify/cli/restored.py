@@ -30,7 +30,7 @@ def restored_command(place: Place, new_id: bool, yes: bool, quiet: bool, verbose
     """
     set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     with contextlib.closing(open_datastore(place)) as store:
-        lake, mark = store.catalogue.find_lake(), store.identity.read_mark()
+        lake, mark = store.catalogue.lake.find(), store.identity.read_mark()
         found = [f"the catalogue {store.catalogue.where}: {lake}", f"the storage: {mark or 'of no lake yet'}"]
         try:
             store.identity.check()

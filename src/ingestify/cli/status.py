@@ -74,7 +74,7 @@ def status_command(
         code = EXIT_OVER_LIMIT if verdict is not None and verdict.is_over else EXIT_OK
         totals = store.totals()
         waiting = len(store.quarantine)
-        lake = store.catalogue.find_lake()
+        lake = store.catalogue.lake.find()
         grouped = _last_runs(store, runs, with_tasks=failed or as_json)
         gone = _runs_that_are_gone(store, grouped)
         if as_json:
@@ -127,7 +127,7 @@ def _last_runs(store: DatasetStore, runs: int, *, with_tasks: bool) -> dict[str,
     """Return the jobs of the last runs by run, newest first, without reading years of them."""
     limit = 100
     while True:
-        jobs = store.catalogue.load_jobs(limit, with_tasks=False)
+        jobs = store.catalogue.jobs.load(limit, with_tasks=False)
         grouped: dict[str, list[JobSummary]] = {}
         for job in jobs:
             grouped.setdefault(job.run_id, []).append(job)
@@ -138,7 +138,7 @@ def _last_runs(store: DatasetStore, runs: int, *, with_tasks: bool) -> dict[str,
     if with_tasks:
         wanted = list(grouped)[:runs]
         grouped = {run_id: [] for run_id in wanted}
-        for job in store.catalogue.load_jobs(len(jobs), with_tasks=True):
+        for job in store.catalogue.jobs.load(len(jobs), with_tasks=True):
             if job.run_id in grouped:
                 grouped[job.run_id].append(job)
     return dict(list(grouped.items())[:runs])
@@ -198,4 +198,4 @@ def _job_state(job: JobSummary, gone: set[str]) -> str:
 def _runs_that_are_gone(store: DatasetStore, grouped: dict[str, list[JobSummary]]) -> set[str]:
     """Return the runs with RUNNING jobs that will never end."""
     running = {job.run_id: job.process for jobs in grouped.values() for job in jobs if job.state is RunState.RUNNING}
-    return {run_id for run_id, process in running.items() if not goes_on(store.catalogue, run_id, process)}
+    return {run_id for run_id, process in running.items() if not goes_on(store.catalogue.leases, run_id, process)}

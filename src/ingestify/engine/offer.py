@@ -221,7 +221,7 @@ class ProviderLook:
         wanted = DatasetFilter(self._store.bucket, self._plan.dataset_type, self._plan.source.provider)
         counts: Counter[tuple[str, ...]] = Counter()
         with contextlib.suppress(LakeNotFound):
-            for one in self._store.catalogue.iter_descriptions(wanted):
+            for one in self._store.catalogue.datasets.iter_descriptions(wanted):
                 for keys in shapes:
                     counts[_key(one.identifier, keys)] += 1
         return counts
@@ -233,8 +233,8 @@ class ProviderLook:
             some = found[start : start + LOOK_UP_SIZE]
             for kind in {(one.provider, one.resource.dataset_type) for one in some}:
                 identifiers = [one.identifier for one in some if one.key[:2] == kind]
-                known = catalogue.find_known(self._store.bucket, *kind, identifiers)
-                for dataset in catalogue.get_datasets([one.dataset_id for one in known.values()]):
+                known = catalogue.datasets.find_known(self._store.bucket, *kind, identifiers)
+                for dataset in catalogue.datasets.get([one.dataset_id for one in known.values()]):
                     held[dataset.provider, dataset.dataset_type, dataset.identifier.canonical] = dataset
         return held
 

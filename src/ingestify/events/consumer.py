@@ -14,7 +14,7 @@ from ingestify.clock import now
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.event_reader import FailedEvent, StartAt
 from ingestify.domain.events import DatasetEvent
-from ingestify.domain.ports import JobLock
+from ingestify.domain.ports import Catalogue, JobLock
 from ingestify.domain.run import JobHolder, ProcessIdentity
 from ingestify.domain.text import problem_of_name
 from ingestify.errors import ConfigurationError, StoreError
@@ -22,7 +22,7 @@ from ingestify.masking import mask_text
 from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy
 
-__all__ = ["EventLog", "EventReader", "find_start"]
+__all__ = ["EventReader", "find_start"]
 
 logger = PrintableLogger(__name__)
 
@@ -32,40 +32,6 @@ _SAVED_AFTER_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 5.0
 
 
-class EventLog(Protocol):
-    """The part of the catalogue that a reader needs."""
-
-    def read_events(self, after_position: int, limit: int) -> list[DatasetEvent]:
-        """Return logged events after a position, in commit order."""
-
-    def get_last_event_position(self) -> int:
-        """Return the position of the newest event in the log; 0 if there is none."""
-
-    def find_position_before(self, moment: dt.datetime) -> int:
-        """Return the position behind which the events since a moment are."""
-
-    def find_reader_position(self, reader_name: str) -> int | None:
-        """Return where a reader stands; None for a new one."""
-
-    def advance_reader(self, reader_name: str, seen: int | None, position: int) -> bool:
-        """Move a reader forward, if it stands where it was seen; None: if it is not there. False: it does not."""
-
-    def find_failed_events(self, reader_name: str) -> list[FailedEvent]:
-        """Return what a reader failed on, by position."""
-
-    def save_failed_event(self, reader_name: str, failed: FailedEvent) -> None:
-        """Remember that a reader failed on an event."""
-
-    def forget_failed_event(self, reader_name: str, position: int) -> None:
-        """Forget that a reader failed on an event: it is done with it."""
-
-    def try_lock_job(self, key: str, holder: JobHolder) -> JobLock | None:
-        """Return the lock that goes by `key`, or None if somebody else has it; never waits."""
-
-    def find_job_holder(self, key: str) -> JobHolder | None:
-        """Return who has that lock; None: nobody, or that is not known."""
-
-
 class _Lake(Protocol):
     """Where the files of an event's dataset are read."""
 
@@ -73,7 +39,7 @@ class _Lake(Protocol):
         """Return the dataset's files."""
 
 
-def find_start(log: EventLog, start_at: StartAt) -> int:
+def find_start(catalogue: Catalogue, start_at: StartAt) -> int:
     """Return the position behind which a reader begins.
 
     Raises:
@@ -82,11 +48,13 @@ def find_start(log: EventLog, start_at: StartAt) -> int:
     if start_at == "beginning":
         return 0
     if start_at in ("now", "end"):
-        return log.get_last_event_position()
+        return catalogue.event_log.get_last_position()
     if isinstance(start_at, dt.datetime):
-        return log.find_position_before(start_at if start_at.tzinfo else start_at.replace(tzinfo=dt.UTC))
+        return catalogue.event_log.find_position_before(
+            start_at if start_at.tzinfo else start_at.replace(tzinfo=dt.UTC)
+        )
     if isinstance(start_at, int) and not isinstance(start_at, bool) and start_at >= 0:
-        last = log.get_last_event_position()
+        last = catalogue.event_log.get_last_position()
         if start_at > last:  # what comes up to there would never be delivered
             raise ConfigurationError(
                 f"The position {start_at} is behind the end of the log, which is at {last}: give that of an event in "
@@ -105,7 +73,7 @@ class EventReader:
     One process at a time reads for a reader's name. Use it in a `with` block, or close it.
 
     Args:
-        event_log: Where the events are.
+        catalogue: Where the events are.
         reader_name: Names the cursor. Two readers with different names each get everything.
         start_at: Where a reader begins that the log does not know yet: `beginning`, `now` (or `end`), behind a
             position, or with the first event since a moment.
@@ -117,7 +85,7 @@ class EventReader:
 
     def __init__(
         self,
-        event_log: EventLog,
+        catalogue: Catalogue,
         reader_name: str,
         *,
         start_at: StartAt = "beginning",
@@ -131,7 +99,7 @@ class EventReader:
             raise ConfigurationError(f"reader_name {reader_name!r:.80} {problem}.")
         if park_after is not None and park_after < 1:
             raise ConfigurationError(f"park_after: {park_after} is not 1 or more.")
-        self._log = event_log
+        self._catalogue = catalogue
         self._reader_name = reader_name
         self._start_at = start_at
         self._park_after = park_after
@@ -196,10 +164,10 @@ class EventReader:
         assert lock is not None, "it is only waited for while polling"
         code = 0
         try:
-            for parked in self._log.find_failed_events(self._reader_name):
+            for parked in self._catalogue.event_readers.find_failed(self._reader_name):
                 if not parked.is_parked:
                     continue
-                events = self._log.read_events(parked.position - 1, 1)
+                events = self._catalogue.event_log.read(parked.position - 1, 1)
                 if not events or events[0].position != parked.position:
                     logger.warning("The parked event %d is not in the log any more.", parked.position)
                 else:
@@ -209,7 +177,7 @@ class EventReader:
                         self._note_failure(parked.position, error, parked, is_parked=True)
                         code = 1
                         continue
-                self._log.forget_failed_event(self._reader_name, parked.position)
+                self._catalogue.event_readers.forget_failure(self._reader_name, parked.position)
         finally:
             lock.release()
         return code
@@ -263,7 +231,7 @@ class EventReader:
         try:
             self._begin()
             while not self._stop.is_set():
-                events = [self._with_lake(event) for event in self._log.read_events(self._had, batch_size)]
+                events = [self._with_lake(event) for event in self._catalogue.event_log.read(self._had, batch_size)]
                 if events:
                     try:
                         if not self._deliver(events, deliver, at_once):
@@ -274,7 +242,7 @@ class EventReader:
                     break
                 else:
                     # Who has nothing to write down would not notice before the next event that it was moved.
-                    if self._log.find_reader_position(self._reader_name) != self._position:
+                    if self._catalogue.event_readers.find_position(self._reader_name) != self._position:
                         raise self._moved()
                     self._stop.wait(poll_interval)
             return 0
@@ -282,9 +250,9 @@ class EventReader:
             lock.release()
 
     def _begin(self) -> None:
-        self._position = self._log.find_reader_position(self._reader_name)
+        self._position = self._catalogue.event_readers.find_position(self._reader_name)
         if self._position is None:
-            self._had = find_start(self._log, self._start_at)
+            self._had = find_start(self._catalogue, self._start_at)
             self._save(also_unmoved=True)
         self._had = self._position or 0
         self._saved_at = time.monotonic()
@@ -293,7 +261,11 @@ class EventReader:
         self, events: Sequence[DatasetEvent], deliver: Callable[[list[DatasetEvent]], object], at_once: int
     ) -> bool:
         """Deliver a batch as far as it goes. Returns whether the run may go on."""
-        failed = {one.position: one for one in self._log.find_failed_events(self._reader_name) if not one.is_parked}
+        failed = {
+            one.position: one
+            for one in self._catalogue.event_readers.find_failed(self._reader_name)
+            if not one.is_parked
+        }
         for start in range(0, len(events), at_once):
             some = list(events[start : start + at_once])
             if self._stop.is_set():
@@ -315,7 +287,7 @@ class EventReader:
                     return False
             else:
                 for position in [one for one in failed if one <= _position_of(some[-1])]:
-                    self._log.forget_failed_event(self._reader_name, position)
+                    self._catalogue.event_readers.forget_failure(self._reader_name, position)
                     del failed[position]
             self._had = _position_of(some[-1])
             if time.monotonic() - self._saved_at > _SAVED_AFTER_SECONDS:
@@ -329,7 +301,9 @@ class EventReader:
         text = f"{type(error).__name__}: {mask_text(' '.join(str(error).split()))}"
         failures = 1 + (0 if before is None else before.failures)
         is_parked = is_parked or (self._park_after is not None and failures >= self._park_after)
-        self._log.save_failed_event(self._reader_name, FailedEvent(position, failures, is_parked, text, now()))
+        self._catalogue.event_readers.save_failure(
+            self._reader_name, FailedEvent(position, failures, is_parked, text, now())
+        )
         logger.error(
             "The reader '%s' failed with %s; %s.",
             self._reader_name,
@@ -346,7 +320,7 @@ class EventReader:
         """Write down what was had; forward only, and only if nobody else did."""
         if self._had == (self._position or 0) and not also_unmoved:
             return
-        if not self._log.advance_reader(self._reader_name, self._position, self._had):
+        if not self._catalogue.event_readers.advance(self._reader_name, self._position, self._had):
             raise self._moved()
         self._position = self._had
         self._saved_at = time.monotonic()
@@ -363,10 +337,10 @@ class EventReader:
         process = ProcessIdentity(socket.gethostname(), os.getpid(), "")
         has_said = False
         while True:
-            lock = self._log.try_lock_job(key, JobHolder(process, now()))
+            lock = self._catalogue.job_locks.try_lock(key, JobHolder(process, now()))
             if lock is not None:
                 return lock
-            holder = self._log.find_job_holder(key)
+            holder = self._catalogue.job_locks.find_holder(key)
             who = f"Another process reads for '{self._reader_name}'" + ("" if holder is None else f" ({holder})")
             if poll_interval is None:
                 raise StoreError(

@@ -192,7 +192,7 @@ def open_two_datastores(
 def _empty_in_place_of_none(store: DatasetStore) -> DatasetStore:
     """Return a store; if its lake is not there, an empty one in memory, to compare with."""
     try:
-        store.catalogue.find_lake()
+        store.catalogue.lake.find()
     except LakeNotFound:
         logger.info("There is no lake in %s yet.", store.where)
         return DatasetStore(

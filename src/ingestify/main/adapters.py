@@ -92,7 +92,7 @@ def make_engine(
     def make_fetcher(source: Source) -> Fetcher:
         return HttpClient(source.name, http_options(source, sources.get(source.name)), waits=waits)
 
-    waits = Waits(store.catalogue)
+    waits = Waits(store.catalogue.host_waits)
 
     return IngestionEngine(
         store,

@@ -38,7 +38,7 @@ class Commits:
     ) -> None:
         self._catalogue = catalogue
         self._reader = reader
-        self._presence = Presence(catalogue, storage)
+        self._presence = Presence(catalogue.removals, storage)
         # Events go out in commit order, so a commit and the queueing of its events are one step under this lock.
         # The subscribers are called after it is released.
         self._lock = threading.Lock()
@@ -52,8 +52,8 @@ class Commits:
             what: What the holder does, in a word: `run`, `copy`, …
             lease_id: The id of a run; None: any id.
         """
-        with lease(self._catalogue, what, lease_id):
-            self._presence.removals_seen = self._catalogue.get_last_removal()
+        with lease(self._catalogue.leases, what, lease_id):
+            self._presence.removals_seen = self._catalogue.removals.get_last()
             yield
 
     @property
@@ -71,7 +71,7 @@ class Commits:
         with self._lock:
             seen = min((change.removals_seen for change in changes), default=0)
             try:
-                applied = self._presence.commit(seen, lambda seen: self._catalogue.apply(changes, seen))
+                applied = self._presence.commit(seen, lambda seen: self._catalogue.changes.apply(changes, seen))
             except ObjectsGone as gone:
                 raise HeadMoved(
                     [one for one in changes if any(file.storage_path in gone.paths for file in one.files)]
@@ -102,7 +102,7 @@ class Commits:
         """Commit histories and queue their events, while the lock is held."""
         try:
             events_of = self._presence.commit(
-                removals_seen, lambda seen: self._catalogue.write_histories(histories, seen)
+                removals_seen, lambda seen: self._catalogue.history_import.write(histories, seen)
             )
         except ObjectsGone as gone:
             are_whole = [gone.paths.isdisjoint(one.new_paths) for one in histories]
@@ -126,7 +126,7 @@ class Commits:
         with self._lock:
             try:
                 events = self._presence.commit(
-                    removals_seen, lambda seen: self._catalogue.write_quarantine_entries(entries, seen)
+                    removals_seen, lambda seen: self._catalogue.history_import.write_entries(entries, seen)
                 )
             except ObjectsGone as gone:
                 raise SaveError(
@@ -139,7 +139,7 @@ class Commits:
     def invalidate(self, dataset_ids: Sequence[str], reason: str) -> int:
         """Mark the current revisions of datasets VALIDATION_FAILED, then tell subscribers. Returns how many changed."""
         with self._lock:
-            events = self._catalogue.invalidate(dataset_ids, reason)
+            events = self._catalogue.changes.invalidate(dataset_ids, reason)
             self._queue(events)
         self._outbox.tell()
         return len(events)
@@ -153,7 +153,7 @@ class Commits:
             How many datasets changed.
         """
         with self._lock:
-            events = self._catalogue.mark_missing(dataset_ids)
+            events = self._catalogue.changes.mark_missing(dataset_ids)
             self._queue(events)
         self._outbox.tell()
         return len(events)
@@ -161,7 +161,7 @@ class Commits:
     def delete(self, dataset_ids: Sequence[str]) -> Sequence[str]:
         """Remove the rows of datasets, then tell subscribers. Returns the paths of objects that are orphaned now."""
         with self._lock:
-            orphans = self._catalogue.delete(dataset_ids, self._queue)
+            orphans = self._catalogue.changes.delete(dataset_ids, self._queue)
         self._outbox.tell()
         return orphans
 
@@ -172,7 +172,7 @@ class Commits:
             The paths of objects that are orphaned now.
         """
         with self._lock:
-            orphans = self._catalogue.discard_quarantine(entry_ids, decided_by, note, self._queue)
+            orphans = self._catalogue.changes.discard_quarantine(entry_ids, decided_by, note, self._queue)
         self._outbox.tell()
         return orphans
 

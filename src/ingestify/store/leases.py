@@ -18,17 +18,17 @@ REMOVING = "gc"
 
 
 @contextlib.contextmanager
-def lease(catalogue: LeasesPort, what: str, lease_id: str | None = None) -> Iterator[str]:
+def lease(leases: LeasesPort, what: str, lease_id: str | None = None) -> Iterator[str]:
     """Have a lease while the block runs. Yields its id."""
     lease_id = lease_id or str(uuid.uuid4())
-    held = catalogue.take_lease(lease_id, what, JobHolder(this_process(), now()))
+    held = leases.take(lease_id, what, JobHolder(this_process(), now()))
     try:
         yield lease_id
     finally:
         held.release()
 
 
-def goes_on(catalogue: LeasesPort, run_id: str, process: ProcessIdentity) -> bool:
+def goes_on(leases: LeasesPort, run_id: str, process: ProcessIdentity) -> bool:
     """Return whether a run may still go on: it has its lease, or, where there are no locks, its process is there."""
-    is_held = catalogue.is_lease_held(run_id)
+    is_held = leases.is_held(run_id)
     return not is_gone(process) if is_held is None else is_held

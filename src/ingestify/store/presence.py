@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from ingestify.domain.ports import LeasesPort, ObjectsInDoubt, Storage
+from ingestify.domain.ports import ObjectsInDoubt, RemovalsPort, Storage
 from ingestify.errors import SaveError
 from ingestify.remedies import remedy
 
@@ -38,8 +38,8 @@ class Presence:
             before that, and gives it to the commit: then these are looked up only if there was a later one.
     """
 
-    def __init__(self, catalogue: LeasesPort, storage: Storage) -> None:
-        self._catalogue = catalogue
+    def __init__(self, removals: RemovalsPort, storage: Storage) -> None:
+        self._removals = removals
         self._storage = storage
         self.removals_seen = 0
 
@@ -59,7 +59,7 @@ class Presence:
                     removals_seen = self.removals_seen = doubt.as_of
                     self._require(doubt.paths)
                     continue
-                if not self._catalogue.end_dead_removals():
+                if not self._removals.end_dead():
                     if time.monotonic() > until:
                         raise SaveError(
                             f"{len(doubt.being_removed)} objects are being removed, such as {doubt.being_removed[0]}, "

@@ -141,7 +141,7 @@ class Quarantine:
 
         A condition is looked at for what the dataset would become.
         """
-        waiting = self._reader.catalogue.find_waiting(dataclasses.replace(wanted, where=None))
+        waiting = self._reader.catalogue.quarantine.find_waiting(dataclasses.replace(wanted, where=None))
         if wanted.where is None or not waiting:
             return waiting
         meant = {entry.entry_id for entry in self._iter_meant(wanted)}
@@ -151,7 +151,7 @@ class Quarantine:
         where = wanted.where
         assert where is not None, "without a condition all of them are"
         everything = dataclasses.replace(wanted, where=None)
-        for entry in self._reader.catalogue.iter_quarantine(everything, [QuarantineState.OPEN]):
+        for entry in self._reader.catalogue.quarantine.iter_entries(everything, [QuarantineState.OPEN]):
             with contextlib.suppress(Undecidable):  # who reads the datasets is told of that
                 if where.matches_dataset(entry.dataset_to_be()):
                     yield entry
@@ -182,16 +182,16 @@ class Quarantine:
         catalogue = self._reader.catalogue
         everything = DatasetFilter(wanted.bucket)
         is_empty = True
-        for entry in catalogue.iter_quarantine(wanted, states):
+        for entry in catalogue.quarantine.iter_entries(wanted, states):
             is_empty = False
             yield entry
         if is_empty and wanted != everything:
-            there = itertools.islice(catalogue.iter_quarantine(everything, states), _LOOKED_AT)
+            there = itertools.islice(catalogue.quarantine.iter_entries(everything, states), _LOOKED_AT)
             logger.warning("%s", explain_no_entry(list(there), wanted))
 
     def find_ids(self, beginning: str) -> list[str]:
         """Return the ids of this bucket's entries, of all states, that begin so."""
-        return self._reader.catalogue.find_quarantine_ids(self._reader.bucket, beginning)
+        return self._reader.catalogue.quarantine.find_ids(self._reader.bucket, beginning)
 
     def get_entry(self, entry_id: str) -> QuarantineEntry:
         """Return one entry of this bucket.
@@ -199,7 +199,7 @@ class Quarantine:
         Raises:
             DatasetNotFound: There is none with that id here.
         """
-        entry = self._reader.catalogue.find_quarantine_entry(entry_id)
+        entry = self._reader.catalogue.quarantine.find_entry(entry_id)
         if entry is None or entry.bucket != self._reader.bucket:
             raise DatasetNotFound(
                 f"The quarantine of the bucket '{self._reader.bucket}' has no entry with the id '{entry_id}'; see "
@@ -250,7 +250,7 @@ class Quarantine:
         """
         (entry_id,) = _ids_of(entry)
         entry = self.get_entry(entry_id)  # as it is now
-        existing = self._reader.catalogue.find_dataset(
+        existing = self._reader.catalogue.datasets.find(
             self._reader.bucket, entry.provider, entry.dataset_type, entry.identifier
         )
         head = existing.revisions[-1].revision_id if existing is not None and existing.revisions else None
@@ -297,9 +297,9 @@ class Quarantine:
                 f"wrote to its dataset, at this moment. Look at it again with {remedy('quarantine show', entry_id)}."
             ) from moved
         if existing is None:
-            self._reader.catalogue.forget_listings()
+            self._reader.catalogue.selector_syncs.forget_listings()
         if part.removed_file_ids:
-            self._reader.catalogue.forget_hints()
+            self._reader.catalogue.selector_syncs.forget_hints()
         return applied.dataset
 
     def discard(self, entries: Entries, decided_by: str, note: str = "") -> int:
@@ -326,7 +326,7 @@ class Quarantine:
 
     def request_retry(self, entries: Entries) -> int:
         """Let the next run fetch bundles in quarantine anew, whatever the provider says of them. Returns how many."""
-        return self._reader.catalogue.request_quarantine_retry(_ids_of(entries))
+        return self._reader.catalogue.quarantine.request_retry(_ids_of(entries))
 
 
 def _ids_of(entries: Entries) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from ingestify.domain.ports import LeasesPort, Storage
+from ingestify.domain.ports import Catalogue, Storage
 from ingestify.failpoints import failpoint
 from ingestify.store.leases import REMOVING, lease
 
@@ -13,7 +13,7 @@ __all__ = ["remove_orphans", "remove_orphans_of_commit"]
 
 
 def remove_orphans(
-    catalogue: LeasesPort,
+    catalogue: Catalogue,
     storage: Storage,
     lease_id: str,
     paths: Sequence[str],
@@ -34,18 +34,18 @@ def remove_orphans(
     Returns:
         How many objects were removed.
     """
-    orphans = catalogue.begin_removal(lease_id, paths, unless_named_since)
+    orphans = catalogue.removals.begin(lease_id, paths, unless_named_since)
     if not orphans:
         return 0
     failpoint("removal.noted")
     try:
         return storage.delete(sorted(orphans), unless_written_since=unless_written_since)
     finally:
-        catalogue.end_removal(lease_id)
+        catalogue.removals.end(lease_id)
 
 
 def remove_orphans_of_commit(
-    catalogue: LeasesPort, storage: Storage, paths: Sequence[str], committed_since: dt.datetime
+    catalogue: Catalogue, storage: Storage, paths: Sequence[str], committed_since: dt.datetime
 ) -> int:
     """Remove the objects that lost their last row in a commit.
 
@@ -62,5 +62,5 @@ def remove_orphans_of_commit(
     """
     if not paths:
         return 0
-    with lease(catalogue, REMOVING) as lease_id:
+    with lease(catalogue.leases, REMOVING) as lease_id:
         return remove_orphans(catalogue, storage, lease_id, paths, unless_written_since=committed_since)

@@ -66,19 +66,19 @@ class Faults:
 
 
 class _FaultyCatalogue:
-    def __init__(self, inner: Catalogue, faults: Faults) -> None:
+    """A catalogue, or one of its ports."""
+
+    def __init__(self, inner: object, faults: Faults) -> None:
         self._inner = inner
         self._faults = faults
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
-        if name in ("close", "hurry", "calm") or not callable(found):
+        if name in ("where", "close", "hurry", "calm"):
             return found
-
-        def operation(*arguments: Any, **options: Any) -> Any:
-            return self._faults.around(name, found, *arguments, **options)
-
-        return operation
+        if not callable(found):
+            return _FaultyCatalogue(found, self._faults)
+        return lambda *arguments, **options: self._faults.around(name, found, *arguments, **options)
 
 
 def faulty_catalogue(inner: Catalogue, faults: Faults) -> Catalogue:

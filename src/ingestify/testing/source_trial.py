@@ -149,7 +149,7 @@ class SourceTrial:
         """Return what `find_datasets` returns, called as the engine calls it, with what the lake has by now."""
         plan = IngestionPlan(source, self._dataset_type, self._versions if versions is None else versions)
         job = Job(plan, source.name, source.provider, Selector(selector), filters or {})
-        held = self.store.catalogue.read_metadata(job.dataset_filter(self.store.bucket))
+        held = self.store.catalogue.datasets.read_metadata(job.dataset_filter(self.store.bucket))
         return source.find_datasets(self._dataset_type, plan.data_spec_versions, held, **find_arguments(job))
 
     def discover_selectors(self, source: Source | None = None) -> list[dict[str, Any]]:

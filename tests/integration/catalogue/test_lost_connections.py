@@ -37,7 +37,7 @@ def through(empty: SqlCatalogue, server: Server, database: str, proxy: Proxy) ->
 
 
 def logged(catalogue: SqlCatalogue) -> list[tuple[int | None, str, str]]:
-    return [_of(event) for event in catalogue.read_events(0, 1000)]
+    return [_of(event) for event in catalogue.event_log.read(0, 1000)]
 
 
 def _of(event: DatasetEvent) -> tuple[int | None, str, str]:
@@ -57,13 +57,13 @@ def test_each_change_of_a_group_is_there_once_and_told_once(
         change(existing=rejected, files=[new_file(content="broken")], rejected=("it is broken",)),
     ]
     proxy.cut(cut)
-    applied = through.apply(changes)
+    applied = through.changes.apply(changes)
     assert proxy.all_cut
     assert [_of(event) for one in applied for event in one.events] == logged(empty)[len(before) :]
     ids = [one.dataset.dataset_id for one in applied]
-    assert empty.get_datasets(ids) == [one.dataset for one in applied]
+    assert empty.datasets.get(ids) == [one.dataset for one in applied]
     assert len(read_all(empty)) == len(set(ids)) == 22
-    assert len(empty.list_quarantine(everything())) == 1
+    assert len(list(empty.quarantine.iter_entries(everything()))) == 1
 
 
 @pytest.mark.parametrize("cut", Cut)
@@ -72,12 +72,12 @@ def test_invalidating_marking_missing_and_deleting(
 ) -> None:
     ids = [apply_one(empty, with_file(number)).dataset.dataset_id for number in (1, 2, 3)]
     proxy.cut(cut)
-    invalidated = through.invalidate(ids[:2], "wrong")
+    invalidated = through.changes.invalidate(ids[:2], "wrong")
     proxy.cut(cut)
-    missing = through.mark_missing(ids[:2])
+    missing = through.changes.mark_missing(ids[:2])
     proxy.cut(cut)
     deleted: list[DatasetEvent] = []
-    through.delete(ids[2:], deleted.extend)
+    through.changes.delete(ids[2:], deleted.extend)
     assert proxy.all_cut
     assert [_of(event) for event in (*invalidated, *missing, *deleted)] == logged(empty)[-5:]
     assert len(logged(empty)) == 11
@@ -92,18 +92,18 @@ def test_invalidating_marking_missing_and_deleting(
 def test_what_says_how_something_is_to_be(through: SqlCatalogue, empty: SqlCatalogue, proxy: Proxy, cut: Cut) -> None:
     sync = SelectorSync(T0, True, T0, "digest")
     acts: list[Callable[[], object]] = [
-        lambda: through.save_job(job(tasks=[task(1), task(2)])),
-        lambda: through.set_reader_position("reader", 7),
-        lambda: through.save_selector_sync("key", sync),
+        lambda: through.jobs.save(job(tasks=[task(1), task(2)])),
+        lambda: through.event_readers.set_position("reader", 7),
+        lambda: through.selector_syncs.save("key", sync),
     ]
     for act in acts:
         proxy.cut(cut)
         act()
     assert proxy.all_cut
-    (saved,) = empty.load_jobs()
+    (saved,) = empty.jobs.load()
     assert len(saved.tasks) == 2
-    assert empty.get_reader_position("reader") == 7
-    assert empty.find_selector_sync("key") == sync
+    assert empty.event_readers.find_position("reader") == 7
+    assert empty.selector_syncs.find("key") == sync
 
 
 def test_several_cuts_after_each_other(through: SqlCatalogue, empty: SqlCatalogue, proxy: Proxy) -> None:
@@ -118,16 +118,16 @@ def test_another_writer_that_was_faster_is_not_taken_for_us(
     through: SqlCatalogue, empty: SqlCatalogue, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = apply_one(empty, with_file(1)).dataset
-    look = through._changes._is_there
+    look = through.changes._is_there
 
     def after_theirs(*args: object) -> bool:
         apply_one(empty, change(existing=old, files=[new_file(content="theirs")]))
         return look(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(through._changes, "_is_there", after_theirs)
+    monkeypatch.setattr(through.changes, "_is_there", after_theirs)
     proxy.cut(Cut.BEFORE)
     with pytest.raises(HeadMoved):
-        through.apply([change(existing=old, files=[new_file(content="ours")])])
+        through.changes.apply([change(existing=old, files=[new_file(content="ours")])])
     assert len(logged(empty)) == 3
 
 
@@ -138,16 +138,16 @@ def test_connections_that_were_lost_while_nobody_used_them(through: SqlCatalogue
     proxy.cut_all()
     apply_one(through, with_file(2))
     proxy.cut_all()
-    through.save_job(job())
+    through.jobs.save(job())
     assert len(read_all(through)) == 2
 
 
 READS: dict[str, Callable[[SqlCatalogue, Dataset], object]] = {
-    "find_known": lambda lake, old: lake.find_known("main", "fake", "match", [old.identifier]),
-    "get_datasets": lambda lake, old: lake.get_datasets([old.dataset_id]),
-    "find_quarantined": lambda lake, old: lake.has_quarantined("main", "fake", "match") is False,
-    "read_events": lambda lake, old: lake.read_events(0, 10),
-    "load_jobs": lambda lake, old: lake.find_selector_sync("key") is None,
+    "find_known": lambda lake, old: lake.datasets.find_known("main", "fake", "match", [old.identifier]),
+    "get_datasets": lambda lake, old: lake.datasets.get([old.dataset_id]),
+    "find_quarantined": lambda lake, old: lake.quarantine.has_any("main", "fake", "match") is False,
+    "read_events": lambda lake, old: lake.event_log.read(0, 10),
+    "load_jobs": lambda lake, old: lake.selector_syncs.find("key") is None,
 }
 
 
@@ -175,7 +175,7 @@ def test_a_server_that_is_gone_is_told_and_used_again_when_it_is_back(
     kept = apply_one(through, with_file(1)).dataset
     proxy.go_down()
     with pytest.raises(LakeUnwritable, match=r"refused to save 1 dataset: the connection.*was lost"):
-        through.apply([with_file(2)])
+        through.changes.apply([with_file(2)])
     with pytest.raises(StoreError, match=r"refused to read datasets"):
         read_all(through)
     proxy.come_back()

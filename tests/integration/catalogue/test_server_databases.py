@@ -55,7 +55,7 @@ def test_four_open_a_new_lake_at_the_same_moment(server: Server) -> None:
         try:
             start.wait()
             catalogue = SqlCatalogue.open(url)
-            catalogue.apply([with_file(number)])
+            catalogue.changes.apply([with_file(number)])
             catalogue.close()
         except BaseException as error:
             errors.append(error)
@@ -106,9 +106,9 @@ def test_a_lake_of_version_3_remembers_its_selectors_as_ones_to_be_listed_once_m
         catalogue = SqlCatalogue.open(url)
         at = dt.datetime(2024, 5, 1, 18, 30, tzinfo=dt.UTC)
         expected = None if broke_off else SelectorSync(at, True, at, "3/00ff", followed_until=at)
-        assert catalogue.find_selector_sync("key") == expected
-        catalogue.save_selector_sync("key", SelectorSync(at, True, at, hint="1", is_settled=True))
-        assert catalogue.find_selector_sync("key") == SelectorSync(at, True, at, hint="1", is_settled=True)
+        assert catalogue.selector_syncs.find("key") == expected
+        catalogue.selector_syncs.save("key", SelectorSync(at, True, at, hint="1", is_settled=True))
+        assert catalogue.selector_syncs.find("key") == SelectorSync(at, True, at, hint="1", is_settled=True)
         catalogue.close()
 
 
@@ -116,12 +116,12 @@ def test_lakes_share_a_database_by_their_prefixes(catalogue: SqlCatalogue, lake_
     other = SqlCatalogue.open(lake_url, table_prefix="Other_")
     dataset = apply_one(catalogue, with_file()).dataset
     wanted = [("fake", "match", "match_id")]
-    (mine,), _ = catalogue.sync_indexes(wanted)
-    assert other.sync_indexes([]) == ([], [])
-    (theirs,), _ = other.sync_indexes(wanted)
-    assert other.sync_indexes([]) == ([], [theirs])
-    assert catalogue.sync_indexes(wanted) == ([], [])
-    assert catalogue.sync_indexes([]) == ([], [mine])
+    (mine,), _ = catalogue.indexes.sync(wanted)
+    assert other.indexes.sync([]) == ([], [])
+    (theirs,), _ = other.indexes.sync(wanted)
+    assert other.indexes.sync([]) == ([], [theirs])
+    assert catalogue.indexes.sync(wanted) == ([], [])
+    assert catalogue.indexes.sync([]) == ([], [mine])
     assert (read_all(catalogue), read_all(other)) == ([dataset], [])
     other.close()
 
@@ -168,9 +168,9 @@ def test_a_lake_of_the_first_version_is_migrated(server: Server) -> None:
             database=name,
         )
         catalogue = SqlCatalogue.open(url)
-        assert catalogue.find_job_holder("job") is None
+        assert catalogue.job_locks.find_holder("job") is None
         dataset = apply_one(catalogue, with_file(1, name="é😀 ")).dataset
-        assert len(catalogue.delete([dataset.dataset_id])) == 1
+        assert len(catalogue.changes.delete([dataset.dataset_id])) == 1
         catalogue.close()
 
 
@@ -191,39 +191,41 @@ TEXTS = ["a", "A", "a ", " a", "á", "a\u0301", "ａ", "ß", "ss", "😀", "😁
 
 
 def test_texts_that_look_alike_are_different(catalogue: SqlCatalogue) -> None:
-    applied = catalogue.apply([change(text) for text in TEXTS if text])
-    applied += catalogue.apply([change(1, provider=text) for text in TEXTS if text])
+    applied = catalogue.changes.apply([change(text) for text in TEXTS if text])
+    applied += catalogue.changes.apply([change(1, provider=text) for text in TEXTS if text])
     datasets = [one.dataset for one in applied]
     assert read_all(catalogue) == datasets
     for text in filter(None, TEXTS):
         assert found_ids(catalogue, match_id=text) == [text]
         assert [d.provider for d in read_all(catalogue, everything(provider=text))] == [text]
-        known = catalogue.find_known("main", "fake", "match", [Identifier({"competition_id": 11, "match_id": text})])
+        known = catalogue.datasets.find_known(
+            "main", "fake", "match", [Identifier({"competition_id": 11, "match_id": text})]
+        )
         assert len(known) == 1
-        catalogue.set_reader_position(text, len(text))
-    assert all(catalogue.get_reader_position(text) == len(text) for text in TEXTS if text)
+        catalogue.event_readers.set_position(text, len(text))
+    assert all(catalogue.event_readers.find_position(text) == len(text) for text in TEXTS if text)
 
 
 def test_texts_that_mean_something_in_lists_of_a_database_are_found_by_the_lot(catalogue: SqlCatalogue) -> None:
     odd = ['"', "\\", '\\"', "a,b", "{a}", "{", "NULL", "null", " ", "'", "a\nb", "%s", ":p", "$1"]
-    catalogue.apply([change(text) for text in [*odd, "another"]])
+    catalogue.changes.apply([change(text) for text in [*odd, "another"]])
     assert sorted(found_ids(catalogue, match_id=odd)) == sorted(odd)
-    assert catalogue.get_datasets(["\0", "", "a\0b"]) == []
-    assert catalogue.get_datasets(["\0", "a\0b"]) == []
+    assert catalogue.datasets.get(["\0", "", "a\0b"]) == []
+    assert catalogue.datasets.get(["\0", "a\0b"]) == []
 
 
 def test_long_texts_are_kept_whole(catalogue: SqlCatalogue) -> None:
     feeds = [feed_state(f"feed{number}") for number in range(1000)]
     dataset = apply_one(catalogue, change(metadata={"text": "é😀" * 40_000}, feeds=feeds, name="n" * 70_000)).dataset
     assert read_all(catalogue) == [dataset]
-    assert catalogue.read_events(0, 1)[0].dataset.metadata == dataset.metadata
+    assert catalogue.event_log.read(0, 1)[0].dataset.metadata == dataset.metadata
 
 
 def test_what_does_not_fit_is_refused_and_nothing_is_cut(catalogue: SqlCatalogue) -> None:
     with pytest.raises(SaveError, match="longer than its column"):
-        catalogue.apply([change("x" * 513)])
+        catalogue.changes.apply([change("x" * 513)])
     with pytest.raises(SaveError, match="longer than its column"):
-        catalogue.apply([change(1, provider="x" * 65)])
+        catalogue.changes.apply([change(1, provider="x" * 65)])
     assert read_all(catalogue) == []
 
 
@@ -237,7 +239,7 @@ IDENTIFIERS = st.dictionaries(KEYS, VALUES, min_size=1, max_size=3).map(Identifi
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(identifiers=st.lists(IDENTIFIERS, min_size=1, max_size=4, unique=True))
 def test_any_identifier_comes_back_and_is_found(catalogue: SqlCatalogue, identifiers: list[Identifier]) -> None:
-    catalogue.delete([d.dataset_id for d in read_all(catalogue)])
+    catalogue.changes.delete([d.dataset_id for d in read_all(catalogue)])
     check_each_is_found(catalogue, identifiers)
 
 
@@ -258,19 +260,19 @@ def _plans_of(catalogue: SqlCatalogue, ask: Any, holds: str) -> list[str]:
 def test_a_filter_uses_the_index_of_its_key(
     catalogue: SqlCatalogue, provider: str, dataset_type: str, key: str, value: object
 ) -> None:
-    catalogue.apply(
+    catalogue.changes.apply(
         [
             change(provider=provider, dataset_type=dataset_type, identifier=Identifier({key: number, "z": 1}))
             for number in range(500)
         ]
     )
-    (name,), _ = catalogue.sync_indexes([(provider, dataset_type, key)])
+    (name,), _ = catalogue.indexes.sync([(provider, dataset_type, key)])
     wanted = everything(provider=provider, dataset_type=dataset_type, selector={key: value})
     found: list[Any] = []
 
     def ask() -> None:
         found.extend(read_all(catalogue, wanted))
-        assert catalogue.read_metadata(wanted).count == len(found)
+        assert catalogue.datasets.read_metadata(wanted).count == len(found)
 
     plans = _plans_of(
         catalogue, ask, " AS JSON" if catalogue._database.sql_dialect.name == "postgresql" else "attribute_"
@@ -278,18 +280,22 @@ def test_a_filter_uses_the_index_of_its_key(
     assert len(plans) == 2
     assert all(name in plan for plan in plans), plans
     assert [str(d.identifier[key]) for d in found] == (["7"] if value == 7 else ["7", "8", "9"])
-    catalogue.sync_indexes([])
+    catalogue.indexes.sync([])
     assert len(read_all(catalogue, wanted)) == len(found)
 
 
 def test_look_ups_use_the_unique_index_and_long_reads_are_not_sorted(catalogue: SqlCatalogue) -> None:
     for start in range(0, 3000, 1000):
-        catalogue.apply([change(number) for number in range(start, start + 1000)])
-    catalogue.sync_indexes([])
+        catalogue.changes.apply([change(number) for number in range(start, start + 1000)])
+    catalogue.indexes.sync([])
     wanted = [Identifier({"competition_id": 11, "match_id": n}) for n in range(5)]
-    (plan,) = _plans_of(catalogue, lambda: catalogue.find_known("main", "fake", "match", wanted), "identifier_key")
+    (plan,) = _plans_of(
+        catalogue, lambda: catalogue.datasets.find_known("main", "fake", "match", wanted), "identifier_key"
+    )
     assert "dataset_identity_unique" in plan
     for filters in ({}, {"provider": "fake"}, {"provider": "fake", "dataset_type": "match"}):
-        plans = _plans_of(catalogue, lambda f=filters: list(catalogue.iter_identities(everything(**f))), "ORDER BY")  # type: ignore[misc]
+        plans = _plans_of(
+            catalogue, lambda f=filters: list(catalogue.datasets.iter_identities(everything(**f))), "ORDER BY"
+        )  # type: ignore[misc]
         assert plans
         assert not any("Sort" in plan or "filesort" in plan for plan in plans), plans

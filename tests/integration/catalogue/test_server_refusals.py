@@ -85,13 +85,13 @@ def test_a_user_who_may_make_no_tables(server: Server, user: str) -> None:
 
 
 def test_a_user_who_may_only_read(server: Server, database: str, user: str, empty: SqlCatalogue) -> None:
-    kept = empty.apply([with_file(1)])[0].dataset
+    kept = empty.changes.apply([with_file(1)])[0].dataset
     if server.kind == "postgresql":
         server.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}", database=database)
     catalogue = SqlCatalogue.open(server.url_of(database, username=user, password=PASSWORD))
     assert read_all(catalogue) == [kept]
     with pytest.raises(LakeUnwritable, match=r"save 1 dataset: the user has not got the right.*GRANT"):
-        catalogue.apply([with_file(2)])
+        catalogue.changes.apply([with_file(2)])
     catalogue.close()
 
 
@@ -105,7 +105,7 @@ def test_a_replica(server: Server, database: str, empty: SqlCatalogue) -> None:
     catalogue = SqlCatalogue.open(url)
     assert read_all(catalogue) == []
     with pytest.raises(LakeUnwritable, match=r"may only be read.*primary"):
-        catalogue.apply([with_file(1)])
+        catalogue.changes.apply([with_file(1)])
     catalogue.close()
 
 
@@ -126,12 +126,12 @@ def test_more_connections_than_the_server_takes(
 def test_a_lock_that_another_keeps_and_a_statement_that_takes_too_long(
     server: Server, database: str, empty: SqlCatalogue
 ) -> None:
-    dataset = empty.apply([with_file(1)])[0].dataset
+    dataset = empty.changes.apply([with_file(1)])[0].dataset
     hasty = SqlCatalogue.open(server.url_of(database, query={"lock_timeout": "1", "statement_timeout": "1.5"}))
     with empty._database.write("keep it") as connection:
-        empty._database.dialect.hold(connection, empty._changes._tables.dataset.c.dataset_id, [dataset.dataset_id])
+        empty._database.dialect.hold(connection, empty.changes._tables.dataset.c.dataset_id, [dataset.dataset_id])
         with pytest.raises(SaveError, match=r"another writer did not finish in time.*lock_timeout"):
-            hasty.apply([change(existing=dataset, name="other")])
+            hasty.changes.apply([change(existing=dataset, name="other")])
     sleep = "SELECT pg_sleep(30)" if server.kind == "postgresql" else "SELECT sleep(30) FROM dataset"
     with (
         pytest.raises(StoreError, match=r"longer than a statement may.*statement_timeout"),
@@ -144,7 +144,7 @@ def test_a_lock_that_another_keeps_and_a_statement_that_takes_too_long(
 def test_texts_that_cannot_be_kept(server: Server, empty: SqlCatalogue) -> None:
     for name in ("\ud800", *(["a\0b"] if server.kind == "postgresql" else [])):
         with pytest.raises(SaveError, match=r"character.*Clean it in the source"):
-            empty.apply([with_file(name=name)])
+            empty.changes.apply([with_file(name=name)])
     assert read_all(empty) == []
 
 
@@ -160,12 +160,12 @@ def test_the_rights_that_the_docs_list_are_enough(
     else:
         server.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {database}.* TO {user}@'%'")
     runner = SqlCatalogue.open(server.url_of(database, username=user, password=PASSWORD))
-    dataset = runner.apply([with_file(1)])[0].dataset
-    lock = runner.try_lock_job("job", JobHolder(PROCESS, T0))
+    dataset = runner.changes.apply([with_file(1)])[0].dataset
+    lock = runner.job_locks.try_lock("job", JobHolder(PROCESS, T0))
     assert lock is not None
-    assert runner.find_job_holder("job") is not None
+    assert runner.job_locks.find_holder("job") is not None
     lock.release()
-    runner.apply([change(existing=dataset, files=[new_file(content="b")])])
-    runner.invalidate([dataset.dataset_id], "wrong")
-    assert len(runner.delete([dataset.dataset_id])) == 2
+    runner.changes.apply([change(existing=dataset, files=[new_file(content="b")])])
+    runner.changes.invalidate([dataset.dataset_id], "wrong")
+    assert len(runner.changes.delete([dataset.dataset_id])) == 2
     runner.close()

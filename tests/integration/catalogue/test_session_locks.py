@@ -48,27 +48,27 @@ def kill(server: Server, locks: SessionLocks) -> None:
 
 
 def test_another_engine_finds_a_job_taken_and_is_told_by_whom(catalogue: SqlCatalogue, other: SqlCatalogue) -> None:
-    lock = catalogue.try_lock_job("job", HOLDER)
+    lock = catalogue.job_locks.try_lock("job", HOLDER)
     assert lock is not None
-    assert other.try_lock_job("job", OTHER) is None
-    assert other.find_job_holder("job") == HOLDER
-    another = other.try_lock_job("another job", OTHER)
+    assert other.job_locks.try_lock("job", OTHER) is None
+    assert other.job_locks.find_holder("job") == HOLDER
+    another = other.job_locks.try_lock("another job", OTHER)
     assert another is not None
-    assert catalogue.find_job_holder("another job") == OTHER
+    assert catalogue.job_locks.find_holder("another job") == OTHER
     lock.release()
-    taken = other.try_lock_job("job", OTHER)
+    taken = other.job_locks.try_lock("job", OTHER)
     assert taken is not None
     lock.release()  # of no effect on theirs
-    assert catalogue.try_lock_job("job", HOLDER) is None
+    assert catalogue.job_locks.try_lock("job", HOLDER) is None
     taken.release()
     another.release()
-    assert catalogue.find_job_holder("job") is None
+    assert catalogue.job_locks.find_holder("job") is None
 
 
 def test_a_lake_with_another_prefix_has_locks_of_its_own(catalogue: SqlCatalogue, lake_url: str) -> None:
-    lock = catalogue.try_lock_job("job", HOLDER)
+    lock = catalogue.job_locks.try_lock("job", HOLDER)
     second = SqlCatalogue.open(lake_url, table_prefix="second_")
-    theirs = second.try_lock_job("job", OTHER)
+    theirs = second.job_locks.try_lock("job", OTHER)
     assert lock is not None
     assert theirs is not None
     second.close()
@@ -77,10 +77,10 @@ def test_a_lake_with_another_prefix_has_locks_of_its_own(catalogue: SqlCatalogue
 
 def test_closing_lets_go_and_leaves_no_thread(lake_url: str, catalogue: SqlCatalogue) -> None:
     leaving = SqlCatalogue.open(lake_url)
-    assert leaving.try_lock_job("job", OTHER) is not None
+    assert leaving.job_locks.try_lock("job", OTHER) is not None
     leaving.close()
-    wait_until(lambda: catalogue.find_job_holder("job") is None)
-    lock = catalogue.try_lock_job("job", HOLDER)
+    wait_until(lambda: catalogue.job_locks.find_holder("job") is None)
+    lock = catalogue.job_locks.try_lock("job", HOLDER)
     assert lock is not None
     lock.release()
     wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name == "ingestify-locks"])
@@ -91,10 +91,10 @@ def test_a_holder_that_died_has_nothing(catalogue: SqlCatalogue, lake_url: str, 
     locks = SessionLocks(dying._database, build_tables(), keep_alive_seconds=1000)
     assert locks.try_lock("job", OTHER) is not None
     kill(server, locks)
-    wait_until(lambda: catalogue.find_job_holder("job") is None)
-    lock = catalogue.try_lock_job("job", HOLDER)
+    wait_until(lambda: catalogue.job_locks.find_holder("job") is None)
+    lock = catalogue.job_locks.try_lock("job", HOLDER)
     assert lock is not None
-    assert catalogue.find_job_holder("job") == HOLDER
+    assert catalogue.job_locks.find_holder("job") == HOLDER
     lock.release()
     locks.close()
     dying.close()
@@ -107,11 +107,11 @@ def test_locks_of_a_connection_that_was_lost_are_taken_again(
     with caplog.at_level(logging.WARNING, logger="ingestify"):
         kill(server, locks)
         wait_until(lambda: "taken again" in caplog.text)
-    assert other.try_lock_job("job 1", OTHER) is None
+    assert other.job_locks.try_lock("job 1", OTHER) is None
     for lock in held:
         assert lock is not None
         lock.release()
-    assert other.find_job_holder("job 1") is None
+    assert other.job_locks.find_holder("job 1") is None
 
 
 def test_where_another_run_was_faster_that_is_said(
@@ -122,16 +122,16 @@ def test_where_another_run_was_faster_that_is_said(
     kept = locks.try_lock("another", HOLDER)
     assert mine is not None
     kill(server, locks)
-    wait_until(lambda: other.find_job_holder("job") is None)
-    theirs = other.try_lock_job("job", OTHER)
+    wait_until(lambda: other.job_locks.find_holder("job") is None)
+    theirs = other.job_locks.try_lock("job", OTHER)
     assert theirs is not None
     with caplog.at_level(logging.WARNING, logger="ingestify"):
         # What is taken next finds the connection gone.
         assert locks.try_lock("third", HOLDER) is not None
     assert "another run has taken 1 of them" in caplog.text
     mine.release()
-    assert other.find_job_holder("job") == OTHER
-    assert other.try_lock_job("another", OTHER) is None
+    assert other.job_locks.find_holder("job") == OTHER
+    assert other.job_locks.try_lock("another", OTHER) is None
     assert kept is not None
     locks.close()
     theirs.release()

@@ -103,19 +103,19 @@ def test_no_reader_of_the_log_is_past_an_event_that_is_committed_later(
 ) -> None:
     first, second, reader = others
     pause = Paused(first, monkeypatch)
-    slow = Background(lambda: first.apply([with_file(1), with_file(2)]))
+    slow = Background(lambda: first.changes.apply([with_file(1), with_file(2)]))
     assert pause.reached.wait(30)
     # It has its positions. Another one writes its rows beside it, but gets its positions only after the commit.
-    fast = Background(lambda: second.apply([with_file(3)]))
+    fast = Background(lambda: second.changes.apply([with_file(3)]))
     wait_for_a_lock(catalogue)
     assert fast.is_waiting
-    assert reader.read_events(0, 100) == []
+    assert reader.event_log.read(0, 100) == []
     pause.go_on.set()
     slow.join()
     fast.join()
     positions = [[event.position for one in them.result for event in one.events] for them in (slow, fast)]
     assert max(positions[0]) < min(positions[1])
-    assert [event.position for event in reader.read_events(0, 100)] == positions[0] + positions[1]
+    assert [event.position for event in reader.event_log.read(0, 100)] == positions[0] + positions[1]
 
 
 def test_a_reader_that_follows_busy_writers_sees_every_event_once(
@@ -123,19 +123,19 @@ def test_a_reader_that_follows_busy_writers_sees_every_event_once(
 ) -> None:
     def write(writer: SqlCatalogue, start: int) -> None:
         for number in range(start, start + 60, 3):
-            writer.apply([with_file(number + one) for one in range(3)])
+            writer.changes.apply([with_file(number + one) for one in range(3)])
 
     writers = [Background(lambda w=writer, s=100 * n: write(w, s)) for n, writer in enumerate(others)]  # type: ignore[misc]
     seen: list[int] = []
     going_on = True
     while going_on:
         going_on = any(writer.is_waiting for writer in writers)
-        while page := catalogue.read_events(seen[-1] if seen else 0, 7):
+        while page := catalogue.event_log.read(seen[-1] if seen else 0, 7):
             seen += [event.position for event in page if event.position is not None]
     for writer in writers:
         writer.join()
         assert writer.error is None
-    assert seen == [event.position for event in catalogue.read_events(0, 1000)]
+    assert seen == [event.position for event in catalogue.event_log.read(0, 1000)]
     assert len(seen) == 3 * 60 * 2
 
 
@@ -143,10 +143,10 @@ def test_of_writers_that_bring_the_same_dataset_one_succeeds(
     catalogue: SqlCatalogue, others: list[SqlCatalogue], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pause = Paused(others[0], monkeypatch)
-    slow = Background(lambda: others[0].apply([with_file(1)]))
+    slow = Background(lambda: others[0].changes.apply([with_file(1)]))
     assert pause.reached.wait(30)
     late = with_file(1, name="late")
-    fast = Background(lambda: others[1].apply([with_file(2), late]))
+    fast = Background(lambda: others[1].changes.apply([with_file(2), late]))
     wait_for_a_lock(catalogue)
     pause.go_on.set()
     slow.join()
@@ -158,11 +158,11 @@ def test_of_writers_that_bring_the_same_dataset_one_succeeds(
 
 
 CHANGES: dict[str, Callable[[SqlCatalogue, Any], object]] = {
-    "revision": lambda lake, old: lake.apply([change(existing=old, files=[new_file(content="theirs")])]),
-    "name": lambda lake, old: lake.apply([change(existing=old, name="theirs")]),
-    "invalidate": lambda lake, old: lake.invalidate([old.dataset_id], "wrong"),
-    "missing": lambda lake, old: lake.mark_missing([old.dataset_id]),
-    "delete": lambda lake, old: lake.delete([old.dataset_id]),
+    "revision": lambda lake, old: lake.changes.apply([change(existing=old, files=[new_file(content="theirs")])]),
+    "name": lambda lake, old: lake.changes.apply([change(existing=old, name="theirs")]),
+    "invalidate": lambda lake, old: lake.changes.invalidate([old.dataset_id], "wrong"),
+    "missing": lambda lake, old: lake.changes.mark_missing([old.dataset_id]),
+    "delete": lambda lake, old: lake.changes.delete([old.dataset_id]),
 }
 
 
@@ -175,7 +175,7 @@ def test_a_change_waits_for_another_one_of_its_dataset_and_then_does_not_hold(
     theirs = Background(lambda: CHANGES[what](others[0], old))
     assert pause.reached.wait(30)
     ours = change(existing=old, files=[new_file(content="ours")], feeds=[feed_state(modified_at=minutes(5))])
-    late = Background(lambda: others[1].apply([with_file(7), ours]))
+    late = Background(lambda: others[1].changes.apply([with_file(7), ours]))
     wait_for_a_lock(catalogue)
     pause.go_on.set()
     theirs.join()
@@ -192,7 +192,7 @@ def test_what_is_done_to_a_dataset_sees_the_revision_that_came_meanwhile(
 ) -> None:
     old = apply_one(catalogue, with_file(1)).dataset
     pause = Paused(others[0], monkeypatch)
-    theirs = Background(lambda: others[0].apply([change(existing=old, files=[new_file(content="new")])]))
+    theirs = Background(lambda: others[0].changes.apply([change(existing=old, files=[new_file(content="new")])]))
     assert pause.reached.wait(30)
     ours = Background(lambda: CHANGES[what](others[1], old))
     wait_for_a_lock(catalogue)
@@ -216,15 +216,15 @@ def test_two_that_reject_the_first_bundle_of_a_dataset_leave_one_entry(
         return change(1, files=[new_file(content="broken")], rejected=("bad",))
 
     pause = Paused(others[0], monkeypatch)
-    slow = Background(lambda: others[0].apply([rejected()]))
+    slow = Background(lambda: others[0].changes.apply([rejected()]))
     assert pause.reached.wait(30)
-    late = Background(lambda: others[1].apply([rejected()]))
+    late = Background(lambda: others[1].changes.apply([rejected()]))
     wait_for_a_lock(catalogue)
     pause.go_on.set()
     slow.join()
     late.join()
     assert isinstance(late.error, HeadMoved)
-    assert len(catalogue.list_quarantine(everything())) == 1
+    assert len(list(catalogue.quarantine.iter_entries(everything()))) == 1
 
 
 def test_writers_whose_groups_overlap_the_other_way_round_all_come_to_their_end(
@@ -240,7 +240,7 @@ def test_writers_whose_groups_overlap_the_other_way_round_all_come_to_their_end(
             wanted = [with_file(number) for number in order[start : start + 10]]
             while wanted:
                 try:
-                    writer.apply(wanted)
+                    writer.changes.apply(wanted)
                     wanted = []
                 except HeadMoved as error:
                     moved += len(error.changes)
@@ -254,7 +254,7 @@ def test_writers_whose_groups_overlap_the_other_way_round_all_come_to_their_end(
     assert sum(writer.result for writer in writers) == 60
     datasets = read_all(catalogue)
     assert sorted(dataset.identifier["match_id"] for dataset in datasets) == numbers
-    assert len(catalogue.read_events(0, 1000)) == 60
+    assert len(catalogue.event_log.read(0, 1000)) == 60
 
 
 def test_a_deadlock_is_done_again(
@@ -265,22 +265,22 @@ def test_a_deadlock_is_done_again(
     first, second, _ = others
     both_hold = threading.Barrier(2)
     for lake, mine, wanted in ((first, one, two), (second, two, one)):
-        find = lake._changes._find_moved
+        find = lake.changes._find_moved
         tried: list[int] = []
 
         def hold_two(connection: Any, changes: Any, lake=lake, mine=mine, wanted=wanted, find=find, tried=tried) -> Any:  # type: ignore[no-untyped-def]
-            column = lake._changes._tables.dataset.c.dataset_id
+            column = lake.changes._tables.dataset.c.dataset_id
             tried.append(1)
             if len(tried) == 1:
-                lake._changes._dialect.hold(connection, column, [mine.dataset_id])
+                lake.changes._dialect.hold(connection, column, [mine.dataset_id])
                 both_hold.wait(30)
-                lake._changes._dialect.hold(connection, column, [wanted.dataset_id])
+                lake.changes._dialect.hold(connection, column, [wanted.dataset_id])
             return find(connection, changes)
 
-        monkeypatch.setattr(lake._changes, "_find_moved", hold_two)
+        monkeypatch.setattr(lake.changes, "_find_moved", hold_two)
     writers = [
-        Background(lambda: first.apply([change(existing=one, files=[new_file(content="b")])])),
-        Background(lambda: second.apply([change(existing=two, files=[new_file(content="b")])])),
+        Background(lambda: first.changes.apply([change(existing=one, files=[new_file(content="b")])])),
+        Background(lambda: second.changes.apply([change(existing=two, files=[new_file(content="b")])])),
     ]
     for writer in writers:
         writer.join()
@@ -292,26 +292,26 @@ def test_rows_that_two_add_at_once_are_one_row(
     catalogue: SqlCatalogue, others: list[SqlCatalogue], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pause = Paused(others[0], monkeypatch)
-    slow = Background(lambda: others[0].set_reader_position("reader", 5))
+    slow = Background(lambda: others[0].event_readers.set_position("reader", 5))
     assert pause.reached.wait(30)
-    fast = Background(lambda: others[1].set_reader_position("reader", 6))
+    fast = Background(lambda: others[1].event_readers.set_position("reader", 6))
     wait_for_a_lock(catalogue)
     pause.go_on.set()
     slow.join()
     fast.join()
     assert slow.error is fast.error is None
-    assert catalogue.get_reader_position("reader") == 6
+    assert catalogue.event_readers.find_position("reader") == 6
     pause.go_on.set()
-    catalogue.save_selector_sync("key", SelectorSync(T0, True, T0))
-    assert catalogue.find_selector_sync("key") is not None
+    catalogue.selector_syncs.save("key", SelectorSync(T0, True, T0))
+    assert catalogue.selector_syncs.find("key") is not None
 
 
 def test_all_that_is_read_in_one_call_is_of_one_moment(catalogue: SqlCatalogue, others: list[SqlCatalogue]) -> None:
     old = apply_one(catalogue, with_file(1)).dataset
     with catalogue._database.read("look") as connection:
-        assert len(catalogue._datasets.load(connection, [old.dataset_id])[0].revisions) == 1
+        assert len(catalogue.datasets.load(connection, [old.dataset_id])[0].revisions) == 1
         apply_one(others[0], change(existing=old, files=[new_file(content="b")], state=DatasetState.PARTIAL))
-        (dataset,) = catalogue._datasets.load(connection, [old.dataset_id])
+        (dataset,) = catalogue.datasets.load(connection, [old.dataset_id])
         assert (len(dataset.revisions), dataset.state) == (1, DatasetState.COMPLETE)
     assert len(read_all(catalogue)[0].revisions) == 2
 
@@ -349,41 +349,41 @@ def test_of_consumers_of_one_name_on_several_machines_one_reads_and_a_spare_take
     assert [position for _, position in got] == [event.position for event in events]
     assert {who for who, _ in got[:3]} == {"first"}
     assert {who for who, _ in got[3:]} == {"second"}
-    assert catalogue.get_reader_position("reader") == events[-1].position
+    assert catalogue.event_readers.find_position("reader") == events[-1].position
 
 
 def test_of_two_that_move_a_reader_at_once_the_second_finds_it_moved(
     catalogue: SqlCatalogue, others: list[SqlCatalogue], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    catalogue.set_reader_position("reader", 1)
+    catalogue.event_readers.set_position("reader", 1)
     pause = Paused(others[0], monkeypatch)
-    slow = Background(lambda: others[0].advance_reader("reader", 1, 5))
+    slow = Background(lambda: others[0].event_readers.advance("reader", 1, 5))
     assert pause.reached.wait(30)
-    fast = Background(lambda: others[1].advance_reader("reader", 1, 6))
+    fast = Background(lambda: others[1].event_readers.advance("reader", 1, 6))
     wait_for_a_lock(catalogue)
     pause.go_on.set()
     slow.join()
     fast.join()
     assert slow.error is fast.error is None
     assert (slow.result, fast.result) == (True, False)
-    assert catalogue.get_reader_position("reader") == 5
+    assert catalogue.event_readers.find_position("reader") == 5
 
 
 def test_events_of_writers_beside_a_new_epoch_are_of_the_epoch_that_they_committed_in(
     catalogue: SqlCatalogue, others: list[SqlCatalogue]
 ) -> None:
-    lake = catalogue.add_mark("mark", "")
+    lake = catalogue.lake.add_mark("mark", "")
     writing = [
         Background(lambda one=one, start=start: [apply_one(one, with_file(start + n)).events for n in range(20)])
         for start, one in ((100, others[0]), (200, others[1]))
     ]
     for epoch in (2, 3):
         time.sleep(0.05)
-        catalogue.begin_epoch(lake.lake_id, epoch)
+        catalogue.lake.begin_epoch(lake.lake_id, epoch)
     for one in writing:
         one.join()
         assert one.error is None
     told = {event.position: event.epoch for one in writing for events in one.result for event in events}
-    logged = {event.position: event.epoch for event in catalogue.read_events(0, 1000)}
+    logged = {event.position: event.epoch for event in catalogue.event_log.read(0, 1000)}
     assert logged == told
     assert sorted(logged.values()) == [logged[position] for position in sorted(logged)]

@@ -34,7 +34,9 @@ def statements_of(catalogue: SqlCatalogue) -> list[str]:
 def test_rows_are_counted_after_a_load_and_then_not_again(catalogue: SqlCatalogue, server: Server) -> None:
     catalogue.maintain()
     for start in range(0, 4000, 500):
-        catalogue.apply([change(number, files=[new_file(content=str(number))]) for number in range(start, start + 500)])
+        catalogue.changes.apply(
+            [change(number, files=[new_file(content=str(number))]) for number in range(start, start + 500)]
+        )
     # MySQL and MariaDB count by themselves in the meantime, unless they are kept from it.
     assert statements_of(catalogue) or server.kind == "mysql"
     assert statements_of(catalogue) == []

@@ -200,7 +200,7 @@ def test_content_types_validators_and_versions(run: Callable[..., IngestionEngin
         return file.content_type, feed.validators.etag, feed.announced
 
     there = {dataset.dataset_id: dataset for dataset in engine.list_datasets()}
-    known = engine.store.catalogue.get_datasets(list(there))
+    known = engine.store.catalogue.datasets.get(list(there))
     seen = {dataset.identifier["match_id"]: look(dataset) for dataset in known if dataset.name != "good"}
     assert [seen[number] for number in sorted(seen)] == [
         (storable(value, 255), value, value) for value in VALUES.values()
@@ -267,9 +267,9 @@ def test_buckets_readers_sources_and_plans(lake_url: str, files: Path) -> None:
     for kind, value in VALUES.items():
         with contextlib.suppress(ConfigurationError):
             EventReader(catalogue, value)
-            assert catalogue.get_reader_position(value) == 0
-            catalogue.set_reader_position(value, 1)
-            assert catalogue.get_reader_position(value) == 1
+            assert catalogue.event_readers.find_position(value) is None
+            catalogue.event_readers.set_position(value, 1)
+            assert catalogue.event_readers.find_position(value) == 1
             kept["reader"].append(kind)
         for attribute, options in (("bucket", {}), ("source", {"name": value}), ("provider", {"provider": value})):
             with contextlib.suppress(ConfigurationError):

@@ -61,8 +61,8 @@ def seconds(act: Callable[[], object]) -> float:
 
 
 ACTS: dict[str, Callable[[SqlCatalogue], object]] = {
-    "a writer": lambda lake: lake.save_job(job()),
-    "a reader": lambda lake: lake.load_jobs(),
+    "a writer": lambda lake: lake.jobs.save(job()),
+    "a reader": lambda lake: lake.jobs.load(),
 }
 
 
@@ -74,8 +74,8 @@ def test_a_lock_is_waited_for_once(
     with locked(server, database, "job"):
         assert seconds(lambda: act(catalogue)) >= 7.9
         assert min(seconds(lambda: act(catalogue)) for _ in range(3)) < 6
-    catalogue.save_job(job())
-    assert len(catalogue.load_jobs()) == 1
+    catalogue.jobs.save(job())
+    assert len(catalogue.jobs.load()) == 1
 
 
 def test_hurry_ends_what_waits_on_the_server(open_lake: OpenLake, server: Server, database: str) -> None:
@@ -83,7 +83,7 @@ def test_hurry_ends_what_waits_on_the_server(open_lake: OpenLake, server: Server
     took: list[float] = []
     threads = [
         threading.Thread(target=lambda act=act: took.append(seconds(act)))
-        for act in (lambda: catalogue.save_job(job()), catalogue.load_jobs)
+        for act in (lambda: catalogue.jobs.save(job()), catalogue.jobs.load)
     ]
     with locked(server, database, "job"):
         for thread in threads:
@@ -95,8 +95,8 @@ def test_hurry_ends_what_waits_on_the_server(open_lake: OpenLake, server: Server
         assert len(took) == 2
         assert max(took) < 40
         catalogue.calm()
-    catalogue.save_job(job())
-    assert len(catalogue.load_jobs()) == 1
+    catalogue.jobs.save(job())
+    assert len(catalogue.jobs.load()) == 1
 
 
 def test_a_writer_that_sleeps_in_its_transaction_does_not_keep_the_others_out_and_writes_once(
@@ -104,16 +104,16 @@ def test_a_writer_that_sleeps_in_its_transaction_does_not_keep_the_others_out_an
 ) -> None:
     asleep, other = open_lake(idle_timeout="1"), open_lake(lock_timeout="20")
     slept = threading.Event()
-    write = asleep._changes._write
+    write = asleep.changes._write
 
     def write_and_sleep(*arguments: object) -> None:
         write(*arguments)  # type: ignore[arg-type]
         if not slept.is_set():
-            asleep._events.lock(arguments[0])  # type: ignore[arg-type]
+            asleep.event_log.lock(arguments[0])  # type: ignore[arg-type]
             slept.set()
             time.sleep(12)
 
-    monkeypatch.setattr(asleep._changes, "_write", write_and_sleep)
+    monkeypatch.setattr(asleep.changes, "_write", write_and_sleep)
     applied: list[object] = []
     thread = threading.Thread(target=lambda: applied.append(apply_one(asleep, with_file(1))))
     thread.start()
@@ -124,7 +124,7 @@ def test_a_writer_that_sleeps_in_its_transaction_does_not_keep_the_others_out_an
     thread.join(60)
     assert len(applied) == 1
     assert sorted(dataset.identifier["match_id"] for dataset in read_all(other)) == [1, 2]
-    assert len(other.read_events(0, 100)) == 4
+    assert len(other.event_log.read(0, 100)) == 4
 
 
 def test_the_server_looks_after_connections_that_are_silent(open_lake: OpenLake, server: Server) -> None:
@@ -163,18 +163,18 @@ def test_nothing_is_written_into_tables_that_were_migrated(
     kept = apply_one(catalogue, with_file(1)).dataset
     acts: list[Callable[[], object]] = [
         lambda: apply_one(catalogue, with_file(2)),
-        lambda: catalogue.save_job(job()),
-        lambda: catalogue.invalidate([kept.dataset_id], "wrong"),
-        lambda: catalogue.delete([kept.dataset_id]),
-        lambda: catalogue.set_reader_position("reader", 1),
+        lambda: catalogue.jobs.save(job()),
+        lambda: catalogue.changes.invalidate([kept.dataset_id], "wrong"),
+        lambda: catalogue.changes.delete([kept.dataset_id]),
+        lambda: catalogue.event_readers.set_position("reader", 1),
     ]
     with migrated(server, database):
         for act in acts:
             with pytest.raises(LakeVersionError, match=r"has migrated the lake .*'9999'.*written nothing"):
                 act()
     assert read_all(empty) == [kept]
-    assert empty.load_jobs() == []
-    assert empty.get_reader_position("reader") == 0
+    assert empty.jobs.load() == []
+    assert empty.event_readers.find_position("reader") is None
 
 
 def test_a_run_in_flight_stops_when_the_lake_is_migrated(
@@ -207,7 +207,7 @@ def test_what_meets_a_migration_is_not_written(
 
     def save() -> None:
         with pytest.raises(LakeVersionError) as caught:
-            catalogue.save_job(job())
+            catalogue.jobs.save(job())
         refused.append(str(caught.value))
 
     thread = threading.Thread(target=save)
@@ -232,5 +232,5 @@ def test_what_meets_a_migration_is_not_written(
             thread.start()
             thread.join(30)
         assert "are being migrated" in refused[0]
-    catalogue.save_job(job())
-    assert len(empty.load_jobs()) == 1
+    catalogue.jobs.save(job())
+    assert len(empty.jobs.load()) == 1

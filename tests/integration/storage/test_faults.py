@@ -194,7 +194,7 @@ def test_deleting_what_somebody_else_deletes_is_no_error(azurite):
         def meanwhile(exchange: Exchange, _: int) -> bool:
             if exchange.command == "POST":
                 front.fault = None
-                other.delete(["main/b"])
+                other.changes.delete(["main/b"])
             return False
 
         with front.going_wrong(meanwhile):

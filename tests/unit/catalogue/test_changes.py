@@ -65,23 +65,23 @@ def test_of_two_processes_that_write_the_same_dataset_one_is_told_that_it_moved(
     outcomes.close()
     catalogue = SqlCatalogue.open(f"sqlite:///{path}")
     assert len(read_all(catalogue)) == 1
-    assert len(catalogue.read_events(0, 10)) == 2
+    assert len(catalogue.event_log.read(0, 10)) == 2
     catalogue.close()
 
 
 def test_the_database_itself_refuses_a_second_dataset_with_that_identifier(catalogue, monkeypatch) -> None:
     apply_one(catalogue, with_file(1))
-    look = catalogue._changes._find_moved
+    look = catalogue.changes._find_moved
     calls: list[Any] = []
 
     def blind_at_first(*args: Any) -> Any:
         calls.append(args)
         return [] if len(calls) == 1 else look(*args)
 
-    monkeypatch.setattr(catalogue._changes, "_find_moved", blind_at_first)
+    monkeypatch.setattr(catalogue.changes, "_find_moved", blind_at_first)
     late = with_file(1)
     with pytest.raises(HeadMoved) as moved:
-        catalogue.apply([with_file(2), late])
+        catalogue.changes.apply([with_file(2), late])
     assert moved.value.changes == (late,)
     assert len(read_all(catalogue)) == 1
 
@@ -89,7 +89,7 @@ def test_the_database_itself_refuses_a_second_dataset_with_that_identifier(catal
 def test_a_broken_constraint_that_is_no_race_is_an_error(catalogue: SqlCatalogue) -> None:
     twice = change(1, files=[new_file(), new_file(content="b")])
     with pytest.raises(SaveError, match="UNIQUE"):
-        catalogue.apply([twice])
+        catalogue.changes.apply([twice])
     assert read_all(catalogue) == []
 
 
@@ -157,7 +157,7 @@ class Changes(RuleBasedStateMachine):
                     feeds=[feed_state(feed, modified_at=minutes(minute)) for feed in contents],
                 )
             )
-        for one in self.catalogue.apply(changes):
+        for one in self.catalogue.changes.apply(changes):
             self.model[one.dataset.identifier] = one.dataset
             self.events += len(one.events)
 
@@ -169,7 +169,7 @@ class Changes(RuleBasedStateMachine):
         if current is not None and (current.dataset_id, len(current.revisions)) == (old.dataset_id, len(old.revisions)):
             return
         with pytest.raises(HeadMoved):
-            self.catalogue.apply([change(existing=old, files=[new_file(content="late")])])
+            self.catalogue.changes.apply([change(existing=old, files=[new_file(content="late")])])
 
     @precondition(lambda self: self.model)
     @rule(data=st.data())
@@ -178,7 +178,7 @@ class Changes(RuleBasedStateMachine):
         paths = {file.storage_path for r in dataset.revisions for file in r.modified_files}
         named = {file.storage_path for d in self.model.values() for r in d.revisions for file in r.modified_files}
         told: list[DatasetEvent] = []
-        assert set(self.catalogue.delete([dataset.dataset_id], told.extend)) == paths - named
+        assert set(self.catalogue.changes.delete([dataset.dataset_id], told.extend)) == paths - named
         assert [(event.event_type, event.dataset.dataset_id) for event in told] == [
             ("dataset_deleted", dataset.dataset_id)
         ]
@@ -188,7 +188,7 @@ class Changes(RuleBasedStateMachine):
     @rule(data=st.data())
     def invalidate(self, data: st.DataObject) -> None:
         dataset = self.model[data.draw(st.sampled_from(sorted(self.model, key=str)))]
-        for event in self.catalogue.invalidate([dataset.dataset_id], "bad"):
+        for event in self.catalogue.changes.invalidate([dataset.dataset_id], "bad"):
             self.model[dataset.identifier] = event.dataset
             self.events += 1
 
@@ -198,9 +198,9 @@ class Changes(RuleBasedStateMachine):
         assert read == self.model
         for dataset in read.values():
             assert [revision.revision_id for revision in dataset.revisions] == list(range(len(dataset.revisions)))
-        known = self.catalogue.find_known("main", "fake", "match", list(self.model))
+        known = self.catalogue.datasets.find_known("main", "fake", "match", list(self.model))
         assert {i: k.summary for i, k in known.items()} == {i: d.summary for i, d in self.model.items()}
-        log = self.catalogue.read_events(0, 1000)
+        log = self.catalogue.event_log.read(0, 1000)
         assert len(log) == self.events
         last = {event.dataset.dataset_id: event.dataset for event in log}
         for dataset in self.model.values():

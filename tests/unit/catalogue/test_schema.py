@@ -97,9 +97,9 @@ def test_two_lakes_share_a_database_by_their_prefixes(tmp_path: Path) -> None:
     one = SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db")
     two = SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db", table_prefix="x_")
     dataset = apply_one(one, with_file()).dataset
-    assert one.sync_indexes([("fake", "match", "match_id")])[1] == []
-    assert two.sync_indexes([]) == ([], [])
-    assert one.sync_indexes([("fake", "match", "match_id")]) == ([], [])
+    assert one.indexes.sync([("fake", "match", "match_id")])[1] == []
+    assert two.indexes.sync([]) == ([], [])
+    assert one.indexes.sync([("fake", "match", "match_id")]) == ([], [])
     assert (read_all(one), read_all(two)) == ([dataset], [])
     one.close()
     two.close()
@@ -156,7 +156,7 @@ def test_a_lake_of_the_first_release_is_brought_up_to_date_with_what_it_holds(tm
     assert released.execute(f"SELECT version_num FROM {prefix}ingestify_version").fetchall() == [(HEAD,)]
     (dataset,) = read_all(catalogue)
     assert (dataset.name, dataset.files["events__v1"].storage_path) == ("a match", "main/events")
-    assert catalogue.delete(["d1"]) == ["main/events"]
+    assert catalogue.changes.delete(["d1"]) == ["main/events"]
     assert released.execute(f"SELECT storage_path FROM {prefix}deleted_object").fetchall() == [("main/events",)]
     catalogue.close()
     released.close()
@@ -171,7 +171,7 @@ def test_what_was_remembered_of_selectors_leads_to_one_more_listing_of_each(tmp_
     before.commit()
     catalogue = SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db", table_prefix=prefix)
     at = dt.datetime(2024, 5, 1, 18, 30, tzinfo=dt.UTC)
-    assert catalogue.find_selector_sync("season") == SelectorSync(
+    assert catalogue.selector_syncs.find("season") == SelectorSync(
         at, True, at, "3/00ff", hint=None, is_settled=False, followed_until=at
     )
     catalogue.close()
@@ -188,7 +188,7 @@ def test_an_archive_of_the_first_release_that_may_only_be_read_is_read_as_it_is(
     monkeypatch.setattr("ingestify.catalogue.databases.sqlite.os.access", lambda *_: False)
     archive = SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db")
     assert [dataset.name for dataset in read_all(archive)] == ["a match"]
-    assert archive.find_unnamed(["main/events", "main/other"], since=now()) == {"main/other"}
+    assert archive.deletions.find_orphaned(["main/events", "main/other"], since=now()) == {"main/other"}
     archive.close()
 
 
@@ -243,7 +243,7 @@ def test_opening_a_lake_that_is_up_to_date_does_not_import_alembic(tmp_path: Pat
 def _open_and_save(path: str, number: int, start: object) -> None:
     start.wait()
     catalogue = SqlCatalogue.open(f"sqlite:///{path}")
-    catalogue.apply([with_file(number)])
+    catalogue.changes.apply([with_file(number)])
     catalogue.close()
 
 
@@ -277,9 +277,9 @@ def test_what_is_open_while_it_is_migrated_writes_nothing_more(tmp_path: Path) -
     before = path.read_bytes(), (tmp_path / "c.db-wal").read_bytes()
     for act in (
         lambda: apply_one(catalogue, with_file(2)),
-        lambda: catalogue.invalidate([kept.dataset_id], "wrong"),
-        lambda: catalogue.delete([kept.dataset_id]),
-        lambda: catalogue.save_job(job()),
+        lambda: catalogue.changes.invalidate([kept.dataset_id], "wrong"),
+        lambda: catalogue.changes.delete([kept.dataset_id]),
+        lambda: catalogue.jobs.save(job()),
     ):
         with pytest.raises(
             LakeVersionError, match=r"migrated the lake .*c\.db .*'9999'.*written nothing.*run it again"
@@ -295,7 +295,7 @@ def test_tables_of_another_shape_are_told_as_what_they_are(tmp_path: Path) -> No
     _be_migrated(tmp_path / "c.db")
     with contextlib.closing(sqlite3.connect(tmp_path / "c.db")) as newer:
         newer.execute("ALTER TABLE job RENAME TO jobs")
-    for act in (lambda: catalogue.save_job(job()), catalogue.load_jobs):
+    for act in (lambda: catalogue.jobs.save(job()), catalogue.jobs.load):
         with pytest.raises(LakeVersionError, match="'9999'"):
             act()
     catalogue.close()

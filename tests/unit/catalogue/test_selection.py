@@ -39,18 +39,18 @@ def _plans_of(catalogue: SqlCatalogue, ask: Any, holds: str = "json_extract") ->
 )
 @pytest.mark.parametrize("value", [7, [7, 8, "9"]])
 def test_a_filter_uses_the_index_of_its_key(catalogue, provider, dataset_type, key, value) -> None:
-    catalogue.apply(
+    catalogue.changes.apply(
         [
             change(provider=provider, dataset_type=dataset_type, identifier=Identifier({key: number, "z": 1}))
             for number in range(500)
         ]
     )
-    (name,), _ = catalogue.sync_indexes([(provider, dataset_type, key)])
+    (name,), _ = catalogue.indexes.sync([(provider, dataset_type, key)])
     wanted = everything(provider=provider, dataset_type=dataset_type, selector={key: value})
 
     def ask() -> None:
-        list(catalogue.iter_batches(wanted, 1000))
-        catalogue.read_metadata(wanted)
+        list(catalogue.datasets.iter_batches(wanted, 1000))
+        catalogue.datasets.read_metadata(wanted)
 
     plans = _plans_of(catalogue, ask)
     assert len(plans) == 2
@@ -66,12 +66,12 @@ def test_no_page_of_a_long_read_is_sorted(catalogue: SqlCatalogue, filters: Any,
     if "states" in filters:
         filters = {"states": tuple(DatasetState.parse(state) for state in filters["states"])}
     for start in range(0, 2000, 500):
-        catalogue.apply([change(number) for number in range(start, start + 500)])
+        catalogue.changes.apply([change(number) for number in range(start, start + 500)])
     if is_analyzed:
-        catalogue.sync_indexes([("fake", "match", "match_id")])
+        catalogue.indexes.sync([("fake", "match", "match_id")])
     wanted = everything(**filters)
-    plans = _plans_of(catalogue, lambda: list(catalogue.iter_batches(wanted, 500)), "ORDER BY")
-    plans += _plans_of(catalogue, lambda: list(catalogue.iter_identities(wanted)), "ORDER BY")
+    plans = _plans_of(catalogue, lambda: list(catalogue.datasets.iter_batches(wanted, 500)), "ORDER BY")
+    plans += _plans_of(catalogue, lambda: list(catalogue.datasets.iter_identities(wanted)), "ORDER BY")
     of_datasets = [plan for plan in plans if "dataset" in plan]
     assert len(of_datasets) >= 5
     assert not any("TEMP B-TREE" in plan for plan in of_datasets), of_datasets
@@ -79,16 +79,16 @@ def test_no_page_of_a_long_read_is_sorted(catalogue: SqlCatalogue, filters: Any,
 
 def test_a_key_that_no_index_can_be_made_for_is_a_setting_to_change(catalogue: SqlCatalogue) -> None:
     with pytest.raises(ConfigurationError, match="identifier_index"):
-        catalogue.sync_indexes([("fake", "match", 'a"b')])
+        catalogue.indexes.sync([("fake", "match", 'a"b')])
 
 
 def test_look_ups_use_the_unique_index(catalogue: SqlCatalogue) -> None:
-    catalogue.apply([change(number) for number in range(500)])
-    catalogue.sync_indexes([])
+    catalogue.changes.apply([change(number) for number in range(500)])
+    catalogue.indexes.sync([])
     statements: list[Any] = []
     engine = catalogue._database._engine
     sa.event.listen(engine, "before_cursor_execute", lambda c, cur, s, p, *_: statements.append((s, p)))
-    catalogue.find_known("main", "fake", "match", [Identifier({"match_id": n}) for n in range(1000)])
+    catalogue.datasets.find_known("main", "fake", "match", [Identifier({"match_id": n}) for n in range(1000)])
     (look_up,) = [(s, p) for s, p in statements if s.startswith("SELECT")]
     with catalogue._database.read("explain") as connection:
         plan = " / ".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {look_up[0]}", look_up[1]))

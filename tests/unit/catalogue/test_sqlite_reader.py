@@ -31,9 +31,10 @@ from ingestify.errors import IngestifyError
 
 def look():
     try:
-        batches = catalogue.iter_batches(DatasetFilter(bucket='main'), 7)
+        batches = catalogue.datasets.iter_batches(DatasetFilter(bucket='main'), 7)
         seen = [dataset for batch in batches for dataset in batch]
-        return [catalogue.read_metadata(DatasetFilter(bucket='main')).row_count, len({one.dataset_id for one in seen})]
+        count = catalogue.datasets.read_metadata(DatasetFilter(bucket='main')).row_count
+        return [count, len({one.dataset_id for one in seen})]
     except IngestifyError as error:
         return str(error)
 
@@ -91,7 +92,7 @@ def start_reader(path: Path) -> Iterator[type[Reader]]:
 
 
 def add(catalogue: SqlCatalogue, first: int, number: int) -> None:
-    catalogue.apply([with_file(match_id) for match_id in range(first, first + number)])
+    catalogue.changes.apply([with_file(match_id) for match_id in range(first, first + number)])
 
 
 def run(path: Path, first: int, number: int) -> None:
@@ -248,14 +249,14 @@ def test_a_read_during_which_the_file_was_changed_is_done_again(path: Path, read
     run(path, 0, 10)
     with reading():
         reader = SqlCatalogue.open(f"sqlite:///{path}")
-    complete = reader._datasets._complete
+    complete = reader.datasets._complete
 
     def complete_late(*arguments):
         monkeypatch.undo()
         run(path, 10, 10)
         return complete(*arguments)
 
-    monkeypatch.setattr(reader._datasets, "_complete", complete_late)
+    monkeypatch.setattr(reader.datasets, "_complete", complete_late)
     assert len(read_all(reader)) == 20
     reader.close()
 
@@ -281,7 +282,7 @@ def test_a_run_between_two_batches_is_seen_in_the_second_one(path: Path, reading
     run(path, 0, 10)
     with reading():
         reader = SqlCatalogue.open(f"sqlite:///{path}")
-    batches = reader.iter_batches(everything(), 5)
+    batches = reader.datasets.iter_batches(everything(), 5)
     assert len(next(batches)) == 5
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE dataset SET name = 'another'")

@@ -101,7 +101,7 @@ happens = pytest.mark.parametrize("happens", [True, False], ids=["it happened", 
 
 
 def logged(catalogue: SqlCatalogue) -> list[tuple[int | None, str]]:
-    return [(event.position, event.event_type) for event in catalogue.read_events(0, 1000)]
+    return [(event.position, event.event_type) for event in catalogue.event_log.read(0, 1000)]
 
 
 def of_every_kind(catalogue: SqlCatalogue) -> list[DatasetChange]:
@@ -123,15 +123,15 @@ def test_each_change_of_a_group_is_there_once_and_told_with_its_position(
     changes = of_every_kind(catalogue)
     before = logged(catalogue)
     commits.fail(happens=happens)
-    applied = catalogue.apply(changes)
+    applied = catalogue.changes.apply(changes)
     assert commits.all_failed
     assert [(event.position, event.event_type) for one in applied for event in one.events] == logged(catalogue)[
         len(before) :
     ]
     ids = [one.dataset.dataset_id for one in applied]
-    assert catalogue.get_datasets(ids) == [one.dataset for one in applied]
+    assert catalogue.datasets.get(ids) == [one.dataset for one in applied]
     assert len(set(ids)) == len(read_all(catalogue)) == 100
-    assert [entry.entry_id for entry in catalogue.list_quarantine(everything())] == [
+    assert [entry.entry_id for entry in list(catalogue.quarantine.iter_entries(everything()))] == [
         one.entry.entry_id for one in applied if one.entry is not None
     ]
 
@@ -159,14 +159,14 @@ def test_it_is_the_same_for_each_kind_of_change_alone(
     new = logged(catalogue)[len(before) :]
     assert [(event.position, event.event_type) for event in applied.events] == new
     if applied.entry is None:
-        assert catalogue.get_datasets([applied.dataset.dataset_id]) == [applied.dataset]
+        assert catalogue.datasets.get([applied.dataset.dataset_id]) == [applied.dataset]
 
 
 def test_what_did_not_happen_twice_is_refused_and_nothing_is_there(catalogue: SqlCatalogue, commits: Commits) -> None:
     commits.fail(happens=False)
     commits.fail(happens=False)
     with pytest.raises(SaveError, match="refused to save 1 dataset: the disk refused") as refused:
-        catalogue.apply([with_file(1)])
+        catalogue.changes.apply([with_file(1)])
     assert not isinstance(refused.value, OutcomeUnknown)
     assert read_all(catalogue) == []
     assert logged(catalogue) == []
@@ -176,7 +176,7 @@ def test_what_did_not_happen_twice_is_refused_and_nothing_is_there(catalogue: Sq
 def test_a_full_disk_is_not_tried_again(catalogue: SqlCatalogue, commits: Commits) -> None:
     commits.fail(happens=False, message="database or disk is full")
     with pytest.raises(LakeUnwritable, match="Free some space"):
-        catalogue.apply([with_file(1)])
+        catalogue.changes.apply([with_file(1)])
     assert commits.all_failed
     assert read_all(catalogue) == []
 
@@ -186,7 +186,7 @@ def test_where_nothing_can_be_looked_up_that_is_said(catalogue: SqlCatalogue, co
     commits.fail(happens=happens, loses_all=True)
     catalogue._database._engine.dispose()
     with pytest.raises(OutcomeUnknown, match=r"not known.*could not be looked up either.*next run") as unknown:
-        catalogue.apply([with_file(1)])
+        catalogue.changes.apply([with_file(1)])
     assert isinstance(unknown.value, SaveError)
     commits.heal()
     assert len(read_all(catalogue)) == int(happens)
@@ -207,7 +207,7 @@ def test_another_writers_events_at_the_same_positions_are_not_taken_for_ours(
     commits.meanwhile(lambda: apply_one(other, change(existing=old, files=[new_file(content="theirs")])))
     commits.fail(happens=False)
     with pytest.raises(HeadMoved):
-        catalogue.apply([change(existing=old, files=[new_file(content="ours")])])
+        catalogue.changes.apply([change(existing=old, files=[new_file(content="ours")])])
     (dataset,) = read_all(catalogue)
     assert len(dataset.revisions) == 2
     assert [event for _, event in logged(catalogue)] == ["dataset_created", "revision_added", "revision_added"]
@@ -220,9 +220,9 @@ def test_invalidating_and_marking_missing_log_each_event_once(
 ) -> None:
     ids = [apply_one(catalogue, with_file(number)).dataset.dataset_id for number in (1, 2)]
     commits.fail(happens=happens)
-    invalidated = catalogue.invalidate(ids, "wrong")
+    invalidated = catalogue.changes.invalidate(ids, "wrong")
     commits.fail(happens=happens)
-    missing = catalogue.mark_missing(ids)
+    missing = catalogue.changes.mark_missing(ids)
     assert commits.all_failed
     assert [(event.position, event.event_type) for event in (*invalidated, *missing)] == logged(catalogue)[-4:]
     assert len(logged(catalogue)) == 8
@@ -236,7 +236,7 @@ def test_deleting_leaves_nothing_behind(catalogue: SqlCatalogue, commits: Commit
     dataset: Dataset = apply_one(catalogue, with_file(1)).dataset
     kept = apply_one(catalogue, with_file(2)).dataset
     commits.fail(happens=happens)
-    catalogue.delete([dataset.dataset_id])
+    catalogue.changes.delete([dataset.dataset_id])
     assert commits.all_failed
     assert read_all(catalogue) == [kept]
 
@@ -246,17 +246,17 @@ def test_what_says_how_something_is_to_be_is_written_again(
     catalogue: SqlCatalogue, commits: Commits, happens: bool
 ) -> None:
     commits.fail(happens=happens)
-    catalogue.save_job(job(state=RunState.FINISHED, tasks=[task(1), task(2)]))
+    catalogue.jobs.save(job(state=RunState.FINISHED, tasks=[task(1), task(2)]))
     commits.fail(happens=happens)
-    catalogue.set_reader_position("reader", 7)
+    catalogue.event_readers.set_position("reader", 7)
     commits.fail(happens=happens)
-    catalogue.save_selector_sync("key", SelectorSync(T0, True, T0, "digest"))
+    catalogue.selector_syncs.save("key", SelectorSync(T0, True, T0, "digest"))
     assert commits.all_failed
-    (saved,) = catalogue.load_jobs()
+    (saved,) = catalogue.jobs.load()
     assert saved.state is RunState.FINISHED
     assert len(saved.tasks) == 2
-    assert catalogue.get_reader_position("reader") == 7
-    assert catalogue.find_selector_sync("key") == SelectorSync(T0, True, T0, "digest")
+    assert catalogue.event_readers.find_position("reader") == 7
+    assert catalogue.selector_syncs.find("key") == SelectorSync(T0, True, T0, "digest")
 
 
 def test_in_memory_the_lake_is_still_there_after_a_commit_that_raised(monkeypatch: pytest.MonkeyPatch) -> None:

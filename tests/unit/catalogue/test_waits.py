@@ -67,7 +67,7 @@ def seconds(act: Callable[[], object]) -> float:
 def test_a_writer_waits_once_for_all_that_write(
     catalogue: SqlCatalogue, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    acts: list[Callable[[], object]] = [lambda: apply_one(catalogue, with_file()), lambda: catalogue.save_job(job())]
+    acts: list[Callable[[], object]] = [lambda: apply_one(catalogue, with_file()), lambda: catalogue.jobs.save(job())]
     tries: list[str] = []
 
     def note(conn: object, cursor: object, statement: str, *_: object) -> None:
@@ -89,24 +89,24 @@ def test_a_writer_waits_once_for_all_that_write(
 
 def test_a_lock_that_was_had_again_is_waited_for_again(catalogue: SqlCatalogue, path: Path) -> None:
     with locked(path):
-        seconds(lambda: catalogue.save_job(job()))
-    catalogue.save_job(job())
+        seconds(lambda: catalogue.jobs.save(job()))
+    catalogue.jobs.save(job())
     with locked(path):
-        assert seconds(lambda: catalogue.save_job(job())) >= 1.4
+        assert seconds(lambda: catalogue.jobs.save(job())) >= 1.4
 
 
 def test_a_lock_is_waited_for_again_after_a_while(catalogue: SqlCatalogue, path: Path) -> None:
     with locked(path):
-        seconds(lambda: catalogue.save_job(job()))
+        seconds(lambda: catalogue.jobs.save(job()))
         time.sleep(1.6)
-        assert seconds(lambda: catalogue.save_job(job())) >= 1.4
+        assert seconds(lambda: catalogue.jobs.save(job())) >= 1.4
 
 
 def test_a_writer_has_the_lock_as_soon_as_it_is_free(catalogue: SqlCatalogue, path: Path) -> None:
     saved = threading.Event()
 
     def save() -> None:
-        catalogue.save_job(job())
+        catalogue.jobs.save(job())
         saved.set()
 
     thread = threading.Thread(target=save)
@@ -125,16 +125,16 @@ def test_readers_wait_no_longer_either(path: Path) -> None:
 def test_hurry_ends_what_waits_in_a_second_and_calm_waits_again(path: Path) -> None:
     catalogue = SqlCatalogue.open(f"sqlite:///{path}?timeout=60")
     took: list[float] = []
-    thread = threading.Thread(target=lambda: took.append(seconds(lambda: catalogue.save_job(job()))))
+    thread = threading.Thread(target=lambda: took.append(seconds(lambda: catalogue.jobs.save(job()))))
     with locked(path):
         thread.start()
         time.sleep(0.1)
         catalogue.hurry()
         thread.join(30)
         assert 1 <= took[0] < 20
-        assert seconds(lambda: catalogue.save_job(job())) < 20
+        assert seconds(lambda: catalogue.jobs.save(job())) < 20
         catalogue.calm()
-        again = threading.Thread(target=catalogue.save_job, args=(job(),))
+        again = threading.Thread(target=catalogue.jobs.save, args=(job(),))
         again.start()
         again.join(1.5)
         assert again.is_alive()

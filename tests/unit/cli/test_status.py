@@ -19,7 +19,7 @@ def leave_running(lake):
         store = get_datastore(lake.config)
         job = store.load_ingestion_job_summaries()[0]
         process = dataclasses.replace(job.process, host=host, started="another boot/1")
-        store.catalogue.save_job(
+        store.catalogue.jobs.save(
             dataclasses.replace(job, state=RunState.RUNNING, ended_at=None, process=process, updated_at=now())
         )
         store.close()

@@ -50,7 +50,7 @@ def test_an_object_that_was_damaged_is_restored_after_a_run_whose_clock_was_off(
     path = dataset.files["events__v1"].storage_path
     whole = store.storage._objects.pop(path)
     store.invalidate_revision(dataset, "damaged")
-    store.catalogue.ask_in_full_again([dataset.dataset_id])
+    store.catalogue.row_repair.request_full_fetch([dataset.dataset_id])
     lake.engine.load()
     assert store.storage._objects[path][0] == whole[0]
 
@@ -111,4 +111,4 @@ def _sync_of(lake: Lake) -> Any:
     database = lake.engine.store.catalogue._database
     with database.read("look") as connection:
         (key,) = connection.exec_driver_sql("SELECT selector_key FROM selector_sync").scalars()
-    return lake.engine.store.catalogue.find_selector_sync(key)
+    return lake.engine.store.catalogue.selector_syncs.find(key)

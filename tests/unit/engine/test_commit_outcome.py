@@ -79,7 +79,7 @@ def test_subscribers_are_told_once_of_each_dataset(engine, monkeypatch, tmp_path
     told = [(event.position, event.event_type, event.dataset.dataset_id) for event in recorder.events]
     logged = [
         (event.position, event.event_type, event.dataset.dataset_id)
-        for event in engine.store.catalogue.read_events(0, 1000)
+        for event in engine.store.catalogue.event_log.read(0, 1000)
     ]
     assert told == logged
     assert len(told) == 2 * len(NUMBERS)

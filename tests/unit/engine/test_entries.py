@@ -232,14 +232,14 @@ def test_of_what_is_listed_twice_the_newer_counts_and_the_next_run_writes_nothin
     assert (report.totals.discovered, report.totals.new, report.totals.unchanged) == (number, number, 0)
     (warning,) = [one.getMessage() for one in caplog.records if "listed more than once" in one.getMessage()]
     assert "match_id=1" in warning
-    written = lake.engine.store.catalogue.get_last_event_position()
+    written = lake.engine.store.catalogue.event_log.get_last_position()
     for _ in range(2):
         assert lake.content(1) == {"n": "played"}
         dataset = lake.engine.store.get_dataset_collection(match_id=1).first()
         assert (dataset.state, dataset.metadata) == (DatasetState.COMPLETE, {"score": 2})
         report = lake.engine.run_report()
         assert (report.totals.discovered, report.totals.unchanged) == (number, number)
-    assert lake.engine.store.catalogue.get_last_event_position() == written
+    assert lake.engine.store.catalogue.event_log.get_last_position() == written
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -251,12 +251,12 @@ def test_of_what_is_listed_twice_an_entry_without_files_is_the_earlier_one(make_
 
     lake = make_lake(find)
     lake.engine.run_report()
-    written = lake.engine.store.catalogue.get_last_event_position()
+    written = lake.engine.store.catalogue.event_log.get_last_position()
     for _ in range(2):
         assert lake.content(1) == {"n": "played"}
         assert lake.engine.store.get_dataset_collection(match_id=1).first().state is DatasetState.COMPLETE
         lake.engine.run_report()
-    assert lake.engine.store.catalogue.get_last_event_position() == written
+    assert lake.engine.store.catalogue.event_log.get_last_position() == written
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -42,7 +42,7 @@ def test_what_fails_a_check_is_kept_and_not_seen(lake: Lake, files: Files):
     assert lake.recorder.types[-1] == "revision_rejected"
     event = lake.recorder.events[-1]
     assert (event.dataset, event.reasons, event.entry_id) == (dataset, entry.reasons, entry.entry_id)
-    logged = lake.engine.store.catalogue.read_events(0, 100)[-1]
+    logged = lake.engine.store.catalogue.event_log.read(0, 100)[-1]
     assert (logged.event_type, logged.reasons, logged.entry_id) == ("revision_rejected", entry.reasons, entry.entry_id)
 
 
@@ -622,7 +622,9 @@ def test_a_listing_that_only_grows_needs_no_search(make_lake: Callable[..., Lake
     lake = make_lake(listing(1, 2))
     lake.engine.load()
     searched: list[Any] = []
-    monkeypatch.setattr(lake.engine.store.catalogue, "iter_identities", lambda wanted: searched.append(wanted) or [])
+    monkeypatch.setattr(
+        lake.engine.store.catalogue.datasets, "iter_identities", lambda wanted: searched.append(wanted) or []
+    )
     lake.engine.load()
     lake.source.find = listing(1, 2, 3, 4)
     lake.engine.load()

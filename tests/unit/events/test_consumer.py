@@ -76,10 +76,12 @@ def test_a_polling_reader_can_be_stopped(log):
 
 def test_events_show_the_dataset_also_after_it_is_gone(log):
     (position,) = {
-        event.dataset.name: event.dataset.dataset_id for event in log.read_events(0, 100) if "2" in event.dataset.name
+        event.dataset.name: event.dataset.dataset_id
+        for event in log.event_log.read(0, 100)
+        if "2" in event.dataset.name
     }.values()
-    log.delete([position])
-    assert any(event.dataset.name == "match 2" for event in log.read_events(0, 100))
+    log.changes.delete([position])
+    assert any(event.dataset.name == "match 2" for event in log.event_log.read(0, 100))
 
 
 def test_a_reader_needs_a_name(log):
@@ -169,33 +171,35 @@ def test_a_polling_reader_waits_for_the_one_that_reads(log):
 
 def test_a_reader_that_was_moved_meanwhile_ends_and_overwrites_nothing(log):
     with pytest.raises(StoreError, match="somebody has moved it"):
-        EventLogConsumer(log, "a").run(lambda event: event.position == 4 and log.set_reader_position("a", 2))
-    assert log.get_reader_position("a") == 2
+        EventLogConsumer(log, "a").run(lambda event: event.position == 4 and log.event_readers.set_position("a", 2))
+    assert log.event_readers.find_position("a") == 2
     got = []
     assert EventLogConsumer(log, "a").run(got.append) == 0
     assert [event.position for event in got] == [3, 4, 5, 6]
 
 
-@pytest.mark.parametrize("move", [lambda log: log.set_reader_position("a", 2), lambda log: log.forget_reader("a")])
+@pytest.mark.parametrize(
+    "move", [lambda log: log.event_readers.set_position("a", 2), lambda log: log.event_readers.forget("a")]
+)
 def test_a_polling_reader_that_was_moved_while_nothing_came_ends(log, move):
     seen = []
 
-    def find_position(name, find=log.find_reader_position):
+    def find_position(name, find=log.event_readers.find_position):
         seen.append(name)
         if len(seen) == 3:
             move(log)
         assert len(seen) < 10, "it goes on as if nobody had moved it"
         return find(name)
 
-    log.find_reader_position = find_position
+    log.event_readers.find_position = find_position
     with pytest.raises(StoreError, match="somebody has moved it"):
         EventLogConsumer(log, "a").run(lambda _: None, poll_interval=0.01)
 
 
 def test_a_batch_is_written_down_once_and_also_when_the_run_ends_within_it(log, monkeypatch):
     written = []
-    advance = log.advance_reader
-    monkeypatch.setattr(log, "advance_reader", lambda *args: written.append(args[1:]) or advance(*args))
+    advance = log.event_readers.advance
+    monkeypatch.setattr(log.event_readers, "advance", lambda *args: written.append(args[1:]) or advance(*args))
     assert EventLogConsumer(log, "a").run(lambda _: None, batch_size=3) == 0
     assert written == [(None, 0), (0, 3), (3, 6)]
 
@@ -205,13 +209,13 @@ def test_a_batch_is_written_down_once_and_also_when_the_run_ends_within_it(log, 
 
     with pytest.raises(SystemExit):
         EventLogConsumer(log, "b").run(leave)
-    assert log.get_reader_position("b") == 4
+    assert log.event_readers.find_position("b") == 4
 
 
 def test_what_a_slow_callback_had_is_written_down_within_its_batch(log, monkeypatch):
     monkeypatch.setattr(consumer, "_SAVED_AFTER_SECONDS", 0.0)
     seen = []
-    assert EventLogConsumer(log, "a").run(lambda _: seen.append(log.get_reader_position("a"))) == 0
+    assert EventLogConsumer(log, "a").run(lambda _: seen.append(log.event_readers.find_position("a"))) == 0
     assert seen == [0, 1, 2, 3, 4, 5]
 
 
@@ -220,7 +224,7 @@ def test_stop_ends_a_run_within_a_batch(log):
     got = []
     assert reader.run(lambda event: got.append(event.position) or reader.stop(), poll_interval=0.01) == 0
     assert got == [1]
-    assert log.get_reader_position("a") == 1
+    assert log.event_readers.find_position("a") == 1
 
 
 # ---- where a new one begins --------------------------------------------------------------------------------
@@ -231,14 +235,14 @@ def test_stop_ends_a_run_within_a_batch(log):
 )
 def test_a_new_reader_begins_where_it_is_told(log, start_at, first):
     if start_at == "moment":
-        start_at = log.read_events(2, 1)[0].occurred_at
-        first = next(one.position for one in log.read_events(0, 10) if one.occurred_at >= start_at)
+        start_at = log.event_log.read(2, 1)[0].occurred_at
+        first = next(one.position for one in log.event_log.read(0, 10) if one.occurred_at >= start_at)
     elif start_at == "later":
         start_at = dt.datetime(2999, 1, 1)
     got = []
     assert EventLogConsumer(log, "a", start_at=start_at).run(got.append) == 0
     assert (got[0].position if got else None) == first
-    assert log.get_reader_position("a") == 6
+    assert log.event_readers.find_position("a") == 6
     assert EventLogConsumer(log, "a", start_at="beginning").run(got.append) == 0
     assert len(got) == (0 if first is None else 7 - first), "it is known by now"
 
@@ -247,7 +251,7 @@ def test_a_new_reader_begins_where_it_is_told(log, start_at, first):
 def test_a_beginning_that_is_none_is_refused(log, start_at):
     with pytest.raises(ConfigurationError, match="start_at is"):
         EventLogConsumer(log, "a", start_at=start_at).run(lambda _: None)
-    assert log.find_reader_position("a") is None
+    assert log.event_readers.find_position("a") is None
 
 
 # ---- events that a reader fails on -------------------------------------------------------------------------
@@ -268,20 +272,20 @@ def test_an_event_is_parked_after_so_many_failures_and_may_be_tried_again(log, c
     for failures in (1, 2):
         assert reader.run(poison(3, got)) == 1
         assert got == [1, 2]
-        (failed,) = log.find_failed_events("a")
+        (failed,) = log.event_readers.find_failed("a")
         assert (failed.position, failed.failures, failed.is_parked) == (3, failures, False)
     assert reader.run(poison(3, got)) == 0
     assert got == [1, 2, 4, 5, 6]
     assert "the event 3 is parked after 3 failures" in caplog.text
-    (parked,) = log.find_failed_events("a")
+    (parked,) = log.event_readers.find_failed("a")
     assert (parked.failures, parked.is_parked, parked.error) == (3, True, "ValueError: a match without a ball")
 
     assert reader.retry_parked(poison(3, got)) == 1
-    assert log.find_failed_events("a")[0].failures == 4
+    assert log.event_readers.find_failed("a")[0].failures == 4
     assert reader.retry_parked(lambda event: got.append(event.position)) == 0
     assert got[-1] == 3
-    assert log.find_failed_events("a") == []
-    assert log.get_reader_position("a") == 6
+    assert log.event_readers.find_failed("a") == []
+    assert log.event_readers.find_position("a") == 6
 
 
 def test_without_being_told_no_event_is_ever_parked(log):
@@ -289,10 +293,10 @@ def test_without_being_told_no_event_is_ever_parked(log):
     for _ in range(5):
         assert EventLogConsumer(log, "a").run(poison(3, got)) == 1
     assert got == [1, 2]
-    (failed,) = log.find_failed_events("a")
+    (failed,) = log.event_readers.find_failed("a")
     assert (failed.failures, failed.is_parked) == (5, False)
     assert EventLogConsumer(log, "a").run(lambda event: got.append(event.position)) == 0
-    assert log.find_failed_events("a") == []
+    assert log.event_readers.find_failed("a") == []
 
 
 def test_of_a_list_that_fails_the_one_is_found_that_does(log):
@@ -305,7 +309,7 @@ def test_of_a_list_that_fails_the_one_is_found_that_does(log):
 
     assert EventLogConsumer(log, "a", park_after=1).run_batched(on_events) == 0
     assert got == [1, 2, 3, 5, 6]
-    assert [one.position for one in log.find_failed_events("a")] == [4]
+    assert [one.position for one in log.event_readers.find_failed("a")] == [4]
 
 
 @pytest.mark.parametrize("times", [0, -1])
@@ -362,4 +366,4 @@ def test_a_reader_that_reads_no_files_needs_no_storage(config):
 def test_a_reader_of_a_log_alone_says_where_files_are_read(log):
     reader = EventLogConsumer(log, "a")
     with pytest.raises(ConfigurationError, match="from_config"):
-        reader.load_files(log.read_events(0, 1)[0].dataset)
+        reader.load_files(log.event_log.read(0, 1)[0].dataset)

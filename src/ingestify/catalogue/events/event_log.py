@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -149,6 +150,17 @@ class EventLog:
         """Return the position of the newest event; 0 if there is none."""
         with self._database.read("read its event log") as connection:
             return connection.scalar(sa.select(sa.func.max(self._log.c.position))) or 0
+
+    @repeatable
+    def find_position_before(self, moment: dt.datetime) -> int:
+        """Return the position behind which the events since a moment are."""
+        columns = self._log.c
+        since = columns.occurred_at >= moment_to_text(moment)
+        with self._database.read("look for the events since a moment") as connection:
+            first = connection.scalar(sa.select(sa.func.min(columns.position)).where(since))
+            if first is not None:
+                return int(first) - 1
+            return connection.scalar(sa.select(sa.func.max(columns.position))) or 0
 
     @repeatable
     def find_touched(self, dataset_ids: Sequence[str], after_position: int) -> set[str]:

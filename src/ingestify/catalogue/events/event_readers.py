@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
@@ -95,17 +93,6 @@ class EventReaders:
                 )
                 for row in readers
             ]
-
-    @repeatable
-    def find_position_before(self, moment: dt.datetime) -> int:
-        """Return the position behind which the events since a moment are."""
-        columns = self._log.c
-        since = columns.occurred_at >= moment_to_text(moment)
-        with self._database.read("look for the events since a moment") as connection:
-            first = connection.scalar(sa.select(sa.func.min(columns.position)).where(since))
-            if first is not None:
-                return int(first) - 1
-            return connection.scalar(sa.select(sa.func.max(columns.position))) or 0
 
     # ---- failures --------------------------------------------------------------------------------------
 

@@ -52,12 +52,12 @@ class Deletions:
             )
 
     @repeatable
-    def find_unnamed(self, paths: Sequence[str], since: dt.datetime) -> set[str]:
+    def find_orphaned(self, paths: Sequence[str], since: dt.datetime) -> set[str]:
         """Return those of `paths` that no row names, nor did at `since` or later; all of one moment."""
         with self._database.read("look for objects that nothing names") as connection:
-            return self.unnamed(connection, paths, since)
+            return self.orphaned(connection, paths, since)
 
-    def unnamed(self, connection: sa.Connection, paths: Sequence[str], since: dt.datetime | None) -> set[str]:
+    def orphaned(self, connection: sa.Connection, paths: Sequence[str], since: dt.datetime | None) -> set[str]:
         """Return the same, in the caller's transaction; `since` None: those that no row names now."""
         columns = self._table.c
         by_hash = {hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest(): path for path in paths}

@@ -21,7 +21,7 @@ from ingestify.domain.damage import Damage, DamageKind, FileRecord
 from ingestify.domain.identifier import Identifier
 from ingestify.remedies import remedy
 
-__all__ = ["Inspection"]
+__all__ = ["IntegrityCheck"]
 
 PATHS_AT_ONCE = 500
 DATASETS_AT_ONCE = 1000
@@ -36,7 +36,7 @@ _Files: TypeAlias = dict[str, list[tuple[int, str]]]
 """By dataset: (number, file id)."""
 
 
-class Inspection:
+class IntegrityCheck:
     """Reads rows as they are, also where they make no dataset."""
 
     def __init__(self, database: Database, tables: Tables) -> None:
@@ -67,7 +67,7 @@ class Inspection:
 
     # ---- which objects rows name -----------------------------------------------------------------------
 
-    def iter_file_records(self, bucket: str | None) -> Iterator[list[FileRecord]]:
+    def iter_file_records(self, bucket: str | None = None) -> Iterator[list[FileRecord]]:
         """Yield the rows that name objects, in the order of their paths; all rows of one path together."""
         last = ""
         while True:
@@ -129,7 +129,7 @@ class Inspection:
 
     # ---- do rows agree ---------------------------------------------------------------------------------
 
-    def iter_row_damages(self, bucket: str | None) -> Iterator[Damage]:
+    def iter_row_damages(self, bucket: str | None = None) -> Iterator[Damage]:
         """Yield what is wrong with the rows themselves; rows that belong to nothing are of every bucket."""
         yield from self._find_duplicates(bucket)
         yield from self._find_dangling()
@@ -198,7 +198,7 @@ class Inspection:
                 found.append((row, list(connection.execute(of_them).all())))
         return found
 
-    def _find_duplicates(self, bucket: str | None) -> Iterator[Damage]:
+    def _find_duplicates(self, bucket: str | None = None) -> Iterator[Damage]:
         for row, several in self._read_duplicates(bucket):
             first, *others = (one.dataset_id for one in several)
             for other in others:

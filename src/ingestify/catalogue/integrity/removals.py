@@ -62,7 +62,7 @@ class Removals:
         """Note those of `paths` that no row names, nor did since then. Returns them."""
         with self._database.write("note which objects are removed", SaveError) as connection:
             self._database.dialect.lock_log(connection, self._version_table)
-            unnamed = self._deletions.unnamed(connection, paths, since)
+            unnamed = self._deletions.orphaned(connection, paths, since)
             if unnamed:
                 self._insert(connection, lease_id, json.dumps(sorted(unnamed)))
             return unnamed

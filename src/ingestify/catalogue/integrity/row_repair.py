@@ -18,10 +18,10 @@ from ingestify.domain.damage import DAMAGED
 from ingestify.domain.revision import RevisionState
 from ingestify.errors import SaveError
 
-__all__ = ["Mending"]
+__all__ = ["RowRepair"]
 
 
-class Mending:
+class RowRepair:
     """Writes what is certain, and nothing else. Each call is one transaction."""
 
     def __init__(self, database: Database, tables: Tables, quarantine: QuarantineLog) -> None:
@@ -32,13 +32,13 @@ class Mending:
         self._deletions = Deletions(database, tables)
 
     @repeatable
-    def mend_revisions(self, dataset_ids: Sequence[str]) -> None:
+    def restore_revisions(self, dataset_ids: Sequence[str]) -> None:
         """Make lost revisions again from their files' rows, and let each dataset call its newest one current."""
         with self._database.write("mend revisions", SaveError) as connection:
             for ids in chunks(dict.fromkeys(dataset_ids)):
                 self._rebuild_revisions(connection, ids)
                 for dataset_id in ids:
-                    self._mend_head(connection, dataset_id)
+                    self._repair_head(connection, dataset_id)
 
     def _rebuild_revisions(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> None:
         dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
@@ -63,7 +63,7 @@ class Mending:
         if rows:
             connection.execute(revision.insert(), rows)
 
-    def _mend_head(self, connection: sa.Connection, dataset_id: str) -> None:
+    def _repair_head(self, connection: sa.Connection, dataset_id: str) -> None:
         dataset, revision = self._tables.dataset, self._tables.revision
         newest = connection.execute(
             sa.select(revision.c.revision_id, revision.c.created_at, revision.c.state)
@@ -79,7 +79,7 @@ class Mending:
         )
 
     @repeatable
-    def ask_in_full_again(self, dataset_ids: Sequence[str]) -> None:
+    def request_full_fetch(self, dataset_ids: Sequence[str]) -> None:
         """Let the next run fetch invalidated datasets in full once more; others stay as they are."""
         dataset = self._tables.dataset
         with self._database.write("ask for datasets in full", SaveError) as connection:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,8 +45,14 @@ class JobLocks(Protocol):
         """Let go of all that were taken here."""
 
 
-def make_job_locks(database: Database, tables: Tables) -> JobLocks:
-    """Return the locks that go with a database. Two lakes in one database lock nothing of each other."""
+def make_job_locks(database: Database, tables: Tables, require_lake: Callable[[], object]) -> JobLocks:
+    """Return the locks of a lake. Two lakes in one database lock nothing of each other.
+
+    Args:
+        database: Where the lake is.
+        tables: Those of the lake.
+        require_lake: Raises where the lake is not there: then there is no folder for locks either.
+    """
     if not database.dialect.has_one_writer:
         return SessionLocks(database, tables)
     if database.is_read_only:
@@ -54,7 +61,7 @@ def make_job_locks(database: Database, tables: Tables) -> JobLocks:
         return MemoryLocks()
     # SQLite finds the files beside a database behind its links too.
     path = Path(os.path.realpath(database.path))
-    return FileLocks(path.with_name(f"{path.name}-locks"), tables.prefix)
+    return FileLocks(path.with_name(f"{path.name}-locks"), tables.prefix, require_lake)
 
 
 class _Unlocked:
@@ -138,17 +145,20 @@ class FileLocks:
     Args:
         folder: It is there while there are locks.
         prefix: Begins every key.
+        require_lake: Called before a lock is taken.
     """
 
-    def __init__(self, folder: Path, prefix: str = "") -> None:
+    def __init__(self, folder: Path, prefix: str = "", require_lake: Callable[[], object] = lambda: None) -> None:
         self._folder = folder
         self._prefix = prefix
+        self._require_lake = require_lake
         self._warned = threading.Lock()
         self._guard = threading.Lock()
         self._held: set[LockedFile] = set()
 
     def try_lock(self, key: str, holder: JobHolder) -> JobLock | None:
         """Return the lock, or None if somebody has it: another process, or another engine of this one."""
+        self._require_lake()
         try:
             file = self._take(self._path(key))
         except OSError as error:

@@ -17,14 +17,14 @@ from ingestify.domain.retention import Forgotten, Retention
 from ingestify.domain.run import RunState
 from ingestify.errors import SaveError
 
-__all__ = ["History"]
+__all__ = ["HistoryRetention"]
 
 _BEGINNING = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 _AT_ONCE = 1000
 """How many rows a transaction removes, so that no run waits long for it."""
 
 
-class History:
+class HistoryRetention:
     """Removes old rows of jobs and of the event log."""
 
     def __init__(self, database: Database, tables: Tables) -> None:
@@ -37,7 +37,7 @@ class History:
         self._reader = tables.event_reader
         self._failure = tables.event_failure
 
-    def forget(self, retention: Retention, *, dry_run: bool) -> Forgotten:
+    def enforce(self, retention: Retention, *, dry_run: bool) -> Forgotten:
         """Remove what is older than it may be, a thousand rows at once. A run may go on beside it."""
         jobs = [] if retention.jobs is None else self._find_jobs(retention.jobs)
         old, kept, reader = (0, set[int](), None) if retention.events is None else self._find_events(retention.events)

@@ -55,7 +55,7 @@ class OfflineReader:
     def iter_others(self, served: Sequence[DatasetFilter]) -> Iterator[Dataset]:
         """Yield what the lake has of it and the reader of a stream has not."""
         for one in served:
-            for dataset in chain.from_iterable(self._store.catalogue.iter_batches(one, _BATCH)):
+            for dataset in chain.from_iterable(self._store.catalogue.datasets.iter_batches(one, _BATCH)):
                 if dataset.dataset_id not in self._taken:
                     yield dataset
 
@@ -80,7 +80,7 @@ class OfflineReader:
         reasons = {host: self.out_of_reach.find(host) or why for host, why in unreached.values()}
         hosts = " and ".join(f"{host} cannot be reached ({why})" for host, why in reasons.items())
         catalogue = self._store.catalogue
-        count = sum(catalogue.read_metadata(one).row_count for one in served)
+        count = sum(catalogue.datasets.read_metadata(one).row_count for one in served)
         if not count and not self._has_any():
             raise FetchError(
                 f"{hosts}, and the lake has no dataset of what was asked for ({self._asked()}), so there is nothing to "
@@ -102,7 +102,7 @@ class OfflineReader:
     def _has_any(self) -> bool:
         """Whether the lake has any of what was asked for, whatever its state and metadata."""
         anything = dataclasses.replace(self._wanted, states=(), where=None)
-        return self._store.catalogue.read_metadata(anything).row_count > 0
+        return self._store.catalogue.datasets.read_metadata(anything).row_count > 0
 
     def _asked(self) -> str:
         wanted: Mapping[str, object] = {
@@ -116,7 +116,7 @@ class OfflineReader:
     def _last_look(self, kinds: Sequence[tuple[str, str]]) -> str:
         """Return when a run was last through with what was asked for, for people."""
         moments: dict[tuple[str, str], dt.datetime] = {}
-        for job in self._store.catalogue.load_jobs(LOOKED_AT, with_tasks=False):
+        for job in self._store.catalogue.jobs.load(LOOKED_AT, with_tasks=False):
             kind = (job.provider, job.dataset_type)
             if kind in kinds and is_done(job) and Selector(job.selector).matches(self._wanted.selector):
                 moment = job.ended_at or job.updated_at

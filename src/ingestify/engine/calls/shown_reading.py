@@ -22,7 +22,7 @@ def iter_shown(store: DatasetStore, wanted: DatasetFilter, reading: Iterator[Any
     Args:
         reading: Yields datasets or collections of them.
     """
-    total = store.catalogue.read_metadata(wanted).row_count
+    total = store.catalogue.datasets.read_metadata(wanted).row_count
     what = noun([wanted.dataset_type] if wanted.dataset_type else [], total)
     began = time.monotonic()
     count = 0

@@ -127,7 +127,7 @@ def decide(
         for start in range(0, len(members), LOOK_UP_SIZE):
             some = members[start : start + LOOK_UP_SIZE]
             identifiers = [discovered.identifier for discovered in some]
-            known = store.catalogue.find_known(store.bucket, *kind, identifiers)
+            known = store.catalogue.datasets.find_known(store.bucket, *kind, identifiers)
             entries = quarantine.find(kind, [(one.identifier, one.job) for one in some])
             looks = [_Look(one, known.get(one.identifier), entry) for one, entry in zip(some, entries, strict=True)]
             decisions += _decide_known(store, looks, rules, refetch=refetch)
@@ -151,7 +151,7 @@ def _decide_known(store: DatasetStore, looks: Sequence[_Look], rules: BundleRule
         for look in looks
         if look.row is not None and look.action in (None, Action.METADATA, Action.REFETCH)
     ]
-    full = {dataset.dataset_id: dataset for dataset in store.catalogue.get_datasets(full_ids)} if full_ids else {}
+    full = {dataset.dataset_id: dataset for dataset in store.catalogue.datasets.get(full_ids)} if full_ids else {}
     decisions = []
     for look in looks:
         row = look.row

@@ -31,11 +31,11 @@ class QuarantineView:
         if kind in self._empty:
             return nothing
         catalogue, bucket = self._store.catalogue, self._store.bucket
-        if not catalogue.has_quarantined(bucket, *kind):
+        if not catalogue.quarantine.has_any(bucket, *kind):
             self._empty.add(kind)
             return nothing
         of_each: dict[Identifier, dict[str, QuarantineEntry]] = {}
-        for entry in catalogue.find_quarantined(bucket, *kind, [identifier for identifier, _ in jobs]):
+        for entry in catalogue.quarantine.find(bucket, *kind, [identifier for identifier, _ in jobs]):
             of_each.setdefault(entry.identifier, {})[entry.source.get("source", "")] = entry
         return [_entry_for(of_each.get(identifier, {}), job) for identifier, job in jobs]
 

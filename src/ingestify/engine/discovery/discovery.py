@@ -43,7 +43,7 @@ class _LazyMetadata:
     def _metadata(self) -> CollectionMetadata:
         if self._read is None:
             try:
-                self._read = self._store.catalogue.read_metadata(self._job.dataset_filter(self._store.bucket))
+                self._read = self._store.catalogue.datasets.read_metadata(self._job.dataset_filter(self._store.bucket))
             except LakeNotFound:  # whoever only looks makes none
                 self._read = CollectionMetadata(0, None)
         return self._read
@@ -59,7 +59,7 @@ class _LazyMetadata:
         if not self._job.plan.source.follows_changes:
             return None
         try:
-            found = self._store.catalogue.find_selector_sync(self._job.identity(self._store.bucket))
+            found = self._store.catalogue.selector_syncs.find(self._job.identity(self._store.bucket))
         except LakeNotFound:
             return None
         return None if found is None else found.followed_until

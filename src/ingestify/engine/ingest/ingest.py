@@ -287,7 +287,7 @@ class DatasetIngest:
         """
         discovered = self.discovered
         try:
-            there = self._store.catalogue.find_dataset(
+            there = self._store.catalogue.datasets.find(
                 self._store.bucket, discovered.provider, discovered.resource.dataset_type, discovered.identifier
             )
         except StoreError as error:
@@ -366,14 +366,14 @@ class DatasetIngest:
             # That very bundle was discarded; what is said of the dataset besides its files goes on.
             self.hand.loaded = {}
             if self._in_full:
-                self._store.catalogue.save_quarantine_look(dataclasses.replace(entry, feeds=feeds))
+                self._store.catalogue.quarantine.save_check(dataclasses.replace(entry, feeds=feeds))
             if self.existing is None:
                 self._end(Outcome(None, None, current=True))
             else:
                 self._commit_if_news(keeps_entry=True)
             return
         if self._in_full or any(feed.is_news_after(entry.feeds.get(feed.file_id)) for feed in looks):
-            self._store.catalogue.save_quarantine_look(dataclasses.replace(entry, feeds=feeds))
+            self._store.catalogue.quarantine.save_check(dataclasses.replace(entry, feeds=feeds))
         task = self._summarize(TaskOutcome.QUARANTINED, "; ".join(entry.reasons))
         self._end(Outcome(self.existing, task, current=True))
 

@@ -176,7 +176,7 @@ class Decider:
             for decision in decisions
             if decision.action in (Action.UNCHANGED, Action.QUARANTINED) and decision.dataset_id is not None
         ]
-        return {dataset.dataset_id: dataset for dataset in self._store.catalogue.get_datasets(ids)} if ids else {}
+        return {dataset.dataset_id: dataset for dataset in self._store.catalogue.datasets.get(ids)} if ids else {}
 
     # ---- doing it: the deciding thread, or a discovery thread ------------------------------------------
 

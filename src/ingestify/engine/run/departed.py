@@ -39,7 +39,9 @@ def find_departed(
         return []
     source = plan.source
     try:
-        known = store.catalogue.find_discovered_selectors(store.bucket, source.name, source.provider, plan.dataset_type)
+        known = store.catalogue.selector_syncs.find_discovered(
+            store.bucket, source.name, source.provider, plan.dataset_type
+        )
     except StoreError as error:  # an archive of an older version that may only be read has none
         logger.debug("Cannot see what was discovered before: %s", error)
         return []

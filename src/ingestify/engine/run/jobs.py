@@ -109,7 +109,7 @@ class JobBook:
         """
         if not self._dry_run:
             catalogue = self._store.catalogue
-            dead = catalogue.abort_dead_jobs(functools.partial(goes_on, catalogue))
+            dead = catalogue.jobs.abort_dead(functools.partial(goes_on, catalogue.leases))
             if dead:
                 what = "1 job of a run that died was" if dead == 1 else f"{dead} jobs of runs that died were"
                 logger.warning("%s marked ABORTED; see %s.", what, remedy("status"))
@@ -191,7 +191,7 @@ class JobBook:
             progress.note = ""
             if not is_taken:
                 return False
-        progress.began_after = self._store.catalogue.get_last_event_position()
+        progress.began_after = self._store.catalogue.event_log.get_last_position()
         try:
             progress.sync_before = self._memory.find(progress.job)
         except StoreError:
@@ -360,7 +360,7 @@ class JobBook:
         if self._dry_run:
             return
         try:
-            progress.write(self._store.catalogue.save_job, self._store.bucket)
+            progress.write(self._store.catalogue.jobs.save, self._store.bucket)
             failpoint("job.saved")
         except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the end of the job must not hang
             if stops and isinstance(error, LakeUnwritable):

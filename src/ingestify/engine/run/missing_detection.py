@@ -79,7 +79,7 @@ def find_absence(store: DatasetStore, progress: JobProgress, others: Sequence[Li
     listed = progress.listing.numbers().union(*(one.numbers() for one in others))
     numbers: dict[str, int] = {}
     held = -progress.listing.came_count
-    for dataset_id, key, state in store.catalogue.iter_identities(job.dataset_filter(store.bucket)):
+    for dataset_id, key, state in store.catalogue.datasets.iter_identities(job.dataset_filter(store.bucket)):
         if state is DatasetState.MISSING:
             continue
         number = number_of(key)
@@ -92,11 +92,11 @@ def find_absence(store: DatasetStore, progress: JobProgress, others: Sequence[Li
     theirs = {
         dataset.dataset_id: dataset.name
         for start in range(0, len(absent), 1000)
-        for dataset in store.catalogue.get_datasets(absent[start : start + 1000])
+        for dataset in store.catalogue.datasets.get(absent[start : start + 1000])
         if not dataset.revisions or job.plan.answers_for(dataset.revisions[-1].source.get("source"))
     }
     # What another writer brought or changed since the source was asked, it may list by now.
-    touched = store.catalogue.find_touched(list(theirs), began_after)
+    touched = store.catalogue.event_log.find_touched(list(theirs), began_after)
     gone = [dataset_id for dataset_id in theirs if dataset_id not in touched]
     return Absence(
         gone,
@@ -131,7 +131,7 @@ def warn_of_nothing(progress: JobProgress, store: DatasetStore) -> None:
     job = progress.job
     if job.is_discovered or not job.is_whole_selector or not progress.listing.is_empty or progress.failed:
         return
-    if store.catalogue.read_metadata(job.dataset_filter(store.bucket)).row_count == 0:
+    if store.catalogue.datasets.read_metadata(job.dataset_filter(store.bucket)).row_count == 0:
         logger.warning(
             "%s: %s lists nothing: the provider has nothing there, or has it under another name; correct the selector "
             "in the ingestion plan if it is wrong.",

@@ -59,7 +59,7 @@ class Notifier:
         self._committer.put(functools.partial(self._store.commits.announce, event))
         if not self.tells_current:
             return
-        for batch in self._store.catalogue.iter_batches(wanted, LOOK_UP_SIZE):
+        for batch in self._store.catalogue.datasets.iter_batches(wanted, LOOK_UP_SIZE):
             for dataset in batch:
                 if self._stop.is_set:
                     return

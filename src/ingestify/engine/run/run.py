@@ -334,7 +334,7 @@ class IngestionRun:
         if why is None:
             return False
         wanted = job.dataset_filter(self._store.bucket)
-        held = self._store.catalogue.read_metadata(wanted)
+        held = self._store.catalogue.datasets.read_metadata(wanted)
         if held.row_count == 0:
             return False
         progress.note = why

@@ -56,7 +56,7 @@ class RunLocks:
         with self._guard:
             held = self._by_key.get(key)
             if held is None:
-                lock = self._catalogue.try_lock_job(key, JobHolder(self._process, now()))
+                lock = self._catalogue.job_locks.try_lock(key, JobHolder(self._process, now()))
                 if lock is None:
                     return False
                 held = self._by_key[key] = _Held(key, lock)
@@ -73,7 +73,7 @@ class RunLocks:
 
     def describe_holder(self, progress: JobProgress) -> str:
         """Return who has a job's lock, for people."""
-        holder = self._catalogue.find_job_holder(progress.job.identity(self._bucket))
+        holder = self._catalogue.job_locks.find_holder(progress.job.identity(self._bucket))
         return "another run of this is going on" + ("" if holder is None else f": {holder}")
 
     def release(self, progress: JobProgress) -> None:

@@ -88,7 +88,7 @@ class SelectorMemory:
 
     def find(self, job: Job) -> SelectorSync | None:
         """Return what is remembered of a job's selector."""
-        return self._store.catalogue.find_selector_sync(job.identity(self._store.bucket))
+        return self._store.catalogue.selector_syncs.find(job.identity(self._store.bucket))
 
     @staticmethod
     def may_lack(progress: JobProgress) -> bool:
@@ -107,12 +107,12 @@ class SelectorMemory:
             if any(one.came for one in others):
                 # They brought datasets that no whole listing has seen, so the next one is to search for what it lacks.
                 try:
-                    self._store.catalogue.forget_listings()
+                    self._store.catalogue.selector_syncs.forget_listings()
                 except StoreError as error:
                     logger.log(self._level_of(logging.ERROR), "Cannot forget listings: %s", error)
             if any(one.took_out for one in progresses):
                 try:
-                    self._store.catalogue.forget_hints()
+                    self._store.catalogue.selector_syncs.forget_hints()
                 except StoreError as error:
                     logger.log(self._level_of(logging.ERROR), "Cannot forget hints: %s", error)
             said: set[tuple[str, ...]] = set()
@@ -143,7 +143,7 @@ class SelectorMemory:
         # Of two plans in this run, one may have been listed before the other.
         alone = [one.job.identity(self._store.bucket) for one in settled if len(plans[_kind(one.job)]) == 1]
         try:
-            self._store.catalogue.forget_listings(alone)
+            self._store.catalogue.selector_syncs.forget_listings(alone)
         except StoreError as error:
             logger.log(self._level_of(logging.ERROR), "Cannot forget listings: %s", error)
 
@@ -154,7 +154,7 @@ class SelectorMemory:
             return any(job.is_of_another_plan(identity, self._store.bucket) for job in jobs)
 
         try:
-            self._store.catalogue.forget_absences(is_spoken_against)
+            self._store.catalogue.selector_syncs.forget_absences(is_spoken_against)
         except StoreError as error:
             logger.log(self._level_of(logging.ERROR), "Cannot forget what was not listed: %s", error)
 
@@ -293,15 +293,15 @@ class SelectorMemory:
         catalogue = self._store.catalogue
         try:
             if not job.has_departed:
-                catalogue.save_selector_sync(
+                catalogue.selector_syncs.save(
                     job.identity(self._store.bucket), self._sync(progress, conclusion, discovered)
                 )
             elif conclusion.listing is not None:
-                catalogue.forget_selector(discovered)
+                catalogue.selector_syncs.forget(discovered)
             elif conclusion.absence is not None:
                 absent = None if conclusion.is_believed else conclusion.absence.digest
                 waiting = SelectorSync(None, False, now(), absent=absent, discovered=discovered)
-                catalogue.save_selector_sync(job.identity(self._store.bucket), waiting)
+                catalogue.selector_syncs.save(job.identity(self._store.bucket), waiting)
         except StoreError as error:
             logger.error("Cannot remember that %s is ingested: %s", job.selector.name, error)
 
@@ -311,7 +311,7 @@ class SelectorMemory:
         if before is None or self._still_absent(progress) is not None:
             return
         try:
-            self._store.catalogue.save_selector_sync(
+            self._store.catalogue.selector_syncs.save(
                 progress.job.identity(self._store.bucket), dataclasses.replace(before, absent=None)
             )
         except StoreError as error:

@@ -49,14 +49,14 @@ class Waits:
         with self._lock:
             self._by_host.clear()
         if self._memory is not None and writes:
-            self._memory.forget_host_waits()
+            self._memory.forget()
 
     def look_up(self) -> None:
         """Learn what other processes were told by now."""
         if self._memory is None:
             return
         try:
-            found = self._memory.find_host_waits()
+            found = self._memory.find()
         except StoreError as error:
             logger.debug("which hosts are to be left alone is not known: %s", error)
             return
@@ -94,12 +94,12 @@ class Waits:
     @staticmethod
     def _keep(wait: HostWait, memory: HostWaitsPort) -> None:
         try:
-            memory.save_host_wait(wait)
+            memory.save(wait)
         except LakeNotFound:
             logger.debug("%s, which no run will know: there is no lake yet", wait.reason)
         except StoreError as error:
             # Another process may have been told the same at the same moment.
             with contextlib.suppress(StoreError):
-                if any(kept.host == wait.host for kept in memory.find_host_waits()):
+                if any(kept.host == wait.host for kept in memory.find()):
                     return
             logger.warning("%s, which the next run will not know: %s", wait.reason, error)

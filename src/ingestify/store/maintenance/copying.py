@@ -97,7 +97,7 @@ class Copying:
     @property
     def has_any(self) -> bool:
         """Whether the source has any dataset that is meant."""
-        return next(iter(self._source.catalogue.iter_identities(self._wanted)), None) is not None
+        return next(iter(self._source.catalogue.datasets.iter_identities(self._wanted)), None) is not None
 
     def iter_copied(self) -> Iterator[Copied]:
         """Copy what differs, and yield what became of it as soon as that is committed.
@@ -135,8 +135,8 @@ class Copying:
     def iter_surplus(self) -> Iterator[tuple[str, str]]:
         """Yield (dataset id, what it is) of the target's datasets that the source has not."""
         here = dataclasses.replace(self._wanted, bucket=self._target.bucket)
-        for some in _batches(self._target.catalogue.iter_identities(here), _LOOKED_AT_ONCE):
-            heads = self._target.catalogue.find_heads([dataset_id for dataset_id, _, _ in some])
+        for some in _batches(self._target.catalogue.datasets.iter_identities(here), _LOOKED_AT_ONCE):
+            heads = self._target.catalogue.history_import.find_heads([dataset_id for dataset_id, _, _ in some])
             there = self._find(self._source, heads)
             for head in heads:
                 if head.identity not in there:
@@ -146,7 +146,7 @@ class Copying:
     def delete(self, dataset_ids: Iterable[str]) -> int:
         """Remove datasets from the target, as `DatasetStore.delete_datasets` does. Returns how many there were."""
         return sum(
-            self._target.delete_datasets(self._target.catalogue.get_datasets(some))
+            self._target.delete_datasets(self._target.catalogue.datasets.get(some))
             for some in _batches(dataset_ids, _LOOKED_AT_ONCE)
         )
 
@@ -177,8 +177,8 @@ class Copying:
     def _iter_differing(self) -> Iterator[tuple[Dataset, Dataset | None, str]]:
         """Yield the source's datasets that stand elsewhere than the target's, each with that one and the id there."""
         source, target = self._source.catalogue, self._target.catalogue
-        for some in _batches(source.iter_identities(self._wanted), _LOOKED_AT_ONCE):
-            heads = source.find_heads([dataset_id for dataset_id, _, _ in some])
+        for some in _batches(source.datasets.iter_identities(self._wanted), _LOOKED_AT_ONCE):
+            heads = source.history_import.find_heads([dataset_id for dataset_id, _, _ in some])
             there = self._find(self._target, heads)
             differing = [head for head in heads if _moment(there.get(head.identity)) != head.moment]
             self.progress.unchanged += len(heads) - len(differing)
@@ -186,10 +186,10 @@ class Copying:
                 ids = {head.dataset_id: there.get(head.identity) for head in few}
                 found = {
                     dataset.dataset_id: dataset
-                    for dataset in target.get_datasets([theirs.dataset_id for theirs in ids.values() if theirs])
+                    for dataset in target.datasets.get([theirs.dataset_id for theirs in ids.values() if theirs])
                 }
                 free = self._free_ids([dataset_id for dataset_id, theirs in ids.items() if theirs is None])
-                for dataset in source.get_datasets(list(ids)):
+                for dataset in source.datasets.get(list(ids)):
                     theirs = ids[dataset.dataset_id]
                     existing = None if theirs is None else found.get(theirs.dataset_id)
                     yield dataset, existing, free.get(dataset.dataset_id, dataset.dataset_id)
@@ -202,7 +202,7 @@ class Copying:
         return {
             head.identity: head
             for (provider, dataset_type), keys in kinds.items()
-            for head in store.catalogue.find_heads_of(store.bucket, provider, dataset_type, keys)
+            for head in store.catalogue.history_import.find_heads_of(store.bucket, provider, dataset_type, keys)
         }
 
     def _begin(
@@ -245,7 +245,7 @@ class Copying:
 
     def _free_ids(self, dataset_ids: Sequence[str]) -> dict[str, str]:
         """Return the same ids, but other ones for those that the target has given to datasets, as of another bucket."""
-        taken = {head.dataset_id for head in self._target.catalogue.find_heads(dataset_ids)}
+        taken = {head.dataset_id for head in self._target.catalogue.history_import.find_heads(dataset_ids)}
         return {one: str(uuid.uuid4()) if one in taken else one for one in dataset_ids}
 
     def _is_enough(self, waiting: Sequence[_OnTheWay]) -> bool:
@@ -295,10 +295,10 @@ class Copying:
 
     def _again(self, copies: ObjectCopies, one: _OnTheWay) -> Iterator[Copied]:
         """Somebody else has written the dataset in the target meanwhile: look at it as it is now."""
-        source = next(iter(self._source.catalogue.get_datasets([one.source.dataset_id])), None)
+        source = next(iter(self._source.catalogue.datasets.get([one.source.dataset_id])), None)
         if source is None:
             return  # it was deleted, and is no part of the source any more
-        existing = self._target.catalogue.find_dataset(
+        existing = self._target.catalogue.datasets.find(
             self._target.bucket, source.provider, source.dataset_type, source.identifier
         )
         if existing is not None and _stands_alike(source, existing):

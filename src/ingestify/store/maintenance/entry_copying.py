@@ -30,12 +30,12 @@ def iter_copied_entries(
         LakeUnwritable: The target takes nothing any more.
         StoreError: A catalogue refused.
     """
-    for entry in source.catalogue.iter_quarantine(wanted, [QuarantineState.OPEN]):
-        if target.catalogue.find_quarantine_entry(entry.entry_id) is None:
+    for entry in source.catalogue.quarantine.iter_entries(wanted, [QuarantineState.OPEN]):
+        if target.catalogue.quarantine.find_entry(entry.entry_id) is None:
             yield _copy(entry, target, copies, progress, dry_run=dry_run)
     here = dataclasses.replace(wanted, bucket=target.bucket)
-    for theirs in target.catalogue.iter_quarantine(here, [QuarantineState.OPEN]):
-        ours = source.catalogue.find_quarantine_entry(theirs.entry_id)
+    for theirs in target.catalogue.quarantine.iter_entries(here, [QuarantineState.OPEN]):
+        ours = source.catalogue.quarantine.find_entry(theirs.entry_id)
         if ours is None or ours.is_open or dry_run:
             continue
         if ours.state is QuarantineState.DISCARDED:
@@ -65,7 +65,7 @@ def _copy(
         except (IntegrityError, StoreError) as error:
             progress.failed += 1
             return Copied(CopyOutcome.FAILED, what, entry.dataset_id, str(error), is_quarantined=True)
-        existing = target.catalogue.find_dataset(target.bucket, entry.provider, entry.dataset_type, entry.identifier)
+        existing = target.catalogue.datasets.find(target.bucket, entry.provider, entry.dataset_type, entry.identifier)
         dataset_id = entry.dataset_id if existing is None else existing.dataset_id
         target.commits.take_over_quarantine(
             [dataclasses.replace(entry, bucket=target.bucket, files=files, dataset_id=dataset_id)], removals_seen

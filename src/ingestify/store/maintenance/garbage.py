@@ -77,7 +77,7 @@ def iter_orphans(
         written_before: Later ones are left out, and those that lost their last row later.
         prefix: Only below this folder.
     """
-    lake = catalogue.find_lake()
+    lake = catalogue.lake.find()
     if lake is not None and lake.epoch > 1 and lake.epoch_started_at > min(written_before, now() - SAFETY_AGE):
         # Whoever restored a catalogue may find out that another one is the lake's, and names what this one does not.
         logger.warning("The epoch of the lake is younger than a day, or than the age given: nothing is garbage yet.")
@@ -90,7 +90,7 @@ def iter_orphans(
     )
     while batch := list(itertools.islice(listed, _AT_ONCE)):
         # Listed first and looked up then: a row that is committed in between is seen.
-        unnamed = catalogue.find_unnamed([stored.path for stored in batch], since=written_before)
+        unnamed = catalogue.deletions.find_orphaned([stored.path for stored in batch], since=written_before)
         if garbage := [stored for stored in batch if stored.path in unnamed]:
             yield garbage
 
@@ -127,7 +127,7 @@ def collect_garbage(
         store.identity.check()
     written_before = now() - older_than
     # Whoever begins to write after this writes later than `written_before`, and a run that is suspended has its lease.
-    writers = [held for held in catalogue.find_leases() if held.what != REMOVING]
+    writers = [held for held in catalogue.leases.find() if held.what != REMOVING]
     if writers and not dry_run and older_than < SAFE_BESIDE_A_RUN:
         raise StoreError(
             f"Somebody writes to the lake ({writers[0]}), and what was just written looks as if nothing needed it. "
@@ -136,9 +136,9 @@ def collect_garbage(
     if not dry_run:
         store.identity.claim()
     objects = size = 0
-    with contextlib.nullcontext("") if dry_run else lease(catalogue, REMOVING) as lease_id:
+    with contextlib.nullcontext("") if dry_run else lease(catalogue.leases, REMOVING) as lease_id:
         if not dry_run:
-            catalogue.end_dead_removals()
+            catalogue.removals.end_dead()
         for batch in iter_orphans(catalogue, storage, written_before):
             removed = batch if dry_run else _remove(catalogue, storage, lease_id, batch, written_before)
             objects += len(removed)
@@ -149,8 +149,8 @@ def collect_garbage(
     leftovers = Leftovers() if writers else storage.remove_leftovers(written_before, dry_run=dry_run)
     if not dry_run:
         # An object that lost its rows up to then is removed now, or it is named or written anew.
-        catalogue.forget_deleted_objects(written_before)
-    forgotten = catalogue.forget_history(store.retention or Retention(), dry_run=dry_run)
+        catalogue.deletions.forget(written_before)
+    forgotten = catalogue.retention.enforce(store.retention or Retention(), dry_run=dry_run)
     if not dry_run:
         catalogue.maintain()  # and have the room back
     return Garbage(objects, size, leftovers, forgotten, is_removed=not dry_run)

@@ -83,7 +83,7 @@ def confirm(store: DatasetStore, mended: Iterable[Mended], left: Iterable[Damage
     """
     damaged = {damage.dataset_id for damage in left}
     whole = [one.dataset_id for one in mended if one.dataset_id is not None and one.dataset_id not in damaged]
-    return store.catalogue.confirm_revisions(whole) if whole else 0
+    return store.catalogue.row_repair.confirm_revisions(whole) if whole else 0
 
 
 # ---- rows ------------------------------------------------------------------------------------------------
@@ -95,18 +95,18 @@ def _mend_rows(store: DatasetStore, damages: Iterable[Damage]) -> Iterator[Mende
     for damage in damages:
         record = damage.record
         if damage.kind is DamageKind.WRONG_SIZE and record is not None and damage.found is not None:
-            store.catalogue.correct_sizes(record.file.storage_path, record.file.tag, *damage.found)
+            store.catalogue.row_repair.correct_sizes(record.file.storage_path, record.file.tag, *damage.found)
             yield Mended(damage.where, "its sizes in the catalogue are corrected")
         elif _is_of_revisions(damage):
             revisions[str(damage.dataset_id)] = damage.where
         elif damage.kind is DamageKind.DANGLING_ROW:
             is_dangling = True
     if revisions:
-        store.catalogue.mend_revisions(list(revisions))
+        store.catalogue.row_repair.restore_revisions(list(revisions))
         for where in revisions.values():
             yield Mended(where, "its revisions are mended as far as the files' rows tell")
     if is_dangling:
-        count = store.catalogue.remove_dangling()
+        count = store.catalogue.row_repair.remove_dangling()
         yield Mended("the catalogue", f"{count} rows are removed that belonged to nothing")
 
 
@@ -126,7 +126,7 @@ def _restore_from_copies(store: DatasetStore, damages: Sequence[Damage]) -> Gene
     for start in range(0, len(of_objects), _TOGETHER):
         batch = of_objects[start : start + _TOGETHER]
         records = [one.record for one in batch if one.record is not None]
-        copies = store.catalogue.find_records_by_tag([record.file.tag for record in records])
+        copies = store.catalogue.integrity_check.find_records_by_tag([record.file.tag for record in records])
         restored: set[str] = set()
         for damage in batch:
             record = damage.record
@@ -163,7 +163,7 @@ def _restore(store: DatasetStore, record: FileRecord, copies: Iterable[FileRecor
             staged.discard()
         if staged.storage_size != file.storage_size:
             # Another version of the compressor wrote it then.
-            store.catalogue.correct_sizes(file.storage_path, file.tag, file.size, staged.storage_size)
+            store.catalogue.row_repair.correct_sizes(file.storage_path, file.tag, file.size, staged.storage_size)
         return copy
     return None
 
@@ -173,13 +173,13 @@ def _restore(store: DatasetStore, record: FileRecord, copies: Iterable[FileRecor
 
 def _fetch_anew(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | None) -> Iterator[Mended]:
     ids = list(dict.fromkeys(one.dataset_id for one in damages if one.dataset_id and one.entry_id is None))
-    datasets = {dataset.dataset_id: dataset for dataset in store.catalogue.get_datasets(ids)}
+    datasets = {dataset.dataset_id: dataset for dataset in store.catalogue.datasets.get(ids)}
     wanted: dict[Wanted, str | None] = {}
     for damage in damages:
         if damage.entry_id is not None:
-            entry = store.catalogue.find_quarantine_entry(damage.entry_id)
+            entry = store.catalogue.quarantine.find_entry(damage.entry_id)
             if entry is not None and entry.state is QuarantineState.OPEN:
-                store.catalogue.request_quarantine_retry([entry.entry_id])
+                store.catalogue.quarantine.request_retry([entry.entry_id])
                 wanted.setdefault(Wanted(entry.bucket, entry.provider, entry.dataset_type, entry.identifier))
             continue
         dataset = datasets.get(str(damage.dataset_id))
@@ -194,7 +194,7 @@ def _fetch_anew(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch
             )
             continue
         store.invalidate_revision(dataset, f"{DAMAGED}{damage.file_id}: {damage.what}"[:500])
-        store.catalogue.ask_in_full_again([dataset.dataset_id])  # it may have been marked before
+        store.catalogue.row_repair.request_full_fetch([dataset.dataset_id])  # it may have been marked before
         one = Wanted(dataset.bucket, dataset.provider, dataset.dataset_type, dataset.identifier)
         wanted[one] = dataset.dataset_id
     for one, dataset_id in wanted.items():

@@ -108,18 +108,18 @@ class Verification:
         # each file of the lake would be damaged, and a repair would distrust all revisions.
         next(iter(self._storage.iter_objects()), None)
         yield from self.iter_row_damages()
-        yield from self._iter_object_damages(self._catalogue.iter_file_records(self._bucket))
+        yield from self._iter_object_damages(self._catalogue.integrity_check.iter_file_records(self._bucket))
         yield from self._iter_orphans()
 
     def iter_row_damages(self) -> Iterator[Damage]:
         """Yield what is wrong with the rows themselves."""
-        yield from self._catalogue.iter_row_damages(self._bucket)
+        yield from self._catalogue.integrity_check.iter_row_damages(self._bucket)
 
     def look_again(self, paths: Iterable[str]) -> list[Damage]:
         """Return what is wrong now with the objects at these paths."""
         remaining = iter(dict.fromkeys(paths))
         batches = iter(lambda: list(itertools.islice(remaining, _TOGETHER)), [])
-        records = (self._catalogue.find_file_records(batch) for batch in batches)
+        records = (self._catalogue.integrity_check.find_file_records(batch) for batch in batches)
         again = Verification(self._catalogue, self._storage, bucket=self._bucket)
         return list(again._iter_object_damages(records))
 
@@ -174,7 +174,7 @@ class Verification:
             if not findings or stop.is_set():
                 return [], size
             # Read after the object was: what is named now was named then, and should have been there.
-            there = set(self._catalogue.find_file_records([path]))
+            there = set(self._catalogue.integrity_check.find_file_records([path]))
             findings = [found for found in findings if found.record in there]
             records = [found.record for found in findings]
         return [self._with_other_tags(found) for found in findings], size
@@ -203,11 +203,15 @@ class Verification:
     def _explain(self, findings: Sequence[Finding]) -> Iterator[Damage]:
         """Yield findings as damages: with whose bytes they are, and what can be done."""
         tags = [tag for found in findings if found.kind in _SWAPPABLE for tag in found.tags]
-        owners = {record.file.tag: record for record in self._catalogue.find_records_by_tag(tags)} if tags else {}
+        owners = (
+            {record.file.tag: record for record in self._catalogue.integrity_check.find_records_by_tag(tags)}
+            if tags
+            else {}
+        )
         ids = list(dict.fromkeys(found.record.dataset_id for found in findings if found.record.entry_id is None))
         current = {
             (dataset.dataset_id, file.revision_id, file_id)
-            for dataset in self._catalogue.get_datasets(ids)
+            for dataset in self._catalogue.datasets.get(ids)
             for file_id, file in dataset.files.items()
         }
         for found in findings:
@@ -244,7 +248,7 @@ class Verification:
         if kind is DamageKind.UNREADABLE:
             return "Look at the storage and the rights of this user, then verify again"
         if record.entry_id is not None:
-            entry = self._catalogue.find_quarantine_entry(record.entry_id)
+            entry = self._catalogue.quarantine.find_entry(record.entry_id)
             if entry is not None and entry.state is QuarantineState.OPEN:
                 return f"{remedy('quarantine retry', record.entry_id)} fetches it anew"
             return f"It was only kept as evidence: {remedy('verify --repair')} restores it if there is another copy"

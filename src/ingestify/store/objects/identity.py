@@ -62,7 +62,7 @@ class LakeIdentity:
                 to do.
             StoreError: The catalogue or the storage cannot be read.
         """
-        lake = self._catalogue.find_lake()
+        lake = self._catalogue.lake.find()
         if lake is not None:
             found = self.read_mark()
             if (problem := self._find_problem(lake, found)) is not None:
@@ -113,11 +113,11 @@ class LakeIdentity:
             LakeIdentityError: The storage holds nothing of what the catalogue names.
         """
         with self._lock:
-            lake = self._catalogue.find_lake()
+            lake = self._catalogue.lake.find()
             if lake is None:
                 raise LakeIdentityError(f"The catalogue {self._catalogue.where} can only be read.")
             found = self.read_mark()
-            named, _ = self._catalogue.sample_paths(_SAMPLE)
+            named, _ = self._catalogue.lake.sample_paths(_SAMPLE)
             if named and not self._count_there(named):
                 raise LakeIdentityError(
                     f"{self._named(found)} holds none of the files that {self._ours(lake)} names, so it was not taken "
@@ -127,7 +127,7 @@ class LakeIdentity:
             theirs = "" if found is None else found.lake_id
             lake_id = (lake.lake_id or theirs) if named else (theirs or lake.lake_id)
             epoch = max(lake.epoch, 0 if found is None else found.epoch) + 1
-            lake = self._catalogue.begin_epoch(str(uuid.uuid4()) if new_id or not lake_id else lake_id, epoch)
+            lake = self._catalogue.lake.begin_epoch(str(uuid.uuid4()) if new_id or not lake_id else lake_id, epoch)
             self._mark()
             return lake
 
@@ -158,7 +158,7 @@ class LakeIdentity:
     def _mark(self) -> None:
         """Let the catalogue remember a new mark, then write it to the storage: never the other way round."""
         mark = uuid.uuid4().hex
-        lake = self._catalogue.add_mark(mark, self._file_url)
+        lake = self._catalogue.lake.add_mark(mark, self._file_url)
         content = {
             "about": "Written by ingestify: whose files these are. Do not remove it.",
             "lake_id": lake.lake_id,
@@ -189,7 +189,7 @@ class LakeIdentity:
             )
         if found.mark == lake.mark:
             return None
-        if found.epoch > lake.epoch or not self._catalogue.has_given_mark(found.mark):
+        if found.epoch > lake.epoch or not self._catalogue.lake.has_given_mark(found.mark):
             older = "has begun a new epoch" if found.epoch != lake.epoch else "has been written to"
             if found.epoch < lake.epoch:
                 return (
@@ -203,7 +203,7 @@ class LakeIdentity:
                 f"refused then."
             )
         # Writers that began together, or one that was killed, may leave an older mark: then the newest files are there.
-        named, _ = self._catalogue.sample_paths(_SAMPLE)
+        named, _ = self._catalogue.lake.sample_paths(_SAMPLE)
         if self._count_there(named) == len(named):
             return None
         return (
@@ -213,7 +213,7 @@ class LakeIdentity:
 
     def _find_problem_of_unmarked(self, lake: Lake) -> str | None:
         """Judge a storage that nobody has marked yet by what it holds: a new one, or one of an earlier version."""
-        named, deleted = self._catalogue.sample_paths(_SAMPLE)
+        named, deleted = self._catalogue.lake.sample_paths(_SAMPLE)
         if named:
             if self._count_there(named):
                 return None

@@ -144,14 +144,14 @@ class DatasetReader:
         if page is not None and page_size is None:
             raise ValueError("page is given without page_size; say how many datasets a page has.")
         wanted = self.dataset_filter(dataset_type, provider, dataset_id, dataset_state, where, state, **selector)
-        metadata = self.catalogue.read_metadata(wanted)
+        metadata = self.catalogue.datasets.read_metadata(wanted)
         if not metadata.row_count:
             self.warn_of_nothing(wanted)
         if metadata_only:
             return DatasetCollection((), metadata)
         offset = 0 if page is None or page_size is None else (page - 1) * page_size
         datasets: list[Dataset] = []
-        for batch in self.catalogue.iter_batches(wanted, batch_size=1000, offset=offset, limit=page_size):
+        for batch in self.catalogue.datasets.iter_batches(wanted, batch_size=1000, offset=offset, limit=page_size):
             datasets += self._read(batch)
         return DatasetCollection(datasets, metadata)
 
@@ -192,11 +192,11 @@ class DatasetReader:
         """
         places = sorted(
             listing_order(one.provider, one.dataset_type, one.identifier, one.metadata, one.name, one.dataset_id)
-            for one in self.catalogue.iter_descriptions(wanted)
+            for one in self.catalogue.datasets.iter_descriptions(wanted)
         )
         ids = [place[-1][-1] for place in places[:limit]]
         for start in range(0, len(ids), 1000):
-            yield from self._read(self.catalogue.get_datasets(ids[start : start + 1000]))
+            yield from self._read(self.catalogue.datasets.get(ids[start : start + 1000]))
 
     def iter_wanted(
         self, wanted: DatasetFilter, batch_size: int = 1000, *, in_collections: bool = False, explains: bool = True
@@ -208,10 +208,10 @@ class DatasetReader:
         """
         metadata: CollectionMetadata | None = None
         is_empty = True
-        for batch in self.catalogue.iter_batches(wanted, batch_size):
+        for batch in self.catalogue.datasets.iter_batches(wanted, batch_size):
             is_empty = False
             if in_collections:
-                metadata = metadata or self.catalogue.read_metadata(wanted)
+                metadata = metadata or self.catalogue.datasets.read_metadata(wanted)
                 yield DatasetCollection(self._read(batch), metadata)
             else:
                 yield from self._read(batch)
@@ -233,7 +233,7 @@ class DatasetReader:
         Raises:
             DatasetNotFound: There is none with that id here.
         """
-        for dataset in self.catalogue.get_datasets([dataset_id]):
+        for dataset in self.catalogue.datasets.get([dataset_id]):
             if dataset.bucket == self.bucket:
                 return dataset.read_from(self)
         raise DatasetNotFound(
@@ -286,8 +286,8 @@ class DatasetReader:
 
     def load_ingestion_job_summaries(self, limit: int | None = None) -> list[JobSummary]:
         """Return what past and running jobs did, newest first, with the tasks that changed or failed."""
-        return self.catalogue.load_jobs(limit)
+        return self.catalogue.jobs.load(limit)
 
     def totals(self) -> StorageTotals:
         """Return how many datasets, revisions and files this bucket has, and how large they are."""
-        return self.catalogue.storage_totals(self.bucket)
+        return self.catalogue.datasets.storage_totals(self.bucket)

@@ -54,7 +54,7 @@ def iter_identifier_keys(catalogue: Catalogue, wanted: DatasetFilter, most: int 
 
 
 def _iter_identifiers(catalogue: Catalogue, wanted: DatasetFilter, most: int | None) -> Iterator[dict[str, str]]:
-    for _, identity, _ in itertools.islice(catalogue.iter_identities(wanted), most):
+    for _, identity, _ in itertools.islice(catalogue.datasets.iter_identities(wanted), most):
         yield json.loads(identity)
 
 
@@ -71,7 +71,7 @@ def explain_nothing(
         when_empty: What is said of a bucket that has no dataset at all.
     """
     everything = DatasetFilter(wanted.bucket)
-    kinds = catalogue.count_by_kind(everything)
+    kinds = catalogue.datasets.count_by_kind(everything)
     if not kinds:
         return when_empty + _meant_of_sources(wanted, names)
     return _Search(catalogue, wanted, names, kinds).explain()
@@ -148,7 +148,7 @@ class _Search:
 
     def _narrow(self, **filters: Any) -> None:
         self._filter = dataclasses.replace(self._filter, **filters)
-        self._left = self._catalogue.count_by_kind(self._filter)
+        self._left = self._catalogue.datasets.count_by_kind(self._filter)
 
     # ---- one filter after the other --------------------------------------------------------------------
 
@@ -186,7 +186,7 @@ class _Search:
 
     def _keys(self) -> str:
         asked = self._wanted.selector.keys()
-        for dataset in next(self._catalogue.iter_batches(self._filter, 1, limit=1), []):
+        for dataset in next(self._catalogue.datasets.iter_batches(self._filter, 1, limit=1), []):
             if asked <= dataset.identifier.keys():
                 return ""
         known: list[str] = []
@@ -211,7 +211,7 @@ class _Search:
         if key == "name":
             left, is_in = "name", len(values) == 1
         else:
-            some = next(self._catalogue.iter_batches(self._filter, _SOME, limit=_SOME), [])
+            some = next(self._catalogue.datasets.iter_batches(self._filter, _SOME, limit=_SOME), [])
             found = next((one.metadata[key] for one in some if one.metadata.get(key) is not None), None)
             if found is None:
                 return ""
@@ -246,7 +246,7 @@ class _Search:
     def _has(self, key: str) -> bool:
         """Whether any of what is left has a value that the filter lets through."""
         alone = dataclasses.replace(self._filter, selector={key: self._wanted.selector[key]})
-        return bool(self._catalogue.count_by_kind(alone))
+        return bool(self._catalogue.datasets.count_by_kind(alone))
 
     def _values_there(self, among: DatasetFilter, key: str) -> str:
         """Return the values of a key, if they are few, and what may have been meant."""
@@ -287,13 +287,13 @@ class _Search:
         for steps in where.metadata_paths:
             path = _path_text(steps)
             has_it = dataclasses.replace(self._filter, where=DatasetCondition.parse(f"{path} != None"))
-            if next(self._catalogue.iter_identities(has_it), None) is None:
+            if next(self._catalogue.datasets.iter_identities(has_it), None) is None:
                 return f"{among} has {path}{self._names_beside(steps)}"
         return f"For {among[0].lower()}{among[1:]} it holds that {where}."
 
     def _names_beside(self, steps: Sequence[str | int]) -> str:
         """Return what there is where a path into the metadata leads to nothing."""
-        some = next(self._catalogue.iter_batches(self._filter, _SOME, limit=_SOME), [])
+        some = next(self._catalogue.datasets.iter_batches(self._filter, _SOME, limit=_SOME), [])
         level: list[Any] = [dataset.metadata for dataset in some]
         for step in steps:
             below = [found for one in level if (found := _step(one, step)) is not None]

@@ -133,7 +133,7 @@ def test_a_read_only_database_refuses_a_write(path: Path) -> None:
     catalogue = SqlCatalogue.open(f"sqlite:///file:{path}?mode=ro&uri=true")
     assert read_all(catalogue) == []
     with pytest.raises(SaveError, match="read-only"):
-        catalogue.apply([with_file()])
+        catalogue.changes.apply([with_file()])
     catalogue.close()
 
 
@@ -143,7 +143,7 @@ def test_a_lock_that_another_process_keeps_is_told(path: Path) -> None:
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(SaveError, match=r"save 1 dataset: another process.*lsof.*timeout=") as refused:
-        catalogue.apply([with_file()])
+        catalogue.changes.apply([with_file()])
     assert "locked" not in str(refused.value)
     assert read_all(catalogue) == []
     holder.execute("ROLLBACK")
@@ -158,7 +158,7 @@ def test_a_full_disk_says_so_and_loses_nothing(path: Path) -> None:
     with catalogue._database.read("limit the size") as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")
     with pytest.raises(SaveError, match=r"the disk is full.*Free some space"):
-        catalogue.apply([with_file(number) for number in range(2, 500)])
+        catalogue.changes.apply([with_file(number) for number in range(2, 500)])
     assert read_all(catalogue) == [kept]
     catalogue.close()
 
@@ -166,7 +166,7 @@ def test_a_full_disk_says_so_and_loses_nothing(path: Path) -> None:
 def test_a_text_that_no_encoding_knows_is_refused(path: Path) -> None:
     catalogue = SqlCatalogue.open(f"sqlite:///{path}")
     with pytest.raises(SaveError, match="characters"):
-        catalogue.apply([with_file(name="\ud800")])
+        catalogue.changes.apply([with_file(name="\ud800")])
     assert read_all(catalogue) == []
     catalogue.close()
 
@@ -176,7 +176,7 @@ def test_a_closed_catalogue_says_so(path: Path) -> None:
     catalogue.close()
     catalogue.close()
     with pytest.raises(StoreError, match="closed"):
-        catalogue.load_jobs()
+        catalogue.jobs.load()
 
 
 def test_lakes_in_memory_are_apart_and_serve_threads() -> None:
@@ -196,7 +196,7 @@ def test_closing_leaves_no_connection_behind(tmp_path: Path) -> None:
         "import sys, gc, threading\n"
         "from ingestify.catalogue import SqlCatalogue\n"
         f"lake = SqlCatalogue.open('sqlite:///{tmp_path}/c.db')\n"
-        "threads = [threading.Thread(target=lake.load_jobs) for _ in range(8)]\n"
+        "threads = [threading.Thread(target=lake.jobs.load) for _ in range(8)]\n"
         "[thread.start() for thread in threads]; [thread.join() for thread in threads]\n"
         "lake.close(); del lake; gc.collect()\n"
     )
@@ -217,6 +217,6 @@ def test_a_lake_that_may_only_be_read_can_be_read(path: Path, monkeypatch: pytes
     archive = SqlCatalogue.open(f"sqlite:///{path}")
     assert read_all(archive) == [dataset]
     with pytest.raises(LakeUnwritable, match="this user may only read its file"):
-        archive.delete([dataset.dataset_id])
+        archive.changes.delete([dataset.dataset_id])
     archive.close()
     assert sorted(path.parent.iterdir()) == before

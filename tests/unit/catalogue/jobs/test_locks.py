@@ -156,7 +156,7 @@ def test_a_half_written_note_names_nobody(folder: Path):
 def test_two_lakes_in_one_database_lock_nothing_of_each_other(tmp_path: Path):
     url = f"sqlite:///{tmp_path}/catalog.db"
     lakes = [SqlCatalogue.open(url, table_prefix=prefix) for prefix in ("a_", "b_", "a_")]
-    locks = [lake.try_lock_job("job", HOLDER) for lake in lakes]
+    locks = [lake.job_locks.try_lock("job", HOLDER) for lake in lakes]
     assert [lock is not None for lock in locks] == [True, True, False]
     for lock, lake in zip(locks, lakes, strict=True):
         if lock is not None:
@@ -170,9 +170,9 @@ def test_a_database_behind_a_link_has_the_same_locks(tmp_path: Path):
     real.mkdir()
     link.symlink_to(real)
     lakes = [SqlCatalogue.open(f"sqlite:///{folder}/catalog.db") for folder in (real, link)]
-    lock = lakes[0].try_lock_job("job", HOLDER)
+    lock = lakes[0].job_locks.try_lock("job", HOLDER)
     assert lock is not None
-    assert lakes[1].try_lock_job("job", HOLDER) is None
+    assert lakes[1].job_locks.try_lock("job", HOLDER) is None
     lock.release()
     for lake in lakes:
         lake.close()
@@ -183,7 +183,7 @@ def test_beside_a_lake_that_may_only_be_read_nothing_is_made(tmp_path: Path, mon
     SqlCatalogue.open(url).close()
     monkeypatch.setattr("ingestify.catalogue.databases.sqlite.os.access", lambda *_: False)
     lake = SqlCatalogue.open(url)
-    assert lake.try_lock_job("job", HOLDER) is not None
-    assert lake.try_lock_job("job", dataclasses.replace(HOLDER)) is not None
+    assert lake.job_locks.try_lock("job", HOLDER) is not None
+    assert lake.job_locks.try_lock("job", dataclasses.replace(HOLDER)) is not None
     assert [path.name for path in tmp_path.iterdir()] == ["catalog.db"]
     lake.close()

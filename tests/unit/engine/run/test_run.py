@@ -522,7 +522,7 @@ def test_a_catalogue_that_fails_in_an_unforeseen_way_at_a_summary_hangs_no_run(m
     def refuse(*_):
         raise RuntimeError("no such thing")
 
-    monkeypatch.setattr(lake.engine.store.catalogue, "save_job", refuse)
+    monkeypatch.setattr(lake.engine.store.catalogue.jobs, "save", refuse)
     assert lake.engine.load().totals.new == 1
     assert "RuntimeError: no such thing" in caplog.text
 
@@ -536,7 +536,7 @@ def test_a_run_that_died_is_marked_aborted_by_the_next_and_one_that_has_its_leas
     elsewhere = ProcessIdentity("elsewhere", 7, "another boot/1")
     for run_id, ahead in (("ended", 9000), ("dead", 0), ("silent", -9000), ("ahead", 9000)):
         moment = job.started_at + dt.timedelta(hours=ahead)
-        store.catalogue.save_job(
+        store.catalogue.jobs.save(
             dataclasses.replace(
                 job,
                 job_id=f"00000000-{run_id}",
@@ -564,7 +564,7 @@ def test_a_run_that_died_is_marked_aborted_by_the_next_and_one_that_has_its_leas
 def test_a_summary_that_could_not_be_written_is_written_at_the_end_of_the_run(make_lake, monkeypatch):
     lake = make_lake(lambda **_: [match(1)])
     catalogue = lake.engine.store.catalogue
-    save, refused = catalogue.save_job, []
+    save, refused = catalogue.jobs.save, []
 
     def refuse_the_end_once(job, first_task=0):
         if job.state is RunState.FINISHED and not refused:
@@ -572,7 +572,7 @@ def test_a_summary_that_could_not_be_written_is_written_at_the_end_of_the_run(ma
             raise StoreError("another process is writing to it")
         save(job, first_task)
 
-    monkeypatch.setattr(catalogue, "save_job", refuse_the_end_once)
+    monkeypatch.setattr(catalogue.jobs, "save", refuse_the_end_once)
     lake.engine.load()
     (job,) = lake.jobs
     assert refused == [job.job_id]

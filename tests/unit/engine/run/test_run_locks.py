@@ -273,7 +273,7 @@ def test_a_run_that_was_overtaken_leaves_it_to_the_later_one_what_is_remembered(
     wait_until(lambda: ids(first.list_datasets()) == [1])
     # The job of competition 1 has ended, and its run has not: the later one goes through it, and sees more.
     wait_until(lambda: second.load().totals.discovered == 2)
-    sync = second.store.catalogue.find_selector_sync
+    sync = second.store.catalogue.selector_syncs.find
     (job,) = (job for job in second.load().jobs)
     assert job.state is RunState.FINISHED
     key = _identity(second, both[0])
@@ -292,9 +292,9 @@ def test_a_skipped_job_says_nothing_of_what_is_listed(make_engine):
     running = Background(make_engine(slow.find).load)
     assert slow.is_asked.wait(SECONDS)
     key = _identity(engine, {"competition_id": 1})
-    before = engine.store.catalogue.find_selector_sync(key)
+    before = engine.store.catalogue.selector_syncs.find(key)
     assert engine.load().jobs_left_to_others
-    assert engine.store.catalogue.find_selector_sync(key) == before
+    assert engine.store.catalogue.selector_syncs.find(key) == before
     slow.goes_on.set()
     assert running.result.totals.unchanged == 2
     assert ids(engine.iter_datasets(dataset_state="complete")) == [1, 2]

@@ -27,21 +27,21 @@ class Memory:
     def __init__(self) -> None:
         self.kept: dict[str, HostWait] = {}
 
-    def find_host_waits(self) -> list[HostWait]:
+    def find(self) -> list[HostWait]:
         return list(self.kept.values())
 
-    def save_host_wait(self, wait: HostWait) -> None:
+    def save(self, wait: HostWait) -> None:
         self.kept[wait.host] = wait
 
-    def forget_host_waits(self) -> None:
+    def forget(self) -> None:
         self.kept.clear()
 
 
 class Refusing(Memory):
-    def find_host_waits(self) -> list[HostWait]:
+    def find(self) -> list[HostWait]:
         raise StoreError("no such table")
 
-    def save_host_wait(self, wait: HostWait) -> None:
+    def save(self, wait: HostWait) -> None:
         raise StoreError("read-only")
 
 
@@ -121,8 +121,8 @@ def test_two_processes_that_are_told_the_same_at_once_say_nothing_of_it(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Raced(Memory):
-        def save_host_wait(self, wait: HostWait) -> None:
-            super().save_host_wait(wait)
+        def save(self, wait: HostWait) -> None:
+            super().save(wait)
             raise StoreError("there is one already")
 
     assert Waits(Raced(), clock=clock).ask("a.example", 7200, 429).until == T0 + 2 * HOUR

@@ -122,12 +122,12 @@ def test_what_comes_later_is_added_and_only_its_objects_are_copied(lake, target)
 
 def test_the_target_tells_of_each_revision_in_its_own_log(lake, target):
     copy(lake.store, target)
-    told = Counter(event.event_type for event in target.catalogue.read_events(0, 100))
+    told = Counter(event.event_type for event in target.catalogue.event_log.read(0, 100))
     assert told == {"dataset_created": 4, "revision_added": 5, "revision_rejected": 1}
-    position = target.catalogue.get_last_event_position()
+    position = target.catalogue.event_log.get_last_position()
     (second,) = [
         event
-        for event in target.catalogue.read_events(0, 100)
+        for event in target.catalogue.event_log.read(0, 100)
         if event.event_type == "revision_added" and len(event.dataset.revisions) == 2
     ]
     assert second.dataset.identifier["match_id"] == 2
@@ -136,7 +136,8 @@ def test_the_target_tells_of_each_revision_in_its_own_log(lake, target):
     lake.store.commits.mark_missing([lake.dataset(4).dataset_id])
     copy(lake.store, target)
     later = {
-        (event.event_type, event.dataset.identifier["match_id"]) for event in target.catalogue.read_events(position, 9)
+        (event.event_type, event.dataset.identifier["match_id"])
+        for event in target.catalogue.event_log.read(position, 9)
     }
     assert later == {("revision_invalidated", 1), ("metadata_updated", 4)}
 
@@ -272,7 +273,7 @@ def test_somebody_else_who_writes_the_same_dataset_meanwhile_does_not_double_it(
     assert outcomes(list(copying.iter_copied())) == {}
     assert copying.progress.unchanged == 4
     check_mirror(lake.store, target)
-    assert sum(event.event_type == "dataset_created" for event in target.catalogue.read_events(0, 100)) == 4
+    assert sum(event.event_type == "dataset_created" for event in target.catalogue.event_log.read(0, 100)) == 4
     target.close()
 
 

@@ -99,19 +99,19 @@ def test_what_was_deleted_stays_for_the_safety_age_however_old_it_is(catalogue, 
     put(storage, object_path(), b"1")
     dataset = name(catalogue, object_path())
     grow_old()
-    catalogue.delete([dataset.dataset_id])
+    catalogue.changes.delete([dataset.dataset_id])
     assert collect_garbage(catalogue, storage, older_than=AGE).objects == 0
     grow_old()
     assert collect_garbage(catalogue, storage, older_than=AGE, dry_run=True).objects == 1
     assert collect_garbage(catalogue, storage, older_than=AGE).objects == 1
-    assert catalogue.forget_deleted_objects(now()) == 0, "it is forgotten then"
+    assert catalogue.deletions.forget(now()) == 0, "it is forgotten then"
 
 
 def test_what_was_deleted_and_named_again_stays(catalogue, storage):
     put(storage, object_path(), b"1")
     for _ in range(2):
         dataset = name(catalogue, object_path())
-        catalogue.delete([dataset.dataset_id])
+        catalogue.changes.delete([dataset.dataset_id])
     name(catalogue, object_path())
     grow_old()
     assert collect_garbage(catalogue, storage, older_than=AGE).objects == 0
@@ -196,7 +196,7 @@ class Interleaved:
 
     def __init__(self, catalogue: Any, storage: LocalStorage, monkeypatch: pytest.MonkeyPatch) -> None:
         self.plan: list[tuple[str, Callable[[], object]]] = []
-        find_unnamed, iter_objects, replace = catalogue.find_unnamed, storage.iter_objects, Path.replace
+        find_unnamed, iter_objects, replace = catalogue.deletions.find_orphaned, storage.iter_objects, Path.replace
 
         def looked_up(*args: Any, **kwargs: Any) -> Any:
             found = find_unnamed(*args, **kwargs)
@@ -217,7 +217,7 @@ class Interleaved:
                 self.reach("after it was put aside")
             return replaced
 
-        monkeypatch.setattr(catalogue, "find_unnamed", looked_up)
+        monkeypatch.setattr(catalogue.deletions, "find_orphaned", looked_up)
         monkeypatch.setattr(storage, "iter_objects", listed)
         monkeypatch.setattr(Path, "replace", put_aside)
 
@@ -237,13 +237,15 @@ class Ingest:
         self.written_again = 0
 
     def write(self) -> None:
-        self._seen = self._catalogue.get_last_removal()
+        self._seen = self._catalogue.removals.get_last()
         put(self._storage, object_path(), b"content")
 
     def name(self) -> None:
         one = change(1, files=[new_file(storage_path=object_path())])
         try:
-            Presence(self._catalogue, self._storage).commit(self._seen, lambda seen: self._catalogue.apply([one], seen))
+            Presence(self._catalogue.removals, self._storage).commit(
+                self._seen, lambda seen: self._catalogue.changes.apply([one], seen)
+            )
         except SaveError:  # it would wait for this very thread
             self._beside.plan.append(("after all", self.name))
         except ObjectsGone:
@@ -296,9 +298,9 @@ def test_nothing_is_noted_any_more_when_a_collection_fails(catalogue, storage, m
     monkeypatch.setattr(storage, "delete", refuse)
     with pytest.raises(StoreError, match="bucket is gone"):
         collect_garbage(catalogue, storage, older_than=AT_ONCE)
-    assert not catalogue.end_dead_removals()
-    assert catalogue.get_last_removal() > 0, "some of it may have been removed"
-    assert catalogue.find_leases() == []
+    assert not catalogue.removals.end_dead()
+    assert catalogue.removals.get_last() > 0, "some of it may have been removed"
+    assert catalogue.leases.find() == []
 
 
 @pytest.mark.parametrize("deleted", MOMENTS)
@@ -307,7 +309,7 @@ def test_who_opened_a_dataset_reads_on_whenever_it_is_deleted(catalogue, storage
     dataset = name(catalogue, object_path())
     grow_old()
     beside = Interleaved(catalogue, storage, monkeypatch)
-    beside.plan = [(deleted, lambda: catalogue.delete([dataset.dataset_id]))]
+    beside.plan = [(deleted, lambda: catalogue.changes.delete([dataset.dataset_id]))]
     collect_garbage(catalogue, storage, older_than=AGE)
     beside.reach("after all")
     beside.reach("after its time was looked at")

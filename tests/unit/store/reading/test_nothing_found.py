@@ -188,8 +188,10 @@ def test_an_empty_lake_says_so(caplog):
 
 def test_what_finds_something_asks_the_database_for_nothing_more(engine, caplog, monkeypatch):
     asked = []
-    real = type(engine.store.catalogue).count_by_kind
-    monkeypatch.setattr(type(engine.store.catalogue), "count_by_kind", lambda *given: asked.append(1) or real(*given))
+    real = engine.store.catalogue.datasets.count_by_kind
+    monkeypatch.setattr(
+        engine.store.catalogue.datasets, "count_by_kind", lambda *given: asked.append(1) or real(*given)
+    )
     assert len(engine.list_datasets(match_id="10", state="partial", where="metadata.home_score == 0")) == 1
     assert len(engine.store.get_dataset_collection(competition_id=[1, 9])) == 3
     assert (asked, caplog.messages) == ([], [])

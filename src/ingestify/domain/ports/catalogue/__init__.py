@@ -1,25 +1,32 @@
-"""The SQL side of the lake: a port for each thing that it keeps, and all of them as one."""
+"""The SQL side of the lake: an object with a port for each thing that it keeps."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from ingestify.domain.ports.catalogue.changes import ChangesPort, HeadMoved, OnEvents
 from ingestify.domain.ports.catalogue.datasets import (
     DatasetDescription,
     DatasetFilter,
+    DatasetIndexesPort,
     DatasetsPort,
-    HeadMoved,
     KnownDataset,
-    OnEvents,
     StorageTotals,
 )
-from ingestify.domain.ports.catalogue.event_log import EventLogPort
-from ingestify.domain.ports.catalogue.file_records import FileRecordsPort
-from ingestify.domain.ports.catalogue.histories import HistoriesPort
+from ingestify.domain.ports.catalogue.event_log import EventLogPort, EventReadersPort
+from ingestify.domain.ports.catalogue.history_import import HistoryImportPort
 from ingestify.domain.ports.catalogue.host_waits import HostWait, HostWaitsPort
-from ingestify.domain.ports.catalogue.jobs import DiscoveredSelector, JobLock, JobsPort, SelectorSync
+from ingestify.domain.ports.catalogue.integrity import DeletionsPort, IntegrityCheckPort, RowRepairPort
+from ingestify.domain.ports.catalogue.jobs import (
+    DiscoveredSelector,
+    JobLock,
+    JobLocksPort,
+    JobsPort,
+    SelectorSync,
+    SelectorSyncsPort,
+)
 from ingestify.domain.ports.catalogue.lake import LakePort
-from ingestify.domain.ports.catalogue.leases import LeasesPort, ObjectsInDoubt
+from ingestify.domain.ports.catalogue.leases import LeasesPort, ObjectsInDoubt, RemovalsPort
 from ingestify.domain.ports.catalogue.quarantine import QuarantinePort
 from ingestify.domain.ports.catalogue.retention import RetentionPort
 
@@ -27,46 +34,74 @@ __all__ = [
     "Catalogue",
     "DatasetDescription",
     "DatasetFilter",
-    "DatasetsPort",
     "DiscoveredSelector",
-    "EventLogPort",
-    "FileRecordsPort",
     "HeadMoved",
-    "HistoriesPort",
     "HostWait",
     "HostWaitsPort",
     "JobLock",
-    "JobsPort",
     "KnownDataset",
-    "LakePort",
     "LeasesPort",
     "ObjectsInDoubt",
     "OnEvents",
-    "QuarantinePort",
-    "RetentionPort",
+    "RemovalsPort",
     "SelectorSync",
     "StorageTotals",
 ]
 
 
-class Catalogue(
-    DatasetsPort,
-    QuarantinePort,
-    HistoriesPort,
-    FileRecordsPort,
-    JobsPort,
-    HostWaitsPort,
-    LeasesPort,
-    EventLogPort,
-    LakePort,
-    RetentionPort,
-    Protocol,
-):
-    """The SQL side of the lake. Every method may be called from any thread; StoreError when it refuses."""
+class Catalogue(Protocol):
+    """The SQL side of the lake. Every method may be called from any thread; StoreError when the database refuses.
+
+    Attributes:
+        datasets: Which datasets there are.
+        changes: How they change.
+        indexes: The indexes on keys of their identifiers.
+        quarantine: The bundles that failed a check.
+        history_import: Whole histories of another lake's datasets.
+        integrity_check: Whether the rows agree, and which objects they name.
+        row_repair: Repairs of rows.
+        deletions: The objects that no row names any more.
+        jobs: What runs did.
+        job_locks: Which run has which job.
+        selector_syncs: What runs remember of selectors.
+        leases: Who writes to the lake now.
+        removals: Which objects are being removed.
+        host_waits: The hosts that asked to be left alone.
+        event_log: What was committed, in order.
+        event_readers: How far each reader of the event log is.
+        lake: The lake's identity.
+        retention: How old jobs and events are forgotten.
+    """
+
+    datasets: DatasetsPort
+    changes: ChangesPort
+    indexes: DatasetIndexesPort
+    quarantine: QuarantinePort
+    history_import: HistoryImportPort
+    integrity_check: IntegrityCheckPort
+    row_repair: RowRepairPort
+    deletions: DeletionsPort
+    jobs: JobsPort
+    job_locks: JobLocksPort
+    selector_syncs: SelectorSyncsPort
+    leases: LeasesPort
+    removals: RemovalsPort
+    host_waits: HostWaitsPort
+    event_log: EventLogPort
+    event_readers: EventReadersPort
+    lake: LakePort
+    retention: RetentionPort
 
     @property
     def where(self) -> str:
         """Where it is, without a password, for messages."""
+
+    def create(self) -> bool:
+        """Make the catalogue, if it is not there. Returns whether it was made.
+
+        Raises:
+            StoreError: It cannot be made.
+        """
 
     def maintain(self) -> None:
         """Let the database count what its planner wants to know, if the lake grew much since, and give free room back.

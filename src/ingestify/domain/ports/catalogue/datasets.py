@@ -1,29 +1,17 @@
-"""The catalogue's datasets: which of them there are, and how they change."""
+"""The catalogue's datasets: which of them there are."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypedDict
 
-from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
-from ingestify.domain.events import DatasetEvent
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.selector import Filters
 
-__all__ = [
-    "DatasetDescription",
-    "DatasetFilter",
-    "DatasetsPort",
-    "HeadMoved",
-    "KnownDataset",
-    "OnEvents",
-    "StorageTotals",
-]
-
-OnEvents = Callable[[Sequence[DatasetEvent]], object]
+__all__ = ["DatasetDescription", "DatasetFilter", "DatasetIndexesPort", "DatasetsPort", "KnownDataset", "StorageTotals"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -90,17 +78,6 @@ class StorageTotals(TypedDict):
     storage_bytes: int
 
 
-class HeadMoved(Exception):
-    """Another writer changed a dataset after a change to it was worked out; work it out again.
-
-    Not an IngestifyError: nobody outside the engine sees it.
-    """
-
-    def __init__(self, changes: Sequence[DatasetChange]) -> None:
-        super().__init__(", ".join(str(change.identifier) for change in changes))
-        self.changes = tuple(changes)
-
-
 class DatasetsPort(Protocol):
     """The datasets of a catalogue."""
 
@@ -109,10 +86,10 @@ class DatasetsPort(Protocol):
     ) -> dict[Identifier, KnownDataset]:
         """Return those of `identifiers` that the lake has, by one set query; at most 1,000 at a time."""
 
-    def get_datasets(self, dataset_ids: Sequence[str]) -> list[Dataset]:
+    def get(self, dataset_ids: Sequence[str]) -> list[Dataset]:
         """Return datasets in full, in the order of the ids; those that are gone are left out."""
 
-    def find_dataset(self, bucket: str, provider: str, dataset_type: str, identifier: Identifier) -> Dataset | None:
+    def find(self, bucket: str, provider: str, dataset_type: str, identifier: Identifier) -> Dataset | None:
         """Return one dataset in full, or None."""
 
     def iter_batches(
@@ -135,37 +112,11 @@ class DatasetsPort(Protocol):
     def storage_totals(self, bucket: str) -> StorageTotals:
         """Count what a bucket holds."""
 
-    def apply(self, changes: Sequence[DatasetChange], removals_seen: int = 0) -> list[AppliedChange]:
-        """Commit changes with their event-log rows, in one transaction: all or none.
 
-        Args:
-            removals_seen: The last removal that had ended before their objects were written.
+class DatasetIndexesPort(Protocol):
+    """The indexes of a catalogue on keys of identifiers."""
 
-        Raises:
-            HeadMoved: Some were worked out on a dataset that has moved on; nothing was written.
-            ObjectsInDoubt: Objects of new files may be gone; nothing was written.
-            SaveError: The catalogue refused; nothing was written.
-            OutcomeUnknown: The connection was lost at the commit, and it could not be found out either whether they
-                are there. Nothing that they name may be removed.
-        """
-
-    def invalidate(self, dataset_ids: Sequence[str], reason: str) -> list[DatasetEvent]:
-        """Mark current revisions VALIDATION_FAILED, in one transaction. Returns the events."""
-
-    def mark_missing(self, dataset_ids: Sequence[str]) -> list[DatasetEvent]:
-        """Set the state of datasets to MISSING, in one transaction. Returns the events."""
-
-    def delete(self, dataset_ids: Sequence[str], on_events: OnEvents | None = None) -> list[str]:
-        """Remove datasets with all their rows. Returns the paths of objects that no row names any more.
-
-        Args:
-            on_events: Called with the events once they are committed.
-
-        With each path the moment is remembered, for `find_unnamed`.
-        No selector counts as ingested whole any more; likewise after `invalidate`.
-        """
-
-    def sync_indexes(self, wanted: Sequence[tuple[str, str, str]]) -> tuple[list[str], list[str]]:
+    def sync(self, wanted: Sequence[tuple[str, str, str]]) -> tuple[list[str], list[str]]:
         """Make expression indexes for (provider, dataset type, identifier key), drop those no longer wanted.
 
         Returns the names of those made and of those dropped.

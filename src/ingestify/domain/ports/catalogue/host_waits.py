@@ -48,11 +48,11 @@ class HostWait:
 class HostWaitsPort(Protocol):
     """The waits of hosts."""
 
-    def find_host_waits(self) -> Sequence[HostWait]:
+    def find(self) -> Sequence[HostWait]:
         """Return all that are kept."""
 
-    def save_host_wait(self, wait: HostWait) -> None:
+    def save(self, wait: HostWait) -> None:
         """Keep one, instead of the host's last; what is over is forgotten."""
 
-    def forget_host_waits(self) -> None:
+    def forget(self) -> None:
         """Forget all of them."""

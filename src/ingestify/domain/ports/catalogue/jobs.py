@@ -10,7 +10,7 @@ from typing import Protocol
 from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity
 from ingestify.domain.selector import Selector
 
-__all__ = ["DiscoveredSelector", "JobLock", "JobsPort", "SelectorSync"]
+__all__ = ["DiscoveredSelector", "JobLock", "JobLocksPort", "JobsPort", "SelectorSync", "SelectorSyncsPort"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ class JobLock(Protocol):
 
 
 class JobsPort(Protocol):
-    """The jobs of a catalogue, their locks, and what is remembered of their selectors."""
+    """The jobs of a catalogue."""
 
-    def save_job(self, job: JobSummary, first_task: int = 0) -> None:
+    def save(self, job: JobSummary, first_task: int = 0) -> None:
         """Write a job's row, new or again, and the tasks that are not written yet.
 
         One whose `end` is quiet, or is that of the last job of the same identity, is counted with that one, and has no
@@ -78,17 +78,21 @@ class JobsPort(Protocol):
             first_task: The number of the first of `job.tasks`; those before it were written earlier.
         """
 
-    def load_jobs(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
+    def load(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
         """Return jobs, newest first."""
 
-    def abort_dead_jobs(self, goes_on: Callable[[str, ProcessIdentity], bool]) -> int:
+    def abort_dead(self, goes_on: Callable[[str, ProcessIdentity], bool]) -> int:
         """Mark RUNNING jobs ABORTED that nobody works on. Returns how many.
 
         Args:
             goes_on: Says whether a run does, given its id and its process.
         """
 
-    def try_lock_job(self, key: str, holder: JobHolder) -> JobLock | None:
+
+class JobLocksPort(Protocol):
+    """The locks of a catalogue's jobs."""
+
+    def try_lock(self, key: str, holder: JobHolder) -> JobLock | None:
         """Return the lock of the job whose identity is `key`, or None if another run has it; never waits.
 
         Two engines of one process exclude each other too. Where there are no locks, or where the catalogue may only be
@@ -98,32 +102,34 @@ class JobsPort(Protocol):
             holder: What others are told of whoever has it.
         """
 
-    def find_job_holder(self, key: str) -> JobHolder | None:
+    def find_holder(self, key: str) -> JobHolder | None:
         """Return who has the lock of that job; None: nobody, or that is not known."""
 
-    def find_selector_sync(self, key: str) -> SelectorSync | None:
+
+class SelectorSyncsPort(Protocol):
+    """What a catalogue remembers of selectors between runs."""
+
+    def find(self, key: str) -> SelectorSync | None:
         """Return when the selector that `key` names was last ingested, or None."""
 
-    def save_selector_sync(self, key: str, sync: SelectorSync) -> None:
+    def save(self, key: str, sync: SelectorSync) -> None:
         """Remember it."""
 
-    def find_discovered_selectors(
-        self, bucket: str, source: str, provider: str, dataset_type: str
-    ) -> list[DiscoveredSelector]:
+    def find_discovered(self, bucket: str, source: str, provider: str, dataset_type: str) -> list[DiscoveredSelector]:
         """Return the selectors of a source that it discovered when they were last ingested, each once."""
 
-    def forget_selector(self, discovered: DiscoveredSelector) -> None:
+    def forget(self, discovered: DiscoveredSelector) -> None:
         """Forget all that is remembered of a selector that its source discovers no more."""
 
     def forget_listings(self, besides: Collection[str] = ()) -> None:
         """Forget what selectors listed: datasets came that their listings do not know of.
 
         Args:
-            besides: The keys of those that are kept, as of `save_selector_sync`.
+            besides: The keys of those that are kept, as of `save`.
         """
 
     def forget_absences(self, is_spoken_against: Callable[[str], bool]) -> None:
-        """Forget what selectors lacked and is still to be confirmed, by their keys, as of `save_selector_sync`."""
+        """Forget what selectors lacked and is still to be confirmed, by their keys, as of `save`."""
 
     def forget_hints(self) -> None:
         """Believe no selector's hint: files left datasets that other plans may ask for."""

@@ -12,14 +12,7 @@ __all__ = ["LakePort"]
 class LakePort(Protocol):
     """The identity of a catalogue's lake."""
 
-    def create(self) -> bool:
-        """Make the catalogue, if it is not there. Returns whether it was made.
-
-        Raises:
-            StoreError: It cannot be made.
-        """
-
-    def find_lake(self) -> Lake | None:
+    def find(self) -> Lake | None:
         """Return the lake; None: an archive of before lakes had ids, which this user may only read."""
 
     def has_given_mark(self, mark: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Protocol
 from ingestify.domain.ports.catalogue.jobs import JobLock
 from ingestify.domain.run import JobHolder, Lease
 
-__all__ = ["LeasesPort", "ObjectsInDoubt"]
+__all__ = ["LeasesPort", "ObjectsInDoubt", "RemovalsPort"]
 
 
 class ObjectsInDoubt(Exception):
@@ -32,14 +32,9 @@ class ObjectsInDoubt(Exception):
 
 
 class LeasesPort(Protocol):
-    """The leases of a lake, and the removals of objects, which no clock decides about.
+    """The leases of a lake. Whoever writes objects before the rows that name them has a lease meanwhile."""
 
-    Whoever writes objects before the rows that name them has a lease meanwhile. Whoever removes objects notes which
-    ones before, and that it is done afterwards; both exclude commits, so that each commit sees whether the objects that
-    it names may be gone.
-    """
-
-    def take_lease(self, lease_id: str, what: str, holder: JobHolder) -> JobLock:
+    def take(self, lease_id: str, what: str, holder: JobHolder) -> JobLock:
         """Begin a lease. It ends when it is released, and with its process, however that ends.
 
         Args:
@@ -47,28 +42,36 @@ class LeasesPort(Protocol):
             what: What its holder does, in a word, for people.
         """
 
-    def find_leases(self) -> list[Lease]:
+    def find(self) -> list[Lease]:
         """Return the leases that are held now."""
 
-    def is_lease_held(self, lease_id: str) -> bool | None:
+    def is_held(self, lease_id: str) -> bool | None:
         """Whether it is held; None: that is not known, as there are no locks here."""
 
-    def get_last_removal(self) -> int:
+
+class RemovalsPort(Protocol):
+    """The removals of a lake's objects.
+
+    A process that removes objects notes which ones before, and that it is done afterwards. Both exclude commits, so
+    that each commit sees whether the objects that it names may be gone. No clock decides about that.
+    """
+
+    def get_last(self) -> int:
         """Return the number of the last removal that has ended; 0 if there was none."""
 
-    def begin_removal(self, lease_id: str, paths: Sequence[str], since: dt.datetime | None) -> set[str]:
+    def begin(self, lease_id: str, paths: Sequence[str], since: dt.datetime | None) -> set[str]:
         """Note that objects are about to be removed, but for those that a row names.
 
         Args:
-            lease_id: Of whoever removes them, who holds it up to `end_removal`.
+            lease_id: Of whoever removes them, who holds it up to `end`.
             since: Those that a row named then or later are left out too; None: only those that a row names now.
 
         Returns:
             The paths that may be removed.
         """
 
-    def end_removal(self, lease_id: str) -> None:
+    def end(self, lease_id: str) -> None:
         """Note that what was begun under a lease is done."""
 
-    def end_dead_removals(self) -> bool:
+    def end_dead(self) -> bool:
         """End the removals of those who died. Returns whether there were any."""

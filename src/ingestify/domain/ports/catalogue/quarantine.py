@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from ingestify.domain.identifier import Identifier
-from ingestify.domain.ports.catalogue.datasets import DatasetFilter, OnEvents
+from ingestify.domain.ports.catalogue.datasets import DatasetFilter
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState, WaitingBundle
 
 __all__ = ["QuarantinePort"]
@@ -15,10 +15,10 @@ __all__ = ["QuarantinePort"]
 class QuarantinePort(Protocol):
     """The quarantine of a catalogue."""
 
-    def has_quarantined(self, bucket: str, provider: str, dataset_type: str) -> bool:
+    def has_any(self, bucket: str, provider: str, dataset_type: str) -> bool:
         """Whether there is any entry that is OPEN or DISCARDED."""
 
-    def find_quarantined(
+    def find(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
     ) -> list[QuarantineEntry]:
         """Return the entries of datasets that are OPEN or DISCARDED, oldest first, by one set query."""
@@ -29,33 +29,19 @@ class QuarantinePort(Protocol):
         States are those of the datasets as they are in the lake: with any, what was never published is not meant.
         """
 
-    def iter_quarantine(
+    def iter_entries(
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
     ) -> Iterator[QuarantineEntry]:
         """Yield entries, newest first, read page by page: there may be as many as datasets. No states: any."""
 
-    def list_quarantine(
-        self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
-    ) -> list[QuarantineEntry]:
-        """Return all of them at once."""
-
-    def find_quarantine_ids(self, bucket: str, beginning: str) -> list[str]:
+    def find_ids(self, bucket: str, beginning: str) -> list[str]:
         """Return the ids of a bucket's entries that begin so."""
 
-    def find_quarantine_entry(self, entry_id: str) -> QuarantineEntry | None:
+    def find_entry(self, entry_id: str) -> QuarantineEntry | None:
         """Return one entry, or None."""
 
-    def save_quarantine_look(self, entry: QuarantineEntry) -> None:
+    def save_check(self, entry: QuarantineEntry) -> None:
         """Remember that the provider was asked and still serves that bundle: its `feeds`, now; a retry is done."""
 
-    def request_quarantine_retry(self, entry_ids: Sequence[str]) -> int:
+    def request_retry(self, entry_ids: Sequence[str]) -> int:
         """Let open or discarded entries be fetched anew by the next run. Returns how many there were."""
-
-    def discard_quarantine(
-        self, entry_ids: Sequence[str], decided_by: str, note: str, on_events: OnEvents | None = None
-    ) -> list[str]:
-        """Mark open entries DISCARDED. Returns the paths of objects that nothing names any more.
-
-        Args:
-            on_events: Called with the events once they are committed.
-        """

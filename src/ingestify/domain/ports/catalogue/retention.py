@@ -12,7 +12,7 @@ __all__ = ["RetentionPort"]
 class RetentionPort(Protocol):
     """The history of a catalogue: jobs and events."""
 
-    def forget_history(self, retention: Retention, *, dry_run: bool) -> Forgotten:
+    def enforce(self, retention: Retention, *, dry_run: bool) -> Forgotten:
         """Remove the jobs and events that are older than a retention allows.
 
         Args:

@@ -8,20 +8,24 @@ from typing import Protocol
 
 from ingestify.domain.damage import Damage, FileRecord
 
-__all__ = ["FileRecordsPort"]
+__all__ = ["DeletionsPort", "IntegrityCheckPort", "RowRepairPort"]
 
 
-class FileRecordsPort(Protocol):
-    """The rows of a catalogue that name objects, and the objects that none names any more."""
+class DeletionsPort(Protocol):
+    """The objects that no row names any more."""
 
-    def find_unnamed(self, paths: Sequence[str], since: dt.datetime) -> set[str]:
+    def find_orphaned(self, paths: Sequence[str], since: dt.datetime) -> set[str]:
         """Return those of `paths` that no row names, nor did at `since` or later: a reader may still be at those.
 
         Rows of the quarantine count, whatever state their entry is in.
         """
 
-    def forget_deleted_objects(self, until: dt.datetime) -> int:
+    def forget(self, until: dt.datetime) -> int:
         """Forget which objects lost their last row up to a moment. Returns how many there were."""
+
+
+class IntegrityCheckPort(Protocol):
+    """The rows of a catalogue as they are: which objects they name, and whether they agree."""
 
     def iter_file_records(self, bucket: str | None = None) -> Iterator[list[FileRecord]]:
         """Yield the rows that name objects, lazily, in the order of their paths; all rows of one path together.
@@ -43,10 +47,14 @@ class FileRecordsPort(Protocol):
             bucket: None: any. Rows that belong to nothing are of every bucket.
         """
 
-    def mend_revisions(self, dataset_ids: Sequence[str]) -> None:
+
+class RowRepairPort(Protocol):
+    """Repairs of a catalogue's rows."""
+
+    def restore_revisions(self, dataset_ids: Sequence[str]) -> None:
         """Make lost revisions again from their files' rows, and let each dataset call its newest one current."""
 
-    def ask_in_full_again(self, dataset_ids: Sequence[str]) -> None:
+    def request_full_fetch(self, dataset_ids: Sequence[str]) -> None:
         """Let the next run fetch datasets in full whose current revision is VALIDATION_FAILED; others stay as they are.
 
         One that was marked and asked for since then is otherwise asked for conditionally.

@@ -1,24 +1,22 @@
-"""Jobs, their tasks, and when each selector was last ingested."""
+"""Jobs and their tasks."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.jobs.selector_syncs import SelectorSyncs
 from ingestify.catalogue.rows import json_text, json_value, moment_from_text, moment_to_text, to_moment
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
-from ingestify.domain.ports import DiscoveredSelector, SelectorSync
 from ingestify.domain.run import Counters, JobEnd, JobSummary, ProcessIdentity, RunState, TaskOutcome, TaskSummary
-from ingestify.domain.selector import Selector
 
-__all__ = ["RunLog"]
+__all__ = ["JobLog"]
 
 _COUNTER_NAMES = frozenset(Counters().as_dict())
 
@@ -29,20 +27,20 @@ _OF_EACH_RUN = (
 """The columns of a job that differ between two runs of the same."""
 
 
-class RunLog:
-    """The job, task and selector_sync tables."""
+class JobLog:
+    """The tables of jobs and tasks."""
 
-    def __init__(self, database: Database, tables: Tables) -> None:
+    def __init__(self, database: Database, tables: Tables, selector_syncs: SelectorSyncs) -> None:
         self._database = database
         self._dialect = database.dialect
         self._job = tables.job
         self._task = tables.task
         self._repeat = tables.job_repeat
-        self._sync = tables.selector_sync
         self._revision = tables.revision
+        self._selector_syncs = selector_syncs
 
     @repeatable
-    def save_job(self, job: JobSummary, first_task: int = 0) -> None:
+    def save(self, job: JobSummary, first_task: int = 0) -> None:
         """Write a job's row, new or again, and those of its tasks that are not written yet.
 
         The row goes again, if by its end it is to be counted with the job before it.
@@ -100,7 +98,7 @@ class RunLog:
             connection.execute(table.delete().where(self._dialect.any_of(table.c.job_id, job_ids)))
 
     @repeatable
-    def load_jobs(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
+    def load(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
         """Return jobs, newest first; without tasks each has none."""
         job, repeat = self._job.c, self._repeat.c
         own = sa.select(self._job).order_by(job.started_at.desc(), job.job_id.desc()).limit(limit)
@@ -132,7 +130,7 @@ class RunLog:
         return [_job_from(row, tasks.get(_tasks_of(row), ())) for row in rows]
 
     @repeatable
-    def abort_dead_jobs(self, goes_on: Callable[[str, ProcessIdentity], bool]) -> int:
+    def abort_dead(self, goes_on: Callable[[str, ProcessIdentity], bool]) -> int:
         """Mark RUNNING jobs ABORTED that nobody works on. Returns how many.
 
         They end with their last sign of life, as nobody knows better.
@@ -158,8 +156,8 @@ class RunLog:
         if not dead:
             return 0
         aborted = 0
-        self.forget_listings()  # who knows what they brought
-        self.forget_hints()  # or took out
+        self._selector_syncs.forget_listings()  # who knows what they brought
+        self._selector_syncs.forget_hints()  # or took out
         with self._database.write("abort the jobs of dead processes") as connection:
             for row in dead:
                 # Only as it was read: one that gave a sign of life since then is not dead.
@@ -175,39 +173,6 @@ class RunLog:
                     )
                 ).rowcount
         return aborted
-
-    @repeatable
-    def forget_listings(self, besides: Collection[str] = ()) -> None:
-        """Forget what selectors listed, so that the next whole listing is compared with the lake itself."""
-        columns = self._sync.c
-        kept = {_hash(key) for key in besides}
-        with self._database.write("forget listings") as connection:
-            known = connection.scalars(sa.select(columns.key_hash).where(columns.listing.is_not(None))).all()
-            for hashes in chunks([one for one in known if one not in kept]):
-                theirs = self._dialect.any_of(columns.key_hash, hashes)
-                connection.execute(self._sync.update().where(theirs).values(listing=None))
-
-    @repeatable
-    def forget_absences(self, is_spoken_against: Callable[[str], bool]) -> None:
-        """Forget what selectors lacked and is still to be confirmed."""
-        columns = self._sync.c
-        with self._database.read("read what was absent") as connection:
-            known = connection.execute(
-                sa.select(columns.key_hash, columns.selector_key).where(columns.absent.is_not(None))
-            ).all()
-        theirs = [row.key_hash for row in known if is_spoken_against(row.selector_key)]
-        if not theirs:
-            return
-        with self._database.write("forget what was absent") as connection:
-            for hashes in chunks(theirs):
-                those = self._dialect.any_of(columns.key_hash, hashes)
-                connection.execute(self._sync.update().where(those).values(absent=None))
-
-    @repeatable
-    def forget_hints(self) -> None:
-        """Believe no hint, so that each selector is listed once more."""
-        with self._database.write("forget hints") as connection:
-            connection.execute(self._sync.update().values(is_settled=False))
 
     def _recount(self, connection: sa.Connection, row: Any) -> str:
         """Return the counters of a dead job with what it really committed: it wrote them only every few seconds.
@@ -225,105 +190,9 @@ class RunLog:
         counters["discovered"] = max(counters.get("discovered", 0), all_of_them)
         return json_text(counters)
 
-    @repeatable
-    def find_selector_sync(self, key: str) -> SelectorSync | None:
-        """Return when the selector that `key` names was last ingested, or None."""
-        statement = sa.select(self._sync).where(self._sync.c.key_hash == _hash(key))
-        with self._database.read("read when a selector was ingested") as connection:
-            row = connection.execute(statement).mappings().one_or_none()
-        return None if row is None else _sync_from(row)
-
-    @repeatable
-    def save_selector_sync(self, key: str, sync: SelectorSync) -> None:
-        """Remember it."""
-        values = {
-            "selector_key": key,
-            "last_modified": moment_to_text(sync.last_modified),
-            "complete": sync.complete,
-            "finished_at": moment_to_text(sync.finished_at),
-            "listing": sync.listing,
-            "hint": None if sync.hint is None else json.dumps(sync.hint),
-            "is_settled": sync.is_settled,
-            "followed_until": moment_to_text(sync.followed_until),
-            "absent": sync.absent,
-            **_discovered_row(sync.discovered),
-            "doubles": " ".join(sync.duplicates) or None,
-        }
-        with self._database.write("save when a selector was ingested") as connection:
-            known = self._sync.c.key_hash == _hash(key)
-            if not connection.execute(self._sync.update().where(known).values(values)).rowcount:
-                connection.execute(self._sync.insert().values(key_hash=_hash(key), **values))
-
-    @repeatable
-    def find_discovered_selectors(
-        self, bucket: str, source: str, provider: str, dataset_type: str
-    ) -> list[DiscoveredSelector]:
-        """Return the selectors of a source that it discovered when they were last ingested, each once."""
-        there = {"bucket": bucket, "source": source, "provider": provider, "dataset_type": dataset_type}
-        statement = sa.select(self._sync).where(*(self._sync.c[name] == value for name, value in there.items()))
-        with self._database.read("read which selectors were discovered") as connection:
-            rows = connection.execute(statement.order_by(self._sync.c.finished_at)).mappings().all()
-        # One that several plans ingest has several rows.
-        found = [discovered for row in rows if (discovered := _discovered_from(row)) is not None]
-        return sorted({one.selector: one for one in found}.values(), key=lambda one: one.selector.canonical)
-
-    @repeatable
-    def forget_selector(self, discovered: DiscoveredSelector) -> None:
-        """Forget all that is remembered of a selector that its source discovers no more."""
-        columns = self._sync.c
-        values = _discovered_row(discovered)
-        del values["selector"]
-        there = [columns[name] == value for name, value in values.items()]
-        with self._database.write("forget a selector") as connection:
-            rows = connection.execute(sa.select(columns.key_hash, columns.selector).where(*there)).all()
-            theirs = [row.key_hash for row in rows if _selector_from(row.selector) == discovered.selector]
-            for hashes in chunks(theirs):
-                connection.execute(self._sync.delete().where(self._dialect.any_of(columns.key_hash, hashes)))
-
 
 def _hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-def _sync_from(row: sa.RowMapping) -> SelectorSync:
-    return SelectorSync(
-        moment_from_text(row["last_modified"]),
-        bool(row["complete"]),
-        to_moment(row["finished_at"]),
-        row["listing"],
-        None if row["hint"] is None else json.loads(row["hint"]),
-        bool(row["is_settled"]),
-        moment_from_text(row["followed_until"]),
-        row["absent"],
-        _discovered_from(row),
-        tuple((row["doubles"] or "").split()),
-    )
-
-
-def _discovered_from(row: sa.RowMapping) -> DiscoveredSelector | None:
-    if row["selector"] is None:
-        return None
-    return DiscoveredSelector(
-        row["bucket"], row["source"], row["provider"], row["dataset_type"], _selector_from(row["selector"])
-    )
-
-
-def _selector_from(text: str) -> Selector:
-    return Selector(json.loads(text))
-
-
-def _discovered_row(discovered: DiscoveredSelector | None) -> dict[str, str | None]:
-    if discovered is None:
-        return dict.fromkeys(("bucket", "source", "provider", "dataset_type", "selector"))
-    selector = discovered.selector
-    return {
-        "bucket": discovered.bucket,
-        "source": discovered.source,
-        "provider": discovered.provider,
-        "dataset_type": discovered.dataset_type,
-        # Its name is for people; what else hints say is of that moment.
-        "selector": json.dumps({**selector.attributes, "_name": selector.name}, default=str),
-    }
 
 
 def _job_row(job: JobSummary) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from ingestify.domain.events import DatasetEvent
 from ingestify.domain.history import DatasetHead, DatasetHistory
 from ingestify.domain.quarantine import QuarantineEntry
 
-__all__ = ["HistoriesPort"]
+__all__ = ["HistoryImportPort"]
 
 
-class HistoriesPort(Protocol):
+class HistoryImportPort(Protocol):
     """What copying reads of a catalogue, and writes into it."""
 
     def find_heads(self, dataset_ids: Sequence[str]) -> list[DatasetHead]:
@@ -21,7 +21,7 @@ class HistoriesPort(Protocol):
     def find_heads_of(self, bucket: str, provider: str, dataset_type: str, keys: Sequence[str]) -> list[DatasetHead]:
         """Return where the datasets with these canonical identifiers stand."""
 
-    def write_histories(
+    def write(
         self, histories: Sequence[DatasetHistory], removals_seen: int = 0
     ) -> list[tuple[DatasetEvent, ...] | None]:
         """Write datasets with all of their revisions and their events, in one transaction: each whole or not at all.
@@ -40,10 +40,8 @@ class HistoriesPort(Protocol):
             SaveError: The catalogue refused; nothing was written.
         """
 
-    def write_quarantine_entries(
-        self, entries: Sequence[QuarantineEntry], removals_seen: int = 0
-    ) -> list[DatasetEvent]:
+    def write_entries(self, entries: Sequence[QuarantineEntry], removals_seen: int = 0) -> list[DatasetEvent]:
         """Add quarantine entries that are not there, with their ids, and let those that are have the given state.
 
-        Returns the events of those that were added. The rest is as of `write_histories`.
+        Returns the events of those that were added. The rest is as of `write`.
         """

@@ -1,0 +1,159 @@
+"""What runs remember of selectors: when each was last ingested, and what was listed then."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection
+
+import sqlalchemy as sa
+
+from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.rows import moment_from_text, moment_to_text, to_moment
+from ingestify.catalogue.selection import chunks
+from ingestify.catalogue.tables import Tables
+from ingestify.domain.ports import DiscoveredSelector, SelectorSync
+from ingestify.domain.selector import Selector
+
+__all__ = ["SelectorSyncs"]
+
+
+class SelectorSyncs:
+    """The table of selectors that were ingested."""
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self._database = database
+        self._dialect = database.dialect
+        self._sync = tables.selector_sync
+
+    @repeatable
+    def find(self, key: str) -> SelectorSync | None:
+        """Return when the selector that `key` names was last ingested, or None."""
+        statement = sa.select(self._sync).where(self._sync.c.key_hash == _hash(key))
+        with self._database.read("read when a selector was ingested") as connection:
+            row = connection.execute(statement).mappings().one_or_none()
+        return None if row is None else _sync_from(row)
+
+    @repeatable
+    def save(self, key: str, sync: SelectorSync) -> None:
+        """Remember it."""
+        values = {
+            "selector_key": key,
+            "last_modified": moment_to_text(sync.last_modified),
+            "complete": sync.complete,
+            "finished_at": moment_to_text(sync.finished_at),
+            "listing": sync.listing,
+            "hint": None if sync.hint is None else json.dumps(sync.hint),
+            "is_settled": sync.is_settled,
+            "followed_until": moment_to_text(sync.followed_until),
+            "absent": sync.absent,
+            **_discovered_row(sync.discovered),
+            "doubles": " ".join(sync.duplicates) or None,
+        }
+        with self._database.write("save when a selector was ingested") as connection:
+            known = self._sync.c.key_hash == _hash(key)
+            if not connection.execute(self._sync.update().where(known).values(values)).rowcount:
+                connection.execute(self._sync.insert().values(key_hash=_hash(key), **values))
+
+    @repeatable
+    def find_discovered(self, bucket: str, source: str, provider: str, dataset_type: str) -> list[DiscoveredSelector]:
+        """Return the selectors of a source that it discovered when they were last ingested, each once."""
+        there = {"bucket": bucket, "source": source, "provider": provider, "dataset_type": dataset_type}
+        statement = sa.select(self._sync).where(*(self._sync.c[name] == value for name, value in there.items()))
+        with self._database.read("read which selectors were discovered") as connection:
+            rows = connection.execute(statement.order_by(self._sync.c.finished_at)).mappings().all()
+        # One that several plans ingest has several rows.
+        found = [discovered for row in rows if (discovered := _discovered_from(row)) is not None]
+        return sorted({one.selector: one for one in found}.values(), key=lambda one: one.selector.canonical)
+
+    @repeatable
+    def forget(self, discovered: DiscoveredSelector) -> None:
+        """Forget all that is remembered of a selector that its source discovers no more."""
+        columns = self._sync.c
+        values = _discovered_row(discovered)
+        del values["selector"]
+        there = [columns[name] == value for name, value in values.items()]
+        with self._database.write("forget a selector") as connection:
+            rows = connection.execute(sa.select(columns.key_hash, columns.selector).where(*there)).all()
+            theirs = [row.key_hash for row in rows if _selector_from(row.selector) == discovered.selector]
+            for hashes in chunks(theirs):
+                connection.execute(self._sync.delete().where(self._dialect.any_of(columns.key_hash, hashes)))
+
+    @repeatable
+    def forget_listings(self, besides: Collection[str] = ()) -> None:
+        """Forget what selectors listed, so that the next whole listing is compared with the lake itself."""
+        columns = self._sync.c
+        kept = {_hash(key) for key in besides}
+        with self._database.write("forget listings") as connection:
+            known = connection.scalars(sa.select(columns.key_hash).where(columns.listing.is_not(None))).all()
+            for hashes in chunks([one for one in known if one not in kept]):
+                theirs = self._dialect.any_of(columns.key_hash, hashes)
+                connection.execute(self._sync.update().where(theirs).values(listing=None))
+
+    @repeatable
+    def forget_absences(self, is_spoken_against: Callable[[str], bool]) -> None:
+        """Forget what selectors lacked and is still to be confirmed."""
+        columns = self._sync.c
+        with self._database.read("read what was absent") as connection:
+            known = connection.execute(
+                sa.select(columns.key_hash, columns.selector_key).where(columns.absent.is_not(None))
+            ).all()
+        theirs = [row.key_hash for row in known if is_spoken_against(row.selector_key)]
+        if not theirs:
+            return
+        with self._database.write("forget what was absent") as connection:
+            for hashes in chunks(theirs):
+                those = self._dialect.any_of(columns.key_hash, hashes)
+                connection.execute(self._sync.update().where(those).values(absent=None))
+
+    @repeatable
+    def forget_hints(self) -> None:
+        """Believe no hint, so that each selector is listed once more."""
+        with self._database.write("forget hints") as connection:
+            connection.execute(self._sync.update().values(is_settled=False))
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _sync_from(row: sa.RowMapping) -> SelectorSync:
+    return SelectorSync(
+        moment_from_text(row["last_modified"]),
+        bool(row["complete"]),
+        to_moment(row["finished_at"]),
+        row["listing"],
+        None if row["hint"] is None else json.loads(row["hint"]),
+        bool(row["is_settled"]),
+        moment_from_text(row["followed_until"]),
+        row["absent"],
+        _discovered_from(row),
+        tuple((row["doubles"] or "").split()),
+    )
+
+
+def _discovered_from(row: sa.RowMapping) -> DiscoveredSelector | None:
+    if row["selector"] is None:
+        return None
+    return DiscoveredSelector(
+        row["bucket"], row["source"], row["provider"], row["dataset_type"], _selector_from(row["selector"])
+    )
+
+
+def _selector_from(text: str) -> Selector:
+    return Selector(json.loads(text))
+
+
+def _discovered_row(discovered: DiscoveredSelector | None) -> dict[str, str | None]:
+    if discovered is None:
+        return dict.fromkeys(("bucket", "source", "provider", "dataset_type", "selector"))
+    selector = discovered.selector
+    return {
+        "bucket": discovered.bucket,
+        "source": discovered.source,
+        "provider": discovered.provider,
+        "dataset_type": discovered.dataset_type,
+        # Its name is for people; what else hints say is of that moment.
+        "selector": json.dumps({**selector.attributes, "_name": selector.name}, default=str),
+    }
