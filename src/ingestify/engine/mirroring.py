@@ -1,4 +1,4 @@
-"""Copying a lake into another one; what it comes to, as data. The command and `engine.copy_to` do this."""
+"""The use case behind `ingestify copy` and `engine.copy_to`: copy a lake into another one."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ _NEEDS_A_PERSON = (CopyOutcome.CONFLICT, CopyOutcome.FAILED)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CopyReport:
-    """What a copy did; of a dry run, what it would do.
+    """What a copy did, or what a dry run would do.
 
     Attributes:
         progress: The counts: `new`, `updated`, `unchanged`, `conflicts`, `failed`, `quarantined`, `objects`, `size`.
-        problems: What failed, or is another one in the target.
-        only_in_target: (dataset id, what it is) of what the source has not.
-        deleted: How many of those were removed.
-        damages: How many files of the target are damaged; None: they were not looked at.
-        created_lake: Where the target was made, as it was not there; empty: it was.
+        problems: The datasets that failed, or that have another history in the target.
+        only_in_target: (dataset id, name) of the datasets that only the target has.
+        duration_seconds: How long it took.
+        dry_run: Whether nothing was written.
+        deleted: How many datasets were removed from the target.
+        damages: How many files of the target are damaged; None: the target was not verified.
+        created_lake: Where the target lake was created; empty if it existed.
     """
 
     progress: CopyProgress
@@ -44,7 +46,7 @@ class CopyReport:
 
     @property
     def line(self) -> str:
-        """What it came to: `copied: 12 new, 3 updated, 365 unchanged · 45 files · 84 MB`."""
+        """One line: `copied: 12 new, 3 updated, 365 unchanged · 45 files · 84 MB`."""
         done = self.progress
         parts = [f"{done.new:,} new", f"{done.updated:,} updated", f"{done.unchanged:,} unchanged"]
         parts += [
@@ -81,22 +83,23 @@ def copy_lake(
     deletes: bool = False,
     on_copied: Callable[[Copied], object] = lambda _: None,
 ) -> CopyReport:
-    """Copy what differs, and look what is only in the target.
+    """Copy the datasets that differ, and find those that only the target has.
 
     Args:
-        moving: Shows a text again and again while a block runs.
-        deletes: Whether what is only in the target is to be removed then, with `Copying.delete`.
-        on_copied: Hears of what became of each that differed.
+        copying: The two lakes and the filter.
+        moving: Shows a changing text while a block runs.
+        deletes: Whether the caller removes afterwards, with `Copying.delete`, what only the target has.
+        on_copied: Called with the result of each dataset that differed.
 
     Raises:
-        ConfigurationError: With `deletes`, of a source that has nothing of what is meant.
-        LakeUnwritable: The target takes nothing any more; see `Copying.iter_copied`.
+        ConfigurationError: `deletes` is set and the source has no dataset of the filter.
+        LakeUnwritable: The target cannot be written any more; see `Copying.iter_copied`.
     """
     if deletes and not copying.has_any:
         # An empty source is a wrong name or an unmounted disk far more often than a wish for an empty mirror.
         raise ConfigurationError(
-            "Deleting would remove all that it is compared with, as the source has nothing: name the right one, or "
-            f"remove the datasets with {remedy('delete')}."
+            "The source has no such dataset, so deleting would remove all of them from the target: name the right source, "
+            f"or remove the datasets with {remedy('delete')}."
         )
     began = time.monotonic()
     progress, problems = copying.progress, []

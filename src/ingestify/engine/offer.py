@@ -1,4 +1,4 @@
-"""What a provider has: its competitions and its matches, as its source lists them, without an ingest."""
+"""The competitions and matches of a provider, as its source lists them, without an ingest."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ logger = PrintableLogger(__name__)
 USUAL_TYPE = "match"
 
 MOST_SELECTORS = 10
-"""So many parts of a provider are asked for without a word; of more it is to be said which, or that all are meant."""
+"""The most selectors that are listed without a question; above it, the caller names some or asks for all."""
 
 _IN_LAKE = ("in_lake", "revision_id")
 
 
 class OfferList(TableList[dict[str, Any]]):
-    """What a provider has: a dict for each competition or match, shown as a table.
+    """The competitions or matches of a provider: a dict for each, shown as a table.
 
     Attributes:
-        provider: Whose it is.
-        terms: Licence and attribution of its data, as far as there are any.
+        provider: The provider's name.
+        terms: Licence and attribution of the data; empty if there are none.
     """
 
     def __init__(
@@ -58,25 +58,25 @@ class OfferList(TableList[dict[str, Any]]):
 
     @property
     def columns(self) -> Sequence[str]:  # type: ignore[override]
-        """The columns of which any row has a value; metadata are for data frames."""
+        """The columns in which a row has a value; `metadata` is only in data frames."""
         names = dict.fromkeys(name for row in self for name in row)
         there = [name for name in names if name != "metadata" and any(row.get(name) is not None for row in self)]
-        # The name of a match is made of its teams, that of a season of the two names.
+        # A name is left out where its parts have columns: the teams of a match, competition and season of a selector.
         return [name for name in there if name != "name" or not {"home_team", "season_name"} & {*there}]
 
     @property
     def caption(self) -> str:
-        """How much it is, and under which terms."""
+        """How many there are, and the licence."""
         count = f"{len(self):,} {self._what}" + ("" if len(self) == 1 else "es" if self._what == "match" else "s")
         return " · ".join([f"{self.provider}: {count}", *self.terms.values()])
 
     def iter_shown(self) -> Iterator[Sequence[object]]:
-        """Yield what is shown of each."""
+        """Yield the shown values of each row."""
         columns = self.columns
         return ([row.get(name) for name in columns] for row in self)
 
     def lines(self) -> list[str]:
-        """Return the table as text, a line for each row, without what stands above it."""
+        """Return the table as text lines, without the caption."""
         return text_table("", self.columns, self.iter_shown(), len(self), most=None).splitlines()[1:]
 
     def as_rows(self) -> list[dict[str, Any]]:
@@ -84,18 +84,19 @@ class OfferList(TableList[dict[str, Any]]):
         return [dict(row) for row in self]
 
     def without_lake(self) -> OfferList:
-        """Return the same without what a lake has of it."""
+        """Return the list without the columns about the lake."""
         rows = [{name: value for name, value in row.items() if name not in _IN_LAKE} for row in self]
         return OfferList(rows, provider=self.provider, what=self._what, terms=self.terms)
 
 
 class ProviderLook:
-    """Asks one source what there is, in the caller's thread.
+    """Asks one source for its competitions and matches, in the caller's thread.
 
     Args:
-        store: The lake, of which is told what it has.
-        plan: The source and the dataset type; its selectors count only where the source can discover none.
+        store: The lake, for the columns about it.
+        plan: The source and the dataset type. Its selectors are used only if the source cannot discover any.
         fetcher: The HTTP client of the source.
+        parse_expression: Parses a selector that is an expression.
     """
 
     def __init__(
@@ -106,14 +107,14 @@ class ProviderLook:
         self._fetcher = fetcher
         self._parse_expression = parse_expression
         self._unreadable: list[str] = []
-        # Somebody waits: a host that cannot be reached is given up within seconds.
+        # A person waits: an unreachable host is given up within seconds.
         self._context = FetchContext(Usage(), threading.Event(), out_of_reach=OutOfReach())
 
     def competitions(self) -> OfferList:
-        """Return a row for each selector: its keys, names, when it was last modified, and how much the lake has.
+        """Return a row for each selector: keys, names, last modification, and how many datasets the lake has.
 
         Raises:
-            Exception: Whatever the source raises.
+            Exception: Any error of the source.
         """
         with self._fetcher.activated(self._context):
             selectors = [job.selector for job in self._expand({}).jobs]
@@ -133,14 +134,15 @@ class ProviderLook:
         return self._list(rows, "competition")
 
     def matches(self, filters: Filters, *, everything: bool) -> OfferList:
-        """Return a row for each dataset: its keys, what it is, and what the lake has of it.
+        """Return a row for each dataset: keys, names, date, teams, score, and its state in the lake.
 
         Args:
-            everything: Whether all parts of the provider are asked for, however many there are.
+            filters: The caller's filters.
+            everything: Whether to list all selectors, however many there are.
 
         Raises:
-            ConfigurationError: There are many parts, and none is named.
-            Exception: Whatever the source raises.
+            ConfigurationError: There are more than 10 selectors, and the filters name none.
+            Exception: Any error of the source.
         """
         found: list[Discovered] = []
         progresses: list[JobProgress] = []
@@ -175,7 +177,7 @@ class ProviderLook:
         required = required_arguments(plan)
         rules: Sequence[Any] = [EVERYTHING]
         if required and all(key in filters for key in required):
-            # They say which parts are meant, so the source need not be asked which there are.
+            # The filters name the selectors, so the source need not be asked for them.
             rules = [{key: filter_values(filters[key]) for key in required}]
         elif not can_discover(plan.source):
             rules = plan.selectors
@@ -200,7 +202,7 @@ class ProviderLook:
         self._fail_entry(entry.where, entry.error)
 
     def _list(self, rows: Sequence[tuple[tuple[Any, ...], dict[str, Any]]], what: str) -> OfferList:
-        """Return rows in the order of what stands beside them."""
+        """Return the rows of (sort key, row), sorted."""
         source = self._plan.source
         if self._unreadable:
             logger.warning(
@@ -216,7 +218,7 @@ class ProviderLook:
     # ---- what the lake has -----------------------------------------------------------------------------
 
     def _count(self, selectors: Sequence[Selector]) -> Counter[tuple[str, ...]]:
-        """Return how many datasets of each selector the lake has."""
+        """Return how many datasets the lake has of each selector."""
         shapes = {tuple(selector.attributes) for selector in selectors}
         wanted = DatasetFilter(self._store.bucket, self._plan.dataset_type, self._plan.source.provider)
         counts: Counter[tuple[str, ...]] = Counter()
@@ -260,12 +262,12 @@ def _row_of(discovered: Discovered, held: Dataset | None) -> dict[str, Any]:
 
 
 def _with_keys(keys: Mapping[str, Any], row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with the keys that identify it; one that is called like a column does not hide that."""
+    """Return a row with its identifier keys first; a key with the name of a column gets the prefix `identifier.`."""
     return {**{f"identifier.{key}" if key in row else key: value for key, value in keys.items()}, **row}
 
 
 def _team(team: object) -> object:
-    """Return a team's name, where the metadata has a team as an object."""
+    """Return a team's name; the metadata may have the team as an object."""
     if not isinstance(team, Mapping):
         return team
     return next((team[key] for key in ("name", "short_name", "id") if team.get(key) is not None), None)
@@ -276,10 +278,15 @@ def _key(identifier: Mapping[str, Any], keys: Iterable[str]) -> tuple[str, ...]:
 
 
 def choose_offering(plans: Sequence[IngestionPlan], provider: str, dataset_type: str | None) -> IngestionPlan | None:
-    """Return the plan whose source is asked what a provider, or the source of that name, has; None: there is none.
+    """Return the plan whose source is asked; None if no plan fits.
+
+    Args:
+        plans: All plans.
+        provider: The name of a source or of a provider.
+        dataset_type: None: `match`, or the type of the plan.
 
     Raises:
-        ConfigurationError: Several sources are of that provider.
+        ConfigurationError: Several sources have that provider.
     """
     named = [plan for plan in plans if plan.source.name == provider]
     chosen = named or [plan for plan in plans if plan.source.provider == provider]
@@ -296,5 +303,5 @@ def choose_offering(plans: Sequence[IngestionPlan], provider: str, dataset_type:
 
 
 def _narrow(filters: Filters, jobs: Sequence[Job]) -> bool:
-    """Whether filters say which selectors are meant."""
+    """Whether the filters name selectors."""
     return any(key in job.selector.attributes for key in filters for job in jobs)

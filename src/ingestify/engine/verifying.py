@@ -1,4 +1,4 @@
-"""Verifying a lake, and mending it if wanted; what it comes to, as data. The command and `engine.verify` do this."""
+"""The use case behind `ingestify verify` and `engine.verify`: verify a lake, and repair it if wanted."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ingestify.store.maintenance.verification import Verification
 __all__ = ["Moving", "VerifyReport", "fetch_anew", "verify"]
 
 Moving = Callable[[Callable[[], str | None]], AbstractContextManager[None]]
-"""Shows a text again and again while a block runs."""
+"""Shows a changing text while a block runs."""
 
 _ENDS_ALL = (KeyboardInterrupt, StopProcessing, FatalError, StoreError)
-"""What the next dataset would meet too, or what is not to be asked again."""
+"""Errors that end a repair: the next dataset would meet them too."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,14 +31,16 @@ class VerifyReport:
     """What a verification found, and what a repair did about it.
 
     Attributes:
-        damages: What is wrong; what nothing names is none.
-        left: What of it is still so after the repair; without one, all of it.
+        damages: All damages; orphaned files are none.
+        left: The damages that the repair did not remove; without a repair, all.
         mended: What the repair did.
-        orphans: Files in the storage that no dataset has; `store.collect_garbage()` removes them.
-        objects: How many files were read; `size`: the bytes of the providers in them.
-        skipped: How many are not in the sample.
-        share: How much of the lake was to be read, up to 1.
-        seed: That of the sample, to look at the same files again.
+        orphans: How many files of the storage no dataset names; garbage collection removes them.
+        objects: How many files were read.
+        size: How many bytes they have, uncompressed.
+        skipped: How many files are not in the sample.
+        share: The share of the files to read, above 0 and up to 1.
+        seed: The seed of the sample; the same seed reads the same files again.
+        duration_seconds: How long it took.
     """
 
     damages: Sequence[Damage]
@@ -54,7 +56,7 @@ class VerifyReport:
 
     @property
     def line(self) -> str:
-        """What it came to: `1,267 files read (84 MB): 2 damages, 1 repaired, 1 left`."""
+        """One line: `1,267 files read (84 MB): 2 damages, 1 repaired, 1 left`."""
         files, sample = counted(self.objects, "file"), ""
         if self.share < 1:
             files = f"{self.objects:,} of {counted(self.objects + self.skipped, 'file')}"
@@ -87,16 +89,19 @@ def verify(
     on_damage: Callable[[Damage], object] = lambda _: None,
     on_mended: Callable[[Mended], object] = lambda _: None,
 ) -> VerifyReport:
-    """Look at a lake, and mend it if wanted.
+    """Verify a lake, and repair it if wanted.
 
     Args:
-        refetch: Fetches anew what has no other copy; None: only look.
-        on_damage: Hears of each as it is found, of what nothing names too.
-        on_mended: Hears of what was done, as it is done.
+        store: The lake.
+        verification: Which files are read.
+        refetch: Fetches a dataset again that has no other copy; None: do not repair.
+        moving: Shows the progress.
+        on_damage: Called with each damage and each orphaned file when it is found.
+        on_mended: Called with each repair when it is done.
 
     Raises:
-        LakeIdentityError: The storage is not the catalogue's.
-        StoreError: The catalogue or the storage cannot be read, or, for a repair, written.
+        LakeIdentityError: The storage does not belong to the catalogue.
+        StoreError: The catalogue or the storage cannot be read or, for a repair, written.
     """
     began = time.monotonic()
     progress = verification.progress
@@ -132,10 +137,11 @@ def verify(
 
 
 def fetch_anew(run_report: Callable[..., RunReport], wanted: Wanted) -> str:
-    """Fetch a dataset anew for a repair, and say what came of it.
+    """Fetch a dataset again for a repair. Returns one line: the result.
 
     Args:
-        run_report: That of the engine of its bucket.
+        run_report: The method of the engine of the dataset's bucket.
+        wanted: The dataset.
     """
     try:
         report = run_report(provider=wanted.provider, dataset_type=wanted.dataset_type, **dict(wanted.identifier))

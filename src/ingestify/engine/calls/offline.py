@@ -1,4 +1,4 @@
-"""A reader without network: what the lake has is served in place of what could not be looked at, and that is told."""
+"""Reading without a network: datasets of the lake are served where a provider cannot be reached, with a warning."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ _TO_RAISE = 'auto_ingest={"if_offline": "error"} makes this an error'
 
 
 class OfflineReader:
-    """Stands behind the run of a reader who takes what the lake has where a provider cannot be reached.
+    """Serves a reader from the lake where the run could not reach a provider.
 
     Args:
-        wanted: What the reader asked for.
-        plans: What the run ingests.
+        store: The lake.
+        wanted: The reader's filter.
+        plans: The plans of the run.
 
     Attributes:
-        out_of_reach: For the run.
+        out_of_reach: Given to the run, which notes unreachable hosts there.
     """
 
     def __init__(self, store: DatasetStore, wanted: DatasetFilter, plans: Sequence[IngestionPlan]) -> None:
@@ -49,23 +50,33 @@ class OfflineReader:
         self._taken: set[str] = set()
 
     def took(self, dataset: Dataset) -> None:
-        """The reader of a stream has this dataset."""
+        """Note a dataset that the stream yielded."""
         self._taken.add(dataset.dataset_id)
 
     def iter_others(self, served: Sequence[DatasetFilter]) -> Iterator[Dataset]:
-        """Yield what the lake has of it and the reader of a stream has not."""
+        """Yield the datasets of the lake that the stream did not yield.
+
+        Args:
+            served: What `serve` returned.
+        """
         for one in served:
             for dataset in chain.from_iterable(self._store.catalogue.datasets.iter_batches(one, _BATCH)):
                 if dataset.dataset_id not in self._taken:
                     yield dataset
 
     def serve(self, run: IngestionRun, report: RunReport) -> tuple[list[DatasetFilter], RunReport]:
-        """Return what is served as the lake has it, after one warning, and what the run did besides. Caller's thread.
+        """Warn once. Returns which datasets the lake serves, and the report of the rest. Called by the caller's thread.
 
-        Nothing is where every provider was reached, or the run ended for another reason, which `report.error` is.
+        Args:
+            run: The run that ended.
+            report: Its report.
+
+        Returns:
+            A filter for each provider and dataset type that is served from the lake, and the report without the errors
+            of unreachable hosts. No filters if every provider was reached, or if the run ended by another error.
 
         Raises:
-            FetchError: A provider was not reached, and the lake has nothing of what was asked for.
+            FetchError: A provider was not reached, and the lake has none of the wanted datasets.
         """
         unreached = run.unreached
         if not unreached or (report.error is not None and not find_unreached(report.error)):
@@ -100,7 +111,7 @@ class OfflineReader:
         return served, dataclasses.replace(report, jobs=jobs, totals=totals, error=None)
 
     def _has_any(self) -> bool:
-        """Whether the lake has any of what was asked for, whatever its state and metadata."""
+        """Whether the lake has a wanted dataset in any state, with any metadata."""
         anything = dataclasses.replace(self._wanted, states=(), where=None)
         return self._store.catalogue.datasets.read_metadata(anything).row_count > 0
 
@@ -114,7 +125,7 @@ class OfflineReader:
         return " ".join(f"{key}={value}" for key, value in wanted.items() if value is not None) or "anything"
 
     def _last_look(self, kinds: Sequence[tuple[str, str]]) -> str:
-        """Return when a run was last through with what was asked for, for people."""
+        """Return when the wanted selectors were last ingested, for people."""
         moments: dict[tuple[str, str], dt.datetime] = {}
         for job in self._store.catalogue.jobs.load(LOOKED_AT, with_tasks=False):
             kind = (job.provider, job.dataset_type)
@@ -126,11 +137,11 @@ class OfflineReader:
             for provider, dataset_type in kinds
             if (provider, dataset_type) in moments
         ]
-        return " and ".join(looks) or "a look that the lake remembers no more"
+        return " and ".join(looks) or "a run that the lake no longer remembers"
 
 
 def _lacking(tasks: Sequence[TaskSummary]) -> str:
-    """Return what was listed, and the lake has never had."""
+    """Return how many listed datasets the lake has never had; empty if none."""
     new = [task for task in tasks if task.outcome is TaskOutcome.FAILED and task.dataset_id is None]
     if not new:
         return ""
@@ -139,7 +150,7 @@ def _lacking(tasks: Sequence[TaskSummary]) -> str:
 
 
 def _without(job: JobSummary, hosts: Collection[str]) -> JobSummary:
-    """Return of a job what is to be told beside that hosts could not be reached: what went wrong for other reasons."""
+    """Return a job without the errors of unreachable hosts: only its other errors remain."""
     tasks = [task for task in job.tasks if task.error and not any(host in task.error for host in hosts)]
     counted = collections.Counter(task.outcome for task in tasks)
     counters = Counters(

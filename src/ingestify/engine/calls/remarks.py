@@ -1,4 +1,4 @@
-"""What a caller in Python is told: once a run, what it did not bring; and of what is read, what waits instead."""
+"""Warnings for a caller in Python: what a run did not bring, and what waits in quarantine."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ _MOST_OF_A_REASON = 500
 
 
 def falls_short(report: RunReport) -> bool:
-    """Return whether a run did not bring all that it was asked for, of which it has told."""
+    """Return whether a run did not bring everything that was asked for; `warn_of_shortfall` has said so."""
     totals = report.totals
     return bool(report.not_listed or report.left_alone or totals.failed or totals.quarantined)
 
 
 def warn_of_shortfall(report: RunReport, consequence: str = "") -> None:
-    """Warn, in one line, of what failed, waits in quarantine, lacks a file, was not looked at or is not listed.
+    """Log one warning: what failed, waits in quarantine, lacks a file, was not looked at or is not listed.
 
-    The caller's thread.
+    Called by the caller's thread.
 
     Args:
-        consequence: What that means for the caller of what failed, such as ` and were not yielded`.
+        report: The run's report.
+        consequence: What a failure means for the caller, such as ` and were not yielded`.
     """
     totals = report.totals
     parts = []
@@ -63,10 +64,10 @@ def warn_of_shortfall(report: RunReport, consequence: str = "") -> None:
 
 
 def warn_of_waiting(waiting: Sequence[WaitingBundle]) -> None:
-    """Say what it means for who reads datasets that bundles of them wait; at least one.
+    """Log one warning: of the datasets that are read, some have newer files in quarantine.
 
     Args:
-        waiting: The newest first.
+        waiting: The bundles in quarantine, newest first; at least one.
     """
     of_each = {one.dataset_id: one.is_published for one in waiting}
     older = sum(of_each.values())

@@ -1,4 +1,4 @@
-"""A loop over datasets of the lake, as who looks is shown it: how many of them were read."""
+"""The progress line of a loop over datasets: how many were read."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ __all__ = ["iter_shown"]
 
 
 def iter_shown(store: DatasetStore, wanted: DatasetFilter, reading: Iterator[Any]) -> Iterator[Any]:
-    """Yield what is read, and show how far its reader is; at the end, how many there were.
+    """Yield what `reading` yields, and show how many datasets were read; the last line stays.
 
     Args:
-        reading: Yields datasets or collections of them.
+        store: The lake.
+        wanted: The filter, whose datasets are counted.
+        reading: Yields datasets or collections of datasets.
     """
     total = store.catalogue.datasets.read_metadata(wanted).row_count
     what = noun([wanted.dataset_type] if wanted.dataset_type else [], total)
@@ -35,6 +37,8 @@ def iter_shown(store: DatasetStore, wanted: DatasetFilter, reading: Iterator[Any
         with display.moving(text):
             for one in reading:
                 yield one
-                count += len(one) if isinstance(one, DatasetCollection) else 1  # its reader asks for the next one
-    finally:  # also where the reader left the loop
+                count += (
+                    len(one) if isinstance(one, DatasetCollection) else 1
+                )  # the reader asked for the next one, so this one was read
+    finally:  # also when the reader leaves the loop
         display.tell(text())

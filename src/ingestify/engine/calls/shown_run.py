@@ -1,4 +1,4 @@
-"""A run in Python, as who looks is shown it: how far it is, its last line, and under which terms the data is."""
+"""A run in Python as a person sees it: the progress line, the last line, and the licence notice."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ __all__ = ["ShownRun"]
 logger = logging.getLogger(__name__)
 
 _told_terms: set[tuple[str, ...]] = set()
-"""Of sources that this process has used: their terms are said once."""
+"""Licence notices that this process has shown: each is shown once."""
 
 
 class ShownRun:
-    """One run.
+    """Executes one run and shows it.
 
     Args:
-        plans: What it ingests.
-        progress: None: shown where a person looks; True, False: whether it is.
+        run: The run.
+        plans: The plans of the run.
+        progress: None: show it where a person looks; True or False: always or never.
         consequence: See `warn_of_shortfall`.
-        read: How many datasets its reader has got; None: it is no stream.
+        read: Returns how many datasets a stream's reader got; None: this is no stream.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class ShownRun:
         self._display = Display(progress)
 
     def moving(self) -> AbstractContextManager[None]:
-        """Show how far it is while a block runs."""
+        """Show the progress line while a block runs."""
         return self._display.moving(self._text)
 
     def _text(self) -> str:
@@ -57,7 +58,7 @@ class ShownRun:
         return f"stopping, what is complete is kept · {text}" if self.run.stop.is_set else text
 
     def execute(self) -> RunReport:
-        """Execute it in the caller's thread, and show it. What it raises instead of a report is not all that failed."""
+        """Execute the run in the caller's thread and show it. Failed datasets are logged before an error is raised."""
         try:
             with self.moving():
                 return self.run.execute()
@@ -66,9 +67,10 @@ class ShownRun:
             raise
 
     def tell(self, report: RunReport) -> None:
-        """Say what it came to, where it made a lake, and under which terms new sources' data is.
+        """Show the last line, where a lake was created, and the licence notice of sources that are used the first time.
 
-        Those are sources that this process had not used.
+        Args:
+            report: The run's report.
         """
         self._display.tell(summary_line(report))
         if report.created_lake:
@@ -81,7 +83,7 @@ class ShownRun:
                 self._say(f"{name}: {' · '.join(terms[1:])}")
 
     def warn(self, report: RunReport) -> None:
-        """Say, in one warning, what it did not bring."""
+        """Log one warning about what the run did not bring."""
         warn_of_shortfall(report, self._consequence)
 
     def _say(self, line: str) -> None:

@@ -1,4 +1,4 @@
-"""Datasets reach the analyst the moment they land, while the run goes on in the background."""
+"""A stream: datasets reach the reader the moment they are committed, while the run goes on in the background."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ingestify.engine.workers import ReaderLeft
 __all__ = ["Stream", "in_collections"]
 
 AHEAD = 100
-"""How many datasets may wait for a slow reader; then the run waits for it too."""
+"""How many datasets may wait for a slow reader; then the run waits too."""
 
 HELD_UP_SECONDS = 5.0
-"""How long a run that waits for its reader keeps others from its jobs."""
+"""How long a run that waits for its reader keeps its job locks."""
 
 
 def _is_of_filter(dataset: Dataset, wanted: DatasetFilter) -> bool:
-    """Return whether a dataset is what a reader asked for, whatever its condition says."""
+    """Return whether a dataset matches a filter, apart from the filter's condition."""
     return (
         dataset.bucket == wanted.bucket
         and wanted.dataset_type in (None, dataset.dataset_type)
@@ -40,16 +40,16 @@ def _is_of_filter(dataset: Dataset, wanted: DatasetFilter) -> bool:
 
 
 class Stream:
-    """Runs an ingestion in a thread and yields what is known to be current, each dataset once.
+    """Executes a run in a thread and yields each dataset once, as soon as it is known to be current.
 
     Args:
-        wanted: What the reader asked for; other datasets that the run brings are not yielded.
-        offline: Hears what the reader has; None: nobody has to know.
+        wanted: The reader's filter; other datasets of the run are not yielded.
+        offline: Told which datasets were yielded; None: nobody is told.
 
     Attributes:
-        answers: What the condition of the reader's filter said of what the run brought.
-        report: What the run did, once it has ended; None before.
-        yielded: How many datasets were yielded so far.
+        answers: The results of the filter's condition.
+        report: The run's report; None until the run has ended.
+        yielded: How many datasets were yielded.
     """
 
     def __init__(self, wanted: DatasetFilter, offline: OfflineReader | None = None) -> None:
@@ -64,7 +64,7 @@ class Stream:
         self._error: BaseException | None = None
 
     def on_current(self, dataset: Dataset) -> None:
-        """Take a dataset from the run, and wait if the reader is slow. The committing thread calls this."""
+        """Take a dataset from the run, and wait if the reader is slow. Called by the committing thread."""
         if not _is_of_filter(dataset, self.wanted):
             return
         if not self.answers.holds(lambda condition: condition.matches_dataset(dataset)):
@@ -75,14 +75,17 @@ class Stream:
                 self._queue.put(dataset, timeout=0.1)
                 return
             if self._run is not None and time.monotonic() - began > HELD_UP_SECONDS:
-                # Perhaps it is in its loop that the reader waits for a run that waits for this one.
+                # The reader may wait, in its loop, for a run that waits for the job locks of this run.
                 self._run.let_others_in()
 
     def iterate(self, run: IngestionRun) -> Iterator[Dataset]:
-        """Execute the run in the background and yield; the reader's thread.
+        """Execute the run in the background and yield its datasets. Called by the reader's thread.
+
+        Args:
+            run: The run.
 
         Raises:
-            BaseException: What was raised in place of a report, after everything that finished was yielded.
+            BaseException: The run raised it instead of returning a report. All finished datasets were yielded before.
         """
         self._run = run
         thread = threading.Thread(target=self._execute, args=(run,), name="ingestify-run", daemon=True)
@@ -94,7 +97,7 @@ class Stream:
                     self._offline.took(dataset)
                 yield dataset
         except BaseException as error:
-            # The reader left the loop, or was interrupted in it: stop cleanly, and wait for that.
+            # The reader left the loop, or was interrupted in it: stop the run cleanly, and wait for its end.
             run.stop.stop(ReaderLeft() if isinstance(error, GeneratorExit) else error)
             raise
         finally:
@@ -116,9 +119,13 @@ class Stream:
 
 
 def in_collections(datasets: Iterator[Dataset], batch_size: int) -> Iterator[DatasetCollection]:
-    """Yield each dataset of a stream as a collection of its own, as soon as it is there.
+    """Yield each dataset of a stream at once, as a collection of one.
 
-    A stream has no whole to count, so the metadata is that of the collection; `batch_size` is only the most.
+    Nobody knows yet how many datasets a stream has, so the collection's metadata is about the one dataset.
+
+    Args:
+        datasets: The stream.
+        batch_size: The most datasets of a collection, 1 or more.
     """
     assert batch_size >= 1
     with contextlib.closing(datasets) as closing:  # type: ignore[type-var]

@@ -1,4 +1,4 @@
-"""Source → what there is: consume a source lazily."""
+"""A source is asked for its datasets, and its answer is read lazily."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ __all__ = ["LOOK_UP_SIZE", "as_exception", "iter_discovered", "list_again"]
 logger = logging.getLogger(__name__)
 
 LOOK_UP_SIZE = 1000
-"""How many identifiers one set query looks up."""
+"""How many identifiers one query of the catalogue looks up."""
 
 
 class _LazyMetadata:
-    """Stands for a CollectionMetadata, read from the catalogue only when a source looks at it."""
+    """A `CollectionMetadata` that is read from the catalogue only when a source reads an attribute of it."""
 
     def __init__(self, store: DatasetStore, job: Job) -> None:
         self._store = store
@@ -44,18 +44,18 @@ class _LazyMetadata:
         if self._read is None:
             try:
                 self._read = self._store.catalogue.datasets.read_metadata(self._job.dataset_filter(self._store.bucket))
-            except LakeNotFound:  # whoever only looks makes none
+            except LakeNotFound:  # a dry run makes no lake
                 self._read = CollectionMetadata(0, None)
         return self._read
 
     @property
     def was_read(self) -> bool:
-        """Whether the source looked at it."""
+        """Whether the source read it."""
         return self._read is not None
 
     @property
     def ingested_until(self) -> dt.datetime | None:
-        """Until when all changes are in the lake; see `CollectionMetadata`."""
+        """The time up to which the lake has all changes; see `CollectionMetadata`."""
         if not self._job.plan.source.follows_changes:
             return None
         try:
@@ -69,7 +69,7 @@ class _LazyMetadata:
 
 
 def _metadata_of(progress: JobProgress, store: DatasetStore) -> _LazyMetadata:
-    """Return what a source is told that the lake has: the same each time that it is asked in a job."""
+    """Return the metadata that a source gets about the lake: one object for all calls in a job."""
     if not isinstance(progress.collection_metadata, _LazyMetadata):
         progress.collection_metadata = _LazyMetadata(store, progress.job)
     return progress.collection_metadata
@@ -78,10 +78,16 @@ def _metadata_of(progress: JobProgress, store: DatasetStore) -> _LazyMetadata:
 def _iter_found(
     job: Job, metadata: _LazyMetadata, versions: DataSpecVersionCollection | None = None
 ) -> Iterator[list[Any]]:
-    """Yield what a source announces, lazily: a list for each that it yields.
+    """Yield the announcements of a source lazily: a list for each item that it yields.
 
     Args:
-        versions: The feeds and versions that are asked for; None: those of the plan.
+        job: The plan and the selector.
+        metadata: What the source may ask about the lake.
+        versions: The feeds and versions to ask for; None: those of the plan.
+
+    Raises:
+        SourceError: `find_datasets` returned no iterable.
+        Exception: Any error of the source.
     """
     found: Iterable[Any] | None = job.plan.source.find_datasets(
         job.plan.dataset_type,
@@ -106,15 +112,17 @@ def _iter_found(
 def iter_discovered(
     progress: JobProgress, store: DatasetStore, fail_entry: Callable[[str, BaseException | str], None]
 ) -> Iterator[list[Discovered]]:
-    """Yield what a job's source announces, lazily: a list for each that it yields, and what is listed twice once.
+    """Yield the datasets that a job's source announces, lazily: a list for each item that it yields, no duplicates.
 
     Args:
-        fail_entry: Called with the name of an entry that cannot be read, and why. One entry is one entry: the others
-            go on, and the listing is not whole.
+        progress: The job; its listing and its matches are filled.
+        store: The lake.
+        fail_entry: Called with the name of an entry that cannot be read, and why. The other entries go on, and the
+            listing is not whole.
 
     Raises:
-        SourceError: The source yields what is no dataset resource.
-        Exception: Whatever the source raises.
+        SourceError: The source yields something else than dataset resources.
+        Exception: Any error of the source.
     """
     job = progress.job
     metadata = _metadata_of(progress, store)
@@ -139,7 +147,7 @@ def iter_discovered(
                     progress.passed_over = discovered.identifier
             yield from _in_parts(duplicates.sift(chosen))
     except Exception:
-        # What was announced comes in, also if the source fails then.
+        # The datasets that were announced are ingested, also if the source fails after them.
         yield from _in_parts(_held_back(progress, duplicates))
         raise
     yield from _in_parts(_held_back(progress, duplicates))
@@ -151,7 +159,7 @@ def iter_discovered(
 
 
 def _held_back(progress: JobProgress, duplicates: Duplicates) -> list[Discovered]:
-    """Return what was held back until the listing's end, of which each counts once."""
+    """Return the datasets that were held back until the end of the listing, and warn of duplicates."""
     held = duplicates.end()
     duplicates.warn(f"{progress.job.source_name}: {progress.job.selector.name}")
     if duplicates.replaced_count:
@@ -174,11 +182,17 @@ class _Unreadable(Exception):
 
 
 def _identify(progress: JobProgress, resource: object, store: DatasetStore, *, listed: bool = False) -> Discovered:
-    """Return what a source announced with its identity.
+    """Return the dataset that a source announced, with its identity in the lake.
+
+    Args:
+        progress: The job.
+        resource: What the source yielded.
+        store: The lake, which has the key types.
+        listed: Whether the dataset is added to the job's listing.
 
     Raises:
-        _Unreadable: It is an entry that cannot be read, or stored.
-        SourceError: It is no dataset resource.
+        _Unreadable: The entry cannot be read or stored.
+        SourceError: The source yielded something else than a dataset resource.
     """
     job = progress.job
     if not isinstance(resource, DatasetResource):
@@ -206,10 +220,10 @@ def _identify(progress: JobProgress, resource: object, store: DatasetStore, *, l
 
 
 def _describable(resource: DatasetResource) -> str:
-    """Return the metadata as text, of what can be stored as it is announced.
+    """Return the metadata of a resource as text, if the catalogue can store its name and metadata.
 
     Raises:
-        SourceError: It cannot be, whatever its files are.
+        SourceError: The catalogue cannot store them.
     """
     name: object = resource.name
     if name is not None:
@@ -220,10 +234,10 @@ def _describable(resource: DatasetResource) -> str:
 
 
 def _name_of(resource: DatasetResource) -> str:
-    """Return what a resource that nothing identifies is called."""
+    """Return a name for messages about a resource whose identifier is not known."""
     try:
         own = "/".join(f"{key}={value}" for key, value in resource.dataset_resource_id.items())
-    except ValueError:  # a number that Python does not write down
+    except ValueError:  # Python refuses to print a huge number
         own = ""
     return resource.name if isinstance(resource.name, str) and resource.name else own or "a dataset without a name"
 
@@ -236,18 +250,21 @@ def list_again(
     found: dict[tuple[str, str, str], Discovered],
     versions: DataSpecVersionCollection | None = None,
 ) -> None:
-    """Ask the source the same once more, for some of what it listed before. Blocks on the network.
+    """List a job's selector again, for some of the datasets that it listed before. Blocks on the network.
 
-    It ends when all of that was listed, so that also a source that never ends its listing has said it.
+    The listing is read only until all wanted datasets were found, so a source whose listing never ends can be used.
 
     Args:
-        wanted: What was listed before, by what is unique of it.
-        versions: The feeds and versions that are asked for; None: those of the plan.
-        found: Takes what is listed now of that, also if the source raises behind it.
+        progress: The job.
+        store: The lake.
+        wanted: The datasets to find, by key.
+        stop: The run's stop token.
+        found: Filled with the new announcements, by key, also if the source raises later.
+        versions: The feeds and versions to ask for; None: those of the plan.
 
     Raises:
-        SourceError: The run is to stop.
-        Exception: Whatever the source raises.
+        SourceError: The run stops.
+        Exception: Any error of the source.
     """
     before_this = progress.sync_before
     may_repeat = bool(progress.listing.duplicates or (before_this is not None and before_this.duplicates))
@@ -265,11 +282,11 @@ def list_again(
                 chosen = again if there is None else preferred(there, again)
                 found[again.key] = dataclasses.replace(before, resource=chosen.resource, metadata=chosen.metadata)
         if len(found) == len(wanted) and not may_repeat:
-            break  # whatever else is listed nobody waits for
+            break
 
 
 def as_exception(error: BaseException) -> Exception:
-    """Return an error of user code as one that can fail a dataset or a job: a `sys.exit` there ends neither more."""
+    """Return an error of user code as an `Exception`, so that a `sys.exit` there fails a dataset or a job only."""
     if isinstance(error, Exception):
         return error
     wrapped = SourceError(f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""By which keys plans can be narrowed, as far as that is known before anything is asked of a provider."""
+"""The keys that can narrow a plan, as far as they are known before a provider is asked."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["choose_by_filters", "keys_named_by"]
 logger = PrintableLogger(__name__)
 
 _SLIP = 0.85
-"""So much like a key that is known, it is that one, with a letter too many or too few."""
+"""A key this similar to a known key is that key with a typing error."""
 
 _LIKENESS = 0.8
-"""So much a key must be like one that is known to be told, where the source does not say which there are."""
+"""A key must be this similar to a known key to be warned of, where the source does not declare its keys."""
 
 
 def keys_named_by(plan: IngestionPlan, parse_expression: ParseExpression | None = None) -> set[str]:
@@ -50,14 +50,20 @@ def choose_by_filters(
     store: DatasetStore,
     parse_expression: ParseExpression | None = None,
 ) -> list[IngestionPlan]:
-    """Return the plans that can have what the filters name. Nothing is asked of a provider.
+    """Return the plans whose datasets can have the keys of the filters. No provider is asked.
 
-    A source that declares its `identifier_keys` has no others. Of one that does not, any key may be one: a misspelt one
-    is warned of where it is like one that is known.
+    A source that declares `identifier_keys` has no other keys. A source that does not may have any key: a key that is
+    similar to a known one is warned of.
+
+    Args:
+        plans: The plans to choose from.
+        filters: The caller's filters.
+        store: The lake, whose datasets have keys too.
+        parse_expression: Parses a rule that is an expression.
 
     Raises:
-        ConfigurationError: No plan can have a key, or it is the name of an option; the message says what was meant.
-            Or no identifier can have a value.
+        ConfigurationError: No plan can have a key, or the key is the name of an option; the message says what was
+            meant. Or no identifier can have a value.
     """
     if not filters:
         return list(plans)
@@ -86,7 +92,7 @@ def _keys_in_lake(plan: IngestionPlan, store: DatasetStore) -> set[str]:
 
 
 def _refuse_or_warn(key: str, plans: Sequence[IngestionPlan], known: Collection[str], store: DatasetStore) -> None:
-    """Say that no plan is known to have a key."""
+    """Refuse a key that no plan can have, or warn of a key that no plan is known to have."""
     are_declared = all(plan.source.identifier_keys_of(plan.dataset_type) for plan in plans)
     if (option := find_option(key)) is not None:
         raise refuse_option(key, option, may_be_key=not are_declared)
@@ -113,7 +119,7 @@ def _refuse_or_warn(key: str, plans: Sequence[IngestionPlan], known: Collection[
 
 
 def _where_to_look(key: str, plans: Sequence[IngestionPlan], known: Collection[str]) -> str:
-    """Return what shows the numbers that a provider has for names, as that of a season; not for a slip of the pen."""
+    """Return a hint to the list of competitions and seasons with their ids; empty for a typing error."""
     if did_you_mean(key, known, likeness=_SLIP) or not all(can_discover(plan.source) for plan in plans):
         return ""
     providers = dict.fromkeys(plan.source.provider for plan in plans)
@@ -122,5 +128,5 @@ def _where_to_look(key: str, plans: Sequence[IngestionPlan], known: Collection[s
 
 
 def _configuration_options(source: Source) -> set[str]:
-    """Return what the configuration of a source may say, as far as the signature of its class names it."""
+    """Return the options of a source that the signature of its class names."""
     return set(list(inspect.signature(type(source)).parameters)[1:])

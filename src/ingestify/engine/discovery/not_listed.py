@@ -1,4 +1,4 @@
-"""What a caller's filters asked for, and no source of a run lists."""
+"""The values of a caller's filters that no source of a run lists."""
 
 from __future__ import annotations
 
@@ -18,11 +18,16 @@ __all__ = ["describe_not_listed"]
 def describe_not_listed(
     filters: Filters, providers: Iterable[str], expansions: Sequence[Expansion], progresses: Sequence[JobProgress]
 ) -> str:
-    """Return what of the filters the sources do not list, for people; empty if that is nothing, or cannot be said.
+    """Return one sentence: which values of the filters the sources do not list.
 
     Args:
-        expansions: What became of the plans.
-        progresses: Those of the jobs; of one whose listing was not read to its end nothing can be said.
+        filters: The caller's filters.
+        providers: The providers of the plans.
+        expansions: The plans' jobs and selectors.
+        progresses: The jobs' progress.
+
+    Returns:
+        Empty if the sources list everything, or if a listing was not read to its end, so that nobody knows.
     """
     if not filters or not all(_says_all(one) for one in progresses):
         return ""
@@ -36,13 +41,13 @@ def describe_not_listed(
 
 
 def _says_all(progress: JobProgress) -> bool:
-    """Whether it is known what a job's selector has; of one in which nothing changed, nothing more was asked for."""
+    """Whether all datasets of a job's selector are known. A selector without changes was skipped, and is known."""
     is_unchanged = progress.state is RunState.SKIPPED and not progress.left_to_another
     return is_unchanged or progress.listed_all
 
 
 def _lacking_selectors(filters: Filters, who: str, expansions: Sequence[Expansion]) -> str:
-    """Return which selectors there are not."""
+    """Return which wanted selectors do not exist."""
     planned = _values([one for each in expansions for one in (*each.left_out, *(job.selector for job in each.jobs))])
     discovered = _values([one for each in expansions for one in each.discovered or ()])
     for key, wanted in filters.items():
@@ -62,7 +67,7 @@ def _lacking_selectors(filters: Filters, who: str, expansions: Sequence[Expansio
 
 
 def _unknown_keys(filters: Filters, progresses: Sequence[JobProgress]) -> str:
-    """Return which key no listed dataset has."""
+    """Return the first key that no listed dataset has."""
     known = dict.fromkeys(key for one in progresses for key in one.passed_over or ())
     matched = {key for one in progresses for key in one.matched}
     for key in filters:
@@ -73,7 +78,7 @@ def _unknown_keys(filters: Filters, progresses: Sequence[JobProgress]) -> str:
 
 
 def _lacking_datasets(filters: Filters, who: str, progresses: Sequence[JobProgress]) -> str:
-    """Return which values of identifiers are not listed."""
+    """Return which wanted identifier values are not listed."""
     there: dict[str, set[str | None]] = {}
     of_selectors: set[str] = set()
     for progress in progresses:
@@ -92,7 +97,7 @@ def _lacking_datasets(filters: Filters, who: str, progresses: Sequence[JobProgre
 
 
 def _values(selectors: Iterable[Selector]) -> dict[str, dict[str | None, object]]:
-    """Return of each attribute the values that there are, as they compare and as they are."""
+    """Return the values of each attribute: {key: {canonical value: value}}."""
     values: dict[str, dict[str | None, object]] = {}
     for selector in selectors:
         for key, value in selector.attributes.items():
@@ -101,7 +106,7 @@ def _values(selectors: Iterable[Selector]) -> dict[str, dict[str | None, object]
 
 
 def _without(wanted: object, there: Iterable[str | None]) -> object:
-    """Return what of a filter's values is not there: one, or a list; None: all are."""
+    """Return the values of a filter that are not in `there`: one value, or a list; None if all are."""
     known = set(there)
     missing = [value for value in filter_values(wanted) if canonical_value(value) not in known]
     return None if not missing else missing[0] if len(missing) == 1 else missing

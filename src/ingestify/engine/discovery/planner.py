@@ -1,4 +1,4 @@
-"""Plans × filters → jobs."""
+"""Plans and filters become jobs."""
 
 from __future__ import annotations
 
@@ -35,10 +35,16 @@ _FIXED_ARGUMENTS = 3  # dataset_type, data_spec_versions, dataset_collection_met
 def choose_plans(
     plans: Sequence[IngestionPlan], provider: str | None, source: str | None, dataset_type: str | None
 ) -> list[IngestionPlan]:
-    """Return the plans that the caller means; None means any.
+    """Return the plans with the given names; None means any.
+
+    Args:
+        plans: All plans.
+        provider: The provider's name.
+        source: The source's name.
+        dataset_type: The dataset type.
 
     Raises:
-        ConfigurationError: A name that no plan has; the message lists those there are.
+        ConfigurationError: No plan has one of the names; the message lists the names that exist.
     """
     chosen = list(plans)
     if not chosen:
@@ -62,10 +68,11 @@ def _trait(plan: IngestionPlan, what: str) -> str:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Expansion:
-    """What became of a plan.
+    """The jobs of one plan.
 
     Attributes:
-        discovered: All that `discover_selectors` returned; None if no rule of the plan needed it.
+        jobs: A job for each selector that the filters let through.
+        discovered: All selectors that `discover_selectors` returned; None if no rule of the plan needed them.
         left_out: The plan's selectors that the caller's filters leave out.
     """
 
@@ -82,15 +89,18 @@ def expand_plan(
 ) -> Expansion:
     """Return the jobs of a plan, narrowed by the caller's filters. May ask the provider for its selectors.
 
-    A mapping is used as it is when it has every argument that the source's `find_datasets` requires; one that
-    has fewer stands for all discovered selectors that agree with it.
+    A rule of the plan that has every key that the source requires is a selector itself. A rule that has fewer keys
+    means all discovered selectors that agree with it.
 
     Args:
-        fail_entry: Called with each selector that the source lists and that cannot be read; the others are expanded.
+        plan: The plan.
+        filters: The caller's filters.
+        parse_expression: Parses a rule that is an expression; None: such a rule is refused.
+        fail_entry: Called with each listed selector that cannot be read; the other selectors go on.
 
     Raises:
-        ConfigurationError: A selector that cannot be used; the message says what to write.
-        Exception: Whatever the source's `discover_selectors` raises.
+        ConfigurationError: A selector cannot be used; the message says what to write.
+        Exception: Any error of the source's `discover_selectors`.
     """
     discovered = _Discovered(plan, fail_entry)
     selectors: dict[Selector, Selector] = {}
@@ -101,7 +111,7 @@ def expand_plan(
         for selector in _expand_rule(rule, plan, filters, discovered, parse_expression):
             if selector.matches(filters):
                 known = selectors.get(selector)
-                # The same selector from two rules: keep the one that a discovery gave hints to.
+                # Two rules gave the same selector: keep the one that has hints.
                 if known is None or (selector.hints and not known.hints):
                     selectors[selector] = selector
                 if is_discovered:
@@ -125,7 +135,7 @@ def would_ingest(plan: IngestionPlan, selector: Selector, parse_expression: Pars
 
 
 def _needs_discovery(rule: Any, plan: IngestionPlan, filters: Filters) -> bool:
-    """Whether the selectors of a rule are among those that its source discovers, and not written out."""
+    """Whether a rule means selectors that its source has to discover."""
     if isinstance(rule, Selector):
         return False
     if isinstance(rule, Mapping):
@@ -140,7 +150,7 @@ def _would_choose(rule: Any, selector: Selector, parse_expression: ParseExpressi
         return selector.matches({key: value for key, value in rule.items() if not key.startswith("_")})
     try:
         return _as_expression(rule, parse_expression).matches(selector.attributes)
-    except ConfigurationError:  # it has other attributes than the selectors of today, of which the rule is
+    except ConfigurationError:  # the remembered selector lacks an attribute that the rule names
         return False
 
 
@@ -157,7 +167,7 @@ def _expand_rule(
         return _expand_mapping(rule, plan, filters, discovered)
     if rule == EVERYTHING:
         if not can_discover(plan.source):
-            # A source without selectors has one part: all that it has.
+            # A source without selectors has one job: all its datasets.
             return _expand_mapping({}, plan, filters, discovered)
         return discovered.all()
     expression = _as_expression(rule, parse_expression)
@@ -197,10 +207,10 @@ def _expand_mapping(
 
 
 def _discovered_like(selector: Selector, plan: IngestionPlan, discovered: _Discovered) -> Iterator[Selector]:
-    """Yield the discovered selectors that agree with one that is not whole, each with what that says besides.
+    """Yield the discovered selectors that agree with an incomplete one, each with the other keys of that one.
 
     Raises:
-        ConfigurationError: It has a key that nobody knows: misspelt, it would select more than is meant.
+        ConfigurationError: The incomplete selector has an unknown key. A misspelt key would select too much.
     """
     there = discovered.all()
     named, _ = selector_parameters(plan.source)
@@ -218,12 +228,12 @@ def _discovered_like(selector: Selector, plan: IngestionPlan, discovered: _Disco
 
 
 def can_discover(source: Source) -> bool:
-    """Whether a source says itself which selectors it has."""
+    """Whether a source can list its selectors."""
     return type(source).discover_selectors is not Source.discover_selectors
 
 
 class _Discovered:
-    """The selectors of a source, asked for once and only if a rule needs them."""
+    """The selectors of a source: discovered once, and only if a rule needs them."""
 
     def __init__(self, plan: IngestionPlan, fail_entry: Callable[[UnreadableEntry], None] | None) -> None:
         self._plan = plan
@@ -236,7 +246,7 @@ class _Discovered:
         return self._selectors
 
     def all(self) -> list[Selector]:
-        """Return every discovered selector that can be read; of the others it is told."""
+        """Return every discovered selector that can be read, and report the others to `fail_entry`."""
         if self._selectors is None:
             found = self._plan.source.discover_selectors(self._plan.dataset_type)
             if found is None or isinstance(found, (str, Mapping)):

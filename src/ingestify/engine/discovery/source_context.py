@@ -1,4 +1,4 @@
-"""What a run keeps for one source: its client, its lanes in the pools, its gate."""
+"""The state of one source in one run: its HTTP client, its lanes in the worker pools, its gate."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ingestify.engine.workers import Gate, Lane, StopToken
 __all__ = ["SourceLane", "SourceLanes"]
 
 SELECTORS_AT_ONCE = 8
-"""How many selectors of one source are discovered side by side; other sources' have threads left."""
+"""How many selectors of one source are discovered at once, so that other sources get threads too."""
 
 
 class SourceLane:
-    """What a run keeps for one source."""
+    """The state of one source in one run."""
 
     def __init__(self, source: Source, fetcher: Fetcher, concurrency: int) -> None:
         self.source = source
@@ -31,25 +31,25 @@ class SourceLane:
         self._lock = threading.Lock()
 
     def tells_first(self, *what: str) -> bool:
-        """Whether this is the first time in the run that something is to be told of the source."""
+        """Count a message about the source. Returns whether it is the first such message of the run."""
         with self._lock:
             self._told[what] += 1
             return self._told[what] == 1
 
     @property
     def told(self) -> dict[tuple[str, ...], int]:
-        """How often each thing was to be told."""
+        """How often each message was counted."""
         with self._lock:
             return dict(self._told)
 
 
 class SourceLanes:
-    """The lanes of a run's sources, made when they are first needed. Safe to use from any thread.
+    """The states of all sources of a run, each made when it is first needed. Safe to use from any thread.
 
     Args:
-        fetcher_of: The HTTP client of a source.
+        fetcher_of: Returns the HTTP client of a source.
         concurrency: How many files the run fetches at once.
-        stop: Breaks off what is on the wire.
+        stop: When the run stops, the requests of every source are aborted.
     """
 
     def __init__(self, fetcher_of: Callable[[Source], Fetcher], concurrency: int, stop: StopToken) -> None:
@@ -60,7 +60,7 @@ class SourceLanes:
         self._lanes: dict[int, SourceLane] = {}
 
     def of(self, source: Source) -> SourceLane:
-        """Return the lane of a source."""
+        """Return the state of a source."""
         with self._lock:
             lane = self._lanes.get(id(source))
             if lane is None:
@@ -70,6 +70,6 @@ class SourceLanes:
             return lane
 
     def all(self) -> list[SourceLane]:
-        """Return those that were needed so far."""
+        """Return the states that were made so far."""
         with self._lock:
             return list(self._lanes.values())

@@ -1,4 +1,4 @@
-"""Is a lake kept current? What its jobs say of that, against limits that somebody gave: for monitoring."""
+"""Freshness for monitoring: when was each planned selector last ingested, according to the jobs of the lake."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from ingestify.errors import ConfigurationError
 __all__ = ["LOOKED_AT", "WatchedPlan", "WatchedSelector", "is_done", "watch"]
 
 GIVEN_UP_AFTER = dt.timedelta(days=14)
-"""A selector that no run was at for so long, while runs were at others of its plan, is not discovered any more."""
+"""A selector without a job for this long, while its plan had other jobs, is no longer discovered by its source."""
 
 LOOKED_AT = 1000
-"""So many of the newest jobs are looked at first."""
+"""How many of the newest jobs are read first."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WatchedPlan:
-    """An ingestion plan of the settings that is enabled.
+    """An enabled ingestion plan of the settings.
 
     Attributes:
-        rules: Its selectors, as they are written; none: everything.
+        source: The source's name.
+        dataset_type: The dataset type.
+        rules: The selectors as they are written; empty: everything.
     """
 
     source: str
@@ -37,12 +39,14 @@ class WatchedPlan:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WatchedSelector:
-    """A selector that the settings ask for.
+    """A selector of a plan.
 
     Attributes:
-        name: Empty: no run was at any of the plan yet.
-        last_done_at: When a run was last through with it, also if single datasets failed; None: that is not known.
-        failed: How many datasets failed when a run was last at it; 1 if it failed before any was listed.
+        source: The source's name.
+        dataset_type: The dataset type.
+        name: The selector's name; empty: the plan has no job yet.
+        last_done_at: When a job of it last finished, also if single datasets failed; None: unknown.
+        failed: How many datasets failed in its last job; 1 if the job failed before it listed any.
     """
 
     source: str
@@ -52,7 +56,7 @@ class WatchedSelector:
     failed: int = 0
 
     def is_stale(self, age: dt.timedelta, moment: dt.datetime) -> bool:
-        """Whether no run was through with it for longer than `age`."""
+        """Whether its last finished job is older than `age` at `moment`."""
         return self.last_done_at is None or moment - self.last_done_at > age
 
 
@@ -62,11 +66,13 @@ def watch(
     parse_expression: ParseExpression,
     since: dt.datetime,
 ) -> list[WatchedSelector]:
-    """Return what the plans ask for, and when it was last done.
+    """Return the selectors of the plans, and when each was last ingested.
 
     Args:
-        load_jobs: Returns so many of the newest jobs, newest first.
-        since: What was done before it need not be known exactly.
+        load_jobs: Returns that many of the newest jobs, newest first.
+        plans: The enabled plans.
+        parse_expression: Parses a rule that is an expression.
+        since: Jobs before this moment need not be read.
     """
     limit = LOOKED_AT
     while True:
@@ -102,7 +108,7 @@ def _selectors_of(plan: WatchedPlan, jobs: Sequence[JobSummary]) -> list[Watched
 
 
 def _is_part(job: JobSummary, other: JobSummary) -> bool:
-    """Whether a run that was narrowed looked at a part of another job's selector only."""
+    """Whether a job was narrowed by filters to a part of another job's selector."""
     is_narrower = len(job.selector) > len(other.selector)
     return (
         is_narrower
@@ -112,8 +118,8 @@ def _is_part(job: JobSummary, other: JobSummary) -> bool:
 
 
 def is_done(job: JobSummary) -> bool:
-    """Whether a run was through with a job, also if single datasets failed."""
-    # One that was skipped because nothing had changed has its datasets counted.
+    """Whether a job finished, also if single datasets failed."""
+    # A job that was skipped because nothing had changed has counted its datasets.
     is_unchanged = job.state is RunState.SKIPPED and bool(job.counters.discovered)
     return job.state is RunState.FINISHED or is_unchanged
 
@@ -134,5 +140,5 @@ def _chooses(rule: Mapping[str, Any] | str, job: JobSummary, parse_expression: P
         return selector.matches({key: value for key, value in rule.items() if not key.startswith("_")})
     try:
         return rule == EVERYTHING or parse_expression(rule).matches(selector.attributes)
-    except ConfigurationError:  # the selector has other attributes than those that the expression is of
+    except ConfigurationError:  # the selector lacks an attribute that the expression names
         return False

@@ -1,4 +1,4 @@
-"""What is not done as its host is left alone, or cannot be reached: no failure of the data, but told."""
+"""Work that is skipped because a host must be left alone or cannot be reached. It is reported, not failed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["describe_left_alone", "find_left_alone", "find_unreached"]
 
 
 def find_left_alone(error: BaseException | None) -> HostLeftAlone | None:
-    """Return why a host is left alone, if that is behind an error; a source may have put it in other words."""
+    """Return the `HostLeftAlone` among an error and its causes, or None. A source may have wrapped it."""
     while error is not None:
         if isinstance(error, HostLeftAlone):
             return error
@@ -17,7 +17,7 @@ def find_left_alone(error: BaseException | None) -> HostLeftAlone | None:
 
 
 def find_unreached(error: BaseException | None) -> str:
-    """Return the host that was not reached, if that is behind an error; else empty."""
+    """Return the host that an error or one of its causes could not reach; empty if there is none."""
     while error is not None:
         if isinstance(error, IngestifyError) and error.unreached:
             return error.unreached
@@ -26,7 +26,13 @@ def find_unreached(error: BaseException | None) -> str:
 
 
 def describe_left_alone(reason: str, datasets: int, selectors: int = 0) -> str:
-    """Return what was not looked at, and why."""
+    """Return one line: why the run stopped asking, and how many datasets and selectors it did not look at.
+
+    Args:
+        reason: Why the host is left alone.
+        datasets: How many datasets were not looked at.
+        selectors: How many selectors were not looked at.
+    """
     counts = [(datasets, "dataset"), (selectors, "selector")]
     what = [f"{count:,} {noun}{'' if count == 1 else 's'}" for count, noun in counts if count]
     verb = "was" if datasets + selectors == 1 else "were"

@@ -1,4 +1,4 @@
-"""What a source listed of a selector, and what it stopped listing."""
+"""Which datasets a source listed for one selector, in little memory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _MODULUS = 1 << 64
 
 
 class Listing:
-    """The datasets of one job. Safe to use from any thread; of a hundred thousand it takes a megabyte.
+    """The datasets that one job's source listed. Safe to use from any thread; a hundred thousand take a megabyte.
 
     Attributes:
-        is_whole: Whether all that the selector has was listed, so that what is not among it is missing.
-        is_of_everything: Whether its source is one that lists all that a selector has, whatever came of it this time.
-        doubles: What was listed twice, and not alike; see `engine.doubles`.
+        is_whole: Whether this listing named all datasets of the selector, so that every other dataset is missing.
+        is_of_everything: Whether the source lists all datasets of a selector when nothing fails.
+        duplicates: `Duplicates.found` of this listing.
     """
 
     def __init__(self) -> None:
@@ -33,63 +33,71 @@ class Listing:
         self._came_count = self._came_sum = 0
 
     def add(self, identifier: Identifier) -> int:
-        """The source listed it. Returns the number that stands for it here. The discovery thread."""
+        """Add a dataset that the source listed. Called by the discovery thread.
+
+        Returns:
+            The dataset's number.
+        """
         number = number_of(identifier.canonical)
         self._listed.append(number)
         return number
 
     def found(self, *numbers: int) -> None:
-        """The lake had them when the run looked. One thread at a time decides about the datasets of a job."""
+        """Count datasets that the lake had when the run decided. One thread at a time decides for a job."""
         self._found_count += len(numbers)
         self._found_sum += sum(numbers)
 
     def came(self, number: int) -> None:
-        """It came into the lake with this run. Any thread."""
+        """Count a dataset that this run added to the lake. Called by any thread."""
         with self._lock:
             self._came_count += 1
             self._came_sum += number
 
     @property
     def digest(self) -> str:
-        """Stands for the set of what was listed and is in the lake now."""
+        """A digest of the set of datasets that were listed and are in the lake now."""
         with self._lock:
             return _digest(self._found_count + self._came_count, self._found_sum + self._came_sum)
 
     def holds_all_of(self, digest_before: str | None) -> bool:
-        """Whether all that the listing before this one held is listed still, so that the lake need not be searched.
+        """Whether every dataset of the listing before this one is listed again.
 
-        It is if what the lake has of this listing is what it had of that one.
+        Then nothing is missing, and the lake need not be searched. It holds if the lake has the same datasets of this
+        listing as it had of that one.
+
+        Args:
+            digest_before: The `digest` of the listing before this one; None if there is none.
         """
         return digest_before == _digest(self._found_count, self._found_sum)
 
     @property
     def is_empty(self) -> bool:
-        """Whether the source listed nothing at all."""
+        """Whether the source listed no dataset."""
         return not self._listed
 
     @property
     def came_count(self) -> int:
-        """How many datasets came into the lake with this run."""
+        """How many datasets this run added to the lake."""
         with self._lock:
             return self._came_count
 
     def numbers(self) -> set[int]:
-        """Return the numbers of all that was listed."""
+        """Return the numbers of all listed datasets."""
         return set(self._listed)
 
 
 def digest_of(numbers: Iterable[int]) -> str:
-    """Return a text for a set of datasets, by their numbers."""
+    """Return the digest of a set of datasets, given by their numbers."""
     there = set(numbers)
     return _digest(len(there), sum(there))
 
 
 def _digest(count: int, total: int) -> str:
-    """Return a text for a set, in whatever order its members came."""
+    """Return the digest of a set; the order of its members makes no difference."""
     return f"{count}/{total % _MODULUS:016x}"
 
 
 def number_of(key: str) -> int:
-    """Return the number that stands for a dataset, by its canonical identifier."""
+    """Return the number of a dataset: 64 bits of a hash of its canonical identifier."""
     # The same in every process, which Python's own hash of a text is not.
     return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

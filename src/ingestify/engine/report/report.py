@@ -1,4 +1,4 @@
-"""Progress as data: what a run's jobs have done so far."""
+"""The progress of a run's jobs, as data."""
 
 from __future__ import annotations
 
@@ -38,19 +38,24 @@ logger = PrintableLogger(__name__)
 
 
 _COUNTERS = {"fetch": "new", "refetch": "revised", "skip": "skipped"}
-"""The counters of planned actions that go by another name."""
+"""The counter of a planned action, where its name differs."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PlannedDataset:
-    """What a dry run would do with one dataset.
+    """What a run that is not dry would do with one dataset.
 
     Attributes:
-        action: `fetch` (not in the lake), `refetch`, `metadata` (only its description changed), `unchanged`,
-            `skip` (the fetch policy does not want it), `quarantined` (what the provider serves failed its checks, and
-            stays in quarantine), or `failed` (it could not be decided).
+        source: The source's name.
+        provider: The provider's name.
+        dataset_type: The dataset type.
+        identifier: The identifier as text.
+        name: The dataset's name.
+        action: `fetch` (not in the lake), `refetch`, `metadata` (only name, state or metadata changed), `unchanged`,
+            `skip` (the fetch policy refuses it), `quarantined` (the provider's files failed their checks, and stay in
+            quarantine), or `failed` (the run could not decide).
         reasons: Why, for people.
-        files: The ids of the files that it announces.
+        files: The ids of the announced files.
     """
 
     source: str
@@ -64,21 +69,21 @@ class PlannedDataset:
 
     @property
     def counter(self) -> str:
-        """The counter of its job that a dry run adds it to."""
+        """The job's counter that a dry run increases."""
         return _COUNTERS.get(self.action, self.action)
 
 
 class RunListener(Protocol):
-    """Hears of a run while it goes on. Called by the run's threads; it must be quick."""
+    """Hears of a run while it runs. Called by the run's threads; its methods must be quick."""
 
     def run_started(self, snapshot: Callable[[], RunReport]) -> None:
-        """A run began; `snapshot` tells at any time, from any thread, how far it is."""
+        """The run began; `snapshot` returns its state at any time, from any thread."""
 
     def job_started(self, job: JobSummary) -> None:
-        """A selector is being discovered."""
+        """The discovery of a selector began."""
 
     def job_ended(self, job: JobSummary) -> None:
-        """A selector is done."""
+        """A selector ended."""
 
     def task_ended(self, job: JobSummary, task: TaskSummary) -> None:
         """A dataset changed or failed."""
@@ -88,14 +93,14 @@ class RunListener(Protocol):
 
 
 class GuardedListener:
-    """Stands before a listener, or before none: what it raises is logged once and ends nothing."""
+    """Calls a listener, if there is one. Its first error is logged, and the run goes on."""
 
     def __init__(self, listener: RunListener | None) -> None:
         self._listener = listener
         self._failed = False
 
     def tell(self, what: str, *arguments: object) -> None:
-        """Call one of the listener's methods."""
+        """Call the listener's method `what`."""
         if self._listener is None:
             return
         try:
@@ -108,41 +113,41 @@ class GuardedListener:
 
     @property
     def is_there(self) -> bool:
-        """Whether anybody listens."""
+        """Whether there is a listener."""
         return self._listener is not None
 
 
 class JobProgress:
-    """One job while it runs. Safe to use from any thread."""
+    """The progress of one job. Safe to use from any thread."""
 
     def __init__(self, job: Job, run_id: str, process: ProcessIdentity, out_of_reach: OutOfReach | None = None) -> None:
         self.job = job
         self.out_of_reach = out_of_reach
         self.job_id = str(uuid.uuid4())
         self.usage = Usage()
-        self.index = IndexLook()  # how the index of its listing was read
+        self.index = IndexLook()  # how the source read the index of this listing
         self.listing = Listing()
-        self.collection_metadata: object = None  # what its source was told that the lake has
-        self.hint_date: str | None = None  # the Date of the first answer that its selector was discovered from
+        self.collection_metadata: object = None  # what the source may ask about the lake
+        self.hint_date: str | None = None  # the Date header of the first response of the selector's discovery
         self.state = RunState.RUNNING
         self.error: BaseException | None = None
         self.note = ""
-        self.began_after: int | None = None  # the newest event when its discovery began; None: it has not
-        self.sync_before: SelectorSync | None = None  # what was remembered of its selector then
+        self.began_after: int | None = None  # the newest event when the discovery began; None: it has not begun
+        self.sync_before: SelectorSync | None = None  # what the lake remembered of the selector then
         self.left_to_another = False
-        self.took_out = False  # a file left a current set, which another plan, or other settings, may ask for
-        self.is_in_doubt = False  # something was found gone for the first time: the next run is to look again
-        self.is_discovered = False  # all of it
-        self.listed_all = False  # its listing was read to its end, and each entry of it
-        self.passed_over: Identifier | None = None  # one of those that the filters do not let through
-        self.matched: dict[str, set[str]] = {}  # of each filter the values that datasets have
-        self.dropped = False  # something of it, by a stop
-        self.left_alone: HostLeftAlone | None = None  # why something of it was not looked at
-        self.unreached: tuple[str, str] | None = None  # a host that could not be reached, and why
+        self.took_out = False  # a file left a current set; another plan or other settings may want it
+        self.is_in_doubt = False  # a file was gone for the first time: the next run has to look again
+        self.is_discovered = False  # completely
+        self.listed_all = False  # the listing was read to its end, and every entry was readable
+        self.passed_over: Identifier | None = None  # a dataset that the filters leave out
+        self.matched: dict[str, set[str]] = {}  # {filter key: values of the datasets that passed}
+        self.dropped = False  # a stop dropped some of its datasets
+        self.left_alone: HostLeftAlone | None = None  # why some of its datasets were not looked at
+        self.unreached: tuple[str, str] | None = None  # (host that could not be reached, why)
         self.not_asked = 0  # datasets
-        self.is_written = False  # its row, the last time that this was tried
-        self.is_final = False  # what it came to: nothing of its row changes any more
-        self._saving = threading.Lock()  # one write of its row at a time, so that none overtakes another
+        self.is_written = False  # whether the last write of its row succeeded
+        self.is_final = False  # its row changes no more
+        self._saving = threading.Lock()  # one write of its row at a time, so that an older one never comes last
         self._run_id = run_id
         self._process = process
         self.started_at = now()
@@ -153,8 +158,8 @@ class JobProgress:
         self._counts = dict.fromkeys(COUNTER_NAMES, 0)
         self._bad_tasks: list[TaskSummary] = []
         self._unwritten: list[TaskSummary] = []
-        self._written = 0  # tasks that are in the catalogue, and not kept here: there may be a hundred thousand
-        self._pending = 1  # the discovery itself
+        self._written = 0  # tasks in the catalogue; they are not kept here, as there may be a hundred thousand
+        self._pending = 1  # the discovery counts as one
 
     def count(self, name: str, number: int = 1) -> None:
         """Add to a counter."""
@@ -162,7 +167,7 @@ class JobProgress:
             self._counts[name] += number
 
     def add_task(self, task: TaskSummary) -> None:
-        """Keep what became of a dataset, and count it."""
+        """Keep the result of a dataset, and count it."""
         with self._lock:
             self._unwritten.append(task)
             if task.state is RunState.FAILED or task.is_left_out:
@@ -172,20 +177,20 @@ class JobProgress:
             self._counts[task.outcome.value] += 1
 
     def begin_datasets(self, number: int) -> None:
-        """So many more datasets were discovered, and are pending."""
+        """Count `number` more discovered datasets, which are now pending."""
         with self._lock:
             self._pending += number
             self._counts["discovered"] += number
 
     def end_parts(self, number: int = 1) -> bool:
-        """The discovery, or so many datasets, have ended. Returns True for the last."""
+        """Count `number` ended datasets, or the ended discovery. Returns True if nothing is pending now."""
         with self._lock:
             self._pending -= number
             return self._pending == 0
 
     @property
     def pending(self) -> int:
-        """How many datasets have begun and not ended; its discovery counts as one."""
+        """How many datasets began and have not ended; the discovery counts as one."""
         with self._lock:
             return self._pending
 
@@ -197,27 +202,27 @@ class JobProgress:
 
     @property
     def only_failed(self) -> bool:
-        """Whether datasets of its listing failed, and nothing else became of any."""
+        """Whether datasets failed, and every other dataset was not touched."""
         with self._lock:
             counters = Counters(**self._counts)
         return self.began_after is not None and counters.only_failed
 
     @property
     def first_failure(self) -> str:
-        """Why the first dataset failed that did."""
+        """The error of the first dataset that failed; empty if none did."""
         with self._lock:
             return next((task.error for task in self._bad_tasks if task.outcome is TaskOutcome.FAILED), "")
 
     @property
     def was_gone_through(self) -> bool:
-        """Whether its listing came to its end, and all that it lists was looked at, whatever became of that."""
+        """Whether the listing came to its end and every listed dataset was looked at, with any result."""
         if self.left_alone is not None:
             return False
         return self.state is RunState.FINISHED or (self.state is RunState.FAILED and self.error is None)
 
     @property
     def came(self) -> int:
-        """How many datasets came into the lake."""
+        """How many datasets are new in the lake."""
         with self._lock:
             return self._counts["new"]
 
@@ -229,13 +234,13 @@ class JobProgress:
 
     @property
     def unlisted(self) -> int:
-        """How many datasets are not listed any more, and were not marked."""
+        """How many datasets are no longer listed, and were not marked MISSING."""
         with self._lock:
             return self._counts["unlisted"]
 
     @property
     def lists_all(self) -> bool:
-        """Whether all that the selector has was listed."""
+        """Whether the listing named all datasets of the selector."""
         return self.listing.is_whole and not self.index.gaps
 
     @property
@@ -246,12 +251,12 @@ class JobProgress:
 
     @property
     def left_out(self) -> int:
-        """How many datasets are without a broken file."""
+        """How many datasets were published without a broken file."""
         with self._lock:
             return self._counts["left_out"]
 
     def leave_alone(self, error: HostLeftAlone, *, datasets: int = 0) -> None:
-        """Something of it, so many datasets or the rest of its listing, is not looked at: its host is left alone."""
+        """Note that `datasets` datasets, or the rest of the listing, were not looked at: their host is left alone."""
         with self._lock:
             self.not_asked += datasets
             self.left_alone = self.left_alone or error
@@ -259,7 +264,7 @@ class JobProgress:
                 self.error = error
 
     def note_unreached(self, error: BaseException) -> bool:
-        """Keep that a host could not be reached, if that is behind an error and somebody does without it."""
+        """Note the unreachable host of an error, if the caller continues without it. Returns whether there is one."""
         host = find_unreached(error)
         if not host or self.out_of_reach is None or self.out_of_reach.may_be_there(host):
             return False
@@ -267,24 +272,25 @@ class JobProgress:
         return True
 
     def mark_phase(self, name: str) -> None:
-        """Note the seconds from the job's start until now."""
+        """Store the seconds since the job's start as the timing `name`."""
         with self._lock:
             self._timings[name] = round(time.monotonic() - self._started, 3)
 
     def end(self, state: RunState) -> None:
-        """The job has ended in `state`."""
+        """Note that the job ended in `state`."""
         self.mark_phase("total")
         with self._lock:
             self.state = state
             self._ended_at = now()
 
     def write(self, save: Callable[[JobSummary, int], None], bucket: str) -> None:
-        """Let `save` write the job's row, with the tasks that are not written yet and the number of the first of them.
+        """Write the job's row, and its tasks that were not written before.
 
-        What it raises is passed on; then they are still to be written.
+        If `save` raises, the tasks are written the next time.
 
         Args:
-            bucket: The part of the lake that it is for.
+            save: Called with the summary and the number of its first task.
+            bucket: The lake's bucket.
         """
         with self._saving:
             self.is_written = False
@@ -299,12 +305,16 @@ class JobProgress:
             self.is_written = True
 
     def match(self, identifier: Identifier) -> None:
-        """The job's filters let a dataset through. The discovery thread."""
+        """Note a dataset that the job's filters let through. Called by the discovery thread."""
         for key in self.job.filters:
             self.matched.setdefault(key, set()).add(canonical_value(identifier[key]))
 
     def summary(self, *, with_tasks: bool = True) -> JobSummary:
-        """Return how it stands, with the tasks that have an error."""
+        """Return the state now, with the tasks that have an error.
+
+        Args:
+            with_tasks: False: without tasks.
+        """
         job = self.job
         with self._lock:
             counts = {
@@ -337,7 +347,7 @@ class JobProgress:
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error as one line: its message without secrets, with its type where it is not one of ours."""
+    """Return an error as one line without secrets. The type of an error that is not ingestify's is named."""
     text = storable(mask_text(" ".join(str(error).split())))
     name = type(error).__name__
     if type(error).__module__.startswith("ingestify.") and text:
