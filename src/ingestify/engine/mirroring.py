@@ -98,8 +98,8 @@ def copy_lake(
     if deletes and not copying.has_any:
         # An empty source is a wrong name or an unmounted disk far more often than a wish for an empty mirror.
         raise ConfigurationError(
-            "The source has no such dataset, so deleting would remove all of them from the target: name the right source, "
-            f"or remove the datasets with {remedy('delete')}."
+            "The source has no such dataset, so deleting would remove all of them from the target: name the right "
+            f"source, or remove the datasets with {remedy('delete')}."
         )
     began = time.monotonic()
     progress, problems = copying.progress, []
