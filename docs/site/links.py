@@ -29,6 +29,7 @@ PAGES = {
 
 _REPOSITORY = {place: source for source, place in PAGES.items()}
 _LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\[\]]*)\]\((?P<target>[^()\s]+)\)")
+_LIST_AFTER_TEXT = re.compile(r"^([^\s|>#-].*)\n(?=- )", re.MULTILINE)
 _FENCE = re.compile(r"^( *)(```+|~~~+).*?^\1\2 *$", re.MULTILINE | re.DOTALL)
 
 
@@ -44,12 +45,12 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     place = page.file.src_uri
     parts, end = [], 0
     for fence in _FENCE.finditer(markdown):  # code is shown as it is
-        parts += [_with_links(markdown[end : fence.start()], place), fence[0]]
+        parts += [_as_in_repository(markdown[end : fence.start()], place), fence[0]]
         end = fence.end()
-    return "".join([*parts, _with_links(markdown[end:], place)])
+    return "".join([*parts, _as_in_repository(markdown[end:], place)])
 
 
-def _with_links(text: str, place: str) -> str:
+def _as_in_repository(text: str, place: str) -> str:
     folder = posixpath.dirname(_REPOSITORY.get(place, f"docs/{place}"))
 
     def replace(link: re.Match[str]) -> str:
@@ -65,4 +66,5 @@ def _with_links(text: str, place: str) -> str:
         relative = posixpath.relpath(there, posixpath.dirname(place) or ".")
         return f"{link['image']}[{link['text']}]({relative}{hash_sign}{anchor})"
 
-    return _LINK.sub(replace, text)
+    # A list may follow its introduction without a blank line, as on GitHub; Python-Markdown wants one.
+    return _LINK.sub(replace, _LIST_AFTER_TEXT.sub(r"\1\n\n", text))
