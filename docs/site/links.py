@@ -1,4 +1,4 @@
-"""A hook of mkdocs: pages from outside docs/, and links that are right in the repository and in the site.
+"""A hook of mkdocs: pages from outside docs/, and Markdown that is right in the repository and in the site.
 
 The Markdown is written for a reader of the repository: README.md links to docs/teams.md, docs/configuration.md links to
 ../SECURITY.md. In the site, README.md and SECURITY.md are pages as well, and this hook points the links there.
@@ -48,6 +48,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         parts += [_as_in_repository(markdown[end : fence.start()], place), fence[0]]
         end = fence.end()
     return "".join([*parts, _as_in_repository(markdown[end:], place)])
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Return the page without the second colon of a docstring's `Example::`, which is reStructuredText."""
+    return html.replace("<p>Example::</p>", "<p>Example:</p>")
 
 
 def _as_in_repository(text: str, place: str) -> str:

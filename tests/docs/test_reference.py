@@ -82,6 +82,17 @@ def test_the_reference_has_exactly_the_public_names():
     assert named_in_docs() <= of_tests
 
 
+def test_each_member_that_the_reference_chooses_is_there():
+    text = text_of(*(DOCS / "reference").glob("*.md"))
+    chosen = re.findall(
+        r"^::: ingestify\.(\w+)\n    options:\n      members:\n((?:        - \w+\n)+)", text, re.MULTILINE
+    )
+    assert len(chosen) == text.count("members:")
+    for name, members in chosen:
+        for member in re.findall(r"\w+", members):
+            assert hasattr(getattr(ingestify, name), member), f"{name}.{member}"
+
+
 def named_in_docs() -> set[str]:
     """Find what README.md, docs/ and the package for a source of one's own import from `ingestify.testing`."""
     text = text_of(ROOT / "README.md", *DOCS.rglob("*.md"), *(SOURCE / "config").rglob("*.txt"))
