@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import re
 from collections.abc import Mapping
@@ -15,8 +16,9 @@ __all__ = ["WholeAnswer"]
 
 _SHOWN_CHARACTERS = 80
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE | re.ASCII)
-# Codecs of Python's that are none of the internet's.
-_NO_CHARSETS = frozenset({"unicode_escape", "unicode-escape", "raw_unicode_escape", "raw-unicode-escape"})
+# Codecs that Python takes for a text's encoding and that no provider's text is written in, by the name that `codecs`
+# gives them: they read escapes, parts of a host's name, or what this machine is set to.
+_NOT_CHARSETS = frozenset({"idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,11 +42,9 @@ class WholeAnswer:
     @property
     def text(self) -> str:
         """The body as text, in the charset that it names, else UTF-8; what cannot be read is replaced."""
-        found = _CHARSET.search(self.headers.get("Content-Type") or "")
-        charset = "utf-8" if found is None or found[1].lower() in _NO_CHARSETS else found[1]
         try:
-            text = self.content.decode(charset, "replace")
-        except (LookupError, ValueError):  # one that Python has not got, or that is for something else
+            text = self.content.decode(_charset(self.headers.get("Content-Type")), "replace")
+        except (LookupError, ValueError):  # a codec that is not for text, such as rot13
             text = self.content.decode("utf-8", "replace")
         return text.removeprefix("\ufeff")
 
@@ -73,3 +73,13 @@ class WholeAnswer:
             raise SourceError(
                 f"The answer of {mask_url(self.url)} should be JSON, and is not ({error}); {begins}."
             ) from error
+
+
+def _charset(content_type: str | None) -> str:
+    """Return the charset that a Content-Type names; UTF-8 if it names none, or one that Python does not know."""
+    found = _CHARSET.search(content_type or "")
+    try:
+        name = codecs.lookup("utf-8" if found is None else found[1]).name
+    except (LookupError, ValueError):
+        return "utf-8"
+    return "utf-8" if name in _NOT_CHARSETS else name

@@ -257,10 +257,10 @@ def test_what_cannot_be_read_fails_its_dataset_only(drop: Drop, monkeypatch: pyt
     drop.put("11/90/8_events.json")
     real = os.open
 
-    def open_(path: str, *arguments: int) -> int:
+    def open_(path: str, *arguments: int, **options: int | None) -> int:
         if str(path).endswith("7_events.json"):
             raise PermissionError(13, "Permission denied")
-        return real(path, *arguments)
+        return real(path, *arguments, **options)
 
     monkeypatch.setattr(os, "open", open_)  # whoever is root can read what nobody may
     report = drop.load()
