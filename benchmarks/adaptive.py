@@ -56,7 +56,7 @@ def ask(url: str, threads: int, seconds: float, paces: Paces | None = None) -> i
     """Return how many answers came in so many seconds; raise if one could not be had."""
     client = HttpClient("benchmark")
     if paces is not None:
-        client._exchange._paces = paces
+        client._executor._paces = paces
     ends = time.monotonic() + seconds
 
     def run(_: int) -> int:

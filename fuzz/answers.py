@@ -15,13 +15,13 @@ import atheris
 with atheris.instrument_imports(include=["ingestify", "email"]):
     from ingestify.domain.announcement import read_http_date
     from ingestify.errors import FetchError, SourceError
-    from ingestify.fetch.answer import WholeAnswer
+    from ingestify.fetch.buffered_response import BufferedResponse
     from ingestify.fetch.paging.pages import LinkHeader, NextLink, Offset
     from ingestify.fetch.request import make_request
     from ingestify.fetch.retries import retry_after_seconds
     from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
     from ingestify.fetch.transport.headers import Headers
-    from ingestify.fetch.transport.response import Response, Wire
+    from ingestify.fetch.transport.response_reader import ResponseReader, Wire
     from ingestify.fetch.transport.transport import TransportError
     from ingestify.masking import mask_text, mask_url
 
@@ -37,7 +37,7 @@ def read_answer(data: bytes) -> None:
         theirs.sendall(data[:_MOST_BYTES])
         theirs.shutdown(socket.SHUT_WR)
         try:
-            response = Response(Wire(ours), lambda: bytearray(1 << 16))
+            response = ResponseReader(Wire(ours), lambda: bytearray(1 << 16))
             body = b"".join(response.iter_body())
         except (TransportError, ConnectionError):
             return
@@ -48,7 +48,7 @@ def read_answer(data: bytes) -> None:
 
 def use(status: int, headers: Headers, body: bytes) -> None:
     """What the client, the pagers and the engine do with an answer."""
-    answer = WholeAnswer(status, _URL, headers, body)
+    answer = BufferedResponse(status, _URL, headers, body)
     _ = answer.text
     retry_after_seconds(headers.get("Retry-After"), headers.get("Date"))
     read_http_date(headers.get("Last-Modified"))

@@ -331,7 +331,7 @@ class ModelProvider:
 
     @contextlib.contextmanager
     def send(
-        self, method: str, url: str, headers: Mapping[str, str], reach: Any, body: bytes | None = None
+        self, method: str, url: str, headers: Mapping[str, str], addresses: Any, body: bytes | None = None
     ) -> Iterator[Answered]:
         with self._lock:
             self._count += 1

@@ -465,7 +465,7 @@ class IngestionEngine:
         plans = self._auto_ingest_plans(options, provider, dataset_type)
         plans = choose_by_filters(plans, filters, self.store, self._parse_expression)
         offline = OfflineReader(self.store, wanted, plans) if options.get("if_offline") != "error" else None
-        told = {"out_of_reach": None if offline is None else offline.out_of_reach, "is_raised": True}
+        told = {"unreachable_hosts": None if offline is None else offline.unreachable_hosts, "is_raised": True}
         if options.get("streaming"):
             stream = Stream(wanted, offline)
             run = self._new_run(plans, filters, waits=_may_wait(), on_current=stream.on_current, **told)

@@ -12,7 +12,7 @@ from typing import Any
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.listing_order import listing_order
 from ingestify.domain.plan import EVERYTHING, IngestionPlan, Job, ParseExpression
-from ingestify.domain.ports import DatasetFilter, FetchContext, Fetcher, OutOfReach, Usage
+from ingestify.domain.ports import DatasetFilter, FetchContext, Fetcher, UnreachableHosts, Usage
 from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.selector import Filters, Selector, filter_values
 from ingestify.domain.text_table import text_table
@@ -108,7 +108,7 @@ class ProviderLook:
         self._parse_expression = parse_expression
         self._unreadable: list[str] = []
         # A person waits: an unreachable host is given up within seconds.
-        self._context = FetchContext(Usage(), threading.Event(), out_of_reach=OutOfReach())
+        self._context = FetchContext(Usage(), threading.Event(), unreachable_hosts=UnreachableHosts())
 
     def competitions(self) -> OfferList:
         """Return a row for each selector: keys, names, last modification, and how many datasets the lake has.
@@ -152,7 +152,7 @@ class ProviderLook:
             if len(jobs) > MOST_SELECTORS and not everything and not _narrow(filters, jobs):
                 raise ConfigurationError(self._too_many(jobs))
             for job in jobs:
-                progress = JobProgress(job, str(uuid.uuid4()), this_process(), self._context.out_of_reach)
+                progress = JobProgress(job, str(uuid.uuid4()), this_process(), self._context.unreachable_hosts)
                 progresses.append(progress)
                 for batch in iter_discovered(progress, self._store, self._fail_entry):
                     found += batch

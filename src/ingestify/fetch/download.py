@@ -14,7 +14,7 @@ from ingestify.errors import FetchError
 from ingestify.failpoints import failpoint
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.request import OutgoingRequest, make_request
-from ingestify.fetch.request_executor import NOT_FOUND, Incoming
+from ingestify.fetch.request_executor import NOT_FOUND, StreamedResponse
 from ingestify.fetch.retries import TryAgain
 from ingestify.fetch.transport.content_encoding import Truncated, is_compressed_format, is_gzip_format
 from ingestify.fetch.transport.transport import TransportError
@@ -111,24 +111,24 @@ class Download:
             self._version = None
         return status in NOT_FOUND and self._asked.ignore_not_found
 
-    def receive(self, incoming: Incoming) -> FetchResult:
+    def receive(self, response: StreamedResponse) -> FetchResult:
         """Write an answer's body to the sink.
 
         Raises:
             FetchError: It has no body, as there is nothing yet, and that is not allowed; or it is too large.
             TryAgain: The body broke off.
         """
-        headers = incoming.headers
-        url = mask_url(incoming.request.url)
+        headers = response.headers
+        url = mask_url(response.request.url)
         validators = Validators(headers.get("ETag") or None, headers.get("Last-Modified") or None)
         date = headers.get("Date") or None
-        if incoming.status == 304:
+        if response.status == 304:
             return FetchResult(FetchStatus.NOT_MODIFIED, validators or self._asked.validators, url=url, date=date)
-        if incoming.status in NOT_FOUND:
+        if response.status in NOT_FOUND:
             return FetchResult(FetchStatus.NOT_FOUND, url=url, date=date)
-        if incoming.status == 204 or (incoming.status in _NOT_READY and announced_bytes(headers) == 0):
-            return self._not_ready(url, incoming.status, date)
-        if incoming.status == 206:
+        if response.status == 204 or (response.status in _NOT_READY and announced_bytes(headers) == 0):
+            return self._not_ready(url, response.status, date)
+        if response.status == 206:
             version = self._check_rest(headers)
             if self._first is None:  # the first part came to an earlier process
                 known = Validators(version.etag, version.last_modified)
@@ -143,12 +143,12 @@ class Download:
             self._version = _resumable_version(headers)
             if self._version is not None:
                 self._sink.begin(self._version)
-        self._copy(incoming)
-        if not self._written and (self._asked.ignore_not_ready or incoming.status in _NOT_READY):
-            return self._not_ready(url, incoming.status, date)
-        if incoming.status == 202 and _is_note(bytes(self._beginning)):
+        self._copy(response)
+        if not self._written and (self._asked.ignore_not_ready or response.status in _NOT_READY):
+            return self._not_ready(url, response.status, date)
+        if response.status == 202 and _is_note(bytes(self._beginning)):
             self._sink.restart()
-            return self._not_ready(url, incoming.status, date)
+            return self._not_ready(url, response.status, date)
         return result
 
     def _not_ready(self, shown: str, status: int, date: str | None) -> FetchResult:
@@ -156,31 +156,31 @@ class Download:
             raise not_ready(shown, status)
         return FetchResult(FetchStatus.NOT_READY, url=shown, date=date)
 
-    def _check_size(self, incoming: Incoming) -> None:
+    def _check_size(self, response: StreamedResponse) -> None:
         """Refuse what is, or says that it will be, larger than a file of this source may be; nothing of it is kept."""
         version = None if self._version is None else self._version.size
-        announced = announced_bytes(incoming.headers) if incoming.status != 206 else None
-        if max(self._written, incoming.received_bytes, version or 0, announced or 0) > self._most_bytes:
+        announced = announced_bytes(response.headers) if response.status != 206 else None
+        if max(self._written, response.received_bytes, version or 0, announced or 0) > self._most_bytes:
             self._sink.restart()
-            raise too_large(mask_url(incoming.request.url), self._source, self._most_bytes, status=incoming.status)
+            raise too_large(mask_url(response.request.url), self._source, self._most_bytes, status=response.status)
 
-    def _copy(self, incoming: Incoming) -> None:
-        self._check_size(incoming)
-        keep_own_gzip = is_gzip_format(self._format, urllib.parse.urlsplit(incoming.request.url).path) or (
+    def _copy(self, response: StreamedResponse) -> None:
+        self._check_size(response)
+        keep_own_gzip = is_gzip_format(self._format, urllib.parse.urlsplit(response.request.url).path) or (
             is_gzip_format(self._format, urllib.parse.urlsplit(self._request.url).path)
         )
         write, most = self._sink.write, self._most_bytes
-        if incoming.status == 202:
+        if response.status == 202:
             self._beginning.clear()
             write = self._write_looking
         problem = "the rest of the file came in part"
         cause: Exception | None = None
         try:
-            for data in incoming.iter_body(keep_own_gzip=keep_own_gzip):
+            for data in response.iter_body(keep_own_gzip=keep_own_gzip):
                 # Counted first: a sink that fails half-way holds something, too.
                 self._written += len(data)
-                if self._written > most or incoming.received_bytes > most:
-                    self._check_size(incoming)
+                if self._written > most or response.received_bytes > most:
+                    self._check_size(response)
                 write(data)
                 failpoint("fetch.received")
         except (TransportError, Truncated) as error:
@@ -196,7 +196,7 @@ class Download:
         # Not what begins anew and is cut at the same place: a provider that knows no ranges would be asked for ever.
         progressed = self._resumable and self._written - self._farthest >= _RESUMED_FROM_BYTES
         self._farthest = max(self._farthest, self._written)
-        raise TryAgain(problem, status=incoming.status, progressed=progressed) from cause
+        raise TryAgain(problem, status=response.status, progressed=progressed) from cause
 
     def _write_looking(self, data: bytes) -> None:
         if len(self._beginning) <= _NOTE_BYTES:

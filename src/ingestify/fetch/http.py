@@ -15,11 +15,11 @@ from ingestify.domain.ports import (
     FetchContext,
     FetchRequest,
     FetchResult,
-    HttpAnswer,
+    Response,
     Usage,
 )
 from ingestify.errors import FetchError
-from ingestify.fetch.answer import WholeAnswer
+from ingestify.fetch.buffered_response import BufferedResponse
 from ingestify.fetch.current_context import current_context, use_context
 from ingestify.fetch.download import Download, announced_bytes
 from ingestify.fetch.options import HttpOptions
@@ -27,7 +27,7 @@ from ingestify.fetch.paging import pages
 from ingestify.fetch.paging.page_walk import PAST_THE_END, Doubt, iter_answers
 from ingestify.fetch.paging.paged_file import PagedFile
 from ingestify.fetch.request import OutgoingRequest, make_request
-from ingestify.fetch.request_executor import NOT_FOUND, Exchange, Incoming
+from ingestify.fetch.request_executor import NOT_FOUND, RequestExecutor, StreamedResponse
 from ingestify.fetch.throttling.waits import Waits
 from ingestify.fetch.transport.transport import Transport
 from ingestify.masking import mask_url
@@ -63,7 +63,7 @@ class HttpClient:
         self.options = options or HttpOptions()
         self.usage = Usage()
         self._transport = transport or _make_transport(self.options)
-        self._exchange = Exchange(name, self.options, self._transport, self.usage, waits)
+        self._executor = RequestExecutor(name, self.options, self._transport, self.usage, waits)
 
     @property
     def max_concurrency(self) -> int | None:
@@ -82,7 +82,7 @@ class HttpClient:
 
     def leave_alone(self, url: str, seconds: float) -> None:
         """Ask nothing of a URL's host for so long; see `domain.ports.HttpClientPort.leave_alone`."""
-        self._exchange.leave_alone(url, seconds)
+        self._executor.leave_alone(url, seconds)
 
     def abort(self) -> None:
         """Break off what is on the wire; see `domain.ports.Fetcher.abort`."""
@@ -108,7 +108,7 @@ class HttpClient:
             return self._fetch_pages(request, sink)
         download = Download(request, sink, self.name, self.options)
         download.take_up()
-        result, attempts = self._exchange.run(download.make_request, download.receive, download.accepts, is_file=True)
+        result, attempts = self._executor.run(download.make_request, download.receive, download.accepts, is_file=True)
         if attempts == 1:
             return result
         return dataclasses.replace(result, attempts=attempts)
@@ -117,7 +117,7 @@ class HttpClient:
         pager = pages.as_pager(request.pager)
         first = self._make_request(request.url, request.params, request.headers, request.auth)
 
-        def read(doubt: Callable[[Doubt, str], None]) -> Iterator[HttpAnswer]:
+        def read(doubt: Callable[[Doubt, str], None]) -> Iterator[Response]:
             return self._iter_answers(first, pager, doubt, request.ignore_not_found, request.find_error)
 
         return PagedFile(request, sink, pager, first.url, self.name, self.options).fetch(read)
@@ -133,7 +133,7 @@ class HttpClient:
         auth: Auth = None,
         ignore_not_found: bool = False,
         find_error: FindError | None = None,
-    ) -> WholeAnswer:
+    ) -> BufferedResponse:
         """Return a whole answer.
 
         Args:
@@ -176,7 +176,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
         find_error: FindError | None = None,
-    ) -> Iterator[HttpAnswer]:
+    ) -> Iterator[Response]:
         """Yield page after page, each fetched when it is asked for.
 
         Args:
@@ -191,7 +191,7 @@ class HttpClient:
         first = self._make_request(url, params, headers, auth)
 
         def doubt(_: Doubt, why: str) -> None:
-            current_context().index.lacks(why)
+            current_context().index.add_gap(why)
 
         return self._iter_answers(first, pages.as_pager(pager), doubt, ignore_not_found=False, find_error=find_error)
 
@@ -202,7 +202,7 @@ class HttpClient:
         *,
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
-    ) -> WholeAnswer:
+    ) -> BufferedResponse:
         """Send a form and return the whole answer. For what may be sent again when it fails, such as a login.
 
         Args:
@@ -222,11 +222,11 @@ class HttpClient:
         doubt: Callable[[Doubt, str], None],
         ignore_not_found: bool,
         find_error: FindError | None,
-    ) -> Iterator[HttpAnswer]:
-        def get_page(url: str, *, is_first: bool, may_be_past_end: bool) -> HttpAnswer:
+    ) -> Iterator[Response]:
+        def get_page(url: str, *, is_first: bool, may_be_past_end: bool) -> Response:
             request = first.moved(url)
             if not is_first:
-                request = self._exchange.leads.check(first.url, request, "its next page is")
+                request = self._executor.redirect_policy.check(first.url, request, "its next page is")
             # Behind the last page there is a 404 with some providers; where a page links to the next, it is a gap.
             also = PAST_THE_END if may_be_past_end else NOT_FOUND if is_first and ignore_not_found else frozenset()
             # Each of them, and before it is read: an error without items looks like the page that ends a count.
@@ -237,42 +237,44 @@ class HttpClient:
     def _make_request(self, url: str, params: Any, headers: Any, auth: Any) -> OutgoingRequest:
         return make_request(url, params=params, headers=headers, auth=auth, user_agent=self.options.user_agent)
 
-    def _get(self, request: OutgoingRequest, also: frozenset[int] = frozenset()) -> WholeAnswer:
+    def _get(self, request: OutgoingRequest, also: frozenset[int] = frozenset()) -> BufferedResponse:
         """Return the answer to a request; one with a status of `also` is one, too."""
 
         def accepts(status: int, _: OutgoingRequest) -> bool:
             # A 206 was not asked for: it is a part of something.
             return (200 <= status < 300 and status != 206) or status in also
 
-        answer, _ = self._exchange.run(lambda: request, self._receive_whole, accepts)
+        answer, _ = self._executor.run(lambda: request, self._receive_whole, accepts)
         return answer
 
-    def _receive_whole(self, incoming: Incoming) -> WholeAnswer:
+    def _receive_whole(self, response: StreamedResponse) -> BufferedResponse:
         most = self.options.max_index_bytes
         chunks = []
-        size = announced_bytes(incoming.headers) or 0
+        size = announced_bytes(response.headers) or 0
         if size <= most:
             size = 0
-            for data in incoming.iter_body():
+            for data in response.iter_body():
                 chunks.append(data)
                 size += len(data)
-                if max(size, incoming.received_bytes) > most:
-                    size = max(size, incoming.received_bytes)
+                if max(size, response.received_bytes) > most:
+                    size = max(size, response.received_bytes)
                     break
         if size > most:
-            shown = mask_url(incoming.request.url)
+            shown = mask_url(response.request.url)
             raise FetchError(
                 f"GET {shown}: the body has more than {most} bytes, which is too much for an index; announce it as a "
                 f"file, or raise sources.{self.name}.max_index_size.",
                 url=shown,
-                status=incoming.status,
+                status=response.status,
             )
-        current_context().index.answered(incoming.headers.get("Date") or None)
+        current_context().index.add_response(response.headers.get("Date") or None)
         setting = f"sources.{self.name}.max_index_size"
-        return WholeAnswer(incoming.status, incoming.request.url, incoming.headers, b"".join(chunks), most, setting)
+        return BufferedResponse(
+            response.status, response.request.url, response.headers, b"".join(chunks), most, setting
+        )
 
 
-def _checked(answer: WholeAnswer, find_error: FindError | None) -> WholeAnswer:
+def _checked(answer: BufferedResponse, find_error: FindError | None) -> BufferedResponse:
     """Return an answer that does not say that an error occurred."""
     if 200 <= answer.status < 300:
         refuse_error(find_error, answer.content, answer.url, answer.status)

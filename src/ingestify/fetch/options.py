@@ -48,7 +48,7 @@ class HttpOptions:
         max_expansion: How many bytes may become of one that came, where a Content-Encoding is undone.
         max_pages: How many pages one pager follows.
         redirect_hosts: Where the provider may lead to beside its own host: names, `*.example.com`, and addresses; see
-            `fetch.reach`.
+            `fetch.transport.address_policy`.
 
     Raises:
         ConfigurationError: A number is not in its range.

@@ -10,21 +10,21 @@ from ingestify.fetch.request import OutgoingRequest
 from ingestify.fetch.transport.address_policy import (
     ASKED,
     AddressClass,
+    AddressPolicy,
     AllowedHosts,
-    Reach,
     address_class,
     is_same_site,
     literal_address,
 )
-from ingestify.fetch.transport.transport import Forbidden
+from ingestify.fetch.transport.transport import AddressForbidden
 from ingestify.masking import mask_url
 
-__all__ = ["Leads"]
+__all__ = ["RedirectPolicy"]
 
 _SHOWN_CHARACTERS = 200
 
 
-class Leads:
+class RedirectPolicy:
     """The rules of one source. Safe to use from any thread.
 
     Args:
@@ -35,7 +35,7 @@ class Leads:
     def __init__(self, source: str, allowed: AllowedHosts) -> None:
         self._source = source
         self._allowed = allowed
-        self._asked = Reach(ASKED, allowed)
+        self._asked = AddressPolicy(ASKED, allowed)
 
     def check(
         self, asked_url: str, request: OutgoingRequest, what: str, *, was_encrypted: bool = False
@@ -66,22 +66,22 @@ class Leads:
             url=shown,
         )
 
-    def reach_of(self, request: OutgoingRequest) -> Reach:
+    def addresses_of(self, request: OutgoingRequest) -> AddressPolicy:
         """Return which addresses a request may be sent to at first."""
         if request.led_from is None:
             return self._asked
-        return self.reach_behind(literal_address(_host(request.led_from)))
+        return self.addresses_behind(literal_address(_host(request.led_from)))
 
-    def reach_behind(self, address: str | None) -> Reach:
+    def addresses_behind(self, address: str | None) -> AddressPolicy:
         """Return which addresses may be reached by being led there: public ones, and those of the kind that leads.
 
         Args:
             address: Of whoever leads; None: it is behind a proxy.
         """
         own = frozenset[AddressClass]() if address is None else ASKED & {address_class(address)}
-        return Reach(own | {AddressClass.PUBLIC}, self._allowed)
+        return AddressPolicy(own | {AddressClass.PUBLIC}, self._allowed)
 
-    def unreachable(self, request: OutgoingRequest, asked_url: str, error: Forbidden) -> FetchError:
+    def unreachable(self, request: OutgoingRequest, asked_url: str, error: AddressForbidden) -> FetchError:
         """Return the error for a host at an address that nothing is sent to."""
         shown = mask_url(asked_url)
         where = "its host is" if request.url == asked_url else f"it leads to {_shown(request.url)},"

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
-from ingestify.domain.ports import FetchContext, OutOfReach, Usage
+from ingestify.domain.ports import FetchContext, UnreachableHosts, Usage
 from ingestify.errors import FetchError, HostLeftAlone, SourceError
 from ingestify.failpoints import failpoint
 from ingestify.fetch.current_context import current_context
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.redirect_policy import Leads
+from ingestify.fetch.redirect_policy import RedirectPolicy
 from ingestify.fetch.request import OutgoingRequest
 from ingestify.fetch.retries import RETRIED_STATUSES, TryAgain, backoff_seconds, retry_after_seconds
 from ingestify.fetch.throttling.adaptive_limiter import CREDENTIALS_REFUSED, LeftAlone, Pace, Sent
@@ -23,12 +23,12 @@ from ingestify.fetch.throttling.host_limiters import Paces
 from ingestify.fetch.throttling.rate_limit import Slots, Stopped
 from ingestify.fetch.throttling.rate_limit_headers import read_announcement
 from ingestify.fetch.throttling.waits import Waits
-from ingestify.fetch.transport.address_policy import AllowedHosts, Reach
+from ingestify.fetch.transport.address_policy import AddressPolicy, AllowedHosts
 from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
-from ingestify.fetch.transport.transport import Answer, BadUrl, Forbidden, Transport, TransportError
+from ingestify.fetch.transport.transport import AddressForbidden, BadUrl, RawResponse, Transport, TransportError
 from ingestify.masking import mask_text, mask_url
 
-__all__ = ["NOT_FOUND", "Exchange", "Incoming"]
+__all__ = ["NOT_FOUND", "RequestExecutor", "StreamedResponse"]
 
 logger = logging.getLogger(__name__)
 
@@ -77,20 +77,20 @@ class _Renewed(Exception):
 class _Asked(Generic[T]):
     """What a request is for; the same in each try and behind each redirect. The fields are those of `exchange`."""
 
-    receive: Callable[[Incoming], T]
+    receive: Callable[[StreamedResponse], T]
     accepts: Callable[[int, OutgoingRequest], bool]
     context: FetchContext
     is_file: bool
 
-    def does_without(self, unreached: str) -> OutOfReach | None:
+    def does_without(self, unreached: str) -> UnreachableHosts | None:
         """Return where it is kept that a host was not reached, if whoever waits can do without it."""
-        out_of_reach = self.context.out_of_reach
-        if not unreached or out_of_reach is None or out_of_reach.may_be_there(unreached):
+        unreachable_hosts = self.context.unreachable_hosts
+        if not unreached or unreachable_hosts is None or unreachable_hosts.has_answered(unreached):
             return None
-        return out_of_reach
+        return unreachable_hosts
 
 
-class Incoming:
+class StreamedResponse:
     """An answer whose body is still on the wire, for whoever asked.
 
     Attributes:
@@ -100,13 +100,13 @@ class Incoming:
 
     def __init__(
         self,
-        answer: Answer,
+        raw: RawResponse,
         request: OutgoingRequest,
         usages: tuple[Usage, ...],
         stop: threading.Event,
         most_expansion: float,
     ) -> None:
-        self._answer = answer
+        self._raw = raw
         self._most_expansion = most_expansion
         self._usages = usages
         self._stop = stop
@@ -116,12 +116,12 @@ class Incoming:
     @property
     def status(self) -> int:
         """The HTTP status."""
-        return self._answer.status
+        return self._raw.status
 
     @property
     def headers(self) -> Mapping[str, str]:
         """The headers; names in any case."""
-        return self._answer.headers
+        return self._raw.headers
 
     def iter_body(self, *, keep_own_gzip: bool = False) -> Iterator[bytes]:
         """Yield the body with its Content-Encoding undone; see `encoding.decoded`."""
@@ -130,7 +130,7 @@ class Incoming:
         return refusing_bombs(body, lambda: self.received_bytes, self._most_expansion) if encoding else body
 
     def _iter_wire(self) -> Iterator[bytes]:
-        for data in self._answer.iter_wire():
+        for data in self._raw.iter_wire():
             self.received_bytes += len(data)
             for usage in self._usages:
                 usage.add(received_bytes=len(data))
@@ -139,7 +139,7 @@ class Incoming:
             yield data
 
 
-class Exchange:
+class RequestExecutor:
     """Sends requests until there is an answer that counts. One for each client; safe to use from any thread.
 
     Args:
@@ -158,7 +158,7 @@ class Exchange:
         self._options = options
         self._transport = transport
         self._usage = usage
-        self.leads = Leads(name, AllowedHosts.parse(options.redirect_hosts))
+        self.redirect_policy = RedirectPolicy(name, AllowedHosts.parse(options.redirect_hosts))
         self._paces = Paces(name, options, waits)
         self._slots = Slots(options.max_concurrency)
         self._through = 0
@@ -171,7 +171,7 @@ class Exchange:
     def run(
         self,
         make_request: Callable[[], OutgoingRequest],
-        receive: Callable[[Incoming], T],
+        receive: Callable[[StreamedResponse], T],
         accepts: Callable[[int, OutgoingRequest], bool],
         *,
         is_file: bool = False,
@@ -255,11 +255,11 @@ class Exchange:
     ) -> None:
         """Raise if there is to be no further try; `seconds` ago there was the first."""
         shown = mask_url(request.url)
-        out_of_reach = asked.does_without(again.unreached)
-        is_late = out_of_reach is not None and (tries >= _UNREACHED_TRIES or seconds >= _UNREACHED_SECONDS)
+        unreachable_hosts = asked.does_without(again.unreached)
+        is_late = unreachable_hosts is not None and (tries >= _UNREACHED_TRIES or seconds >= _UNREACHED_SECONDS)
         if faults >= self._options.attempts or is_late:
-            if out_of_reach is not None:
-                out_of_reach.give_up(again.unreached, self._name, again.reason)
+            if unreachable_hosts is not None:
+                unreachable_hosts.give_up(again.unreached, self._name, again.reason)
             hint = _HINTS.get(again.status or 0, "the provider or the network fails; run again later")
             raise FetchError(
                 f"{request.method} {shown}: {again.reason}; tried {_times(tries)}; {hint}.",
@@ -301,10 +301,10 @@ class Exchange:
         seen = {first}
         was_encrypted = False
         late = 0
-        reach = self.leads.reach_of(request)
+        addresses = self.redirect_policy.addresses_of(request)
         while len(seen) <= self._options.max_redirects + 1:
             pace = self._paces.of(request.url)
-            self._check_reach(request, asked, pace)
+            self._refuse_given_up(request, asked, pace)
             header = request.get_authorization()
             # The pace inside, so that what it lets through starts now and does not queue for a place.
             with self._slots.one(asked.context.stop):
@@ -321,18 +321,18 @@ class Exchange:
                             f"than its rate_limit lets a request through, {late} times; raise the rate_limit.",
                             url=mask_url(first),
                         )
-                    answered, redirect = self._send_once(outgoing, asked, pace, sent, reach, may_renew=may_renew)
-                except Forbidden as error:
-                    raise self.leads.unreachable(request, first, error) from error
+                    answered, redirect = self._send_once(outgoing, asked, pace, sent, addresses, may_renew=may_renew)
+                except AddressForbidden as error:
+                    raise self.redirect_policy.unreachable(request, first, error) from error
                 finally:
                     pace.leave()
             if redirect is None:
                 assert answered is not None
                 return answered[0]
             if request.url == first:
-                reach = self.leads.reach_behind(redirect.address)
+                addresses = self.redirect_policy.addresses_behind(redirect.address)
             was_encrypted = was_encrypted or request.url[:6].lower() == "https:"
-            request = self.leads.check(
+            request = self.redirect_policy.check(
                 first, request.redirected(redirect.location), "it is redirected to", was_encrypted=was_encrypted
             )
             if request.url in seen:
@@ -347,21 +347,28 @@ class Exchange:
             url=mask_url(first),
         )
 
-    def _check_reach(self, request: OutgoingRequest, asked: _Asked[T], pace: Pace) -> None:
+    def _refuse_given_up(self, request: OutgoingRequest, asked: _Asked[T], pace: Pace) -> None:
         """Raise if the host was given up before, in the run that this request is for."""
-        out_of_reach = asked.context.out_of_reach
-        if out_of_reach is None or (why := out_of_reach.find(pace.host)) is None:
+        unreachable_hosts = asked.context.unreachable_hosts
+        if unreachable_hosts is None or (why := unreachable_hosts.find(pace.host)) is None:
             return
-        out_of_reach.give_up(pace.host, self._name, why)
+        unreachable_hosts.give_up(pace.host, self._name, why)
         shown = mask_url(request.url)
         raise FetchError(f"{request.method} {shown}: not asked for: {why}.", url=shown, unreached=pace.host)
 
     def _send_once(
-        self, request: OutgoingRequest, asked: _Asked[T], pace: Pace, sent: Sent, reach: Reach, *, may_renew: bool
+        self,
+        request: OutgoingRequest,
+        asked: _Asked[T],
+        pace: Pace,
+        sent: Sent,
+        addresses: AddressPolicy,
+        *,
+        may_renew: bool,
     ) -> tuple[tuple[T] | None, _Redirect | None]:
         """Send, and let the host's pace know what came of it; see `_send`."""
         try:
-            answered = self._send(request, asked, pace, sent, reach)
+            answered = self._send(request, asked, pace, sent, addresses)
         except TryAgain as again:
             if not (again.stale or again.progressed or again.says_slow_down or asked.does_without(again.unreached)):
                 pace.failed(sent, request.url, again.reason, again.status, is_file=asked.is_file)
@@ -379,51 +386,51 @@ class Exchange:
         return answered
 
     def _send(
-        self, request: OutgoingRequest, asked: _Asked[T], pace: Pace, sent: Sent, reach: Reach
+        self, request: OutgoingRequest, asked: _Asked[T], pace: Pace, sent: Sent, addresses: AddressPolicy
     ) -> tuple[tuple[T] | None, _Redirect | None]:
         """Return what was received, or where a redirect leads."""
         usages = (self._usage, asked.context.usage)
         for usage in usages:
             usage.add(requests=1)
         started = time.monotonic()
-        incoming: Incoming | None = None
+        response: StreamedResponse | None = None
         try:
             failpoint("fetch.sent")
-            with self._transport.send(request.method, request.url, request.headers, reach, request.body) as answer:
-                if asked.context.out_of_reach is not None:
-                    asked.context.out_of_reach.answered(pace.host)
-                incoming = Incoming(answer, request, usages, asked.context.stop, self._options.max_expansion)
-                if (announced := read_announcement(answer.headers)) is not None:
+            with self._transport.send(request.method, request.url, request.headers, addresses, request.body) as raw:
+                if asked.context.unreachable_hosts is not None:
+                    asked.context.unreachable_hosts.answered(pace.host)
+                response = StreamedResponse(raw, request, usages, asked.context.stop, self._options.max_expansion)
+                if (announced := read_announcement(raw.headers)) is not None:
                     pace.announced(announced)
-                if answer.status not in RETRIED_STATUSES:
+                if raw.status not in RETRIED_STATUSES:
                     pace.accepted(sent)
                     self._through += 1
-                if answer.status in _REDIRECTS and (location := answer.headers.get("Location")):
-                    return None, _Redirect(location, answer.address)
-                if not asked.accepts(answer.status, request):
-                    self._refuse(incoming, pace, sent)
-                return (asked.receive(incoming),), None
+                if raw.status in _REDIRECTS and (location := raw.headers.get("Location")):
+                    return None, _Redirect(location, raw.address)
+                if not asked.accepts(raw.status, request):
+                    self._refuse(response, pace, sent)
+                return (asked.receive(response),), None
         except TransportError as error:
             unreached = pace.host if error.unreached else ""
             if error.remedy is not None:
                 shown = mask_url(request.url)
-                if (out_of_reach := asked.does_without(unreached)) is not None:
-                    out_of_reach.give_up(unreached, self._name, str(error))
+                if (unreachable_hosts := asked.does_without(unreached)) is not None:
+                    unreachable_hosts.give_up(unreached, self._name, str(error))
                 raise FetchError(
                     f"{request.method} {shown}: {error}; {error.remedy}.",
                     url=shown,
-                    status=_status(incoming),
+                    status=_status(response),
                     unreached=unreached,
                 ) from error
-            raise TryAgain(str(error), status=_status(incoming), stale=error.stale, unreached=unreached) from error
+            raise TryAgain(str(error), status=_status(response), stale=error.stale, unreached=unreached) from error
         except Truncated as error:
-            raise TryAgain(str(error), status=_status(incoming)) from error
+            raise TryAgain(str(error), status=_status(response)) from error
         except Bomb as error:
             shown = mask_url(request.url)
             raise FetchError(
                 f"GET {shown}: the body is a bomb: {error}; if it is right, raise sources.{self._name}.max_expansion.",
                 url=shown,
-                status=_status(incoming),
+                status=_status(response),
             ) from error
         except UnknownEncoding as error:
             shown = mask_url(request.url)
@@ -431,7 +438,7 @@ class Exchange:
                 f"{request.method} {shown}: the body has the Content-Encoding {str(error)[:40]!r}, which was not asked "
                 f"for and cannot be undone; the provider has to send the file as it is, or as gzip.",
                 url=shown,
-                status=_status(incoming),
+                status=_status(response),
             ) from error
         except BadUrl as error:
             raise SourceError(f"'{mask_url(request.url)}' cannot be asked for: {error}.") from error
@@ -442,14 +449,14 @@ class Exchange:
                     self._name,
                     request.method,
                     mask_url(request.url),
-                    "no answer" if incoming is None else incoming.status,
+                    "no answer" if response is None else response.status,
                     (time.monotonic() - started) * 1e3,
-                    0 if incoming is None else incoming.received_bytes,
+                    0 if response is None else response.received_bytes,
                 )
 
-    def _refuse(self, incoming: Incoming, pace: Pace, sent: Sent) -> None:
+    def _refuse(self, response: StreamedResponse, pace: Pace, sent: Sent) -> None:
         """Raise for an answer that is none."""
-        status, headers = incoming.status, incoming.headers
+        status, headers = response.status, response.headers
         if status in RETRIED_STATUSES:
             after = _asked_pause(status, headers)
             again = TryAgain(f"status {status}", status=status, after_seconds=after)
@@ -462,10 +469,10 @@ class Exchange:
             raise again
         if status == 416:  # the file has changed since the first part of it came; begin anew
             raise TryAgain("status 416", status=status)
-        shown = mask_url(incoming.request.url)
+        shown = mask_url(response.request.url)
         hint = _HINTS.get(status, "the provider's documentation may say why")
         raise FetchError(
-            f"{incoming.request.method} {shown}: status {status}{_excerpt(incoming)}; {hint}.",
+            f"{response.request.method} {shown}: status {status}{_excerpt(response)}; {hint}.",
             url=shown,
             status=status,
         )
@@ -488,22 +495,22 @@ def _renew(request: OutgoingRequest) -> bool:
     return request.authorization.renew(request.headers.get("Authorization", ""))
 
 
-def _status(incoming: Incoming | None) -> int | None:
-    return None if incoming is None else incoming.status
+def _status(response: StreamedResponse | None) -> int | None:
+    return None if response is None else response.status
 
 
 def _times(tries: int) -> str:
     return "once" if tries == 1 else f"{tries} times"
 
 
-def _excerpt(incoming: Incoming) -> str:
+def _excerpt(response: StreamedResponse) -> str:
     """Return how the text of an error begins, on one line and without secrets."""
-    content_type = (incoming.headers.get("Content-Type") or "").lower()
-    if incoming.status < 400 or not re.match(r"text/plain|application/([\w.-]*\+)?(json|xml)", content_type):
+    content_type = (response.headers.get("Content-Type") or "").lower()
+    if response.status < 400 or not re.match(r"text/plain|application/([\w.-]*\+)?(json|xml)", content_type):
         return ""  # a page says nothing that the status does not
     body = b""
     try:
-        for data in incoming.iter_body():
+        for data in response.iter_body():
             body += data
             if len(body) >= _EXCERPT_BYTES:
                 break
@@ -511,6 +518,6 @@ def _excerpt(incoming: Incoming) -> str:
         return ""
     text = body[:_EXCERPT_BYTES].decode("utf-8", "replace")
     # Its own secrets, and those that are no longer its own: a token that was renewed.
-    text = mask_text(incoming.request.redact(text))
+    text = mask_text(response.request.redact(text))
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return f" ({text[:_EXCERPT_CHARACTERS]})" if text else ""

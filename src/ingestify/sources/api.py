@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from ingestify.domain.ports import Auth, HttpAnswer
+from ingestify.domain.ports import Auth, Response
 from ingestify.errors import ConfigurationError, FetchError, SourceError
 from ingestify.masking import hide
 from ingestify.sources.base_url import BaseUrlSource
@@ -51,7 +51,7 @@ class ApiSource(BaseUrlSource):
 
     def _iter_pages(
         self, path: str, what: str, pager: object, params: Mapping[str, Any] | None = None
-    ) -> Iterator[HttpAnswer]:
+    ) -> Iterator[Response]:
         """Yield the pages of an index, each when it is asked for; raises as `_get_json`."""
         pages = self.http.iter_pages(f"{self._base_url}/{path}", pager, params=params, auth=self._auth)
         while (page := self._asked(what, lambda: next(pages, None))) is not None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from ingestify.clock import now
-from ingestify.domain.ports import IndexLook
+from ingestify.domain.ports import IndexReading
 from ingestify.fetch.current_context import current_context
 
 __all__ = ["RecentAnswer"]
@@ -45,7 +45,7 @@ class RecentAnswer(Generic[T]):
                 asked_at = time.monotonic()
                 found = self._answer = _Answer(ask(), now(), asked_at, index)
             elif found.index is not index:
-                index.take_over(found.index)
+                index.include(found.index)
             return found.answer
 
     def _is_recent(self, found: _Answer[T]) -> bool:
@@ -57,4 +57,4 @@ class _Answer(Generic[T]):
     answer: T
     came_at: dt.datetime
     asked_at: float
-    index: IndexLook
+    index: IndexReading

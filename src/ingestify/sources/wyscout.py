@@ -26,7 +26,7 @@ from ingestify.clock import now
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import CollectionMetadata, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
-from ingestify.domain.ports import HttpAnswer
+from ingestify.domain.ports import Response
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.errors import ConfigurationError, SourceError
 from ingestify.sources.ageing import next_look_seconds
@@ -180,8 +180,8 @@ class Wyscout(ApiSource):
         return lambda match_id: str(match_id) not in match_ids
 
     def _ask_for_changes(
-        self, path: str, pager: Callable[[HttpAnswer], str | None], params: dict[str, Any]
-    ) -> Iterator[HttpAnswer]:
+        self, path: str, pager: Callable[[Response], str | None], params: dict[str, Any]
+    ) -> Iterator[Response]:
         return self._iter_pages(path, "its feed of changes", pager, params)
 
     def _match(

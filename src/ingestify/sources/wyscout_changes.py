@@ -21,7 +21,7 @@ from typing import Any
 
 from ingestify.clock import now
 from ingestify.domain.announcement import CLOCK_SLACK
-from ingestify.domain.ports import HttpAnswer
+from ingestify.domain.ports import Response
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.current_context import current_context
 from ingestify.fetch.paging.pages import with_param
@@ -44,7 +44,7 @@ KEPT_SECONDS = 5.0
 
 _ROME = "Europe/Rome"
 
-Ask = Callable[[str, Callable[[HttpAnswer], "str | None"], dict[str, Any]], Iterator[HttpAnswer]]
+Ask = Callable[[str, Callable[[Response], "str | None"], dict[str, Any]], Iterator[Response]]
 """`(path, pager, params)` → pages."""
 
 
@@ -158,7 +158,7 @@ def as_rome_time(moment: dt.datetime) -> str:
     return local.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def changes_pager(answer: HttpAnswer) -> str | None:
+def changes_pager(answer: Response) -> str | None:
     """Return the URL of the page after one, by what its `meta` says; without one there is no other."""
     body = answer.json()
     meta = body.get("meta") if isinstance(body, dict) else None

@@ -134,7 +134,7 @@ def test_the_providers_own_date_tells_when_the_listing_was_made(make_lake: Calla
 
 def test_a_listing_with_gaps_is_no_reason_to_skip_the_next_one(lake: Lake) -> None:
     def find(**_: Any) -> Any:
-        current_context().index.lacks("page 2 was empty")
+        current_context().index.add_gap("page 2 was empty")
         return [match(1)]
 
     say(lake, _last_modified=hours(1))

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from ingestify.domain.ports import FetchRequest, FetchStatus
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch import download
-from ingestify.fetch.answer import WholeAnswer
+from ingestify.fetch.buffered_response import BufferedResponse
 from ingestify.fetch.download import content_type_of
 from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.fetch.paging import pages
 from ingestify.fetch.paging.page_walk import iter_answers
 from ingestify.fetch.request import make_request
 from ingestify.fetch.retries import retry_after_seconds
-from ingestify.fetch.transport.address_policy import Reach
+from ingestify.fetch.transport.address_policy import AddressPolicy
 from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
 from ingestify.fetch.transport.headers import Headers
 from ingestify.fetch.transport.transport import TransportError
@@ -39,9 +39,9 @@ def words(*parts: str) -> st.SearchStrategy[str]:
     return st.lists(st.sampled_from(parts) | st.text(max_size=3), max_size=8).map("".join)
 
 
-def page(body: bytes = b"[]", **headers: str) -> WholeAnswer:
+def page(body: bytes = b"[]", **headers: str) -> BufferedResponse:
     named = [(name.replace("_", "-"), value) for name, value in headers.items()]
-    return WholeAnswer(200, "http://provider.example/a", Headers(named), body)
+    return BufferedResponse(200, "http://provider.example/a", Headers(named), body)
 
 
 DATE = words("Thu, ", "01 ", "Jan ", "1970 ", "2099 ", "00:00:00 ", "GMT", "+9999", "-", "9" * 20, "99:99", ",", "(")
@@ -130,7 +130,7 @@ def test_any_pages_come_to_an_end(documents: list[Any], pager: pages.Pager) -> N
     asked: list[str] = []
     said: list[str] = []
 
-    def get_page(url: str, **_: bool) -> WholeAnswer:
+    def get_page(url: str, **_: bool) -> BufferedResponse:
         asked.append(url)
         return page(json.dumps(documents[len(asked) % len(documents)]).encode())
 
@@ -179,7 +179,7 @@ class _Garbling:
         self.asked = 0
 
     def send(
-        self, method: str, url: str, headers: Mapping[str, str], reach: Reach, body: bytes | None = None
+        self, method: str, url: str, headers: Mapping[str, str], addresses: AddressPolicy, body: bytes | None = None
     ) -> AbstractContextManager[_Answer]:
         self.asked += 1
         if self.asked == 1:

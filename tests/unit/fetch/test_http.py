@@ -134,8 +134,7 @@ def test_importing_it_does_not_import_what_is_heavy() -> None:
 @pytest.mark.parametrize("body", ['{"a": "é"}', '{"a": "x"}'])
 @pytest.mark.parametrize(
     "charset",
-    ["idna", "undefined", "zip", "rot13", "punycode", "unicode_escape", "Raw_Unicode_Escape", "unicode-escape", "mbcs"]
-    + ['"', "x'y'z"],
+    ["idna", "undefined", "zip", "rot13", "punycode", "unicode_escape", "Raw_Unicode_Escape", "mbcs", '"', "x'y'z"],
 )
 def test_a_charset_that_is_none_is_read_as_utf_8(server: Provider, client: HttpClient, charset: str, body: str) -> None:
     url = server.on("/a", answer(body.encode(), content_type=f"text/plain; charset={charset}"))

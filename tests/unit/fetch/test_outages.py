@@ -36,7 +36,7 @@ class Outcome:
 
 
 class Run:
-    """What `Exchange` does with each file, and the threads that it blocks, as events.
+    """What `RequestExecutor` does with each file, and the threads that it blocks, as events.
 
     Args:
         fails: Whether a file fails at a moment.

@@ -19,7 +19,7 @@ from ingestify.domain.ports import FetchRequest, FetchResult, FetchStatus
 from ingestify.errors import FetchError
 from ingestify.fetch import download
 from ingestify.fetch.http import HttpClient, HttpOptions
-from ingestify.fetch.transport.address_policy import Reach
+from ingestify.fetch.transport.address_policy import AddressPolicy
 from ingestify.fetch.transport.headers import Headers
 from ingestify.fetch.transport.transport import TransportError
 from ingestify.storage.local import STAGING_FOLDER, LocalStorage
@@ -94,7 +94,7 @@ class Model:
         self.sent = 0
 
     def send(
-        self, method: str, url: str, headers: Mapping[str, str], reach: Reach, body: bytes | None = None
+        self, method: str, url: str, headers: Mapping[str, str], addresses: AddressPolicy, body: bytes | None = None
     ) -> AbstractContextManager[Answer]:
         self.asked.append(headers)
         served = self.last = self.script.pop(0) if len(self.script) > 1 else self.script[0]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestify.domain.ports import HttpAnswer
+from ingestify.domain.ports import Response
 from ingestify.errors import FetchError, SourceError
 from ingestify.sources import wyscout_changes
 from ingestify.sources.wyscout_changes import WyscoutChanges, as_rome_time
@@ -54,7 +54,7 @@ class Feed:
         self.answers = answers
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-    def __call__(self, path: str, pager: Callable[[HttpAnswer], str | None], params: dict[str, Any]) -> Iterator[Any]:
+    def __call__(self, path: str, pager: Callable[[Response], str | None], params: dict[str, Any]) -> Iterator[Any]:
         self.asked.append((path, params))
         if (path, params["type"]) not in self.answers:
             raise FetchError(f"GET {path}: status 404", url=path, status=404)

@@ -29,11 +29,11 @@ from ingestify.domain.ports.fetcher import (
     FetchStatus,
     FileVersion,
     HostWaitBook,
-    IndexLook,
-    OutOfReach,
+    IndexReading,
+    UnreachableHosts,
     Usage,
 )
-from ingestify.domain.ports.http_client import Auth, Authorization, HttpAnswer, HttpClientPort
+from ingestify.domain.ports.http_client import Auth, Authorization, HttpClientPort, Response
 from ingestify.domain.ports.storage import Leftovers, PartialObject, Storage, StoredObject, TemporaryObject
 
 __all__ = [
@@ -56,22 +56,22 @@ __all__ = [
     "HostWait",
     "HostWaitBook",
     "HostWaitsPort",
-    "HttpAnswer",
     "HttpClientPort",
-    "IndexLook",
+    "IndexReading",
     "JobLock",
     "KnownDataset",
     "LeasesPort",
     "Leftovers",
     "ObjectsInDoubt",
     "OnEvents",
-    "OutOfReach",
     "PartialObject",
     "RemovalsPort",
+    "Response",
     "SelectorSync",
     "Storage",
     "StorageTotals",
     "StoredObject",
     "TemporaryObject",
+    "UnreachableHosts",
     "Usage",
 ]

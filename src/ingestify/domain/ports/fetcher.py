@@ -1,4 +1,4 @@
-"""The HTTP client as the engine uses it: it streams a file into a sink."""
+"""The port of the HTTP client that streams files, and what it takes and returns."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = [
     "Fetcher",
     "FileVersion",
     "HostWaitBook",
-    "IndexLook",
-    "OutOfReach",
+    "IndexReading",
+    "UnreachableHosts",
     "Usage",
 ]
 
@@ -46,51 +46,52 @@ class Usage:
             self.received_bytes += received_bytes
 
 
-class IndexLook:
-    """What was seen of the provider's index while one listing was read; safe to share between threads.
+class IndexReading:
+    """How the provider's index was read for one listing; safe to share between threads.
 
     Attributes:
-        answers: How many answers the listing was read from; 0: no request of ours was needed for it.
-        first_date: The Date header of the first of them: up to then the index had not been read. None: it had none.
-        gaps: Why the listing may lack something although nothing failed, a sentence each.
-        not_before: No answer counts that was asked for before that moment of `time.monotonic`.
+        responses: How many responses the listing was read from; 0: it needed no request.
+        first_date: The Date header of the first response, before which nothing of the index was read. None: it had
+            no such header.
+        gaps: Why the listing may be incomplete although no request failed, a sentence each.
+        not_before: A moment of `time.monotonic`; a response that was requested earlier does not count.
     """
 
-    __slots__ = ("_lock", "answers", "first_date", "gaps", "not_before")
+    __slots__ = ("_lock", "first_date", "gaps", "not_before", "responses")
 
     def __init__(self, not_before: float = 0.0) -> None:
         self._lock = threading.Lock()
         self.not_before = not_before
-        self.answers = 0
+        self.responses = 0
         self.first_date: str | None = None
         self.gaps: list[str] = []
 
-    def answered(self, date: str | None) -> None:
-        """An index answered, with this Date header."""
+    def add_response(self, date: str | None) -> None:
+        """Count a response of the index, with this Date header."""
         with self._lock:
-            self.answers += 1
-            if self.answers == 1:
+            self.responses += 1
+            if self.responses == 1:
                 self.first_date = date
 
-    def lacks(self, why: str) -> None:
-        """The listing is not whole, although no request failed."""
+    def add_gap(self, why: str) -> None:
+        """Note that the listing may be incomplete, although no request failed."""
         with self._lock:
             if why not in self.gaps:
                 self.gaps.append(why)
 
-    def take_over(self, other: IndexLook) -> None:
-        """This listing is read from what another one was read from: an answer that several discoveries share."""
-        if other.answers:
-            self.answered(other.first_date)
+    def include(self, other: IndexReading) -> None:
+        """Add what another listing was read from, where several listings share one response."""
+        if other.responses:
+            self.add_response(other.first_date)
         for why in other.gaps:
-            self.lacks(why)
+            self.add_gap(why)
 
 
-class OutOfReach:
-    """Which hosts a run found out of reach, for a reader who goes on with what the lake has.
+class UnreachableHosts:
+    """Which hosts a run could not reach, for a reader who is content with what the lake has.
 
-    Such a reader waits for the answer: a host of which nothing was heard in this run is given up within seconds, once
-    for all that is asked of it. One that answered has its tries, as in any run. Safe to share between threads.
+    Such a reader waits for the result. So a host that has not answered in this run is given up within seconds, once
+    for all requests to it. A host that answered before is tried as often as in any run. Safe to share between threads.
     """
 
     __slots__ = ("_answered", "_given_up", "_lock", "_sources")
@@ -102,23 +103,23 @@ class OutOfReach:
         self._sources: set[str] = set()
 
     def answered(self, host: str) -> None:
-        """A host answered, whatever it said."""
+        """Note that a host answered, with whatever status."""
         if host not in self._answered:
             with self._lock:
                 self._answered.add(host)
 
-    def may_be_there(self, host: str) -> bool:
-        """Whether a host answered before in this run, so that it is only away for a moment."""
+    def has_answered(self, host: str) -> bool:
+        """Return whether a host answered before in this run, so that it is away only for a moment."""
         return host in self._answered
 
     def give_up(self, host: str, source: str, why: str) -> None:
-        """Nothing more is asked of a host, which a source needs."""
+        """Send no more requests to a host, which this source needs."""
         with self._lock:
             self._given_up.setdefault(host, why)
             self._sources.add(source)
 
     def find(self, host: str) -> str | None:
-        """Return why nothing is asked of a host; None: it may be asked."""
+        """Return why a host was given up; None: it was not."""
         return self._given_up.get(host)
 
     @property
@@ -129,37 +130,37 @@ class OutOfReach:
 
     @property
     def sources(self) -> set[str]:
-        """The names of the sources that asked for them."""
+        """The names of the sources that need these hosts."""
         with self._lock:
             return set(self._sources)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FetchContext:
-    """What a thread works for while it fetches.
+    """What a thread fetches for.
 
     Attributes:
-        usage: Counts what this work costs, beside the client's own total.
+        usage: Counts the requests of this work, beside the client's own total.
         stop: When set, waiting (for a retry, for the rate limit) ends at once with a FetchError.
-        index: Keeps what is seen of the provider's index; of no interest where files are fetched.
-        out_of_reach: Keeps which hosts are out of reach, for a reader who does without them; None: there is none.
+        index: Keeps how the provider's index was read; not used while files are fetched.
+        unreachable_hosts: Keeps which hosts could not be reached, for a reader who can do without them; None: there is
+            no such reader.
     """
 
     usage: Usage
     stop: threading.Event
-    index: IndexLook = dataclasses.field(default_factory=IndexLook)
-    out_of_reach: OutOfReach | None = None
+    index: IndexReading = dataclasses.field(default_factory=IndexReading)
+    unreachable_hosts: UnreachableHosts | None = None
 
 
 class FetchStatus(enum.StrEnum):
-    """How the provider answered for a file."""
+    """What the provider answered to a request for a file."""
 
     FETCHED = "fetched"
     NOT_MODIFIED = "not modified"
     NOT_FOUND = "not found"
     NOT_READY = "not ready"
-    """The provider is still making it, and says so by an answer without a body (200, 201, 202, 204), or by a 202
-    with a note."""
+    """The provider is still making the file: its response has no body (200, 201, 202, 204), or is a 202 with a note."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -168,17 +169,18 @@ class FetchRequest:
 
     Attributes:
         url: `http://` or `https://`.
-        headers: Sent to this URL's host only, never on to another one after a redirect; `auth` neither.
+        headers: Sent to this URL's host only; a redirect to another host gets neither these nor `auth`.
         params: Added to the URL's query; None values are left out, lists repeat the key.
-        auth: User and password for Basic authentication, or an `Authorization`; None: neither.
-        ignore_not_found: Whether a 404 or 410 is an answer (NOT_FOUND) instead of an error.
-        ignore_not_ready: Whether an answer without a body, or a 202 with no more than a note, is one (NOT_READY).
-        validators: Of the bytes that the lake has: asked for conditionally. Empty: in full.
-        data_serialization_format: The declared format. Where it is a compressed one (`gz`, `zip`, `mp4`, …) the
-            bytes are the provider's own, and a Content-Encoding that only says so is not undone.
-        pager: How to go on to further pages, or None; see `ingestify.fetch.paging.pages`.
-        find_error: Of a file in pages, returns what a page's body says went wrong, for people; empty: it is no error.
-            What the pages are joined to does not show it any more. None: no page is looked at.
+        auth: User and password for Basic authentication, or an `Authorization`; None: no credentials.
+        ignore_not_found: Whether a 404 or 410 gives the status NOT_FOUND instead of an error.
+        ignore_not_ready: Whether a response without a body, or a 202 with only a note, gives NOT_READY instead of an
+            error.
+        validators: Those of the bytes in the lake, for a conditional request. Empty: the whole file is requested.
+        data_serialization_format: The declared format. A compressed one (`gz`, `zip`, `mp4`, …) means that the
+            bytes are the provider's own; a Content-Encoding that only repeats this is not decoded.
+        pager: How to get further pages, or None; see `ingestify.fetch.paging.pages`.
+        find_error: For a file in pages: returns the error that a page's body tells of, for people, or an empty text.
+            The joined pages would not show it. None: pages are not checked.
     """
 
     url: str
@@ -197,14 +199,14 @@ class FetchRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FetchResult:
-    """What came of a fetch.
+    """The result of a fetch.
 
     Attributes:
-        validators: Of the answer; empty if the provider sends none.
+        validators: Those of the response; empty if the provider sends none.
         content_type: The Content-Type header without parameters, lower case, or None.
         url: Where the bytes came from after redirects, with secrets masked.
-        attempts: How many times it was tried.
-        date: The Date header as it was sent: the moment of the answer by the provider's clock; None if there was none.
+        attempts: How many times the request was tried.
+        date: The Date header as it was sent, by the provider's clock; None if there was none.
     """
 
     status: FetchStatus
@@ -217,13 +219,13 @@ class FetchResult:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FileVersion:
-    """Which version of a file a body is of, so that the rest of it can be asked for.
+    """The version of a file that a partial body belongs to; with it, the rest of the file can be requested.
 
     Attributes:
         etag: A strong ETag: equal ones mean equal bytes (RFC 9110, section 8.8.1).
-        last_modified: The Last-Modified header as it was sent with the first part; that of the rest may lack it.
-        content_type: The Content-Type of the first part, likewise; None if there was none.
-        size: Bytes of the whole file; None if that was not announced.
+        last_modified: The Last-Modified header of the first part; the response with the rest may lack it.
+        content_type: The Content-Type of the first part; None if there was none.
+        size: Bytes of the whole file; None if the provider did not announce it.
     """
 
     etag: str
@@ -233,70 +235,70 @@ class FileVersion:
 
 
 class HostWaitBook(Protocol):
-    """Which hosts are left alone, as they asked for it; shared by the HTTP clients of an engine."""
+    """The hosts that asked for a pause in requests; shared by the HTTP clients of an engine."""
 
     def begin_run(self, *, ignored: bool, writes: bool) -> None:
-        """Learn what other runs were told.
+        """Load the pauses that hosts asked other runs for.
 
         Args:
-            ignored: Forget what hosts said up to now, and ask them.
-            writes: Whether what hosts say from now on is kept for other runs.
+            ignored: Forget all pauses, and send requests to these hosts again.
+            writes: Whether a pause that a host asks for from now on is kept for other runs.
         """
 
     def look_up(self) -> None:
-        """Learn what other processes were told by now."""
+        """Load the pauses that hosts have asked other processes for since."""
 
 
 class ByteSink(Protocol):
     """Where the bytes of one file go."""
 
     def take_up(self) -> tuple[FileVersion, int] | None:
-        """Go on with what an earlier fetch of this file left behind, if there is something.
+        """Continue with the bytes that an earlier fetch of this file left, if there are any.
 
-        Asked once, before the first request. It may take a while: what is there is read and verified.
+        The client calls this once, before the first request. It may take a while, as the bytes are read and verified.
 
         Returns:
-            The version that it is of, and how many bytes of it the sink holds now, as if they had been written.
+            The version of these bytes, and their number; the sink holds them as if they had been written.
         """
 
     def begin(self, version: FileVersion) -> None:
-        """All that is written from here on, up to a restart, is of this version, from its first byte.
+        """Begin a body of this version; all bytes up to the next restart belong to it, from its first byte on.
 
-        Called before the first bytes of a body whose rest can be asked for later, and for no other body: such a sink
-        may keep what it got when the fetch fails.
+        The client calls this only for a body whose rest can be requested later. A sink may then keep its bytes when
+        the fetch fails.
         """
 
     def write(self, data: bytes) -> object:
         """Take the next bytes."""
 
     def restart(self) -> None:
-        """Forget what was written: the file begins anew, with bytes of whichever version."""
+        """Forget all bytes that were written; the file begins anew, with bytes of any version."""
 
 
 class Fetcher(HttpClientPort, Protocol):
-    """The same client, as the engine uses it for files."""
+    """The HTTP client of a source, with what the engine needs for files."""
 
     @property
     def usage(self) -> Usage:
-        """All that this client has sent and received."""
+        """The requests that this client has sent and the bytes that it has received."""
 
     @property
     def max_concurrency(self) -> int | None:
-        """The most requests it lets be in flight; None: no limit of its own."""
+        """How many requests may be in flight at once; None: this client sets no limit."""
 
     def fetch(self, request: FetchRequest, sink: ByteSink) -> FetchResult:
         """Stream a file into `sink`, with retries; a retry that cannot resume restarts the sink.
 
         Raises:
-            FetchError: It could not be had. What was written to the sink is worth nothing but to a later fetch that
-                takes it up.
+            FetchError: The file could not be fetched. Only a later fetch that takes them up can use the bytes that
+                the sink got.
         """
 
     def activated(self, context: FetchContext) -> AbstractContextManager[None]:
-        """Make this the client that `retrieve_http` uses in this thread, working for `context`."""
+        """Make this the client that `retrieve_http` uses in the current thread, fetching for `context`."""
 
     def abort(self) -> None:
-        """Break off what is on the wire; who waits for it gets a FetchError. It can be used again afterwards."""
+        """Break off all transfers; each waiting caller gets a FetchError. The client can be used again afterwards."""
 
     def close(self) -> None:
         """Close its connections."""

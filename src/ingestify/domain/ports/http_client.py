@@ -1,4 +1,4 @@
-"""The HTTP client that a source asks its provider with, and what such a client sends and gets."""
+"""The port of the HTTP client through which a source reads its provider: credentials, responses, calls."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from typing import Any, Protocol, TypeAlias
 
 from ingestify.domain.error_answer import FindError
 
-__all__ = ["Auth", "Authorization", "HttpAnswer", "HttpClientPort"]
+__all__ = ["Auth", "Authorization", "HttpClientPort", "Response"]
 
 
 class Authorization(Protocol):
     """Credentials that change while they are used, such as a token that expires. Any thread calls it.
 
-    One that has a method `at_hand()` too is asked for the header of the moment at which a request is sent, behind the
-    waiting for the rate limit: it returns None, without asking anybody, if the header has ended meanwhile.
+    An authorization may also have a method `at_hand()`. The client calls it when a request is about to be sent, after
+    the wait for the rate limit. It returns the header, or None if the header has expired by then; it sends no request.
     """
 
     def header(self) -> str:
-        """Return an Authorization header that is good for a while. May ask the provider for it.
+        """Return an Authorization header that is valid for a while. May send a request for it.
 
         Raises:
-            IngestifyError: There is none to be had.
+            IngestifyError: The provider gave none.
         """
 
     def renew(self, refused: str) -> bool:
-        """A request with that header was answered 401. Return whether it is worth another try with `header()`."""
+        """Return whether the request is worth another try with `header()`, after a 401 for the header `refused`."""
 
 
 Auth: TypeAlias = tuple[str, str] | Authorization | None
-"""User and password for Basic authentication, or what knows the Authorization header of each moment."""
+"""User and password for Basic authentication, or an `Authorization`; None: no credentials."""
 
 
-class HttpAnswer(Protocol):
-    """A whole answer in memory, for indexes and other small things."""
+class Response(Protocol):
+    """A response whose whole body is in memory, for indexes and other small things."""
 
     @property
     def status(self) -> int:
@@ -41,7 +41,7 @@ class HttpAnswer(Protocol):
 
     @property
     def url(self) -> str:
-        """Where it came from after redirects."""
+        """The URL of the response, after redirects."""
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -49,14 +49,14 @@ class HttpAnswer(Protocol):
 
     @property
     def content(self) -> bytes:
-        """The body, Content-Encoding undone."""
+        """The body, with its Content-Encoding decoded."""
 
     @property
     def text(self) -> str:
         """The body as text."""
 
     def json(self) -> Any:
-        """The body as JSON values; a SourceError that names the URL if it is none."""
+        """Return the body's JSON values. Raises a SourceError that names the URL if the body is not JSON."""
 
 
 class HttpClientPort(Protocol):
@@ -71,10 +71,10 @@ class HttpClientPort(Protocol):
         auth: Auth = None,
         ignore_not_found: bool = False,
         find_error: FindError | None = None,
-    ) -> HttpAnswer:
-        """Return the answer. With `ignore_not_found` a 404 is one too.
+    ) -> Response:
+        """Return the response. With `ignore_not_found` it may be a 404.
 
-        Raises FetchError after retries, or if `find_error` says that it is an error.
+        Raises FetchError after retries, or if `find_error` finds an error in the body.
         """
 
     def get_json(
@@ -85,7 +85,7 @@ class HttpClientPort(Protocol):
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
     ) -> Any:
-        """Return the answer's JSON values. Raises FetchError after retries, SourceError if it is not JSON."""
+        """Return the response's JSON values. Raises FetchError after retries, SourceError if it is not JSON."""
 
     def iter_pages(
         self,
@@ -96,13 +96,13 @@ class HttpClientPort(Protocol):
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
         find_error: FindError | None = None,
-    ) -> Iterator[HttpAnswer]:
-        """Yield page after page, each fetched when it is asked for; see `ingestify.fetch.paging.pages`."""
+    ) -> Iterator[Response]:
+        """Yield page after page, each fetched when the caller asks for it; see `ingestify.fetch.paging.pages`."""
 
     def leave_alone(self, url: str, seconds: float) -> None:
-        """Ask nothing of a URL's host for so long, as an answer with the status of a success said that it wants that.
+        """Send no request to a URL's host for so long, after a successful response whose body asks for a pause.
 
-        What is asked for meanwhile fails, and costs no request; so it is in other runs over the same catalogue.
+        A call for this host fails meanwhile, without a request, also in other runs over the same catalogue.
         """
 
     def post_form(
@@ -112,5 +112,5 @@ class HttpClientPort(Protocol):
         *,
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
-    ) -> HttpAnswer:
-        """Send a form, again if it fails, and return the answer. Raises FetchError after retries."""
+    ) -> Response:
+        """Send a form, with retries, and return the response. Raises FetchError after retries."""

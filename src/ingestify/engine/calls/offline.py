@@ -10,7 +10,7 @@ from itertools import chain
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import IngestionPlan
-from ingestify.domain.ports import DatasetFilter, OutOfReach
+from ingestify.domain.ports import DatasetFilter, UnreachableHosts
 from ingestify.domain.run import Counters, JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.domain.selector import Selector
 from ingestify.domain.wording import in_short
@@ -39,11 +39,11 @@ class OfflineReader:
         plans: The plans of the run.
 
     Attributes:
-        out_of_reach: Given to the run, which notes unreachable hosts there.
+        unreachable_hosts: Given to the run, which notes unreachable hosts there.
     """
 
     def __init__(self, store: DatasetStore, wanted: DatasetFilter, plans: Sequence[IngestionPlan]) -> None:
-        self.out_of_reach = OutOfReach()
+        self.unreachable_hosts = UnreachableHosts()
         self._store = store
         self._wanted = wanted
         self._plans = plans
@@ -88,7 +88,7 @@ class OfflineReader:
             dataclasses.replace(self._wanted, provider=provider, dataset_type=dataset_type)
             for provider, dataset_type in kinds
         ]
-        reasons = {host: self.out_of_reach.find(host) or why for host, why in unreached.values()}
+        reasons = {host: self.unreachable_hosts.find(host) or why for host, why in unreached.values()}
         hosts = " and ".join(f"{host} cannot be reached ({why})" for host, why in reasons.items())
         catalogue = self._store.catalogue
         count = sum(catalogue.datasets.read_metadata(one).row_count for one in served)

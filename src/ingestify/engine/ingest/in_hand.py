@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.fetch_policy import is_any_announced_anew
-from ingestify.domain.ports import IndexLook
+from ingestify.domain.ports import IndexReading
 from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.domain.source import collecting
 from ingestify.engine.bundle.bundle import LoadedBundle, find_unannounced, is_known_lost
@@ -46,7 +46,7 @@ class DatasetInHand:
         self.entry = decision.entry
         source = self.discovered.job.plan.source
         is_read_again = source.reads_index_again and collecting(source) is None
-        self.index: IndexLook | None = self.discovered.progress.index if is_read_again else None
+        self.index: IndexReading | None = self.discovered.progress.index if is_read_again else None
         self.loaded: dict[str, LoadedResource] = {}
         self.is_post_loaded = False
         self._rules = rules

@@ -86,7 +86,7 @@ class DatasetIngest:
         self._store = store
         self._lane = lane
         progress = discovered.progress
-        context = FetchContext(progress.usage, stop.event, out_of_reach=progress.out_of_reach)
+        context = FetchContext(progress.usage, stop.event, unreachable_hosts=progress.unreachable_hosts)
         self._steps = Steps(pool, lane, stop, context, self._stop_run, self._stopped_or_failed)
         self._stop = stop
         self._run_id = run_id

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 from ingestify.domain.announcement import read_http_date
 from ingestify.domain.change import metadata_text
-from ingestify.domain.ports import IndexLook
+from ingestify.domain.ports import IndexReading
 from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.engine.bundle.loaded_file import LoadedResource
 
@@ -51,7 +51,7 @@ class Doubts:
 def doubts_about(
     files: Mapping[str, FileResource],
     loaded: Mapping[str, LoadedResource],
-    index: IndexLook | None,
+    index: IndexReading | None,
     *,
     is_change: bool,
     has_moved: bool = False,
@@ -71,7 +71,7 @@ def doubts_about(
     """
     there = {file_id: one for file_id, one in loaded.items() if one.is_there and files[file_id].json_content is None}
     by_url = {file_id: one for file_id, one in there.items() if files[file_id].url is not None}
-    can_read_again = index is not None and index.answers > 0
+    can_read_again = index is not None and index.responses > 0
     strict = is_change or has_moved or suspicious
     # That a file was not there belongs to the moment too.
     absent = [

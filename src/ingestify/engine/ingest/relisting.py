@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from ingestify.domain.feeds import DataSpecVersionCollection
-from ingestify.domain.ports import FetchContext, IndexLook
+from ingestify.domain.ports import FetchContext, IndexReading
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.discovery import as_exception, list_again
 from ingestify.engine.discovery.source_context import SourceLanes
@@ -57,7 +57,7 @@ class Relisted:
 
     discovered: Discovered | None
     is_gone: bool
-    index: IndexLook
+    index: IndexReading
     extra: Pairs = frozenset()
     error: Exception | None = None
 
@@ -207,20 +207,20 @@ class Relistings:
 
     def _list(self, progress: JobProgress, several: list[_One]) -> list[Relisted]:
         extra = frozenset().union(*(pairs for _, pairs, _ in several))
-        index = IndexLook(not_before=time.monotonic())
+        index = IndexReading(not_before=time.monotonic())
         found: dict[tuple[str, str, str], Discovered] = {}
         asked: Pairs = frozenset()
         failure: Exception | None = None
         lane = self._lanes.of(progress.job.plan.source)
         try:
             wanted = {discovered.key: discovered for discovered, _, _ in several}
-            context = FetchContext(progress.usage, self._stop.event, index, progress.out_of_reach)
+            context = FetchContext(progress.usage, self._stop.event, index, progress.unreachable_hosts)
             with lane.fetcher.activated(context):
                 asked = self._list_these(progress, wanted, extra, found)
         except BaseException as error:  # noqa: BLE001 - the edge to user code: it fails those that wait for it
             failure = as_exception(error)
         # What a source keeps of an answer from before says nothing of what there is by now.
-        lists_all = progress.job.plan.source.lists_everything and index.answers > 0
+        lists_all = progress.job.plan.source.lists_everything and index.responses > 0
         relisted = []
         for discovered, _, _ in several:
             again = found.get(discovered.key)
@@ -257,7 +257,7 @@ class Relistings:
             several = [one for waiting in self._waiting.values() for one in self._take(waiting)]
         stopped = SourceError("stopped before the index was read once more")
         for _, _, then in several:
-            then(Relisted(None, False, IndexLook(), error=stopped))
+            then(Relisted(None, False, IndexReading(), error=stopped))
 
 
 def _widened(progress: JobProgress, extra: Pairs) -> DataSpecVersionCollection:

@@ -13,7 +13,7 @@ from typing import Protocol
 from ingestify.clock import now
 from ingestify.domain.identifier import Identifier, canonical_value
 from ingestify.domain.plan import Job
-from ingestify.domain.ports import IndexLook, OutOfReach, SelectorSync, Usage
+from ingestify.domain.ports import IndexReading, SelectorSync, UnreachableHosts, Usage
 from ingestify.domain.run import (
     COUNTER_NAMES,
     Counters,
@@ -120,12 +120,14 @@ class GuardedListener:
 class JobProgress:
     """The progress of one job. Safe to use from any thread."""
 
-    def __init__(self, job: Job, run_id: str, process: ProcessIdentity, out_of_reach: OutOfReach | None = None) -> None:
+    def __init__(
+        self, job: Job, run_id: str, process: ProcessIdentity, unreachable_hosts: UnreachableHosts | None = None
+    ) -> None:
         self.job = job
-        self.out_of_reach = out_of_reach
+        self.unreachable_hosts = unreachable_hosts
         self.job_id = str(uuid.uuid4())
         self.usage = Usage()
-        self.index = IndexLook()  # how the source read the index of this listing
+        self.index = IndexReading()  # how the source read the index of this listing
         self.listing = Listing()
         self.collection_metadata: object = None  # what the source may ask about the lake
         self.hint_date: str | None = None  # the Date header of the first response of the selector's discovery
@@ -266,7 +268,7 @@ class JobProgress:
     def note_unreached(self, error: BaseException) -> bool:
         """Note the unreachable host of an error, if the caller continues without it. Returns whether there is one."""
         host = find_unreached(error)
-        if not host or self.out_of_reach is None or self.out_of_reach.may_be_there(host):
+        if not host or self.unreachable_hosts is None or self.unreachable_hosts.has_answered(host):
             return False
         self.unreached = self.unreached or (host, one_line(error))
         return True

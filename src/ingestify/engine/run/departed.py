@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from ingestify.domain.plan import IngestionPlan, Job, ParseExpression
-from ingestify.domain.ports import IndexLook
+from ingestify.domain.ports import IndexReading
 from ingestify.domain.selector import Filters, Selector
 from ingestify.engine.discovery.planner import Expansion, would_ingest
 from ingestify.errors import StoreError
@@ -23,7 +23,7 @@ def find_departed(
     plan: IngestionPlan,
     filters: Filters,
     expansion: Expansion,
-    look: IndexLook,
+    look: IndexReading,
     parse_expression: ParseExpression | None,
 ) -> list[Job]:
     """Return a job for each selector that an earlier run discovered, that the plan wants, and that is not there now.

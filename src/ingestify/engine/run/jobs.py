@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from ingestify.clock import now
 from ingestify.domain.plan import Job
-from ingestify.domain.ports import HostWaitBook, OutOfReach, Usage
+from ingestify.domain.ports import HostWaitBook, UnreachableHosts, Usage
 from ingestify.domain.run import Counters, JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.domain.source import Source
 from ingestify.engine.report.left_alone import describe_left_alone, find_left_alone, find_unreached
@@ -50,7 +50,7 @@ class JobBook:
         accepts_missing: Whether all that is not listed any more is believed to be missing.
         listener: Hears when jobs begin and end.
         host_waits: Which hosts are left alone; other processes may hear of more.
-        out_of_reach: Keeps which hosts cannot be reached, for a caller who tells of it; None: there is none.
+        unreachable_hosts: Keeps which hosts cannot be reached, for a caller who tells of it; None: there is none.
         is_raised: Whether the caller raises what a discovery raised, so that it is not said twice; see `tell_failures`.
 
     Attributes:
@@ -68,10 +68,10 @@ class JobBook:
         accepts_missing: bool = False,
         listener: GuardedListener | None = None,
         host_waits: HostWaitBook | None = None,
-        out_of_reach: OutOfReach | None = None,
+        unreachable_hosts: UnreachableHosts | None = None,
         is_raised: bool = False,
     ) -> None:
-        self._out_of_reach = out_of_reach
+        self._out_of_reach = unreachable_hosts
         self._is_raised = is_raised
         self._failures: list[tuple[BaseException, tuple[str, str, str]]] = []
         self._host_waits = host_waits

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import IngestionPlan, Job, ParseExpression
-from ingestify.domain.ports import FetchContext, Fetcher, HostWaitBook, IndexLook, OutOfReach
+from ingestify.domain.ports import FetchContext, Fetcher, HostWaitBook, IndexReading, UnreachableHosts
 from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.run import FINDING_SELECTORS, RunReport, RunState
 from ingestify.domain.selector import Filters, Selector
@@ -64,8 +64,8 @@ class IngestionRun:
         host_waits: Which hosts are left alone; None: each of the clients knows for itself.
         ignores_waits: Whether hosts are asked although they wanted to be left alone.
         refetch: Whether what the lake has is fetched in full although nothing says that it changed.
-        out_of_reach: Keeps which hosts cannot be reached, for a caller who does without them: they are given up within
-            seconds, and that is told by nobody else. None: they have their tries, and fail.
+        unreachable_hosts: Keeps which hosts cannot be reached, for a caller who does without them: they are given up
+            within seconds, and that is told by nobody else. None: they have their tries, and fail.
         is_raised: Whether the caller raises the report's error, and calls `tell_failures`. Otherwise what a discovery
             raised is logged when it does.
     """
@@ -90,10 +90,10 @@ class IngestionRun:
         host_waits: HostWaitBook | None = None,
         ignores_waits: bool = False,
         refetch: bool = False,
-        out_of_reach: OutOfReach | None = None,
+        unreachable_hosts: UnreachableHosts | None = None,
         is_raised: bool = False,
     ) -> None:
-        self.out_of_reach = out_of_reach
+        self.unreachable_hosts = unreachable_hosts
         self._host_waits = host_waits
         self._ignores_waits = ignores_waits
         self._rules = rules or BundleRules()
@@ -118,7 +118,7 @@ class IngestionRun:
             accepts_missing=accepts_missing,
             listener=self._listener,
             host_waits=host_waits,
-            out_of_reach=out_of_reach,
+            unreachable_hosts=unreachable_hosts,
             is_raised=is_raised,
         )
         self._work = OpenWork(self._jobs)
@@ -233,7 +233,7 @@ class IngestionRun:
 
     @property
     def unreached(self) -> dict[str, tuple[str, str]]:
-        """The sources of which a host could not be reached, which one that is, and why; see `out_of_reach`."""
+        """The sources of which a host could not be reached, which one that is, and why; see `unreachable_hosts`."""
         return self._jobs.unreached
 
     def let_others_in(self) -> None:
@@ -250,12 +250,12 @@ class IngestionRun:
                 return
             unreadable: list[UnreadableEntry] = []
             try:
-                look = IndexLook()
-                context = FetchContext(self._jobs.planning_usage, self.stop.event, look, self.out_of_reach)
+                look = IndexReading()
+                context = FetchContext(self._jobs.planning_usage, self.stop.event, look, self.unreachable_hosts)
                 with lane.fetcher.activated(context):
                     expansion = expand_plan(plan, self._filters, self._parse_expression, unreadable.append)
                 for entry in unreadable:
-                    look.lacks(f"{entry.where} cannot be read")
+                    look.add_gap(f"{entry.where} cannot be read")
                 departed = find_departed(
                     self._store, self._plans, plan, self._filters, expansion, look, self._parse_expression
                 )
@@ -298,7 +298,7 @@ class IngestionRun:
             progress.hint_date = hint_date
             self._work.begin()  # ended with the job, when its last dataset is
             try:
-                context = FetchContext(progress.usage, self.stop.event, progress.index, self.out_of_reach)
+                context = FetchContext(progress.usage, self.stop.event, progress.index, self.unreachable_hosts)
                 with lane.fetcher.activated(context):
                     if self._jobs.enter(progress) and not self._is_known(progress):
                         fail_entry = functools.partial(self._jobs.fail_entry, progress)

@@ -24,7 +24,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from ingestify.domain.ports import HttpAnswer
+from ingestify.domain.ports import Response
 from ingestify.errors import SourceError
 from ingestify.fetch.paging import pages
 from ingestify.fetch.request import origin
@@ -68,14 +68,14 @@ class Doubt(enum.Enum):
 class GetPage(Protocol):
     """Fetches a page."""
 
-    def __call__(self, url: str, *, is_first: bool, may_be_past_end: bool) -> HttpAnswer:
+    def __call__(self, url: str, *, is_first: bool, may_be_past_end: bool) -> Response:
         """Return the page at a URL; where it may be past the end, a status of PAST_THE_END is an answer, too."""
 
 
 class _Page:
-    """A page that is parsed once, however often it is looked at; a `domain.ports.HttpAnswer`."""
+    """A page that is parsed once, however often it is looked at; a `domain.ports.Response`."""
 
-    def __init__(self, answer: HttpAnswer, asked_url: str, number: int, pager: pages.Pager) -> None:
+    def __init__(self, answer: Response, asked_url: str, number: int, pager: pages.Pager) -> None:
         self.answer = answer
         self.asked_url = asked_url
         self.number = number
@@ -144,7 +144,7 @@ def iter_answers(
     *,
     most_pages: int,
     doubt: Callable[[Doubt, str], None],
-) -> Iterator[HttpAnswer]:
+) -> Iterator[Response]:
     """Yield pages, each fetched when it is asked for; one that only shows the end is none of them.
 
     Args:
@@ -194,7 +194,7 @@ class _Walk:
         """Pages that were linked to and brought nothing, since the last one that did; not passed on yet."""
         self._gaps: list[tuple[Doubt, str]] = []
 
-    def iter(self) -> Iterator[HttpAnswer]:
+    def iter(self) -> Iterator[Response]:
         next_url: str | None = self._pager.first_url(self._url)
         while next_url is not None:
             page = self._fetch(next_url)
@@ -227,7 +227,7 @@ class _Walk:
             yield from self._pass_on(*self._idle)
         self._end()
 
-    def _pass_on(self, *several: _Page) -> Iterator[HttpAnswer]:
+    def _pass_on(self, *several: _Page) -> Iterator[Response]:
         self._idle = []
         for page in several:
             self._take(page)

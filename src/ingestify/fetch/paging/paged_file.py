@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 
 from ingestify.domain.file import NO_VALIDATORS
-from ingestify.domain.ports import ByteSink, FetchRequest, FetchResult, FetchStatus, HttpAnswer
+from ingestify.domain.ports import ByteSink, FetchRequest, FetchResult, FetchStatus, Response
 from ingestify.errors import FetchError
 from ingestify.fetch.download import not_ready, too_large
 from ingestify.fetch.options import HttpOptions
@@ -27,7 +27,7 @@ logger = PrintableLogger(__name__)
 
 _READINGS = 2
 
-Read = Callable[[Callable[[Doubt, str], None]], Iterator[HttpAnswer]]
+Read = Callable[[Callable[[Doubt, str], None]], Iterator[Response]]
 """Begins to read the pages; takes what is told of what speaks against their being whole."""
 
 
@@ -79,11 +79,11 @@ class PagedFile:
             url=self._shown,
         )
 
-    def _read_once(self, answers: Iterator[HttpAnswer]) -> tuple[FetchResult, str]:
+    def _read_once(self, answers: Iterator[Response]) -> tuple[FetchResult, str]:
         """Return what came of it, and the hash of what was written."""
         nothing: FetchStatus | None = None
 
-        def found_answers() -> Iterator[HttpAnswer]:
+        def found_answers() -> Iterator[Response]:
             nonlocal nothing
             for answer in answers:
                 if answer.status in NOT_FOUND:

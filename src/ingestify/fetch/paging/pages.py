@@ -26,7 +26,7 @@ import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from ingestify.domain.ports import HttpAnswer
+from ingestify.domain.ports import Response
 from ingestify.errors import SourceError
 from ingestify.masking import mask_url
 
@@ -61,7 +61,7 @@ class NextLink:
         """Return `url` itself."""
         return url
 
-    def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
+    def next_url(self, answer: Response, asked_url: str) -> str | None:
         """Return what the body of the page at `asked_url` says."""
         return _joined(answer, look_up(answer.json(), self.path), asked_url)
 
@@ -88,7 +88,7 @@ class PageNumber:
         """Return the URL of the page `start`."""
         return with_param(url, self.param, self.start)
 
-    def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
+    def next_url(self, answer: Response, asked_url: str) -> str | None:
         """Return the URL of the next number, or None after a page without items that does not say there are more."""
         if not items_of(answer, self.items or "") and not says_more(answer, self.more):
             return None
@@ -126,7 +126,7 @@ class Offset:
         """Return the URL with offset 0."""
         return with_param(with_param(url, self.param, 0), self.limit_param, self.limit)
 
-    def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
+    def next_url(self, answer: Response, asked_url: str) -> str | None:
         """Return the URL behind the page at `asked_url`, or None after one without items.
 
         One without items that says that there are more is stepped over.
@@ -163,7 +163,7 @@ class Cursor:
         """Return `url` itself."""
         return url
 
-    def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
+    def next_url(self, answer: Response, asked_url: str) -> str | None:
         """Return `asked_url` with the body's cursor."""
         found = look_up(answer.json(), self.path)
         return None if found in (None, "", False) else with_param(asked_url, self.param, found)
@@ -187,7 +187,7 @@ class LinkHeader:
         """Return `url` itself."""
         return url
 
-    def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
+    def next_url(self, answer: Response, asked_url: str) -> str | None:
         """Return the target of the link whose relation is `next`."""
         for target, parameters in _LINK.findall(answer.headers.get("Link") or ""):
             relations = [value for name, value in _LINK_PARAMETER.findall(parameters) if name.lower() == "rel"]
@@ -227,7 +227,7 @@ class Followed:
         """Return `url` itself."""
         return url
 
-    def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
+    def next_url(self, answer: Response, asked_url: str) -> str | None:
         """Return what the page at `asked_url` links to."""
         found = self.pager.next_url(answer, asked_url)
         return None if found is None else self.checked(found, asked_url)
@@ -235,7 +235,7 @@ class Followed:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Called:
-    call: Callable[[HttpAnswer], str | None]
+    call: Callable[[Response], str | None]
     items: str | None = None
     more: str | None = None
     total: str | None = None
@@ -243,7 +243,7 @@ class _Called:
     def first_url(self, url: str) -> str:
         return url
 
-    def next_url(self, answer: HttpAnswer, asked_url: str) -> str | None:
+    def next_url(self, answer: Response, asked_url: str) -> str | None:
         return _joined(answer, self.call(answer), asked_url)
 
 
@@ -272,7 +272,7 @@ def counts_pages(pager: Pager) -> bool:
     return isinstance(pager, (PageNumber, Offset))
 
 
-def iter_joined(answers: Iterable[HttpAnswer], pager: Pager) -> Iterator[bytes]:
+def iter_joined(answers: Iterable[Response], pager: Pager) -> Iterator[bytes]:
     """Yield, in pieces, the JSON array that pages are stored as; see the module's text."""
     separator = b"["
     for answer in answers:
@@ -284,7 +284,7 @@ def iter_joined(answers: Iterable[HttpAnswer], pager: Pager) -> Iterator[bytes]:
     yield b"[]" if separator == b"[" else b"]"
 
 
-def _body(answer: HttpAnswer) -> bytes:
+def _body(answer: Response) -> bytes:
     """Return a page's own bytes, if they can be part of a JSON text in UTF-8 as they are."""
     value = answer.json()
     try:
@@ -306,7 +306,7 @@ def items_path(pager: Pager) -> str | None:
     return (pager.items or "") if counts_pages(pager) else pager.items
 
 
-def says_more(answer: HttpAnswer, path: str | None) -> bool | None:
+def says_more(answer: Response, path: str | None) -> bool | None:
     """Return whether a page says that there is another one; None: it does not say, or there is no `path`.
 
     Raises:
@@ -326,7 +326,7 @@ def says_more(answer: HttpAnswer, path: str | None) -> bool | None:
     )
 
 
-def total_of(answer: HttpAnswer, path: str | None) -> int | None:
+def total_of(answer: Response, path: str | None) -> int | None:
     """Return how many items a page says that there are in all; None: it does not say, or there is no `path`.
 
     Raises:
@@ -368,7 +368,7 @@ def leads_somewhere(value: Any, path: str) -> bool:
     return True
 
 
-def items_of(answer: HttpAnswer, path: str) -> list[Any]:
+def items_of(answer: Response, path: str) -> list[Any]:
     """Return a page's items; nothing there, or null, is none.
 
     Raises:
@@ -385,7 +385,7 @@ def items_of(answer: HttpAnswer, path: str) -> list[Any]:
     return found
 
 
-def _joined(answer: HttpAnswer, found: object, asked_url: str) -> str | None:
+def _joined(answer: Response, found: object, asked_url: str) -> str | None:
     """Return the URL that `found` is, relative to where the page came from."""
     if found in (None, "", False):
         return None

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 from ingestify.errors import ConfigurationError
 
-__all__ = ["ASKED", "AddressClass", "AllowedHosts", "Reach", "address_class", "is_same_site", "literal_address"]
+__all__ = ["ASKED", "AddressClass", "AddressPolicy", "AllowedHosts", "address_class", "is_same_site", "literal_address"]
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -139,7 +139,7 @@ class AllowedHosts:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Reach:
+class AddressPolicy:
     """The addresses that one request may be sent to.
 
     Attributes:

@@ -10,8 +10,8 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 
-from ingestify.fetch.transport.address_policy import Reach
-from ingestify.fetch.transport.transport import Forbidden
+from ingestify.fetch.transport.address_policy import AddressPolicy
+from ingestify.fetch.transport.transport import AddressForbidden
 
 __all__ = ["Connection", "Tunnel"]
 
@@ -38,7 +38,7 @@ class Connection:
     Args:
         host: Where it connects to: the provider's, or the proxy's.
         timeout_seconds: How long its addresses may take to answer, all together, and then tunnel and TLS together.
-        reach: The addresses that it may be to; None: any, as of a proxy.
+        addresses: The addresses that it may be to; None: any, as of a proxy.
         tunnel: What the proxy is asked for.
         tls: With what the host's certificate is looked at; None: no TLS.
         server_name: The host whose certificate it must be.
@@ -53,14 +53,14 @@ class Connection:
         port: int,
         *,
         timeout_seconds: float,
-        reach: Reach | None = None,
+        addresses: AddressPolicy | None = None,
         tunnel: Tunnel | None = None,
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
     ) -> None:
         self._at = (host, port)
         self._timeout_seconds = timeout_seconds
-        self._reach = reach
+        self._addresses = addresses
         self._tunnel = tunnel
         self._tls = tls
         self._server_name = server_name
@@ -79,7 +79,7 @@ class Connection:
             begun: Called with each socket before anything is waited for on it, so that another thread can end that.
 
         Raises:
-            Forbidden: The host has no other address than such as are not permitted.
+            AddressForbidden: The host has no other address than such as are not permitted.
             TimeoutError: It took too long.
             OSError: It cannot be had; of TLS, an `ssl.SSLError`.
         """
@@ -109,8 +109,8 @@ class Connection:
         found = socket.getaddrinfo(*self._at, 0, socket.SOCK_STREAM)
         until = time.monotonic() + self._timeout_seconds
         for number, (family, kind, protocol, _name, where) in enumerate(found):
-            if self._reach is not None and not self._reach.permits(str(where[0])):
-                failed = failed or Forbidden(str(where[0]))
+            if self._addresses is not None and not self._addresses.permits(str(where[0])):
+                failed = failed or AddressForbidden(str(where[0]))
                 continue
             sock = socket.socket(family, kind, protocol)
             begun(sock)

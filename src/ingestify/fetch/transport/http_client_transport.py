@@ -22,10 +22,10 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ingestify.errors import ConfigurationError
-from ingestify.fetch.transport.address_policy import Reach, literal_address
+from ingestify.fetch.transport.address_policy import AddressPolicy, literal_address
 from ingestify.fetch.transport.connection import Connection, Tunnel
-from ingestify.fetch.transport.response import CHUNK_BYTES, Response, Wire, is_readable
-from ingestify.fetch.transport.transport import Answer, BadUrl, Forbidden, TransportError
+from ingestify.fetch.transport.response_reader import CHUNK_BYTES, ResponseReader, Wire, is_readable
+from ingestify.fetch.transport.transport import AddressForbidden, BadUrl, RawResponse, TransportError
 from ingestify.masking import mask_url
 
 __all__ = ["HttpClientTransport"]
@@ -86,8 +86,8 @@ class _Line:
         self.connection.close()
 
 
-class _Answer:
-    def __init__(self, transport: HttpClientTransport, origin: str, line: _Line, response: Response) -> None:
+class _OpenResponse:
+    def __init__(self, transport: HttpClientTransport, origin: str, line: _Line, response: ResponseReader) -> None:
         self._transport = transport
         self._origin = origin
         self._line = line
@@ -104,7 +104,7 @@ class _Answer:
         except OSError as error:
             raise TransportError(_reason(error)) from error
 
-    def __enter__(self) -> Answer:
+    def __enter__(self) -> RawResponse:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -176,8 +176,8 @@ class HttpClientTransport:
         self._ssl_context: ssl.SSLContext | None = None
 
     def send(
-        self, method: str, url: str, headers: Mapping[str, str], reach: Reach, body: bytes | None = None
-    ) -> AbstractContextManager[Answer]:
+        self, method: str, url: str, headers: Mapping[str, str], addresses: AddressPolicy, body: bytes | None = None
+    ) -> AbstractContextManager[RawResponse]:
         """Send one request; see `Transport.send`."""
         assert method in ("GET", "POST"), "nothing else is needed of a provider"
         scheme, _, rest = url.partition("://")
@@ -186,11 +186,11 @@ class HttpClientTransport:
             host, _, path = host.partition("?")
             path = f"?{path}"
         origin = f"{scheme}://{host}".lower()
-        line = self._kept(origin) or self._make_line(url, origin, reach)
+        line = self._kept(origin) or self._make_line(url, origin, addresses)
         is_kept = line.is_kept
-        if line.address is not None and not reach.permits(line.address):
+        if line.address is not None and not addresses.permits(line.address):
             self.take_back(origin, line, keeps=is_kept)
-            raise Forbidden(line.address)
+            raise AddressForbidden(line.address)
         try:
             if not is_kept:
                 self._connect(line)
@@ -201,7 +201,7 @@ class HttpClientTransport:
                 window_seconds=2 * self.read_timeout_seconds,
                 total_seconds=self._total_seconds,
             )
-            response = Response(wire, line.scratch)
+            response = ResponseReader(wire, line.scratch)
         except TransportError:
             line.close()
             raise
@@ -215,7 +215,7 @@ class HttpClientTransport:
             line.close()
             raise BadUrl("it, or a header, has characters that cannot be sent") from error
         line.is_kept = True
-        return _Answer(self, origin, line, response)
+        return _OpenResponse(self, origin, line, response)
 
     def take_back(self, origin: str, line: _Line, *, keeps: bool) -> None:
         """Keep a connection for the next request to its origin, or close it."""
@@ -290,7 +290,7 @@ class HttpClientTransport:
         with self._lock:
             self._sockets.add(sock)
 
-    def _make_line(self, url: str, origin: str, reach: Reach) -> _Line:
+    def _make_line(self, url: str, origin: str, addresses: AddressPolicy) -> _Line:
         parts = urllib.parse.urlsplit(url)
         try:
             # What the name becomes in DNS is looked at here, where it can be told from a name that is not known.
@@ -304,7 +304,7 @@ class HttpClientTransport:
         proxy = self._proxy_for(parts)
         tls = self._tls() if is_tls else None
         if proxy is None:
-            connection = self._make_connection(host, port, reach=reach, tls=tls, server_name=host)
+            connection = self._make_connection(host, port, addresses=addresses, tls=tls, server_name=host)
             return _Line(connection, shown_host)
         at, credentials = _proxy_address(proxy)
         if is_tls:

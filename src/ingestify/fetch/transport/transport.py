@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from ingestify.fetch.transport.address_policy import Reach
+from ingestify.fetch.transport.address_policy import AddressPolicy
 
-__all__ = ["Answer", "BadUrl", "Forbidden", "Transport", "TransportError"]
+__all__ = ["AddressForbidden", "BadUrl", "RawResponse", "Transport", "TransportError"]
 
 
 class TransportError(Exception):
@@ -33,7 +33,7 @@ class BadUrl(Exception):
     """The URL is none that can be asked."""
 
 
-class Forbidden(Exception):
+class AddressForbidden(Exception):
     """The host is at an address that the request may not be sent to; nothing was.
 
     Attributes:
@@ -45,7 +45,7 @@ class Forbidden(Exception):
         self.address = address
 
 
-class Answer(Protocol):
+class RawResponse(Protocol):
     """An answer whose body is still on the wire."""
 
     @property
@@ -68,19 +68,19 @@ class Transport(Protocol):
     """Sends one request. Safe to use from any thread."""
 
     def send(
-        self, method: str, url: str, headers: Mapping[str, str], reach: Reach, body: bytes | None = None
-    ) -> AbstractContextManager[Answer]:
+        self, method: str, url: str, headers: Mapping[str, str], addresses: AddressPolicy, body: bytes | None = None
+    ) -> AbstractContextManager[RawResponse]:
         """Open an answer; leaving the context gives its connection back, or closes it if it was not read.
 
         No retry, no redirect, nothing decoded.
 
         Args:
-            reach: The addresses that it may be sent to.
+            addresses: The addresses that it may be sent to.
             body: Of a POST; None: the request has none.
 
         Raises:
             TransportError: There was no answer.
-            Forbidden: The host is at none of these addresses.
+            AddressForbidden: The host is at none of these addresses.
             BadUrl: There can be none.
             ConfigurationError: The environment's proxy is of a kind that is not supported.
         """

@@ -13,7 +13,7 @@ class MovedEntries:
     """The entries of one listing in pages. Used by one thread.
 
     Where an entry was added at the front, the last one of a page comes again on the next one. Then another may have
-    been missed as well, so the listing is not whole (`domain.ports.IndexLook`).
+    been missed as well, so the listing is not whole (`domain.ports.IndexReading`).
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class MovedEntries:
         if not self._is_told:
             self._is_told = True
             shown = "/".join(f"{name}={value}" for name, value in identity.items())
-            current_context().index.lacks(
+            current_context().index.add_gap(
                 f"{shown} is on page {self._pages[key]} of the listing, and on page {self._page} again: what it lists "
                 f"moved while it was read"
             )

@@ -154,7 +154,7 @@ def test_a_listing_that_is_not_whole_is_no_witness(
         if how == "unreadable":
             yield UnreadableEntry("match 7", "its time is no time")
         elif how == "gap":
-            current_context().index.lacks("page 2 of 3 was empty")
+            current_context().index.add_gap("page 2 of 3 was empty")
         else:
             raise OSError("cut")
 
@@ -188,7 +188,7 @@ def test_a_listing_in_part_confirms_nothing_and_what_it_lists_is_not_absent(
         if how == "unreadable":
             yield UnreadableEntry("match 70", "its time is no time")
         elif how == "gap":
-            current_context().index.lacks("page 2 of 3 was empty")
+            current_context().index.add_gap("page 2 of 3 was empty")
         else:
             raise OSError("cut")
 
@@ -345,7 +345,7 @@ def test_an_index_that_fails_or_has_gaps_says_nothing(make_lake: Callable[..., L
     lake.engine.load()
 
     def discover(dataset_type: str) -> Any:
-        current_context().index.lacks("page 2 was empty")
+        current_context().index.add_gap("page 2 was empty")
         return TWO[:1]
 
     lake.source.discover_selectors = discover

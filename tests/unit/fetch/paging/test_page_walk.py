@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingestify.domain.ports import FetchContext, FetchRequest, FetchStatus, IndexLook, Usage
+from ingestify.domain.ports import FetchContext, FetchRequest, FetchStatus, IndexReading, Usage
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.http import HttpClient
 from ingestify.fetch.paging.pages import Cursor, LinkHeader, NextLink, Offset, PageNumber
@@ -47,7 +47,7 @@ class Listing:
     def __init__(self, client: HttpClient, url: str, pager: Any) -> None:
         self.rows: list[Any] = []
         self.error: Exception | None = None
-        self.look = IndexLook()
+        self.look = IndexReading()
         with client.activated(FetchContext(Usage(), threading.Event(), self.look)):
             try:
                 for page in client.iter_pages(url, pager):
@@ -270,7 +270,7 @@ def test_a_last_page_that_has_no_place_for_items_may_be_something_else(
     server: Provider, client: HttpClient, end: Any, is_whole: bool
 ) -> None:
     server.on("/a", body({"data": {"rows": [1]}, "total": 1}), body({**end, "total": 1}))
-    look = IndexLook()
+    look = IndexReading()
     with client.activated(FetchContext(Usage(), threading.Event(), look)):
         assert len(list(client.iter_pages(server.url + "/a", PageNumber("page", "data.rows")))) == 1
         assert bool(look.gaps) is not is_whole

@@ -10,8 +10,8 @@ from ingestify.errors import ConfigurationError
 from ingestify.fetch.transport.address_policy import (
     ASKED,
     AddressClass,
+    AddressPolicy,
     AllowedHosts,
-    Reach,
     address_class,
     is_same_site,
     literal_address,
@@ -120,10 +120,10 @@ def test_what_is_no_host_is_a_setting_to_fix(entry: str) -> None:
 
 
 def test_a_name_of_any_kind_permits_no_address_of_another_kind() -> None:
-    reach = Reach(ASKED, AllowedHosts.parse(["*"]))
-    assert reach.permits("10.0.0.1")
-    assert not reach.permits("169.254.169.254")
-    assert Reach(ASKED, AllowedHosts.parse(["169.254.169.254"])).permits("169.254.169.254")
+    addresses = AddressPolicy(ASKED, AllowedHosts.parse(["*"]))
+    assert addresses.permits("10.0.0.1")
+    assert not addresses.permits("169.254.169.254")
+    assert AddressPolicy(ASKED, AllowedHosts.parse(["169.254.169.254"])).permits("169.254.169.254")
 
 
 @pytest.mark.parametrize(

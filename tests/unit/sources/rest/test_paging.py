@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ingestify.domain.feeds import DataSpecVersionCollection
-from ingestify.domain.ports import FetchContext, IndexLook, Usage
+from ingestify.domain.ports import FetchContext, IndexReading, Usage
 from ingestify.domain.resource import UnreadableEntry
 from ingestify.errors import ConfigurationError, FetchError, SourceError
 from tests.unit.fetch.server import Asked, Provider, Reply, answer
@@ -39,7 +39,7 @@ class Found:
         self.ids: list[Any] = []
         self.unreadable: list[str] = []
         self.error: Exception | None = None
-        self.look = IndexLook()
+        self.look = IndexReading()
         with Api(server, index=index) as api, api.client.activated(FetchContext(Usage(), threading.Event(), self.look)):
             try:
                 for batch in api.source.find_datasets("match", DataSpecVersionCollection(), None):  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from typing import Any
 from ingestify.fetch.transport.headers import Headers
 from ingestify.fetch.transport.transport import TransportError
 
-__all__ = ["Response", "Wire", "is_readable"]
+__all__ = ["ResponseReader", "Wire", "is_readable"]
 
 CHUNK_BYTES = 1 << 19
 _WHOLE_BYTES = 4 << 20
@@ -130,7 +130,7 @@ def is_readable(sock: socket.socket) -> bool:
         return True  # closed on our side
 
 
-class Response:
+class ResponseReader:
     """One answer to a GET.
 
     Args:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestify.fetch.transport.response import Response, Wire
+from ingestify.fetch.transport.response_reader import ResponseReader, Wire
 from ingestify.fetch.transport.transport import TransportError
 
 # What answers are made of, and what is nearly it.
@@ -42,14 +42,14 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 several = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
-def read(data: bytes) -> tuple[Response, bytes]:
+def read(data: bytes) -> tuple[ResponseReader, bytes]:
     """Return the answer in these bytes, behind which the connection ends, and its body."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.settimeout(5)
         theirs.sendall(data)
         theirs.shutdown(socket.SHUT_WR)
-        response = Response(Wire(ours), lambda: bytearray(1 << 16))
+        response = ResponseReader(Wire(ours), lambda: bytearray(1 << 16))
         return response, b"".join(response.iter_body())
 
 

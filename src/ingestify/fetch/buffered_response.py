@@ -12,7 +12,7 @@ from ingestify.errors import SourceError
 from ingestify.fetch.json_values import MOST_INDEX_BYTES, TooLarge, read_json
 from ingestify.masking import mask_url
 
-__all__ = ["WholeAnswer"]
+__all__ = ["BufferedResponse"]
 
 _SHOWN_CHARACTERS = 80
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE | re.ASCII)
@@ -22,8 +22,8 @@ _NOT_CHARSETS = frozenset({"idna", "mbcs", "oem", "punycode", "raw-unicode-escap
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class WholeAnswer:
-    """A whole answer in memory; implements `domain.ports.HttpAnswer`.
+class BufferedResponse:
+    """A whole answer in memory; implements `domain.ports.Response`.
 
     Attributes:
         url: Where it came from after redirects, with whatever secrets its query has.
