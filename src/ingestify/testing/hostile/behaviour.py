@@ -1,39 +1,38 @@
-"""A way to be hostile, and what a client has to make of it.
+"""A hostile behaviour, and the right outcome for a client.
 
-Each behaviour has an outcome:
+The outcomes are:
 
-- `refused`: the client raises, and nothing of it is kept;
-- `whole`: the document arrives whole, because what is wrong does not touch it;
-- `checked`: HTTP cannot tell, so other bytes arrive; looking at the file has to find out;
-- `unseen`: other bytes arrive, and for some kinds of file nothing can find out.
+- `refused`: the client raises an error and keeps nothing;
+- `whole`: the document arrives whole, because the fault does not touch it;
+- `checked`: wrong bytes arrive, which HTTP cannot detect; the check of the file has to detect them;
+- `unseen`: wrong bytes arrive, and for some kinds of file nothing can detect them.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from ingestify.testing.hostile.provider import Conversation
+from ingestify.testing.hostile.conversation import Conversation
 
 __all__ = ["BEHAVIOURS", "LARGE_BYTES", "Behaviour", "Outcome", "behaviour", "raw"]
 
 LARGE_BYTES = 2 << 20
 Outcome = Literal["refused", "whole", "checked", "unseen"]
-Play = Callable[["Conversation"], object]
+Play = Callable[[Conversation], object]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Behaviour:
-    """One way to be hostile.
+    """One hostile behaviour.
 
     Attributes:
         name: The path.
-        outcome: What a client has to make of it; see the module's text.
+        outcome: The right outcome for a client; see the module's docstring.
         what: What is sent, in words.
-        play: Sends it; what it returns says whether the connection is kept.
-        is_large: Whether its document is large enough to be resumed.
+        play: Sends it. A true result means that the connection is kept.
+        is_large: Whether its document is large enough for a client to resume the download.
     """
 
     name: str
@@ -44,10 +43,12 @@ class Behaviour:
 
 
 BEHAVIOURS: dict[str, Behaviour] = {}
-"""All of them by name."""
+"""All behaviours by name."""
 
 
 def behaviour(outcome: Outcome, *, is_large: bool = False) -> Callable[[Play], Play]:
+    """Register a function as a behaviour of its name, described by its docstring."""
+
     def register(play: Play) -> Play:
         name = play.__name__
         BEHAVIOURS[name] = Behaviour(name, outcome, (play.__doc__ or "").strip().rstrip("."), play, is_large)

@@ -5,13 +5,9 @@ from __future__ import annotations
 import functools
 import gzip
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ingestify.testing.hostile.behaviour import behaviour, raw
-
-if TYPE_CHECKING:
-    from ingestify.testing.hostile.provider import Conversation
-
+from ingestify.testing.hostile.conversation import Conversation
 
 # ---- lengths ----------------------------------------------------------------------------------------
 

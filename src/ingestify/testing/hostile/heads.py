@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ingestify.testing.hostile.behaviour import BEHAVIOURS, Behaviour, Outcome, behaviour, raw
-
-if TYPE_CHECKING:
-    from ingestify.testing.hostile.provider import Conversation
-
+from ingestify.testing.hostile.conversation import Conversation
 
 # ---- statuses ---------------------------------------------------------------------------------------
 

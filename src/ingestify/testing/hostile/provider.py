@@ -1,92 +1,34 @@
-"""The server: a thread for each connection, which sends what the behaviours say."""
+"""The hostile provider's server. A thread for each connection plays the behaviours that are asked for."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import socket
-import struct
 import threading
 from collections.abc import Iterator, Mapping
 
 from ingestify.testing.hostile.behaviour import BEHAVIOURS, LARGE_BYTES
+from ingestify.testing.hostile.conversation import Conversation
 
-__all__ = ["Conversation", "HostileProvider"]
-
-
-class Conversation:
-    """One request and what is sent for it. Used by the thread of its connection.
-
-    Attributes:
-        target: Path and query, as they were asked for.
-        path: Without the query and its ending, such as `truncated` or `redirect_endless/4`.
-        headers: Names in lower case.
-        turn: How often this behaviour was asked for before.
-    """
-
-    def __init__(
-        self, provider: HostileProvider, sock: socket.socket, target: str, headers: Mapping[str, str], turn: int
-    ) -> None:
-        self.provider = provider
-        self.target = target
-        self.path = _name_in(target)
-        self.headers = headers
-        self.turn = turn
-        self._sock = sock
-
-    @property
-    def document(self) -> bytes:
-        """What the provider has there, if it behaves."""
-        return self.provider.document(self.path.partition("/")[0])
-
-    def send(self, data: bytes) -> None:
-        """Send bytes as they are."""
-        self._sock.sendall(data)
-
-    def answer(self, body: bytes, *lines: str, status: str = "200 OK", length: int | None = None) -> None:
-        """Send a whole answer, with header lines of its own.
-
-        Args:
-            length: The Content-Length; None: that of the body.
-        """
-        self.head(*lines, f"Content-Length: {len(body) if length is None else length}", status=status)
-        self.send(body)
-
-    def head(self, *lines: str, status: str = "200 OK") -> None:
-        """Send a status line and header lines."""
-        typed = (
-            ()
-            if any(line.lower().startswith("content-type") for line in lines)
-            else ("Content-Type: application/json",)
-        )
-        self.send("\r\n".join((f"HTTP/1.1 {status}", *typed, *lines, "", "")).encode("latin-1"))
-
-    def drip(self, data: bytes) -> None:
-        """Send bytes one by one, each after the provider's `drip_seconds`."""
-        for byte in data:
-            self.send(bytes([byte]))
-            self.wait(self.provider.drip_seconds)
-
-    def wait(self, seconds: float) -> None:
-        """Do nothing for so long, or until the provider is closed."""
-        if self.provider.closing.wait(seconds):
-            raise ConnectionAbortedError("the provider is being closed")
-
-    def reset(self) -> None:
-        """Close with RST, as soon as what was sent has had the time to arrive."""
-        self.wait(0.05)
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._sock.close()
+__all__ = ["HostileProvider"]
 
 
 class HostileProvider:
-    """Serves on a free port while it is open. Use it in a `with` block; its methods may be called from any thread.
+    """A server on a free port. Use it in a `with` block; its methods may be called from any thread.
 
     Args:
-        address: Of the loopback interface.
-        tame: Whether it behaves. May be set at any time.
-        version: Of its documents: other bytes for each. May be set at any time.
-        drip_seconds: How long it takes from one byte to the next where it drips.
+        address: An address of the loopback interface.
+        tame: Whether the provider behaves well. May be set at any time.
+        version: The version of its documents, each with other bytes. May be set at any time.
+        drip_seconds: The pause between two bytes that are sent one by one.
+
+    Attributes:
+        locations: Behaviour to where it redirects to, in place of its own Location.
+        closing: Set when the provider is about to close.
+        targets: What was asked for, in order.
+        received: The headers of each request, names in lower case.
+        finished: The targets of which everything has been sent that is sent, in order.
     """
 
     def __init__(
@@ -96,14 +38,10 @@ class HostileProvider:
         self.version = version
         self.drip_seconds = drip_seconds
         self.locations: dict[str, str] = {}
-        """Behaviour to where it redirects to, in place of its own Location."""
         self.closing = threading.Event()
         self.targets: list[str] = []
-        """What was asked for, in order."""
         self.received: list[Mapping[str, str]] = []
-        """The headers of each request, names in lower case."""
         self.finished: list[str] = []
-        """The targets of which everything has been sent that is sent, in order."""
         self._lock = threading.Lock()
         self._turns: dict[str, int] = {}
         self._open: set[socket.socket] = set()
@@ -131,17 +69,17 @@ class HostileProvider:
             thread.join()
 
     def url(self, behaviour: str, ending: str = ".json") -> str:
-        """Return where a behaviour is met.
+        """Return the URL of a behaviour.
 
         Raises:
-            ValueError: There is none of that name.
+            ValueError: There is no behaviour of that name.
         """
         if behaviour not in BEHAVIOURS:
             raise ValueError(f"There is no behaviour '{behaviour}'; there are {', '.join(sorted(BEHAVIOURS))}.")
         return f"{self.base_url}/{behaviour}{ending}"
 
     def document(self, behaviour: str) -> bytes:
-        """Return the document that belongs there, of the current version: JSON of 20 kB, or of 2 MB for resuming."""
+        """Return a behaviour's document, of the current version: JSON of 20 kB, or of 2 MB for resuming."""
         known = BEHAVIOURS.get(behaviour)
         return make_document(self.version, LARGE_BYTES if known is not None and known.is_large else 20_000)
 
@@ -165,12 +103,12 @@ class HostileProvider:
             with sock.makefile("rb") as reader:
                 for target, headers in _iter_requests(reader):
                     with self._lock:
-                        name = _name_in(target).partition("/")[0]
+                        name = _name_in(target)
                         turn = self._turns.get(name, 0)
                         self._turns[name] = turn + 1
                         self.targets.append(target)
                         self.received.append(headers)
-                    keeps = self._reply(Conversation(self, sock, target, headers, turn))
+                    keeps = self._reply(self._conversation(sock, target, headers, turn))
                     self.finished.append(target)
                     if not keeps:
                         return
@@ -181,9 +119,23 @@ class HostileProvider:
                 self._open.discard(sock)
             sock.close()
 
+    def _conversation(self, sock: socket.socket, target: str, headers: Mapping[str, str], turn: int) -> Conversation:
+        name = _name_in(target)
+        return Conversation(
+            target,
+            name,
+            headers,
+            turn,
+            self.document(name),
+            self.locations.get(name),
+            self.drip_seconds,
+            self.closing,
+            sock,
+        )
+
     def _reply(self, talk: Conversation) -> bool:
-        """Returns whether the connection is kept."""
-        behaviour = BEHAVIOURS.get(talk.path.partition("/")[0])
+        """Respond to a request. Returns whether the connection is kept."""
+        behaviour = BEHAVIOURS.get(talk.path)
         if behaviour is None:
             talk.answer(b"nothing here", "Content-Type: text/plain", status="404 Not Found")
             return True
@@ -200,7 +152,8 @@ def make_document(version: int, size: int) -> bytes:
 
 
 def _name_in(target: str) -> str:
-    return target.partition("?")[0].strip("/").removesuffix(".json")
+    """Return the name of the behaviour that a request asks for."""
+    return target.partition("?")[0].strip("/").removesuffix(".json").partition("/")[0]
 
 
 def _iter_requests(reader: object) -> Iterator[tuple[str, dict[str, str]]]:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ingestify.testing.hostile.behaviour import BEHAVIOURS, Behaviour, Outcome, behaviour
-
-if TYPE_CHECKING:
-    from ingestify.testing.hostile.provider import Conversation
-
+from ingestify.testing.hostile.conversation import Conversation
 
 _CUT_AT = 3 << 19  # after 1.5 MB, enough to be worth resuming
 
@@ -33,7 +29,7 @@ def redirect_endless(talk: Conversation) -> bool:
 
 def _redirect(name: str, what: str, location: str) -> None:
     def play(talk: Conversation) -> bool:
-        there = talk.provider.locations.get(name, location)
+        there = talk.location or location
         talk.answer(b"", f"Location: {there}", status="302 Found")
         return True
 
@@ -61,7 +57,7 @@ _redirect("redirect_very_long", "A redirect to a URL of 60,000 letters", "/" + "
 # ---- resuming ---------------------------------------------------------------------------------------
 
 
-Rest = Callable[["Conversation", int], object]
+Rest = Callable[[Conversation, int], object]
 
 
 def _resumed(name: str, outcome: Outcome, what: str, rest: Rest) -> None:
