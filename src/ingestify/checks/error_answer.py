@@ -17,8 +17,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingestify.checks.problem import excerpt
+from ingestify.domain.error_answer import ERROR_KEYS, plain_key
 
-__all__ = ["find_error", "find_error_in_index", "names_error", "quote_error"]
+__all__ = ["find_error", "find_error_in_index", "quote_error"]
 
 MOST_BYTES = 4096
 MOST_BYTES_OF_INDEX = 1 << 20
@@ -51,8 +52,6 @@ _MESSAGES = (
     "info",
 )
 
-# What names an error in an envelope. `errors: 2` is a number of mistakes that a player made.
-_NAMES_ERROR = frozenset({"error", "errors", "fault", "errormessage", "errordescription", "errormsg", "exception"})
 _IS_FAILURE = frozenset({"error", "fail", "failed", "failure", "unauthorized", "forbidden"})
 _NO_ERRORS = frozenset({"", "0", "false", "n/a", "no", "no error", "none", "null", "ok", "success"})
 
@@ -126,22 +125,13 @@ def _is_error(document: Any) -> bool:
     return _says_nothing_else(answer) or _is_envelope(answer, MOST_LEVELS)
 
 
-def names_error(key: str) -> bool:
-    """Return whether a key of an object is one that an error stands under."""
-    return _plain(key) in _NAMES_ERROR
-
-
 def quote_error(document: Any, body: bytes) -> str:
     """Return the text for people that is in an error, else how its body begins; quoted, and without secrets."""
     return excerpt(_message(document, MOST_LEVELS) or body)
 
 
 def _plainly(answer: Mapping[Any, Any]) -> dict[str, Any]:
-    return {_plain(str(key)): value for key, value in answer.items()}
-
-
-def _plain(key: str) -> str:
-    return key.lower().replace("_", "").replace("-", "")
+    return {plain_key(str(key)): value for key, value in answer.items()}
 
 
 def _says_nothing_else(answer: Mapping[str, Any]) -> bool:
@@ -173,7 +163,7 @@ def _is_envelope(answer: Mapping[str, Any], levels: int) -> bool:
 
 
 def _names_error(answer: Mapping[str, Any], *, is_head: bool = False) -> bool:
-    if any(_is_an_error(answer.get(key)) for key in _NAMES_ERROR) or _is_refused(answer):
+    if any(_is_an_error(answer.get(key)) for key in ERROR_KEYS) or _is_refused(answer):
         return True
     if not is_head and any(
         _names_error(_plainly(head), is_head=True)
@@ -221,7 +211,7 @@ def _message(value: Any, levels: int) -> str:
     if levels and isinstance(value, list):
         return next((text for part in value if (text := _message(part, levels - 1))), "")
     if levels and isinstance(value, dict):
-        parts = {_plain(key): part for key, part in value.items()}
+        parts = {plain_key(key): part for key, part in value.items()}
         found = next((text for key in _MESSAGES if (text := _message(parts.get(key), levels - 1))), "")
         if not found and isinstance(errors := parts.get("errors"), dict):  # of which each has its own name
             found = next((text for part in errors.values() if (text := _message(part, levels - 1))), "")

@@ -8,11 +8,19 @@ from typing import TypeAlias
 from ingestify.errors import FetchError
 from ingestify.masking import mask_url
 
-__all__ = ["FindError", "error_answered", "refuse_error"]
+__all__ = ["ERROR_KEYS", "FindError", "error_answered", "plain_key", "refuse_error"]
+
+ERROR_KEYS = frozenset({"error", "errors", "fault", "errormessage", "errordescription", "errormsg", "exception"})
+"""The keys under which a response names an error, as `plain_key` writes them."""
 
 FindError: TypeAlias = Callable[[bytes], str]
 """Returns what the body of an answer says went wrong, for people, though its status says that nothing did; empty:
 nothing. It shows no secrets. Any thread calls it."""
+
+
+def plain_key(key: str) -> str:
+    """Return a key without case, dashes and underscores, which providers use in any way."""
+    return key.lower().replace("_", "").replace("-", "")
 
 
 def refuse_error(find_error: FindError | None, body: bytes, url: str, status: int = 200) -> None:

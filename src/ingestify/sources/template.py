@@ -12,8 +12,8 @@ import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ingestify.domain.json_path import JsonPath
 from ingestify.errors import ConfigurationError, SourceError
-from ingestify.sources.json_path import JsonPath
 
 __all__ = ["Scope", "Template", "as_text"]
 

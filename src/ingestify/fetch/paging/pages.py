@@ -26,6 +26,7 @@ import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from ingestify.domain.json_path import JsonPath
 from ingestify.domain.ports import Response
 from ingestify.errors import SourceError
 from ingestify.masking import mask_url
@@ -346,15 +347,8 @@ def total_of(answer: Response, path: str | None) -> int | None:
 
 
 def look_up(value: Any, path: str) -> Any:
-    """Return what a dotted path leads to in JSON values, or None."""
-    for part in filter(None, path.split(".")):
-        if isinstance(value, Mapping):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isascii() and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return None
-    return value
+    """Return what a dotted path leads to in JSON values, or None; a number is also an element of a list."""
+    return JsonPath.dotted(path).find(value)
 
 
 def leads_somewhere(value: Any, path: str) -> bool:

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from ingestify.domain.dataset import DatasetState
+from ingestify.domain.json_path import JsonPath
 from ingestify.errors import ConfigurationError, SourceError
-from ingestify.sources.json_path import JsonPath
 from ingestify.sources.rest.fields import Paths, read_path
 from ingestify.sources.rest.moments import FORMATS, get_zone, grain_of_format, read_moment
 from ingestify.sources.template import Scope, as_text

@@ -12,10 +12,10 @@ from ingestify.checks.error_answer import quote_error
 from ingestify.domain.error_answer import FindError
 from ingestify.domain.expression import Expression
 from ingestify.domain.expression_syntax import Grammar
+from ingestify.domain.json_path import JsonPath
 from ingestify.domain.ports import HttpClientPort
 from ingestify.errors import ConfigurationError
 from ingestify.fetch.json_values import read_json
-from ingestify.sources.json_path import JsonPath
 from ingestify.typed_section import wrong
 
 __all__ = ["ErrorCondition", "ErrorOrQuota", "ErrorSetting"]

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from ingestify.domain.expression import Expression
 from ingestify.domain.expression_syntax import Grammar
+from ingestify.domain.json_path import JsonPath
 from ingestify.errors import ConfigurationError
-from ingestify.sources.json_path import JsonPath
 from ingestify.sources.template import Template
 from ingestify.typed_section import wrong
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from ingestify.domain.json_path import EACH, JsonPath, Step
 from ingestify.fetch.paging import pages
-from ingestify.sources.json_path import EACH, JsonPath, Step
 from ingestify.sources.rest.fields import Path
 from ingestify.typed_section import Section, Text, wrong
 

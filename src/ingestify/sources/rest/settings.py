@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from ingestify.domain.json_path import EACH, JsonPath
 from ingestify.errors import ConfigurationError
 from ingestify.provider_formats.built_in import check_loader, find_format
 from ingestify.sources.declaration import KeyName
-from ingestify.sources.json_path import EACH, JsonPath
 from ingestify.sources.rest.authorization import Auth
 from ingestify.sources.rest.entry import (
     METADATA_SCHEMA,

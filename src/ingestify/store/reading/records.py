@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
-from ingestify.domain.keyed_entries import find_keyed_entries
+from ingestify.domain.json_path import JsonPath
 from ingestify.errors import LoadError, SourceError
 
 __all__ = ["JSON", "JSON_LINES", "read_records", "with_one_kind"]
@@ -15,7 +15,6 @@ __all__ = ["JSON", "JSON_LINES", "read_records", "with_one_kind"]
 JSON = frozenset({"json", "geojson"})
 JSON_LINES = frozenset({"jsonl", "ndjson"})
 
-_EACH = "[*]"
 _LARGEST = 2**127 - 1
 """The largest whole number of a polars column."""
 
@@ -27,23 +26,25 @@ def read_records(
 
     Args:
         form: One of `JSON` or `JSON_LINES`.
-        records: The dotted way to the records, such as `data.matches`; empty: the whole; None: what is under the feed's
-            name or `data`, if that is a list. `players[*]`: of an object by ids, each value, with its key as `id`.
+        records: The path to the records, such as `data.matches` (see `domain.json_path`); empty: the whole content;
+            None: the list under the feed's name or under `data`, if there is one. `players[*]`: of an object by ids,
+            each value, with its key as `id`.
         parse_int: Makes a number of the text of a whole one; None: an int.
 
     Raises:
         SourceError: It is no JSON.
         LoadError: There are no records at that place.
     """
+    path = None if records is None else JsonPath.parse(records)
     if form in JSON_LINES:
         values = [
             _parsed(line, f"line {number} of the feed '{feed}'", parse_int) for number, line in _iter_lines(stream)
         ]
-        if records is not None:
-            values = [item for value in values for item in _as_list(_looked_up(value, records, feed))]
+        if path is not None:
+            values = [item for value in values for item in _find_at(value, path, feed)]
     else:
         content = _parsed(stream.read(), f"the feed '{feed}'", parse_int)
-        values = _as_list(_chosen(content, feed) if records is None else _looked_up(content, records, feed))
+        values = _as_list(_chosen(content, feed)) if path is None else _find_at(content, path, feed)
     return [value if isinstance(value, dict) else {"value": value} for value in values]
 
 
@@ -64,19 +65,17 @@ def _chosen(content: Any, feed: str) -> Any:
     return next((content[key] for key in (feed, "data") if isinstance(content.get(key), list)), content)
 
 
-def _looked_up(content: Any, path: str, feed: str) -> Any:
-    way = path.removesuffix(_EACH)
-    for key in way.split(".") if way else ():
-        if not isinstance(content, dict) or key not in content:
-            there = f"there are {', '.join(map(str, content))}" if isinstance(content, dict) else "it is no object"
-            raise LoadError(f"The feed '{feed}' has no records at '{path}': no '{key}', {there}.")
-        content = content[key]
-    if way == path or isinstance(content, list):
-        return content
-    keyed = find_keyed_entries(content)
-    if keyed is None:
-        raise LoadError(f"The feed '{feed}' has no records at '{path}': {_EACH} wants a list, or an object of objects.")
-    return keyed
+def _find_at(content: Any, path: JsonPath, feed: str) -> list[Any]:
+    problem = path.lacks(content)
+    if problem is None:
+        try:
+            found = list(path.iter(content))
+            problem = next((str(one) for one in found if isinstance(one, SourceError)), None)
+        except SourceError as error:
+            problem = str(error)
+    if problem is not None:
+        raise LoadError(f"The feed '{feed}' has no records at '{path}': {problem.rstrip('.')}.")
+    return found
 
 
 def _as_list(content: Any) -> list[Any]:

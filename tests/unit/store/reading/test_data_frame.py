@@ -40,7 +40,7 @@ def test_any_other_object_is_one_row_until_records_says_where_they_are():
     assert read_polars(stream(content), "json", "match").shape == (1, 2)
     assert read_polars(stream(content), "json", "match", "home.players")["n"].to_list() == [1, 2]
     assert read_polars(stream({"events": [SHOT]}), "json", "events", "").shape == (1, 1)
-    with pytest.raises(LoadError, match=r"no records at 'home.squad': no 'squad', there are players"):
+    with pytest.raises(LoadError, match=r"no records at 'home.squad': there is no 'squad' in an object with players"):
         read_polars(stream(content), "json", "match", "home.squad")
 
 
@@ -219,7 +219,7 @@ def test_an_object_by_ids_is_a_row_for_each():
     assert frame.select("id", "name").rows() == [("7", "Gavi"), ("80", "Pedri")]
     assert list(read_pandas(stream({"7": {"n": 1}}), "json", "squad", "[*]")["id"]) == ["7"]
     assert read_polars(stream({"a": [{"n": 1}]}), "json", "squad", "a[*]").height == 1, "a list is one as ever"
-    with pytest.raises(LoadError, match=r"no records at 'total\[\*\]': \[\*\] wants a list, or an object of objects"):
+    with pytest.raises(LoadError, match=r"no records at 'total\[\*\]': .* wants a list"):
         read_polars(stream(content), "json", "squad", "total[*]")
 
 

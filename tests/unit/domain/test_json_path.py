@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestify.domain.json_path import EACH, JsonPath
 from ingestify.errors import ConfigurationError, SourceError
-from ingestify.sources.json_path import EACH, JsonPath
 
 DOCUMENT = {
     "data": {"rounds": [{"matches": [{"id": 1}, {"id": 2}]}, {"matches": []}, {"matches": [{"id": 3}]}]},

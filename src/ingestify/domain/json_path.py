@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ingestify.checks.error_answer import names_error
+from ingestify.domain.error_answer import ERROR_KEYS, plain_key
 from ingestify.domain.keyed_entries import find_keyed_entries
 from ingestify.errors import ConfigurationError, SourceError
 
@@ -83,6 +83,11 @@ class JsonPath:
             position = found.end()
             needs_dot = True
         return cls(text, tuple(steps))
+
+    @classmethod
+    def dotted(cls, text: str) -> JsonPath:
+        """Return the path of a text such as `data.0.next`, whose dots separate keys and numbers of elements."""
+        return cls(text, tuple(filter(None, text.split("."))))
 
     @property
     def is_single(self) -> bool:
@@ -163,6 +168,8 @@ def _step(found: re.Match[str]) -> Step:
 
 
 def _inside(value: Any, step: Step) -> Any:
+    if isinstance(value, list) and isinstance(step, str) and step.isascii() and step.isdecimal():
+        step = int(step)  # of a dotted path
     if isinstance(step, str):
         return value.get(step) if isinstance(value, Mapping) else None
     assert isinstance(step, int), "a path with [*] leads to several values"
@@ -174,7 +181,7 @@ def _inside(value: Any, step: Step) -> Any:
 def _entries_by_id(value: Any) -> list[dict[str, Any]] | None:
     """Return the entries of an object by ids; None if it is none, as `{"error": {"code": 5}}` in place of it."""
     entries = find_keyed_entries(value)
-    return None if entries is None or any(map(names_error, value)) else entries
+    return None if entries is None or any(plain_key(key) in ERROR_KEYS for key in value) else entries
 
 
 def _kind(value: Any) -> str:
