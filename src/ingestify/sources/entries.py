@@ -1,4 +1,4 @@
-"""The entries of an index, each by itself: one that cannot be read takes no other with it."""
+"""Reads the entries of an index one by one, so that an unreadable entry costs no other."""
 
 from __future__ import annotations
 
@@ -14,20 +14,24 @@ __all__ = ["LONGEST_NAME", "Found", "Selectors", "are_alike", "distinct", "list_
 T = TypeVar("T")
 
 MOST_UNREADABLE = 10_000
-"""Entries of an index that may fail each by itself: with more of them it is no index, and each is told of and kept."""
+"""The most unreadable entries of one index. Each is reported and stored, and with more it is probably no index."""
 
 Found = DatasetResource | UnreadableEntry
-"""What `find_datasets` yields for an entry."""
+"""The result of `find_datasets` for one entry."""
 
 Selectors = list[dict[str, Any] | UnreadableEntry]
-"""What `discover_selectors` returns."""
+"""The result of `discover_selectors`."""
 
 LONGEST_NAME = 100
-"""Of an entry, by its values; what is longer is no name."""
+"""The most characters of an entry's name that is made of its values."""
 
 
 def list_of(entries: object, where: str) -> list[Any]:
-    """Return an index as it is.
+    """Return an index, which must be a list.
+
+    Args:
+        entries: The JSON value.
+        where: Its URL or name, for the error.
 
     Raises:
         SourceError: It is no list.
@@ -49,20 +53,20 @@ def read_entries(
     *,
     number: int = 0,
 ) -> list[T | UnreadableEntry]:
-    """Return what the entries of an index are read as, and an `UnreadableEntry` for each that cannot be read.
+    """Return the result of `read` for each entry of an index, and an `UnreadableEntry` where `read` fails.
 
     Args:
-        entries: The index, which is to be a list of objects.
-        where: What it is, for people: its URL, or `season 90 of competition 11`.
-        name: What an entry is called by its values, such as `match {match_id}`.
-        keys: What each entry must have, and not as null.
-        read: Reads an entry that has them. What it raises is of that entry.
-        wanted: Whether an entry is asked for, looked at before anything else is asked of it.
-        number: The first one's, where these are a part of an index.
+        entries: The index, a list of objects.
+        where: The index's name for people: its URL, or `season 90 of competition 11`.
+        name: A template of an entry's name, such as `match {match_id}`.
+        keys: The keys that each entry must have, with a value that is not null.
+        read: Called with each wanted entry that has the keys. Its error fails that entry alone.
+        wanted: Whether an entry is wanted. It is called first, and an unwanted entry may have any fault.
+        number: The number of the first entry, where these entries are a part of an index.
 
     Raises:
         SourceError: The index is no list.
-        ConfigurationError: `read` says that it is not the entry that is wrong.
+        ConfigurationError: Raised by `read`: the settings are wrong, and not the entry.
     """
 
     def read_one(entry: Any) -> T | None:
@@ -74,22 +78,24 @@ def read_entries(
             raise SourceError(f"it has no {', '.join(missing)}")
         return read(entry)
 
-    def call_it(at: int, entry: Any) -> str:
+    def name_of(at: int, entry: Any) -> str:
         return _name(name, entry) or f"entry {number + at} of {mask_text(where)}"
 
-    return list(read_each(list_of(entries, where), read_one, call_it))
+    return list(read_each(list_of(entries, where), read_one, name_of))
 
 
 def read_each(
     entries: Iterable[Any], read: Callable[[Any], T | None], name: Callable[[int, Any], str]
 ) -> Iterator[T | UnreadableEntry]:
-    """Yield what each entry is read as; None is left out, and what `read` raises is of that entry.
+    """Yield the result of `read` for each entry, without those that are None.
 
     Args:
-        name: What to call an entry that cannot be read, by its number from 0, and itself.
+        entries: The entries.
+        read: Its error fails that entry alone.
+        name: Called with the number (from 0) and an unreadable entry; returns its name for people.
 
     Raises:
-        SourceError: More than 10,000 of them cannot be read.
+        SourceError: More than 10,000 entries cannot be read.
     """
     unreadable = 0
     for number, entry in enumerate(entries):
@@ -98,7 +104,7 @@ def read_each(
         except (ConfigurationError, FatalError, StopProcessing):
             raise
         except Exception as error:
-            # A provider may send anything, and it is to cost one entry.
+            # A provider may send anything, and that must cost one entry only.
             unreadable += 1
             if unreadable > MOST_UNREADABLE:
                 raise SourceError(
@@ -112,9 +118,9 @@ def read_each(
 
 
 def distinct(selectors: Selectors) -> Selectors:
-    """Return the selectors that a list of matches shows, each once.
+    """Return the selectors of a list of matches, each once.
 
-    What cannot be read of that list is told of by whoever lists a selector; here only if there is none.
+    Unreadable matches are left out: the discovery of each selector reports them. They are kept if no match is readable.
     """
     readable: dict[str, dict[str, Any] | UnreadableEntry] = {}
     for one in selectors:
@@ -124,13 +130,13 @@ def distinct(selectors: Selectors) -> Selectors:
 
 
 def are_alike(ids: Iterable[object]) -> bool:
-    """Whether two of these ids are the same: then their entries belong into one list, of which one counts."""
+    """Return whether two of these ids are the same. Then their entries must be yielded in one list."""
     texts = [str(one) for one in ids if one is not None]
     return len(set(texts)) < len(texts)
 
 
 def _name(name: str, entry: object) -> str | None:
-    """Return what an entry is called by its values, if it has them."""
+    """Return an entry's name by its values, if it has these."""
     if not isinstance(entry, Mapping):
         return None
     try:
@@ -141,7 +147,7 @@ def _name(name: str, entry: object) -> str | None:
 
 
 class _Named(dict[str, object]):
-    """The values of an entry that can name it: numbers and texts."""
+    """The values of an entry that can be part of its name: numbers and texts."""
 
     def __getitem__(self, key: str) -> object:
         value = super().__getitem__(key)

@@ -1,34 +1,32 @@
 """Texts with placeholders: `/events/{match_id}.json`, `{home.name} - {away.name}, {date}`.
 
-A placeholder is a path (see `json_path`); `{{` and `}}` are braces.
+A placeholder is a path (see `domain.json_path`); `{{` and `}}` are braces.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import re
 import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ingestify.domain.json_path import JsonPath
 from ingestify.errors import ConfigurationError, SourceError
+from ingestify.sources.placeholders import iter_pieces
 
 __all__ = ["Scope", "Template", "as_text"]
-
-_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scope:
-    """What placeholders and conditions can name: the identity, else the selector, else a path into the entry.
+    """The values that placeholders and conditions can name: of the identity, else the selector, else the entry.
 
     Attributes:
         entry: The entry of the index.
         selector: The selector's attributes, and the filters of the call.
-        identity: What identifies the dataset besides.
-        fixed: What comes before all of these, such as `data_spec_version`.
+        identity: The identifier's keys beside the selector.
+        fixed: Names that take precedence over all of these, such as `data_spec_version`.
     """
 
     entry: Any
@@ -37,7 +35,7 @@ class Scope:
     fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def find_in_entry(self, path: JsonPath) -> Any:
-        """Return what a path leads to in the entry, or, where it begins with `selector`, in the selector."""
+        """Return the value at a path in the entry; at `selector.…`, in the selector."""
         first = path.steps[0] if path.steps else None
         if first == "selector":
             return dataclasses.replace(path, steps=path.steps[1:]).find(self.selector)
@@ -46,7 +44,7 @@ class Scope:
         return path.find(self.entry)
 
     def find(self, path: JsonPath) -> Any:
-        """Return what a placeholder stands for; None if that is nothing."""
+        """Return the value of a placeholder; None if there is none."""
         first = path.steps[0] if path.steps else None
         for names in (self.fixed, self.identity, self.selector):
             if first in names:
@@ -55,7 +53,7 @@ class Scope:
 
     @property
     def names(self) -> dict[str, Any]:
-        """All of it as one mapping, for conditions."""
+        """All values as one mapping, for conditions."""
         entry = self.entry if isinstance(self.entry, Mapping) else {}
         own = {"entry": self.entry, "selector": self.selector}
         return {**entry, **self.selector, **self.identity, **self.fixed, **own}
@@ -63,11 +61,11 @@ class Scope:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Template:
-    """A text that was read. Made by `parse`; any thread may use it.
+    """A parsed text. Made by `parse`; any thread may use it.
 
     Attributes:
         text: As it was written.
-        pieces: Texts, and paths that values are put in for.
+        pieces: Literal texts, and the paths of placeholders.
     """
 
     text: str
@@ -75,27 +73,22 @@ class Template:
 
     @classmethod
     def parse(cls, text: str) -> Template:
-        """Read a template.
+        """Parse a template.
 
         Raises:
-            ConfigurationError: A brace or a path in it cannot be read.
+            ConfigurationError: A brace or a path in it cannot be parsed.
         """
         pieces: list[str | JsonPath] = []
-        for found in _PIECE.finditer(text):
-            piece = found[0]
-            if piece in ("{{", "}}"):
-                pieces.append(piece[0])
-            elif found[1] is not None:
-                if not found[1].strip():
-                    raise ConfigurationError(f"{text!r} has a placeholder without a name; write it as {{match_id}}.")
-                path = JsonPath.parse(found[1])
-                if not path.is_single:
-                    raise ConfigurationError(f"{text!r} has [*] in a placeholder, which stands for one value.")
-                pieces.append(path)
-            elif piece in ("{", "}"):
-                raise ConfigurationError(f"{text!r} has a single {piece}; write {{match_id}}, or {{{{ for a brace.")
-            else:
+        for piece in iter_pieces(text):
+            if isinstance(piece, str):
                 pieces.append(piece)
+                continue
+            if not piece.text.strip():
+                raise ConfigurationError(f"{text!r} has a placeholder without a name; write it as {{match_id}}.")
+            path = JsonPath.parse(piece.text)
+            if not path.is_single:
+                raise ConfigurationError(f"{text!r} has [*] in a placeholder, which stands for one value.")
+            pieces.append(path)
         return cls(text, tuple(pieces))
 
     @property
@@ -105,11 +98,11 @@ class Template:
 
     @property
     def only_path(self) -> JsonPath | None:
-        """The placeholder that it consists of, and of nothing else; or None."""
+        """The only placeholder, if the template has no other text; else None."""
         return self.pieces[0] if len(self.pieces) == 1 and isinstance(self.pieces[0], JsonPath) else None
 
     def find_text(self, scope: Scope) -> str | None:
-        """Return the text with its values as they are; None if one of them is not there."""
+        """Return the text with its values; None if one of the values is missing."""
         found = []
         for piece in self.pieces:
             value = piece if isinstance(piece, str) else scope.find(piece)
@@ -119,10 +112,14 @@ class Template:
         return "".join(found)
 
     def get_text(self, scope: Scope, encode: Callable[[str], str] = str) -> str:
-        """Return the text with its values, each encoded.
+        """Return the text with its values.
+
+        Args:
+            scope: The values.
+            encode: Encodes each value.
 
         Raises:
-            SourceError: A value is not there, or is no single value.
+            SourceError: A value is missing, or is a list or an object.
         """
         found = []
         for piece in self.pieces:
@@ -136,10 +133,10 @@ class Template:
         return "".join(found)
 
     def get_url_part(self, scope: Scope) -> str:
-        """Return the text with its values percent-encoded, so that none can reach beyond its own place in a URL.
+        """Return the text with its values percent-encoded, so that no value changes the rest of a URL.
 
         Raises:
-            SourceError: A value is not there, or is one that means another folder.
+            SourceError: A value is missing, or means another folder (`..`).
         """
         return self.get_text(scope, _percent_encoded)
 
@@ -150,8 +147,12 @@ class Template:
 def as_text(value: object, where: object) -> str:
     """Return a single value as text, `true` and `false` as JSON writes them.
 
+    Args:
+        value: A JSON value.
+        where: The path or template of the value, for the error.
+
     Raises:
-        SourceError: It is a list or an object.
+        SourceError: The value is a list or an object.
     """
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -12,12 +12,14 @@ at most a time that grows with the square of the path's length, whatever the pat
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import string
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from ingestify.errors import ConfigurationError
+from ingestify.sources.placeholders import Placeholder, iter_pieces
 
 __all__ = ["FEED", "FORMAT", "RESERVED", "VERSION", "KeyType", "PathPattern"]
 
@@ -27,7 +29,6 @@ RESERVED = (FEED, VERSION, FORMAT)
 
 KeyType = Literal["int", "str"]
 
-_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 _NAME = re.compile(r"_?[A-Za-z][A-Za-z0-9_]*|_")
 _MOST_FIELDS = 30
 _SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
@@ -76,19 +77,15 @@ class PathPattern:
             ConfigurationError: The pattern cannot be parsed, or is ambiguous.
         """
         pieces: list[str | _Field] = []
-        for found in _PIECE.finditer(text):
-            piece = found[0]
-            if piece in ("{", "}"):
-                raise ConfigurationError(f"{text!r} has a single {piece}; write {{match_id}}, or {{{{ for a brace.")
-            if piece in ("{{", "}}") or found[1] is None:
-                literal = piece[0] if piece in ("{{", "}}") else piece
-                if pieces and isinstance(pieces[-1], str):
-                    literal = pieces.pop() + literal  # type: ignore[operator]
-                pieces.append(literal)
+        for is_literal, group in itertools.groupby(iter_pieces(text), lambda piece: isinstance(piece, str)):
+            if is_literal:
+                pieces.append("".join(map(str, group)))
                 continue
-            if pieces and isinstance(pieces[-1], _Field):
+            placeholder, *others = group
+            if others:
                 raise ConfigurationError(f"{text!r} has two fields side by side; nobody can tell where one ends.")
-            pieces.append(_read_field(text, found[1], types or {}))
+            assert isinstance(placeholder, Placeholder)
+            pieces.append(_read_field(text, placeholder.text, types or {}))
         if sum(isinstance(piece, _Field) for piece in pieces) > _MOST_FIELDS:
             raise ConfigurationError(f"{text!r} has more than {_MOST_FIELDS} fields.")
         example = "".join(piece if isinstance(piece, str) else "x" for piece in pieces)
