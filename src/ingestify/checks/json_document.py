@@ -8,7 +8,7 @@ from typing import Any
 from ingestify.checks import strict_json
 from ingestify.checks.appearance import UTF8_BOM, mismatch
 from ingestify.checks.content import HEAD_BYTES, Content, iter_chunks
-from ingestify.checks.error_answer import find_error
+from ingestify.checks.error_response import find_error
 from ingestify.checks.problem import Problem
 from ingestify.checks.text import Utf8
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ingestify.checks import strict_json
 from ingestify.checks.appearance import UTF8_BOM
 from ingestify.checks.content import Content
-from ingestify.checks.error_answer import find_error
+from ingestify.checks.error_response import find_error
 from ingestify.checks.problem import Problem
 
 __all__ = ["check"]

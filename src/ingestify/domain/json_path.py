@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ingestify.domain.error_answer import ERROR_KEYS, plain_key
+from ingestify.domain.error_response import ERROR_KEYS, plain_key
 from ingestify.domain.keyed_entries import find_keyed_entries
 from ingestify.errors import ConfigurationError, SourceError
 

@@ -80,8 +80,8 @@ class FileResource:
             `headers`, `params`, `ignore_not_found` (a 404 leaves the file out), `ignore_not_ready` (an answer without
             a body leaves it out, or as the lake has it), `recheck_after_seconds` (how long such a 404 is believed while
             no timestamp moves; None: each run asks again), `pager`, and `find_error` (a `FindError` of
-            `domain.error_answer`: what is an error by its word fails the dataset, and nothing of it is stored; what has
-            more than 4 MB is none).
+            `domain.error_response`: a response that it calls an error fails the dataset, and nothing of it is stored; a
+            response of more than 4 MB is no error).
         file_loader: A callable that brings the content; see `FileLoader`.
         content_version: Another text whenever its bytes may be others, such as what a listing shows of its size and
             time. Then this decides, and no time. None: the time does.

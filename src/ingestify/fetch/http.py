@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ingestify.domain.error_answer import FindError, refuse_error
+from ingestify.domain.error_response import FindError, refuse_error
 from ingestify.domain.ports import (
     Auth,
     ByteSink,

@@ -7,7 +7,7 @@ from typing import Any
 
 from ingestify.sources.github_repository import STALE_FOR, GithubRepository, find_last_push
 from ingestify.sources.open_data import OpenDataSource
-from ingestify.sources.recent_answer import RecentAnswer
+from ingestify.sources.recent_response import RecentResponse
 
 __all__ = ["GithubSource"]
 
@@ -36,7 +36,7 @@ class GithubSource(OpenDataSource):
             self._api_url: str | None = self._checked_url("api_url", api_url)
         else:
             self._api_url = self._repository.api_url if self._repository is not None and api_url is None else None
-        self._last_push = RecentAnswer[dt.datetime | None]()
+        self._last_push = RecentResponse[dt.datetime | None]()
 
     def _hints(self) -> dict[str, Any]:
         """Return the selectors' hint: the last push, if that is known, under which files may change for a while."""

@@ -8,7 +8,7 @@ Endpoints, as in SkillCorner's own client (https://pypi.org/project/skillcorner/
 Not settled by what is public, and so taken as follows: while data is still made, an answer is a 404, or a 200, 202 or
 204 without a body; a `token` is sent as `Authorization: Token …`; `file_format=jsonl` and `file_format=csv` choose the
 form that the open data has; `physical` takes `match`. The lists give no time at which a match changed, so a match is
-looked at again as it ages (`sources.ageing`).
+looked at again as it ages (`sources.recheck_schedule`).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from ingestify.domain.ports import Auth
 from ingestify.domain.resource import DatasetResource
 from ingestify.errors import SourceError
 from ingestify.fetch.paging.pages import NextLink, items_of
-from ingestify.sources.ageing import next_look_seconds, time_of_look
 from ingestify.sources.api import ApiSource, FixedToken, basic_auth, secret
 from ingestify.sources.entries import Found, Selectors, read_entries
 from ingestify.sources.iso_time import get_time
 from ingestify.sources.open_data import match_name, may_be, name_of, same
-from ingestify.sources.recent_answer import RecentAnswer
+from ingestify.sources.recent_response import RecentResponse
+from ingestify.sources.recheck_schedule import last_recheck_time, missing_recheck_seconds
 
 __all__ = ["SkillCorner"]
 
@@ -87,7 +87,7 @@ class SkillCorner(ApiSource):
             auth = FixedToken("Token", secret(name, "token", token))
         credentials = "username and password" if token is None else "token"
         super().__init__(name, BASE_URL if base_url is None else base_url, auth, credentials)
-        self._known_editions = RecentAnswer[list[Any]]()
+        self._known_editions = RecentResponse[list[Any]]()
 
     def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return the competition and season of each edition of the account."""
@@ -175,14 +175,14 @@ class SkillCorner(ApiSource):
                 feed,
                 version,
                 # Not a time of the provider's, so none that is kept as its time.
-                content_version=f"looked at from {time_of_look(began, at):%Y-%m-%d %H:%M:%S} on",
+                content_version=f"looked at from {last_recheck_time(began, at):%Y-%m-%d %H:%M:%S} on",
                 url=f"{self._base_url}/{path.format(id=match_id)}",
                 http_options={
                     "auth": self._auth,
                     "params": {key: value.format(id=match_id) for key, value in params.items()},
                     "ignore_not_ready": True,
                     "ignore_not_found": feed not in ("match", "metadata"),
-                    "recheck_after_seconds": next_look_seconds(began, at),
+                    "recheck_after_seconds": missing_recheck_seconds(began, at),
                 },
                 data_serialization_format=form,
             )

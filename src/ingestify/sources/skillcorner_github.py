@@ -19,7 +19,7 @@ from ingestify.sources.entries import Found, Selectors, distinct, read_entries
 from ingestify.sources.git_lfs import load_lfs_file
 from ingestify.sources.github_source import GithubSource
 from ingestify.sources.open_data import add_url, match_name, may_be, name_of
-from ingestify.sources.recent_answer import RecentAnswer
+from ingestify.sources.recent_response import RecentResponse
 
 __all__ = ["SkillCornerGithub"]
 
@@ -76,7 +76,7 @@ class SkillCornerGithub(GithubSource):
             self._media_url: str | None = self._checked_url("media_url", media_url).rstrip("/")
         else:
             self._media_url = None if self._repository is None else self._repository.media_url
-        self._index = RecentAnswer[list[Any]]()
+        self._index = RecentResponse[list[Any]]()
 
     def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return every competition and season of `matches.json`; of the older layout one selector for all."""

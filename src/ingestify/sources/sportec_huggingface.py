@@ -24,7 +24,7 @@ from ingestify.fetch.paging.pages import LinkHeader
 from ingestify.sources.entries import Found, list_of, read_each, read_entries
 from ingestify.sources.iso_time import get_time
 from ingestify.sources.open_data import OpenDataSource, match_name, same
-from ingestify.sources.recent_answer import RecentAnswer
+from ingestify.sources.recent_response import RecentResponse
 
 __all__ = ["SportecHuggingFace"]
 
@@ -94,7 +94,7 @@ class SportecHuggingFace(OpenDataSource):
             )
         else:
             self._tree_url = None
-        self._tree = RecentAnswer[_Tree]()
+        self._tree = RecentResponse[_Tree]()
 
     def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
         """Return the two competitions, of one season."""

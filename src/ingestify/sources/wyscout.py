@@ -29,11 +29,11 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.ports import Response
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.errors import ConfigurationError, SourceError
-from ingestify.sources.ageing import next_look_seconds
 from ingestify.sources.api import ApiSource, basic_auth
 from ingestify.sources.entries import Found, Selectors, read_entries
 from ingestify.sources.iso_time import get_time
 from ingestify.sources.open_data import match_name, may_be
+from ingestify.sources.recheck_schedule import missing_recheck_seconds
 from ingestify.sources.wyscout_changes import WyscoutChanges
 
 __all__ = ["Wyscout"]
@@ -228,7 +228,7 @@ class Wyscout(ApiSource):
                         "params": _PARAMS[feed],
                         # It is played, and its events come hours later.
                         "ignore_not_found": True,
-                        "recheck_after_seconds": next_look_seconds(
+                        "recheck_after_seconds": missing_recheck_seconds(
                             get_time(entry["dateutc"], f"Match {match_id}"), now()
                         ),
                     },

@@ -26,7 +26,7 @@ from ingestify.fetch.json_values import MOST_INDEX_BYTES, read_json
 from ingestify.sources.entries import Found, Selectors, distinct, list_of, read_entries
 from ingestify.sources.github_source import GithubSource
 from ingestify.sources.open_data import add_url, match_name, may_be, same
-from ingestify.sources.recent_answer import RecentAnswer
+from ingestify.sources.recent_response import RecentResponse
 
 __all__ = ["WyscoutGithub"]
 
@@ -76,7 +76,7 @@ class WyscoutGithub(GithubSource):
 
     def __init__(self, name: str, base_url: str | None = None, api_url: str | None = None) -> None:
         super().__init__(name, BASE_URL if base_url is None else base_url, api_url)
-        self._index = RecentAnswer[list[Any]]()
+        self._index = RecentResponse[list[Any]]()
 
     def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return the seven competitions, each of one season."""

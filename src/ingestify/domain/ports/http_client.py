@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
-from ingestify.domain.error_answer import FindError
+from ingestify.domain.error_response import FindError
 
 __all__ = ["Auth", "Authorization", "HttpClientPort", "Response"]
 

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from ingestify.domain.error_answer import error_answered
+from ingestify.domain.error_response import error_in_response
 from ingestify.domain.file import NO_VALIDATORS, FeedState, Validators
 from ingestify.domain.resource import FileResource
 from ingestify.engine.bundle.loaded_file import NOTHING_FOUND, FileKind, LoadedResource
@@ -122,7 +122,7 @@ def refuse_web_pages(bundle: LoadedBundle) -> None:
             continue
         if file.url is not None or draft.content_type is not None:
             said = f"{file_id}: {loaded.findings.problem}"
-            raise error_answered(said, file.url or "")
+            raise error_in_response(said, file.url or "")
 
 
 def _problem_of(bundle: LoadedBundle, file_id: str, loaded: LoadedResource) -> tuple[str, str]:

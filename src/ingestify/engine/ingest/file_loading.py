@@ -9,10 +9,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ingestify.checks.error_answer import find_error
+from ingestify.checks.error_response import find_error
 from ingestify.checks.files import check_bytes, check_stream
 from ingestify.domain.dataset import Dataset
-from ingestify.domain.error_answer import refuse_error
+from ingestify.domain.error_response import refuse_error
 from ingestify.domain.file import LONGEST_FORMAT, NO_VALIDATORS, DraftFile, NotModifiedFile, Validators
 from ingestify.domain.ports import Fetcher, FetchRequest, FetchStatus
 from ingestify.domain.quarantine import NewFile, QuarantineEntry

@@ -12,7 +12,7 @@ from ingestify.domain.dataset import DatasetState
 from ingestify.domain.json_path import JsonPath
 from ingestify.errors import ConfigurationError, SourceError
 from ingestify.sources.rest.fields import Paths, read_path
-from ingestify.sources.rest.moments import FORMATS, get_zone, grain_of_format, read_moment
+from ingestify.sources.rest.timestamps import FORMATS, get_zone, grain_of_format, read_timestamp
 from ingestify.sources.template import Scope, as_text
 from ingestify.typed_section import Section, Text, wrong
 
@@ -110,7 +110,7 @@ class LastModified(Section):
         Raises:
             SourceError: It is not written as it is to be.
         """
-        return read_moment(find_first(self.path, scope), self.format, get_zone(self.timezone))
+        return read_timestamp(find_first(self.path, scope), self.format, get_zone(self.timezone))
 
     def find_grain(self, scope: Scope) -> dt.timedelta | None:
         """Return how long that time stays the same while things go on changing, by how it is written."""

@@ -19,7 +19,7 @@ from ingestify.sources.rest.entry import (
     ValueOrPath,
     read_metadata_paths,
 )
-from ingestify.sources.rest.error_answer import ErrorSetting
+from ingestify.sources.rest.error_response import ErrorSetting
 from ingestify.sources.rest.fields import Condition, HttpUrl, ItemsPath, Path, Templates, TemplateText
 from ingestify.sources.rest.paging import Paging, list_steps
 from ingestify.typed_section import Section, Text, wrong

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ingestify.checks.error_answer import find_error_in_index
+from ingestify.checks.error_response import find_error_in_index
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import CollectionMetadata, DatasetState
-from ingestify.domain.error_answer import FindError
+from ingestify.domain.error_response import FindError
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
 from ingestify.domain.source import Source
@@ -19,7 +19,7 @@ from ingestify.sources.entries import LONGEST_NAME, Found, Selectors, are_alike,
 from ingestify.sources.rest.addresses import Addresses
 from ingestify.sources.rest.authorization import make_credentials
 from ingestify.sources.rest.entry import find_metadata
-from ingestify.sources.rest.error_answer import ErrorOrQuota
+from ingestify.sources.rest.error_response import ErrorOrQuota
 from ingestify.sources.rest.moved_entries import MovedEntries
 from ingestify.sources.rest.paging import make_pager
 from ingestify.sources.rest.settings import DatasetTypeDeclaration, DiscoveredSelectors, Endpoint, Feed, RestDeclaration

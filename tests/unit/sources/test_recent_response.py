@@ -6,12 +6,12 @@ import threading
 import pytest
 
 from ingestify import clock
-from ingestify.sources.recent_answer import RecentAnswer
+from ingestify.sources.recent_response import RecentResponse
 
 
 def test_those_who_ask_at_once_share_an_answer_and_later_ones_get_a_new_one():
     moment = dt.datetime(2024, 5, 1, tzinfo=dt.UTC)
-    answer, count = RecentAnswer[int](kept_seconds=5), iter(range(9))
+    answer, count = RecentResponse[int](kept_seconds=5), iter(range(9))
     with clock.reading(lambda: moment):
         assert [answer.get(lambda: next(count)) for _ in range(3)] == [0, 0, 0]
         moment += dt.timedelta(seconds=5)
@@ -21,14 +21,14 @@ def test_those_who_ask_at_once_share_an_answer_and_later_ones_get_a_new_one():
 
 
 def test_an_error_is_kept_for_nobody():
-    answer = RecentAnswer[int]()
+    answer = RecentResponse[int]()
     with pytest.raises(ZeroDivisionError):
         answer.get(lambda: 1 // 0)
     assert answer.get(lambda: 1) == 1
 
 
 def test_while_one_asks_the_others_wait():
-    answer, asked, may_answer, got = RecentAnswer[int](), threading.Event(), threading.Event(), []
+    answer, asked, may_answer, got = RecentResponse[int](), threading.Event(), threading.Event(), []
 
     def ask() -> int:
         asked.set()

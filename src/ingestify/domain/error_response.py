@@ -8,7 +8,7 @@ from typing import TypeAlias
 from ingestify.errors import FetchError
 from ingestify.masking import mask_url
 
-__all__ = ["ERROR_KEYS", "FindError", "error_answered", "plain_key", "refuse_error"]
+__all__ = ["ERROR_KEYS", "FindError", "error_in_response", "plain_key", "refuse_error"]
 
 ERROR_KEYS = frozenset({"error", "errors", "fault", "errormessage", "errordescription", "errormsg", "exception"})
 """The keys under which a response names an error, as `plain_key` writes them."""
@@ -34,10 +34,10 @@ def refuse_error(find_error: FindError | None, body: bytes, url: str, status: in
         FetchError: It is an error.
     """
     if find_error is not None and (said := find_error(body)):
-        raise error_answered(said, url, status)
+        raise error_in_response(said, url, status)
 
 
-def error_answered(said: str, url: str, status: int = 200) -> FetchError:
+def error_in_response(said: str, url: str, status: int = 200) -> FetchError:
     """Return the error that a provider answered something else than what was asked for.
 
     Args:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from ingestify.checks.error_answer import quote_error
-from ingestify.domain.error_answer import FindError
+from ingestify.checks.error_response import quote_error
+from ingestify.domain.error_response import FindError
 from ingestify.domain.expression import Expression
 from ingestify.domain.expression_syntax import Grammar
 from ingestify.domain.json_path import JsonPath
@@ -38,7 +38,7 @@ _GRAMMAR = Grammar(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ErrorCondition:
-    """What says that an answer is an error; a `domain.error_answer.FindError`. Made by `parse`.
+    """What says that an answer is an error; a `domain.error_response.FindError`. Made by `parse`.
 
     Attributes:
         condition: It holds, or
@@ -89,7 +89,7 @@ class ErrorCondition:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ErrorOrQuota:
-    """A `domain.error_answer.FindError` that lets nothing more be sent once a quota is used up.
+    """A `domain.error_response.FindError` that lets nothing more be sent once a quota is used up.
 
     Attributes:
         error: What finds other errors; None: nothing does.

@@ -13,7 +13,7 @@ from ingestify.clock import now
 from ingestify.domain.ports import IndexReading
 from ingestify.fetch.current_context import current_context
 
-__all__ = ["RecentAnswer"]
+__all__ = ["RecentResponse"]
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ KEPT_SECONDS = 5.0
 """Longer than the discoveries of one run are apart that share an index; shorter than what anybody waits between two."""
 
 
-class RecentAnswer(Generic[T]):
+class RecentResponse(Generic[T]):
     """Keeps what was asked for last, for a short while. Any thread may ask; while one does, the others wait for it.
 
     Args:

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from ingestify.errors import ConfigurationError, SourceError
-from ingestify.sources.rest.moments import get_zone, grain_of_format, read_moment
+from ingestify.sources.rest.timestamps import get_zone, grain_of_format, read_timestamp
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from ingestify.sources.rest.moments import get_zone, grain_of_format, read_momen
     ],
 )
 def test_a_moment_is_read_as_it_is_written(value: object, form: str, zone: str, moment: str) -> None:
-    found = read_moment(value, form, get_zone(zone))
+    found = read_timestamp(value, form, get_zone(zone))
     assert found is not None
     assert found.isoformat() == moment
     assert found.tzinfo is dt.UTC
@@ -37,7 +37,7 @@ def test_a_moment_is_read_as_it_is_written(value: object, form: str, zone: str, 
 
 @pytest.mark.parametrize("value", [None, ""])
 def test_no_time_is_none(value: object) -> None:
-    assert read_moment(value, "iso", dt.UTC) is None
+    assert read_timestamp(value, "iso", dt.UTC) is None
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_no_time_is_none(value: object) -> None:
 )
 def test_what_is_written_in_another_way_is_an_error(value: object, form: str) -> None:
     with pytest.raises(SourceError, match="is not written as"):
-        read_moment(value, form, get_zone("Asia/Tokyo"))
+        read_timestamp(value, form, get_zone("Asia/Tokyo"))
 
 
 def test_a_zone_that_is_none_is_an_error() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestify.checks.error_answer import find_error, find_error_in_index
+from ingestify.checks.error_response import find_error, find_error_in_index
 
 
 @given(st.binary(max_size=50) | st.binary(max_size=50).map(lambda rest: b'{"error": ' + rest))

@@ -8,7 +8,7 @@ import pytest
 
 from ingestify import DatasetState, IngestionEngine, IngestionPlan, get_engine
 from ingestify.errors import ConfigurationError, FetchError
-from ingestify.sources.rest.error_answer import ErrorCondition
+from ingestify.sources.rest.error_response import ErrorCondition
 from ingestify.sources.rest.source import RestSource
 from tests.unit.fetch.server import Provider, answer
 from tests.unit.sources.rest.api import Api, as_json, described

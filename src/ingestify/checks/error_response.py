@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingestify.checks.problem import excerpt
-from ingestify.domain.error_answer import ERROR_KEYS, plain_key
+from ingestify.domain.error_response import ERROR_KEYS, plain_key
 
 __all__ = ["find_error", "find_error_in_index", "quote_error"]
 

@@ -12,7 +12,7 @@ from ingestify.domain.announcement import grain_of
 from ingestify.errors import ConfigurationError, SourceError
 from ingestify.sources.iso_time import read_iso_time
 
-__all__ = ["FORMATS", "get_zone", "grain_of_format", "read_moment"]
+__all__ = ["FORMATS", "get_zone", "grain_of_format", "read_timestamp"]
 
 FORMATS = ("iso", "epoch", "epoch_milliseconds", "http")
 """The names that a format can have; anything else with a % in it is one of strptime."""
@@ -36,7 +36,7 @@ def get_zone(name: str) -> dt.tzinfo:
         ) from error
 
 
-def read_moment(value: Any, form: str, zone: dt.tzinfo) -> dt.datetime | None:
+def read_timestamp(value: Any, form: str, zone: dt.tzinfo) -> dt.datetime | None:
     """Return a moment in UTC; None for null and for an empty text.
 
     Args:
@@ -83,7 +83,7 @@ def grain_of_format(form: str, value: Any, zone: dt.tzinfo = dt.UTC) -> dt.timed
     null and for an empty text.
 
     Args:
-        form: As in `read_moment`, like `zone`.
+        form: As in `read_timestamp`, like `zone`.
 
     Raises:
         SourceError: It is not written like that.
