@@ -153,7 +153,7 @@ def test_what_the_source_has_no_more_is_removed_only_when_asked_for(tmp_path, lo
     assert command_line.run(empty, "init").code == 0
     refused = command_line.run(empty, "copy", "--to", str(remote / "config.yaml"), "--delete", "--yes")
     assert refused.code == 1
-    assert "the source has nothing" in refused.err
+    assert "The source has no such dataset" in refused.err
     assert len(shared.audit().visible) == 5
 
 

@@ -47,8 +47,8 @@ def break_network(engine: IngestionEngine, faults: Faults) -> None:
     make = engine._make_fetcher
     engine._make_fetcher = lambda source: faulty_fetcher(make(source), faults)
     plans = engine.ingestion_plans
-    engine._plans.clear()
-    engine._fetchers.clear()
+    engine._sources.plans.clear()
+    engine._sources._fetchers.clear()
     for plan in plans:
         engine.add_ingestion_plan(plan)
 

@@ -199,7 +199,7 @@ def test_what_would_empty_a_lake_or_copy_it_onto_itself_is_refused(two: Lake, ma
     with pytest.raises(ConfigurationError, match="is this lake itself"):
         two.engine.copy_to(two.engine)
     empty = make_lake(lambda **_: []).engine
-    with pytest.raises(ConfigurationError, match="the source has nothing"):
+    with pytest.raises(ConfigurationError, match="The source has no such dataset"):
         empty.copy_to(two.engine, delete=True)
     assert len(two.engine.list_datasets()) == 2
 

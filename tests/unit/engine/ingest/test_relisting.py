@@ -151,7 +151,7 @@ def test_a_version_that_the_source_refuses_by_any_error_leaves_and_holds_nobody_
     assert lake.engine.run_report().totals.new == 2
 
     del source.known["v7"]  # asked for it, the source raises a KeyError
-    lake.engine._plans.clear()
+    lake.engine._sources.plans.clear()
     lake.add_plan(source, data_spec_versions=DataSpecVersionCollection({"events": ["v8"], "lineups": ["v1"]}))
     matches.versions |= {1: 2, 3: 1}
     report = lake.engine.run_report()
@@ -207,7 +207,7 @@ def test_what_is_asked_for_another_dataset_makes_nothing_look_again(web: Provide
     lake = Lake(source, data_spec_versions=DataSpecVersionCollection({"events": ["v7", "v8"], "lineups": ["v1"]}))
     assert lake.engine.run_report().totals.new == 1
 
-    lake.engine._plans.clear()
+    lake.engine._sources.plans.clear()
     lake.add_plan(source, data_spec_versions=DataSpecVersionCollection({"events": ["v8"], "lineups": ["v1"]}))
     matches.versions |= {1: 2, 2: 1}
     web.asked.clear()

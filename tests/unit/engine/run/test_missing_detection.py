@@ -316,7 +316,7 @@ def test_what_a_plan_does_not_want_any_more_has_not_left() -> None:
     lake = Lake(source, selectors=["competition_id > 0"])
     lake.engine.load()
     source.selectors = TWO[:1]
-    lake.engine._plans[:] = [IngestionPlan(source, "match", selectors=["competition_id == 1"])]
+    lake.engine._sources.plans[:] = [IngestionPlan(source, "match", selectors=["competition_id == 1"])]
     for _ in range(3):
         assert counts(lake) == (0, 0)
     lake.engine.close()
