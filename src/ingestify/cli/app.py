@@ -6,7 +6,6 @@ import importlib
 import logging
 import os
 import sys
-from typing import Any
 
 import click
 
@@ -20,11 +19,7 @@ from ingestify.masking import mask_text
 from ingestify.progress.audience import is_terminal
 from ingestify.remedies import at_command_line
 
-__all__ = [
-    "app",
-    "exit_with",
-    "run_command_line",
-]
+__all__ = ["app", "run_command_line"]
 
 COMPLETION_VARIABLE = "_INGESTIFY_COMPLETE"
 """Set by the scripts of `ingestify completion` when a shell asks what may come next."""
@@ -107,7 +102,6 @@ def run_command_line(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    debug = "--debug" in arguments
     try:
         if asked := os.environ.get(COMPLETION_VARIABLE):
             from click.shell_completion import shell_complete  # only while a shell completes
@@ -117,35 +111,37 @@ def _run(arguments: list[str]) -> int:
             write_stderr(f"{VARIABLE} is set: this process is to fail where it says.")
         # Not app.main: it takes a Ctrl-C for any abort, and a reader who left for a failure.
         with app.make_context("ingestify", list(arguments)) as context:
-            app.invoke(context)
-    except click.exceptions.Exit as end:
-        return end.exit_code
-    except click.exceptions.Abort:
-        write_stderr("Aborted.")
-        return EXIT_INTERRUPTED
-    except click.ClickException as error:
-        _say_wrong_usage(error)
-        return EXIT_STOPPED
-    except KeyboardInterrupt:
-        if is_terminal(sys.stderr):
-            write_stderr("")  # it shows ^C, and leaves the cursor behind it
-        write_stderr("Interrupted.")
-        return EXIT_INTERRUPTED
+            return app.invoke(context) or EXIT_OK
     except OutputLost:
         raise
     except BrokenPipeError as error:  # click's own output: --help, --version
         raise OutputLost(error) from error
-    except StopProcessing as stop:
-        write_stderr(f"Stopped by the source: {mask_text(str(stop))}")
-        return EXIT_STOPPED
-    except IngestifyError as error:
-        _say_error(error, debug=debug)
-        return EXIT_FAILED
     # The last edge: a person sees a sentence, not a traceback, and not nothing because some code called sys.exit.
-    except (Exception, SystemExit) as error:  # noqa: BLE001
-        _say_error(error, debug=debug, unexpected=True)
-        return EXIT_FAILED
-    return EXIT_OK
+    except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001
+        return _end_with(error, debug="--debug" in arguments)
+
+
+def _end_with(error: BaseException, *, debug: bool) -> int:
+    """Say what ended a command. Returns its exit code."""
+    match error:
+        case click.exceptions.Exit():
+            return error.exit_code
+        case click.exceptions.Abort():
+            write_stderr("Aborted.")
+            return EXIT_INTERRUPTED
+        case click.ClickException():
+            _say_wrong_usage(error)
+            return EXIT_STOPPED
+        case KeyboardInterrupt():
+            if is_terminal(sys.stderr):
+                write_stderr("")  # it shows ^C, and leaves the cursor behind it
+            write_stderr("Interrupted.")
+            return EXIT_INTERRUPTED
+        case StopProcessing():
+            write_stderr(f"Stopped by the source: {mask_text(str(error))}")
+            return EXIT_STOPPED
+    _say_error(error, debug=debug, unexpected=not isinstance(error, IngestifyError))
+    return EXIT_FAILED
 
 
 def _give_up_output(lost: OutputLost, code: int) -> int:
@@ -194,8 +190,3 @@ def _current_folder_is_gone() -> bool:
     except FileNotFoundError:
         return True
     return False
-
-
-def exit_with(code: int) -> Any:
-    """Leave the command with an exit code."""
-    raise click.exceptions.Exit(code)

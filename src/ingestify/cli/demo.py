@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 
-from ingestify.cli.app import exit_with
+from ingestify.cli.console import Console
 from ingestify.cli.exit_codes import EXIT_INTERRUPTED, EXIT_SOME_FAILED, exit_code
-from ingestify.cli.logs import set_up_logging, write_stderr
-from ingestify.cli.options import logging_options
+from ingestify.cli.logs import write_stderr
+from ingestify.cli.options import console_options
 from ingestify.cli.output import flush, write_line
 from ingestify.cli.progress import RunView
 from ingestify.cli.run import execute
@@ -61,10 +61,9 @@ ingestion_plans:
     show_default=True,
     help="Where the lake is made. A lake of an earlier demo there is replaced.",
 )
-@logging_options
-def demo_command(matches: int, folder: Path, quiet: bool, verbose: bool, debug: bool) -> None:
+@console_options
+def demo_command(matches: int, folder: Path, console: Console) -> None:
     """See it work: ingest a simulated season, let the provider correct a match, and run again."""
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     with _writing_to(folder):
         _clear(folder)
     season = Season(matches=matches, seed=1)
@@ -72,8 +71,8 @@ def demo_command(matches: int, folder: Path, quiet: bool, verbose: bool, debug: 
         with _writing_to(folder):
             (folder / "config.yaml").write_text(CONFIG.format(base_url=provider.base_url), encoding="utf-8")
         with get_engine(folder / "config.yaml") as engine:
-            _Demonstration(engine, provider, quiet=quiet, verbose=verbose).show()
-    if not quiet:
+            _Demonstration(engine, provider, console).show()
+    if not console.quiet:
         _say_what_next(folder)
 
 
@@ -106,11 +105,11 @@ def _clear(folder: Path) -> None:
 class _Demonstration:
     """The five runs, with what a person should notice about them."""
 
-    def __init__(self, engine: IngestionEngine, provider: Simulator, *, quiet: bool, verbose: bool) -> None:
+    def __init__(self, engine: IngestionEngine, provider: Simulator, console: Console) -> None:
         self._engine = engine
         self._provider = provider
-        self._quiet = quiet
-        self._view = RunView(quiet=quiet, verbose=verbose)
+        self._quiet = console.quiet
+        self._view = RunView(console)
 
     def show(self) -> None:
         """Run it from beginning to end."""
@@ -176,7 +175,7 @@ class _Demonstration:
             raise KeyboardInterrupt
         as_shown = code == EXIT_SOME_FAILED and not report.totals.failed and report.totals.quarantined == quarantined
         if code and not as_shown:
-            exit_with(code)
+            raise click.exceptions.Exit(code)
         return report
 
     def _choose(self) -> tuple[dict[str, Any], dict[str, Any]]:

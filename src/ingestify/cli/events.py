@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime as dt
 import itertools
@@ -12,15 +11,14 @@ from typing import Any
 import click
 
 from ingestify.cli.confirmation import confirm, yes_option
-from ingestify.cli.logs import set_up_logging, write_stderr
-from ingestify.cli.options import lake_options, logging_options
-from ingestify.cli.output import time_text, write_json, write_line
+from ingestify.cli.console import Console
+from ingestify.cli.documents import event_document
+from ingestify.cli.options import NamedLake, console_options, json_option, lake_options
+from ingestify.cli.output import time_text, write_line
 from ingestify.domain.event_reader import EventReaderState, FailedEvent, StartAt
 from ingestify.domain.events import DatasetEvent
 from ingestify.errors import ConfigurationError
 from ingestify.events.consumer import find_start
-from ingestify.main import open_datastore
-from ingestify.main.place import Place
 from ingestify.progress.formatting import counted
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
@@ -30,7 +28,6 @@ __all__ = ["events_command"]
 _AT_ONCE = 500
 
 _reader = click.argument("reader_name", metavar="READER")
-_json_lines = click.option("--json", "as_json", is_flag=True, help="One JSON object for each.")
 
 
 class _Start(click.ParamType[Any]):
@@ -68,22 +65,18 @@ def events_command() -> None:
 @lake_options
 @click.option("--after", type=click.IntRange(min=0), default=0, metavar="POSITION", help="Only those behind it.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
-@_json_lines
-@logging_options
-def list_command(
-    place: Place, after: int, limit: int | None, as_json: bool, quiet: bool, verbose: bool, debug: bool
-) -> None:
+@json_option("One JSON object for each.")
+@console_options
+def list_command(lake: NamedLake, after: int, limit: int | None, console: Console) -> None:
     """List events in the order in which they became true."""
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    with _lake(place) as store:
+    with lake.open_store() as store:
         for event in itertools.islice(_iter_events(store, after), limit):
-            if as_json:
-                write_json(_as_dict(event))
-            else:
-                write_line(
-                    f"{event.position:>8}  {time_text(event.occurred_at)}  {event.event_type:<20}  {event.dataset}  "
-                    f"{event.dataset.name}"
-                )
+            console.show(event, event_document, _write_event)
+
+
+def _write_event(event: DatasetEvent) -> None:
+    what = f"{event.event_type:<20}  {event.dataset}  {event.dataset.name}"
+    write_line(f"{event.position:>8}  {time_text(event.occurred_at)}  {what}")
 
 
 def _iter_events(store: DatasetStore, after: int) -> Iterator[DatasetEvent]:
@@ -92,43 +85,24 @@ def _iter_events(store: DatasetStore, after: int) -> Iterator[DatasetEvent]:
         after = events[-1].position or 0
 
 
-def _as_dict(event: DatasetEvent) -> dict[str, Any]:
-    own = {field.name: getattr(event, field.name) for field in dataclasses.fields(event) if field.name != "dataset"}
-    dataset = event.dataset
-    return {
-        "event_type": event.event_type,
-        **own,
-        "dataset": {
-            "dataset_id": dataset.dataset_id,
-            "bucket": dataset.bucket,
-            "provider": dataset.provider,
-            "dataset_type": dataset.dataset_type,
-            "identifier": dict(dataset.identifier),
-            "name": dataset.name,
-            "state": dataset.state.value,
-            "revision_id": dataset.revisions[-1].revision_id if dataset.revisions else None,
-        },
-    }
-
-
 @events_command.command("readers", short_help="Show who reads, how far each is, and what it fails on.")
 @lake_options
-@_json_lines
-@logging_options
-def readers_command(place: Place, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+@json_option("One JSON object for each.")
+@console_options
+def readers_command(lake: NamedLake, console: Console) -> None:
     """Show the readers by name: where each stands, how many events it has not had, and what it failed on."""
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    with _lake(place) as store:
+    with lake.open_store() as store:
         readers = store.catalogue.event_readers.list_readers()
     for reader in readers:
-        if as_json:
-            write_json(dataclasses.asdict(reader))
-        else:
-            write_line(f"{reader.name}: at {reader.position}, {counted(reader.behind, 'event')} behind")
-            for failed in reader.failed:
-                write_line(f"  {_failed_text(failed)}")
-    if not readers and not quiet:
-        write_stderr("Nobody has read the event log yet.")
+        console.show(reader, dataclasses.asdict, _write_reader)
+    if not readers:
+        console.tell("Nobody has read the event log yet.")
+
+
+def _write_reader(reader: EventReaderState) -> None:
+    write_line(f"{reader.name}: at {reader.position}, {counted(reader.behind, 'event')} behind")
+    for failed in reader.failed:
+        write_line(f"  {_failed_text(failed)}")
 
 
 def _failed_text(failed: FailedEvent) -> str:
@@ -148,17 +122,14 @@ def _failed_text(failed: FailedEvent) -> str:
     help="beginning, now, the position of the last event that is not wanted, or a moment such as 2026-01-31T12:00Z.",
 )
 @yes_option
-@logging_options
+@console_options
 @_reader
-def reset_command(
-    place: Place, start: StartAt, yes: bool, reader_name: str, quiet: bool, verbose: bool, debug: bool
-) -> None:
+def reset_command(lake: NamedLake, start: StartAt, yes: bool, reader_name: str, console: Console) -> None:
     """Put a reader elsewhere, back or forward. A process that reads for it at the moment ends with an error.
 
     It asks first; where it cannot, it needs --yes.
     """
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    with _lake(place) as store:
+    with lake.open_store() as store:
         reader = _find(store, reader_name)
         position = find_start(store.catalogue, start)
         what = "again" if position < reader.position else "not at all"
@@ -169,21 +140,19 @@ def reset_command(
             yes=yes,
         )
         store.catalogue.event_readers.set_position(reader_name, position)
-    if not quiet:
-        write_stderr(f"'{reader_name}' goes on behind {position}.")
+    console.tell(f"'{reader_name}' goes on behind {position}.")
 
 
 @events_command.command("park", short_help="Leave behind the event that a reader fails on.")
 @lake_options
-@logging_options
+@console_options
 @_reader
-def park_command(place: Place, reader_name: str, quiet: bool, verbose: bool, debug: bool) -> None:
+def park_command(lake: NamedLake, reader_name: str, console: Console) -> None:
     """Let a reader go on behind the event that it fails on. The event is remembered: see 'events readers'.
 
     consumer.retry_parked(on_event) delivers it once more.
     """
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    with _lake(place) as store:
+    with lake.open_store() as store:
         reader = _find(store, reader_name)
         failing = next((one for one in reader.failed if not one.is_parked and one.position > reader.position), None)
         if failing is None:
@@ -191,28 +160,21 @@ def park_command(place: Place, reader_name: str, quiet: bool, verbose: bool, deb
         store.catalogue.event_readers.save_failure(reader_name, dataclasses.replace(failing, is_parked=True))
         if not store.catalogue.event_readers.advance(reader_name, reader.position, failing.position):
             raise ConfigurationError(f"The reader '{reader_name}' has gone on meanwhile; look at it again.")
-    if not quiet:
-        write_stderr(f"The event {failing.position} is parked; '{reader_name}' goes on behind it.")
+    console.tell(f"The event {failing.position} is parked; '{reader_name}' goes on behind it.")
 
 
 @events_command.command("forget", short_help="Forget a reader.")
 @lake_options
 @yes_option
-@logging_options
+@console_options
 @_reader
-def forget_command(place: Place, yes: bool, reader_name: str, quiet: bool, verbose: bool, debug: bool) -> None:
+def forget_command(lake: NamedLake, yes: bool, reader_name: str, console: Console) -> None:
     """Forget where a reader stands and what it failed on; the next one of that name is a new one."""
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    with _lake(place) as store:
+    with lake.open_store() as store:
         reader = _find(store, reader_name)
         confirm(f"Forget the reader '{reader_name}'?", [f"it stands at {reader.position}"], yes=yes)
         store.catalogue.event_readers.forget(reader_name)
-    if not quiet:
-        write_stderr(f"'{reader_name}' is forgotten.")
-
-
-def _lake(place: Place) -> contextlib.closing[DatasetStore]:
-    return contextlib.closing(open_datastore(place))
+    console.tell(f"'{reader_name}' is forgotten.")
 
 
 def _find(store: DatasetStore, reader_name: str) -> EventReaderState:

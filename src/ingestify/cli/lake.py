@@ -7,17 +7,24 @@ from typing import Any
 
 import click
 
-from ingestify.cli.app import exit_with
 from ingestify.cli.confirmation import confirm, yes_option
+from ingestify.cli.console import Console
 from ingestify.cli.dataset_lookup import explain_nothing, find_datasets
-from ingestify.cli.logs import set_up_logging, write_stderr
-from ingestify.cli.options import dataset_filters, filter_arguments, lake_options, logging_options, parse_filters
-from ingestify.cli.output import time_text, write_json, write_line
+from ingestify.cli.documents import dataset_with_quarantine, revision_documents
+from ingestify.cli.logs import write_stderr
+from ingestify.cli.options import (
+    NamedLake,
+    console_options,
+    dataset_options,
+    filter_arguments,
+    json_option,
+    lake_options,
+)
+from ingestify.cli.output import time_text, write_fields, write_json, write_line
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.wording import noun
-from ingestify.main import keys_to_index, open_datastore
-from ingestify.main.place import Place
+from ingestify.main import keys_to_index
 from ingestify.progress.formatting import counted, size
 from ingestify.remedies import remedy
 
@@ -35,43 +42,9 @@ _states = click.option(
 )
 
 
-def _as_dict(dataset: Dataset) -> dict[str, Any]:
-    revision = dataset.current_revision
-    return {
-        "dataset_id": dataset.dataset_id,
-        "bucket": dataset.bucket,
-        "provider": dataset.provider,
-        "dataset_type": dataset.dataset_type,
-        "identifier": dict(dataset.identifier),
-        "name": dataset.name,
-        "state": dataset.state.value,
-        "missing_feeds": list(dataset.missing_feeds),
-        "left_out_files": dataset.left_out_files,
-        "broken_files": dataset.broken_files,
-        "metadata": dict(dataset.metadata),
-        "created_at": dataset.created_at,
-        "updated_at": dataset.updated_at,
-        "last_modified_at": dataset.last_modified_at,
-        "revision_id": None if revision is None else revision.revision_id,
-        "revision_state": None if revision is None else revision.state.value,
-        "files": [
-            {
-                "file_id": file.file_id,
-                "data_serialization_format": file.data_serialization_format,
-                "size": file.size,
-                "tag": file.tag,
-                "storage_path": file.storage_path,
-                "revision_id": file.revision_id,
-                "modified_at": file.modified_at,
-            }
-            for file in dataset.files.values()
-        ],
-    }
-
-
 @click.command("list")
 @lake_options
-@dataset_filters
+@dataset_options
 @_states
 @click.option(
     "--where",
@@ -80,39 +53,24 @@ def _as_dict(dataset: Dataset) -> dict[str, Any]:
 )
 @click.option("--count", is_flag=True, help="Only print how many there are.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object for each dataset.")
-@logging_options
-@filter_arguments
+@json_option("One JSON object for each dataset.")
+@console_options
+@filter_arguments()
 def list_command(
-    place: Place,
-    bucket: str | None,
-    provider: str | None,
-    dataset_type: str | None,
+    lake: NamedLake,
+    filters: dict[str, Any],
     states: tuple[str, ...],
     where: str | None,
     count: bool,
     limit: int | None,
-    as_json: bool,
-    filters: tuple[str, ...],
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """List the datasets in the lake, by competition, season, date and name.
 
     KEY=VALUE narrows them, such as  competition_id=11 match_id=12,13 .
     """
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    store = open_datastore(place, bucket)
-    try:
-        wanted: dict[str, Any] = {
-            "provider": provider,
-            "dataset_type": dataset_type,
-            "state": list(states) or None,
-            "where": where,
-            **parse_filters(filters),
-        }
-        meant = store.dataset_filter(**wanted)
+    with lake.open_store() as store:
+        meant = store.dataset_filter(state=list(states) or None, where=where, **filters)
         waiting = _by_dataset(store.quarantine.find_waiting(meant))
         if count:
             found = store.catalogue.datasets.read_metadata(meant).row_count
@@ -121,16 +79,14 @@ def list_command(
             found = 0
             for dataset in store.iter_in_order(meant, limit):
                 found += 1
-                if as_json:
-                    write_json({**_as_dict(dataset), **_in_quarantine(waiting.get(dataset.dataset_id, ()))})
+                if console.as_json:
+                    write_json(dataset_with_quarantine(dataset, waiting.get(dataset.dataset_id, ())))
                 else:
                     _write_row(dataset, is_waited_for=dataset.dataset_id in waiting)
-        if not found and not quiet:
-            write_stderr(explain_nothing(store, meant))
-        if waiting and not quiet:
-            write_stderr(_count_waiting(waiting))
-    finally:
-        store.close()
+        if not found:
+            console.tell(explain_nothing(store, meant))
+        if waiting:
+            console.tell(_count_waiting(waiting))
 
 
 def _by_dataset(bundles: Iterable[WaitingBundle]) -> dict[str, list[WaitingBundle]]:
@@ -175,81 +131,33 @@ def _gaps(dataset: Dataset, *, is_waited_for: bool) -> list[str]:
 
 @click.command("show")
 @lake_options
-@dataset_filters
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@logging_options
+@dataset_options
+@json_option("As JSON.")
+@console_options
 @click.argument("dataset", metavar="ID|[PROVIDER/TYPE/]KEY=VALUE/…")
-def show_command(
-    place: Place,
-    bucket: str | None,
-    provider: str | None,
-    dataset_type: str | None,
-    as_json: bool,
-    dataset: str,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
-) -> None:
+def show_command(lake: NamedLake, filters: dict[str, Any], dataset: str, console: Console) -> None:
     """Show a dataset: what it is, its revisions and its files."""
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    store = open_datastore(place, bucket)
-    try:
-        for found in find_datasets(store, dataset, provider=provider, dataset_type=dataset_type):
+    with lake.open_store() as store:
+        for found in find_datasets(store, dataset, **filters):
             waiting = store.quarantine.find_waiting(store.dataset_filter(dataset_id=found.dataset_id))
-            if as_json:
-                write_json(
-                    {
-                        **_as_dict(found),
-                        "revisions": [_revision_as_dict(one) for one in found.revisions],
-                        **_in_quarantine(waiting),
-                    }
-                )
+            if console.as_json:
+                write_json(dataset_with_quarantine(found, waiting, revisions=revision_documents(found)))
             else:
                 _show(found, waiting)
-    finally:
-        store.close()
-
-
-def _revision_as_dict(revision: Any) -> dict[str, Any]:
-    return {
-        "revision_id": revision.revision_id,
-        "created_at": revision.created_at,
-        "state": revision.state.value,
-        "description": revision.description,
-        "source": dict(revision.source),
-        "modified_files": [file.file_id for file in revision.modified_files],
-        "removed_file_ids": list(revision.removed_file_ids),
-    }
-
-
-def _in_quarantine(waiting: Sequence[WaitingBundle]) -> dict[str, Any]:
-    bundles = [
-        {
-            "entry_id": one.entry_id,
-            "created_at": one.created_at,
-            "reasons": list(one.reasons),
-            "command": remedy("quarantine show", one.entry_id).strip("'"),
-        }
-        for one in waiting
-    ]
-    return {"in_quarantine": bundles}
 
 
 def _show(dataset: Dataset, waiting: Sequence[WaitingBundle]) -> None:
     write_line(f"{dataset.name}")
     source = dataset.revisions[-1].source if dataset.revisions else {}
-    for title, text in (
+    lacks = f", lacks {', '.join(dataset.missing_feeds)}" if dataset.missing_feeds else ""
+    write_fields(
         ("dataset id", dataset.dataset_id),
         ("what", f"{dataset.provider}/{dataset.dataset_type}/{dataset.identifier}"),
-        (
-            "state",
-            dataset.state.value + (f", lacks {', '.join(dataset.missing_feeds)}" if dataset.missing_feeds else ""),
-        ),
+        ("state", dataset.state.value + lacks),
         ("in the lake since", time_text(dataset.created_at)),
         ("changed by the provider", time_text(dataset.last_modified_at)),
         *((name, source[name]) for name in ("loader", "licence", "attribution") if source.get(name)),
-    ):
-        write_line(f"  {title:<24} {text}")
+    )
     for revision in dataset.revisions:
         changed = ", ".join(
             [file.file_id for file in revision.modified_files] + [f"-{gone}" for gone in revision.removed_file_ids]
@@ -278,53 +186,37 @@ def _show(dataset: Dataset, waiting: Sequence[WaitingBundle]) -> None:
 
 @click.command("delete")
 @lake_options
-@dataset_filters
+@dataset_options
 @click.option("--now", "with_objects", is_flag=True, help="Remove the files at once too; who reads them gets an error.")
 @yes_option
-@logging_options
+@console_options
 @click.argument("dataset", metavar="ID|[PROVIDER/TYPE/]KEY=VALUE/…")
 def delete_command(
-    place: Place,
-    bucket: str | None,
-    provider: str | None,
-    dataset_type: str | None,
-    with_objects: bool,
-    yes: bool,
-    dataset: str,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    lake: NamedLake, filters: dict[str, Any], with_objects: bool, yes: bool, dataset: str, console: Console
 ) -> None:
     """Remove datasets from the lake. It asks first; where it cannot, it needs --yes.
 
     They are gone at once. Their files stay for a day, for who is reading them; then 'ingestify gc' removes them.
     """
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    store = open_datastore(place, bucket)
-    try:
-        found = find_datasets(store, dataset, least=SURE_OF_AN_ID, provider=provider, dataset_type=dataset_type)
+    with lake.open_store() as store:
+        found = find_datasets(store, dataset, least=SURE_OF_AN_ID, **filters)
         what = noun((one.dataset_type for one in found), len(found))
         confirm(f"Remove {len(found):,} {what} with all revisions?", [f"{one}  {one.name}" for one in found], yes=yes)
         removed = store.delete_datasets(found, with_objects=with_objects)
-        if not quiet:
-            whose = "Its" if removed == 1 else "Their"
-            left = "" if with_objects else f" {whose} files stay for a day; then {remedy('gc')} removes them."
-            write_stderr(f"Removed {removed:,} {what}.{left}")
-    finally:
-        store.close()
+        whose = "Its" if removed == 1 else "Their"
+        left = "" if with_objects else f" {whose} files stay for a day; then {remedy('gc')} removes them."
+        console.tell(f"Removed {removed:,} {what}.{left}")
 
 
 @click.command("sync-indexes")
 @lake_options
-@logging_options
-def sync_indexes_command(place: Place, quiet: bool, verbose: bool, debug: bool) -> None:
+@console_options
+def sync_indexes_command(lake: NamedLake, console: Console) -> None:
     """Make the database indexes for `identifier_index: true`, and drop those that are no longer asked for."""
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    config = place.config_for("which indexes are wanted")
-    store = open_datastore(place)
-    try:
-        if store.create() and not quiet:
-            write_stderr(f"Created the lake in {store.where}.")
+    config = lake.place.config_for("which indexes are wanted")
+    with lake.open_store() as store:
+        if store.create():
+            console.tell(f"Created the lake in {store.where}.")
         types = keys_to_index(store, config)
         made, dropped = store.catalogue.indexes.sync(
             [(provider, dataset_type, key) for provider, dataset_type, keys in types for key in keys]
@@ -340,8 +232,5 @@ def sync_indexes_command(place: Place, quiet: bool, verbose: bool, debug: bool) 
                 f"keys it could take. Run this again after the first run, or name the keys, such as  "
                 f"identifier_keys: {{match_id: {{}}}} ."
             )
-        if not made and not dropped and not keyless and not quiet:
-            write_stderr("The indexes are as the configuration asks.")
-    finally:
-        store.close()
-    exit_with(0)
+        if not made and not dropped and not keyless:
+            console.tell("The indexes are as the configuration asks.")

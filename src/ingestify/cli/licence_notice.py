@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingestify.cli.logs import write_stderr
+from ingestify.cli.console import Console
 from ingestify.domain.run import RunReport
 from ingestify.domain.source import Source
 from ingestify.engine.engine import IngestionEngine
@@ -19,11 +19,11 @@ class FirstUse:
         held = {provider: _is_held(engine, provider) for provider in {one.provider for one in sources.values()}}
         self._sources: dict[str, Source] = {name: one for name, one in sources.items() if not held[one.provider]}
 
-    def tell(self, report: RunReport) -> None:
+    def tell(self, report: RunReport, console: Console) -> None:
         """Say on stderr under which terms the data is that the run brought, of each such source."""
         for name in dict.fromkeys(job.source for job in report.jobs if job.counters.new):
             if name in self._sources:
-                write_stderr(f"{name}: {' · '.join(self._sources[name].terms.values())}")
+                console.tell_terms(name, self._sources[name].terms)
 
 
 def _is_held(engine: IngestionEngine, provider: str) -> bool:

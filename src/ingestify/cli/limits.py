@@ -6,8 +6,8 @@ import collections
 import dataclasses
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any
 
+from ingestify.cli.documents import Document
 from ingestify.cli.output import time_text, write_line
 from ingestify.clock import now
 from ingestify.domain.expression import Expression
@@ -37,7 +37,7 @@ class Verdict:
         """Whether anything is."""
         return bool(self.stale or self.failed or self.quarantined)
 
-    def as_dict(self, code: int) -> dict[str, Any]:
+    def as_dict(self, code: int) -> Document:
         """Return it as JSON values."""
         return {
             "ok": not self.is_over,
@@ -107,11 +107,11 @@ def _title(one: WatchedSelector) -> str:
     return f"{one.source}: {one.name or one.dataset_type}"
 
 
-def _as_dict(one: WatchedSelector) -> dict[str, Any]:
+def _as_dict(one: WatchedSelector) -> Document:
     return {
         "source": one.source,
         "dataset_type": one.dataset_type,
         "selector_name": one.name or None,
-        "last_done_at": None if one.last_done_at is None else one.last_done_at.isoformat(),
+        "last_done_at": one.last_done_at,
         "failed": one.failed,
     }

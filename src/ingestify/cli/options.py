@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import datetime as dt
 import functools
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ingestify.cli.logs import FORMAT_VARIABLE, choose_format
+from ingestify.cli.console import Console
+from ingestify.cli.logs import FORMAT_VARIABLE, choose_format, set_up_logging
 from ingestify.clock import length_of_time
 from ingestify.domain.dataset import DatasetState
 from ingestify.masking import mask_url
@@ -22,17 +25,24 @@ from ingestify.suggestion import did_you_mean
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from ingestify.engine.engine import IngestionEngine
+    from ingestify.main.place import Place
+    from ingestify.store.dataset_store import DatasetStore
+
 __all__ = [
     "Age",
+    "NamedLake",
     "bucket_option",
-    "dataset_filters",
+    "console_options",
+    "dataset_options",
     "filter_arguments",
+    "json_option",
     "lake_options",
-    "logging_options",
     "name_of_bucket",
     "parse_filters",
     "parse_identifier",
     "refuse_option",
+    "source_argument",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -68,56 +78,72 @@ class Age(click.ParamType[dt.timedelta]):
         return length
 
 
-def lake_options(function: F) -> F:
-    """Add --config, --lake, --metadata-url and --file-url; the command gets the `Place` that they name as `place`."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class NamedLake:
+    """The lake that the options of a command name.
+
+    Attributes:
+        place: Where it is.
+        bucket: Which bucket of it; None: the configuration's, or all of them.
+    """
+
+    place: Place
+    bucket: str | None = None
+
+    @contextlib.contextmanager
+    def open_store(self) -> Iterator[DatasetStore]:
+        """Open it for reading and for what changes single datasets, and close it after the block."""
+        from ingestify.main import open_datastore  # heavy, and not for --help
+
+        with contextlib.closing(open_datastore(self.place, self.bucket)) as store:
+            yield store
+
+    def open_engine(self, *, disable_events: bool = False) -> IngestionEngine:
+        """Open it for a run; the engine closes it after a `with` block."""
+        from ingestify.main import open_engine  # heavy, and not for --help
+
+        return open_engine(self.place, self.bucket, disable_events=disable_events)
+
+
+def _with_options(function: F, *options: Callable[[F], F]) -> F:
+    """Add options to a command, in the order in which --help shows them."""
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def lake_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --config, --lake, --metadata-url and --file-url; the command gets the `NamedLake` as `lake`.
+
+    If the command has the option --bucket, it is part of that.
+    """
 
     @functools.wraps(function)
     def command(
         *arguments: Any,
         config_file: str | None,
-        lake: str | None,
+        lake_folder: str | None,
         metadata_url: str | None,
         file_url: str | None,
+        bucket: str | None = None,
         **options: Any,
     ) -> Any:
         from ingestify.main.place import Place, find_place  # heavy, and not for --help
 
-        each = {"--config": config_file, "--lake": lake, "--metadata-url": metadata_url, "--file-url": file_url}
-        given = [(option, value) for option, value in each.items() if value is not None]
-        kinds = {"" if option.endswith("-url") else option for option, _ in given}
-        if len(kinds) > 1:
-            raise click.UsageError(f"{' and '.join(option for option, _ in given)} each name a lake; give one of them.")
-        if "" in kinds and len(given) < 2:
-            raise click.UsageError("--metadata-url and --file-url go together: the catalogue, and the files.")
-        for option, value in given:
-            if not value.strip():
-                raise click.UsageError(f"{option} is empty; name the lake, or leave the option out.")
-        named = " ".join(f"{option} {quoted(_shown(option, value))}" for option, value in given)
-        bucket = quoted(options["bucket"]) if options.get("bucket") else ""
+        each = {"--config": config_file, "--lake": lake_folder, "--metadata-url": metadata_url, "--file-url": file_url}
+        given = {option: value for option, value in each.items() if value is not None}
+        _check_lake_options(given)
         place = (
-            find_place(lake, metadata_url=metadata_url, file_url=file_url)
+            find_place(lake_folder, metadata_url=metadata_url, file_url=file_url)
             if config_file is None
             else Place.of_config(config_file)
         )
-        at_lake(named, bucket, has_plans=place.config is not None)
-        return function(*arguments, place=place, **options)
+        named = " ".join(f"{option} {quoted(_shown(option, value))}" for option, value in given.items())
+        at_lake(named, quoted(bucket) if bucket else "", has_plans=place.config is not None)
+        return function(*arguments, lake=NamedLake(place, bucket), **options)
 
-    decorated: Any = command
-    for option in (
-        click.option(
-            "--file-url", metavar="URL", help="With --metadata-url: the lake's files, such as s3://bucket/lake."
-        ),
-        click.option(
-            "--metadata-url",
-            metavar="URL",
-            help="Instead of --config, with --file-url: the lake's catalogue, such as postgresql://host/football.",
-        ),
-        click.option(
-            "--lake",
-            metavar="FOLDER",
-            shell_complete=_complete_file,
-            help="Instead of --config: the folder of a lake, with its catalog.db and files/ in it.",
-        ),
+    return _with_options(
+        command,
         click.option(
             "--config",
             "config_file",
@@ -126,9 +152,34 @@ def lake_options(function: F) -> F:
             help="The config.yaml. Default: INGESTIFY_CONFIG_FILE, else config.yaml here or in a parent folder, else "
             "the lake in ./database.",
         ),
-    ):
-        decorated = option(decorated)
-    return cast(F, decorated)
+        click.option(
+            "--lake",
+            "lake_folder",
+            metavar="FOLDER",
+            shell_complete=_complete_file,
+            help="Instead of --config: the folder of a lake, with its catalog.db and files/ in it.",
+        ),
+        click.option(
+            "--metadata-url",
+            metavar="URL",
+            help="Instead of --config, with --file-url: the lake's catalogue, such as postgresql://host/football.",
+        ),
+        click.option(
+            "--file-url", metavar="URL", help="With --metadata-url: the lake's files, such as s3://bucket/lake."
+        ),
+    )
+
+
+def _check_lake_options(given: Mapping[str, str]) -> None:
+    """Refuse options that name several lakes, or half of one."""
+    kinds = {"" if option.endswith("-url") else option for option in given}
+    if len(kinds) > 1:
+        raise click.UsageError(f"{' and '.join(given)} each name a lake; give one of them.")
+    if "" in kinds and len(given) < 2:
+        raise click.UsageError("--metadata-url and --file-url go together: the catalogue, and the files.")
+    for option, value in given.items():
+        if not value.strip():
+            raise click.UsageError(f"{option} is empty; name the lake, or leave the option out.")
 
 
 def _shown(option: str, value: str) -> str:
@@ -143,6 +194,14 @@ bucket_option = click.option(
 )
 
 
+def json_option(text: str) -> Callable[[F], F]:
+    """Add --json with its help; the `Console` of the command knows whether it was given."""
+    return click.option("--json", "as_json", is_flag=True, help=text)
+
+
+source_argument = click.argument("name", metavar="NAME")
+
+
 def _choose_format(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     try:
         choose_format(value or None)
@@ -154,9 +213,19 @@ def _choose_format(context: click.Context, parameter: click.Parameter, value: st
         ) from error
 
 
-def logging_options(function: F) -> F:
-    """Add -q, -v and --debug, and --log-format, which no command sees."""
-    for option in (
+def console_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add -q, -v, --debug and --log-format, and set up logging; the command gets its `Console`."""
+
+    @functools.wraps(function)
+    def command(*arguments: Any, quiet: bool, verbose: bool, debug: bool, as_json: bool = False, **options: Any) -> Any:
+        set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+        return function(*arguments, console=Console(quiet, verbose, as_json), **options)
+
+    return _with_options(
+        command,
+        click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+        click.option("-v", "--verbose", is_flag=True, help="Say more: of a run, each dataset that changed."),
+        click.option("--debug", is_flag=True, help="Log everything, and show tracebacks."),
         click.option(
             "--log-format",
             metavar="FORMAT",
@@ -166,26 +235,42 @@ def logging_options(function: F) -> F:
             help="How a log line looks, in the %-style of Python's logging; %(run_id)s is the run. Default: the "
             "message, and where stderr is no terminal also the time (UTC), the level and the run.",
         ),
-        click.option("--debug", is_flag=True, help="Log everything, and show tracebacks."),
-        click.option("-v", "--verbose", is_flag=True, help="Say more: of a run, each dataset that changed."),
-        click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
-    ):
-        function = option(function)
-    return function
+    )
 
 
-def dataset_filters(function: F) -> F:
-    """Add --provider, --dataset-type and --bucket."""
-    for option in (
-        click.option("--dataset-type", metavar="TYPE", help="Only this dataset type, such as match."),
-        click.option("--provider", metavar="NAME", help="Only this provider, such as statsbomb."),
+def dataset_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --bucket, --provider and --dataset-type; the command gets the last two in `filters`."""
+
+    @functools.wraps(function)
+    def command(*arguments: Any, provider: str | None, dataset_type: str | None, **options: Any) -> Any:
+        return function(*arguments, filters={"provider": provider, "dataset_type": dataset_type}, **options)
+
+    return _with_options(
+        command,
         bucket_option,
-    ):
-        function = option(function)
-    return function
+        click.option("--provider", metavar="NAME", help="Only this provider, such as statsbomb."),
+        click.option("--dataset-type", metavar="TYPE", help="Only this dataset type, such as match."),
+    )
 
 
-filter_arguments = click.argument("filters", nargs=-1, metavar="[KEY=VALUE]...")
+def filter_arguments(*may_be_keys: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add KEY=VALUE arguments; the command gets them, read, in `filters`.
+
+    Args:
+        *may_be_keys: See `parse_filters`.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def command(
+            *arguments: Any, key_values: tuple[str, ...], filters: Mapping[str, Any] | None = None, **options: Any
+        ) -> Any:
+            merged = {**(filters or {}), **parse_filters(key_values, may_be_keys)}
+            return function(*arguments, filters=merged, **options)
+
+        return click.argument("key_values", nargs=-1, metavar="[KEY=VALUE]...")(command)
+
+    return decorate
 
 
 def parse_identifier(text: str) -> dict[str, Any]:

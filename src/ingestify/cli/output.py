@@ -21,6 +21,7 @@ __all__ = [
     "json_text",
     "time_text",
     "write_document",
+    "write_fields",
     "write_json",
     "write_line",
 ]
@@ -54,6 +55,12 @@ def write_line(line: str) -> None:
         OutputLost: It cannot be written.
     """
     _write(printable(line))
+
+
+def write_fields(*fields: tuple[str, str]) -> None:
+    """Write titles and texts below each other, one of each a line; `write_line` says what it raises."""
+    for title, text in fields:
+        write_line(f"  {title:<24} {text}")
 
 
 def write_json(value: Any) -> None:

@@ -6,21 +6,17 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from ingestify._version import __version__
-from ingestify.cli.app import exit_with
-from ingestify.cli.exit_codes import EXIT_FAILED
-from ingestify.cli.logs import set_up_logging, write_stderr
-from ingestify.cli.options import lake_options, logging_options
+from ingestify.cli.console import Console
+from ingestify.cli.exit_codes import EXIT_FAILED, EXIT_OK
+from ingestify.cli.logs import write_stderr
+from ingestify.cli.options import NamedLake, console_options, lake_options
 from ingestify.cli.output import flush, write_document, write_line
 from ingestify.errors import ConfigurationError
 from ingestify.remedies import quoted
-
-if TYPE_CHECKING:
-    from ingestify.main.place import Place
 
 __all__ = ["completion_command", "config_command", "init_command", "version_command"]
 
@@ -99,8 +95,8 @@ def config_command() -> None:
 @click.option(
     "--connect", is_flag=True, help="Also open the database, the files and the sources, and say which of them answers."
 )
-@logging_options
-def check_command(place: Place, secrets: bool, connect: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+@console_options
+def check_command(lake: NamedLake, secrets: bool, connect: bool, console: Console) -> int:
     """Read the configuration and everything that it names, and say what is wrong. Nothing is fetched or written.
 
     Secrets in vaults are looked up only with --secrets: that needs the network, and credentials. With --connect they
@@ -109,13 +105,10 @@ def check_command(place: Place, secrets: bool, connect: bool, quiet: bool, verbo
     """
     from ingestify.main import check_config  # heavy: everything
 
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    path = place.config_for("what is to be checked")
+    path = lake.place.config_for("what is to be checked")
     _, found = check_config(path, secrets=secrets or connect)
-    if not quiet:
-        write_stderr(f"{path} is right: {found}.")
-    if connect and not _tell_connections(path):
-        exit_with(EXIT_FAILED)
+    console.tell(f"{path} is right: {found}.")
+    return EXIT_OK if not connect or _tell_connections(path) else EXIT_FAILED
 
 
 def _tell_connections(path: Path) -> bool:

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import getpass
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from ingestify.cli.app import exit_with
 from ingestify.cli.confirmation import confirm, yes_option
+from ingestify.cli.console import Console
 from ingestify.cli.dataset_lookup import the_one_that_begins
-from ingestify.cli.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_SOME_FAILED, exit_code
-from ingestify.cli.logs import set_up_logging, write_stderr
+from ingestify.cli.documents import entry_document
+from ingestify.cli.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_SOME_FAILED, exit_code
+from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import (
+    NamedLake,
     bucket_option,
-    dataset_filters,
+    console_options,
+    dataset_options,
     filter_arguments,
+    json_option,
     lake_options,
-    logging_options,
-    parse_filters,
 )
-from ingestify.cli.output import time_text, write_json, write_line
+from ingestify.cli.output import time_text, write_fields, write_line
 from ingestify.cli.progress import RunView
 from ingestify.cli.run import execute
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError
-from ingestify.main import open_datastore, open_engine
-from ingestify.main.place import Place
-from ingestify.progress.formatting import size, summary_line
+from ingestify.progress.formatting import counted, size
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 
@@ -58,93 +58,49 @@ def quarantine_command() -> None:
 
 @quarantine_command.command("list", short_help="List what waits, and why.")
 @lake_options
-@dataset_filters
+@dataset_options
 @click.option("--all", "show_all", is_flag=True, help="Also what was accepted, discarded, or settled by a later run.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object for each entry.")
-@logging_options
-@filter_arguments
-def list_command(
-    place: Place,
-    bucket: str | None,
-    provider: str | None,
-    dataset_type: str | None,
-    show_all: bool,
-    as_json: bool,
-    filters: tuple[str, ...],
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
-) -> None:
+@json_option("One JSON object for each entry.")
+@console_options
+@filter_arguments()
+def list_command(lake: NamedLake, filters: dict[str, Any], show_all: bool, console: Console) -> None:
     """List what is in quarantine, newest first, with the reasons."""
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-
-    def show(store: DatasetStore) -> None:
-        states = () if show_all else (QuarantineState.OPEN,)
-        wanted = {"provider": provider, "dataset_type": dataset_type, **parse_filters(filters)}
-        has_any = has_open = False
-        for entry in store.quarantine.iter_entries(states, **wanted):
+    states = () if show_all else (QuarantineState.OPEN,)
+    has_any = has_open = False
+    with lake.open_store() as store:
+        for entry in store.quarantine.iter_entries(states, **filters):
             has_any, has_open = True, has_open or entry.is_open
-            if as_json:
-                write_json(_as_dict(entry))
-            else:
-                _write_entry(entry)
-        if has_open and not quiet and not as_json:
-            write_stderr(
-                f"{remedy('quarantine show', 'ENTRY')} says more; retry fetches it anew, accept publishes it as it is, "
-                "discard throws it away."
-            )
-        if not has_any and not quiet and not any(wanted.values()):  # of what filters find nothing of, it is told
-            write_stderr("Nothing is in quarantine.")
-
-    _with_store(place, bucket, show)
+            console.show(entry, entry_document, _write_entry)
+    if has_open and not console.as_json:
+        console.tell(
+            f"{remedy('quarantine show', 'ENTRY')} says more; retry fetches it anew, accept publishes it as it is, "
+            "discard throws it away."
+        )
+    if not has_any and not any(filters.values()):  # of filters that find nothing, the store has told
+        console.tell("Nothing is in quarantine.")
 
 
 @quarantine_command.command("show", short_help="Show one entry: its files, and what readers see instead.")
 @lake_options
 @bucket_option
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@logging_options
+@json_option("As JSON.")
+@console_options
 @click.argument("entry_id", metavar="ENTRY")
-def show_command(
-    place: Place,
-    bucket: str | None,
-    as_json: bool,
-    entry_id: str,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
-) -> None:
+def show_command(lake: NamedLake, entry_id: str, console: Console) -> None:
     """Show one entry: what was served, why it was rejected, where it came from."""
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-
-    def show(store: DatasetStore) -> None:
-        entry = _find(store, entry_id)
-        if as_json:
-            write_json(_as_dict(entry))
-        else:
-            _show(entry)
-
-    _with_store(place, bucket, show)
+    with lake.open_store() as store:
+        console.show(_find(store, entry_id), entry_document, _show)
 
 
 @quarantine_command.command("retry", short_help="Fetch bundles anew, and check them again.")
 @lake_options
 @bucket_option
 @click.option("--later", is_flag=True, help="Only mark it; the next run fetches it.")
-@logging_options
+@console_options
 @click.argument("entry_ids", nargs=-1, metavar="[ENTRY]...")
-def retry_command(
-    place: Place,
-    bucket: str | None,
-    later: bool,
-    entry_ids: tuple[str, ...],
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
-) -> None:
+def retry_command(lake: NamedLake, later: bool, entry_ids: tuple[str, ...], console: Console) -> int:
     """Fetch bundles anew and check them again, whatever the provider says of their versions. None: all that wait."""
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    with open_engine(place, bucket) as engine:
+    with lake.open_engine() as engine:
         quarantine = engine.store.quarantine
         named = [_find(engine.store, one) for one in entry_ids]
 
@@ -154,45 +110,40 @@ def retry_command(
         marked = sum(quarantine.request_retry([entry.entry_id for entry in some]) for some in _lists(entries()))
         if not marked:
             write_stderr("None of them waits any more." if named else "Nothing waits in quarantine.")
-            return
+            return EXIT_OK
         if later:
-            if not quiet:
-                write_stderr(f"The next run fetches {marked:,} anew.")
-            return
+            console.tell(f"The next run fetches {marked:,} anew.")
+            return EXIT_OK
         codes = []
-        view = RunView(quiet=quiet, verbose=verbose)
+        view = RunView(console)
         for entry in entries():
-            try:
-                report = execute(
-                    engine,
-                    view,
-                    provider=entry.provider,
-                    source=_source_of(entry, engine),
-                    dataset_type=entry.dataset_type,
-                    **dict(entry.identifier),
-                )
-            except ConfigurationError as error:
-                write_stderr(
-                    f"{entry.name}: it cannot be fetched anew now: {error} It is marked, and the next run, or loop "
-                    f"with auto_ingest, that covers it does so."
-                )
-                codes.append(EXIT_FAILED)
-                continue
-            if not report.totals.discovered and report.error is None:
-                write_stderr(f"{entry.name}: the provider does not list it any more, so it stays in quarantine.")
-                codes.append(EXIT_SOME_FAILED)
-                continue
-            if not quiet:
-                view.write_line(f"{entry.name}: {summary_line(report)}")
-            for task in report.failed_tasks + report.quarantined_tasks + report.left_out_tasks:
-                write_stderr(f"  {task.error}")
-            codes.append(exit_code(report))
+            codes.append(_retry(engine, view, entry))
             if codes[-1] == EXIT_INTERRUPTED:
                 break
     if view.lost is not None and not view.lost.reader_left:
         raise view.lost
     # Failed before in quarantine: the worse is what a scheduler should see.
-    exit_with(next((code for code in codes if code not in (0, EXIT_SOME_FAILED)), max(codes)))
+    return next((code for code in codes if code not in (EXIT_OK, EXIT_SOME_FAILED)), max(codes))
+
+
+def _retry(engine: IngestionEngine, view: RunView, entry: QuarantineEntry) -> int:
+    """Fetch one bundle anew, and say what came of it. Returns its exit code."""
+    named = {"provider": entry.provider, "source": _source_of(entry, engine), "dataset_type": entry.dataset_type}
+    try:
+        report = execute(engine, view, **named, **dict(entry.identifier))
+    except ConfigurationError as error:
+        write_stderr(
+            f"{entry.name}: it cannot be fetched anew now: {error} It is marked, and the next run, or loop "
+            f"with auto_ingest, that covers it does so."
+        )
+        return EXIT_FAILED
+    if not report.totals.discovered and report.error is None:
+        write_stderr(f"{entry.name}: the provider does not list it any more, so it stays in quarantine.")
+        return EXIT_SOME_FAILED
+    view.summarize(report, f"{entry.name}: ")
+    for task in report.failed_tasks + report.quarantined_tasks + report.left_out_tasks:
+        write_stderr(f"  {task.error}")
+    return exit_code(report)
 
 
 def _source_of(entry: QuarantineEntry, engine: IngestionEngine) -> str | None:
@@ -212,33 +163,27 @@ def _source_of(entry: QuarantineEntry, engine: IngestionEngine) -> str | None:
 )
 @_note
 @_by
-@logging_options
+@console_options
 @_entries
 def accept_command(
-    place: Place,
-    bucket: str | None,
+    lake: NamedLake,
     without: tuple[str, ...],
     note: str,
     decided_by: str | None,
     entry_ids: tuple[str, ...],
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Publish bundles although a check rejected them. Who decided it, and why, is kept with the revision.
 
     A dataset of which a file is broken, or a feed left out that it needs, is PARTIAL then.
     """
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-
     # Subscribers are to hear of it, and they come with the engine.
-    with open_engine(place, bucket) as engine:
+    with lake.open_engine() as engine:
         store = engine.store
         for entry_id in entry_ids:
             entry = _find(store, entry_id)
             dataset = store.quarantine.accept(entry.entry_id, _person(decided_by), note, without=without)
-            if not quiet:
-                write_stderr(_accepted(entry, dataset))
+            console.tell(_accepted(entry, dataset))
 
 
 @quarantine_command.command("discard", short_help="Throw the files of bundles away.")
@@ -247,44 +192,23 @@ def accept_command(
 @_note
 @_by
 @yes_option
-@logging_options
+@console_options
 @_entries
 def discard_command(
-    place: Place,
-    bucket: str | None,
-    note: str,
-    decided_by: str | None,
-    yes: bool,
-    entry_ids: tuple[str, ...],
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    lake: NamedLake, note: str, decided_by: str | None, yes: bool, entry_ids: tuple[str, ...], console: Console
 ) -> None:
     """Throw the files of bundles away. It asks first; where it cannot, it needs --yes.
 
     The same bundle is not fetched again; another one is.
     """
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-
-    def discard(store: DatasetStore) -> None:
+    with lake.open_store() as store:
         entries = [_find(store, entry_id) for entry_id in entry_ids]
         for entry in entries:
             if not entry.is_open:
                 raise ConfigurationError(f"The quarantine entry {entry.entry_id} does not wait: it is {entry.state}.")
         confirm("Throw their files away?", [f"{entry.entry_id}  {entry.name}" for entry in entries], yes=yes)
         removed = store.quarantine.discard([entry.entry_id for entry in entries], _person(decided_by), note)
-        if not quiet:
-            write_stderr(f"Discarded; {removed:,} {'file' if removed == 1 else 'files'} removed.")
-
-    _with_store(place, bucket, discard)
-
-
-def _with_store(place: Place, bucket: str | None, use: Callable[[DatasetStore], None]) -> None:
-    store = open_datastore(place, bucket)
-    try:
-        use(store)
-    finally:
-        store.close()
+    console.tell(f"Discarded; {counted(removed, 'file')} removed.")
 
 
 def _find(store: DatasetStore, beginning: str) -> QuarantineEntry:
@@ -335,7 +259,7 @@ def _write_entry(entry: QuarantineEntry) -> None:
 
 def _show(entry: QuarantineEntry) -> None:
     write_line(entry.name)
-    for title, text in (
+    write_fields(
         ("entry", entry.entry_id),
         ("what", str(entry)),
         ("state", entry.state.value),
@@ -344,11 +268,10 @@ def _show(entry: QuarantineEntry) -> None:
         *([("readers see", _seen_instead(entry))] if entry.is_open else []),
         *([("if it is accepted", _if_accepted(entry))] if entry.is_open and entry.missing_feeds else []),
         ("fetched by", f"source {entry.source.get('source', '?')}, run {entry.source.get('run_id', '?')}"),
-    ):
-        write_line(f"  {title:<24} {text}")
+    )
     if entry.decided_by:
         said = f": {entry.note}" if entry.note else ""
-        write_line(f"  {'decided by':<24} {entry.decided_by}, {time_text(entry.decided_at)}{said}")
+        write_fields(("decided by", f"{entry.decided_by}, {time_text(entry.decided_at)}{said}"))
     write_line("  why")
     for reason in entry.reasons:
         write_line(f"    {reason}")
@@ -366,32 +289,3 @@ def _seen_instead(entry: QuarantineEntry) -> str:
 
 def _if_accepted(entry: QuarantineEntry) -> str:
     return f"{entry.dataset_state.value}, lacks {', '.join(entry.missing_feeds)}, or has it broken"
-
-
-def _as_dict(entry: QuarantineEntry) -> dict[str, Any]:
-    return {
-        "entry_id": entry.entry_id,
-        "bucket": entry.bucket,
-        "provider": entry.provider,
-        "dataset_type": entry.dataset_type,
-        "identifier": dict(entry.identifier),
-        "dataset_id": entry.dataset_id,
-        "name": entry.name,
-        "state": entry.state.value,
-        "dataset_state": entry.dataset_state.value,
-        "reasons": list(entry.reasons),
-        "base_revision_id": entry.base_revision_id,
-        "removed_file_ids": list(entry.removed_file_ids),
-        "missing_feeds": list(entry.missing_feeds),
-        "source": dict(entry.source),
-        "created_at": entry.created_at,
-        "checked_at": entry.checked_at,
-        "retry_requested_at": entry.retry_requested_at,
-        "decided_at": entry.decided_at,
-        "decided_by": entry.decided_by,
-        "note": entry.note,
-        "files": [
-            {"file_id": file.file_id, "size": file.size, "tag": file.tag, "storage_path": file.storage_path}
-            for file in entry.files
-        ],
-    }

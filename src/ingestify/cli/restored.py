@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import click
 
 from ingestify.cli.confirmation import confirm, yes_option
-from ingestify.cli.logs import set_up_logging, write_stderr
-from ingestify.cli.options import lake_options, logging_options
+from ingestify.cli.console import Console
+from ingestify.cli.options import NamedLake, console_options, lake_options
 from ingestify.errors import LakeIdentityError
-from ingestify.main import open_datastore
-from ingestify.main.place import Place
 from ingestify.remedies import remedy
 
 __all__ = ["restored_command"]
@@ -21,17 +17,19 @@ __all__ = ["restored_command"]
 @lake_options
 @click.option("--new-id", is_flag=True, help="The lake is a copy, files and all: give it an id of its own.")
 @yes_option
-@logging_options
-def restored_command(place: Place, new_id: bool, yes: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+@console_options
+def restored_command(lake: NamedLake, new_id: bool, yes: bool, console: Console) -> None:
     """Say that the catalogue, or the files, were restored from a backup: a new epoch of the lake begins.
 
     From then on any other catalogue of the lake is refused by these files. It asks first; where it cannot, it needs
     --yes. Nothing is garbage for a day, so that a mistake can still be undone from the right catalogue.
     """
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    with contextlib.closing(open_datastore(place)) as store:
-        lake, mark = store.catalogue.lake.find(), store.identity.read_mark()
-        found = [f"the catalogue {store.catalogue.where}: {lake}", f"the storage: {mark or 'of no lake yet'}"]
+    with lake.open_store() as store:
+        mark = store.identity.read_mark()
+        found = [
+            f"the catalogue {store.catalogue.where}: {store.catalogue.lake.find()}",
+            f"the storage: {mark or 'of no lake yet'}",
+        ]
         try:
             store.identity.check()
             found.append("they belong together as it is")
@@ -39,8 +37,7 @@ def restored_command(place: Place, new_id: bool, yes: bool, quiet: bool, verbose
             found.append(str(problem))
         confirm("Begin a new epoch with this catalogue and this storage?", found, yes=yes)
         begun = store.identity.restore(new_id=new_id)
-    if not quiet:
-        write_stderr(
-            f"This is {begun} now. {remedy('verify --repair')} restores files that the storage has lost; the next run "
-            f"fetches what the catalogue has lost."
-        )
+    console.tell(
+        f"This is {begun} now. {remedy('verify --repair')} restores files that the storage has lost; the next run "
+        f"fetches what the catalogue has lost."
+    )

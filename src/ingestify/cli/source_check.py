@@ -6,15 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ingestify.cli.app import exit_with
-from ingestify.cli.exit_codes import EXIT_FAILED
-from ingestify.cli.logs import set_up_logging, write_stderr
-from ingestify.cli.options import filter_arguments, lake_options, logging_options, parse_filters
-from ingestify.cli.output import write_json, write_line
+from ingestify.cli.console import Console
+from ingestify.cli.documents import Document, attributes
+from ingestify.cli.exit_codes import EXIT_FAILED, EXIT_OK
+from ingestify.cli.logs import write_stderr
+from ingestify.cli.options import (
+    NamedLake,
+    console_options,
+    filter_arguments,
+    json_option,
+    lake_options,
+    source_argument,
+)
+from ingestify.cli.output import write_line
 from ingestify.masking import mask_text
 
 if TYPE_CHECKING:
-    from ingestify.main.place import Place
     from ingestify.main.trial import SourceTrial, TriedFile
 
 __all__ = ["check_command"]
@@ -26,38 +33,26 @@ _SHOWN_KEYS = 12
 @click.command("check", short_help="Fetch one dataset of a source, and show what it is.")
 @lake_options
 @click.option("--dataset-type", metavar="TYPE", help="Which of its plans. Default: the first.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@logging_options
-@click.argument("name", metavar="NAME")
-@filter_arguments
+@json_option("As JSON.")
+@console_options
+@source_argument
+@filter_arguments()
 def check_command(
-    place: Place,
-    dataset_type: str | None,
-    as_json: bool,
-    name: str,
-    filters: tuple[str, ...],
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
-) -> None:
+    lake: NamedLake, dataset_type: str | None, name: str, filters: dict[str, Any], console: Console
+) -> int:
     """Fetch one dataset of a source, into a lake in memory, and show what was found.
 
     NAME is one under sources in the config.yaml. Filters such as match_id=12 say which dataset. Nothing of the
     configured lake is read or written. The exit code is 1 if something is wrong.
     """
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     from ingestify.main.trial import try_source  # heavy, and `sources list` needs none of it: pydantic
 
-    config = place.config_for("what sources there are")
-    trial = try_source(config, name, dataset_type=dataset_type, filters=parse_filters(filters))
-    if as_json:
-        write_json(_as_json(trial))
-    else:
-        _show(trial)
+    config = lake.place.config_for("what sources there are")
+    trial = try_source(config, name, dataset_type=dataset_type, filters=filters)
+    console.show(trial, _as_json, _show)
     for problem in trial.problems:
         write_stderr(mask_text(f"wrong: {problem}"))
-    if trial.problems:
-        exit_with(EXIT_FAILED)
+    return EXIT_FAILED if trial.problems else EXIT_OK
 
 
 def _show(trial: SourceTrial) -> None:
@@ -93,23 +88,12 @@ def _cut(text: str, most: int = 100) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def _as_json(trial: SourceTrial) -> dict[str, Any]:
-    dataset = trial.dataset
+def _as_json(trial: SourceTrial) -> Document:
     return {
-        "source": trial.source,
-        "provider": trial.provider,
-        "dataset_type": trial.dataset_type,
-        "requests": trial.report.totals.requests,
-        "received_bytes": trial.report.totals.received_bytes,
-        "announced": list(trial.announced),
-        "dataset": None
-        if dataset is None
-        else {
-            "identifier": dict(dataset.identifier),
-            "name": dataset.name,
-            "state": dataset.state.value,
-            "metadata": dataset.metadata,
-        },
+        **attributes(trial, "source provider dataset_type"),
+        **attributes(trial.report.totals, "requests received_bytes"),
+        "announced": trial.announced,
+        "dataset": None if trial.dataset is None else attributes(trial.dataset, "identifier name state metadata"),
         "files": [
             {
                 "file_id": file.file_id,
@@ -117,11 +101,11 @@ def _as_json(trial: SourceTrial) -> dict[str, Any]:
                 "size": file.size,
                 "content_type": file.content_type,
                 "begins": file.beginning[:_SHOWN_CHARACTERS].decode("utf-8", "replace"),
-                "keys": None if file.keys is None else list(file.keys),
+                "keys": file.keys,
                 "items": file.items,
             }
             for file in trial.files
         ],
-        "notes": list(trial.notes),
+        "notes": trial.notes,
         "problems": [mask_text(problem) for problem in trial.problems],
     }

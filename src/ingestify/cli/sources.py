@@ -10,9 +10,10 @@ from pathlib import Path
 
 import click
 
-from ingestify.cli.logs import set_up_logging, write_stderr
+from ingestify.cli.console import Console
+from ingestify.cli.logs import write_stderr
 from ingestify.cli.offer import competitions_command, matches_command
-from ingestify.cli.options import logging_options
+from ingestify.cli.options import console_options, json_option, source_argument
 from ingestify.cli.output import write_json, write_line
 from ingestify.cli.source_check import check_command
 from ingestify.config.ownership import check_found_folder
@@ -43,21 +44,20 @@ sources_command.add_command(matches_command)
 
 
 @sources_command.command("list", short_help="List the sources, their providers and licences.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object for each source.")
-@logging_options
-def list_command(as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+@json_option("One JSON object for each source.")
+@console_options
+def list_command(console: Console) -> None:
     """List what `type:` of a source can be: the provider, what it brings, and under which licence.
 
     After them come the formats that `loader:` of a source can be, with the feeds of their datasets.
     """
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     descriptions = []
     for name in source_types():
         try:
             descriptions.append(describe_source(name))
         except ConfigurationError as error:
             write_stderr(f"{name}: {error}")  # an installed package's; the others are no worse for it
-    if as_json:
+    if console.as_json:
         for one in descriptions:
             write_json(one.as_dict())
         return
@@ -89,25 +89,20 @@ def _write_table(rows: Sequence[tuple[str, ...]]) -> None:
 
 
 @sources_command.command("describe", short_help="Show the options, feeds and licence of one.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option("As JSON.")
 @click.option("--schema", is_flag=True, help="The JSON schema of its configuration, for editors.")
-@logging_options
-@click.argument("name", metavar="NAME")
-def describe_command(as_json: bool, schema: bool, name: str, quiet: bool, verbose: bool, debug: bool) -> None:
+@console_options
+@source_argument
+def describe_command(schema: bool, name: str, console: Console) -> None:
     """Describe one source: its options, dataset types and feeds, licence, hosts, and how a change is seen.
 
     NAME is what `type:` says, such as ingestify.wyscout_github or a dotted path, or a provider that has open data.
     """
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     _find_own_sources(name)
     if schema:
         write_json(get_schema(name))
         return
-    description = describe_source(name)
-    if as_json:
-        write_json(description.as_dict())
-    else:
-        _show(description)
+    console.show(describe_source(name), SourceDescription.as_dict, _show)
 
 
 def _find_own_sources(name: str) -> None:

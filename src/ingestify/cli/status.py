@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 
 import click
 
-from ingestify.cli.app import exit_with
+from ingestify.cli.console import Console
+from ingestify.cli.documents import Document, job_document, task_document
 from ingestify.cli.exit_codes import EXIT_OK, EXIT_OVER_LIMIT
 from ingestify.cli.limits import Limits
-from ingestify.cli.logs import set_up_logging
-from ingestify.cli.options import Age, bucket_option, lake_options, logging_options
+from ingestify.cli.options import Age, NamedLake, bucket_option, console_options, json_option, lake_options
 from ingestify.cli.output import time_text, write_json, write_line
-from ingestify.cli.progress import job_as_dict, task_as_dict
 from ingestify.domain.run import JobSummary, RunState, TaskOutcome
-from ingestify.main import open_datastore, watched_plans
-from ingestify.main.place import Place
+from ingestify.main import watched_plans
 from ingestify.progress.formatting import clock, counted, size, what_was_done
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
@@ -44,65 +43,36 @@ __all__ = ["status_command"]
 @click.option(
     "--max-quarantined", type=click.IntRange(min=0), metavar="N", help="Exit code 5 if more wait in quarantine."
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@logging_options
+@json_option("As JSON.")
+@console_options
 def status_command(
-    place: Place,
-    bucket: str | None,
+    lake: NamedLake,
     runs: int,
     failed: bool,
     stale: dt.timedelta | None,
     max_failed: int | None,
     max_quarantined: int | None,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
-) -> None:
+    console: Console,
+) -> int:
     """Show the last runs, of all buckets, and how large one bucket of the lake is.
 
     With --stale, --max-failed or --max-quarantined it is for monitoring: it says what is over a limit, and ends with
     exit code 5 if anything is.
     """
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
     limits = Limits(stale, max_failed, max_quarantined)
     needs_plans = stale is not None or max_failed is not None
-    plans = watched_plans(place.config_for("which plans are watched")) if needs_plans else []
-    store = open_datastore(place, bucket)
-    try:
+    plans = watched_plans(lake.place.config_for("which plans are watched")) if needs_plans else []
+    with lake.open_store() as store:
         verdict = limits.look(store, plans) if limits.are_given else None
         code = EXIT_OVER_LIMIT if verdict is not None and verdict.is_over else EXIT_OK
-        totals = store.totals()
-        waiting = len(store.quarantine)
-        lake = store.catalogue.lake.find()
-        grouped = _last_runs(store, runs, with_tasks=failed or as_json)
+        grouped = _last_runs(store, runs, with_tasks=failed or console.as_json)
         gone = _runs_that_are_gone(store, grouped)
-        if as_json:
-            write_json(
-                {
-                    "bucket": store.bucket,
-                    "lake_id": None if lake is None else lake.lake_id or None,
-                    "epoch": None if lake is None else lake.epoch or None,
-                    **totals,
-                    "waiting_in_quarantine": waiting,
-                    **({} if verdict is None else {"limits": verdict.as_dict(code)}),
-                    "runs": [
-                        {"run_id": run_id, "jobs": [_as_dict(job, gone) for job in jobs]}
-                        for run_id, jobs in grouped.items()
-                    ],
-                }
-            )
-            exit_with(code)
-        write_line(
-            f"bucket {store.bucket}: {counted(totals['datasets'], 'dataset')}, "
-            f"{counted(totals['revisions'], 'revision')}, {counted(totals['files'], 'file')} · "
-            f"{size(totals['size_bytes'])} of the providers' bytes, stored in {size(totals['storage_bytes'])}"
-        )
-        if waiting:
-            write_line(f"in quarantine: {counted(waiting, 'bundle')}; {remedy('quarantine list')} says why")
-        if lake is not None and lake.lake_id:
-            write_line(str(lake))
-        if bucket is not None and grouped:
+        if console.as_json:
+            verdicts = {} if verdict is None else {"limits": verdict.as_dict(code)}
+            write_json({**_lake_document(store), **verdicts, "runs": _run_documents(grouped, gone)})
+            return code
+        _show_lake(store)
+        if lake.bucket is not None and grouped:
             write_line("the last runs of all buckets, as it is not kept which one a run was for:")
         for jobs in grouped.values():
             _show_run(jobs, gone, failed=failed)
@@ -110,17 +80,44 @@ def status_command(
             write_line("no run yet")
         if verdict is not None:
             verdict.write_lines()
-        exit_with(code)
-    finally:
-        store.close()
+        return code
 
 
-def _as_dict(job: JobSummary, gone: set[str]) -> dict[str, object]:
+def _lake_document(store: DatasetStore) -> Document:
+    lake = store.catalogue.lake.find()
     return {
-        **job_as_dict(job),
-        "process_is_gone": job.state is RunState.RUNNING and job.run_id in gone,
-        "tasks": [task_as_dict(task) for task in job.tasks],
+        "bucket": store.bucket,
+        "lake_id": None if lake is None else lake.lake_id or None,
+        "epoch": None if lake is None else lake.epoch or None,
+        **store.totals(),
+        "waiting_in_quarantine": len(store.quarantine),
     }
+
+
+def _run_documents(grouped: Mapping[str, Sequence[JobSummary]], gone: set[str]) -> list[Document]:
+    return [{"run_id": run_id, "jobs": [_as_dict(job, gone) for job in jobs]} for run_id, jobs in grouped.items()]
+
+
+def _as_dict(job: JobSummary, gone: set[str]) -> Document:
+    return {
+        **job_document(job),
+        "process_is_gone": job.state is RunState.RUNNING and job.run_id in gone,
+        "tasks": [task_document(task) for task in job.tasks],
+    }
+
+
+def _show_lake(store: DatasetStore) -> None:
+    totals = store.totals()
+    write_line(
+        f"bucket {store.bucket}: {counted(totals['datasets'], 'dataset')}, "
+        f"{counted(totals['revisions'], 'revision')}, {counted(totals['files'], 'file')} · "
+        f"{size(totals['size_bytes'])} of the providers' bytes, stored in {size(totals['storage_bytes'])}"
+    )
+    if waiting := len(store.quarantine):
+        write_line(f"in quarantine: {counted(waiting, 'bundle')}; {remedy('quarantine list')} says why")
+    lake = store.catalogue.lake.find()
+    if lake is not None and lake.lake_id:
+        write_line(str(lake))
 
 
 def _last_runs(store: DatasetStore, runs: int, *, with_tasks: bool) -> dict[str, list[JobSummary]]:

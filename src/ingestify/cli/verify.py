@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from ingestify.cli.app import exit_with
-from ingestify.cli.exit_codes import EXIT_DAMAGED
-from ingestify.cli.logs import set_up_logging, write_progress, write_stderr
-from ingestify.cli.options import lake_options, logging_options, name_of_bucket
+from ingestify.cli.console import Console
+from ingestify.cli.documents import Document, damage_document
+from ingestify.cli.exit_codes import EXIT_DAMAGED, EXIT_OK
+from ingestify.cli.logs import write_stderr
+from ingestify.cli.options import NamedLake, console_options, json_option, lake_options, name_of_bucket
 from ingestify.cli.output import flush, write_json, write_line
 from ingestify.domain.damage import Damage, DamageKind
 from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.verifying import VerifyReport, fetch_anew, verify
-from ingestify.main import open_datastore, open_engine
+from ingestify.main import open_engine
 from ingestify.main.place import Place
-from ingestify.progress.line import ProgressLine, unshown
 from ingestify.remedies import remedy
 from ingestify.store.maintenance.repair import Mended, Wanted
 from ingestify.store.maintenance.verification import Verification
@@ -51,95 +50,49 @@ class _Share(click.ParamType[float]):
 )
 @click.option("--seed", type=int, metavar="N", help="Which share: that of an earlier run, which has told it.")
 @click.option("--repair", "repairs", is_flag=True, help="Restore, or fetch anew, what is damaged; then look again.")
-@click.option("--json", "as_json", is_flag=True, help="JSON Lines: one for each damage, and one at the end.")
-@logging_options
-def verify_command(
-    place: Place,
-    bucket: str | None,
-    share: float,
-    seed: int | None,
-    repairs: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
-) -> None:
+@json_option("JSON Lines: one for each damage, and one at the end.")
+@console_options
+def verify_command(lake: NamedLake, share: float, seed: int | None, repairs: bool, console: Console) -> int:
     """Read every file of the lake, and compare it with the catalogue.
 
     Each damage is named with its remedy. It may go on beside a run. The exit code is 4 when damage is left.
     """
-    set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
-    store = open_datastore(place, bucket)
-    verification = Verification(store.catalogue, store.storage, bucket=bucket, share=share, seed=seed)
+    with lake.open_store() as store, contextlib.ExitStack() as engines:
+        report = verify(
+            store,
+            Verification(store.catalogue, store.storage, bucket=lake.bucket, share=share, seed=seed),
+            refetch=_Fetching(lake.place, engines) if repairs else None,
+            moving=console.show_progress,
+            on_damage=lambda damage: _tell_damage(damage, console),
+            on_mended=lambda mended: _tell_mended(mended, console),
+        )
+    if repairs and report.left and not console.as_json:
+        write_stderr("What is left:")
+    for damage in report.left if repairs else ():
+        console.show(damage, lambda one: {"event": "left", **damage_document(one)}, _write_damage)
+    console.show(report, _totals, lambda one: _summarize(one, console))
+    return EXIT_DAMAGED if report.left else EXIT_OK
 
-    def tell_damage(damage: Damage) -> None:
-        if as_json:
-            write_json({"event": "damage", **_as_dict(damage)})
-        elif damage.is_failure or (verbose and not quiet):
-            _write_damage(damage)
-        flush()
 
-    def tell_mended(mended: Mended) -> None:
-        if as_json:
-            write_json({"event": "repair", "where": mended.where, "what": mended.what})
-        elif not quiet:
-            write_stderr(f"{mended.where}: {mended.what}.")
+def _tell_damage(damage: Damage, console: Console) -> None:
+    if console.as_json:
+        write_json({"event": "damage", **damage_document(damage)})
+    elif damage.is_failure or (console.verbose and not console.quiet):
+        _write_damage(damage)
+    flush()
 
-    try:
-        with contextlib.ExitStack() as engines:
-            report = verify(
-                store,
-                verification,
-                refetch=_Fetching(place, engines) if repairs else None,
-                moving=unshown if quiet or as_json else ProgressLine(write_progress).shown,
-                on_damage=tell_damage,
-                on_mended=tell_mended,
-            )
-    finally:
-        store.close()
-    if repairs and report.damages:
-        _tell_left(report.left, as_json=as_json)
-    if as_json:
-        write_json(_totals(report))
+
+def _tell_mended(mended: Mended, console: Console) -> None:
+    if console.as_json:
+        write_json({"event": "repair", "where": mended.where, "what": mended.what})
     else:
-        _summarize(report, quiet=quiet)
-    if report.left:
-        exit_with(EXIT_DAMAGED)
+        console.tell(f"{mended.where}: {mended.what}.")
 
 
 def _write_damage(damage: Damage) -> None:
     write_line(f"{damage.kind.value}: {damage.where}")
     write_line(f"    {damage.what}")
     write_line(f"    {damage.remedy}")
-
-
-def _as_dict(damage: Damage) -> dict[str, Any]:
-    return {
-        "kind": damage.kind.value,
-        "where": damage.where,
-        "what": damage.what,
-        "remedy": damage.remedy,
-        "is_failure": damage.is_failure,
-        "bucket": damage.bucket,
-        "dataset_id": damage.dataset_id,
-        "revision_id": damage.revision_id,
-        "file_id": damage.file_id,
-        "path": damage.path,
-        "entry_id": damage.entry_id,
-    }
-
-
-# ---- repairing -------------------------------------------------------------------------------------------
-
-
-def _tell_left(left: Sequence[Damage], *, as_json: bool) -> None:
-    if left and not as_json:
-        write_stderr("What is left:")
-    for damage in left:
-        if as_json:
-            write_json({"event": "left", **_as_dict(damage)})
-        else:
-            _write_damage(damage)
 
 
 class _Fetching:
@@ -156,10 +109,7 @@ class _Fetching:
         return fetch_anew(self._engines[wanted.bucket].run_report, wanted)
 
 
-# ---- what it came to -------------------------------------------------------------------------------------
-
-
-def _totals(report: VerifyReport) -> dict[str, Any]:
+def _totals(report: VerifyReport) -> Document:
     counts = {kind.value: sum(one.kind is kind for one in report.damages) for kind in DamageKind}
     return {
         "event": "verify_ended",
@@ -176,10 +126,10 @@ def _totals(report: VerifyReport) -> dict[str, Any]:
     }
 
 
-def _summarize(report: VerifyReport, *, quiet: bool) -> None:
-    if quiet:
+def _summarize(report: VerifyReport, console: Console) -> None:
+    if console.quiet:
         return
     write_line(report.line)
     if report.orphans:
         are, them = ("file is", "it") if report.orphans == 1 else ("files are", "them")
-        write_stderr(f"{report.orphans:,} {are} in the storage that no dataset has; {remedy('gc')} removes {them}.")
+        console.tell(f"{report.orphans:,} {are} in the storage that no dataset has; {remedy('gc')} removes {them}.")

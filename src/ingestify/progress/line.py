@@ -9,12 +9,16 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, TextIO
 
 from ingestify.progress.audience import is_terminal, may_move_cursor
 from ingestify.progress.printable import printable
 
-__all__ = ["ProgressLine", "shown_by", "unshown"]
+__all__ = ["ProgressLine", "ShowProgress", "shown_by", "unshown"]
+
+ShowProgress = Callable[[Callable[[], str | None]], AbstractContextManager[None]]
+"""Shows what a function returns, again and again, while a block runs; None: nothing yet."""
 
 LINE_SECONDS = 5.0
 REFRESH_SECONDS = 0.25
