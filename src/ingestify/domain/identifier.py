@@ -46,27 +46,18 @@ def _check_keys(keys: tuple[object, ...]) -> None:
 
 def _plain(key: str, value: object) -> Scalar:
     """Return the JSON scalar that `value` is stored as; its type is kept where JSON has one."""
-    kind = type(value)
-    if kind is bool:
-        return value  # type: ignore[return-value]
-    if kind is int:
-        return _checked_number(key, value)  # type: ignore[arg-type]
-    if kind is str:
-        if not is_storable(value):  # type: ignore[arg-type]
-            raise SourceError(
-                f"The identifier value {value!r} of '{key}' holds a NUL or half a character, which no database keeps."
-            )
-        return value  # type: ignore[return-value]
     if isinstance(value, enum.Enum):
         return _plain(key, value.value)
+    if isinstance(value, bool):
+        return value
     if isinstance(value, str):
-        return _plain(key, str(value))
+        return _checked_text(key, str(value))
     if isinstance(value, numbers.Integral):
         return _checked_number(key, int(value))
     if isinstance(value, numbers.Real) and math.isfinite(number := float(value)):
         # pandas turns a column of ids into floats as soon as one is missing: 12.0 means match 12.
         return int(number) if number.is_integer() else number
-    if isinstance(value, (dt.date, dt.datetime)):
+    if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, uuid.UUID):
         return str(value)
@@ -74,6 +65,14 @@ def _plain(key: str, value: object) -> Scalar:
         f"The identifier value {value!r} of '{key}' is a {type(value).__name__}: "
         f"use a string, an integer, a date, or another single value."
     )
+
+
+def _checked_text(key: str, value: str) -> str:
+    if not is_storable(value):
+        raise SourceError(
+            f"The identifier value {value!r} of '{key}' holds a NUL or half a character, which no database keeps."
+        )
+    return value
 
 
 def _checked_number(key: str, value: int) -> int:
