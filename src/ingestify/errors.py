@@ -27,11 +27,10 @@ A foreign exception is translated at the edge of the adapter that met it, `from`
 
 from __future__ import annotations
 
-import logging
 import traceback
-from pathlib import Path
 
 from ingestify.masking import mask_text
+from ingestify.tracebacks import callers_lines, is_debugging
 
 __all__ = [
     "ConfigurationError",
@@ -57,11 +56,6 @@ __all__ = [
     "StoreError",
 ]
 
-_OURS = str(Path(__file__).parent)
-_NOTEBOOK = "IPython"
-_CELLS = ("ipykernel_", "<ipython-input")
-"""What the names of the files have in them that IPython makes of a notebook's cells."""
-
 
 class IngestifyError(Exception):
     """Whatever ingestify raises on purpose.
@@ -78,12 +72,12 @@ class IngestifyError(Exception):
 
         While the logger `ingestify` logs DEBUG, it is the whole traceback.
         """
-        if logging.getLogger("ingestify").isEnabledFor(logging.DEBUG):
+        if is_debugging():
             return traceback.format_exception(self)
-        cause = [] if self.__cause__ is None else _callers_lines(self.__cause__)
+        cause = [] if self.__cause__ is None else callers_lines(self.__cause__)
         if cause:
             cause += ["", *map(_quoted, traceback.format_exception_only(self.__cause__)), ""]
-        return [*cause, *_callers_lines(self), _quoted(f"{type(self).__name__}: {self}")]
+        return [*cause, *callers_lines(self), _quoted(f"{type(self).__name__}: {self}")]
 
 
 def _quoted(message: str) -> str:
@@ -217,16 +211,3 @@ class DeadlineReached(StopProcessing):
 
 class FatalError(IngestifyError):
     """Raised by a source to stop the run loudly: the job is FAILED."""
-
-
-def _callers_lines(error: BaseException) -> list[str]:
-    """Return the lines that led into ingestify, without those of the notebook itself."""
-    lines: list[str] = []
-    for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename.startswith(_OURS):
-            break
-        if any(name in frame.filename for name in _CELLS):
-            lines.append(f"  Cell, line {frame.lineno}: {frame.line}")
-        elif _NOTEBOOK not in frame.filename:
-            lines += traceback.format_list([frame])
-    return lines
