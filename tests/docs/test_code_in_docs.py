@@ -89,7 +89,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
 
 
 def test_the_yaml_of_the_readme_is_a_valid_configuration(tmp_path, monkeypatch):
-    from ingestify.main import check_config
+    from ingestify.main.configuration import check_config
 
     for name, code in blocks("file"):
         (tmp_path / name).write_text(code)

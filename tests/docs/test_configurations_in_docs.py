@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestify.main import check_config
+from ingestify.main.configuration import check_config
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 _BLOCK = re.compile(r"<!-- config: (\S+) -->\n```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)

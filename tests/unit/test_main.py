@@ -20,7 +20,7 @@ from ingestify import (
     get_engine,
 )
 from ingestify.errors import IntegrityError, LoadError
-from ingestify.main import check_config
+from ingestify.main.configuration import check_config
 from ingestify.storage.local import LocalStorage
 
 

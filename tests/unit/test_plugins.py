@@ -7,8 +7,8 @@ import pytest
 
 from ingestify import ConfigurationError, get_engine
 from ingestify.domain.source import Source
-from ingestify.main import check_config
 from ingestify.main.adapters import make_storage
+from ingestify.main.configuration import check_config
 from ingestify.plugins import find_plugin, find_plugins
 from ingestify.sources.registry import find_source_class
 from ingestify.storage.memory import MemoryStorage

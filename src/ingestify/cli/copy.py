@@ -24,7 +24,8 @@ from ingestify.cli.options import (
 )
 from ingestify.cli.output import flush, write_json, write_line
 from ingestify.engine.mirroring import CopyReport, copy_lake
-from ingestify.main import concurrency, open_two_datastores
+from ingestify.main.adapters import concurrency
+from ingestify.main.opening import open_two_datastores
 from ingestify.main.place import find_place
 from ingestify.progress.formatting import counted
 from ingestify.store.dataset_store import DatasetStore

@@ -24,7 +24,7 @@ from ingestify.cli.output import time_text, write_fields, write_json, write_line
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.wording import noun
-from ingestify.main import keys_to_index
+from ingestify.main.configuration import keys_to_index
 from ingestify.progress.formatting import counted, size
 from ingestify.remedies import remedy
 

@@ -93,14 +93,14 @@ class NamedLake:
     @contextlib.contextmanager
     def open_store(self) -> Iterator[DatasetStore]:
         """Open it for reading and for what changes single datasets, and close it after the block."""
-        from ingestify.main import open_datastore  # heavy, and not for --help
+        from ingestify.main.opening import open_datastore  # heavy, and not for --help
 
         with contextlib.closing(open_datastore(self.place, self.bucket)) as store:
             yield store
 
     def open_engine(self, *, disable_events: bool = False) -> IngestionEngine:
         """Open it for a run; the engine closes it after a `with` block."""
-        from ingestify.main import open_engine  # heavy, and not for --help
+        from ingestify.main.opening import open_engine  # heavy, and not for --help
 
         return open_engine(self.place, self.bucket, disable_events=disable_events)
 

@@ -59,7 +59,7 @@ def init_command(folder: Path, force: bool, source: str | None) -> None:
 
 def _make_lake(config: Path) -> str:
     """Make the lake that a config file names, if it is not there. Returns where it was made, or an empty text."""
-    from ingestify.main import open_datastore  # heavy: everything
+    from ingestify.main.opening import open_datastore  # heavy: everything
     from ingestify.main.place import Place
 
     with contextlib.closing(open_datastore(Place.of_config(config))) as store:
@@ -103,7 +103,7 @@ def check_command(lake: NamedLake, secrets: bool, connect: bool, console: Consol
     are looked up too; then the database is opened, an object is written to the files, read and removed, and each
     source is asked for as little as shows that it answers. The exit code is 1 if one of them does not.
     """
-    from ingestify.main import check_config  # heavy: everything
+    from ingestify.main.configuration import check_config  # heavy: everything
 
     path = lake.place.config_for("what is to be checked")
     _, found = check_config(path, secrets=secrets or connect)

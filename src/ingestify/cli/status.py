@@ -14,7 +14,7 @@ from ingestify.cli.limits import Limits
 from ingestify.cli.options import Age, NamedLake, bucket_option, console_options, json_option, lake_options
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.domain.run import JobSummary, RunState, TaskOutcome
-from ingestify.main import watched_plans
+from ingestify.main.configuration import watched_plans
 from ingestify.progress.formatting import clock, counted, size, what_was_done
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore

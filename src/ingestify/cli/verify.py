@@ -17,7 +17,7 @@ from ingestify.cli.output import flush, write_json, write_line
 from ingestify.domain.damage import Damage, DamageKind
 from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.verifying import VerifyReport, fetch_anew, verify
-from ingestify.main import open_engine
+from ingestify.main.opening import open_engine
 from ingestify.main.place import Place
 from ingestify.remedies import remedy
 from ingestify.store.maintenance.repair import Mended, Wanted

@@ -47,6 +47,7 @@ __all__ = [
     "http_options",
     "make_engine",
     "make_storage",
+    "memory_store",
     "open_catalogue",
     "open_store",
     "probe_catalogue",
@@ -182,6 +183,12 @@ def open_store(
     )
     store.names_of_sources = NamesOfSources(providers=OPEN_DATA.keys)
     return store
+
+
+def memory_store(bucket: str = "main", layout: Layout | None = None) -> DatasetStore:
+    """Make an empty lake in memory."""
+    catalogue = open_catalogue("sqlite:///:memory:", "")
+    return DatasetStore(catalogue, MemoryStorage(), Dispatcher(), bucket=bucket, layout=layout)
 
 
 def _common_folder(metadata_url: str, storage: Storage) -> str:

@@ -18,12 +18,11 @@ from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.ports import Storage
 from ingestify.engine.report.report import one_line
 from ingestify.errors import StoreError
-from ingestify.events.dispatcher import Dispatcher
 from ingestify.main.adapters import (
     check_catalogue,
     make_engine,
     make_storage,
-    open_catalogue,
+    memory_store,
     open_store,
     probe_catalogue,
 )
@@ -31,8 +30,6 @@ from ingestify.main.parts import make_plans
 from ingestify.remedies import remedy
 from ingestify.sources.own_modules import make_importable
 from ingestify.storage.local import STAGING_FOLDER
-from ingestify.storage.memory import MemoryStorage
-from ingestify.store.dataset_store import DatasetStore
 from ingestify.vaults.lookup import SecretLookup
 
 __all__ = ["Connection", "iter_connections"]
@@ -151,7 +148,6 @@ def _ask_files(storage: Storage, file_url: str) -> str:
 
 
 def _ask_source(settings: Settings, plan: IngestionPlan, folder: Path) -> str:
-    store = DatasetStore(open_catalogue("sqlite:///:memory:", ""), MemoryStorage(), Dispatcher(), bucket="main")
-    with make_engine(store, settings.sources, [plan], settings, folder) as engine:
+    with make_engine(memory_store(), settings.sources, [plan], settings, folder) as engine:
         requests = engine.ask_source(plan)
     return f"ok: it lists what it has ({requests} {'request' if requests == 1 else 'requests'})"

@@ -7,10 +7,7 @@ from typing import Any
 
 from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.offer import OfferList
-from ingestify.events.dispatcher import Dispatcher
-from ingestify.main.adapters import make_engine, open_catalogue
-from ingestify.storage.memory import MemoryStorage
-from ingestify.store.dataset_store import DatasetStore
+from ingestify.main.adapters import make_engine, memory_store
 
 __all__ = ["competitions", "matches"]
 
@@ -50,5 +47,4 @@ def matches(
 
 
 def _engine_without_lake() -> IngestionEngine:
-    catalogue = open_catalogue("sqlite:///:memory:", "")
-    return make_engine(DatasetStore(catalogue, MemoryStorage(), Dispatcher(), bucket="main"), {})
+    return make_engine(memory_store(), {})

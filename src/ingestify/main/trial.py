@@ -20,11 +20,9 @@ from ingestify.domain.run import RunReport
 from ingestify.domain.selector import identifier_matches
 from ingestify.domain.source import Source, collecting
 from ingestify.errors import ConfigurationError
-from ingestify.events.dispatcher import Dispatcher
-from ingestify.main.adapters import make_engine, open_catalogue
+from ingestify.main.adapters import make_engine, memory_store
 from ingestify.main.parts import make_layout, make_source
 from ingestify.sources.own_modules import make_importable
-from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.suggestion import did_you_mean
 from ingestify.vaults.lookup import SecretLookup
@@ -103,13 +101,7 @@ def try_source(
         raise ConfigurationError(f"The source '{name}' submits work and collects it later; run it to try it out.")
     plan = _make_plan(settings, source, name, dataset_type)
     first = _First(source)
-    store = DatasetStore(
-        open_catalogue("sqlite:///:memory:", ""),
-        MemoryStorage(),
-        Dispatcher(),
-        bucket="main",
-        layout=make_layout(settings),
-    )
+    store = memory_store(layout=make_layout(settings))
     with make_engine(store, settings.sources, [plan], settings, path.absolute().parent) as engine:
         report = engine.run_report(**(filters or {}))
         found = next(iter(engine.list_datasets() if report.totals.new else ()), None)

@@ -15,7 +15,7 @@ import pytest
 
 from ingestify import DatasetStore, IngestionEngine, IngestionPlan, get_datastore, get_engine
 from ingestify.errors import ConfigurationError, IngestifyError, LakeUnwritable
-from ingestify.main import check_config
+from ingestify.main.configuration import check_config
 from ingestify.sources.statsbomb_github import StatsBombGithub
 from ingestify.store.objects.identity import MARK_PATH
 from ingestify.testing.season import Season

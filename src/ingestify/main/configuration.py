@@ -1,0 +1,115 @@
+"""What a config.yaml says, read and checked without opening its lake."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingestify.config.reader import read_settings
+from ingestify.config.secrets import find_vault_urls, resolve_lake_url, with_secrets
+from ingestify.engine.report.health import WatchedPlan
+from ingestify.errors import SecretError
+from ingestify.main.adapters import check_catalogue, make_storage
+from ingestify.main.parts import (
+    check_fetch_policy,
+    check_plugins,
+    check_rules,
+    check_source,
+    check_subscriber,
+    make_layout,
+)
+from ingestify.sources.own_modules import make_importable
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.reading.nothing_found import iter_identifier_keys
+from ingestify.vaults.lookup import SecretLookup
+from ingestify.vaults.url import is_vault_url
+
+__all__ = ["check_config", "keys_to_index", "watched_plans"]
+
+_LOOKED_AT_FOR_KEYS = 1000
+
+
+def check_config(path: Path, *, secrets: bool = False) -> tuple[Path, str]:
+    """Read a configuration and import everything that it names; nothing is opened, fetched or written.
+
+    Args:
+        secrets: Look up the secrets that it names, over the network. Otherwise of a vault url only that is checked
+            which can be told without asking, and what is made with a secret is not made.
+
+    Returns:
+        The file, and a line that says what it holds.
+
+    Raises:
+        ConfigurationError: Something is wrong; the message says what, and what would be right.
+    """
+    folder = path.absolute().parent
+    lookup = SecretLookup()
+    settings = read_settings(path)
+    named = list(find_vault_urls(settings.model_dump(), ""))
+    for where, url in named:
+        try:
+            lookup.check(url)
+        except SecretError as error:
+            raise SecretError(f"{path}: {where}: {error}") from error
+    if secrets:
+        settings = with_secrets(settings, lookup)
+    make_importable(str(folder))
+    for name, source in settings.sources.items():
+        check_source(name, source)
+    for plan in settings.ingestion_plans:
+        check_fetch_policy(plan.fetch_policy)
+    for subscriber in settings.event_subscribers:
+        check_subscriber(subscriber)
+    make_layout(settings)
+    check_plugins()
+    check_rules(settings)
+    main = settings.main
+    if secrets or not is_vault_url(main.metadata_url):
+        check_catalogue(resolve_lake_url(main.metadata_url, "metadata_url", folder, lookup))
+    if secrets or not is_vault_url(main.file_url):
+        make_storage(resolve_lake_url(main.file_url, "file_url", folder, lookup), main.file_options, folder)
+    sources, plans = len(settings.sources), len(settings.ingestion_plans)
+    found = f"{sources} source{'' if sources == 1 else 's'}, {plans} ingestion plan{'' if plans == 1 else 's'}"
+    enabled = [one for one in settings.ingestion_plans if one.enabled and settings.sources[one.source].enabled]
+    if len(enabled) < plans:
+        found += f" ({plans - len(enabled)} not enabled)"
+    return path, f"{found}{_secrets_text(len({url.identity for _, url in named}), secrets)}"
+
+
+def _secrets_text(count: int, looked_up: bool) -> str:
+    if not count:
+        return ""
+    secrets = "1 secret in a vault" if count == 1 else f"{count} secrets in vaults"
+    return f", {secrets} looked up" if looked_up else f", {secrets} not looked up (--secrets does)"
+
+
+def keys_to_index(store: DatasetStore, path: Path) -> list[tuple[str, str, Sequence[str]]]:
+    """Return (provider, dataset type, identifier keys) of each type with `identifier_index: true`.
+
+    The keys are those under `identifier_keys`; where none are named, those that its datasets in the lake have, if any.
+    """
+    settings = read_settings(path)
+    return [
+        (
+            one.provider,
+            one.dataset_type,
+            list(one.identifier_keys)
+            or sorted(
+                iter_identifier_keys(
+                    store.catalogue, store.dataset_filter(one.dataset_type, one.provider), most=_LOOKED_AT_FOR_KEYS
+                )
+            ),
+        )
+        for one in settings.dataset_types
+        if one.identifier_index
+    ]
+
+
+def watched_plans(path: Path) -> list[WatchedPlan]:
+    """Return what a configuration asks to be ingested, as far as it is enabled. No source is made."""
+    settings = read_settings(path)
+    return [
+        WatchedPlan(plan.source, plan.dataset_type, tuple(plan.selectors or ()))
+        for plan in settings.ingestion_plans
+        if plan.enabled and settings.sources[plan.source].enabled
+    ]

@@ -1,0 +1,137 @@
+"""Opening the lake that a place names, with and without the sources of its plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ingestify.config.reader import read_file_options, read_settings
+from ingestify.config.secrets import resolve_lake_url, with_secrets
+from ingestify.config.settings import Settings
+from ingestify.domain.retention import Retention
+from ingestify.engine.engine import IngestionEngine
+from ingestify.errors import ConfigurationError, LakeNotFound
+from ingestify.main.adapters import make_engine, memory_store, open_store
+from ingestify.main.parts import make_key_types, make_layout, make_plans, subscribe
+from ingestify.main.place import Place
+from ingestify.progress.printable import PrintableLogger
+from ingestify.sources.own_modules import make_importable
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.vaults.lookup import SecretLookup
+
+__all__ = ["catalogue_address", "open_datastore", "open_engine", "open_two_datastores"]
+
+logger = PrintableLogger(__name__)
+
+
+def open_engine(
+    place: Place,
+    bucket: str | None = None,
+    disable_events: bool = False,
+    file_options: Mapping[str, Any] | None = None,
+) -> IngestionEngine:
+    """Open a place with the plans of its configuration, if it has one; see `get_engine`."""
+    if place.config is None:
+        return make_engine(open_datastore(place, bucket, file_options), {})
+    folder = place.base
+    lookup = SecretLookup()
+    settings = with_secrets(read_settings(place.config), lookup)
+    make_importable(str(folder))
+    plans, left_out = make_plans(settings)
+    store = _store_from_settings(settings, place, bucket, lookup)
+    if not disable_events:
+        subscribe(store, settings)
+    return make_engine(store, settings.sources, plans, settings, folder, left_out=left_out)
+
+
+def open_datastore(
+    place: Place, bucket: str | None = None, file_options: Mapping[str, Any] | None = None
+) -> DatasetStore:
+    """Open a place without sources; see `get_engine`."""
+    lookup = SecretLookup()
+    if place.config is not None:
+        return _store_from_settings(read_settings(place.config), place, bucket, lookup)
+    return open_store(
+        resolve_lake_url(place.metadata_url, "metadata_url", place.base, lookup),
+        resolve_lake_url(place.file_url, "file_url", place.base, lookup),
+        bucket or "main",
+        file_options=None if file_options is None else read_file_options(file_options),
+        place=place.of_urls(place.metadata_url, place.file_url),
+    )
+
+
+def _store_from_settings(settings: Settings, place: Place, bucket: str | None, lookup: SecretLookup) -> DatasetStore:
+    folder = place.base
+    make_importable(str(folder))  # a transformation may lie there
+    main = settings.main
+    return open_store(
+        resolve_lake_url(main.metadata_url, "metadata_url", folder, lookup),
+        resolve_lake_url(main.file_url, "file_url", folder, lookup),
+        bucket or main.default_bucket,
+        file_options=main.file_options,
+        options_folder=folder,
+        table_prefix=main.metadata_options.table_prefix,
+        layout=make_layout(settings),
+        compression=main.compression,
+        key_types=make_key_types(settings),
+        retention=Retention(jobs=settings.retention.jobs, events=settings.retention.events),
+        place=place.of_urls(main.metadata_url, main.file_url),
+    )
+
+
+def open_two_datastores(
+    source: Place, target: Place, bucket: str | None = None, *, dry_run: bool = False
+) -> tuple[DatasetStore, DatasetStore]:
+    """Open one bucket of two lakes, to copy the one into the other.
+
+    Args:
+        bucket: Of both; None: the `default_bucket` of the first.
+        dry_run: Nothing is copied: a target that is not there is an empty one.
+
+    Raises:
+        ConfigurationError: They are one lake, or share their files: each would take the other's for garbage.
+    """
+    lookup = SecretLookup()
+    both = [None if place.config is None else read_settings(place.config) for place in (source, target)]
+    for name, address in (("catalogue (metadata_url)", catalogue_address), ("files (file_url)", _file_address)):
+        ours, theirs = (
+            (url.rstrip("/"), where)
+            for url, where in (address(place, one, lookup) for place, one in zip((source, target), both, strict=True))
+        )
+        if ours == theirs:
+            raise ConfigurationError(
+                f"{source.title} and {target.title} have the same {name}; a copy goes into a lake of its own. Correct "
+                f"what --to names."
+            )
+    bucket = bucket or ("main" if both[0] is None else both[0].main.default_bucket)
+    first = open_datastore(source, bucket)
+    try:
+        second = open_datastore(target, bucket)
+        return first, _empty_in_place_of_none(second) if dry_run else second
+    except BaseException:
+        first.close()
+        raise
+
+
+def _empty_in_place_of_none(store: DatasetStore) -> DatasetStore:
+    """Return a store; if its lake is not there, an empty one in memory, to compare with."""
+    try:
+        store.catalogue.lake.find()
+    except LakeNotFound:
+        logger.info("There is no lake in %s yet.", store.where)
+        return memory_store(store.bucket)
+    return store
+
+
+def catalogue_address(place: Place, settings: Settings | None, lookup: SecretLookup) -> tuple[str, str]:
+    """Return the URL and the table prefix of a place's catalogue."""
+    url = place.metadata_url if settings is None else settings.main.metadata_url
+    prefix = "" if settings is None else settings.main.metadata_options.table_prefix
+    return resolve_lake_url(url, "metadata_url", place.base, lookup), prefix
+
+
+def _file_address(place: Place, settings: Settings | None, lookup: SecretLookup) -> tuple[str, str | None]:
+    """Return the URL of a place's files, and the server that it is on."""
+    url = place.file_url if settings is None else settings.main.file_url
+    options = None if settings is None else settings.main.file_options
+    return resolve_lake_url(url, "file_url", place.base, lookup), None if options is None else options.endpoint
