@@ -41,7 +41,7 @@ def gc_command(lake: NamedLake, older_than: dt.timedelta, yes: bool, console: Co
     shows_each = not console.as_json and not console.quiet and (console.verbose or not yes)
     with lake.open_store() as store:
         garbage = collect_garbage(
-            store, older_than=older_than, dry_run=not yes, on_object=_show_object if shows_each else None
+            store, older_than=older_than, dry_run=not yes, on_object=_show_object if shows_each else lambda _: None
         )
     if console.as_json:
         write_json(_as_dict(garbage, older_than))

@@ -22,7 +22,7 @@ from ingestify.failpoints import failpoint
 from ingestify.masking import mask_url
 from ingestify.storage.cloud_address import CloudAddress, CloudOptions
 from ingestify.storage.cloud_clients import make_client
-from ingestify.storage.cloud_errors import Action, has_broken_off, is_missing_object, translate
+from ingestify.storage.cloud_errors import Action, is_lost_connection, is_missing_object, translate
 from ingestify.storage.cloud_reader import CloudReader
 from ingestify.storage.cloud_temporary import CloudTemporary
 
@@ -197,7 +197,7 @@ class CloudStorage:
                         self._remove([path])
             except StoreError as error:
                 # It is a POST, which obstore does not send again on its own.
-                if last or not has_broken_off(error):
+                if last or not is_lost_connection(error):
                     raise
                 continue
             return

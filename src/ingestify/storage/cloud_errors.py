@@ -1,4 +1,4 @@
-"""What an object store refused, in words that say what to do."""
+"""The errors of an object store, in words that say what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
 from ingestify.masking import mask_text
 from ingestify.storage.cloud_address import CloudAddress
 
-__all__ = ["Action", "ServerAnswer", "has_broken_off", "is_missing_object", "translate"]
+__all__ = ["Action", "ServerAnswer", "is_lost_connection", "is_missing_object", "translate"]
 
 Action = Literal["write", "read", "delete", "list"]
 
@@ -53,7 +53,7 @@ _NEEDED = {
 
 
 class ServerAnswer(Exception):
-    """What the server, or obstore, said, with its secrets masked: the cause of our own error."""
+    """The message of the server, or of obstore, with its secrets masked: the cause of our own error."""
 
 
 def is_missing_object(error: BaseException) -> bool:
@@ -61,8 +61,8 @@ def is_missing_object(error: BaseException) -> bool:
     return isinstance(error, FileNotFoundError) and _find_code(str(error)) not in _NO_BUCKET
 
 
-def has_broken_off(error: StoreError) -> bool:
-    """Return whether a translated error is of the connection, and not of what the server answered."""
+def is_lost_connection(error: StoreError) -> bool:
+    """Return whether a translated error is one of the connection: the server did not respond."""
     said = str(error.__cause__)
     return "HTTP error" in said and _find_status(said) is None
 
@@ -71,7 +71,10 @@ def translate(action: Action, what: str, error: BaseException, address: CloudAdd
     """Return the error to raise for one of obstore's; its cause shows no secret.
 
     Args:
-        what: What could not be written, read, …: a path below the lake, or the lake.
+        action: What was tried.
+        what: The object or folder, as a path below the lake.
+        error: The error of obstore.
+        address: Where the lake is.
     """
     said = str(error)
     translated = _translate(action, what, error, said, address)
@@ -93,10 +96,10 @@ def _translate(
 
 
 def _find_problem(said: str, kind: str, address: CloudAddress) -> tuple[str, bool]:
-    """Return what is wrong and what to do, and whether another object would meet it too."""
+    """Return what is wrong and what to do, and whether another object would fail for the same reason."""
     code, status = _find_code(said), _find_status(said)
     service, container = address.service, address.container_word
-    # Of HEAD there is no body: only the status is known.
+    # A response to HEAD has no body, and so no code: only its status is known.
     if code in _NO_BUCKET:
         return f"there is no {container} '{address.bucket}'; make it, or correct file_url", True
     if _is_about_credentials(said):
@@ -117,12 +120,12 @@ def _find_problem(said: str, kind: str, address: CloudAddress) -> tuple[str, boo
         return f"these credentials may not do that{_shown(code)}; they need {_NEEDED[service]}", True
     if code in _FULL or status == 507:
         return f"the server takes no more{_shown(code)}; make room, or raise the quota, then run again", True
+    return _find_network_problem(said, status, code)
+
+
+def _find_network_problem(said: str, status: int | None, code: str | None) -> tuple[str, bool]:
     if code in _TOO_FAST or status == 429:
         return f"the server still asks to slow down{_shown(code)} after several tries; run again later", False
-    return _find_passing_problem(said, status, code)
-
-
-def _find_passing_problem(said: str, status: int | None, code: str | None) -> tuple[str, bool]:
     if "dns error" in said:
         return "its server's name cannot be looked up; correct main.file_options.endpoint, or see to the network", True
     if "kind: Connect," in said:

@@ -1,4 +1,4 @@
-"""The bundles that failed a check: to look at, and for a person to decide about."""
+"""The quarantine: the bundles that failed a check, for a person to look at and decide about."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingestify.clock import now
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.change import DatasetChange, Settlement
+from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.expression import Undecidable
 from ingestify.domain.html_table import html_table
@@ -24,20 +25,24 @@ from ingestify.remedies import remedy
 from ingestify.store.accepted_part import built_in_type_of, choose_part
 from ingestify.store.commits import Commits
 from ingestify.store.reading.dataset_reader import DatasetReader
+from ingestify.store.reading.entry_list import EntryList
 from ingestify.store.reading.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 from ingestify.store.reading.nothing_found import explain_no_entry
-from ingestify.store.reading.table_list import TableList, with_own_names
 from ingestify.store.removal import remove_orphans_of_commit
 
-__all__ = ["EntryList", "Quarantine"]
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+__all__ = ["Quarantine"]
 
 logger = PrintableLogger(__name__)
 
 Entries = QuarantineEntry | str | Iterable[QuarantineEntry | str]
-"""One or several, or their ids."""
+"""One entry or several, or their ids."""
 
 _LOOKED_AT = 1000
-"""So many entries are looked through for what there is, where filters find nothing."""
+"""How many entries are read to say what there is, if filters find nothing."""
 
 _WHAT_TO_DO = (
     "Of engine.quarantine, load_files(entry) reads what came, request_retry(entry) lets the next run fetch it anew, "
@@ -45,33 +50,14 @@ _WHAT_TO_DO = (
 )
 
 _MOST_LINES = 10
-"""Of a quarantine that is printed."""
-
-
-class EntryList(TableList[QuarantineEntry]):
-    """A list that is shown as a table; as a data frame it has a column for each key of the identifiers."""
-
-    columns = ("entry", "dataset", "name", "state", "since (UTC)", "readers see", "why")
-
-    @property
-    def caption(self) -> str:
-        """How many there are."""
-        return "1 entry" if len(self) == 1 else f"{len(self):,} entries"
-
-    def iter_shown(self) -> Iterator[Sequence[object]]:
-        """Yield what is shown of each."""
-        return map(_shown_of, self)
-
-    def as_rows(self) -> list[dict[str, Any]]:
-        """Return a row for each entry, with the keys of its identifier."""
-        return [_row(entry) for entry in self]
+"""How many entries are printed."""
 
 
 class Quarantine:
     """The quarantine of one bucket: `engine.quarantine`. Every method may be called from any thread.
 
-    It is iterated over, counted and shown as what waits in it, newest first; a notebook shows a table. `to_polars()`
-    and `to_pandas()` make a data frame of it.
+    It is a sequence of the bundles that wait, newest first: it can be iterated over and has a length; a notebook shows
+    a table. `to_polars()` and `to_pandas()` make a data frame.
 
     Example::
 
@@ -79,8 +65,8 @@ class Quarantine:
             print(entry.name, entry.reasons)
 
     Attributes:
-        bundle_type_of: Says what a complete dataset of an entry's kind holds. An engine sets it, as it knows the
-            settings and the sources; without one it is what is built in.
+        bundle_type_of: Returns what a complete dataset of an entry's kind holds. An engine sets it: it knows the
+            settings and the sources; without an engine the built-in types count.
     """
 
     def __init__(self, reader: DatasetReader, commits: Commits) -> None:
@@ -98,7 +84,7 @@ class Quarantine:
     def __getitem__(self, number: int) -> QuarantineEntry:
         return self.list_entries()[number]
 
-    def to_polars(self) -> Any:
+    def to_polars(self) -> pl.DataFrame:
         """Return a polars DataFrame with a row for each bundle that waits; see `EntryList`.
 
         Raises:
@@ -106,8 +92,8 @@ class Quarantine:
         """
         return EntryList(self).to_polars()
 
-    def to_pandas(self) -> Any:
-        """Return a pandas DataFrame likewise.
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a pandas DataFrame with a row for each bundle that waits; see `EntryList`.
 
         Raises:
             MissingExtraError: pandas is not installed.
@@ -128,31 +114,29 @@ class Quarantine:
             lines.append(f"  … and {len(waiting) - _MOST_LINES:,} more")
         if waiting:
             lines.append(_WHAT_TO_DO)
-        return "\n".join(map(printable, lines))  # it quotes providers, and a terminal shows it as it is
+        return "\n".join(map(printable, lines))  # reasons quote providers, and a terminal obeys control characters
 
     def _repr_html_(self) -> str:
         count = len(self)
         caption = f"Quarantine of the bucket '{self._reader.bucket}': {count:,} {_wait(count)}"
-        table = html_table(caption, EntryList.columns, map(_shown_of, self), count)
+        table = html_table(caption, EntryList.columns, EntryList(self).iter_shown(), count)
         return f"{table}<p>{_WHAT_TO_DO}</p>" if count else table
 
     def find_waiting(self, wanted: DatasetFilter) -> list[WaitingBundle]:
-        """Return what waits of the datasets that a filter means, newest first: by one query, unless it has a `where`.
+        """Return the waiting bundles of the datasets that a filter names, newest first.
 
-        A condition is looked at for what the dataset would become.
+        It is one query, unless the filter has a `where`, which is evaluated for the dataset as it would become.
         """
         waiting = self._reader.catalogue.quarantine.find_waiting(dataclasses.replace(wanted, where=None))
         if wanted.where is None or not waiting:
             return waiting
-        meant = {entry.entry_id for entry in self._iter_meant(wanted)}
-        return [one for one in waiting if one.entry_id in meant]
+        matching = {entry.entry_id for entry in self._iter_matching(wanted, wanted.where)}
+        return [one for one in waiting if one.entry_id in matching]
 
-    def _iter_meant(self, wanted: DatasetFilter) -> Iterator[QuarantineEntry]:
-        where = wanted.where
-        assert where is not None, "without a condition all of them are"
+    def _iter_matching(self, wanted: DatasetFilter, where: DatasetCondition) -> Iterator[QuarantineEntry]:
         everything = dataclasses.replace(wanted, where=None)
         for entry in self._reader.catalogue.quarantine.iter_entries(everything, [QuarantineState.OPEN]):
-            with contextlib.suppress(Undecidable):  # who reads the datasets is told of that
+            with contextlib.suppress(Undecidable):  # the reader of the datasets warns of it
                 if where.matches_dataset(entry.dataset_to_be()):
                     yield entry
 
@@ -161,20 +145,21 @@ class Quarantine:
     ) -> Iterator[QuarantineEntry]:
         """Yield the bundles in quarantine, newest first, a thousand in memory at once.
 
-        What filters find nothing of is explained in a warning.
+        If filters find nothing, a warning says why.
 
         Args:
-            states: Empty: also what was accepted, discarded or settled by a later bundle.
+            states: Entries in these states; empty: all entries, also those that were accepted, discarded or settled by
+                a later bundle.
             **filters: `provider`, `dataset_type`, `dataset_id` and identifier keys.
 
         Raises:
-            ConfigurationError: A filter is the name of an option, or one on what only a dataset has.
+            ConfigurationError: A filter has the name of an option, or is one that only datasets have.
         """
         wanted = self._reader.dataset_filter(**filters)
         if wanted.states or wanted.where is not None:
             raise ConfigurationError(
-                "Entries of the quarantine are narrowed by provider, dataset_type, dataset_id and identifier keys, and "
-                "by states=, which are their own; state and where are of datasets."
+                "Quarantine entries have the filters provider, dataset_type, dataset_id and identifier keys, and "
+                "states= for their own states; the filters state and where are for datasets."
             )
         return self._iter_wanted(wanted, states)
 
@@ -190,14 +175,14 @@ class Quarantine:
             logger.warning("%s", explain_no_entry(list(there), wanted))
 
     def find_ids(self, beginning: str) -> list[str]:
-        """Return the ids of this bucket's entries, of all states, that begin so."""
+        """Return the ids of this bucket's entries, in any state, that begin with this text."""
         return self._reader.catalogue.quarantine.find_ids(self._reader.bucket, beginning)
 
     def get_entry(self, entry_id: str) -> QuarantineEntry:
         """Return one entry of this bucket.
 
         Raises:
-            DatasetNotFound: There is none with that id here.
+            DatasetNotFound: This bucket has no entry with that id.
         """
         entry = self._reader.catalogue.quarantine.find_entry(entry_id)
         if entry is None or entry.bucket != self._reader.bucket:
@@ -208,7 +193,11 @@ class Quarantine:
         return entry
 
     def load_files(self, entry: QuarantineEntry, lazy: bool = False) -> FileCollection:
-        """Return the files of a bundle in quarantine that differ from the lake's, to look at them.
+        """Return the files of a bundle in quarantine that differ from those of the lake.
+
+        Args:
+            entry: The entry.
+            lazy: Open each file at its first use. Otherwise files of up to 64 MB are read, and checked, now.
 
         Raises:
             IntegrityError: An object is missing or damaged, or the entry was discarded.
@@ -228,28 +217,28 @@ class Quarantine:
     def accept(
         self, entry: QuarantineEntry | str, decided_by: str, note: str = "", *, without: Sequence[str] = ()
     ) -> Dataset:
-        """Publish a bundle in quarantine as a revision: a person's decision, which is kept with it.
+        """Publish a bundle in quarantine as a revision. The person's decision is kept with the revision.
 
-        A broken file of a feed that its dataset can do without is left out by itself. Another one that is broken is
-        published as it is, and then the dataset is PARTIAL: its `missing_feeds` and `broken_files` name it.
+        A broken file is left out if the dataset is complete without its feed. Otherwise it is published as it is, and
+        the dataset is PARTIAL: its `missing_feeds` and `broken_files` name the file.
 
         Args:
-            entry: One, or its id.
-            decided_by: Who decides.
-            note: Why, for those who come later.
+            entry: An entry or its id.
+            decided_by: The person who decides.
+            note: Why, for later readers.
             without: Feeds, or file ids, that are left out. They leave the current set if the lake has them; each run
-                asks for them again. The dataset is PARTIAL, unless it can do without them.
+                requests them again. The dataset is PARTIAL, unless it is complete without them.
 
         Returns:
-            The dataset with its new revision; without a new one, if nothing is left that the lake has not.
+            The dataset with its new revision; without a new one, if the lake has all files that are left.
 
         Raises:
             DatasetNotFound: There is no such entry.
-            SaveError: It does not wait any more, the dataset has moved on since, or nothing of it would be left.
-            ConfigurationError: It has no such feed.
+            SaveError: The entry does not wait any more, the dataset has another revision since, or no file is left.
+            ConfigurationError: The entry has no such feed.
         """
         (entry_id,) = _ids_of(entry)
-        entry = self.get_entry(entry_id)  # as it is now
+        entry = self.get_entry(entry_id)  # the caller's may be old
         existing = self._reader.catalogue.datasets.find(
             self._reader.bucket, entry.provider, entry.dataset_type, entry.identifier
         )
@@ -268,7 +257,7 @@ class Quarantine:
                     f"The quarantine entry {entry_id} of {entry} cannot be accepted: its file {file.file_id} is not "
                     f"in the storage as it was written. Fetch it anew with {remedy('quarantine retry', entry_id)}."
                 ) from error
-        # What the provider stopped listing is not listed again by a person's decision.
+        # A dataset that the provider stopped listing stays MISSING: the decision does not list it again.
         is_missing = existing is not None and existing.state is DatasetState.MISSING
         said = f"{part.described}: {note}" if note else part.described
         change = DatasetChange(
@@ -293,8 +282,8 @@ class Quarantine:
             (applied,) = self._commits.apply([change])
         except HeadMoved as moved:
             raise SaveError(
-                f"The quarantine entry {entry_id} of {entry} cannot be accepted: somebody else decided about it, or "
-                f"wrote to its dataset, at this moment. Look at it again with {remedy('quarantine show', entry_id)}."
+                f"The quarantine entry {entry_id} of {entry} cannot be accepted: meanwhile somebody else decided about "
+                f"it, or wrote to its dataset. Look at it again with {remedy('quarantine show', entry_id)}."
             ) from moved
         if existing is None:
             self._reader.catalogue.selector_syncs.forget_listings()
@@ -303,15 +292,17 @@ class Quarantine:
         return applied.dataset
 
     def discard(self, entries: Entries, decided_by: str, note: str = "") -> int:
-        """Throw the files of bundles in quarantine away: a person's decision, which is kept.
+        """Throw the files of bundles in quarantine away. The person's decision is kept.
 
-        The next run does not fetch the same bundles again; another one of the provider's is looked at as ever.
+        The next run does not fetch the same bundles again; a new version of a bundle is validated as usual.
 
         Args:
             entries: An entry or its id, or several.
+            decided_by: The person who decides.
+            note: Why, for later readers.
 
         Returns:
-            How many files were removed from the storage; those that a revision names too stay.
+            How many files were removed from the storage; a file that a revision names too stays.
 
         Raises:
             DatasetNotFound: There is no such entry.
@@ -325,7 +316,11 @@ class Quarantine:
         return remove_orphans_of_commit(self._reader.catalogue, self._reader.storage, orphans, begun)
 
     def request_retry(self, entries: Entries) -> int:
-        """Let the next run fetch bundles in quarantine anew, whatever the provider says of them. Returns how many."""
+        """Let the next run fetch bundles in quarantine anew, even if the provider says that they are unchanged.
+
+        Returns:
+            How many entries were marked.
+        """
         return self._reader.catalogue.quarantine.request_retry(_ids_of(entries))
 
 
@@ -336,32 +331,3 @@ def _ids_of(entries: Entries) -> list[str]:
 
 def _wait(count: int) -> str:
     return "bundle waits" if count == 1 else "bundles wait"
-
-
-def _shown_of(entry: QuarantineEntry) -> Sequence[object]:
-    return (
-        entry.entry_id,
-        str(entry),
-        entry.name,
-        entry.state.value,
-        entry.created_at,
-        "nothing" if entry.base_revision_id is None else f"revision {entry.base_revision_id}",
-        "; ".join(entry.reasons),
-    )
-
-
-def _row(entry: QuarantineEntry) -> dict[str, Any]:
-    row = {
-        "entry_id": entry.entry_id,
-        "dataset_id": entry.dataset_id,
-        "provider": entry.provider,
-        "dataset_type": entry.dataset_type,
-        "name": entry.name,
-        "state": entry.state.value,
-        "reasons": list(entry.reasons),
-        "base_revision_id": entry.base_revision_id,
-        "created_at": entry.created_at,
-        "checked_at": entry.checked_at,
-        "metadata": dict(entry.metadata),
-    }
-    return {**with_own_names(entry.identifier, row), **row}

@@ -1,12 +1,12 @@
-"""What is in the storage and nothing names: left by crashes, by lost races, and by deletions.
+"""Removal of garbage: orphaned objects, which crashes, lost races and deletions leave in the storage.
 
-An ingest writes an object and then the row that names it, so for a moment each new object is without a row; and who
-opened a dataset goes on reading its objects when it is deleted. So only what was written, and has lost its last row,
-longer ago than a safety age is removed. An ingest that needs an object always writes it, also where it exists: its time
-is new then, and the storage leaves alone what was written since.
+An ingest writes an object before the row that names it, so each new object is without a row for a moment. And a reader
+that opened a dataset goes on reading its objects after the dataset is deleted. So an object is only removed if it was
+written, and has lost its last row, longer ago than a safety age. An ingest that needs an object always writes it, even
+if it exists: then its time is new, and the storage does not remove it.
 
-Clocks only say what is worth keeping. That no row loses its object holds without them: a removal is noted before and
-after, and a commit sees that (`catalogue.removals`, `store.presence`).
+The safety age depends on clocks. The promise that no row loses its object does not: a removal is noted before and
+after it, and a commit sees the notes (`catalogue.integrity.removals`, `store.presence`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from ingestify.clock import now
 from ingestify.domain.ports import Catalogue, Leftovers, Storage, StoredObject
@@ -32,10 +32,10 @@ __all__ = ["SAFETY_AGE", "Garbage", "collect_garbage", "iter_orphans"]
 logger = PrintableLogger(__name__)
 
 SAFETY_AGE = dt.timedelta(hours=24)
-"""Longer than any ingest takes from writing an object to naming it, and than most readers keep a dataset open."""
+"""An ingest never takes so long from writing an object to its row, and few readers keep a dataset open so long."""
 
 SAFE_BESIDE_A_RUN = dt.timedelta(hours=1)
-"""What a run has just written is younger, so that it need not be written again."""
+"""The objects that a run has just written are younger, so the run does not have to write them again."""
 
 _AT_ONCE = 1000
 
@@ -45,10 +45,11 @@ class Garbage:
     """What was removed, or would be.
 
     Attributes:
-        objects: How many objects that nothing names; `object_bytes`: what they take in the storage.
-        leftovers: What was on its way into the lake and never arrived.
+        objects: The number of orphaned objects.
+        object_bytes: Their size in the storage.
+        leftovers: The temporary objects of broken runs.
         forgotten: The history that was older than the lake's retention.
-        is_removed: Whether it is gone; False: it was only looked at.
+        is_removed: Whether all this is removed; False: it was a dry run.
     """
 
     objects: int
@@ -59,39 +60,42 @@ class Garbage:
 
     @property
     def total_count(self) -> int:
-        """How many of both."""
+        """The number of orphaned objects and leftovers."""
         return self.objects + self.leftovers.count
 
     @property
     def total_bytes(self) -> int:
-        """What all of it takes in the storage."""
+        """Their size in the storage."""
         return self.object_bytes + self.leftovers.size
 
 
 def iter_orphans(
     catalogue: Catalogue, storage: Storage, written_before: dt.datetime, prefix: str = ""
 ) -> Iterator[list[StoredObject]]:
-    """Yield objects that nothing names, by up to a thousand; each was looked up just before.
+    """Yield orphaned objects in batches of up to a thousand. Each batch was looked up in the catalogue just before.
 
     Args:
-        written_before: Later ones are left out, and those that lost their last row later.
-        prefix: Only below this folder.
+        catalogue: The catalogue of the lake.
+        storage: The storage of the lake.
+        written_before: Objects that were written later, or lost their last row later, are left out.
+        prefix: The folder of the objects; empty: all.
     """
     lake = catalogue.lake.find()
     if lake is not None and lake.epoch > 1 and lake.epoch_started_at > min(written_before, now() - SAFETY_AGE):
-        # Whoever restored a catalogue may find out that another one is the lake's, and names what this one does not.
+        # A catalogue was restored. It may turn out that another catalogue is the right one, with rows that this one
+        # does not have.
         logger.warning("The epoch of the lake is younger than a day, or than the age given: nothing is garbage yet.")
         return
     listed = (
         stored
         for stored in storage.iter_objects(prefix)
-        # Whatever else lies in the folder, such as the catalogue itself, is not ours to judge.
+        # Other files in the folder, such as the catalogue itself, are not objects of the lake.
         if stored.modified_at <= written_before and is_object_path(stored.path)
     )
     while batch := list(itertools.islice(listed, _AT_ONCE)):
-        # Listed first and looked up then: a row that is committed in between is seen.
-        unnamed = catalogue.deletions.find_orphaned([stored.path for stored in batch], since=written_before)
-        if garbage := [stored for stored in batch if stored.path in unnamed]:
+        # The listing comes before the look-up, so that a row that is committed in between is seen.
+        orphaned = catalogue.deletions.find_orphaned([stored.path for stored in batch], since=written_before)
+        if garbage := [stored for stored in batch if stored.path in orphaned]:
             yield garbage
 
 
@@ -100,7 +104,7 @@ def collect_garbage(
     *,
     older_than: dt.timedelta = SAFETY_AGE,
     dry_run: bool = False,
-    on_object: Callable[[StoredObject], object] | None = None,
+    on_object: Callable[[StoredObject], object] = lambda _: None,
 ) -> Garbage:
     """Remove orphaned objects, of all buckets, and the history that is older than the lake's retention.
 
@@ -126,7 +130,7 @@ def collect_garbage(
     if dry_run:
         store.identity.check()
     written_before = now() - older_than
-    # Whoever begins to write after this writes later than `written_before`, and a run that is suspended has its lease.
+    # A writer that begins after this writes later than `written_before`, and a suspended run keeps its lease.
     writers = [held for held in catalogue.leases.find() if held.what != REMOVING]
     if writers and not dry_run and older_than < SAFE_BESIDE_A_RUN:
         raise StoreError(
@@ -136,16 +140,11 @@ def collect_garbage(
     if not dry_run:
         store.identity.claim()
     objects = size = 0
-    with contextlib.nullcontext("") if dry_run else lease(catalogue.leases, REMOVING) as lease_id:
-        if not dry_run:
-            catalogue.removals.end_dead()
-        for batch in iter_orphans(catalogue, storage, written_before):
-            removed = batch if dry_run else _remove(catalogue, storage, lease_id, batch, written_before)
-            objects += len(removed)
-            size += sum(stored.size for stored in removed)
-            if on_object is not None:
-                for stored in removed:
-                    on_object(stored)
+    with contextlib.closing(_iter_removed(catalogue, storage, written_before, dry_run=dry_run)) as removed:
+        for stored in removed:
+            objects += 1
+            size += stored.size
+            on_object(stored)
     leftovers = Leftovers() if writers else storage.remove_leftovers(written_before, dry_run=dry_run)
     if not dry_run:
         # An object that lost its rows up to then is removed now, or it is named or written anew.
@@ -156,10 +155,23 @@ def collect_garbage(
     return Garbage(objects, size, leftovers, forgotten, is_removed=not dry_run)
 
 
+def _iter_removed(
+    catalogue: Catalogue, storage: Storage, written_before: dt.datetime, *, dry_run: bool
+) -> Generator[StoredObject, None, None]:
+    """Remove orphaned objects, and yield each that was removed, or would be."""
+    if dry_run:
+        yield from itertools.chain.from_iterable(iter_orphans(catalogue, storage, written_before))
+        return
+    with lease(catalogue.leases, REMOVING) as lease_id:
+        catalogue.removals.end_dead()
+        for batch in iter_orphans(catalogue, storage, written_before):
+            yield from _remove(catalogue, storage, lease_id, batch, written_before)
+
+
 def _remove(
     catalogue: Catalogue, storage: Storage, lease_id: str, batch: Sequence[StoredObject], written_before: dt.datetime
 ) -> Sequence[StoredObject]:
-    """Return those that are gone: one that is named, or written again, at this moment stays."""
+    """Return the objects that are gone. An object that gets a row, or is written again, at this moment stays."""
     count = remove_orphans(
         catalogue,
         storage,

@@ -1,14 +1,15 @@
 """A provider's file as a data frame: one row for each record, whatever the format.
 
-What the records are: of CSV and TSV the rows, of JSON Lines the lines, of JSON the items of the list that it is. Of a
-JSON object they are the list that stands under the feed's own name (`{"events": […]}` of the feed `events`) or under
-`data`; else the object itself is the only record. `records` says otherwise.
+A record is a row of CSV or TSV, a line of JSON Lines, or an item of a JSON list. In a JSON object the records are the
+list under the feed's own name (`{"events": […]}` of the feed `events`) or under `data`; without such a list, the object
+itself is the only record. The argument `records` names another place.
 
-Nested objects become structs in polars, and dotted columns in pandas. In polars a column has one type: where a provider
-has here an object and there a list, or a number and a text, all of it becomes text: JSON, but for what was text.
+Nested objects become structs in polars, and dotted columns in pandas. A column of polars has one type. If a provider
+mixes types in one place, such as numbers and texts, all values there become text: a text stays as it is, and any other
+value becomes JSON.
 
-No whole number is rounded. Where one that a float cannot hold stands beside a fraction, the column is text in polars,
-and Python's own numbers in pandas; beside a null it is a nullable integer in both.
+No whole number is rounded. If a column has fractions and a whole number that a float cannot hold, it is text in polars,
+and Python's own numbers in pandas. If it has nulls and such a number, it is a nullable integer in both.
 """
 
 from __future__ import annotations
@@ -20,10 +21,14 @@ import gzip
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ingestify.errors import LoadError, MissingExtraError
-from ingestify.store.reading.records import JSON, JSON_LINES, read_records, with_one_kind
+from ingestify.store.reading.records import JSON, JSON_LINES, read_records, with_one_type
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
 
 __all__ = ["pandas_of", "polars_of", "read_pandas", "read_polars"]
 
@@ -31,7 +36,7 @@ _DELIMITERS = {"csv": ",", "tsv": "\t"}
 _FORMATS = (*_DELIMITERS, *sorted(JSON | JSON_LINES))
 _UTF8_OF_POLARS = frozenset({"utf8", "utf8-lossy"})
 _EXACT_FLOAT = 2.0**53
-"""From here on a float does not hold each whole number."""
+"""The smallest float above which some whole numbers have no float of their own."""
 
 
 def read_polars(
@@ -41,25 +46,25 @@ def read_polars(
     records: str | None = None,
     encoding: str | None = None,
     **options: Any,
-) -> Any:
+) -> pl.DataFrame:
     """Return a polars DataFrame.
 
     Args:
         stream: The provider's bytes, from their beginning; it can seek.
         serialization_format: `csv`, `tsv`, `json`, `jsonl`, or one of these with `.gz`.
         feed: The feed's name.
-        records: Of JSON, the dotted way to the records, such as `data.matches`; empty: the whole; `players[*]`: each
-            value of an object by ids, with its key as `id`; None: see above.
-        encoding: What its text is written in, as Python calls it, such as `cp1252`; None: UTF-8, or what a byte order
-            mark says.
+        records: The dotted path of the records in JSON, such as `data.matches`; empty: the whole content is one record;
+            `players[*]`: each value of an object with ids as keys, with its key as `id`; None: see this module.
+        encoding: The encoding of the text by its Python name, such as `cp1252`; None: UTF-8, or what a byte order mark
+            says.
         **options: Passed on to `polars.read_csv` or `polars.from_dicts`.
 
     Raises:
         MissingExtraError: polars is not installed.
-        LoadError: It has no records, they do not fit into a frame, or it is written in another encoding.
+        LoadError: The file has no records, they do not fit into a frame, or it has another encoding.
     """
     polars = _polars()
-    content, form = _opened(stream, serialization_format, feed)
+    content, form = _open(stream, serialization_format, feed)
     if encoding in _UTF8_OF_POLARS and form in _DELIMITERS:
         options, encoding = {"encoding": encoding, **options}, None
     content = _as_utf8(content, encoding, feed, form)
@@ -70,7 +75,7 @@ def read_polars(
         options = {"has_header": False, "new_columns": names, **options}
     begin = content.tell()
     with _as_load_error("polars", f"the feed '{feed}' ({form})", polars.exceptions.PolarsError):
-        frame = polars.read_csv(content, **options)
+        frame: pl.DataFrame = polars.read_csv(content, **options)
         floats = [name for name, kind in frame.schema.items() if kind == polars.Float64]
         large = [name for name in floats if (frame[name].abs() >= _EXACT_FLOAT).any()]
         if not large or options.keys() & {"schema", "schema_overrides", "dtypes"}:
@@ -88,18 +93,15 @@ def read_pandas(
     records: str | None = None,
     encoding: str | None = None,
     **options: Any,
-) -> Any:
-    """Return a pandas DataFrame; the arguments are those of `read_polars`.
-
-    Args:
-        **options: Passed on to `pandas.read_csv` or `pandas.json_normalize`.
+) -> pd.DataFrame:
+    """Return a pandas DataFrame. The arguments are those of `read_polars`; pandas gets the `options`.
 
     Raises:
         MissingExtraError: pandas is not installed.
-        LoadError: It has no records, they do not fit into a frame, or it is written in another encoding.
+        LoadError: The file has no records, they do not fit into a frame, or it has another encoding.
     """
     pandas = _pandas()
-    content, form = _opened(stream, serialization_format, feed)
+    content, form = _open(stream, serialization_format, feed)
     content = _as_utf8(content, encoding, feed, form)
     if form in _DELIMITERS:
         separator = options.setdefault("sep", options.pop("delimiter", None) or _delimiter(content, form))
@@ -132,19 +134,20 @@ def read_pandas(
     return frame
 
 
-def polars_of(rows: list[dict[str, Any]], what: str = "the rows", **options: Any) -> Any:
-    """Return a polars DataFrame of JSON objects."""
+def polars_of(rows: list[dict[str, Any]], what: str = "the rows", **options: Any) -> pl.DataFrame:
+    """Return a polars DataFrame of JSON objects; `what` names them in an error."""
     polars = _polars()
-    if not rows:
-        return polars.DataFrame()
+    frame: pl.DataFrame = polars.DataFrame()
     with _as_load_error("polars", what, polars.exceptions.PolarsError, OverflowError):
-        # Not left to polars: of {"x": {}} and {"x": 0} it makes a column without the 0, and says nothing. Its reader of
-        # JSON Lines, which takes less memory, makes text of mixed kinds that is no JSON.
-        return polars.from_dicts(with_one_kind(rows), infer_schema_length=None, **options)
+        # polars makes a column without the 0 of {"x": {}} and {"x": 0}, without an error. Its reader of JSON Lines,
+        # which takes less memory, makes text of mixed types that is no JSON.
+        if rows:
+            frame = polars.from_dicts(with_one_type(rows), infer_schema_length=None, **options)
+    return frame
 
 
-def pandas_of(rows: list[dict[str, Any]]) -> Any:
-    """Return a pandas DataFrame of objects; what nests in them is dotted columns."""
+def pandas_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return a pandas DataFrame of JSON objects; nested objects become dotted columns."""
     return _pandas().json_normalize(rows)
 
 
@@ -172,24 +175,24 @@ def _as_load_error(library: str, what: str, *errors: type[Exception]) -> Iterato
         hint = "utf-8" in str(error).lower()
         raise LoadError(
             f"{library} makes no data frame of {what}: {error}"
-            + (". Say in which encoding it is written, such as encoding='cp1252'." if hint else "")
+            + (". If the file has another encoding than UTF-8, name it, such as encoding='cp1252'." if hint else "")
         ) from error
 
 
-def _opened(stream: BinaryIO, serialization_format: str, feed: str) -> tuple[Any, str]:
+def _open(stream: BinaryIO, serialization_format: str, feed: str) -> tuple[Any, str]:
     form = serialization_format.lower()
     is_packed = form.endswith(".gz")
     form = form.removesuffix(".gz")
     if form not in _FORMATS:
         raise LoadError(
-            f"The feed '{feed}' is {form}, of which no data frame is made; that is done of {', '.join(_FORMATS)}. Use "
-            f"kloppy (engine.load_dataset_with_kloppy), or read its stream."
+            f"The feed '{feed}' is {form}, and a data frame can only be made of {', '.join(_FORMATS)}. Use kloppy "
+            f"(engine.load_dataset_with_kloppy), or read its stream."
         )
     return gzip.GzipFile(fileobj=stream) if is_packed else stream, form
 
 
 def _as_utf8(content: Any, encoding: str | None, feed: str, form: str) -> Any:
-    """Return the content in UTF-8. Of JSON that does not say, nothing is changed: its reader tells UTF-16 by itself."""
+    """Return the content in UTF-8. JSON is left as it is if no encoding is given: its reader recognizes UTF-16."""
     if encoding is None:
         head = content.read(2)
         content.seek(0)
@@ -203,8 +206,10 @@ def _as_utf8(content: Any, encoding: str | None, feed: str, form: str) -> Any:
 
 
 def _delimiter(content: Any, form: str) -> str:
-    """Return what separates the columns: in a CSV without any comma in its header, as Excel writes it in much of
-    Europe, a semicolon."""
+    """Return what separates the columns.
+
+    A CSV with semicolons and no comma in its header is one that Excel wrote in much of Europe.
+    """
     header = content.readline()
     content.seek(0)
     return ";" if form == "csv" and b"," not in header and b";" in header else _DELIMITERS[form]
@@ -226,8 +231,7 @@ def _whole_number(value: Any) -> int | None:
 def _without_rounding(pandas: Any, exact: Any, rounded: Any) -> Any:
     """Return a column with the whole numbers that a float cannot hold; `rounded` if there are none.
 
-    Args:
-        exact: Its values before they became floats: text, or Decimal for each whole number.
+    `exact` has the values before they became floats: text, or Decimal for each whole number.
     """
     whole = [None if pandas.isna(value) else _whole_number(value) for value in exact]
     numbers = [number for number in whole if number is not None]
@@ -242,11 +246,11 @@ def _without_rounding(pandas: Any, exact: Any, rounded: Any) -> Any:
 
 
 def _stacked_header(stream: BinaryIO, delimiter: str | None) -> list[str]:
-    """Skip a header of several lines, as Metrica's tracking has it, and return the names in its last one.
+    """Skip a header of several lines, which Metrica's tracking files have, and return the names in its last line.
 
-    Teams and shirt numbers stand above the names, with nothing above the first three columns. A name stands over two
-    columns, x and y, so one without a name gets that of the column before it, with `_2`. Any other header is left to
-    be read, and nothing is returned.
+    Teams and shirt numbers stand above the names, with nothing above the first three columns. A name covers two
+    columns, x and y, so the second one gets the same name with `_2`. Any other header is not skipped, and the list is
+    empty.
     """
     if not delimiter or len(delimiter) > 1:
         return []

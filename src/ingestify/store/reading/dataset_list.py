@@ -1,4 +1,4 @@
-"""Datasets as a table: in a notebook, and as a data frame."""
+"""Datasets as a table."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ __all__ = ["DatasetList"]
 
 
 class DatasetList(TableList[Dataset]):
-    """A list that is shown as a table; as a data frame it has a column for each key of the identifiers.
+    """Datasets as a table. The data frame has a column for each key of their identifiers.
 
     Args:
-        in_quarantine: The ids of those of which a newer version waits in quarantine.
+        datasets: The datasets.
+        in_quarantine: The ids of datasets of which a newer version waits in quarantine.
     """
 
     columns = DATASET_COLUMNS
 
     def __init__(self, datasets: Iterable[Dataset] = (), in_quarantine: Collection[str] = ()) -> None:
-        # What is parsed when it is looked at is nothing that polars, or dataclasses.asdict, looks into.
+        # polars and dataclasses.asdict do not see into feeds that are parsed at their first use.
         super().__init__(dataset.with_plain_feeds() for dataset in datasets)
         self._in_quarantine = frozenset(in_quarantine)
 
     @property
     def caption(self) -> str:
-        """How many there are."""
+        """How many datasets there are."""
         return "1 dataset" if len(self) == 1 else f"{len(self):,} datasets"
 
     def iter_shown(self) -> Iterator[Sequence[object]]:
-        """Yield what is shown of each."""
+        """Yield the shown values of each dataset."""
         for dataset in self:
             row = shown_of(dataset)
             if dataset.dataset_id in self._in_quarantine:

@@ -66,10 +66,10 @@ class DatasetReader:
         """Return the filter that the arguments of the reading methods describe.
 
         Raises:
-            ConfigurationError: `where` cannot be read; the message points at where. Or no identifier can have a
-                filter's value. Or a filter is the name of an
-                option, which no dataset has as an identifier key; the message says how the option is given.
-            ValueError: A `state` that is none; the message names the valid ones.
+            ConfigurationError: `where` cannot be read; the message points at the place. Or no identifier can have a
+                filter's value. Or a filter has the name of an option, and no dataset has such an identifier key; the
+                message says how the option is given.
+            ValueError: An unknown `state`; the message names the valid ones.
         """
         if state is not None and dataset_state is not None:
             raise ConfigurationError("state and dataset_state are the same; give only state.")
@@ -87,7 +87,7 @@ class DatasetReader:
         return wanted
 
     def _refuse_options(self, wanted: DatasetFilter) -> None:
-        """Refuse a filter that is called like an option, unless there is an identifier key that is called so."""
+        """Refuse a filter with the name of an option, unless that is the name of an identifier key too."""
         kind = wanted.provider, wanted.dataset_type
         for key in wanted.selector:
             option = find_option(key)
@@ -97,7 +97,7 @@ class DatasetReader:
                 raise refuse_option(key, option)
 
     def find_identifier_keys(self, provider: str | None = None, dataset_type: str | None = None) -> set[str]:
-        """Return the identifier keys that datasets have; none where there is no lake yet."""
+        """Return the identifier keys that datasets have; none if there is no lake yet."""
         try:
             return set(iter_identifier_keys(self.catalogue, DatasetFilter(self.bucket, dataset_type, provider)))
         except LakeNotFound:
@@ -118,31 +118,35 @@ class DatasetReader:
     ) -> DatasetCollection:
         """Return the datasets that the filters name, in the order in which they came into the lake.
 
+        If there is none, a warning says why, and what there is instead.
+
         Example::
 
             matches = engine.store.get_dataset_collection(competition_id=43, where="metadata.home_team.id != 0")
 
         Args:
-            state: A name in any case, a `DatasetState`, or a list of these; None: any. `dataset_state` is the same.
+            dataset_type: Such as `match`; None: any.
+            provider: Such as `statsbomb`; None: any.
+            dataset_id: The id of one dataset; None: any.
+            dataset_state: The same as `state`.
             metadata_only: Leave the datasets out and fill only `.metadata`.
             page: From 1; needs `page_size`.
-            page_size: Datasets a page; None: all of them.
-            where: What else must hold, such as `metadata.home_team.name == 'Ajax' and metadata.home_score > 2`;
-                see `ingestify.domain.condition`. It is looked at dataset by dataset, of those that the filters leave.
+            page_size: Datasets per page; None: all of them.
+            where: A further condition, such as `metadata.home_team.name == 'Ajax' and metadata.home_score > 2`;
+                see `ingestify.domain.condition`. It is evaluated for each dataset that the other filters leave.
+            state: A name in any case, a `DatasetState`, or a list of these; None: any.
             **selector: Identifier keys; a list means any of its values. `match_id=12` and `match_id="12"` are the same.
-
-        What finds nothing is explained in a warning: what there is instead.
 
         Raises:
             ValueError: An unknown `state`, or a page or page size below 1.
-            ConfigurationError: `where` cannot be read, names what no dataset has, or compares what has no order; or a
-                filter is the name of an option.
+            ConfigurationError: `where` cannot be read, names something that no dataset has, or compares values without
+                an order; or a filter has the name of an option.
         """
         for name, number in (("page", page), ("page_size", page_size)):
             if number is not None and number < 1:
                 raise ValueError(f"{name} is {number}; pages and page sizes count from 1.")
         if page is not None and page_size is None:
-            raise ValueError("page is given without page_size; say how many datasets a page has.")
+            raise ValueError("page needs page_size: how many datasets a page has.")
         wanted = self.dataset_filter(dataset_type, provider, dataset_id, dataset_state, where, state, **selector)
         metadata = self.catalogue.datasets.read_metadata(wanted)
         if not metadata.row_count:
@@ -176,19 +180,22 @@ class DatasetReader:
         """Yield datasets, or collections of up to `batch_size` of them; memory stays flat.
 
         Args:
-            **filters: As `get_dataset_collection` takes them, without paging.
+            batch_size: How many datasets are read at once.
+            yield_dataset_collection: Whether to yield collections.
+            **filters: Those of `get_dataset_collection`, without paging.
         """
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
         return self.iter_wanted(self.dataset_filter(**filters), batch_size, in_collections=yield_dataset_collection)
 
     def iter_in_order(self, wanted: DatasetFilter, limit: int | None = None) -> Iterator[Dataset]:
-        """Yield datasets in the order of `domain.listing_order`; in memory there is what they are sorted by, 1 KB each.
+        """Yield datasets in the order of `domain.listing_order`; the keys to sort by take 1 KB of memory per dataset.
 
-        It takes about twice as long as the order of arrival does: of 100,000, ten seconds of a processor for five.
+        This takes about twice as long as the order of arrival: ten seconds of CPU for 100,000 datasets instead of five.
 
         Args:
-            limit: Only the first so many.
+            wanted: Which datasets.
+            limit: How many at most; None: all.
         """
         places = sorted(
             listing_order(one.provider, one.dataset_type, one.identifier, one.metadata, one.name, one.dataset_id)
@@ -201,10 +208,13 @@ class DatasetReader:
     def iter_wanted(
         self, wanted: DatasetFilter, batch_size: int = 1000, *, in_collections: bool = False, explains: bool = True
     ) -> Iterator[Dataset] | Iterator[DatasetCollection]:
-        """Yield what a filter names; see `iter_dataset_collection_batches`.
+        """Yield the datasets that a filter names; see `iter_dataset_collection_batches`.
 
         Args:
-            explains: Whether to warn of it if that is nothing.
+            wanted: Which datasets.
+            batch_size: How many datasets are read at once.
+            in_collections: Whether to yield collections.
+            explains: Whether to warn if there is no such dataset.
         """
         metadata: CollectionMetadata | None = None
         is_empty = True
@@ -219,19 +229,19 @@ class DatasetReader:
             self.warn_of_nothing(wanted)
 
     def warn_of_nothing(self, wanted: DatasetFilter) -> None:
-        """Say why a filter names no dataset, and what there is instead."""
+        """Log a warning that says why a filter names no dataset, and what there is instead."""
         when_empty = f"The bucket '{self.bucket}' of the lake is empty; {_TO_FILL_IT}."
         logger.warning("%s", explain_nothing(self.catalogue, wanted, self.names_of_sources, when_empty))
 
     def _read(self, datasets: list[Dataset]) -> list[Dataset]:
-        """Return datasets that know where their files are."""
+        """Let datasets know the lake that their files are loaded from."""
         return [dataset.read_from(self) for dataset in datasets]
 
     def get_dataset(self, dataset_id: str) -> Dataset:
         """Return one dataset of this bucket.
 
         Raises:
-            DatasetNotFound: There is none with that id here.
+            DatasetNotFound: This bucket has no dataset with that id.
         """
         for dataset in self.catalogue.datasets.get([dataset_id]):
             if dataset.bucket == self.bucket:
@@ -252,14 +262,15 @@ class DatasetReader:
                 events = files["events"].json()
 
         Args:
-            data_feed_keys: Only these feeds, as far as they are there; None: all.
-            lazy: Open a file when its stream is asked for. Otherwise files of up to 64 MB are read, and checked, now.
+            dataset: The dataset.
+            data_feed_keys: Only these feeds; a feed without a file is left out. None: all.
+            lazy: Open each file at its first use. Otherwise files of up to 64 MB are read, and checked, now.
 
         Raises:
             IntegrityError: An object is missing or damaged.
         """
         if isinstance(data_feed_keys, str):
-            data_feed_keys = [data_feed_keys]  # looked through letter by letter, it would be no feed at all
+            data_feed_keys = [data_feed_keys]  # a text is a sequence of letters, none of which is a feed
         loaded = []
         for file in dataset.files.values():
             if data_feed_keys is None or file.data_feed_key in data_feed_keys:
@@ -270,7 +281,7 @@ class DatasetReader:
         return FileCollection(loaded)
 
     def opener(self, file: File) -> StoredContent:
-        """Return what opens the provider's bytes of a file, checked; see `StoredContent`."""
+        """Return the content of a file, which opens the provider's bytes and checks them; see `StoredContent`."""
 
         def open_object() -> BinaryIO:
             try:
@@ -285,7 +296,7 @@ class DatasetReader:
         return content if cache is None else StoredContent(file, lambda: cache.open(content), is_verified=True)
 
     def load_ingestion_job_summaries(self, limit: int | None = None) -> list[JobSummary]:
-        """Return what past and running jobs did, newest first, with the tasks that changed or failed."""
+        """Return the summaries of past and running jobs, newest first, with the tasks that changed or failed."""
         return self.catalogue.jobs.load(limit)
 
     def totals(self) -> StorageTotals:

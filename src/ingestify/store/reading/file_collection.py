@@ -6,26 +6,30 @@ import datetime as dt
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
 from ingestify.domain.file import File
 from ingestify.domain.revision import FilesById, pick_file
 from ingestify.store.reading.data_frame import read_pandas, read_polars
 from ingestify.store.reading.stored_content import StoredContent
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
 __all__ = ["PRELOAD_BYTES", "FileCollection", "LoadedFile"]
 
 PRELOAD_BYTES = 64 << 20
-"""What is larger is streamed from the lake even when `load_files` is not lazy: a video does not fit in memory."""
+"""A larger file is streamed from the lake even if `load_files` is not lazy: a video does not fit in memory."""
 
 
 class LoadedFile:
-    """A file of the lake and the means to read it. It has every attribute of `File` too.
+    """A file of the lake, to be read. It has every attribute of `File` too.
 
     Args:
-        file: What the catalogue knows of it.
-        open_stream: Opens the provider's bytes from their beginning: what `DatasetStore.opener` returns, whose bytes
-            are checked, or anything else, whose bytes are taken as they are.
+        file: What the catalogue knows of the file.
+        open_stream: Opens the provider's bytes from their beginning. The bytes are checked if `DatasetStore.opener`
+            returned it; the bytes of any other function are not.
     """
 
     def __init__(self, file: File, open_stream: Callable[[], BinaryIO]) -> None:
@@ -35,22 +39,22 @@ class LoadedFile:
 
     @property
     def open_stream(self) -> StoredContent:
-        """What opens the provider's bytes from their beginning, any number of times."""
+        """Opens the provider's bytes from their beginning, any number of times."""
         return self._content
 
     @property
     def stream(self) -> BinaryIO:
-        """A binary file object with exactly the provider's bytes; it can seek. The same one each time.
+        """A binary file object with exactly the provider's bytes; it can seek. It is the same one each time.
 
-        Read from its beginning, it raises an IntegrityError at its last bytes at the latest if the object is damaged.
-        Before the first read at any other place, the whole file is read through once, to see whether it is.
+        If the object in the lake is damaged, reading raises an IntegrityError, at the last bytes at the latest. A first
+        read in the middle of the file reads the whole file once to check it.
         """
         if self._stream is None or self._stream.closed:
             self._stream = self._content()
         return self._stream
 
     def preload(self) -> None:
-        """Read it into memory now, and check it."""
+        """Read the file into memory now, and check it."""
         content = self._content.read()
         self._content = StoredContent(self.file, lambda: io.BytesIO(content), is_verified=True)
         self._stream = None
@@ -71,34 +75,35 @@ class LoadedFile:
         """Return the content as JSON values."""
         return json.loads(self.read())
 
-    def to_polars(self, records: str | None = None, encoding: str | None = None, **options: Any) -> Any:
-        """Return a polars DataFrame of a JSON, JSON Lines, CSV or TSV file; see `store.data_frame` for its rows.
+    def to_polars(self, records: str | None = None, encoding: str | None = None, **options: Any) -> pl.DataFrame:
+        """Return a polars DataFrame of a JSON, JSON Lines, CSV or TSV file; see `store.reading.data_frame`.
 
         Args:
-            records: Of JSON, the dotted way to the records, such as `data.matches`; empty: the whole as one row;
-                `players[*]`: each value of an object by ids, with its key as `id`.
-            encoding: What its text is written in, such as `cp1252`; None: UTF-8, or what a byte order mark says.
+            records: The dotted path of the records in JSON, such as `data.matches`; empty: the whole content is one
+                row; `players[*]`: each value of an object with ids as keys, with its key as `id`; None: the records are
+                looked for.
+            encoding: The encoding of the text, such as `cp1252`; None: UTF-8, or what a byte order mark says.
             **options: Passed on to polars.
 
         Raises:
             MissingExtraError: polars is not installed.
-            LoadError: It has another format, or no such records.
+            LoadError: The file has another format, or no such records.
         """
         with self._content() as stream:
             return read_polars(stream, self.data_serialization_format, self.data_feed_key, records, encoding, **options)
 
-    def to_pandas(self, records: str | None = None, encoding: str | None = None, **options: Any) -> Any:
-        """Return a pandas DataFrame likewise; nested objects are dotted columns.
+    def to_pandas(self, records: str | None = None, encoding: str | None = None, **options: Any) -> pd.DataFrame:
+        """Return a pandas DataFrame; see `to_polars`. Nested objects become dotted columns.
 
         Raises:
             MissingExtraError: pandas is not installed.
-            LoadError: It has another format, or no such records.
+            LoadError: The file has another format, or no such records.
         """
         with self._content() as stream:
             return read_pandas(stream, self.data_serialization_format, self.data_feed_key, records, encoding, **options)
 
     def close(self) -> None:
-        """Close the stream, if it was opened."""
+        """Close the stream, if it is open."""
         if self._stream is not None:
             self._stream.close()
 
@@ -124,7 +129,7 @@ class LoadedFile:
 
     @property
     def size(self) -> int:
-        """The provider's bytes."""
+        """The number of the provider's bytes."""
         return self.file.size
 
     @property
@@ -134,12 +139,12 @@ class LoadedFile:
 
     @property
     def modified_at(self) -> dt.datetime | None:
-        """When the provider changed it; None if it does not say."""
+        """When the provider changed the file; None if the provider does not say."""
         return self.file.modified_at
 
     @property
     def created_at(self) -> dt.datetime:
-        """When it came into the lake."""
+        """When the file came into the lake."""
         return self.file.created_at
 
     @property
@@ -149,7 +154,7 @@ class LoadedFile:
 
     @property
     def storage_size(self) -> int:
-        """The bytes that it takes in the lake."""
+        """The number of bytes that the file takes in the lake."""
         return self.file.storage_size
 
     @property
@@ -164,7 +169,7 @@ class LoadedFile:
 
     @property
     def revision_id(self) -> int:
-        """The revision that brought it."""
+        """The number of the revision that brought the file."""
         return self.file.revision_id
 
     def __repr__(self) -> str:
@@ -172,9 +177,9 @@ class LoadedFile:
 
 
 class FileCollection(Sequence[LoadedFile]):
-    """The current files of one dataset: one moment at the provider, never a mix.
+    """The current files of one dataset, all from one moment at the provider.
 
-    Use it in a `with` block, or leave closing to the garbage collector.
+    Use it in a `with` block, or leave closing the files to the garbage collector.
     """
 
     def __init__(self, files: Sequence[LoadedFile]) -> None:
@@ -183,14 +188,14 @@ class FileCollection(Sequence[LoadedFile]):
 
     @property
     def feeds(self) -> list[str]:
-        """The feeds that are there."""
+        """The feeds of the files."""
         return list(dict.fromkeys(loaded.data_feed_key for loaded in self._files))
 
     def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> LoadedFile:
         """Return the file of a feed; without a version, the highest version there is.
 
         Raises:
-            LoadError: There is no such file. The message names those there are.
+            LoadError: There is no such file; the message names the files.
         """
         chosen = pick_file(tuple(loaded.file for loaded in self._files), data_feed_key, data_spec_version)
         return self._by_id[chosen.file_id]
@@ -200,7 +205,7 @@ class FileCollection(Sequence[LoadedFile]):
         return self.get_file(data_feed_key) if data_feed_key in self.feeds else None
 
     def close(self) -> None:
-        """Close every stream that was opened."""
+        """Close every open stream."""
         for loaded in self._files:
             loaded.close()
 
@@ -216,7 +221,13 @@ class FileCollection(Sequence[LoadedFile]):
     def __iter__(self) -> Iterator[LoadedFile]:
         return iter(self._files)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int | str) -> LoadedFile: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[LoadedFile]: ...
+
+    def __getitem__(self, index: int | str | slice) -> LoadedFile | Sequence[LoadedFile]:
         """Return the file at a position, of a feed (`files["events"]`), or with a file id (`files["events__v8"]`)."""
         if not isinstance(index, str):
             return self._files[index]

@@ -1,4 +1,4 @@
-"""The records of a provider's file: a row each, of JSON and JSON Lines."""
+"""The records of a file of JSON or JSON Lines, from which the rows of a data frame are made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from ingestify.domain.json_path import JsonPath
 from ingestify.errors import LoadError, SourceError
 
-__all__ = ["JSON", "JSON_LINES", "read_records", "with_one_kind"]
+__all__ = ["JSON", "JSON_LINES", "read_records", "with_one_type"]
 
 JSON = frozenset({"json", "geojson"})
 JSON_LINES = frozenset({"jsonl", "ndjson"})
@@ -22,29 +22,31 @@ _LARGEST = 2**127 - 1
 def read_records(
     stream: BinaryIO, form: str, feed: str, records: str | None, parse_int: Callable[[str], Any] | None = None
 ) -> list[dict[str, Any]]:
-    """Return the records, which are JSON objects; of a value that is none, `{"value": value}`.
+    """Return the records as JSON objects. A record that is another value becomes `{"value": value}`.
 
     Args:
+        stream: The file's content.
         form: One of `JSON` or `JSON_LINES`.
+        feed: The feed's name.
         records: The path to the records, such as `data.matches` (see `domain.json_path`); empty: the whole content;
-            None: the list under the feed's name or under `data`, if there is one. `players[*]`: of an object by ids,
-            each value, with its key as `id`.
-        parse_int: Makes a number of the text of a whole one; None: an int.
+            None: the list under the feed's name or under `data`, if there is one. `players[*]`: each value of an
+            object with ids as keys, with its key as `id`.
+        parse_int: Makes a number of a whole number's text; None: an int.
 
     Raises:
-        SourceError: It is no JSON.
-        LoadError: There are no records at that place.
+        SourceError: The content is no JSON.
+        LoadError: There are no records at that path.
     """
     path = None if records is None else JsonPath.parse(records)
     if form in JSON_LINES:
         values = [
-            _parsed(line, f"line {number} of the feed '{feed}'", parse_int) for number, line in _iter_lines(stream)
+            _parse(line, f"line {number} of the feed '{feed}'", parse_int) for number, line in _iter_lines(stream)
         ]
         if path is not None:
             values = [item for value in values for item in _find_at(value, path, feed)]
     else:
-        content = _parsed(stream.read(), f"the feed '{feed}'", parse_int)
-        values = _as_list(_chosen(content, feed)) if path is None else _find_at(content, path, feed)
+        content = _parse(stream.read(), f"the feed '{feed}'", parse_int)
+        values = _as_list(_choose(content, feed)) if path is None else _find_at(content, path, feed)
     return [value if isinstance(value, dict) else {"value": value} for value in values]
 
 
@@ -52,14 +54,14 @@ def _iter_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     return ((number, line) for number, line in enumerate(stream, start=1) if line.strip())
 
 
-def _parsed(content: bytes, where: str, parse_int: Callable[[str], Any] | None) -> Any:
+def _parse(content: bytes, where: str, parse_int: Callable[[str], Any] | None) -> Any:
     try:
         return json.loads(content, parse_int=parse_int)
     except ValueError as error:
         raise SourceError(f"In {where} the JSON cannot be read: {error}") from error
 
 
-def _chosen(content: Any, feed: str) -> Any:
+def _choose(content: Any, feed: str) -> Any:
     if not isinstance(content, dict):
         return content
     return next((content[key] for key in (feed, "data") if isinstance(content.get(key), list)), content)
@@ -82,17 +84,17 @@ def _as_list(content: Any) -> list[Any]:
     return content if isinstance(content, list) else [content]
 
 
-def with_one_kind(values: list[Any]) -> list[Any]:
-    """Return JSON values, of which None may be any, so that all are of one kind, also within objects and lists.
+def with_one_type(values: list[Any]) -> list[Any]:
+    """Return JSON values of one type, also within objects and lists. Any of them may be None.
 
-    Where they are of several kinds, they become text, and so do whole numbers that no float beside them, or no column,
-    can hold: a number is never rounded. The list itself is returned if there is nothing to do.
+    Values of several types become text. A number is never rounded: if a float or a column cannot hold a whole number,
+    the values become text too. The same list is returned if nothing has to change.
     """
     kinds = set(map(type, values)) - {type(None)}
     if kinds == {dict}:
-        return _objects_with_one_kind(values)
+        return _objects_with_one_type(values)
     if kinds == {list}:
-        return _lists_with_one_kind(values)
+        return _lists_with_one_type(values)
     if kinds == {int, float} and all(map(_is_float, values)):
         return [None if value is None else float(value) for value in values]
     if len(kinds) > 1 or (kinds == {int} and not _fit(values)):
@@ -100,12 +102,12 @@ def with_one_kind(values: list[Any]) -> list[Any]:
     return values
 
 
-def _objects_with_one_kind(values: list[Any]) -> list[Any]:
+def _objects_with_one_type(values: list[Any]) -> list[Any]:
     there = [value for value in values if value is not None]
     changed: dict[str, list[Any]] = {}
     for key in dict.fromkeys(itertools.chain.from_iterable(there)):
         column = [value.get(key) for value in there]
-        settled = with_one_kind(column)
+        settled = with_one_type(column)
         if settled is not column:
             changed[key] = settled
     if not changed:
@@ -117,9 +119,9 @@ def _objects_with_one_kind(values: list[Any]) -> list[Any]:
     return [None if value is None else next(rebuilt) for value in values]
 
 
-def _lists_with_one_kind(values: list[Any]) -> list[Any]:
+def _lists_with_one_type(values: list[Any]) -> list[Any]:
     items = [item for value in values if value is not None for item in value]
-    settled = with_one_kind(items)
+    settled = with_one_type(items)
     if settled is items:
         return values
     left = iter(settled)
@@ -127,7 +129,7 @@ def _lists_with_one_kind(values: list[Any]) -> list[Any]:
 
 
 def _is_float(value: Any) -> bool:
-    """Return whether a float holds a number as it is."""
+    """Return whether a float holds a number exactly."""
     try:
         return value is None or isinstance(value, float) or int(float(value)) == value
     except OverflowError:

@@ -1,15 +1,19 @@
-"""A list that is a table: in a notebook, in a terminal, and as a data frame."""
+"""A list that is shown as a table in a notebook and in a terminal, and becomes a data frame."""
 
 from __future__ import annotations
 
 import abc
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self, SupportsIndex, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeVar, overload
 
 from ingestify.domain.html_table import html_table
 from ingestify.domain.text_table import text_table
 from ingestify.store.reading.data_frame import pandas_of, polars_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
 
 __all__ = ["TableList", "with_own_names"]
 
@@ -17,7 +21,7 @@ T = TypeVar("T")
 
 
 class TableList(list[T]):
-    """A list that shows itself as a table, and that polars and pandas make a data frame of; so is a part of it."""
+    """A list that is shown as a table, and becomes a data frame of polars or pandas. A slice of it is one too."""
 
     columns: Sequence[str] = ()
     """The names of the columns that are shown."""
@@ -25,15 +29,15 @@ class TableList(list[T]):
     @property
     @abc.abstractmethod
     def caption(self) -> str:
-        """What it is, in a line."""
+        """The line above the table."""
 
     @abc.abstractmethod
     def iter_shown(self) -> Iterator[Sequence[object]]:
-        """Yield the values of each row that are shown."""
+        """Yield the shown values of each row."""
 
     @abc.abstractmethod
     def as_rows(self) -> list[dict[str, Any]]:
-        """Return each row of a data frame."""
+        """Return the rows of a data frame."""
 
     @overload
     def __getitem__(self, index: SupportsIndex) -> T: ...
@@ -48,7 +52,7 @@ class TableList(list[T]):
         part[:] = super().__getitem__(index)
         return part
 
-    def to_polars(self) -> Any:
+    def to_polars(self) -> pl.DataFrame:
         """Return a polars DataFrame.
 
         Raises:
@@ -56,8 +60,8 @@ class TableList(list[T]):
         """
         return polars_of(self.as_rows())
 
-    def to_pandas(self) -> Any:
-        """Return a pandas DataFrame likewise; what is nested are dotted columns, such as `metadata.match_date`.
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a pandas DataFrame; nested values become dotted columns, such as `metadata.match_date`.
 
         Raises:
             MissingExtraError: pandas is not installed.
@@ -72,5 +76,5 @@ class TableList(list[T]):
 
 
 def with_own_names(identifier: Mapping[str, object], row: Mapping[str, object]) -> dict[str, object]:
-    """Return the keys of an identifier as columns beside a row's: what the provider calls `name` does not hide ours."""
+    """Return an identifier's keys as further columns of a row; a key that the row has too becomes `identifier.…`."""
     return {f"identifier.{key}" if key in row else key: value for key, value in identifier.items()}
