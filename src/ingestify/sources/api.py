@@ -1,4 +1,4 @@
-"""What the sources over a provider's paid API have in common: credentials, and what is said when they are refused."""
+"""The base class of sources for paid APIs: credentials, and the errors when a provider refuses them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["ApiSource", "FixedToken", "basic_auth", "secret"]
 T = TypeVar("T")
 
 REFUSED_FOR_SECONDS = 60.0
-"""So long wrong credentials are not tried again: forty selectors are not to look like somebody who guesses."""
+"""How long refused credentials are not sent again, so that forty selectors do not look like a guessing attack."""
 
 
 class ApiSource(BaseUrlSource):
-    """A source over an API that is asked with credentials.
+    """A source of an API that needs credentials.
 
     Args:
         name: The source's name in the configuration.
-        base_url: Below which the API is.
-        auth: What each request is sent with.
-        credentials: What the configuration calls these credentials, for people: `username and password`.
-        **configuration: What the configuration says besides, without secrets.
+        base_url: The URL of the API.
+        auth: The credentials of each request.
+        credentials: The options of the credentials, for errors: `username and password`.
+        **configuration: The other options, without secrets.
     """
 
     licence = "by contract with the provider"
@@ -39,12 +39,12 @@ class ApiSource(BaseUrlSource):
         self._refused: tuple[float, str] | None = None
 
     def _get_json(self, path: str, what: str, params: Mapping[str, Any] | None = None) -> Any:
-        """Return an index at a path below the base URL; `what` it is of, for people.
+        """Return the JSON document at a path below the base URL. `what` names its content in errors.
 
         Raises:
-            ConfigurationError: The credentials are refused.
-            SourceError: They are not enough for this, or it is no JSON.
-            FetchError: It could not be had.
+            ConfigurationError: The provider refuses the credentials.
+            SourceError: The account has no access to this, or the response is no JSON.
+            FetchError: The request failed.
         """
         url = f"{self._base_url}/{path}"
         return self._asked(what, lambda: self.http.get_json(url, params=params, auth=self._auth))
@@ -52,7 +52,7 @@ class ApiSource(BaseUrlSource):
     def _iter_pages(
         self, path: str, what: str, pager: object, params: Mapping[str, Any] | None = None
     ) -> Iterator[Response]:
-        """Yield the pages of an index, each when it is asked for; raises as `_get_json`."""
+        """Yield the pages of an index; each is requested when the caller takes it. Raises as `_get_json`."""
         pages = self.http.iter_pages(f"{self._base_url}/{path}", pager, params=params, auth=self._auth)
         while (page := self._asked(what, lambda: next(pages, None))) is not None:
             yield page
@@ -83,10 +83,10 @@ class ApiSource(BaseUrlSource):
 
 
 def secret(source: str, option: str, value: object) -> str:
-    """Return a credential of the configuration, never to be shown from now on.
+    """Return a credential of the configuration, and hide it in all messages from now on.
 
     Raises:
-        ConfigurationError: It is missing, or no text; the message does not show it.
+        ConfigurationError: The credential is missing, or no text. The message does not show it.
     """
     if not isinstance(value, str) or not value.strip():
         wrong = "is empty" if value in (None, "") or isinstance(value, str) else f"is a {type(value).__name__}, no text"
@@ -100,7 +100,11 @@ def secret(source: str, option: str, value: object) -> str:
 
 
 def basic_auth(source: str, username: object, password: object) -> tuple[str, str]:
-    """Return user and password for Basic authentication; ConfigurationError if one of them is missing."""
+    """Return user and password for Basic authentication.
+
+    Raises:
+        ConfigurationError: One of them is missing.
+    """
     return secret(source, "username", username), secret(source, "password", password)
 
 
@@ -108,7 +112,8 @@ class FixedToken:
     """A token that does not expire; implements `domain.ports.Authorization`.
 
     Args:
-        scheme: What stands before it in the header, such as `Token`.
+        scheme: The scheme of the Authorization header, such as `Token`.
+        token: The token.
     """
 
     def __init__(self, scheme: str, token: str) -> None:
@@ -118,6 +123,6 @@ class FixedToken:
         """Return the Authorization header."""
         return self._header
 
-    def renew(self, refused: str) -> bool:  # noqa: ARG002 - there is no other
-        """Return that there is no other."""
+    def renew(self, refused: str) -> bool:  # noqa: ARG002 - the signature of the port
+        """Return False: there is no other token."""
         return False

@@ -1,4 +1,4 @@
-"""What the sources that are built in have in common: one base URL, and the dataset types that they declare."""
+"""The base class of most built-in sources: one base URL, and declared dataset types."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["BaseUrlSource"]
 
 
 class BaseUrlSource(Source):
-    """A source below one base URL, so that a mirror of it is the provider, too. A subclass says `bundle_types`.
+    """A source below one base URL, so that a mirror can take the provider's place. A subclass has `bundle_types`.
 
     Args:
         name: The source's name in the configuration.
-        base_url: Below which everything is.
-        **configuration: What the configuration says besides.
+        base_url: The URL to which all paths are added.
+        **configuration: The other options.
 
     Raises:
-        ConfigurationError: The base URL is none.
+        ConfigurationError: The base URL is no http or https URL.
     """
 
     def __init__(self, name: str, base_url: str, **configuration: Any) -> None:
@@ -36,10 +36,10 @@ class BaseUrlSource(Source):
         return url
 
     def _bundle_type(self, dataset_type: str, versions: DataSpecVersionCollection | None = None) -> BundleType:
-        """Return what a dataset of a type holds.
+        """Return the bundle type of a dataset type.
 
         Raises:
-            ConfigurationError: The source has no such type, or the type has not all of the feeds that are named.
+            ConfigurationError: The source has no such type, or the type lacks one of the feeds in `versions`.
         """
         chosen = next((one for one in self.bundle_types if one.dataset_type == dataset_type), None)
         if chosen is None:

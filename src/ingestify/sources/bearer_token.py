@@ -1,4 +1,4 @@
-"""A bearer token that a provider hands out for minutes, against a name and a password or a secret."""
+"""A bearer token that expires after minutes; the provider gives it for a password or a client's secret."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ingestify.masking import hide, mask_url
 __all__ = ["BearerToken"]
 
 _EARLY_SECONDS = 30.0
-"""A token is replaced so long before it expires, or halfway if it lives shorter: requests take their time."""
+"""How long before its end a token is replaced (a shorter-lived one at half of its life), as requests take time."""
 
 _UNKNOWN_SECONDS = 300.0
-"""How long a token is used whose end is not told; a login costs little."""
+"""How long a token is used if the provider does not say when it expires; a login costs little."""
 
 _REFUSED_SECONDS = 60.0
 
@@ -28,16 +28,16 @@ class BearerToken:
 
     Those are the grants `password` and `client_credentials` (RFC 6749, sections 4.3 and 4.4).
 
-    Any thread may ask; while one gets a token, the others wait for it. A login that was refused is not tried again for
-    a minute: wrong passwords lock accounts.
+    Any thread may call it; the others wait while one thread requests a token. A refused login is not repeated for a
+    minute, because wrong passwords lock accounts.
 
     Args:
         source: The source's name, for errors.
-        token_url: Where tokens are handed out.
-        form: What is sent there: `client_id`, `username`, `password`, …; `grant_type` is `password` if it is not there.
-        http: Returns the source's client.
-        auth: The client and its secret, where they are to be sent as Basic authentication; None: the form has them.
-        clock: Seconds that only grow.
+        token_url: The URL that gives tokens.
+        form: The form that is sent there: `client_id`, `username`, `password`, …; `grant_type` defaults to `password`.
+        http: Returns the source's HTTP client.
+        auth: The client and its secret for Basic authentication; None: the form has them.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class BearerToken:
         self._refused: tuple[float, str] | None = None
 
     def header(self) -> str:
-        """Return `Bearer …`, of a token that is still good for a while.
+        """Return `Bearer …` with a token that is valid for a while.
 
         Raises:
-            ConfigurationError: The provider refuses the name and password.
-            SourceError: What it answers is no token.
-            FetchError: It could not be asked.
+            ConfigurationError: The provider refuses the credentials.
+            SourceError: The response is no token.
+            FetchError: The request failed.
         """
         with self._lock:
             if not self._is_good:
@@ -75,7 +75,7 @@ class BearerToken:
             return self._header
 
     def at_hand(self) -> str | None:
-        """Return it if it is still good; None: it has to be asked for."""
+        """Return the header if the token is valid; None: a new token must be requested."""
         header = self._header
         return header if self._is_good else None
 
@@ -87,7 +87,7 @@ class BearerToken:
         return f"BearerToken({self._source})"
 
     def renew(self, refused: str) -> bool:
-        """Drop a token that was refused, unless another thread has replaced it already."""
+        """Drop a token that the provider refused, unless another thread has replaced it already."""
         with self._lock:
             if self._header == refused:
                 self._header = ""
@@ -118,10 +118,9 @@ class BearerToken:
 
 
 def _read(answer: Any, url: str) -> tuple[str, float]:
-    """Return the token, and for how many seconds it holds; infinity: until it is refused.
+    """Return the token, and how many seconds it is valid; infinity: until it is refused.
 
-    All but the token is optional, or was found to be: see RFC 6749, section 5.1, and providers that write null, 0 or -1
-    for a token that does not end.
+    Only the token is required (RFC 6749, section 5.1). Some providers write null, 0 or -1 for a token without an end.
     """
     said = answer if isinstance(answer, dict) else {}
     token, kind, lives = said.get("access_token"), said.get("token_type"), said.get("expires_in")

@@ -1,4 +1,4 @@
-"""Files that a Git host keeps in Git LFS: where the file should be it serves a pointer, and the bytes are elsewhere.
+"""Files in Git LFS: at the file's own URL the host serves a pointer, and the bytes are at another URL.
 
 Format: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md.
 """
@@ -19,7 +19,7 @@ from ingestify.masking import mask_url
 __all__ = ["LfsPointer", "load_lfs_file", "read_pointer"]
 
 MOST_BYTES = 1024
-"""A pointer file is smaller than this, by its specification."""
+"""The specification limits pointer files to less than this."""
 
 _VERSION = b"version https://git-lfs.github.com/spec/"
 _OID = re.compile(rb"^oid sha256:([0-9a-f]{64})\r?$", re.MULTILINE)
@@ -28,11 +28,11 @@ _SIZE = re.compile(rb"^size ([0-9]+)\r?$", re.MULTILINE)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LfsPointer:
-    """What a pointer file says of the file that it stands for.
+    """The content of a pointer file.
 
     Attributes:
-        sha256: Of its bytes, hexadecimal: the tag that the lake gives to the same bytes.
-        size: Their number.
+        sha256: The hash of the file's bytes, hexadecimal. The lake uses the same hash as the file's tag.
+        size: The number of bytes.
     """
 
     sha256: str
@@ -40,10 +40,10 @@ class LfsPointer:
 
 
 def read_pointer(stream: BinaryIO) -> LfsPointer | None:
-    """Return what a pointer file says, or None if the stream holds something else; it is rewound either way.
+    """Return the pointer in a stream, or None if the stream is no pointer file. The stream is rewound.
 
     Raises:
-        SourceError: It begins as a pointer file, and does not go on as one.
+        SourceError: The stream begins as a pointer file and lacks the hash or the size.
     """
     head = stream.read(MOST_BYTES)
     stream.seek(0)
@@ -64,23 +64,23 @@ def load_lfs_file(
     media_url: str | None,
     ignore_not_found: bool = False,
 ) -> DraftFile | NotModifiedFile | None:
-    """Bring a file that may be in Git LFS; a file loader, called by worker threads.
+    """Load a file that may be in Git LFS. A file loader; worker threads call it.
 
-    A run in which nothing changed costs one conditional request, for the pointer; the sha256 in it says whether the
-    lake has the bytes already.
+    A run in which nothing changed costs one conditional request for the pointer. The hash in a new pointer says whether
+    the lake has the bytes already.
 
     Args:
-        file_resource: Which feed it is.
-        current_file: What the lake has, or None.
-        validators: Of what the lake has: those of the pointer, where there is one.
-        url: Where the file is, or its pointer.
-        media_url: Where the bytes are that a pointer stands for; None: there should be none.
+        file_resource: The announced file.
+        current_file: The lake's file, or None.
+        validators: The validators of the lake's file, or of its pointer.
+        url: The URL of the file or of its pointer.
+        media_url: The URL of the bytes of a pointer; None: no pointer is expected.
         ignore_not_found: Whether a 404 leaves the file out.
 
     Raises:
-        FetchError: It could not be had.
-        SourceError: There is a pointer, and nobody says where the bytes are; or it makes no sense.
-        IntegrityError: The bytes are not those that the pointer names.
+        FetchError: A request failed.
+        SourceError: There is a pointer and no media_url; or the pointer cannot be read.
+        IntegrityError: The bytes do not have the size and hash of the pointer.
     """
     found = _retrieve(file_resource, url, current_file, validators, ignore_not_found=ignore_not_found)
     if not isinstance(found, DraftFile):

@@ -1,4 +1,4 @@
-"""Open data in a GitHub repository: where its parts are, and when somebody last pushed to it."""
+"""A GitHub repository: the URLs of its parts, and the time of the last push."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RAW_HOST = "raw.githubusercontent.com"
 MEDIA_HOST = "media.githubusercontent.com"
 
 STALE_FOR = dt.timedelta(minutes=10)
-"""The raw host answers from caches of up to 5 minutes (Cache-Control: max-age=300); twice that, to be sure."""
+"""Twice the 5 minutes for which the raw host caches files (Cache-Control: max-age=300)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,7 +27,10 @@ class GithubRepository:
     """One branch of a repository.
 
     Attributes:
-        folder: The folder in it that is meant; empty: its root.
+        owner: The account that has the repository.
+        name: The repository's name.
+        branch: The branch.
+        folder: A folder of the branch; empty: its root.
     """
 
     owner: str
@@ -37,7 +40,7 @@ class GithubRepository:
 
     @classmethod
     def find(cls, raw_url: str) -> GithubRepository | None:
-        """Return the repository below whose raw files a URL is; None if it is that of another host."""
+        """Return the repository and folder of a URL of raw files; None for a URL of another host."""
         parts = urllib.parse.urlsplit(raw_url)
         names = parts.path.strip("/").split("/", 3)
         if (parts.hostname or "") != RAW_HOST or len(names) < 3:
@@ -46,30 +49,30 @@ class GithubRepository:
 
     @property
     def api_url(self) -> str:
-        """What the API says of the repository."""
+        """The URL of the repository in GitHub's API."""
         return f"https://api.github.com/repos/{self.owner}/{self.name}"
 
     @property
     def media_url(self) -> str:
-        """Below this is what the repository keeps in Git LFS, with the paths of the raw host."""
+        """The URL of the files in Git LFS, to which the paths of the raw host are added."""
         return "/".join(
             part for part in (f"https://{MEDIA_HOST}/media", self.owner, self.name, self.branch, self.folder) if part
         )
 
 
 def find_last_push(http: HttpClientPort, api_url: str) -> dt.datetime | None:
-    """Return when somebody last pushed to a repository; None if the API does not tell.
+    """Return when somebody last pushed to a repository; None if the API does not say it.
 
-    Without an account it answers 60 requests an hour from one address, which may be shared. For some minutes after a
-    push (STALE_FOR) what the raw host serves may still be of before it.
+    The API takes 60 requests an hour from one address, which several people may share. For some minutes after a push
+    (STALE_FOR) the raw host may still serve older files.
 
     Args:
         http: The source's client.
         api_url: `https://api.github.com/repos/{owner}/{name}`: https://docs.github.com/rest/repos/repos.
     """
     try:
-        answer = http.get_json(api_url, headers={"Accept": "application/vnd.github+json"})
-        return as_utc(dt.datetime.fromisoformat(answer["pushed_at"]))
+        document = http.get_json(api_url, headers={"Accept": "application/vnd.github+json"})
+        return as_utc(dt.datetime.fromisoformat(document["pushed_at"]))
     except (FetchError, SourceError, KeyError, TypeError, ValueError) as error:
-        logger.info("%s does not say when somebody last pushed, so each file is asked for: %s", api_url, error)
+        logger.info("%s does not say when somebody last pushed, so each file is requested: %s", api_url, error)
         return None

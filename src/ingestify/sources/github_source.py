@@ -1,4 +1,4 @@
-"""Open data in a GitHub repository, which gives no times for its files, but one for its last push."""
+"""The base class of open data in a GitHub repository, whose only time is that of the last push."""
 
 from __future__ import annotations
 
@@ -17,17 +17,14 @@ class GithubSource(OpenDataSource):
 
     Args:
         name: The source's name in the configuration.
-        base_url: Below which the files are.
-        api_url: What GitHub's API says of the repository: asked once a run when somebody last pushed to it, and
-            selectors that were ingested whole after it are skipped until the next push. None: found from a `base_url`
-            of GitHub's; empty: never asked.
-        **configuration: What the configuration says besides.
+        base_url: The URL of the files.
+        api_url: The repository in GitHub's API, which says when somebody last pushed to it. It is requested once a
+            run, and selectors that were ingested completely since the last push are skipped. None: found from a
+            `base_url` of GitHub; empty: never requested.
+        **configuration: The other options.
     """
 
-    change_signal = (
-        "the repository's last push (one request); after that, or where it is not known, each file is asked for by its "
-        "ETag"
-    )
+    change_signal = "the repository's last push (one request); after a push each file is requested by its ETag"
 
     def __init__(self, name: str, base_url: str, api_url: str | None = None, **configuration: Any) -> None:
         super().__init__(name, base_url, api_url=api_url, **configuration)
@@ -39,7 +36,7 @@ class GithubSource(OpenDataSource):
         self._last_push = RecentResponse[dt.datetime | None]()
 
     def _hints(self) -> dict[str, Any]:
-        """Return the selectors' hint: the last push, if that is known, under which files may change for a while."""
+        """Return the hints of all selectors: the last push, if it is known, and how long caches hide it."""
         api_url = self._api_url
         if api_url is None:
             return {}

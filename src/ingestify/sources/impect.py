@@ -1,14 +1,14 @@
 """Impect's API, for its customers.
 
-Endpoints, as in Impect's own client (https://github.com/ImpectAPI/impectPy): below `v5/customerapi` there are
+The endpoints are those of Impect's own client (https://github.com/ImpectAPI/impectPy): below `v5/customerapi` there are
 `iterations`, `iterations/{id}/matches`, `iterations/{id}/squads`, `iterations/{id}/players`, and for each match
-`matches/{id}` (who played, where and how long) and `matches/{id}/events`. Each answers `{"data": …}`. Requests carry a
-bearer token, handed out against username and password with the client id `api`. Answers say how many more requests are
-let through (`RateLimit-Policy`, `RateLimit-Remaining`), and a 429 means that it were too many.
+`matches/{id}` (the line-ups with positions and minutes) and `matches/{id}/events`. Each response is `{"data": …}`. A
+request has a bearer token, which the login server gives for username, password and the client id `api`. Responses say
+how many more requests are allowed (`RateLimit-Policy`, `RateLimit-Remaining`); one request too many gets a 429.
 
-Not settled by what is public: whether `RateLimit-Reset` is always sent beside them (without it, a 429 is what is waited
-for), whether answers have an ETag, and whether a match that is withdrawn stays in the list as `available: false`
-(then it is SCHEDULED again) or leaves it (then it is MISSING).
+Public documents leave some points open: whether `RateLimit-Reset` is always sent with these headers (without it, the
+client waits after a 429), whether responses have an ETag, and whether a withdrawn match stays in the list as
+`available: false` (then it is SCHEDULED again) or leaves it (then it is MISSING).
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ class Impect(ImpectIterations, ApiSource):
     """Matches of Impect's API; dataset type `match`, in iterations.
 
     The feeds are those of the open data: `match` (its entry in the index), `lineups` (`matches/{id}`), `events`; and
-    `squads` and `players`, which are the iteration's, as its index has them.
+    `squads` and `players`, the same for all matches of an iteration.
 
     Args:
         name: The source's name in the configuration.
-        username: Of the account at Impect; required.
-        password: Likewise; required.
-        client_id: Of the OAuth client; None: that of the API.
-        base_url: Below which the endpoints are. None: Impect's.
-        token_url: Where tokens are handed out. None: Impect's.
+        username: The user of the Impect account; required.
+        password: Its password; required.
+        client_id: The id of the OAuth client. None: the API's own.
+        base_url: The URL of the API, to which the endpoints are added. None: Impect's.
+        token_url: The URL of the login server. None: Impect's.
     """
 
     hosts = ("api.impect.com", "login.impect.com")
@@ -61,7 +61,7 @@ class Impect(ImpectIterations, ApiSource):
             "username": secret(name, "username", username),
             "password": secret(name, "password", password),
         }
-        self.name = name  # for what is said of the URLs
+        self.name = name  # an error about the URL names it
         url = self._checked_url("token_url", TOKEN_URL if token_url is None else token_url)
         token = BearerToken(name, url, form, lambda: self.http)
         super().__init__(name, BASE_URL if base_url is None else base_url, token, "token")
@@ -80,7 +80,7 @@ class Impect(ImpectIterations, ApiSource):
         return f"{self._base_url}/{_PATHS[feed].format(match_id)}"
 
     def _get_data(self, path: str, what: str) -> list[Any]:
-        answer = self._get_json(path, what)
-        if not isinstance(answer, dict) or "data" not in answer:
+        document = self._get_json(path, what)
+        if not isinstance(document, dict) or "data" not in document:
             raise SourceError(f"{self._base_url}/{path} has no 'data'. Is base_url that of the API?")
-        return list_of(answer["data"], path)
+        return list_of(document["data"], path)

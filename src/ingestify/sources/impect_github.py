@@ -3,8 +3,8 @@
 Files: https://github.com/ImpectAPI/open-data. Below the data root there are `iterations.json` (an iteration is a
 competition's season), and for each iteration `matches/matches_{iteration}.json`, `squads/squads_{iteration}.json` and
 `players/players_{iteration}.json`; for each match `events` and `lineups`, each as
-`{feed}/{feed}_{match}.json`. A match was calculated for the last time at `lastCalculationDate`; before it is, there are
-no files of it.
+`{feed}/{feed}_{match}.json`. `lastCalculationDate` is the time of a match's last calculation; a match without it has no
+files yet.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ BASE_URL = "https://raw.githubusercontent.com/ImpectAPI/open-data/main/data"
 class ImpectGithub(ImpectIterations, OpenDataSource):
     """Matches of the Impect open data; dataset type `match`, in iterations.
 
-    The feeds are `match` (its entry in the index), `lineups` and `events`; and `squads` and `players`, which are the
-    iteration's, as its index has them. Events that the index promises and that are not there (404) are left out, and
-    asked for in each run.
+    The feeds are `match` (its entry in the index), `lineups` and `events`; and `squads` and `players`, the same for all
+    matches of an iteration. Missing events (404) of a match that the index lists are left out, and requested again in
+    each run.
 
     Args:
         name: The source's name in the configuration.

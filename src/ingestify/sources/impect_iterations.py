@@ -1,7 +1,7 @@
-"""Impect's matches, in iterations, as its open data and its API list them.
+"""Impect's matches in iterations, which its open data and its API list in the same way.
 
-An iteration is a competition's season. A match was calculated for the last time at `lastCalculationDate`; before it is,
-there are no files of it.
+An iteration is a competition's season. `lastCalculationDate` is the time of a match's last calculation; a match without
+it has no files yet.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ MATCH = BundleType(
     requires=("match", "lineups", "events"),
     optional=("squads", "players"),
 )
-"""The match's entry in the index, who played, what happened on the pitch, and the names of clubs and players."""
+"""The match's entry in the index, the line-ups, the events, and the names of clubs and players."""
 
 _OF_ITERATION = ("squads", "players")
 
 
 class ImpectIterations(BaseUrlSource):
-    """Where the index and the files are is said by a subclass."""
+    """Finds the matches of iterations. A subclass says where the index and the files are."""
 
     provider = "impect"
     identifier_keys = ("iteration_id", "match_id")
@@ -61,12 +61,12 @@ class ImpectIterations(BaseUrlSource):
         self,
         dataset_type: str,
         data_spec_versions: DataSpecVersionCollection,
-        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and asked for whole
+        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and is read completely
         iteration_id: int,
         match_id: int | str | None = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
-        """Yield the matches of one iteration, at once."""
+        """Yield the matches of one iteration in one list."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
         entries = self._matches(iteration_id)
         chosen = {"id": match_id}
@@ -130,27 +130,27 @@ class ImpectIterations(BaseUrlSource):
 
     @abc.abstractmethod
     def _iterations(self) -> list[Any]:
-        """Return every iteration, as they are listed."""
+        """Return the list of iterations."""
 
     @abc.abstractmethod
     def _matches(self, iteration_id: object) -> list[Any]:
-        """Return the matches of an iteration, as they are listed."""
+        """Return the list of an iteration's matches."""
 
     @abc.abstractmethod
     def _of_iteration(self, feed: str, iteration_id: object) -> list[Any]:
-        """Return its `squads` or its `players`."""
+        """Return the list of an iteration's `squads` or `players`."""
 
     @abc.abstractmethod
     def _url_of(self, feed: str, match_id: object) -> str:
-        """Return where a file of a match is."""
+        """Return the URL of a file of a match."""
 
 
 class _Season:
-    """An iteration with what belongs to all of its matches.
+    """An iteration with its squads and players.
 
     Attributes:
-        changed: When its squads and players changed; None: it does not say.
-        unreadable: What is told of it if that cannot be read; its squads are announced with each match's time then.
+        changed: The time when squads and players changed; None: the iteration does not say it.
+        unreadable: The error if that time cannot be read; then the squads are announced with each match's time.
     """
 
     def __init__(self, iteration: dict[str, Any], *, squads: list[Any], players: list[Any]) -> None:
@@ -164,7 +164,7 @@ class _Season:
             self.changed = _time(iteration.get("lastChangeTimestamp"), what.capitalize())
         except SourceError as error:
             self.unreadable = UnreadableEntry(what, error)
-        # One that cannot be read names no team; the feed has it as it is.
+        # An unreadable squad names no team; the feed has it as it is.
         self._squads = {
             squad["id"]: squad
             for squad in squads

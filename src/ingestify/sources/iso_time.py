@@ -1,4 +1,4 @@
-"""Times in ISO 8601 as providers write them, with those that Python does not read."""
+"""Parses times in ISO 8601, also some that Python does not parse."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _MIDNIGHT = re.compile(r"(?P<date>.+[T ])24(?P<rest>(?::?00){0,2}(?:[.,]0+)?(?:Z
 
 
 def read_iso_time(text: str) -> dt.datetime:
-    """Return a time, without a zone if it has none.
+    """Return the time of a text, without a zone if the text has none.
 
-    A leap second, `23:59:60`, is the second before it, as clocks without leap seconds show it; `24:00` is the midnight
-    at the end of its day (ISO 8601-1:2019).
+    A leap second, `23:59:60`, becomes the second before it; `24:00` is the midnight at the end of its day
+    (ISO 8601-1:2019).
 
     Raises:
-        ValueError: It is none.
-        OverflowError: It lies outside of the years 1 to 9999.
+        ValueError: The text is no ISO 8601 time.
+        OverflowError: The time lies outside of the years 1 to 9999.
     """
     try:
         return dt.datetime.fromisoformat(text)
@@ -35,13 +35,14 @@ def read_iso_time(text: str) -> dt.datetime:
 
 
 def get_time(text: object, what: str) -> dt.datetime:
-    """Return a time in UTC; one without a zone is UTC.
+    """Return the time of a text in UTC; a text without a zone is UTC.
 
     Args:
-        what: Whose it is, for the error.
+        text: An ISO 8601 time.
+        what: The name of its entry, for the error.
 
     Raises:
-        SourceError: It is none.
+        SourceError: The text is no ISO 8601 time.
     """
     try:
         if not isinstance(text, str):

@@ -1,7 +1,7 @@
 """Metrica's sample data: three anonymous games with synchronised tracking and events.
 
 Format: https://github.com/metrica-sports/sample-data (README). Games 1 and 2 are CSV; game 3 is EPTS, FIFA's format of
-a metadata XML with a text of frames, and JSON. There is no index: the games are these three.
+a metadata XML and a text of frames, and JSON. The repository has no index, so the three games are listed here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BASE_URL = "https://raw.githubusercontent.com/metrica-sports/sample-data/master/
 
 
 _Files = Mapping[str, Mapping[str, str]]
-"""Dataset type to feeds, each with the end of its file's name."""
+"""Dataset type to feed to the end of the file's name."""
 
 _CSV: _Files = {
     "match": {"events": "_RawEventsData.csv"},
@@ -46,15 +46,15 @@ class MetricaGithub(GithubSource):
     Args:
         name: The source's name in the configuration.
         base_url: The data root, for a mirror: it has `{base_url}/Sample_Game_1/`. None: GitHub.
-        api_url: What GitHub's API says of the repository, to skip it all if nobody pushed since the last run.
-            None: GitHub's, if the files are there; empty: never asked.
+        api_url: The repository in GitHub's API: if nobody pushed since the last run, the run requests no files.
+            None: found from a `base_url` of GitHub; empty: never requested.
     """
 
     provider = "metrica"
     identifier_keys = ("match_id",)
     bundle_types = (
         BundleType("match", requires=("events",), optional=("metadata",)),
-        # Which of them a game has depends on the game.
+        # The games have different feeds.
         BundleType("tracking", optional=("metadata", "frames", "frames-home", "frames-away")),
     )
     licence = "free to use; acknowledge the source in whatever is public"
@@ -66,7 +66,7 @@ class MetricaGithub(GithubSource):
         super().__init__(name, BASE_URL if base_url is None else base_url, api_url)
 
     def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
-        """Return one selector for all: the games are of no competition."""
+        """Return one selector for all games, which belong to no competition."""
         self._bundle_type(dataset_type)
         return [{"_name": "Metrica sample data", **self._hints()}]
 
@@ -78,7 +78,7 @@ class MetricaGithub(GithubSource):
         match_id: int | str | None = None,
         **_: Any,
     ) -> Iterator[list[DatasetResource]]:
-        """Yield the games, at once; no request is made."""
+        """Yield the games in one list, without a request."""
         self._bundle_type(dataset_type, data_spec_versions)
         yield [
             self._dataset(game, files[dataset_type], dataset_type, data_spec_versions)

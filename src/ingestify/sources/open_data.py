@@ -1,4 +1,4 @@
-"""What the sources of open data have in common: files below one base URL, and an index that is asked for whole."""
+"""The base class of sources of open data, and what they share with other sources: names and filters."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["OpenDataSource", "add_url", "match_name", "may_be", "name_of", "same
 
 
 class OpenDataSource(BaseUrlSource):
-    """Open data: files below one base URL, and an index that is asked for whole."""
+    """Open data: files below one base URL, and an index in one response."""
 
     def _get_entries(self, url: str) -> list[Any]:
-        """Return an index: a list of entries, of which none has been looked at.
+        """Return an index: a list of unchecked entries.
 
         Raises:
-            SourceError: It is something else.
+            SourceError: It is no list.
         """
         return list_of(self.http.get_json(url), url)
 
@@ -33,11 +33,16 @@ def add_url(
     form: str | None = None,
     may_be_absent: bool = False,
 ) -> None:
-    """Announce a file whose provider gives no time: each run asks for it by the provider's own validators.
+    """Announce a file without a time: each run requests it conditionally, by the provider's validators.
 
     Args:
-        may_be_absent: Whether a 404 leaves the file out. What makes a dataset what it is must be there: a base URL
-            that is wrong would look like a provider that has nothing yet.
+        resource: The dataset.
+        feed: The feed of the file.
+        version: Its data_spec_version.
+        url: Where the file is.
+        form: Its format; None: by the URL or the response.
+        may_be_absent: Whether a 404 leaves the file out. False for a dataset's main file: with a wrong base URL, the
+            provider would look like one that has no files yet.
     """
     resource.add_file(
         None,
@@ -52,22 +57,22 @@ def add_url(
 def match_name(
     home: str | None, away: str | None, score: tuple[Any, Any] = (None, None), date: str | None = None
 ) -> str:
-    """Return `Barcelona 3-0 Deportivo Alavés, 2018-08-18`; score and date are left out while there is none."""
+    """Return `Barcelona 3-0 Deportivo Alavés, 2018-08-18`; without score or date if they are None."""
     result = "-" if None in score else f"{score[0]}-{score[1]}"
     return f"{home or '?'} {result} {away or '?'}" + (f", {date}" if date else "")
 
 
 def same(wanted: object, there: object) -> bool:
-    """Whether a filter lets a value through: `12` and `"12"` are the same, and None is no filter."""
+    """Return whether a value matches a filter: `12` and `"12"` are the same, and None is no filter."""
     return wanted is None or str(wanted) == str(there)
 
 
 def may_be(entry: Mapping[str, Any], wanted: Mapping[str, object]) -> bool:
-    """Whether filters let an entry through, as far as it says: what it does not say, nobody can rule out."""
+    """Return whether an entry may match filters. A value that the entry lacks matches every filter."""
     return all(entry.get(key) is None or same(value, entry[key]) for key, value in wanted.items())
 
 
 def name_of(part: Mapping[str, Any] | None, *keys: str) -> str | None:
-    """Return the first of some keys that a JSON object has as text, or None."""
+    """Return the first text that a JSON object has under these keys, or None."""
     found = (part.get(key) for key in keys) if isinstance(part, dict) else ()
     return next((text for text in found if isinstance(text, str) and text), None)

@@ -1,4 +1,4 @@
-"""An answer that several discoveries of one run need, asked for once."""
+"""A response that several discoveries of one run share, so that it is requested once."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ __all__ = ["RecentResponse"]
 T = TypeVar("T")
 
 KEPT_SECONDS = 5.0
-"""Longer than the discoveries of one run are apart that share an index; shorter than what anybody waits between two."""
+"""Longer than the time between discoveries of one run, shorter than the time between two runs."""
 
 
 class RecentResponse(Generic[T]):
-    """Keeps what was asked for last, for a short while. Any thread may ask; while one does, the others wait for it.
+    """Keeps the last response for a short time. Any thread may call it; the others wait while one makes the request.
 
     Args:
-        kept_seconds: For how long an answer is given again.
+        kept_seconds: How long a response is returned again.
     """
 
     def __init__(self, kept_seconds: float = KEPT_SECONDS) -> None:
         self._kept = dt.timedelta(seconds=kept_seconds)
         self._lock = threading.Lock()
-        self._answer: _Answer[T] | None = None
+        self._recent: _Recent[T] | None = None
 
     def get(self, ask: Callable[[], T]) -> T:
-        """Return the recent answer, or what `ask` returns now. What `ask` raises is kept for nobody.
+        """Return the recent response, or the result of `ask`. An error of `ask` is not kept.
 
-        Whoever gets the recent one has read its listing when that was asked for.
+        The caller's listing counts as read at the time of the request, also if another caller made it.
         """
         index = current_context().index
         with self._lock:
-            found = self._answer
+            found = self._recent
             if found is None or not (self._is_recent(found) and found.asked_at >= index.not_before):
                 asked_at = time.monotonic()
-                found = self._answer = _Answer(ask(), now(), asked_at, index)
+                found = self._recent = _Recent(ask(), now(), asked_at, index)
             elif found.index is not index:
                 index.include(found.index)
-            return found.answer
+            return found.response
 
-    def _is_recent(self, found: _Answer[T]) -> bool:
+    def _is_recent(self, found: _Recent[T]) -> bool:
         return dt.timedelta(0) <= now() - found.came_at < self._kept
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Answer(Generic[T]):
-    answer: T
+class _Recent(Generic[T]):
+    response: T
     came_at: dt.datetime
     asked_at: float
     index: IndexReading

@@ -1,14 +1,14 @@
 """SkillCorner's API, for its customers.
 
-Endpoints, as in SkillCorner's own client (https://pypi.org/project/skillcorner/): `competition_editions`, `matches`,
-`match/{id}`, `match/{id}/tracking`, `match/{id}/dynamic_events`, `match/{id}/dynamic_events/phases_of_play` and
-`physical`. Lists come in pages with `results` and `next`. Entries and files are those of the open data
+Format: https://skillcorner.com/api/docs/. The endpoints are `competition_editions`, `matches`, `match/{id}`,
+`match/{id}/tracking`, `match/{id}/dynamic_events`, `match/{id}/dynamic_events/phases_of_play` and `physical`. Lists
+come in pages with `results` and `next`. Entries and files are those of the open data
 (https://github.com/SkillCorner/opendata).
 
-Not settled by what is public, and so taken as follows: while data is still made, an answer is a 404, or a 200, 202 or
+Public documents leave some points open. This module assumes: until data is ready, a response is a 404, or a 200, 202 or
 204 without a body; a `token` is sent as `Authorization: Token …`; `file_format=jsonl` and `file_format=csv` choose the
-form that the open data has; `physical` takes `match`. The lists give no time at which a match changed, so a match is
-looked at again as it ages (`sources.recheck_schedule`).
+format of the open data; `physical` takes `match`. The lists do not say when a match changed, so a match is requested
+again at times that depend on its age (`sources.recheck_schedule`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = ["SkillCorner"]
 BASE_URL = "https://skillcorner.com/api"
 
 MATCH = BundleType("match", requires=("match",), optional=("dynamic_events", "phases_of_play", "physical"))
-"""Who played, what SkillCorner's Game Intelligence makes of it, and how far and how fast everybody ran."""
+"""The line-ups, the events of SkillCorner's Game Intelligence, and the physical data of each player."""
 
 _PAGE_SIZE = 300
 
@@ -54,23 +54,23 @@ class SkillCorner(ApiSource):
     """Matches of SkillCorner's API; dataset types `match` and `tracking`.
 
     A `match` has the feeds `match`, `dynamic_events`, `phases_of_play` and `physical`; a `tracking` has `metadata` (the
-    same file as `match`) and `frames`. Before the kick-off a dataset is SCHEDULED and nothing of it is asked for; what
-    is not ready after it is left out, and the dataset is PARTIAL if it needs that. Nothing says that a file changed: it
-    is asked for 3, 6, 12, 24, … hours after the kick-off, each time after twice as long.
+    same file as `match`) and `frames`. Before the kick-off a dataset is SCHEDULED, and no file of it is requested.
+    After the kick-off a file that is not ready is left out; the dataset is PARTIAL if it needs that file. The provider
+    does not say when a file changed: each is requested again 3, 6, 12, 24, … hours after the kick-off.
 
     Args:
         name: The source's name in the configuration.
-        username: Of the account at SkillCorner; with `password`, or else give a `token`.
-        password: Likewise.
+        username: The user of the SkillCorner account, with `password`; or give a `token`.
+        password: Its password.
         token: A token of the account, in place of both.
-        base_url: Below which the endpoints are. None: SkillCorner's.
+        base_url: The URL of the API, to which the endpoints are added. None: SkillCorner's.
     """
 
     provider = "skillcorner"
     identifier_keys = ("competition_id", "season_id", "match_id")
     bundle_types = (MATCH, TRACKING)
     hosts = ("skillcorner.com",)
-    change_signal = "none: a match is looked at again after twice the time, beginning with 3 hours after the kick-off"
+    change_signal = "none: a match is requested again 3, 6, 12, 24, … hours after the kick-off"
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class SkillCorner(ApiSource):
         self,
         dataset_type: str,
         data_spec_versions: DataSpecVersionCollection,
-        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and asked for whole
+        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and is read completely
         competition_id: int,
         season_id: int,
         match_id: int | str | None = None,
@@ -108,7 +108,7 @@ class SkillCorner(ApiSource):
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
         selector = {"competition_id": competition_id, "season_id": season_id}
         what = f"season {season_id} of competition {competition_id}"
-        # One that cannot be read may be this season's too, but nothing says so: whoever lists all of them tells of it.
+        # An unreadable edition is left out, because it does not say its season; discover_selectors reports it.
         editions = [
             edition["id"]
             for edition in self._editions()
@@ -165,7 +165,7 @@ class SkillCorner(ApiSource):
                 "away_team": away,
                 "status": entry.get("status"),
             },
-            # What is missing then makes it PARTIAL; the index calls matches `not_started` that have all of their data.
+            # Not by `status`: the index calls matches `not_started` that have all of their data.
             state=DatasetState.COMPLETE if began <= at else DatasetState.SCHEDULED,
         )
         for feed, version in wanted if began <= at else ():
@@ -174,7 +174,7 @@ class SkillCorner(ApiSource):
                 None,
                 feed,
                 version,
-                # Not a time of the provider's, so none that is kept as its time.
+                # The time of a request is no time of the provider's, so it is announced as a version.
                 content_version=f"looked at from {last_recheck_time(began, at):%Y-%m-%d %H:%M:%S} on",
                 url=f"{self._base_url}/{path.format(id=match_id)}",
                 http_options={
@@ -201,7 +201,7 @@ def _selector(edition: dict[str, Any]) -> dict[str, Any]:
 
 
 def _season_of(edition: object) -> tuple[Any, Any] | None:
-    """Return the ids of an edition's competition and season; None if it does not say, or has no id itself."""
+    """Return the ids of an edition's competition and season; None if one of the three ids is missing."""
     if not isinstance(edition, dict) or edition.get("id") is None:
         return None
     parts = [edition.get(key) for key in ("competition", "season")]

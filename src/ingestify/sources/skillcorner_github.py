@@ -2,8 +2,8 @@
 
 Format: https://github.com/SkillCorner/opendata (README). Below the data root there are `matches.json` and
 `matches/{id}/` with `{id}_match.json`, `{id}_tracking_extrapolated.jsonl` (in Git LFS), `{id}_dynamic_events.csv` and
-`{id}_phases_of_play.csv`. Until 2025 there were nine other matches, as `match_data.json` and `structured_data.json`;
-mirrors of that layout are read, too. Their index names no competition.
+`{id}_phases_of_play.csv`. Until 2025 the repository had nine other matches, as `match_data.json` and
+`structured_data.json`; mirrors with that layout are read, too. Their index names no competition.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ __all__ = ["SkillCornerGithub"]
 BASE_URL = "https://raw.githubusercontent.com/SkillCorner/opendata/master/data"
 
 MATCH = BundleType("match", requires=("match",), optional=("dynamic_events", "phases_of_play"))
-"""Who played, and what SkillCorner's Game Intelligence makes of it."""
+"""The line-ups, and the events of SkillCorner's Game Intelligence."""
 
 _PLAYED = ("closed", "live")
-"""The index still says `live` of a match of 2019, and `not_started` of one that has all of its files."""
+"""The index calls a match of 2019 `live`, and a match that has all of its files `not_started`."""
 
 _SEASON = ("competition_id", "season_id")
-"""What the index says of each match today."""
+"""The keys of a season in the current layout."""
 
 _CURRENT = {
     "match": "{id}_match.json",
@@ -48,16 +48,16 @@ class SkillCornerGithub(GithubSource):
     """Matches of the SkillCorner open data; dataset types `match` and `tracking`.
 
     A `match` has the feeds `match`, `dynamic_events` and `phases_of_play`; a `tracking` has `metadata` (the same file
-    as `match`) and `frames`. What the index promises and is not there (404) is left out, and asked for in each run; but
-    of a match that was played, `match` or `metadata` must be there.
+    as `match`) and `frames`. A missing file (404) is left out, and requested again in each run; but a played match must
+    have `match` or `metadata`.
 
     Args:
         name: The source's name in the configuration.
         base_url: The data root, for a mirror: it has `{base_url}/matches.json`. None: GitHub.
-        api_url: What GitHub's API says of the repository, to skip it all if nobody pushed since the last run.
-            None: GitHub's, if the files are there; empty: never asked.
-        media_url: Below this are the files that `base_url` has in Git LFS, with the same paths. None: GitHub's, if the
-            files are there.
+        api_url: The repository in GitHub's API: if nobody pushed since the last run, the run requests no files.
+            None: found from a `base_url` of GitHub; empty: never requested.
+        media_url: The URL of the files in Git LFS, with the same paths as `base_url`. None: found from a `base_url` of
+            GitHub.
     """
 
     provider = "skillcorner"
@@ -79,7 +79,7 @@ class SkillCornerGithub(GithubSource):
         self._index = RecentResponse[list[Any]]()
 
     def discover_selectors(self, dataset_type: str) -> Selectors:
-        """Return every competition and season of `matches.json`; of the older layout one selector for all."""
+        """Return the competitions and seasons of `matches.json`; for the older layout one selector for all matches."""
         self._bundle_type(dataset_type)
         hints = self._hints()
         entries = self._entries()
@@ -97,13 +97,13 @@ class SkillCornerGithub(GithubSource):
         self,
         dataset_type: str,
         data_spec_versions: DataSpecVersionCollection,
-        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and asked for whole
+        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and is read completely
         competition_id: int | None = None,
         season_id: int | None = None,
         match_id: int | str | None = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
-        """Yield the matches of one season, at once."""
+        """Yield the matches of one season in one list."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
         season = {"competition_id": competition_id, "season_id": season_id}
         yield read_entries(

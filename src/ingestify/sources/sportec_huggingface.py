@@ -2,10 +2,10 @@
 
 Format: the DFL's, https://doi.org/10.1038/s41597-025-04505-y; files: https://huggingface.co/datasets/pysport/idsse-data.
 Each match has `DFL_02_01_matchinformation_{competition}_{match}.xml`, `DFL_03_02_events_raw_…` and
-`DFL_04_03_positions_raw_observed_…`, of some 400 MB. There is no index of them: the matches are these seven.
+`DFL_04_03_positions_raw_observed_…`, of some 400 MB. The data set has no index, so the seven matches are listed here.
 
-Hugging Face answers for a large file with a redirect to another host, and what goes to another host is not asked for
-conditionally. So when a file changed is taken from the commit that brought it: its API lists that of each file.
+Hugging Face redirects the request for a large file to another host, and a request to another host is not conditional.
+So the time of a file is that of its last commit, which Hugging Face's API lists.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["SportecHuggingFace"]
 BASE_URL = "https://huggingface.co/datasets/pysport/idsse-data/resolve/main"
 
 MATCH = BundleType("match", requires=("match", "events"))
-"""The match information (who played, where and when), and what happened on the pitch."""
+"""The match information (line-ups, place and date), and the events."""
 
 SEASON_ID = "DFL-SEA-0001K6"
 SEASON_NAME = "2022/2023"
@@ -65,9 +65,9 @@ class SportecHuggingFace(OpenDataSource):
 
     Args:
         name: The source's name in the configuration.
-        base_url: Where the files are, for a mirror. None: Hugging Face.
-        tree_url: A list of the files, as Hugging Face's API has it: when each was committed last. None: Hugging Face's,
-            if the files are there; empty: never asked, and each file is asked for by its own validators.
+        base_url: The URL of the files, for a mirror. None: Hugging Face.
+        tree_url: A list of the files with their last commits, as in Hugging Face's API. None: found from a `base_url`
+            of Hugging Face; empty: never requested, and each file is requested conditionally.
     """
 
     provider = "sportec"
@@ -80,7 +80,7 @@ class SportecHuggingFace(OpenDataSource):
     )
     hosts = ("huggingface.co",)
     redirect_hosts = ("*.huggingface.co", "*.hf.co")
-    change_signal = "the last commit of each file (one request); at a mirror each file is asked for by its validators"
+    change_signal = "the last commit of each file (one request); at a mirror each file is requested conditionally"
 
     def __init__(self, name: str, base_url: str | None = None, tree_url: str | None = None) -> None:
         super().__init__(name, BASE_URL if base_url is None else base_url, tree_url=tree_url)
@@ -97,7 +97,7 @@ class SportecHuggingFace(OpenDataSource):
         self._tree = RecentResponse[_Tree]()
 
     def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
-        """Return the two competitions, of one season."""
+        """Return the two competitions, each with one season."""
         self._bundle_type(dataset_type)
         return [
             {
@@ -120,7 +120,7 @@ class SportecHuggingFace(OpenDataSource):
         match_id: str | None = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
-        """Yield the matches of a competition, at once."""
+        """Yield the matches of a competition in one list."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
         tree = _Tree({}, []) if self._tree_url is None else self._tree.get(self._get_tree)
         matches = [
@@ -155,17 +155,17 @@ class SportecHuggingFace(OpenDataSource):
                 feed,
                 version,
                 url=f"{self._base_url}/{name}",
-                # The match information makes a dataset what it is; without it, base_url is wrong.
+                # Every match has its match information: if it is missing, base_url is wrong.
                 http_options={"ignore_not_found": feed not in ("match", "metadata")},
             )
         return resource
 
     def _get_tree(self) -> _Tree:
-        assert self._tree_url is not None, "asked only where there is one"
+        assert self._tree_url is not None, "the caller has checked it"
         tree = _Tree({}, [])
         number = 0
-        for answer in self.http.iter_pages(self._tree_url, LinkHeader()):
-            entries = list_of(answer.json(), self._tree_url)
+        for page in self.http.iter_pages(self._tree_url, LinkHeader()):
+            entries = list_of(page.json(), self._tree_url)
             for one in read_entries(entries, self._tree_url, "file {path}", ("path",), _commit, number=number):
                 if isinstance(one, UnreadableEntry):
                     tree.unreadable.append(one)
@@ -177,7 +177,7 @@ class SportecHuggingFace(OpenDataSource):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Tree:
-    """When each file was committed last, as it is written, by its name; and what of the list cannot be read."""
+    """The list of files: file name to the text of its commit's date, and the entries that cannot be read."""
 
     dates: dict[str, Any]
     unreadable: list[UnreadableEntry]
@@ -188,7 +188,7 @@ def _called(_: int, match_id: str) -> str:
 
 
 def _commit(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return a file with the date of its commit, if it says one."""
+    """Return file name to commit date; empty if the entry has no commit."""
     path, commit = entry["path"], entry.get("lastCommit")
     if not isinstance(path, str):
         raise SourceError("its path is no text")

@@ -6,9 +6,8 @@ Endpoints, each with a version of its own and with Basic authentication: `{versi
 client (https://github.com/statsbomb/statsbombpy, `config.py`). Entries are those of the open data
 (https://github.com/statsbomb/open-data, `doc/`).
 
-Not settled by what is public: what a match that is not available yet is called besides `scheduled` and `collecting`
-(anything but `available` is taken for "not yet"), and whether answers have an ETag (where they have none, the bytes
-decide).
+Public documents leave two points open. A match is available only if its status is `available`; any other status is
+"not yet", as `scheduled` and `collecting` are. Responses may have an ETag; without one, the bytes decide.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ __all__ = ["StatsBomb"]
 BASE_URL = "https://data.statsbombservices.com/api"
 
 CURRENT_VERSIONS = {"match": "v6", "lineups": "v5", "events": "v9", "360-frames": "v2"}
-"""What is asked for where `data_spec_versions` names no version of a feed."""
+"""The versions that are requested if `data_spec_versions` does not name one."""
 
 _LATE = dt.timedelta(days=7)
-"""So long after a season last changed, files may still appear that its index has promised."""
+"""Files that the index has announced may appear as late as this after the season's last change."""
 
 _SOME_DAY = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
@@ -48,20 +47,21 @@ class StatsBomb(ApiSource):
     """Matches of StatsBomb's API; dataset type `match`.
 
     The feeds are `match` (its entry in the index), `lineups`, `events`, and `360-frames` for the matches that have
-    them. `data_spec_versions` names the version of each that is asked for, several of one feed if wanted:
-    `{match: v6, events: [v8, v9], lineups: v5, 360-frames: v2}`; that of `match` is the index's. A required feed that
-    is not named comes in its current version, and so does everything without any `data_spec_versions`; `360-frames`
-    comes along where it, or `default`, is named. Seasons in which nothing changed are skipped whole; for a week after a
-    change their index is asked for once a day, as 360 files appear later than they are promised.
+    them. `data_spec_versions` names the version of each feed, or several versions of it:
+    `{match: v6, events: [v8, v9], lineups: v5, 360-frames: v2}`; that of `match` is the version of the index. A
+    required feed that is not named comes in its current version; `360-frames` is fetched only if it, or `default`, is
+    named. Without `data_spec_versions` all feeds come in their current versions. A season in which nothing changed is
+    skipped as a whole. For a week after a change its index is requested once a day, because 360 files appear later
+    than the index announces them.
 
     Args:
         name: The source's name in the configuration.
-        username: Of the account at StatsBomb; required.
-        password: Likewise; required.
-        base_url: Where the API is; below it come the versions. None: StatsBomb's.
+        username: The user of the StatsBomb account; required.
+        password: Its password; required.
+        base_url: The URL of the API, to which version and endpoint are added. None: StatsBomb's.
         competitions_version: The version of the list of competitions.
-        recheck_missing_360_after_seconds: How long a 360 file that the index promised and that was not there is not
-            asked for again while its time in the index stays.
+        recheck_missing_360_after_seconds: How long a missing 360 file that the index has announced is not requested
+            again, unless its time in the index changes.
     """
 
     provider = "statsbomb"
@@ -102,13 +102,13 @@ class StatsBomb(ApiSource):
         self,
         dataset_type: str,
         data_spec_versions: DataSpecVersionCollection,
-        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and asked for whole
+        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and is read completely
         competition_id: int,
         season_id: int,
         match_id: int | str | None = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
-        """Yield the matches of one season, at once."""
+        """Yield the matches of one season in one list."""
         wanted = self._wanted(dataset_type, data_spec_versions)
         (version, *others) = [version for feed, version in wanted if feed == "match"]
         if others:
@@ -141,7 +141,7 @@ class StatsBomb(ApiSource):
 
     def _wanted(self, dataset_type: str, versions: DataSpecVersionCollection) -> list[tuple[str, str]]:
         bundle_type = self._bundle_type(dataset_type, versions)
-        # v1 is what stands where no version is written; the API has none by now.
+        # A plan without versions says v1, a version that the API no longer has.
         unnamed = versions.get(DEFAULT_FEED, ("v1",)) == ("v1",)
         wanted = []
         for feed, version in bundle_type.wanted(versions):
@@ -153,14 +153,14 @@ class StatsBomb(ApiSource):
 def _selector(entry: dict[str, Any]) -> dict[str, Any]:
     selector: dict[str, Any] = {key: entry[key] for key in ("competition_id", "season_id")}
     what = f"Season {entry['season_id']} of competition {entry['competition_id']}"
-    # Of a season that has no match yet there is neither.
+    # A season without matches has neither of the two times.
     told = {key: entry[key] for key in ("match_updated", "match_updated_360") if entry.get(key)}
     if told:
         times = [get_time(text, what) for text in told.values()]
-        # What decides is what each of the two says; a time only tells from when on nothing can have changed under it.
+        # The texts of both times decide. `_last_modified` only tells after which time they cannot hide a change.
         last = max(times, key=lambda moment: moment - _SOME_DAY + grain_of(moment))
         said = [f"{key}={text}" for key, text in told.items()]
-        selector["_version"] = " ".join([*said, f"day={_day_of_look(max(times), now()):%Y-%m-%d}"])
+        selector["_version"] = " ".join([*said, f"day={_recheck_day(max(times), now()):%Y-%m-%d}"])
         selector["_last_modified"] = last
     names = {key: entry.get(key) for key in ("competition_name", "season_name")}
     selector["_name"] = " ".join(name or "" for name in names.values()).strip() or what
@@ -168,6 +168,6 @@ def _selector(entry: dict[str, Any]) -> dict[str, Any]:
     return selector
 
 
-def _day_of_look(changed: dt.datetime, at: dt.datetime) -> dt.datetime:
-    """Return a moment of the day that is part of a season's version: for a while after its last change, today."""
+def _recheck_day(changed: dt.datetime, at: dt.datetime) -> dt.datetime:
+    """Return a time of the day that is part of a season's version: today, until `_LATE` after the last change."""
     return at if at - changed < _LATE else changed + _LATE

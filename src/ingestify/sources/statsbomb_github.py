@@ -4,7 +4,7 @@ Format: https://github.com/statsbomb/open-data (README and `doc/`). Below the da
 `competitions.json`, `matches/{competition_id}/{season_id}.json`, and `events`, `lineups` and `three-sixty`, each with
 `{match_id}.json`. Times are naive UTC, of 16 to 26 characters (`2022-08-04T12:00`, `2022-12-01T16:23:46.374386`).
 
-StatsBomb asks those who publish anything based on the data to name StatsBomb as the source and to show its logo.
+StatsBomb asks everybody who publishes work with the data to name StatsBomb as the source and to show its logo.
 """
 
 from __future__ import annotations
@@ -36,15 +36,14 @@ class StatsBombGithub(OpenDataSource):
 
     The feeds are `match` (its entry in the index), `lineups`, `events`, and `360-frames` for the matches that have
     them. The first three belong to every match, whatever `data_spec_versions` names; the open data has one version
-    of each feed, so a version is only the label under which it is stored. `360-frames` comes along where it, or
-    `default`, is named.
+    of each feed, so a version is only the label under which it is stored. `360-frames` is fetched if it, or `default`,
+    is named.
 
     Args:
         name: The source's name in the configuration.
         base_url: The data root, for a mirror: it has `{base_url}/competitions.json`. None: GitHub.
-        recheck_missing_360_after_seconds: How long a 360 file that the index promised and that was not there
-            (it appears hours after the match) is not asked for again while its time in the index stays. It keeps
-            a run that follows right after another free of requests for what is known to be missing.
+        recheck_missing_360_after_seconds: How long a missing 360 file that the index has announced is not requested
+            again, unless its time in the index changes. (It appears hours after the match.)
     """
 
     provider = "statsbomb"
@@ -71,18 +70,18 @@ class StatsBombGithub(OpenDataSource):
         self,
         dataset_type: str,
         data_spec_versions: DataSpecVersionCollection,
-        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and asked for whole
+        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and is read completely
         competition_id: int,
         season_id: int,
         match_id: int | str | None = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
-        """Yield the matches of one season: the first ones as soon as they are read, and then all others at once."""
+        """Yield the matches of one season: first a few, then all others."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
         url = f"{self._base_url}/matches/{competition_id}/{season_id}.json"
         entries = self._get_entries(url)
-        # While the first are fetched the others are made, which takes 40 ms for a season. A match that is there twice
-        # is settled within one list.
+        # The first matches are fetched while the others are made, which takes 40 ms for a season. A match that is
+        # listed twice needs one list, in which the run finds the duplicate.
         is_split = not are_alike(entry.get("match_id") for entry in entries if isinstance(entry, dict))
         first = _FIRST_MATCHES if is_split else len(entries)
         for begin, end in ((0, first), (first, len(entries))):

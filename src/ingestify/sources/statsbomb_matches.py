@@ -1,4 +1,4 @@
-"""A StatsBomb match as its index has it, in the open data and in the API: the same entries, with the same times.
+"""A StatsBomb match by its entry in the index, which is the same in the open data and in the API.
 
 Times are naive UTC, of 16 to 26 characters (`2022-08-04T12:00`, `2022-12-01T16:23:46.374386`).
 """
@@ -17,7 +17,7 @@ __all__ = ["MATCH_KEYS", "MATCH_NAME", "SEASON_KEYS", "SEASON_NAME", "find_match
 
 SEASON_NAME, SEASON_KEYS = "season {season_id} of competition {competition_id}", ("competition_id", "season_id")
 MATCH_NAME, MATCH_KEYS = "match {match_id}", ("match_id", "last_updated")
-"""What an entry is called, and what it must have."""
+"""The name of an entry for people, and the keys that it must have."""
 
 
 def find_match(
@@ -31,15 +31,15 @@ def find_match(
     """Return the dataset of an entry of the index.
 
     Args:
-        entry: It has `match_id` and `last_updated`.
+        entry: An entry with `match_id` and `last_updated`.
         selector: `competition_id` and `season_id`.
-        wanted: Each (feed, version).
-        url_of: Takes a feed and its version.
-        http_options: Of each file.
-        http_options_360: Of `360-frames`, besides.
+        wanted: The wanted (feed, version) pairs.
+        url_of: Returns the URL of a feed in a version.
+        http_options: The options of each file.
+        http_options_360: Further options of `360-frames`.
 
     Raises:
-        SourceError: A time is none.
+        SourceError: A time cannot be read.
     """
     match_id = entry["match_id"]
     updated = get_time(entry["last_updated"], f"Match {match_id}")
@@ -50,7 +50,7 @@ def find_match(
         "statsbomb",
         name=_name(entry),
         metadata=_metadata(entry),
-        # What is missing then makes it PARTIAL; before the match there is nothing but its entry.
+        # A dataset that is announced as COMPLETE becomes PARTIAL if a required file is missing.
         state=DatasetState.COMPLETE if is_available else DatasetState.SCHEDULED,
     )
     for feed, version in wanted:
@@ -72,7 +72,7 @@ def find_match(
 
 
 def _metadata(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is worth filtering and showing without opening a file; the `match` feed has all of it."""
+    """Return the values to filter by and to show without opening a file; the `match` feed has all values."""
     home, away = entry.get("home_team") or {}, entry.get("away_team") or {}
     return {
         "match_date": entry.get("match_date"),
@@ -92,7 +92,7 @@ def _metadata(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _name(entry: Mapping[str, Any]) -> str:
-    """Return `Barcelona 3-0 Deportivo Alavés, 2018-08-18`; the score is left out while there is none."""
+    """Return `Barcelona 3-0 Deportivo Alavés, 2018-08-18`."""
     return match_name(
         (entry.get("home_team") or {}).get("home_team_name"),
         (entry.get("away_team") or {}).get("away_team_name"),

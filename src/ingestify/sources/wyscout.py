@@ -1,17 +1,17 @@
 """Wyscout's API, version 3, for its customers.
 
 Format: https://apidocs.wyscout.com. `competitions?areaId=…` and `competitions/{id}/seasons` list the seasons,
-`seasons/{id}/matches` the matches of one, and `matches/{id}/events` and `matches/{id}/formations` are its files. Basic
-authentication; 12 requests a second, and a 429 with a JSON body for what is more. Times are those of Rome, but for
-`dateutc`.
+`seasons/{id}/matches` the matches of a season, and `matches/{id}/events` and `matches/{id}/formations` are the files of
+a match. The API takes Basic authentication and 12 requests a second; a further request gets a 429 with a JSON body.
+Times are local times of Rome, except `dateutc`.
 
-The list of matches does not say when one changed: the feed of changes does (`sources.wyscout_changes`), and goes back
-168 hours. A season that was ingested whole since then costs its list and a share of the feed. One that was not is asked
-for match by match: conditionally where the API gives ETags, which is not settled by what is public; else in full, and
-the bytes decide.
+The list of matches does not say when a match changed. The feed of changes does (`sources.wyscout_changes`); it goes
+back 168 hours. A season that was ingested completely since then costs its list and a share of the feed. For any other
+season each match is requested: conditionally if the API gives ETags, which public documents leave open; else in full,
+and the bytes decide.
 
-What is deleted at Wyscout leaves the season's list, and is MISSING then. If only the events of a listed match are
-deleted, the lake keeps its copy, with a warning.
+A match that Wyscout deletes leaves the season's list, and becomes MISSING. If Wyscout deletes only the events of a
+listed match, the lake keeps its copy and the run warns.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ __all__ = ["Wyscout"]
 BASE_URL = "https://apirest.wyscout.com/v3"
 
 MATCH = BundleType("match", requires=("match", "events"), optional=("formations",))
-"""The match's entry in the index, what happened on the pitch, with the names of who did it, and the formations."""
+"""The match's entry in the index, the events with the names of the players, and the formations."""
 
 _PARAMS = {
-    # What kloppy reads: without the formations it cannot tell who began.
+    # kloppy needs the formations: without them it does not know the starting eleven.
     "events": {"fetch": "teams,players,match,coaches,referees,formations,substitutions"},
     "formations": {"fetch": "teams,players"},
 }
@@ -59,17 +59,17 @@ class Wyscout(ApiSource):
 
     The feeds are `match` (its entry in the season's list), `events` (with teams, players, line-ups, formations and
     substitutions) and, where it or `default` is named, `formations`. A match is SCHEDULED until it is played. Its
-    changes are known from Wyscout's feed of changes; after 168 hours without a run, all matches of a season are asked
-    for.
+    changes are known from Wyscout's feed of changes; after 168 hours without a run, all matches of a season are
+    requested.
 
     Args:
         name: The source's name in the configuration.
-        username: Of the API key at Wyscout; required.
-        password: Likewise; required.
+        username: The user of the Wyscout API key; required.
+        password: Its password; required.
         competitions: The ids of the competitions whose seasons are discovered. None: those of `areas`.
-        areas: Three-letter codes of areas (`ENG`, `ITA`, `XEU`) whose competitions are. Without either, and without a
-            selector such as `{competition_id: 364, season_id: 188989}`, there is nothing to discover.
-        base_url: Below which the endpoints are. None: Wyscout's.
+        areas: Three-letter codes of areas (`ENG`, `ITA`, `XEU`): the seasons of all of their competitions are
+            discovered. Without either, the plan must have selectors such as `{competition_id: 364, season_id: 188989}`.
+        base_url: The URL of the API, to which the endpoints are added. None: Wyscout's.
     """
 
     provider = "wyscout"
@@ -78,7 +78,7 @@ class Wyscout(ApiSource):
     requests_per_second = 12.0
     follows_changes = True
     hosts = ("apirest.wyscout.com",)
-    change_signal = "the feed of changes (updatedobjects), 168 hours back; after a longer pause each match is asked for"
+    change_signal = "the feed of changes (updatedobjects), 168 hours back; after a longer pause each match is requested"
 
     def __init__(
         self,
@@ -156,9 +156,9 @@ class Wyscout(ApiSource):
         match_id: int | str | None = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
-        """Yield the matches of one season, at once."""
+        """Yield the matches of one season in one list."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
-        is_as_it_was = self._look_for_changes(dataset_collection_metadata.ingested_until, only_one=match_id is not None)
+        is_unchanged = self._find_unchanged(dataset_collection_metadata.ingested_until, only_one=match_id is not None)
         what = f"season {season_id} of competition {competition_id}"
         selector = {"competition_id": competition_id, "season_id": season_id}
         yield read_entries(
@@ -166,13 +166,13 @@ class Wyscout(ApiSource):
             f"the matches of {what}",
             "match {matchId}",
             ("matchId", "dateutc"),
-            lambda entry: self._match(entry, selector, wanted, is_as_it_was),
+            lambda entry: self._match(entry, selector, wanted, is_unchanged),
             lambda entry: may_be(entry, {"matchId": match_id}),
         )
 
-    def _look_for_changes(self, ingested_until: dt.datetime | None, *, only_one: bool) -> Callable[[object], bool]:
-        """Return what says of a match whether it is known to be as it was."""
-        # One match is asked for itself: the feed may have hundreds of pages.
+    def _find_unchanged(self, ingested_until: dt.datetime | None, *, only_one: bool) -> Callable[[object], bool]:
+        """Return a function of a match id: whether that match is known to be unchanged."""
+        # The feed may have hundreds of pages, which is too much for one match.
         changes = None if ingested_until is None or only_one else self._changes.since(ingested_until)
         if changes is None:
             return lambda _: False
@@ -189,7 +189,7 @@ class Wyscout(ApiSource):
         entry: dict[str, Any],
         selector: dict[str, Any],
         wanted: list[tuple[str, str]],
-        is_as_it_was: Callable[[object], bool],
+        is_unchanged: Callable[[object], bool],
     ) -> DatasetResource:
         match_id = entry["matchId"]
         date, _, time = str(entry["dateutc"]).partition(" ")
@@ -212,7 +212,7 @@ class Wyscout(ApiSource):
             },
             state=DatasetState.COMPLETE if is_played else DatasetState.SCHEDULED,
         )
-        unchanged = is_as_it_was(match_id)
+        unchanged = is_unchanged(match_id)
         for feed, version in wanted:
             if feed == "match":
                 resource.add_file(None, feed, version, json_content=entry, known_unchanged=unchanged)
@@ -226,7 +226,7 @@ class Wyscout(ApiSource):
                     http_options={
                         "auth": self._auth,
                         "params": _PARAMS[feed],
-                        # It is played, and its events come hours later.
+                        # The events come hours after the match.
                         "ignore_not_found": True,
                         "recheck_after_seconds": missing_recheck_seconds(
                             get_time(entry["dateutc"], f"Match {match_id}"), now()
@@ -237,8 +237,8 @@ class Wyscout(ApiSource):
         return resource
 
     def _list(self, path: str, what: str, key: str, params: dict[str, Any] | None = None) -> list[Any]:
-        answer = self._get_json(path, what, params)
-        entries = answer.get(key) if isinstance(answer, dict) else None
+        document = self._get_json(path, what, params)
+        entries = document.get(key) if isinstance(document, dict) else None
         if not isinstance(entries, list):
             raise SourceError(f"{self._base_url}/{path} has no list '{key}'; is base_url that of Wyscout's API v3?")
         return entries
@@ -246,7 +246,7 @@ class Wyscout(ApiSource):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Label:
-    """What the list says of a match: `Internazionale - Milan, 2-1`."""
+    """The parts of a match's label in the list: `Internazionale - Milan, 2-1`."""
 
     home: str | None = None
     away: str | None = None
@@ -254,7 +254,7 @@ class _Label:
 
     @classmethod
     def read(cls, label: str, *, with_score: bool) -> _Label:
-        """Return the parts of a label; a match that is not played has a score of 0-0, which is none."""
+        """Return the parts of a label; without the score for a match that is not played, whose label says 0-0."""
         found = _LABEL.fullmatch(label)
         if found is None:
             return cls(home=label or None)

@@ -1,12 +1,12 @@
-"""Which objects of Wyscout changed, by its feed of changes: `updatedobjects`.
+"""Which matches changed at Wyscout, by its feed of changes: `updatedobjects`.
 
-Format: https://apidocs.wyscout.com. A list begins at `updated_since`, which is a local time of Rome without its offset
-and lies 168 hours back at most; it has 100 ids a page, the oldest first, below the name of their type, and `meta` with
-`page_current` and `page_count`. Nothing says when each object changed.
+Format: https://apidocs.wyscout.com. A list begins at `updated_since`, a local time of Rome without an offset, at most
+168 hours ago. A page has 100 ids, the oldest first, under the name of their type, and `meta` with `page_current` and
+`page_count`. The feed does not say when each object changed.
 
-Not settled by what is public: version 3 of the documentation has the feed as `updatedobjects`, in one piece, and
-version 4 as `updatedobjects/updated` and `updatedobjects/deleted`, while the provider is known to serve these below v3
-too. So those are asked for; where they are not there (404), the older one is, which does not tell of deletions.
+Public documents leave one point open: version 3 of the documentation has one feed, `updatedobjects`, and version 4 has
+two, `updatedobjects/updated` and `updatedobjects/deleted`, which the provider also serves below v3. So these two are
+requested; if they are missing (404), the older one is, which does not list deletions.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ __all__ = ["LONGEST", "MARGIN", "Changes", "WyscoutChanges", "as_rome_time", "ch
 logger = PrintableLogger(__name__)
 
 LONGEST = dt.timedelta(hours=168)
-"""So far back the feed goes."""
+"""How far back the feed goes."""
 
 MARGIN = dt.timedelta(hours=1)
-"""So much further back it is asked: clocks differ, and an object may be in the feed later than it was changed."""
+"""How much earlier than needed the list begins: clocks differ, and a change may enter the feed late."""
 
 PAGE_SIZE = 100
 
 KEPT_SECONDS = 5.0
-"""So long one look serves all seasons of a run."""
+"""How long one list serves the seasons of a run."""
 
 _ROME = "Europe/Rome"
 
@@ -50,12 +50,12 @@ Ask = Callable[[str, Callable[[Response], "str | None"], dict[str, Any]], Iterat
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Changes:
-    """What the feed had.
+    """The content of the feed.
 
     Attributes:
-        since: Everything that changed from then on is in it, in UTC.
-        asked_at: Up to then, in UTC.
-        match_ids: Of the matches of which anything changed, events and deletions among it.
+        since: The beginning of the list, in UTC.
+        asked_at: The time of the request, in UTC.
+        match_ids: The ids of the matches that changed, or whose events changed or were deleted.
     """
 
     since: dt.datetime
@@ -64,14 +64,16 @@ class Changes:
 
 
 class _UnreadableId(Exception):
-    """The feed names something that changed such that nobody knows what it is."""
+    """The feed has an entry that is no id, so the changed object is unknown."""
 
 
 class WyscoutChanges:
-    """Looks into the feed, once for all seasons of a run. Any thread may ask; while one does, the others wait for it.
+    """Reads the feed once for all seasons of a run.
+
+    Any thread may call it; the others wait while one thread makes the requests.
 
     Args:
-        ask: How the API is asked.
+        ask: Requests the pages of a path.
     """
 
     def __init__(self, ask: Ask) -> None:
@@ -81,17 +83,17 @@ class WyscoutChanges:
         self._asked_at = 0.0
 
     def since(self, moment: dt.datetime) -> Changes | None:
-        """Return what changed since a moment, in UTC; None if the feed does not go back so far, or does not say.
+        """Return the changes since a time in UTC; None if the feed does not go back so far, or cannot be read.
 
         Raises:
-            IngestifyError: It could not be had.
+            IngestifyError: A request failed.
         """
         with self._lock:
             asked_at = now()
-            # Whole hours, so that seasons that were ingested one after the other share one look.
+            # Whole hours, so that seasons that were ingested one after the other share one list.
             since = moment.replace(minute=0, second=0, microsecond=0) - MARGIN
             text = as_rome_time(since)
-            # What lies ahead was said by a clock that was wrong; and ours may be a day behind.
+            # A time in the future comes from a wrong clock, and this computer's clock may be a day behind.
             if not dt.timedelta(0) <= asked_at - since <= LONGEST - MARGIN - CLOCK_SLACK:
                 return None
             recent = self._recent
@@ -100,12 +102,12 @@ class WyscoutChanges:
                 try:
                     recent = self._recent = Changes(since, asked_at, frozenset(self._iter_match_ids(text)))
                 except _UnreadableId as error:
-                    logger.warning("%s So each match is asked for.", error)
+                    logger.warning("%s So each match is requested.", error)
                     return None
             return recent
 
     def _serves(self, recent: Changes, since: dt.datetime) -> bool:
-        """Whether a look that was taken before has all, and is as new as it must be."""
+        """Return whether an earlier list goes back far enough, and is new enough."""
         is_kept = recent.since <= since and time.monotonic() - self._asked_at < KEPT_SECONDS
         return is_kept and self._asked_at >= current_context().index.not_before
 
@@ -116,7 +118,7 @@ class WyscoutChanges:
         except FetchError as error:
             if error.status != 404:
                 raise
-            logger.info("%s is not there, so 'updatedobjects' is asked for changes.", error.url)
+            logger.info("%s is missing, so the changes are requested from 'updatedobjects'.", error.url)
             for kind in ("matches", "matchevents"):
                 yield from self._iter_ids("updatedobjects", kind, updated_since)
             return
@@ -126,9 +128,9 @@ class WyscoutChanges:
     def _iter_ids(self, path: str, kind: str, updated_since: str) -> Iterator[str]:
         params = {"type": kind, "updated_since": updated_since, "emptyPayload": "true", "limit": PAGE_SIZE, "page": 1}
         for page in self._ask(path, changes_pager, params):
-            answer = page.json()
-            found = answer.get(kind, []) if isinstance(answer, dict) else None
-            # By id where there is more to say of each, else a list of ids.
+            document = page.json()
+            found = document.get(kind, []) if isinstance(document, dict) else None
+            # A list of ids, or an object by id.
             ids = list(found) if isinstance(found, (dict, list)) else None
             unreadable = [one for one in ids or () if not _is_id(one)]
             if ids is None or (ids and len(unreadable) == len(ids)):
@@ -147,8 +149,8 @@ def _is_id(one: object) -> bool:
 def as_rome_time(moment: dt.datetime) -> str:
     """Return a UTC time as `updated_since` takes it: `2018-02-09 18:00:00` in Rome.
 
-    In the hour that comes twice in autumn a time without its offset says one of two moments: then it is the last one
-    before that hour, as too much is harmless and too little is not.
+    A local time in the hour that comes twice in autumn has two meanings. Such a time is replaced by the last one before
+    that hour: a list that is too long is harmless, one that is too short is not.
     """
     rome = zoneinfo.ZoneInfo(_ROME)
     local = moment.astimezone(rome)
@@ -159,7 +161,7 @@ def as_rome_time(moment: dt.datetime) -> str:
 
 
 def changes_pager(answer: Response) -> str | None:
-    """Return the URL of the page after one, by what its `meta` says; without one there is no other."""
+    """Return the URL of the next page by the `meta` of this one; None if this is the last, or has no `meta`."""
     body = answer.json()
     meta = body.get("meta") if isinstance(body, dict) else None
     current, count = (meta.get(key) if isinstance(meta, dict) else None for key in ("page_current", "page_count"))

@@ -1,12 +1,12 @@
 """Wyscout's open data: events of the five big leagues of 2017/18, the World Cup of 2018 and the Euro of 2016.
 
 Format: https://doi.org/10.1038/s41597-019-0247-7; files: https://github.com/koenvo/wyscout-soccer-match-event-dataset.
-`raw_data/matches.zip` has the entries of all 1,941 matches, with competition, season, date, line-ups and referees: it
-is the index. `processed-v2/files/{wyId}.json` has a match's events, teams and players. (`processed-v2/README.md` lists
-the same matches by their labels only; `processed/` is an older form that kloppy does not read.)
+The index is `raw_data/matches.zip`, with the entries of all 1,941 matches: competition, season, date, line-ups and
+referees. `processed-v2/files/{wyId}.json` has a match's events, teams and players. (`processed-v2/README.md` lists the
+same matches by their labels only; `processed/` is an older format that kloppy does not read.)
 
-In the raw data, letters with accents are written as the six characters `\\u00fc`. Files are kept as they are; what is
-for people is decoded.
+The raw data has letters with accents as the six characters `\\u00fc`. Files are kept as they are; names for people are
+decoded.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["WyscoutGithub"]
 BASE_URL = "https://raw.githubusercontent.com/koenvo/wyscout-soccer-match-event-dataset/main"
 
 MATCH = BundleType("match", requires=("match", "events"))
-"""The match's entry in the index, with its line-ups, and what happened on the pitch, with the names of who did it."""
+"""The match's entry in the index, with its line-ups, and the events, with the names of the players."""
 
 COMPETITIONS = {
     28: "FIFA World Cup",
@@ -59,8 +59,8 @@ class WyscoutGithub(GithubSource):
     Args:
         name: The source's name in the configuration.
         base_url: The repository's root, for a mirror: it has `{base_url}/raw_data/matches.zip`. None: GitHub.
-        api_url: What GitHub's API says of the repository, to skip it all if nobody pushed since the last run.
-            None: GitHub's, if the files are there; empty: never asked.
+        api_url: The repository in GitHub's API: if nobody pushed since the last run, the run requests no files.
+            None: found from a `base_url` of GitHub; empty: never requested.
     """
 
     provider = "wyscout"
@@ -99,13 +99,13 @@ class WyscoutGithub(GithubSource):
         self,
         dataset_type: str,
         data_spec_versions: DataSpecVersionCollection,
-        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is asked for whole
+        dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is read completely
         competition_id: int,
         season_id: int,
         match_id: int | str | None = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
-        """Yield the matches of one season, at once."""
+        """Yield the matches of one season in one list."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
         entries = self._entries()
         season = _season_of(entries, competition_id, season_id)
@@ -184,7 +184,7 @@ def _iter_members(archive: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def decoded(text: str) -> str:
-    """Return text with each literal `\\u00fc` as the letter that it stands for."""
+    """Return text in which each literal `\\u00fc` is replaced by its letter."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
 
 
@@ -193,7 +193,7 @@ def _competition(competition_id: Any) -> str:
 
 
 def _season_of(entries: Iterable[Any], competition_id: object, season_id: object) -> str:
-    """Return `2017/2018`, or `2018` of a season within one year, by the dates of its matches."""
+    """Return `2017/2018`, or `2018` for a season within one year, by the dates of its matches."""
     years = sorted(
         {
             entry["dateutc"][:4]

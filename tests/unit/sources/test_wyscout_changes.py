@@ -120,7 +120,7 @@ def test_what_lies_ahead_was_said_by_a_wrong_clock_and_each_match_is_asked_for()
 
 def test_where_it_does_not_say_what_changed_each_match_is_asked_for(caplog: pytest.LogCaptureFixture):
     assert WyscoutChanges(split([1, None, 2])).since(NOW - dt.timedelta(hours=5)) is None
-    assert "'None' among its ids. So each match is asked for" in caplog.text
+    assert "'None' among its ids. So each match is requested" in caplog.text
 
 
 @pytest.mark.parametrize("answer", [[], {"matches": "none"}, {"matches": {"a": 1}}, {"matches": [None]}])
