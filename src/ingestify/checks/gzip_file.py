@@ -10,10 +10,9 @@ from typing import BinaryIO, cast
 from ingestify.checks.appearance import mismatch
 from ingestify.checks.content import Content, iter_chunks
 from ingestify.checks.problem import Problem
+from ingestify.inflation import GZIP_MAGIC, STEP_BYTES, GzipInflater
 
 __all__ = ["check"]
-
-MAGIC = b"\x1f\x8b"
 
 MOST_BYTES = 20 << 30
 """How much may be inside."""
@@ -21,8 +20,7 @@ MOST_RATIO = 1000
 RATIO_FROM_BYTES = 1 << 30
 """More than 1,000 times of what is stored is a bomb, where it is this much."""
 
-_STEP_BYTES = 1 << 18
-_GZIP = 16 + zlib.MAX_WBITS
+_REASONS = {"incorrect data check": "its CRC is another", "incorrect length check": "its length is another"}
 
 
 def check(content: Content, check_inner: Callable[[Content], object] | None = None) -> None:
@@ -33,7 +31,7 @@ def check(content: Content, check_inner: Callable[[Content], object] | None = No
         check_inner: What checks that which is inside, as it comes out; None: it is only inflated.
     """
     head = content.head()
-    if not head.startswith(MAGIC[: len(head)]):
+    if not head.startswith(GZIP_MAGIC[: len(head)]):
         raise mismatch(head, "gzip")
     inside = _Inside(content)
     if check_inner is not None:
@@ -52,7 +50,7 @@ class _Inside:
         self.was_read_through = False
 
     def open(self) -> BinaryIO:
-        return cast(BinaryIO, io.BufferedReader(_Inflated(self._content.open(), self._end), _STEP_BYTES))
+        return cast(BinaryIO, io.BufferedReader(_Inflated(self._content.open(), self._end), STEP_BYTES))
 
     def _end(self) -> None:
         self.was_read_through = True
@@ -91,46 +89,24 @@ class _Inflated(io.RawIOBase):
 
 def _inflate(stream: BinaryIO) -> Iterator[bytes]:
     """Yield what all members hold, in pieces of at most 256 KiB, or raise a Problem."""
-    member: zlib._Decompress | None = None
-    members = taken = made = 0
-    for chunk in iter_chunks(stream):
-        taken += len(chunk)
-        data = chunk
-        while data or member is not None:
-            if member is None:
-                if members:
-                    data = data.lstrip(b"\0")  # tape drives pad
-                    if not data:
-                        break
-                member = zlib.decompressobj(_GZIP)
-            try:
-                piece = member.decompress(data, _STEP_BYTES)
-            except zlib.error as error:
-                raise _damage(str(error), taken - len(data), members) from error
-            if piece:
+    gzip = GzipInflater()
+    taken = made = before = 0
+    try:
+        for chunk in iter_chunks(stream):
+            before, taken = taken, taken + len(chunk)
+            for piece in gzip.feed(chunk):
                 made += len(piece)
                 _check_ratio(taken, made)
                 yield piece
-            if member.eof:
-                data, member = member.unused_data, None
-                members += 1
-                continue
-            data = member.unconsumed_tail
-            # All input may be taken while output is still held back.
-            if not data and len(piece) < _STEP_BYTES:
-                break
-    if member is not None:
+    except zlib.error as error:
+        reason = str(error).rpartition(": ")[2]
+        raise Problem(f"the gzip is damaged near byte {before}: {_REASONS.get(reason, reason)}") from error
+    if gzip.rest:
+        raise Problem("the gzip is followed by bytes that are not gzip")
+    if gzip.is_cut:
         raise Problem(f"the gzip breaks off at byte {taken}")
     if not made:
         raise Problem("the gzip holds nothing: 0 bytes are inside")
-
-
-def _damage(error: str, position: int, members: int) -> Problem:
-    reason = error.rpartition(": ")[2]
-    if members and reason == "incorrect header check":
-        return Problem("the gzip is followed by bytes that are not gzip")
-    known = {"incorrect data check": "its CRC is another", "incorrect length check": "its length is another"}
-    return Problem(f"the gzip is damaged near byte {position}: {known.get(reason, reason)}")
 
 
 def _check_ratio(taken: int, made: int) -> None:

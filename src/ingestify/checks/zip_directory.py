@@ -195,18 +195,16 @@ def damage_as_problem(what: str) -> Iterator[None]:
     """Translate what zipfile and the decompressors raise for a damaged archive; a disk that fails stays an OSError."""
     import zipfile
 
-    # Python may be built without it.
-    lzma_error = getattr(getattr(zipfile, "lzma", None), "LZMAError", zlib.error)
     try:
         yield
     except NotImplementedError:
         raise
     except OSError as error:
-        # bz2 has no error of its own, and a position before the file's beginning is one that the archive names.
+        # The archive may name a position before the file's beginning.
         if error.errno not in (None, errno.EINVAL):
             raise
         raise Problem(f"{what}: {_reason(error)}") from error
-    except (zipfile.BadZipFile, zlib.error, lzma_error, struct.error) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error) as error:
         raise Problem(f"{what}: {_reason(error)}") from error
     except (EOFError, ValueError, OverflowError, RuntimeError, LookupError) as error:
         raise Problem(f"{what}: {_reason(error)}") from error

@@ -1,12 +1,12 @@
-"""One member of a ZIP archive, inflated in pieces that are never large, whatever it claims.
+"""One member of a ZIP archive, inflated in pieces that are never large, whatever the archive claims.
 
-Not with zipfile's own reader: of bzip2 and LZMA that one makes all that a piece of input holds at once, and a kilobyte
-of bzip2 may hold a gigabyte.
+Stored members, Deflate and Deflate64 are read. Football data comes in no other method, so each other one is an error.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,22 +15,30 @@ from typing import BinaryIO
 from ingestify.checks.content import read_exactly
 from ingestify.checks.problem import Problem, excerpt
 from ingestify.checks.zip_directory import IS_UTF8, Member, damage_as_problem
+from ingestify.inflation import STEP_BYTES, inflate
 
 __all__ = ["CannotInflate", "is_encrypted", "iter_inflated"]
 
-_STEP_BYTES = 1 << 18
 _DEFLATE64_STEP_BYTES = 512
-_MOST_LZMA_WINDOW_BYTES = 128 << 20
 
 _IS_ENCRYPTED, _IS_PATCH = 0x1, 0x20
 _SIGNATURE = b"PK\x03\x04"
 _HEADER = struct.Struct("<4s5H3I2H")  # APPNOTE.TXT, section 4.3.7
 
-_UNKNOWN = {
-    9: "it is compressed with Deflate64, as Windows Explorer does with large files; install ingestify's extra "
-    "'deflate64', have the archive made by 7-Zip or zip, or the file delivered without one",
+# APPNOTE.TXT, section 4.4.5.
+_METHODS = {
+    9: "Deflate64, as Windows Explorer does with large files",
+    12: "bzip2",
+    14: "LZMA",
+    93: "Zstandard",
+    95: "XZ",
+    98: "PPMd",
 }
-"""Methods that people meet, and what to do."""
+_REMEDY = (
+    "have the archive made by 7-Zip or zip with Deflate, which is what they do by themselves, or the file delivered "
+    "without an archive"
+)
+_REMEDIES = {9: f"install ingestify's extra 'deflate64', {_REMEDY}"}
 
 _Inflate = Callable[[bytes], Iterator[bytes]]
 
@@ -56,19 +64,19 @@ def iter_inflated(stream: BinaryIO, member: Member) -> Iterator[bytes]:
     """
     info = member.info
     what = f"the ZIP archive's member {excerpt(member.name)} is damaged"
-    inflate = _inflater(member)
+    inflate_next = _inflater(member)
     made = crc = 0
     with damage_as_problem(what):
         position = _start(stream, member, what)
         remaining = info.compress_size
         while made < info.file_size or remaining:
             stream.seek(position)
-            data = read_exactly(stream, min(remaining, _STEP_BYTES))
+            data = read_exactly(stream, min(remaining, STEP_BYTES))
             if not data:
                 break
             position += len(data)
             remaining -= len(data)
-            for piece in inflate(data):
+            for piece in inflate_next(data):
                 made += len(piece)
                 if made > info.file_size:
                     raise Problem(f"{what}: it holds more than the {info.file_size:,} bytes that it names")
@@ -101,39 +109,16 @@ def _inflater(member: Member) -> _Inflate:
     """Return what turns compressed pieces, one after the other, into pieces of bounded size."""
     if is_encrypted(member) or member.info.flag_bits & _IS_PATCH:
         raise CannotInflate("it is encrypted")
-    with contextlib.suppress(ImportError):  # Python may be built without bz2 and lzma
-        match member.info.compress_type:
-            case 0:
-                return lambda data: iter((data,))
-            case 8:
-                return _deflate()
-            case 9:
-                return _deflate64()
-            case 12:
-                import bz2  # rarely needed
-
-                return _stepwise(bz2.BZ2Decompressor())
-            case 14:
-                return _lzma(member.info.file_size)
-    raise CannotInflate(
-        _UNKNOWN.get(member.info.compress_type, f"its compression has the number {member.info.compress_type}")
-    )
-
-
-def _deflate() -> _Inflate:
-    inflating = zlib.decompressobj(-zlib.MAX_WBITS)
-
-    def inflate(data: bytes) -> Iterator[bytes]:
-        while not inflating.eof:
-            piece = inflating.decompress(data, _STEP_BYTES)
-            data = inflating.unconsumed_tail
-            if piece:
-                yield piece
-            # All input may be taken while output is still held back.
-            if not data and len(piece) < _STEP_BYTES:
-                return
-
-    return inflate
+    method = member.info.compress_type
+    if method == 0:
+        return lambda data: iter((data,))
+    if method == 8:
+        return functools.partial(inflate, zlib.decompressobj(-zlib.MAX_WBITS))
+    if method == 9:
+        with contextlib.suppress(ImportError):
+            return _deflate64()
+    name = _METHODS.get(method, f"the method number {method}")
+    raise CannotInflate(f"it is compressed with {name}; {_REMEDIES.get(method, _REMEDY)}")
 
 
 def _deflate64() -> _Inflate:
@@ -141,62 +126,13 @@ def _deflate64() -> _Inflate:
 
     inflating = inflate64.Inflater()
 
-    def inflate(data: bytes) -> Iterator[bytes]:
+    def inflate_next(data: bytes) -> Iterator[bytes]:
         # It gives all that an input holds at once, which is 64 KiB for each 18 bits at the most.
         for start in range(0, len(data), _DEFLATE64_STEP_BYTES):
             if inflating.eof:
                 return
             made = inflating.inflate(data[start : start + _DEFLATE64_STEP_BYTES])
-            for begin in range(0, len(made), _STEP_BYTES):
-                yield made[begin : begin + _STEP_BYTES]
+            for begin in range(0, len(made), STEP_BYTES):
+                yield made[begin : begin + STEP_BYTES]
 
-    return inflate
-
-
-def _stepwise(inflating: object) -> _Inflate:
-    """Return the same for the decompressors of bz2 and lzma, which keep what they have not used yet."""
-
-    def inflate(data: bytes) -> Iterator[bytes]:
-        while not inflating.eof:  # type: ignore[attr-defined]
-            piece = inflating.decompress(data, _STEP_BYTES)  # type: ignore[attr-defined]
-            data = b""
-            if piece:
-                yield piece
-            else:
-                return
-
-    return inflate
-
-
-def _lzma(file_size: int) -> _Inflate:
-    """Return the same for LZMA: version, size of the properties, properties, data (APPNOTE.TXT, section 5.8.8)."""
-    import lzma  # rarely needed
-
-    head = b""
-    started: _Inflate | None = None
-
-    def inflate(data: bytes) -> Iterator[bytes]:
-        nonlocal head, started
-        if started is None:
-            head += data
-            if len(head) < 9:
-                return
-            properties, window = head[4], int.from_bytes(head[5:9], "little")
-            if head[2:4] != b"\x05\x00" or properties >= 225:
-                raise ValueError("its LZMA properties make no sense")
-            # No more of the past is ever looked at than there is.
-            window = min(max(window, 4096), max(file_size, 4096))
-            if window > _MOST_LZMA_WINDOW_BYTES:
-                raise CannotInflate(f"it wants {window:,} bytes of memory")
-            wanted = {
-                "id": lzma.FILTER_LZMA1,
-                "dict_size": window,
-                "lc": properties % 9,
-                "lp": properties // 9 % 5,
-                "pb": properties // 45,
-            }
-            started = _stepwise(lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[wanted]))
-            data, head = head[9:], b""
-        yield from started(data)
-
-    return inflate
+    return inflate_next

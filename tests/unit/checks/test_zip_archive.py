@@ -31,7 +31,7 @@ def real(provider_data: Path) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["zip", "xlsx", "docx", "events.zip", "ZIP"])
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_complete_archive_passes(form: str, method: int) -> None:
     assert problem_of(archive("a.json", "folder/", "folder/b.json", method=method), form) == ""
 
@@ -81,10 +81,10 @@ def test_a_flipped_byte_in_a_stored_member_is_found() -> None:
     assert problem_of(body, "zip") == "the ZIP archive's member 'a.csv' is damaged: its CRC is another"
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_damaged_member_is_found_however_it_is_compressed(method: int) -> None:
     whole = archive("a.csv", method=method)
-    start = len("a.csv") + 30 + 9  # after the header of LZMA, whose version means nothing
+    start = len("a.csv") + 30
     for at in range(start, start + 40, 3):
         body = bytearray(whole)
         body[at] ^= 0xFF
@@ -116,6 +116,8 @@ def test_what_cannot_be_checked_is_no_problem() -> None:
     whole = archive("a.csv")
     assert problem_of(patched(whole, 6, 1), "zip") == ""  # encrypted
     assert problem_of(patched(whole, 8, 97), "zip") == ""  # WavPack
+    assert problem_of(archive("a.csv", method=zipfile.ZIP_BZIP2), "zip") == ""
+    assert problem_of(archive("a.csv", method=zipfile.ZIP_LZMA), "zip") == ""
     newer = bytearray(whole)
     newer[newer.index(b"PK\1\2") + 6] = 99
     assert problem_of(bytes(newer), "zip") == ""
@@ -203,16 +205,15 @@ def test_a_member_that_holds_more_than_it_says_is_found_and_no_more_is_made() ->
     assert peak < 4 << 20
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_memory_does_not_grow_with_what_a_kilobyte_holds(method: int) -> None:
-    body = archive("a.csv", method=method, body=bytes(90 << 20))
+def test_memory_does_not_grow_with_what_a_kilobyte_holds() -> None:
+    body = archive("a.csv", body=bytes(90 << 20))
     tracemalloc.start()
     try:
         assert problem_of(body, "zip") == ""
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 20 << 20  # 8 MB of it are the window of LZMA
+    assert peak < 8 << 20
 
 
 def test_a_directory_of_64_bits_that_is_none_does_not_hide_the_other_one(monkeypatch: pytest.MonkeyPatch) -> None:
