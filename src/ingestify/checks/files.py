@@ -128,7 +128,7 @@ def _check(content: Content, serialization_format: str | None, shapes: Sequence[
 
 
 def _form(serialization_format: str | None) -> str:
-    return formats.last_part((serialization_format or "").lower())
+    return formats.last_part(serialization_format or "")
 
 
 def _examine(content: Content, serialization_format: str, shapes: Sequence[Any]) -> Mapping[Any, Any]:

@@ -15,7 +15,6 @@ from ingestify.errors import SourceError
 __all__ = [
     "LONGEST_CONTENT_TYPE",
     "LONGEST_FILE_ID",
-    "LONGEST_FORMAT",
     "NO_VALIDATORS",
     "DraftFile",
     "FeedState",
@@ -48,7 +47,6 @@ class Validators:
 
 
 LONGEST_FILE_ID = 255
-LONGEST_FORMAT = 64
 LONGEST_CONTENT_TYPE = 255
 """How many characters each has at most, in every lake, as some databases keep no more. RFC 6838 allows a Content-Type
 127 on either side of its slash."""

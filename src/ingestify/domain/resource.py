@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import functools
 import hashlib
 import json
-import posixpath
 import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ingestify.clock import as_utc
+from ingestify.domain import formats
 from ingestify.domain.announcement import is_time, text_of_time
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.feeds import file_id
-from ingestify.domain.file import LONGEST_FILE_ID, LONGEST_FORMAT, DraftFile, NotModifiedFile
+from ingestify.domain.file import LONGEST_FILE_ID, DraftFile, NotModifiedFile
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.selector import Selector
 from ingestify.domain.text import is_storable
@@ -40,24 +39,6 @@ HTTP_OPTIONS = frozenset(
     | {"find_error"}
 )
 """The keys that `http_options` may have."""
-
-_COMPRESSED_SUFFIXES = {".gz", ".zst", ".bz2", ".xz"}
-
-
-@functools.lru_cache(maxsize=4096)
-def _format_of_url(url: str) -> str | None:
-    """Return `json` for `…/events/12.json?x=1`, `csv.gz` for `…/a.csv.gz`, None if the path has no suffix."""
-    name = posixpath.basename(urllib.parse.urlsplit(url).path).lower()
-    stem, suffix = posixpath.splitext(name)
-    if not suffix or not stem:
-        return None
-    if suffix in _COMPRESSED_SUFFIXES and (inner := posixpath.splitext(stem)[1]):
-        suffix = inner + suffix
-    form = suffix[1:]
-    if len(form) > LONGEST_FORMAT:
-        return None
-    # What ends /v1.2 is a version, and no format.
-    return form if form.replace(".", "").isalnum() and not form.replace(".", "").isdecimal() else None
 
 
 def _pairs(params: Any) -> list[tuple[str, str]]:
@@ -140,7 +121,7 @@ class FileResource:
             return self.data_serialization_format
         if self.json_content is not None:
             return "json"
-        return None if self.url is None else _format_of_url(self.url)
+        return None if self.url is None else formats.find_in_url(self.url)
 
     @property
     def asked_for(self) -> str:
@@ -175,10 +156,10 @@ class FileResource:
         if not self.data_feed_key or not self.data_spec_version:
             raise SourceError(f"{self._where} needs a data_feed_key and a data_spec_version.")
         known_as, form = self.file_id, self.data_serialization_format or ""
-        if len(known_as) > LONGEST_FILE_ID or len(form) > LONGEST_FORMAT:
+        if len(known_as) > LONGEST_FILE_ID or len(form) > formats.LONGEST:
             raise SourceError(
                 f"{self._where}: its data_feed_key and data_spec_version may have {LONGEST_FILE_ID - 2} characters "
-                f"together, and its data_serialization_format {LONGEST_FORMAT}."
+                f"together, and its data_serialization_format {formats.LONGEST}."
             )
         if not is_storable(known_as) or not is_storable(form):
             raise SourceError(f"{self._where} is named with a NUL or half of a character, which no database keeps.")

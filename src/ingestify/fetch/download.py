@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import urllib.parse
 from collections.abc import Mapping
 
+from ingestify.domain import formats
 from ingestify.domain.file import Validators
 from ingestify.domain.ports import ByteSink, FetchRequest, FetchResult, FetchStatus, FileVersion
 from ingestify.errors import FetchError
@@ -16,7 +16,7 @@ from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.request import OutgoingRequest, make_request
 from ingestify.fetch.request_executor import NOT_FOUND, StreamedResponse
 from ingestify.fetch.retries import TryAgain
-from ingestify.fetch.transport.content_encoding import Truncated, is_compressed_format, is_gzip_format
+from ingestify.fetch.transport.content_encoding import Truncated
 from ingestify.fetch.transport.transport import TransportError
 from ingestify.masking import mask_url
 
@@ -57,16 +57,13 @@ class Download:
         self._sink = sink
         self._source = source
         self._most_bytes = options.max_file_bytes
-        self._format = request.data_serialization_format
-        path = urllib.parse.urlsplit(request.url).path if isinstance(request.url, str) else ""
-        own_format = is_compressed_format(self._format, path)
         self._request = make_request(
             request.url,
             params=request.params,
             headers=request.headers,
             auth=request.auth,
             user_agent=options.user_agent,
-            accept_encoding="identity" if own_format else "gzip",
+            accept_encoding="identity" if formats.is_compressed(self._format_at(str(request.url))) else "gzip",
             conditional_headers=_conditional_headers(request.validators),
         )
         self._written = 0
@@ -156,6 +153,11 @@ class Download:
             raise not_ready(shown, status)
         return FetchResult(FetchStatus.NOT_READY, url=shown, date=date)
 
+    def _format_at(self, url: str) -> str | None:
+        # The declared format counts first: a file declared as `json`, from `…/1.json.gz` with Content-Encoding: gzip,
+        # is JSON.
+        return self._asked.data_serialization_format or formats.find_in_url(url)
+
     def _check_size(self, response: StreamedResponse) -> None:
         """Refuse what is, or says that it will be, larger than a file of this source may be; nothing of it is kept."""
         version = None if self._version is None else self._version.size
@@ -166,9 +168,7 @@ class Download:
 
     def _copy(self, response: StreamedResponse) -> None:
         self._check_size(response)
-        keep_own_gzip = is_gzip_format(self._format, urllib.parse.urlsplit(response.request.url).path) or (
-            is_gzip_format(self._format, urllib.parse.urlsplit(self._request.url).path)
-        )
+        keep_own_gzip = any(formats.is_gzip(self._format_at(url)) for url in (response.request.url, self._request.url))
         write, most = self._sink.write, self._most_bytes
         if response.status == 202:
             self._beginning.clear()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import posixpath
 import tempfile
 import threading
-import urllib.parse
 from collections.abc import Mapping
 from typing import Any, BinaryIO, cast
 
 from ingestify.clock import as_utc
+from ingestify.domain import formats
 from ingestify.domain.file import NO_VALIDATORS, DraftFile, File, NotModifiedFile, Validators
 from ingestify.domain.ports import FetchRequest, FetchStatus, FileVersion
 from ingestify.errors import SourceError
@@ -25,17 +24,6 @@ _OPTIONS = frozenset(
     {"http_auth", "http_params", "http_ignore_not_found", "http_validators"}
     | {"file_data_feed_key", "file_data_spec_version", "file_data_serialization_format", "file_modified_at"}
 )
-
-_FORMAT_BY_CONTENT_TYPE = {
-    "application/gzip": "gz",
-    "application/json": "json",
-    "application/x-ndjson": "jsonl",
-    "application/xml": "xml",
-    "application/zip": "zip",
-    "text/csv": "csv",
-    "text/xml": "xml",
-    "video/mp4": "mp4",
-}
 
 _default: HttpClient | None = None
 _making_default = threading.Lock()
@@ -97,7 +85,7 @@ def retrieve_http(
         **options: `http_auth` (user, password), `http_params`, `http_ignore_not_found`, `http_validators`;
             `file_data_feed_key`, `file_data_spec_version` (both default to those of `current_file`),
             `file_data_serialization_format` (defaults to that of `current_file`, else to what the URL's path or the
-            Content-Type shows), `file_modified_at` (defaults to `last_modified`).
+            Content-Type shows, else `bin`), `file_modified_at` (defaults to `last_modified`).
 
     Returns:
         A `DraftFile`; a `NotModifiedFile` if the lake has the same bytes; None for an allowed 404.
@@ -147,7 +135,9 @@ def retrieve_http(
             spool.file,
             data_feed_key=feed,
             data_spec_version=version,
-            data_serialization_format=declared or _format(url, result.content_type),
+            data_serialization_format=(
+                declared or formats.find_in_url(url) or formats.of_content_type(result.content_type)
+            ),
             modified_at=modified_at,
             content_type=result.content_type,
             validators=result.validators,
@@ -170,13 +160,3 @@ def _validators(given: object, current_file: File | None) -> Validators:
         raise SourceError(f"retrieve_http takes Validators as http_validators; {given!r} are none.")
     # Only what the lake really has may be asked for conditionally.
     return NO_VALIDATORS if given is None or current_file is None else given
-
-
-def _format(url: str, content_type: str | None) -> str:
-    """Return the format that the URL's path shows, else the Content-Type's, else `txt`."""
-    stem, suffix = posixpath.splitext(posixpath.basename(urllib.parse.urlsplit(url).path).lower())
-    if suffix in (".bz2", ".gz", ".xz", ".zst"):
-        suffix = posixpath.splitext(stem)[1] + suffix
-    if suffix[1:].replace(".", "").isalnum() and not suffix[1:].isdigit():
-        return suffix[1:]
-    return _FORMAT_BY_CONTENT_TYPE.get(content_type or "", "txt")

@@ -179,9 +179,7 @@ def test_a_method_that_football_data_never_has_is_told_with_what_to_do(method: i
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", method) as written:
         written.writestr("a", BODY)
-    with pytest.raises(
-        IntegrityError, match=rf"'a' cannot be read: it is compressed with {name}; have .* Deflate"
-    ):
+    with pytest.raises(IntegrityError, match=rf"'a' cannot be read: it is compressed with {name}; have .* Deflate"):
         Archive(made).open_member("a").read()
 
 
@@ -189,9 +187,7 @@ def test_what_cannot_be_inflated_is_told() -> None:
     body = bytearray(archive_of(("a", b"1")).getvalue())
     for at in (8, body.index(b"PK\1\2") + 10):
         body[at : at + 2] = (97).to_bytes(2, "little")
-    with pytest.raises(
-        IntegrityError, match="'a' cannot be read: it is compressed with the method number 97; have"
-    ):
+    with pytest.raises(IntegrityError, match="'a' cannot be read: it is compressed with the method number 97; have"):
         Archive(io.BytesIO(body)).open_member("a").read()
 
 

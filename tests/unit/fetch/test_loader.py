@@ -75,7 +75,7 @@ def test_a_file_becomes_a_draft(server: Provider) -> None:
         ("/a.csv.gz", None, "csv.gz"),
         ("/a", "text/csv", "csv"),
         ("/v1.2", "application/json", "json"),
-        ("/a", None, "txt"),
+        ("/a", None, "bin"),
     ],
 )
 def test_the_format_is_what_the_url_or_the_provider_says(

@@ -11,9 +11,10 @@ from typing import Any
 
 from ingestify.checks.error_response import find_error
 from ingestify.checks.files import check_bytes, check_stream
+from ingestify.domain import formats
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.error_response import refuse_error
-from ingestify.domain.file import LONGEST_FORMAT, NO_VALIDATORS, DraftFile, NotModifiedFile, Validators
+from ingestify.domain.file import NO_VALIDATORS, DraftFile, NotModifiedFile, Validators
 from ingestify.domain.ports import Fetcher, FetchRequest, FetchStatus
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import FileResource
@@ -28,19 +29,6 @@ from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.objects.staging import StagedFile
 
 __all__ = ["FileLoading"]
-
-
-_FORMAT_BY_CONTENT_TYPE = {
-    "application/json": "json",
-    "application/x-ndjson": "jsonl",
-    "application/xml": "xml",
-    "application/zip": "zip",
-    "application/gzip": "gz",
-    "text/csv": "csv",
-    "text/plain": "txt",
-    "text/xml": "xml",
-    "video/mp4": "mp4",
-}
 
 
 class FileLoading:
@@ -241,7 +229,7 @@ class FileLoading:
                 f"it must return a DraftFile or a NotModifiedFile"
             )
         form = draft.data_serialization_format
-        if len(form) > LONGEST_FORMAT or not is_storable(form):
+        if len(form) > formats.LONGEST or not is_storable(form):
             raise SourceError(f"the loader of '{file.file_id}' returned the format {form[:80]!r}, which is none")
         with draft.stream:
             return self._stage(
@@ -300,12 +288,7 @@ class FileLoading:
         Args:
             seen: What came of it before in this run; if that has the same bytes, nothing more is done with them.
         """
-        chosen = (
-            serialization_format
-            or file.serialization_format
-            or _FORMAT_BY_CONTENT_TYPE.get((content_type or "").lower())
-            or "bin"
-        )
+        chosen = serialization_format or file.serialization_format or formats.of_content_type(content_type)
         findings = NOTHING_FOUND
         shapes = self._shapes.get(file.data_feed_key, ())
         checked = checked and self._checked

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from ingestify.domain import formats
 from ingestify.errors import ConfigurationError
 from ingestify.provider_formats.built_in import check_loader
 from ingestify.sources.declaration import KeyName
@@ -232,16 +233,6 @@ def spec_of(fields: Mapping[str, str], settings: NamedPattern, path: str) -> tup
     The version is None if neither the path nor the settings name one.
     """
     name = path.rpartition("/")[2]
-    form = fields.get(FORMAT) or settings.data_serialization_format or format_of(name)
+    form = fields.get(FORMAT) or settings.data_serialization_format or formats.find_in_name(name) or formats.UNKNOWN
     feed = fields.get(FEED) or _FIELD.sub(lambda found: fields[found[1]], settings.data_feed_key or "")
     return feed, fields.get(VERSION) or settings.data_spec_version, form.lower()
-
-
-def format_of(name: str) -> str:
-    """Return `json` for `a.json`, `csv.gz` for `a.csv.gz`, `bin` for what has no suffix."""
-    stem, _, suffix = name.rpartition(".")
-    if not stem or not suffix.isalnum():
-        return "bin"
-    suffix = suffix.lower()
-    inner = stem.rpartition(".")[2].lower() if "." in stem else ""
-    return f"{inner}.{suffix}" if suffix in ("gz", "zst", "bz2", "xz") and inner.isalnum() and inner else suffix

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingestify.clock import now
+from ingestify.domain import formats
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.delivery import Delivery, OpenDelivery
@@ -22,7 +23,7 @@ from ingestify.sources.declaration import read_declaration
 from ingestify.sources.entries import Found, read_each
 from ingestify.sources.files.listing import DeliveredDataset, Listing, Matched, Reader
 from ingestify.sources.files.loader import load_file, load_member, version_of
-from ingestify.sources.files.settings import FilesDeclaration, format_of
+from ingestify.sources.files.settings import FilesDeclaration
 from ingestify.sources.template import Scope, Template
 
 __all__ = ["FilesSource"]
@@ -175,7 +176,8 @@ class FilesSource(Source):
         }
         members = matched.pattern.members if matched.format == "zip" else {}
         for feed, member in members.items():
-            form = (member.data_serialization_format or format_of(member.name.rpartition("/")[2])).lower()
+            shown = formats.find_in_name(member.name.rpartition("/")[2])
+            form = (member.data_serialization_format or shown or formats.UNKNOWN).lower()
             version = member.data_spec_version or matched.version
             if feed in feeds:
                 resource.mark_failed(

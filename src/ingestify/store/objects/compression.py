@@ -68,9 +68,7 @@ def check_method(method: str) -> str:
 
 def is_compressed(serialization_format: str | None, head: bytes) -> bool:
     """Return whether a file is compressed as it is, by its format or its first 12 bytes."""
-    if serialization_format and formats.last_part(serialization_format) in formats.COMPRESSED:
-        return True
-    return head.startswith(_MAGIC) or head[4:8] == b"ftyp"
+    return formats.is_compressed(serialization_format) or head.startswith(_MAGIC) or head[4:8] == b"ftyp"
 
 
 def suffix(method: str) -> str:

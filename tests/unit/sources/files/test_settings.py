@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ingestify.errors import ConfigurationError
-from ingestify.sources.files.settings import FilesDeclaration, format_of
+from ingestify.sources.files.settings import FilesDeclaration
 from ingestify.sources.files.source import FilesSource
 
 GOOD: dict[str, Any] = {
@@ -70,20 +70,3 @@ def test_there_is_a_schema_with_descriptions() -> None:
     schema = FilesDeclaration.model_json_schema()
     assert schema["properties"]["location"]["description"].startswith("Where the files are")
     assert all("description" in one for one in schema["properties"].values())
-
-
-@pytest.mark.parametrize(
-    ("name", "form"),
-    [
-        ("a.json", "json"),
-        ("a.b.JSON", "json"),
-        ("a.csv.gz", "csv.gz"),
-        ("a.gz", "gz"),
-        ("a.b.", "bin"),
-        ("a", "bin"),
-        ("*", "bin"),
-        ("**.csv", "csv"),
-    ],
-)
-def test_a_format_is_what_a_name_ends_with(name: str, form: str) -> None:
-    assert format_of(name) == form
