@@ -103,7 +103,7 @@ def test_values_that_are_no_objects_are_a_column_of_their_own():
 
 @pytest.mark.parametrize("read", [read_polars, read_pandas])
 def test_other_formats_and_broken_files_are_told(read):
-    with pytest.raises(LoadError, match="'video' is mp4, of which no data frame is made; that is done of csv"):
+    with pytest.raises(LoadError, match="'video' is mp4, and a data frame can only be made of csv"):
         read(stream(b""), "mp4", "video")
     with pytest.raises(SourceError, match="In the feed 'events' the JSON cannot be read"):
         read(stream(b"[{"), "json", "events")
@@ -197,7 +197,7 @@ def test_text_is_read_in_the_encoding_that_it_is_written_in(read, encoding, said
 @pytest.mark.parametrize("read", [read_polars, read_pandas])
 def test_an_encoding_that_is_not_the_files_is_told(read):
     body = stream("name\nMüller\n".encode("cp1252"))
-    with pytest.raises(LoadError, match=r"the feed 'x' \(csv\).* Say in which encoding .* encoding='cp1252'"):
+    with pytest.raises(LoadError, match=r"the feed 'x' \(csv\).* has another encoding .* encoding='cp1252'"):
         read(body, "csv", "x")
     for encoding in ("utf-8", "no-such"):
         body.seek(0)

@@ -266,5 +266,5 @@ def test_what_filters_find_nothing_of_in_quarantine_is_explained(caplog):
             assert engine.quarantine.list_entries(**filters) == []
             assert [one.startswith(message) for one in caplog.messages] == [True]
         for wrong in ({"state": "partial"}, {"where": "match_id == 10"}):
-            with pytest.raises(ConfigurationError, match="Entries of the quarantine are narrowed by provider"):
+            with pytest.raises(ConfigurationError, match="Quarantine entries have the filters provider"):
                 engine.quarantine.list_entries(**wrong)
