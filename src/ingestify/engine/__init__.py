@@ -1,1 +1,9 @@
-"""The use cases: plan, discover, decide, fetch, verify, commit, publish."""
+"""The use cases: plan, discover, decide, fetch, verify, commit, publish.
+
+- `engine`: the object that users work with.
+- `sources`: its plans, the HTTP clients of their sources, and open data.
+- `discovery`, `decision`, `bundle`, `ingest`, `run`, `report`, `calls`: sub-rooms; see each.
+- `offer`: the competitions and matches of a provider, without an ingest.
+- `verifying`, `mirroring`: the use cases of `ingestify verify` and `ingestify copy`.
+- `workers`: the pool of threads, the gate of a source, and the token that stops a run.
+"""
