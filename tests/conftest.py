@@ -34,6 +34,20 @@ if _has_room(_MEMORY):
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
+SLOW = ("end_to_end", "property")
+"""Folders whose tests start processes, or play long scenarios."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their folder. Slow tests elsewhere carry the marker themselves."""
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        if folder == "integration":
+            item.add_marker(pytest.mark.integration)
+        elif folder in SLOW:
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Name bytes by their number: a gzip or ZIP holds the second it was made in, and all workers must say the same."""
     return f"{len(val)} bytes" if isinstance(val, bytes) else None
