@@ -136,7 +136,7 @@ class FilesDeclaration(Section):
     )
     optional: tuple[Text, ...] = Field(default=(), description="With requires: the feeds that some have besides.")
     licence: Text | None = Field(default=None, description="The licence of the data, kept with each revision.")
-    attribution: Text | None = Field(default=None, description="What those who use the data must say.")
+    attribution: Text | None = Field(default=None, description="How users of the data must name its source.")
 
     @model_validator(mode="after")
     def _check(self) -> FilesDeclaration:

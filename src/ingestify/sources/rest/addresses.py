@@ -1,4 +1,4 @@
-"""Which URLs may be asked for, and what goes along with a request to each."""
+"""The URLs that a description may request, and what is sent to each."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ class Addresses:
     """The hosts of one provider. Safe to use from any thread.
 
     Args:
-        base_url: What paths are below. Its origin gets the credentials, and no other does.
-        others: Other hosts that may be asked: `cdn.example.com`, `*.example.com`.
+        base_url: The URL to which paths are added. Only its origin gets the credentials.
+        others: Other allowed hosts: `cdn.example.com`, `*.example.com`.
+        credentials: What is sent to the origin of `base_url`.
     """
 
     def __init__(self, base_url: str, others: Sequence[str], credentials: Credentials) -> None:
@@ -30,10 +31,10 @@ class Addresses:
         self.hosts = (urllib.parse.urlsplit(base_url).hostname or "", *(host.lower() for host in others))
 
     def get_url(self, template: Template, scope: Scope) -> str:
-        """Return the URL that a template stands for: a path below the base URL, or what an entry holds.
+        """Return the URL of a template: a path below the base URL, or a URL in the entry.
 
         Raises:
-            SourceError: A value is missing, or it is on a host that nobody named.
+            SourceError: A value is missing, or the URL is on a host that is not allowed.
         """
         if template.only_path is not None:
             found = scope.find(template.only_path)
@@ -48,10 +49,14 @@ class Addresses:
         )
 
     def get_next(self, url: str, asked_url: str) -> str:
-        """Return the URL of a next page, with the key that goes into the query.
+        """Return the URL of the next page, with the key that belongs in the query.
+
+        Args:
+            url: The link to the next page; it may be relative.
+            asked_url: The URL of the page with the link.
 
         Raises:
-            SourceError: It is on a host that nobody named.
+            SourceError: The URL is on a host that is not allowed.
         """
         checked = self._checked(urllib.parse.urljoin(asked_url, url))
         if self._is_own(checked):
@@ -61,15 +66,10 @@ class Addresses:
         return checked
 
     def get_options(self, url: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        """Return what goes along with a request: its parameters, and, to the base URL's origin, the credentials."""
+        """Return the options of a request: its parameters and, for the origin of the base URL, the credentials."""
         if self._is_own(url):
             return self._credentials.as_options(parameters)
         return {"params": dict(parameters)} if parameters else {}
-
-    @staticmethod
-    def shown(url: str) -> str:
-        """Return a URL without its secrets."""
-        return mask_url(url)
 
     def _is_own(self, url: str) -> bool:
         return origin(url) == origin(self._base_url)
@@ -84,8 +84,8 @@ class Addresses:
             raise SourceError(f"'{mask_url(url)}' is no http or https URL")
         if not any(_is_of(host, one) for one in self.hosts):
             raise SourceError(
-                f"{mask_url(url)} is on the host '{host}', which is not that of base_url; if that is meant, add it "
-                f"to 'hosts'"
+                f"{mask_url(url)} is on the host '{host}', which is not that of base_url; if that is meant, add it to "
+                f"'hosts'"
             )
         if parts.scheme == "http" and self._base_url.startswith("https:") and host == self.hosts[0]:
             raise SourceError(f"{mask_url(url)} is not encrypted, and base_url is")
@@ -93,5 +93,5 @@ class Addresses:
 
 
 def _is_of(host: str, pattern: str) -> bool:
-    """Whether a host is the one that is named, or, with `*.` before it, one below that."""
+    """Return whether a host matches `cdn.example.com` or `*.example.com`."""
     return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern

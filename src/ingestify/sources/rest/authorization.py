@@ -1,4 +1,4 @@
-"""Who asks: what the configuration says of it, and what is sent."""
+"""The credentials of a description, and how they are sent."""
 
 from __future__ import annotations
 
@@ -26,38 +26,39 @@ class BasicAuth(Section):
 
 
 class BearerAuth(Section):
-    """A token that does not end, sent as `Authorization: Bearer …`."""
+    """A token that does not expire, sent as `Authorization: Bearer …`."""
 
     type: Literal["bearer"]
     token: Text = Field(description="The token.", repr=False)
 
 
 class ApiKeyAuth(Section):
-    """A key in a header or, if it must be, in the query."""
+    """A key in a header or in the query."""
 
     type: Literal["api_key"]
-    name: Text = Field(description="The header's name, or the parameter's.")
+    name: Text = Field(description="The name of the header or of the parameter.")
     value: Text = Field(description="The key.", repr=False)
     location: Literal["header", "query"] = Field(
         default="header",
         alias="in",
-        description="Where it is sent. In a header it does not end up in the logs of others.",
+        description="Where it is sent: header, or query. Servers log a query, and not a header.",
     )
 
 
 class ClientCredentialsAuth(Section):
-    """OAuth 2.0 with client credentials (RFC 6749, section 4.4): a token is asked for, and again before it ends."""
+    """OAuth 2.0 with client credentials (RFC 6749, section 4.4): the source renews the token before it expires."""
 
     type: Literal["oauth2_client_credentials"]
-    token_url: HttpUrl = Field(description="Where tokens are given.")
-    client_id: Text = Field(description="The client.")
+    token_url: HttpUrl = Field(description="The URL that gives tokens.")
+    client_id: Text = Field(description="The id of the client.")
     client_secret: Text = Field(description="Its secret.", repr=False)
-    scope: Text | None = Field(default=None, description="What the token is to be good for, as the provider calls it.")
+    scope: Text | None = Field(default=None, description="The scope of the token, in the provider's words.")
     parameters: dict[str, str] = Field(
-        default_factory=dict, description="What else the provider wants to be sent, such as an audience.", repr=False
+        default_factory=dict, description="Further parameters of the form, such as an audience.", repr=False
     )
     credentials_in: Literal["body", "header"] = Field(
-        default="header", description="Whether client and secret are sent as Basic authentication, or in the form."
+        default="header",
+        description="How client and secret are sent: header (Basic authentication), or body (in the form).",
     )
 
 
@@ -65,12 +66,12 @@ Auth = Annotated[BasicAuth | BearerAuth | ApiKeyAuth | ClientCredentialsAuth, Fi
 
 
 class Credentials:
-    """What is sent with each request to the provider's own host, and to no other. Safe to use from any thread.
+    """The credentials of requests to the provider's own host. Safe to use from any thread.
 
     Attributes:
         auth: User and password, a token that is renewed, or None.
-        headers: What else is sent; may hold a key.
-        parameters: Added to the query; may hold a key.
+        headers: Further headers; may hold a key.
+        parameters: Further parameters of the query; may hold a key.
     """
 
     def __init__(
@@ -84,10 +85,10 @@ class Credentials:
         self.parameters = dict(parameters or {})
 
     def as_options(self, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Return them as `http_options` and the arguments of `self.http` have them.
+        """Return the options for `http_options` and for `self.http`.
 
         Args:
-            parameters: Of the request itself.
+            parameters: The parameters of the request itself.
         """
         options = {"auth": self.auth, "headers": self.headers, "params": {**(parameters or {}), **self.parameters}}
         return {name: value for name, value in options.items() if value}
@@ -99,10 +100,13 @@ class Credentials:
 def make_credentials(
     auth: Auth | None, headers: Mapping[str, str], source_name: str, get_http: Callable[[], HttpClientPort]
 ) -> Credentials:
-    """Return what the configuration says of who asks.
+    """Return the credentials of a description.
 
     Args:
-        get_http: Returns the source's client, which it has only from the moment an engine has it.
+        auth: The setting `auth`.
+        headers: The setting `headers`.
+        source_name: The source's name, for errors.
+        get_http: Returns the source's client, which the source gets later from the engine.
     """
     for value in headers.values():
         hide(value)

@@ -1,4 +1,4 @@
-"""What an entry of an index says of a dataset, and where."""
+"""The values of an entry that describe a dataset: where they are, and how they are read."""
 
 from __future__ import annotations
 
@@ -32,16 +32,17 @@ __all__ = [
 class Value(Section):
     """A value of an entry."""
 
-    path: Paths = Field(description="Where it is; of several paths, the first that leads to something.")
+    path: Paths = Field(description="Where it is; of several paths, the first with a value.")
     type: Literal["int", "str"] | None = Field(
-        default=None, description="What it is made: a whole number, or text. Left out: it stays as it is."
+        default=None,
+        description="The type to convert it to: int (a whole number) or str (text). Left out: it stays as it is.",
     )
 
     def get(self, scope: Scope) -> str | int | float:
         """Return the value.
 
         Raises:
-            SourceError: It is not there, or not what it is to be.
+            SourceError: The value is missing, or cannot be converted.
         """
         value = find_first(self.path, scope)
         shown = " or ".join(path.text for path in self.path)
@@ -81,18 +82,15 @@ ValueOrPath = Annotated[
 
 
 class LastModified(Section):
-    """When an entry, or one of its files, has changed."""
+    """The time when an entry, or one of its files, changed."""
 
-    path: Paths = Field(description="Where the time is; of several paths, the first that leads to something.")
+    path: Paths = Field(description="Where the time is; of several paths, the first with a value.")
     format: Text = Field(
         default="iso",
         description="How it is written: iso (2024-05-01T18:30:00+02:00), epoch (seconds), epoch_milliseconds, http, "
-        "or a "
-        "format of strptime such as %d/%m/%Y %H:%M.",
+        "or a format of strptime such as %d/%m/%Y %H:%M.",
     )
-    timezone: Text = Field(
-        default="UTC", description="Where the clock is that shows a time without an offset, such as Europe/Rome."
-    )
+    timezone: Text = Field(default="UTC", description="The time zone of a time without an offset, such as Europe/Rome.")
 
     @model_validator(mode="after")
     def _check(self) -> LastModified:
@@ -108,12 +106,12 @@ class LastModified(Section):
         """Return the time in UTC; None if the provider does not say.
 
         Raises:
-            SourceError: It is not written as it is to be.
+            SourceError: The time does not have the format.
         """
         return read_timestamp(find_first(self.path, scope), self.format, get_zone(self.timezone))
 
     def find_grain(self, scope: Scope) -> dt.timedelta | None:
-        """Return how long that time stays the same while things go on changing, by how it is written."""
+        """Return the precision of that time, by its text: how long it stays the same while files may change."""
         return grain_of_format(self.format, find_first(self.path, scope), get_zone(self.timezone))
 
 
@@ -135,11 +133,11 @@ StateName = Annotated[
 
 
 class State(Section):
-    """How much of a dataset the provider has, by its own word."""
+    """The state of a dataset, by the provider's word for it."""
 
-    path: Paths = Field(description="Where the word is; of several paths, the first that leads to something.")
+    path: Paths = Field(description="Where the word is; of several paths, the first with a value.")
     map: dict[str, StateName] = Field(description="The provider's word to the state: {available: COMPLETE}.")
-    absent: StateName = Field(default=DatasetState.COMPLETE, description="The state where there is no word.")
+    absent: StateName = Field(default=DatasetState.COMPLETE, description="The state if there is no word.")
     default: StateName | None = Field(
         default=None, description="The state for any other word. Left out: a word that is not in map is an error."
     )
@@ -164,11 +162,11 @@ class State(Section):
 
 
 Metadata = dict[str, Any]
-"""Names to the paths of which the first that leads to something counts, or to more of the same."""
+"""Name to paths, of which the first with a value counts; or name to a nested mapping of this kind."""
 
 
 def read_metadata_paths(value: object) -> object:
-    """Return names to paths of names to texts, nested alike; for validators."""
+    """Parse the paths of a nested mapping of names to texts. For validators."""
     if not isinstance(value, Mapping):
         raise wrong("must be a mapping of names to paths, such as {match_date: date, home: {id: home.id}}.")
     return {str(key): _metadata_value(each) for key, each in value.items()}
@@ -187,7 +185,7 @@ METADATA_SCHEMA = {
 
 
 def find_metadata(paths: Metadata, scope: Scope) -> dict[str, Any]:
-    """Return the values, nested as their paths are; None for what is not there."""
+    """Return the values, nested as their paths are; None for each that is missing."""
     return {
         name: find_metadata(each, scope) if isinstance(each, dict) else find_first(each, scope)
         for name, each in paths.items()
@@ -195,5 +193,5 @@ def find_metadata(paths: Metadata, scope: Scope) -> dict[str, Any]:
 
 
 def find_first(paths: Sequence[JsonPath], scope: Scope) -> Any:
-    """Return what the first path leads to that leads to something, or None."""
+    """Return the value of the first path that has one, or None."""
     return next((value for path in paths if (value := scope.find_in_entry(path)) is not None), None)

@@ -1,4 +1,4 @@
-"""How a provider says in a body that an error occurred: what `error` in the configuration names."""
+"""The setting `error`: how the body of a response says that an error occurred."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ingestify.typed_section import wrong
 __all__ = ["ErrorCondition", "ErrorOrQuota", "ErrorSetting"]
 
 _LEFT_ALONE_SECONDS = 600.0
-"""Longer than what is left of a run takes to fail; shorter than anybody's quota takes to be there again."""
+"""Longer than the rest of a run takes to fail, and shorter than any provider takes to renew a quota."""
 
 _GRAMMAR = Grammar(
     "error",
@@ -38,11 +38,11 @@ _GRAMMAR = Grammar(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ErrorCondition:
-    """What says that an answer is an error; a `domain.error_response.FindError`. Made by `parse`.
+    """Finds out whether a response is an error; a `domain.error_response.FindError`. Made by `parse`.
 
     Attributes:
-        condition: It holds, or
-        path: it leads to something that is not null, false, zero or empty.
+        condition: A response is an error if this holds; None: `path` decides.
+        path: A response is an error if the value here is not null, false, zero or empty; None: `condition` decides.
     """
 
     condition: Expression | None
@@ -50,15 +50,15 @@ class ErrorCondition:
 
     @classmethod
     def parse(cls, text: str) -> ErrorCondition:
-        """Read a path or a condition.
+        """Parse a path or a condition.
 
         Raises:
-            ConfigurationError: It is neither.
+            ConfigurationError: The text is neither.
         """
         try:
             return cls(Expression.parse(text, _GRAMMAR), None)
         except ConfigurationError as error:
-            # `$.error`, `error-message` and `['the error']` are paths, and no conditions. `a = b` would be a path, too.
+            # `$.error`, `error-message` and `['the error']` are paths. `a = b` could be a path, but is a mistake.
             if text.strip().startswith(("$", "[")) or not set(text) & set(" =<>!&|()"):
                 path = JsonPath.parse(text)
                 if path.steps and path.is_single:
@@ -66,7 +66,7 @@ class ErrorCondition:
             raise error
 
     def __call__(self, body: bytes) -> str:
-        """Return what a body says went wrong, quoted; empty: it is no error, or no JSON."""
+        """Return the error in a body, quoted; empty if it is no error, or no JSON."""
         if not body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
             return ""
         try:
@@ -81,7 +81,7 @@ class ErrorCondition:
     def _holds(self, document: Any) -> bool:
         if self.path is not None:
             return bool(self.path.find(document))
-        assert self.condition is not None, "it is one of both"
+        assert self.condition is not None, "there is a path or a condition"
         own = document if isinstance(document, Mapping) else {}
         names = {**dict.fromkeys(self.condition.names), **own, "answer": document}
         return self.condition.matches(names)
@@ -89,11 +89,12 @@ class ErrorCondition:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ErrorOrQuota:
-    """A `domain.error_response.FindError` that lets nothing more be sent once a quota is used up.
+    """A `domain.error_response.FindError` that stops the requests to a host when a quota is used up.
 
     Attributes:
-        error: What finds other errors; None: nothing does.
-        url: Of the host that is left alone then.
+        quota: Finds out whether the quota is used up.
+        error: Finds other errors; None: nothing does.
+        url: A URL of the host.
         get_http: Returns the source's client.
     """
 
@@ -103,7 +104,7 @@ class ErrorOrQuota:
     get_http: Callable[[], HttpClientPort]
 
     def __call__(self, body: bytes) -> str:
-        """Return what a body says went wrong, quoted; empty: nothing."""
+        """Return the error in a body, quoted; empty if there is none."""
         if said := self.quota(body):
             self.get_http().leave_alone(self.url, _LEFT_ALONE_SECONDS)
             return said

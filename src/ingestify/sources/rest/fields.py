@@ -1,4 +1,4 @@
-"""The types of settings that are texts to be read: paths, templates, conditions, URLs."""
+"""The types of settings that are parsed from text: paths, templates, conditions, URLs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _no_text() -> object:
 
 def _one(value: JsonPath) -> JsonPath:
     if not value.is_single:
-        raise wrong(f"{value.text!r} has [*] in it, and is to lead to one value.")
+        raise wrong(f"{value.text!r} has [*] in it, and must lead to one value.")
     return value
 
 
@@ -88,7 +88,7 @@ HttpUrl = Annotated[str, AfterValidator(_http_url), _STRING]
 
 
 def read_path(value: object) -> JsonPath:
-    """Return the path to one value that a text is; for validators."""
+    """Parse a path to one value. For validators."""
     path = _read_by(JsonPath.parse)(value)
     if not isinstance(path, JsonPath):
         raise wrong(f"must hold paths, and {value!r} is none.")

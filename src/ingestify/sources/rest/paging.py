@@ -1,4 +1,4 @@
-"""Answers that come in pages: what the configuration says of them, and the pager that it stands for."""
+"""The setting `paging`: how to go on to the next page, and the pager that does it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _plain(path: JsonPath) -> JsonPath:
 
 
 def _is_plain(step: Step) -> bool:
-    """Whether a step can be a part of the dotted paths that `fetch.pages` has."""
+    """Return whether a step can be part of a dotted path, as pagers have them."""
     return "." not in step if isinstance(step, str) else step is not EACH and step >= 0
 
 
@@ -30,17 +30,17 @@ PlainPath = Annotated[Path, AfterValidator(_plain)]
 
 
 class _Pages(Section):
-    """What a page may say of the others."""
+    """What a page may say about the other pages."""
 
     more: PlainPath | None = Field(
         default=None,
-        description="Where a page says whether there is another one, such as meta.has_more. False is the end, whatever "
-        "the page says besides; true is believed, too. Left out, or not there: by the type of the pages.",
+        description="Where a page says whether there is another one, such as meta.has_more: true, or false for the "
+        "last page. Left out, or not there: by the type of the pages.",
     )
     total: PlainPath | None = Field(
         default=None,
-        description="Where a page says how many items there are in all, such as meta.total. A listing of which fewer "
-        "or more came is not whole, and a file is not stored.",
+        description="Where a page says how many items there are in all, such as meta.total. If another number "
+        "came, a listing does not count as complete, and a file is not stored.",
     )
 
 
@@ -62,11 +62,11 @@ class OffsetPaging(_Pages):
 
 
 class CursorPaging(_Pages):
-    """The body holds a text that asks for the next page."""
+    """The body holds a text that is a parameter of the request for the next page."""
 
     type: Literal["cursor"]
     parameter: Text = Field(default="cursor", description="The parameter of the query.")
-    path: PlainPath = Field(description="Where the text is in the body. Null, or nothing, is the end.")
+    path: PlainPath = Field(description="Where the text is in the body. Null, or no such key, is the end.")
 
 
 class NextLinkPaging(_Pages):
@@ -74,7 +74,7 @@ class NextLinkPaging(_Pages):
 
     type: Literal["next_link"]
     path: PlainPath = Field(
-        default=JsonPath("next", ("next",)), description="Where it is. Null, or nothing, is the end."
+        default=JsonPath("next", ("next",)), description="Where it is. Null, or no such key, is the end."
     )
 
 
@@ -90,18 +90,20 @@ Paging = Annotated[
 
 
 def list_steps(items: JsonPath) -> tuple[Step, ...] | None:
-    """Return the way to the one list that a path to items leads to; None if it leads to the items of several."""
+    """Return the steps to the one list of a path to items; None if the items are in several lists."""
     steps = items.steps[:-1] if items.steps[-1:] == (EACH,) else items.steps
     return steps if all(_is_plain(step) for step in steps) else None
 
 
 def make_pager(paging: Paging, items: JsonPath, checked: Callable[[str, str], str]) -> Any:
-    """Return the pager that the configuration describes.
+    """Return the pager of the setting `paging`.
 
     Args:
-        items: Where a page's items are; the settings see to it that this is one list where pages are counted, or are
-            to be a file of them all.
-        checked: `(URL, the one it is relative to)` → the URL, or a SourceError if nobody said that it may be asked.
+        paging: The setting.
+        items: Where a page's items are. The settings make sure that this is one list if pages are counted, or if a file
+            is made of all pages.
+        checked: Called with a link and the URL of its page; returns the absolute URL, or raises a SourceError if that
+            URL is not allowed.
     """
     steps = list_steps(items)
     dotted = None if steps is None else _dotted(steps)

@@ -1,4 +1,4 @@
-"""What the configuration of `ingestify.rest` can say. The descriptions are also those of its JSON schema."""
+"""The configuration of `ingestify.rest`. Its JSON schema has the same descriptions."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Endpoint(Section):
     paging: Paging | None = Field(default=None, description="How to go on to further pages. Left out: there is one.")
     error: ErrorSetting | None = Field(
         default=None,
-        description="What says that an answer is an error though its status is not: a path that then leads to "
-        "something (error, meta.errors), or a condition on the answer (status == 'error', errors != []). Left out: "
-        "what names an error and holds nothing else.",
+        description="How the body of a response with a success status says that it is an error: a path to a value that "
+        "only an error has (error, meta.errors), or a condition (status == 'error', errors != []). Left out: a body "
+        "that names an error and holds nothing else is one.",
     )
 
     @model_validator(mode="after")
@@ -76,7 +76,7 @@ class Feed(Section):
         "percent-encoded. A template that is one placeholder, {download_url}, is the URL that the entry has.",
     )
     content: Path | None = Field(
-        default=None, description="Where its content is in the entry; $ is the entry itself. In place of a url."
+        default=None, description="Where its content is in the entry, in place of a url; $ is the entry itself."
     )
     parameters: dict[str, TemplateText] = Field(
         default_factory=dict,
@@ -84,12 +84,12 @@ class Feed(Section):
     )
     when: Condition | None = Field(
         default=None,
-        description="On which condition there is such a file: status == 'available' and home.score >= 0. Left out: "
-        "always.",
+        description="The condition for the file: status == 'available' and home.score >= 0. Left out: there is always "
+        "one.",
     )
     optional: bool | None = Field(
         default=None,
-        description="Whether a dataset is complete without it. Left out: if a 404 is allowed, it is.",
+        description="Whether a dataset is complete without it. Left out: as ignore_not_found.",
     )
     version: Text | None = Field(
         default=None,
@@ -106,17 +106,19 @@ class Feed(Section):
     ignore_not_found: bool = Field(default=False, description="Whether a 404 leaves the file out. Else it is an error.")
     recheck_after_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
         default=None,
-        description="For how long such a 404 is believed while no time moves. Left out: each run asks again.",
+        description="How long a file with such a 404 is not requested again, unless its last_modified changes. Left "
+        "out: each run requests it.",
     )
     ignore_not_ready: bool = Field(
         default=False,
-        description="Whether an answer without a body, such as a 202 or 204, means that there is no such file yet. "
+        description="Whether a response without a body, such as a 202 or 204, means that there is no such file yet. "
         "Left out: it is an error.",
     )
     error: ErrorSetting | None = Field(
         default=None,
-        description="What says that an answer is an error and not the file: as of index. Its dataset fails, and "
-        "nothing of it is stored. Left out: the check of the file finds what names an error and holds nothing else.",
+        description="How a body says that it is an error and not the file, as for index. Then the dataset fails, and "
+        "nothing of it is stored. Left out: the check of the file finds a body that names an error and holds nothing "
+        "else.",
     )
     items: ItemsPath = Field(
         default=JsonPath("", ()),
@@ -138,7 +140,7 @@ class Feed(Section):
                 "error",
             ):
                 if getattr(self, name):
-                    raise wrong(f"{name} is of a url, and this feed has a content.")
+                    raise wrong(f"{name} belongs to a url, and this feed has a content.")
         if self.recheck_after_seconds is not None and not self.ignore_not_found:
             raise wrong("recheck_after_seconds needs ignore_not_found: true.")
         if EACH in self.items.steps[:-1] or list_steps(self.items) is None:
@@ -152,7 +154,7 @@ class Feed(Section):
 
 
 class DiscoveredSelectors(Endpoint):
-    """Where the provider lists the parts of what it has."""
+    """Where the provider lists the selectors."""
 
     values: dict[KeyName, ValueOrPath] = Field(
         min_length=1, description="The attributes of a selector, and where they are in an entry: {season_id: id}."
@@ -163,7 +165,8 @@ class DiscoveredSelectors(Endpoint):
     )
     last_modified: LastModifiedOrPath | None = Field(
         default=None,
-        description="When anything of it changed: a part that is no newer than the lake's is not looked at.",
+        description="When anything in it changed: a selector that has not changed since the lake's last run is "
+        "skipped.",
     )
 
 
@@ -181,11 +184,10 @@ class DatasetTypeDeclaration(Section):
     )
     selectors: DiscoveredSelectors | SelectorList | None = Field(
         default=None,
-        description="The parts of what the provider has: where it lists them, or a list such as [{season_id: 90}]. "
-        "Left "
-        "out: there is one, with all.",
+        description="The selectors: where the provider lists them, or a list such as [{season_id: 90}]. Left out: "
+        "there is one, with all datasets.",
     )
-    index: Endpoint = Field(description="Where the datasets of one part are listed.")
+    index: Endpoint = Field(description="Where the datasets of one selector are listed.")
     identity: dict[KeyName, ValueOrPath] = Field(
         min_length=1, description="What identifies a dataset besides its selector: {match_id: id}."
     )
@@ -194,14 +196,14 @@ class DatasetTypeDeclaration(Section):
         description="What people call it: '{home.name} - {away.name}'; of several, the first that has all.",
     )
     state: State | None = Field(
-        default=None, description="How much of it there is. Left out: by the files that it has."
+        default=None, description="The state of the dataset. Left out: by the files that it has."
     )
     last_modified: LastModifiedOrPath | None = Field(
         default=None,
-        description="When its files changed. Left out: each run asks for each file, by the provider's validators.",
+        description="When its files changed. Left out: each run requests each file conditionally.",
     )
     metadata: Annotated[Metadata, BeforeValidator(read_metadata_paths), WithJsonSchema(METADATA_SCHEMA)] = Field(
-        default_factory=dict, description="What is worth keeping beside the files: names to paths, nested as you like."
+        default_factory=dict, description="Values to keep beside the files: names to paths, nested as you like."
     )
     feeds: dict[Text, Feed] = Field(min_length=1, description="The files of a dataset, by their feeds.")
 
@@ -210,31 +212,31 @@ class RestDeclaration(Section):
     """The configuration of `ingestify.rest`."""
 
     provider: Text = Field(description="The provider's name.")
-    base_url: HttpUrl = Field(description="What all paths are below.")
+    base_url: HttpUrl = Field(description="The URL to which all paths are added.")
     hosts: tuple[Text, ...] = Field(
         default=(),
         description="Other hosts that its files may be on, such as cdn.example.com or *.example.com. They get no "
         "credentials.",
     )
-    auth: Auth | None = Field(default=None, description="Who asks.")
+    auth: Auth | None = Field(default=None, description="The credentials.")
     headers: dict[str, str] = Field(
         default_factory=dict, description="Sent with each request to base_url's host.", repr=False
     )
     licence: Text | None = Field(default=None, description="The licence of the data, kept with each revision.")
-    attribution: Text | None = Field(default=None, description="What those who use the data must say.")
+    attribution: Text | None = Field(default=None, description="How users of the data must name its source.")
     quota: ErrorSetting | None = Field(
         default=None,
-        description="What says that an answer, whose status is that of a success, is none because a quota is used up, "
-        "such as errors.requests: as error. Then the provider is left alone for ten minutes, as after a 429 that asks "
-        "for that.",
+        description="How the body of a response with a success status says that a quota is used up, such as "
+        "errors.requests; written as error. Then the provider gets no request for ten minutes, as after a 429 that "
+        "asks for that.",
     )
     reads_index_again: bool = Field(
         default=True,
-        description="Whether the index is read once more, or a few times, after files were fetched, to see that names "
-        "and scores are of the same moment. false: where each request counts.",
+        description="Whether the index is read again after files were fetched, so that names and scores are of the "
+        "same moment. false saves requests.",
     )
     dataset_types: dict[Text, DatasetTypeDeclaration] = Field(
-        min_length=1, description="What it has, by dataset type, such as match."
+        min_length=1, description="The dataset types, such as match."
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""When a provider says something changed, in the ways in which providers write it."""
+"""Parses the times of changes, in the formats that providers use, and finds their precision."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ingestify.sources.iso_time import read_iso_time
 __all__ = ["FORMATS", "get_zone", "grain_of_format", "read_timestamp"]
 
 FORMATS = ("iso", "epoch", "epoch_milliseconds", "http")
-"""The names that a format can have; anything else with a % in it is one of strptime."""
+"""The formats with a name; any other format must have a % and is one of strptime."""
 
 
 def get_zone(name: str) -> dt.tzinfo:
     """Return a time zone by its name, such as Europe/Rome.
 
     Raises:
-        ConfigurationError: There is none of that name.
+        ConfigurationError: There is no zone of that name.
     """
     if name.upper() == "UTC":
         return dt.UTC
@@ -31,22 +31,20 @@ def get_zone(name: str) -> dt.tzinfo:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ConfigurationError(
             f"there is no time zone '{name}'; write one such as Europe/Rome or UTC (where the system has no time "
-            f"zones, "
-            f"install the package tzdata)."
+            f"zones, install the package tzdata)."
         ) from error
 
 
 def read_timestamp(value: Any, form: str, zone: dt.tzinfo) -> dt.datetime | None:
-    """Return a moment in UTC; None for null and for an empty text.
+    """Return a time in UTC; None for null and for an empty text.
 
     Args:
-        value: As the provider wrote it.
+        value: The provider's value.
         form: One of FORMATS, or a format of strptime.
-        zone: Where the clock is that shows a time without an offset. Of the hour that a change of the clock brings
-            twice, the first is meant.
+        zone: The zone of a time without an offset. In autumn, when an hour comes twice, the first hour is meant.
 
     Raises:
-        SourceError: It is not written like that.
+        SourceError: The value does not have the format.
     """
     if value is None or value == "":
         return None
@@ -69,24 +67,25 @@ _GRAINS_OF_DIRECTIVES = (
     ("UWV", _WEEK),
     ("mbB", dt.timedelta(days=31)),
 )
-"""The finest that a format of strptime has decides; a year is what is left."""
+"""Directives of strptime to their precision. The finest one in a format decides; without any it is a year."""
 
 _ISO_TIME = re.compile(r"[T ](\d\d)(?::?(\d\d)(?::?(\d\d))?)?")
 _ISO_WEEK = re.compile(r"\d{4}-?W\d\d")
 
 
 def grain_of_format(form: str, value: Any, zone: dt.tzinfo = dt.UTC) -> dt.timedelta | None:
-    """Return how long a time stays the same while things go on changing, by how it is written.
+    """Return the precision of a time: how long it stays the same while files may change.
 
-    That is what the text has no room for, or what its digits leave open, whichever is more: midnight may be a date that
-    something wrote out as a time. In the hour that a change of the clock brings twice, it is that hour more. None for
-    null and for an empty text.
+    The precision is that of the format, or that of the digits if these are coarser: midnight may be a date that was
+    written as a time. In autumn, in the hour that comes twice, an hour is added. None for null and for an empty text.
 
     Args:
-        form: As in `read_timestamp`, like `zone`.
+        form: The format, as for `read_timestamp`.
+        value: The provider's value.
+        zone: The zone of a time without an offset.
 
     Raises:
-        SourceError: It is not written like that.
+        SourceError: The value does not have the format.
     """
     if value is None or value == "":
         return None
@@ -98,7 +97,7 @@ def grain_of_format(form: str, value: Any, zone: dt.tzinfo = dt.UTC) -> dt.timed
 
 
 def _repeated(moment: dt.datetime, zone: dt.tzinfo) -> dt.timedelta:
-    """Return how far the clock goes back in the hour of a time without an offset."""
+    """Return how far the clock goes back in the hour of a time without an offset; mostly nothing."""
     if moment.tzinfo is not None:
         return dt.timedelta(0)
     first, second = (moment.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))

@@ -143,6 +143,6 @@ def test_an_empty_key_is_as_if_it_were_not_there() -> None:
 
 def test_there_is_a_schema_with_descriptions() -> None:
     schema = RestDeclaration.model_json_schema()
-    assert schema["properties"]["base_url"]["description"] == "What all paths are below."
+    assert schema["properties"]["base_url"]["description"] == "The URL to which all paths are added."
     assert {"Feed", "Endpoint", "BasicAuth", "ClientCredentialsAuth"} <= schema["$defs"].keys()
     assert "in" in schema["$defs"]["ApiKeyAuth"]["properties"]

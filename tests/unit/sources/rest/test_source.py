@@ -376,7 +376,7 @@ def test_credentials_go_with_the_index_and_with_files(
     assert [asked.headers.get(header) for asked in server.asked] == [value] * len(server.asked)
     assert {asked.headers["x-team"] for asked in server.asked} == {"blue"}
     for secret in ("pass-word", "tok-en", "the-key"):
-        assert secret not in repr(source) + repr(source._said)
+        assert secret not in repr(source) + repr(source._settings)
 
 
 def test_a_key_in_the_query_goes_with_every_page(server: Provider) -> None:
