@@ -1,4 +1,4 @@
-"""Sources that are written in YAML: what their configuration may say, with types, and messages that name the key."""
+"""Reads the typed configuration of sources without code; its errors name each key by its path."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ from ingestify.typed_section import Section
 __all__ = ["KeyName", "read_declaration"]
 
 KeyName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-"""The name of an identifier's key: it becomes a keyword argument, and a part of paths."""
+"""The name of an identifier's key, which is also a keyword argument and a part of paths."""
 
 
 S = TypeVar("S", bound=Section)
 
 
 def read_declaration(model: type[S], configuration: Mapping[str, Any], source_name: str) -> S:
-    """Return a source's configuration, typed.
+    """Return the typed configuration of a source.
+
+    Args:
+        model: Its type.
+        configuration: The settings.
+        source_name: The source's name, for errors.
 
     Raises:
-        ConfigurationError: Something in it is wrong. The message names each key by its path, and shows no value.
+        ConfigurationError: The configuration is wrong. The message names each key by its path, and shows no value.
     """
     try:
         return model.model_validate(configuration)
@@ -38,7 +43,7 @@ def read_declaration(model: type[S], configuration: Mapping[str, Any], source_na
 
 
 def _problem(model: type[Section], kind: str, place: tuple[str | int, ...], message: str) -> str:
-    """Return one problem, as `dataset_types.match.feeds.events.url: what is wrong`."""
+    """Return the text of a problem: `dataset_types.match.feeds.events.url: what is wrong`."""
     path, section = _shown_path(model, place[:-1] if kind == "extra_forbidden" else place)
     if kind == "extra_forbidden":
         key = str(place[-1])
@@ -57,7 +62,7 @@ def _problem(model: type[Section], kind: str, place: tuple[str | int, ...], mess
 
 
 def _shown_path(model: type[Section], place: tuple[str | int, ...]) -> tuple[str, type[Section] | None]:
-    """Return a path without the names that pydantic gives to members of a union, and the section that it ends in."""
+    """Return a path without pydantic's names for members of a union, and the section at its end."""
     shown: list[str] = []
     annotation: Any = model
     for part in place:
@@ -83,7 +88,7 @@ _PYDANTIC_NAMES = frozenset({"str", "int", "float", "bool", "list", "dict", "tup
 
 
 def _sections(annotation: Any) -> list[type[Section]]:
-    """Return the sections that stand for a value of this type, of a union all of its own."""
+    """Return the sections of a type: one, or those of a union."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return [annotation]
     if _container(annotation):
@@ -92,7 +97,7 @@ def _sections(annotation: Any) -> list[type[Section]]:
 
 
 def _member(sections: list[type[Section]], name: str) -> type[Section] | None:
-    """Return the section that pydantic calls `name`: by its class, or by its `type`."""
+    """Return the section that pydantic calls `name`, which is its class or its `type`."""
     for one in sections:
         field = one.model_fields.get("type")
         tags = get_args(field.annotation) if field is not None else ()
@@ -107,7 +112,7 @@ def _container(annotation: Any) -> bool:
 
 
 def _inside(annotation: Any) -> Any:
-    """Return the type of what a mapping or a list holds; None: it is neither."""
+    """Return the type of the values of a mapping or list; None: the type is neither."""
     if _container(annotation):
         arguments = [one for one in get_args(annotation) if one is not Ellipsis]
         return arguments[-1]

@@ -1,4 +1,4 @@
-"""What a type of source is and takes, read from its class: for people who choose one, and for tools."""
+"""Describes a type of source by its class: for people who choose one, and for tools."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ _ENTRY = re.compile(r"(\*{0,2}\w+)(?: \([^)]*\))?:\s*(.*)")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SourceOption:
-    """What `configuration` may hold.
+    """An option of a source's `configuration`.
 
     Attributes:
-        kind: Its type, as it is annotated; empty if it is not.
-        default: As Python writes it; None: there is none, so it must be given.
-        text: What its class says of it; empty if nothing.
+        name: The key.
+        kind: The type, as the class annotates it; empty if it does not.
+        default: The default in Python's notation; None: the option is required.
+        text: The description in the class; empty if there is none.
     """
 
     name: str
@@ -46,11 +47,13 @@ class SourceOption:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LoaderDescription:
-    """What `loader` of a source can be.
+    """A possible value of a source's option `loader`.
 
     Attributes:
-        requires: The feeds that kloppy needs, `one|another`; none of those of an installed package, which says nothing.
-        optional: Those that it reads besides.
+        name: The value.
+        dataset_type: The type of datasets that it loads.
+        requires: The feeds that kloppy needs, `one|another`; empty for a loader of an installed package.
+        optional: The feeds that kloppy reads if they are there.
     """
 
     name: str
@@ -70,16 +73,22 @@ class SourceDescription:
     """A type of source.
 
     Attributes:
-        type: What `type:` of the configuration says.
-        provider: Empty if only the configuration decides on it.
+        type: The value of `type:` in the configuration.
+        provider: The provider; empty if the configuration decides it.
         open_data: Whether `use_open_data` means this type.
-        summary: The first sentence of its class.
-        text: All that its class says, without its arguments.
-        dataset_types: Of each that it declares: `dataset_type`, `identifier_keys`, `requires` and `optional` feeds.
-        options: What its configuration takes.
-        takes_any_option: Whether it takes others besides.
-        loaders: What its option `loader` can be, if it has one.
-        redirect_hosts: Hosts that its downloads may be redirected to, with `*` for any name.
+        summary: The first sentence of the class's docstring.
+        text: The class's docstring without its arguments.
+        licence: The licence of the data.
+        attribution: How users of the data must name its source.
+        hosts: The hosts that it requests by default.
+        redirect_hosts: The hosts to which its downloads may be redirected, with `*` for any name.
+        change_signal: How it sees that a file changed.
+        max_concurrency: The most requests in flight; None: no limit of its own.
+        requests_per_second: The most requests in a second; None: no limit of its own.
+        dataset_types: Of each declared type: `dataset_type`, `identifier_keys`, `requires` and `optional` feeds.
+        options: The options of its configuration.
+        takes_any_option: Whether it also takes other options.
+        loaders: The values of its option `loader`, if it has one.
     """
 
     type: str
@@ -105,13 +114,13 @@ class SourceDescription:
 
 
 def source_types() -> list[str]:
-    """Return each `type:` that has a name: those built in, and those of installed packages."""
+    """Return the types with a name: those that are built in, and those of installed packages."""
     installed = {one.name for one in find_plugins(ENTRY_POINT_GROUP)}
     return [*sorted(BUILT_IN), *sorted(installed - BUILT_IN.keys())]
 
 
 def describe_loaders() -> list[LoaderDescription]:
-    """Return what `loader` of a source can be: the formats that are built in, and those of installed packages."""
+    """Return the loaders: those that are built in, and those of installed packages."""
     found = {
         (one.name, one.dataset_type): LoaderDescription(
             one.name, one.dataset_type, one.bundle_type.requires, one.bundle_type.optional
@@ -125,13 +134,13 @@ def describe_loaders() -> list[LoaderDescription]:
 
 
 def describe_source(name: str) -> SourceDescription:
-    """Return what a type of source is.
+    """Return the description of a type of source.
 
     Args:
-        name: What `type:` of a configuration may be, or a provider that has open data.
+        name: A value of `type:` in a configuration, or a provider with open data.
 
     Raises:
-        ConfigurationError: There is none.
+        ConfigurationError: There is no such type.
     """
     type_name, source_class = _find(name)
     text, arguments = _split_docstring(source_class)
@@ -167,7 +176,7 @@ def describe_source(name: str) -> SourceDescription:
 
 
 def _find(name: str) -> tuple[str, type[Source]]:
-    """Return a type of source with its class, by what `describe_source` takes."""
+    """Return a type of source and its class, by a name as for `describe_source`."""
     type_name = OPEN_DATA.get(name, name)
     try:
         return type_name, find_source_class(type_name)
@@ -182,10 +191,10 @@ def get_schema(name: str) -> dict[str, Any]:
     """Return the JSON schema of a source's configuration.
 
     Args:
-        name: As `describe_source` takes it.
+        name: A name as for `describe_source`.
 
     Raises:
-        ConfigurationError: There is no such source, or it has no schema.
+        ConfigurationError: There is no such type, or it has no schema.
     """
     type_name, source_class = _find(name)
     declaration = _find_declaration(source_class)
@@ -199,7 +208,7 @@ def get_schema(name: str) -> dict[str, Any]:
 
 
 def _find_declaration(source_class: type[Source]) -> Any:
-    """Return the typed configuration of a source without code; None: its arguments are its options."""
+    """Return the typed configuration of a source without code; None: the arguments of the class are its options."""
     return getattr(source_class, "declaration", None)
 
 
@@ -219,7 +228,7 @@ def _declared(declaration: Any) -> tuple[SourceOption, ...]:
 
 def _identifier_keys(source_class: type[Source], dataset_type: str) -> list[str]:
     said = source_class.identifier_keys
-    if isinstance(said, property):  # it depends on the configuration
+    if isinstance(said, property):  # the configuration decides it
         return []
     return list(said.get(dataset_type, ()) if isinstance(said, Mapping) else said)
 
@@ -228,7 +237,7 @@ _KINDS = {"string": "text", "integer": "whole number", "boolean": "true or false
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
-    """Return in a few words what a JSON schema lets through."""
+    """Return the type of a JSON schema in a few words."""
     for several in ("anyOf", "oneOf"):
         if several in schema:
             kinds = [_kind(one) for one in schema[several] if one.get("type") != "null"]
@@ -254,11 +263,11 @@ def _options(source_class: type[Source], texts: dict[str, str]) -> tuple[tuple[S
 
 
 def _split_docstring(source_class: type[Source]) -> tuple[str, dict[str, str]]:
-    """Return what a class says, and what it, or its `__init__`, says of each argument."""
+    """Return the docstring of a class, and what it, or its `__init__`, says about each argument."""
     text = ""
     arguments: dict[str, str] = {}
     for documented in (source_class.__dict__.get("__init__"), source_class):
-        # Not inspect.getdoc: a class that says nothing is not what the class above it says.
+        # Not inspect.getdoc, which returns the docstring of the base class if the class has none.
         found = documented.__dict__.get("__doc__") if isinstance(documented, type) else documented.__doc__
         text, _, rest = inspect.cleandoc(found or "").partition("\nArgs:\n")
         arguments |= _arguments(rest)

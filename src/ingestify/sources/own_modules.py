@@ -1,8 +1,8 @@
-"""Modules beside a config file: they can be imported, and take nobody's place.
+"""Makes the modules beside a config file importable, without hiding any other module.
 
-Their folder comes after Python's own modules and what is installed. If it came first, a `secrets.py` with API keys or a
-`calendar.py` there would be what every package gets that imports a module of that name later. One that is hidden for
-its name is told; it is never silently replaced by the other.
+Their folder comes after Python's own modules and the installed packages. If it came first, a `secrets.py` or a
+`calendar.py` in it would replace the module of that name in every package that imports it later. A module of the folder
+that another module hides is reported; the other one is never used silently in its place.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ logger = PrintableLogger(__name__)
 
 @dataclasses.dataclass(slots=True)
 class _Folders:
-    """What this process has made importable: as `sys.path`, one for all of it.
+    """The folders that this process has made importable. There is one object, as there is one `sys.path`.
 
     Attributes:
-        latest: Of the lake that was opened last.
-        added: Those that were not importable before.
-        looked_through: Those of which it was told what is hidden.
+        latest: The folder of the lake that was opened last.
+        added: The folders that were not importable before.
+        reported: The folders whose hidden modules were reported.
     """
 
     latest: str | None = None
     added: set[str] = dataclasses.field(default_factory=set)
-    looked_through: set[str] = dataclasses.field(default_factory=set)
+    reported: set[str] = dataclasses.field(default_factory=set)
 
 
 _folders = _Folders()
 
 
 def make_importable(folder: str) -> None:
-    """Let modules in `folder`, that of a config file, be imported. Of several, the latest comes first."""
+    """Make the modules in the folder of a config file importable. The latest of several folders comes first."""
     _folders.latest = folder
     _forget_those_of_others(folder)
     if folder in sys.path:
         if folder not in _folders.added:
-            return  # somebody else put it where it is
+            return  # other code has put it there
         sys.path.remove(folder)
     _folders.added.add(folder)
     place = next((index for index, entry in enumerate(sys.path) if entry in _folders.added), len(sys.path))
@@ -54,8 +54,8 @@ def make_importable(folder: str) -> None:
 
 
 def _forget_those_of_others(folder: str) -> None:
-    """Forget modules of another lake's folder that this one has, too: each lake is to get its own."""
-    # By name: a folder may be gone by now, and its modules stay.
+    """Forget the imported modules of another lake's folder that this folder has too: each lake uses its own."""
+    # By name, because a folder may have been removed while its modules are imported.
     others = {os.path.realpath(one) for one in _folders.added if one != folder}
     if not others or not Path(folder).is_dir():
         return
@@ -71,10 +71,10 @@ def _forget_those_of_others(folder: str) -> None:
 
 
 def find_hiding(module_name: str) -> str | None:
-    """Return what hides the module of that name that lies beside the config file; None: nothing does, or none is there.
+    """Return which module hides the one of this name beside the config file; None: there is none, or none hides it.
 
     Args:
-        module_name: Dotted. An import of it was tried before.
+        module_name: A dotted name. The caller has tried to import it.
     """
     folder = _folders.latest
     parts = module_name.split(".")
@@ -97,16 +97,16 @@ def find_hiding(module_name: str) -> str | None:
 
 
 def warn_of_hidden(module_name: str) -> None:
-    """Tell once, before a module beside the config file is imported, what lies there too and no import will find."""
+    """Warn once of hidden modules beside the config file, before the first module there is imported."""
     folder = _folders.latest
-    if folder is None or folder in _folders.looked_through or not _is_module(folder, module_name.split(".")):
+    if folder is None or folder in _folders.reported or not _is_module(folder, module_name.split(".")):
         return
-    _folders.looked_through.add(folder)
+    _folders.reported.add(folder)
     hidden = [name for name in _module_names(folder) if _comes_from_elsewhere(folder, name)]
     if hidden:
         logger.warning(
-            "What lies in %s and is called %s is not what an import of that name gives: Python has other modules of "
-            "these names, which come first. Rename what your own code imports.",
+            "The modules in %s with the names %s cannot be imported: Python has other modules of these names, which "
+            "come first. Rename those that your own code imports.",
             folder,
             ", ".join(sorted(hidden)),
         )
@@ -128,7 +128,7 @@ def _comes_from_elsewhere(folder: str, name: str) -> bool:
     try:
         spec = importlib.util.find_spec(name)
     except ValueError:
-        return False  # imported in a way that says nothing of where
+        return False  # it was imported without a place
     if spec is None:
         return False
     paths = spec.submodule_search_locations
@@ -145,5 +145,5 @@ def _is_any(folder: Path, paths: Iterable[str] | None) -> bool:
             if folder.samefile(path or "."):
                 return True
         except OSError:
-            continue  # one of them is not there, or lies in a ZIP
+            continue  # the folder does not exist, or is in a ZIP
     return False

@@ -1,4 +1,4 @@
-"""From a name in the configuration to the class of a source."""
+"""Finds the class of a source by its name in the configuration, and makes the source."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BUILT_IN = {
     "ingestify.wyscout": "ingestify.sources.wyscout:Wyscout",
     "ingestify.wyscout_github": "ingestify.sources.wyscout_github:WyscoutGithub",
 }
-"""What `type:` can be without any other package."""
+"""The built-in types: the value of `type:` to the class."""
 
 OPEN_DATA = {
     "impect": "ingestify.impect_github",
@@ -43,15 +43,15 @@ OPEN_DATA = {
     "statsbomb": "ingestify.statsbomb_github",
     "wyscout": "ingestify.wyscout_github",
 }
-"""Provider to the source of its open data."""
+"""Provider to the type of the source of its open data."""
 
 
 def import_object(path: str, what: str) -> Any:
     """Return the object at a dotted path, `package.module.Name` or `package.module:Name`.
 
     Raises:
-        ConfigurationError: It cannot be imported (the message says which part is missing), or is another one than that
-            beside the config file.
+        ConfigurationError: The object cannot be imported (the message says which part is missing), or a module
+            elsewhere has the name of the one beside the config file.
     """
     module_name, separator, name = path.partition(":") if ":" in path else path.rpartition(".")
     if not separator or not module_name or not name:
@@ -95,7 +95,7 @@ def find_source_class(type_name: str) -> type[Source]:
     """Return the class that `type:` names: a built-in source, an entry point, or a dotted path.
 
     Raises:
-        ConfigurationError: There is none, or it is no `Source`.
+        ConfigurationError: There is no such class, or it is no `Source`.
     """
     title = f"The source type '{type_name}'"
     if type_name in BUILT_IN:
@@ -122,7 +122,7 @@ def _own_options(source_class: type) -> list[inspect.Parameter]:
 
 
 def find_options(source_class: type[Source]) -> tuple[list[inspect.Parameter], bool]:
-    """Return what a class takes of a configuration, by its signature, and whether it takes anything besides."""
+    """Return the options that a class takes, by its signature, and whether it also takes others."""
     parameters = list(inspect.signature(source_class).parameters.values())
     if parameters and parameters[0].kind in (
         inspect.Parameter.POSITIONAL_ONLY,
@@ -134,10 +134,15 @@ def find_options(source_class: type[Source]) -> tuple[list[inspect.Parameter], b
 
 
 def check_options(name: str, source_class: type[Source], configuration: Iterable[str]) -> None:
-    """Refuse a key that a class does not take, as far as its signature tells.
+    """Refuse a key that a class does not take by its signature.
+
+    Args:
+        name: The source's name.
+        source_class: The class.
+        configuration: The keys.
 
     Raises:
-        ConfigurationError: The message lists those that it takes.
+        ConfigurationError: There is such a key. The message lists the options.
     """
     options, takes_any = find_options(source_class)
     known = [one.name for one in options]
@@ -157,8 +162,13 @@ def _unknown_option(name: str, source_class: type[Source], key: str, known: Sequ
 def make_source(name: str, source_class: type[Source], configuration: Mapping[str, Any]) -> Source:
     """Return a source made with its configuration.
 
+    Args:
+        name: The source's name.
+        source_class: Its class.
+        configuration: Its options.
+
     Raises:
-        ConfigurationError: The class does not take these arguments, lacks one, or lacks a method.
+        ConfigurationError: The class does not take these options, lacks one, or lacks a method.
     """
     check_options(name, source_class, configuration)
     try:
@@ -168,7 +178,7 @@ def make_source(name: str, source_class: type[Source], configuration: Mapping[st
         if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
             refused = _REFUSED_ARGUMENT.search(str(error))
             if refused is not None and refused[1] in configuration:
-                # It passed what it did not know on to the class that it is made of.
+                # The class passed an unknown option on to its base class.
                 known = [one.name for each in source_class.__mro__[:-1] for one in _own_options(each)]
                 raise _unknown_option(name, source_class, refused[1], list(dict.fromkeys(known))) from error
             raise
@@ -177,10 +187,10 @@ def make_source(name: str, source_class: type[Source], configuration: Mapping[st
             f"({', '.join(configuration) or 'none'}): {error}"
         ) from error
     if not hasattr(source, "name"):
-        source.name = name  # a subclass whose __init__ does not call super().__init__
+        source.name = name  # the subclass does not call super().__init__
     if not isinstance(getattr(source, "provider", None), str) or not source.provider:
         raise ConfigurationError(
-            f"The source '{name}' ({source_class.__name__}) says no provider: give the class `provider = \"…\"`."
+            f"The source '{name}' ({source_class.__name__}) has no provider: give the class `provider = \"…\"`."
         )
     return source
 
@@ -188,8 +198,12 @@ def make_source(name: str, source_class: type[Source], configuration: Mapping[st
 def make_open_data_source(provider: str, configuration: Mapping[str, Any]) -> Source:
     """Return the source of a provider's open data.
 
+    Args:
+        provider: The provider.
+        configuration: The source's options.
+
     Raises:
-        ConfigurationError: The provider has none; the message lists those that have.
+        ConfigurationError: The provider has no open data. The message lists the providers that have.
     """
     if provider not in OPEN_DATA:
         meant = did_you_mean(provider, OPEN_DATA) or "."

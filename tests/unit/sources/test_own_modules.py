@@ -170,5 +170,5 @@ def test_what_a_source_may_import_itself_and_does_not_get_is_told_once(
         import_object("invented_i.WHERE", "source type")
 
     [record] = caplog.records
-    assert "secrets, yaml is not what an import" in record.getMessage()
+    assert "with the names secrets, yaml cannot be imported" in record.getMessage()
     assert str(tmp_path / "lake") in record.getMessage()
