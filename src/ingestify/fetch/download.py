@@ -14,8 +14,9 @@ from ingestify.errors import FetchError
 from ingestify.failpoints import failpoint
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.request import OutgoingRequest, make_request
-from ingestify.fetch.request_executor import NOT_FOUND, StreamedResponse
+from ingestify.fetch.request_executor import NOT_FOUND
 from ingestify.fetch.retries import TryAgain
+from ingestify.fetch.streamed_response import StreamedResponse
 from ingestify.fetch.transport.content_encoding import Truncated
 from ingestify.fetch.transport.transport import TransportError
 from ingestify.masking import mask_url

@@ -27,7 +27,8 @@ from ingestify.fetch.paging import pages
 from ingestify.fetch.paging.page_walk import PAST_THE_END, Doubt, iter_answers
 from ingestify.fetch.paging.paged_file import PagedFile
 from ingestify.fetch.request import OutgoingRequest, make_request
-from ingestify.fetch.request_executor import NOT_FOUND, RequestExecutor, StreamedResponse
+from ingestify.fetch.request_executor import NOT_FOUND, RequestExecutor
+from ingestify.fetch.streamed_response import StreamedResponse
 from ingestify.fetch.throttling.waits import Waits
 from ingestify.fetch.transport.transport import Transport
 from ingestify.masking import mask_url

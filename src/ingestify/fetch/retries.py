@@ -1,4 +1,4 @@
-"""Whether, and when, a request is tried again."""
+"""Whether and when a request is tried again."""
 
 from __future__ import annotations
 
@@ -6,27 +6,39 @@ import datetime as dt
 import email.utils
 import random
 import re
+import time
 
 from ingestify.clock import as_utc, now
+from ingestify.fetch.options import HttpOptions
 
-__all__ = ["RETRIED_STATUSES", "TryAgain", "backoff_seconds", "retry_after_seconds"]
+__all__ = ["RETRIED_STATUSES", "RetryBudget", "TryAgain", "backoff_seconds", "retry_after_seconds"]
 
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-"""Answers that another try may turn into a good one. 501 and 505 will not change by asking again."""
+"""Statuses after which another try may succeed. A 501 or 505 will not change."""
 
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
+_MOST_STALE = 8
+"""So many kept connections may be found closed without counting as a fault."""
+
+_MOST_TURNS = 50
+"""So often a request may be refused while others are answered."""
+
+_UNREACHABLE_TRIES = 3
+_UNREACHABLE_SECONDS = 3.0
+"""So often, and so long, a host that has not answered is tried for a reader who can do without it."""
+
 
 class TryAgain(Exception):
-    """A try failed in a way that another one may not.
+    """A try failed, and another one may succeed.
 
     Attributes:
-        reason: For people.
-        status: The answer's, or None if there was none.
+        reason: Why, for people.
+        status: The status of the response, or None if there was none.
         after_seconds: How long the provider asks to wait, or None.
-        pause_seconds: For how long all requests to the host are held back, or None.
-        stale: A kept connection had been closed meanwhile: no fault, to be tried again at once.
-        progressed: Bytes were received that the next try goes on from.
+        pause_seconds: How long all requests to the host are held back, or None.
+        stale: A kept connection had been closed meanwhile. This is no fault, and the next try follows at once.
+        progressed: Bytes came from which the next try continues.
         unreached: The host, if there was no connection to it; else empty.
     """
 
@@ -58,11 +70,11 @@ class TryAgain(Exception):
 def retry_after_seconds(value: str | None, date: str | None = None) -> float | None:
     """Return the seconds that a Retry-After header asks for (RFC 9110, section 10.2.3), or None.
 
-    Seconds or an HTTP date; a date that is past is 0. What is neither, or negative, says nothing.
+    The header holds seconds or an HTTP date; a past date means 0. Anything else, such as a negative number, means None.
 
     Args:
         value: The header.
-        date: The answer's own Date header: with it, the difference of our clock to the provider's does not matter.
+        date: The response's Date header: with it, a clock of the provider that is wrong does not matter.
     """
     if value is None:
         return None
@@ -90,3 +102,66 @@ def backoff_seconds(attempt: int, base_seconds: float, cap_seconds: float) -> fl
     """
     ceiling = min(cap_seconds, base_seconds * 2 ** min(max(attempt, 1) - 1, 30))
     return random.uniform(0, ceiling)  # noqa: S311 - jitter, no secret
+
+
+class RetryBudget:
+    """How often one request may be tried, and how long the pauses are. Used by one thread.
+
+    A 429 counts as a fault only if no other request of the client was answered since this one was last refused:
+    otherwise this request only waits for its turn.
+
+    Args:
+        options: The number of tries and the pauses.
+        answered: How many requests of the client were answered so far.
+
+    Attributes:
+        tries: How often the request was tried.
+    """
+
+    def __init__(self, options: HttpOptions, answered: int) -> None:
+        self._options = options
+        self._answered = answered
+        self._began = time.monotonic()
+        self._waited = 0.0
+        self._stale = self._faults = self._refusals = self._turns = 0
+        self.tries = 0
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether there is no further try."""
+        return self._faults + self._refusals >= self._options.attempts
+
+    @property
+    def is_spent_on_unreachable(self) -> bool:
+        """Whether there is no further try for a reader who can do without a host that has not answered."""
+        return self.tries >= _UNREACHABLE_TRIES or time.monotonic() - self._began >= _UNREACHABLE_SECONDS
+
+    def count(self, failed: TryAgain, answered: int) -> float:
+        """Count a try that failed, and return the seconds to wait before the next one.
+
+        Args:
+            failed: The try.
+            answered: How many requests of the client were answered by now.
+        """
+        if failed.stale and self._stale < _MOST_STALE:
+            self._stale += 1
+            return 0.0
+        options = self._options
+        pause = failed.pause_seconds or failed.after_seconds
+        pause = pause or backoff_seconds(self._faults + 1, options.backoff_base_seconds, options.backoff_cap_seconds)
+        if failed.progressed:
+            self._faults = 1
+        elif failed.status != 429:
+            self._faults += 1
+        elif self._only_waits_its_turn(answered, pause):
+            self._turns += 1
+            self._refusals = 0  # a single refusal among answers says nothing: they overtake each other
+        else:
+            self._refusals += 1
+        self._answered = answered
+        self._waited += pause
+        return pause
+
+    def _only_waits_its_turn(self, answered: int, pause: float) -> bool:
+        is_patient = self._waited + pause <= 2 * self._options.max_retry_after_seconds
+        return answered > self._answered and self._turns < _MOST_TURNS and is_patient

@@ -47,7 +47,7 @@ APIS: dict[str, tuple[type[ProviderApi], dict[str, Any], Callable[[Any], Source]
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingestify.fetch.request_executor.backoff_seconds", lambda *_: 0.0)
+    monkeypatch.setattr("ingestify.fetch.retries.backoff_seconds", lambda *_: 0.0)
 
 
 @pytest.mark.parametrize("provider", APIS)

@@ -161,7 +161,7 @@ def test_a_misspelt_key_is_refused(engine):
 
 
 def test_without_a_network_it_is_said_within_seconds(monkeypatch):
-    monkeypatch.setattr("ingestify.fetch.request_executor.backoff_seconds", lambda *_: 0.0)
+    monkeypatch.setattr("ingestify.fetch.retries.backoff_seconds", lambda *_: 0.0)
     with pytest.raises(FetchError, match="tried 3 times") as raised:
         ingestify.matches("statsbomb", configuration={"base_url": "http://nobody-has-this-name.invalid"}, season_id=1)
     shown = "".join(traceback.format_exception(raised.value))

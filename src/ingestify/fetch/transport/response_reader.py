@@ -41,6 +41,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _BLANKS = " \t"
 _EMPTY_LINES = (b"\r\n", b"\n")
 _NO_SENSE = "the connection broke: its headers make no sense"
+_CUT_CHUNK = "the body was cut short: it ended inside a chunk"
 _CUT_HEAD = "the connection broke: the headers were cut short"
 
 
@@ -243,31 +244,34 @@ class ResponseReader:
         self._wire.close()
 
     def _iter_chunks(self) -> Iterator[bytes]:
-        """RFC 9112, section 7.1."""
-        while True:
-            line = self._readline(_MOST_CHUNK_LINE_BYTES)
-            found = _CHUNK_LINE.fullmatch(line)
-            if found is None:
-                if not line.endswith(b"\n") and len(line) < _MOST_CHUNK_LINE_BYTES:
-                    raise TransportError("the body was cut short: it ended before its last chunk")
-                raise TransportError(f"the body makes no sense: a chunk has the size {line[:40]!r}")
-            left = int(found[1], 16)
-            if not left:
-                break
+        """Yield a body in chunks (RFC 9112, section 7.1)."""
+        while left := self._read_chunk_size():
             while left:
                 data = self._reader.read1(min(left, CHUNK_BYTES))
                 if not data:
-                    raise TransportError("the body was cut short: it ended inside a chunk")
+                    raise TransportError(_CUT_CHUNK)
                 self._taken += len(data)
                 left -= len(data)
                 yield data
             if (end := self._readline(2)) not in _EMPTY_LINES:
-                if len(end) < 2:
-                    raise TransportError("the body was cut short: it ended inside a chunk")
-                raise TransportError("the body makes no sense: a chunk is longer than its size")
+                long = "the body makes no sense: a chunk is longer than its size"
+                raise TransportError(_CUT_CHUNK if len(end) < 2 else long)
+        self._skip_trailers()
+
+    def _read_chunk_size(self) -> int:
+        line = self._readline(_MOST_CHUNK_LINE_BYTES)
+        found = _CHUNK_LINE.fullmatch(line)
+        if found is not None:
+            return int(found[1], 16)
+        if not line.endswith(b"\n") and len(line) < _MOST_CHUNK_LINE_BYTES:
+            raise TransportError("the body was cut short: it ended before its last chunk")
+        raise TransportError(f"the body makes no sense: a chunk has the size {line[:40]!r}")
+
+    def _skip_trailers(self) -> None:
+        """Read the headers behind the last chunk, which nobody needs."""
         left = _MOST_HEADER_BYTES
-        # Trailers are dropped. Some providers close before the empty line that ends them: all chunks came.
-        while (line := self._readline(left + 1)) not in (b"\r\n", b"\n", b""):
+        # Some providers close before the empty line that ends them; all chunks came all the same.
+        while (line := self._readline(left + 1)) not in (*_EMPTY_LINES, b""):
             left -= len(line)
             if left < 0 or not line.endswith(b"\n"):
                 raise TransportError("the body makes no sense: what follows its last chunk does not end")

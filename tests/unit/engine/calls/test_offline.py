@@ -26,7 +26,7 @@ def nowhere():
 def quick(request, monkeypatch):
     """No pauses between tries, but where it is measured how long they are."""
     if "seconds" not in request.node.name:
-        monkeypatch.setattr("ingestify.fetch.request_executor.backoff_seconds", lambda *_: 0.0)
+        monkeypatch.setattr("ingestify.fetch.retries.backoff_seconds", lambda *_: 0.0)
 
 
 class Listed(FunctionSource):
