@@ -20,7 +20,7 @@ from ingestify.engine.verifying import VerifyReport, fetch_anew, verify
 from ingestify.main.opening import open_engine
 from ingestify.main.place import Place
 from ingestify.remedies import remedy
-from ingestify.store.maintenance.repair import Mended, Wanted
+from ingestify.store.maintenance.repair import DatasetToFetch, Repaired
 from ingestify.store.maintenance.verification import Verification
 
 __all__ = ["verify_command"]
@@ -82,7 +82,7 @@ def _tell_damage(damage: Damage, console: Console) -> None:
     flush()
 
 
-def _tell_mended(mended: Mended, console: Console) -> None:
+def _tell_mended(mended: Repaired, console: Console) -> None:
     if console.as_json:
         write_json({"event": "repair", "where": mended.where, "what": mended.what})
     else:
@@ -103,7 +103,7 @@ class _Fetching:
         self._stack = engines
         self._engines: dict[str, IngestionEngine] = {}
 
-    def __call__(self, wanted: Wanted) -> str:
+    def __call__(self, wanted: DatasetToFetch) -> str:
         if wanted.bucket not in self._engines:
             self._engines[wanted.bucket] = self._stack.enter_context(open_engine(self._place, wanted.bucket))
         return fetch_anew(self._engines[wanted.bucket].run_report, wanted)

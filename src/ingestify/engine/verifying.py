@@ -14,7 +14,7 @@ from ingestify.engine.report.report import one_line
 from ingestify.errors import ConfigurationError, FatalError, StopProcessing, StoreError
 from ingestify.progress.formatting import counted, size, summary_line
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.maintenance.repair import Mended, Refetch, Wanted, confirm, repair
+from ingestify.store.maintenance.repair import DatasetToFetch, Refetch, Repaired, confirm, repair
 from ingestify.store.maintenance.verification import Verification
 
 __all__ = ["Moving", "VerifyReport", "fetch_anew", "verify"]
@@ -45,7 +45,7 @@ class VerifyReport:
 
     damages: Sequence[Damage]
     left: Sequence[Damage]
-    mended: Sequence[Mended]
+    mended: Sequence[Repaired]
     orphans: int
     objects: int
     size: int
@@ -87,7 +87,7 @@ def verify(
     refetch: Refetch | None,
     moving: Moving,
     on_damage: Callable[[Damage], object] = lambda _: None,
-    on_mended: Callable[[Mended], object] = lambda _: None,
+    on_mended: Callable[[Repaired], object] = lambda _: None,
 ) -> VerifyReport:
     """Verify a lake, and repair it if wanted.
 
@@ -120,7 +120,7 @@ def verify(
             mended.append(one)
             on_mended(one)
         left = [damage for damage in verification.iter_row_damages() if damage.is_failure]
-        left += verification.look_again(damage.path for damage in damages if damage.record and damage.path)
+        left += verification.verify_again(damage.path for damage in damages if damage.record and damage.path)
         confirm(store, mended, left)
     return VerifyReport(
         damages=damages,
@@ -136,7 +136,7 @@ def verify(
     )
 
 
-def fetch_anew(run_report: Callable[..., RunReport], wanted: Wanted) -> str:
+def fetch_anew(run_report: Callable[..., RunReport], wanted: DatasetToFetch) -> str:
     """Fetch a dataset again for a repair. Returns one line: the result.
 
     Args:

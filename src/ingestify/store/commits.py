@@ -78,7 +78,7 @@ class Commits:
                 ) from gone
             failpoint("commit.done")
             self._queue([event for one in applied for event in one.events])
-        self._outbox.tell()
+        self._outbox.publish_all()
         failpoint("commit.told")
         return applied
 
@@ -95,7 +95,7 @@ class Commits:
         """
         with self._lock:
             committed = self._take_over(histories, removals_seen)
-        self._outbox.tell()
+        self._outbox.publish_all()
         return committed
 
     def _take_over(self, histories: Sequence[DatasetHistory], removals_seen: int) -> list[bool]:
@@ -134,14 +134,14 @@ class Commits:
                     f"entries were written, by {remedy('gc')}. Copy again."
                 ) from gone
             self._queue(events)
-        self._outbox.tell()
+        self._outbox.publish_all()
 
     def invalidate(self, dataset_ids: Sequence[str], reason: str) -> int:
         """Mark the current revisions of datasets VALIDATION_FAILED, then tell subscribers. Returns how many changed."""
         with self._lock:
             events = self._catalogue.changes.invalidate(dataset_ids, reason)
             self._queue(events)
-        self._outbox.tell()
+        self._outbox.publish_all()
         return len(events)
 
     def mark_missing(self, dataset_ids: Sequence[str]) -> int:
@@ -155,14 +155,14 @@ class Commits:
         with self._lock:
             events = self._catalogue.changes.mark_missing(dataset_ids)
             self._queue(events)
-        self._outbox.tell()
+        self._outbox.publish_all()
         return len(events)
 
     def delete(self, dataset_ids: Sequence[str]) -> Sequence[str]:
         """Remove the rows of datasets, then tell subscribers. Returns the paths of objects that are orphaned now."""
         with self._lock:
             orphans = self._catalogue.changes.delete(dataset_ids, self._queue)
-        self._outbox.tell()
+        self._outbox.publish_all()
         return orphans
 
     def discard(self, entry_ids: Sequence[str], decided_by: str, note: str) -> Sequence[str]:
@@ -173,13 +173,13 @@ class Commits:
         """
         with self._lock:
             orphans = self._catalogue.changes.discard_quarantine(entry_ids, decided_by, note, self._queue)
-        self._outbox.tell()
+        self._outbox.publish_all()
         return orphans
 
     def announce(self, event: DomainEvent) -> None:
         """Tell subscribers of an event that needs no commit, after those that are queued."""
         self._outbox.put([event])
-        self._outbox.tell()
+        self._outbox.publish_all()
 
     def _queue(self, events: Sequence[DatasetEvent]) -> None:
         for event in events:

@@ -1,4 +1,4 @@
-"""Leases: that somebody writes to a lake at this moment, until the end of its process, whatever any clock says."""
+"""Writer leases: they say that somebody writes to a lake now. A lease ends with its process; it needs no clock."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ingestify.store.process import is_gone, this_process
 __all__ = ["REMOVING", "goes_on", "lease"]
 
 REMOVING = "gc"
-"""What the lease of whoever only removes objects says."""
+"""The word of a lease whose holder only removes objects."""
 
 
 @contextlib.contextmanager
 def lease(leases: LeasesPort, what: str, lease_id: str | None = None) -> Iterator[str]:
-    """Have a lease while the block runs. Yields its id."""
+    """Hold a lease while the block runs. Yields its id."""
     lease_id = lease_id or str(uuid.uuid4())
     held = leases.take(lease_id, what, JobHolder(this_process(), now()))
     try:
@@ -29,6 +29,6 @@ def lease(leases: LeasesPort, what: str, lease_id: str | None = None) -> Iterato
 
 
 def goes_on(leases: LeasesPort, run_id: str, process: ProcessIdentity) -> bool:
-    """Return whether a run may still go on: it has its lease, or, where there are no locks, its process is there."""
+    """Return whether a run may still go on: it holds its lease or, in a database without locks, its process exists."""
     is_held = leases.is_held(run_id)
     return not is_gone(process) if is_held is None else is_held

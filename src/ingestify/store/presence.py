@@ -1,4 +1,4 @@
-"""No commit names an object that is not there: what it does when objects were removed since its own were written."""
+"""The check that a commit names only objects that are in the storage, although others remove objects meanwhile."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["ObjectsGone", "Presence"]
 T = TypeVar("T")
 
 LONGEST_REMOVAL_SECONDS = 30.0
-"""So long a commit waits at the most for objects that are being removed; that takes as long as a request or two."""
+"""How long a commit waits for a removal of its objects to end. A removal takes as long as a request or two."""
 
 _POLL_SECONDS = 0.05
 _LOOKED_UP_AT_ONCE = 16
 
 
 class ObjectsGone(Exception):
-    """Objects that were to be named are not there; they are to be written again. Nobody outside the store sees it."""
+    """Objects of a commit are gone, and must be written again. This error does not leave the store."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         super().__init__(", ".join(paths))
@@ -31,11 +31,15 @@ class ObjectsGone(Exception):
 
 
 class Presence:
-    """Lets commits name only objects that are there.
+    """Lets commits name only objects that are in the storage.
+
+    Args:
+        removals: The removals that the catalogue knows.
+        storage: Where the objects are.
 
     Attributes:
-        removals_seen: The last removal of objects that is known to have ended. Whoever is to write objects takes it
-            before that, and gives it to the commit: then these are looked up only if there was a later one.
+        removals_seen: The last known removal that has ended. A writer reads it before it writes objects, and gives it
+            to the commit. The objects are only looked up if there was a later removal.
     """
 
     def __init__(self, removals: RemovalsPort, storage: Storage) -> None:
@@ -44,11 +48,15 @@ class Presence:
         self.removals_seen = 0
 
     def commit(self, removals_seen: int, commit: Callable[[int], T]) -> T:
-        """Call `commit` with the number of the last removal before which its objects were seen, until it goes through.
+        """Call `commit` until it succeeds.
+
+        Args:
+            removals_seen: The last removal that had ended before the objects were written.
+            commit: Commits, if there was no removal of its objects after the one that it is given.
 
         Raises:
-            ObjectsGone: Some are not there any more; nothing was committed.
-            SaveError: They are being removed by somebody who does not come to an end.
+            ObjectsGone: Some objects are gone; nothing was committed.
+            SaveError: Somebody is removing some of the objects, and does not end.
         """
         until = time.monotonic() + LONGEST_REMOVAL_SECONDS
         while True:
@@ -69,7 +77,7 @@ class Presence:
                     time.sleep(_POLL_SECONDS)
 
     def _require(self, paths: Sequence[str]) -> None:
-        with ThreadPoolExecutor(min(_LOOKED_UP_AT_ONCE, len(paths)), "look-up") as pool:
+        with ThreadPoolExecutor(min(_LOOKED_UP_AT_ONCE, len(paths)), "find-objects") as pool:
             sizes = pool.map(self._storage.get_size, paths)
             gone = [path for path, size in zip(paths, sizes, strict=True) if size is None]
         if gone:

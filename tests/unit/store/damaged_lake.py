@@ -13,7 +13,7 @@ from typing import Any
 
 from ingestify import BundleCheck, DatasetResource, DraftFile, IngestionPlan, NotModifiedFile, Source, get_engine
 from ingestify.domain.damage import Damage, DamageKind
-from ingestify.store.maintenance.repair import Mended, Wanted, confirm, repair
+from ingestify.store.maintenance.repair import DatasetToFetch, Repaired, confirm, repair
 from ingestify.store.maintenance.verification import Verification
 
 VIDEO = b"PK\x03\x04" + random.Random(1).randbytes(50_000)
@@ -108,13 +108,13 @@ class DamagedLake:
     def kinds(self, **options: Any) -> list[DamageKind]:
         return sorted(damage.kind for damage in self.verify(**options))
 
-    def repair(self, damages: list[Damage], *, asks_provider: bool = True) -> list[Mended]:
+    def repair(self, damages: list[Damage], *, asks_provider: bool = True) -> list[Repaired]:
         self.provider.asked.clear()
         mended = list(repair(self.store, damages, self._refetch if asks_provider else None))
         confirm(self.store, mended, self.verify())
         return mended
 
-    def _refetch(self, wanted: Wanted) -> str:
+    def _refetch(self, wanted: DatasetToFetch) -> str:
         report = self.engine.run_report(
             provider=wanted.provider, dataset_type=wanted.dataset_type, **dict(wanted.identifier)
         )

@@ -1,4 +1,4 @@
-"""What became of what was copied from one lake to another, as data."""
+"""The outcome of a copy, for each dataset and in total."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Copied", "CopyOutcome", "CopyProgress"]
 
 
 class CopyOutcome(enum.StrEnum):
-    """What became of a dataset, or of a bundle in quarantine."""
+    """The outcome for a dataset, or for a bundle in quarantine."""
 
     NEW = "new"
     UPDATED = "updated"
@@ -21,11 +21,12 @@ class CopyOutcome(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Copied:
-    """What became of one of them; those that were the same already are only counted.
+    """The outcome for one dataset or bundle that differed. Those that were the same are only counted.
 
     Attributes:
-        what: Which one, for people.
-        dataset_id: In the source.
+        outcome: The outcome.
+        what: The dataset or bundle, for people.
+        dataset_id: Its id in the source.
         reason: Why it failed, or is a conflict; empty otherwise.
         is_quarantined: Whether it is a bundle in quarantine.
     """
@@ -39,7 +40,7 @@ class Copied:
 
 @dataclasses.dataclass(slots=True)
 class CopyProgress:
-    """How far a copy is. Any thread may read it, and add objects to it; the rest is counted by one."""
+    """The progress of a copy. Any thread may read it and add objects; one thread counts the rest."""
 
     unchanged: int = 0
     new: int = 0
@@ -53,17 +54,17 @@ class CopyProgress:
 
     @property
     def datasets(self) -> int:
-        """How many datasets of the source were decided about."""
+        """How many datasets of the source have an outcome."""
         return self.unchanged + self.new + self.updated + self.conflicts + self.failed
 
     def add_object(self, size: int) -> None:
-        """An object is copied; it takes `size` bytes."""
+        """Count an object of `size` bytes that was copied."""
         with self._lock:
             self.objects += 1
             self.size += size
 
     def add_dataset(self, copied: Copied) -> None:
-        """A dataset that differed is done with."""
+        """Count the outcome for a dataset."""
         self.new += copied.outcome is CopyOutcome.NEW
         self.updated += copied.outcome is CopyOutcome.UPDATED
         self.conflicts += copied.outcome is CopyOutcome.CONFLICT

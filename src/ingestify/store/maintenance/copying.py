@@ -1,8 +1,8 @@
 """Mirroring a bucket of one lake into another, between any two kinds of catalogue and storage.
 
-Objects before rows, as ever: the objects of a dataset are copied side by side, and when the last one is durable the
-whole history is written in one transaction, if the target is still as it was looked at. A kill in between leaves
-objects that no row names, and the next copy goes on with the datasets that are not there yet.
+The objects of a dataset are copied first, several at once. When the last one is durable, the whole history is written
+in one transaction, if the target has not changed meanwhile. A kill in between leaves orphaned objects, and the next
+copy goes on with the datasets that the target lacks.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ __all__ = ["Copying"]
 
 T = TypeVar("T")
 
-_LOOKED_AT_ONCE = 1000
+_COMPARED_AT_ONCE = 1000
 _LOADED_AT_ONCE = 50
 _COMMITTED_AT_ONCE = 50
 _TRIES = 3
 _REFUSED_IN_A_ROW = 10
-"""So many datasets that a storage refused one after the other are not the datasets' fault."""
+"""If a storage refuses so many datasets one after the other, the copy ends: it is not the datasets' fault."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -46,7 +46,12 @@ class _OnTheWay:
     """A dataset whose objects are being copied.
 
     Attributes:
-        objects: By the path in the target.
+        source: The dataset in the source.
+        existing: The dataset in the target before the copy, or None.
+        dataset: The dataset in the target after the copy.
+        objects: The size of each object that is copied, by its path in the target.
+        tries: How often the copy began anew because somebody else wrote the dataset in the target.
+        removals_seen: The last removal in the target before the objects were written.
     """
 
     source: Dataset
@@ -62,18 +67,20 @@ class _OnTheWay:
 
 
 class Copying:
-    """One mirroring. Its methods are called from one thread.
+    """One copy of a lake into another. Its methods are called from one thread.
 
     Args:
-        wanted: Which datasets of the source; its bucket is the source's. What the target has in its own bucket is
-            compared with them.
+        source: The lake that is copied.
+        target: The lake that it is copied into.
+        wanted: Which datasets of the source, in the source's bucket. They are compared with the datasets in the
+            target's bucket.
         workers: How many objects are copied at once.
         dry_run: Only find out what would be done: no object is read, and nothing is written.
 
     Attributes:
-        dry_run: As it was given.
-        progress: How far it is; any thread may read it. In a dry run: what would be done.
-        created_lake: Where the target was made, as it was not there; empty: it was.
+        dry_run: Whether nothing is written.
+        progress: The progress so far; any thread may read it. In a dry run: what would be done.
+        created_lake: Where the target was made; empty: it was there before.
     """
 
     def __init__(
@@ -96,16 +103,16 @@ class Copying:
 
     @property
     def has_any(self) -> bool:
-        """Whether the source has any dataset that is meant."""
+        """Whether the source has any such dataset."""
         return next(iter(self._source.catalogue.datasets.iter_identities(self._wanted)), None) is not None
 
     def iter_copied(self) -> Iterator[Copied]:
-        """Copy what differs, and yield what became of it as soon as that is committed.
+        """Copy the datasets that differ, and yield the outcome of each as soon as it is committed.
 
         Raises:
-            LakeIdentityError: The storage of one of them is not its own.
+            LakeIdentityError: The storage of one of the lakes belongs to another catalogue.
             LakeUnwritable: The target takes nothing any more. What was committed stays.
-            StoreError: A catalogue refused, or a storage does so again and again.
+            StoreError: A catalogue refused, or a storage refused again and again.
         """
         source, target, progress = self._source, self._target, self.progress
         source.identity.check()
@@ -133,9 +140,9 @@ class Copying:
             target.catalogue.maintain()
 
     def iter_surplus(self) -> Iterator[tuple[str, str]]:
-        """Yield (dataset id, what it is) of the target's datasets that the source has not."""
+        """Yield (dataset id, description) of the target's datasets that the source does not have."""
         here = dataclasses.replace(self._wanted, bucket=self._target.bucket)
-        for some in _batches(self._target.catalogue.datasets.iter_identities(here), _LOOKED_AT_ONCE):
+        for some in _batches(self._target.catalogue.datasets.iter_identities(here), _COMPARED_AT_ONCE):
             heads = self._target.catalogue.history_import.find_heads([dataset_id for dataset_id, _, _ in some])
             there = self._find(self._source, heads)
             for head in heads:
@@ -144,10 +151,10 @@ class Copying:
                     yield head.dataset_id, f"{provider}/{dataset_type}/{Identifier(json.loads(canonical))}"
 
     def delete(self, dataset_ids: Iterable[str]) -> int:
-        """Remove datasets from the target, as `DatasetStore.delete_datasets` does. Returns how many there were."""
+        """Remove datasets from the target; see `DatasetStore.delete_datasets`. Returns how many there were."""
         return sum(
             self._target.delete_datasets(self._target.catalogue.datasets.get(some))
-            for some in _batches(dataset_ids, _LOOKED_AT_ONCE)
+            for some in _batches(dataset_ids, _COMPARED_AT_ONCE)
         )
 
     # ---- datasets --------------------------------------------------------------------------------------
@@ -163,7 +170,7 @@ class Copying:
             waiting.append(begun)
             while waiting and (waiting[0].is_done or self._is_enough(waiting)):
                 if not waiting[0].is_done or len(done) >= _COMMITTED_AT_ONCE:
-                    # What is complete does not wait for what is not: a kill would lose it.
+                    # A complete dataset does not wait for one that is not: a kill would lose it.
                     yield from self._commit(copies, done)
                     done = []
                 yield from self._finish(waiting.popleft(), done)
@@ -175,9 +182,9 @@ class Copying:
         yield from self._commit(copies, done)
 
     def _iter_differing(self) -> Iterator[tuple[Dataset, Dataset | None, str]]:
-        """Yield the source's datasets that stand elsewhere than the target's, each with that one and the id there."""
+        """Yield the source's datasets that differ from the target's, each with the target's and its id there."""
         source, target = self._source.catalogue, self._target.catalogue
-        for some in _batches(source.datasets.iter_identities(self._wanted), _LOOKED_AT_ONCE):
+        for some in _batches(source.datasets.iter_identities(self._wanted), _COMPARED_AT_ONCE):
             heads = source.history_import.find_heads([dataset_id for dataset_id, _, _ in some])
             there = self._find(self._target, heads)
             differing = [head for head in heads if _moment(there.get(head.identity)) != head.moment]
@@ -195,7 +202,7 @@ class Copying:
                     yield dataset, existing, free.get(dataset.dataset_id, dataset.dataset_id)
 
     def _find(self, store: DatasetStore, heads: Sequence[DatasetHead]) -> dict[tuple[str, str, str], DatasetHead]:
-        """Return where the same datasets stand in another lake."""
+        """Return the heads of the same datasets in another lake."""
         kinds: dict[tuple[str, str], list[str]] = {}
         for head in heads:
             kinds.setdefault((head.provider, head.dataset_type), []).append(head.identifier_key)
@@ -208,10 +215,10 @@ class Copying:
     def _begin(
         self, copies: ObjectCopies, source: Dataset, existing: Dataset | None, dataset_id: str, tries: int = 0
     ) -> Copied | _OnTheWay:
-        """Begin to copy the objects that the target lacks, unless there is nothing to begin.
+        """Begin to copy the objects that the target lacks; `dataset_id` is for a dataset that is new there.
 
-        Args:
-            dataset_id: Of a dataset that is new there.
+        Returns:
+            The dataset whose objects are being copied; or the outcome, if it is known already.
         """
         if existing is not None and (conflict := find_conflict(source, existing)) is not None:
             return Copied(CopyOutcome.CONFLICT, str(source), source.dataset_id, conflict)
@@ -244,17 +251,17 @@ class Copying:
         return _OnTheWay(source, existing, dataset, objects, tries, removals_seen)
 
     def _free_ids(self, dataset_ids: Sequence[str]) -> dict[str, str]:
-        """Return the same ids, but other ones for those that the target has given to datasets, as of another bucket."""
+        """Return an id in the target for each id: the same, unless a dataset there, of another bucket, has it."""
         taken = {head.dataset_id for head in self._target.catalogue.history_import.find_heads(dataset_ids)}
         return {one: str(uuid.uuid4()) if one in taken else one for one in dataset_ids}
 
     def _is_enough(self, waiting: Sequence[_OnTheWay]) -> bool:
-        """Whether so much is on its way that it would only take memory."""
+        """Whether so much is being copied that more would only take memory."""
         objects = sum(len(one.objects) for one in waiting)
         return objects > 4 * self._workers or len(waiting) > 4 * self._workers
 
     def _finish(self, one: _OnTheWay, done: list[_OnTheWay]) -> Iterator[Copied]:
-        """Wait for a dataset's objects. Yields nothing, or that it failed."""
+        """Wait for a dataset's objects, and add it to `done`. Yields the outcome if a copy failed."""
         try:
             sizes = {path: copying.result() for path, copying in one.objects.items()}
         except LakeUnwritable:
@@ -284,20 +291,20 @@ class Copying:
     def _commit(self, copies: ObjectCopies, done: Sequence[_OnTheWay]) -> Iterator[Copied]:
         if not done:
             return
-        held = self._target.commits.take_over(
+        committed = self._target.commits.take_over(
             [DatasetHistory(one.dataset, one.existing) for one in done], min(one.removals_seen for one in done)
         )
-        for one, was_held in zip(done, held, strict=True):
-            if was_held:
+        for one, is_committed in zip(done, committed, strict=True):
+            if is_committed:
                 yield Copied(_outcome(one.existing), str(one.source), one.source.dataset_id)
             else:
                 yield from self._again(copies, one)
 
     def _again(self, copies: ObjectCopies, one: _OnTheWay) -> Iterator[Copied]:
-        """Somebody else has written the dataset in the target meanwhile: look at it as it is now."""
+        """Copy a dataset again that somebody else has written in the target meanwhile."""
         source = next(iter(self._source.catalogue.datasets.get([one.source.dataset_id])), None)
         if source is None:
-            return  # it was deleted, and is no part of the source any more
+            return  # it was deleted from the source
         existing = self._target.catalogue.datasets.find(
             self._target.bucket, source.provider, source.dataset_type, source.identifier
         )
@@ -342,7 +349,7 @@ def _objects_by_content(dataset: Dataset) -> dict[tuple[str, str], File]:
 
 
 def _stored_as(theirs: File, ours: File) -> File:
-    """Return our file, in the object that the target has of the same bytes."""
+    """Return the source's file with the object in which the target has the same bytes."""
     return dataclasses.replace(
         ours,
         storage_path=theirs.storage_path,

@@ -1,4 +1,4 @@
-"""Bundles in quarantine, from one lake to another."""
+"""Copies of quarantine entries from one lake to another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def iter_copied_entries(
     progress: CopyProgress,
     dry_run: bool,
 ) -> Iterator[Copied]:
-    """Copy open entries with their files, and let those of the target be settled as in the source.
+    """Copy open entries with their files, and settle entries of the target that are settled in the source.
 
     Raises:
         LakeUnwritable: The target takes nothing any more.

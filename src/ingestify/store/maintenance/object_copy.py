@@ -1,4 +1,4 @@
-"""Objects from a lake to another: their bytes as they are stored, while the hash of what they hold is checked."""
+"""Copies of objects from one lake to another: the stored bytes, while the hash of the provider's bytes is checked."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ _CHUNK_BYTES = 1 << 20
 
 
 def copy_object(file: File, source: Storage, target: Storage, path: str, stop: threading.Event) -> int:
-    """Copy the object of a file, durably. Memory does not grow with it.
+    """Copy the object of a file, durably. Memory stays flat.
 
-    Nothing is compressed anew: the same bytes in both lakes can be compared with any tool.
+    The object is not compressed anew, so that any tool can compare the two lakes.
 
     Args:
-        file: As the source knows it.
-        path: Where it goes in the target.
-        stop: When set, it ends at the next MiB.
+        file: The file as the source knows it.
+        source: The storage of the source.
+        target: The storage of the target.
+        path: The path in the target.
+        stop: When set, the copy ends at the next MiB.
 
     Returns:
-        How many bytes it takes.
+        The size of the object in bytes.
 
     Raises:
-        IntegrityError: The source's object is missing or damaged; the target has nothing of it.
+        IntegrityError: The source's object is missing or damaged; nothing of it is in the target.
         StoreError: One of the storages refused.
         StopProcessing: `stop` was set.
     """
@@ -48,7 +50,7 @@ def copy_object(file: File, source: Storage, target: Storage, path: str, stop: t
                 while data := stream.read(_CHUNK_BYTES):
                     size += len(data)
                     digest.update(data)
-                # A decompressor may stop before the end of what is there.
+                # A decompressor may stop before the end of the object.
                 while passing.read(_CHUNK_BYTES):
                     pass
             except OSError as error:
@@ -62,13 +64,15 @@ def copy_object(file: File, source: Storage, target: Storage, path: str, stop: t
 
 
 class ObjectCopies:
-    """Copies objects side by side. The end of its `with` block breaks off what is still on its way.
+    """Copies objects in several threads. The end of its `with` block stops the copies that are not done.
 
     Args:
-        workers: How many at once.
-        claim: Called before each is written, in the thread that copies it.
-        on_copied: Called with the bytes that each takes, in the thread that copied it.
-        dry_run: No object is read: each is counted by what it takes in the source.
+        source: The storage of the source.
+        target: The storage of the target.
+        workers: How many objects are copied at once.
+        claim: Called before each object is written, in the thread that copies it.
+        on_copied: Called with the size of each object in bytes, in the thread that copied it.
+        dry_run: No object is read: `on_copied` gets its size in the source.
     """
 
     def __init__(
@@ -100,7 +104,7 @@ class ObjectCopies:
         """Begin to copy the object of a file to a path of the target.
 
         Returns:
-            What has its bytes once it is durable, or raises as `copy_object` does. In a dry run it never has any.
+            The future size of the object in bytes, or the error of `copy_object`. In a dry run it is never done.
         """
         if self._dry_run:
             self._on_copied(file.storage_size)
@@ -115,7 +119,7 @@ class ObjectCopies:
 
 
 class _Passing(io.RawIOBase):
-    """Reads from one object, and writes what it read to another."""
+    """Reads from one object, and writes the same bytes to another."""
 
     def __init__(self, raw: BinaryIO, temporary: TemporaryObject, stop: threading.Event) -> None:
         self._raw = raw

@@ -1,4 +1,4 @@
-"""Mending what a verification found: from other copies in the lake, from what other rows say, or from the provider."""
+"""Repair of what a verification found: from other copies in the lake, from other rows, or from the provider."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ingestify.errors import IntegrityError, StoreError
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.objects.layout import is_object_path
 
-__all__ = ["Mended", "Refetch", "Wanted", "confirm", "repair"]
+__all__ = ["DatasetToFetch", "Refetch", "Repaired", "confirm", "repair"]
 
-_TOGETHER = 200
+_BATCH_SIZE = 200
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Wanted:
-    """A dataset that is to be fetched anew."""
+class DatasetToFetch:
+    """The name of a dataset that a repair fetches anew."""
 
     bucket: str
     provider: str
@@ -30,18 +30,18 @@ class Wanted:
         return f"{self.provider}/{self.dataset_type}/{'/'.join(f'{k}={v}' for k, v in self.identifier.items())}"
 
 
-Refetch = Callable[[Wanted], str]
-"""Fetches a dataset anew now, if a plan covers it, and says what came of it."""
+Refetch = Callable[[DatasetToFetch], str]
+"""Fetches a dataset anew now, if a plan covers it, and returns the result in words."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Mended:
-    """Something that was tried.
+class Repaired:
+    """One step of a repair. Whether it helped, the next verification says.
 
     Attributes:
-        where: What for, for people.
-        what: What came of it; whether it helped, the next look tells.
-        dataset_id: Of a dataset that was marked for it. Where the next look finds nothing, give it to `confirm`.
+        where: What was repaired, for people.
+        what: The result, for people.
+        dataset_id: The dataset that was marked for it, if any. `confirm` takes the mark back if it is whole now.
     """
 
     where: str
@@ -49,37 +49,39 @@ class Mended:
     dataset_id: str | None = None
 
 
-def repair(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | None = None) -> Iterator[Mended]:
-    """Mend what can be mended, and yield what was done, as it is done. Nothing is removed that anybody can read.
+def repair(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | None = None) -> Iterator[Repaired]:
+    """Repair damages, and yield each step when it is done. Nothing is removed that anybody can read.
 
     Args:
-        store: Of any bucket; damages of every bucket are mended.
-        damages: As a `Verification` found them.
-        refetch: None: what has no other copy is left to the next run.
+        store: A store of any bucket; damages of every bucket are repaired.
+        damages: The damages that a `Verification` found.
+        refetch: Fetches a file without another copy; None: the next run does.
 
     Raises:
         LakeIdentityError: The storage is not the catalogue's.
-        StoreError: The catalogue or the storage cannot be written, or the storage holds nothing at all.
+        StoreError: The catalogue or the storage cannot be written, or the storage is empty.
     """
     store.identity.check()
     is_missing = any(damage.kind is DamageKind.MISSING for damage in damages)
     if is_missing and not any(is_object_path(one.path) for one in store.storage.iter_objects()):
-        # A disk that is not mounted, or another folder, far more often than a lake that lost each of its files.
+        # The usual reason is a disk that is not mounted, or another folder, not a lake that lost all of its files.
         raise StoreError(
             "The storage holds none of the lake's files, so nothing is repaired: mount its disk, or correct file_url. "
             "If they are all lost, take a backup, or fetch them into a new lake."
         )
-    yield from _mend_rows(store, damages)
+    yield from _repair_rows(store, damages)
     with store.commits.writer_lease("repair"):
         left = yield from _restore_from_copies(store, damages)
     yield from _fetch_anew(store, left, refetch)
 
 
-def confirm(store: DatasetStore, mended: Iterable[Mended], left: Iterable[Damage]) -> int:
-    """Trust again what was marked for a repair and is whole now. Returns how many datasets that are.
+def confirm(store: DatasetStore, mended: Iterable[Repaired], left: Iterable[Damage]) -> int:
+    """Trust the datasets again that were marked for a repair and are whole now. Returns how many there are.
 
     Args:
-        left: What was found wrong after the repair.
+        store: The store that was repaired.
+        mended: The steps of the repair.
+        left: The damages that were found after the repair.
     """
     damaged = {damage.dataset_id for damage in left}
     whole = [one.dataset_id for one in mended if one.dataset_id is not None and one.dataset_id not in damaged]
@@ -89,14 +91,14 @@ def confirm(store: DatasetStore, mended: Iterable[Mended], left: Iterable[Damage
 # ---- rows ------------------------------------------------------------------------------------------------
 
 
-def _mend_rows(store: DatasetStore, damages: Iterable[Damage]) -> Iterator[Mended]:
+def _repair_rows(store: DatasetStore, damages: Iterable[Damage]) -> Iterator[Repaired]:
     revisions: dict[str, str] = {}
     is_dangling = False
     for damage in damages:
         record = damage.record
         if damage.kind is DamageKind.WRONG_SIZE and record is not None and damage.found is not None:
             store.catalogue.row_repair.correct_sizes(record.file.storage_path, record.file.tag, *damage.found)
-            yield Mended(damage.where, "its sizes in the catalogue are corrected")
+            yield Repaired(damage.where, "its sizes in the catalogue are corrected")
         elif _is_of_revisions(damage):
             revisions[str(damage.dataset_id)] = damage.where
         elif damage.kind is DamageKind.DANGLING_ROW:
@@ -104,10 +106,10 @@ def _mend_rows(store: DatasetStore, damages: Iterable[Damage]) -> Iterator[Mende
     if revisions:
         store.catalogue.row_repair.restore_revisions(list(revisions))
         for where in revisions.values():
-            yield Mended(where, "its revisions are mended as far as the files' rows tell")
+            yield Repaired(where, "its revisions are mended as far as the files' rows tell")
     if is_dangling:
         count = store.catalogue.row_repair.remove_dangling()
-        yield Mended("the catalogue", f"{count} rows are removed that belonged to nothing")
+        yield Repaired("the catalogue", f"{count} rows are removed that belonged to nothing")
 
 
 def _is_of_revisions(damage: Damage) -> bool:
@@ -119,12 +121,12 @@ def _is_of_revisions(damage: Damage) -> bool:
 # ---- objects ---------------------------------------------------------------------------------------------
 
 
-def _restore_from_copies(store: DatasetStore, damages: Sequence[Damage]) -> Generator[Mended, None, list[Damage]]:
-    """Yield what was restored; return the damages that have no other copy."""
+def _restore_from_copies(store: DatasetStore, damages: Sequence[Damage]) -> Generator[Repaired, None, list[Damage]]:
+    """Yield the files that were restored; return the damages without another copy."""
     of_objects = [one for one in damages if one.kind.is_of_object and one.kind is not DamageKind.UNREADABLE]
     left = [one for one in damages if one.kind is DamageKind.LOST_FILE_ROW]
-    for start in range(0, len(of_objects), _TOGETHER):
-        batch = of_objects[start : start + _TOGETHER]
+    for start in range(0, len(of_objects), _BATCH_SIZE):
+        batch = of_objects[start : start + _BATCH_SIZE]
         records = [one.record for one in batch if one.record is not None]
         copies = store.catalogue.integrity_check.find_records_by_tag([record.file.tag for record in records])
         restored: set[str] = set()
@@ -137,32 +139,32 @@ def _restore_from_copies(store: DatasetStore, damages: Sequence[Damage]) -> Gene
                 left.append(damage)
             else:
                 restored.add(record.file.storage_path)
-                yield Mended(damage.where, f"restored from {copy.place}")
+                yield Repaired(damage.where, f"restored from {copy.place}")
     return left
 
 
 def _restore(store: DatasetStore, record: FileRecord, copies: Iterable[FileRecord]) -> FileRecord | None:
-    """Write an object anew from another one with the same bytes. Returns which; None: none of them is whole."""
+    """Write an object anew from a copy with the same bytes. Returns the copy; None: no copy is whole."""
     file = record.file
     for copy in copies:
         if copy.file.tag != file.tag or copy.file.storage_path == file.storage_path:
             continue
         staged = store.objects.stage(file.data_serialization_format, method=file.storage_compression_method)
         try:
-            # Its end is only reached if its bytes have the hash.
+            # The stream only ends without an error if its bytes have the hash.
             with store.opener(dataclasses.replace(copy.file, size=file.size))() as stream:
                 staged.copy_from(stream)
             staged.complete()
             if (staged.tag, staged.compression_method) != (file.tag, file.storage_compression_method):
-                continue  # by now what has this format is stored in another way
+                continue  # this version stores the format in another way
             staged.persist()
             store.objects.restore(file, staged)
         except IntegrityError:
-            continue  # it is damaged too
+            continue  # the copy is damaged too
         finally:
             staged.discard()
         if staged.storage_size != file.storage_size:
-            # Another version of the compressor wrote it then.
+            # Another version of the compressor wrote the original.
             store.catalogue.row_repair.correct_sizes(file.storage_path, file.tag, file.size, staged.storage_size)
         return copy
     return None
@@ -171,23 +173,23 @@ def _restore(store: DatasetStore, record: FileRecord, copies: Iterable[FileRecor
 # ---- from the provider -----------------------------------------------------------------------------------
 
 
-def _fetch_anew(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | None) -> Iterator[Mended]:
+def _fetch_anew(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | None) -> Iterator[Repaired]:
     ids = list(dict.fromkeys(one.dataset_id for one in damages if one.dataset_id and one.entry_id is None))
     datasets = {dataset.dataset_id: dataset for dataset in store.catalogue.datasets.get(ids)}
-    wanted: dict[Wanted, str | None] = {}
+    wanted: dict[DatasetToFetch, str | None] = {}
     for damage in damages:
         if damage.entry_id is not None:
             entry = store.catalogue.quarantine.find_entry(damage.entry_id)
             if entry is not None and entry.state is QuarantineState.OPEN:
                 store.catalogue.quarantine.request_retry([entry.entry_id])
-                wanted.setdefault(Wanted(entry.bucket, entry.provider, entry.dataset_type, entry.identifier))
+                wanted.setdefault(DatasetToFetch(entry.bucket, entry.provider, entry.dataset_type, entry.identifier))
             continue
         dataset = datasets.get(str(damage.dataset_id))
         if dataset is None:
             continue
         file = dataset.files.get(str(damage.file_id))
         if damage.kind is not DamageKind.LOST_FILE_ROW and (file is None or file.revision_id != damage.revision_id):
-            yield Mended(
+            yield Repaired(
                 damage.where,
                 "there is no other copy, and the provider has served other bytes since: the bytes of this old revision "
                 "are gone, unless a backup has them",
@@ -195,8 +197,8 @@ def _fetch_anew(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch
             continue
         store.invalidate_revision(dataset, f"{DAMAGED}{damage.file_id}: {damage.what}"[:500])
         store.catalogue.row_repair.request_full_fetch([dataset.dataset_id])  # it may have been marked before
-        one = Wanted(dataset.bucket, dataset.provider, dataset.dataset_type, dataset.identifier)
+        one = DatasetToFetch(dataset.bucket, dataset.provider, dataset.dataset_type, dataset.identifier)
         wanted[one] = dataset.dataset_id
     for one, dataset_id in wanted.items():
         came = "there is no other copy; it is marked, and the next run fetches it anew"
-        yield Mended(str(one), came if refetch is None else refetch(one), dataset_id)
+        yield Repaired(str(one), came if refetch is None else refetch(one), dataset_id)

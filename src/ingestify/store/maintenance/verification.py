@@ -1,7 +1,7 @@
-"""Verifying a lake: every object against what the catalogue says of it, and the catalogue's rows against each other.
+"""Verification of a lake: every object is compared with its rows in the catalogue, and the rows with each other.
 
-It looks while others write. An object is written before its row, and its row is removed before it; so what looks wrong
-is looked at once more, and only reported if a row still names it after that.
+Others may write meanwhile. An object is written before its row, and its row is removed before the object. So an object
+that seems damaged is read a second time, and the damage is only reported if a row still names the object after that.
 """
 
 from __future__ import annotations
@@ -25,37 +25,39 @@ from ingestify.remedies import remedy
 from ingestify.store.maintenance.garbage import SAFETY_AGE, iter_orphans
 from ingestify.store.maintenance.object_check import (
     Finding,
-    ObjectLook,
+    ObjectContent,
     compare,
     find_other_tags,
     find_outside,
-    look_at_object,
+    read_object,
 )
 from ingestify.store.objects.layout import bucket_folders
 
 __all__ = ["Progress", "Verification"]
 
 THREADS = min(4, os.cpu_count() or 1)
-"""Hashing and decompressing leave the interpreter to others; more threads than cores would only wait for each other."""
+"""Hashing and decompressing release the interpreter's lock; more threads than cores would only wait for each other."""
 
 _AHEAD = 8
-"""How many objects a thread has before it."""
+"""How many objects are queued for each thread."""
 
-_TOGETHER = 200
-"""For how many damaged objects it is looked up at once whose bytes they hold: each look-up reads all rows."""
+_BATCH_SIZE = 200
+"""How many damaged objects are explained at once: each look-up of other files' hashes reads all rows."""
 
-_LOOKS = 2
+_READS = 2
+"""How often an object is read before it counts as damaged."""
 
 _SWAPPABLE = frozenset({DamageKind.TRUNCATED, DamageKind.ALTERED, DamageKind.UNDECODABLE})
 
 
 @dataclasses.dataclass(slots=True)
 class Progress:
-    """How far it is; one thread writes it, any may read it.
+    """The progress of a verification. One thread writes it, any thread may read it.
 
     Attributes:
-        objects: How many were read; `size`: the bytes of the providers in them.
-        skipped: How many are not in the sample.
+        objects: The number of objects that were read.
+        size: The number of the providers' bytes in them.
+        skipped: The number of objects outside the sample.
     """
 
     objects: int = 0
@@ -64,18 +66,20 @@ class Progress:
 
 
 class Verification:
-    """One look at a whole lake. Nothing is written.
+    """One verification of a whole lake. Nothing is written.
 
     Args:
-        bucket: None: all buckets.
-        safety_age: Of what nothing names, only what is older is told.
-        share: How many of the objects are read, from 0 to 1; rows are all looked at.
-        seed: Decides which; None: anybody's guess.
+        catalogue: The catalogue of the lake.
+        storage: The storage of the lake.
+        bucket: Which bucket; None: all buckets.
+        safety_age: An orphaned object is only reported if it is older.
+        share: Which share of the objects is read, above 0 and up to 1; all rows are checked.
+        seed: Decides which objects are read; None: a random one.
 
     Attributes:
-        share: How many of the objects are read.
-        seed: That of the sample, to look at the same objects again.
-        progress: How far it is.
+        share: Which share of the objects is read.
+        seed: The seed of the sample, with which another verification reads the same objects.
+        progress: The progress so far.
     """
 
     def __init__(
@@ -99,26 +103,26 @@ class Verification:
         self.progress = Progress()
 
     def iter_damages(self) -> Iterator[Damage]:
-        """Yield what is wrong, as it is found: rows, then objects, then what nothing names.
+        """Yield each damage when it is found: first of rows, then of objects, then orphaned objects.
 
         Raises:
             StoreError: The catalogue or the storage cannot be read at all.
         """
-        # To most stores an object of a bucket that is not there is only missing; listing them says which it is. Else
-        # each file of the lake would be damaged, and a repair would distrust all revisions.
+        # If a cloud bucket is gone, most services say of each object that it is missing; only a listing fails. Without
+        # it each file of the lake would be damaged, and a repair would distrust all revisions.
         next(iter(self._storage.iter_objects()), None)
         yield from self.iter_row_damages()
         yield from self._iter_object_damages(self._catalogue.integrity_check.iter_file_records(self._bucket))
         yield from self._iter_orphans()
 
     def iter_row_damages(self) -> Iterator[Damage]:
-        """Yield what is wrong with the rows themselves."""
+        """Yield the damages of the rows themselves."""
         yield from self._catalogue.integrity_check.iter_row_damages(self._bucket)
 
-    def look_again(self, paths: Iterable[str]) -> list[Damage]:
-        """Return what is wrong now with the objects at these paths."""
+    def verify_again(self, paths: Iterable[str]) -> list[Damage]:
+        """Return the damages that the objects at these paths have now."""
         remaining = iter(dict.fromkeys(paths))
-        batches = iter(lambda: list(itertools.islice(remaining, _TOGETHER)), [])
+        batches = iter(lambda: list(itertools.islice(remaining, _BATCH_SIZE)), [])
         records = (self._catalogue.integrity_check.find_file_records(batch) for batch in batches)
         again = Verification(self._catalogue, self._storage, bucket=self._bucket)
         return list(again._iter_object_damages(records))
@@ -127,11 +131,11 @@ class Verification:
 
     def _iter_object_damages(self, batches: Iterable[list[FileRecord]]) -> Iterator[Damage]:
         findings = self._iter_findings(_by_path(batches))
-        while some := list(itertools.islice(findings, _TOGETHER)):
+        while some := list(itertools.islice(findings, _BATCH_SIZE)):
             yield from self._explain(some)
 
     def _iter_findings(self, groups: Iterable[list[FileRecord]]) -> Iterator[Finding]:
-        """Read objects side by side; what comes out is in their order."""
+        """Read objects in several threads; the findings keep the order of the objects."""
         stop = threading.Event()
         pending: collections.deque[Future[tuple[list[Finding], int]]] = collections.deque()
         pool = ThreadPoolExecutor(THREADS, "verify")
@@ -160,38 +164,38 @@ class Verification:
             return True
         files = {(one.file.tag, one.file.size, one.file.storage_size) for one in group}
         if len(files) > 1:
-            return True  # rows that do not agree about it
+            return True  # its rows do not agree
         text = f"{self.seed}/{group[0].file.storage_path}".encode("utf-8", "surrogatepass")
         return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") < self.share * 2**64
 
     def _verify(self, records: Sequence[FileRecord], stop: threading.Event) -> tuple[list[Finding], int]:
-        """Return what is wrong with one object for the rows that name it, and how many bytes were read."""
+        """Return the findings for each row that names one object, and how many bytes were read."""
         path = records[0].file.storage_path
         findings: list[Finding] = []
         size = 0
-        for _ in range(_LOOKS):
-            findings, size = self._look(records, stop)
+        for _ in range(_READS):
+            findings, size = self._compare(records, stop)
             if not findings or stop.is_set():
                 return [], size
-            # Read after the object was: what is named now was named then, and should have been there.
+            # The rows are read after the object: a row that is here now was here then, so its object should have been.
             there = set(self._catalogue.integrity_check.find_file_records([path]))
             findings = [found for found in findings if found.record in there]
             records = [found.record for found in findings]
         return [self._with_other_tags(found) for found in findings], size
 
-    def _look(self, records: Sequence[FileRecord], stop: threading.Event) -> tuple[list[Finding], int]:
-        looks: dict[str, ObjectLook] = {}
+    def _compare(self, records: Sequence[FileRecord], stop: threading.Event) -> tuple[list[Finding], int]:
+        contents: dict[str, ObjectContent] = {}
         findings = []
         for record in records:
             found = find_outside(record)
             if found is None:
                 method = record.file.storage_compression_method
-                if method not in looks:
-                    looks[method] = look_at_object(self._storage, record.file.storage_path, method, stop)
-                found = compare(record, looks[method])
+                if method not in contents:
+                    contents[method] = read_object(self._storage, record.file.storage_path, method, stop)
+                found = compare(record, contents[method])
             if found is not None:
                 findings.append(found)
-        return findings, max((look.size for look in looks.values()), default=0)
+        return findings, max((content.size for content in contents.values()), default=0)
 
     def _with_other_tags(self, found: Finding) -> Finding:
         if found.kind not in _SWAPPABLE:
@@ -201,7 +205,7 @@ class Verification:
         return dataclasses.replace(found, tags=(*found.tags, *others))
 
     def _explain(self, findings: Sequence[Finding]) -> Iterator[Damage]:
-        """Yield findings as damages: with whose bytes they are, and what can be done."""
+        """Yield findings as damages, with the file whose bytes an object holds instead, and with a remedy."""
         tags = [tag for found in findings if found.kind in _SWAPPABLE for tag in found.tags]
         owners = (
             {record.file.tag: record for record in self._catalogue.integrity_check.find_records_by_tag(tags)}
@@ -221,7 +225,7 @@ class Verification:
             if owner is not None and kind in _SWAPPABLE:
                 kind, what = DamageKind.SWAPPED, f"it holds the bytes of {owner.place} ({owner.file.storage_path})"
             is_current = (record.dataset_id, file.revision_id, file.file_id) in current
-            look = found.look
+            content = found.content
             yield Damage(
                 kind,
                 f"{record.place} ({file.storage_path})",
@@ -234,7 +238,7 @@ class Verification:
                 path=file.storage_path,
                 entry_id=record.entry_id,
                 record=record,
-                found=None if look is None or look.stored_size is None else (look.size, look.stored_size),
+                found=None if content is None or content.stored_size is None else (content.size, content.stored_size),
             )
 
     def _remedy(self, record: FileRecord, kind: DamageKind, *, is_current: bool) -> str:
@@ -259,7 +263,7 @@ class Verification:
             "so otherwise restore it from a backup"
         )
 
-    # ---- what nothing names ----------------------------------------------------------------------------
+    # ---- orphaned objects ------------------------------------------------------------------------------
 
     def _iter_orphans(self) -> Iterator[Damage]:
         folders = [""] if self._bucket is None else sorted(bucket_folders(self._bucket))

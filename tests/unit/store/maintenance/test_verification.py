@@ -399,7 +399,7 @@ def test_each_bucket_is_looked_at_or_only_one(lake):
 def test_pages_together_are_the_whole_lake(lake, monkeypatch):
     monkeypatch.setattr(integrity_check, "PATHS_AT_ONCE", 2)
     monkeypatch.setattr(integrity_check, "DATASETS_AT_ONCE", 1)
-    monkeypatch.setattr(verification, "_TOGETHER", 3)
+    monkeypatch.setattr(verification, "_BATCH_SIZE", 3)
     for path in list(lake.files.rglob("*__v1.*")):
         path.unlink()
     lake.sql("UPDATE dataset SET current_revision_id = 8")
