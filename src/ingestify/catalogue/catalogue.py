@@ -138,7 +138,7 @@ class SqlCatalogue(Catalogue):
         doing = "count its rows for the planner"
         tables = list(self._tables.metadata.tables.values())
         with self._database.read(doing) as connection:
-            due = self._database.dialect.find_upkeep(connection, tables)
+            due = self._database.dialect.find_maintenance(connection, tables)
         if not due or self._database.is_read_only:
             return
         with self._database.write(doing) as connection:

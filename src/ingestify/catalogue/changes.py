@@ -9,9 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.databases.bulk import BulkStatement
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.database_errors import refusal_for
+from ingestify.catalogue.databases.dialect import BulkStatement
 from ingestify.catalogue.databases.retries import may_pass, repeatable
 from ingestify.catalogue.dataset_rows import description_columns, fixed_columns, head_columns, revision_row
 from ingestify.catalogue.datasets import DatasetReader
@@ -195,7 +195,7 @@ class DatasetWriter:
     def _load_to_change(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> list[Dataset]:
         """Return datasets in full, which nobody else changes before the commit."""
         for ids in chunks(sorted(set(dataset_ids))):
-            self._dialect.hold(connection, self._tables.dataset.c.dataset_id, ids)
+            self._dialect.lock_rows(connection, self._tables.dataset.c.dataset_id, ids)
         return self._reader.load(connection, list(dict.fromkeys(dataset_ids)))
 
     def _forget_syncs(self, connection: sa.Connection) -> None:

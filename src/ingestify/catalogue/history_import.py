@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from ingestify.catalogue.changes import DatasetWriter
-from ingestify.catalogue.databases.bulk import BulkStatement
 from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.dialect import BulkStatement
 from ingestify.catalogue.databases.retries import repeatable
 from ingestify.catalogue.dataset_rows import description_columns, fixed_columns, head_columns, revision_row
 from ingestify.catalogue.datasets import DatasetReader

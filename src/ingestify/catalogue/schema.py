@@ -48,7 +48,7 @@ def prepare_schema(database: Database, tables: Tables) -> bool:
             _refuse_foreign_tables(connection, database.where, tables)
         if version != HEAD:
             _migrate(connection, database, tables, version)
-        dialect.learn(connection, tables.dataset)
+        dialect.load_attribute_columns(connection, tables.dataset)
     database.guard_version(tables.version_table_name, HEAD)
     return version is None
 
@@ -111,7 +111,7 @@ def _is_up_to_date(database: Database, tables: Tables) -> bool:
         version = _read_version(connection, tables)
         is_readable = version == HEAD or (database.is_read_only and version in READABLE)
         if is_readable:
-            database.dialect.learn(connection, tables.dataset)
+            database.dialect.load_attribute_columns(connection, tables.dataset)
     if version is not None and is_readable:
         database.guard_version(tables.version_table_name, version)
     return is_readable

@@ -129,7 +129,7 @@ def test_a_lock_that_another_keeps_and_a_statement_that_takes_too_long(
     dataset = empty.changes.apply([with_file(1)])[0].dataset
     hasty = SqlCatalogue.open(server.url_of(database, query={"lock_timeout": "1", "statement_timeout": "1.5"}))
     with empty._database.write("keep it") as connection:
-        empty._database.dialect.hold(connection, empty.changes._tables.dataset.c.dataset_id, [dataset.dataset_id])
+        empty._database.dialect.lock_rows(connection, empty.changes._tables.dataset.c.dataset_id, [dataset.dataset_id])
         with pytest.raises(SaveError, match=r"another writer did not finish in time.*lock_timeout"):
             hasty.changes.apply([change(existing=dataset, name="other")])
     sleep = "SELECT pg_sleep(30)" if server.kind == "postgresql" else "SELECT sleep(30) FROM dataset"

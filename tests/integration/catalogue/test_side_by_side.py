@@ -272,9 +272,9 @@ def test_a_deadlock_is_done_again(
             column = lake.changes._tables.dataset.c.dataset_id
             tried.append(1)
             if len(tried) == 1:
-                lake.changes._dialect.hold(connection, column, [mine.dataset_id])
+                lake.changes._dialect.lock_rows(connection, column, [mine.dataset_id])
                 both_hold.wait(30)
-                lake.changes._dialect.hold(connection, column, [wanted.dataset_id])
+                lake.changes._dialect.lock_rows(connection, column, [wanted.dataset_id])
             return find(connection, changes)
 
         monkeypatch.setattr(lake.changes, "_find_moved", hold_two)

@@ -201,7 +201,7 @@ def test_what_meets_a_migration_is_not_written(
     open_lake: OpenLake, empty: SqlCatalogue, server: Server, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A writer waits for one that is a transaction; where each table is one, it sees that somebody is at it."""
-    monkeypatch.setattr("ingestify.catalogue.databases.mysql_dialect._LOOKS_AT_VERSION", 2)
+    monkeypatch.setattr("ingestify.catalogue.databases.mysql._VERSION_READS", 2)
     catalogue = open_lake()
     refused: list[str] = []
 

@@ -24,7 +24,7 @@ from alembic.script import ScriptDirectory
 
 from ingestify import DatasetResource, IngestionPlan, get_engine
 from ingestify.catalogue import SqlCatalogue, schema
-from ingestify.catalogue.databases.sqlite_dialect import SqliteDialect
+from ingestify.catalogue.databases.sqlite import SqliteDialect
 from ingestify.catalogue.schema import HEAD, MIGRATIONS
 from ingestify.catalogue.tables import build_tables
 from ingestify.clock import now

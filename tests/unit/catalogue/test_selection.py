@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from ingestify.catalogue import SqlCatalogue
-from ingestify.catalogue.databases.sqlite_dialect import SqliteDialect
+from ingestify.catalogue.databases.sqlite import SqliteDialect
 from ingestify.catalogue.selection import conditions
 from ingestify.catalogue.tables import build_tables
 from ingestify.domain.dataset import DatasetState

@@ -137,7 +137,7 @@ class Database:
         """Give a connection to write on; all or nothing of what is written on it is kept.
 
         In SQLite there is one writer at a time. On servers others write meanwhile, and what they have committed is seen
-        from then on: what must stay as it was looked at is held (`Dialect.hold`).
+        from then on: what must stay as it was looked at is held (`Dialect.lock_rows`).
 
         Raises:
             StoreError: As `refusal`, when the database refuses; then nothing is kept.

@@ -1,131 +1,173 @@
-"""What every kind of database has to say in its own words."""
+"""The SQL in which kinds of databases differ."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.databases.bulk import BulkStatement
-
-__all__ = ["Dialect", "hold_in_order", "positions_after", "quoted", "select_version"]
+__all__ = ["BulkStatement", "Dialect", "quoted", "select_version"]
 
 
-class Dialect(Protocol):
-    """How one kind of database says things. Safe to use from any thread."""
+class BulkStatement:
+    """An INSERT or UPDATE that is compiled once, and then given to the driver with plain rows.
 
-    has_one_writer: bool
-    """Whether a transaction that writes excludes every other one that does, from its beginning to its end."""
+    SQLAlchemy's own way with many rows looks at each value of each row again, which was a fifth of the time
+    of a commit. Texts and whole numbers are all that these rows hold, and drivers take those as they are.
 
+    Args:
+        statement: Its parameters are the keys of the rows.
+        dialect: The engine's.
+        columns: The keys, for an INSERT; None for a statement that names its parameters itself.
+    """
+
+    def __init__(
+        self, statement: sa.Insert | sa.Update, dialect: sa.Dialect, columns: Sequence[str] | None = None
+    ) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=None if columns is None else list(columns))
+        self._sql = str(compiled)
+        names: Sequence[str] | None = getattr(compiled, "positiontup", None)
+        self._in_order: Callable[[Mapping[str, Any]], Any] | None = operator.itemgetter(*names) if names else None
+
+    def execute(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Execute it for each of `rows`, which all have the same keys; nothing to do for none."""
+        if rows:
+            values: Any = rows if self._in_order is None else list(map(self._in_order, rows))
+            connection.exec_driver_sql(self._sql, values)
+
+
+class Dialect(ABC):
+    """The SQL of one kind of database. Safe to use from any thread.
+
+    Attributes:
+        has_one_writer: Whether a transaction that writes excludes all others that write, from its beginning to its end.
+    """
+
+    has_one_writer = False
+
+    @abstractmethod
     def any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
         """Return the condition that a column has one of `values`, of which there may be a thousand."""
 
+    @abstractmethod
     def attribute_is(
         self, identifier_key: sa.ColumnElement[str], key: str, values: Sequence[str]
     ) -> sa.ColumnElement[bool]:
         """Return the condition that the identifier has `key`, with one of the canonical `values`."""
 
     def constant(self, value: str) -> sa.ColumnElement[str]:
-        """Return a value in the form in which the database can match it with an index's condition."""
+        """Return a value in the form in which the database can match it with the condition of an index."""
+        return sa.literal(value, sa.String(), literal_execute=True)
 
     def unindexed(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Return a column such that no index is used for it: rows are wanted in their order, which none of them has."""
+        """Return a column for which the database uses no index, so that it reads rows in the order of their positions.
 
-    # ---- writers that meet
+        A planner that counts values needs no such hint.
+        """
+        return column
 
-    def hold(self, connection: sa.Connection, column: sa.Column[str], values: Sequence[str]) -> None:
+    # ---- locks -----------------------------------------------------------------------------------------
+
+    def lock_rows(self, connection: sa.Connection, column: sa.Column[str], values: Sequence[str]) -> None:
         """Keep other writers from the rows whose `column`, which is unique, has one of `values`, up to the commit.
 
-        Whoever holds several takes them in the same order, so that two do not wait for each other.
+        All writers lock rows in the order of the column, so that two of them do not wait for each other.
         """
+        if values:
+            rows = sa.select(column).where(self.any_of(column, values))
+            connection.execute(rows.order_by(column).with_for_update()).all()
 
+    @abstractmethod
     def lock_log(self, connection: sa.Connection, version_table: str) -> None:
-        """Be the only one that appends to the event log, up to the commit: then positions follow the commits.
+        """Keep other writers from the event log up to the commit, so that positions follow the commits.
 
         Args:
+            connection: In a transaction.
             version_table: The lake's table that has one row.
         """
 
     def append(
         self, connection: sa.Connection, table: sa.Table, insert: BulkStatement, rows: Sequence[Mapping[str, Any]]
     ) -> Sequence[int]:
-        """Insert rows in their order, while nobody else does. Returns the positions they got."""
+        """Insert rows in their order, while nobody else does. Returns their positions."""
+        # A server with several writers may count by twos. What is behind the last position was inserted here.
+        position = table.c.position
+        before = connection.scalar(sa.select(sa.func.max(position))) or 0
+        insert.execute(connection, rows)
+        return list(connection.scalars(sa.select(position).where(position > before).order_by(position)))
 
     def try_session_lock(self, connection: sa.Connection, name: str) -> bool:
-        """Take the lock of that name for as long as the connection lives, or until it is let go of. Never waits.
+        """Take the lock of that name until the connection ends or releases it. Never waits.
 
-        A connection may take one twice; then it has to let go of it twice. Two databases have nothing to do with each
-        other. Not for SQLite, which has no sessions.
+        A connection may take one twice; then it has to release it twice. Locks of two databases are independent.
+        SQLite has no sessions, so it has no such locks.
         """
+        raise NotImplementedError
 
     def release_session_lock(self, connection: sa.Connection, name: str) -> None:
-        """Let go of it. Harmless when this connection has not got it."""
+        """Release it. Harmless when this connection has not got it."""
+        raise NotImplementedError
 
     def is_session_locked(self, connection: sa.Connection, name: str) -> bool:
         """Whether any connection has it."""
+        raise NotImplementedError
 
-    # ---- tables and indexes
+    # ---- tables and indexes ----------------------------------------------------------------------------
 
     def read_version(self, connection: sa.Connection, version_table: str) -> str | None:
-        """Return the version that the lake's tables have now; None while somebody migrates them step by step."""
+        """Return the version of the lake's tables; None while another process migrates them step by step."""
+        version: str | None = connection.scalar(select_version(version_table))
+        return version
 
     def migrating(self, connection: sa.Connection, version_table: str) -> AbstractContextManager[None]:
         """Keep other processes from making or migrating the same lake's tables."""
+        return contextlib.nullcontext()
 
-    def adapt(self, table: sa.Table) -> None:
+    def adapt(self, table: sa.Table) -> None:  # noqa: B027 - most databases need nothing
         """Give a table that is about to be made what this kind of database needs to keep texts whole and apart."""
 
-    def learn(self, connection: sa.Connection, table: sa.Table) -> None:
-        """Look what the dataset table has of what `create_index` made, for the conditions that can use it."""
+    def load_attribute_columns(self, connection: sa.Connection, table: sa.Table) -> None:  # noqa: B027 - only MySQL's
+        """Read which columns `create_index` made, for the conditions that can use them."""
 
+    @abstractmethod
     def is_indexable(self, key: str) -> bool:
         """Return whether an index on an identifier's key can be made."""
 
+    @abstractmethod
     def attribute_index_body(self, table: sa.Table, provider: str, dataset_type: str, key: str) -> str:
-        """Return what an index is on, in words: those of CREATE INDEX that follow ON."""
+        """Return the definition of an index on an identifier's key: the part of CREATE INDEX that follows ON."""
 
+    @abstractmethod
     def create_index(self, connection: sa.Connection, table: sa.Table, name: str, key: str, body: str) -> None:
-        """Make the index on an identifier's key that `body` describes."""
+        """Make the index on an identifier's key that `body` defines."""
 
+    @abstractmethod
     def drop_index(self, connection: sa.Connection, table: sa.Table, name: str) -> None:
         """Drop an index."""
 
+    @abstractmethod
     def find_index_names(self, connection: sa.Connection, table: sa.Table) -> list[str]:
-        """Return the names of a table's indexes."""
+        """Return the names of a table's indexes; SQLAlchemy's reflection leaves out those on expressions."""
 
+    @abstractmethod
     def analyze(self, connection: sa.Connection, table: sa.Table) -> None:
-        """Let the database count what its planner wants to know."""
+        """Update the statistics that the planner has of a table, and of the values of its indexes."""
 
-    def find_upkeep(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> list[str]:
-        """Return the statements that are due: tables grew much since the planner's counts, or room is free.
+    @abstractmethod
+    def find_maintenance(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> list[str]:
+        """Return the statements that are due: a table grew much since its statistics, or space is free.
 
         Cheap; mostly there are none.
         """
 
 
-def hold_in_order(connection: sa.Connection, column: sa.Column[str], condition: sa.ColumnElement[bool]) -> None:
-    """Lock the rows of a condition in the order of a column, for `hold`: who wants the same rows waits."""
-    connection.execute(sa.select(column).where(condition).order_by(column).with_for_update()).all()
-
-
-def positions_after(
-    connection: sa.Connection, table: sa.Table, insert: BulkStatement, rows: Sequence[Mapping[str, Any]]
-) -> list[int]:
-    """Insert rows, and return the positions they got; for `append` where those may not follow each other.
-
-    Servers that several write to may count by twos. Nobody else appends meanwhile, so what is behind the last position
-    is what was inserted here.
-    """
-    position = table.c.position
-    before = connection.scalar(sa.select(sa.func.max(position))) or 0
-    insert.execute(connection, rows)
-    return list(connection.scalars(sa.select(position).where(position > before).order_by(position)))
-
-
 def select_version(version_table: str) -> sa.Select[Any]:
-    """Return the question for the version of a lake's tables."""
+    """Return the query for the version of a lake's tables."""
     return sa.select(sa.column("version_num", sa.String())).select_from(sa.table(version_table))
 
 

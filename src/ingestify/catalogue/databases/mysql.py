@@ -3,49 +3,52 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import inspect
+import json
 import math
-from collections.abc import Collection
-from contextlib import AbstractContextManager
+import re
+import time
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.databases.dialect import Dialect
-from ingestify.catalogue.databases.mysql_dialect import MysqlDialect
+from ingestify.catalogue.databases.connector import Connector
+from ingestify.catalogue.databases.dialect import Dialect, quoted, select_version
 from ingestify.catalogue.databases.server_options import ServerOptions, shown
-from ingestify.errors import ConfigurationError, MissingExtraError
+from ingestify.errors import ConfigurationError, MissingExtraError, StoreError
 
-__all__ = ["MysqlConnector"]
+__all__ = ["MysqlConnector", "MysqlDialect"]
 
 _SILENT_SECONDS = 120
 """After so long the server closes a connection that says nothing; one with locks says something more often."""
+
+MIGRATION_WAIT_SECONDS = 300
+_VERSION_READS = 20
+VALUES_OF_A_PATTERN = 100
+"""A regular expression has a largest size."""
 
 _SSL_OPTIONS = {"ssl_capath", "ssl_cipher", "ssl_check_hostname"}
 """Those that SQLAlchemy makes the driver's `ssl` of, besides what the driver itself knows."""
 
 
-class MysqlConnector:
+class MysqlConnector(Connector):
     """Implements `Connector`.
 
     Args:
         url: Parsed. What is not ours behind its `?` is PyMySQL's: `ssl_ca`, `unix_socket`, …
     """
 
-    path: Path | None = None
-    is_read_only = False
-    is_one_connection = False
+    dialect: MysqlDialect
     read_begin: tuple[str, ...] = ("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",)
     # READ COMMITTED sees what others committed while a lock was waited for, and locks no gaps between rows.
     write_begin: tuple[str, ...] = ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION")
-    read_lock: AbstractContextManager[Any] = contextlib.nullcontext()
-    write_lock: AbstractContextManager[Any] = contextlib.nullcontext()
 
     def __init__(self, url: sa.URL) -> None:
         self.where = shown(url)
-        self._words = MysqlDialect()
-        self.dialect: Dialect = self._words
+        self.dialect = MysqlDialect()
         self._options, self._url = ServerOptions.take_from(url)
         self.lock_seconds = self._options.lock_timeout
         self._shortest_wait_seconds = 1  # which is MySQL's; MariaDB need not wait at all
@@ -102,14 +105,6 @@ class MysqlConnector:
                     f"metadata_url: {name} is '{path}', which is no PEM file that can be read: {why}."
                 ) from error
 
-    def reading(self, connection: sa.Connection) -> AbstractContextManager[None]:
-        """Do nothing: what a transaction reads is of one moment."""
-        return contextlib.nullcontext()
-
-    def is_locked(self, error: BaseException) -> bool:
-        """Return False: the server waits."""
-        return False
-
     def lock_wait(self, seconds: float) -> tuple[str, ...]:
         """Return the settings for rows and for tables, in whole seconds."""
         most = max(self._shortest_wait_seconds, math.ceil(seconds))
@@ -130,15 +125,12 @@ class MysqlConnector:
         for session_id in set(connection.scalars(listed)).intersection(session_ids):
             connection.exec_driver_sql(f"KILL {session_id}")
 
-    def before_commit(self) -> None:
-        """Do nothing: the server keeps what is its own."""
-
     def _prepare_connection(self, connection: Any, _record: object) -> None:
         version = connection.get_server_info()
-        self._words.be_on(version)
+        self.dialect.set_collation(version)
         lock_timeout = math.ceil(self._options.lock_timeout)
         settings = [
-            f"collation_connection = '{self._words.collation}'",
+            f"collation_connection = '{self.dialect.collation}'",
             # Strict: a text that is too long is an error, not cut.
             "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
             f"innodb_lock_wait_timeout = {lock_timeout}",
@@ -159,3 +151,205 @@ class MysqlConnector:
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute(f"SET SESSION {', SESSION '.join(settings)}")
         cursor.close()
+
+
+class MysqlDialect(Dialect):
+    """MySQL from 8.0.17 on, MariaDB from 10.5 on."""
+
+    def __init__(self) -> None:
+        self.collation = ""  # set by the first connection
+        self._attribute_columns: frozenset[tuple[str, str]] = frozenset()
+
+    def set_collation(self, server_version: str) -> None:
+        """Take the collation that tells all texts apart: "a" from "A", and from "a "."""
+        # utf8mb4_bin, which both have, does not see spaces at the end.
+        self.collation = "utf8mb4_nopad_bin" if "MariaDB" in server_version else "utf8mb4_0900_bin"
+
+    def any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Return `column IN (…)`."""
+        return column == values[0] if len(values) == 1 else column.in_(list(values))
+
+    def attribute_is(
+        self, identifier_key: sa.ColumnElement[str], key: str, values: Sequence[str]
+    ) -> sa.ColumnElement[bool]:
+        """Return the condition, on the key's own column where `create_index` made one."""
+        if not values:
+            return sa.false()
+        table = getattr(identifier_key, "table", None)
+        name = _attribute_column(key)
+        if table is not None and (table.name, name) in self._attribute_columns:
+            return self.any_of(sa.column(name, sa.String(), _selectable=table), values)
+        if not self.is_indexable(key):
+            listed = range(0, len(values), VALUES_OF_A_PATTERN)
+            text = identifier_key.collate(self.collation)
+            return sa.or_(
+                *(
+                    text.op("REGEXP", is_comparison=True)(_pattern(key, values[start : start + VALUES_OF_A_PATTERN]))
+                    for start in listed
+                )
+            )
+        path = sa.literal(_path(key), sa.String())
+        value = sa.func.json_unquote(sa.func.json_extract(identifier_key, path), type_=sa.String())
+        return self.any_of(value.collate(self.collation), values)
+
+    def constant(self, value: str) -> sa.ColumnElement[str]:
+        """Return a parameter: there are no indexes with conditions."""
+        return sa.literal(value, sa.String())
+
+    def unindexed(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return `concat(column, '')`."""
+        return sa.func.concat(column, "", type_=column.type)
+
+    def lock_log(self, connection: sa.Connection, version_table: str) -> None:
+        """Lock the one row of the version table: GET_LOCK would outlive the transaction."""
+        connection.execute(select_version(version_table).with_for_update()).all()
+
+    def try_session_lock(self, connection: sa.Connection, name: str) -> bool:
+        """Take it by GET_LOCK."""
+        return connection.scalar(sa.select(sa.func.get_lock(self._lock_name(connection, name), 0))) == 1
+
+    def release_session_lock(self, connection: sa.Connection, name: str) -> None:
+        """Let go of it."""
+        connection.scalar(sa.select(sa.func.release_lock(self._lock_name(connection, name))))
+
+    def is_session_locked(self, connection: sa.Connection, name: str) -> bool:
+        """Whether any session has it."""
+        return connection.scalar(sa.select(sa.func.is_used_lock(self._lock_name(connection, name)))) is not None
+
+    def read_version(self, connection: sa.Connection, version_table: str) -> str | None:
+        """Return it, when nobody has the lock of `migrating`: each table that is altered is a commit of its own."""
+        name = self._lock_name(connection, f"tables of {version_table}")
+        statement = select_version(version_table).add_columns(sa.func.is_used_lock(name))
+        for _ in range(_VERSION_READS):
+            version, migrating = connection.execute(statement).one()
+            if migrating is None:
+                return str(version)
+            time.sleep(0.1)  # perhaps another process, that opens the lake, only looks
+        return None
+
+    @contextlib.contextmanager
+    def migrating(self, connection: sa.Connection, version_table: str) -> Iterator[None]:
+        """Take a lock of the session's: making a table ends the transaction."""
+        name = self._lock_name(connection, f"tables of {version_table}")
+        got = connection.scalar(sa.select(sa.func.get_lock(name, MIGRATION_WAIT_SECONDS)))
+        if got != 1:
+            raise StoreError(
+                f"Another process has been making or migrating the tables of {version_table} for "
+                f"{MIGRATION_WAIT_SECONDS} seconds. Wait until it is done, or stop it, then run again."
+            )
+        try:
+            yield
+        finally:
+            if not connection.invalidated:  # a connection that is lost has let go of it
+                connection.scalar(sa.select(sa.func.release_lock(name)))
+
+    def adapt(self, table: sa.Table) -> None:
+        """Give it InnoDB, a collation that tells all texts apart, and texts of more than 64 kB."""
+        from sqlalchemy.dialects.mysql import LONGTEXT  # a lake in SQLite need not pay for it
+
+        table.dialect_kwargs.update(mysql_engine="InnoDB", mysql_charset="utf8mb4", mysql_collate=self.collation)
+        for column in table.columns:
+            if isinstance(column.type, sa.Text):
+                column.type = LONGTEXT()
+
+    def load_attribute_columns(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Look which attributes have columns."""
+        statement = sa.text(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = database() "
+            "AND table_name = :table AND column_name LIKE 'attribute\\_%'"
+        )
+        names = connection.scalars(statement, {"table": table.name})
+        self._attribute_columns = frozenset((table.name, name) for name in names)
+
+    def is_indexable(self, key: str) -> bool:
+        """Return whether the key can stand in a quoted JSON path as it is.
+
+        MariaDB finds nothing by a path whose key begins with -, however it is written.
+        """
+        return json.dumps(key, ensure_ascii=False) == f'"{key}"' and not key.startswith("-")
+
+    def attribute_index_body(self, table: sa.Table, provider: str, dataset_type: str, key: str) -> str:
+        """Return an index over the column of one attribute.
+
+        There are no indexes with conditions, so it has the provider and the type as its first columns, and those of
+        another provider with the same key are the same index.
+        """
+        return f"`{table.name}` (provider, dataset_type, {_attribute_column(key)})"
+
+    def create_index(self, connection: sa.Connection, table: sa.Table, name: str, key: str, body: str) -> None:
+        """Make it, and the column that it is on.
+
+        The column is computed when it is read, and stays when the index is dropped: a process that has seen it may
+        still ask for it, and it takes no space.
+        """
+        self.load_attribute_columns(connection, table)
+        column = _attribute_column(key)
+        if (table.name, column) not in self._attribute_columns:
+            self._execute(
+                connection,
+                f"ALTER TABLE `{table.name}` ADD COLUMN {column} VARCHAR(512) CHARACTER SET utf8mb4 "
+                f"COLLATE {self.collation} GENERATED ALWAYS AS "
+                f"(JSON_UNQUOTE(JSON_EXTRACT(identifier_key, {quoted(_path(key))}))) VIRTUAL",
+            )
+            self.load_attribute_columns(connection, table)
+        self._execute(connection, f"CREATE INDEX `{name}` ON {body}")
+
+    def drop_index(self, connection: sa.Connection, table: sa.Table, name: str) -> None:
+        """Drop it."""
+        self._execute(connection, f"DROP INDEX `{name}` ON `{table.name}`")
+
+    def find_index_names(self, connection: sa.Connection, table: sa.Table) -> list[str]:
+        """Return the names of a table's indexes."""
+        statement = sa.text(
+            "SELECT DISTINCT index_name FROM information_schema.statistics "
+            "WHERE table_schema = database() AND table_name = :table ORDER BY index_name"
+        )
+        return list(connection.scalars(statement, {"table": table.name}))
+
+    def analyze(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Run ANALYZE TABLE."""
+        connection.exec_driver_sql(f"ANALYZE TABLE `{table.name}`").all()
+
+    def find_maintenance(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> list[str]:
+        """Return an ANALYZE TABLE of each table, if one with positions has far more of them than the server counted."""
+        counted = sa.text(
+            "SELECT table_name, table_rows FROM information_schema.tables "
+            "WHERE table_schema = database() AND table_name IN :names"
+        ).bindparams(sa.bindparam("names", expanding=True))
+        numbered = [table for table in tables if "position" in table.primary_key.columns]
+        rows = connection.execute(counted, {"names": [table.name for table in numbered]}).all()
+        known: dict[str, int | None] = {row[0]: row[1] for row in rows}
+        for table in numbered:
+            position = table.c.position
+            # As the oldest rows of a log may have been removed.
+            span = connection.scalar(sa.select(sa.func.max(position) - sa.func.min(position))) or 0
+            if span > (known.get(table.name) or 0) * 1.33 + 1000:
+                return [f"ANALYZE TABLE `{each.name}`" for each in tables]
+        return []
+
+    def _execute(self, connection: sa.Connection, statement: str) -> None:
+        connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+    def _lock_name(self, connection: sa.Connection, what: str) -> str:
+        """Return a name for GET_LOCK, whose names are those of the whole server, and have 64 characters at most."""
+        database = connection.scalar(sa.select(sa.func.database()))
+        return f"ingestify_{hashlib.sha256(f'{database}/{what}'.encode()).hexdigest()[:40]}"
+
+
+def _attribute_column(key: str) -> str:
+    return f"attribute_{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+def _pattern(key: str, values: Sequence[str]) -> str:
+    """Return a regular expression that walks the pairs of a canonical identifier up to one with this key and value."""
+    text = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+    wanted = "|".join(_literal(value) for value in values)
+    return rf"^\{{(?:{text}:{text},)*{_literal(key)}:(?:{wanted})[,}}]"
+
+
+def _literal(text: str) -> str:
+    return re.escape(json.dumps(text, ensure_ascii=False))
+
+
+def _path(key: str) -> str:
+    return f"$.{json.dumps(key, ensure_ascii=False)}"

@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import threading
 import time
 import urllib.parse
 import weakref
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from ingestify.catalogue.databases.connector import Connector
 from ingestify.catalogue.databases.database_errors import translated
 from ingestify.catalogue.databases.database_url import sqlite_path
-from ingestify.catalogue.databases.dialect import Dialect
-from ingestify.catalogue.databases.sqlite_dialect import SqliteDialect
+from ingestify.catalogue.databases.dialect import BulkStatement, Dialect, quoted
 from ingestify.catalogue.databases.sqlite_reader import SqliteReader
 from ingestify.durable_folders import durable_folders
 from ingestify.errors import StoreError
 
-__all__ = ["SqliteConnector"]
+__all__ = ["SqliteConnector", "SqliteDialect"]
 
 BUSY_TIMEOUT_SECONDS = 60.0
 """How long a writer waits for a writer in another process; `?timeout=` in the URL overrides it."""
 
 _SLICE_SECONDS = 0.05
 """How long SQLite waits by itself. Nobody can end that: not Ctrl-C either, which Python hears of when it is over."""
+
+_INCREMENTAL = 2
+_MOST_PAGES = 10_000
+"""Of 4 kB each, which are moved in one transaction."""
 
 
 class _WriteLock:
@@ -53,7 +58,7 @@ def _write_lock_of(name: str) -> _WriteLock:
         return lock
 
 
-class SqliteConnector:
+class SqliteConnector(Connector):
     """Implements `Connector`.
 
     Args:
@@ -67,7 +72,7 @@ class SqliteConnector:
     def __init__(self, url: sa.URL) -> None:
         self._url = url.difference_update_query(["timeout"])
         self.where = url.render_as_string(hide_password=True)
-        self.dialect: Dialect = SqliteDialect()
+        self.dialect = SqliteDialect()
         self.path = path = sqlite_path(url)
         self._reader = SqliteReader(path) if path is not None and _may_only_be_read(path) else None
         self.is_read_only = self._reader is not None
@@ -139,17 +144,6 @@ class SqliteConnector:
         """Whether another process has it locked. Who may only read waits inside SQLite."""
         return not self.is_read_only and "database is locked" in str(getattr(error, "orig", None) or error)
 
-    def lock_wait(self, seconds: float) -> tuple[str, ...]:
-        """Return nothing: it is waited here."""
-        return ()
-
-    def session_id(self, connection: Any) -> int:
-        """Return 0: there is no server."""
-        return 0
-
-    def end_waits(self, connection: sa.Connection, session_ids: Collection[int]) -> None:
-        """Do nothing: each wait ends by itself in a moment."""
-
     def before_commit(self) -> None:
         """Let the disk have the names of the folders above the file, whoever made them; SQLite syncs its own files'."""
         if self._folder is None:
@@ -205,3 +199,100 @@ def _prepare_connection(connection: Any, _record: object) -> None:
     # Moving the log into the file four times more rarely than by default; until then it takes 16 MB at most.
     cursor.execute("PRAGMA wal_autocheckpoint = 4000")
     cursor.close()
+
+
+class SqliteDialect(Dialect):
+    """SQLite, from 3.35 on. Its writers exclude each other, so there is nothing to hold or to lock."""
+
+    has_one_writer = True
+
+    def any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Return `column IN (…)` with all values in one bound parameter, of which SQLite has a limited number."""
+        if len(values) == 1:
+            return column == values[0]
+        listed = sa.func.json_each(json.dumps(list(values), ensure_ascii=False)).table_valued("value")
+        return column.in_(sa.select(listed.c.value))
+
+    def attribute_is(
+        self, identifier_key: sa.ColumnElement[str], key: str, values: Sequence[str]
+    ) -> sa.ColumnElement[bool]:
+        """Return the condition; where the key can have an index, in the words of that index."""
+        if not values:
+            return sa.false()
+        if self.is_indexable(key):
+            # The path is a literal: SQLite uses an expression's index only for the very same expression.
+            path = sa.literal(f'$."{key}"', sa.String(), literal_execute=True)
+            return self.any_of(sa.func.json_extract(identifier_key, path, type_=sa.String()), values)
+        # A quoted path cannot hold a quote or a backslash, and older versions compare it with the escaped key.
+        pairs = sa.func.json_each(identifier_key).table_valued("key", "value")
+        return (
+            sa.select(sa.literal(1))
+            .select_from(pairs)
+            .where(pairs.c.key == key, self.any_of(pairs.c.value, values))
+            .exists()
+        )
+
+    def constant(self, value: str) -> sa.ColumnElement[str]:
+        """Return a literal: SQLite does not use a partial index when its condition meets a bound parameter."""
+        return sa.literal(value, sa.String(), literal_execute="\0" not in value)
+
+    def unindexed(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return `+column` (https://www.sqlite.org/optoverview.html, section 5.1)."""
+        return sa.UnaryExpression(column, operator=sa.sql.operators.custom_op("+"), type_=column.type)
+
+    def lock_rows(self, connection: sa.Connection, column: sa.Column[str], values: Sequence[str]) -> None:
+        """Do nothing."""
+
+    def lock_log(self, connection: sa.Connection, version_table: str) -> None:
+        """Do nothing."""
+
+    def append(
+        self, connection: sa.Connection, table: sa.Table, insert: BulkStatement, rows: Sequence[Mapping[str, Any]]
+    ) -> Sequence[int]:
+        """Insert rows in their order. Returns the positions they got.
+
+        Nobody else writes meanwhile, so they follow each other; with RETURNING each row would be a statement.
+        """
+        insert.execute(connection, rows)
+        last: int = connection.scalars(sa.select(sa.func.max(table.c.position))).one()
+        return range(last - len(rows) + 1, last + 1)
+
+    def is_indexable(self, key: str) -> bool:
+        """Return whether the key can stand in a quoted JSON path as it is."""
+        return json.dumps(key, ensure_ascii=False) == f'"{key}"'
+
+    def attribute_index_body(self, table: sa.Table, provider: str, dataset_type: str, key: str) -> str:
+        """Return an index over one attribute, of the datasets of one provider and type."""
+        path, *values = (quoted(text) for text in (f'$."{key}"', provider, dataset_type))
+        return (
+            f"{table.name} (json_extract(identifier_key, {path})) "
+            f"WHERE provider = {values[0]} AND dataset_type = {values[1]}"
+        )
+
+    def create_index(self, connection: sa.Connection, table: sa.Table, name: str, key: str, body: str) -> None:
+        """Make it."""
+        connection.exec_driver_sql(f"CREATE INDEX {name} ON {body}")
+
+    def drop_index(self, connection: sa.Connection, table: sa.Table, name: str) -> None:
+        """Drop it."""
+        connection.exec_driver_sql(f"DROP INDEX {name}")
+
+    def find_index_names(self, connection: sa.Connection, table: sa.Table) -> list[str]:
+        """Return the names of a table's indexes. SQLAlchemy's reflection leaves out those on expressions."""
+        statement = sa.text("SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = :table ORDER BY name")
+        return list(connection.scalars(statement, {"table": table.name}))
+
+    def analyze(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Run ANALYZE for one table."""
+        connection.exec_driver_sql(f"ANALYZE {table.name}")
+
+    def find_maintenance(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> list[str]:
+        """Return what `PRAGMA optimize` finds worth doing, and how free pages are given back."""
+        # 1: only say what would be done; 2: ANALYZE; 0x10000: of any table, not only those that this connection used.
+        due = list(connection.exec_driver_sql("PRAGMA optimize(0x10003)").scalars())
+        is_incremental = connection.exec_driver_sql("PRAGMA auto_vacuum").scalar() == _INCREMENTAL
+        if is_incremental:
+            free = connection.exec_driver_sql("PRAGMA freelist_count").scalar() or 0
+            # Python's driver goes one step of such a statement, which is one page.
+            due += ["PRAGMA incremental_vacuum(1)"] * min(free, _MOST_PAGES)
+        return ["PRAGMA analysis_limit = 1000", *due] if due else []

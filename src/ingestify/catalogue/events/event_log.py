@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.databases.bulk import BulkStatement
 from ingestify.catalogue.databases.connection import Database
+from ingestify.catalogue.databases.dialect import BulkStatement
 from ingestify.catalogue.databases.retries import repeatable
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.lake import Epoch, ensured_epoch, find_epochs
