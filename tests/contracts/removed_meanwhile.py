@@ -71,12 +71,17 @@ class Lake:
 def _until_done(name: str, act: Callable[[], bool]) -> Iterator[None]:
     """Act each time that a run comes to a failpoint, until that is done."""
     one_at_a_time = threading.Lock()
+    acting = threading.local()
     done: list[bool] = []
 
     def maybe() -> None:
+        if hasattr(acting, "now"):  # to act comes to the failpoint itself
+            return
         with one_at_a_time:
+            acting.now = True
             if not done and act():
                 done.append(True)
+            del acting.now
 
     with installed({name: maybe}):
         yield
