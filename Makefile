@@ -32,13 +32,13 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 test: $(INSTALLED) ## the quick tests; those of one room: make test WHAT=tests/unit/checks
-	$(PYTEST) -m "not slow and not integration" $(if $(WHAT),$(WHAT),--ignore=tests/integration)
+	$(PYTEST) -m "not slow and not integration" $(WHAT)
 
 test-all: $(INSTALLED) ## every test; those of servers are skipped where there is no server
 	$(PYTEST)
 
 integration: $(INSTALLED) ## the tests with databases and object stores
-	$(PYTEST) tests/integration
+	$(PYTEST) -m integration
 
 lint: $(INSTALLED) ## format, lint and who may import whom
 	$(BIN)/ruff format --check .
