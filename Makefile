@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # What pip may install: `make lock` writes it. `make test LOCK=` takes the newest of everything.
 LOCK ?= -c constraints.txt
+# Which extras of pyproject.toml the environment has.
+EXTRAS ?= dev,docs
 # How many tests run side by side: a number, or auto for one a core.
 JOBS ?= auto
 
@@ -28,7 +30,7 @@ install: $(INSTALLED) ## the virtual environment, with all that the other comman
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -e '.[dev,docs]' $(LOCK)
+	$(BIN)/python -m pip install -q -e '.[$(EXTRAS)]' $(LOCK)
 	@touch $@
 
 test: $(INSTALLED) ## the quick tests; those of one room: make test WHAT=tests/unit/checks
