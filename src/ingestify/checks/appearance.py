@@ -1,4 +1,4 @@
-"""What bytes seem to be, whatever they are said to be."""
+"""Recognises a file's format by its bytes, whatever its declared format is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HTML_FORMATS = frozenset({"htm", "html", "xhtml"})
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LFS_BYTES = 1024
 
-# Possessive, so that hostile pages full of comments take no time.
+# Possessive, so that a hostile page full of comments takes no time.
 _PROLOGUE = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
 _HTML = re.compile(rb"<(?:!doctype\s+html|html)(?=[\s>/]|$)", re.IGNORECASE)
 _MARKUP = re.compile(rb"<[?!/A-Za-z_:]")
@@ -37,7 +37,7 @@ _SIGNATURES = (
     (b"\x1aE\xdf\xa3", "a Matroska video"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office document of the old kind"),
 )
-# These are printable: a text can begin like that, so they only tell what a binary file is.
+# Printable signatures: a text can begin with them, so they count only for a binary file.
 _PRINTABLE_SIGNATURES = (
     (b"PAR1", "Parquet"),
     (b"BZh", "bzip2"),
@@ -47,7 +47,7 @@ _PRINTABLE_SIGNATURES = (
 
 
 def binary_kind(head: bytes) -> str:
-    """Return what a binary file seems to be, such as `a ZIP archive`; empty: none that no text can look like."""
+    """Return the kind of a binary file, such as `a ZIP archive`; empty if its signature is unknown or printable."""
     for signature, name in _SIGNATURES:
         if head.startswith(signature):
             return name
@@ -55,7 +55,7 @@ def binary_kind(head: bytes) -> str:
 
 
 def is_html(head: bytes) -> bool:
-    """Return whether an HTML page begins like that; an XML declaration and comments may come first."""
+    """Return whether an HTML page begins with `head`. An XML declaration and comments may come first."""
     if not head.lstrip(UTF8_BOM).lstrip().startswith(b"<"):
         return False
     start = _PROLOGUE.match(head)
@@ -63,22 +63,22 @@ def is_html(head: bytes) -> bool:
 
 
 def is_page_instead(head: bytes, serialization_format: str) -> bool:
-    """Return whether an HTML page begins like that, and the format, in lower case, is another one."""
+    """Return whether an HTML page begins with `head`, and the format (in lower case) is not HTML."""
     return serialization_format not in HTML_FORMATS and is_html(head)
 
 
 def looks_like_json(head: bytes) -> bool:
-    """Return whether an object or an array begins like that."""
+    """Return whether a JSON object or array begins with `head`."""
     return re.match(rb'\s*(?:\{\s*["}]|\[\s*[\[{"\]])', head.removeprefix(UTF8_BOM)) is not None
 
 
 def looks_like_markup(head: bytes) -> bool:
-    """Return whether XML or HTML begins like that."""
+    """Return whether XML or HTML begins with `head`."""
     return _MARKUP.match(head.removeprefix(UTF8_BOM).lstrip()) is not None
 
 
 def seeming(head: bytes) -> str:
-    """Return what a file seems to be, by its beginning: `an HTML page`, `JSON`, `a ZIP archive`, `text`, …"""
+    """Return the kind of a file by its beginning: `an HTML page`, `JSON`, `a ZIP archive`, `text`, …"""
     if kind := binary_kind(head):
         return kind
     if head.startswith(UTF16_BOMS):
@@ -98,26 +98,26 @@ def seeming(head: bytes) -> str:
 
 
 def mismatch(head: bytes, expected: str) -> Problem:
-    """Return the problem that a file is another thing than `expected`, such as `JSON`."""
+    """Return the Problem that a file is not of the expected kind, such as `JSON`."""
     kind = seeming(head)
-    said = f"it is {kind}, not {expected}"
+    text = f"it is {kind}, not {expected}"
     if kind == "white space":
         return Problem(f"it holds nothing but white space, and no {expected}")
     if kind == "binary data":
-        return Problem(f"{said}: it begins with the bytes {head[:8].hex(' ')}")
+        return Problem(f"{text}: it begins with the bytes {head[:8].hex(' ')}")
     if kind in ("an HTML page", "XML", "JSON", "text"):
-        return Problem(f"{said}: it begins {excerpt(head)}")
-    return Problem(said)
+        return Problem(f"{text}: it begins {excerpt(head)}")
+    return Problem(text)
 
 
 def check_any(head: bytes, size: int, serialization_format: str, expected: str) -> None:
-    """Raise a Problem if a file of whatever format is empty, a Git LFS pointer, or an HTML page instead.
+    """Raise a Problem if a file of any format is empty, a Git LFS pointer, or an unexpected HTML page.
 
     Args:
-        head: Its first 16 KiB.
-        size: Its size in bytes.
-        serialization_format: The last part of its format, in lower case; may be empty.
-        expected: What it should be, for people.
+        head: The first 16 KiB.
+        size: The size in bytes.
+        serialization_format: The last part of the format, in lower case; may be empty.
+        expected: The expected kind, for people.
     """
     if not head:
         raise Problem("it is empty")

@@ -1,4 +1,4 @@
-"""Members of a ZIP archive, read one by one and never extracted to a disk, so that none can name a place on it."""
+"""The members of a ZIP archive. They are read one by one and never extracted to a disk, so no name can harm it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
+from ingestify.checks.content import PieceStream
 from ingestify.checks.problem import Problem, excerpt
 from ingestify.checks.zip_directory import DEFAULT_LIMITS, ArchiveLimits, Member, plain_name, read_directory
 from ingestify.checks.zip_member import CannotInflate, is_encrypted, iter_inflated
@@ -23,14 +24,14 @@ class Archive:
 
     Args:
         stream: The archive: seekable, such as `files.get_file("tracking").stream`. It stays the caller's, and open.
-        limits: What it may have.
+        limits: The limits of its members and sizes.
 
     Raises:
-        IntegrityError: It is no archive; it is beyond the limits; members share bytes or a name; or one has a name that
-            leaves the archive (`..`, `/…`, `C:…`), is a link, or is encrypted. Nothing of it was inflated.
+        IntegrityError: The stream is no archive, or one beyond the limits; members share bytes or a name; or a member
+            has a name that leaves the archive (`..`, `/…`, `C:…`), is a link, or is encrypted. Nothing was inflated.
 
-    Folders in a name are separated by `/`, accents are as on other systems, and what macOS adds to an archive
-    (`__MACOSX/`, `._events.json`, `.DS_Store`) is no member.
+    Folders in a name are separated by `/`, and accents are as on other systems. The files that macOS adds to an archive
+    (`__MACOSX/`, `._events.json`, `.DS_Store`) are no members.
     """
 
     def __init__(self, stream: BinaryIO, limits: ArchiveLimits = DEFAULT_LIMITS) -> None:
@@ -50,28 +51,29 @@ class Archive:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the members, in the archive's order; folders are none."""
+        """The names of the members, without folders, in the archive's order."""
         return tuple(self._members)
 
     def get_size(self, name: str) -> int:
-        """Return the bytes that a member has; it never gives more.
+        """Return the number of bytes of a member. Reading it never returns more.
 
         Raises:
-            IntegrityError: There is none of that name.
+            IntegrityError: There is no member of that name.
         """
         return self._get(name).info.file_size
 
     def open_member(self, name: str) -> BinaryIO:
-        """Open a member for reading, forward only; memory does not grow with it.
+        """Open a member for reading, forward only. The memory does not grow with its size.
+
+        The bytes have been checked by the archive's CRC when the stream has been read to its end.
 
         Raises:
-            IntegrityError: There is none of that name; or, while it is read, the member is damaged or is not what
-                the archive says. Whoever read it to its end has had the bytes whose CRC the archive names.
+            IntegrityError: There is no member of that name. Reading raises it, too, if the member is damaged.
         """
-        return cast(BinaryIO, io.BufferedReader(_MemberStream(self._stream, self._get(name))))
+        return cast(BinaryIO, io.BufferedReader(PieceStream(_iter_pieces(self._stream, self._get(name)))))
 
     def iter_members(self) -> Iterator[tuple[str, BinaryIO]]:
-        """Yield each member's name and its stream, in the archive's order; a stream is closed when the next comes."""
+        """Yield the name and the stream of each member, in the archive's order. A stream is closed before the next."""
         for name in self._members:
             with self.open_member(name) as stream:
                 yield name, stream
@@ -92,7 +94,7 @@ def _refused(problem: Problem) -> IntegrityError:
 def _require_plain(member: Member) -> None:
     info = member.info
     what = f"the ZIP archive's member {excerpt(info.orig_filename)}"
-    # zipfile cuts a name at a NUL, and so it is looked for in the name as it was written.
+    # zipfile cuts a name at a NUL, so the NUL is searched in the original name.
     if "\0" in info.orig_filename or _UNSAFE_NAME.search(member.name) or ".." in member.name.split("/"):
         raise Problem(f"{what} has a name that leaves the archive, or none")
     mode = info.external_attr >> 16
@@ -102,28 +104,10 @@ def _require_plain(member: Member) -> None:
         raise Problem(f"{what} is encrypted")
 
 
-class _MemberStream(io.RawIOBase):
-    def __init__(self, stream: BinaryIO, member: Member) -> None:
-        self._name = member.name
-        self._pieces = iter_inflated(stream, member)
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer)  # type: ignore[arg-type]
-        try:
-            while not self._rest:
-                piece = next(self._pieces, None)
-                if piece is None:
-                    return 0
-                self._rest = memoryview(piece)
-        except Problem as problem:
-            raise _refused(problem) from problem
-        except CannotInflate as error:
-            raise IntegrityError(f"The ZIP archive's member {excerpt(self._name)} cannot be read: {error}.") from error
-        size = min(len(view), len(self._rest))
-        view[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
+def _iter_pieces(stream: BinaryIO, member: Member) -> Iterator[bytes]:
+    try:
+        yield from iter_inflated(stream, member)
+    except Problem as problem:
+        raise _refused(problem) from problem
+    except CannotInflate as error:
+        raise IntegrityError(f"The ZIP archive's member {excerpt(member.name)} cannot be read: {error}.") from error

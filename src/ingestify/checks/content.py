@@ -1,4 +1,4 @@
-"""A file's bytes, wherever they are: in memory, in an object of the lake, or inside gzip."""
+"""The bytes of a file that is checked: in memory, in an object of the lake, or inside gzip."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import io
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, cast
 
-__all__ = ["HEAD_BYTES", "Content", "iter_chunks", "read_exactly"]
+__all__ = ["HEAD_BYTES", "Content", "PieceStream", "iter_chunks", "read_exactly"]
 
 HEAD_BYTES = 1 << 14
-"""How much of a file shows what it is."""
+"""The length of a file's beginning by which its format is recognised."""
 
 CHUNK_BYTES = 1 << 18
 
 
 class Content:
-    """What a check reads. Used by one thread at a time.
+    """The bytes that a check reads. Used by one thread at a time.
 
     Args:
         open_stream: Opens the bytes from their beginning, any number of times.
-        size: Their number; None: only known once they are read.
+        size: The number of bytes; None: it is not known before they are read.
         body: The same bytes, if they are in memory.
     """
 
@@ -55,7 +55,7 @@ class Content:
 
 
 def read_exactly(stream: BinaryIO, size: int) -> bytes:
-    """Return the next `size` bytes, fewer only where the stream ends: one read may give less than there is."""
+    """Return the next `size` bytes, fewer only at the end of the stream. (One read may return less than there is.)"""
     first = stream.read(size)
     if not first or len(first) == size:
         return first
@@ -71,3 +71,40 @@ def iter_chunks(stream: BinaryIO, size: int = CHUNK_BYTES) -> Iterator[bytes]:
     """Yield the rest of a stream, piece by piece."""
     while chunk := stream.read(size):
         yield chunk
+
+
+class PieceStream(io.RawIOBase):
+    """A stream of pieces that are made while it is read.
+
+    Args:
+        pieces: The pieces. An error of theirs is raised by the reading.
+        source: A stream that is closed with this one.
+    """
+
+    def __init__(self, pieces: Iterator[bytes], source: BinaryIO | None = None) -> None:
+        self._pieces = pieces
+        self._source = source
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        """Fill the buffer with the next bytes. Returns how many there are; 0 at the end."""
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = memoryview(piece)
+        size = min(len(view), len(self._rest))
+        view[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+    def close(self) -> None:
+        """Close the source too."""
+        if self._source is not None:
+            self._source.close()
+        super().close()

@@ -1,6 +1,6 @@
 """Delimited text, CSV and TSV: a header, and rows.
 
-How many cells a row has is not looked at: Metrica's tracking has three lines of headers of three lengths.
+The number of cells in a row is not checked: Metrica's tracking has three header lines of different lengths.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ingestify.checks.problem import Problem, excerpt
 __all__ = ["check_csv", "check_tsv"]
 
 MOST_BYTES = 64 << 20
-"""How much of a file is looked at."""
+"""The most bytes of a file that are checked."""
 
 _IN_A_CELL = re.compile(rb"[^\s,;|\"']")
 _END_OF_LINE = re.compile(rb"[\r\n]")
@@ -29,23 +29,23 @@ _SENTINEL = "\x1eend\x1e"
 
 
 def check_csv(content: Content) -> None:
-    """Raise a Problem unless it is text with a header and a row, whose last cell is not cut in its quotes.
+    """Raise a Problem unless the file is text with a header and a row, and its last cell is not cut within quotes.
 
-    Any encoding will do, as no byte but NUL is wrong in all of them.
+    The encoding is not checked: NUL is the only byte that no encoding has.
     """
     quotes, last = _check(content, "CSV")
-    # An even number of quotes is balanced. An odd one may be an inch: only then the cells are looked at.
+    # An even number of quotes is balanced. An odd number may have an inch sign in it, so the cells are parsed.
     if quotes % 2 and last not in b"\r\n" and _ends_in_quotes(content):
         raise Problem("the CSV breaks off in a quoted cell, at its end")
 
 
 def check_tsv(content: Content) -> None:
-    """Raise a Problem unless it is text with a header and a row. A quote means nothing in TSV."""
+    """Raise a Problem unless the file is text with a header and a row. Quotes have no meaning in TSV."""
     _check(content, "TSV")
 
 
 def _check(content: Content, expected: str) -> tuple[int, bytes]:
-    """Check the text. Return how many quotes it has, and its last byte; neither, if they were not looked at."""
+    """Check the text. Return its number of quotes and its last byte; 0 and no byte if the file is too large."""
     head = content.head().removeprefix(UTF8_BOM).lstrip()
     if head.startswith((b"<", b"{")) or looks_like_json(head):
         raise mismatch(head, expected)
@@ -70,7 +70,7 @@ def _check(content: Content, expected: str) -> tuple[int, bytes]:
 
 
 class _Table:
-    """Finds, in this order, a cell of a header, the end of its line, and something on a line after it."""
+    """Finds, in this order, a cell of the header, the end of its line, and a character on a later line."""
 
     def __init__(self) -> None:
         self._wanted = [_IN_A_CELL, _END_OF_LINE, _NOT_BLANK]
@@ -92,7 +92,7 @@ class _Table:
 
 
 def _as_utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Excel's "Unicode text" is UTF-16, which is full of NUL bytes."""
+    """Convert UTF-16 (Excel's "Unicode text"), which is full of NUL bytes, to UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-16")("surrogatepass")
     try:
         for chunk in chunks:
@@ -104,7 +104,7 @@ def _as_utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _ends_in_quotes(content: Content) -> bool:
-    """Whether a reader of CSV would take whatever came next for more of the last cell."""
+    """Return whether the last cell is still open at the end of the file."""
     with content.open() as stream:
         # Quotes and separators are the same bytes in UTF-8 and in every code page.
         text = io.TextIOWrapper(stream, encoding="latin-1", newline="")
@@ -115,6 +115,6 @@ def _ends_in_quotes(content: Content) -> bool:
             for row in csv.reader(itertools.chain([header], text, [_SENTINEL]), delimiter=delimiter):  # noqa: B007
                 pass
         except csv.Error:
-            # A cell of more than 128 KiB: a stray quote in the middle of a file, rather than a cut one at its end.
+            # A cell of more than 128 KiB: rather a stray quote in the middle than a cut at the end.
             return False
     return row != [_SENTINEL]

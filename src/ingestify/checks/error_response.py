@@ -1,12 +1,12 @@
-"""An error that a provider answered with status 200, in place of the file or of a listing.
+"""Recognises an error that a provider sends with status 200, in place of a file or of a listing.
 
-It is a JSON object that says nothing else, or an envelope: an object that names an error, beside which there is no
-data, only what was asked for and counts, as of API-Football:
+An error is a JSON object with nothing else, or an envelope: an object that names an error and has no data beside it,
+only the request's parameters and counts. An example is API-Football:
 
     {"get": "fixtures", "parameters": {}, "errors": {"requests": "You have reached the limit"}, "results": 0,
      "paging": {"current": 1, "total": 1}, "response": []}
 
-So is a list of nothing but errors, as of Salesforce: `[{"errorCode": "INVALID_SESSION", "message": "Expired"}]`.
+A list of only errors is one, too, as Salesforce sends: `[{"errorCode": "INVALID_SESSION", "message": "Expired"}]`.
 A document with an empty `errors`, or with an error beside data, is data.
 """
 
@@ -25,8 +25,8 @@ MOST_BYTES = 4096
 MOST_BYTES_OF_INDEX = 1 << 20
 MOST_LEVELS = 10
 
-# Words are written without case, dashes and underscores.
-# Of API gateways, RFC 9457, GitHub, ASP.NET, Spring and OAuth.
+# Keys are written without case, dashes and underscores.
+# The keys of errors of API gateways, RFC 9457, GitHub, ASP.NET, Spring and OAuth.
 _VOCABULARY = frozenset(
     {"code", "detail", "details", "documentationurl", "error", "errorcode", "errordescription", "errormessage"}
     | {"errormsg", "errors", "exception", "fault", "instance", "message", "msg", "path", "reason", "requestid"}
@@ -55,10 +55,10 @@ _MESSAGES = (
 _IS_FAILURE = frozenset({"error", "fail", "failed", "failure", "unauthorized", "forbidden"})
 _NO_ERRORS = frozenset({"", "0", "false", "n/a", "no", "no error", "none", "null", "ok", "success"})
 
-# Where an envelope says how the request went.
+# The keys of an envelope's status of the request.
 _HEADS = frozenset({"header", "head", "meta", "metadata", "responsestatus", "status"})
 
-# What an envelope says of the request and of how much there is; none of it is data.
+# The keys of an envelope that describe the request and the number of results; their values are no data.
 _ECHOES = frozenset(
     {"api", "apiversion", "count", "cursor", "date", "elapsed", "endpoint", "extensions", "filters", "get", "hasmore"}
     | {"host", "id", "jsonrpc", "lang", "language", "length", "limit", "link", "links", "locale", "meta"}
@@ -67,7 +67,7 @@ _ECHOES = frozenset(
     | {"resultset", "retryafter", "self", "server", "size", "subscription", "time", "timezone", "took", "total"}
     | {"totalcount", "totalpages", "totalresults", "uri", "url", "version", "warning", "warnings"}
 )
-# Where an envelope has its data, or null in its place.
+# The keys of an envelope's data, or of null in its place.
 _DATA = frozenset(
     {
         "body",
@@ -85,16 +85,16 @@ _DATA = frozenset(
     }
     | {"response", "result", "results", "rows", "value", "values"}
 )
-# A document without any of these words is none, and need not be parsed.
+# A document without any of these words is no error, and is not parsed.
 _ALARMS = (b"error", b"fault", b"exception")
 _SIGNS = (*_ALARMS, b"message", b"detail", b"msg", b"success", b'"ok"', b"status", b"code")
 _WRAPPERS = frozenset({"api", "data", "response", "result"})
 
 
 def find_error(body: bytes, most_bytes: int = MOST_BYTES) -> str:
-    """Return what a JSON document says went wrong, quoted, if it is an error and no data; else nothing.
+    """Return the error of a JSON document, quoted; empty if the document is no error.
 
-    A document of more than `most_bytes` is taken for data. Never raises; any thread may call it.
+    A document of more than `most_bytes` counts as data. It never raises; any thread may call it.
     """
     if len(body) > most_bytes:
         return ""
@@ -109,14 +109,14 @@ def find_error(body: bytes, most_bytes: int = MOST_BYTES) -> str:
 
 
 def find_error_in_index(body: bytes) -> str:
-    """Do the same for an answer that is to be a listing: a trace of a megabyte beside an empty list is no listing."""
+    """Return the same for a listing, in which an error may be larger: a stack trace may have a megabyte."""
     return find_error(body, MOST_BYTES_OF_INDEX)
 
 
 def _is_error(document: Any) -> bool:
     if isinstance(document, list):
         answers = [_plainly(one) for one in document if isinstance(one, Mapping)]
-        # That one of a list's objects has a message makes no error of it.
+        # An object of a list may have a message without being an error.
         are_errors = all(_says_nothing_else(one) and any(one.get(key) for key in _ALWAYS) for one in answers)
         return 0 < len(answers) == len(document) and are_errors
     if not isinstance(document, Mapping):
@@ -126,7 +126,7 @@ def _is_error(document: Any) -> bool:
 
 
 def quote_error(document: Any, body: bytes) -> str:
-    """Return the text for people that is in an error, else how its body begins; quoted, and without secrets."""
+    """Return the text for people in an error, else the beginning of its body; quoted, and without secrets."""
     return excerpt(_message(document, MOST_LEVELS) or body)
 
 
@@ -135,7 +135,7 @@ def _plainly(answer: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _says_nothing_else(answer: Mapping[str, Any]) -> bool:
-    """Whether all words are of the kind that errors have, and one of them says that it is one."""
+    """Return whether all keys are keys of errors, and one of them shows that it is an error."""
     if not answer.keys() <= _VOCABULARY:
         return False
     return (
@@ -146,7 +146,7 @@ def _says_nothing_else(answer: Mapping[str, Any]) -> bool:
 
 
 def _is_envelope(answer: Mapping[str, Any], levels: int) -> bool:
-    """Whether an object names an error, and has no data beside it but a place where it would be."""
+    """Return whether an object names an error, and has a key for data without data in it."""
     if len(answer) == 1 and levels:
         key, inner = next(iter(answer.items()))
         if key in _WRAPPERS and isinstance(inner, Mapping):
@@ -158,7 +158,7 @@ def _is_envelope(answer: Mapping[str, Any], levels: int) -> bool:
     if any(isinstance(value, (dict, list)) and _holds_data(value, MOST_LEVELS) for value in others.values()):
         return False
     place = any(isinstance(value, (dict, list)) or (value is None and key in _DATA) for key, value in others.items())
-    # Without one, an unknown word makes it a document of its own, with a remark.
+    # Without such a key, an unknown key means that it is a document with a remark.
     return place or not any(_holds_data(value, MOST_LEVELS) for value in others.values())
 
 
@@ -175,13 +175,13 @@ def _names_error(answer: Mapping[str, Any], *, is_head: bool = False) -> bool:
 
 
 def _is_refused(answer: Mapping[str, Any]) -> bool:
-    """Whether it says in so many words that there was no success."""
+    """Return whether an object says that the request had no success."""
     said = [answer.get(key) for key in ("success", "ok")]
     return any(word is False or (isinstance(word, str) and word.lower() == "false") for word in said)
 
 
 def _has_failed(answer: Mapping[str, Any]) -> bool:
-    """Whether a status or code is one of a failure."""
+    """Return whether a status or code is that of a failure."""
     said = [answer.get(key) for key in ("status", "statuscode", "code")]
     return any(isinstance(word, str) and word.lower() in _IS_FAILURE for word in said) or any(
         str(word).isdecimal() and 400 <= int(str(word)[:9]) < 600 for word in said
@@ -195,7 +195,7 @@ def _is_an_error(value: Any) -> bool:
 
 
 def _holds_data(value: Any, levels: int) -> bool:
-    """Whether anything is in a value but nothings, zeros and empty lists."""
+    """Return whether a value holds anything besides null, zeros, empty texts and empty lists."""
     if isinstance(value, (dict, list)) and levels:
         inside = value.values() if isinstance(value, dict) else value
         return any(_holds_data(part, levels - 1) for part in inside)
@@ -205,7 +205,7 @@ def _holds_data(value: Any, levels: int) -> bool:
 
 
 def _message(value: Any, levels: int) -> str:
-    """Return the text for people that is in an error, at most so many levels deep."""
+    """Return the text for people in an error, searched down to `levels` levels."""
     if isinstance(value, str):
         return value
     if levels and isinstance(value, list):

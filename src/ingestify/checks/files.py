@@ -1,7 +1,7 @@
-"""Is this file what it says it is? By its declared format, and by its bytes.
+"""Checks a file by its declared format.
 
-A format is checked as thoroughly as reading it through once allows: see the module of each. An unknown one, or none,
-is only not empty, no Git LFS pointer and no HTML page.
+Each format is checked as far as one pass over the file allows; see its module. A file of an unknown or no format must
+not be empty, a Git LFS pointer or an HTML page.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _TEXTS: Mapping[str, Callable[[Content], object]] = {
 }
 
 _jpeg = signature.begins_with("a JPEG image", b"\xff\xd8\xff")
-# A skippable frame may come first: RFC 8878, section 3.1.2.
+# A skippable frame may come first (RFC 8878, section 3.1.2).
 _zstd = signature.begins_with("zstd", b"\x28\xb5\x2f\xfd", *(bytes([0x50 + n, 0x2A, 0x4D, 0x18]) for n in range(16)))
 _xz = signature.begins_with("xz", b"\xfd7zXZ\x00")
 _bzip2 = signature.begins_with("bzip2", b"BZh")
@@ -73,13 +73,13 @@ _CHECKS = {**_TEXTS, **_BINARIES}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found in a file.
+    """The result of a check.
 
     Attributes:
-        problem: Why the file is not what it says it is: one line for people, without a period, and without the
-            secrets of URLs. Empty: nothing was found.
-        is_web_page: Whether it is an HTML page in place of the file.
-        parsed: Each msgspec type that was asked for, and that the file's JSON has, to the value of that type.
+        problem: Why the file is not of its declared format: one line for people, without a period and without secrets.
+            Empty: the check found no fault.
+        is_web_page: Whether an HTML page came in place of the file.
+        parsed: Requested msgspec type to the value that was decoded from the file's JSON.
     """
 
     problem: str = ""
@@ -88,13 +88,13 @@ class Findings:
 
 
 def check_bytes(body: bytes, serialization_format: str | None, shapes: Sequence[Any] = ()) -> Findings:
-    """Check a file that is in memory. Never raises for what the file holds; any thread may call it.
+    """Check a file that is in memory. No content makes it raise; any thread may call it.
 
     Args:
         body: All of the provider's bytes.
-        serialization_format: What they are said to be: `json`, `csv.gz`, …; None: nobody says.
-        shapes: msgspec types, such as `list[SomeStruct]`, that JSON is decoded into in the same pass. One that it
-            does not fit is left out of `parsed`, and is no problem of the file.
+        serialization_format: The declared format: `json`, `csv.gz`, …; None: it is unknown.
+        shapes: msgspec types, such as `list[SomeStruct]`, into which JSON is decoded in the same pass. A type that the
+            JSON does not fit is left out of `parsed`, which is no fault of the file.
     """
     return _check(Content.of_bytes(body), serialization_format, shapes)
 
@@ -102,11 +102,12 @@ def check_bytes(body: bytes, serialization_format: str | None, shapes: Sequence[
 def check_stream(
     open_stream: Callable[[], BinaryIO], size: int, serialization_format: str | None, shapes: Sequence[Any] = ()
 ) -> Findings:
-    """Check a file that is too large to hold; only JSON of up to 512 MB is read whole. See `check_bytes`.
+    """Check a file that is too large for memory. Only JSON of up to 512 MB is read as a whole. See `check_bytes`.
 
     Args:
-        open_stream: Opens the provider's bytes from their beginning; called more than once, and each stream is
-            closed. Formats that the lake stores as they are, such as ZIP, are checked in full only if it can seek.
+        open_stream: Opens the provider's bytes from their beginning. It is called more than once, and each stream is
+            closed. Formats that the lake stores unchanged, such as ZIP, are checked in full only if the stream can
+            seek.
         size: The number of bytes.
         serialization_format: As for `check_bytes`.
         shapes: As for `check_bytes`.
@@ -132,7 +133,7 @@ def _form(serialization_format: str | None) -> str:
 
 
 def _examine(content: Content, serialization_format: str, shapes: Sequence[Any]) -> Mapping[Any, Any]:
-    """Return what was parsed, or raise a Problem."""
+    """Return the decoded values, or raise a Problem."""
     form = _form(serialization_format)
     head = content.head()
     known = form in _CHECKS or form in formats.GZIP
@@ -140,7 +141,7 @@ def _examine(content: Content, serialization_format: str, shapes: Sequence[Any])
     appearance.check_any(head, len(head) if content.size is None else content.size, form, expected)
     if form in _TEXTS and appearance.binary_kind(head):
         raise appearance.mismatch(head, expected)
-    if form in _JSON:  # the only one that is parsed
+    if form in _JSON:  # the only format that is decoded
         return json_document.check(content, shapes)
     if form in formats.GZIP:
         inner = serialization_format.rpartition(".")[0].rpartition(".")[2]

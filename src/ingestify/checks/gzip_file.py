@@ -1,4 +1,4 @@
-"""A gzip file: every member complete (RFC 1952), with what is inside checked as what it says it is."""
+"""A gzip file: every member is complete (RFC 1952), and the content is checked by its format."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, cast
 
 from ingestify.checks.appearance import mismatch
-from ingestify.checks.content import Content, iter_chunks
+from ingestify.checks.content import Content, PieceStream, iter_chunks
 from ingestify.checks.problem import Problem
 from ingestify.inflation import GZIP_MAGIC, STEP_BYTES, GzipInflater
 
 __all__ = ["check"]
 
 MOST_BYTES = 20 << 30
-"""How much may be inside."""
+"""The most bytes that a gzip file may hold."""
 MOST_RATIO = 1000
 RATIO_FROM_BYTES = 1 << 30
-"""More than 1,000 times of what is stored is a bomb, where it is this much."""
+"""A file is a bomb if it holds this much, and more than 1,000 times its own size."""
 
 _REASONS = {"incorrect data check": "its CRC is another", "incorrect length check": "its length is another"}
 
 
 def check(content: Content, check_inner: Callable[[Content], object] | None = None) -> None:
-    """Raise a Problem unless every member inflates to the length and the CRC that it names, to something in all.
+    """Raise a Problem unless every member inflates to its length and CRC, and the file holds at least one byte.
 
     Args:
         content: The file.
-        check_inner: What checks that which is inside, as it comes out; None: it is only inflated.
+        check_inner: Checks the inflated content; None: the content is only inflated.
     """
     head = content.head()
     if not head.startswith(GZIP_MAGIC[: len(head)]):
@@ -43,52 +43,27 @@ def check(content: Content, check_inner: Callable[[Content], object] | None = No
 
 
 class _Inside:
-    """What a gzip file holds; knows whether anybody read it to its end."""
+    """The content of a gzip file.
+
+    Attributes:
+        was_read_through: Whether a stream of it was read to its end.
+    """
 
     def __init__(self, content: Content) -> None:
         self._content = content
         self.was_read_through = False
 
     def open(self) -> BinaryIO:
-        return cast(BinaryIO, io.BufferedReader(_Inflated(self._content.open(), self._end), STEP_BYTES))
+        stream = self._content.open()
+        return cast(BinaryIO, io.BufferedReader(PieceStream(self._iter_pieces(stream), stream), STEP_BYTES))
 
-    def _end(self) -> None:
+    def _iter_pieces(self, stream: BinaryIO) -> Iterator[bytes]:
+        yield from _inflate(stream)
         self.was_read_through = True
 
 
-class _Inflated(io.RawIOBase):
-    """Inflates a stream, and closes it. Reading raises a Problem where it is damaged."""
-
-    def __init__(self, stream: BinaryIO, at_end: Callable[[], object]) -> None:
-        self._stream = stream
-        self._pieces = _inflate(stream)
-        self._rest = memoryview(b"")
-        self._at_end = at_end
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer)  # type: ignore[arg-type]
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                self._at_end()
-                return 0
-            self._rest = memoryview(piece)
-        size = min(len(view), len(self._rest))
-        view[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
-
-    def close(self) -> None:
-        if not self.closed:
-            self._stream.close()
-        super().close()
-
-
 def _inflate(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield what all members hold, in pieces of at most 256 KiB, or raise a Problem."""
+    """Yield the content of all members in pieces of at most 256 KiB, or raise a Problem."""
     gzip = GzipInflater()
     taken = made = before = 0
     try:

@@ -1,4 +1,4 @@
-"""MP4 and QuickTime: boxes one after the other (ISO/IEC 14496-12, section 4.2), up to the end of the file."""
+"""MP4 and QuickTime: a sequence of boxes (ISO/IEC 14496-12, section 4.2) up to the end of the file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ingestify.checks.problem import Problem, excerpt
 __all__ = ["check_mp4", "check_quicktime"]
 
 MOST_BOXES = 1_000_000
-"""A recording of a day in fragments of a tenth of a second has fewer."""
+"""A recording of a whole day in fragments of a tenth of a second has fewer."""
 
 _HEADER_BYTES = 8
 _LARGE_HEADER_BYTES = 16
-# Files of before 2001 have no `ftyp`.
+# Files from before 2001 have no `ftyp`.
 _QUICKTIME_STARTS = frozenset({b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip", b"pnot"})
 
 
@@ -27,7 +27,7 @@ def check_mp4(content: Content) -> None:
 
 
 def check_quicktime(content: Content) -> None:
-    """Raise a Problem as for MP4; a QuickTime file may do without `ftyp`."""
+    """Raise a Problem as for MP4; but a QuickTime file needs no `ftyp`."""
     _check(content, "QuickTime", _QUICKTIME_STARTS)
 
 
@@ -55,12 +55,12 @@ def _iter_kinds(stream: BinaryIO, size: int) -> Iterator[bytes]:
         if len(header) < _HEADER_BYTES:
             raise Problem(f"the video breaks off at byte {size}, in the header of a box")
         used = _HEADER_BYTES
-        if length == 1:  # its length has 64 bits
+        if length == 1:  # a length of 64 bits follows
             header = read_exactly(stream, _HEADER_BYTES)
             length, used = int.from_bytes(header), _LARGE_HEADER_BYTES
             if len(header) < _HEADER_BYTES:
                 raise Problem(f"the video breaks off at byte {size}, in the header of the box {excerpt(kind)}")
-        elif length == 0:  # it reaches to the end of the file
+        elif length == 0:  # the box ends with the file
             yield kind
             return
         if length < used:

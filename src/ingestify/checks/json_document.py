@@ -1,4 +1,4 @@
-"""A JSON file: one document, strict, and not an error that the provider answered instead."""
+"""A JSON file: one strict document that is no error of the provider."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ingestify.checks.text import Utf8
 __all__ = ["check"]
 
 WHOLE_BYTES = 512 << 20
-"""The largest JSON that is read whole."""
+"""The largest JSON that is read as a whole."""
 
 _CLOSING = {ord("{"): ord("}"), ord("["): ord("]"), ord('"'): ord('"')}
 _SPACE = b" \t\r\n"
 
 
 def check(content: Content, shapes: Sequence[Any] = ()) -> Mapping[Any, Any]:
-    """Return a JSON file's content decoded into each of `shapes` that it has.
+    """Return a JSON file's content, decoded into each of `shapes` that it fits.
 
-    A file of up to 512 MB is read whole. Of a larger one, one pass checks that it is UTF-8, holds no NUL byte, and
-    ends with the bracket that closes its first one; no more, and it is decoded into no shape.
+    A file of up to 512 MB is read as a whole. A larger file is only checked in one pass: that it is UTF-8, has no NUL
+    byte, and ends with the bracket that closes the first one. It is not decoded.
 
     Raises:
-        Problem: It is not JSON by the letter, or only says that an error occurred.
+        Problem: The file is not strict JSON, or only says that an error occurred.
     """
     is_large = content.size is not None and content.size > WHOLE_BYTES
     body = b"" if is_large else content.read(WHOLE_BYTES + 1)

@@ -1,4 +1,4 @@
-"""JSON lines: a document a line."""
+"""JSON Lines: one document on each line."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ingestify.checks.problem import Problem
 __all__ = ["check"]
 
 LINE_BYTES = 64 << 20
-"""The longest line: a tracking frame is a few kilobytes."""
+"""The longest line. A tracking frame has a few kilobytes."""
 
 _SPACE = b" \t\r\n"
 
 
 def check(content: Content) -> None:
-    """Raise a Problem unless there is a line, and each that is not blank is JSON by the letter."""
+    """Raise a Problem unless there is a line that is not blank, and each such line is strict JSON."""
     documents = number = 0
     only = b""
     with content.open() as stream:

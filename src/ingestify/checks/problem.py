@@ -1,4 +1,4 @@
-"""A problem: why a file is not what it says it is, with what of its content a person may see."""
+"""The error of a check, and excerpts of a file's content without secrets."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ __all__ = ["Problem", "excerpt"]
 
 SHOWN_CHARACTERS = 80
 
-# More is masked than is shown: a URL that is cut before its @ does not look like one with a password.
+# Secrets are masked before the text is cut: a URL that is cut before its @ would not look like one with a password.
 _MASKED_BYTES = 2048
 
 _JSON_PAIR = re.compile(r'"([^"\\]{1,100})"\s*:\s*"(?:[^"\\]|\\.)*(?:"|$)')
 
 
 class Problem(Exception):
-    """Raised by a check. Its text is one line for people, without a period: what is wrong, and where."""
+    """A check found a fault. The text is one line for people, without a period: what is wrong, and where."""
 
 
 def excerpt(content: bytes | str) -> str:
-    """Return the beginning of a content in quotes: one printable line of at most 80 characters, without secrets."""
+    """Return the beginning of a text in quotes: one printable line of at most 80 characters, without secrets."""
     if isinstance(content, bytes):
         content = content[:_MASKED_BYTES].decode("utf-8", "replace")
     text = mask_text(_JSON_PAIR.sub(_mask_pair, content[:_MASKED_BYTES]))

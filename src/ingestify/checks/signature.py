@@ -1,4 +1,4 @@
-"""Formats of which only the magic bytes are looked at."""
+"""Formats that are checked by their magic bytes only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ingestify.checks.problem import Problem
 
 __all__ = ["begins_with", "check_parquet", "check_pdf"]
 
-# https://parquet.apache.org/docs/file-format/: PARE where the footer is encrypted.
+# https://parquet.apache.org/docs/file-format/: PARE if the footer is encrypted.
 _PARQUET = (b"PAR1", b"PARE")
 _PARQUET_BYTES = 12
 
@@ -28,14 +28,14 @@ def begins_with(expected: str, *magics: bytes) -> Callable[[Content], None]:
 
 
 def check_pdf(content: Content) -> None:
-    """Raise a Problem unless `%PDF-` is near the beginning: readers take it in the first 1,024 bytes."""
+    """Raise a Problem unless `%PDF-` is in the first 1,024 bytes, where PDF readers accept it."""
     head = content.head()
     if b"%PDF-" not in head[:1024]:
         raise mismatch(head, "a PDF document")
 
 
 def check_parquet(content: Content) -> None:
-    """Raise a Problem unless the file begins and ends with its magic."""
+    """Raise a Problem unless the file begins and ends with the magic bytes of Parquet."""
     head = content.head()
     if not head.startswith(_PARQUET):
         raise mismatch(head, "Parquet")

@@ -1,8 +1,8 @@
-"""Do the files of a StatsBomb match agree? By the ids with which they refer to each other.
+"""Checks that the files of a StatsBomb match agree, by the ids with which they refer to each other.
 
-StatsBomb gives all events of a match new ids now and then. Match 3788741, exported in November 2022 and in March 2023,
-has 3,803 events each and not one id in common; the 360 file, which names events by their ids, and its time in the
-index stayed as they were. kloppy joins what joins: 37 freeze frames of 3,482, without a word.
+StatsBomb sometimes gives all events of a match new ids. Match 3788741 was exported in November 2022 and in March 2023:
+each time it has 3,803 events, and no id is in both. The 360 file, which refers to events by their ids, and its time in
+the index did not change. kloppy then joins 37 of 3,482 freeze frames, without a warning.
 
 Format: https://github.com/statsbomb/open-data, `doc/`.
 """
@@ -19,18 +19,18 @@ __all__ = ["StatsBombMatchCheck"]
 
 
 class StatsBombMatchCheck(BundleCheck):
-    """Freeze frames belong to events, events to teams of the lineups, lineups to the match."""
+    """Freeze frames must belong to events, events to the teams of the lineups, and lineups to the match."""
 
     provider = "statsbomb"
     dataset_type = "match"
 
     @property
     def shapes(self) -> Mapping[str, Any]:
-        """Of each feed only the ids."""
+        """The ids of each feed."""
         return _shapes()
 
     def find_problems(self, bundle: Bundle) -> Iterator[str]:
-        """Yield what does not agree; a feed that the bundle has not got says nothing."""
+        """Yield each disagreement. A feed that the bundle lacks is not checked."""
         match = self._ids_of_match(bundle)
         lineups = self._ids(bundle, "lineups", "team_id")
         event_file = bundle.find_file("events")
@@ -78,11 +78,11 @@ def _listed(ids: set[Any]) -> str:
 
 @functools.cache
 def _shapes() -> Mapping[str, Any]:
-    import msgspec  # it takes a while, and only a run needs it
+    import msgspec  # the import takes a while, and only a run needs it
 
     def struct(name: str, *fields: tuple[Any, ...]) -> Any:
-        # What is not named is skipped, which is what makes this quick; and they hold no references that could come
-        # back to themselves: thousands of objects that the garbage collector need not look at.
+        # All other keys are skipped, which makes this quick. Without `gc` the garbage collector skips the thousands of
+        # objects; they cannot refer to themselves.
         return msgspec.defstruct(name, list(fields), gc=False)
 
     team = struct("Team", ("id", int | None, None))

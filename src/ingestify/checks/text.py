@@ -1,4 +1,4 @@
-"""UTF-8, checked piece by piece."""
+"""Checks UTF-8 piece by piece."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _STEP_BYTES = 1 << 14  # in the cache
 
 
 class Utf8:
-    """Says where a stream of bytes stops being UTF-8.
+    """Checks that a stream of bytes is UTF-8.
 
     Args:
         start: The position of the first byte in its file.
@@ -23,7 +23,7 @@ class Utf8:
         self._position = start
 
     def feed(self, chunk: bytes, *, final: bool = False) -> None:
-        """Take the next bytes, or raise a Problem."""
+        """Check the next bytes, or raise a Problem with the position of the wrong byte."""
         pending = len(self._decoder.getstate()[0])
         if pending or not chunk.isascii():
             try:
@@ -35,7 +35,7 @@ class Utf8:
         self._position += len(chunk)
 
     def end(self) -> None:
-        """Raise a Problem if a character is cut."""
+        """Raise a Problem if the last character is cut."""
         self.feed(b"", final=True)
 
 
@@ -44,7 +44,7 @@ def check_utf8(body: bytes, start: int = 0) -> None:
     if body.isascii():  # much quicker than decoding, and true of most files
         return
     reader = Utf8(start)
-    # In pieces: the text of a large file takes up to four times its bytes.
+    # In pieces, because the decoded text takes up to four times the bytes.
     for begin in range(0, len(body), _STEP_BYTES):
         reader.feed(body[begin : begin + _STEP_BYTES])
     reader.end()

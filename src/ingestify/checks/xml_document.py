@@ -1,4 +1,4 @@
-"""An XML file: well-formed, without entities of its own, and not an error that the provider answered instead."""
+"""An XML file: well-formed, without declared entities, and no error of the provider."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 MOST_BYTES = 64 << 20
-"""The largest XML that is read to its end by the parser, which takes 0.1 to 0.5 s."""
+"""The largest XML that is parsed completely, which takes 0.1 to 0.5 s."""
 
 MOST_LEVELS = 1000
-"""How deep elements may lie in each other: the parser remembers 100 bytes and more for each level."""
+"""The most levels of nested elements. The parser keeps 100 bytes or more for each level."""
 
 _SHALLOW_BYTES = 4 << 20
-"""A smaller file is not looked at for its levels: they are not many, and counting takes as long as parsing."""
+"""The levels of a smaller file are not counted: they are few, and counting takes as long as parsing."""
 
 _BEGINNING_BYTES = 1 << 20
 _END_BYTES = 1 << 16
-# Expat before 2.6 reads an unfinished token again with every piece that it gets.
+# Expat before 2.6 parses an unfinished token again with every piece.
 _STEP_BYTES = 1 << 20
 
-# What expat says of a document that is cut, and of one whose encoding it cannot read.
+# The errors of expat for a document that is cut, and for an encoding that it cannot read.
 _BROKEN_OFF = frozenset({"no element found", "partial character", "unclosed CDATA section", "unclosed token"})
 _UNCHECKED = frozenset({"encoding specified in XML declaration is incorrect", "unknown encoding"})
 
-# S3, Google and Azure answer <Error>; others <errors> or <fault>. A large document is data.
+# S3, Google and Azure respond with <Error>, others with <errors> or <fault>. A large document is data.
 _ERROR_ROOTS = frozenset({"error", "errors", "fault"})
 _ERROR_BYTES = 1 << 16
 _MESSAGES = ("code", "message", "faultcode", "faultstring", "description", "detail", "title")
 
 
 def check(content: Content) -> None:
-    """Raise a Problem unless it is well-formed XML.
+    """Raise a Problem unless the file is well-formed XML.
 
-    Of a file of more than 64 MB only the beginning is parsed, and its end must close the root element. Entities are
-    refused where they are declared, and nothing outside the file is read. An encoding that the parser does not know
-    cannot be checked, and is no problem.
+    Of a file of more than 64 MB only the beginning is parsed, and its end must close the root element. A declared
+    entity is a Problem, and nothing outside the file is read. A file in an encoding that the parser does not know
+    passes.
     """
-    from xml.parsers import expat  # only where XML is fetched
+    from xml.parsers import expat  # only a lake with XML needs it
 
     head = content.head()
     if not (looks_like_markup(head) or head.startswith(UTF16_BOMS)):
@@ -53,7 +53,7 @@ def check(content: Content) -> None:
     document = _Document(
         is_small=size is None or size <= _ERROR_BYTES, counts_levels=size is None or size > _SHALLOW_BYTES
     )
-    # Of what is inside gzip the size is not known.
+    # The size of a file inside gzip is not known.
     most = MOST_BYTES if size is None else None if size <= MOST_BYTES else _BEGINNING_BYTES
     with content.open() as stream:
         try:
@@ -68,7 +68,7 @@ def check(content: Content) -> None:
             where = f"line {line}, column {error.offset + 1}"
             raise Problem(f"the XML is broken at {where}: {reason}") from error
         except (LookupError, ValueError):
-            return  # an encoding that Python does not know, or one of several bytes a character
+            return  # an encoding that Python does not know, or that has several bytes for a character
         if not ended:
             _check_end(stream, document.root, b"\0" in head)
     if document.error is not None:
@@ -81,9 +81,10 @@ class _Document:
     """Drives the parser, and keeps the name of the root element.
 
     Attributes:
-        position: How many bytes were read.
-        lines_before: How many lines of white space were left out before the document begins.
-        error: The texts of the elements, in lower case, if it is an error; else None.
+        root: The name of the root element; empty before it is read.
+        position: The number of bytes that were read.
+        lines_before: The number of skipped lines of white space before the document.
+        error: Element name in lower case to its text, if the document is an error; else None.
     """
 
     def __init__(self, *, is_small: bool, counts_levels: bool) -> None:
@@ -107,7 +108,7 @@ class _Document:
         for chunk in iter_chunks(stream, _STEP_BYTES):
             text = chunk
             if not self.root and self.position == 0:
-                # Space before the declaration is against the letter, and known from careless servers.
+                # Some servers send white space before the declaration, which the standard does not allow.
                 text = chunk.removeprefix(UTF8_BOM).lstrip()
                 self.lines_before = chunk[: len(chunk) - len(text)].count(b"\n")
             self.position += len(chunk)
@@ -118,14 +119,14 @@ class _Document:
         return True
 
     def message(self) -> str:
-        """Return what an error says."""
+        """Return the text of an error."""
         texts = {name: " ".join(text.split()) for name, text in (self.error or {}).items()}
         known = [texts[name] for name in _MESSAGES if texts.get(name)]
         return ": ".join(known) or " ".join(text for text in texts.values() if text)
 
     def _start_root(self, name: str, _attributes: dict[str, str]) -> None:
         self.root = name
-        # A handler in Python costs a microsecond for each element; mostly only the root is of interest.
+        # A handler in Python costs a microsecond for each element, and mostly only the root matters.
         self._parser.StartElementHandler = self._enter if self._counts_levels else None
         self._parser.EndElementHandler = self._leave if self._counts_levels else None
         if self._is_small and _local(name) in _ERROR_ROOTS:

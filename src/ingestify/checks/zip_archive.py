@@ -1,4 +1,4 @@
-"""A ZIP archive: a central directory, and members whose CRCs are right. Nothing is extracted."""
+"""A ZIP archive: a central directory, and members with the right CRCs. Nothing is extracted."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["check"]
 
 
 def check(content: Content) -> None:
-    """Raise a Problem unless there is a member, and each inflates to the CRC that the archive names.
+    """Raise a Problem unless there is a member, and each inflates to its CRC.
 
-    What is encrypted, or compressed in an unknown way, cannot be checked and is no problem. Neither is a stream that
-    cannot seek, beyond its first bytes.
+    A member that is encrypted, or compressed with an unsupported method, passes. Of a stream that cannot seek only the
+    first bytes are checked.
     """
     head = content.head()
     if not head.startswith(b"PK"):

@@ -1,7 +1,7 @@
-"""A ZIP archive's central directory (APPNOTE.TXT, section 4.3.12), read with limits, and believed in nothing.
+"""A ZIP archive's central directory (APPNOTE.TXT, section 4.3.12), read with limits.
 
-What a bomb is made of is refused before anything is inflated: members that share bytes (one kernel named a thousand
-times), sizes that no file could hold, a directory that fills the memory.
+Bombs are refused before anything is inflated: members that share bytes (the same bytes are listed a thousand times),
+impossible sizes, and a directory that fills the memory.
 """
 
 from __future__ import annotations
@@ -40,17 +40,18 @@ _END_BYTES = 22
 _MOST_COMMENT_BYTES = 0xFFFF
 _LOCAL_HEADER_BYTES = 30
 IS_UTF8 = 0x800
-"""The bit that says in what a member's name is written."""
+"""The flag of a member whose name is in UTF-8."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ArchiveLimits:
-    """What an archive may have.
+    """The limits of an archive.
 
     Attributes:
         members: The most members.
-        size_bytes: The most bytes that all members may have, inflated.
-        ratio: The most bytes for each byte of the archive, where there are more than `ratio_from_bytes` of them.
+        size_bytes: The most inflated bytes of all members.
+        ratio: The most inflated bytes for each byte of the archive, if there are more than `ratio_from_bytes`.
+        ratio_from_bytes: See `ratio`.
     """
 
     members: int = 100_000
@@ -67,8 +68,9 @@ class Member:
     """One member, as the central directory describes it.
 
     Attributes:
-        name: What it is called, with `/` between folders, whoever made the archive.
-        end: Where the next member, or the directory, begins: its bytes lie before.
+        info: The entry of the directory.
+        name: The name, always with `/` between folders.
+        end: Where the next member or the directory begins; the member's bytes lie before it.
     """
 
     info: zipfile.ZipInfo
@@ -77,23 +79,24 @@ class Member:
 
     @property
     def is_folder(self) -> bool:
-        """Whether it only names a folder."""
+        """Whether the member is a folder."""
         return self.name.endswith("/")
 
     @property
     def is_of_macos(self) -> bool:
-        """Whether it is what macOS writes beside the files that somebody archived."""
+        """Whether macOS added the member to the archived files."""
         return self.name.startswith("__MACOSX/") or self.name.rpartition("/")[2].startswith(("._", ".DS_Store"))
 
 
 def read_directory(stream: BinaryIO, limits: ArchiveLimits = DEFAULT_LIMITS) -> list[Member] | None:
-    """Return an archive's members, in the order of its directory; None: it is of a version that Python does not know.
+    """Return an archive's members in the order of its directory; None: Python does not know its version.
 
     Args:
-        stream: Seekable. Its position is changed.
+        stream: The archive, seekable. Its position is changed.
+        limits: The limits.
 
     Raises:
-        Problem: It has no readable directory, or one that goes beyond the limits, or members that share bytes.
+        Problem: The directory cannot be read, or is beyond the limits, or members share bytes.
     """
     import zipfile  # it takes 10 ms to import
 
@@ -111,7 +114,7 @@ def read_directory(stream: BinaryIO, limits: ArchiveLimits = DEFAULT_LIMITS) -> 
 
 
 def _require_end(stream: BinaryIO) -> None:
-    """Look for the end that the archive must have, to say that it breaks off in plainer words than zipfile does."""
+    """Raise a Problem that the archive breaks off, if its end is missing; zipfile's own error is not clear."""
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, size - _END_BYTES - _MOST_COMMENT_BYTES))
     tail = stream.read(_END_BYTES + _MOST_COMMENT_BYTES)
@@ -121,10 +124,10 @@ def _require_end(stream: BinaryIO) -> None:
 
 
 class _Guarded(io.RawIOBase):
-    """The archive for zipfile, which reads the directory in one piece and makes an object of each member.
+    """The archive's stream for zipfile, which reads the directory in one piece and makes an object of each member.
 
-    What it is about to read is looked at here, whatever sizes and numbers the archive names, in whichever of its two
-    forms: zipfile's own idea of where the directory is differs between Python's versions.
+    Each read is limited here, whatever sizes and numbers the archive names. The limit is on reads, because zipfile
+    finds the directory differently in different versions of Python.
     """
 
     def __init__(self, stream: BinaryIO, limits: ArchiveLimits) -> None:
@@ -153,7 +156,7 @@ class _Guarded(io.RawIOBase):
 
 
 def _placed(infos: Sequence[zipfile.ZipInfo], directory_start: int) -> list[Member]:
-    """Return members with the room that each has, or raise a Problem where two would have to share some."""
+    """Return the members with the place of each, or raise a Problem if two share bytes."""
     in_order = sorted(infos, key=lambda info: info.header_offset)
     ends = {}
     for index, info in enumerate(in_order):
@@ -170,20 +173,22 @@ def _placed(infos: Sequence[zipfile.ZipInfo], directory_start: int) -> list[Memb
 def _name_of(info: zipfile.ZipInfo) -> str:
     name = info.filename
     if name == info.orig_filename and not info.flag_bits & IS_UTF8:
-        # macOS writes UTF-8 without saying so, and zipfile then reads it as the code page of DOS.
+        # macOS writes UTF-8 without the flag, so zipfile has decoded it as the code page of DOS.
         with contextlib.suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
     return plain_name(name)
 
 
 def plain_name(name: str) -> str:
-    """Return a member's name as it is compared: PowerShell separates folders with a backslash, and macOS letters from
-    their accents."""
+    """Return a member's name in the form that is compared.
+
+    PowerShell separates folders with a backslash, and macOS separates letters from their accents.
+    """
     return unicodedata.normalize("NFC", name).replace("\\", "/")
 
 
 def _check_sizes(members: Sequence[Member], limits: ArchiveLimits) -> None:
-    # No two members share bytes, so what they take is what is there.
+    # No two members share bytes, so the sum of their sizes is real.
     made = sum(member.info.file_size for member in members)
     taken = sum(member.info.compress_size for member in members)
     if made > limits.size_bytes or (made > limits.ratio_from_bytes and made > taken * limits.ratio):
@@ -192,7 +197,7 @@ def _check_sizes(members: Sequence[Member], limits: ArchiveLimits) -> None:
 
 @contextlib.contextmanager
 def damage_as_problem(what: str) -> Iterator[None]:
-    """Translate what zipfile and the decompressors raise for a damaged archive; a disk that fails stays an OSError."""
+    """Translate the errors of zipfile and the decompressors into a Problem; an error of the disk stays an OSError."""
     import zipfile
 
     try:

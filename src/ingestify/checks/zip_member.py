@@ -44,23 +44,24 @@ _Inflate = Callable[[bytes], Iterator[bytes]]
 
 
 class CannotInflate(Exception):
-    """The member is encrypted, or compressed in a way that is not known here."""
+    """The member is encrypted, or compressed with a method that is not supported."""
 
 
 def is_encrypted(member: Member) -> bool:
-    """Return whether a password would be needed."""
+    """Return whether the member needs a password."""
     return bool(member.info.flag_bits & _IS_ENCRYPTED)
 
 
 def iter_inflated(stream: BinaryIO, member: Member) -> Iterator[bytes]:
-    """Yield what a member holds, in pieces of at most 256 KiB.
+    """Yield the content of a member in pieces of at most 256 KiB.
 
     Args:
-        stream: The archive, seekable. Others may read it between two pieces.
+        stream: The archive, seekable. Other code may read it between two pieces.
+        member: The member.
 
     Raises:
-        Problem: The member is damaged, or holds more or less than it says.
-        CannotInflate: It is encrypted, or compressed in an unknown way.
+        Problem: The member is damaged, or has another size than the directory says.
+        CannotInflate: The member is encrypted, or compressed with a method that is not supported.
     """
     info = member.info
     what = f"the ZIP archive's member {excerpt(member.name)} is damaged"
@@ -89,7 +90,7 @@ def iter_inflated(stream: BinaryIO, member: Member) -> Iterator[bytes]:
 
 
 def _start(stream: BinaryIO, member: Member, what: str) -> int:
-    """Return where the data begins: behind the member's own header, which must be of this very member."""
+    """Return where the data begins: after the member's own header, which must have the same name."""
     info = member.info
     stream.seek(info.header_offset)
     header = stream.read(_HEADER.size)
@@ -106,7 +107,7 @@ def _start(stream: BinaryIO, member: Member, what: str) -> int:
 
 
 def _inflater(member: Member) -> _Inflate:
-    """Return what turns compressed pieces, one after the other, into pieces of bounded size."""
+    """Return a function that inflates one compressed piece after the other, into pieces of limited size."""
     if is_encrypted(member) or member.info.flag_bits & _IS_PATCH:
         raise CannotInflate("it is encrypted")
     method = member.info.compress_type
@@ -127,7 +128,7 @@ def _deflate64() -> _Inflate:
     inflating = inflate64.Inflater()
 
     def inflate_next(data: bytes) -> Iterator[bytes]:
-        # It gives all that an input holds at once, which is 64 KiB for each 18 bits at the most.
+        # It returns all that an input holds at once: at most 64 KiB for each 18 bits.
         for start in range(0, len(data), _DEFLATE64_STEP_BYTES):
             if inflating.eof:
                 return

@@ -1,6 +1,6 @@
-"""A slow bundle check: load the match with kloppy before anybody else does, and see whether it can be a match.
+"""A slow bundle check: it loads the match with kloppy, and checks that the numbers of shots and goals are plausible.
 
-It is an example to copy as much as one to use. In config.yaml:
+It is also an example to copy. In config.yaml:
 
     dataset_types:
       - provider: statsbomb
@@ -23,15 +23,16 @@ __all__ = ["KloppyBounds"]
 
 
 class KloppyBounds(BundleCheck):
-    """kloppy reads the match, and it has a believable number of shots and goals.
+    """kloppy can read the match, and the match has a plausible number of shots and goals.
 
-    It is for every kind of dataset that `load_dataset_with_kloppy` can load as events; a load takes a second or two.
+    The check is for every kind of dataset that `load_dataset_with_kloppy` loads as events. A load takes a second or
+    two.
 
     Args:
-        shots: The fewest and the most of both teams together, or None.
-        goals: The same.
-        events: The fewest and the most events, or None.
-        kloppy: Passed on to kloppy, such as `{coordinates: statsbomb}`.
+        shots: The fewest and the most shots of both teams together; None: any number.
+        goals: The fewest and the most goals of both teams together; None: any number.
+        events: The fewest and the most events; None: any number.
+        kloppy: Arguments for kloppy, such as `{coordinates: statsbomb}`.
     """
 
     dataset_type = "match"
@@ -52,13 +53,13 @@ class KloppyBounds(BundleCheck):
         self._kloppy = dict(kloppy or {})
 
     def is_for(self, provider: str, dataset_type: str) -> bool:
-        """Return whether kloppy has a loader for it."""
+        """Return whether there is a kloppy loader for these datasets."""
         return super().is_for(provider, dataset_type) and find_loader(provider, dataset_type) is not None
 
     def find_problems(self, bundle: Bundle) -> Iterator[str]:
-        """Yield that kloppy cannot read it, or what it has too few or too many of."""
+        """Yield each number that is not plausible."""
         if not bundle.state.is_complete:
-            return  # there is nothing yet to load
+            return  # files are still missing
         counts = _count(self._load(bundle))
         for name, (fewest, most) in self._bounds.items():
             if not fewest <= counts[name] <= most:
@@ -66,7 +67,7 @@ class KloppyBounds(BundleCheck):
 
     def _load(self, bundle: Bundle) -> Any:
         try:
-            import kloppy  # noqa: F401 - only to see whether it is there
+            import kloppy  # noqa: F401 - only to see whether it is installed
         except ModuleNotFoundError as error:
             raise MissingExtraError("kloppy", "The check KloppyBounds") from error
         try:

@@ -1,6 +1,6 @@
-"""Do the files of a dataset agree with its format? Each is the feed that it is called, all are of one match, and whole.
+"""Checks the files of a dataset by its format: each file is its feed, all are of one match, and no part is missing.
 
-kloppy does not ask: with the line-ups of another match, or a minute that is missing, it returns what it can make of it.
+kloppy does not check this: with the line-ups of another match, or without a minute, it still returns an object.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ingestify.provider_formats.provider_format import FormatFeed, ProviderForma
 __all__ = ["FormatCheck"]
 
 _FIRST_BYTES = 1 << 20
-"""What is looked for is mostly here."""
+"""The length of a file's beginning, which mostly has the mark and the match."""
 
 _MOST_BYTES = 1 << 26
-"""A larger file is not read to its end; nothing is said against it then."""
+"""The most bytes that are read. A larger file without the mark passes."""
 
 
 class FormatCheck(BundleCheck):
-    """Each file is the feed that it is called, all are of one match, and no part is missing."""
+    """Each file is its feed, all files are of one match, and no part is missing."""
 
     def __init__(self, provider_format: ProviderFormat) -> None:
         super().__init__()
@@ -33,12 +33,12 @@ class FormatCheck(BundleCheck):
         self.provider, self.dataset_type = provider_format.name, provider_format.dataset_type
 
     def find_problems(self, bundle: Bundle) -> Iterator[str]:
-        """Yield what does not agree; a feed that the bundle has not got says nothing."""
+        """Yield each disagreement. A feed that the bundle lacks is not checked."""
         matches: dict[str, list[str]] = {}
         for feed in self._format.feeds:
             for name in feed.find_names(bundle.feeds):
                 file = bundle.get_file(name)
-                problem, match_id = _look_at(file, feed)
+                problem, match_id = _check_file(file, feed)
                 if problem:
                     yield f"{file.file_id} is not what the feed '{feed.name}' of {self._format.name} is: {problem}"
                 elif match_id:
@@ -49,14 +49,14 @@ class FormatCheck(BundleCheck):
         yield from self._check_parts(bundle)
 
     def _check_parts(self, bundle: Bundle) -> Iterator[str]:
-        """Yield which parts are missing: those that another feed has, and those between two that are there."""
+        """Yield the missing parts: those that another feed has, and those between two parts."""
         of_feeds = {
             feed.name: {feed.part_of(name) for name in feed.find_names(bundle.feeds)}
             for feed in self._format.feeds
             if feed.has_parts
         }
         if not bundle.state.is_complete or not of_feeds:
-            return  # more of it is to come
+            return  # an incomplete dataset may get more parts
         everything = set().union(*of_feeds.values())
         expected = everything | set(_between(everything))
         for name, parts in of_feeds.items():
@@ -74,12 +74,12 @@ def _between(parts: Iterable[str]) -> Iterator[str]:
         if number.isascii() and number.isdigit() and number == str(int(number)):
             numbers.setdefault(before + hyphen, set()).add(int(number))
     for before, there in numbers.items():
-        if max(there) - min(there) < 1000:  # else they count something else
+        if max(there) - min(there) < 1000:  # larger gaps mean that the numbers are no parts
             yield from (f"{before}{number}" for number in range(min(there), max(there)))
 
 
-def _look_at(file: BundleFile, feed: FormatFeed) -> tuple[str, str]:
-    """Return what speaks against its being this feed, and the match that it names; each empty if there is nothing."""
+def _check_file(file: BundleFile, feed: FormatFeed) -> tuple[str, str]:
+    """Return why a file is not this feed, and the match that it names; each empty if there is nothing."""
     if not feed.mark:
         return "", ""
     stream = file.stream

@@ -1,6 +1,6 @@
-"""The formats that are built in, a table; and how one is found by what `loader:` says.
+"""The table of the built-in formats, and the search in it by the setting `loader`.
 
-What is known of each format is what kloppy reads of it (https://kloppy.pysport.org) and the samples of its tests.
+Each format is as kloppy reads it (https://kloppy.pysport.org), and as in the samples of kloppy's tests.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ingestify.suggestion import did_you_mean
 __all__ = ["FORMATS", "LOADERS_GROUP", "check_loader", "find_format"]
 
 LOADERS_GROUP = "ingestify.loaders"
-"""Where a package names its loaders: `"{provider}.{dataset_type}" = "package.module:function"`."""
+"""The entry point group of a package's loaders: `"{provider}.{dataset_type}" = "package.module:function"`."""
 
 _FRAME_LINES = r"\A\s*\d+[:;]"
 _MA1 = FormatFeed(
@@ -214,15 +214,19 @@ FORMATS: dict[tuple[str, str], ProviderFormat] = {
 
 
 def find_format(loader: str, dataset_type: str) -> ProviderFormat | None:
-    """Return the format that `loader:` names, or None: it is of an installed package, or there is none."""
+    """Return the built-in format of the setting `loader`, or None."""
     return FORMATS.get((loader, dataset_type))
 
 
 def check_loader(loader: str, dataset_type: str) -> None:
-    """Refuse what is neither built in nor of an installed package. Empty text is nothing to refuse.
+    """Refuse a loader that is neither built in nor in an installed package. An empty text passes.
+
+    Args:
+        loader: The setting `loader`.
+        dataset_type: The type of the datasets.
 
     Raises:
-        ConfigurationError: It is not; the message says what there is.
+        ConfigurationError: There is no such loader. The message lists the loaders.
     """
     if (
         not loader

@@ -1,4 +1,4 @@
-"""A format: the feeds of a provider's datasets of one type, and which argument of kloppy each of them is."""
+"""A format: the feeds of a provider's datasets of one type, and the argument of kloppy for each feed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class FormatFeed:
     """One feed of a format.
 
     Attributes:
-        name: What the feed is called in a dataset, in the provider's words where it has some: `f24`, `ma3`.
-        argument: kloppy's parameter for it.
-        is_optional: Whether kloppy reads a dataset without it.
+        name: The feed's name in a dataset, which is the provider's own if there is one: `f24`, `ma3`.
+        argument: kloppy's parameter for the feed.
+        is_optional: Whether kloppy can read a dataset without the feed.
         other_name: Another feed that kloppy reads in its place.
-        has_parts: Whether it may come in several files, one after the other: `ball-1-1`, `ball-1-2`, … beside `ball`.
-        needs_path: Whether kloppy takes no stream, because it looks at the ending of a file's name.
-        mark: A regular expression of what each such file holds; empty: nothing can be said of it.
-        match_id: A regular expression whose group is the provider's identifier of the match; empty: it does not say.
+        has_parts: Whether the feed may come in several files: `ball-1-1`, `ball-1-2`, … instead of `ball`.
+        needs_path: Whether kloppy needs a path, because it uses the suffix of the file's name.
+        mark: A regular expression that each file of the feed matches; empty: the file is not checked.
+        match_id: A regular expression whose group is the provider's id of the match; empty: the file has none.
     """
 
     name: str
@@ -38,17 +38,17 @@ class FormatFeed:
 
     @property
     def wanted(self) -> str:
-        """What stands for it in the feeds that a `BundleType` requires."""
+        """The text for this feed in the required feeds of a `BundleType`."""
         parts = f"{self.name}-*" if self.has_parts else ""
         return "|".join(one for one in (self.name, self.other_name, parts) if one)
 
     def find_names(self, feeds: Iterable[str]) -> list[str]:
-        """Return which of a dataset's feeds are this one, parts in their order: `ball-1-2` before `ball-1-10`."""
+        """Return the names of this feed in a dataset, with parts in their order: `ball-1-2` before `ball-1-10`."""
         names = sorted((one for one in dict.fromkeys(feeds) if is_named(one, self.wanted)), key=_numbers_as_such)
         return names if self.has_parts else sorted(names, key=lambda one: one != self.name)[:1]
 
     def part_of(self, feed: str) -> str:
-        """Return `1-10` for the part `ball-1-10`; empty for the feed that comes in one file."""
+        """Return `1-10` for the part `ball-1-10`; empty for a feed in one file."""
         return feed.removeprefix(self.name).removeprefix("-")
 
 
@@ -57,10 +57,12 @@ class ProviderFormat:
     """Datasets of one type in the format of one provider.
 
     Attributes:
-        name: What `loader:` of a source says, such as `opta`.
-        function: kloppy's function, below its package: `opta.load`.
-        checks: What must hold between its files besides what `agreement` says.
-        bundle_types: Its only one, for whom a source declares several.
+        name: The value of a source's setting `loader`, such as `opta`.
+        dataset_type: The type of the datasets.
+        function: kloppy's function, without the package's name: `opta.load`.
+        feeds: The feeds.
+        checks: The bundle checks beside that of `agreement`.
+        bundle_types: One bundle type; a tuple, as a source has it.
     """
 
     name: str
@@ -77,7 +79,7 @@ class ProviderFormat:
 
     @property
     def bundle_type(self) -> BundleType:
-        """What a complete dataset holds."""
+        """The feeds of a complete dataset."""
         return self.bundle_types[0]
 
 

@@ -1,4 +1,4 @@
-"""Loads the datasets of a format as the table of formats says: which feed is which of kloppy's arguments."""
+"""Loads the datasets of a format by the table of formats, which says which feed is which argument of kloppy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["FormatLoader"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FormatLoader:
-    """Makes kloppy's objects of datasets in one format; a `files.Loader`."""
+    """Loads datasets of one format with kloppy. A `files.Loader`."""
 
     format: ProviderFormat
 
@@ -28,10 +28,12 @@ class FormatLoader:
         """Return an EventDataset or a TrackingDataset.
 
         Args:
-            kwargs: For kloppy; with `three_sixty=False` and the like an optional file, `three_sixty_data`, is not read.
+            files: The files of the dataset.
+            kwargs: Arguments for kloppy. `three_sixty=False` leaves out the optional file `three_sixty_data`; the same
+                holds for each optional file.
 
         Raises:
-            LoadError: A feed that kloppy needs is not there.
+            LoadError: A feed that kloppy needs is missing.
             TypeError: kloppy's function does not take one of the arguments.
         """
         module, _, function = self.format.function.partition(".")
@@ -46,11 +48,11 @@ class FormatLoader:
                 for feed in self.format.feeds
                 if switches.get(_switch(feed), True)
             }
-            # What is optional is so in kloppy, too; but not in each of its functions by the same default.
+            # A missing optional file is no argument at all: the defaults of kloppy's functions differ.
             return load(**{name: value for name, value in arguments.items() if value is not None}, **options)
 
     def _refuse_unknown(self, load: Callable[..., Any], kwargs: Mapping[str, Any], switches: Collection[str]) -> None:
-        """Say what a misspelt argument may have meant; kloppy's own `load()` does not say whose it is."""
+        """Raise a TypeError with a suggestion for a misspelt argument; kloppy's own error names no function."""
         parameters = inspect.signature(load).parameters
         if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
             return
@@ -64,7 +66,7 @@ class FormatLoader:
 
 
 def _switch(feed: FormatFeed) -> str:
-    """Return the keyword by which a caller leaves an optional feed out."""
+    """Return the keyword with which a caller leaves out an optional feed."""
     return feed.argument.removesuffix("_data")
 
 
@@ -74,14 +76,14 @@ def _argument(feed: FormatFeed, files: FeedFiles, folder: Path) -> Any:
         return None
     opened = [files.get_file(name) for name in names or [feed.name]]
     if feed.has_parts:
-        from kloppy.io import Source  # because it takes a stream in a list for a list of its lines
+        from kloppy.io import Source  # kloppy would read a stream in a list as a list of lines
 
         return [Source(data=file.stream) for file in opened]
     return _as_path(opened[0], folder / feed.name) if feed.needs_path else opened[0].stream
 
 
 def _as_path(file: OpenedFile, path: Path) -> str:
-    """Return the path of a copy whose ending says what it is."""
+    """Copy a file, and return the path of the copy, whose suffix is .xml or .json."""
     with path.open("wb") as copy:
         shutil.copyfileobj(file.stream, copy)
     with path.open("rb") as copy:

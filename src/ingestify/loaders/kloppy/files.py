@@ -1,4 +1,4 @@
-"""What a loader needs of the lake."""
+"""The parts of the lake that a loader uses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["FeedFiles", "FileStore", "Loader", "OpenedFile", "OpenedFiles"]
 
 
 class OpenedFile(Protocol):
-    """What a loader needs of a file."""
+    """A file, as a loader sees it."""
 
     @property
     def stream(self) -> Any:
@@ -19,7 +19,7 @@ class OpenedFile(Protocol):
 
 
 class FeedFiles(Protocol):
-    """What a loader needs of a dataset's files: those of the lake, or of a bundle that is being checked."""
+    """A dataset's files, as a loader sees them: in the lake, or in a bundle that is being checked."""
 
     @property
     def feeds(self) -> list[str]:
@@ -33,18 +33,18 @@ class FeedFiles(Protocol):
 
 
 class OpenedFiles(FeedFiles, Protocol):
-    """Files that are closed when they were read."""
+    """Files that the reader closes."""
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close the opened files."""
 
 
 class FileStore(Protocol):
-    """Where the files come from."""
+    """The store that has the files."""
 
     def load_files(self, dataset: Dataset, data_feed_keys: Any = None, lazy: bool = False) -> OpenedFiles:
         """Return the dataset's current files."""
 
 
 Loader = Callable[[FeedFiles, Mapping[str, Any]], Any]
-"""`(files, kwargs)` → kloppy's object: reads the files of a dataset, and passes `kwargs` on to kloppy."""
+"""Called with files and kwargs; returns kloppy's object of these files, and passes `kwargs` on to kloppy."""

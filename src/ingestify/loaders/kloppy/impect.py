@@ -1,4 +1,4 @@
-"""Impect's match events, of the open data and of the API, whose files are each the `data` of an object."""
+"""Loads Impect's match events, of the open data and of the API, whose files have the content under `data`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["load_match"]
 
 
 def load_match(files: FeedFiles, kwargs: Mapping[str, Any]) -> Any:
-    """Return an EventDataset, with the names of clubs and players where there are files of them."""
+    """Return an EventDataset, with the names of clubs and players if the dataset has files of them."""
     from kloppy import impect  # heavy and optional
 
     squads, players = files.find_file("squads"), files.find_file("players")
@@ -27,7 +27,7 @@ def load_match(files: FeedFiles, kwargs: Mapping[str, Any]) -> Any:
 
 
 def _data_of(file: OpenedFile) -> Any:
-    """Return the file's stream, or one of what is below `data` in it."""
+    """Return the file's stream, or a stream of the content under `data`."""
     stream = file.stream
     begins_as_list = stream.read(64).lstrip().startswith(b"[")
     stream.seek(0)

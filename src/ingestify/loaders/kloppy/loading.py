@@ -1,4 +1,4 @@
-"""From a stored dataset to kloppy's object, with what the lake knows of it filled in."""
+"""Loads a stored dataset with kloppy, and adds the lake's metadata to kloppy's object."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ __all__ = ["load_with_kloppy"]
 def load_with_kloppy(store: FileStore, dataset: Dataset, loader: str | None = None, **kwargs: Any) -> Any:
     """Return kloppy's object of a dataset.
 
-    The object does not know which match it is; so its metadata gets from the lake what kloppy left out: `game_id`,
-    `date` (the kick-off as the provider gives it; naive where it says no zone, as StatsBomb), `game_week`, and in
+    kloppy does not know which match it loads. So the metadata of its object gets missing values from the lake:
+    `game_id`, `date` (the provider's kick-off; naive if it has no zone, as at StatsBomb), `game_week`, and in
     `attributes` the `identifier`, `dataset_id`, `name` and `provider`.
 
     Args:
-        store: Where the files are.
+        store: The store that has the files.
         dataset: A dataset with a revision.
-        loader: The format of its files, such as `opta`. None: what its source said when it came, else its provider's.
-        **kwargs: Passed on to kloppy: `coordinates`, `event_types`, `event_factory`, … for events; `coordinates`,
-            `limit`, `sample_rate`, `only_alive`, … for tracking. `three_sixty=False` is ours: it leaves StatsBomb's
-            freeze frames out, whose reading takes most of the time.
+        loader: The format of its files, such as `opta`. None: the format that its source named, else the provider's.
+        **kwargs: Arguments for kloppy: `coordinates`, `event_types`, `event_factory`, … for events; `coordinates`,
+            `limit`, `sample_rate`, `only_alive`, … for tracking. `three_sixty=False` is no argument of kloppy: it
+            leaves out StatsBomb's freeze frames, which take most of the time.
 
     Raises:
-        TypeError: An argument that kloppy does not know.
+        TypeError: kloppy does not know an argument.
         MissingExtraError: kloppy is not installed.
         LoadError: There is no loader for this kind of dataset, a feed is missing, or kloppy cannot read it.
     """
@@ -43,7 +43,7 @@ def load_with_kloppy(store: FileStore, dataset: Dataset, loader: str | None = No
             f"Otherwise use store.load_files(dataset) and kloppy's own functions."
         )
     try:
-        import kloppy  # noqa: F401 - only to see whether it is there
+        import kloppy  # noqa: F401 - only to see whether it is installed
     except ModuleNotFoundError as error:
         raise MissingExtraError("kloppy", "Loading a dataset with kloppy") from error
     if dataset.current_revision is None:
@@ -54,10 +54,10 @@ def load_with_kloppy(store: FileStore, dataset: Dataset, loader: str | None = No
     except LoadError as error:
         raise LoadError(f"{dataset} cannot be loaded with kloppy. {error}") from error
     except IngestifyError:
-        raise  # a damaged object says so itself
+        raise  # such as a damaged object of the lake
     except Exception as error:
         if isinstance(error, TypeError) and "keyword argument" in str(error):
-            raise  # the caller's mistake, and no match's
+            raise  # the caller's mistake, not a fault of the match
         raise LoadError(f"kloppy cannot read {dataset}: {type(error).__name__}: {error}") from error
     finally:
         files.close()

@@ -1,4 +1,4 @@
-"""What of Metrica's data kloppy does not tell apart by itself: CSV of its first sample games, EPTS and JSON since."""
+"""Loads Metrica's data, in the format that a game has: CSV in the first sample games, EPTS and JSON since then."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def load_match(files: FeedFiles, kwargs: Mapping[str, Any]) -> Any:
     """
     if files.find_file("metadata") is None and files.find_file("events") is not None:
         raise LoadError(
-            "kloppy reads Metrica's events as JSON with a feed 'metadata', which this match has not: its events are "
+            "kloppy reads Metrica's events as JSON with a feed 'metadata', which this match lacks: its events are "
             "CSV. Use dataset.to_polars('events')."
         )
     return FormatLoader(FORMATS["metrica", "match"])(files, kwargs)

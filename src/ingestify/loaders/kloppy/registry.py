@@ -1,4 +1,4 @@
-"""Which function makes kloppy's object of a kind of dataset: those built in, and those of installed packages."""
+"""The loaders of each kind of dataset: those that are built in, and those of installed packages."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ LOADERS: dict[tuple[str, str], Loader] = {
     ("metrica", "match"): metrica.load_match,
     ("metrica", "tracking"): metrica.load_tracking,
 }
-"""(format, dataset type) to what makes kloppy's object of its files."""
+"""(format, dataset type) to loader."""
 
 
 def find_loader(name: str, dataset_type: str) -> Loader | None:
-    """Return the loader of a format's datasets: one that is built in, else an installed package's, else None.
+    """Return the loader of a format's datasets: a built-in one, else an installed package's, else None.
 
     Args:
-        name: The format, which is that of the provider of the same name.
+        name: The format; a provider's own format has the provider's name.
+        dataset_type: The type of the datasets.
 
     Raises:
-        ConfigurationError: A package names one that cannot be imported or called.
+        ConfigurationError: The loader of an installed package cannot be imported or called.
     """
     built_in = LOADERS.get((name, dataset_type))
     if built_in is not None:
