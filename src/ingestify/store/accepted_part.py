@@ -1,4 +1,4 @@
-"""What becomes true of a dataset when a person accepts a bundle in quarantine, whole or without some of its feeds."""
+"""Which files of a bundle are published when a person accepts it from quarantine, and the dataset's state then."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ _MOST_CHARACTERS = 300
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AcceptedPart:
-    """What of a bundle is published, and what the dataset is then.
+    """The part of a bundle that is published, and the dataset after that.
 
     Attributes:
-        files: Those that the lake has not.
-        left_out: The ids of files that are not part of the dataset any more, or do not become it.
-        removed_file_ids: Those that leave the current set.
+        files: The files that the lake does not have.
+        left_out: The ids of files that are no part of the dataset any more, or do not become one.
+        removed_file_ids: The ids of files that leave the current set.
         feeds: What is remembered of each file.
-        described: `, without 360-frames__v1`, for the revision's description; empty: it is whole.
+        missing_feeds: The feeds that the dataset lacks.
+        state: The state of the dataset.
+        described: `, without 360-frames__v1`, for the revision's description; empty: nothing is left out.
     """
 
     files: tuple[NewFile, ...]
@@ -39,9 +41,9 @@ class AcceptedPart:
 
 
 def built_in_type_of(entry: QuarantineEntry) -> BundleType:
-    """Return what a complete dataset of an entry's kind holds, where nobody knows what settings and sources say."""
+    """Return what a complete dataset of an entry's kind holds, by what is built in: without settings and sources."""
     return BundleTypes().of(
-        entry.provider, entry.dataset_type, (), {look.data_feed_key for look in entry.feeds.values()}
+        entry.provider, entry.dataset_type, (), {state.data_feed_key for state in entry.feeds.values()}
     )
 
 
@@ -53,15 +55,19 @@ def choose_part(
     decided_by: str,
     note: str,
 ) -> AcceptedPart:
-    """Work out what accepting an entry makes true.
+    """Choose the part of a bundle that is published when its entry is accepted.
 
     Args:
+        entry: The entry.
         existing: The dataset as the lake has it, or None.
+        bundle_type: What a complete dataset holds.
         without: The feeds, or file ids, that the person leaves out.
+        decided_by: The person.
+        note: Why, for later readers.
 
     Raises:
         ConfigurationError: There is no such feed.
-        SaveError: Nothing would be left.
+        SaveError: No file would be left.
     """
     current = {} if existing is None else existing.files
     new = {file.file_id: file for file in entry.files}
@@ -84,18 +90,18 @@ def choose_part(
     feeds: list[FeedState] = []
     known = {} if existing is None else existing.feeds
     for file_id in dict.fromkeys((*entry.feeds, *left_out)):
-        look = entry.feeds.get(file_id) or known.get(file_id)
-        if look is None:
-            continue  # another source's, which this one is not asked for
+        feed = entry.feeds.get(file_id) or known.get(file_id)
+        if feed is None:
+            continue  # it is another source's
         if file_id in named:
             problem = f"left out by {decided_by}{said}"[:_MOST_CHARACTERS]
-            look = _as_left_out(look, problem, tags[file_id], decided_by)
+            feed = _as_left_out(feed, problem, tags[file_id], decided_by)
         elif file_id in left_out:
-            look = _as_left_out(look, broken[file_id], tags[file_id], "")
+            feed = _as_left_out(feed, broken[file_id], tags[file_id], "")
         elif file_id in broken:
-            look = dataclasses.replace(look, problem=broken[file_id], decided_by=decided_by)
-        feeds.append(look)
-    # What the run that rejected it found missing, what is broken in it, and what is left out of it.
+            feed = dataclasses.replace(feed, problem=broken[file_id], decided_by=decided_by)
+        feeds.append(feed)
+    # The feeds that the rejecting run found missing, and those of files that are broken or left out.
     needed = [feed_of[file_id] for file_id in broken if file_id not in left_out]
     needed += [feed_of[file_id] for file_id in left_out if feed_of[file_id] not in remaining]
     missing = [feed for feed in entry.missing_feeds if feed not in {feed_of[one] for one in broken if one in left_out}]
@@ -113,7 +119,7 @@ def choose_part(
 
 
 def _named(entry: QuarantineEntry, without: Sequence[str], feed_of: dict[str, str]) -> set[str]:
-    """Return the ids of the files that a person names by their feeds, or by themselves."""
+    """Return the ids of the files that a person names by feed or by file id."""
     named: set[str] = set()
     for one in without:
         found = {file_id for file_id, feed in feed_of.items() if one in (feed, file_id)}
@@ -127,20 +133,20 @@ def _named(entry: QuarantineEntry, without: Sequence[str], feed_of: dict[str, st
 
 
 def _problem_of(entry: QuarantineEntry, file_id: str) -> str:
-    """Return what a file's own check found."""
-    look = entry.feeds.get(file_id)
-    if look is not None and look.problem:
-        return look.problem
-    # Entries of before problems were kept file by file have them in their reasons.
+    """Return what the check of one file found."""
+    state = entry.feeds.get(file_id)
+    if state is not None and state.problem:
+        return state.problem
+    # Older entries keep the problems of files in their reasons only.
     start = f"{file_id}: "
     return next((reason.removeprefix(start) for reason in entry.reasons if reason.startswith(start)), "")
 
 
-def _as_left_out(look: FeedState, problem: str, tag: str, decided_by: str) -> FeedState:
+def _as_left_out(state: FeedState, problem: str, tag: str, decided_by: str) -> FeedState:
     return dataclasses.replace(
-        look,
+        state,
         present=False,
-        validators=Validators(look.validators.etag),
+        validators=Validators(state.validators.etag),
         problem=problem,
         left_out_tag=tag,
         decided_by=decided_by,

@@ -17,14 +17,14 @@ def this_process() -> ProcessIdentity:
 
 
 def is_gone(process: ProcessIdentity) -> bool:
-    """Return whether it is known that a process has ended. Of other machines' nothing is known."""
+    """Return whether a process is known to have ended. Nothing is known of another machine's process."""
     if process.host != socket.gethostname() or not process.started or os.name != "posix":
         return False
     return _started(process.pid) != process.started
 
 
 def _started(pid: int) -> str:
-    """Return a text that no other process with the same pid has had, or "" where the system does not tell."""
+    """Return a text that tells the process from others that have had the same pid; "" if the system has none."""
     try:
         # Linux: the boot's id and, 22nd in stat, the start in clock ticks since boot (proc(5)). The name in
         # parentheses may hold anything, so counting begins after it.

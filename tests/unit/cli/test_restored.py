@@ -194,7 +194,7 @@ def test_a_storage_of_before_the_epoch_is_told(lake):
     back_up(lake, "files")
     lake("restored", "--yes")
     restore(lake, "files")
-    assert "is of before the catalogue" in refused(lake, "run")
+    assert "is older than the catalogue" in refused(lake, "run")
 
 
 def test_a_mark_that_never_arrived_is_no_reason_to_refuse(lake):

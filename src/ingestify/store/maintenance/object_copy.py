@@ -54,7 +54,7 @@ def copy_object(file: File, source: Storage, target: Storage, path: str, stop: t
                 while passing.read(_CHUNK_BYTES):
                     pass
             except OSError as error:
-                raise content.refused(error) from error
+                raise content.make_read_error(error) from error
         content.check(size, digest.hexdigest())
         temporary.finish()
         target.publish([(temporary, path)])

@@ -1,4 +1,4 @@
-"""The objects of one bucket: begun, moved to their places, and written again where they were lost."""
+"""The objects of one bucket: they are staged, published, and restored if they were lost."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ class BucketObjects:
     """Writes the objects of one bucket. Every method may be called from any thread.
 
     Args:
-        layout: How they are spread over folders.
-        compression: `zstd`, `gzip` or `none`, for new ones; old ones are read whatever they have.
-        identity: Sees to it that the storage is the catalogue's before anything is written.
+        storage: Where they are.
+        bucket: The bucket.
+        layout: How objects are spread over folders.
+        compression: `zstd`, `gzip` or `none`, for new objects.
+        identity: Makes sure that the storage is the catalogue's before anything is written.
     """
 
     def __init__(self, storage: Storage, bucket: str, layout: Layout, compression: str, identity: LakeIdentity) -> None:
@@ -42,19 +44,20 @@ class BucketObjects:
         *,
         method: str | None = None,
     ) -> StagedFile:
-        """Begin a file; see `StagedFile`.
+        """Begin a staged file.
 
         Args:
-            identity: Returns what stands for the file before its bytes are known, the same in each run, if a later
-                run may go on where an earlier one was cut off. Only asked where that may come to pass: what is
-                compressed on its way into the lake cannot be continued, and is a fraction of its size.
-            method: How it is compressed, as far as that makes sense; None: as the lake's new objects are.
+            serialization_format: The declared format, or None.
+            identity: Returns a text that identifies the file before its bytes are known, the same in each run, so that
+                a later run can resume the download. None: it is not resumed. It is only called for a file that is
+                stored without further compression: a compressed one cannot be resumed, and is a fraction of its size.
+            method: The compression, if it makes sense for the file; None: that of the lake's new objects.
         """
         method = method or self._compression
         key = None
         is_stored_as_it_is = method == "none" or is_compressed(serialization_format, b"")
         if identity is not None and (is_stored_as_it_is or serialization_format is None):
-            # With what decides on how it is stored, so that this need not be noted beside it.
+            # The key has all that decides how the file is stored, so the partial object needs no note of it.
             text = "\n".join((identity(), method, serialization_format or ""))
             key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         return StagedFile(self.storage, method, serialization_format, key)
@@ -62,10 +65,13 @@ class BucketObjects:
     def publish(
         self, provider: str, dataset_type: str, identifier: Identifier, drafts: Sequence[tuple[StagedFile, NewFile]]
     ) -> list[NewFile]:
-        """Move persisted files to their final places, durably, and return them with their paths.
+        """Move persisted files to their final paths, durably, and return them with these paths.
 
         Args:
-            drafts: Each staged file with what is known of it; size, hash and path are filled in here.
+            provider: The dataset's provider.
+            dataset_type: The dataset's type.
+            identifier: The dataset's identifier.
+            drafts: Each staged file with its feed and format; its size, hash and path are filled in.
         """
         place = self.places(provider, dataset_type, identifier)
         objects, files = [], []
@@ -87,7 +93,7 @@ class BucketObjects:
         return files
 
     def places(self, provider: str, dataset_type: str, identifier: Identifier) -> Callable[[File | NewFile], str]:
-        """Return what says where in this bucket a file of a dataset belongs, by its feed, hash and compression."""
+        """Return a function that makes the path of a file of a dataset, from its feed, hash and compression."""
         folder = self._layout.folder(self._bucket, provider, dataset_type, identifier)
 
         def place(file: File | NewFile) -> str:
@@ -103,7 +109,7 @@ class BucketObjects:
         return place
 
     def restore(self, file: File, staged: StagedFile) -> None:
-        """Write a file of the lake over its object, with the same bytes fetched anew and persisted."""
+        """Replace the object of a file by a staged file with the same bytes."""
         assert staged.tag == file.tag, "restored with other bytes"
         assert staged.temporary is not None, "restored before persist()"
         self._identity.claim()

@@ -1,8 +1,8 @@
-"""What of a file on its way is worth something to a later process: notes of the hash so far, one for each MiB.
+"""Checkpoints of a partial download: its hash after each MiB, so that a later process can verify and resume it.
 
-The first line says which version of the file it is, the others `offset digest`. A digest covers the file's bytes up to
-the offset and that first line, so whatever a power loss left (data without notes, notes without data, zeros, a part of
-an older version) either fits together or does not count. That is why nothing needs to be synced on the way.
+The first line names the version of the file, each other line is `offset digest`. A digest covers the bytes up to the
+offset and the first line. So data that does not fit its checkpoints after a power loss (data without checkpoints,
+checkpoints without data, zeros, parts of an older version) is recognized, and nothing has to be synced meanwhile.
 """
 
 from __future__ import annotations
@@ -20,14 +20,20 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoints", "TakenUp", "take_up"]
 
 STEP_BYTES = 1 << 20
-"""At most so much of what had arrived is fetched again."""
+"""At most so many bytes are fetched a second time."""
 
 _READ_BYTES = 1 << 20
 _FORMAT = 1
 
 
 class Checkpoints:
-    """Notes them while a file arrives. Used by one thread at a time."""
+    """Writes checkpoints while a file arrives. Used by one thread at a time.
+
+    Args:
+        partial: The object that the file is written to.
+        head: The first line.
+        reached: The offset of the last checkpoint.
+    """
 
     def __init__(self, partial: PartialObject, head: bytes, reached: int = 0) -> None:
         self._partial = partial
@@ -36,19 +42,19 @@ class Checkpoints:
 
     @classmethod
     def begin(cls, partial: PartialObject, version: FileVersion) -> Checkpoints:
-        """Say what an empty object is going to be."""
+        """Write the first line for an object that is still empty."""
         partial.restart()
         head = json.dumps({"format": _FORMAT, **dataclasses.asdict(version)}).encode() + b"\n"
         partial.add_note(head)
         return cls(partial, head)
 
     def note(self, size: int, digest: _Hash, *, always: bool = False) -> None:
-        """Note how far the object is, if that is a step further.
+        """Write a checkpoint, if the last one is a step ago.
 
         Args:
-            size: Bytes that were written.
-            digest: Of all of them.
-            always: Whatever is further is a step: nothing more comes.
+            size: The bytes that were written so far.
+            digest: The hash of all of them.
+            always: Whether a single further byte is enough, because no more bytes come.
         """
         if size - self._reached >= (1 if always else STEP_BYTES):
             self._partial.add_note(_line(size, digest, self._head))
@@ -57,10 +63,13 @@ class Checkpoints:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TakenUp:
-    """What a partial object holds that counts.
+    """A partial object that was cut to its last valid checkpoint.
 
     Attributes:
-        digest: Of its bytes, to go on with.
+        version: The version of the file.
+        size: Its size in bytes.
+        digest: The hash of its bytes, to be continued.
+        checkpoints: Writes the next checkpoints.
     """
 
     version: FileVersion
@@ -70,7 +79,7 @@ class TakenUp:
 
 
 def take_up(partial: PartialObject) -> TakenUp | None:
-    """Cut an object down to what its notes vouch for, having read it; None: to nothing."""
+    """Read a partial object, and cut it to its last valid checkpoint; None: it has no valid one."""
     notes = partial.read_notes()
     head, newline, rest = notes.partition(b"\n")
     head += newline
@@ -82,8 +91,8 @@ def take_up(partial: PartialObject) -> TakenUp | None:
     digest = hashlib.sha256()
     seen = digest.copy()
     lines = rest.splitlines(keepends=True)
-    # Of a file that is there to its last byte, the last step is fetched again: behind its end there is no range that
-    # could be asked for, and the provider is to say that it is still the same file.
+    # If the file is complete, its last step is fetched again: there is no range behind its end to request, and the
+    # provider must confirm that it is still the same file.
     if version.size is None:
         lines = lines[:-1]
     with partial.open() as stream:
@@ -108,13 +117,13 @@ def _line(offset: int, digest: _Hash, head: bytes) -> bytes:
 
 
 def _offset(line: bytes) -> int:
-    """Return a line's offset; 0 for what is none."""
+    """Return a line's offset; 0 if it has none."""
     number = line.partition(b" ")[0]
     return int(number) if number.isdigit() and len(number) < 20 else 0
 
 
 def _hash_up_to(stream: BinaryIO, size: int, digest: _Hash) -> bool:
-    """Hash the next `size` bytes; False: there are fewer."""
+    """Hash the next `size` bytes. Returns False if there are fewer."""
     while size:
         data = stream.read(min(size, _READ_BYTES))
         if not data:
@@ -125,7 +134,7 @@ def _hash_up_to(stream: BinaryIO, size: int, digest: _Hash) -> bool:
 
 
 def _version(head: bytes) -> FileVersion | None:
-    """Return what the first line says, if it is whole; what is in it is vouched for by each checkpoint."""
+    """Return the version in the first line, if the line is whole; the checkpoints' digests cover the line."""
     try:
         fields = json.loads(head)
         if not head.endswith(b"\n") or fields.pop("format") != _FORMAT:

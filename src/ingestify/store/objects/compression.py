@@ -1,4 +1,4 @@
-"""How objects are compressed in the lake. A reader always gets the provider's bytes."""
+"""The compression of objects in the lake. A reader always gets the provider's bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 METHODS = ("zstd", "gzip", "none")
-"""What `compression` can be."""
+"""The values of `compression`."""
 
 # zstd at level 1 makes event JSON 16 times smaller at 1 GB/s; level 3 is no smaller (docs/decisions/0003).
 _ZSTD_LEVEL = 1
@@ -67,21 +67,21 @@ def check_method(method: str) -> str:
 
 
 def is_compressed(serialization_format: str | None, head: bytes) -> bool:
-    """Return whether a file is compressed as it is, by its format or its first 12 bytes."""
+    """Return whether a provider's file is compressed already, by its format or its first 12 bytes."""
     return formats.is_compressed(serialization_format) or head.startswith(_MAGIC) or head[4:8] == b"ftyp"
 
 
 def suffix(method: str) -> str:
-    """Return what an object's name ends with: `.zst`, `.gz` or nothing."""
+    """Return the ending of an object's name: `.zst`, `.gz` or nothing."""
     return _SUFFIXES[method]
 
 
 def compress(method: str, data: bytes) -> bytes:
-    """Return a whole body compressed, with one reused context a thread."""
+    """Return a whole body compressed. Each thread reuses one context."""
     if method == "zstd":
         context: zstandard.ZstdCompressor | None = getattr(_contexts, "zstd", None)
         if context is None:
-            # A live context per pending file cost 1.7 GB; one a thread is 160 MB.
+            # A context for each pending file took 1.7 GB; one for each thread takes 160 MB.
             context = _contexts.zstd = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
         return context.compress(data)
     if method == "gzip":

@@ -1,8 +1,8 @@
-"""Whether a storage is the one that the catalogue's rows are about.
+"""The check that a storage and a catalogue belong to the same lake.
 
-A small object in the storage says which lake it is of, which epoch, and a mark: that of the last writer. Whoever writes
-objects, or lets rows go, puts a new mark there, which its catalogue has remembered before. So a catalogue that does not
-know the mark is not the one that the writer wrote to: it was restored from a backup, or it is a copy.
+A small object in the storage names the lake, its epoch, and the mark of the last writer. A process that writes objects,
+or deletes rows, puts a new mark there after its catalogue has remembered the mark. So a catalogue that does not know
+the mark is not the writer's: it was restored from a backup, or it is a copy.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["MARK_PATH", "LakeIdentity"]
 logger = logging.getLogger(__name__)
 
 MARK_PATH = ".lake.json"
-"""No bucket's folder begins with a dot, so it is no object of the lake, and no garbage."""
+"""No bucket's folder begins with a dot, so this path is no object of the lake, and no garbage."""
 
 _MARKED_AGAIN_SECONDS = 3600.0
 _SAMPLE = 20
@@ -36,10 +36,12 @@ _MOST_BYTES = 65_536
 
 
 class LakeIdentity:
-    """Holds a catalogue and a storage against each other. Every method may be called from any thread.
+    """Compares a catalogue with a storage. Every method may be called from any thread.
 
     Args:
-        file_url: Where the storage is, without secrets, for messages; empty: it says no more than `the storage`.
+        catalogue: The catalogue.
+        storage: The storage.
+        file_url: Where the storage is, without secrets, for messages; empty: messages only say `the storage`.
     """
 
     def __init__(self, catalogue: Catalogue, storage: Storage, file_url: str = "") -> None:
@@ -52,14 +54,14 @@ class LakeIdentity:
         self._has_written = False
 
     def check(self) -> Lake | None:
-        """Refuse a storage that is not this catalogue's. Nothing is written. One small read, if all is as it was.
+        """Refuse a storage that is not this catalogue's. Nothing is written; usually one small object is read.
 
         Returns:
-            The lake; None: an archive of before lakes had ids, which can only be read.
+            The lake; None: an archive from before lakes had ids, which can only be read.
 
         Raises:
-            LakeIdentityError: It is another lake's, it was moved, or one of both was restored; the message says what
-                to do.
+            LakeIdentityError: The storage is another lake's, it was moved, or one of the two was restored; the message
+                says what to do.
             StoreError: The catalogue or the storage cannot be read.
         """
         lake = self._catalogue.lake.find()
@@ -71,11 +73,11 @@ class LakeIdentity:
         return lake
 
     def claim(self) -> None:
-        """Say in the storage that this catalogue writes to it; before the first object, and then once an hour.
+        """Put a mark into the storage before the first object is written, and once an hour after that.
 
         Raises:
-            LakeIdentityError: As `check`.
-            StoreError: It cannot be written, so that objects cannot either.
+            LakeIdentityError: See `check`.
+            StoreError: The mark cannot be written, and so objects cannot either.
         """
         with self._lock:
             if self._marked_at is None or time.monotonic() - self._marked_at > _MARKED_AGAIN_SECONDS:
@@ -86,7 +88,7 @@ class LakeIdentity:
             self._has_written = True
 
     def settle(self) -> None:
-        """Leave a last mark, if anything was written since the first: a backup of in between does not know it."""
+        """Put a last mark, if anything was written since the first: a backup from in between does not know it."""
         with self._lock:
             if self._has_written:
                 try:
@@ -95,22 +97,22 @@ class LakeIdentity:
                     logger.debug("The last mark could not be left in the storage: %s", error)
 
     def explain(self, error: IntegrityError) -> None:
-        """Raise what is behind an object that cannot be found, if that is another storage than the catalogue's."""
+        """Raise an error if an object is missing because the storage is not the catalogue's."""
         with contextlib.suppress(StoreError):
             try:
                 self.check()
             except LakeIdentityError as problem:
-                # What restores a single object does not help where the whole storage is another one.
+                # The remedy for a single object does not help if the whole storage is another one.
                 raise IntegrityError(str(problem)) from error
 
     def restore(self, *, new_id: bool = False) -> Lake:
         """Begin a new epoch: from now on the storage is this catalogue's, and no other's.
 
         Args:
-            new_id: The lake is a copy, and gets an id of its own.
+            new_id: Whether the lake is a copy that gets an id of its own.
 
         Raises:
-            LakeIdentityError: The storage holds nothing of what the catalogue names.
+            LakeIdentityError: The storage holds none of the objects that the catalogue names.
         """
         with self._lock:
             lake = self._catalogue.lake.find()
@@ -134,10 +136,10 @@ class LakeIdentity:
     # ---- the mark --------------------------------------------------------------------------------------
 
     def read_mark(self) -> LakeMark | None:
-        """Return what the storage says of itself; None: nothing yet.
+        """Return the mark in the storage, or None.
 
         Raises:
-            StoreError: It cannot be read.
+            StoreError: The mark cannot be read.
         """
         try:
             with self._storage.open(MARK_PATH) as stream:
@@ -156,7 +158,7 @@ class LakeIdentity:
             ) from error
 
     def _mark(self) -> None:
-        """Let the catalogue remember a new mark, then write it to the storage: never the other way round."""
+        """Let the catalogue remember a new mark, then write the mark to the storage; never in the other order."""
         mark = uuid.uuid4().hex
         lake = self._catalogue.lake.add_mark(mark, self._file_url)
         content = {
@@ -193,26 +195,26 @@ class LakeIdentity:
             older = "has begun a new epoch" if found.epoch != lake.epoch else "has been written to"
             if found.epoch < lake.epoch:
                 return (
-                    f"{self._named(found)} is of before {self._ours(lake)}: it was restored from a backup, or is a "
-                    f"copy of that time. If it is to go on, run {remedy('restored')}, then {remedy('verify --repair')}."
+                    f"{self._named(found)} is older than {self._ours(lake)}: it was restored from a backup, or is an "
+                    f"old copy. To go on with it, run {remedy('restored')}, then {remedy('verify --repair')}."
                 )
             return (
                 f"{self._named(found)} {older} by a catalogue that knows more than {self._ours(lake)}: that one was "
                 f"restored from a backup, or is a copy. If it is a copy, give it files of its own in file_url, as with "
-                f"{remedy('copy')}. If it is the one that is to go on, run {remedy('restored')}; all others are "
+                f"{remedy('copy')}. To go on with it as the only one, run {remedy('restored')}; all others are "
                 f"refused then."
             )
-        # Writers that began together, or one that was killed, may leave an older mark: then the newest files are there.
+        # Writers that began together, or one that was killed, may leave an older mark, with the newest files there.
         named, _ = self._catalogue.lake.sample_paths(_SAMPLE)
         if self._count_there(named) == len(named):
             return None
         return (
             f"{self._named(found)} lacks the newest files of {self._ours(lake)}: it was restored from an older backup, "
-            f"or is an older copy. If it is to go on, run {remedy('restored')}, then {remedy('verify --repair')}."
+            f"or is an older copy. To go on with it, run {remedy('restored')}, then {remedy('verify --repair')}."
         )
 
     def _find_problem_of_unmarked(self, lake: Lake) -> str | None:
-        """Judge a storage that nobody has marked yet by what it holds: a new one, or one of an earlier version."""
+        """Judge a storage without a mark by its objects: it is new, or from an earlier version."""
         named, deleted = self._catalogue.lake.sample_paths(_SAMPLE)
         if named:
             if self._count_there(named):

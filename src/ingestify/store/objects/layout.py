@@ -1,9 +1,9 @@
-"""Where an object lies: Hive-style paths that nothing a provider sends can leave.
+"""The paths of objects, in Hive style. Nothing that a provider sends can make a path outside its bucket.
 
 `{bucket}/provider={p}/dataset_type={t}/{key}={value}/…/{feed}__{version}.{hash}.{format}{compression}`
 
-Two texts never share a path, not even on a file system that takes `a` and `A`, or the two ways to write `é`, for one.
-Rows keep the path that each object was written to, so a change here never loses what a lake has.
+Two texts never share a path, even on a file system that does not distinguish `a` and `A`, or the two forms of `é`. Rows
+keep the path of each object, so a lake loses nothing when this module changes.
 """
 
 from __future__ import annotations
@@ -26,30 +26,31 @@ MAX_VALUE_CHARACTERS = 40
 """A longer value is cut and given a hash, so that no path grows too long for a file system."""
 
 MAX_ENCODED_BYTES = 110
-"""So is one that is longer than this once it is encoded: `日` is nine bytes then, and a name may have 255 in all."""
+"""An encoded value that is longer is cut too: `日` takes nine bytes, and a name may have 255 in all."""
 
 MAX_FOLDER_BYTES = 700
-"""With the longest object name it stays below the 1,024 that S3 and the catalogue's column take."""
+"""With the longest object name, a path stays below the 1,024 bytes that S3 and the catalogue's column take."""
 
 _FEED_BYTES = 80
 _HASH_CHARACTERS = 32
 
 _HAS_CAPITAL = re.compile(r"[A-Z]")
-# Windows takes these for devices, whatever follows the first dot.
+# On Windows these are devices, whatever follows the first dot.
 _DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(?=\.|$)")
 
 
-@functools.lru_cache(maxsize=4096)  # most parts of a path are those of the path before
+@functools.lru_cache(maxsize=4096)  # successive paths share most of their parts
 def encode_component(text: str, max_bytes: int = MAX_ENCODED_BYTES) -> str:
-    """Return `text` as one safe part of a path, which no other text has, in any case: `events`, `DFL-1~0a1b…`.
+    """Return `text` as one safe part of a path, different from that of any other text: `events`, `DFL-1~0a1b…`.
 
-    Small letters, digits, `-`, `_` and `.` stay, and everything else is percent-encoded. What is longer than 40
-    characters is cut and given a hash. So is what has a capital letter, uncut: encoded as it is, a file system that
-    ignores case would find `match_id=a` and `match_id=A` in one folder. A part that a file system reserves (`.`, `..`,
-    a leading or trailing dot, `nul.txt`) has that encoded too.
+    Small letters, digits, `-`, `_` and `.` stay, and everything else is percent-encoded. A text of more than 40
+    characters is cut and gets a hash. A text with a capital letter gets a hash too: on a file system that ignores case
+    `match_id=a` and `match_id=A` would otherwise be one folder. In a name that a file system reserves (`.`, `..`, a
+    leading or trailing dot, `nul.txt`) the first or last character is encoded too.
 
     Args:
-        max_bytes: The most that it may have once it is encoded; more is cut too.
+        text: Any text.
+        max_bytes: The maximal size of the encoded text; a longer one is cut.
     """
     encoded = _quote(text)
     if len(text) > MAX_VALUE_CHARACTERS or len(encoded) > max_bytes or _HAS_CAPITAL.search(text):
@@ -62,11 +63,11 @@ def encode_component(text: str, max_bytes: int = MAX_ENCODED_BYTES) -> str:
         encoded = f"%{ord(encoded[0]):02X}{encoded[1:]}"
     if encoded.endswith("."):
         encoded = encoded[:-1] + "%2E"
-    return encoded or "%"  # which nothing else is encoded as
+    return encoded or "%"  # no other text is encoded so
 
 
 def _quote(text: str) -> str:
-    # A ~ of the text's own is encoded, so that no text can be written as another's beginning with its hash.
+    # A ~ in the text is encoded, so that no text looks like the cut form of another.
     return urllib.parse.quote(text, safe="", errors="surrogatepass").replace("~", "%7E")
 
 
@@ -75,10 +76,10 @@ def _digest(text: str) -> str:
 
 
 def require_inside(bucket: str, path: str) -> str:
-    """Return `path` if it lies in the folder of `bucket`: the lock behind the encoding, before anything is written.
+    """Return `path` if it lies in the folder of `bucket`: a second check before anything is written.
 
     Raises:
-        StoreError: It does not.
+        StoreError: It does not lie there.
     """
     first, *others = path.split("/")
     is_plain = not any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in others)
@@ -93,12 +94,12 @@ _OBJECT_PATH = re.compile(
 
 
 def is_object_path(path: str) -> bool:
-    """Whether a path is one that this layout, of whatever version, may have made."""
+    """Whether any version of this layout may have made a path."""
     return _OBJECT_PATH.fullmatch(path) is not None
 
 
 def bucket_folders(bucket: str) -> set[str]:
-    """Return the folders, without a slash, that objects of a bucket may be in: also those of the first release."""
+    """Return the folders, without a slash, of a bucket's objects, also that of the first release."""
     return {encode_component(bucket), _encoded_by_the_first_release(bucket)}
 
 
@@ -123,11 +124,11 @@ TransformationKey = tuple[str, str, str]
 
 
 class Layout:
-    """Makes paths.
+    """Makes the paths of objects.
 
     Args:
-        transformations: (provider, dataset type, identifier key) to its transformation. Changing one never
-            loses a file: rows keep the path that each object was written to.
+        transformations: (provider, dataset type, identifier key) to its transformation. A changed transformation
+            loses no file: rows keep the path of each object.
     """
 
     def __init__(self, transformations: Mapping[TransformationKey, KeyTransformation] | None = None) -> None:
@@ -149,7 +150,7 @@ class Layout:
                 level = encode_component(transformation.transform(value))
                 levels.append(f"{encode_component(key)}_{encode_component(transformation.name)}={level}")
             name = encode_component(key)
-            if key in added:  # a key of the identity that is called like an added level
+            if key in added:  # an identifier key with the name of an added level
                 name = name.replace("_", "%5F")
             levels.append(f"{name}={encode_component(value)}")
         return "/".join([*root, *_shortened(levels, MAX_FOLDER_BYTES - len("/".join(root)))])
@@ -157,14 +158,14 @@ class Layout:
     def file_name(
         self, data_feed_key: str, data_spec_version: str, tag: str, serialization_format: str, compression_method: str
     ) -> str:
-        """Return an object's name. It carries the content's hash, and never a revision number."""
+        """Return an object's name, with the content's hash and without a revision number."""
         feed = f"{encode_component(data_feed_key, _FEED_BYTES)}__{encode_component(data_spec_version, _FEED_BYTES)}"
         ending = encode_component(serialization_format.lower(), _FEED_BYTES // 2)
         return f"{feed}.{tag[:_HASH_CHARACTERS]}.{ending}{suffix(compression_method)}"
 
 
 def _shortened(levels: list[str], most_bytes: int) -> list[str]:
-    """Return the levels of a folder; of far too many keys the last ones become one level, `~` and their hash."""
+    """Return the levels of a folder; if there are too many, the last ones become one level of `~` and a hash."""
     if sum(len(level) + 1 for level in levels) <= most_bytes:
         return levels
     room = most_bytes - _HASH_CHARACTERS - 2

@@ -1,9 +1,9 @@
-"""One pass over a file's bytes: hash, count, compress, temporary object.
+"""Staged files: one pass over a file's bytes hashes, counts and compresses them, and writes a temporary object.
 
-A body of up to 4 MB is kept until its end and then hashed and compressed whole, by as many threads as there are
-cores; that measured faster than compressing small pieces. A larger one is streamed: memory does not grow with
-the file, and another thread hashes what came while this one compresses, writes and receives. One that is stored as
-it is, and whose rest can be asked for, can be taken up by a later process.
+A body of up to 4 MB is kept in memory until its end and then hashed and compressed whole, by at most one thread for
+each core; that measured faster than compressing small pieces. A larger body is streamed: memory stays flat, and a
+second thread hashes while the first one compresses, writes and receives. A file that is stored without compression, and
+whose rest can be requested, can be resumed by a later process.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ __all__ = ["StagedFile"]
 
 SMALL_BODY_BYTES = 4 << 20
 _CHUNK_BYTES = 1 << 18
-# What takes less than a tenth of a millisecond is done before its turn would come.
+# A smaller body takes less than a tenth of a millisecond, which is less than waiting for a core.
 _WORTH_A_TURN_BYTES = 1 << 16
 _BATCH_BYTES = 1 << 20
-"""What another thread hashes at once: a socket gives 64 KB or less, which would not be worth handing over."""
+"""How much is given to the hashing thread at once: a socket gives 64 KB or less, which is too little."""
 
 _cores = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
 _hashers = ThreadPoolExecutor(max(1, os.cpu_count() or 1), "hash")  # has no threads before the first large file
@@ -45,13 +45,13 @@ class StagedFile:
     """A file on its way into the lake; a `domain.ports.ByteSink`. Used by one thread at a time.
 
     After `complete()` it knows its `tag` (sha256) and `size`; after `persist()` its object is durable and has
-    a `storage_size`. Whoever made it calls `discard()` in the end; after publishing that does nothing.
+    a `storage_size`. Its maker calls `discard()` at the end; after publishing that does nothing.
 
     Args:
+        storage: Where the object goes.
         method: The lake's compression; a file that is compressed already is stored as it is.
         serialization_format: The declared format, or None.
-        key: What the object goes by while it is on its way, if a later process may take it up; see
-            `domain.ports.Storage.take_partial`.
+        key: The key of the partial object, if a later process may resume it; see `domain.ports.Storage.take_partial`.
     """
 
     __slots__ = (
@@ -84,7 +84,7 @@ class StagedFile:
         self._key = key
         self.temporary: TemporaryObject | None = None
         self._partial: PartialObject | None = None
-        """The same object, if a later process may take it up."""
+        """The same object, if a later process may resume it."""
         self._reset()
 
     def _reset(self) -> None:
@@ -93,11 +93,11 @@ class StagedFile:
         self._compressor: compression.StreamCompressor | None = None
         self._compressed = b""
         self._pieces: list[bytes] = []
-        """Of a large body: what is not hashed and written yet."""
+        """The part of a large body that is not hashed and written yet."""
         self._pieces_size = 0
         self._hashing: Future[None] | None = None
         self._flushed = 0
-        """How much of a large body is written; `_digest` is that of it once `_hashing` is done."""
+        """How many bytes of a large body are written; `_digest` is their hash when `_hashing` is done."""
         self._version: FileVersion | None = None
         self._checkpoints: checkpoints.Checkpoints | None = None
         self.compression_method = "none"
@@ -106,14 +106,14 @@ class StagedFile:
         self.tag = ""
 
     def take_up(self) -> tuple[FileVersion, int] | None:
-        """Go on with what an earlier process left behind; see `domain.ports.ByteSink.take_up`."""
+        """Resume the partial object of an earlier process; see `domain.ports.ByteSink.take_up`."""
         partial = None if self._key is None else self._storage.take_partial(self._key, create=False)
         if partial is None:
             return None
         try:
             found = checkpoints.take_up(partial)
         except (OSError, StoreError):
-            found = None  # what cannot be read is not worth more than being fetched again
+            found = None  # a partial object that cannot be read is fetched again
         if found is None:
             partial.discard()
             return None
@@ -126,11 +126,11 @@ class StagedFile:
         return found.version, found.size
 
     def begin(self, version: FileVersion) -> None:
-        """Know which version it is; see `domain.ports.ByteSink.begin`."""
+        """Remember the version of the file; see `domain.ports.ByteSink.begin`."""
         self._version = version
 
     def write(self, data: bytes) -> None:
-        """Take the next of the provider's bytes."""
+        """Add the next of the provider's bytes."""
         self.size += len(data)
         if self._buffer is not None:
             self._buffer.append(data)
@@ -140,7 +140,7 @@ class StagedFile:
         self._stream(data)
 
     def restart(self) -> None:
-        """Forget what was written."""
+        """Begin the file again, without the bytes so far."""
         if self.temporary is not None:
             self.temporary.restart()
         self._reset()
@@ -150,14 +150,14 @@ class StagedFile:
         while data := stream.read(_CHUNK_BYTES):
             self.write(data)
 
-    def complete(self, look: Callable[[bytes], object] | None = None) -> bool:
-        """The body has ended: work out its tag, and compress it.
+    def complete(self, inspect: Callable[[bytes], object] | None = None) -> bool:
+        """Compute the tag of the body, which has ended, and compress it.
 
         Args:
-            look: Called with a body that is in memory, once its tag is known.
+            inspect: Called with a body that is in memory, when its tag is known.
 
         Returns:
-            Whether `look` was called. A larger body can be read with `open()`.
+            Whether `inspect` was called. A larger body can be read with `open()`.
         """
         if self._buffer is None:
             self._flush()
@@ -173,11 +173,11 @@ class StagedFile:
             else:
                 with _cores:
                     self._hash_and_compress(body)
-            if look is not None:
-                # Outside: it holds the interpreter, and two others can hash and compress beside it.
-                look(body)
+            if inspect is not None:
+                # After the lock is released: it keeps the interpreter busy, and others hash and compress meanwhile.
+                inspect(body)
             self.storage_size = len(self._compressed)
-            return look is not None
+            return inspect is not None
         self.tag = self._digest.hexdigest()
         return False
 
@@ -202,7 +202,7 @@ class StagedFile:
         return compression.open_decompressed(self.compression_method, stored, "just fetched")
 
     def discard(self) -> None:
-        """Remove what is left of it."""
+        """Remove the temporary object, unless it was published."""
         if self.temporary is not None:
             self.temporary.discard()
             self.temporary = self._partial = None
@@ -211,7 +211,7 @@ class StagedFile:
         self._pieces = []
 
     def set_aside(self) -> None:
-        """Leave what arrived to a later process, if that can go on from it; otherwise remove it."""
+        """Keep the partial object for a later process, if it can resume it; otherwise remove it."""
         try:
             if self._partial is not None and self._checkpoints is not None:
                 if self._compressor is not None:
@@ -240,7 +240,7 @@ class StagedFile:
         self._stream(body)
 
     def _begin_partial(self, version: FileVersion) -> None:
-        """Write to an object that a later process can take up, unless somebody else is writing to it right now."""
+        """Write to a partial object that a later process can resume, unless another process is writing to it now."""
         if self.temporary is None and self._key is not None:
             self.temporary = self._partial = self._storage.take_partial(self._key, create=True)
         if self._partial is not None:
@@ -253,7 +253,7 @@ class StagedFile:
             self._flush()
 
     def _flush(self) -> None:
-        """Write what came, while another thread hashes it, also while the next pieces are received."""
+        """Write the pieces, while another thread hashes them and goes on when the next pieces are received."""
         assert self._compressor is not None
         self._settle()
         pieces, size = self._pieces, self._pieces_size
@@ -264,7 +264,7 @@ class StagedFile:
         self._flushed += size
 
     def _settle(self) -> None:
-        """Wait until all that is written is hashed, and note how far that is."""
+        """Wait until all written bytes are hashed, and write a checkpoint."""
         if self._hashing is None:
             return
         self._hashing.result()

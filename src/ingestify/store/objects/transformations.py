@@ -1,7 +1,7 @@
-"""How the values of an identifier key are spread over folders: a level above the key's own.
+"""Transformations, which spread the values of an identifier key over folders: a level above the key's own.
 
-Where a file lies is noted in its row when it is written. Changing a transformation is therefore for new files only;
-what is there stays where it is, and is read, verified and deleted there.
+The row of a file has its path. So a changed transformation is for new files only: an old file stays where it is, and is
+read, verified and deleted there.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ __all__ = [
 class KeyTransformation(Protocol):
     """Adds a folder level above one identifier key, so that no folder holds a million others.
 
-    One object serves all threads: `transform` is called by whichever worker publishes a dataset.
+    One object serves all threads: each worker calls `transform` when it publishes a dataset.
     """
 
     name: str
-    """What is added to the key's name: `bucket` makes `match_id_bucket=…`. Letters, digits, `_` and `-`."""
+    """The ending of the added level's name: `bucket` makes `match_id_bucket=…`. Letters, digits, `_` and `-`."""
 
     def transform(self, value: str) -> str:
         """Return the value of the added level.
 
-        It must be there for every text, and the same for the same text on every machine, so that a dataset's files lie
-        together. It is encoded and, if it is long, cut like any other part of a path.
+        Every text must have a value, and the same one on every machine, so that a dataset's files lie together. The
+        value is encoded and, if it is long, cut like any other part of a path.
 
         Args:
             value: The canonical text of the key's value: `12` for 12 and for "12", `true` for True.
@@ -57,7 +57,7 @@ class BucketTransformation:
         self.bucket_size = _at_least_one("bucket_size", bucket_size)
 
     def transform(self, value: str) -> str:
-        """Return the range that `value` lies in; what is no whole number of up to 30 digits lies in `other`."""
+        """Return the range that `value` lies in; `other` if it is no whole number of up to 30 digits."""
         if not re.fullmatch(r"-?[0-9]{1,30}", value):
             return "other"
         start = int(value) // self.bucket_size * self.bucket_size
@@ -82,14 +82,14 @@ class HashBucketTransformation:
 
     def transform(self, value: str) -> str:
         """Return the number of the folder, from 0."""
-        # Not hash(): that of text is another one in each process.
+        # Not hash(): its value for a text differs between processes.
         text = unicodedata.normalize("NFC", value).encode("utf-8", "surrogatepass")
         number = int.from_bytes(hashlib.sha256(text).digest()[:8], "big") % self.bucket_count
         return f"{number:0{self._digits}d}"
 
 
 class PrefixTransformation:
-    """Text by its first characters: with a length of 2, `arsenal` lies in `keyword_prefix=ar`.
+    """Texts by their first characters: with a length of 2, `arsenal` lies in `keyword_prefix=ar`.
 
     Args:
         prefix_length: How many characters (code points of NFC, not bytes) name the folder.
@@ -106,15 +106,15 @@ class PrefixTransformation:
 
 
 class CustomTransformation:
-    """A transformation of the user's own, with what it returns looked at.
+    """A user's own transformation, whose results are checked.
 
     Args:
-        transformation: What was made from a dotted path.
+        transformation: The object that was made from a dotted path.
         type_name: The dotted path, for messages.
-        where: The key that it is for, for messages: `statsbomb/match/match_id`.
+        where: The key of the transformation, for messages: `statsbomb/match/match_id`.
 
     Raises:
-        ConfigurationError: It is no transformation, or its name cannot be part of a path.
+        ConfigurationError: The object is no transformation, or its name cannot be part of a path.
     """
 
     def __init__(self, transformation: object, type_name: str, where: str) -> None:
@@ -134,10 +134,11 @@ class CustomTransformation:
         self._transformation = transformation
 
     def transform(self, value: str) -> str:
-        """Return what it makes of `value`.
+        """Return the transformed value.
 
         Raises:
-            ConfigurationError: It raised, or returned something else than text. What it is for fails, nothing else.
+            ConfigurationError: The transformation raised, or returned something else than text. Only the dataset with
+                this value fails.
         """
         try:
             made: object = self._transformation.transform(value)

@@ -1,7 +1,7 @@
-"""Names of options: what is given as a filter and is called so is an option in the wrong place.
+"""The names of options, to recognize an option that is given as a filter.
 
-An identifier key may be called so too. It is taken for a filter where a dataset of the lake has it, or where a source
-or a plan names it.
+An identifier key may have the same name. Then it is a filter, if a dataset of the lake has the key, or a source or a
+plan names it.
 """
 
 from __future__ import annotations
@@ -65,17 +65,18 @@ _HOW = {
 }
 
 ALL_NAMES = frozenset(_HOW) | {"provider", "dataset_type"}
-"""With those that every call has, of which only a misspelt one can be taken for a filter."""
+"""Also with the options of every call: only a misspelt one of these can be taken for a filter."""
 
 _LIKENESS = 0.85
-"""Less alike than that, it is a word of its own, as `stage` and `state` are."""
+"""Names that are less alike are different words, such as `stage` and `state`."""
 
 
 def find_option(key: str, *, misspelt: bool = False) -> str | None:
-    """Return the option that a filter's key names; None: none.
+    """Return the option with the name of a filter's key, or None.
 
     Args:
-        misspelt: Whether one that is only like it counts too.
+        key: The key.
+        misspelt: Whether a similar name counts too.
     """
     name = key.lower().replace("-", "_")
     if name in ALL_NAMES:
@@ -88,7 +89,9 @@ def refuse_option(key: str, option: str, *, may_be_key: bool = False) -> Configu
     """Return the error that says how an option is given.
 
     Args:
-        may_be_key: Whether a source might have such an identifier key, and does not say so.
+        key: The key of the filter.
+        option: The option that it means.
+        may_be_key: Whether a source might have such an identifier key without saying so.
     """
     how = _HOW.get(option)
     if how is None:  # every call takes it

@@ -1,4 +1,4 @@
-"""Keeps what was read from the lake, for as long as somebody works with it."""
+"""A cache of files that were read from the lake."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["FileCache"]
 
 
 class FileCache:
-    """The most recently read files, by content hash, up to a size. Safe to share between threads.
+    """The most recently read files, by content hash. Safe to share between threads.
 
     Args:
-        max_bytes: How much of the providers' bytes is kept; a larger file passes through.
+        max_bytes: How many of the providers' bytes are kept. A file of more than a quarter of it is not kept.
     """
 
     def __init__(self, max_bytes: int = 512 << 20) -> None:
@@ -26,7 +26,7 @@ class FileCache:
         self._size = 0
 
     def open(self, stored: StoredContent) -> BinaryIO:
-        """Return a file's bytes from here, or from the lake: then checked, and kept."""
+        """Return a file's bytes from the cache, or else from the lake; then they are checked and kept."""
         file = stored.file
         with self._lock:
             content = self._kept.get(file.tag)
@@ -40,7 +40,7 @@ class FileCache:
         return io.BytesIO(content)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all files from the cache."""
         with self._lock:
             self._kept.clear()
             self._size = 0

@@ -1,6 +1,6 @@
-"""Why a reader's filters found nothing: a misspelt filter must not look like an empty lake.
+"""Why filters found nothing: a misspelt filter must not look like an empty lake.
 
-Looked into only where nothing was found; nothing more is asked of the database otherwise.
+The queries for it are only made if nothing was found.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from ingestify.suggestion import did_you_mean
 
 __all__ = ["NamesOfSources", "explain_no_entry", "explain_nothing", "iter_identifier_keys"]
 
-_LOOKED_AT = 10_000
-"""Of so many datasets the values of a key, or the names in their metadata, are looked for, to be shown."""
+_MOST_IDENTIFIERS = 10_000
+"""How many identifiers are read to show the values of a key."""
 
-_SOME = 1000
-"""Of so many datasets the metadata is read."""
+_MOST_DATASETS = 1000
+"""How many datasets are read to show the names in their metadata."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NamesOfSources:
-    """What sources could bring, whether or not the lake has any of it yet.
+    """The names that sources know, whether or not the lake has such datasets yet.
 
     Attributes:
-        providers: The providers that there are sources of.
-        identifier_keys: `(provider, dataset type)` → the keys that are known of such datasets; None: of any.
+        providers: Returns the providers of the sources.
+        identifier_keys: Returns the identifier keys of a provider's datasets of a type; None: of any provider or type.
     """
 
     providers: Callable[[], Collection[str]] = tuple
@@ -44,7 +44,7 @@ class NamesOfSources:
 
 
 def iter_identifier_keys(catalogue: Catalogue, wanted: DatasetFilter, most: int | None = None) -> Iterator[str]:
-    """Yield each key that a dataset of the filter has, once, as it is come upon; of the first `most` datasets."""
+    """Yield the identifier keys of the datasets that a filter names, each key once; None: of all, else of the first."""
     seen: set[str] = set()
     for identity in _iter_identifiers(catalogue, wanted, most):
         for key in identity:
@@ -61,14 +61,16 @@ def _iter_identifiers(catalogue: Catalogue, wanted: DatasetFilter, most: int | N
 def explain_nothing(
     catalogue: Catalogue, wanted: DatasetFilter, names: NamesOfSources, when_empty: str = "The lake is empty."
 ) -> str:
-    """Return why no dataset is what was asked for, and what there is instead.
+    """Return why a filter names no dataset, and what there is instead.
 
-    It tells the first of what was asked for of which there is nothing: provider, dataset type, id, identifier keys and
-    their values, state, `where`.
+    The message names the first condition that no dataset meets, in this order: provider, dataset type, id, identifier
+    keys and their values, state, `where`.
 
     Args:
-        names: What sources could bring.
-        when_empty: What is said of a bucket that has no dataset at all.
+        catalogue: The catalogue of the lake.
+        wanted: The filter.
+        names: The names that sources know.
+        when_empty: The message for a bucket without datasets.
     """
     everything = DatasetFilter(wanted.bucket)
     kinds = catalogue.datasets.count_by_kind(everything)
@@ -78,10 +80,11 @@ def explain_nothing(
 
 
 def explain_no_entry(there: Sequence[QuarantineEntry], wanted: DatasetFilter) -> str:
-    """Return why no entry of the quarantine is what was asked for, and what there is instead.
+    """Return why a filter names no quarantine entry, and what there is instead.
 
     Args:
-        there: What is in quarantine.
+        there: Entries in quarantine.
+        wanted: The filter.
     """
     if not there:
         return "Nothing is in quarantine."
@@ -104,7 +107,7 @@ def explain_no_entry(there: Sequence[QuarantineEntry], wanted: DatasetFilter) ->
 
 
 def _meant_of_sources(wanted: DatasetFilter, names: NamesOfSources) -> str:
-    """Return what else was misspelt, of what sources could bring."""
+    """Return a hint if a name is like one that a source knows."""
     keys = names.identifier_keys(wanted.provider, wanted.dataset_type)
     asked = [
         ("provider", wanted.provider, names.providers()),
@@ -120,7 +123,7 @@ _Kinds = Mapping[tuple[str, str, DatasetState], int]
 
 
 class _Search:
-    """Narrows a lake down by one filter after the other, until nothing is left."""
+    """Applies one condition of a filter after the other, until no dataset is left."""
 
     def __init__(self, catalogue: Catalogue, wanted: DatasetFilter, names: NamesOfSources, kinds: _Kinds) -> None:
         self._catalogue = catalogue
@@ -130,9 +133,9 @@ class _Search:
         self._filter = DatasetFilter(wanted.bucket)
 
     def explain(self) -> str:
-        looks = (self._provider, self._dataset_type, self._dataset_id, self._keys, self._values, self._state)
-        for look in looks:
-            if why := look():
+        conditions = (self._provider, self._dataset_type, self._dataset_id, self._keys, self._values, self._state)
+        for explain in conditions:
+            if why := explain():
                 return why
         return self._where()
 
@@ -206,12 +209,12 @@ class _Search:
         )
 
     def _asked_with_where(self, key: str) -> str:
-        """Return how to ask for what was asked for as an identifier key, if it is what a provider says of datasets."""
+        """Return the `where` that filters metadata, if a key in the filter is one of the metadata."""
         values = filter_values(self._wanted.selector[key])
         if key == "name":
             left, is_in = "name", len(values) == 1
         else:
-            some = next(self._catalogue.datasets.iter_batches(self._filter, _SOME, limit=_SOME), [])
+            some = next(self._catalogue.datasets.iter_batches(self._filter, _MOST_DATASETS, limit=_MOST_DATASETS), [])
             found = next((one.metadata[key] for one in some if one.metadata.get(key) is not None), None)
             if found is None:
                 return ""
@@ -222,10 +225,10 @@ class _Search:
             condition = f"{left} == {values[0]!r}"
         else:
             condition = f"{left} in {list(values)!r}"
-        return f" What a provider says of a dataset is asked for with {_written_where(condition)} ."
+        return f" Metadata is filtered with {_written_where(condition)} ."
 
     def _values(self) -> str:
-        # What is there comes first: then it is told of what is not there, where that was looked for.
+        # Keys with a match come first: the message then says among which datasets the missing value was looked for.
         in_order = list(self._wanted.selector)
         if len(in_order) > 1:
             in_order.sort(key=lambda key: not self._has(key))
@@ -244,16 +247,16 @@ class _Search:
         return ""
 
     def _has(self, key: str) -> bool:
-        """Whether any of what is left has a value that the filter lets through."""
+        """Whether any dataset that is left has a value that the filter names."""
         alone = dataclasses.replace(self._filter, selector={key: self._wanted.selector[key]})
         return bool(self._catalogue.datasets.count_by_kind(alone))
 
     def _values_there(self, among: DatasetFilter, key: str) -> str:
-        """Return the values of a key, if they are few, and what may have been meant."""
+        """Return the values of a key, if they are few, and the value that may have been meant."""
         wanted = self._wanted.selector[key]
         is_text = isinstance(wanted, str) and not wanted.isdigit()
         found: dict[str, None] = {}
-        for identity in _iter_identifiers(self._catalogue, among, _LOOKED_AT):
+        for identity in _iter_identifiers(self._catalogue, among, _MOST_IDENTIFIERS):
             if key in identity:
                 found[identity[key]] = None
             if len(found) > MOST_LISTED and not is_text:
@@ -282,18 +285,18 @@ class _Search:
     def _where(self) -> str:
         where = self._wanted.where
         among = f"None of the {self._what_is_left}{self._with_filters}"
-        if where is None:  # somebody else was at the lake meanwhile
-            return "What was asked for was not there."
+        if where is None:  # somebody else changed the lake meanwhile
+            return "There was no such dataset."
         for steps in where.metadata_paths:
             path = _path_text(steps)
             has_it = dataclasses.replace(self._filter, where=DatasetCondition.parse(f"{path} != None"))
             if next(self._catalogue.datasets.iter_identities(has_it), None) is None:
                 return f"{among} has {path}{self._names_beside(steps)}"
-        return f"For {among[0].lower()}{among[1:]} it holds that {where}."
+        return f"{among} meets the condition {where}."
 
     def _names_beside(self, steps: Sequence[str | int]) -> str:
-        """Return what there is where a path into the metadata leads to nothing."""
-        some = next(self._catalogue.datasets.iter_batches(self._filter, _SOME, limit=_SOME), [])
+        """Return the names that metadata has at the place where a path finds nothing."""
+        some = next(self._catalogue.datasets.iter_batches(self._filter, _MOST_DATASETS, limit=_MOST_DATASETS), [])
         level: list[Any] = [dataset.metadata for dataset in some]
         for step in steps:
             below = [found for one in level if (found := _step(one, step)) is not None]
@@ -314,7 +317,7 @@ def _step(value: Any, step: str | int) -> Any:
 
 
 def _single_value_in(value: object) -> tuple[str, ...]:
-    """Return the step to what people call a team or a place by, where a provider says several things of it."""
+    """Return the step from an object to its name, such as a team's, or else to its first value."""
     if not isinstance(value, Mapping):
         return ()
     return next(((name,) for name in ("name", *map(str, value)) if name in value), ())

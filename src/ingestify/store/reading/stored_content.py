@@ -1,8 +1,8 @@
-"""The bytes of a stored file, handed out only as what they were when they came in.
+"""The content of a stored file, with a check that its bytes are those that the provider sent.
 
-A stream that is read from its beginning is hashed on the way, and its last bytes are held back until the hash is
-known: of a damaged file nobody gets to a clean end. Whoever jumps into the middle gets bytes that no end will vouch
-for, so the file is first read through once as a whole. What was found right is not hashed again.
+A stream that is read from its beginning is hashed on the way. Its last bytes are held back until the hash is compared,
+so no reader reaches the end of a damaged file. A reader that begins in the middle may never reach the end, so the whole
+file is read and checked first. A file that was checked is not hashed again.
 """
 
 from __future__ import annotations
@@ -18,21 +18,20 @@ from ingestify.remedies import remedy
 
 __all__ = ["StoredContent"]
 
-"""What the message of a damaged object ends with."""
 
 _CHUNK_BYTES = 1 << 20
 _BUFFER_BYTES = 1 << 17
 _WHOLE_BYTES = 1 << 30
-"""Up to here a file's size is taken at its word, and its memory is asked for at once."""
+"""Up to this size in the catalogue, the memory for a whole file is allocated at once."""
 
 
 class StoredContent:
-    """The provider's bytes of one file; calling it opens them. Safe to share between threads, its streams are not.
+    """The provider's bytes of one file. A call opens them. Threads may share it, but not its streams.
 
     Args:
-        file: What the catalogue knows of it.
-        open_object: Opens the bytes from their beginning, unchecked.
-        is_verified: Whether they need not be checked, as they never left the process, or somebody else does it.
+        file: What the catalogue knows of the file.
+        open_object: Opens the bytes from their beginning, without a check.
+        is_verified: Whether the bytes need no check: they never left the process, or somebody else checks them.
     """
 
     def __init__(self, file: File, open_object: Callable[[], BinaryIO], *, is_verified: bool = False) -> None:
@@ -42,14 +41,14 @@ class StoredContent:
 
     @classmethod
     def of(cls, file: File, opener: Callable[[], BinaryIO]) -> StoredContent:
-        """Return what `opener` opens; anything but stored content is of this process, and taken as it is."""
+        """Return the content that `opener` opens. Bytes of any opener but stored content are not checked."""
         return opener if isinstance(opener, StoredContent) else cls(file, opener, is_verified=True)
 
     def __call__(self) -> BinaryIO:
         """Open a stream that can seek.
 
         Raises:
-            IntegrityError: The object is missing; or, on reading, damaged.
+            IntegrityError: The object is missing; or, when it is read, damaged.
         """
         return cast(BinaryIO, io.BufferedReader(_CheckedStream(self), buffer_size=_BUFFER_BYTES))
 
@@ -62,10 +61,10 @@ class StoredContent:
         size = self.file.size
         with self.open_object() as stream:
             try:
-                # One byte more, to see whether there is one. Of a known number they are read without a copy.
+                # One byte more, to see whether the object is too long. A read of a known size makes no copy.
                 content = stream.read(size + 1) if size <= _WHOLE_BYTES else stream.read()
             except OSError as error:
-                raise self.refused(error) from error
+                raise self.make_read_error(error) from error
         if self.is_verified:
             self.check(len(content), None)
         else:
@@ -73,7 +72,7 @@ class StoredContent:
         return content
 
     def verify(self) -> None:
-        """Read all of it once, unless that was done; memory stays flat.
+        """Read and check the whole file, unless that was done; memory stays flat.
 
         Raises:
             IntegrityError: The object is missing or damaged.
@@ -84,32 +83,32 @@ class StoredContent:
                     pass
 
     def check(self, size: int, tag: str | None) -> None:
-        """Compare what was read with what the catalogue knows.
+        """Compare the bytes that were read with what the catalogue knows.
 
         Args:
-            size: How many bytes there are; one more than there should be stands for any number of them.
+            size: How many bytes there are; one byte too many means any number too many.
             tag: Their sha256; None: it is known to be right.
 
         Raises:
-            IntegrityError: They differ.
+            IntegrityError: The size or the hash differs.
         """
         file = self.file
         if size != file.size:
             found = "more" if size > file.size else f"only {size:,}"
-            raise self.damaged(f"it should hold {file.size:,} of the provider's bytes, and holds {found}")
+            raise self.make_damage_error(f"it should hold {file.size:,} of the provider's bytes, and holds {found}")
         if tag is not None and tag != file.tag:
-            raise self.damaged(f"its bytes have the sha256 {tag[:12]}…, and {file.tag[:12]}… was stored")
+            raise self.make_damage_error(f"its bytes have the sha256 {tag[:12]}…, and {file.tag[:12]}… was stored")
         self.is_verified = True
 
-    def damaged(self, what: str) -> IntegrityError:
-        """Return the error that says what is wrong with it."""
+    def make_damage_error(self, what: str) -> IntegrityError:
+        """Return the error for a damaged object."""
         return IntegrityError(
             f"The object {self.file.storage_path} of the file {self.file.file_id} is damaged: {what}; "
             f"{remedy('verify --repair')} restores it, or fetches it anew."
         )
 
-    def refused(self, error: OSError) -> StoreError:
-        """Return the error that says that the storage gave up in the middle of it."""
+    def make_read_error(self, error: OSError) -> StoreError:
+        """Return the error for a storage that failed in the middle of the object."""
         return StoreError(
             f"The object {self.file.storage_path} of the file {self.file.file_id} cannot be read: "
             f"{error.strerror or error}; look at the disk, then try again."
@@ -117,13 +116,13 @@ class StoredContent:
 
 
 class _CheckedStream(io.RawIOBase):
-    """Stored content from its beginning to its end, or from wherever the reader goes. What is large stays on disk."""
+    """A stream of stored content, which can seek. Only a buffer of it is in memory."""
 
     def __init__(self, content: StoredContent) -> None:
         self._content = content
         self._stream = content.open_object()
         self._at = 0
-        """Where `_stream` stands; `_position` is where the reader wants to read."""
+        """The position of `_stream`; `_position` is where the reader wants to read."""
         self._position = 0
         self._digest = None if content.is_verified else hashlib.sha256()
         self._error: IntegrityError | None = None
@@ -139,14 +138,14 @@ class _CheckedStream(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._content.file.size}[whence]
-        # Only noted: many seek to the end and back again, to see how large a file is.
+        # Only noted: many readers seek to the end and back again, to see how large a file is.
         self._position = max(0, start + offset)
         return self._position
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
         if self._error is not None:
-            raise self._error  # a second try gets no further
+            raise self._error  # a second try fails too
         try:
             if self._position != self._at:
                 self._go_to(self._position)
@@ -159,7 +158,7 @@ class _CheckedStream(io.RawIOBase):
             self._error = error
             raise
         except OSError as error:
-            raise self._content.refused(error) from error
+            raise self._content.make_read_error(error) from error
         return count
 
     def _read(self, view: memoryview) -> int:
@@ -170,8 +169,8 @@ class _CheckedStream(io.RawIOBase):
         return len(data)
 
     def _end(self) -> None:
-        """All bytes that there should be were read, or all that there are: nothing is handed out before this."""
-        assert self._digest is not None, "there is something to compare with"
+        """Check the content before its last bytes are returned."""
+        assert self._digest is not None, "there is nothing to check"
         more = len(self._stream.read(1))
         self._content.check(self._at + more, self._digest.hexdigest())
         self._digest = None
@@ -190,17 +189,17 @@ class _CheckedStream(io.RawIOBase):
             self._open_again()
         while self._at < target and (data := self._stream.read(min(_CHUNK_BYTES, target - self._at))):
             self._at += len(data)
-        self._at = self._position = target  # behind the end there is nothing to be read
+        self._at = self._position = target  # a position behind the end has nothing to read
 
     def _open_again(self) -> None:
         self._stream.close()
         self._stream = self._content.open_object()
         self._at = 0
-        # From the beginning again: a new pass, which its own end vouches for.
+        # The stream begins again, so its next end can check it again.
         self._digest = None if self._content.is_verified else hashlib.sha256()
 
     def close(self) -> None:
-        # Where opening failed there is no stream, and the garbage collector closes this all the same.
+        # Without a stream, opening failed; the garbage collector calls this all the same.
         if not self.closed and hasattr(self, "_stream"):
             self._stream.close()
         super().close()

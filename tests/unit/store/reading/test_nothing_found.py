@@ -92,25 +92,25 @@ def engine() -> Any:
             {"dataset_type": "match", "home_team": "Ajax"},
             (
                 "None of the 6 matches has the identifier key 'home_team'. The keys are competition_id, match_id. "
-                "What a provider says of a dataset is asked for with where=\"metadata.home_team.name == 'Ajax'\" ."
+                "Metadata is filtered with where=\"metadata.home_team.name == 'Ajax'\" ."
             ),
         ),
         (
             {"dataset_type": "match", "home_score": [1, 2]},
             (
                 "None of the 6 matches has the identifier key 'home_score'. The keys are competition_id, match_id. "
-                'What a provider says of a dataset is asked for with where="metadata.home_score in [1, 2]" .'
+                'Metadata is filtered with where="metadata.home_score in [1, 2]" .'
             ),
         ),
         (
             {"dataset_type": "match", "name": "match_id=10"},
             (
                 "None of the 6 matches has the identifier key 'name'. The keys are competition_id, match_id. "
-                "What a provider says of a dataset is asked for with where=\"'match_id=10' in name\" ."
+                "Metadata is filtered with where=\"'match_id=10' in name\" ."
             ),
         ),
         ({"dataset_type": "match", "match_id": []}, "None of the 6 matches has match_id=[]."),
-        ({"where": "metadata.home_score > 5"}, "For none of the 7 datasets it holds that metadata.home_score > 5."),
+        ({"where": "metadata.home_score > 5"}, "None of the 7 datasets meets the condition metadata.home_score > 5."),
     ],
 )
 def test_one_warning_says_what_there_is_instead(engine, caplog, filters, message):
