@@ -15,9 +15,9 @@ import atheris
 with atheris.instrument_imports(include=["ingestify", "email"]):
     from ingestify.domain.announcement import read_http_date
     from ingestify.errors import FetchError, SourceError
-    from ingestify.fetch.buffered_response import BufferedResponse
     from ingestify.fetch.paging.pages import LinkHeader, NextLink, Offset
     from ingestify.fetch.request import make_request
+    from ingestify.fetch.response import BufferedResponse
     from ingestify.fetch.retries import retry_after_seconds
     from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
     from ingestify.fetch.transport.headers import Headers

@@ -1,4 +1,4 @@
-"""One file on its way from the provider into a sink, over as many tries as it takes."""
+"""One file on its way from the provider into a sink, in one try or several."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ingestify.failpoints import failpoint
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.request import OutgoingRequest, make_request
 from ingestify.fetch.request_executor import NOT_FOUND
+from ingestify.fetch.response import StreamedResponse
 from ingestify.fetch.retries import TryAgain
-from ingestify.fetch.streamed_response import StreamedResponse
 from ingestify.fetch.transport.content_encoding import Truncated
 from ingestify.fetch.transport.transport import TransportError
 from ingestify.masking import mask_url
@@ -27,10 +27,10 @@ __all__ = ["Download", "announced_bytes", "content_type_of", "not_ready", "too_l
 _RESUMED_FROM_BYTES = 1 << 20
 
 _WHOLE = frozenset({200, 201, 202, 203})
-# Without a body: made, or accepted and still to be made, or nothing to send.
+# Without a body, the provider is still making the file.
 _NOT_READY = frozenset({201, 202, 204})
 
-# Where all that a 202 says is such words, it is a note that the file is still to be made, and not the file.
+# A 202 with a JSON object of only such keys is a note that the provider is still making the file, and not the file.
 _NOTE_BYTES = 2048
 _NOTE_WORDS = frozenset(
     {"accepted", "code", "createdat", "detail", "details", "estimatedtime", "eta", "href", "id", "job", "jobid"}
@@ -43,14 +43,17 @@ _CONTENT_RANGE = re.compile(r"bytes\s+(\d{1,19})-\d{1,19}/(\d{1,19}|\*)", re.IGN
 
 
 class Download:
-    """One file. Used by one thread.
+    """Fetches one file. Used by one thread.
 
-    A body that breaks off after its first MB is resumed with a Range, where the provider names its version by a
-    strong ETag (If-Range makes sure that the rest is of the same file). So is what an earlier fetch left in the sink.
-    Anything else begins anew.
+    A body that breaks off after its first MB is resumed with a Range request, if the provider names its version by a
+    strong ETag; If-Range makes sure that the rest belongs to the same version. The part that an earlier fetch left in
+    the sink is resumed in the same way. Any other body begins anew.
 
     Args:
+        request: The file.
+        sink: Takes the bytes.
         source: The name of the source, for messages.
+        options: The settings of the client.
     """
 
     def __init__(self, request: FetchRequest, sink: ByteSink, source: str, options: HttpOptions) -> None:
@@ -69,25 +72,25 @@ class Download:
         )
         self._written = 0
         self._farthest = 0
-        """How much of the file any try has got to."""
+        """The most bytes of the file that any try has reached."""
         self._version: FileVersion | None = None
-        """Of what was written, if that may be resumed."""
+        """The version of the written bytes, if they can be resumed."""
         self._first: FetchResult | None = None
         self._beginning = bytearray()
-        """Of a 202, which may be no file."""
+        """The first bytes of a 202, which may be a note instead of the file."""
 
     def take_up(self) -> None:
-        """Go on with what the sink has of the file already. Called once, before anything else."""
+        """Continue with the bytes that the sink has already. Called once, before the first try."""
         found = self._sink.take_up()
         if found is not None:
             self._version, self._written = found
             self._farthest = self._written
 
     def make_request(self) -> OutgoingRequest:
-        """Return the request of the next try: for all of the file, or for the rest of it.
+        """Return the request of the next try: for the whole file, or for the rest of it.
 
-        Both are conditional where the lake has an older version: a provider looks at If-None-Match first, and at
-        If-Range only if it is another one by now (RFC 9110, section 13.2.2).
+        Both are conditional if the lake has an older version. A provider evaluates If-None-Match first, and If-Range
+        only if the version has changed (RFC 9110, section 13.2.2).
         """
         if self._resumable and self._version is not None:
             return self._request.with_range(self._written, self._version.etag)
@@ -98,7 +101,7 @@ class Download:
         return self._version is not None and self._written >= _RESUMED_FROM_BYTES
 
     def accepts(self, status: int, request: OutgoingRequest) -> bool:
-        """Return whether an answer is one."""
+        """Return whether a response with this status is a result for the file."""
         if status in _WHOLE or status in _NOT_READY:
             return True
         if status == 304:
@@ -110,10 +113,10 @@ class Download:
         return status in NOT_FOUND and self._asked.ignore_not_found
 
     def receive(self, response: StreamedResponse) -> FetchResult:
-        """Write an answer's body to the sink.
+        """Write a response's body to the sink.
 
         Raises:
-            FetchError: It has no body, as there is nothing yet, and that is not allowed; or it is too large.
+            FetchError: The file is not ready yet, and the request does not allow that; or the body is too large.
             TryAgain: The body broke off.
         """
         headers = response.headers
@@ -128,7 +131,7 @@ class Download:
             return self._not_ready(url, response.status, date)
         if response.status == 206:
             version = self._check_rest(headers)
-            if self._first is None:  # the first part came to an earlier process
+            if self._first is None:  # an earlier process received the first part
                 known = Validators(version.etag, version.last_modified)
                 self._first = FetchResult(FetchStatus.FETCHED, known, version.content_type, url, date=date)
             result = self._first
@@ -160,7 +163,7 @@ class Download:
         return self._asked.data_serialization_format or formats.find_in_url(url)
 
     def _check_size(self, response: StreamedResponse) -> None:
-        """Refuse what is, or says that it will be, larger than a file of this source may be; nothing of it is kept."""
+        """Raise if the file is larger than one of this source may be, or will be by its headers; keep nothing of it."""
         version = None if self._version is None else self._version.size
         announced = announced_bytes(response.headers) if response.status != 206 else None
         if max(self._written, response.received_bytes, version or 0, announced or 0) > self._most_bytes:
@@ -178,7 +181,7 @@ class Download:
         cause: Exception | None = None
         try:
             for data in response.iter_body(keep_own_gzip=keep_own_gzip):
-                # Counted first: a sink that fails half-way holds something, too.
+                # Counted before writing: a sink that fails half-way holds some of these bytes.
                 self._written += len(data)
                 if self._written > most or response.received_bytes > most:
                     self._check_size(response)
@@ -194,7 +197,7 @@ class Download:
         if size is not None and self._written > size:
             self._version = None
             problem = "more of the file came than there is"
-        # Not what begins anew and is cut at the same place: a provider that knows no ranges would be asked for ever.
+        # No progress if the body began anew and broke off at the same place: without ranges this would never end.
         progressed = self._resumable and self._written - self._farthest >= _RESUMED_FROM_BYTES
         self._farthest = max(self._farthest, self._written)
         raise TryAgain(problem, status=response.status, progressed=progressed) from cause
@@ -205,10 +208,10 @@ class Download:
         self._sink.write(data)
 
     def _check_rest(self, headers: Mapping[str, str]) -> FileVersion:
-        """Return the version that a partial answer is of.
+        """Return the version that a partial response belongs to.
 
         Raises:
-            TryAgain: It is not exactly what is missing; the next try begins anew.
+            TryAgain: The part is not exactly the missing one; the next try begins anew.
         """
         version = self._version
         found = _CONTENT_RANGE.fullmatch((headers.get("Content-Range") or "").strip())
@@ -218,8 +221,8 @@ class Download:
                 int(found[1]) == self._written
                 and total is not None
                 and total == (version.size or total)
-                # Servers that do not know If-Range send a part of whatever they have. Who sends a part has to name
-                # its version (RFC 9110, section 15.3.7).
+                # A server that ignores If-Range sends a part of any version. It must name the version of that part
+                # (RFC 9110, section 15.3.7).
                 and headers.get("ETag") == version.etag
                 and (headers.get("Content-Encoding") or "identity").lower() == "identity"
             ):
@@ -230,7 +233,7 @@ class Download:
 
 
 def too_large(shown: str, source: str, most_bytes: int, *, status: int | None = None) -> FetchError:
-    """Return the error for a file that has more bytes than one of its source may have."""
+    """Return the error for a file with more bytes than its source permits."""
     return FetchError(
         f"GET {shown}: the file has more than {most_bytes} bytes; if that is right, raise "
         f"sources.{source}.max_file_size.",
@@ -240,7 +243,7 @@ def too_large(shown: str, source: str, most_bytes: int, *, status: int | None = 
 
 
 def _is_note(body: bytes) -> bool:
-    """Whether a whole body is a JSON object that says how far something has got, and holds nothing."""
+    """Return whether a body is a JSON object that only tells of progress, and holds no data."""
     if len(body) > _NOTE_BYTES or not body.lstrip().startswith(b"{"):
         return False
     try:
@@ -252,7 +255,7 @@ def _is_note(body: bytes) -> bool:
 
 
 def not_ready(shown: str, status: int) -> FetchError:
-    """Return the error for a file that its provider says there will be, and has not got."""
+    """Return the error for a file that the provider is still making."""
     return FetchError(
         f"GET {shown}: status {status} without the file: it is not ready yet; run again later, or say that such a file "
         f"may be left out until it is (ignore_not_ready).",
@@ -262,8 +265,8 @@ def not_ready(shown: str, status: int) -> FetchError:
 
 
 def announced_bytes(headers: Mapping[str, str]) -> int | None:
-    """Return how many bytes a body will have on the wire, or None if that is not said."""
-    # Where a body is chunked, its length is said by its chunks alone (RFC 9112, section 6.3).
+    """Return how many bytes the headers announce for the body on the wire, or None."""
+    # The length of a chunked body follows from its chunks alone (RFC 9112, section 6.3).
     length = "" if headers.get("Transfer-Encoding") else headers.get("Content-Length") or ""
     return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None
 
@@ -274,7 +277,7 @@ def content_type_of(headers: Mapping[str, str]) -> str | None:
 
 
 def _conditional_headers(validators: Validators) -> dict[str, str]:
-    """The provider's own words, as they are; what no header can hold is left out, and the file asked for in full."""
+    """Return the headers of a conditional request; a validator that no header can hold is left out."""
     named = {"If-None-Match": validators.etag, "If-Modified-Since": validators.last_modified}
     return {name: value for name, value in named.items() if value and _is_sendable(value)}
 
@@ -287,7 +290,7 @@ def _is_sendable(value: str) -> bool:
 
 
 def _resumable_version(headers: Mapping[str, str]) -> FileVersion | None:
-    """Return the version of a body that is sent as it is and has a strong ETag (RFC 9110, section 13.1.5)."""
+    """Return the version of a body, if it has a strong ETag and no Content-Encoding (RFC 9110, section 13.1.5)."""
     etag = headers.get("ETag") or ""
     encoded = (headers.get("Content-Encoding") or "identity").lower() != "identity"
     refused = (headers.get("Accept-Ranges") or "").lower() == "none"

@@ -1,4 +1,4 @@
-"""The HTTP client of one source: retries, rate limit, conditional requests, redirects that leak nothing."""
+"""The HTTP client of one source: retries, rate limit, conditional requests, redirects without credentials."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from ingestify.domain.ports import (
     Usage,
 )
 from ingestify.errors import FetchError
-from ingestify.fetch.buffered_response import BufferedResponse
 from ingestify.fetch.current_context import current_context, use_context
 from ingestify.fetch.download import Download, announced_bytes
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.paging import pages
-from ingestify.fetch.paging.page_walk import PAST_THE_END, Doubt, iter_answers
+from ingestify.fetch.paging.page_walk import PAST_THE_END, Doubt, iter_pages
 from ingestify.fetch.paging.paged_file import PagedFile
 from ingestify.fetch.request import OutgoingRequest, make_request
 from ingestify.fetch.request_executor import NOT_FOUND, RequestExecutor
-from ingestify.fetch.streamed_response import StreamedResponse
+from ingestify.fetch.response import BufferedResponse, StreamedResponse
 from ingestify.fetch.throttling.waits import Waits
 from ingestify.fetch.transport.transport import Transport
 from ingestify.masking import mask_url
@@ -47,10 +46,10 @@ class HttpClient:
     """Implements `domain.ports.Fetcher`. One for each source; safe to use from any thread.
 
     Args:
-        name: The source's name, for logs.
-        options: How the provider is asked.
-        transport: What sends; None: the standard library's http.client.
-        waits: How long hosts asked to be left alone, whoever asked them; None: this client keeps that for itself.
+        name: The source's name, for logs and messages.
+        options: The settings of the client.
+        transport: Sends each request; None: a transport of its own.
+        waits: How long hosts asked to be left alone, shared by several clients; None: only this client knows.
     """
 
     def __init__(
@@ -68,12 +67,12 @@ class HttpClient:
 
     @property
     def max_concurrency(self) -> int | None:
-        """The most requests that it lets be in flight."""
+        """How many requests may be in flight at once; None: as many as each host permits."""
         return self.options.max_concurrency
 
     @contextmanager
     def activated(self, context: FetchContext) -> Iterator[None]:
-        """Make this the client that `retrieve_http` uses in this thread, working for `context`."""
+        """Make this the client that `retrieve_http` uses in the current thread, fetching for `context`."""
         token = _current.set(self)
         try:
             with use_context(context):
@@ -82,15 +81,15 @@ class HttpClient:
             _current.reset(token)
 
     def leave_alone(self, url: str, seconds: float) -> None:
-        """Ask nothing of a URL's host for so long; see `domain.ports.HttpClientPort.leave_alone`."""
+        """Send no request to a URL's host for so long; see `domain.ports.HttpClientPort.leave_alone`."""
         self._executor.leave_alone(url, seconds)
 
     def abort(self) -> None:
-        """Break off what is on the wire; see `domain.ports.Fetcher.abort`."""
+        """Break off all transfers; see `domain.ports.Fetcher.abort`."""
         self._transport.abort()
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close all connections."""
         self._transport.close()
 
     # ---- files -----------------------------------------------------------------------------------------
@@ -98,12 +97,13 @@ class HttpClient:
     def fetch(self, request: FetchRequest, sink: ByteSink) -> FetchResult:
         """Stream a file into `sink`, with retries; see `domain.ports.Fetcher.fetch`.
 
-        With a pager the file is a JSON array of all pages (see `fetch.paged_file`), and always asked for in full.
+        With a pager the file is a JSON array of all pages (see `fetch.paging.paged_file`), and the request is never
+        conditional.
 
         Raises:
-            FetchError: It could not be had. What was written to the sink is worth nothing but to a later fetch that
-                takes it up.
-            SourceError: The request cannot be sent, or a page is no JSON.
+            FetchError: The file could not be fetched. Only a later fetch that takes them up can use the bytes that
+                the sink got.
+            SourceError: The request cannot be sent, or a page is not JSON.
         """
         if request.pager is not None:
             return self._fetch_pages(request, sink)
@@ -118,8 +118,8 @@ class HttpClient:
         pager = pages.as_pager(request.pager)
         first = self._make_request(request.url, request.params, request.headers, request.auth)
 
-        def read(doubt: Callable[[Doubt, str], None]) -> Iterator[Response]:
-            return self._iter_answers(first, pager, doubt, request.ignore_not_found, request.find_error)
+        def read(note: Callable[[Doubt, str], None]) -> Iterator[Response]:
+            return self._iter_pages(first, pager, note, request.ignore_not_found, request.find_error)
 
         return PagedFile(request, sink, pager, first.url, self.name, self.options).fetch(read)
 
@@ -135,15 +135,16 @@ class HttpClient:
         ignore_not_found: bool = False,
         find_error: FindError | None = None,
     ) -> BufferedResponse:
-        """Return a whole answer.
+        """Return a response with its body in memory.
 
         Args:
+            url: http or https.
             params: Added to the query: None is left out, a list repeats its key, True is `true`.
             headers: Sent to this URL's origin only.
             auth: User and password for Basic authentication, or a `domain.ports.Authorization`.
-            ignore_not_found: A 404 or 410 is an answer, too.
-            find_error: Returns what a body says went wrong, for people, though the status says that nothing did;
-                empty: nothing.
+            ignore_not_found: Whether a response with status 404 or 410 is returned, too.
+            find_error: Returns the error that a body tells of although its status is a success, for people, or an
+                empty text.
 
         Raises:
             FetchError: After retries.
@@ -160,11 +161,11 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
     ) -> Any:
-        """Return an answer's JSON values.
+        """Return a response's JSON values; the arguments are those of `get`.
 
         Raises:
             FetchError: After retries.
-            SourceError: It is not JSON, or the request cannot be sent.
+            SourceError: The body is not JSON, or the request cannot be sent.
         """
         return self.get(url, params=params, headers=headers, auth=auth).json()
 
@@ -178,23 +179,21 @@ class HttpClient:
         auth: Auth = None,
         find_error: FindError | None = None,
     ) -> Iterator[Response]:
-        """Yield page after page, each fetched when it is asked for.
+        """Yield page after page, each fetched when the caller asks for it; other arguments are those of `get`.
 
-        Args:
-            pager: See `ingestify.fetch.paging.pages`. What speaks against the pages' being whole is noted in the index
-                look of this thread's context.
-            find_error: As of `get`, for each page.
+        `pager` is described in `ingestify.fetch.paging.pages`. Signs that the pages are incomplete are noted in the
+        `index` of the current context.
 
         Raises:
-            FetchError: A page could not be had, after retries, or says that an error occurred.
-            SourceError: `pager` is none, the pages go in a circle, or one that there should be is not there.
+            FetchError: A page could not be fetched, after retries, or tells of an error.
+            SourceError: `pager` is not a pager, the pages go in a circle, or a page is missing.
         """
         first = self._make_request(url, params, headers, auth)
 
-        def doubt(_: Doubt, why: str) -> None:
+        def note(_: Doubt, why: str) -> None:
             current_context().index.add_gap(why)
 
-        return self._iter_answers(first, pages.as_pager(pager), doubt, ignore_not_found=False, find_error=find_error)
+        return self._iter_pages(first, pages.as_pager(pager), note, ignore_not_found=False, find_error=find_error)
 
     def post_form(
         self,
@@ -204,10 +203,13 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
     ) -> BufferedResponse:
-        """Send a form and return the whole answer. For what may be sent again when it fails, such as a login.
+        """Send a form and return the response. It may be sent several times, which is harmless for a login.
 
         Args:
-            form: Field to value. Not shown anywhere, and sent to this URL only: a redirect is an error.
+            url: http or https. The form is sent to this URL only: a redirect is an error.
+            form: Field to value. No log and no message shows them.
+            headers: Sent with the form.
+            auth: User and password for Basic authentication, or a `domain.ports.Authorization`.
 
         Raises:
             FetchError: After retries.
@@ -216,11 +218,11 @@ class HttpClient:
         request = make_request(url, headers=headers, auth=auth, form=form, user_agent=self.options.user_agent)
         return self._get(request)
 
-    def _iter_answers(
+    def _iter_pages(
         self,
         first: OutgoingRequest,
         pager: pages.Pager,
-        doubt: Callable[[Doubt, str], None],
+        note: Callable[[Doubt, str], None],
         ignore_not_found: bool,
         find_error: FindError | None,
     ) -> Iterator[Response]:
@@ -228,25 +230,25 @@ class HttpClient:
             request = first.moved(url)
             if not is_first:
                 request = self._executor.redirect_policy.check(first.url, request, "its next page is")
-            # Behind the last page there is a 404 with some providers; where a page links to the next, it is a gap.
+            # Some providers answer 404 behind the last page that is counted. Behind a link, a 404 is a missing page.
             also = PAST_THE_END if may_be_past_end else NOT_FOUND if is_first and ignore_not_found else frozenset()
-            # Each of them, and before it is read: an error without items looks like the page that ends a count.
+            # Each page, before its items are read: an error without items looks like the page behind the last one.
             return _checked(self._get(request, also), find_error)
 
-        return iter_answers(first.url, pager, get_page, most_pages=self.options.max_pages, doubt=doubt)
+        return iter_pages(first.url, pager, get_page, most_pages=self.options.max_pages, note=note)
 
     def _make_request(self, url: str, params: Any, headers: Any, auth: Any) -> OutgoingRequest:
         return make_request(url, params=params, headers=headers, auth=auth, user_agent=self.options.user_agent)
 
     def _get(self, request: OutgoingRequest, also: frozenset[int] = frozenset()) -> BufferedResponse:
-        """Return the answer to a request; one with a status of `also` is one, too."""
+        """Return the response to a request; its status is a success or one of `also`."""
 
         def accepts(status: int, _: OutgoingRequest) -> bool:
-            # A 206 was not asked for: it is a part of something.
+            # A 206 is a part of something, and no part was requested.
             return (200 <= status < 300 and status != 206) or status in also
 
-        answer, _ = self._executor.run(lambda: request, self._receive_whole, accepts)
-        return answer
+        response, _ = self._executor.run(lambda: request, self._receive_whole, accepts)
+        return response
 
     def _receive_whole(self, response: StreamedResponse) -> BufferedResponse:
         most = self.options.max_index_bytes
@@ -275,11 +277,11 @@ class HttpClient:
         )
 
 
-def _checked(answer: BufferedResponse, find_error: FindError | None) -> BufferedResponse:
-    """Return an answer that does not say that an error occurred."""
-    if 200 <= answer.status < 300:
-        refuse_error(find_error, answer.content, answer.url, answer.status)
-    return answer
+def _checked(response: BufferedResponse, find_error: FindError | None) -> BufferedResponse:
+    """Return a response, unless its body tells of an error."""
+    if 200 <= response.status < 300:
+        refuse_error(find_error, response.content, response.url, response.status)
+    return response
 
 
 def _make_transport(options: HttpOptions) -> Transport:

@@ -1,11 +1,11 @@
-"""JSON of an index, read such that one value which cannot be kept takes nothing else with it.
+"""The JSON of an index, read so that one value that Python cannot read does not make the whole index unreadable.
 
-RFC 8259 sets no limit to numbers and nesting, and Python does: a whole number of 4,301 digits, or a thousand lists in
-each other, would make an index of a season unreadable. Such a value is read as a number that is none (infinite, or
-NaN), which no dataset can be described by: its own entry fails, if it needs it, and the others come in.
+RFC 8259 sets no limit to numbers and nesting, and Python does: a whole number of 4,301 digits, or a thousand nested
+lists, would be an error. Such a value is read as infinity or NaN, which no dataset can be described by. The entry that
+needs it fails, and all other entries are read.
 
-What a text becomes in memory is estimated before it is read: `[],[],…` takes 26 times its bytes, lists in each other 45
-times, an entry of a provider's index 4 times. The estimate is at least that, and for such an entry it is 7 times.
+The memory that the values take is estimated before they are read. `[],[],…` takes 26 times its bytes, nested lists take
+45 times, an entry of a provider's index 4 times. The estimate is never lower; for such an entry it is 7 times.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ from ingestify.domain.text import JSON_BRACKETS
 __all__ = ["MOST_INDEX_BYTES", "TooLarge", "read_json"]
 
 MOST_INDEX_BYTES = 128_000_000
-"""What an index may take in memory, unless its source says more: some 30 MB of JSON, 40,000 matches and more."""
+"""How much memory an index may take, unless its source sets more: some 30 MB of JSON, for 40,000 matches and more."""
 
 MOST_LEVELS = 200
-"""Deeper than that, a value is not looked into where Python's own limit was met."""
+"""Where Python's own limit is met, values that are nested deeper than this become NaN."""
 
-
-# Measured with CPython 3.12, and rounded up: what a list, an object and a value of one of them take.
+# Measured with CPython 3.12, and rounded up: the bytes of a list, of an object, and of one value in them.
 _LIST_BYTES, _OBJECT_BYTES, _VALUE_BYTES = 104, 200, 80
 _MOST_BYTES_OF_ONE = 200
-_WIDEST = re.compile(rb"[\xf0-\xf4]")  # begins a character that makes the whole of its text take 4 bytes for each
+_WIDEST = re.compile(rb"[\xf0-\xf4]")  # begins a character because of which each one of its text takes 4 bytes
 
 
 class TooLarge(ValueError):
@@ -39,12 +38,13 @@ def read_json(content: bytes, most_bytes: int = MOST_INDEX_BYTES) -> Any:
     """Return the values of a JSON text.
 
     Args:
-        most_bytes: What they may take in memory, by estimate.
+        content: The text, in UTF-8, UTF-16 or UTF-32.
+        most_bytes: How much memory the values may take, by estimate.
 
     Raises:
-        TooLarge: They would take more.
-        ValueError: It is no JSON.
-        RecursionError: It is nested too deep as a whole.
+        TooLarge: The values would take more memory.
+        ValueError: The text is not JSON.
+        RecursionError: The whole text is nested too deep.
     """
     if len(content) * _MOST_BYTES_OF_ONE > most_bytes and (needed := _estimate(content)) > most_bytes:
         raise TooLarge(f"its {len(content):,} bytes of JSON would take about {needed // 1_000_000:,} MB of memory")
@@ -58,7 +58,7 @@ def read_json(content: bytes, most_bytes: int = MOST_INDEX_BYTES) -> Any:
 
 
 def _estimate(content: bytes) -> int:
-    """Return what the values of a JSON text take in memory at most, its own text while it is read included."""
+    """Return how many bytes of memory reading a JSON text takes at most: its values, and the text meanwhile."""
     width = 1 if content.isascii() else 4 if _WIDEST.search(content) else 2
     values = (
         (content.count(b"["), _LIST_BYTES),
@@ -72,11 +72,11 @@ def _whole_number(digits: str) -> int | float:
     try:
         return int(digits)
     except ValueError:
-        return float(digits)  # infinite, as JSON's 1e400 is to Python
+        return float(digits)  # infinity, as Python reads JSON's 1e400
 
 
 def _cut(text: str) -> str:
-    """Return a JSON text with NaN in place of what lies too deep."""
+    """Return a JSON text with NaN in place of each value that is nested too deep."""
     kept: list[str] = []
     depth = begin = 0
     for found in JSON_BRACKETS.finditer(text):

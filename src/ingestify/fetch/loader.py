@@ -30,30 +30,30 @@ _making_default = threading.Lock()
 
 
 def _client() -> HttpClient:
-    """Return the engine's client for this thread's source; outside an engine, one for all."""
+    """Return the client of the source that the current thread works for; outside an engine, one for all callers."""
     global _default
     found = current_client()
     if found is not None:
         return found
     with _making_default:
         if _default is None:
-            # There is no source that could declare where its provider leads to, and no setting.
+            # Without a source, nothing can declare the hosts that a provider may lead to.
             _default = HttpClient("retrieve_http", HttpOptions(redirect_hosts=("*",)))
         return _default
 
 
 class _Spool:
-    """Keeps bytes in memory up to 8 MB, then on disk; hashes them on the way."""
+    """Keeps bytes in memory up to 8 MB, then on disk, and hashes them."""
 
     def __init__(self) -> None:
         self.file = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES))  # noqa: SIM115 - handed on
         self.digest = hashlib.sha256()
 
     def take_up(self) -> None:
-        """What a loader fetches is handed to it whole, and begins anew in the next run."""
+        """Begin anew: a loader gets a whole file or none, so no earlier fetch left a part."""
 
     def begin(self, version: FileVersion) -> None:
-        """Nothing of it is kept."""
+        """Keep no part for a later fetch."""
 
     def write(self, data: bytes) -> None:
         self.digest.update(data)
@@ -76,12 +76,12 @@ def retrieve_http(
     """Fetch a file with the retries, rate limit and concurrency of the source whose loader calls this.
 
     Args:
-        url: Where it is.
-        current_file: What the lake has of it, as the loader got it, or None.
+        url: http or https.
+        current_file: The file in the lake, as the loader got it, or None.
         headers: Sent to this URL's host only.
-        pager: How to go on to further pages; see `ingestify.fetch.paging.pages`.
-        last_modified: When the provider says it changed: if that is no later than `current_file.modified_at`,
-            nothing is asked.
+        pager: How to get further pages; see `ingestify.fetch.paging.pages`.
+        last_modified: When the file changed, as the provider announced it. If that is not later than
+            `current_file.modified_at`, no request is sent.
         **options: `http_auth` (user, password), `http_params`, `http_ignore_not_found`, `http_validators`;
             `file_data_feed_key`, `file_data_spec_version` (both default to those of `current_file`),
             `file_data_serialization_format` (defaults to that of `current_file`, else to what the URL's path or the
@@ -91,7 +91,7 @@ def retrieve_http(
         A `DraftFile`; a `NotModifiedFile` if the lake has the same bytes; None for an allowed 404.
 
     Raises:
-        FetchError: It could not be had.
+        FetchError: The file could not be fetched.
         SourceError: An option is unknown, or the feed is named nowhere.
     """
     if unknown := sorted(set(options) - _OPTIONS):
@@ -158,5 +158,5 @@ def _time(name: str, value: object) -> dt.datetime | None:
 def _validators(given: object, current_file: File | None) -> Validators:
     if given is not None and not isinstance(given, Validators):
         raise SourceError(f"retrieve_http takes Validators as http_validators; {given!r} are none.")
-    # Only what the lake really has may be asked for conditionally.
+    # A conditional request makes sense only for a file that the lake has.
     return NO_VALIDATORS if given is None or current_file is None else given

@@ -1,4 +1,4 @@
-"""How one provider is asked."""
+"""The settings of the HTTP client of one source."""
 
 from __future__ import annotations
 
@@ -27,31 +27,34 @@ _LEAST = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """How one provider is asked.
+    """The settings of the HTTP client of one source.
 
     Attributes:
-        requests_per_second: At most, evenly spaced; None: as fast as each host lets (see `fetch.pace`).
-        max_concurrency: Requests in flight at most; None: as many as each host lets.
-        connect_timeout_seconds: For a connection to be made.
-        read_timeout_seconds: For the next bytes to come; not for the whole answer.
+        requests_per_second: The most requests, evenly spaced; None: as many as each host permits (see
+            `fetch.throttling`).
+        max_concurrency: The most requests in flight; None: as many as each host permits.
+        connect_timeout_seconds: How long a connection may take to be made.
+        read_timeout_seconds: How long the next bytes of a response may take; not the whole response.
         attempts: How often a request is tried in all.
-        backoff_base_seconds: The first pause is up to this long, each further one up to twice as long.
-        backoff_cap_seconds: No pause of ours is longer.
-        max_retry_after_seconds: A host that asks for a longer pause is not waited for, but left alone until then.
-        max_redirects: How many are followed for one request.
-        connections: How many are kept open for each host.
-        total_seconds: How long one answer may take; None: as long as it does, if it is not too slow.
-        least_bytes_per_second: An answer that brings less is given up; 0: none is. It is looked at over twice
-            `read_timeout_seconds` of waiting.
-        max_index_bytes: The most that `get` takes into memory: as it came, decoded, and what its JSON becomes.
-        max_file_bytes: The most that a file may have, as it came and decoded.
-        max_expansion: How many bytes may become of one that came, where a Content-Encoding is undone.
+        backoff_base_seconds: The longest first pause; each further pause may be twice as long.
+        backoff_cap_seconds: The longest pause between two tries, unless the provider asks for one.
+        max_retry_after_seconds: The longest pause that a host may ask for. The client does not wait for a longer one,
+            but sends no request to this host until it is over.
+        user_agent: The User-Agent header.
+        max_redirects: How many redirects are followed for one request.
+        connections: How many connections are kept open for each host.
+        total_seconds: How long one response may take; None: any time, if it is not too slow.
+        least_bytes_per_second: A response that is slower, over twice `read_timeout_seconds` of waiting, is given up;
+            0: none is.
+        max_index_bytes: The most bytes that `get` takes into memory: on the wire, decoded, and as JSON values.
+        max_file_bytes: The most bytes of a file, on the wire and decoded.
+        max_expansion: How many bytes may become of one, where a Content-Encoding is decoded.
         max_pages: How many pages one pager follows.
-        redirect_hosts: Where the provider may lead to beside its own host: names, `*.example.com`, and addresses; see
-            `fetch.transport.address_policy`.
+        redirect_hosts: The hosts that the provider may lead to, beside its own: names, `*.example.com`, and addresses;
+            see `fetch.transport.address_policy`.
 
     Raises:
-        ConfigurationError: A number is not in its range.
+        ConfigurationError: A number is not in its range, or an entry of `redirect_hosts` is none.
     """
 
     requests_per_second: float | None = None

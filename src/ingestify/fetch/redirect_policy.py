@@ -1,4 +1,4 @@
-"""Where a provider may lead to: what one source declares, and its settings name, about redirects and next pages."""
+"""To which hosts a redirect or a next page may lead: those of the provider, and those that the settings name."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class RedirectPolicy:
     """The rules of one source. Safe to use from any thread.
 
     Args:
-        source: Its name, for messages.
-        allowed: Hosts and addresses beside those that it asks by itself.
+        source: The name of the source, for messages.
+        allowed: Hosts and addresses to which the provider may lead, beside its own.
     """
 
     def __init__(self, source: str, allowed: AllowedHosts) -> None:
@@ -40,19 +40,20 @@ class RedirectPolicy:
     def check(
         self, asked_url: str, request: OutgoingRequest, what: str, *, was_encrypted: bool = False
     ) -> OutgoingRequest:
-        """Return a request that a provider's answer led to, if it may lead to that host, and there without encryption.
+        """Return the request that a response led to, if it may be sent.
 
         Args:
-            asked_url: What the source asked for.
-            what: How the answer led there, for a message.
-            was_encrypted: Whether a URL on the way there was one of https; `asked_url` counts by itself.
+            asked_url: The URL that the source requested.
+            request: The request for the URL that the response names.
+            what: How the response names it, for a message.
+            was_encrypted: Whether a redirect on the way there came by https; `asked_url` counts by itself.
 
         Raises:
-            FetchError: Its host is neither that of `asked_url`, nor one that the source or the settings name; or it is
-                asked for by http behind one of https, and its host is not named itself.
+            FetchError: The host is neither that of `asked_url`, nor named by the source or the settings. Or the URL has
+                http after one with https, and the host is not named literally.
         """
         host, asked_host = (_host(url) for url in (request.url, asked_url))
-        # Who can read and change what is sent in plain text could give the lake any file; `*` does not ask for that.
+        # Whoever can change plain text on its way could give the lake any file. `*` does not accept that risk.
         loses_tls = _is_plain(request.url) and (was_encrypted or not _is_plain(asked_url))
         if not loses_tls or self._allowed.names(host, itself=True):
             if is_same_site(host, asked_host):
@@ -67,22 +68,22 @@ class RedirectPolicy:
         )
 
     def addresses_of(self, request: OutgoingRequest) -> AddressPolicy:
-        """Return which addresses a request may be sent to at first."""
+        """Return the addresses that a request of the source may be sent to, before any redirect."""
         if request.led_from is None:
             return self._asked
         return self.addresses_behind(literal_address(_host(request.led_from)))
 
     def addresses_behind(self, address: str | None) -> AddressPolicy:
-        """Return which addresses may be reached by being led there: public ones, and those of the kind that leads.
+        """Return the addresses that a redirect may lead to: public ones, and those of the kind of the redirecting host.
 
         Args:
-            address: Of whoever leads; None: it is behind a proxy.
+            address: The IP address of the redirecting host; None: it is behind a proxy.
         """
         own = frozenset[AddressClass]() if address is None else ASKED & {address_class(address)}
         return AddressPolicy(own | {AddressClass.PUBLIC}, self._allowed)
 
     def unreachable(self, request: OutgoingRequest, asked_url: str, error: AddressForbidden) -> FetchError:
-        """Return the error for a host at an address that nothing is sent to."""
+        """Return the error for a host at a forbidden address."""
         shown = mask_url(asked_url)
         where = "its host is" if request.url == asked_url else f"it leads to {_shown(request.url)},"
         kind = address_class(error.address).value

@@ -1,4 +1,4 @@
-"""A request as it goes out: query, headers, credentials, and what of these survives a redirect."""
+"""A request as it is sent: query, headers, credentials, and which of these a redirect keeps."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["DEFAULT_PORTS", "OutgoingRequest", "make_request", "origin"]
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _SHORTEST_SECRET = 4
-# RFC 9110, section 4.1, asks for 8,000 at least; more is a provider's mistake, or worse.
+# RFC 9110, section 4.1, recommends that software supports 8,000 at least. A longer one is a mistake or an attack.
 MOST_URL_CHARACTERS = 8000
 _SHOWN_CHARACTERS = 200
-# Everything that a URL may hold (RFC 3986, appendix A), and the `|` that providers do not escape either.
+# The characters of a URL (RFC 3986, appendix A), and the `|` that providers leave as it is.
 _PLAIN_URL = re.compile(r"[!#$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~|-]*")
 _KEPT_IN_URLS = "!#$%&'()*+,/:;=?@[]~|"
 _HARMLESS = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "referer", "user-agent"})
@@ -35,13 +35,13 @@ class OutgoingRequest:
 
     Attributes:
         url: Without userinfo and fragment.
-        headers: All that are sent to this URL.
-        bare_headers: Those of them that say nothing of the caller: what another origin gets.
-        conditional: Whether a 304 would be an answer.
-        secrets: The caller's headers and credentials: not to be shown where a provider repeats them.
-        led_from: The URL that was asked for, where a provider's answer to it led to this one; None: the source did.
-        authorization: What knows the Authorization header of the moment at which it is sent; None: it has its own.
-        body: Of a POST.
+        headers: The headers that this URL gets.
+        bare_headers: The headers that another origin gets: they tell nothing of the caller.
+        conditional: Whether the response may be a 304.
+        secrets: The caller's headers and credentials; they are masked where a provider repeats them.
+        led_from: The URL whose response led to this one; None: the source requested it by itself.
+        authorization: Gives the Authorization header when the request is sent; None: the headers are complete.
+        body: The body of a POST; None: it is a GET.
     """
 
     url: str
@@ -61,19 +61,18 @@ class OutgoingRequest:
         return "GET" if self.body is None else "POST"
 
     def get_authorization(self) -> str | None:
-        """Return an Authorization header; None: it needs none. May block, and ask for one.
+        """Return an Authorization header; None: the request has no `authorization`. May block, and send a request.
 
         Raises:
-            IngestifyError: There is none to be had.
+            IngestifyError: The provider gave none.
         """
         return None if self.authorization is None else self.authorization.header()
 
     def authorized(self, header: str | None) -> OutgoingRequest | None:
-        """Return the request as it is sent now; None if its Authorization has ended, and must be asked for once more.
+        """Return the request as it is sent now; None: its authorization has expired, and needs a new header.
 
         Args:
-            header: What `get_authorization` returned a while ago, for an authorization that does not know whether that
-                is still good.
+            header: The result of `get_authorization` a while ago, for an authorization without a method `at_hand()`.
         """
         if self.authorization is None:
             return self
@@ -91,7 +90,7 @@ class OutgoingRequest:
 
     @property
     def credentials(self) -> str:
-        """Return where its credentials are, for people: a header's name, or a parameter's."""
+        """Return where the credentials of the request are, for people: names of headers and parameters."""
         names = [f"header {name}" for name in self.headers if name.lower() == "authorization" or is_secret_key(name)]
         query = urllib.parse.parse_qsl(urllib.parse.urlsplit(self.url).query)
         names += [f"parameter {name}" for name, _ in query if is_secret_key(name)]
@@ -101,8 +100,7 @@ class OutgoingRequest:
         """Return the request that a Location header leads to. Another origin gets no headers and no credentials.
 
         Raises:
-            FetchError: It leads to what is no http or https URL, or too long a one, or the request has a body, which
-                nobody else gets.
+            FetchError: It is no http or https URL, or too long; or the request has a body, which no other URL gets.
         """
         if self.body is not None:
             raise FetchError(
@@ -110,7 +108,7 @@ class OutgoingRequest:
                 f"first URL only, so it is not followed. Correct the URL.",
                 url=mask_url(self.url),
             )
-        # http.client takes header bytes for Latin-1; a Location that is not ASCII is UTF-8 as a rule.
+        # Header bytes are read as Latin-1; a Location that is not ASCII is mostly UTF-8.
         with contextlib.suppress(UnicodeError):
             location = location.encode("latin-1").decode("utf-8")
         try:
@@ -125,10 +123,10 @@ class OutgoingRequest:
             ) from error
 
     def moved(self, url: str) -> OutgoingRequest:
-        """Return the same request for another URL, which gets the caller's headers only if it is of this origin.
+        """Return the same request for another URL. Another origin does not get the caller's headers.
 
         Raises:
-            SourceError: It is no http or https URL, or has more than 8,000 characters.
+            SourceError: `url` is no http or https URL, or has more than 8,000 characters.
         """
         if len(url) > MOST_URL_CHARACTERS:
             raise SourceError(
@@ -141,7 +139,7 @@ class OutgoingRequest:
         return dataclasses.replace(self, url=url, headers=self.bare_headers, conditional=False, authorization=None)
 
     def with_range(self, first_byte: int, etag: str) -> OutgoingRequest:
-        """Return the request for the rest of a file, if it is still the one that `etag` names (RFC 9110, 13.1.5)."""
+        """Return the request for the rest of a file, if its version is still the one of `etag` (RFC 9110, 13.1.5)."""
         ranged = {"Range": f"bytes={first_byte}-", "If-Range": etag, "Accept-Encoding": "identity"}
         return dataclasses.replace(
             self,
@@ -150,7 +148,7 @@ class OutgoingRequest:
         )
 
     def redact(self, text: str) -> str:
-        """Return what a provider answered without the secrets of this request, should it repeat them."""
+        """Return a text of the provider, with the secrets of this request masked."""
         query = urllib.parse.parse_qsl(urllib.parse.urlsplit(self.url).query)
         hidden = {*self.secrets, *(value for key, value in query if is_secret_key(key))}
         for secret in sorted(hidden, key=len, reverse=True):
@@ -181,13 +179,13 @@ def make_request(
     Args:
         url: http or https.
         params: Added to the query: None is left out, a list repeats its key, True is `true`, a time is ISO 8601.
-        headers: Of the caller; None is left out.
-        auth: (user, password) for Basic authentication (RFC 7617), or an `Authorization`. Userinfo in the URL serves
-            as well, and is taken out of it.
+        headers: The caller's headers; None is left out.
+        auth: (user, password) for Basic authentication (RFC 7617), or an `Authorization`. Userinfo in the URL has the
+            same effect, and is removed from the URL.
         user_agent: Sent unless `headers` has one.
-        accept_encoding: Sent whatever `headers` has, so that nobody asks for an encoding that is not undone.
+        accept_encoding: Sent whatever `headers` has, as the client decodes no other encoding.
         conditional_headers: If-None-Match and If-Modified-Since.
-        form: Sent as the body, `application/x-www-form-urlencoded`. Its values are not shown anywhere.
+        form: Sent as the body, `application/x-www-form-urlencoded`. No log and no message shows its values.
 
     Raises:
         SourceError: The URL is not http(s), or a part of the request cannot be sent.
@@ -203,7 +201,7 @@ def make_request(
     for name, value in own.items():
         _check_header(name, value)
         if is_secret_key(name):
-            hide(value.rpartition(" ")[2])  # a source's own errors may quote it, without the name
+            hide(value.rpartition(" ")[2])  # a source's own errors may quote the value without its name
     authorization: Authorization | None = auth if hasattr(auth, "header") and hasattr(auth, "renew") else None
     credentials = None if authorization is not None else userinfo if auth is None else auth
     secrets = [part for name, value in own.items() if name.lower() not in _HARMLESS for part in (value, *value.split())]
@@ -237,7 +235,7 @@ def make_request(
 
 
 def _checked_url(url: str) -> str:
-    """Return an http or https URL without its fragment; a SourceError for anything else."""
+    """Return an http or https URL without its fragment. Raises a SourceError for any other text."""
     if _has_control_characters(url):
         raise SourceError(f"The URL {mask_url(url)!r} holds control characters; it is not asked for.")
     try:
@@ -253,7 +251,7 @@ def _checked_url(url: str) -> str:
 
 
 def _escaped(url: str) -> str:
-    """Return a URL with what must not stand in one escaped, as a browser does: spaces, quotes, letters with accents."""
+    """Return a URL with forbidden characters escaped, as a browser does: spaces, quotes, letters with accents."""
     if _PLAIN_URL.fullmatch(url):
         return url
     parts = urllib.parse.urlsplit(url)
@@ -269,7 +267,7 @@ def _escaped(url: str) -> str:
 
 
 def _check_header(name: str, value: str) -> None:
-    """Raise a SourceError, without the value, if the header could end early or cannot be written."""
+    """Raise a SourceError, which does not show the value, if the header cannot be sent."""
     if not _TOKEN.fullmatch(name):
         raise SourceError(f"{name!r} is no name of a header.")
     if _has_control_characters(value):

@@ -15,8 +15,8 @@ from ingestify.fetch.current_context import current_context
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.redirect_policy import RedirectPolicy
 from ingestify.fetch.request import OutgoingRequest
+from ingestify.fetch.response import StreamedResponse
 from ingestify.fetch.retries import RETRIED_STATUSES, RetryBudget, TryAgain, retry_after_seconds
-from ingestify.fetch.streamed_response import StreamedResponse
 from ingestify.fetch.throttling.adaptive_limiter import CREDENTIALS_REFUSED, LeftAlone, Pace, Sent
 from ingestify.fetch.throttling.host_limiters import Paces
 from ingestify.fetch.throttling.rate_limit import Slots, Stopped

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from ingestify.domain.ports import FetchRequest, FetchStatus
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch import download
-from ingestify.fetch.buffered_response import BufferedResponse
 from ingestify.fetch.download import content_type_of
 from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.fetch.paging import pages
-from ingestify.fetch.paging.page_walk import iter_answers
+from ingestify.fetch.paging.page_walk import iter_pages
 from ingestify.fetch.request import make_request
+from ingestify.fetch.response import BufferedResponse
 from ingestify.fetch.retries import retry_after_seconds
 from ingestify.fetch.transport.address_policy import AddressPolicy
 from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
@@ -135,8 +135,8 @@ def test_any_pages_come_to_an_end(documents: list[Any], pager: pages.Pager) -> N
         return page(json.dumps(documents[len(asked) % len(documents)]).encode())
 
     with contextlib.suppress(SourceError):
-        answers = iter_answers(
-            "http://provider.example/a", pager, get_page, most_pages=7, doubt=lambda _, why: said.append(why)
+        answers = iter_pages(
+            "http://provider.example/a", pager, get_page, most_pages=7, note=lambda _, why: said.append(why)
         )
         joined = b"".join(pages.iter_joined(answers, pager))
         assert isinstance(json.loads(joined), list)

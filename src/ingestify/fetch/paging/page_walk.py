@@ -1,20 +1,24 @@
-"""A walk through the pages of a listing: where it ends, and what speaks against its being whole.
+"""The walk through the pages of a listing: where the pages end, and which signs show that they are incomplete.
 
-It ends
+With any pager the pages end where a page says so by its `more`.
 
-- where a page says that there is none behind it, by its `more`, or by having no next link or cursor;
-- where a next link or cursor leads to the very page that was just read. A longer circle is an error;
-- behind a link or cursor, at a 204: a page that a provider links to and that is not there (404) is an error;
-- behind links or cursors that are new ones each time, when so many pages in a row had no items, or those of the page
-  before them once more. That is said, and unless as many came as there are, the listing is not whole;
-- of pages that are counted, at the first one without items, at the first one that answers as the page before it, and
-  at a 400, 404, 410, 416 or 204 of a page that is not the first. A page without items behind one that was as full as
-  the first may be a gap in the middle: the page behind it says so.
+With links and cursors they also end
 
-Where page 2 answers as page 1, the provider may not know the parameter that it was asked with; that is said.
+- at a page without a next link or cursor;
+- at a link or cursor that leads to its own page; a longer circle is an error;
+- at a 204; a 404 is an error, as the provider linked to this page;
+- after ten pages in a row that brought nothing new: no items, or the items of the page before. The listing then counts
+  as incomplete, unless its `total` says otherwise.
 
-A page that says `more` and leads nowhere is an error: something is missing. What was read before an error is passed
-on before it.
+With numbers and offsets they also end
+
+- at a page without items. If the page before it was full, the page behind it is read as well: the empty page may be a
+  gap in the middle;
+- at a page that is equal to the page before it. If this is page 2, a warning says that the provider may not know the
+  parameter;
+- behind the first page, at a 400, 404, 410, 416 or 204.
+
+A page that says `more` and leads nowhere is an error. The pages before an error are yielded before it is raised.
 """
 
 from __future__ import annotations
@@ -31,52 +35,52 @@ from ingestify.fetch.request import origin
 from ingestify.masking import mask_url
 from ingestify.progress.printable import PrintableLogger
 
-__all__ = ["NOTHING_YET", "PAST_THE_END", "Doubt", "GetPage", "iter_answers"]
+__all__ = ["NOTHING_YET", "PAST_THE_END", "Doubt", "GetPage", "iter_pages"]
 
 logger = PrintableLogger(__name__)
 
 PAST_THE_END = frozenset({400, 404, 410, 416})
-"""With 204, what a provider answers for a page behind the last one, where pages are counted."""
+"""The statuses of a page behind the last one, where pages are counted; a 204 is another one."""
 
 NOTHING_YET = frozenset({201, 202, 204})
-"""Where such an answer has no body, there is nothing yet."""
+"""A response with such a status and without a body means that there is nothing yet."""
 
 _MOST_EMPTY = 10
-"""So many counted pages in a row may have no items and say that there are more."""
+"""So many counted pages in a row may have no items although they say that there are more."""
 
 _MOST_IDLE = 10
-"""So many pages in a row may be linked to and bring nothing, and not say that there are more."""
+"""So many linked pages in a row may bring nothing new without saying that there are more."""
 
 Place = tuple[tuple[str, str, int | None], str, tuple[tuple[str, str], ...]]
 
 
 class Doubt(enum.Enum):
-    """What speaks against a listing's being whole."""
+    """A sign that a listing is incomplete."""
 
     LACKS = enum.auto()
-    """A page in the middle had no items, or the provider may not have understood which page was meant."""
+    """A page in the middle had no items, or the provider may not know the parameter of the page."""
     EMPTY = enum.auto()
-    """A counted page had no items, as behind the last one, and a later one had."""
+    """A counted page had no items, as behind the last one, and a later page had items."""
     SHIFTED = enum.auto()
-    """Items moved from page to page while they were read: one came twice, or one may never have come."""
+    """Items moved from page to page while they were read: one came twice, or one may be missing."""
     NOWHERE = enum.auto()
-    """A page had no place for items, not even with a null: it may be something else altogether."""
+    """A page did not have the path to its items, not even with null: it may be something else."""
     MISCOUNTED = enum.auto()
-    """Other than so many items came as there are, by the provider's own word."""
+    """The number of items differs from the provider's total."""
 
 
 class GetPage(Protocol):
     """Fetches a page."""
 
     def __call__(self, url: str, *, is_first: bool, may_be_past_end: bool) -> Response:
-        """Return the page at a URL; where it may be past the end, a status of PAST_THE_END is an answer, too."""
+        """Return the page at a URL. Where it may be past the end, it may have a status of PAST_THE_END."""
 
 
 class _Page:
-    """A page that is parsed once, however often it is looked at; a `domain.ports.Response`."""
+    """A page whose JSON is parsed only once; a `domain.ports.Response`."""
 
-    def __init__(self, answer: Response, asked_url: str, number: int, pager: pages.Pager) -> None:
-        self.answer = answer
+    def __init__(self, response: Response, asked_url: str, number: int, pager: pages.Pager) -> None:
+        self.response = response
         self.asked_url = asked_url
         self.number = number
         self._items = pages.items_path(pager)
@@ -86,38 +90,38 @@ class _Page:
 
     @property
     def status(self) -> int:
-        return self.answer.status
+        return self.response.status
 
     @property
     def url(self) -> str:
-        return self.answer.url
+        return self.response.url
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return self.answer.headers
+        return self.response.headers
 
     @property
     def content(self) -> bytes:
-        return self.answer.content
+        return self.response.content
 
     @property
     def text(self) -> str:
-        return self.answer.text
+        return self.response.text
 
     def json(self) -> Any:
         if not self._is_parsed:
-            self._parsed = self.answer.json()
+            self._parsed = self.response.json()
             self._is_parsed = True
         return self._parsed
 
     @property
     def lacks_items(self) -> bool:
-        """Whether there is nothing where its items should be, not even null."""
+        """Whether the path to its items does not exist, not even with null."""
         return bool(self._items) and not pages.leads_somewhere(self.json(), self._items or "")
 
     @property
     def items(self) -> list[Any] | None:
-        """Its items; None: nobody says where they are, or they are no list, which is for whoever reads them."""
+        """Its items; None: the pager has no path to them, or they are no list, which only a reader of them needs."""
         if self._items is None or (not self._must_have_items and not self._has_list):
             return None
         return pages.items_of(self, self._items)
@@ -128,39 +132,41 @@ class _Page:
 
     @property
     def places(self) -> set[Place]:
-        """Where it is: what was asked for, and where that was redirected to."""
+        """Its URLs, before and after redirects, in a form to compare."""
         return {_place(self.asked_url), _place(self.url)}
 
-    def answers_as(self, before: _Page) -> bool:
-        """Whether it is the page before it again."""
+    def repeats(self, before: _Page) -> bool:
+        """Return whether it is equal to the page before it."""
         items = self.items
         return self.content == before.content if items is None else bool(items) and items == before.items
 
 
-def iter_answers(
+def iter_pages(
     url: str,
     pager: pages.Pager,
     get_page: GetPage,
     *,
     most_pages: int,
-    doubt: Callable[[Doubt, str], None],
+    note: Callable[[Doubt, str], None],
 ) -> Iterator[Response]:
-    """Yield pages, each fetched when it is asked for; one that only shows the end is none of them.
+    """Yield pages, each fetched when the caller asks for it. A page that only shows the end is not yielded.
 
     Args:
-        most_pages: How many are followed.
-        doubt: Called with what speaks against the listing's being whole, and a sentence of it, when the next page is
-            asked for or the last one has been read.
+        url: The URL of the listing.
+        pager: Finds the next page.
+        get_page: Fetches a page.
+        most_pages: How many pages are fetched.
+        note: Called with each sign that the listing is incomplete, and a sentence about it, before the next page is
+            fetched or after the last one.
 
     Raises:
-        SourceError: A page leads back to one before the last, or to nowhere though it says that there are more; or
-            there is no end to them.
+        SourceError: The pages go in a circle, do not end, or a page says that there are more and leads nowhere.
     """
-    yield from _Walk(url, pager, get_page, most_pages, doubt).iter()
+    yield from _Walk(url, pager, get_page, most_pages, note).iter()
 
 
 class _Walk:
-    """One walk."""
+    """One walk through the pages of a listing."""
 
     def __init__(
         self,
@@ -168,7 +174,7 @@ class _Walk:
         pager: pages.Pager,
         get_page: GetPage,
         most_pages: int,
-        doubt: Callable[[Doubt, str], None],
+        note: Callable[[Doubt, str], None],
     ) -> None:
         self._url = url
         self._shown = mask_url(url)
@@ -176,22 +182,22 @@ class _Walk:
         self._counts = pages.counts_pages(pager)
         self._get_page = get_page
         self._most_pages = most_pages
-        self._doubt = doubt
+        self._note = note
         self._seen: set[Place] = set()
         self._fetched = 0
         self._last: _Page | None = None
-        """The last one that was passed on, or is about to be."""
+        """The last page that was yielded, or is about to be."""
         self._count = 0
         self._looked_behind = False
-        """Whether a page without items was taken for the end at first."""
+        """Whether a page was read behind one without items."""
         self._size = 0
         """How many items the first page has."""
         self._totals: list[int] = []
-        """What pages said of how many items there are, each number once in a row."""
+        """The totals that pages named, without repetitions in a row."""
         self._empty: list[int] = []
-        """The numbers of pages without items that nothing has come behind yet."""
+        """The numbers of pages without items, since the last page with items."""
         self._idle: list[_Page] = []
-        """Pages that were linked to and brought nothing, since the last one that did; not passed on yet."""
+        """Pages that brought nothing new, since the last one that did; they are not yielded yet."""
         self._gaps: list[tuple[Doubt, str]] = []
 
     def iter(self) -> Iterator[Response]:
@@ -201,11 +207,11 @@ class _Walk:
             if page is None:
                 break
             if self._last is None and (not 200 <= page.status < 300 or _is_nothing_yet(page)):
-                yield page.answer  # an allowed 404, or nothing yet: the caller knows what that means
+                yield page.response  # an allowed 404, or nothing yet: the caller decides what it means
                 return
-            # One that links to itself is the page before it under another URL; one that leads on, another page with the
-            # same items.
-            if self._last is not None and page.answers_as(self._last) and (self._counts or self._links_to_itself(page)):
+            # A page that links to itself is the page before it under another URL. A page that leads on is another page
+            # with the same items.
+            if self._last is not None and page.repeats(self._last) and (self._counts or self._links_to_itself(page)):
                 self._check_repeated(page, self._last)
                 break
             if self._counts and self._last is not None and not page.items and not self._says_more(page):
@@ -231,16 +237,16 @@ class _Walk:
         self._idle = []
         for page in several:
             self._take(page)
-            yield page.answer
+            yield page.response
 
     def _brings_nothing(self, page: _Page) -> bool:
-        """Whether a page that was linked to has no items, or those of the page before it once more."""
+        """Return whether a linked page has no items, or those of the page before it."""
         if self._counts or self._last is None:
             return False
-        return page.items == [] or page.answers_as(self._last)
+        return page.items == [] or page.repeats(self._last)
 
     def _is_idle_end(self) -> bool:
-        """Whether so many pages brought nothing that there will be nothing; they are no part of the listing then."""
+        """Return whether so many pages brought nothing new that the listing ends before them."""
         if len(self._idle) < _MOST_IDLE or any(self._says_more(page) for page in self._idle):
             return False
         why = (
@@ -253,9 +259,9 @@ class _Walk:
         return True
 
     def _url_behind(self, page: _Page, last: _Page) -> str | None:
-        """Return where to look whether a page without items is a gap in the middle; None: it is the end.
+        """Return the URL behind a page without items, if that may be a gap in the middle; None: it is the end.
 
-        The last page of a listing mostly has fewer items than the first one has.
+        It may be a gap if the page before it is full, as the last page of a listing mostly has fewer items.
         """
         pager, count = self._pager, len(last.items or ())
         if not isinstance(pager, (pages.PageNumber, pages.Offset)) or self._idle or page.lacks_items:
@@ -272,7 +278,7 @@ class _Walk:
             self._gaps.append((Doubt.NOWHERE, why))
 
     def _fetch(self, url: str) -> _Page | None:
-        """Return a page; None: there is none any more."""
+        """Return a page; None: the pages have ended."""
         if _place(url) in self._seen:
             raise SourceError(f"The pages of {self._shown} go in a circle, back to {mask_url(url)}.")
         if self._fetched >= self._most_pages:
@@ -281,13 +287,15 @@ class _Walk:
             )
         is_first = self._last is None
         promised = self._last is not None and bool(self._says_more(self._last))
-        answer = self._get_page(url, is_first=is_first, may_be_past_end=self._counts and not is_first and not promised)
+        response = self._get_page(
+            url, is_first=is_first, may_be_past_end=self._counts and not is_first and not promised
+        )
         self._fetched += 1
-        page = _Page(answer, url, self._fetched, self._pager)
+        page = _Page(response, url, self._fetched, self._pager)
         self._seen |= page.places
-        if is_first or (answer.status != 204 and 200 <= answer.status < 300):
+        if is_first or (response.status != 204 and 200 <= response.status < 300):
             return page
-        if promised and answer.status == 204:
+        if promised and response.status == 204:
             raise self._contradiction(f"{mask_url(url)} has nothing (status 204)")
         return None
 
@@ -295,7 +303,7 @@ class _Walk:
         return pages.says_more(page, self._pager.more)
 
     def _next_url(self, page: _Page) -> str | None:
-        """Return where a page leads; None at the end."""
+        """Return the URL of the next page; None at the end."""
         more = self._says_more(page)
         if more is False:
             return None
@@ -318,7 +326,7 @@ class _Walk:
         )
 
     def _take(self, page: _Page) -> None:
-        """Count what a page has, and see whether it goes on from the page before it."""
+        """Count the items of a page, and compare it with the page before it."""
         items, last = page.items, self._last
         self._last = page
         self._check_place(page)
@@ -339,7 +347,7 @@ class _Walk:
         self._size = self._size or len(items)
         before = None if last is None else last.items
         if before and before[-1] in items:
-            self._doubt(
+            self._note(
                 Doubt.SHIFTED,
                 f"page {page.number} of {self._shown} repeats an item of the page before it: what it lists moved while "
                 f"it was read",
@@ -351,17 +359,17 @@ class _Walk:
             return
         self._totals.append(total)
         if len(self._totals) > 1:
-            self._doubt(
+            self._note(
                 Doubt.SHIFTED,
                 f"{self._shown} had {self._totals[-2]} items in all, and {total} on page {page.number}: what it lists "
                 f"changed while it was read",
             )
 
     def _check_repeated(self, page: _Page, last: _Page) -> None:
-        """A page answers as the one before it: its provider has no further one, or does not know what was asked.
+        """Note if the provider may not know the parameter of the page, as a page repeats the one before it.
 
         Raises:
-            SourceError: It says that there are more.
+            SourceError: The page says that there are more.
         """
         if self._says_more(page):
             raise self._contradiction(f"{mask_url(page.asked_url)} answers as the page before it")
@@ -380,11 +388,11 @@ class _Walk:
     def _end(self) -> None:
         total = self._totals[-1] if self._totals and pages.items_path(self._pager) is not None else None
         if total is not None and total == self._count:
-            return  # whatever was odd, all of them came
+            return  # all items came
         if total is not None:
-            self._doubt(Doubt.MISCOUNTED, f"{self._shown} has {total} items in all by its own word, {self._count} came")
+            self._note(Doubt.MISCOUNTED, f"{self._shown} has {total} items in all by its own word, {self._count} came")
         for doubt, why in self._gaps:
-            self._doubt(doubt, why)
+            self._note(doubt, why)
 
 
 def _is_nothing_yet(page: _Page) -> bool:
@@ -392,10 +400,10 @@ def _is_nothing_yet(page: _Page) -> bool:
 
 
 def _place(url: str) -> Place:
-    """Return what two URLs of one page have in common, however they are written."""
+    """Return a URL in a form to compare: two spellings of one URL have the same."""
     try:
         parts = urllib.parse.urlsplit(url)
         query = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
         return origin(url), parts.path or "/", tuple(sorted(query))
-    except ValueError:  # no URL: whoever asks for it says so
+    except ValueError:  # no URL, which the request for it will tell
         return ("", "", None), url, ()

@@ -1,8 +1,7 @@
-"""One file whose provider hands it out in pages.
+"""One file that a provider gives in pages.
 
-It is stored as the JSON array that `fetch.pages` describes. Items that move from page to page while they are read,
-because one was added or taken away at the front, would be in it twice, or never: if pages show that, all of them are
-read once more.
+It is stored as the JSON array that `fetch.paging.pages` describes. When an item is added or removed at the front while
+the pages are read, items move from page to page, and come twice or never. If the pages show that, all are read again.
 """
 
 from __future__ import annotations
@@ -28,15 +27,19 @@ logger = PrintableLogger(__name__)
 _READINGS = 2
 
 Read = Callable[[Callable[[Doubt, str], None]], Iterator[Response]]
-"""Begins to read the pages; takes what is told of what speaks against their being whole."""
+"""Begins to read the pages; its argument is called with each sign that they are incomplete."""
 
 
 class PagedFile:
-    """One file. Used by one thread.
+    """Fetches one file in pages. Used by one thread.
 
     Args:
-        url: The first page's, for messages.
+        request: The file.
+        sink: Takes the bytes.
+        pager: Finds the next page.
+        url: The URL of the first page, for messages.
         source: The name of the source, for messages.
+        options: The settings of the client.
     """
 
     def __init__(
@@ -53,9 +56,9 @@ class PagedFile:
         """Write all pages to the sink.
 
         Raises:
-            FetchError: A page could not be had, says that an error occurred, or the pages do not go together, also
-                when they are read once more.
-            SourceError: A page is no JSON.
+            FetchError: A page could not be fetched, or tells of an error. Or the pages are incomplete, also when they
+                are read again.
+            SourceError: A page is not JSON.
         """
         readings: list[str] = []
         for _ in range(_READINGS):
@@ -68,7 +71,7 @@ class PagedFile:
             if result.status is not FetchStatus.FETCHED or why is None:
                 return result
             if digest in readings and not lacks:
-                # It stays like that, so nothing moved: two of its items are the same, or one of its pages has none.
+                # Nothing moved, as it is the same again: two items are equal, or one page has no items.
                 logger.warning("%s, or so it looks; read once more, it is the same, and is taken as it is.", why)
                 return result
             readings.append(digest)
@@ -79,26 +82,26 @@ class PagedFile:
             url=self._shown,
         )
 
-    def _read_once(self, answers: Iterator[Response]) -> tuple[FetchResult, str]:
-        """Return what came of it, and the hash of what was written."""
+    def _read_once(self, responses: Iterator[Response]) -> tuple[FetchResult, str]:
+        """Write all pages; return the result, and the hash of the written bytes."""
         nothing: FetchStatus | None = None
 
-        def found_answers() -> Iterator[Response]:
+        def found_pages() -> Iterator[Response]:
             nonlocal nothing
-            for answer in answers:
-                if answer.status in NOT_FOUND:
+            for page in responses:
+                if page.status in NOT_FOUND:
                     nothing = FetchStatus.NOT_FOUND
                     return
-                if answer.status in NOTHING_YET and not answer.content:
+                if page.status in NOTHING_YET and not page.content:
                     if not self._asked.ignore_not_ready:
-                        raise not_ready(mask_url(answer.url), answer.status)
+                        raise not_ready(mask_url(page.url), page.status)
                     nothing = FetchStatus.NOT_READY
                     return
-                yield answer
+                yield page
 
         digest = hashlib.sha256()
         written = 0
-        for piece in pages.iter_joined(found_answers(), self._pager):
+        for piece in pages.iter_joined(found_pages(), self._pager):
             if nothing is not None:
                 return FetchResult(nothing, url=self._shown), ""
             written += len(piece)

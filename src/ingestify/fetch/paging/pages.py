@@ -1,20 +1,20 @@
-"""Answers that come in pages.
+"""Pagers: they find the next page of a listing, and the items of a page.
 
-A `pager` says where the next page is: one of the classes below, or a callable `(answer) -> URL | None` that gets the
-page (`status`, `url`, `headers`, `content`, `text`, `json()`) and returns the next one's URL, which may be relative.
-A next page on another origin (scheme, host and port) gets neither the caller's headers nor the credentials. The
-caller's `params` are part of the first URL only; `PageNumber`, `Offset` and `Cursor` keep that URL's query.
+A `pager` is one of the classes below, or a callable `(response) -> URL | None`. The callable gets the page (`status`,
+`url`, `headers`, `content`, `text`, `json()`) and returns the URL of the next page, which may be relative. A next page
+on another origin (scheme, host and port) gets neither the caller's headers nor the credentials. The caller's `params`
+are part of the first URL only; `PageNumber`, `Offset` and `Cursor` keep that URL's query.
 
 A file that is fetched with a pager is stored as one JSON array:
 
-- of all pages' items, in order, if the pager has `items`, the way to a page's list of items;
-- else of the pages' bodies, in order, each as the provider sent it.
+- of the items of all pages, in order, if the pager has `items`, the path to a page's list of items;
+- else of the bodies of all pages, in order, each as the provider sent it.
 
-`items`, `path`, `more` and `total` are dotted: `"data.matches"`; `""` is the body itself. The page without items that
-ends a `PageNumber` or an `Offset` is not part of the file.
+`items`, `path`, `more` and `total` are dotted paths: `"data.matches"`; `""` is the body itself. The page without items
+that ends a `PageNumber` or an `Offset` is not part of the file.
 
-`more` is where a page says whether there is another one, `total` where it says how many items there are in all. Where
-pages end, and what speaks against their being whole, is in `fetch.page_walk`.
+`more` leads to whether there is another page, `total` to the number of items of all pages. `fetch.paging.page_walk`
+describes where pages end, and which signs show that they are incomplete.
 """
 
 from __future__ import annotations
@@ -37,20 +37,21 @@ _SHOWN_CHARACTERS = 200
 _MOST_DIGITS = 19
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
 
-# No part of these can match in more than one way: the header is the provider's, and may be 64 KB of anything.
+# No part of these can match in two ways, as the header may hold 64 KB of anything.
 _LINK = re.compile(r'<([^<>]*)>((?:"[^"]*"|[^<"])*)')
 _LINK_PARAMETER = re.compile(r""";\s*([\w!#$&+.^`|~*-]+)\s*=\s*("[^"]*"|[^\s;,"]*)""")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NextLink:
-    """The body holds the next page's URL, as `{"next": "https://…", "results": […]}`; null or nothing is the end.
+    """The body holds the next page's URL, as in `{"next": "https://…", "results": […]}`; without one the pages end.
 
     Attributes:
-        path: Where the URL is.
-        items: Where a page's items are, for a file of them all.
-        more: Where a page says whether there is another: false is the end, whatever else it says. None: nowhere.
-        total: Where a page says how many items there are in all, to compare what was read with it. None: nowhere.
+        path: The path to the URL.
+        items: The path to a page's items, for a file of all items.
+        more: The path to whether there is another page; false ends the pages in any case. None: no page says so.
+        total: The path to the number of items of all pages, to compare it with the items that came. None: no page
+            says so.
     """
 
     path: str = "next"
@@ -62,9 +63,9 @@ class NextLink:
         """Return `url` itself."""
         return url
 
-    def next_url(self, answer: Response, asked_url: str) -> str | None:
-        """Return what the body of the page at `asked_url` says."""
-        return _joined(answer, look_up(answer.json(), self.path), asked_url)
+    def next_url(self, response: Response, asked_url: str) -> str | None:
+        """Return the URL in the body of the page at `asked_url`, or None."""
+        return _joined(response, look_up(response.json(), self.path), asked_url)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,10 +74,11 @@ class PageNumber:
 
     Attributes:
         param: The query parameter.
-        items: Where a page's items are; None: the body is their list.
+        items: The path to a page's items; None: the body is the list of items.
         start: The first page's number.
-        more: Where a page says whether there is another: false is the end, whatever else it says. None: nowhere.
-        total: Where a page says how many items there are in all, to compare what was read with it. None: nowhere.
+        more: The path to whether there is another page; false ends the pages in any case. None: no page says so.
+        total: The path to the number of items of all pages, to compare it with the items that came. None: no page
+            says so.
     """
 
     param: str = "page"
@@ -89,14 +91,14 @@ class PageNumber:
         """Return the URL of the page `start`."""
         return with_param(url, self.param, self.start)
 
-    def next_url(self, answer: Response, asked_url: str) -> str | None:
-        """Return the URL of the next number, or None after a page without items that does not say there are more."""
-        if not items_of(answer, self.items or "") and not says_more(answer, self.more):
+    def next_url(self, response: Response, asked_url: str) -> str | None:
+        """Return the URL of the next number; None after a page without items, unless it says that there are more."""
+        if not items_of(response, self.items or "") and not says_more(response, self.more):
             return None
         return self.url_behind(asked_url, 0)
 
     def url_behind(self, asked_url: str, count: int) -> str:  # noqa: ARG002 - as of an Offset
-        """Return the URL of the page behind the one at `asked_url`, whatever that has."""
+        """Return the URL of the page behind the one at `asked_url`."""
         return with_param(asked_url, self.param, int(get_param(asked_url, self.param) or self.start) + 1)
 
 
@@ -104,16 +106,17 @@ class PageNumber:
 class Offset:
     """`?offset=0&limit=100`, `?offset=100&limit=100`, … until a page has no items.
 
-    A page may have fewer than the limit and not be the last: some providers cap the limit without a word. The
-    next offset counts what really came.
+    A page with fewer items than the limit need not be the last: some providers lower the limit without telling. So the
+    next offset counts the items that came.
 
     Attributes:
         param: The query parameter of the offset.
-        limit_param: That of the limit.
-        limit: How many items a page is asked to have.
-        items: Where a page's items are; None: the body is their list.
-        more: Where a page says whether there is another: false is the end, whatever else it says. None: nowhere.
-        total: Where a page says how many items there are in all, to compare what was read with it. None: nowhere.
+        limit_param: The query parameter of the limit.
+        limit: How many items a page should have.
+        items: The path to a page's items; None: the body is the list of items.
+        more: The path to whether there is another page; false ends the pages in any case. None: no page says so.
+        total: The path to the number of items of all pages, to compare it with the items that came. None: no page
+            says so.
     """
 
     param: str = "offset"
@@ -127,31 +130,32 @@ class Offset:
         """Return the URL with offset 0."""
         return with_param(with_param(url, self.param, 0), self.limit_param, self.limit)
 
-    def next_url(self, answer: Response, asked_url: str) -> str | None:
-        """Return the URL behind the page at `asked_url`, or None after one without items.
+    def next_url(self, response: Response, asked_url: str) -> str | None:
+        """Return the URL behind the page at `asked_url`; None after a page without items.
 
-        One without items that says that there are more is stepped over.
+        A page without items that says that there are more is skipped.
         """
-        count = len(items_of(answer, self.items or ""))
-        if not count and says_more(answer, self.more):
+        count = len(items_of(response, self.items or ""))
+        if not count and says_more(response, self.more):
             count = self.limit
         return self.url_behind(asked_url, count) if count else None
 
     def url_behind(self, asked_url: str, count: int) -> str:
-        """Return the URL of the page behind the one at `asked_url`, if that has so many items."""
+        """Return the URL of the page behind the one at `asked_url`, which has so many items."""
         return with_param(asked_url, self.param, int(get_param(asked_url, self.param) or 0) + count)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Cursor:
-    """The body holds a text that asks for the next page, as `{"cursor": "abc"}` and `?cursor=abc`.
+    """The body holds a cursor for the next page, as in `{"cursor": "abc"}` for `?cursor=abc`.
 
     Attributes:
-        param: The query parameter.
-        path: Where the text is in the body; null or nothing is the end.
-        items: Where a page's items are, for a file of them all.
-        more: Where a page says whether there is another: false is the end, whatever else it says. None: nowhere.
-        total: Where a page says how many items there are in all, to compare what was read with it. None: nowhere.
+        param: The query parameter of the cursor.
+        path: The path to the cursor in the body; without a cursor the pages end.
+        items: The path to a page's items, for a file of all items.
+        more: The path to whether there is another page; false ends the pages in any case. None: no page says so.
+        total: The path to the number of items of all pages, to compare it with the items that came. None: no page
+            says so.
     """
 
     param: str
@@ -164,9 +168,9 @@ class Cursor:
         """Return `url` itself."""
         return url
 
-    def next_url(self, answer: Response, asked_url: str) -> str | None:
-        """Return `asked_url` with the body's cursor."""
-        found = look_up(answer.json(), self.path)
+    def next_url(self, response: Response, asked_url: str) -> str | None:
+        """Return `asked_url` with the body's cursor, or None."""
+        found = look_up(response.json(), self.path)
         return None if found in (None, "", False) else with_param(asked_url, self.param, found)
 
 
@@ -175,9 +179,10 @@ class LinkHeader:
     """`Link: <https://…>; rel="next"` (RFC 8288).
 
     Attributes:
-        items: Where a page's items are, for a file of them all.
-        more: Where a page says whether there is another: false is the end, whatever else it says. None: nowhere.
-        total: Where a page says how many items there are in all, to compare what was read with it. None: nowhere.
+        items: The path to a page's items, for a file of all items.
+        more: The path to whether there is another page; false ends the pages in any case. None: no page says so.
+        total: The path to the number of items of all pages, to compare it with the items that came. None: no page
+            says so.
     """
 
     items: str | None = None
@@ -188,22 +193,22 @@ class LinkHeader:
         """Return `url` itself."""
         return url
 
-    def next_url(self, answer: Response, asked_url: str) -> str | None:
-        """Return the target of the link whose relation is `next`."""
-        for target, parameters in _LINK.findall(answer.headers.get("Link") or ""):
+    def next_url(self, response: Response, asked_url: str) -> str | None:
+        """Return the target of the link with the relation `next`, or None."""
+        for target, parameters in _LINK.findall(response.headers.get("Link") or ""):
             relations = [value for name, value in _LINK_PARAMETER.findall(parameters) if name.lower() == "rel"]
             if relations and "next" in relations[0].strip('"').lower().split():
-                return _joined(answer, target, asked_url)
+                return _joined(response, target, asked_url)
         return None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Followed:
-    """Pages that a provider links to, each looked at before it is asked for.
+    """Pages that a provider links to, where each link is checked before it is requested.
 
     Attributes:
-        pager: Where the links are.
-        checked: `(next URL, URL of the page)` → the URL to ask for; it raises a SourceError if none may be.
+        pager: Finds the links.
+        checked: `(next URL, URL of the page)` → the URL to request; raises a SourceError to refuse it.
     """
 
     pager: NextLink | LinkHeader
@@ -211,26 +216,26 @@ class Followed:
 
     @property
     def items(self) -> str | None:
-        """Where a page's items are."""
+        """The path to a page's items."""
         return self.pager.items
 
     @property
     def more(self) -> str | None:
-        """Where a page says whether there is another."""
+        """The path to whether there is another page."""
         return self.pager.more
 
     @property
     def total(self) -> str | None:
-        """Where a page says how many items there are in all."""
+        """The path to the number of items of all pages."""
         return self.pager.total
 
     def first_url(self, url: str) -> str:
         """Return `url` itself."""
         return url
 
-    def next_url(self, answer: Response, asked_url: str) -> str | None:
-        """Return what the page at `asked_url` links to."""
-        found = self.pager.next_url(answer, asked_url)
+    def next_url(self, response: Response, asked_url: str) -> str | None:
+        """Return the checked link of the page at `asked_url`, or None."""
+        found = self.pager.next_url(response, asked_url)
         return None if found is None else self.checked(found, asked_url)
 
 
@@ -244,40 +249,40 @@ class _Called:
     def first_url(self, url: str) -> str:
         return url
 
-    def next_url(self, answer: Response, asked_url: str) -> str | None:
-        return _joined(answer, self.call(answer), asked_url)
+    def next_url(self, response: Response, asked_url: str) -> str | None:
+        return _joined(response, self.call(response), asked_url)
 
 
 Pager: TypeAlias = NextLink | PageNumber | Offset | Cursor | LinkHeader | Followed | _Called
-"""Where the next page is."""
+"""Finds the next page."""
 
 
 def as_pager(pager: Any) -> Pager:
-    """Return a pager of what a source gave as one.
+    """Return the pager that a source gave; a callable becomes one.
 
     Raises:
-        SourceError: It is none.
+        SourceError: It is no pager.
     """
     if isinstance(pager, (NextLink, PageNumber, Offset, Cursor, LinkHeader, Followed, _Called)):
         return pager
     if callable(pager) and not isinstance(pager, type):
         return _Called(pager)
     raise SourceError(
-        f"pager is {pager!r}; it must be a callable (answer) -> URL or None, or an object such as NextLink(path='next')"
+        f"pager is {pager!r}; it must be a callable (response) -> URL or None, or an object such as NextLink('next')"
         f" of ingestify.fetch.paging.pages."
     )
 
 
 def counts_pages(pager: Pager) -> bool:
-    """Return whether the pager goes on by itself until there are no items, and not where a provider leads it."""
+    """Return whether the pager counts pages until one has no items, and does not follow links or cursors."""
     return isinstance(pager, (PageNumber, Offset))
 
 
-def iter_joined(answers: Iterable[Response], pager: Pager) -> Iterator[bytes]:
-    """Yield, in pieces, the JSON array that pages are stored as; see the module's text."""
+def iter_joined(responses: Iterable[Response], pager: Pager) -> Iterator[bytes]:
+    """Yield, in pieces, the JSON array that pages are stored as; see the docstring of this module."""
     separator = b"["
-    for answer in answers:
-        pieces = [_body(answer)] if pager.items is None else map(_dump, items_of(answer, pager.items))
+    for response in responses:
+        pieces = [_body(response)] if pager.items is None else map(_dump, items_of(response, pager.items))
         page = b",".join(pieces)
         if page:
             yield separator + page
@@ -285,35 +290,35 @@ def iter_joined(answers: Iterable[Response], pager: Pager) -> Iterator[bytes]:
     yield b"[]" if separator == b"[" else b"]"
 
 
-def _body(answer: Response) -> bytes:
-    """Return a page's own bytes, if they can be part of a JSON text in UTF-8 as they are."""
-    value = answer.json()
+def _body(response: Response) -> bytes:
+    """Return a page's body; as the provider sent it, if that can be a part of a JSON text in UTF-8."""
+    value = response.json()
     try:
-        answer.content.decode("utf-8")
+        response.content.decode("utf-8")
     except UnicodeDecodeError:
         return _dump(value)
-    return answer.content.removeprefix(b"\xef\xbb\xbf").strip() if b"\0" not in answer.content else _dump(value)
+    return response.content.removeprefix(b"\xef\xbb\xbf").strip() if b"\0" not in response.content else _dump(value)
 
 
 def _dump(value: Any) -> bytes:
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can say
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can express
         return json.dumps(value, separators=(",", ":")).encode()
 
 
 def items_path(pager: Pager) -> str | None:
-    """Return where a page's items are; None: the pager does not say, and needs no items to go on."""
+    """Return the path to a page's items; None: the pager has none, and needs no items to find the next page."""
     return (pager.items or "") if counts_pages(pager) else pager.items
 
 
-def says_more(answer: Response, path: str | None) -> bool | None:
+def says_more(response: Response, path: str | None) -> bool | None:
     """Return whether a page says that there is another one; None: it does not say, or there is no `path`.
 
     Raises:
-        SourceError: What is there is neither true or false, nor a number of what is left.
+        SourceError: The value is neither true or false, nor a number of remaining items.
     """
-    found = None if path is None else look_up(answer.json(), path)
+    found = None if path is None else look_up(response.json(), path)
     if found is None or isinstance(found, bool):
         return found
     if isinstance(found, (int, float)):
@@ -322,18 +327,18 @@ def says_more(answer: Response, path: str | None) -> bool | None:
     if word in _WORDS:
         return _WORDS[word]
     raise SourceError(
-        f"{mask_url(answer.url)} should say at '{path}' whether there are more pages, true or false, and has a JSON "
+        f"{mask_url(response.url)} should say at '{path}' whether there are more pages, true or false, and has a JSON "
         f"{type(found).__name__}; correct the pager's 'more'."
     )
 
 
-def total_of(answer: Response, path: str | None) -> int | None:
-    """Return how many items a page says that there are in all; None: it does not say, or there is no `path`.
+def total_of(response: Response, path: str | None) -> int | None:
+    """Return the number of items of all pages, by a page's own word; None: it does not say, or there is no `path`.
 
     Raises:
-        SourceError: What is there is no whole number.
+        SourceError: The value is no whole number.
     """
-    found = None if path is None else look_up(answer.json(), path)
+    found = None if path is None else look_up(response.json(), path)
     if found is None:
         return None
     if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < _MOST_DIGITS:
@@ -341,7 +346,7 @@ def total_of(answer: Response, path: str | None) -> int | None:
     if isinstance(found, (int, float)) and not isinstance(found, bool) and found == found // 1 >= 0:
         return int(found)
     raise SourceError(
-        f"{mask_url(answer.url)} should say at '{path}' how many items there are in all, and has "
+        f"{mask_url(response.url)} should say at '{path}' how many items there are in all, and has "
         f"{str(found)[:_SHOWN_CHARACTERS]!r}; correct the pager's 'total'."
     )
 
@@ -352,7 +357,7 @@ def look_up(value: Any, path: str) -> Any:
 
 
 def leads_somewhere(value: Any, path: str) -> bool:
-    """Return whether all that a dotted path names is there, be it with a null."""
+    """Return whether a dotted path exists in JSON values; its value may be null."""
     for part in filter(None, path.split(".")):
         if value is None:
             return True
@@ -362,31 +367,31 @@ def leads_somewhere(value: Any, path: str) -> bool:
     return True
 
 
-def items_of(answer: Response, path: str) -> list[Any]:
-    """Return a page's items; nothing there, or null, is none.
+def items_of(response: Response, path: str) -> list[Any]:
+    """Return a page's items; an empty list if the path is missing or null.
 
     Raises:
-        SourceError: What is there is no list.
+        SourceError: The value is no list.
     """
-    found = look_up(answer.json(), path)
+    found = look_up(response.json(), path)
     if found is None:
         return []
     if not isinstance(found, list):
         raise SourceError(
-            f"The items of {mask_url(answer.url)} at '{path or '(the body)'}' are a JSON {type(found).__name__}, "
+            f"The items of {mask_url(response.url)} at '{path or '(the body)'}' are a JSON {type(found).__name__}, "
             f"no list; check the pager's items."
         )
     return found
 
 
-def _joined(answer: Response, found: object, asked_url: str) -> str | None:
-    """Return the URL that `found` is, relative to where the page came from."""
+def _joined(response: Response, found: object, asked_url: str) -> str | None:
+    """Return the URL `found`, which may be relative to the page's URL; None: the pages end."""
     if found in (None, "", False):
         return None
     if not isinstance(found, str):
         raise SourceError(f"The next page of {mask_url(asked_url)} is a {type(found).__name__}, no URL.")
     try:
-        return _encrypted(urllib.parse.urljoin(answer.url, found.strip()), answer.url)
+        return _encrypted(urllib.parse.urljoin(response.url, found.strip()), response.url)
     except ValueError as error:
         raise SourceError(
             f"The next page of {mask_url(asked_url)} is {mask_url(found)[:_SHOWN_CHARACTERS]!r}, no URL."
@@ -394,10 +399,9 @@ def _joined(answer: Response, found: object, asked_url: str) -> str | None:
 
 
 def _encrypted(url: str, page_url: str) -> str:
-    """Return a next page's URL with https, if the page came by https from that very host.
+    """Return the URL of a next page, with https if the page itself came by https from the same host.
 
-    Behind a proxy that ends TLS, a provider may write its own links with http. What a page was asked for by https is
-    never asked for by http.
+    A provider behind a proxy that ends TLS may write its own links with http.
     """
     parts, page = urllib.parse.urlsplit(url), urllib.parse.urlsplit(page_url)
     if (parts.scheme, page.scheme) != ("http", "https") or parts.hostname != page.hostname:
@@ -408,7 +412,7 @@ def _encrypted(url: str, page_url: str) -> str:
 
 
 def with_param(url: str, key: str, value: object) -> str:
-    """Return `url` with one query parameter set; the others stay as they are written."""
+    """Return `url` with one query parameter set; the other parameters stay as they are."""
     parts = urllib.parse.urlsplit(url)
     pairs = [pair for pair in parts.query.split("&") if pair and _key(pair) != key]
     pairs.append(urllib.parse.urlencode({key: value}))

@@ -1,9 +1,9 @@
-"""Where requests may go: the hosts that a provider may lead to, and the addresses that are connected to.
+"""The hosts that a provider may lead to, and the IP addresses that a request may be sent to.
 
-A provider's answer can name any URL: in a redirect, or as the next page. It may lead to its own host, and to those that
-the source declares or the settings name. It may not lead out of the kind of network that it is in: from a public host
-to this machine, to the local network, or to the addresses where machines in a cloud keep their credentials. What is
-looked at is the address that is connected to, so a name that resolves to something else the second time gains nothing.
+A provider's response can name any URL, in a redirect or as the next page. It may lead to the provider's own host, and
+to hosts that the source or the settings name. It may not lead to another kind of network: from a public host to this
+machine, to the local network, or to the addresses where machines in a cloud keep their credentials. The policy checks
+the address of the connection itself. So it also holds for a name that resolves to another address the second time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 class AddressClass(enum.Enum):
-    """A kind of network, in the words of a message."""
+    """A kind of network; the values are for messages."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -37,9 +37,9 @@ class AddressClass(enum.Enum):
     OTHER = "multicast or reserved"
 
 
-@functools.lru_cache(maxsize=1024)  # looked at for each request, and there are few
+@functools.lru_cache(maxsize=1024)  # checked for each request, and there are few addresses
 def address_class(address: str) -> AddressClass:
-    """Return the kind of network that an IP address is of; an IPv6 address that stands for an IPv4 one is of that's."""
+    """Return the kind of network of an IP address; of an IPv6 address, that of the IPv4 address in it."""
     found = _embedded(ipaddress.ip_address(address.partition("%")[0]))
     if found.is_loopback:
         return AddressClass.LOOPBACK
@@ -63,7 +63,7 @@ def _embedded(address: _Address) -> _Address:
 
 
 def literal_address(host: str) -> str | None:
-    """Return the IP address that a URL's host is by itself, also written as `127.1`, `0x7f000001` or `localhost`."""
+    """Return the IP address that a URL's host is, also when written `127.1`, `0x7f000001` or `localhost`; else None."""
     host = host.strip("[]").rstrip(".").lower()
     if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, section 6.3
         return "127.0.0.1"
@@ -72,7 +72,7 @@ def literal_address(host: str) -> str | None:
     except ValueError:
         pass
     try:
-        # The older ways to write one: a resolver understands them, so a check that does not is none.
+        # Resolvers understand the older notations, too, so the check must.
         return socket.inet_ntoa(socket.inet_aton(host))
     except (OSError, UnicodeError, ValueError):
         return None
@@ -80,11 +80,11 @@ def literal_address(host: str) -> str | None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AllowedHosts:
-    """Hosts that a provider may lead to beside its own.
+    """The hosts that a provider may lead to, beside its own.
 
     Attributes:
-        patterns: Names in lower case; `*.example.com` is each name below, `*` any.
-        networks: Addresses that may be connected to, of whatever kind they are.
+        patterns: Names in lower case; `*.example.com` means each name below it, `*` any name.
+        networks: Addresses that are permitted, whatever their kind.
     """
 
     patterns: tuple[str, ...] = ()
@@ -92,10 +92,10 @@ class AllowedHosts:
 
     @classmethod
     def parse(cls, entries: Iterable[str]) -> AllowedHosts:
-        """Make it of `cdn.example.com`, `*.example.com`, `*`, `10.1.2.3` and `10.0.0.0/8`.
+        """Return the hosts for entries such as `cdn.example.com`, `*.example.com`, `*`, `10.1.2.3` and `10.0.0.0/8`.
 
         Raises:
-            ConfigurationError: One is none of these.
+            ConfigurationError: An entry is none of these.
         """
         patterns, networks = [], []
         for entry in entries:
@@ -114,10 +114,11 @@ class AllowedHosts:
         return cls(tuple(patterns), tuple(networks))
 
     def names(self, host: str, *, itself: bool = False) -> bool:
-        """Whether a URL's host is among them.
+        """Return whether a URL's host is among these hosts.
 
         Args:
-            itself: `*` does not count, which names nobody.
+            host: The host of a URL.
+            itself: Whether `*` does not count.
         """
         host = host.rstrip(".").lower()
         address = literal_address(host)
@@ -131,7 +132,7 @@ class AllowedHosts:
         )
 
     def holds(self, address: str) -> bool:
-        """Whether an address is named itself."""
+        """Return whether an address is in one of the networks."""
         if not self.networks:
             return False
         found = ipaddress.ip_address(address.partition("%")[0])
@@ -143,24 +144,24 @@ class AddressPolicy:
     """The addresses that one request may be sent to.
 
     Attributes:
-        classes: Of these kinds.
-        allowed: And those that are named.
+        classes: The kinds of networks that are permitted.
+        allowed: Its networks are permitted as well.
     """
 
     classes: frozenset[AddressClass]
     allowed: AllowedHosts = AllowedHosts()
 
     def permits(self, address: str) -> bool:
-        """Whether it may be connected to."""
+        """Return whether a request may be sent to this address."""
         return address_class(address) in self.classes or self.allowed.holds(address)
 
 
 ASKED = frozenset({AddressClass.PUBLIC, AddressClass.PRIVATE, AddressClass.LOOPBACK})
-"""What a source may ask for by itself: in-house providers are in private networks. Nobody's data is link-local."""
+"""What a source may request by itself. In-house providers are in private networks; no provider is link-local."""
 
 
 def is_same_site(host: str, other: str) -> bool:
-    """Whether two hosts are one: the same name, with `www.` or without, or two names of this machine."""
+    """Return whether two hosts are one: the same name, with or without `www.`, or two names of this machine."""
     names = {one.rstrip(".").lower().removeprefix("www.") for one in (host, other)}
     if len(names) == 1:
         return True

@@ -1,4 +1,4 @@
-"""A connection to a provider: to its host, or through a proxy's tunnel, and with TLS; all of that ends in time."""
+"""A connection to a provider: to its host or through a proxy's tunnel, with or without TLS, and with timeouts."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ _STATUS = re.compile(rb"HTTP/1\.[0-9][ \t]+([1-9][0-9][0-9])([^\r\n]*)")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tunnel:
-    """What a proxy is asked for: a way to a host that it does not look into.
+    """A tunnel through a proxy to a host; the proxy does not see what is sent through it.
 
     Attributes:
-        headers: Those of the request for it, such as the proxy's credentials.
+        host: The name of the host.
+        port: The port of the host.
+        headers: Sent with the request for the tunnel, such as the proxy's credentials.
     """
 
     host: str
@@ -36,15 +38,14 @@ class Connection:
     """One connection, made by `open`.
 
     Args:
-        host: Where it connects to: the provider's, or the proxy's.
-        timeout_seconds: How long its addresses may take to answer, all together, and then tunnel and TLS together.
-        addresses: The addresses that it may be to; None: any, as of a proxy.
-        tunnel: What the proxy is asked for.
-        tls: With what the host's certificate is looked at; None: no TLS.
-        server_name: The host whose certificate it must be.
-
-    Attributes:
-        sock: The socket; None before it is opened, and after it is closed.
+        host: The host to connect to: the provider's, or the proxy.
+        port: Its port.
+        timeout_seconds: How long all addresses of the host together may take to answer, and then tunnel and TLS
+            together.
+        addresses: The addresses that may be connected to; None: any, as for a proxy.
+        tunnel: The tunnel to ask the proxy for; None: no tunnel.
+        tls: Verifies the host's certificate; None: no TLS.
+        server_name: The host that the certificate must name.
     """
 
     def __init__(
@@ -76,12 +77,12 @@ class Connection:
         """Connect.
 
         Args:
-            begun: Called with each socket before anything is waited for on it, so that another thread can end that.
+            begun: Called with each socket before anything waits on it, so that another thread can shut it down.
 
         Raises:
-            AddressForbidden: The host has no other address than such as are not permitted.
+            AddressForbidden: None of the host's addresses is permitted.
             TimeoutError: It took too long.
-            OSError: It cannot be had; of TLS, an `ssl.SSLError`.
+            OSError: There is no connection; for TLS, an `ssl.SSLError`.
         """
         self._sock = sock = self._connect(begun)
         with contextlib.suppress(OSError):
@@ -90,7 +91,7 @@ class Connection:
         if self._tunnel is not None:
             _ask_for(self._tunnel, sock, until)
         if self._tls is not None:
-            # A handshake ends after that time as a whole, however slowly its bytes come.
+            # The limit is for the whole handshake, however slowly its bytes come.
             sock.settimeout(_left(until))
             secured = self._tls.wrap_socket(sock, server_hostname=self._server_name, do_handshake_on_connect=False)
             self._sock = secured
@@ -98,13 +99,13 @@ class Connection:
             secured.do_handshake()
 
     def close(self) -> None:
-        """Close it. Harmless when it is not open."""
+        """Close the connection, if it is open."""
         sock, self._sock = self._sock, None
         if sock is not None:
             sock.close()
 
     def _connect(self, begun: Callable[[socket.socket], object]) -> socket.socket:
-        """Connect to the first address of the host that answers, of those that are permitted."""
+        """Connect to the first permitted address of the host that answers."""
         failed: Exception | None = None
         found = socket.getaddrinfo(*self._at, 0, socket.SOCK_STREAM)
         until = time.monotonic() + self._timeout_seconds
@@ -115,7 +116,7 @@ class Connection:
             sock = socket.socket(family, kind, protocol)
             begun(sock)
             try:
-                # One that answers nothing leaves the others their share: a name may have eight.
+                # An address that does not answer leaves the other ones their share of the time.
                 sock.settimeout(_left(until) / (len(found) - number))
                 sock.connect(where)
             except OSError as error:
@@ -134,7 +135,7 @@ def _left(until: float) -> float:
 
 
 def _ask_for(tunnel: Tunnel, sock: socket.socket, until: float) -> None:
-    """Ask a proxy for a tunnel (RFC 9110, section 9.3.6). Behind its answer, nobody speaks before TLS begins."""
+    """Ask a proxy for a tunnel (RFC 9110, section 9.3.6). Behind its response, nothing comes before TLS begins."""
     host = f"[{tunnel.host}]" if ":" in tunnel.host else tunnel.host
     lines = [f"CONNECT {host}:{tunnel.port} HTTP/1.1", f"Host: {host}:{tunnel.port}"]
     lines += [f"{name}: {value}" for name, value in tunnel.headers.items()]

@@ -1,4 +1,4 @@
-"""Content-Encoding: undone where it was added in transit, kept where it is the provider's file."""
+"""Content-Encoding: decoded if a server added it, kept if the file itself is gzip."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _EXPANSION_FROM_BYTES = 32 << 20
 
 
 class Truncated(Exception):
-    """The body ended too early, or is damaged."""
+    """The encoded body is incomplete or damaged."""
 
 
 class UnknownEncoding(Exception):
-    """A Content-Encoding that was not asked for and cannot be undone."""
+    """A Content-Encoding that was not requested; only gzip is decoded."""
 
 
 class Bomb(Exception):
-    """A body that decodes to far more than came.
+    """A body that decodes to far more bytes than came.
 
     Args:
-        received_bytes: How much came.
-        made_bytes: How much was made of it until then.
+        received_bytes: How many bytes came so far.
+        made_bytes: How many bytes were decoded so far.
     """
 
     def __init__(self, received_bytes: int, made_bytes: int) -> None:
@@ -42,25 +42,25 @@ class Bomb(Exception):
 
 
 def decoded(chunks: Iterable[bytes], content_encoding: str | None, *, keep_own_gzip: bool = False) -> Iterator[bytes]:
-    """Yield a body's bytes with its Content-Encoding undone.
+    """Yield a body with its Content-Encoding decoded.
 
     Args:
-        chunks: The bytes as they came over the wire.
-        content_encoding: The header; encodings are listed in the order in which they were applied.
-        keep_own_gzip: The file is a `.gz` by itself. Servers announce such a file as `Content-Encoding: gzip`
-            although they added nothing; then the wire's bytes are the file. Where undoing gives gzip again,
-            the encoding was added in transit.
+        chunks: The bytes on the wire.
+        content_encoding: The header; it lists encodings in the order in which they were applied.
+        keep_own_gzip: The file itself is gzip. Servers announce such a file as `Content-Encoding: gzip` although they
+            added nothing; then the bytes on the wire are the file. If decoding gives gzip again, the server added the
+            encoding.
 
     Raises:
-        Truncated: The compressed body is incomplete.
-        UnknownEncoding: It is one that cannot be undone, or there are more than three.
+        Truncated: The body is incomplete or damaged.
+        UnknownEncoding: The header names an encoding other than gzip, or more than three.
     """
     stream = iter(chunks)
     if not content_encoding:
         return stream
     named = [one.strip().lower() for one in content_encoding.split(",")]
     encodings = [one for one in named if one and one != "identity"]
-    if len(encodings) > _MOST_ENCODINGS:  # each is a decoder more on the stack
+    if len(encodings) > _MOST_ENCODINGS:  # each needs one more decoder on the stack
         raise UnknownEncoding(content_encoding)
     if unknown := [one for one in encodings if one not in _GZIP]:
         raise UnknownEncoding(unknown[0])
@@ -71,14 +71,15 @@ def decoded(chunks: Iterable[bytes], content_encoding: str | None, *, keep_own_g
 
 
 def refusing_bombs(body: Iterable[bytes], received_bytes: Callable[[], int], most_expansion: float) -> Iterator[bytes]:
-    """Yield a decoded body, as long as it stays in proportion to what came.
+    """Yield a decoded body, as long as it stays in proportion to the bytes on the wire.
 
     Args:
+        body: The decoded body.
         received_bytes: Returns how many bytes came over the wire so far.
-        most_expansion: How many bytes may become of one. It counts from 32 MB on.
+        most_expansion: How many decoded bytes one byte may become. The first 32 MB are always permitted.
 
     Raises:
-        Bomb: More became of them.
+        Bomb: One byte became more.
     """
     made = 0
     for data in body:
@@ -89,7 +90,7 @@ def refusing_bombs(body: Iterable[bytes], received_bytes: Callable[[], int], mos
 
 
 def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield what gzip holds; bytes behind the last member are ignored, as gzip itself does."""
+    """Yield a decoded gzip stream; bytes behind its last member are ignored, as the program gzip does."""
     gzip = GzipInflater()
     try:
         for chunk in chunks:
@@ -101,7 +102,7 @@ def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _gzip_unless_own(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Undo gzip only if what is inside is gzip again."""
+    """Yield the bytes as they are, or decoded if the decoded bytes are gzip again."""
     peeked: list[bytes] = []
     size = 0
     probe = zlib.decompressobj(GZIP_WBITS)
@@ -114,7 +115,7 @@ def _gzip_unless_own(chunks: Iterator[bytes]) -> Iterator[bytes]:
             if len(inside) >= len(GZIP_MAGIC) or probe.eof or size >= _PEEK_BYTES:
                 break
     except zlib.error:
-        inside = b""  # it is not even gzip, whatever the header says: the bytes are the file
+        inside = b""  # it is no gzip, against the header: the bytes are the file
 
     def all_chunks() -> Iterator[bytes]:
         yield from peeked

@@ -1,4 +1,4 @@
-"""The headers of an answer."""
+"""The headers of a response, by name."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["Headers"]
 
 
 class Headers(Mapping[str, str]):
-    """Headers by their name in any case. One that was sent several times is joined with commas (RFC 9110, section 5.2).
+    """Headers by their name in any case. Several with one name are joined with commas (RFC 9110, section 5.2).
 
     Args:
-        pairs: Names and values as they came.
+        pairs: Names and values, in the order in which they came.
     """
 
     __slots__ = ("_by_name",)

@@ -1,6 +1,6 @@
-"""The transport, over the standard library's sockets. Whatever they raise is translated here and nowhere else.
+"""The transport over the standard library's sockets; only this module translates their errors.
 
-docs/decisions/0010 has the measurements that chose it.
+docs/decisions/0010 has the measurements behind the choice.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["HttpClientTransport"]
 _SMALL_REST_BYTES = 1 << 16
 _REST_SECONDS = 0.25
 _KEPT_SECONDS = 60.0
-"""A connection that was silent for longer may lead nowhere: the computer slept, or is in another network."""
+"""A connection that was silent for longer may be dead: the computer slept, or changed the network."""
 
 _TRUST = "if the certificate is right, name its authority in SSL_CERT_FILE"
 
@@ -42,12 +42,15 @@ class _Line:
     """A connection to one origin, for one request at a time.
 
     Args:
-        by_proxy: Whether what it connects to is a proxy.
-        target: What comes before the path in a request: the origin, if it goes through a proxy that reads it.
-        own_headers: Lines that belong to the connection, and not to what is asked for.
+        connection: Not open yet.
+        host: The Host header.
+        by_proxy: Whether it connects to a proxy.
+        target: The part of a request's target before the path: the origin, for a proxy that reads the request.
+        own_headers: Header lines for the proxy.
 
     Attributes:
-        address: Where it is connected to; through a proxy the one that the host is by itself, else None.
+        address: The IP address that it is connected to. Through a proxy: the host, if that is an IP address, else
+            None.
     """
 
     def __init__(
@@ -77,7 +80,7 @@ class _Line:
         self.connection.sock.sendall(f"{''.join(lines)}\r\n".encode("latin-1") + (body or b""))
 
     def scratch(self) -> bytearray:
-        """Return where a large body is received, piece by piece."""
+        """Return the buffer for the pieces of a large body."""
         if self._scratch is None:
             self._scratch = bytearray(CHUNK_BYTES)
         return self._scratch
@@ -114,7 +117,7 @@ class _OpenResponse:
             and not response.is_whole
             and (response.length or _SMALL_REST_BYTES + 1) <= _SMALL_REST_BYTES
         ):
-            # A redirect's few bytes: cheaper to read than to connect again.
+            # A redirect's body is short: reading it is cheaper than a new connection.
             self._line.connection.sock.settimeout(_REST_SECONDS)
             until = time.monotonic() + _REST_SECONDS
             with contextlib.suppress(TransportError):
@@ -128,7 +131,7 @@ class _OpenResponse:
 
 
 def _reason(error: BaseException) -> str:
-    """Return, for people, what went wrong on the wire."""
+    """Return, for people, what went wrong on the connection."""
     if isinstance(error, TimeoutError):
         return "the provider stopped answering"
     if isinstance(error, ssl.SSLError):
@@ -137,7 +140,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _is_stale(error: BaseException) -> bool:
-    """Whether a kept connection was found closed, before any byte of an answer."""
+    """Return whether a kept connection was closed before any byte of a response."""
     return isinstance(error, (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError))
 
 
@@ -148,10 +151,11 @@ class HttpClientTransport:
     system's), read once. TLS trusts what the system trusts, or `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 
     Args:
-        connections: How many are kept for each host.
-        total_seconds: How long one answer may take; None: as long as it does.
-        least_bytes_per_second: An answer that brings less, over twice the time that is waited for its next bytes, is
-            given up.
+        connect_timeout_seconds: How long connecting may take.
+        read_timeout_seconds: How long the next bytes of a response may take.
+        connections: How many connections are kept for each host.
+        total_seconds: How long one response may take; None: any time.
+        least_bytes_per_second: A response that is slower, over twice `read_timeout_seconds` of waiting, is given up.
     """
 
     def __init__(
@@ -179,7 +183,7 @@ class HttpClientTransport:
         self, method: str, url: str, headers: Mapping[str, str], addresses: AddressPolicy, body: bytes | None = None
     ) -> AbstractContextManager[RawResponse]:
         """Send one request; see `Transport.send`."""
-        assert method in ("GET", "POST"), "nothing else is needed of a provider"
+        assert method in ("GET", "POST"), "providers need no other method"
         scheme, _, rest = url.partition("://")
         host, slash, path = rest.partition("/")
         if not slash and "?" in host:
@@ -209,7 +213,7 @@ class HttpClientTransport:
             line.close()
             stale = is_kept and _is_stale(error)
             if stale:
-                self._close_kept(origin)  # the others were left alone for as long
+                self._close_kept(origin)  # the other ones were silent for as long
             raise TransportError(_reason(error), stale=stale) from error
         except UnicodeError as error:
             line.close()
@@ -227,13 +231,13 @@ class HttpClientTransport:
             line.close()
 
     def _kept(self, origin: str) -> _Line | None:
-        """Return a connection that is free and silent: one that has something to say says what nobody asked for."""
+        """Return a kept connection; one on which bytes came without a request is closed instead."""
         while True:
             try:
                 line = self._free[origin].pop()
             except (KeyError, IndexError):
                 return None
-            # By the clock on the wall, which goes on while the computer sleeps.
+            # time.time() goes on while the computer sleeps.
             if not is_readable(line.connection.sock) and abs(time.time() - line.kept_at) < _KEPT_SECONDS:
                 return line
             line.close()
@@ -244,8 +248,8 @@ class HttpClientTransport:
             sockets = list(self._sockets)
         for one in sockets:
             with contextlib.suppress(OSError):  # it is closed already
-                # Closing alone would not wake up the thread that reads; and of a TLS socket only what is below it,
-                # so that the reader sees an end and not half of a connection.
+                # Closing would not wake the thread that reads. Of a TLS socket, the socket below is shut down, so that
+                # the reader sees the end of the connection.
                 socket.socket.shutdown(one, socket.SHUT_RDWR)
 
     def close(self) -> None:
@@ -255,14 +259,14 @@ class HttpClientTransport:
 
     def _close_kept(self, origin: str) -> None:
         free = self._free.get(origin, [])
-        with contextlib.suppress(IndexError):  # of a list that others take from, too
+        with contextlib.suppress(IndexError):  # other threads take from this list, too
             while True:
                 free.pop().close()
 
     # ---- a new connection ------------------------------------------------------------------------------
 
     def _connect(self, line: _Line) -> None:
-        """Connect, through the proxy's tunnel if there is one, and with TLS if it is https."""
+        """Connect, through the proxy's tunnel if there is one, and with TLS for https."""
         connection = line.connection
         what = "the proxy failed" if line.by_proxy else "no connection"
         try:
@@ -280,20 +284,20 @@ class HttpClientTransport:
             raise TransportError(f"{what}: {error}", unreached=True) from error
         connection.sock.settimeout(self.read_timeout_seconds)
         if isinstance(connection.sock, ssl.SSLSocket):
-            # A body without a length ends with the connection: an end that TLS does not confirm may be anybody's.
+            # A body without a length ends with the connection. Without TLS's confirmation, anybody may have ended it.
             connection.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]
         if not line.by_proxy:
             line.address = connection.sock.getpeername()[0]
 
     def _begin(self, sock: socket.socket) -> None:
-        """Let `abort` know of a socket that is about to be waited on."""
+        """Note a socket on which a thread will wait, for `abort`."""
         with self._lock:
             self._sockets.add(sock)
 
     def _make_line(self, url: str, origin: str, addresses: AddressPolicy) -> _Line:
         parts = urllib.parse.urlsplit(url)
         try:
-            # What the name becomes in DNS is looked at here, where it can be told from a name that is not known.
+            # Encoded here, where a name that is not valid differs from one that is not known.
             host = (parts.hostname or "").encode("idna").decode("ascii")
             port = parts.port
         except (UnicodeError, ValueError) as error:
@@ -313,7 +317,7 @@ class HttpClientTransport:
         else:
             own = "".join(f"{name}: {value}\r\n" for name, value in credentials.items())
             line = _Line(self._make_connection(*at), shown_host, by_proxy=True, target=origin, own_headers=own)
-        # Which address a name has is the proxy's to find out.
+        # Only the proxy knows the address of a name.
         line.address = literal_address(host)
         return line
 
@@ -323,7 +327,7 @@ class HttpClientTransport:
     def _tls(self) -> ssl.SSLContext:
         with self._lock:
             if self._ssl_context is None:
-                # One for all connections: loading the trusted certificates takes 20 ms and more.
+                # Shared by all connections, as loading the trusted certificates takes 20 ms and more.
                 self._ssl_context = ssl.create_default_context()
                 self._ssl_context.set_alpn_protocols(["http/1.1"])
         return self._ssl_context
@@ -341,7 +345,7 @@ class HttpClientTransport:
         return proxy
 
     def _is_in_exempt_network(self, parts: urllib.parse.SplitResult) -> bool:
-        """Whether the host is an address in a network that `no_proxy` names; Python knows only names there."""
+        """Return whether the host is an address in a network of `no_proxy`; Python itself supports only names there."""
         address = literal_address(parts.hostname or "")
         return address is not None and any(
             ipaddress.ip_address(address) in network for network in self._exempt_networks
@@ -349,7 +353,7 @@ class HttpClientTransport:
 
 
 def _networks(no_proxy: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    """Return the networks and addresses in a list such as `localhost, 10.0.0.0/8, ::1`, without the names."""
+    """Return the networks of a list such as `localhost, 10.0.0.0/8, ::1`; names are left out."""
     networks = []
     for entry in re.split(r"[,\s]+", no_proxy):
         with contextlib.suppress(ValueError):
@@ -358,7 +362,7 @@ def _networks(no_proxy: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Netw
 
 
 def _proxy_address(proxy: str) -> tuple[tuple[str, int], dict[str, str]]:
-    """Return host and port, and the header with the credentials, if there are any."""
+    """Return host and port of a proxy, and the header with its credentials, if there are any."""
     parts = urllib.parse.urlsplit(proxy)
     try:
         at = (parts.hostname or "", parts.port or 80)

@@ -1,8 +1,8 @@
-"""An answer as it comes over the wire: its head is read strictly, and its body is as long as it says, or is none.
+"""Reads a response from the wire: strict about its head, and about the announced length of its body.
 
-A reader of our own, in place of http.client's, whose parser of e-mail takes most of a small answer's time and takes
-headers that break off for whole; and whose chunks may have a negative size (`int()` reads `-5`, `+5` and `0x5`).
-docs/hostile.md says what is refused.
+http.client is not used here. Its headers go through a parser for e-mail, which takes most of the time of a small
+response, and accepts headers that break off. And it accepts chunks of negative size (`int()` reads `-5` and `0x5`).
+docs/hostile.md lists what is refused.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ __all__ = ["ResponseReader", "Wire", "is_readable"]
 
 CHUNK_BYTES = 1 << 19
 _WHOLE_BYTES = 4 << 20
-# Of a slow body, what has come is passed on after so long.
+# After so many seconds, the bytes of a slow body are passed on.
 _CHUNK_SECONDS = 0.25
-# A small file comes with its headers, in one read.
+# One read gets a small file together with its headers.
 _BUFFER_BYTES = 1 << 16
 _MOST_HEADER_BYTES = 1 << 16
 _MOST_HEADERS = 200
@@ -35,9 +35,9 @@ _MOST_CHUNK_LINE_BYTES = 1 << 12
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9])[ \t]+([1-9][0-9][0-9])(?:[ \t][^\0\r\n]*)?\r?\n")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\0\r\n]*)?\r?\n")
-# Whatever would end a header early, or a line of a log (RFC 9110, section 5.5); a tab may be part of a value.
+# Characters that would end a header, or a line of a log (RFC 9110, section 5.5); a tab may be part of a value.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-# What else Python takes for white space would make another header of it.
+# Python's str.strip() would remove more than these, and change a header.
 _BLANKS = " \t"
 _EMPTY_LINES = (b"\r\n", b"\n")
 _NO_SENSE = "the connection broke: its headers make no sense"
@@ -46,12 +46,14 @@ _CUT_HEAD = "the connection broke: the headers were cut short"
 
 
 class Wire(io.RawIOBase):
-    """The bytes of one answer, counted; a provider that sends hardly any of them is left.
+    """The bytes of one response, counted; a provider that is too slow is given up.
 
     Args:
-        least_bytes_per_second: Less than this, over `window_seconds` of waiting, is too slow. What is counted is the
-            time that is spent waiting for the provider, not that for which nobody asked for more.
-        total_seconds: How long an answer may take from here on; None: as long as it does.
+        sock: The connection.
+        least_bytes_per_second: Less than this, over `window_seconds` of waiting, is too slow. Only the time counts in
+            which a reader waits for the provider.
+        window_seconds: See `least_bytes_per_second`.
+        total_seconds: How long the response may take from now on; None: any time.
     """
 
     def __init__(
@@ -73,15 +75,15 @@ class Wire(io.RawIOBase):
         """How many bytes have come."""
 
     def readable(self) -> bool:
-        """It can be read from."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
         """Wait for the next bytes.
 
         Raises:
-            TransportError: They come too slowly, or too late.
-            OSError: They do not come.
+            TransportError: They come too slowly, or the response takes too long.
+            OSError: The connection broke.
         """
         asked = time.monotonic()
         count = self._sock.recv_into(buffer)
@@ -101,28 +103,28 @@ class Wire(io.RawIOBase):
         return count
 
     def peek_now(self, reader: io.BufferedReader[Wire]) -> bytes:
-        """Return what is there already behind what was read, without waiting."""
+        """Return the bytes that have come and were not read, without waiting."""
         timeout = self._sock.gettimeout()
         self._sock.settimeout(0)
         try:
             return reader.peek(1)
-        except OSError:  # nothing is there
+        except OSError:  # none have come
             return b""
         finally:
             self._sock.settimeout(timeout)
 
     @property
     def has_more(self) -> bool:
-        """Whether anything waits to be read, be it only the connection's end."""
+        """Whether bytes have come, or the connection has ended."""
         return is_readable(self._sock)
 
 
 def is_readable(sock: socket.socket) -> bool:
-    """Whether reading would not wait: bytes are there, or the other side has closed."""
+    """Return whether reading would not wait: bytes have come, or the other side has closed."""
     if isinstance(sock, ssl.SSLSocket) and sock.pending():
         return True
     try:
-        if hasattr(select, "poll"):  # select() cannot look at a process's later files
+        if hasattr(select, "poll"):  # select() refuses file numbers above 1,023
             poll = select.poll()
             poll.register(sock, select.POLLIN)
             return bool(poll.poll(0))
@@ -132,10 +134,22 @@ def is_readable(sock: socket.socket) -> bool:
 
 
 class ResponseReader:
-    """One answer to a GET.
+    """Reads one response. Creating it reads the head.
 
     Args:
-        scratch: Returns where a large body is received, piece by piece.
+        wire: The bytes.
+        scratch: Returns a buffer for the pieces of a large body.
+
+    Attributes:
+        status: The HTTP status.
+        headers: The headers.
+        is_chunked: Whether the body comes in chunks.
+        length: The announced length of the body; None: it is in chunks, or ends with the connection.
+        will_close: Whether the connection cannot be used for another request.
+        is_whole: Whether the body was read to its end.
+
+    Raises:
+        TransportError: The head is not HTTP.
     """
 
     def __init__(self, wire: Wire, scratch: Callable[[], bytearray]) -> None:
@@ -143,16 +157,14 @@ class ResponseReader:
         self._reader = io.BufferedReader(wire, _BUFFER_BYTES)
         self._scratch = scratch
         self._taken = 0
-        """How many of the wire's bytes belong to this answer so far."""
-        self.is_whole = False
-        """Whether the body has come to its end."""
+        """How many of the wire's bytes belong to this response so far."""
         interim = 0
         while True:
             is_old, self.status = self._read_status()
             self.headers = Headers(self._read_headers())
             if self.status >= 200:
                 break
-            # What an answer 1xx says is dropped. 101 would be the end of HTTP, which nobody asked for.
+            # A response 1xx is dropped. 101 would switch to another protocol, which was not requested.
             interim += 1
             if self.status == 101 or interim > _MOST_INTERIM:
                 raise TransportError(f"{_NO_SENSE} (status {self.status}, {interim} times before the answer)")
@@ -206,11 +218,11 @@ class ResponseReader:
         return pairs
 
     def _will_close(self, is_old: bool) -> bool:
-        """Whether the connection ends with this answer, or is not to be trusted with another one."""
+        """Return whether the connection ends with this response, or cannot be trusted with another request."""
         if not self.is_chunked and self.length is None:
             return True
-        # A length beside chunks is how one answer is made to look like two (RFC 9112, section 6.3): the chunks count,
-        # and nothing that follows does. Chunks in HTTP/1.0 are as faulty.
+        # A length beside chunks is used to make one response look like two (RFC 9112, section 6.3). So the chunks
+        # count, and the connection is closed behind them. Chunks in HTTP/1.0 are as wrong.
         if self.is_chunked and (is_old or "Content-Length" in self.headers):
             return True
         words = self.headers.get("Connection", "").lower()
@@ -224,7 +236,7 @@ class ResponseReader:
         """Yield the body as it comes.
 
         Raises:
-            TransportError: Fewer bytes came than were announced, or more, or chunks that are none.
+            TransportError: Fewer or more bytes came than were announced, or the chunks are wrong.
             OSError: The connection broke.
         """
         yield from self._iter_chunks() if self.is_chunked else self._iter_plain()
@@ -236,11 +248,11 @@ class ResponseReader:
 
     @property
     def leaves_nothing(self) -> bool:
-        """Whether the connection is at the beginning of the next answer, as far as it was read."""
+        """Whether the connection can be used for another request: nothing is left of this response."""
         return self.is_whole and not self.will_close and self._wire.received == self._taken
 
     def close(self) -> None:
-        """Let go of what was read and not used."""
+        """Drop the bytes that were read and not used."""
         self._wire.close()
 
     def _iter_chunks(self) -> Iterator[bytes]:
@@ -281,7 +293,7 @@ class ResponseReader:
         came = 0
         while announced is None or came < announced:
             data, error = self._read_piece(CHUNK_BYTES if announced is None else announced - came)
-            if data:  # also what came before an error: the rest may be asked for
+            if data:  # also the bytes before an error, as the rest may be requested later
                 came += len(data)
                 self._taken += len(data)
                 yield data
@@ -293,13 +305,13 @@ class ResponseReader:
             raise TransportError(f"the body was cut short: {came} bytes came, {announced - came} more were announced")
 
     def _read_piece(self, most: int) -> tuple[bytes, Exception | None]:
-        """Return the next bytes, none at the end, and the error that followed them."""
+        """Return the next bytes, or none at the end, and the error behind them."""
         reader = self._reader
         if most <= _BUFFER_BYTES:
-            return reader.read1(most), None  # it is there already, as a rule
+            return reader.read1(most), None  # mostly, these bytes have come already
         if (self.length or _WHOLE_BYTES) < _WHOLE_BYTES:
-            # At once, into the place where it stays: with many threads, each further piece and copy of such a body
-            # costs more than receiving it. What comes before an error is lost, which is as quickly fetched anew.
+            # In one piece: with many threads, each further piece and copy of such a body costs more than receiving
+            # it. The bytes before an error are lost; fetching them again is as quick.
             return reader.read(most), None
         view = memoryview(self._scratch())[:most]
         filled = 0
@@ -308,7 +320,7 @@ class ResponseReader:
             while filled < len(view):
                 count = reader.readinto1(view[filled:])
                 filled += count
-                # A provider that trickles does not hold up being stopped.
+                # So a slow provider does not delay a stop of the run.
                 if not count or time.monotonic() - began > _CHUNK_SECONDS:
                     break
         except (OSError, TransportError) as error:
@@ -317,7 +329,7 @@ class ResponseReader:
 
 
 def _framing(status: int, headers: Headers) -> tuple[bool, int | None]:
-    """Return whether the body is in chunks, and its length; None: until the connection ends (RFC 9112, section 6.3)."""
+    """Return whether the body is in chunks, and its length; None: it ends with the connection (RFC 9112, 6.3)."""
     if status in (204, 304):
         return False, 0
     encoding = headers.get("Transfer-Encoding", "").lower()

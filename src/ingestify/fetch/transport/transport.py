@@ -1,4 +1,4 @@
-"""The edge to whatever sends requests: one request out, one answer in, and its errors."""
+"""The port of what sends a request and receives its response, and the errors of that."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["AddressForbidden", "BadUrl", "RawResponse", "Transport", "TransportE
 
 
 class TransportError(Exception):
-    """A request or an answer did not get through.
+    """A request or its response did not get through.
 
     Attributes:
-        stale: A kept connection was closed by the provider before it answered: no fault of anybody's.
-        remedy: What to do where another try will not change it; None: it may pass.
-        unreached: Whether there was not even a connection, or no TLS on it.
+        stale: Whether the provider had closed a kept connection before it answered. This is no fault.
+        remedy: What to do, where another try would fail in the same way; None: another try may succeed.
+        unreached: Whether there was no connection, or no TLS on it.
     """
 
     def __init__(
@@ -30,14 +30,14 @@ class TransportError(Exception):
 
 
 class BadUrl(Exception):
-    """The URL is none that can be asked."""
+    """No request can be sent to this URL."""
 
 
 class AddressForbidden(Exception):
-    """The host is at an address that the request may not be sent to; nothing was.
+    """The host has only addresses that the request may not be sent to, so it was not sent.
 
     Attributes:
-        address: That address.
+        address: The first of these addresses.
     """
 
     def __init__(self, address: str) -> None:
@@ -46,7 +46,7 @@ class AddressForbidden(Exception):
 
 
 class RawResponse(Protocol):
-    """An answer whose body is still on the wire."""
+    """A response whose body is still on the wire."""
 
     @property
     def status(self) -> int:
@@ -58,10 +58,10 @@ class RawResponse(Protocol):
 
     @property
     def address(self) -> str | None:
-        """The IP address that answered; None: it is behind a proxy, which alone knows."""
+        """The IP address that sent it; None: it came through a proxy, which alone knows."""
 
     def iter_wire(self) -> Iterator[bytes]:
-        """Yield the body's bytes as they come; TransportError if fewer came than were announced."""
+        """Yield the body's bytes as they come. Raises a TransportError if fewer come than were announced."""
 
 
 class Transport(Protocol):
@@ -70,23 +70,27 @@ class Transport(Protocol):
     def send(
         self, method: str, url: str, headers: Mapping[str, str], addresses: AddressPolicy, body: bytes | None = None
     ) -> AbstractContextManager[RawResponse]:
-        """Open an answer; leaving the context gives its connection back, or closes it if it was not read.
+        """Send a request, and return its response as a context.
 
-        No retry, no redirect, nothing decoded.
+        Leaving the context keeps the connection, or closes it if the body was not read. The transport does not retry,
+        follow redirects or decode.
 
         Args:
-            addresses: The addresses that it may be sent to.
-            body: Of a POST; None: the request has none.
+            method: `GET` or `POST`.
+            url: http or https, without userinfo and fragment.
+            headers: Sent as they are.
+            addresses: The addresses that the request may be sent to.
+            body: The body of a POST; None: the request has none.
 
         Raises:
-            TransportError: There was no answer.
-            AddressForbidden: The host is at none of these addresses.
-            BadUrl: There can be none.
+            TransportError: There was no response.
+            AddressForbidden: The host has none of these addresses.
+            BadUrl: No request can be sent to the URL.
             ConfigurationError: The environment's proxy is of a kind that is not supported.
         """
 
     def abort(self) -> None:
-        """Shut every open connection down, so that whoever waits on one gets a TransportError now."""
+        """Shut down every open connection; each thread that waits on one gets a TransportError now."""
 
     def close(self) -> None:
         """Close all connections."""

@@ -1,23 +1,89 @@
-"""A response whose body is decoded while it comes."""
+"""An HTTP response: read into memory as a whole, or decoded while its body comes."""
 
 from __future__ import annotations
 
+import codecs
+import dataclasses
 import re
 import threading
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ingestify.domain.ports import Usage
+from ingestify.errors import SourceError
+from ingestify.fetch.json_values import MOST_INDEX_BYTES, TooLarge, read_json
 from ingestify.fetch.request import OutgoingRequest
 from ingestify.fetch.throttling.rate_limit import Stopped
 from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
 from ingestify.fetch.transport.transport import RawResponse, TransportError
-from ingestify.masking import mask_text
+from ingestify.masking import mask_text, mask_url
 
-__all__ = ["StreamedResponse"]
+__all__ = ["BufferedResponse", "StreamedResponse"]
 
+_SHOWN_CHARACTERS = 80
+_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE | re.ASCII)
+# Codecs that Python takes for a text's encoding and that no provider's text is written in, by the name that `codecs`
+# gives them: they read escapes, parts of a host's name, or what this machine is set to.
+_NOT_CHARSETS = frozenset({"idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
 _EXCERPT_CHARACTERS = 200
 _EXCERPT_BYTES = 4096
 _EXCERPT_TYPES = re.compile(r"text/plain|application/([\w.-]*\+)?(json|xml)")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BufferedResponse:
+    """A response whose whole body is in memory; implements `domain.ports.Response`.
+
+    Attributes:
+        status: The HTTP status.
+        url: The URL of the response after redirects, with the secrets that its query may have.
+        headers: Names in any case.
+        content: The body, with its Content-Encoding decoded.
+        most_bytes: How much memory the body's JSON may take.
+        setting: The setting that raises `most_bytes`.
+    """
+
+    status: int
+    url: str = dataclasses.field(repr=False)
+    headers: Mapping[str, str] = dataclasses.field(repr=False)
+    content: bytes = dataclasses.field(repr=False)
+    most_bytes: int = dataclasses.field(default=MOST_INDEX_BYTES, repr=False)
+    setting: str = dataclasses.field(default="max_index_size", repr=False)
+
+    @property
+    def text(self) -> str:
+        """The body as text, in the charset that the headers name, else in UTF-8; bytes that are no text become `�`."""
+        try:
+            text = self.content.decode(_charset(self.headers.get("Content-Type")), "replace")
+        except (LookupError, ValueError):  # a codec that is not for text, such as rot13
+            text = self.content.decode("utf-8", "replace")
+        return text.removeprefix("\ufeff")
+
+    def json(self) -> Any:
+        """Return the body's JSON values; see `fetch.json_values`.
+
+        Raises:
+            SourceError: The body is not JSON, or would take too much memory. The message shows the URL, the place of
+                the error, and how the body begins.
+        """
+        try:
+            return read_json(self.content, self.most_bytes)
+        except TooLarge as error:
+            raise SourceError(
+                f"GET {mask_url(self.url)}: {error}, which is too much for an index of up to "
+                f"{self.most_bytes // 1_000_000:,} MB; ask for a smaller part of it, or, if it is right, raise "
+                f"{self.setting}."
+            ) from error
+        except (ValueError, RecursionError) as error:
+            if not self.content and self.status in (201, 202, 204):
+                raise SourceError(
+                    f"{mask_url(self.url)} has nothing yet: it answers with the status {self.status} and without a "
+                    f"body; run again later."
+                ) from error
+            begins = f"it begins {self.text[:_SHOWN_CHARACTERS]!r}" if self.content else "it is empty"
+            raise SourceError(
+                f"The response of {mask_url(self.url)} should be JSON, and is not ({error}); {begins}."
+            ) from error
 
 
 class StreamedResponse:
@@ -108,3 +174,13 @@ class StreamedResponse:
         text = mask_text(self.request.redact(body[:_EXCERPT_BYTES].decode("utf-8", "replace")))
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return f" ({text[:_EXCERPT_CHARACTERS]})" if text else ""
+
+
+def _charset(content_type: str | None) -> str:
+    """Return the charset that a Content-Type names; UTF-8 if it names none, or one that Python does not know."""
+    found = _CHARSET.search(content_type or "")
+    try:
+        name = codecs.lookup("utf-8" if found is None else found[1]).name
+    except (LookupError, ValueError):
+        return "utf-8"
+    return "utf-8" if name in _NOT_CHARSETS else name
