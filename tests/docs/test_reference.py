@@ -13,7 +13,7 @@ import ingestify
 from ingestify import DomainEvent
 from ingestify.domain import events
 
-from .test_code_in_docs import ROOT
+from .test_code_in_docs import DOCUMENTS, ROOT
 
 DOCS = ROOT / "docs"
 SOURCE = ROOT / "src" / "ingestify"
@@ -107,11 +107,24 @@ def test_each_decision_is_listed():
         assert f"[{title}]({path.name})" in listed
 
 
-@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "docs/glossary.md"])
-def test_each_path_that_a_page_names_is_there(document: str):
-    text = text_of(ROOT / document)
-    paths = re.findall(r"`((?:src|tests|docs|benchmarks|examples|\.github)/[\w./-]+)`", text)
-    rooms = re.findall(r"`((?:cli|config|domain|sources|checks|catalogue|engine|fetch|store|main)/[\w./-]+)`", text)
-    places = [*paths, *(f"src/ingestify/{place}" for place in rooms)]
-    real = [place for place in places if not re.search(r"[A-Z]{3,}", Path(place).stem)]
-    assert [place for place in real if not (ROOT / place).exists()] == []
+def test_each_path_that_a_page_names_is_there():
+    """Below the repository, the package or the tests; a name in capitals stands for any."""
+    roots = (ROOT, SOURCE, ROOT / "tests")
+    rooms = {path.name for root in roots for path in root.iterdir() if path.is_dir()}
+    for document in DOCUMENTS:
+        for path in re.findall(r"`([\w.-]+/[\w./-]*)`", document.read_text(encoding="utf-8")):
+            if path.partition("/")[0] in rooms and not re.search(r"[A-Z]{3,}", path):
+                assert any((root / path).exists() for root in roots), f"{document} names {path}"
+
+
+def test_each_command_of_make_that_is_named_is_there():
+    makefile = text_of(ROOT / "Makefile")
+    named = set(re.findall(r"`make ([a-z-]+)", text_of(*DOCUMENTS)))
+    for path in [ROOT / ".ci" / "run", *(ROOT / ".github").rglob("*.yml"), ROOT / ".pre-commit-config.yaml"]:
+        text = path.read_text(encoding="utf-8")
+        for names in re.findall(r"\bmake (?:--no-print-directory )?((?:[a-z][a-z-]* ?)+)", text):
+            named |= set(names.split())
+        for names in re.findall(r"command: \[(.+)\]", text):
+            named |= set(names.split(", "))
+    assert {"test", "lint", "docs"} <= named
+    assert {name for name in named if not re.search(rf"^{name}:", makefile, re.MULTILINE)} == set()
