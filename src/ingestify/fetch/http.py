@@ -99,11 +99,6 @@ class HttpClient:
 
         With a pager the file is a JSON array of all pages (see `fetch.paging.paged_file`), and the request is never
         conditional.
-
-        Raises:
-            FetchError: The file could not be fetched. Only a later fetch that takes them up can use the bytes that
-                the sink got.
-            SourceError: The request cannot be sent, or a page is not JSON.
         """
         if request.pager is not None:
             return self._fetch_pages(request, sink)
@@ -135,21 +130,7 @@ class HttpClient:
         ignore_not_found: bool = False,
         find_error: FindError | None = None,
     ) -> BufferedResponse:
-        """Return a response with its body in memory.
-
-        Args:
-            url: http or https.
-            params: Added to the query: None is left out, a list repeats its key, True is `true`.
-            headers: Sent to this URL's origin only.
-            auth: User and password for Basic authentication, or a `domain.ports.Authorization`.
-            ignore_not_found: Whether a response with status 404 or 410 is returned, too.
-            find_error: Returns the error that a body tells of although its status is a success, for people, or an
-                empty text.
-
-        Raises:
-            FetchError: After retries.
-            SourceError: The request cannot be sent.
-        """
+        """Return a response with its body in memory; see `domain.ports.HttpClientPort.get`."""
         request = self._make_request(url, params, headers, auth)
         return _checked(self._get(request, NOT_FOUND if ignore_not_found else frozenset()), find_error)
 
@@ -161,12 +142,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
     ) -> Any:
-        """Return a response's JSON values; the arguments are those of `get`.
-
-        Raises:
-            FetchError: After retries.
-            SourceError: The body is not JSON, or the request cannot be sent.
-        """
+        """Return a response's JSON values; see `domain.ports.HttpClientPort.get_json`."""
         return self.get(url, params=params, headers=headers, auth=auth).json()
 
     def iter_pages(
@@ -179,15 +155,7 @@ class HttpClient:
         auth: Auth = None,
         find_error: FindError | None = None,
     ) -> Iterator[Response]:
-        """Yield page after page, each fetched when the caller asks for it; other arguments are those of `get`.
-
-        `pager` is described in `ingestify.fetch.paging.pages`. Signs that the pages are incomplete are noted in the
-        `index` of the current context.
-
-        Raises:
-            FetchError: A page could not be fetched, after retries, or tells of an error.
-            SourceError: `pager` is not a pager, the pages go in a circle, or a page is missing.
-        """
+        """Yield page after page; see `domain.ports.HttpClientPort.iter_pages`."""
         first = self._make_request(url, params, headers, auth)
 
         def note(_: Doubt, why: str) -> None:
@@ -203,18 +171,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
     ) -> BufferedResponse:
-        """Send a form and return the response. It may be sent several times, which is harmless for a login.
-
-        Args:
-            url: http or https. The form is sent to this URL only: a redirect is an error.
-            form: Field to value. No log and no message shows them.
-            headers: Sent with the form.
-            auth: User and password for Basic authentication, or a `domain.ports.Authorization`.
-
-        Raises:
-            FetchError: After retries.
-            SourceError: The request cannot be sent.
-        """
+        """Send a form and return the response; see `domain.ports.HttpClientPort.post_form`."""
         request = make_request(url, headers=headers, auth=auth, form=form, user_agent=self.options.user_agent)
         return self._get(request)
 

@@ -72,9 +72,20 @@ class HttpClientPort(Protocol):
         ignore_not_found: bool = False,
         find_error: FindError | None = None,
     ) -> Response:
-        """Return the response. With `ignore_not_found` it may be a 404.
+        """Return a response with its body in memory.
 
-        Raises FetchError after retries, or if `find_error` finds an error in the body.
+        Args:
+            url: http or https.
+            params: Added to the query: None is left out, a list repeats its key, True is `true`.
+            headers: Sent to this URL's origin only.
+            auth: User and password for Basic authentication, or an `Authorization`.
+            ignore_not_found: Whether a response with status 404 or 410 is returned, too.
+            find_error: Returns the error that a body tells of although its status is a success, for people, or an
+                empty text.
+
+        Raises:
+            FetchError: After retries, or if `find_error` finds an error.
+            SourceError: The request cannot be sent.
         """
 
     def get_json(
@@ -85,7 +96,12 @@ class HttpClientPort(Protocol):
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
     ) -> Any:
-        """Return the response's JSON values. Raises FetchError after retries, SourceError if it is not JSON."""
+        """Return a response's JSON values; the arguments are those of `get`.
+
+        Raises:
+            FetchError: After retries.
+            SourceError: The body is not JSON, or the request cannot be sent.
+        """
 
     def iter_pages(
         self,
@@ -97,7 +113,15 @@ class HttpClientPort(Protocol):
         auth: Auth = None,
         find_error: FindError | None = None,
     ) -> Iterator[Response]:
-        """Yield page after page, each fetched when the caller asks for it; see `ingestify.fetch.paging.pages`."""
+        """Yield page after page, each fetched when the caller asks for it.
+
+        `pager` is described in `ingestify.fetch.paging.pages`; the other arguments are those of `get`. Signs that the
+        pages are incomplete are noted in the `index` of the current context.
+
+        Raises:
+            FetchError: A page could not be fetched, after retries, or tells of an error.
+            SourceError: `pager` is not a pager, the pages go in a circle, or a page is missing.
+        """
 
     def leave_alone(self, url: str, seconds: float) -> None:
         """Send no request to a URL's host for so long, after a successful response whose body asks for a pause.
@@ -113,4 +137,15 @@ class HttpClientPort(Protocol):
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
     ) -> Response:
-        """Send a form, with retries, and return the response. Raises FetchError after retries."""
+        """Send a form and return the response. It may be sent several times, which is harmless for a login.
+
+        Args:
+            url: http or https. The form is sent to this URL only: a redirect is an error.
+            form: Field to value. No log and no message shows them.
+            headers: Sent with the form.
+            auth: User and password for Basic authentication, or an `Authorization`.
+
+        Raises:
+            FetchError: After retries.
+            SourceError: The request cannot be sent.
+        """

@@ -13,8 +13,7 @@ A file that is fetched with a pager is stored as one JSON array:
 `items`, `path`, `more` and `total` are dotted paths: `"data.matches"`; `""` is the body itself. The page without items
 that ends a `PageNumber` or an `Offset` is not part of the file.
 
-`more` leads to whether there is another page, `total` to the number of items of all pages. `fetch.paging.page_walk`
-describes where pages end, and which signs show that they are incomplete.
+`fetch.paging.page_walk` describes where pages end, and which signs show that they are incomplete.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ import json
 import re
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from ingestify.domain.json_path import JsonPath
 from ingestify.domain.ports import Response
 from ingestify.errors import SourceError
 from ingestify.masking import mask_url
 
-__all__ = ["Cursor", "Followed", "LinkHeader", "NextLink", "Offset", "PageNumber", "Pager"]
+__all__ = ["Cursor", "LinkHeader", "NextLink", "Offset", "PageNumber", "Pager"]
 
 _SHOWN_CHARACTERS = 200
 _MOST_DIGITS = 19
@@ -42,43 +41,55 @@ _LINK = re.compile(r'<([^<>]*)>((?:"[^"]*"|[^<"])*)')
 _LINK_PARAMETER = re.compile(r""";\s*([\w!#$&+.^`|~*-]+)\s*=\s*("[^"]*"|[^\s;,"]*)""")
 
 
+class Pager:
+    """Finds the next page.
+
+    Attributes:
+        items: The path to a page's items. None: a file is made of whole bodies; of counted pages, the body is the list
+            of items.
+    """
+
+    __slots__ = ()
+    items: str | None
+    more: str | None
+    total: str | None
+
+    def first_url(self, url: str) -> str:
+        """Return the URL of the first page of the listing at `url`."""
+        return url
+
+    def next_url(self, response: Response, asked_url: str) -> str | None:
+        """Return the URL behind the page that was requested at `asked_url`; None: the pages end."""
+        raise NotImplementedError
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
-class NextLink:
+class NextLink(Pager):
     """The body holds the next page's URL, as in `{"next": "https://…", "results": […]}`; without one the pages end.
 
     Attributes:
         path: The path to the URL.
-        items: The path to a page's items, for a file of all items.
-        more: The path to whether there is another page; false ends the pages in any case. None: no page says so.
-        total: The path to the number of items of all pages, to compare it with the items that came. None: no page
-            says so.
+        checked: See `LinkHeader`.
     """
 
     path: str = "next"
     items: str | None = None
     more: str | None = None
     total: str | None = None
-
-    def first_url(self, url: str) -> str:
-        """Return `url` itself."""
-        return url
+    checked: Callable[[str, str], str] | None = None
 
     def next_url(self, response: Response, asked_url: str) -> str | None:
         """Return the URL in the body of the page at `asked_url`, or None."""
-        return _joined(response, look_up(response.json(), self.path), asked_url)
+        return _joined(response, look_up(response.json(), self.path), asked_url, self.checked)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class PageNumber:
+class PageNumber(Pager):
     """`?page=1`, `?page=2`, … until a page has no items.
 
     Attributes:
         param: The query parameter.
-        items: The path to a page's items; None: the body is the list of items.
         start: The first page's number.
-        more: The path to whether there is another page; false ends the pages in any case. None: no page says so.
-        total: The path to the number of items of all pages, to compare it with the items that came. None: no page
-            says so.
     """
 
     param: str = "page"
@@ -103,7 +114,7 @@ class PageNumber:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Offset:
+class Offset(Pager):
     """`?offset=0&limit=100`, `?offset=100&limit=100`, … until a page has no items.
 
     A page with fewer items than the limit need not be the last: some providers lower the limit without telling. So the
@@ -113,10 +124,6 @@ class Offset:
         param: The query parameter of the offset.
         limit_param: The query parameter of the limit.
         limit: How many items a page should have.
-        items: The path to a page's items; None: the body is the list of items.
-        more: The path to whether there is another page; false ends the pages in any case. None: no page says so.
-        total: The path to the number of items of all pages, to compare it with the items that came. None: no page
-            says so.
     """
 
     param: str = "offset"
@@ -146,16 +153,12 @@ class Offset:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(Pager):
     """The body holds a cursor for the next page, as in `{"cursor": "abc"}` for `?cursor=abc`.
 
     Attributes:
         param: The query parameter of the cursor.
         path: The path to the cursor in the body; without a cursor the pages end.
-        items: The path to a page's items, for a file of all items.
-        more: The path to whether there is another page; false ends the pages in any case. None: no page says so.
-        total: The path to the number of items of all pages, to compare it with the items that came. None: no page
-            says so.
     """
 
     param: str
@@ -164,10 +167,6 @@ class Cursor:
     more: str | None = None
     total: str | None = None
 
-    def first_url(self, url: str) -> str:
-        """Return `url` itself."""
-        return url
-
     def next_url(self, response: Response, asked_url: str) -> str | None:
         """Return `asked_url` with the body's cursor, or None."""
         found = look_up(response.json(), self.path)
@@ -175,86 +174,37 @@ class Cursor:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class LinkHeader:
+class LinkHeader(Pager):
     """`Link: <https://…>; rel="next"` (RFC 8288).
 
     Attributes:
-        items: The path to a page's items, for a file of all items.
-        more: The path to whether there is another page; false ends the pages in any case. None: no page says so.
-        total: The path to the number of items of all pages, to compare it with the items that came. None: no page
-            says so.
+        checked: `(next URL, URL of the page)` → the URL to request; raises a SourceError to refuse it. None: each link
+            is followed.
     """
 
     items: str | None = None
     more: str | None = None
     total: str | None = None
-
-    def first_url(self, url: str) -> str:
-        """Return `url` itself."""
-        return url
+    checked: Callable[[str, str], str] | None = None
 
     def next_url(self, response: Response, asked_url: str) -> str | None:
         """Return the target of the link with the relation `next`, or None."""
         for target, parameters in _LINK.findall(response.headers.get("Link") or ""):
             relations = [value for name, value in _LINK_PARAMETER.findall(parameters) if name.lower() == "rel"]
             if relations and "next" in relations[0].strip('"').lower().split():
-                return _joined(response, target, asked_url)
+                return _joined(response, target, asked_url, self.checked)
         return None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Followed:
-    """Pages that a provider links to, where each link is checked before it is requested.
-
-    Attributes:
-        pager: Finds the links.
-        checked: `(next URL, URL of the page)` → the URL to request; raises a SourceError to refuse it.
-    """
-
-    pager: NextLink | LinkHeader
-    checked: Callable[[str, str], str]
-
-    @property
-    def items(self) -> str | None:
-        """The path to a page's items."""
-        return self.pager.items
-
-    @property
-    def more(self) -> str | None:
-        """The path to whether there is another page."""
-        return self.pager.more
-
-    @property
-    def total(self) -> str | None:
-        """The path to the number of items of all pages."""
-        return self.pager.total
-
-    def first_url(self, url: str) -> str:
-        """Return `url` itself."""
-        return url
-
-    def next_url(self, response: Response, asked_url: str) -> str | None:
-        """Return the checked link of the page at `asked_url`, or None."""
-        found = self.pager.next_url(response, asked_url)
-        return None if found is None else self.checked(found, asked_url)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Called:
+class _Called(Pager):
     call: Callable[[Response], str | None]
     items: str | None = None
     more: str | None = None
     total: str | None = None
 
-    def first_url(self, url: str) -> str:
-        return url
-
     def next_url(self, response: Response, asked_url: str) -> str | None:
         return _joined(response, self.call(response), asked_url)
-
-
-Pager: TypeAlias = NextLink | PageNumber | Offset | Cursor | LinkHeader | Followed | _Called
-"""Finds the next page."""
 
 
 def as_pager(pager: Any) -> Pager:
@@ -263,7 +213,7 @@ def as_pager(pager: Any) -> Pager:
     Raises:
         SourceError: It is no pager.
     """
-    if isinstance(pager, (NextLink, PageNumber, Offset, Cursor, LinkHeader, Followed, _Called)):
+    if isinstance(pager, Pager):
         return pager
     if callable(pager) and not isinstance(pager, type):
         return _Called(pager)
@@ -384,18 +334,21 @@ def items_of(response: Response, path: str) -> list[Any]:
     return found
 
 
-def _joined(response: Response, found: object, asked_url: str) -> str | None:
+def _joined(
+    response: Response, found: object, asked_url: str, checked: Callable[[str, str], str] | None = None
+) -> str | None:
     """Return the URL `found`, which may be relative to the page's URL; None: the pages end."""
     if found in (None, "", False):
         return None
     if not isinstance(found, str):
         raise SourceError(f"The next page of {mask_url(asked_url)} is a {type(found).__name__}, no URL.")
     try:
-        return _encrypted(urllib.parse.urljoin(response.url, found.strip()), response.url)
+        url = _encrypted(urllib.parse.urljoin(response.url, found.strip()), response.url)
     except ValueError as error:
         raise SourceError(
             f"The next page of {mask_url(asked_url)} is {mask_url(found)[:_SHOWN_CHARACTERS]!r}, no URL."
         ) from error
+    return url if checked is None else checked(url, asked_url)
 
 
 def _encrypted(url: str, page_url: str) -> str:

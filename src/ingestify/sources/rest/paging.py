@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -95,7 +95,7 @@ def list_steps(items: JsonPath) -> tuple[Step, ...] | None:
     return steps if all(_is_plain(step) for step in steps) else None
 
 
-def make_pager(paging: Paging, items: JsonPath, checked: Callable[[str, str], str]) -> Any:
+def make_pager(paging: Paging, items: JsonPath, checked: Callable[[str, str], str]) -> pages.Pager:
     """Return the pager of the setting `paging`.
 
     Args:
@@ -116,10 +116,9 @@ def make_pager(paging: Paging, items: JsonPath, checked: Callable[[str, str], st
         case CursorPaging():
             return pages.Cursor(paging.parameter, _dotted(paging.path.steps), dotted, more, total)
         case NextLinkPaging():
-            found: pages.NextLink | pages.LinkHeader = pages.NextLink(_dotted(paging.path.steps), dotted, more, total)
+            return pages.NextLink(_dotted(paging.path.steps), dotted, more, total, checked)
         case LinkHeaderPaging():
-            found = pages.LinkHeader(dotted, more, total)
-    return pages.Followed(found, checked)
+            return pages.LinkHeader(dotted, more, total, checked)
 
 
 def _dotted(steps: Iterable[Step]) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import urllib.parse
 from typing import Any
@@ -12,7 +13,6 @@ from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.http import HttpClient
 from ingestify.fetch.paging.pages import (
     Cursor,
-    Followed,
     LinkHeader,
     NextLink,
     Offset,
@@ -252,7 +252,7 @@ def test_a_page_that_is_linked_to_is_looked_at_before_it_is_asked_for(
         return f"{url}&key=k"
 
     url = server.on("/a", by=page)
-    found = client.iter_pages(url, Followed(pager, checked))
+    found = client.iter_pages(url, dataclasses.replace(pager, checked=checked))
     assert [next(found).json()["data"] for _ in range(3)] == [[1], [2], [3]]
     with pytest.raises(SourceError, match="no further"):
         next(found)
