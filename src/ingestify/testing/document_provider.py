@@ -1,4 +1,4 @@
-"""The smallest simulated provider: documents by path, over HTTP on loopback.
+"""The smallest simulated provider: a dictionary of documents over HTTP on loopback.
 
 provider = DocumentProvider({"matches.json": [{"id": 1}], "events/1.json": [...]}, token="secret")
 with provider:
@@ -23,18 +23,18 @@ __all__ = ["DocumentProvider"]
 
 
 class DocumentProvider:
-    """Serves documents while it is open; use it in a `with` block. A subclass may make them, and correct them.
+    """Serves documents while it is open; use it in a `with` block. A subclass may make and correct them.
 
-    Each has an ETag, and may be asked for conditionally. What is not there is a 404.
+    Each document has an ETag, and may be requested conditionally. Any other path is a 404.
 
     Args:
         documents: Path below `base_url` to content: bytes as they are, else JSON values. A path may have a query, such
             as `matches.json?page=2`; one without is served whatever the query is.
-        token: Who asks must send it, as `Authorization: Bearer {token}`, else gets a 401; None: anybody may ask.
-        port: 0: a free one.
+        token: A request must have `Authorization: Bearer {token}`, else it gets a 401; None: no token is required.
+        port: The port; 0: a free one.
 
     Attributes:
-        documents: What it serves; may be changed while it does.
+        documents: The documents; may be changed at any time.
     """
 
     def __init__(self, documents: Mapping[str, Any] | None = None, *, token: str | None = None, port: int = 0) -> None:
@@ -53,17 +53,17 @@ class DocumentProvider:
 
     @property
     def base_url(self) -> str:
-        """Below which the documents are."""
+        """The URL to which the paths are added."""
         return f"{self._server.url}/v1"
 
     @property
     def paths(self) -> list[str]:
-        """What was asked for so far, with its query, in the order of the answers."""
+        """The paths of the requests so far, with their query, in the order of the responses."""
         with self._lock:
             return list(self._paths)
 
     def clear_paths(self) -> None:
-        """Forget what was asked for so far."""
+        """Forget the requests so far."""
         with self._lock:
             self._paths.clear()
 

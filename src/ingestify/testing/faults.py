@@ -1,4 +1,4 @@
-"""Ports that fail at their Nth operation: what a sweep over all N needs."""
+"""Ports that fail at their Nth operation, for a sweep over all N."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ __all__ = ["Faults", "FaultyStorage", "faulty_catalogue", "faulty_fetcher"]
 
 
 class Faults:
-    """Counts operations and raises at one of them. Safe to share between threads, and between ports.
+    """Counts operations and raises an error at one of them. Several threads and ports may share it.
 
     Args:
-        number: Which operation fails, from 1.
-        error: Makes what is raised, from the operation's name.
-        after: Raise once the operation is done, as a connection does that is lost while the answer is on its way.
-        lasting: Every later operation fails, too.
+        number: The number of the operation that fails, from 1.
+        error: Makes the error from the operation's name.
+        after: Raise after the operation, as when a connection is lost before its response arrives.
+        lasting: Whether every later operation fails, too.
 
     Attributes:
-        count: How many operations there were.
+        count: The number of operations so far.
     """
 
     def __init__(
@@ -49,11 +49,18 @@ class Faults:
 
     @property
     def was_reached(self) -> bool:
-        """Whether anything failed."""
+        """Whether an operation failed."""
         return self.count >= self._number
 
     def around(self, name: str, operation: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """Do an operation, or fail before it or after it."""
+        """Do an operation, or raise the error before or after it.
+
+        Args:
+            name: The operation's name, for the error.
+            operation: The operation.
+            *arguments: Its arguments.
+            **options: Its keyword arguments.
+        """
         with self._lock:
             self.count += 1
             fails = self.count == self._number or (self._lasting and self.count > self._number)
@@ -82,14 +89,14 @@ class _FaultyCatalogue:
 
 
 def faulty_catalogue(inner: Catalogue, faults: Faults) -> Catalogue:
-    """Return a catalogue of which every method counts as one operation, but for those that ask the database nothing."""
+    """Return a catalogue. Each method counts as one operation, except those that do not use the database."""
     wrapped: Any = _FaultyCatalogue(inner, faults)
     checked: Catalogue = wrapped
     return checked
 
 
 class _FaultyFetcher:
-    """A fetcher whose requests fail; with `after`, when half of a file has gone to its sink."""
+    """A fetcher whose requests fail; with `after`, when the bytes are in the sink."""
 
     def __init__(self, inner: Fetcher, faults: Faults) -> None:
         self._inner = inner
@@ -114,16 +121,16 @@ class _FaultyFetcher:
 
 
 def faulty_fetcher(inner: Fetcher, faults: Faults) -> Fetcher:
-    """Return a fetcher of which every request is one operation. With `after` the bytes are in the sink by then."""
+    """Return a fetcher. Each request counts as one operation; with `after` the bytes are in the sink."""
     wrapped: Any = _FaultyFetcher(inner, faults)
     checked: Fetcher = wrapped
     return checked
 
 
 class FaultyStorage:
-    """A storage of which each call, also on its temporary objects, counts as one operation.
+    """A storage. Each call, also on its temporary objects, counts as one operation.
 
-    To `publish` several objects is as many operations: it may fail when some have their names.
+    A `publish` of several objects counts as several operations, so it may fail when some are published.
     """
 
     def __init__(self, inner: Storage, faults: Faults) -> None:
@@ -137,7 +144,7 @@ class FaultyStorage:
         return checked
 
     def take_partial(self, key: str, *, create: bool) -> PartialObject | None:  # noqa: ARG002 - the port's signature
-        """Keep no unfinished objects, which a storage need not."""
+        """Return None: a storage need not keep unfinished objects."""
         return None
 
     def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:

@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback: what every simulated provider stands on."""
+"""A small HTTP server on loopback, which all simulated providers use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Self
 __all__ = ["SERVING", "Asked", "Given", "LoopbackServer"]
 
 SERVING = "loopback connection"
-"""The name of the threads that answer, each for one connection."""
+"""The name of the threads that serve one connection each."""
 
 _LONGEST_LINE = 65536
 _REASONS = {int(status): status.phrase for status in http.HTTPStatus}
@@ -27,12 +27,13 @@ _WITHOUT_BODY = (204, 304)
 
 @dataclasses.dataclass(slots=True)
 class Asked:
-    """A request as it arrived.
+    """A request.
 
     Attributes:
+        method: The method, such as `GET`.
         target: Path and query.
-        headers: Names in lower case.
-        body: What a POST sent.
+        headers: The headers, names in lower case.
+        body: The body of a POST.
     """
 
     method: str
@@ -43,12 +44,14 @@ class Asked:
 
 @dataclasses.dataclass(slots=True)
 class Given:
-    """What is answered.
+    """A response.
 
     Attributes:
-        announced_bytes: The Content-Length where it is to be another one than the body's; then the connection ends
-            with the body.
-        pause_seconds: How long the second half of the body is waited for.
+        status: The status code.
+        body: The body.
+        headers: The headers besides Date and Content-Length.
+        announced_bytes: A wrong Content-Length, after which the connection ends; None: the right one.
+        pause_seconds: The pause before the second half of the body.
     """
 
     status: int = 200
@@ -59,16 +62,17 @@ class Given:
 
 
 class LoopbackServer:
-    """Answers on 127.0.0.1 while it is open; use it in a `with` block.
+    """Serves on 127.0.0.1 while it is open; use it in a `with` block.
 
-    Requests are read by hand, because http.server's parser takes most of a small answer's time.
+    The server parses requests itself, because http.server's parser takes most of the time of a small response.
 
     Args:
-        answer: Called by the thread of each connection; None: the connection is reset instead of answered.
-        port: 0: a free one.
+        answer: Returns the response to a request; None: the connection is reset. The thread of each connection calls
+            it.
+        port: The port; 0: a free one.
 
     Attributes:
-        closing: Set when it is about to end: whoever waits before an answer waits for this.
+        closing: Set when the server is about to close. A delayed response waits for this event.
     """
 
     def __init__(self, answer: Callable[[Asked], Given | None], port: int = 0) -> None:
@@ -81,7 +85,7 @@ class LoopbackServer:
 
     @property
     def url(self) -> str:
-        """Where it is, without a slash at its end."""
+        """The URL, without a slash at its end."""
         return f"http://127.0.0.1:{self._port}"
 
     def __enter__(self) -> Self:
@@ -90,17 +94,17 @@ class LoopbackServer:
 
     def __exit__(self, *_: object) -> None:
         self.closing.set()
-        # One more, as closing a socket does not wake who waits for connections everywhere.
+        # A last connection: on some systems closing a socket does not wake the thread that accepts.
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", self._port), timeout=5).close()
         self._acceptor.join()
         self._listener.close()
-        for connection in list(self._connections):  # a client that keeps one sees that the provider is gone
-            with contextlib.suppress(OSError):  # it was faster
+        for connection in list(self._connections):  # so that a client with an open connection notices it
+            with contextlib.suppress(OSError):  # the client has closed it already
                 connection.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
-        # By hand: socketserver looks for the end of its loop every so often, and a suite ends hundreds of servers.
+        # Without socketserver, whose loop ends with a delay: a test suite ends hundreds of servers.
         while True:
             connection, _ = self._listener.accept()
             if self.closing.is_set():
@@ -111,7 +115,7 @@ class LoopbackServer:
 
     def _serve(self, connection: socket.socket) -> None:
         try:
-            # A client that leaves in the middle is nothing to tell of.
+            # A client may leave at any time.
             with connection, connection.makefile("rb") as received, contextlib.suppress(OSError):
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 while self._serve_one(connection, received):
@@ -120,7 +124,7 @@ class LoopbackServer:
             self._connections.discard(connection)
 
     def _serve_one(self, connection: socket.socket, received: io.BufferedReader) -> bool:
-        """Read a request and answer it. Returns whether the connection is kept."""
+        """Read a request and respond to it. Returns whether the connection is kept."""
         line = received.readline(_LONGEST_LINE)
         if not line:
             return False
@@ -171,6 +175,6 @@ def _http_date(second: int) -> str:
 
 
 def _reset(connection: socket.socket) -> None:
-    """Close with RST instead of FIN."""
+    """Reset the connection (RST)."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()

@@ -1,8 +1,8 @@
-"""Lets a test connect to the hosts that it names and to no other.
+"""Allows a test to connect only to declared hosts.
 
-It sees what Python's own sockets do, also those of libraries and of other threads, by the interpreter's audit events
-(https://docs.python.org/3/library/audit_events.html). A library that brings sockets of its own (pycurl, obstore) is not
-seen.
+The guard uses the interpreter's audit events (https://docs.python.org/3/library/audit_events.html), so it covers all of
+Python's sockets, also those of libraries and other threads. It does not cover a library with sockets of its own
+(pycurl, obstore).
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ __all__ = ["NetworkGuard", "UndeclaredHost"]
 
 
 class UndeclaredHost(AssertionError):
-    """A connection to a host that was not named. Not an OSError: a client would try again."""
+    """A connection to a host that is not declared. It is no OSError, after which a client would try again."""
 
 
 class NetworkGuard:
-    """Refuses connections and look-ups of names while it is open; use it in a `with` block.
+    """Refuses connections and name resolution while it is open; use it in a `with` block.
 
     Args:
-        hosts: The names and addresses that are allowed; `*.example.com` for all below it.
+        hosts: The allowed names and addresses; `*.example.com` for all hosts below it.
 
     Attributes:
-        attempts: The names and addresses that were refused, in order; also where the refusal was caught by somebody.
+        hosts: The allowed names and addresses, in lower case.
+        attempts: The refused names and addresses in order, also those whose error was caught.
     """
 
     def __init__(self, hosts: Iterable[str]) -> None:
@@ -50,7 +51,7 @@ class NetworkGuard:
         """Refuse a host that is not allowed.
 
         Raises:
-            UndeclaredHost: It is not.
+            UndeclaredHost: The host is not allowed.
         """
         name = host.lower().rstrip(".")
         if any(fnmatch.fnmatchcase(name, allowed) for allowed in self.hosts):
@@ -88,7 +89,7 @@ def _unguarded() -> Any:
 
 
 def _install_hook() -> None:
-    """A hook stays as long as the process: it is there once, and does nothing while no guard is open."""
+    """Install the hook once. Python cannot remove it; it does nothing while no guard is open."""
     with _install_lock:
         if not _installed.is_set():
             sys.addaudithook(_hook)
@@ -105,7 +106,7 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
 
 
 def _host_in(event: str, args: tuple[Any, ...]) -> str | None:
-    """Return whom an event is about; None: nobody outside, such as a socket in the file system."""
+    """Return the host of an event; None for a socket that stays on this computer, such as one in the file system."""
     if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
         sock, address = args[0], args[1]
         is_outside = sock.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple) and address

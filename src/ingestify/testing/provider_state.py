@@ -1,4 +1,4 @@
-"""What a simulated provider has at this moment: a season's documents, and what was corrected since."""
+"""The current documents of a simulated provider: those of its seasons, with all corrections since."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ FEEDS = ("events", "lineups", "360-frames")
 
 @dataclasses.dataclass(frozen=True)  # without slots: cached_property needs a place
 class Document:
-    """One file as it is served.
+    """A file that is served.
 
     Attributes:
-        etag: Of the body, with quotes.
+        body: The bytes.
+        etag: The ETag of the body, with quotes.
         last_modified: An HTTP date.
     """
 
@@ -37,7 +38,7 @@ class Document:
 
     @functools.cached_property
     def gzipped(self) -> bytes:
-        """The body compressed with gzip, the same bytes every time; made when first asked for."""
+        """The body compressed with gzip, always the same bytes. Made when first needed."""
         return gzip.compress(self.body, 1, mtime=0)
 
 
@@ -47,7 +48,7 @@ def _document(body: bytes, modified: dt.datetime) -> Document:
 
 
 class _MatchState:
-    """What was changed about one match since the season was made."""
+    """The changes of one match since the season was made."""
 
     def __init__(self) -> None:
         self.bodies: dict[str, bytes] = {}
@@ -61,7 +62,7 @@ class ProviderState:
     """The documents below the data root, by path. Safe to use from any thread.
 
     Args:
-        seasons: What the provider has.
+        seasons: The seasons of the provider.
     """
 
     def __init__(self, seasons: Sequence[Season]) -> None:
@@ -87,7 +88,7 @@ class ProviderState:
             return found
 
     def prepare(self) -> None:
-        """Make every document that there is."""
+        """Make all documents now."""
         self.find("competitions.json")
         for competition_id, season_id in self._seasons:
             self.find(f"matches/{competition_id}/{season_id}.json")
@@ -107,9 +108,9 @@ class ProviderState:
         """Change files of a match and move its time in the index.
 
         Args:
-            match_id: Which.
-            feeds: `events`, `lineups`, `360-frames`; none: `events`. Correcting the frames also brings them the ids
-                that the events have by then.
+            match_id: The match.
+            feeds: `events`, `lineups`, `360-frames`; none: `events`. A correction of the frames also gives them the
+                current ids of the events.
             updated_at: The new time, naive UTC; None: a day after the last.
             rekey: Give all events new ids as well, and leave the 360 file and its time as they are, as StatsBomb did
                 with match 3788741.
@@ -146,7 +147,7 @@ class ProviderState:
             self._forget(match_id)
 
     def set_status(self, match_id: int, status: str, updated_at: dt.datetime | None = None) -> None:
-        """Let the index call a match `scheduled`, `collecting`, `available`, …; its time moves.
+        """Give a match another status in the index: `scheduled`, `collecting`, `available`, …; its time moves.
 
         A match that is not available has no files.
         """
@@ -156,24 +157,28 @@ class ProviderState:
             self._forget(match_id)
 
     def publish_360(self, match_id: int, updated_at: dt.datetime | None = None) -> None:
-        """The 360 file of a match appears, and the index says so."""
+        """Publish the 360 file of a match, and announce it in the index."""
         with self._lock:
             entry = self._entry_of[match_id]
             entry["match_status_360"] = "available"
-            # It comes after the events.
+            # The 360 file is newer than the events.
             entry["last_updated_360"] = max(str(entry.get("last_updated_360") or ""), str(entry["last_updated"]))
             self._matches[match_id].withheld.discard("360-frames")
             self._move(match_id, "last_updated_360", updated_at)
             self._forget(match_id)
 
     def withhold(self, match_id: int, feed: str) -> None:
-        """Let a file answer 404 although the index promises it; KeyError if there is no such match or feed."""
+        """Respond with 404 to requests for a file that the index announces.
+
+        Raises:
+            KeyError: There is no such match or feed.
+        """
         with self._lock:
             self._matches[match_id].withheld.add(_feed(feed))
             self._forget(match_id)
 
     def release(self, match_id: int, feed: str) -> None:
-        """Serve a withheld file again; the index does not move."""
+        """Serve a withheld file again, without a change of the index."""
         with self._lock:
             self._matches[match_id].withheld.discard(_feed(feed))
             self._forget(match_id)
@@ -217,13 +222,13 @@ class ProviderState:
 
     def _move(self, match_id: int, key: str, updated_at: dt.datetime | None) -> None:
         entry = self._entry_of[match_id]
-        # A provider's clock goes on: what it changes now is newer than all that it changed before.
+        # A change is newer than all changes before it.
         times = [str(entry[name]) for name in ("last_updated", "last_updated_360") if entry.get(name)]
         before = max(dt.datetime.fromisoformat(time) for time in times)
         moved = as_timestamp(updated_at or before + dt.timedelta(days=1, microseconds=1))
         entry[key] = moved
         season = self._season_of[match_id]
-        # The provider keeps a second time for each, which moves with the first.
+        # The provider has a second time for each, which moves with the first.
         suffix = "_360" if key == "last_updated_360" else ""
         for competition in self._competitions:
             if (competition["competition_id"], competition["season_id"]) == (season.competition_id, season.season_id):
@@ -231,7 +236,7 @@ class ProviderState:
                     competition[name] = max(str(competition[name] or ""), moved)
 
     def _forget(self, match_id: int) -> None:
-        """Drop the documents that a change of this match makes stale."""
+        """Drop the documents that a change of this match affects."""
         season = self._season_of[match_id]
         stale = {"competitions.json", f"matches/{season.competition_id}/{season.season_id}.json"}
         stale |= {f"{folder}/{match_id}.json" for folder in _FOLDERS}
@@ -240,7 +245,7 @@ class ProviderState:
 
 
 def _feed(name: str) -> str:
-    """Return the feed that a name means: its key, or the folder of its URL."""
+    """Return the feed of a name, which is its key or the folder of its URL."""
     feed = _FOLDERS.get(name, name)
     if feed not in FEEDS:
         raise KeyError(f"there is no feed '{name}'; there are {', '.join(FEEDS)}")
@@ -253,11 +258,11 @@ def _latest(entries: Sequence[JsonObject], key: str) -> dt.datetime:
 
 
 _STEP = 0.6180340
-"""How far a correction moves a value, as a part of its range: by the golden ratio it comes back to none of before."""
+"""How far a correction moves a value, as a part of its range. With the golden ratio no value comes again."""
 
 
 def _correct_events(events: Any) -> None:
-    """Move a shot's expected goals, as a provider's new model does; without a shot, the first event's duration."""
+    """Change a shot's expected goals, as a provider's new model does; without a shot, the first event's duration."""
     for event in events:
         shot = event.get("shot")
         if shot is not None:
@@ -291,7 +296,7 @@ def _new_id(event_id: str) -> str:
 
 
 def _rekey(events: Any) -> None:
-    """Give all events new ids, and let what refers to them follow."""
+    """Give all events new ids, also in the references to them."""
     new_ids = {event["id"]: _new_id(event["id"]) for event in events}
 
     def replace(value: Any) -> Any:

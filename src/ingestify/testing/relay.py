@@ -1,4 +1,4 @@
-"""Stands between a source and a simulated provider: counts what is asked, and breaks what it is told to."""
+"""A relay between a source and a simulated provider: it counts requests, and injects faults."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ _OF_ONE_CONNECTION = frozenset(
 
 
 class SimulatedProvider(Protocol):
-    """Whatever serves a provider's files on loopback."""
+    """A server of a provider's files on loopback."""
 
     @property
     def base_url(self) -> str:
-        """What the source's configuration names."""
+        """The URL for the source's configuration."""
 
 
 class Relay(WatchedProvider):
     """Serves what a simulated provider serves, at another port, while it is open; use it in a `with` block.
 
-    Where the provider's answers name its own URLs, they name the relay's. Its methods may be called from any thread.
+    It replaces the provider's URLs in responses by its own. Its methods may be called from any thread.
 
     Args:
-        upstream: The provider, which serves already.
+        upstream: The provider, which must be open.
 
     Attributes:
-        upstream: The same.
-        pause_seconds: How long the second half of each body is waited for; may be set at any time.
+        upstream: The provider.
+        pause_seconds: The pause before the second half of each body; may be set at any time.
     """
 
     fault_kinds: ClassVar[frozenset[str]] = frozenset({"status", "not_found", "truncate"})
@@ -57,35 +57,35 @@ class Relay(WatchedProvider):
 
     @property
     def base_url(self) -> str:
-        """What the source's configuration is to name."""
+        """The URL for the source's configuration."""
         return f"{self.url}{self._root}"
 
     def relayed(self, url: str) -> str:
-        """Return what another URL of the provider is here, such as that of its tokens."""
+        """Return the relay's URL for another URL of the provider, such as that of its tokens."""
         return url.replace(f"http://{self._netloc}", self.url)
 
-    # ---- what was asked --------------------------------------------------------------------------------
+    # ---- requests --------------------------------------------------------------------------------------
 
     def was_sent(self, text: str) -> bool:
-        """Whether any request so far had a text in its URL, headers, credentials or form."""
+        """Return whether a request so far had a text in its URL, headers, credentials or form."""
         with self._lock:
             return any(text in one for one in self._sent)
 
     @property
     def credentials(self) -> set[str]:
-        """What stood behind `Basic` or `Bearer` in the requests so far."""
+        """The credentials of the requests so far, without `Basic` or `Bearer`."""
         headers = [request.headers.get("authorization", "") for request in self.requests]
         return {header.partition(" ")[2] for header in headers if header.partition(" ")[2]}
 
-    # ---- what goes wrong -------------------------------------------------------------------------------
+    # ---- faults ----------------------------------------------------------------------------------------
 
     @staticmethod
     def exactly(path: str) -> str:
-        """Return the pattern that fits this path only."""
+        """Return the pattern that matches this path only."""
         return glob.escape(path)
 
     def clear_faults(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all faults, and the pause."""
         super().clear_faults()
         self.pause_seconds = 0.0
 
@@ -114,23 +114,23 @@ class Relay(WatchedProvider):
         connection = http.client.HTTPConnection(self._netloc, timeout=60)
         try:
             connection.request(asked.method, asked.target, body=asked.body or None, headers=headers)
-            answer = connection.getresponse()
-            body = answer.read()
+            response = connection.getresponse()
+            body = response.read()
         except (OSError, http.client.HTTPException) as error:
             return Given(502, f"the simulated provider did not answer: {type(error).__name__}".encode())
         finally:
             connection.close()
         kept = {
             name: self.relayed(value)
-            for name, value in answer.getheaders()
+            for name, value in response.getheaders()
             if name.lower() not in _OF_ONE_CONNECTION and name.lower() not in ("date", "server")
         }
-        ours = body.replace(f"http://{self._netloc}".encode(), self.url.encode())
-        return Given(answer.status, ours, kept)
+        body = body.replace(f"http://{self._netloc}".encode(), self.url.encode())
+        return Given(response.status, body, kept)
 
 
 def _texts_of(asked: Asked) -> list[str]:
-    """Return what a request says, also what is encoded in it."""
+    """Return the texts of a request, also decoded."""
     texts = [urllib.parse.unquote_plus(asked.target), *asked.headers.values()]
     texts.append(urllib.parse.unquote_plus(asked.body.decode("utf-8", "replace")))
     scheme, _, credentials = asked.headers.get("authorization", "").partition(" ")

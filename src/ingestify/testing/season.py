@@ -1,4 +1,4 @@
-"""A season of invented matches in the form of StatsBomb's open data, the same bytes for the same seed."""
+"""A season of invented matches in the format of StatsBomb's open data. The same seed gives the same bytes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingestify.testing.freeze_frames import three_sixty_of
-from ingestify.testing.match_events import play_match
-from ingestify.testing.squads import COUNTRY, Official, Team, create_referees, create_teams
-from ingestify.testing.vocabulary import FORMATIONS
+from ingestify.testing.invented.freeze_frames import three_sixty_of
+from ingestify.testing.invented.match_events import play_match
+from ingestify.testing.invented.squads import COUNTRY, Official, Team, create_referees, create_teams
+from ingestify.testing.invented.vocabulary import FORMATIONS
 
 __all__ = ["JsonObject", "Match", "Season", "as_json", "as_timestamp"]
 
 JsonObject = dict[str, object]
 
-# What the provider writes into `last_updated_360` of seasons that have none: the day the feature was launched.
+# The provider's `last_updated_360` for a season without 360 files: the day of the feature's launch.
 _BEFORE_360 = dt.datetime(2021, 6, 13, 16, 17, 31, 694000)
 
 
 def as_json(value: object) -> bytes:
-    """Return compact JSON in UTF-8, keys in the order they have."""
-    # Nothing here refers to itself, and the check for it is a fifth of the time.
+    """Return compact JSON in UTF-8, with the keys in their order."""
+    # The check for values that contain themselves takes a fifth of the time, and there are none.
     return json.dumps(value, ensure_ascii=False, check_circular=False, separators=(",", ":")).encode()
 
 
@@ -64,7 +64,7 @@ class Match:
 
 @dataclass(slots=True)
 class _Files:
-    """What was generated so far for one match."""
+    """The generated files of one match."""
 
     events: bytes
     lineups: bytes
@@ -72,21 +72,21 @@ class _Files:
 
 
 class Season:
-    """A season of a competition that never existed.
+    """A season of an invented competition.
 
     Teams and fixtures are made at once; a match's files are made when first asked for and kept (about 0.55 MB a match
     at the default size, 1.2 MB more with 360). Any thread may use it.
 
     Args:
-        matches: How many; the first rounds of a double round robin.
+        matches: The number of matches: the first rounds of a double round robin.
         seed: The same seed and arguments give the same bytes, on every machine and Python.
         competition_id: The provider's number of the competition.
         season_id: The provider's number of the season.
-        competition_name: Its name.
-        season_name: Its name, as "2024/2025".
+        competition_name: The competition's name.
+        season_name: The season's name, such as "2024/2025".
         gender: "male" or "female".
-        events_per_match: About how many events a match has. 20 gives files of about 15 kB, 3,800 is what StatsBomb has.
-        matches_with_360: How many of the first matches have 360 frames; None is the first third.
+        events_per_match: About how many events a match has. 20 gives files of about 15 kB; StatsBomb's have 3,800.
+        matches_with_360: How many of the first matches have 360 frames. None: a third.
         first_match_id: Number of the first match; None gives every competition and season its own range, which holds
             1,000 matches.
         first_day: Day of the first round; a round is played every week.
@@ -140,7 +140,7 @@ class Season:
     def _random(self, purpose: object) -> random.Random:
         # A text seed is hashed by Python itself, the same way everywhere.
         text = f"{self.seed}/{self.competition_id}/{self.season_id}/{purpose}"
-        return random.Random(text)  # noqa: S311  what is wanted is repetition, not secrecy
+        return random.Random(text)  # noqa: S311 - it must be repeatable, not secret
 
     def _schedule(self, rng: random.Random, count: int) -> Iterator[Match]:
         referees = create_referees(rng, 12, first_id=self.competition_id * 10)
@@ -275,7 +275,7 @@ class Season:
             return files.three_sixty
 
     def generate(self) -> None:
-        """Make every file that the index announces now, so that nothing is made while something is measured."""
+        """Make every file of the index now, so that a measurement does not include the generation."""
         for match in self.matches:
             self.events(match.match_id)
             if match.status_360 == "available":

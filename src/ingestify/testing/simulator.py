@@ -1,4 +1,4 @@
-"""A provider on loopback: a StatsBomb-shaped season over HTTP, with latency, faults, limits and corrections.
+"""A simulated provider on loopback: StatsBomb's open data over HTTP, with latency, faults, limits and corrections.
 
 As a program, `python -m ingestify.testing.simulator --matches 20 --latency-ms 50` serves until it is interrupted.
 """
@@ -22,24 +22,27 @@ from ingestify.testing.watched_provider import Fault, Request, WatchedProvider
 __all__ = ["Fault", "Request", "Simulator"]
 
 _ROOT = "/data/"
-_ANSWERED = ("status", "not_found", "html", "empty")  # faults that need no document
+_ANSWERED = ("status", "not_found", "html", "empty")  # the faults that need no document
 _HTML = b"<!DOCTYPE html><html><body><h1>We will be back soon</h1></body></html>"
 
 
 class Simulator(WatchedProvider):
-    """Serves a season on a free port of 127.0.0.1 while it is open.
+    """Serves seasons on a free port of 127.0.0.1 while it is open.
 
     Use it in a `with` block. Its methods may be called from any thread while it serves.
 
     Args:
         season: One season or several; None: one of 20 matches.
-        latency_seconds: How long each answer waits; side by side for requests that come side by side.
-        requests_per_second: More than that in a second are answered 429 with Retry-After; None: no limit. Below 1, as
-            0.5, it is one request in as many seconds as it takes.
-        etag: Whether answers have an ETag; `last_modified` likewise.
-        gzip: Whether bodies are compressed in transit for those who accept that.
-        username: With `password`: Basic authentication is required, else 401.
-        faults: What goes wrong from the beginning.
+        latency_seconds: The delay of each response. Responses to concurrent requests are delayed concurrently.
+        requests_per_second: The limit, above which a request gets a 429 with Retry-After; None: no limit. 0.5 is one
+            request in two seconds.
+        etag: Whether responses have an ETag.
+        last_modified: Whether responses have a Last-Modified.
+        gzip: Whether bodies are compressed if the client accepts it.
+        username: The user of Basic authentication, with `password`; None: no authentication is required.
+        password: The user's password.
+        faults: The faults from the beginning on.
+        port: The port; 0: a free one.
     """
 
     def __init__(
@@ -84,17 +87,17 @@ class Simulator(WatchedProvider):
         return self._state.match_ids()
 
     def prepare(self) -> None:
-        """Make every document now, so that none has to be made while somebody waits."""
+        """Make all documents now, so that no response waits for one."""
         self._state.prepare()
 
     @property
     def peak_in_flight(self) -> int:
-        """The most requests that were being answered at one moment."""
+        """The most requests that were in flight at the same time."""
         with self._lock:
             return self._peak
 
     def clear_requests(self) -> None:
-        """Forget what was asked so far."""
+        """Forget the requests so far."""
         with self._lock:
             super().clear_requests()
             self._peak = self._in_flight
@@ -110,15 +113,15 @@ class Simulator(WatchedProvider):
         self._state.touch(match_id, updated_at)
 
     def publish_360(self, match_id: int, updated_at: dt.datetime | None = None) -> None:
-        """The 360 file of a match appears, and the index says so."""
+        """Publish the 360 file of a match, and announce it in the index."""
         self._state.publish_360(match_id, updated_at)
 
     def withhold(self, match_id: int, feed: str) -> None:
-        """Let a file answer 404 although the index promises it."""
+        """Respond with 404 to requests for a file that the index announces."""
         self._state.withhold(match_id, feed)
 
     def release(self, match_id: int, feed: str) -> None:
-        """Serve a withheld file again; the index does not move."""
+        """Serve a withheld file again, without a change of the index."""
         self._state.release(match_id, feed)
 
     # ---- answering: a thread for each connection -------------------------------------------------------
@@ -163,7 +166,7 @@ class Simulator(WatchedProvider):
         return False
 
     def _document(self, path: str, headers: Mapping[str, str], fault: Fault | None) -> Given:
-        """Return the answer, or what a fault leaves of it."""
+        """Return the response for a path, changed by a fault."""
         if self._authorization is not None and headers.get("authorization") != self._authorization:
             challenge = {"WWW-Authenticate": 'Basic realm="simulator"'}
             return Given(401, b"who are you?\n", challenge)
@@ -196,7 +199,7 @@ class Simulator(WatchedProvider):
 
 
 def _faulty_answer(fault: Fault) -> Given:
-    """Return the answer of a fault that needs no document."""
+    """Return the response of a fault that needs no document."""
     if fault.kind == "html":
         return Given(200, _HTML, {"Content-Type": "text/html"})
     if fault.kind == "empty":
@@ -214,9 +217,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--latency-ms", type=float, default=0.0)
     parser.add_argument("--events-per-match", type=int, default=1200)
-    parser.add_argument("--matches-with-360", type=int, help="the first so many; a third of them if left out")
-    parser.add_argument("--seasons", type=int, default=1, help="how many, of so many matches each")
-    parser.add_argument("--prepare", action="store_true", help="make every document before serving, not when asked")
+    parser.add_argument(
+        "--matches-with-360", type=int, help="how many of the first matches; a third of them if left out"
+    )
+    parser.add_argument("--seasons", type=int, default=1, help="how many seasons, each with so many matches")
+    parser.add_argument("--prepare", action="store_true", help="make all documents before the first request")
     options = parser.parse_args(arguments)
     seasons = [
         Season(

@@ -1,4 +1,4 @@
-"""What every source must do: a suite to subclass, for pytest.
+"""The contract of sources: a test suite to subclass, for pytest.
 
     class TestMySource(SourceContract):
         def make_provider(self):
@@ -7,9 +7,9 @@
         def make_source(self, provider):
             return MySource("mine", base_url=provider.base_url, token=self.secret)
 
-`make_provider` returns whatever simulates the provider on loopback: `ingestify.testing.document_provider`, a
-`Simulator`, or a server of your own with a `base_url`. It has two datasets or more of the dataset type, and is the same
-each time. Between it and the source stands a `Relay`, which counts the requests and lets things go wrong.
+`make_provider` returns a simulated provider on loopback: a `DocumentProvider`, a `Simulator`, or a server of your own
+with a `base_url`. It must have two datasets or more of the dataset type, and be the same each time. A `Relay` between
+the provider and the source counts the requests and injects faults.
 
 It needs pytest, which the extra `test` brings; nothing else in `ingestify.testing` imports it.
 """
@@ -52,14 +52,14 @@ class SourceContract:
     """The suite. Override `make_provider` and `make_source`.
 
     Attributes:
-        dataset_type: What is asked for.
-        data_spec_versions: Likewise; None: each feed, as v1.
-        selector: Which part is looked at; None: the first that the source discovers.
-        dataset_key: The identifier key that tells two datasets of a selector apart.
-        requests_before_first: How many index requests it takes at most until the first dataset is there.
-        hosts: Hosts that the source may connect to besides the provider's; `*.example.com` for all below it.
-        uses_secret: Whether `make_provider` and `make_source` use `secret`; True if the provider asks for credentials.
-        secret: What stands for each password, token or key; found in what the source or a run shows, it fails the test.
+        dataset_type: The dataset type to test.
+        data_spec_versions: The feeds and versions; None: each feed, as v1.
+        selector: The selector to test; None: the first that the source discovers.
+        dataset_key: The identifier key that differs between the datasets of a selector.
+        requests_before_first: The most index requests before the first dataset.
+        hosts: Hosts that the source may connect to besides the provider's; `*.example.com` for all hosts below it.
+        uses_secret: Whether `make_provider` and `make_source` use `secret`; True if the provider needs credentials.
+        secret: The value of each password, token or key. A source or run that shows it fails the test.
     """
 
     dataset_type: str = "match"
@@ -78,7 +78,7 @@ class SourceContract:
         raise NotImplementedError("a subclass has make_provider, which returns the simulated provider")
 
     def make_source(self, provider: Relay) -> Source:
-        """Return a new source that asks `provider.base_url`; `provider.upstream` is what `make_provider` returned."""
+        """Return a new source of `provider.base_url`; `provider.upstream` is the result of `make_provider`."""
         raise NotImplementedError("a subclass has make_source, which returns the source")
 
     # ---- fixtures --------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ class SourceContract:
 
     @pytest.fixture(autouse=True)
     def network_guard(self, provider: Relay, monkeypatch: pytest.MonkeyPatch) -> Iterator[NetworkGuard]:
-        """Fails the test if anything connects to a host that is not declared."""
+        """Fails the test if it connects to a host that is not declared."""
         for name in _PROXIES:
             monkeypatch.delenv(name, raising=False)
         own = urllib.parse.urlsplit(provider.base_url).hostname or ""
@@ -111,7 +111,7 @@ class SourceContract:
 
     @pytest.fixture
     def part(self, trial: SourceTrial) -> dict[str, Any]:
-        """The selector that is looked at, without hints."""
+        """The selector to test, without hints."""
         if self.selector is not None:
             return _without_hints(self.selector)
         selectors = trial.discover_selectors()
@@ -120,7 +120,7 @@ class SourceContract:
 
     @pytest.fixture
     def facts(self, provider: Relay, part: dict[str, Any]) -> SourceFacts:
-        """What a run brings where nothing goes wrong; found out once."""
+        """The results of a run without faults; found once for a class."""
         if type(self) not in self._facts_of:
             self._facts_of[type(self)] = find_facts(lambda: self._new_trial(provider), provider, part, self.dataset_key)
         provider.clear_requests()
@@ -129,7 +129,7 @@ class SourceContract:
     def _new_trial(self, provider: Relay) -> SourceTrial:
         return SourceTrial(lambda: self.make_source(provider), provider, self.dataset_type, self.data_spec_versions)
 
-    # ---- what it says it is ----------------------------------------------------------------------------
+    # ---- what it declares ------------------------------------------------------------------------------
 
     def test_its_provider_is_one_name(self, trial: SourceTrial, part: dict[str, Any]) -> None:
         sources = [trial.new_source(), trial.new_source()]
@@ -430,12 +430,12 @@ class SourceContract:
 
 
 def _is_cheap(request: Request) -> bool:
-    """Whether it was asked for conditionally, and nothing came."""
+    """Return whether a response had no file: unchanged, or missing."""
     return request.status == 304 or request.status == 404
 
 
 def _serves(thread: threading.Thread) -> bool:
-    """Whether a thread is of the simulated provider: it lives as long as the connection that it answers."""
+    """Return whether a thread belongs to the simulated provider, and lives as long as its connection."""
     return thread.name == SERVING or "process_request_thread" in thread.name  # socketserver calls its own so
 
 

@@ -1,4 +1,4 @@
-"""What a source brings, and what that costs, where nothing goes wrong: what its other runs are compared with."""
+"""The datasets and requests of a source's runs without faults, with which its other runs are compared."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ __all__ = ["SourceFacts", "find_facts"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SourceFacts:
-    """The same for each run, as paths and identities do not depend on the provider's port.
+    """The results of runs without faults. They are the same for each run: no path depends on the provider's port.
 
     Attributes:
-        announced: What one discovery announces: identifier to the ids of its files.
-        contents: What a whole run brings: identifier to file id to content hash.
-        first_value: The value of the dataset key of one dataset; `first` is its identifier.
-        of_first: What a run of that dataset alone asks for besides its index.
-        of_second: Likewise, of another one.
-        own_file: The path of a file of the first one only; None: there is none, as all comes with the index.
-        is_believed_missing: Whether a 404 for it is believed for a while, so that the next run does not ask again.
+        announced: The result of a discovery: identifier to the ids of its files.
+        contents: The result of a run: identifier to file id to content hash.
+        first_value: The value of the dataset key of a first dataset.
+        first: The identifier of the first dataset.
+        of_first: The paths of the first dataset's requests, without its index.
+        of_second: The paths of a second dataset's requests.
+        own_file: The path of a file of the first dataset alone; None: all of its files come with the index.
+        is_believed_missing: Whether the next run does not request that file again after a 404.
     """
 
     announced: Mapping[str, set[str]]
@@ -45,15 +46,16 @@ class SourceFacts:
 def find_facts(
     new_trial: Callable[[], SourceTrial], relay: Relay, part: Mapping[str, Any], dataset_key: str
 ) -> SourceFacts:
-    """Find out what a source brings.
+    """Run a source without faults, and return the results.
 
     Args:
         new_trial: Makes trials, each with an empty lake.
+        relay: The provider.
         part: The selector.
-        dataset_key: The identifier key that tells two datasets of it apart.
+        dataset_key: The identifier key that differs between its datasets.
 
     Raises:
-        AssertionError: It has fewer than two datasets, or its run fails although nothing goes wrong.
+        AssertionError: The selector has fewer than two datasets, or a run fails.
     """
     with closing(new_trial()) as trial:
         discovery = trial.discover(part)
@@ -90,7 +92,7 @@ def _files_of(new_trial: Callable[[], SourceTrial], part: Mapping[str, Any], fil
 
 
 def _believed_missing(discovery: Discovery, relay: Relay) -> set[str]:
-    """Return the paths, without a query, of files of which a 404 is believed for a while."""
+    """Return the paths, without a query, of the files that are not requested again for a while after a 404."""
     files = [file for resource in discovery.resources for file in resource.files.values()]
     urls = [file.url or "" for file in files if file.http_options.get("recheck_after_seconds") is not None]
     return {url.partition("?")[0].removeprefix(f"{relay.base_url}/") for url in urls}

@@ -1,4 +1,4 @@
-"""One source over one lake in memory, against a relayed provider: what it finds, what a run brings, what that costs."""
+"""Runs of one source with a lake in memory against a relayed provider, with their results and requests."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _numbers = itertools.count(1)
 
 @functools.cache
 def _shared_lake() -> tuple[SqlCatalogue, MemoryStorage]:
-    """Return the lake of all trials, each in a bucket of its own: making its tables takes longer than a run."""
+    """Return the lake of all trials, each with its own bucket. Creating its tables takes longer than a run."""
     catalogue = SqlCatalogue.open("sqlite:///:memory:")
     atexit.register(catalogue.close)
     return catalogue, MemoryStorage()
@@ -46,12 +46,13 @@ def _shared_lake() -> tuple[SqlCatalogue, MemoryStorage]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Discovery:
-    """What a source announced of one selector.
+    """The result of a discovery of one selector.
 
     Attributes:
-        identifiers: Of `resources`, in the same order.
-        requests: What was asked for, in order.
-        requests_before_first: How many of these were made when the first dataset was there.
+        resources: The announced datasets.
+        identifiers: The identifiers of `resources`, in the same order.
+        requests: The paths of the requests, in order.
+        requests_before_first: How many of these were made before the first dataset.
     """
 
     resources: list[DatasetResource]
@@ -60,7 +61,7 @@ class Discovery:
     requests_before_first: int
 
     def announced(self) -> dict[str, dict[str, str | None]]:
-        """Return identifier to file id to URL, of all datasets."""
+        """Return identifier to file id to URL."""
         return {
             str(identifier): {name: file.url or file.loader_kwargs.get("url") for name, file in resource.files.items()}
             for identifier, resource in zip(self.identifiers, self.resources, strict=True)
@@ -68,12 +69,13 @@ class Discovery:
 
 
 class SourceTrial:
-    """Each discovery and run is made by a new source, as by a new process; the lake stays. Close it.
+    """Runs a source several times with one lake. Each discovery and run has a new source, like a new process. Close it.
 
     Args:
         make_source: Makes the source; its configuration names the relay.
         relay: The provider.
-        dataset_type: What is asked for; `versions` likewise.
+        dataset_type: The dataset type.
+        versions: The feeds and versions.
 
     Attributes:
         store: The lake.
@@ -88,18 +90,18 @@ class SourceTrial:
         self.store = DatasetStore(*_shared_lake(), Dispatcher(), bucket=f"trial-{next(_numbers)}")
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         for client in self._clients:
             client.close()
 
     def new_source(self) -> Source:
-        """Return a source that has an HTTP client, as one has that an engine took."""
+        """Return a source with an HTTP client, which it has got from an engine."""
         source = self._make_source()
         self._new_engine(source, [])
         return source
 
     def _new_engine(self, source: Source, selectors: Sequence[Mapping[str, Any]]) -> IngestionEngine:
-        """Return an engine with a plan for the source, which has what an engine attaches from then on."""
+        """Return an engine with a plan of the source. The engine attaches its client to the source."""
         plan = IngestionPlan(source, self._dataset_type, self._versions, selectors)
         return IngestionEngine(
             self.store,
@@ -110,7 +112,7 @@ class SourceTrial:
         )
 
     def _new_client(self, source: Source) -> HttpClient:
-        # What is tried again is tried again soon: nobody else asks this provider.
+        # Retries come soon, because no other client uses this provider.
         options = dataclasses.replace(http_options(source, None), backoff_base_seconds=0.01)
         self._clients.append(HttpClient(source.name, options))
         return self._clients[-1]
@@ -125,10 +127,16 @@ class SourceTrial:
         source: Source | None = None,
         versions: Any = None,
     ) -> Discovery:
-        """Return all that `find_datasets` announces; what it raises is raised here.
+        """Return the result of `find_datasets`; its errors are not caught.
+
+        Args:
+            selector: The selector.
+            filters: The filters of the call.
+            source: The source; None: a new one.
+            versions: The feeds and versions; None: those of the trial.
 
         Raises:
-            SourceError: It cannot read an entry.
+            SourceError: The source cannot read an entry.
         """
         source = source or self.new_source()
         before = len(self._relay.requests)
@@ -146,14 +154,14 @@ class SourceTrial:
     def find(
         self, selector: Mapping[str, Any], source: Source, filters: Filters | None = None, versions: Any = None
     ) -> Any:
-        """Return what `find_datasets` returns, called as the engine calls it, with what the lake has by now."""
+        """Call `find_datasets` as the engine does, with the metadata of the lake, and return its result."""
         plan = IngestionPlan(source, self._dataset_type, self._versions if versions is None else versions)
         job = Job(plan, source.name, source.provider, Selector(selector), filters or {})
         held = self.store.catalogue.datasets.read_metadata(job.dataset_filter(self.store.bucket))
         return source.find_datasets(self._dataset_type, plan.data_spec_versions, held, **find_arguments(job))
 
     def discover_selectors(self, source: Source | None = None) -> list[dict[str, Any]]:
-        """Return the selectors that the source discovers."""
+        """Return the discovered selectors."""
         source = source or self.new_source()
         with self._activated(source):
             return [dict(one) for one in _readable(source.discover_selectors(self._dataset_type))]
@@ -168,7 +176,7 @@ class SourceTrial:
     def run(
         self, selector: Mapping[str, Any], filters: Mapping[str, Any] | None = None, *, dry: bool = False
     ) -> tuple[RunReport, list[Request]]:
-        """Bring the lake up to date. Returns the report, and the requests that it took; of a dry run: its index."""
+        """Run the source. Returns the report and the requests; those of a dry run are requests for the index."""
         source = self._make_source()
         before = len(self._relay.requests)
         engine = self._new_engine(source, [dict(selector)])
@@ -176,7 +184,7 @@ class SourceTrial:
         return report, self._relay.requests[before:]
 
     def contents(self) -> dict[str, dict[str, str]]:
-        """Return identifier to file id to content hash, of all datasets in the lake."""
+        """Return identifier to file id to content hash of the datasets in the lake."""
         found: dict[str, dict[str, str]] = {}
         for dataset in self.store.iter_dataset_collection_batches():
             found[str(dataset.identifier)] = {name: file.tag for name, file in dataset.files.items()}
@@ -192,7 +200,7 @@ def _readable(several: Iterable[Any]) -> list[Any]:
 
 
 def problems_of(report: RunReport) -> list[str]:
-    """Return what went wrong in a run, a line each."""
+    """Return the problems of a run, one line each."""
     tasks = report.failed_tasks + report.quarantined_tasks + report.left_out_tasks
     errors = [] if report.error is None else [f"{type(report.error).__name__}: {report.error}"]
     return errors + [f"{task.name}: {task.error}" for task in tasks]

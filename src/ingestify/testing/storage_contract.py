@@ -1,4 +1,4 @@
-"""What every storage must do: a suite to subclass, for pytest.
+"""The contract of storages: a test suite to subclass, for pytest.
 
     class TestMyStorage(StorageContract):
         @pytest.fixture
@@ -46,9 +46,9 @@ class StorageContract:
     """The suite. Override `storage`.
 
     Attributes:
-        clock_grain_seconds: What lies so far apart is told apart by the times of objects.
-        large_bytes: An object so large takes the storage's way for large ones.
-        writers_rounds: How often each thread writes in the test of writing beside deleting.
+        clock_grain_seconds: Objects that are written this far apart have different times.
+        large_bytes: The size of an object that the storage treats as large.
+        writers_rounds: How often each thread writes in the test of concurrent writing and deleting.
     """
 
     clock_grain_seconds = 0.02
@@ -208,7 +208,7 @@ class StorageContract:
         begun = now()
         time.sleep(min(self.clock_grain_seconds, 0.02))
         put(storage, "main/new", b"new")
-        # Its name says its content, so whoever has the same bytes writes to the same name.
+        # The name of an object is made of its content, so a writer of the same bytes uses the same name.
         put(storage, "main/again", b"again")
         paths = ["main/old", "main/new", "main/again", "main/never"]
         assert storage.delete(paths, unless_written_since=begun) == 1

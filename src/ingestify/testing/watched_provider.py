@@ -1,4 +1,4 @@
-"""What simulated providers have in common: they keep what they were asked, and go wrong where they are told to."""
+"""The base class of simulated providers: it keeps the requests, and injects faults."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ __all__ = ["Fault", "Request", "WatchedProvider"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Request:
-    """One request that was answered.
+    """A request that was answered.
 
     Attributes:
-        path: Below the provider's root, such as `events/12.json`, with its query.
-        status: The answer's; 0 where the connection was reset or stalled before one.
-        at_seconds: Since the provider started, when the request had been read.
-        headers: Names in lower case.
+        method: The method, such as `GET`.
+        path: The path below the provider's root, such as `events/12.json`, with the query.
+        status: The status of the response; 0 if the connection was reset or stalled before a response.
+        at_seconds: When the request had been read, in seconds since the provider started.
+        headers: The headers, names in lower case.
     """
 
     method: str
@@ -35,17 +36,18 @@ class Request:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong. It is a value: one may be given to several providers.
+    """A fault. It is a value, so several providers may have the same one.
 
     Attributes:
-        path: Which paths below the provider's root, with `*` as in file names.
-        kind: `status` (answer with `status`), `not_found` (404), `reset` (close with RST before an answer), `truncate`
-            (announce the whole length, send half and close), `stall` (wait `seconds`, then close), `html` (200 with a
-            page), `empty` (200 without a byte), `corrupt` (200 with the right length and a middle that is no JSON).
-        status: For `status`.
-        times: How often; None: always.
-        retry_after: The header's value, for `status`.
-        seconds: How long a `stall` takes.
+        path: The affected paths below the provider's root, with `*` as in file names.
+        kind: `status` (respond with `status`), `not_found` (404), `reset` (close with RST before a response),
+            `truncate` (announce the whole length, send half and close), `stall` (wait `seconds`, then close), `html`
+            (200 with a page), `empty` (200 without a byte), `corrupt` (200 with the right length and a middle that is
+            no JSON).
+        status: The status of a `status`.
+        times: How many requests it affects; None: all.
+        retry_after: The value of the header Retry-After of a `status`.
+        seconds: The duration of a `stall`.
     """
 
     path: str = "*"
@@ -66,22 +68,22 @@ class Fault:
 
 
 class WatchedProvider(abc.ABC):
-    """Serves on a free port of 127.0.0.1 while it is open, keeps what it was asked, and goes wrong where it is told to.
+    """Serves on a port of 127.0.0.1 while it is open, keeps the requests, and injects faults.
 
     Use it in a `with` block, or `start` and `close` it. Its methods may be called from any thread.
 
     Args:
-        faults: What goes wrong from the beginning.
-        port: 0: a free one.
+        faults: The faults from the beginning on.
+        port: The port; 0: a free one.
     """
 
     fault_kinds: ClassVar[frozenset[str]] = Fault.KINDS
-    """The kinds of faults that it can do."""
+    """The kinds of faults that it can inject."""
 
     def __init__(self, *, faults: Sequence[Fault] = (), port: int = 0) -> None:
         self._lock = threading.RLock()
         self._requests: list[Request] = []
-        # A fault and how often it is still to happen; None: always.
+        # Fault and the number of requests that it will still affect; None: all.
         self._faults: list[tuple[Fault, int | None]] = []
         self._started = time.monotonic()
         for fault in faults:
@@ -89,12 +91,12 @@ class WatchedProvider(abc.ABC):
         self._server = LoopbackServer(self._answer, port)
 
     def start(self) -> Self:
-        """Serve until `close`, where a `with` block does not fit, as in a notebook."""
+        """Serve until `close`. For a notebook, in which a `with` block does not fit."""
         self._server.__enter__()
         return self
 
     def close(self) -> None:
-        """Go away: whoever asks from now on is refused the connection."""
+        """Stop: connections are refused from now on."""
         self._server.__exit__()
 
     def __enter__(self) -> Self:
@@ -105,31 +107,31 @@ class WatchedProvider(abc.ABC):
 
     @property
     def url(self) -> str:
-        """Where the server is, without a slash at its end."""
+        """The URL of the server, without a slash at its end."""
         return self._server.url
 
-    # ---- what was asked, and what goes wrong -----------------------------------------------------------
+    # ---- requests and faults ---------------------------------------------------------------------------
 
     @property
     def requests(self) -> list[Request]:
-        """What was asked so far, in the order of the answers."""
+        """The requests so far, in the order of the responses."""
         with self._lock:
             return list(self._requests)
 
     def paths(self) -> list[str]:
-        """Return the paths that were asked for, with their query, in the order of the answers."""
+        """Return the paths of the requests, with their query, in the order of the responses."""
         return [request.path for request in self.requests]
 
     def clear_requests(self) -> None:
-        """Forget what was asked so far."""
+        """Forget the requests so far."""
         with self._lock:
             self._requests.clear()
 
     def add_fault(self, fault: Fault) -> None:
-        """Let something go wrong from now on. The first fault that fits a path counts.
+        """Add a fault. The first fault that matches a path counts.
 
         Raises:
-            ValueError: It is of a kind that this provider cannot do.
+            ValueError: This provider cannot inject faults of that kind.
         """
         if fault.kind not in self.fault_kinds:
             raise ValueError(f"A {type(self).__name__} has no faults of the kind '{fault.kind}'.")
@@ -137,7 +139,7 @@ class WatchedProvider(abc.ABC):
             self._faults.append((fault, fault.times))
 
     def clear_faults(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 
@@ -145,10 +147,10 @@ class WatchedProvider(abc.ABC):
 
     @abc.abstractmethod
     def _answer(self, asked: Asked) -> Given | None:
-        """Answer a request; None: the connection is reset. A fault comes first, and before it returns, it is kept."""
+        """Return the response, None for a reset. It applies a fault first, and keeps the request before it returns."""
 
     def _next_fault(self, path: str) -> Fault | None:
-        """Return what is to go wrong with a request, which counts as one of its times."""
+        """Return the fault of a request, and count it as one of the fault's times."""
         with self._lock:
             for place, (fault, left) in enumerate(self._faults):
                 if left != 0 and fnmatch.fnmatchcase(path, fault.path):
@@ -158,6 +160,6 @@ class WatchedProvider(abc.ABC):
         return None
 
     def _keep(self, method: str, path: str, status: int, arrived: float, headers: Mapping[str, str]) -> None:
-        """Keep a request, which was read at a moment of `time.monotonic`: who has an answer finds its request."""
+        """Keep a request before its response is sent. `arrived` is a time of `time.monotonic`."""
         with self._lock:
             self._requests.append(Request(method, path, status, arrived - self._started, headers))

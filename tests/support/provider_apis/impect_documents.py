@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+from ingestify.testing.invented.squads import Team
 from ingestify.testing.season import JsonObject, Match, Season
-from ingestify.testing.squads import Team
 from tests.support.provider_apis.plays import Play, plays_of, starters_of
 
 __all__ = ["events_of", "iteration_entry", "lineups_of", "match_entry", "players_of", "squads_of"]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ingestify.testing.invented.squads import Player, Team
 from ingestify.testing.season import Season
-from ingestify.testing.squads import Player, Team
 
 __all__ = ["Play", "plays_of", "starters_of"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ingestify.testing.invented.squads import Team
 from ingestify.testing.season import JsonObject, Match, Season
-from ingestify.testing.squads import Team
 from tests.support.provider_apis.plays import plays_of, starters_of
 
 __all__ = ["dynamic_events_of", "edition_entry", "frames_of", "list_entry", "match_of", "phases_of", "physical_of"]

@@ -1,4 +1,4 @@
-"""Bodies that are too short, too long, too slow, or not what they say."""
+"""Bodies that are too short, too long, too slow, or wrongly encoded."""
 
 from __future__ import annotations
 

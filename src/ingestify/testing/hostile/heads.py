@@ -1,4 +1,4 @@
-"""Statuses and headers that make no sense, and connections that are not to be trusted."""
+"""Wrong statuses and headers, and connections with responses that nobody requested."""
 
 from __future__ import annotations
 

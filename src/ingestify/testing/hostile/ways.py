@@ -1,4 +1,4 @@
-"""Ways to somewhere else: redirects, and the rest of a file."""
+"""Wrong redirects, and wrong responses to the request for the rest of a file."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ Rest = Callable[[Conversation, int], object]
 
 
 def _resumed(name: str, outcome: Outcome, what: str, rest: Rest) -> None:
-    """Register one that breaks off the first time, and answers in its own way when it is asked for the rest."""
+    """Register a behaviour that breaks off the first response, and sends `rest` when the rest is requested."""
 
     def play(talk: Conversation) -> None:
         asked = talk.headers.get("range", "").removeprefix("bytes=").removesuffix("-")
@@ -77,7 +77,7 @@ def _resumed(name: str, outcome: Outcome, what: str, rest: Rest) -> None:
 
 
 def _part(unit: str = "bytes", *, skipped: int = 0, more: int = 0, etag: str = '"1"') -> Rest:
-    """Return what sends the rest of the document, and says of it what is asked for."""
+    """Return a function that sends the rest of the document with a wrong Content-Range or ETag."""
 
     def send(talk: Conversation, start: int) -> None:
         size = len(talk.document)

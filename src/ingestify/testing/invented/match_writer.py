@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from ingestify.testing.match_sheet import Side, Slot
-from ingestify.testing.vocabulary import Named
+from ingestify.testing.invented.match_sheet import Side, Slot
+from ingestify.testing.invented.vocabulary import Named
 
 __all__ = ["MatchWriter"]
 
@@ -16,7 +16,7 @@ class MatchWriter:
     One thread uses it. Coordinates are yards on a 120 x 80 pitch, each team attacking towards x = 120.
 
     Args:
-        rng: Where event ids come from; its state moves.
+        rng: The random event ids; its state moves.
         attacking: Who has the ball first.
         pattern: How the first possession began.
     """

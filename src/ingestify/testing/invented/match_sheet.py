@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from ingestify.testing.squads import Player, Team
-from ingestify.testing.vocabulary import FORMATIONS, POSITION, ROLE_OF_POSITION, Named
+from ingestify.testing.invented.squads import Player, Team
+from ingestify.testing.invented.vocabulary import FORMATIONS, POSITION, ROLE_OF_POSITION, Named
 
 __all__ = ["Side", "Slot", "lineups_of", "pick_side"]
 

@@ -7,11 +7,11 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from ingestify.testing import vocabulary as v
-from ingestify.testing.match_sheet import Side, Slot, lineups_of, pick_side
-from ingestify.testing.match_writer import MatchWriter
-from ingestify.testing.shots import Shooting
-from ingestify.testing.squads import Team
+from ingestify.testing.invented import vocabulary as v
+from ingestify.testing.invented.match_sheet import Side, Slot, lineups_of, pick_side
+from ingestify.testing.invented.match_writer import MatchWriter
+from ingestify.testing.invented.shots import Shooting
+from ingestify.testing.invented.squads import Team
 
 __all__ = ["PlayedMatch", "play_match"]
 
@@ -57,7 +57,7 @@ def play_match(rng: random.Random, home: Team, away: Team, score: tuple[int, int
     """Play a match, the same for the same state of `rng`.
 
     Args:
-        rng: Where chance comes from. Its state moves.
+        rng: The random numbers; its state moves.
         home: The home team; its Starting XI is the first event.
         away: The away team.
         score: Goals of the home and of the away team, all scored in events of type Shot.

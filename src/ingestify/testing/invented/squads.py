@@ -131,7 +131,7 @@ def create_teams(rng: random.Random, count: int, *, first_id: int, formations: t
     """Create clubs with their squads, the same for the same state of `rng`.
 
     Args:
-        rng: Where chance comes from. Its state moves.
+        rng: The random numbers; its state moves.
         count: How many clubs.
         first_id: Numbers of clubs start here, those of people a hundred times further on.
         formations: Which formations they may prefer.

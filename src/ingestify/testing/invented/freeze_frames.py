@@ -32,7 +32,7 @@ def three_sixty_of(events: bytes, *, seed: str, share: float = 0.91) -> bytes:
         A JSON list: `event_uuid`, `visible_area` (a closed polygon, x and y in turn), `freeze_frame`. Each frame is
         in the coordinates of the event's team.
     """
-    rng = random.Random(seed)  # noqa: S311  what is wanted is repetition, not secrecy
+    rng = random.Random(seed)  # noqa: S311 - it must be repeatable, not secret
     # How far players stand from where they should, in yards: drawn once, each frame starts elsewhere in it.
     stray = [8 * rng.random() - 4 for _ in range(1000)]
     frames = [_frame(rng, event, stray) for event in json.loads(events) if "location" in event and rng.random() < share]

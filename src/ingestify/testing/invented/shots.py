@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import random
 
-from ingestify.testing import vocabulary as v
-from ingestify.testing.match_sheet import Side, Slot
-from ingestify.testing.match_writer import MatchWriter
+from ingestify.testing.invented import vocabulary as v
+from ingestify.testing.invented.match_sheet import Side, Slot
+from ingestify.testing.invented.match_writer import MatchWriter
 
 __all__ = ["Shooting"]
 
@@ -18,8 +18,8 @@ class Shooting:
     """Writes shots of one match, with the freeze frame and the goalkeeper's part.
 
     Args:
-        rng: Where chance comes from; its state moves.
-        writer: Where the events go.
+        rng: The random numbers; its state moves.
+        writer: The writer of the match's events.
     """
 
     def __init__(self, rng: random.Random, writer: MatchWriter) -> None:

@@ -1,0 +1,7 @@
+"""Invented matches in the format of StatsBomb's open data.
+
+- squads: clubs and people.
+- match_events: plays a match, over match_sheet (line-ups), match_writer (one event after the other) and shots.
+- freeze_frames: the 360 file of a match.
+- vocabulary: the numbered names of StatsBomb's events.
+"""
