@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import BaseModel
 
 from ingestify.cli.app import app
 from ingestify.config.settings import Settings
 from ingestify.config.source_project import source_project
+from ingestify.sources.files.settings import FilesDeclaration
+from ingestify.sources.rest.settings import RestDeclaration
 
 __all__ = ["ROOT", "written_files"]
 
@@ -24,8 +27,9 @@ _SETTINGS_TOP = """\
 # Settings
 
 Every key of `config.yaml`, with its default. `ingestify init` writes a file with comments, `ingestify config check`
-says what is wrong with one, and [configuration.md](configuration.md) has what takes more than a line. A source has its
-own keys below `configuration`: see [rest.md](rest.md), [files.md](files.md), and `ingestify sources describe NAME`.
+says what is wrong with one, and [configuration.md](configuration.md) has what takes more than a line. The keys
+below `configuration` are each source's own. Those of the two sources without code are below; for the others, ask
+`ingestify sources describe NAME`.
 
 In the headings, `NAME` and `KEY` stand for a name of yours, and `[]` for each entry of a list.
 """
@@ -44,19 +48,35 @@ _WIDTH = 120
 
 def settings_page() -> str:
     """Return docs/settings.md."""
-    schema = Settings.model_json_schema()
-    sections = [_settings_section(schema, path, node) for path, node in _sections(schema, schema, "")]
-    return "\n".join([_SETTINGS_TOP, *sections]).rstrip() + "\n"
+    parts = [_SETTINGS_TOP, *_tables(Settings, "## The file")]
+    for name, declaration in ("ingestify.rest", RestDeclaration), ("ingestify.files", FilesDeclaration):
+        parts += _tables(declaration, f"## `configuration` of `{name}`")
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _tables(model: type[BaseModel], heading: str) -> list[str]:
+    """Return a table for each section of a model; one that several keys have is there once."""
+    schema = model.model_json_schema()
+    found: dict[str, tuple[dict[str, Any], list[str]]] = {}
+    for path, node in _sections(schema, schema, ""):
+        found.setdefault(node["title"], (node, []))[1].append(path)
+    (top, _), *others = found.values()
+    tables = [_table(schema, top, heading)]
+    for node, paths in others:
+        path = paths[0] if len(paths) == 1 else paths[0].rpartition(".")[2]
+        tables.append(_table(schema, node, f"### `{path}`"))
+    return tables
 
 
 def _sections(schema: dict[str, Any], node: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Find a section, and each one below it, by its path."""
     node = schema["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
     if "properties" in node:
-        yield path, node
+        kind = node["properties"].get("type", {}).get("const")
+        yield (f"{path}: {{type: {kind}}}" if kind else path), node
         for key, below in node["properties"].items():
             yield from _sections(schema, below, f"{path}.{key}" if path else key)
-    for option in node.get("anyOf", ()):
+    for option in [*node.get("anyOf", ()), *node.get("oneOf", ())]:
         yield from _sections(schema, option, path)
     if isinstance(node.get("additionalProperties"), dict):
         name = "KEY" if path.endswith("_keys") else "NAME"
@@ -65,13 +85,12 @@ def _sections(schema: dict[str, Any], node: dict[str, Any], path: str) -> Iterat
         yield from _sections(schema, node["items"], f"{path}[]")
 
 
-def _settings_section(schema: dict[str, Any], path: str, node: dict[str, Any]) -> str:
+def _table(schema: dict[str, Any], node: dict[str, Any], heading: str) -> str:
     required = node.get("required", ())
     rows = [
         f"| `{key}` | {'**needed**' if key in required else _default(below)} | {_description(schema, below)} |"
         for key, below in node["properties"].items()
     ]
-    heading = f"## `{path}`" if path else "## The file"
     return "\n".join([heading, "", node["description"], "", "| key | default | |", "|---|---|---|", *rows, ""])
 
 
