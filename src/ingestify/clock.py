@@ -19,7 +19,7 @@ def now() -> dt.datetime:
 
 @contextlib.contextmanager
 def reading(read: Callable[[], dt.datetime]) -> Iterator[None]:
-    """Let `now` return what `read` does, in all threads: for tests of clocks that jump.
+    """Replace `now` by `read` in all threads while the block runs: for tests of clocks that jump.
 
     Args:
         read: Returns an aware datetime in UTC. Any thread calls it.
@@ -33,7 +33,7 @@ def reading(read: Callable[[], dt.datetime]) -> Iterator[None]:
 
 
 def as_utc(moment: dt.datetime) -> dt.datetime:
-    """Return `moment` in UTC. A naive datetime is taken to be UTC, as providers mean it."""
+    """Return `moment` in UTC. A naive datetime counts as UTC, as providers mean it."""
     if moment.tzinfo is dt.UTC:
         return moment
     if moment.tzinfo is None:
@@ -45,6 +45,6 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def length_of_time(text: str) -> dt.timedelta | None:
-    """Return what `24h`, `90m`, `7d` or `0h` stands for; None: it is no such text."""
+    """Return the length of `24h`, `90m`, `7d` or `0h`; None: the text has another form."""
     found = re.fullmatch(r"([0-9]{1,6})([smhd])", text.strip().lower())
     return None if found is None else dt.timedelta(**{_UNITS[found[2]]: int(found[1])})

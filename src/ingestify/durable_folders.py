@@ -1,8 +1,8 @@
-"""Folders whose names a disk has: what lies in a folder survives a power loss only if the folder's own name does.
+"""Folders that survive a power loss: a file is safe only if the names of all its folders are on the disk.
 
-A name is on the disk once the folder that holds it was synced after the name was there. Whoever needs a folder does not
-know who made it: this process, a thread that is still about to sync, or another process that was killed before it
-could. So what was found is synced like what was made, and remembered, so that it is synced once.
+A name is on the disk when its parent folder was synced after the name was created. A folder that exists may have been
+created by this process, by a thread that has not synced yet, or by a process that was killed before it synced. So
+folders that were found are synced like folders that were made. Each is remembered, so that it is synced once.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 __all__ = ["DurableFolders", "durable_folders", "sync", "sync_folder"]
 
 REMEMBERED = 10_000
-"""How many folders are remembered; with one more all are forgotten, and each is synced once more when it is needed."""
+"""The most folders that are remembered. One more clears the memory, and then folders are synced again when needed."""
 
 
 def sync(descriptor: int) -> None:
-    """Return when the disk has what was written to a file, or to a folder: its names."""
+    """Wait until the disk has the content of a file, or the names in a folder."""
     if sys.platform == "darwin":
         # On macOS fsync leaves the bytes in the drive's cache; this asks the drive to write them.
         import fcntl  # there is none on Windows
@@ -33,7 +33,7 @@ def sync(descriptor: int) -> None:
 
 
 def sync_folder(folder: str) -> None:
-    """Return when the disk has the names in a folder."""
+    """Wait until the disk has the names in a folder."""
     if os.name == "nt":
         return  # Windows cannot open a folder; NTFS journals the rename.
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -44,7 +44,7 @@ def sync_folder(folder: str) -> None:
 
 
 class DurableFolders:
-    """Knows of folders that they survive a power loss, with all that are above them. Safe to share between threads."""
+    """Remembers which folders, with all their parents, survive a power loss. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._inodes: dict[str, int] = {}  # another folder of the same name is another folder
@@ -52,10 +52,10 @@ class DurableFolders:
         self._lock = threading.Lock()
 
     def settle(self, folders: Iterable[str]) -> None:
-        """Return when the disk has the names of these folders, and of every folder above them.
+        """Wait until the disk has the names of these folders, and of every folder above them.
 
         Args:
-            folders: Absolute paths. One that is not there any more, removed by others, is left out.
+            folders: Absolute paths. A folder that another process has removed is skipped.
 
         Raises:
             OSError: A folder could not be synced.
@@ -81,13 +81,14 @@ class DurableFolders:
             self._remember(settled)
 
     def make(self, folder: Path, made: Callable[[], object] = lambda: None) -> None:
-        """Make a folder and those above it, unless they are there; `settle` is what makes them durable.
+        """Create a folder and its parents, unless they exist; `settle` makes them durable.
 
         Args:
-            made: Called after each.
+            folder: The folder.
+            made: Called after each folder that was created.
 
         Raises:
-            OSError: One could not be made. FileNotFoundError: One was removed by others meanwhile.
+            OSError: A folder could not be created. FileNotFoundError: Another process removed one meanwhile.
         """
         missing = []
         while not folder.is_dir():
@@ -100,7 +101,7 @@ class DurableFolders:
             made()
 
     def _find_unknown(self, folder: str) -> dict[str, int]:
-        """Return a folder and those above it, with their inodes, up to one that is known, or where its disk begins."""
+        """Return a folder and its parents with their inodes, up to a known one or to the top of the disk."""
         unknown: dict[str, int] = {}
         while True:
             status = os.lstat(folder)
@@ -115,9 +116,9 @@ class DurableFolders:
             folder = parent
 
     def _siblings(self, parent: str) -> dict[str, int]:
-        """Return folders whose names the next sync of `parent` brings to the disk too: those that are there by now.
+        """Return the folders in `parent`, whose names the next sync of `parent` writes to the disk too.
 
-        So a run that corrects a season's matches, each in a folder of its own, syncs the season's folder once.
+        So a run that corrects the matches of a season, each in a folder of its own, syncs the season's folder once.
         """
         with self._lock:
             if parent in self._listed:
@@ -157,4 +158,4 @@ def _sync_names(parent: str) -> None:
 
 
 durable_folders = DurableFolders()
-"""Those that this process knows of."""
+"""The durable folders of this process."""

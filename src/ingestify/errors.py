@@ -4,17 +4,17 @@
     ├── ConfigurationError      fix the settings
     │   ├── MissingExtraError   install the extra that the message names
     │   └── SecretError         a secret cannot be had from its vault
-    ├── SourceError             the provider's answer, or a source's, makes no sense
+    ├── SourceError             the provider's response, or a source's result, makes no sense
     │   └── DuplicateFile       a dataset announced the same file twice
     ├── FetchError              one file could not be fetched, after retries
-    │   └── HostLeftAlone       it was not asked for: its host is left alone for now
+    │   └── HostLeftAlone       it was not requested: its host is left alone for now
     ├── IntegrityError          bytes are not what was announced
     ├── StoreError              the lake refused: catalogue or storage
     │   ├── SaveError           a revision could not be committed
     │   │   ├── LakeUnwritable  the disk is full, locked, or may not be written: nothing will be
     │   │   │   ├── LakeIdentityError  the storage is not this catalogue's
     │   │   │   └── LakeVersionError   the lake was written, or migrated, by a newer ingestify
-    │   │   └── OutcomeUnknown  the connection was lost at the commit: perhaps it is there
+    │   │   └── OutcomeUnknown  the connection was lost during the commit, which may have happened
     │   ├── LakeNotFound        there is no lake at that place
     │   └── DatasetNotFound     no dataset has that id or identifier
     ├── LoadError               a stored dataset cannot be made into the object asked for
@@ -58,19 +58,19 @@ __all__ = [
 
 
 class IngestifyError(Exception):
-    """Whatever ingestify raises on purpose.
+    """The base class of all errors that ingestify raises.
 
     Attributes:
-        unreached: The host that could not be reached at all: its name is not known, nothing connects to it, or TLS
-            with it does not begin. Empty: it answered something, or that is not what went wrong.
+        unreached: The host that could not be reached: its name is unknown, no connection is possible, or TLS fails.
+            Empty: the host responded, or the error is another one.
     """
 
     unreached: str = ""
 
     def _render_traceback_(self) -> list[str]:
-        """Return what a notebook shows of it: the caller's own lines and the message. IPython asks for this.
+        """Return the lines that a notebook shows: the caller's own code and the message. IPython calls this.
 
-        While the logger `ingestify` logs DEBUG, it is the whole traceback.
+        While the logger `ingestify` logs DEBUG, this is the whole traceback.
         """
         if is_debugging():
             return traceback.format_exception(self)
@@ -81,7 +81,7 @@ class IngestifyError(Exception):
 
 
 def _quoted(message: str) -> str:
-    """Return a message as a notebook may show and keep it: without secrets, and with nothing that moves a cursor."""
+    """Return a message for a notebook, without secrets and without characters that move the cursor."""
     return "".join(one if one.isprintable() or one in "\n\t" else repr(one)[1:-1] for one in mask_text(message))
 
 
@@ -94,7 +94,7 @@ class MissingExtraError(ConfigurationError):
 
     Args:
         extra: The extra that brings it, as in `pip install -e '.[extra]'`.
-        purpose: What it is needed for.
+        purpose: The feature that needs it.
     """
 
     def __init__(self, extra: str, purpose: str) -> None:
@@ -106,11 +106,11 @@ class MissingExtraError(ConfigurationError):
 
 
 class SecretError(ConfigurationError):
-    """A secret cannot be had from its vault, or is not what it must be. The message never shows any of it."""
+    """A secret cannot be read from its vault, or has the wrong form. The message never shows any of it."""
 
 
 class SourceError(IngestifyError):
-    """A provider's answer, or a source's, makes no sense."""
+    """A provider's response, or a source's result, makes no sense."""
 
 
 class DuplicateFile(SourceError):
@@ -121,9 +121,9 @@ class FetchError(IngestifyError):
     """One file could not be fetched, after retries.
 
     Attributes:
-        url: What was asked for, with secrets masked.
-        status: The last HTTP status, or None if there was no answer.
-        attempts: How many times it was tried.
+        url: The requested URL, with secrets masked.
+        status: The last HTTP status, or None if there was no response.
+        attempts: How many requests were sent.
     """
 
     def __init__(
@@ -137,12 +137,12 @@ class FetchError(IngestifyError):
 
 
 class HostLeftAlone(FetchError):
-    """A host asked to be left alone, or answers nothing any more. What was not asked for has not failed.
+    """A host is left alone, as it asked for that or does not respond any more. The file was not requested.
 
     Attributes:
-        reason: Which host, why, and until when, without the URL: a sentence that is the same for all its files.
-        is_wait: Whether it asked for that.
-        is_refusal: Whether it refuses the credentials, so that a person has to act.
+        reason: The host, the reason, and until when, as a sentence without the URL that is equal for all its files.
+        is_wait: Whether the host asked to wait.
+        is_refusal: Whether the host refuses the credentials, so that a person has to act.
     """
 
     def __init__(
@@ -174,23 +174,23 @@ class SaveError(StoreError):
 
 
 class LakeUnwritable(SaveError):
-    """The disk is full, read-only or forbidden: whatever comes next would fail too, so the run stops."""
+    """The lake cannot be written: the disk is full, read-only or forbidden. The run stops, as it would fail again."""
 
 
 class LakeIdentityError(LakeUnwritable):
-    """The storage is not the one that the catalogue is about: another lake's, moved, or of another time."""
+    """The storage does not belong to the catalogue: it is of another lake, or of another time."""
 
 
 class OutcomeUnknown(SaveError):
-    """Committing raised an error, and whether it happened could not be found out: it is there whole, or not at all."""
+    """The commit raised an error, and its outcome is unknown: it happened as a whole, or not at all."""
 
 
 class LakeVersionError(LakeUnwritable):
-    """The lake was written by a newer ingestify than this one, or migrated by it meanwhile."""
+    """A newer ingestify than this one wrote or migrated the lake."""
 
 
 class LakeNotFound(StoreError):
-    """There is no lake at the place that is meant. The message names the nearest one, and what creates one."""
+    """There is no lake at the given place. The message names the nearest lake, and how to create one."""
 
 
 class DatasetNotFound(StoreError):
@@ -206,7 +206,7 @@ class StopProcessing(IngestifyError):
 
 
 class DeadlineReached(StopProcessing):
-    """The time that a run was given is over before all was done: what finished is kept."""
+    """The deadline of a run came before it was done: what finished is kept."""
 
 
 class FatalError(IngestifyError):

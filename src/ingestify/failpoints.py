@@ -1,7 +1,7 @@
-"""Named places at which a test, or a person who doubts, can let a run die or fail. Off in normal use.
+"""Failpoints: named places at which a test, or a person, can kill a run or let it fail. Off in normal use.
 
-`INGESTIFY_FAILPOINTS="commit.written=kill"` lets the process die there as by kill -9, the first time it comes by. More
-than one is separated by commas; `@3` waits for the third time::
+`INGESTIFY_FAILPOINTS="commit.written=kill"` kills the process there as by kill -9, the first time. Several failpoints
+are separated by commas; `@3` means the third time::
 
     INGESTIFY_FAILPOINTS="publish.renamed=kill@2"          die between the renames of the second and the third file
     INGESTIFY_FAILPOINTS="staging.synced=error:ENOSPC"     the disk is full from then on: an OSError

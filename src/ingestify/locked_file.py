@@ -1,4 +1,4 @@
-"""A small file that at most one thread, of all processes, has open at a time."""
+"""A small file that only one thread of all processes can hold at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["LockedFile"]
 _TRIES = 10
 
 _HELD_BY_ANOTHER = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
-"""What the systems say when somebody else has the lock: POSIX the first two, Windows the last two."""
+"""The error numbers for a lock that is taken: the first two on POSIX, the last two on Windows."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -34,10 +34,10 @@ else:
 
 
 class LockedFile:
-    """The system lets go of the lock when the process ends, however it ends. Used by one thread at a time.
+    """A file with an exclusive lock, which the system releases when the process ends. Used by one thread at a time.
 
     Attributes:
-        is_held: Whether it is still ours.
+        is_held: Whether this object still holds the lock.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -48,10 +48,14 @@ class LockedFile:
 
     @classmethod
     def take(cls, path: Path, *, create: bool) -> LockedFile | None:
-        """Return the file at `path`, locked.
+        """Open and lock the file at `path`.
+
+        Args:
+            path: The file.
+            create: Whether to create it if it does not exist.
 
         Returns:
-            None: somebody else has it, or there is none (and not `create`).
+            None: it is locked already, or it does not exist and `create` is False.
 
         Raises:
             OSError: It cannot be opened or made, or the file system knows no locks.
@@ -80,7 +84,7 @@ class LockedFile:
         return None
 
     def read(self) -> bytes:
-        """Return all of it."""
+        """Return the whole content."""
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         parts = []
         while part := os.read(self._descriptor, 1 << 20):
@@ -88,25 +92,25 @@ class LockedFile:
         return b"".join(parts)
 
     def append(self, note: bytes) -> None:
-        """Write behind what there is."""
+        """Append bytes."""
         while note:
             note = note[os.write(self._descriptor, note) :]
 
     def cut(self, size: int) -> None:
-        """Forget what is behind the first `size` bytes."""
+        """Keep only the first `size` bytes."""
         os.ftruncate(self._descriptor, size)
 
     def close(self) -> None:
-        """Let others have it."""
+        """Release the lock."""
         if self.is_held:
             self.is_held = False
             _all_held.discard(self)
             os.close(self._descriptor)
 
     def remove(self) -> None:
-        """Remove the file, and let go of it."""
+        """Remove the file, and release the lock."""
         if os.name == "nt":
-            self.close()  # an open file cannot be removed there; if somebody takes it in between, it is theirs
+            self.close()  # an open file cannot be removed there; another process may take it in between
         with contextlib.suppress(OSError):
             self.path.unlink()
         self.close()
@@ -116,7 +120,7 @@ _all_held: weakref.WeakSet[LockedFile] = weakref.WeakSet()
 
 
 def _close_in_child() -> None:
-    """A forked process has its parent's locks too, and would keep them beyond the parent's end."""
+    """Release the locks in a forked process, which would keep them after the parent's end."""
     for held in list(_all_held):
         held.close()
 

@@ -1,4 +1,4 @@
-"""What may be shown: URLs, and text with URLs in it, without their secrets."""
+"""Masking: URLs and texts without their secrets, so that they can be shown."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ _CREDENTIALS = re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{6,}")
 
 
 def is_secret_key(key: str) -> bool:
-    """Return whether a parameter of that name is likely to hold a secret: `token`, `api_key`, `X-Amz-Signature`, …"""
+    """Return whether the name of a parameter shows that it is secret: `token`, `api_key`, `X-Amz-Signature`, …."""
     return bool(_SECRET_KEY.search(urllib.parse.unquote_plus(key).strip()))
 
 
 def mask_url(url: str) -> str:
-    """Return `url` with its userinfo, and the query values whose keys look like secrets, as `***`.
+    """Return `url` with `***` in place of its userinfo, and of the query values of secret keys.
 
-    Never raises: of what cannot be parsed only a known scheme is shown.
+    Never raises: if the URL cannot be parsed, only a known scheme is shown.
     """
     try:
         url = _without_hidden(url, is_url=True)
@@ -112,7 +112,7 @@ def _mask_pair(pair: str) -> str:
 
 
 def _mask_pairs(text: str) -> str:
-    """Mask the values of `key=value`, wherever in a path or a value it stands."""
+    """Mask the values of secret keys in each `key=value` of a path or a value."""
     return _mask_values(text, _KEY, _VALUE, lambda key: bool(_SECRET_WORD.search(key)))
 
 
@@ -132,16 +132,16 @@ def _is_shown_secret(key: str) -> bool:
 
 
 _hidden: tuple[str, ...] = ()
-"""Longest first: a secret that is a piece of another one would leave the rest of that."""
+"""Longest first: a secret that is a part of another one would leave the rest of that one."""
 _hiding = threading.Lock()
 _SHORTEST_HIDDEN = 6
 
 
 def hide(value: object) -> None:
-    """Let `mask_text` and `mask_url` never show a value again that is known to be a secret: a password, an API key.
+    """Mask a secret, such as a password or an API key, in all later results of `mask_text` and `mask_url`.
 
-    However it is written: percent-encoded, as JSON or Python show it, in one line, or by Base64. What is shorter than
-    six characters is left alone, as it would be found in ordinary words.
+    All forms of it are masked: percent-encoded, as JSON or Python write it, in one line, and in Base64. A value of
+    fewer than six characters is not masked, as ordinary words may contain it.
     """
     global _hidden
     if not isinstance(value, str) or len(value) < _SHORTEST_HIDDEN or value in _hidden:
@@ -165,9 +165,9 @@ def hide(value: object) -> None:
 
 
 def has_plain_login(database_url: str) -> bool:
-    """Return whether the login in a database server's URL is not percent-encoded, so that its host is not sure.
+    """Return whether the login in a database URL is not percent-encoded, so that the host cannot be found reliably.
 
-    It has an @ that is neither the one before the host, nor in the value of an option.
+    Then the URL has an @ that is neither before the host nor in the value of an option.
     """
     _, _, rest = database_url.partition("://")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
@@ -180,10 +180,10 @@ def has_plain_login(database_url: str) -> bool:
 
 
 def hide_url(url: object) -> None:
-    """Hide a URL's password, and the values in its query whose keys look like secrets: drivers quote them alone.
+    """Hide a URL's password and the secret values of its query, which drivers may quote without the URL.
 
-    Of a database's password that is not percent-encoded, each part between `@ / : # ?` and such too: whoever reads the
-    URL takes one of them for a host, a port or a database.
+    If a database's password is not percent-encoded, each part of it between `@ / : # ?` and similar characters is
+    hidden too, as a driver may take one of them for a host, a port or a database.
     """
     if not isinstance(url, str):
         return
@@ -205,10 +205,14 @@ def _hide_decoded(secret: str) -> None:
 
 
 def hide_all(values: object, key: str = "") -> None:
-    """Hide each text below a key that is likely to hold a secret, in mappings and lists of any depth.
+    """Hide each text below a secret key, in mappings and lists of any depth.
 
-    Of a URL, as under `token_url`, that is its password and what its query says: where it leads has to be told when it
-    does not answer. What says how a login is meant, such as its `type`, is shown too.
+    For a URL, as under `token_url`, only its password and its query are hidden: an error has to name the host. Keys
+    such as `type`, which describe a login, are not hidden.
+
+    Args:
+        values: A configuration, or a part of it.
+        key: The key that it belongs to; empty: none.
     """
     _hide_below(values, is_secret=is_secret_key(key), is_url=bool(_URL_KEY.search(key)))
 
@@ -234,7 +238,7 @@ def _hide_below(values: object, *, is_secret: bool, is_url: bool) -> None:
 
 
 def mask_text(text: str) -> str:
-    """Return `text` without what is hidden, with every URL in it masked, and what follows `Basic` or `Bearer` too."""
+    """Return `text` with hidden values, every URL, and what follows `Basic` or `Bearer` masked."""
     masked = _without_hidden(text)
     masked = _URL.sub(lambda found: mask_url(found.group()), masked)
     masked = _mask_values(masked, _SHOWN_KEY, _SHOWN_VALUE, _is_shown_secret)
@@ -242,7 +246,7 @@ def mask_text(text: str) -> str:
 
 
 def masked_repr(instance: Any) -> str:
-    """Return the `repr` of a dataclass without the secrets of its URLs: notebooks and logs show it."""
+    """Return the `repr` of a dataclass with its URLs masked, for notebooks and logs."""
     shown = []
     for field in dataclasses.fields(instance):
         if field.repr:

@@ -1,4 +1,4 @@
-"""What installed packages bring: their entry points, a group for each kind of thing.
+"""Plugins: the entry points of installed packages, with a group for each kind.
 
 | group | name | value |
 |---|---|---|
@@ -9,8 +9,8 @@
 | `ingestify.checks` | any | a `BundleCheck`, for every lake |
 | `ingestify.secrets` | the scheme of a vault url | see `vaults.reader` |
 
-Format: https://packaging.python.org/en/latest/specifications/entry-points/. Finding one imports nothing; a package that
-is broken is named when what it brings is asked for, and the others are no worse for it.
+Format: https://packaging.python.org/en/latest/specifications/entry-points/. Finding a plugin imports nothing. A broken
+package causes an error only when its plugin is used, and does not affect other packages.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Plugin:
 
     @property
     def title(self) -> str:
-        """What it is and whose, for the beginning of a sentence."""
+        """Its kind, name and package, for the beginning of a sentence."""
         kind = self.group.rpartition(".")[2].removesuffix("s")
         kind = "secret reader" if kind == "secret" else kind
         return f"The {kind} '{self.name}' of the installed package {self.distribution} ({self.value})"
@@ -56,7 +56,7 @@ class Plugin:
         """Import it and return it.
 
         Raises:
-            ConfigurationError: That does not work; the message names the package.
+            ConfigurationError: The import fails; the message names the package.
         """
         try:
             return importlib.metadata.EntryPoint(self.name, self.value, self.group).load()
@@ -68,7 +68,7 @@ class Plugin:
 
 
 def find_plugins(group: str) -> list[Plugin]:
-    """Return the entry points that installed packages have in a group, in the order of their names."""
+    """Return the entry points of a group from all installed packages, sorted by name."""
     return [plugin for plugin in _all_plugins(tuple(sys.path)) if plugin.group == group]
 
 
@@ -87,7 +87,7 @@ def find_plugin(group: str, name: str) -> Plugin | None:
     return found[0] if found else None
 
 
-# What is installed does not change while a process runs, unless its path does; and looking takes 10 ms.
+# Installed packages do not change while a process runs, unless its path does; a search takes 10 ms.
 @functools.lru_cache(maxsize=8)
 def _all_plugins(path: tuple[str, ...]) -> tuple[Plugin, ...]:
     plugins: dict[str, list[Plugin]] = {}

@@ -1,8 +1,8 @@
-"""What a message says can be done next, in words that its reader can use: a command, or a call in Python.
+"""Remedies: what a message says can be done next, as a command or as a call in Python.
 
-At the command line that is `'ingestify verify --repair --lake lake'`, with the options by which this command's lake was
-named; in Python it is `engine.verify(repair=True)`. Which of both is a matter of the process, so that the threads that
-work for it say the same.
+At the command line a remedy is `'ingestify verify --repair --lake lake'`, with the options that named the lake of the
+current command. In Python it is `engine.verify(repair=True)`. The choice holds for the whole process, so that all
+threads say the same.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _PYTHON = {
     "quarantine retry": "engine.quarantine.request_retry({})",
     "quarantine discard": "engine.quarantine.discard({}, decided_by=…)",
 }
-"""What a command is in Python. What is not here is done at the command line only."""
+"""A command's call in Python. A command that is not here has none."""
 
 _BY_PLANS = ("run", "plan", "sync-indexes")
 
@@ -45,7 +45,7 @@ _OF_ALL_BUCKETS = ("gc", "restored", "events", "sync-indexes", "sources")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Lake:
-    """By which options a command's lake was named."""
+    """The options that named the lake of the current command."""
 
     options: str = ""
     bucket: str = ""
@@ -59,13 +59,13 @@ _is_for_target = contextvars.ContextVar("_is_for_target", default=False)
 
 
 def is_at_command_line() -> bool:
-    """Whether the reader of a message typed a command."""
+    """Return whether this process runs a command."""
     return _lake is not None
 
 
 @contextlib.contextmanager
 def at_command_line() -> Iterator[None]:
-    """Say commands while one goes on."""
+    """Return commands from `remedy` while the block runs."""
     global _lake
     before, _lake = _lake, _Lake()
     try:
@@ -75,12 +75,12 @@ def at_command_line() -> Iterator[None]:
 
 
 def at_lake(options: str, bucket: str = "", *, has_plans: bool = True) -> None:
-    """Let this command's remedies name its lake.
+    """Set how the current command's remedies name its lake.
 
     Args:
-        options: As they are typed, such as `--lake lake`; empty: none was needed.
-        bucket: As it is typed after `--bucket`; empty: it was not.
-        has_plans: Whether a config.yaml says what is fetched into it.
+        options: The options as they are typed, such as `--lake lake`; empty: none.
+        bucket: The value of `--bucket` as it is typed; empty: none.
+        has_plans: Whether a config.yaml with ingestion plans names the lake.
     """
     global _lake
     _lake = _Lake(options, bucket, has_plans)
@@ -88,7 +88,7 @@ def at_lake(options: str, bucket: str = "", *, has_plans: bool = True) -> None:
 
 @contextlib.contextmanager
 def for_the_target() -> Iterator[None]:
-    """Let this thread's remedies be for the lake that is copied to: what restores that one is not done to the other."""
+    """Return remedies for the target of a copy in this thread while the block runs, and not for its source."""
     token = _is_for_target.set(True)
     try:
         yield
@@ -97,11 +97,11 @@ def for_the_target() -> Iterator[None]:
 
 
 def remedy(command: str, *arguments: str) -> str:
-    """Return what to type for a command: `'ingestify delete ID --lake lake'`, or `engine.destroy_dataset("ID")`.
+    """Return a remedy: `'ingestify delete ID --lake lake'`, or `engine.destroy_dataset("ID")`.
 
     Args:
-        command: Its name, with options that belong to it, such as `verify --repair`.
-        *arguments: What comes after that.
+        command: The name of a command, with options that belong to it, such as `verify --repair`.
+        *arguments: The arguments of the command.
     """
     for_target = _is_for_target.get()
     if command in _WITHOUT_LAKE:
@@ -118,6 +118,6 @@ def remedy(command: str, *arguments: str) -> str:
 
 
 def quoted(value: str) -> str:
-    """Return a value as it is typed; in double quotes where that is right, as what it stands in has single ones."""
+    """Return a value as it is typed in a shell; in double quotes if possible, as messages use single quotes."""
     quoted = shlex.quote(value)
     return quoted if quoted == value or set(value) & set('"$`!\\') else f'"{value}"'

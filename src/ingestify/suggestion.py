@@ -1,4 +1,4 @@
-"""What somebody probably meant to write."""
+"""Suggestions for misspelt names."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def did_you_mean(name: str, known: Iterable[str], *, likeness: float = 0.6) -> s
     """Return `; did you mean 'season_id'?` for the known name that is most like `name`, or an empty string.
 
     Args:
-        name: What was written. Its case is no difference.
-        known: What could have been written.
-        likeness: How much the two have to be alike, from 0 to 1.
+        name: The name that is not known. Case is ignored.
+        known: The known names.
+        likeness: The least similarity, from 0 to 1.
     """
-    # Longer words are no names that anybody mistyped, and difflib is quadratic.
+    # A longer word is no misspelt name, and difflib is quadratic.
     if len(name) > 100:
         return ""
     by_lower = {each.lower(): each for each in known}

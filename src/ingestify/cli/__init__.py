@@ -1,4 +1,29 @@
-"""The command line: `ingestify`. It renders what the engine reports as data."""
+"""The command line `ingestify`. It prints what the engine returns as data.
+
+app                 the commands by name, and what becomes of their errors
+options             options that commands share: the lake, filters, output
+console             how a command shows results, by -q, -v and --json
+documents           the JSON documents of --json
+output              writes to stdout
+logs                writes to stderr, and sets up logging
+standard_streams    prepares stdin, stdout and stderr
+exit_codes          the exit codes, and the one of a run
+confirmation        asks before something is removed or moved
+dataset_lookup      finds the datasets that a person names
+run, run_outcome    `run` and `plan`, and what they say at the end
+progress            shows a run while it goes on
+licence_notice      the terms of a provider's data, shown with its first data
+lake                `list`, `show`, `delete` and `sync-indexes`
+status, limits      `status`, and its limits for monitoring
+quarantine          `quarantine`
+events              `events`
+verify, keeping     `verify` and `gc`
+copy, restored      `copy` and `restored`
+sources, offer      `sources`, and its `competitions` and `matches`
+source_check        `sources check`
+project             `init`, `config`, `completion` and `version`
+demo                `demo`
+"""
 
 from __future__ import annotations
 

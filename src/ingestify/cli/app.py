@@ -1,4 +1,4 @@
-"""The commands by name, each imported when it is called, and what becomes of their errors."""
+"""The commands by name, each imported when it is called, and the handling of their errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ingestify.remedies import at_command_line
 __all__ = ["app", "run_command_line"]
 
 COMPLETION_VARIABLE = "_INGESTIFY_COMPLETE"
-"""Set by the scripts of `ingestify completion` when a shell asks what may come next."""
+"""The completion scripts set it when a shell asks for completions."""
 
 COMMANDS = {
     "run": ("ingestify.cli.run", "Bring the lake up to date."),
@@ -122,7 +122,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _end_with(error: BaseException, *, debug: bool) -> int:
-    """Say what ended a command. Returns its exit code."""
+    """Report the error that ended a command. Returns the exit code."""
     match error:
         case click.exceptions.Exit():
             return error.exit_code
@@ -145,7 +145,7 @@ def _end_with(error: BaseException, *, debug: bool) -> int:
 
 
 def _give_up_output(lost: OutputLost, code: int) -> int:
-    """End quietly with `code` if the reader has left; else say why there is no output. Returns the exit code."""
+    """Return `code` if the reader closed the pipe; else report the error, and return its exit code."""
     abandon_stdout()
     if lost.reader_left:
         return code
@@ -154,11 +154,11 @@ def _give_up_output(lost: OutputLost, code: int) -> int:
 
 
 _HELP_OF_A_GROUP = getattr(click.exceptions, "NoArgsIsHelpError", ())
-"""What click raises since 8.2 where a group is typed without a command; its text is the help."""
+"""The exception of click 8.2 and later for a group without a command; its text is the help."""
 
 
 def _say_wrong_usage(error: click.ClickException) -> None:
-    """Say what click's own `show` says; it would write what was typed, or stands in the lake, as it is."""
+    """Write the text of click's own `show`, which would not escape what was typed or is in the lake."""
     if isinstance(error, _HELP_OF_A_GROUP):
         write_stderr_block(error.format_message())
         return
@@ -176,7 +176,7 @@ def _say_error(error: BaseException, *, debug: bool, unexpected: bool = False) -
         text, unexpected = "The current folder was removed: change to another one, and try again.", False
     if unexpected:
         text = f"{type(error).__name__}: {text}"
-    # Only what is wrong with a configuration or an expression is said in several lines, and is ours.
+    # Only the messages about a configuration or an expression have several lines.
     (write_stderr_block if isinstance(error, ConfigurationError) else write_stderr)(f"Error: {text}")
     if debug:
         logging.getLogger("ingestify").debug("the traceback", exc_info=error)

@@ -1,4 +1,4 @@
-"""Asking before something is removed, or put elsewhere."""
+"""Asks before something is removed or moved."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask. Needed 
 
 
 def confirm(question: str, what: Sequence[str], *, yes: bool) -> None:
-    """Show what a command would do, and go on only if a person says so.
+    """Show what a command would do, and return only if a person agrees.
 
     Args:
         question: Such as `Remove 3 matches with all revisions?`.
-        what: A line for each; the first ten are shown.
-        yes: It was said already, with --yes.
+        what: A line for each thing; the first ten are shown.
+        yes: Whether the person agreed already, with --yes.
 
     Raises:
         click.UsageError: There is no terminal to ask on.
-        click.Abort: The person does not want it.
+        click.Abort: The person does not agree.
     """
     if yes:
         return

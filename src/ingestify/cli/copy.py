@@ -1,4 +1,4 @@
-"""`ingestify copy`: one lake into another."""
+"""`ingestify copy`: mirrors a bucket of a lake into another lake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which datasets a person means, and what to say when that is none."""
+"""Finds the datasets that a person names, and explains why there are none."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from ingestify.store.reading.nothing_found import explain_nothing as _explain_no
 __all__ = ["count_datasets", "explain_nothing", "find_datasets", "the_one_that_begins"]
 
 _NAMED = ("provider", "dataset_type", "state")
-"""What stands beside identifier keys in `provider=small/match_id=12`."""
+"""The names that may stand beside identifier keys in `provider=small/match_id=12`."""
 
 _KIND = re.compile(r"(?P<provider>[^/=]+)/(?P<dataset_type>[^/=]+)/(?=[^/=]+=)")
-"""What stands before them in `small/match/match_id=12`, as `list` and `show` write it."""
+"""The beginning of `small/match/match_id=12`, the form in which `list` and `show` write it."""
 
 
 def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: Any) -> list[Dataset]:
@@ -34,13 +34,14 @@ def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: 
     The provider and the dataset type may stand before the keys, as `list` writes them: `statsbomb/match/match_id=12`.
 
     Args:
-        what: As it was typed; blanks around it and the case of an id do not count.
-        least: How many characters of an id are needed, unless it is whole.
+        store: The lake.
+        what: The text as it was typed; blanks around it and the case of an id are ignored.
+        least: The least number of characters of an id that is not whole.
         **filters: `provider` and `dataset_type`.
 
     Raises:
         DatasetNotFound: There is none.
-        ConfigurationError: Several ids begin so.
+        ConfigurationError: Several ids begin with the text.
     """
     what = what.strip()
     if "=" in what:
@@ -72,10 +73,10 @@ def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: 
 
 
 def _tell_only_in_quarantine(waiting: Sequence[WaitingBundle]) -> None:
-    """Say of what was looked for that it came, and that a check rejected it.
+    """Raise an error if the datasets are only in quarantine.
 
     Raises:
-        DatasetNotFound: Something waits.
+        DatasetNotFound: One is.
     """
     if waiting:
         entry = waiting[0]
@@ -86,12 +87,12 @@ def _tell_only_in_quarantine(waiting: Sequence[WaitingBundle]) -> None:
 
 
 def _read_filter(store: DatasetStore, what: str, options: Mapping[str, Any]) -> DatasetFilter:
-    """Return what `provider=small/match_id=12`, or `small/match/match_id=12`, means beside the command's options."""
+    """Return the filter of `provider=small/match_id=12`, or `small/match/match_id=12`, with the command's options."""
     kind = _KIND.match(what)
     parsed = parse_identifier(what[kind.end() :] if kind else what)
     named = {name: parsed.pop(name) for name in _NAMED if name in parsed} | (kind.groupdict() if kind else {})
     for key, value in parsed.items():
-        # An option's name, which may be an identifier key all the same: the lake knows.
+        # The lake knows whether the name of an option is an identifier key too.
         if find_option(key) and key not in store.find_identifier_keys(named.get("provider"), named.get("dataset_type")):
             refuse_option(key, str(value))
     for name, value in named.items():
@@ -104,7 +105,7 @@ def _read_filter(store: DatasetStore, what: str, options: Mapping[str, Any]) -> 
 
 
 def count_datasets(store: DatasetStore, wanted: DatasetFilter) -> int:
-    """Return how many datasets a filter names; at least one.
+    """Return how many datasets match a filter; at least one.
 
     Raises:
         DatasetNotFound: There is none; the message says why.
@@ -116,16 +117,18 @@ def count_datasets(store: DatasetStore, wanted: DatasetFilter) -> int:
 
 
 def the_one_that_begins(what: str, ids: list[str], kind: str, command: str) -> str:
-    """Return the only one of `ids`, which are those that begin with `what`.
+    """Return the only one of the ids that begin with a text.
 
     Args:
+        what: The text.
+        ids: All ids that begin with it.
         kind: What has these ids, in the plural.
-        command: What shows them, as `remedy` says it.
+        command: The remedy that lists them.
 
     Raises:
         DatasetNotFound: There is none.
         ConfigurationError: There are several.
-        click.UsageError: Nothing was asked for.
+        click.UsageError: The text is empty.
     """
     if not what:
         raise click.UsageError(f"The id is empty; {command} shows those of the {kind}.")
@@ -137,7 +140,7 @@ def the_one_that_begins(what: str, ids: list[str], kind: str, command: str) -> s
 
 
 def explain_nothing(store: DatasetStore, wanted: DatasetFilter) -> str:
-    """Return why no dataset matches, for people: an empty bucket, or what of what they asked for is not there."""
+    """Return why no dataset matches, for people: the bucket is empty, or a filter names something unknown."""
     when_empty = f"The bucket '{store.bucket}' is empty; "
     if next(store.quarantine.iter_entries(), None) is not None:
         when_empty += f"{remedy('quarantine list')} shows what failed its checks."

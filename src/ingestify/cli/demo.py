@@ -1,4 +1,4 @@
-"""`ingestify demo`: a simulated season, a correction, and what became of it. No network, no configuration."""
+"""`ingestify demo`: ingests a simulated season and its correction, without network and configuration."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["demo_command"]
 MARKER = ".made-by-ingestify-demo"
 
 MADE_BY_DEMO = ("config.yaml", "catalog.db", "catalog.db-wal", "catalog.db-shm", "files")
-"""What a demo makes beside the marker, and the next one replaces. What people put there themselves stays."""
+"""The files of a demo beside the marker, which the next demo replaces. Other files stay."""
 
 CONFIG = """\
 # Made by  ingestify demo . The provider was a simulation that is gone now, so `ingestify run` cannot reach it;
@@ -87,7 +87,7 @@ def _writing_to(folder: Path) -> Iterator[None]:
 
 
 def _clear(folder: Path) -> None:
-    """Make the folder, or take an earlier demo's lake out of it; the folder stays, as it may be the current one."""
+    """Create the folder, or remove an earlier demo's lake from it. The folder stays, as it may be the current one."""
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()) and not (folder / MARKER).exists():
         raise ConfigurationError(
@@ -146,7 +146,7 @@ class _Demonstration:
         self._load(corrected)
 
     def _show_quarantine(self, identifier: dict[str, Any]) -> None:
-        """What StatsBomb did with match 3788741, and what becomes of it here."""
+        """Simulate what happened to StatsBomb's match 3788741."""
         match_id = identifier["match_id"]
         self._provider.correct(match_id, rekey=True)
         self._title("The provider gives that match's events new ids, and forgets its 360 data, which names them")
@@ -203,7 +203,7 @@ class _Demonstration:
     def _say(self, line: str) -> None:
         if not self._quiet:
             write_line(line)
-            flush()  # it is watched, also through a pipe
+            flush()  # people watch it, also through a pipe
 
     def _title(self, text: str) -> None:
         if not self._quiet:

@@ -1,4 +1,4 @@
-"""`ingestify events`: who reads the event log, how far each is, and what it fails on."""
+"""`ingestify events`: shows the event log and its readers, and moves a reader."""
 
 from __future__ import annotations
 

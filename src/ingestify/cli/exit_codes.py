@@ -1,4 +1,4 @@
-"""What a command ends with, for schedulers and monitoring: the codes, and which one is a run's."""
+"""The exit codes, for schedulers and monitoring, and the one of a run."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ EXIT_CODES = (
 
 
 def exit_code(report: RunReport) -> int:
-    """Return the code of a run: the gravest thing that happened in it.
+    """Return the exit code of a run, by its most serious problem.
 
-    What stopped it comes first, then what failed as a whole, then single datasets. Of those it is bad if one failed,
-    is in quarantine, is without a file that is broken, is suddenly not listed any more, or was not looked at as its
-    host is left alone.
+    An error that stopped the run comes first, then a selector that failed as a whole, then single datasets. A dataset
+    has a problem if it failed, is in quarantine, lacks a broken file, is suddenly not listed any more, or was not
+    looked at as its host is left alone.
     """
     if isinstance(report.error, KeyboardInterrupt):
         return EXIT_INTERRUPTED

@@ -1,4 +1,4 @@
-"""`ingestify gc`: what takes room in the storage and belongs to nobody."""
+"""`ingestify gc`: removes files of the storage that no dataset has."""
 
 from __future__ import annotations
 

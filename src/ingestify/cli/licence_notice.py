@@ -1,4 +1,4 @@
-"""Under which terms providers give their data out: shown when a provider's first data has come into a lake."""
+"""The licence notice: the terms of a provider's data, shown when its first data has come into a lake."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["FirstUse"]
 
 
 class FirstUse:
-    """Made before a run: which of its sources' providers the lake has nothing of yet."""
+    """The sources of whose providers the lake has no data yet. Made before a run."""
 
     def __init__(self, engine: IngestionEngine) -> None:
         sources = {plan.source.name: plan.source for plan in engine.ingestion_plans if plan.source.terms}
@@ -20,7 +20,7 @@ class FirstUse:
         self._sources: dict[str, Source] = {name: one for name, one in sources.items() if not held[one.provider]}
 
     def tell(self, report: RunReport, console: Console) -> None:
-        """Say on stderr under which terms the data is that the run brought, of each such source."""
+        """Write the terms of each such source that brought data in the run to stderr."""
         for name in dict.fromkeys(job.source for job in report.jobs if job.counters.new):
             if name in self._sources:
                 console.tell_terms(name, self._sources[name].terms)
@@ -31,4 +31,4 @@ def _is_held(engine: IngestionEngine, provider: str) -> bool:
     try:
         return next(store.catalogue.datasets.iter_identities(store.dataset_filter(provider=provider)), None) is not None
     except LakeNotFound:
-        return False  # the run makes it
+        return False  # the run creates it

@@ -20,12 +20,12 @@ __all__ = ["Limits", "Verdict"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is over the limits.
+    """What exceeds the limits. None: there is no such limit.
 
     Attributes:
-        stale: The selectors that no run was through with for too long; None: that was not asked.
-        failed: The selectors of which datasets failed in the last run, if those are too many; likewise.
-        quarantined: Source to how many bundles wait, if those are too many; likewise.
+        stale: The selectors that no run has completed for too long.
+        failed: The selectors with datasets that failed in the last run, if those are too many.
+        quarantined: Source to how many bundles wait, if those are too many.
     """
 
     stale: Sequence[WatchedSelector] | None
@@ -34,7 +34,7 @@ class Verdict:
 
     @property
     def is_over(self) -> bool:
-        """Whether anything is."""
+        """Whether a limit is exceeded."""
         return bool(self.stale or self.failed or self.quarantined)
 
     def as_dict(self, code: int) -> Document:
@@ -48,7 +48,7 @@ class Verdict:
         }
 
     def write_lines(self) -> None:
-        """Write a line for each thing that is over a limit, and one if nothing is."""
+        """Write a line for each thing that exceeds a limit, and one line if nothing does."""
         for one in self.stale or ():
             is_known = one.last_done_at is not None
             last = f"last done {time_text(one.last_done_at)}" if is_known else "no run was through with it"
@@ -63,7 +63,7 @@ class Verdict:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Limits:
-    """What is too much; None: that is not asked."""
+    """The limits; None: there is no such limit."""
 
     stale: dt.timedelta | None = None
     max_failed: int | None = None
@@ -71,11 +71,11 @@ class Limits:
 
     @property
     def are_given(self) -> bool:
-        """Whether any is asked."""
+        """Whether there is any limit."""
         return any(getattr(self, field.name) is not None for field in dataclasses.fields(self))
 
-    def look(self, store: DatasetStore, plans: Sequence[WatchedPlan]) -> Verdict:
-        """Compare a lake with them; quarantine is that of the store's bucket."""
+    def check(self, store: DatasetStore, plans: Sequence[WatchedPlan]) -> Verdict:
+        """Compare a lake with the limits; only the quarantine of the store's bucket counts."""
         moment = now()
         watched = watch(
             lambda limit: store.catalogue.jobs.load(limit, with_tasks=False),

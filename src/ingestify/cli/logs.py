@@ -1,4 +1,4 @@
-"""What goes to stderr: lines for people, and logging, which only the command line configures."""
+"""Writes to stderr: lines for people, and logging, which only the command line configures."""
 
 from __future__ import annotations
 
@@ -40,34 +40,34 @@ _chosen_format: str | None = None
 def write_stderr(text: str) -> None:
     """Write a line to stderr, above a progress line if there is one. May be called from any thread; never raises.
 
-    What of it a terminal would obey is escaped, line breaks too: see `ingestify.progress.printable`.
+    Characters that a terminal would obey, and line breaks, are escaped: see `ingestify.progress.printable`.
     """
     _write(printable(text))
 
 
 def write_stderr_block(text: str) -> None:
-    """Write a text of several lines in the same way; those after the first begin with a blank."""
+    """Write a text of several lines in the same way. Each line but the first begins with a blank."""
     _write(printable_block(text))
 
 
 def _write(text: str) -> None:
-    # When stderr cannot be written there is no place left to say so.
+    # If stderr cannot be written, there is no other place to report it.
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
 
 def set_run_id(run_id: str) -> None:
-    """Let log lines name a run, until logging is set up again."""
+    """Set the run of the log lines, until logging is set up again."""
     global _run_id
     _run_id = run_id
 
 
 def choose_format(pattern: str | None) -> None:
-    """Let log lines have this format, in the %-style of Python's logging, with `run_id` besides; None: the usual one.
+    """Set the format of log lines, in the %-style of Python's logging, with `run_id` besides; None: the default.
 
     Raises:
-        ValueError: It is none, or names a field that there is not.
+        ValueError: It is no format, or names an unknown field.
     """
     global _chosen_format
     if pattern is not None:
@@ -76,7 +76,7 @@ def choose_format(pattern: str | None) -> None:
 
 
 def write_progress(text: str) -> None:
-    """Write how far something is, as a line of a log where there is no terminal."""
+    """Write a progress line; without a terminal, as a line of the log."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, _StderrHandler):
             handler.handle(logging.LogRecord("ingestify", logging.INFO, "", 0, "%s", (text,), None))
@@ -85,7 +85,7 @@ def write_progress(text: str) -> None:
 
 
 class _ShownFormatter(logging.Formatter):
-    """Whatever is logged, by whomever: no secret of a URL or an Authorization header, nothing that a terminal obeys."""
+    """Formats all log records without secrets, and without characters that a terminal obeys."""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - logging's
         moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
@@ -96,7 +96,7 @@ class _ShownFormatter(logging.Formatter):
         record.run_id = _run_id
         record.asctime = self.formatTime(record)
         message = mask_text(self.formatMessage(record))
-        # Ours are one line each, whatever they quote; other packages write several, as Python's warnings do.
+        # Records of ingestify are one line each. Other packages may log several, as Python's warnings do.
         is_ours = record.name.partition(".")[0] == "ingestify"
         parts = [printable(message) if is_ours else printable_block(message)]
         if record.exc_info:
@@ -111,7 +111,7 @@ class _ShownFormatter(logging.Formatter):
 
 
 class _StderrHandler(logging.Handler):
-    """Writes to the stderr of the moment, so that a progress line can step aside."""
+    """Writes to the current `sys.stderr`, which a progress line may have replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -137,7 +137,7 @@ def set_up_logging(*, quiet: bool = False, verbose: bool = False, debug: bool = 
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("ingestify").setLevel(level)
-    # What a source's own thread dies of, and what a library warns of, goes the same way and not past the masking.
+    # The errors of a source's own threads, and the warnings of libraries, are logged too, so that they are masked.
     threading.excepthook = _log_death
     logging.captureWarnings(True)
 
@@ -151,7 +151,7 @@ def _log_death(death: threading.ExceptHookArgs) -> None:
 
 
 class _Repeats(logging.Filter):
-    """Lets an error through once that several selectors of a source meet, and counts the others.
+    """Logs an error once if several selectors of a source have it, and counts the others.
 
     The engine logs each as (source, selector, error).
     """
@@ -172,7 +172,7 @@ class _Repeats(logging.Filter):
             return self._counts[source, error] == 1
 
     def lines(self) -> list[str]:
-        """Return a line for each error that was met more than once."""
+        """Return a line for each error that occurred more than once."""
         return [
             f"{source}: {error} (and {count - 1:,} more {'selector' if count == 2 else 'selectors'})"
             for (source, error), count in self._counts.items()
@@ -182,7 +182,7 @@ class _Repeats(logging.Filter):
 
 @contextlib.contextmanager
 def collapsed_repeats() -> Iterator[None]:
-    """While a run goes on, show an error that its selectors share once, and at the end how many there were."""
+    """Show an error that several selectors share once while the block runs, and their number at the end."""
     handlers = [one for one in logging.getLogger().handlers if isinstance(one, _StderrHandler)]
     if not handlers or logging.getLogger("ingestify").isEnabledFor(logging.DEBUG):
         yield

@@ -49,14 +49,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _complete_file(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    """Let the shell offer files. Not `click.Path`, which would refuse a folder in words that say less than ours."""
+    """Complete file names in the shell. `click.Path` would refuse a folder with a worse message."""
     from click.shell_completion import CompletionItem  # only while a shell completes
 
     return [CompletionItem(incomplete, type="file")]
 
 
 def name_of_bucket(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Refuse an empty one, as a variable that is not set leaves it."""
+    """Refuse an empty name, which an unset shell variable causes."""
     if value is not None and not value.strip():
         raise click.BadParameter("a bucket needs a name, such as main.", context, parameter)
     return value
@@ -68,6 +68,7 @@ class Age(click.ParamType[dt.timedelta]):
     name = "age"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.timedelta:
+        """Return the length of time."""
         if isinstance(value, dt.timedelta):
             return value
         length = length_of_time(str(value))
@@ -274,7 +275,7 @@ def filter_arguments(*may_be_keys: str) -> Callable[[Callable[..., Any]], Callab
 
 
 def parse_identifier(text: str) -> dict[str, Any]:
-    """Return `competition_id=11/name=a/b` as filters: a value may hold `/`, `,` and `=`."""
+    """Return `competition_id=11/name=a/b` as filters. A value may have `/`, `,` and `=`."""
     pairs = [part.partition("=") for part in _split_at_keys(text)]
     if not all(key and equals and value for key, equals, value in pairs):
         raise click.UsageError(f"'{text}' is no identifier: write key=value/key=value, such as match_id=12.")
@@ -284,14 +285,15 @@ def parse_identifier(text: str) -> dict[str, Any]:
 def parse_filters(arguments: Sequence[str], may_be_keys: Collection[str] = ()) -> dict[str, Any]:
     """Return `competition_id=11 match_id=12,13` or `competition_id=11/match_id=12` as filters.
 
-    A key that is given twice, `match_id=12 match_id=13`, means both values. A value may hold `/` and `=`, as
-    `season=2023/2024` does.
+    A key that is given twice, `match_id=12 match_id=13`, has both values. A value may have `/` and `=`, as in
+    `season=2023/2024`.
 
     Args:
-        may_be_keys: Names of options that the command has not got, so that they can be identifier keys.
+        arguments: The arguments as they were typed.
+        may_be_keys: Names of options that the command does not have, so that they can be identifier keys.
 
     Raises:
-        click.UsageError: One is no `key=value`, or is an option; the message says what to write.
+        click.UsageError: An argument is not `key=value`, or names an option; the message says what to write.
     """
     pairs = []
     for argument in arguments:
@@ -310,10 +312,10 @@ def parse_filters(arguments: Sequence[str], may_be_keys: Collection[str] = ()) -
 
 
 def refuse_option(key: str, value: str) -> None:
-    """Refuse a filter that is called like an option.
+    """Refuse a filter that has the name of an option.
 
     Raises:
-        click.UsageError: It is; the message says which option of the command it is, if it has that.
+        click.UsageError: The key is an option; the message says which, if the command has it.
     """
     name = find_option(key)
     if name is None:
@@ -323,7 +325,7 @@ def refuse_option(key: str, value: str) -> None:
     for parameter in () if context is None else context.command.params:
         if isinstance(parameter, click.Option) and option in parameter.opts:
             written = option if parameter.is_flag else f"{option} {value}"
-            if option == "--state" and not did_you_mean(value, DatasetState):  # a source's own key, as of a region
+            if option == "--state" and not did_you_mean(value, DatasetState):  # a source's own key, such as a region
                 condition = f"identifier['{key}'] == '{value}'"
                 written = f"--where {quoted(condition)}"
             raise click.UsageError(f"'{key}={value}' is no filter of an identifier: write {written} .")
@@ -332,12 +334,12 @@ def refuse_option(key: str, value: str) -> None:
 
 
 def _split_at_keys(text: str) -> list[str]:
-    """Return `a=1/b=2/3` as `a=1` and `b=2/3`: a slash ends a value only where another key begins."""
+    """Return `a=1/b=2/3` as `a=1` and `b=2/3`: a slash ends a value only if another key follows."""
     return re.split(r"/(?=[^/=]+=)", text)
 
 
 def _merged(pairs: Iterable[tuple[str, list[str]]]) -> dict[str, Any]:
-    """Return key to value, or to the list of its values where there are several."""
+    """Return key to value, or to the list of its values if there are several."""
     merged: dict[str, list[str]] = {}
     for key, values in pairs:
         known = merged.setdefault(key, [])

@@ -1,4 +1,4 @@
-"""How commands write data to stdout: lines, JSON, times; and what they raise when that cannot be."""
+"""Writes data to stdout: lines and JSON. OutputLost is raised if that fails."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ __all__ = [
 
 
 class OutputLost(Exception):
-    """What goes to stdout reaches nobody.
+    """stdout cannot be written.
 
     Args:
-        error: What the system said.
+        error: The error of the system.
     """
 
     def __init__(self, error: OSError) -> None:
         super().__init__(f"The output cannot be written: {error.strerror or error}.")
         self.reader_left = isinstance(error, BrokenPipeError)
-        """Whether the reader has seen enough and left, as `head` does."""
+        """Whether the reader closed the pipe, as `head` does."""
 
 
 @contextlib.contextmanager
@@ -49,7 +49,7 @@ def _translated() -> Iterator[None]:
 
 
 def write_line(line: str) -> None:
-    """Write a line of data to stdout. What of it a terminal would obey is escaped: see `ingestify.progress.printable`.
+    """Write a line of data to stdout. Characters that a terminal would obey are escaped.
 
     Raises:
         OutputLost: It cannot be written.
@@ -58,18 +58,18 @@ def write_line(line: str) -> None:
 
 
 def write_fields(*fields: tuple[str, str]) -> None:
-    """Write titles and texts below each other, one of each a line; `write_line` says what it raises."""
+    """Write a line for each title and text; raises the same as `write_line`."""
     for title, text in fields:
         write_line(f"  {title:<24} {text}")
 
 
 def write_json(value: Any) -> None:
-    """Write JSON values as one line to stdout; `write_line` says what it raises."""
+    """Write JSON values as one line to stdout; raises the same as `write_line`."""
     _write(json_text(value))
 
 
 def write_document(text: str) -> None:
-    """Write a text of several lines that is ours from beginning to end, such as a script; it raises the same."""
+    """Write a text of several lines without escaping, such as a script; raises the same as `write_line`."""
     _write(text)
 
 
@@ -81,9 +81,8 @@ def _write(text: str) -> None:
 def json_text(value: Any) -> str:
     """Return JSON values as one line that every JSON parser reads, and that stdout can show.
 
-    What JSON has not is null: NaN and infinities. What is no character, half of a surrogate pair, is U+FFFD: strict
-    parsers refuse it as an escape too. What stdout has no character for, or a terminal would obey, is an escape, and
-    so not lost.
+    NaN and infinities become null. Half of a surrogate pair becomes U+FFFD, as strict parsers refuse it even as an
+    escape. A character that stdout cannot encode, or that a terminal would obey, becomes an escape.
     """
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
     text = json.dumps(_strict(value), ensure_ascii=not unicode, allow_nan=False)
@@ -91,7 +90,7 @@ def json_text(value: Any) -> str:
 
 
 def flush() -> None:
-    """Write what is still buffered.
+    """Write the buffered output.
 
     Raises:
         OutputLost: It cannot be written.
@@ -101,7 +100,7 @@ def flush() -> None:
 
 
 def abandon_stdout() -> None:
-    """Send what is buffered, and what is still written, nowhere: else Python complains once more at exit."""
+    """Discard the buffered and all further output. Otherwise Python would report the error again at exit."""
     with contextlib.suppress(OSError, ValueError):  # one without a descriptor needs nothing
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -112,7 +111,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 def _strict(value: object) -> object:
-    """Return a value as what JSON knows; all else, such as a date, as its text."""
+    """Return a value with the types of JSON; any other value, such as a date, becomes its text."""
     if isinstance(value, str):
         return value if value.isascii() else _HALF.sub("\ufffd", value)
     if value is None or isinstance(value, (bool, int)):

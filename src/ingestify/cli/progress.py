@@ -1,4 +1,4 @@
-"""How a run is shown while it goes on: a moving line on a terminal, a line every few seconds elsewhere, or JSON."""
+"""Shows a run while it goes on: a moving line on a terminal, a line every few seconds elsewhere, or JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["RunView"]
 
 
 class RunView:
-    """Implements `engine.report.RunListener`. It never raises: a full disk or a reader who left must not end a run.
+    """Implements `engine.report.RunListener`. It never raises: a full disk or a closed pipe must not end a run.
 
     Args:
         console: With --json each event is a line of JSON on stdout. With -v each dataset that changed is a line; in a
@@ -28,7 +28,7 @@ class RunView:
         shows_skipped: Whether each selector that is skipped is a line, as in a plan.
 
     Attributes:
-        lost: What the first write to stdout that failed raised; since then nothing is written there.
+        lost: The error of the first write to stdout that failed. After it nothing is written there.
     """
 
     def __init__(self, console: Console, *, shows_skipped: bool = False) -> None:
@@ -69,7 +69,7 @@ class RunView:
             write_stderr(f"{task.outcome.value:<9} {task.name or task.identifier}{lacks}")
 
     def planned(self, dataset: PlannedDataset) -> None:
-        """A dry run decided about a dataset."""
+        """A dry run has decided about a dataset."""
         if self._console.as_json:
             names = "action source provider dataset_type identifier name reasons files"
             self.write_json({"event": "planned", **attributes(dataset, names)})
@@ -80,14 +80,14 @@ class RunView:
     # ---- called by the command -------------------------------------------------------------------------
 
     def tell_refetch(self, count: int) -> None:
-        """Say how many datasets a run was asked to fetch in full."""
+        """Say how many datasets the run fetches in full."""
         if self._console.as_json:
             self.write_json({"event": "refetch", "datasets": count})
         else:
             self._console.tell(f"{counted(count, 'dataset')} of the lake to be fetched in full.")
 
     def tell_left_out(self, plans: Sequence[LeftOutPlan]) -> None:
-        """Say which plans a run leaves out."""
+        """Say which plans the run leaves out."""
         for plan in plans:
             if self._console.as_json:
                 what = {"source": plan.source_name, "dataset_type": plan.dataset_type, "reason": plan.why}
@@ -101,11 +101,11 @@ class RunView:
             self.write_line(f"{prefix}{summary_line(report)}")
 
     def write_json(self, value: Document) -> None:
-        """Write one line of JSON to stdout, unless that is lost."""
+        """Write one line of JSON to stdout, unless stdout is lost."""
         self.write_line(json_text(value))
 
     def write_line(self, line: str) -> None:
-        """Write one line to stdout at once, unless that is lost."""
+        """Write one line to stdout and flush, unless stdout is lost."""
         with self._output:
             if self.lost is None:
                 try:
@@ -115,7 +115,7 @@ class RunView:
                     self.lost = lost
 
     def restore_terminal(self) -> None:
-        """Undo what the moving line does to the terminal, for a process that leaves at once."""
+        """Undo the changes of the moving line to the terminal, for a process that exits at once."""
         self._line.restore_terminal()
 
     @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""`ingestify quarantine`: what failed its checks, and what a person decides about it."""
+"""`ingestify quarantine`: lists bundles that failed their checks, and lets a person decide about them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _by = click.option(
     "--by", "decided_by", default=None, metavar="NAME", help="Who decides; it is kept. Default: the user's name."
 )
 _AT_ONCE = 1000
-"""Entries that are in memory together: there may be as many as datasets."""
+"""The most entries in memory: there may be as many as datasets."""
 
 _entries = click.argument("entry_ids", nargs=-1, required=True, metavar="ENTRY...")
 
@@ -122,7 +122,7 @@ def retry_command(lake: NamedLake, later: bool, entry_ids: tuple[str, ...], cons
                 break
     if view.lost is not None and not view.lost.reader_left:
         raise view.lost
-    # Failed before in quarantine: the worse is what a scheduler should see.
+    # A failure comes before a bundle that stays in quarantine, as it is more serious.
     return next((code for code in codes if code not in (EXIT_OK, EXIT_SOME_FAILED)), max(codes))
 
 
@@ -147,7 +147,7 @@ def _retry(engine: IngestionEngine, view: RunView, entry: QuarantineEntry) -> in
 
 
 def _source_of(entry: QuarantineEntry, engine: IngestionEngine) -> str | None:
-    """Return the source that an entry came from; None if there is none of that name any more: any of its provider."""
+    """Return the source of an entry; None if the configuration has it no more, which means any of the provider."""
     name = entry.source.get("source")
     return name if any(plan.source.name == name for plan in engine.ingestion_plans) else None
 
@@ -177,7 +177,7 @@ def accept_command(
 
     A dataset of which a file is broken, or a feed left out that it needs, is PARTIAL then.
     """
-    # Subscribers are to hear of it, and they come with the engine.
+    # The engine is needed for its subscribers, which hear of the acceptance.
     with lake.open_engine() as engine:
         store = engine.store
         for entry_id in entry_ids:
@@ -235,7 +235,7 @@ def _person(name: str | None) -> str:
 
 
 def _accepted(entry: QuarantineEntry, dataset: Dataset) -> str:
-    """Return what came of accepting an entry, for people."""
+    """Return the result of accepting an entry, for people."""
     revision = dataset.revisions[-1].revision_id
     if revision == entry.base_revision_id:
         said = [f"nothing of it is left, so revision {revision} stays as it is"]

@@ -1,4 +1,4 @@
-"""`ingestify restored`: from now on this catalogue and this storage belong together."""
+"""`ingestify restored`: begins a new epoch of a lake that was restored from a backup."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class RunOptions(TypedDict, total=False):
 _source_option = click.option("--source", metavar="NAME", help="Only this source of the configuration.")
 
 _KEYS = ("state",)
-"""What is an option of reading only, so that a source may have an identifier key that is called so."""
+"""Options that only reading commands have, so that a source may have identifier keys of these names."""
 
 
 @click.command("run")
@@ -147,32 +147,32 @@ def _run(
         console.tell(report.not_listed)
     if not dry_run:
         first_use.tell(report, console)
-    # What reads a plan may have seen enough of it, as `head` has. A run's work is done, and its end is what counts.
+    # The reader of a plan may close the pipe, as `head` does. A run has done its work, so only its result matters.
     if view.lost is not None and (dry_run or not view.lost.reader_left):
         raise view.lost
     return code
 
 
 def _with_refetch(filters: Mapping[str, Any], refetch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return both: what is fetched in full is all that is looked at."""
+    """Return both kinds of filters together."""
     if twice := sorted(filters.keys() & refetch.keys()):
         raise click.UsageError(f"'{twice[0]}' is given as a filter and to --refetch; give it once.")
     return {**filters, **refetch}
 
 
 def execute(engine: IngestionEngine, view: RunView, **arguments: Any) -> RunReport:
-    """Run with progress shown, and with signals taken as a wish to stop cleanly."""
+    """Run with progress shown. Ctrl-C and SIGTERM stop the run cleanly."""
     with _two_stage_interrupt(view.restore_terminal), collapsed_repeats(), view.shown(), _frozen_imports():
         return engine.run_report(listener=view, **arguments)
 
 
 @contextlib.contextmanager
 def _frozen_imports() -> Iterator[None]:
-    """Let the garbage collector leave alone what was there before the run: modules, mostly, which stay.
+    """Exclude the objects from before the run, which are mostly modules, from garbage collection.
 
-    To look through them again and again takes a third of a run over many datasets that are unchanged.
+    Checking them repeatedly would take a third of a run over many unchanged datasets.
     """
-    if gc.get_freeze_count():  # somebody else's
+    if gc.get_freeze_count():  # another caller has frozen objects
         yield
         return
     gc.freeze()

@@ -1,4 +1,4 @@
-"""`ingestify sources check`: does a source of the configuration bring what it should?"""
+"""`ingestify sources check`: tries out a source of the configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ingestify sources`: which providers there are, and what a source of one takes and brings."""
+"""`ingestify sources`: lists the sources, and describes one."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def list_command(console: Console) -> None:
         try:
             descriptions.append(describe_source(name))
         except ConfigurationError as error:
-            write_stderr(f"{name}: {error}")  # an installed package's; the others are no worse for it
+            write_stderr(f"{name}: {error}")  # of an installed package; the others are listed
     if console.as_json:
         for one in descriptions:
             write_json(one.as_dict())
@@ -106,7 +106,7 @@ def describe_command(schema: bool, name: str, console: Console) -> None:
 
 
 def _find_own_sources(name: str) -> None:
-    """Let a dotted path lead into the current folder, where people's own sources are."""
+    """Make the current folder importable for a dotted path, as users' own sources are there."""
     if "." in name and not name.startswith("ingestify."):
         check_found_folder(Path.cwd(), name)
         make_importable(str(Path.cwd()))

@@ -1,4 +1,4 @@
-"""stdin, stdout and stderr as a command needs them, whatever it was started with."""
+"""Prepares stdin, stdout and stderr, which may be closed when the command starts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["can_ask", "prepare_streams"]
 
 
 def prepare_streams() -> None:
-    """Put the null device in the place of closed streams, and let no character of a name end the command."""
-    # In this order each gets its own descriptor back. Otherwise the next file that is opened, which may be the
-    # catalogue, becomes stdout, and whatever writes there writes into it.
+    """Replace closed streams by the null device, and characters that a stream cannot encode by `?`."""
+    # In this order each stream gets its own descriptor again. Otherwise the next file that is opened, which may be
+    # the catalogue, becomes stdout, and output would be written into it.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - until the end
@@ -24,5 +24,5 @@ def prepare_streams() -> None:
 
 
 def can_ask() -> bool:
-    """Return whether there is a person who sees a question on stderr and can answer it."""
+    """Return whether a person can see a question on stderr and answer it."""
     return is_terminal(sys.stdin) and is_terminal(sys.stderr)

@@ -63,7 +63,7 @@ def status_command(
     needs_plans = stale is not None or max_failed is not None
     plans = watched_plans(lake.place.config_for("which plans are watched")) if needs_plans else []
     with lake.open_store() as store:
-        verdict = limits.look(store, plans) if limits.are_given else None
+        verdict = limits.check(store, plans) if limits.are_given else None
         code = EXIT_OVER_LIMIT if verdict is not None and verdict.is_over else EXIT_OK
         grouped = _last_runs(store, runs, with_tasks=failed or console.as_json)
         gone = _runs_that_are_gone(store, grouped)
@@ -121,14 +121,14 @@ def _show_lake(store: DatasetStore) -> None:
 
 
 def _last_runs(store: DatasetStore, runs: int, *, with_tasks: bool) -> dict[str, list[JobSummary]]:
-    """Return the jobs of the last runs by run, newest first, without reading years of them."""
+    """Return the jobs of the last runs by run, newest first. Older jobs are not read."""
     limit = 100
     while True:
         jobs = store.catalogue.jobs.load(limit, with_tasks=False)
         grouped: dict[str, list[JobSummary]] = {}
         for job in jobs:
             grouped.setdefault(job.run_id, []).append(job)
-        # One run more than asked for has begun, so the last one that was asked for is whole.
+        # There is one run more than needed, so the last one that is needed is complete.
         if len(grouped) > runs or len(jobs) < limit:
             break
         limit *= 4
@@ -151,7 +151,7 @@ def _show_run(jobs: list[JobSummary], gone: set[str], *, failed: bool) -> None:
         f"{_runs_before(jobs)}"
     )
     for job in jobs:
-        # One that was skipped because nothing had changed has its datasets counted.
+        # A job that was skipped because nothing changed has its datasets counted.
         is_done = job.state is RunState.FINISHED or (job.state is RunState.SKIPPED and job.counters.discovered)
         if not is_done:
             why = f": {job.error}" if job.error else ""
@@ -166,7 +166,7 @@ def _show_run(jobs: list[JobSummary], gone: set[str], *, failed: bool) -> None:
 
 
 def _runs_before(jobs: list[JobSummary]) -> str:
-    """Return how many runs before this one came to the same with each of its jobs, if any did."""
+    """Return how many runs before this one had the same result in each job, if any did."""
     before = min(job.runs for job in jobs) - 1
     since = max((job.first_started_at for job in jobs if job.first_started_at is not None), default=None)
     if not before or since is None:
@@ -187,12 +187,12 @@ def _run_state(jobs: list[JobSummary], gone: set[str]) -> str:
 
 
 def _job_state(job: JobSummary, gone: set[str]) -> str:
-    # The next run marks it ABORTED; to look is not to write.
+    # The next run marks it ABORTED. `status` does not write.
     is_gone = job.state is RunState.RUNNING and job.run_id in gone
     return f"{job.state.value} (its process is gone)" if is_gone else job.state.value
 
 
 def _runs_that_are_gone(store: DatasetStore, grouped: dict[str, list[JobSummary]]) -> set[str]:
-    """Return the runs with RUNNING jobs that will never end."""
+    """Return the runs with RUNNING jobs whose process is gone."""
     running = {job.run_id: job.process for jobs in grouped.values() for job in jobs if job.state is RunState.RUNNING}
     return {run_id for run_id, process in running.items() if not goes_on(store.catalogue.leases, run_id, process)}

@@ -1,4 +1,4 @@
-"""`ingestify verify`: is everything in the lake what the catalogue says?"""
+"""`ingestify verify`: checks every file of the lake against the catalogue."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _write_damage(damage: Damage) -> None:
 
 
 class _Fetching:
-    """Fetches datasets anew by the plans of the configuration; an engine for each bucket."""
+    """Fetches damaged datasets again by the plans of the configuration, with an engine for each bucket."""
 
     def __init__(self, place: Place, engines: contextlib.ExitStack) -> None:
         self._place = place

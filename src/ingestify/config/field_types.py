@@ -1,4 +1,4 @@
-"""The types of settings that pydantic has none for, with messages that say what to write."""
+"""Types of settings that pydantic does not have, with messages that say what to write."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _bucket(value: str) -> str:
 
 
 def _configuration(value: object) -> object:
-    """Check the shape only, and never show the value: it may hold secrets."""
+    """Check the shape only, and never show the value, which may have secrets."""
     parts = value if isinstance(value, (list, tuple)) else [value]
     for part in parts:
         if isinstance(part, str) and not is_vault_url(part):
@@ -121,7 +121,7 @@ def _selector(value: object) -> object:
 
 def _selector_value(key: str, value: object) -> object:
     if key.startswith("_"):
-        return value  # a hint such as _last_modified: the selector's own business
+        return value  # a hint such as _last_modified
     if isinstance(value, (list, tuple)):
         if not value:
             raise wrong(f"the list of '{key}' is empty, so the selector would select nothing.")
@@ -189,7 +189,7 @@ LongTime = Annotated[
 """A length of time of a day or more: 90d, 48h."""
 
 Url = Annotated[str, AfterValidator(_url)]
-"""An address with a scheme; that the scheme is known is for those who open it."""
+"""A URL with a scheme, which may be unknown: opening it checks that."""
 
 BucketName = Annotated[str, AfterValidator(_bucket)]
 """The name of a part of the lake."""
@@ -199,7 +199,7 @@ Configuration = Annotated[
     PlainValidator(_configuration),
     WithJsonSchema(_CONFIGURATION_SCHEMA),
 ]
-"""What `ingestify.config.secrets.resolve_configuration` takes."""
+"""The argument of `ingestify.config.secrets.resolve_configuration`."""
 
 Versions = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_versions), WithJsonSchema(_VERSIONS_SCHEMA)]
 """Feed to its wanted versions."""
@@ -209,17 +209,17 @@ Selector = Annotated[dict[str, Any] | str, PlainValidator(_selector), WithJsonSc
 
 
 def type_or_text(value: object) -> object:
-    """Take a bare text as the type of what has a type and a configuration."""
+    """Return a mapping with the type, if the value is only the type's name."""
     return {"type": value} if isinstance(value, str) else value
 
 
 def items_or_text(schema: JsonDict) -> None:
-    """Add text to the alternatives of a list's items."""
+    """Allow text as an item of a list in a schema."""
     schema["items"] = {"anyOf": [schema.get("items", {}), {"type": "string"}]}
 
 
 def or_text(schema: JsonDict) -> None:
-    """Add text to the alternatives of a schema."""
+    """Allow text in a schema."""
     alternatives = schema.get("anyOf")
     if isinstance(alternatives, list):
         alternatives.append({"type": "string"})

@@ -1,8 +1,7 @@
 """URLs of local files: relative ones made absolute, and turned into paths.
 
-What follows `file://` is a plain path, as people write it: a blank is a blank and `%20` is three characters, also
-in the name of a folder that the URL is relative to. `Path.as_uri()` is therefore not the way to make one.
-What follows `sqlite:///` is read by SQLAlchemy.
+A plain path follows `file://`: a blank is a blank, and `%20` is three characters, also in the name of a folder that the
+URL is relative to. So `Path.as_uri()` would make wrong URLs. SQLAlchemy reads the part after `sqlite:///`.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _WINDOWS_DRIVE = re.compile(r"/?[A-Za-z]:[\\/]")
 
 
 def current_folder() -> Path:
-    """Return the folder that relative paths are below.
+    """Return the current folder.
 
     Raises:
         ConfigurationError: It was removed.
@@ -37,15 +36,15 @@ def current_folder() -> Path:
 
 
 def expand_home(path: str | Path) -> Path:
-    """Return a path with a `~` or `~user` at its beginning replaced by that home; as it is where there is none."""
+    """Return a path with `~` or `~user` at its beginning replaced by that home folder, if it has one."""
     return Path(_with_home(str(path)))
 
 
 def named_path(path: str | Path) -> Path:
-    """Return the path of the file or folder that somebody named, with its home; whether it is there is not asked.
+    """Return the path of a file or folder that a user named, with `~` expanded. It does not have to exist.
 
     Raises:
-        ConfigurationError: It is a URL, or nothing can have such a path, for its characters or its length.
+        ConfigurationError: It is a URL, or no path, because of its characters or its length.
     """
     text = str(path)
     if _URL.match(text):
@@ -70,15 +69,16 @@ def resolve_url(url: str, folder: str | Path) -> str:
 
     `sqlite:///database/catalog.db` becomes `sqlite:////lake/database/catalog.db`, `file://database/files/`
     `file:///lake/database/files/`, and `file://~/lake/files/` `file:///home/me/lake/files/`. Absolute paths, Windows'
-    drives, `sqlite:///:memory:`, SQLite's own `file:` names and all other schemes stay as they are, so that doing it
-    twice is harmless.
+    drives, `sqlite:///:memory:`, SQLite's own `file:` names and all other schemes stay as they are, so calling it twice
+    is harmless.
 
     Args:
-        folder: What it is relative to: the config file's folder, or the current one.
+        url: Any URL.
+        folder: The base of a relative path: the config file's folder, or the current one.
 
     Raises:
-        ConfigurationError: A SQLite file would lie in a folder with a `?` or a percent code such as `%20` in its
-            name, which no SQLite URL can say.
+        ConfigurationError: A SQLite file would be in a folder with a `?` or a percent code such as `%20` in its name,
+            which a SQLite URL cannot name.
     """
     if match := _SQLITE.fullmatch(url):
         prefix, path, options = match.groups()

@@ -1,12 +1,12 @@
-"""Who may change a config file or `.env` that was found, and that nobody named.
+"""Checks who may change a config file or `.env` that was found, and that the user did not name.
 
-Both decide which code runs, and so does whatever lies beside a config file, because its folder is importable. So one
-that another user planted in a shared folder would run that user's code (the kind of CVE-2022-24765).
+Both files decide which code runs, and so do the other files beside a config file, because its folder is importable. A
+config file that another user put into a shared folder would run that user's code (compare CVE-2022-24765).
 
-The rule is that of git's `safe.directory`: what is found must belong to the user, or, under `sudo`, to who called it.
-As OpenSSH does with its files, root's are trusted too, which git does not: root can change what the user runs anyway,
-and a lake in /srv that root set up is common. And nobody else may be able to write, which git does not ask: a
-repository that others may write to is meant to be shared, code that runs as me is not.
+The rule is that of git's `safe.directory`: the file must belong to the user, or, under `sudo`, to the user who called
+it. There are two differences. Files of root are trusted, as in OpenSSH: root can change what the user runs anyway, and
+a lake in /srv that root set up is common. And nobody else may have the right to write: a shared repository is usual,
+but shared code that runs as one user is not.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
 """Files that Docker and Podman put into a container. Only root can make them elsewhere."""
 
 _ACCESS_LIST = "system.posix_acl_access"
-"""The attribute with which Linux keeps that named users may write; what shows as the group's right is theirs then."""
+"""The attribute in which Linux stores the rights of named users. With it, the group's right means theirs."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Doubt:
-    """Why something is not trusted.
+    """The reason why a file or folder is not trusted.
 
     Attributes:
-        reason: Follows "because"; of a thing called "it".
-        remedy: A command, for whom it belongs to.
+        reason: The text after "because"; the file is called "it".
+        remedy: A command for the owner.
     """
 
     reason: str
@@ -44,10 +44,10 @@ class _Doubt:
 
 
 def check_found_config(path: Path) -> None:
-    """Refuse a config file that was found and that somebody else may change, or may put something beside.
+    """Refuse a config file that was found if another user may change it or its folder.
 
     Raises:
-        ConfigurationError: Somebody else may. The message says who, and what to do.
+        ConfigurationError: Another user may. The message says who, and what to do.
     """
     doubt = _doubt_of_config(path)
     if doubt is not None:
@@ -60,13 +60,14 @@ def check_found_config(path: Path) -> None:
 
 
 def check_found_folder(folder: Path, purpose: str) -> None:
-    """Refuse to import modules from a folder to which somebody else may write.
+    """Refuse to import modules from a folder to which another user may write.
 
     Args:
-        purpose: What they are imported for, after "for".
+        folder: The folder.
+        purpose: The purpose of the import, as the text after "for".
 
     Raises:
-        ConfigurationError: Somebody else may. The message says who, and what to do.
+        ConfigurationError: Another user may. The message says who, and what to do.
     """
     doubt = _find_doubt(folder, f"the folder {folder}")
     if doubt is not None:
@@ -77,20 +78,20 @@ def check_found_folder(folder: Path, purpose: str) -> None:
 
 
 def check_env_file(path: Path, config: Path | None = None) -> None:
-    """Refuse a `.env` file that somebody else may change.
+    """Refuse a `.env` file that another user may change.
 
     Args:
-        path: Of the `.env` file, which is there.
-        config: The config file that is read, if it lies in the same folder. Where a user named one that others may
-            change, they may change this file too; but a third user may not.
+        path: The `.env` file, which exists.
+        config: The config file that is read, if it is in the same folder. If the user named a config file that its
+            owner may change, that owner may change the `.env` file too; but a third user may not.
 
     Raises:
-        ConfigurationError: Somebody else may. The message says who, and what to do.
+        ConfigurationError: Another user may. The message says who, and what to do.
     """
     if config is not None and _doubt_of_config(config) is not None:
         doubt = _doubt_of_owner(path, "it", _trusted_users(path) | {config.stat().st_uid})
     else:
-        # In a folder such as /tmp nobody can replace what belongs to somebody else.
+        # In a sticky folder such as /tmp a user cannot replace the files of another user.
         doubt = _find_doubt(path, "it") or _find_doubt(path.parent, f"its folder {path.parent}", may_be_sticky=True)
     if doubt is not None:
         raise ConfigurationError(
@@ -100,12 +101,12 @@ def check_env_file(path: Path, config: Path | None = None) -> None:
 
 
 def _doubt_of_config(path: Path) -> _Doubt | None:
-    # Others may add modules to a sticky folder, although they cannot change what is there.
+    # Other users may add modules to a sticky folder, although they cannot change its files.
     return _find_doubt(path, "it") or _find_doubt(path.parent, f"its folder {path.parent}")
 
 
 def _find_doubt(path: Path, name: str, *, may_be_sticky: bool = False) -> _Doubt | None:
-    """Return why somebody else may change what is at `path`; None: only this user and root may."""
+    """Return why another user may change `path`; None: only this user and root may."""
     if os.name == "nt":
         return None  # Windows has neither owners nor modes that Python shows; see SECURITY.md
     trusted = _trusted_users(path)
@@ -127,7 +128,7 @@ def _find_doubt(path: Path, name: str, *, may_be_sticky: bool = False) -> _Doubt
 def _doubt_of_owner(path: Path, name: str, trusted: set[int]) -> _Doubt | None:
     if os.name == "nt":
         return None
-    # Of a link both: who owns it can lead it elsewhere.
+    # Both the link and its target: the owner of a link can change its target.
     for status in (path.lstat(), path.stat()):
         if status.st_uid not in trusted:
             option = "-h " if path.is_symlink() else ""
@@ -145,9 +146,9 @@ def _trusted_users(path: Path) -> set[int]:
     if me == ROOT:
         caller = os.environ.get("SUDO_UID", "")
         if caller.isascii() and caller.isdigit():
-            trusted.add(int(caller))  # may run anything as root already
+            trusted.add(int(caller))  # this user may run anything as root already
         if _is_container():
-            # Who started it mounted that folder, and it belongs to a user outside.
+            # The user who started the container mounted that folder, which belongs to a user outside.
             trusted.add(_mounted_at(path).stat().st_uid)
     return trusted
 
@@ -157,7 +158,7 @@ def _is_container() -> bool:
 
 
 def _mounted_at(path: Path) -> Path:
-    """Return the top folder of the mount that `path` is in."""
+    """Return the mount point of `path`."""
     folder = path.resolve() if path.is_dir() else path.parent.resolve()
     while not folder.is_mount():
         folder = folder.parent
@@ -165,16 +166,16 @@ def _mounted_at(path: Path) -> Path:
 
 
 def _is_nobody_elses(group_id: int, trusted: set[int]) -> bool:
-    """Whether a group is a trusted user's own; most systems make one for each, and files are that group's too."""
+    """Whether a group has only trusted users, as the group that most systems create for each user."""
     import grp  # there is none on Windows
     import pwd
 
     try:
         group = grp.getgrgid(group_id)
     except KeyError:
-        return _is_container()  # a group outside; inside nobody is in it
+        return _is_container()  # a group outside, which nobody in the container belongs to
     names = {_user_name(user) for user in trusted}
-    # Its name must say so too: not every directory service lists who is in a group.
+    # The name of the group is checked too: not every directory service lists the members of a group.
     if group.gr_name not in names or not names.issuperset(group.gr_mem):
         return False
     # System accounts such as sync have root's group.

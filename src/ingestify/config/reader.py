@@ -1,6 +1,6 @@
-"""From a config.yaml to `Settings`.
+"""Reads a config.yaml into `Settings`.
 
-A file's problems are told all at once, each with its line and the path of its key, and never with the value.
+An error lists all problems of the file, each with its line and the path of its key, and never with the value.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ __all__ = [
 ]
 
 CONFIG_FILE_VARIABLE = "INGESTIFY_CONFIG_FILE"
-"""The environment variable that names the config file; it may stand in a .env file in the current folder."""
+"""The environment variable that names the config file; a .env file in the current folder may set it."""
 
 MOST_PROBLEMS = 50
-"""How many problems of a file are told, the first ones."""
+"""The most problems of a file that an error lists."""
 
 CONFIG_FILE_NAME = "config.yaml"
 ENV_FILE_NAME = ".env"
 
 
 def find_config(explicit: str | Path | None = None) -> Path | None:
-    """Return the config file that is meant, or None if there is none.
+    """Return the config file to use, or None if there is none.
 
     Args:
-        explicit: What the caller named. None: `INGESTIFY_CONFIG_FILE`, else `config.yaml` in the current folder or
+        explicit: The caller's path. None: `INGESTIFY_CONFIG_FILE`, else `config.yaml` in the current folder or
             the nearest folder above it.
 
     Raises:
-        ConfigurationError: The file that the caller or the variable names does not exist; or one that nobody named
-            could have been written by somebody else.
+        ConfigurationError: The file that the caller or the variable names does not exist; or another user could have
+            written a file that was found.
     """
     if explicit is not None and str(explicit):
         return _existing(named_path(explicit), "The config file")
@@ -70,13 +70,13 @@ def find_config(explicit: str | Path | None = None) -> Path | None:
 def read_settings(path: str | Path) -> Settings:
     """Read a config file. Relative paths of its URLs are below its folder.
 
-    The variables of the .env files next to it and in the current folder are put into this process's environment,
-    where sources and database drivers find them too. A variable that is there already wins, then the file next to
+    The variables of the .env files next to it and in the current folder are added to this process's environment, where
+    sources and database drivers find them too. A variable that is set already has priority, then the .env file next to
     the config file.
 
     Raises:
-        ConfigurationError: It cannot be read, or something in it is wrong (the message names all that is), or somebody
-            else could have written one of the .env files.
+        ConfigurationError: It cannot be read, or it has problems, which the message lists; or another user could have
+            written one of the .env files.
     """
     path = named_path(path)
     folder, here = path.absolute().parent, current_folder()
@@ -102,10 +102,10 @@ def read_settings(path: str | Path) -> Settings:
 
 
 def read_file_options(options: Mapping[str, Any]) -> FileOptions:
-    """Return what was given as `file_options` outside of a config file, checked as in one.
+    """Return `file_options` that were given outside of a config file, with the same checks.
 
     Raises:
-        ConfigurationError: Something in it is wrong. The message names all that is.
+        ConfigurationError: It has problems, which the message lists.
     """
     try:
         return FileOptions.model_validate(options)
@@ -156,7 +156,7 @@ def _load_env_file(folder: Path, config: Path | None = None) -> None:
 
 
 def _hide_secrets(content: object) -> None:
-    """Let no message show what a `configuration`, or a URL of the lake, keeps secret."""
+    """Hide the secrets of each `configuration` and of the lake's URLs in messages."""
     if isinstance(content, Mapping):
         for key, value in content.items():
             if key == "configuration":
@@ -193,7 +193,7 @@ def _all_problems(
     found += [Problem(place, message) for place, message in find_contradictions(content)]
     seen: set[tuple[object, ...]] = set()
     for problem in found:
-        # What could not be read is told already, and nothing fits the None that stands in its place.
+        # A value that could not be read has a problem already, and the None in its place would cause others.
         hidden = any(problem.path[: len(place)] == place[: len(problem.path)] for place in lost)
         if not hidden and (problem.path, problem.message) not in seen:
             seen.add((problem.path, problem.message))
@@ -223,13 +223,13 @@ def _one(problem: Problem) -> str:
 def _validation_problems(error: ValidationError) -> list[Problem]:
     return [
         _problem(detail["type"], detail["loc"], detail["msg"])
-        # A suggestion takes milliseconds, and nobody reads thousands.
+        # A suggestion takes milliseconds, which is too long for thousands.
         for detail in error.errors(include_url=False, include_input=False)[:MOST_PROBLEMS]
     ]
 
 
 def _problem(kind: str, path: tuple[str | int, ...], message: str) -> Problem:
-    """Return a problem in our words, for the kinds of error that people make."""
+    """Return a problem with a message of ours, for common errors."""
     if path and path[-1] == "[key]":
         return Problem(path[:-1], "the key must be text.")
     match kind:

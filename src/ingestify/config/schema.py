@@ -11,12 +11,12 @@ __all__ = ["field_description", "known_keys", "settings_schema"]
 
 
 def settings_schema() -> dict[str, Any]:
-    """Return the JSON schema (draft 2020-12) of a config.yaml. `!ENV` values are beyond it."""
+    """Return the JSON schema (draft 2020-12) of a config.yaml. It does not cover `!ENV` values."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Settings.model_json_schema()}
 
 
 def known_keys(path: Sequence[str | int]) -> list[str]:
-    """Return the keys that the mapping at `path` may have; an empty list if it may have any, or is none.
+    """Return the keys that the mapping at `path` may have; an empty list if it may have any, or is no mapping.
 
     Args:
         path: Keys and list indexes from the top of the file: `("ingestion_plans", 0)`.
@@ -27,10 +27,10 @@ def known_keys(path: Sequence[str | int]) -> list[str]:
 
 
 def field_description(path: Sequence[str | int]) -> str:
-    """Return what the key at `path` is for, or an empty string."""
+    """Return the description of the key at `path`, or an empty string."""
     root = settings_schema()
     nodes = _nodes_at(root, path)
-    # A section that is described like its key has the description only once, behind the reference.
+    # If a section has the same description as its key, the schema has it only behind the reference.
     described = [*nodes, *(option for node in nodes for option in _options(root, node))]
     return next((str(node["description"]) for node in described if "description" in node), "")
 
@@ -53,7 +53,7 @@ def _children(root: Mapping[str, Any], node: dict[str, Any], step: str | int) ->
 
 
 def _options(root: Mapping[str, Any], node: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what a node stands for: its reference's target, or its alternatives."""
+    """Return the schemas of a node: the target of its reference, or its alternatives."""
     if "$ref" in node:
         return [root["$defs"][node["$ref"].rpartition("/")[2]]]
     if "anyOf" in node:

@@ -1,4 +1,4 @@
-"""Secrets from vaults, where the settings name them: in configurations, and as URLs of the lake."""
+"""Looks up the secrets that the settings name: in configurations, and as URLs of the lake."""
 
 from __future__ import annotations
 
@@ -19,21 +19,19 @@ from ingestify.vaults.url import VaultUrl, is_vault_url
 __all__ = ["find_vault_urls", "resolve_configuration", "resolve_lake_url", "with_secrets"]
 
 ConfigurationValue = Mapping[str, Any] | str | Sequence[Mapping[str, Any] | str] | None
-"""What a `configuration` can be; see `ingestify.config.field_types`."""
+"""The forms of a `configuration`; see `ingestify.config.field_types`."""
 
 _Found = TypeVar("_Found")
 _Section = TypeVar("_Section", bound=BaseModel)
 
 
 def with_secrets(settings: Settings, lookup: SecretLookup) -> Settings:
-    """Return settings whose configurations are mappings, with the secrets that they name in their places.
+    """Return settings whose configurations are mappings, with the secrets in place of their vault urls.
 
-    Those of what is not enabled stay as they are.
-
-    The URLs in `main` stay as they are: see `resolve_lake_url`.
+    Sections that are not enabled stay as they are, and so do the URLs in `main`: see `resolve_lake_url`.
 
     Raises:
-        SecretError: One cannot be had. The message says which setting names it, and never shows any of it.
+        SecretError: A secret cannot be read. The message names the setting, and never shows the secret.
     """
 
     def resolved(section: _Section, where: str) -> _Section:
@@ -74,16 +72,18 @@ def with_secrets(settings: Settings, lookup: SecretLookup) -> Settings:
 
 
 def resolve_lake_url(url: str, key: str, folder: str | Path, lookup: SecretLookup) -> str:
-    """Return the URL that a `metadata_url` or `file_url` stands for, with a relative path made absolute.
+    """Return a `metadata_url` or `file_url` without vault urls, and with a relative path made absolute.
 
-    A secret may be a URL, or for `metadata_url` what RDS writes of a database.
+    A secret may be a URL; for `metadata_url` also the JSON of a database by Amazon RDS.
 
     Args:
+        url: The URL, or a vault url.
         key: `metadata_url` or `file_url`.
-        folder: What relative paths are below, also those of a secret.
+        folder: The base of relative paths, also of those in a secret.
+        lookup: Reads the secrets.
 
     Raises:
-        SecretError: The secret cannot be had, or is no URL.
+        SecretError: The secret cannot be read, or is no URL.
         ConfigurationError: See `resolve_url`.
     """
     if is_vault_url(url):
@@ -109,19 +109,19 @@ def _lake_url(url: VaultUrl, key: str, lookup: SecretLookup) -> str:
 def resolve_configuration(
     configuration: ConfigurationValue, where: str = "configuration", lookup: SecretLookup | None = None
 ) -> dict[str, Any]:
-    """Return the keyword arguments that a `configuration` stands for. The caller may change the result.
+    """Return a `configuration` as keyword arguments. The caller may change the result.
 
     Args:
-        configuration: A mapping, a vault url, or a list of those, merged from left to right. Where two parts have
-            a mapping under the same key, the mappings are merged too; otherwise the later part counts. None is
-            an empty mapping. A text anywhere in a mapping that is a vault url stands for the secret, or for the value
-            of it that it names; what is read from a vault is never looked up again.
-        where: What error messages call it, such as `sources.mine.configuration`.
+        configuration: A mapping, a vault url, or a list of those, merged from left to right. Two mappings under the
+            same key are merged too; otherwise the later value replaces the earlier one. None means an empty mapping.
+            A vault url anywhere in a mapping is replaced by the secret, or by the value of it that the url names. A
+            value from a vault is never looked up again.
+        where: Its name in error messages, such as `sources.mine.configuration`.
         lookup: Reads the secrets; None: there are none, or they are resolved already.
 
     Raises:
         ConfigurationError: It has another shape. The message never shows a value of the configuration.
-        SecretError: A secret cannot be had.
+        SecretError: A secret cannot be read.
     """
     if configuration is None:
         return {}
@@ -171,7 +171,7 @@ def _resolve_value(value: object, where: str, lookup: SecretLookup | None) -> ob
 
 
 def _look_up(text: str, where: str, look: Callable[[VaultUrl], _Found]) -> _Found:
-    """Return what `look` finds for a vault url; what it raises gets the place of the setting."""
+    """Return the result of `look` for a vault url. An error gets the name of the setting."""
     try:
         return look(VaultUrl.parse(text))
     except SecretError as error:

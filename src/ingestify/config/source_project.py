@@ -1,6 +1,6 @@
 """The package that `ingestify init --source my_provider` writes: a source, its simulated provider and its tests.
 
-The files are in `source_project_files`, written for a provider `my_provider`; its names become those of another.
+The templates are in `source_project_files`, for a provider `my_provider`, whose names are replaced.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _LONGEST_NAME = 30
 _NAME = re.compile(r"[a-z][a-z0-9_]*[a-z0-9]")
 _FOLDER = "source_project_files"
 _OTHERS = frozenset({"tests", "test", "conftest", "ingestify"})
-"""What the package itself, or pytest, has or means by a name."""
+"""Names that the package itself, or pytest, uses."""
 
 
 def check_source_name(name: str) -> None:
-    """Refuse a name that cannot be a package's, or that is another one's.
+    """Refuse a name that no package can have, or that is taken.
 
     Raises:
-        ConfigurationError: With what would be right.
+        ConfigurationError: The message says what would be right.
     """
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise ConfigurationError(
@@ -48,7 +48,7 @@ def _is_installed(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):
-        return True  # something of that name is there, and is broken
+        return True  # there is a module of that name, which is broken
 
 
 def source_project(name: str) -> dict[str, str]:
@@ -83,14 +83,14 @@ def _files_below(folder: Traversable, prefix: str) -> list[tuple[str, str]]:
 
 
 def write_source_project(name: str, folder: Path) -> Path:
-    """Write the package of a source into a new folder below `folder`, and return that.
+    """Write the package of a source into a new folder in `folder`. Returns the new folder.
 
     Raises:
-        ConfigurationError: The name cannot be used, or something of that name is there: nothing is written over.
-        OSError: It cannot be written.
+        ConfigurationError: The name cannot be used, or exists already: nothing is overwritten.
+        OSError: The folder cannot be written.
     """
     project = folder / name
-    # Before the name is looked up: in the current folder, what is there can be imported.
+    # Before the name is checked, as a package in the current folder could be imported.
     if _NAME.fullmatch(name) and (project.exists() or project.is_symlink()):
         raise ConfigurationError(
             f"{project} is there already, and nothing is written over; use another name or folder."

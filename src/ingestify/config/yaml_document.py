@@ -1,10 +1,10 @@
-"""A YAML file as plain values, with the line of each and the `!ENV` tag.
+"""A YAML file as plain values, with the line of each value and the `!ENV` tag.
 
 It is YAML 1.1 as PyYAML's safe loader reads it, with these differences:
-    `!ENV "${NAME}"` and `!ENV "${NAME:default}"`, several in a text if need be, become text.
-    A key that is there twice is a problem, not silently the last one.
-    Keys are text, as they are written: `360: v2` has the key "360". Only below `configuration` a number stays one.
-    `2023_2024`, `12:30`, `007` and `0x1F` are text; YAML 1.1 makes the numbers 20232024, 750, 7 and 31 of them.
+    `!ENV "${NAME}"` and `!ENV "${NAME:default}"` become text; a text may have several.
+    A duplicate key is a problem; PyYAML would use the last one.
+    Keys are text: `360: v2` has the key "360". Only below `configuration` a number stays a number.
+    `2023_2024`, `12:30`, `007` and `0x1F` are text; in YAML 1.1 they are the numbers 20232024, 750, 7 and 31.
     `NO` and `ON` are text: Norway and Ontario. `no`, `No`, `on` and `On` are truth values, as in YAML 1.1.
 """
 
@@ -26,16 +26,16 @@ KeyPath = tuple[str | int, ...]
 """Keys and list indexes from the top of the file."""
 
 MAX_VALUES = 100_000
-"""Values that a file may have with its aliases expanded: nested aliases make billions of a few lines."""
+"""The most values of a file with its aliases expanded: nested aliases could make billions from a few lines."""
 
 MAX_DEPTH = 50
-"""Levels that a file may have."""
+"""The most levels of a file."""
 
 MAX_CHARACTERS = 1_000_000
-"""Characters that a file may have; a configuration of a thousand sources has half as many."""
+"""The most characters of a file; a configuration of a thousand sources has half as many."""
 
 MAX_ENV_CHARACTERS = 10_000
-"""Characters that a text after `!ENV` may have."""
+"""The most characters of a text after `!ENV`."""
 
 _TAG = "tag:yaml.org,2002:"
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}")
@@ -43,12 +43,13 @@ _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is wrong with a value of the file.
+    """A problem of a value in the file.
 
     Attributes:
-        message: What, without the value itself: it may be a secret.
-        line: From 1; None if it cannot be told.
-        is_lost: Whether the value could not be read at all, so that the document has None in its place.
+        path: The keys and indexes of the value.
+        message: The problem, without the value, which may be a secret.
+        line: From 1; None if it is unknown.
+        is_lost: Whether the value could not be read, so that the document has None in its place.
     """
 
     path: KeyPath
@@ -59,12 +60,12 @@ class Problem:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Document:
-    """What a file says.
+    """The content of a file.
 
     Attributes:
-        content: Its dicts, lists and single values. None if there is nothing in it.
+        content: Dicts, lists and single values; None if the file is empty.
         lines: The line of each key and each list entry, from 1.
-        problems: What was wrong with single values.
+        problems: The problems of single values.
     """
 
     content: object
@@ -72,7 +73,7 @@ class Document:
     problems: tuple[Problem, ...]
 
     def line_of(self, path: KeyPath) -> int | None:
-        """Return the line of the value at `path`, or else of what is around it."""
+        """Return the line of the value at `path`, or of the nearest level above it."""
         for length in range(len(path), 0, -1):
             if (line := self.lines.get(path[:length])) is not None:
                 return line
@@ -91,18 +92,19 @@ def read_document(text: str, name: str, environment: Mapping[str, str]) -> Docum
     """Read a YAML text.
 
     Args:
-        name: What error messages call the file.
-        environment: The variables that `!ENV` can name.
+        text: The content of the file.
+        name: The name of the file in error messages.
+        environment: The variables for `!ENV`.
 
     Raises:
-        ConfigurationError: It is no YAML, or far too large. Problems with single values are in the result.
+        ConfigurationError: It is no YAML, or much too large. Problems of single values are in the result.
     """
     if len(text) > MAX_CHARACTERS:
         raise ConfigurationError(
             f"{name}: it has {len(text):,} characters, and {MAX_CHARACTERS:,} is the most; is it another file?"
         )
     try:
-        # A control character is refused already here, without a line.
+        # This refuses a control character, with an error that has no line.
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -116,7 +118,7 @@ def read_document(text: str, name: str, environment: Mapping[str, str]) -> Docum
             content = None if root is None else reading.value(root, ())
         finally:
             loader.dispose()
-    # Not `from` the cause: PyYAML's errors show the lines around the place, and secrets may stand there.
+    # Not `from` the cause: PyYAML's errors show the lines around the place, which may have secrets.
     except yaml.MarkedYAMLError as error:
         raise ConfigurationError(_syntax_message(error, name)) from None
     except RecursionError:
@@ -152,20 +154,20 @@ def _syntax_message(error: yaml.MarkedYAMLError, name: str) -> str:
 
 
 class _TooLarge(Exception):
-    """The file has more values or levels than any configuration."""
+    """The file has too many values or levels."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Only parses: `_Reading` makes the values, so that it knows the path and line of each."""
+    """Only parses. `_Reading` makes the values, as it has the path and line of each."""
 
-    # A copy without the numbers of YAML 1.1, and then those that people mean.
+    # A copy without the number formats of YAML 1.1. The usual ones are added below.
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way to configure a loader
         first: [(tag, pattern) for tag, pattern in resolvers if tag != f"{_TAG}int" and tag != f"{_TAG}float"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
     def fetch_flow_collection_start(self, TokenClass: Any) -> None:  # noqa: N803 - PyYAML's name
-        # PyYAML looks at each open bracket with each token, before anybody asks for a value.
+        # PyYAML checks each open bracket for each token, so many brackets would take very long.
         if self.flow_level > MAX_DEPTH:
             raise _TooLarge(f"it has more than {MAX_DEPTH} levels (line {self.line + 1}).")
         super().fetch_flow_collection_start(TokenClass)
@@ -184,7 +186,7 @@ _Loader.add_implicit_resolver(
 )
 
 _CODES = frozenset({"NO", "ON"})
-"""What people write for a country or a region, and not for false or true."""
+"""Codes of a country or a region, which YAML 1.1 reads as false and true."""
 
 _SCALARS = frozenset({"null", "bool", "int", "float", "timestamp", "binary"})
 
@@ -200,7 +202,7 @@ class _Reading:
         self.problems: list[Problem] = []
 
     def value(self, node: yaml.Node, path: KeyPath) -> object:
-        """Return what a node stands for, and note its problems."""
+        """Return the value of a node, and note its problems."""
         self._values += 1
         if self._values > MAX_VALUES:
             raise _TooLarge(f"it has more than {MAX_VALUES:,} values, its aliases expanded.")
@@ -288,7 +290,8 @@ class _Reading:
                 node,
             )
         if "configuration" in path:
-            # Whatever it is called: credentials are what people keep out of the file. A URL is masked by its parts.
+            # The variable may have any name: people keep credentials out of the file. In a URL only the secrets are
+            # hidden.
             for match in found:
                 value = self._environment.get(match[1], "")
                 if "://" in value:
@@ -303,7 +306,7 @@ class _Reading:
         )
 
     def _lost(self, path: KeyPath, message: str, node: yaml.Node) -> object:
-        """Note a problem that leaves no value, and return None in its place."""
+        """Note a problem of a value that cannot be read. Returns None for the value."""
         self.problems.append(Problem(path, message, node.start_mark.line + 1, is_lost=True))
         return None
 

@@ -1,10 +1,12 @@
-"""What a provider announces of a version: a value that is the same as before, or another. There is no order in it.
+"""The version that a provider announces for a file or a listing: a value that is equal to the last one, or different.
 
-A time is one such value. It is compared with what the same field said when the file, or the listing, was last
-confirmed, and with nothing else: not with our clock, another file's time, or a season's. See docs/change.md.
+Announced values have no order. A time is one kind of announced value. It is compared only with the value of the same
+field when the file, or the listing, was last confirmed; never with the local clock, or with the time of another file or
+of a season. See docs/change.md.
 
-A time has a grain: how long it stays the same while the provider goes on changing things. A second change within the
-grain shows in no other value, so what was confirmed less than a grain after its announced time is asked for again.
+A time has a grain: how long it stays the same while the provider goes on changing the file. A second change within one
+grain is announced with the same time. So a file that was confirmed less than a grain after its announced time is
+requested again.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import functools
 __all__ = ["CLOCK_SLACK", "grain_of", "is_settled", "is_time", "read_http_date", "text_of_time"]
 
 CLOCK_SLACK = dt.timedelta(days=1)
-"""How far our clock may be off the one that an announced time was read from: time zones, mostly."""
+"""The largest difference between the local clock and the clock of an announced time; it is mostly a time zone."""
 
 _DAY, _HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 _MINUTE, _SECOND = dt.timedelta(minutes=1), dt.timedelta(seconds=1)
@@ -28,9 +30,9 @@ def text_of_time(moment: dt.datetime) -> str:
 
 
 def is_time(text: str, moment: dt.datetime) -> bool:
-    """Return whether a text is what `text_of_time` writes of a moment.
+    """Return whether `text_of_time` writes a moment as this text.
 
-    To read it takes a tenth of the time of writing it, and that is done for each file of a run.
+    Parsing takes a tenth of the time of writing, and a run does this for each file.
     """
     try:
         return dt.datetime.fromisoformat(text) == moment
@@ -56,26 +58,26 @@ def is_settled(
     answered_at: dt.datetime | None,
     asked_at: dt.datetime,
 ) -> bool:
-    """Return whether what was confirmed cannot have changed again under the same announced time.
+    """Return whether a confirmed version cannot have changed again under the same announced time.
 
-    A time in the future says nothing of when the next one comes: it is never settled.
+    A time in the future is never settled, as it does not tell when the next one comes.
 
     Args:
         announced: The time that the provider announces; None: it announces none, or another kind of value.
         grain: How long it stays the same; None: as its digits show.
-        answered_at: The Date of the provider's answer that confirmed it; None: there was none.
-        asked_at: Our clock before that was asked for. It counts only where the provider shows none of its own.
+        answered_at: The Date header of the response that confirmed it; None: there was none.
+        asked_at: The local clock before that request. It counts only if the response had no Date header.
     """
     if announced is None:
         return True
     grain = grain_of(announced) if grain is None else grain
-    # Differences, as what a provider writes for "never" may be the last day that there is.
+    # The code compares differences, as some providers write the last possible day for "never".
     if answered_at is not None:
         return answered_at - announced >= grain
     return asked_at - announced >= grain + CLOCK_SLACK
 
 
-@functools.lru_cache(maxsize=4096)  # the files of a match have one date, and so have the answers of one second
+@functools.lru_cache(maxsize=4096)  # the files of a match share a date, and so do the responses of one second
 def read_http_date(text: str | None) -> dt.datetime | None:
     """Return the moment of a Date or Last-Modified header, in UTC; None if there is none or it cannot be read."""
     if not text:

@@ -22,14 +22,14 @@ __all__ = [
 
 
 def is_named(feed: str, wanted: str) -> bool:
-    """Return whether a feed is meant by what is `wanted`: its name, `one|another`, or `begin*`."""
+    """Return whether `wanted` names a feed: by its name, as `one|another`, or as `begin*`."""
     return feed == wanted or any(
         feed.startswith(one[:-1]) if one.endswith("*") else feed == one for one in wanted.split("|")
     )
 
 
 def _has_any(wanted: str, feeds: Collection[str]) -> bool:
-    # Most are plain names, and this is asked of each dataset of each run.
+    # Most are plain names, and this runs for each dataset of each run.
     return ("|" in wanted or "*" in wanted) and any(is_named(feed, wanted) for feed in feeds)
 
 
@@ -39,10 +39,10 @@ class BundleType:
 
     Attributes:
         dataset_type: `match`, …
-        requires: The feeds without which it is not of one piece: a dataset that lacks one is never COMPLETE. `f24|f73`
-            is one or the other, `ball-*` is any feed whose name begins so; see `is_named`.
-        optional: The feeds that some have, written likewise.
-        file_checks: Whether each file is looked at before it is committed: is it what its format says?
+        requires: The feeds that a complete dataset has: a dataset that lacks one is never COMPLETE. `f24|f73` means one
+            of the two, `ball-*` any feed whose name begins with `ball-`; see `is_named`.
+        optional: The feeds that some datasets have, written in the same way.
+        file_checks: Whether each file is checked before it is committed: is its content of its format?
     """
 
     dataset_type: str
@@ -53,15 +53,15 @@ class BundleType:
     def wanted(self, versions: DataSpecVersionCollection) -> list[tuple[str, str]]:
         """Return each (feed, version) that belongs in a dataset.
 
-        A required feed always does: in the versions that are named, else those of `default`, else v1. An
-        optional one does where it, or `default`, is named.
+        A required feed always belongs in it: in the versions that are named, else those of `default`, else v1. An
+        optional feed belongs in it if the versions name it, or `default`.
         """
         pairs = [(feed, version) for feed in self.requires for version in versions.versions_of(feed) or ("v1",)]
         pairs += [(feed, version) for feed in self.optional for version in versions.versions_of(feed)]
         return pairs
 
     def unknown(self, versions: DataSpecVersionCollection) -> list[str]:
-        """Return the named feeds that this type has not got."""
+        """Return the named feeds that are not part of this type."""
         return [feed for feed in versions if feed not in (*self.requires, *self.optional, DEFAULT_FEED)]
 
     def lacking(self, feeds: Collection[str]) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ class BundleType:
         return tuple([one for one in self.requires if one not in feeds and not _has_any(one, feeds)])
 
     def needs(self, feed: str) -> bool:
-        """Whether a feed is a required one, or may stand for one."""
+        """Whether a feed is required, or is one of several feeds of which one is required."""
         return any(is_named(feed, one) for one in self.requires)
 
     def can_do_without(self, feed: str) -> bool:
@@ -77,13 +77,13 @@ class BundleType:
         return any(is_named(feed, one) for one in self.optional) and not self.needs(feed)
 
     def missing(self, feeds: Collection[str], looks: Iterable[FeedState]) -> tuple[str, ...]:
-        """Return the feeds without which a dataset is not complete, and that it has not, or not whole.
+        """Return the missing feeds: those that a complete dataset has, and that this one lacks or has broken.
 
         Args:
-            feeds: Those that it has.
-            looks: What the last look at each of its files found. A broken file that a person accepted does not count
-                as there. What a person left out is missing, unless it is named as optional: what a source announces
-                is what its dataset needs.
+            feeds: The feeds that the dataset has.
+            looks: The result of the last check of each of its files. A broken file that a person accepted counts as
+                missing. A file that a person left out is missing too, unless its feed is optional: a dataset needs
+                what its source announces.
         """
         broken, left_out = [], []
         for look in looks:
@@ -103,8 +103,14 @@ class BundleType:
     ) -> DatasetState:
         """Return the state of a dataset that its source calls `announced`.
 
-        What lacks a required feed is never COMPLETE: it is PARTIAL, or SCHEDULED while there is nothing of it. So is
-        one of whose announced files (`has_files`) none is there.
+        A dataset that lacks a required feed is never COMPLETE: it is PARTIAL, or SCHEDULED while it has no file. A
+        dataset of whose announced files none is there is SCHEDULED too.
+
+        Args:
+            announced: The state that the source gives it.
+            missing_feeds: See `missing`.
+            is_empty: Whether the dataset has no file.
+            has_files: Whether the source announces any file.
         """
         if announced is not DatasetState.COMPLETE:
             return announced
@@ -123,7 +129,7 @@ VIDEO = BundleType("video", requires=("video",))
 """One recording."""
 
 BUILT_IN_BUNDLE_TYPES = {bundle_type.dataset_type: bundle_type for bundle_type in (MATCH, TRACKING, VIDEO)}
-"""What holds where neither the settings nor the source say anything else; see `BundleTypes`."""
+"""The types of datasets for which neither the settings nor the source say anything; see `BundleTypes`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -138,8 +144,8 @@ class BundleOverride:
 class BundleTypes:
     """Says what a complete dataset holds: the settings, else its source, else what is built in, else nothing.
 
-    What is built in holds for bundles that use its names: those that have its first feed (`match`, `metadata`,
-    `video`). A source that calls its datasets matches and has nothing but a feed `f24` has said nothing of lineups.
+    A built-in type is for bundles that use its feed names: those that have its first feed (`match`, `metadata`,
+    `video`). A source that has matches with the single feed `f24` is not expected to have lineups.
 
     Args:
         overrides: (provider, dataset type) to what the settings say.
@@ -155,6 +161,8 @@ class BundleTypes:
         """Return the bundle type of one of a provider's datasets.
 
         Args:
+            provider: The provider's name.
+            dataset_type: Such as `match`.
             declared: What the source declares.
             feeds: The feeds that the dataset has, or is announced to have.
         """
@@ -178,7 +186,7 @@ class BundleTypes:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Choice:
-    """What holds for datasets of a kind that have a feed, and for those that have it not. Worked out once."""
+    """The bundle types of one kind of dataset: with the first feed of the built-in type, and without it."""
 
     declared: Sequence[BundleType]
     first_feed: str

@@ -15,7 +15,7 @@ __all__ = ["Bundle", "BundleCheck", "BundleFile"]
 class BundleFile(Protocol):
     """One file of a bundle: new, or as the lake has it. It has every attribute of `File` too.
 
-    What was read or parsed once is kept until the bundle is decided about, so several checks cost one parse.
+    Content that was read or parsed once is kept until the bundle is decided, so several checks cost one parse.
     """
 
     @property
@@ -40,7 +40,7 @@ class BundleFile(Protocol):
 
     @property
     def is_new(self) -> bool:
-        """Whether it was fetched now, and is not what the lake has."""
+        """Whether this run fetched it, and the lake has not got it."""
 
     def read(self) -> bytes:
         """Return all of the provider's bytes."""
@@ -51,8 +51,11 @@ class BundleFile(Protocol):
     def json_as(self, shape: Any) -> Any:
         """Return the JSON content decoded into a msgspec type, such as `list[SomeStruct]`.
 
-        It is far quicker than `json()` where only some fields matter: a match's event ids take 3 ms, not 35. A
-        shape that the check names in `shapes` was decoded while the file came in, and costs nothing here.
+        This is much faster than `json()` if only some fields matter: the event ids of a match take 3 ms, not 35. A
+        shape that the check names in `shapes` is decoded while the file arrives, and costs nothing here.
+
+        Args:
+            shape: The msgspec type.
 
         Raises:
             SourceError: The content has another shape; the message says where.
@@ -60,7 +63,7 @@ class BundleFile(Protocol):
 
 
 class Bundle(Protocol):
-    """A dataset as it is about to be committed: the new files, and of the others those that the lake has."""
+    """A dataset before its commit: the new files, and the unchanged files of the lake."""
 
     @property
     def provider(self) -> str:
@@ -68,11 +71,11 @@ class Bundle(Protocol):
 
     @property
     def dataset_type(self) -> str:
-        """`match`, `tracking`, …"""
+        """The type: `match`, `tracking`, …."""
 
     @property
     def loader(self) -> str:
-        """The format in which its source says it comes, such as `opta`; empty: that of its provider."""
+        """The format that its source declares, such as `opta`; empty: that of its provider."""
 
     @property
     def identifier(self) -> Identifier:
@@ -92,7 +95,7 @@ class Bundle(Protocol):
 
     @property
     def existing(self) -> Dataset | None:
-        """The dataset as the lake has it; None if it has not."""
+        """The dataset in the lake; None if it is new."""
 
     @property
     def files(self) -> Mapping[str, BundleFile]:
@@ -116,12 +119,12 @@ class Bundle(Protocol):
 class BundleCheck(abc.ABC):
     """Subclass it to say what must hold between the files of a dataset before anybody sees them.
 
-    A bundle with which a check finds a problem is put into quarantine: kept, with its reasons, and not visible.
-    So is one on which a check raises, as nothing is proven then. What belongs to it:
+    If a check finds a problem, or raises an error, the bundle goes into quarantine: it is kept with the reasons, and
+    readers do not see it. A check is used if one of these names it:
 
-    - a source's `bundle_checks`, for what holds for this provider;
+    - a source's `bundle_checks`, for the datasets of its provider;
     - the settings' `dataset_types: [{provider:, dataset_type:, checks: [my_package.MyCheck]}]`;
-    - the entry point group `ingestify.checks`, for what a package brings to every lake.
+    - the entry point group `ingestify.checks`, by which a package adds a check to every lake.
 
     `find_problems` is called by worker threads, for several bundles at once: keep no state in it. A slow check
     (a kloppy load, a pandera suite) slows the bundles that changed, and nothing else.
@@ -156,7 +159,7 @@ class BundleCheck(abc.ABC):
 
     @abc.abstractmethod
     def find_problems(self, bundle: Bundle) -> Iterable[str]:
-        """Return, or yield, what is wrong with a bundle: a sentence each, for people. Nothing: it agrees.
+        """Return, or yield, the problems of a bundle, each as a sentence for people. None: the files agree.
 
         Called after each file was checked by itself, and only if a file changed.
         """

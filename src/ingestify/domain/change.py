@@ -42,11 +42,11 @@ __all__ = [
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a change makes of an open quarantine entry.
+    """What a change does to an open quarantine entry.
 
     Attributes:
-        seen: The state that the entry had when the change was worked out. If it has another by now, the change does
-            not hold.
+        seen: The state of the entry when the change was computed. If the entry has another state at the commit, the
+            change is refused.
         state: RESOLVED by a bundle that passed, SUPERSEDED by one that did not, or ACCEPTED by a person.
         decided_by: Who accepted it; empty: nobody.
         note: What that person said.
@@ -65,21 +65,21 @@ class Settlement:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DatasetChange:
-    """What is to become true of one dataset, in one transaction.
+    """A change to one dataset, which one transaction commits.
 
     Attributes:
-        existing: The dataset as it was when the change was worked out; None if there was none. If it has got a
-            revision since, or was described anew or marked, the change is refused and worked out again.
-        files: The files whose bytes are new, for one new revision; none: no revision.
-        feeds: What the look at each file found.
+        existing: The dataset when the change was computed; None if it is new. If it has got a revision, another
+            description or a mark since then, the change is refused and computed again.
+        files: The files with new bytes, for one new revision; none: no revision.
+        feeds: The result of the last check of each file.
         source: Where it came from, kept with the revision.
         missing_feeds: The required feeds that the dataset will lack.
-        removed_file_ids: Files that leave the current set with this revision: the provider has them no more.
-        forgotten_file_ids: Those of them that it does not announce any more: announced again, they are new.
+        removed_file_ids: Files that this revision removes from the current set: the provider has them no more.
+        forgotten_file_ids: Removed files that the source announces no more. If it announces one again, that is new.
         dataset_id: The id of a new dataset; None: any.
         rejected: Why the bundle failed its checks. Then it goes into quarantine, and the dataset stays as it is.
-        settles: What becomes of a quarantine entry with it.
-        removals_seen: The last removal of objects that had ended before those of its files were written.
+        settles: The quarantine entry that the change settles.
+        removals_seen: The number of the last removal of objects that ended before these files were written.
         confirms: Whether the current revision was VALIDATION_FAILED, and the provider served the same bytes.
     """
 
@@ -115,7 +115,7 @@ class DatasetChange:
 
     @property
     def stored_metadata(self) -> str:
-        """The metadata as it is stored. What the lake has, it keeps as it came in.
+        """The metadata as it is stored. Metadata that the lake has already is kept as it is.
 
         Raises:
             SourceError: It is new, and not JSON that every database keeps.
@@ -125,7 +125,7 @@ class DatasetChange:
 
     @property
     def is_news(self) -> bool:
-        """Whether anything is true after it that is not so now.
+        """Whether the change changes anything.
 
         Raises:
             SourceError: The metadata is not JSON.
@@ -137,7 +137,7 @@ class DatasetChange:
             return True
         if _description_differs(existing, self):
             return True
-        # The look itself is remembered, so that the next run does not download the same bytes again.
+        # The result of the check is stored, so that the next run does not download the same bytes again.
         return any(feed.is_news_after(existing.feeds.get(feed.file_id)) for feed in self.feeds)
 
 
@@ -146,8 +146,8 @@ class AppliedChange:
     """A change and what it made true.
 
     Attributes:
-        dataset: The dataset after the change. After a rejection: as it was; as it would be without any revision if
-            the lake has it not.
+        dataset: The dataset after the change. After a rejection: the unchanged dataset; if the lake has none, the
+            dataset that it would be, without revisions.
         revision: The revision it added, or None.
         events: The domain events, in order.
         entry: The quarantine entry it made, or None.
@@ -163,7 +163,7 @@ _PLACE_IN_MEMORY = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def _as_text(value: object) -> str:
-    """Return a value that JSON has not, such as a date, as its text; one that differs in each process is refused."""
+    """Return a value that JSON cannot hold, such as a date, as text. A text that differs in each process is refused."""
     text = str(value)
     if isinstance(value, (set, frozenset)) or _PLACE_IN_MEMORY.search(text):
         raise TypeError(f"a {type(value).__name__} has another text in each run")
@@ -176,14 +176,14 @@ _encode_metadata = json.JSONEncoder(**_FORM, allow_nan=False).encode
 _encode_stored_metadata = json.JSONEncoder(**_FORM).encode
 
 DEEPEST_METADATA = 100
-"""So deep it may be nested: whoever reads a lake, in whatever language, has to be able to read it."""
+"""The deepest nesting of metadata, so that readers in any language can parse it."""
 
 
 def metadata_text(metadata: Mapping[str, Any]) -> str:
     """Return the JSON text by which metadata is stored and compared; key order does not matter.
 
     Raises:
-        SourceError: It is not JSON, or not such that every database keeps it and every reader can read it.
+        SourceError: It is not JSON, or a database could not store it, or a reader could not parse it.
     """
     try:
         text = _encode_metadata(metadata)
@@ -192,7 +192,7 @@ def metadata_text(metadata: Mapping[str, Any]) -> str:
     if not is_storable(text):
         raise SourceError("the metadata holds half of a character, which no database keeps")
     if (
-        text.count("[") + text.count("{") > DEEPEST_METADATA  # which is cheap to see, and so of nearly none
+        text.count("[") + text.count("{") > DEEPEST_METADATA  # cheap, and false for nearly all
         and depth_of_json(text) > DEEPEST_METADATA
     ):
         raise SourceError(f"the metadata is nested more than {DEEPEST_METADATA} levels deep")
@@ -200,12 +200,12 @@ def metadata_text(metadata: Mapping[str, Any]) -> str:
 
 
 def stored_metadata_text(metadata: Mapping[str, Any]) -> str:
-    """Return the same text of metadata that a lake has: it may have come in when less was asked of it."""
+    """Return the JSON text of metadata that a lake has already; older versions checked it less strictly."""
     return _encode_stored_metadata(metadata)
 
 
 def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
-    """Return what `change` makes of its dataset at `moment`. Pure: nothing is written."""
+    """Return the result of a change that is committed at `moment`. Nothing is written."""
     if change.rejected:
         return _apply_rejection(change, moment)
     existing = change.existing
@@ -299,7 +299,7 @@ def _apply_rejection(change: DatasetChange, moment: dt.datetime) -> AppliedChang
 
 
 def _settled(change: DatasetChange, dataset: Dataset, moment: dt.datetime) -> list[DatasetEvent]:
-    """Return what becomes true of the entry that the change settles; of a discarded one that was told before."""
+    """Return the event of the entry that the change settles. A discarded entry had its event before."""
     one = change.settles
     if one is None or one.seen is not QuarantineState.OPEN:
         return []
@@ -309,7 +309,7 @@ def _settled(change: DatasetChange, dataset: Dataset, moment: dt.datetime) -> li
 def settled_event(
     dataset: Dataset, entry_id: str, state: QuarantineState, decided_by: str, note: str, moment: dt.datetime
 ) -> DatasetEvent:
-    """Return the event that an entry of the quarantine is in another state than OPEN now."""
+    """Return the event of a quarantine entry that is not OPEN any more."""
     decision: dict[str, Any] = {"entry_id": entry_id, "decided_by": decided_by, "note": note, "occurred_at": moment}
     if state is QuarantineState.ACCEPTED:
         return RevisionAccepted(dataset=dataset, **decision)

@@ -1,10 +1,10 @@
 """How two values of an expression compare.
 
-What is equal: values that would make the same identifier. 11, "11" and 11.0 are equal, True and "true" are, a date
-and its ISO text are; "011" and 11 are not, and neither are 1 and True. None is equal only to None.
+Two values are equal if they would make the same identifier: 11, "11" and 11.0; True and "true"; a date and its ISO
+text. "011" and 11 differ, and so do 1 and True. None is equal only to None.
 
-What is smaller: numbers, and text of whole numbers, compare as numbers, so "9" < 10 and "9" < "10". Any other two
-texts compare as text, which is right for ISO dates. A number against other text is an error, not a guess.
+Numbers, and text of whole numbers, are ordered as numbers: "9" < 10 and "9" < "10". Any other two texts are ordered as
+text, which is right for ISO dates. A number and other text have no order: comparing them is an error.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def compare(operator: ast.cmpop, left: object, right: object) -> bool:
     """Return whether the comparison holds.
 
     Raises:
-        Incomparable: The operator says nothing about these two.
+        Incomparable: The operator cannot compare these two values.
     """
     match operator:
         case ast.Eq():

@@ -1,11 +1,11 @@
 """Conditions on datasets that are in the lake: `metadata.home_team.name == 'Ajax' and metadata.home_score > 2`.
 
-They are expressions, with paths into what a provider says of a dataset. What can be named:
+A condition is an expression, with paths into the metadata of a dataset. It can name:
     `metadata.home_score`, `metadata.home_team.name`, `metadata['home team']`, `metadata.referees[0].name`;
     `name`, `state`, `provider`, `dataset_type`, `created_at`, `last_modified_at`;
-    identifier keys, such as `match_id`; `identifier['name']` for one that is called like something above.
+    identifier keys, such as `match_id`; `identifier['name']` for a key that has one of the names above.
 
-What a dataset has not got is None, which is equal only to None, and neither smaller nor larger than anything.
+A value that a dataset does not have is None. None is equal only to None, and neither smaller nor larger than anything.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class DatasetCondition:
     """A condition on stored datasets. Made by `parse`; any thread may use it.
 
     Attributes:
-        identifier_keys: The keys of identifiers that it asks for.
-        metadata_paths: The paths into metadata that it asks for, as their steps: `("home_team", "name")`.
+        identifier_keys: The identifier keys that it reads.
+        metadata_paths: The paths into metadata that it reads, each as its steps: `("home_team", "name")`.
     """
 
     identifier_keys: frozenset[str]
@@ -64,7 +64,7 @@ class DatasetCondition:
         """Read a condition.
 
         Raises:
-            ConfigurationError: It cannot be read, or names what datasets have not got. The message points at where.
+            ConfigurationError: It cannot be read, or names what datasets do not have. The message shows where.
         """
         if not isinstance(text, str):
             raise ConfigurationError(
@@ -95,7 +95,7 @@ class DatasetCondition:
 
     @property
     def asks_for_metadata(self) -> bool:
-        """Whether it asks for any."""
+        """Whether it reads metadata."""
         return bool(self.metadata_paths)
 
     @property
@@ -118,11 +118,17 @@ class DatasetCondition:
         created_at: str,
         last_modified_at: str | None,
     ) -> bool:
-        """Return whether a dataset is meant.
+        """Return whether a dataset meets the condition.
 
         Args:
-            metadata: Only looked at if the condition asks for it.
-            created_at: As text in UTC with microseconds and a `Z`, as the catalogue has it; `last_modified_at` too.
+            identifier: The dataset's identifier.
+            metadata: Read only if `asks_for_metadata`.
+            name: The dataset's name.
+            state: The name of its state.
+            provider: The provider's name.
+            dataset_type: Such as `match`.
+            created_at: Text in UTC with microseconds and a `Z`, as the catalogue stores it.
+            last_modified_at: Text in the same form; None: unknown.
 
         Raises:
             Undecidable: It compares values that have no order, such as text and a number.
@@ -153,7 +159,7 @@ class DatasetCondition:
             ) from error
 
     def matches_dataset(self, dataset: Dataset) -> bool:
-        """Return the same of a dataset that was read."""
+        """Return whether a dataset that was loaded meets the condition."""
         changed = dataset.last_modified_at
         return self.matches(
             dataset.identifier,
@@ -170,7 +176,8 @@ class DatasetCondition:
         """Return the error that no dataset has some of the identifier keys.
 
         Args:
-            known: Those that datasets have.
+            unknown: The keys that no dataset has; one at least.
+            known: The keys that datasets have.
         """
         name = min(unknown)
         keys = sorted(known)
@@ -189,12 +196,12 @@ class DatasetCondition:
 
 
 class Answers:
-    """What a condition has said of the datasets of one reading. One value that it cannot compare does not end that.
+    """The results of a condition for the datasets of one read. A value that it cannot compare does not end the read.
 
     Any thread may use it.
 
     Attributes:
-        condition: None: all are meant.
+        condition: None: every dataset is meant.
     """
 
     def __init__(self, condition: DatasetCondition | None) -> None:
@@ -205,10 +212,10 @@ class Answers:
         self._first: Undecidable | None = None
 
     def holds(self, matches: Callable[[DatasetCondition], bool]) -> bool:
-        """Return whether a dataset is meant; one of which that cannot be said is not.
+        """Return whether a dataset is meant. A dataset that the condition cannot decide is not.
 
         Args:
-            matches: Asks the condition about it.
+            matches: Applies the condition to the dataset.
         """
         if self.condition is None:
             return True
@@ -224,13 +231,13 @@ class Answers:
         return is_meant
 
     def tell(self, *, only_raises: bool = False) -> None:
-        """Say, at the end of a reading, of how many datasets it could not be said.
+        """Log a warning, at the end of a read, if some datasets could not be decided.
 
         Args:
-            only_raises: It was said already.
+            only_raises: Log nothing, as the warning was logged before.
 
         Raises:
-            Undecidable: Of none: it is the condition that is wrong, and not a value.
+            Undecidable: No dataset could be decided, so the condition is wrong, and not a value.
         """
         if self._first is None:
             return
@@ -242,7 +249,7 @@ class Answers:
 
 
 def _paths(tree: ast.AST) -> Iterable[ast.expr]:
-    """Yield each name, with all that follows it, from left to right."""
+    """Yield each path, a name with its steps, from left to right."""
     if isinstance(tree, ast.expr) and root_of(tree) is not None:
         yield tree
         return
@@ -265,7 +272,7 @@ def _split(path: ast.expr) -> tuple[ast.Name, tuple[str | int, ...]]:
 
 
 class _Values(ast.NodeTransformer):
-    """Writes what is compared with a moment, or with the state, as the catalogue does."""
+    """Writes the values that are compared with a moment, or with the state, in the form of the catalogue."""
 
     def __init__(self, syntax: Syntax) -> None:
         self._syntax = syntax

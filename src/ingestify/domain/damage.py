@@ -1,4 +1,4 @@
-"""What can be wrong with a lake, by name."""
+"""The kinds of damage that a lake can have."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from ingestify.domain.file import File
 __all__ = ["DAMAGED", "Damage", "DamageKind", "FileRecord"]
 
 DAMAGED = "damaged: "
-"""What the description of a revision begins with that is not trusted because an object of it is damaged."""
+"""The beginning of the description of a revision that is invalid because one of its objects is damaged."""
 
 
 class DamageKind(enum.StrEnum):
-    """One way in which a lake is not what its catalogue says."""
+    """One kind of difference between a lake and its catalogue."""
 
     # ---- of an object
     MISSING = "missing"
-    """A row names it, and it is not there."""
+    """A row names the object, and the object is not there."""
     TRUNCATED = "truncated"
-    """It is shorter than it was."""
+    """The object is shorter than it was."""
     ALTERED = "altered"
-    """Of the same length, or longer, with other bytes: a flipped bit is enough."""
+    """The object has other bytes, and the same length or more: a flipped bit is enough."""
     SWAPPED = "swapped"
-    """It holds the bytes of another file of the lake."""
+    """The object holds the bytes of another file of the lake."""
     UNDECODABLE = "undecodable"
-    """As long as it was, and its compression cannot be undone."""
+    """The object has its length, and cannot be decompressed."""
     UNREADABLE = "unreadable"
-    """The storage does not give it out."""
+    """The storage refuses to read the object."""
     ORPHAN = "orphan"
-    """No row names it. It takes room, and does no harm."""
+    """No row names the object. It takes space, and does no harm."""
     # ---- of rows
     OUTSIDE_BUCKET = "outside its bucket"
     """A row names an object that is not below its bucket's folder."""
     WRONG_SIZE = "wrong size"
-    """The bytes are right, and the size in the row is not."""
+    """The bytes are right, and the size in the row is wrong."""
     DUPLICATE_DATASET = "duplicate dataset"
     """Two datasets have one identity."""
     REVISION_GAP = "gap in revisions"
-    """Their numbers do not follow each other from 0."""
+    """The revisions of a dataset are not numbered from 0 without gaps."""
     WRONG_HEAD = "wrong head"
-    """The revision that a dataset calls current is not its newest one, or not as its row says."""
+    """The current revision in a dataset's row is not its newest one, or differs from the revision's row."""
     LOST_FILE_ROW = "lost file row"
-    """A dataset says that a file came, and no revision has it."""
+    """The dataset's row says that a file arrived, and no revision has it."""
     DANGLING_ROW = "dangling row"
-    """It belongs to a dataset, a revision or a quarantine entry that is not there."""
+    """The row belongs to a dataset, a revision or a quarantine entry that does not exist."""
     BROKEN_ROW = "broken row"
-    """What stands in it cannot be read."""
+    """The content of the row cannot be read."""
 
     @property
     def is_of_object(self) -> bool:
-        """Whether other bytes at its path would mend it."""
+        """Whether writing the right bytes to the object's path would repair it."""
         return self in _OF_OBJECTS
 
 
@@ -74,8 +74,8 @@ class FileRecord:
 
     Attributes:
         title: The dataset, for people: `provider/dataset_type/identifier`.
-        dataset_id: Of a file in quarantine, that of the dataset it would change.
-        file: What the row says of it; a file in quarantine counts as one of revision 0.
+        dataset_id: The dataset; for a file in quarantine, the dataset that it would change.
+        file: The content of the row; a file in quarantine has revision 0.
         entry_id: The quarantine entry that it is part of; None: it is part of a revision.
     """
 
@@ -87,12 +87,12 @@ class FileRecord:
 
     @property
     def key(self) -> tuple[str, int, str, str | None]:
-        """What tells it from other rows that name the same object."""
+        """Differs for each row that names the same object."""
         return self.dataset_id, self.file.revision_id, self.file.file_id, self.entry_id
 
     @property
     def place(self) -> str:
-        """Where it belongs, for people."""
+        """The dataset, revision or entry, and file, for people."""
         where = f"revision {self.file.revision_id}" if self.entry_id is None else f"quarantine entry {self.entry_id}"
         return f"{self.title}, {where}, {self.file.file_id}"
 
@@ -105,10 +105,11 @@ class Damage:
         where: What is damaged, for people.
         what: What is wrong with it.
         remedy: The next thing to do.
-        bucket: None: that is not known.
-        dataset_id: None: it is no dataset's, or not known; `revision_id`, `file_id`, `path`, `entry_id` likewise.
-        record: The row, of a damaged object or a wrong size.
-        found: Of a wrong size: the right ones, of the file and in the storage.
+        bucket: None: unknown.
+        dataset_id: None: it belongs to no dataset, or that is unknown. The same holds for `revision_id`, `file_id`,
+            `path` and `entry_id`.
+        record: The row that names a damaged object, or has a wrong size.
+        found: For a wrong size: the right sizes, of the file and in the storage.
     """
 
     kind: DamageKind
@@ -126,7 +127,7 @@ class Damage:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the lake is less than it should be: it is not, for what is too much."""
+        """Whether it is a failure of the lake. An orphaned object is not."""
         return self.kind is not DamageKind.ORPHAN
 
     @property

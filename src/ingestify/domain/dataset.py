@@ -61,10 +61,10 @@ class DatasetState(enum.StrEnum):
 
     @classmethod
     def parse_many(cls, value: object) -> tuple[DatasetState, ...]:
-        """Return the states that a name, a state, or a collection of them names; None is all: ().
+        """Return the states that a name, a state, or a collection of them names; () for None, which means all states.
 
         Raises:
-            ValueError: One is none, or the collection is empty, which is not all.
+            ValueError: A name is unknown, or the collection is empty, which does not mean all states.
         """
         if value is None:
             return ()
@@ -77,14 +77,14 @@ class DatasetState(enum.StrEnum):
 
 @dataclasses.dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
 class DatasetSummary:
-    """What is known of a dataset in the lake before it is loaded in full. Never changed.
+    """A summary of a dataset in the lake, to decide about it without loading it. Never changed after it is made.
 
     Attributes:
         last_modified: The newest provider time of its files, in UTC; None if unknown.
         current_created_at: When its current revision was committed; None if it has none.
         current_state: The state of its current revision; None if it has none.
         has_revisions: Whether it has any revision.
-        feeds: File id to what the last look at that file found; None if that is not known here.
+        feeds: File id to the result of the last check of that file; None if the summary does not have it.
     """
 
     last_modified: dt.datetime | None
@@ -107,13 +107,13 @@ class Dataset:
 
     Attributes:
         dataset_id: A UUID, as text.
-        identifier: What it is at the provider: `dataset.identifier["match_id"]`.
+        identifier: The provider's keys: `dataset.identifier["match_id"]`.
         state: SCHEDULED, PARTIAL, COMPLETE or MISSING.
-        metadata: What the source says of it besides its files; JSON values.
+        metadata: The source's description of it; JSON values.
         created_at: When it came into the lake; `updated_at`: when its row last changed.
-        last_modified_at: The newest time at which the provider says a file changed; None if it never says.
+        last_modified_at: The newest time at which a file changed, by the provider's word; None if it gives none.
         revisions: Oldest first, numbered from 0 without gaps.
-        feeds: File id to what the last look at that file found.
+        feeds: File id to the result of the last check of that file.
         missing_feeds: The feeds that a complete dataset of its type has and that this one lacks, or has broken.
     """
 
@@ -139,9 +139,9 @@ class Dataset:
 
     @property
     def current_revision(self) -> Revision | None:
-        """The whole current set of files: the newest of each, whatever revision brought it.
+        """The whole current set of files: the newest of each, from any revision.
 
-        What a revision removed, because the provider had it no more, is not among them. Its id, time and state
+        A file that a later revision removed, because the provider had it no more, is not in it. The id, time and state
         are those of the last revision. None if there is no revision.
         """
         if not self.revisions:
@@ -155,7 +155,7 @@ class Dataset:
 
     @property
     def loader(self) -> str:
-        """The format in which it came, as its source said: the name of a kloppy loader. Else its provider's name."""
+        """The format that the source declared, which is the name of a kloppy loader; else the provider's name."""
         said = (revision.source.get("loader") for revision in reversed(self.revisions))
         return next(filter(None, said), self.provider)
 
@@ -167,7 +167,7 @@ class Dataset:
 
     @property
     def left_out_files(self) -> dict[str, str]:
-        """File id to why the file that the provider has is not in the lake: it is broken, or a person left it out."""
+        """File id to the reason why the provider's file is not in the lake: it is broken, or a person left it out."""
         return {file_id: feed.problem for file_id, feed in sorted(self.feeds.items()) if feed.is_left_out}
 
     @property
@@ -196,7 +196,7 @@ class Dataset:
         encoding: str | None = None,
         **options: Any,
     ) -> Any:
-        """Return a feed as a polars DataFrame, a row for each record; see `store.data_frame` for what those are.
+        """Return a feed as a polars DataFrame with a row for each record; `store.data_frame` says what a record is.
 
         Example::
 
@@ -240,13 +240,13 @@ class Dataset:
         return reader.load_files(self, lazy=True).get_file(data_feed_key, data_spec_version)
 
     def read_from(self, reader: _FileReader) -> Dataset:
-        """Remember the lake that it was read from; the store calls this. It is no part of what the dataset is."""
+        """Remember the lake that it was read from; the store calls this. Two datasets are equal without it."""
         # Not a field: two datasets are equal whichever store read them, and a store cannot be pickled.
         self.__dict__["_reader"] = reader
         return self
 
     def with_plain_feeds(self) -> Dataset:
-        """Return the same dataset with `feeds` as a dict, for what looks into a dict and into no other mapping."""
+        """Return the same dataset with `feeds` as a dict, for code that accepts no other mapping."""
         copied = object.__new__(Dataset)
         copied.__dict__.update(self.__dict__, feeds=dict(self.feeds))
         return copied
@@ -265,13 +265,13 @@ class Dataset:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CollectionMetadata:
-    """What a collection holds, without loading it.
+    """The size and age of a collection, without its datasets.
 
     Attributes:
         row_count: How many datasets.
         last_modified: The newest provider time among them, in UTC; None if there is none.
-        ingested_until: Of a selector whose source `follows_changes`: all that the provider had changed by then is in
-            the lake, in UTC. None if that is not known.
+        ingested_until: For a selector whose source `follows_changes`: the lake has every change that the provider made
+            before this moment, in UTC. None if that is unknown.
     """
 
     row_count: int
@@ -289,7 +289,7 @@ class DatasetCollection(Sequence[Dataset]):
 
     Args:
         datasets: In the order in which they came into the lake.
-        metadata: Of everything that the filters name, which may be more than this page.
+        metadata: That of all datasets that the filters name, which may be more than this page.
     """
 
     def __init__(self, datasets: Sequence[Dataset], metadata: CollectionMetadata) -> None:
@@ -302,15 +302,15 @@ class DatasetCollection(Sequence[Dataset]):
         return self._datasets[0] if self._datasets else None
 
     def get(self, identifier: Mapping[str, object] | None = None, **attributes: object) -> Dataset | None:
-        """Return the dataset with that identifier, or the only one with that part of it, compared by value; or None.
+        """Return the dataset with that identifier, or the only one with these keys and values; or None.
 
         Example::
 
             dataset = engine.store.get_dataset_collection(season_id=106).get(match_id=3788741)
 
         Raises:
-            ValueError: Several have that part; the message names them.
-            TypeError: It is given a value without its key.
+            ValueError: Several datasets have them; the message names two.
+            TypeError: A value is given without its key.
         """
         given: object = identifier
         if given is not None and not isinstance(given, Mapping):
@@ -330,7 +330,7 @@ class DatasetCollection(Sequence[Dataset]):
         return next(iter(exact or found), None)
 
     def _warn_of_unknown_keys(self, wanted: Identifier) -> None:
-        """What is not there is None; a misspelt key must not look like it."""
+        """Warn of a key that no dataset has: a misspelt key must not look like a missing dataset."""
         known = dict.fromkeys(key for dataset in self._datasets for key in dataset.identifier)
         unknown = next((key for key in wanted if known and key not in known), None)
         if unknown is not None:
@@ -343,7 +343,7 @@ class DatasetCollection(Sequence[Dataset]):
             )
 
     def _with_keys(self, keys: frozenset[str]) -> Mapping[Identifier, Sequence[Dataset]]:
-        """Return the datasets that have these keys, by their values of them."""
+        """Return the datasets that have these keys, by the values of the keys."""
         known = self._by_keys.get(keys)
         if known is None:
             known = {}
@@ -371,11 +371,11 @@ class DatasetCollection(Sequence[Dataset]):
 
 
 DATASET_COLUMNS = ("dataset", "name", "state", "revision", "feeds", "changed by the provider (UTC)")
-"""What a table shows of datasets."""
+"""The columns of a table of datasets."""
 
 
 def shown_of(dataset: Dataset) -> tuple[object, ...]:
-    """Return what a table shows of a dataset, a value for each of `DATASET_COLUMNS`."""
+    """Return a dataset's row in a table: a value for each of `DATASET_COLUMNS`."""
     return (
         str(dataset),
         dataset.name,

@@ -1,4 +1,4 @@
-"""Deliveries: files that somebody puts where we can read them, into a folder, a bucket, or on a server."""
+"""Deliveries: files that somebody puts into a folder, a bucket, or on a server, for the lake to read."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class DeliveredFile:
     """One file, as a listing shows it.
 
     Attributes:
-        path: Below the delivery's location, with `/`; as its system spells it.
+        path: The path below the delivery's location, with `/`.
         size: In bytes.
         modified_at: When it was last written, in UTC.
-        version: Another text whenever its bytes may be others: its ETag, or its size and time.
+        version: A text that differs whenever the bytes may differ: the ETag, or the size and time.
     """
 
     path: str
@@ -29,10 +29,10 @@ class DeliveredFile:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PassedOver:
-    """Something in a listing that is not read.
+    """An entry of a listing that is not read.
 
     Attributes:
-        path: As far as it can be shown.
+        path: The path, as far as it can be shown.
         reason: Why, as the end of a sentence.
         hides: Whether there may be files behind it, so that the listing is not whole.
     """
@@ -46,26 +46,26 @@ class Delivery(Protocol):
     """A place with delivered files. Safe to use from any thread. Nothing is ever written to it, or removed."""
 
     def iter_files(self, folder: str = "") -> Iterator[DeliveredFile | PassedOver]:
-        """Yield what is below a folder, and below its folders.
+        """Yield the files in a folder and in all folders below it.
 
         Args:
-            folder: With a `/` at its end; empty: all. One that is not there holds nothing.
+            folder: Ends with `/`; empty: everything. A folder that does not exist has no files.
 
         Raises:
-            SourceError: The location itself cannot be read, or is not there.
+            SourceError: The location itself cannot be read, or does not exist.
         """
 
     def open(self, file: DeliveredFile) -> BinaryIO:
-        """Open a file for reading; it can seek, and memory does not grow with it.
+        """Open a file for reading. The stream can seek, and does not hold the whole file in memory.
 
-        Whoever reads it from its beginning to its end gets the version that was listed, or a SourceError.
+        Reading it from beginning to end returns the version that was listed, or raises a SourceError.
 
         Raises:
-            SourceError: It cannot be read, or is another one by now.
+            SourceError: It cannot be read, or has changed since the listing.
         """
 
     def close(self) -> None:
-        """Let go of connections; they are made anew when they are needed."""
+        """Close the connections; they are opened again when needed."""
 
 
 OpenDelivery = Callable[[str, Mapping[str, Any]], Delivery]
@@ -74,10 +74,10 @@ OpenDelivery = Callable[[str, Mapping[str, Any]], Delivery]
 
 @runtime_checkable
 class ReadsDeliveries(Protocol):
-    """A source that reads deliveries. The engine that takes it lets it open them."""
+    """A source that reads deliveries. The engine tells it how to open them."""
 
     def attach_deliveries(self, open_delivery: OpenDelivery) -> None:
         """Remember how deliveries are opened."""
 
     def close_deliveries(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""

@@ -1,4 +1,4 @@
-"""An answer with the status of a success that says that an error occurred: it is no file, and no listing."""
+"""A response with a success status whose body is an error: it is neither a file nor a listing."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ ERROR_KEYS = frozenset({"error", "errors", "fault", "errormessage", "errordescri
 """The keys under which a response names an error, as `plain_key` writes them."""
 
 FindError: TypeAlias = Callable[[bytes], str]
-"""Returns what the body of an answer says went wrong, for people, though its status says that nothing did; empty:
-nothing. It shows no secrets. Any thread calls it."""
+"""Returns the error that the body of a response describes, for people and without secrets; empty: the body is no error.
+Any thread calls it."""
 
 
 def plain_key(key: str) -> str:
-    """Return a key without case, dashes and underscores, which providers use in any way."""
+    """Return a key in lower case without dashes and underscores, which differ between providers."""
     return key.lower().replace("_", "").replace("-", "")
 
 
 def refuse_error(find_error: FindError | None, body: bytes, url: str, status: int = 200) -> None:
-    """Look at an answer's body.
+    """Raise an error if the body of a response is one.
 
     Args:
-        find_error: None: nobody knows how an error would look.
-        url: Where it came from, with whatever secrets it has.
+        find_error: Finds the error in a body; None: the body is not checked.
+        body: The body of the response.
+        url: The URL of the response, which may have secrets.
+        status: Its status.
 
     Raises:
         FetchError: It is an error.
@@ -38,11 +40,12 @@ def refuse_error(find_error: FindError | None, body: bytes, url: str, status: in
 
 
 def error_in_response(said: str, url: str, status: int = 200) -> FetchError:
-    """Return the error that a provider answered something else than what was asked for.
+    """Return the error for a response whose body is an error.
 
     Args:
-        said: What its answer says, for people, without secrets.
-        url: Where it came from, with whatever secrets it has; empty: a loader knows.
+        said: The text of the response's error, for people, without secrets.
+        url: The URL of the response, which may have secrets; empty: unknown, as a loader sent the request.
+        status: Its status.
     """
     shown = mask_url(url)
     return FetchError(

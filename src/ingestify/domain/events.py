@@ -1,4 +1,4 @@
-"""Domain events: what became true in the lake. (What happens on the pitch is a match event.)"""
+"""Domain events: what changed in the lake. An event on the pitch is called a match event."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ __all__ = [
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DomainEvent:
-    """Something that became true.
+    """A change in the lake.
 
     Attributes:
         event_type: The class's name in snake_case, such as `revision_added`.
         occurred_at: When, in UTC.
-        position: Its place in the catalogue's event log, rising; None for an event that is not logged.
+        position: Its position in the catalogue's event log, which rises; None for an event that is not logged.
     """
 
     event_type: ClassVar[str] = "domain_event"
@@ -49,20 +49,20 @@ class DomainEvent:
 
 
 SCHEMA_VERSION = 2
-"""What an event says of its dataset. 1: all of its revisions; 2: the last one, and its current files."""
+"""The form of a dataset in an event. 1: with all of its revisions; 2: with the last one and its current files."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DatasetEvent(DomainEvent):
-    """A domain event about one dataset, which it shows as it was right after the event.
+    """A domain event about one dataset. It holds the dataset as it was right after the event.
 
-    `(lake_id, epoch, position)` names a logged event for ever: a lake that was restored from a backup gives positions
-    again, in a new epoch.
+    `(lake_id, epoch, position)` identifies a logged event for ever. A lake that was restored from a backup gives out
+    positions again, in a new epoch.
 
     Attributes:
-        lake_id: The lake that it is of; empty for an event that is not logged.
+        lake_id: The lake's id; empty for an event that is not logged.
         epoch: The lake's epoch; 0 for an event that is not logged.
-        schema_version: In which form it was logged.
+        schema_version: The form in which it was logged.
     """
 
     dataset: Dataset
@@ -95,10 +95,10 @@ class RevisionInvalidated(DatasetEvent):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RevisionRejected(DatasetEvent):
-    """What the provider served failed its checks, and is in quarantine. The dataset is as it was before.
+    """A bundle failed its checks, and is in quarantine. The dataset is as it was before.
 
     Attributes:
-        dataset: As readers see it; without any revision if the lake has it not.
+        dataset: As readers see it; without any revision if it is not in the lake.
         reasons: Why, a sentence each.
         entry_id: The quarantine entry.
     """
@@ -109,7 +109,7 @@ class RevisionRejected(DatasetEvent):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RevisionAccepted(DatasetEvent):
-    """A person published what was in quarantine. The `RevisionAdded` that follows, if any, is what readers see of it.
+    """A person published a bundle from quarantine. A `RevisionAdded` follows if a file changed.
 
     Attributes:
         entry_id: The quarantine entry.
@@ -124,11 +124,13 @@ class RevisionAccepted(DatasetEvent):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RevisionDiscarded(DatasetEvent):
-    """A person threw away what was in quarantine. The dataset is as it was before.
+    """A person threw away a bundle in quarantine. The dataset is as it was before.
 
     Attributes:
-        dataset: As readers see it; without any revision if the lake has it not. `entry_id`, `decided_by` and `note` are
-            those of `RevisionAccepted`.
+        dataset: As readers see it; without any revision if it is not in the lake.
+        entry_id: The quarantine entry.
+        decided_by: Who.
+        note: Why.
     """
 
     entry_id: str = ""
@@ -138,12 +140,12 @@ class RevisionDiscarded(DatasetEvent):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RevisionWithdrawn(DatasetEvent):
-    """What was in quarantine waits no more: the provider serves something else by now.
+    """A bundle in quarantine waits no more: the provider serves something else now.
 
     Attributes:
         dataset: As readers see it after that.
         entry_id: The quarantine entry.
-        state: `RESOLVED`: that passed its checks, or is what the lake has. `SUPERSEDED`: it failed, too.
+        state: `RESOLVED`: the new bundle passed its checks, or is what the lake has. `SUPERSEDED`: it failed, too.
     """
 
     entry_id: str = ""
@@ -166,7 +168,7 @@ class DatasetSkipped(DatasetEvent):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SelectorSkipped(DomainEvent):
-    """A run skipped a whole selector: the lake already holds something as new as its hint. Not logged."""
+    """A run skipped a whole selector, as the lake is as new as the selector's hint. Not logged."""
 
     source: str
     provider: str

@@ -3,7 +3,7 @@
 Text is parsed and checked by `ingestify.domain.expression_syntax`, and interpreted here. Nothing is ever compiled or
 executed.
 
-What can be written:
+An expression may have:
     names of selector attributes, numbers, 'text', True, False and None;
     and, or, not, parentheses;
     == != < <= > >=, chained if you like (`42 < season_id <= 90`);
@@ -37,7 +37,7 @@ __all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_NODES", "Expression", "Undecidable"]
 
 
 class Undecidable(ConfigurationError):
-    """An expression says nothing about these attributes: it compares values that have no order.
+    """An expression cannot decide about these attributes: it compares values that have no order.
 
     Attributes:
         single_value: The path to a single value, where a mapping was compared; empty: none was.
@@ -54,7 +54,7 @@ class Expression:
 
     Attributes:
         text: The expression as it was written, with line breaks as blanks.
-        names: The attributes that it asks for.
+        names: The attributes that it reads.
     """
 
     text: str
@@ -67,8 +67,8 @@ class Expression:
         """Read an expression.
 
         Raises:
-            ConfigurationError: It cannot be read, or uses more than expressions have. The message says
-                what, points at where, and lists what is allowed.
+            ConfigurationError: It cannot be read, or uses something that expressions do not have. The message says
+                what and where, and lists what is allowed.
         """
         # YAML's block texts bring line breaks; as blanks they mean the same, outside of quotes.
         line = re.sub(r"[\r\n\t\f]", " ", text).strip()
@@ -80,8 +80,8 @@ class Expression:
         """Return whether a selector with these attributes is meant.
 
         Raises:
-            ConfigurationError: It names an attribute that the selector has not got, even where the answer would
-                not depend on it, or compares values that have no order, such as a season's name and a number.
+            ConfigurationError: It names an attribute that the selector does not have, even if the result would not
+                depend on it; or it compares values that have no order, such as a season's name and a number.
         """
         for name in sorted(self.names):
             if name not in attributes:
@@ -141,7 +141,7 @@ class Expression:
 
 
 def _single_value_in(node: ast.expr, value: object) -> str:
-    """Return the path to one of the values of a mapping: to its name, if it has one. Empty: it is no mapping."""
+    """Return the path to one value of a mapping: to its name, if it has one. Empty: the value is no mapping."""
     if not isinstance(value, Mapping) or not value:
         return ""
     key = "name" if "name" in value else str(next(iter(value)))
@@ -149,7 +149,7 @@ def _single_value_in(node: ast.expr, value: object) -> str:
 
 
 def _is_of_nothing(operator: ast.cmpop, left: object, right: object) -> bool:
-    """Whether an order of None, or of NaN, is asked for, or what None holds."""
+    """Whether a comparison orders None or NaN, or looks for something in None."""
     match operator:
         case ast.Eq() | ast.NotEq():
             return False
@@ -176,7 +176,7 @@ def _value(node: ast.expr, attributes: Mapping[str, object]) -> object:
 
 
 def _step(value: object, step: str | int) -> object:
-    """Return what a mapping or a list holds at `step`; None if that is nothing."""
+    """Return the value of a mapping or a list at `step`; None if there is none."""
     if isinstance(value, Mapping):
         return value.get(step)
     if isinstance(value, (list, tuple)) and isinstance(step, int) and step < len(value):

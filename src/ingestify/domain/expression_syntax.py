@@ -1,7 +1,7 @@
-"""The grammar of expressions: text to a checked syntax tree.
+"""The grammar of expressions: from text to a checked syntax tree.
 
-Text is parsed to Python's syntax tree and every node is checked against a short list; what is left can only be
-interpreted. Nothing is ever compiled or executed.
+The text is parsed to Python's syntax tree, and every node is checked against a short list of allowed nodes. The tree is
+interpreted, and never compiled or executed.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ MAX_DEPTH = 50
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Grammar:
-    """What one kind of expression is called in messages, and what it may say.
+    """The names of one kind of expression in messages, and its rules.
 
     Attributes:
-        title: How a message begins.
-        attributes_of: What has the attributes that it names.
-        has_paths: Whether a name may go on with `.key`, `['key']` and `[0]`.
-        is_absent_false: Whether an order, or a search, where a value is None does not hold, instead of being an error.
-        allowed: What can be written.
-        shorter: What to do about one that is too long.
-        asks_for_something: Whether a value by itself is a condition, which holds if there is something: no null, no
-            zero, nothing empty; and `[]`, to the right of == and !=, is nothing.
+        title: The beginning of a message.
+        attributes_of: The thing that has the attributes, such as `selector`.
+        has_paths: Whether `.key`, `['key']` and `[0]` may follow a name.
+        is_absent_false: Whether ordering None, or searching in it, is False; otherwise it is an error.
+        allowed: The allowed syntax, for messages.
+        shorter: The advice for an expression that is too long.
+        asks_for_something: Whether a value alone is a condition. It is true unless it is null, zero or empty. `[]`
+            at the right of == and != means an empty value.
     """
 
     title: str

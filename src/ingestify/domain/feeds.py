@@ -22,7 +22,7 @@ class DataSpecVersionCollection(Mapping[str, tuple[str, ...]]):
 
     Args:
         versions: Feed key to one version or several. `default` stands for every feed not named.
-            None or nothing is `{"default": "v1"}`.
+            None or an empty mapping means `{"default": "v1"}`.
 
     Raises:
         ConfigurationError: A feed has no version, or one that is not text.

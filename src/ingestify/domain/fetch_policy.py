@@ -1,4 +1,4 @@
-"""When is a dataset fetched, again or at all."""
+"""Decides whether a dataset is fetched, and when it is fetched again."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ __all__ = ["FetchPolicy", "is_announced_anew", "is_any_announced_anew", "reasons
 class FetchPolicy:
     """Decides what is fetched; subclass it to fetch more rarely, or more often.
 
-    The base policy fetches every dataset that the lake has not got, and again when a file is new, or is announced with
-    another time or version than when it was last confirmed, later or earlier: a provider's time is a version, and no
-    order (docs/change.md); or when it may have changed once more under the same time; or when the current revision is
-    `VALIDATION_FAILED`. A file for which the provider gives no time is asked for in every run, with the provider's own
-    validators where it sent any.
+    The base policy fetches every dataset that is not in the lake. It fetches a dataset again
 
-    The methods are called by the threads of a run, one at a time, before anything of the dataset is fetched; they must
+    - when a file is new;
+    - when a file is announced with another time or version than when it was last confirmed, later or earlier: a
+      provider's time is a version, without an order (docs/change.md);
+    - when a file may have changed once more under the same time;
+    - when the current revision is `VALIDATION_FAILED`.
+
+    A file for which the provider gives no time is requested in every run, with the validators that the provider sent.
+
+    The threads of a run call the methods, one at a time, before they fetch anything of the dataset. The methods must
     not block.
 
     Args:
@@ -35,16 +39,16 @@ class FetchPolicy:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # can_skip answers for should_refetch: a policy that changes only the latter would never be asked.
+        # can_skip decides before should_refetch, so a policy that overrides only should_refetch must never skip.
         if "should_refetch" in cls.__dict__ and "can_skip" not in cls.__dict__:
             cls.can_skip = _never_sure  # type: ignore[method-assign]
 
     def should_fetch(self, dataset_resource: DatasetResource) -> bool:  # noqa: ARG002 - for subclasses
-        """Return whether to fetch a dataset that the lake has not got."""
+        """Return whether to fetch a dataset that is not in the lake."""
         return True
 
     def can_skip(self, summary: DatasetSummary, dataset_resource: DatasetResource) -> bool:
-        """Return True only if it is sure, from the summary alone, that nothing needs to be fetched."""
+        """Return True only if the summary alone shows that nothing needs to be fetched."""
         if summary.feeds is None or not summary.has_revisions:
             return False
         if summary.current_state is RevisionState.VALIDATION_FAILED:
@@ -52,7 +56,7 @@ class FetchPolicy:
         return not _any_due(summary.feeds, dataset_resource)
 
     def should_refetch(self, dataset: Dataset, dataset_resource: DatasetResource) -> bool:
-        """Return whether to fetch a dataset again that the lake has."""
+        """Return whether to fetch a dataset again that is in the lake."""
         current = dataset.revisions[-1] if dataset.revisions else None
         if current is None or current.state is RevisionState.VALIDATION_FAILED:
             return True
@@ -68,13 +72,13 @@ def _never_sure(
 
 
 def is_announced_anew(file: FileResource, known: FeedState) -> bool:
-    """Return whether a source announces another version of a file than when it was last confirmed."""
+    """Return whether the announced version of a file differs from the one that was last confirmed."""
     is_announced = file.content_version is not None or file.last_modified is not None
     return is_announced and not file.known_unchanged and not file.is_announced_as(known.announced)
 
 
 def is_any_announced_anew(feeds: Mapping[str, FeedState], resource: DatasetResource) -> bool:
-    """Return whether a source announces another version of any file that was confirmed before."""
+    """Return whether the announced version of any confirmed file differs."""
     return any(file_id in feeds and is_announced_anew(file, feeds[file_id]) for file_id, file in resource.files.items())
 
 
@@ -86,13 +90,13 @@ def _any_due(feeds: Mapping[str, FeedState], resource: DatasetResource) -> bool:
 
 
 def why_due(file: FileResource, known: FeedState | None) -> str:
-    """Return why the base policy wants to ask for a file, for people; empty if it does not."""
+    """Return why the base policy requests a file, for people; empty if it does not."""
     if known is None:
         return "new file"
     if not known.present:
         if not known.is_left_out:
             return _why_absence_due(file, known)
-        # What somebody decided says so itself.
+        # The problem text of a file that a person left out says so itself.
         return known.problem if known.decided_by else f"what came last is left out: {known.problem}"
     if file.known_unchanged:
         return ""
@@ -108,25 +112,25 @@ def why_due(file: FileResource, known: FeedState | None) -> str:
 
 
 def _why_absence_due(file: FileResource, known: FeedState) -> str:
-    """An allowed 404 is asked for again when another version is announced, or when the last look is long enough ago."""
+    """Return why a file with an allowed 404 is requested again: it is announced anew, or the last request is old."""
     if is_announced_anew(file, known):
         return "was not there, and is announced anew"
     recheck_after_seconds = file.http_options.get("recheck_after_seconds")
     if file.content_version is not None and recheck_after_seconds is None:
         return ""
-    # A look in the future is that of a clock that was ahead.
+    # A request in the future was made by a clock that was ahead.
     if recheck_after_seconds is None or not 0 <= (now() - known.checked_at).total_seconds() < recheck_after_seconds:
         return f"was not there on {known.checked_at:%Y-%m-%d %H:%M:%S}"
     return ""
 
 
 def _shown(announced: str | None) -> str:
-    """Return an announced value as people read it: a time without its zone, which is UTC."""
+    """Return an announced value for people: a time without its zone, which is UTC."""
     return "nothing" if announced is None else announced.removesuffix("+00:00").replace("T", " ")
 
 
 def reasons_to_fetch(summary: DatasetSummary, resource: DatasetResource) -> list[str]:
-    """Return, for people, what the base policy sees in a dataset that the lake has."""
+    """Return why the base policy fetches a dataset of the lake again, for people."""
     if not summary.has_revisions:
         return ["no files yet"]
     reasons = []

@@ -30,9 +30,9 @@ FileInput = str | bytes | bytearray | memoryview | BinaryIO | io.TextIOBase
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Validators:
-    """What the provider calls the version of a file, in its own words (RFC 9110, section 8.8).
+    """The provider's own names for the version of a file (RFC 9110, section 8.8).
 
-    Kept beside our sha256 and never mixed with it: an ETag is an opaque text, and often no hash at all.
+    They are kept beside the sha256 and never mixed with it: an ETag is an opaque text, and often no hash.
 
     Attributes:
         etag: The ETag header, with its quotes and its `W/`; None if there was none.
@@ -48,8 +48,8 @@ class Validators:
 
 LONGEST_FILE_ID = 255
 LONGEST_CONTENT_TYPE = 255
-"""How many characters each has at most, in every lake, as some databases keep no more. RFC 6838 allows a Content-Type
-127 on either side of its slash."""
+"""The most characters of each, as some databases store no more. RFC 6838 allows a Content-Type 127 characters on each
+side of its slash."""
 
 NO_VALIDATORS = Validators()
 """The provider sent none, or none is known."""
@@ -65,8 +65,8 @@ class File:
         data_serialization_format: `json`, `csv`, `jsonl`, `zip`, `mp4`, …
         size: The provider's bytes.
         tag: The sha256 of the provider's bytes, hexadecimal.
-        content_type: The provider's Content-Type, or None; one that is longer than any there can be is cut.
-        storage_size: The bytes that it takes in the lake.
+        content_type: The provider's Content-Type, or None; a text that is too long to be one is cut.
+        storage_size: Its bytes in the storage.
         storage_compression_method: `zstd`, `gzip` or `none`.
         storage_path: The object's path below the lake's `file_url`.
         modified_at: When the provider changed it, by the provider's word; None if it does not say.
@@ -98,21 +98,22 @@ class File:
 
 @dataclasses.dataclass(slots=True)  # frozen, it would take four times as long to make, for each file of a run
 class FeedState:
-    """What the last look at a dataset's file found; it moves on without a revision. Never changed.
+    """The result of the last check of a dataset's file, which needs no revision. Never changed after it is made.
 
     Attributes:
         file_id: `{data_feed_key}__{data_spec_version}`.
-        present: False if the provider answered that it is not there, where that is allowed.
+        present: False if the provider answered that the file does not exist, and the source allows that.
         modified_at: When it changed, by the last time that the source announced or a loader found; for people and
             fetch policies.
-        validators: Of the answer whose bytes are in the lake.
-        checked_at: When the provider was last asked for it.
-        asked_for: Stands for the URL and parameters that the validators belong to; empty where there was none.
-        announced: What the source announced of its version then (`FileResource.announced`); None: nothing.
-        settled: Whether nothing can have changed since under what was announced (`domain.announcement.is_settled`).
-        problem: What is wrong with the file that the provider has; empty: nothing. If the file is `present`, it is in
-            the lake all the same, as a person accepted it; otherwise it is left out, and its validators are those of
-            the answer that was left out.
+        validators: The validators of the response whose bytes are in the lake.
+        checked_at: When the file was last requested.
+        asked_for: A hash of the URL and parameters that the validators belong to; empty if there is no URL.
+        announced: The version that the source announced then (`FileResource.announced`); None: none.
+        settled: Whether the file cannot have changed since under the same announced version
+            (`domain.announcement.is_settled`).
+        problem: What is wrong with the provider's file; empty: nothing. If the file is `present`, it is in the lake, as
+            a person accepted it. Otherwise it is left out, and the validators are those of the response that was left
+            out.
         left_out_tag: The sha256 of the bytes that are left out; empty: none are.
         decided_by: Who accepted the file although it is broken, or left it out; empty: its own check left it out.
     """
@@ -145,14 +146,14 @@ class FeedState:
         return bool(self.problem) and self.present
 
     def is_news_after(self, known: FeedState | None) -> bool:
-        """Whether it says more than the look before it, `known`; None: there was none."""
+        """Whether it differs from the check before it, `known`; None: there was none."""
         if known is None or not (self.present or self.problem):
-            return True  # of an absence, the time of the look counts
+            return True  # for a missing file, the time of the check matters
         return dataclasses.replace(self, checked_at=known.checked_at) != known
 
 
 class _Utf8Reader(io.RawIOBase):
-    """The text of a file object as UTF-8, a piece at a time."""
+    """Reads a text file object as UTF-8 bytes, in pieces."""
 
     def __init__(self, text: io.TextIOBase) -> None:
         self._text = text
@@ -180,7 +181,7 @@ class DraftFile:
     """A file that a loader brings and that is not in the lake yet.
 
     Attributes:
-        stream: A binary file object, read once from where it stands, then closed.
+        stream: A binary file object, read once from its current position, then closed.
         modified_at: When the provider changed it; None: what the file resource announced.
     """
 
@@ -204,7 +205,7 @@ class DraftFile:
         content_type: str | None = None,
         validators: Validators | None = None,
     ) -> DraftFile:
-        """Make a draft of text (stored as UTF-8), bytes, or a file object (binary or text).
+        """Make a draft from text (stored as UTF-8), bytes, or a file object (binary or text).
 
         Raises:
             SourceError: `file_` is none of these.
@@ -239,7 +240,7 @@ class DraftFile:
         return file_id(self.data_feed_key, self.data_spec_version)
 
     def compute_tag(self) -> str:
-        """Return the sha256 of a seekable stream's remaining bytes, and rewind it to where it stood."""
+        """Return the sha256 of a seekable stream's remaining bytes, and set it back to its position."""
         position = self.stream.tell()
         digest = hashlib.sha256()
         while chunk := self.stream.read(1 << 20):
@@ -250,12 +251,12 @@ class DraftFile:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NotModifiedFile:
-    """A loader's answer that the file in the lake is still the provider's.
+    """The result of a loader that found the provider's file unchanged.
 
     Attributes:
-        modified_at: The newest time known for it; None: what the file resource announced.
-        reason: Why it is known to be unchanged, for the log.
-        validators: The provider's, of the answer with the same bytes; none: those that are known stay.
+        modified_at: Its newest known time; None: what the file resource announced.
+        reason: How the loader knows that it is unchanged, for the log.
+        validators: Those of the response with the same bytes; none: the known ones stay.
     """
 
     modified_at: dt.datetime | None = None

@@ -1,4 +1,4 @@
-"""A dataset with all of its revisions, as it is taken over from another lake."""
+"""History import: a dataset with all of its revisions, taken over from another lake."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["DatasetHead", "DatasetHistory", "find_conflict", "history_events"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DatasetHead:
-    """Where a dataset stands, without loading it.
+    """The state of a dataset's history, without loading it.
 
     Attributes:
         identifier_key: The identifier's canonical text.
@@ -38,17 +38,17 @@ class DatasetHead:
 
     @property
     def moment(self) -> tuple[int, RevisionState | None, dt.datetime]:
-        """Equal for two heads that stand at the same moment of one history."""
+        """Equal for two heads at the same point of one history."""
         return self.revision_count, self.current_state, self.updated_at
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DatasetHistory:
-    """What a dataset is to become, whole.
+    """The whole history that a dataset gets.
 
     Attributes:
-        dataset: With the id, the bucket and the paths that it is to have.
-        existing: The dataset as it was when this was worked out, which must still hold; None: there was none.
+        dataset: The dataset with the id, the bucket and the paths that it gets.
+        existing: The dataset in the target when the import was prepared, which must be unchanged; None: it is new.
     """
 
     dataset: Dataset
@@ -56,7 +56,7 @@ class DatasetHistory:
 
     @property
     def new_paths(self) -> set[str]:
-        """The objects of the dataset that no row names before."""
+        """The objects of the dataset that no row of the target names yet."""
         return _paths_of(self.dataset) - (set() if self.existing is None else _paths_of(self.existing))
 
 
@@ -65,7 +65,7 @@ def _paths_of(dataset: Dataset) -> set[str]:
 
 
 def find_conflict(source: Dataset, target: Dataset) -> str | None:
-    """Return why the history of `target` is no beginning of that of `source`, for people; None: it is one."""
+    """Return why the history of `target` is not the beginning of the history of `source`; None: it is."""
     for ours, theirs in zip(source.revisions, target.revisions, strict=False):
         if _content(ours) != _content(theirs):
             differing = sorted({file_id for file_id, _ in _content(ours)[0] ^ _content(theirs)[0]})
@@ -83,7 +83,7 @@ def _content(revision: Revision) -> tuple[frozenset[tuple[str, str]], frozenset[
 
 
 def history_events(history: DatasetHistory, moment: dt.datetime) -> list[DatasetEvent]:
-    """Return what becomes true with a history: one `RevisionAdded` for each revision that comes, as ever."""
+    """Return the events of an import: one `RevisionAdded` for each new revision, as after a run."""
     dataset, existing = history.dataset, history.existing
     begun = 0 if existing is None else len(existing.revisions)
     shown = [

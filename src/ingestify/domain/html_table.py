@@ -1,4 +1,4 @@
-"""A result as a table that a notebook shows. Whatever a provider wrote is text there, and nothing else."""
+"""A result as an HTML table for notebooks. A provider's values are escaped, so they are shown as text."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from ingestify.masking import mask_text
 __all__ = ["MOST_ROWS", "html_table"]
 
 MOST_ROWS = 50
-"""What a table shows; it says how many there are."""
+"""The most rows that a table shows; it says how many more there are."""
 
 
 def html_table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[object]], count: int) -> str:
-    """Return HTML of a table.
+    """Return a table as HTML.
 
     Args:
-        caption: What it is, in a line.
-        rows: A value for each column; only the first 50 are looked at.
+        caption: The title, in one line.
+        columns: The names of the columns.
+        rows: Each a value for each column; only the first 50 are read.
         count: How many rows there are.
     """
     head = "".join(f"<th>{_cell(column)}</th>" for column in columns)

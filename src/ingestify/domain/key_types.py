@@ -1,4 +1,4 @@
-"""Whether the values of an identifier key are whole numbers or text, where the configuration says so."""
+"""The types of identifier keys that the configuration sets: whole numbers or text."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ingestify.errors import SourceError
 __all__ = ["KeyType", "KeyTypes"]
 
 KeyType = Literal["int", "str"]
-"""What `identifier["match_id"]` is."""
+"""The type of `identifier["match_id"]`."""
 
-# As canonical_value writes it: 012 is another identity than 12, and must not be made into it.
+# In the form of canonical_value: 012 and 12 are two identities, so 012 is not converted.
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,999}")
 
 
 class KeyTypes:
-    """The types of identifier keys. They say what values look like, never which are the same: 12 is "12" with any type.
+    """The types of identifier keys. A type changes how a value looks; 12 and "12" stay the same identity.
 
     Safe to use from any thread.
 
     Args:
-        types: (provider, dataset type, identifier key) to its type. A key that is not there keeps its values as the
-            source gives them.
+        types: (provider, dataset type, identifier key) to its type. Any other key keeps the values that the source
+            gives.
     """
 
     def __init__(self, types: Mapping[tuple[str, str, str], KeyType] | None = None) -> None:
@@ -34,13 +34,16 @@ class KeyTypes:
             self._of_kind.setdefault((provider, dataset_type), {})[key] = key_type
 
     def apply(self, provider: str, dataset_type: str, identifier: Identifier, resource: object) -> Identifier:
-        """Return an announced identifier with its values as their types.
+        """Return an announced identifier with its values in their types.
 
         Args:
-            resource: What is identified, for the message.
+            provider: The provider's name.
+            dataset_type: Such as `match`.
+            identifier: As the source announced it.
+            resource: The dataset, for the message.
 
         Raises:
-            SourceError: A key is to be a whole number and its value is none.
+            SourceError: A key must be a whole number, and its value is not one.
         """
         types = self._of_kind.get((provider, dataset_type))
         if types is None:
@@ -61,7 +64,7 @@ class KeyTypes:
         return Identifier.stored(typed)
 
     def restore(self, provider: str, dataset_type: str, identifier: Identifier) -> Identifier:
-        """Return a stored identifier with its values as their types; one that came before the type stays as it is."""
+        """Return a stored identifier with its values in their types. A value of no such type stays as it is."""
         types = self._of_kind.get((provider, dataset_type))
         if types is None:
             return identifier
@@ -73,7 +76,7 @@ class KeyTypes:
 
 
 def _typed(value: Scalar, key_type: KeyType) -> Scalar | None:
-    """Return the value of that type whose canonical text is the same; None if there is none."""
+    """Return the value of that type with the same canonical text; None if there is none."""
     if isinstance(value, bool):
         return None if key_type == "int" else canonical_value(value)
     if key_type == "int" and not isinstance(value, int):

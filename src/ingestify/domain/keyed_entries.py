@@ -1,4 +1,4 @@
-"""Lists that are written as an object by id: `{"101": {"home": "Ajax"}, "102": {…}}`."""
+"""Lists in the form of an object by id: `{"101": {"home": "Ajax"}, "102": {…}}`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ __all__ = ["find_keyed_entries"]
 
 
 def find_keyed_entries(value: Any) -> list[dict[str, Any]] | None:
-    """Return the values of an object by id, each with its key as `id` unless it has one; None if it is no such object.
+    """Return the values of an object by id, each with its key as `id` unless it has an `id`.
 
-    Each of its values is an object itself.
+    None if `value` is not an object whose values are all objects.
     """
     if not isinstance(value, dict) or not all(isinstance(each, dict) for each in value.values()):
         return None

@@ -1,4 +1,4 @@
-"""Which lake something belongs to: its id, its epoch, and the marks that its writers leave in the storage."""
+"""The identity of a lake: its id, its epoch, and the marks that its writers leave in the storage."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["Lake", "LakeMark"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Lake:
-    """What a catalogue knows of the lake that it belongs to.
+    """The identity of a lake in its catalogue.
 
     Attributes:
-        lake_id: Given with the first thing that was written to it; empty: nothing was yet, and the epoch is 0.
+        lake_id: The first write creates it; empty: nothing was written yet, and the epoch is 0.
         epoch: From 1. A new one begins when the catalogue or the storage was restored from a backup.
         epoch_started_at: When it began, in UTC.
         mark: The newest mark that the catalogue gave to a writer; None: nothing was written to the storage yet.
-        storage: Where that writer's files went, without secrets; empty: not known.
+        storage: The storage that this writer wrote to, without secrets; empty: unknown.
     """
 
     lake_id: str
@@ -32,10 +32,10 @@ class Lake:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LakeMark:
-    """What a storage says of the lake whose objects it holds.
+    """The identity of a lake in its storage.
 
     Attributes:
-        mark: That of the last writer. A catalogue that has never given it out is not the one that the writer wrote to.
+        mark: The mark of the last writer. Only the catalogue of this storage has given it out.
     """
 
     lake_id: str

@@ -1,4 +1,4 @@
-"""The order in which datasets are listed: the same each time, and the one in which people look for a match."""
+"""The order in which datasets are listed: the same each time, and natural for people who look for a match."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def listing_order(
     name: str,
     dataset_id: str = "",
 ) -> tuple[Any, ...]:
-    """Return what datasets are sorted by: provider and type, then competition, season, date, name, keys, and id.
+    """Return the sort key of a dataset: provider and type, then competition, season, date, name, keys, and id.
 
     Competition and season are those of the identifier (`competition_id` or `competition`, `season_id` or `season`),
     else `competition` and `season` of the metadata; the date is `match_date`, `date` or `kick_off` of the metadata,
-    else of the identifier. Numbers go by their value, `9` before `10`, and before text; what is not there comes last.
+    else of the identifier. Numbers are sorted by value, `9` before `10`, and before text. A missing value comes last.
     """
     return (
         provider,

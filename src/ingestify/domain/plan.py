@@ -1,4 +1,4 @@
-"""What is to be ingested."""
+"""Ingestion plans, and the jobs that a run makes of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ingestify.errors import ConfigurationError
 __all__ = ["EVERYTHING", "IngestionPlan", "Job", "SelectorExpression", "SelectorRule"]
 
 EVERYTHING = "*"
-"""The selector that stands for everything that `discover_selectors` finds."""
+"""The selector that means every selector that `discover_selectors` finds."""
 
 
 class SelectorExpression(Protocol):
@@ -37,18 +37,18 @@ class IngestionPlan:
     """One source, one dataset type, and which part of it.
 
     Args:
-        source: Where from.
+        source: The source.
         dataset_type: `match`, `tracking`, …
         data_spec_versions: The feeds and versions; None: every feed, v1.
         selectors: The parts; None: everything that `discover_selectors` finds. In a mapping, lists multiply:
             `{"competition_id": 11, "season_id": [90, 91]}` is two.
         fetch_policy: When to fetch; None: the base policy.
-        other_sources: The names of all other sources that there are, if this one is the only one of its provider that
-            has a plan for this dataset type: it answers for what a source brought that is not there any more, as one
-            that was renamed is not. None: it answers for what it brought itself.
+        other_sources: The names of all other sources of the configuration, if no other source of this provider has a
+            plan for this dataset type. Then this source also answers for datasets of a source that is not among them,
+            such as one that was renamed. None: it answers only for its own datasets.
 
     Raises:
-        ConfigurationError: A name is such as no catalogue keeps.
+        ConfigurationError: A catalogue cannot store one of the names.
     """
 
     __slots__ = ("data_spec_versions", "dataset_type", "fetch_policy", "other_sources", "selectors", "source")
@@ -81,7 +81,7 @@ class IngestionPlan:
         self.fetch_policy = fetch_policy or FetchPolicy()
 
     def answers_for(self, origin: str | None) -> bool:
-        """Whether it is for this plan's source to say what has become of what the source `origin` brought."""
+        """Whether this plan's source decides about datasets that the source `origin` brought."""
         is_ours = origin == self.source.name
         return is_ours or (bool(origin) and self.other_sources is not None and origin not in self.other_sources)
 
@@ -112,11 +112,11 @@ class Job:
     Attributes:
         source_name: The source's name in the configuration.
         provider: The source's provider.
-        filters: What the caller asked for besides the selector, such as `{"match_id": 12}`: passed on to
-            `find_datasets`, and applied to what it finds.
-        is_discovered: Whether the source's `discover_selectors` brought the selector; False: the plan writes it out.
-        has_departed: Whether `discover_selectors` brought it to an earlier run, and does not any more. Then nothing is
-            asked of the source: there is nothing to list.
+        filters: The caller's filters beside the selector, such as `{"match_id": 12}`. They are passed to
+            `find_datasets`, and applied to its result.
+        is_discovered: Whether the source's `discover_selectors` found the selector; False: the plan names it.
+        has_departed: Whether `discover_selectors` found it in an earlier run, and not now. Then the source is not
+            called, as there is nothing to list.
     """
 
     plan: IngestionPlan
@@ -128,11 +128,11 @@ class Job:
     has_departed: bool = False
 
     def dataset_filter(self, bucket: str) -> DatasetFilter:
-        """Return what the lake may have of the selector."""
+        """Return the filter of the selector's datasets in the lake."""
         return DatasetFilter(bucket, self.plan.dataset_type, self.provider, selector=dict(self.selector.attributes))
 
     def identity(self, bucket: str) -> str:
-        """Name what is ingested: another policy, other feeds or another source make it another thing."""
+        """Return a text that is the same for the same selector, source, feeds, fetch policy and filters."""
         plan = self.plan
         versions: Mapping[str, object] = {
             feed: ",".join(sorted(wanted)) for feed, wanted in plan.data_spec_versions.items()
@@ -156,7 +156,7 @@ class Job:
         return canonical_text(attributes)
 
     def is_of_another_plan(self, identity: str, bucket: str) -> bool:
-        """Whether an identity is of this job's selector, with other feeds, another fetch policy, or filters."""
+        """Whether an identity has this job's selector, and other feeds, another fetch policy, or filters."""
         own = self.identity(bucket)
         mine, theirs = json.loads(own), json.loads(identity)
         return identity != own and all(
@@ -165,7 +165,7 @@ class Job:
 
     @property
     def is_whole_selector(self) -> bool:
-        """Whether it asks for all that the selector has."""
+        """Whether it covers the whole selector."""
         return not self.filters
 
 

@@ -1,4 +1,4 @@
-"""Quarantine: bundles that failed a check. Kept with their reasons, and seen by nobody who reads the lake."""
+"""Quarantine: bundles that failed a check. They are kept with the reasons, and readers of the lake do not see them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["NewFile", "QuarantineEntry", "QuarantineState", "WaitingBundle"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NewFile:
-    """A file whose object is at its final place, and that no revision names. The attributes are those of `File`."""
+    """A file whose object is stored, and that no revision names yet. The attributes are those of `File`."""
 
     data_feed_key: str
     data_spec_version: str
@@ -43,7 +43,7 @@ class NewFile:
         return file_id(self.data_feed_key, self.data_spec_version)
 
     def in_revision(self, revision_id: int, created_at: dt.datetime) -> File:
-        """Return the file that it is as part of a revision."""
+        """Return it as a file of a revision."""
         return File(
             data_feed_key=self.data_feed_key,
             data_spec_version=self.data_spec_version,
@@ -64,15 +64,15 @@ class QuarantineState(enum.StrEnum):
     """What became of a bundle in quarantine."""
 
     OPEN = "OPEN"
-    """It waits: for the provider, or for a person."""
+    """It waits for the provider, or for a person."""
     ACCEPTED = "ACCEPTED"
-    """A person decided that it is right; it is a revision now."""
+    """A person accepted it; it is a revision now."""
     DISCARDED = "DISCARDED"
-    """A person decided that it is worthless."""
+    """A person discarded it."""
     SUPERSEDED = "SUPERSEDED"
-    """The provider served another bundle since, which failed too."""
+    """The provider served another bundle later, which failed too."""
     RESOLVED = "RESOLVED"
-    """The provider served a bundle since that passed, or went back to what the lake has."""
+    """The provider served a bundle later that passed, or serves again what the lake has."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,18 +81,18 @@ class QuarantineEntry:
 
     Attributes:
         entry_id: A UUID, as text.
-        dataset_id: The dataset it would change, or the one it would become.
+        dataset_id: The dataset that it would change, or the one that it would become.
         dataset_state: The state that the dataset would have.
-        reasons: Why it is here, a sentence each.
-        files: Those that differ from what the lake had. Those of a discarded entry have no `storage_path` any more.
+        reasons: Why it was rejected, a sentence each.
+        files: The files that differ from the lake. Those of a discarded entry have no `storage_path` any more.
         removed_file_ids: Files of the lake that the provider has no more, or that the source announces no more;
             accepting the bundle takes them out of the current set.
         missing_feeds: The required feeds that it lacks.
-        feeds: What the look at each file found, with the provider's validators.
+        feeds: The result of the check of each file, with the provider's validators.
         base_revision_id: The revision that was current then; None if there was none.
-        source: Where it came from: the names of the source, the run and the job.
-        created_at: When it came here; `checked_at`: when the provider was last asked whether it is still so.
-        retry_requested_at: When somebody asked for it to be fetched anew; None: nobody did.
+        source: Its origin: the names of the source, the run and the job.
+        created_at: When it was rejected; `checked_at`: when the provider last served the same bundle.
+        retry_requested_at: When a person requested to fetch it anew; None: nobody did.
         decided_by: Who accepted or discarded it; empty: nobody.
         note: What that person said.
     """
@@ -154,11 +154,11 @@ class QuarantineEntry:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WaitingBundle:
-    """As much of an open entry as is told to who reads its dataset; cheap to read for many.
+    """The part of an open entry that readers of its dataset are told; cheap to load for many entries.
 
     Attributes:
-        dataset_id: The dataset it would change, or the one it would become.
-        is_published: Whether that dataset is in the lake: then readers see what it was before, else nothing of it.
+        dataset_id: The dataset that it would change, or the one that it would become.
+        is_published: Whether that dataset is in the lake, so that readers see its earlier state.
     """
 
     entry_id: str

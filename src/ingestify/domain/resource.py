@@ -1,4 +1,4 @@
-"""What a source announces: a dataset at the provider, with its files."""
+"""A dataset at the provider with its files, as a source announces it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from ingestify.masking import is_secret_key, masked_repr
 __all__ = ["HTTP_OPTIONS", "DatasetResource", "FileLoader", "FileResource", "PostLoadFiles", "UnreadableEntry"]
 
 FileLoader = Callable[..., DraftFile | NotModifiedFile | None]
-"""`(file_resource, current_file, **loader_kwargs)`; a worker thread calls it. It gets `dataset_resource` too if
-it names that parameter, and `validators`: the provider's, of what the lake has, from the `DraftFile` that brought
-it (None as `current_file`, and no validators, where the file is to be fetched in full). None leaves the file out, as
-an allowed 404 does."""
+"""`(file_resource, current_file, **loader_kwargs)`; a worker thread calls it. If it has the parameters, it also gets
+`dataset_resource`, and `validators`: those of the `DraftFile` that brought the current file. If the file must be
+fetched in full, `current_file` is None and there are no validators. A result of None leaves the file out, as an allowed
+404 does."""
 
 PostLoadFiles = Callable[["DatasetResource", Mapping[str, Any], Dataset | None], object]
 """`(dataset_resource, files, existing_dataset)`; `files` maps file ids to what is new or in the lake, each with
@@ -46,7 +46,7 @@ def _pairs(params: Any) -> list[tuple[str, str]]:
 
 
 def _is_passing(key: str) -> bool:
-    """Whether a parameter is of a signature, and so another one with each announcement of the same file."""
+    """Whether a parameter belongs to a signature, so that it differs in each announcement of the same file."""
     return is_secret_key(key) or key.lower() in ("expires", "policy")
 
 
@@ -55,7 +55,7 @@ class FileResource:
     """One file that a provider has. Made by `DatasetResource.add_file`.
 
     Attributes:
-        last_modified: When the provider says it changed, in UTC. None: it does not say, so each run asks.
+        last_modified: When it changed, by the provider's word, in UTC. None: unknown, so each run requests it.
         json_content: The content itself, as JSON values.
         url: Where it is. `http_options` may hold `auth` (user and password, or a `domain.ports.Authorization`),
             `headers`, `params`, `ignore_not_found` (a 404 leaves the file out), `ignore_not_ready` (an answer without
@@ -64,11 +64,11 @@ class FileResource:
             `domain.error_response`: a response that it calls an error fails the dataset, and nothing of it is stored; a
             response of more than 4 MB is no error).
         file_loader: A callable that brings the content; see `FileLoader`.
-        content_version: Another text whenever its bytes may be others, such as what a listing shows of its size and
-            time. Then this decides, and no time. None: the time does.
-        last_modified_grain: How long `last_modified` stays the same while the file may go on changing: a day of what is
-            announced as a date. None: as the digits of the time show (`domain.announcement`).
-        known_unchanged: Whether the source knows that it is as the lake has it, as from a feed of changes.
+        content_version: A text that differs whenever the bytes may differ, such as the size and time in a listing. It
+            decides in place of the time. None: the time decides.
+        last_modified_grain: How long `last_modified` stays the same while the file may change: a day for a date. None:
+            by the digits of the time (`domain.announcement`).
+        known_unchanged: Whether the source knows that the file is as in the lake, for example from a feed of changes.
         data_serialization_format: `json`, `csv`, …; None: by the content, the URL, or the Content-Type.
     """
 
@@ -98,20 +98,20 @@ class FileResource:
 
     @property
     def announced(self) -> str | None:
-        """What is announced of its version, as a text to be compared with the one before; None: nothing is."""
+        """The announced version, as a text for a comparison with the one before; None: there is none."""
         if self.content_version is not None:
             return self.content_version
         return None if self.last_modified is None else text_of_time(self.last_modified)
 
     def is_announced_as(self, before: str | None) -> bool:
-        """Whether `announced` is what it was before: that text, or None."""
+        """Whether `announced` is equal to an earlier value of it."""
         if self.content_version is None and self.last_modified is not None:
             return before is not None and is_time(before, self.last_modified)
         return self.content_version == before
 
     @property
     def has_content(self) -> bool:
-        """Whether it says where its bytes come from."""
+        """Whether it has a content, a URL or a loader."""
         return self.json_content is not None or self.url is not None or self.file_loader is not None
 
     @property
@@ -125,10 +125,9 @@ class FileResource:
 
     @property
     def asked_for(self) -> str:
-        """Stands for the URL and its parameters, without what is signed or secret in them; empty without a URL.
+        """A hash of the URL and its parameters, without signatures and secrets; empty without a URL.
 
-        That of a loader is its argument `url`. A validator says something of what it was sent for, and nothing of
-        another URL.
+        The URL of a loader is its argument `url`. A validator is valid only for the URL that it was sent for.
         """
         url = self.url if self.file_loader is None else self.loader_kwargs.get("url")
         if not isinstance(url, str):
@@ -141,18 +140,18 @@ class FileResource:
 
     @property
     def identity(self) -> str:
-        """Stands for this file of this dataset at this URL, in every run; holds nothing secret."""
+        """A text for this file of this dataset at this URL, the same in every run, without secrets."""
         dataset = self.dataset_resource
         own = sorted((str(key), str(value)) for key, value in dataset.dataset_resource_id.items())
         return json.dumps([dataset.provider, dataset.dataset_type, own, self.file_id, self.asked_for])
 
     def check(self) -> None:
-        """Bring the attributes into form.
+        """Check and convert the attributes.
 
         Raises:
             SourceError: An attribute is not what it must be.
         """
-        # Of a hundred thousand in a run nothing has changed: words are made only for what is wrong.
+        # A run may check a hundred thousand files: a text is made only if something is wrong.
         if not self.data_feed_key or not self.data_spec_version:
             raise SourceError(f"{self._where} needs a data_feed_key and a data_spec_version.")
         known_as, form = self.file_id, self.data_serialization_format or ""
@@ -197,11 +196,11 @@ class FileResource:
 class UnreadableEntry:
     """An entry of a listing that a source cannot read; `find_datasets` yields it in place of a `DatasetResource`.
 
-    It fails by itself: it is counted, and named in the run's report; the other entries come in. A listing that has one
-    does not count as whole, so nothing becomes MISSING by it.
+    Only this entry fails: it is counted, and named in the run's report. A listing with such an entry is incomplete, so
+    no dataset becomes MISSING because of it.
 
     Attributes:
-        where: Which one it is, for people: `match 12`, or `entry 50 of https://…/matches` where nothing names it.
+        where: The entry, for people: `match 12`, or `entry 50 of https://…/matches` if it has no name.
         error: Why it cannot be read.
     """
 
@@ -219,7 +218,7 @@ class DatasetResource:
         name: For people, such as `Barcelona - Alavés, 2018-08-18`.
         metadata: JSON values that are worth keeping beside the files.
         state: A `DatasetState` or its name: how much of it the provider has.
-        fetch_policy_config: Whatever the plan's fetch policy wants to know of this dataset.
+        fetch_policy_config: Values for the plan's fetch policy.
         post_load_files: `(dataset_resource, files, existing_dataset)`, called in a worker thread after all
             files are loaded and before anything is saved; `files` maps file ids to what is new or in the lake.
             It may set `dataset_resource.state`.
@@ -302,7 +301,7 @@ class DatasetResource:
         return self
 
     def update_file(self, data_feed_key: str, **attributes: Any) -> DatasetResource:
-        """Change attributes of the announced files of a feed, say to set the content that arrived.
+        """Change attributes of the announced files of a feed, for example to set content that arrived.
 
         Args:
             data_feed_key: The feed; with `data_spec_version=` among the attributes, only that version.
@@ -334,12 +333,12 @@ class DatasetResource:
         return self
 
     def mark_failed(self, error: BaseException | str) -> DatasetResource:
-        """Say that its content cannot be had: the dataset fails with that error, the others go on."""
+        """Mark the dataset as failed with an error; other datasets go on."""
         self.error = SourceError(error) if isinstance(error, str) else error
         return self
 
     def postpone(self, reason: str) -> DatasetResource:
-        """Say that it is there and not ready to be fetched: it is listed, and the lake keeps what it has of it.
+        """Mark the dataset as not ready to be fetched: it counts as listed, and the lake keeps what it has.
 
         Args:
             reason: For people, such as `its delivery is not complete`.
@@ -351,7 +350,7 @@ class DatasetResource:
         """Return its identity: the selector's attributes updated with `dataset_resource_id`, without hints.
 
         Raises:
-            SourceError: Nothing identifies it, or with a value that is not a single value.
+            SourceError: It has no keys, or a value that is not a single value.
         """
         own = {
             key: value

@@ -10,13 +10,13 @@ __all__ = ["Forgotten", "Retention"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Retention:
-    """How old history may become; None: it is kept for ever.
+    """The age at which history is removed; None: never.
 
-    Ages count from the newest job or event of the lake, so that a clock that is ahead removes nothing.
+    An age is counted from the newest job or event of the lake, so a clock that is ahead removes nothing.
 
     Attributes:
-        jobs: Jobs that ended longer ago. The last job of each selector is kept.
-        events: Events that occurred longer ago. What a reader of the event log has still to read is kept.
+        jobs: The age of job summaries. The last job of each selector is kept.
+        events: The age of events. An event that a reader of the event log has not read yet is kept.
     """
 
     jobs: dt.timedelta | None = None
@@ -30,8 +30,8 @@ class Forgotten:
     Attributes:
         jobs: How many summaries of jobs.
         events: How many events.
-        unread_events: How many events are old enough and kept for a reader.
-        slowest_reader: The reader that they are kept for; None: there is none.
+        unread_events: How many old events are kept for a reader.
+        slowest_reader: The reader for which they are kept; None: there is none.
     """
 
     jobs: int = 0

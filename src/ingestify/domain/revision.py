@@ -1,4 +1,4 @@
-"""A revision: the files that changed at one moment, together."""
+"""A revision: the files of a dataset that changed together."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ class RevisionState(enum.StrEnum):
 
     VALID = "VALID"
     VALIDATION_FAILED = "VALIDATION_FAILED"
-    """Somebody, or a look at the lake, found it wrong: it is asked for in full."""
+    """A person, or an integrity check, found it wrong: the next run fetches it in full."""
     CONFIRMED = "CONFIRMED"
-    """It was VALIDATION_FAILED, and the provider, asked in full, served the same bytes: they are what it has."""
+    """It was VALIDATION_FAILED, and the provider served the same bytes again, so they are right."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Revision:
-    """One committed step of a dataset.
+    """One committed change of a dataset's files.
 
     Attributes:
         revision_id: 0, 1, 2, … without gaps.
-        modified_files: The files that this revision brought. Of `Dataset.current_revision`, which is the
-            whole current set, it is every file: the newest of each.
+        modified_files: The files that this revision brought. `Dataset.current_revision` is the whole current set, so
+            there it is every file: the newest of each.
         created_at: When it was committed.
         state: VALIDATION_FAILED after `store.invalidate_revision`, then CONFIRMED if the provider has the same bytes.
         description: Why it was made or invalidated, for people.
-        source: Where it came from: the names of the source and of the job, its terms, and as `loader` the format in
-            which it came, if its source says one.
-        removed_file_ids: Files that left the current set with it: the provider had them no more. Earlier
-            revisions keep them.
+        source: Its origin: the names of the source and of the job, the terms, and as `loader` the format, if the source
+            declares one.
+        removed_file_ids: Files that it removed from the current set: the provider had them no more. Earlier revisions
+            keep them.
     """
 
     revision_id: int
@@ -51,14 +51,14 @@ class Revision:
 
     @property
     def files(self) -> FilesById:
-        """The same files by their file id, or by their feed where a feed has one."""
+        """The same files by file id, or by feed if the feed has one file."""
         return FilesById((file.file_id, file) for file in self.modified_files)
 
     def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> File:
         """Return the file of a feed; without a version, the highest version there is.
 
         Raises:
-            LoadError: The revision has no such file. The message names those it has.
+            LoadError: The revision has no such file. The message lists its files.
         """
         return pick_file(self.modified_files, data_feed_key, data_spec_version)
 
@@ -68,9 +68,9 @@ class Revision:
 
 
 class FilesById(dict[str, File]):
-    """Files by their file id; `files["events"]` is the file of a feed of which there is one version.
+    """Files by file id; `files["events"]` works too if the feed has one version.
 
-    `in`, `get` and iterating go by file id alone, so that they cannot take one file for another.
+    `in`, `get` and iteration use the file id alone, so that they cannot confuse two files.
     """
 
     def __missing__(self, key: str) -> File:
@@ -109,7 +109,7 @@ def pick_file(files: tuple[File, ...], data_feed_key: str, data_spec_version: st
     """Return the file of a feed; without a version, the highest version there is.
 
     Raises:
-        LoadError: There is no such file. The message names those there are.
+        LoadError: There is no such file. The message lists the files.
     """
     found = [
         file

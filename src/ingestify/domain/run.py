@@ -1,4 +1,4 @@
-"""What a run did: jobs, tasks, counts."""
+"""The results of a run: jobs, tasks, counts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class RunState(enum.StrEnum):
-    """How a run, a job or a task stands."""
+    """The state of a run, a job or a task."""
 
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"
@@ -42,7 +42,7 @@ class RunState(enum.StrEnum):
 
 
 class TaskOutcome(enum.StrEnum):
-    """What became of one dataset in one run."""
+    """The result of one dataset in one run."""
 
     NEW = "new"
     REVISED = "revised"
@@ -57,21 +57,21 @@ class Counters:
     """Counts of a job or of a run.
 
     Attributes:
-        discovered: Datasets that the source announced and the filters let through.
+        discovered: Datasets that the source announced and that pass the filters.
         new: Datasets that came into the lake.
         revised: Datasets that got a revision.
         metadata: Datasets whose name, metadata or state changed, and no file.
-        unchanged: Datasets that are current as they were, whether or not anything was asked for.
-        skipped: Datasets that the fetch policy did not want although the lake has not got them.
+        unchanged: Datasets that did not change, with or without a request.
+        skipped: Datasets that are not in the lake and that the fetch policy did not want.
         failed: Datasets that failed.
-        quarantined: Datasets of which the provider serves a bundle that failed its checks, found so now or before.
+        quarantined: Datasets whose bundle at the provider failed its checks, now or in an earlier run.
         missing: Datasets that the provider stopped listing, and that were marked MISSING.
-        left_out: Datasets of which an optional file is left out, as what the provider serves of it is broken; each is
-            also counted as new, revised, unchanged, ….
-        unlisted: Datasets that the provider stopped listing, so many at once that nothing was marked: the next run has
-            to say the same, or somebody accepts it.
+        left_out: Datasets without an optional file, as the provider's file is broken; each is also counted as new,
+            revised, unchanged, ….
+        unlisted: Datasets that the provider stopped listing, so many at once that none was marked MISSING. The next run
+            marks them if it finds the same, or a person accepts it.
         requests: HTTP requests, retries included.
-        received_bytes: What those answers held, as it came over the wire.
+        received_bytes: The bytes of the response bodies on the wire.
     """
 
     discovered: int = 0
@@ -93,12 +93,12 @@ class Counters:
 
     @property
     def ended(self) -> int:
-        """How many datasets were done with, whatever became of them."""
+        """How many datasets were processed, with any result."""
         return sum(getattr(self, name) for name in _ENDS)
 
     @property
     def only_failed(self) -> bool:
-        """Whether datasets failed, and nothing else became of any."""
+        """Whether datasets failed, and all of them did."""
         return 0 < self.failed == self.ended
 
     def as_dict(self) -> dict[str, int]:
@@ -107,7 +107,7 @@ class Counters:
 
     @property
     def text(self) -> str:
-        """Those that are not 0, and `discovered`, for people."""
+        """The counts that are not 0, and `discovered`, for people."""
         return ", ".join(f"{name}={count}" for name, count in self.as_dict().items() if count or name == "discovered")
 
 
@@ -117,7 +117,7 @@ _ENDS = ("new", "revised", "metadata", "unchanged", "skipped", "failed", "quaran
 
 
 FINDING_SELECTORS = "(finding selectors)"
-"""The name of a job that only tells what went wrong before there were any."""
+"""The name of a job that only reports an error from before there were jobs."""
 
 _MOST_CHARACTERS = 1000
 """Of a name or an identifier in a summary."""
@@ -129,15 +129,15 @@ _MOST_OF_A_REASON = 200
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TaskSummary:
-    """What became of one dataset; kept for those that changed, failed, are in quarantine, or lack a broken file.
+    """The result of one dataset; kept if it changed, failed, is in quarantine, or lacks a broken file.
 
-    Whatever a provider calls it can be written and shown: what no database keeps is replaced, what is too long is cut.
+    All texts can be stored and shown: characters that no database stores are replaced, long texts are cut.
 
     Attributes:
         identifier: The dataset's identifier as text.
         dataset_id: None if it never came into the lake.
-        error: Why it failed, or is in quarantine, or which file is left out of what is FINISHED, and why: one line,
-            with secrets masked.
+        error: Why it failed or is in quarantine; if it is FINISHED, which file is left out and why. One line, with
+            secrets masked.
     """
 
     identifier: str
@@ -160,18 +160,18 @@ class TaskSummary:
 
     @property
     def is_left_out(self) -> bool:
-        """Whether the dataset is in the lake without an optional file, as what the provider serves of it is broken."""
+        """Whether the dataset is in the lake without an optional file that is broken at the provider."""
         return self.state is RunState.FINISHED and bool(self.error)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProcessIdentity:
-    """Which process runs a job, so that a dead one can be told from a live one.
+    """The process that runs a job, to find out whether it is still alive.
 
     Attributes:
         host: The machine's name.
         pid: The process id.
-        started: A text that differs between two processes that had the same pid, as far as the system tells.
+        started: A text that differs between two processes with the same pid, if the system provides one.
     """
 
     host: str
@@ -181,7 +181,7 @@ class ProcessIdentity:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class JobHolder:
-    """Who is at a job, for those who find it taken.
+    """The process that holds a job, for another one that finds it locked.
 
     Attributes:
         since: When it took the job's lock, in UTC.
@@ -196,12 +196,12 @@ class JobHolder:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Lease:
-    """That somebody writes to the lake, or removes objects from it.
+    """A lease: a process writes to the lake, or removes objects from it.
 
     Attributes:
-        lease_id: A UUID, as text; of a run its id.
-        what: What its holder does, such as `run`, `copy` or `gc`.
-        holder: Who that is; None: it has just begun, or ended, and that is not known.
+        lease_id: A UUID, as text; a run's lease has the run's id.
+        what: What the holder does, such as `run`, `copy` or `gc`.
+        holder: The process; None: unknown, as the lease has just begun or ended.
     """
 
     lease_id: str
@@ -214,21 +214,21 @@ class Lease:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class JobSummary:
-    """One job: written when it starts, kept current while it runs.
+    """One job: stored when it starts, and updated while it runs.
 
     Attributes:
         job_id: A UUID, as text; `run_id` is the same for all jobs of one run.
         timings: Seconds by phase: `discovery`, `total`.
-        error: Why it FAILED, was SKIPPED or ABORTED, or what it would not believe, for people.
+        error: Why it FAILED, was SKIPPED or ABORTED, or which listing it did not trust, for people.
         updated_at: When the row was last written; a running job writes it every few seconds.
         tasks: Those that changed, failed, are in quarantine or lack a broken file. The report of a run has only those
             with an error: a first run adds a hundred thousand others, which `load_ingestion_job_summaries` reads.
         left_to_another: Whether it was SKIPPED because another run is at the same; only in the report of a run.
-        left_alone: Why something of it was not looked at, if a host is left alone; likewise.
-        not_asked: How many datasets those are, of which nothing is known to have failed; likewise.
-        runs: How many runs in a row it stands for, itself the last of them: those before it came to the same, or found
-            nothing new either, and have no summary any more. `first_started_at` is when the first of them began.
-        end: What it came to, to be written with it when nothing of that changes any more; never read again.
+        left_alone: Why some of it was not requested, if a host is left alone; only in the report of a run.
+        not_asked: How many datasets that concerns, none of which is known to have failed; likewise.
+        runs: How many runs in a row it stands for, itself included: the runs before it had the same result, and have no
+            summary any more. `first_started_at` is when the first of them began.
+        end: Its result, stored with it when the job has ended; never read again.
     """
 
     job_id: str
@@ -263,12 +263,12 @@ class JobSummary:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class JobEnd:
-    """What a job came to in the end, to see whether that is worth a summary of its own.
+    """The result of a job, which decides whether the job needs a summary of its own.
 
     Attributes:
         identity: What was ingested (`Job.identity`).
-        digest: Equal for two jobs that changed nothing and came to the same; one that changed something has its own.
-        is_quiet: Whether nothing changed and nothing is to be said of it.
+        digest: Equal for two jobs that changed nothing and had the same result; unique for a job with a change.
+        is_quiet: Whether nothing changed, and there is nothing to report.
     """
 
     identity: str
@@ -277,16 +277,16 @@ class JobEnd:
 
     @classmethod
     def of(cls, job: JobSummary, identity: str) -> JobEnd:
-        """Return that of a job, given with all of its tasks that have an error."""
+        """Return the result of a job, whose `tasks` are all of its tasks with an error."""
         counts = job.counters
         has_changed = counts.new or counts.revised or counts.metadata or counts.missing
-        # What it cost to find that out is another each time, and so is who else was at it.
+        # The requests, and the other run that holds the job, differ each time.
         counted = {**counts.as_dict(), "requests": 0, "received_bytes": 0}
         error = "" if job.left_to_another else job.error
         tasks = sorted((task.identifier, task.outcome, task.error) for task in job.tasks)
         came_to = job.job_id if has_changed else [job.state, counted, error, tasks]
         digest = hashlib.sha256(json.dumps(came_to).encode()).hexdigest()
-        # A job that finds another run at the same says nothing of what that one comes to.
+        # A job that another run holds has no result of its own.
         kind = " (left to another run)" if job.left_to_another else ""
         is_done = job.state is RunState.FINISHED or (job.state is RunState.SKIPPED and not job.left_to_another)
         is_bad = counts.failed or counts.quarantined or counts.left_out or counts.unlisted or job.left_alone
@@ -296,17 +296,17 @@ class JobEnd:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RunReport:
-    """What a run did.
+    """The report of a run.
 
     Attributes:
         state: FINISHED; FAILED if a job failed or a source raised FatalError; ABORTED if it was stopped.
         error: The exception that stopped it, or that the discovery of the first failed job raised; None.
-        dry_run: Whether it only looked; then the counts are what would be done.
+        dry_run: Whether it was a dry run; then the counts are what a run would do.
         totals: Over all jobs, with the requests that planning made.
-        duration_seconds: From call to end.
-        not_begun: The jobs that a stop came before, as people call them: `statsbomb: competition_id=11`.
-        not_listed: What of the caller's filters no source lists, in a sentence; empty: none, or that is not known.
-        created_lake: Where the lake was made, as it was not there before; empty: it was.
+        duration_seconds: From the call to the end.
+        not_begun: The jobs that had not begun when the run was stopped: `statsbomb: competition_id=11`.
+        not_listed: A sentence that names the filters that no source lists; empty: there are none, or that is unknown.
+        created_lake: Where the run created the lake; empty: the lake existed.
     """
 
     run_id: str
@@ -335,7 +335,7 @@ class RunReport:
         return f"{self.state.value}{dry_run}: {self.totals.text}; {self.duration_seconds:.1f} s{created}{error}"
 
     def _problems(self) -> str:
-        """The first of each kind of what went wrong, with its reason."""
+        """The first problem of each kind, with its reason."""
         said = ""
         for kind, tasks in (
             ("failed", self.failed_tasks),
@@ -350,7 +350,7 @@ class RunReport:
 
     def _repr_html_(self) -> str:
         counted = [name for name in COUNTER_NAMES if getattr(self.totals, name)]
-        # What a person looks for stands first.
+        # Jobs with problems come first.
         jobs = sorted(self.jobs, key=lambda job: (not job.error, not any(task.error for task in job.tasks)))
         table = html_table(
             f"RunReport({self._done})",
@@ -391,12 +391,12 @@ class RunReport:
 
     @property
     def jobs_left_to_others(self) -> list[JobSummary]:
-        """The jobs that were SKIPPED because another run is at the same."""
+        """The jobs that were SKIPPED because another run holds them."""
         return [job for job in self.jobs if job.left_to_another]
 
     @property
     def was_cut_short(self) -> bool:
-        """Whether a stop came before all was looked at."""
+        """Whether the run was stopped before it had looked at everything."""
         return bool(self.not_begun) or any(job.state is RunState.ABORTED for job in self.jobs)
 
     @property
@@ -406,7 +406,7 @@ class RunReport:
 
     @property
     def left_alone(self) -> dict[str, tuple[int, int]]:
-        """Why hosts are left alone, and how many datasets and selectors were not looked at because of that."""
+        """The reason why a host is left alone, to how many datasets and selectors were skipped for it."""
         found: dict[str, tuple[int, int]] = {}
         for job in self.jobs:
             if job.left_alone:

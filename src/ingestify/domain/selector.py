@@ -1,4 +1,4 @@
-"""A part of what a provider has: one competition and season, one keyword, one date."""
+"""A selector: a part of a provider's data, such as one competition and season, one keyword, or one date."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _NOT_SEVERAL = (str, bytes, Mapping)
 
 
 def filter_values(value: object) -> list[object]:
-    """Return the alternatives that a filter's value names; a single value is one alternative."""
+    """Return the values that a filter allows; a single value is one of them."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         return [value]
     return list(value)
 
 
 def given_filters(filters: Mapping[str, object]) -> dict[str, Any]:
-    """Return the filters that say something, as None says nothing; of what can be iterated over, a list."""
+    """Return the filters that are not None; a value that can be iterated over becomes a list."""
     return {
         key: filter_values(value) if isinstance(value, Iterable) and not isinstance(value, _NOT_SEVERAL) else value
         for key, value in filters.items()
@@ -37,7 +37,7 @@ def given_filters(filters: Mapping[str, object]) -> dict[str, Any]:
 
 
 def check_values(filters: Filters) -> None:
-    """Refuse what no identifier can have as a value.
+    """Refuse values that no identifier can have.
 
     Raises:
         ConfigurationError: A value is NaN, bytes, a dict or the like.
@@ -60,9 +60,9 @@ class Selector:
 
     Args:
         attributes: As `Source.discover_selectors` or the configuration gives them. Keys that begin with `_`
-            are hints and not identity: `_last_modified` (datetime, naive is UTC) and `_version` (any text), of which
-            either says by being another one that something in it may have changed; `_grain` (timedelta: how long
-            `_last_modified` stays the same while things go on changing); `_name` (for people).
+            are hints and not identity. `_last_modified` (datetime, naive is UTC) and `_version` (any text): if one of
+            them differs from before, something in the selector may have changed. `_grain` (timedelta): how long
+            `_last_modified` stays the same while things change. `_name`: for people.
     """
 
     __slots__ = ("attributes", "hints")
@@ -89,18 +89,18 @@ class Selector:
 
     @property
     def last_modified(self) -> dt.datetime | None:
-        """When the provider last changed anything in it, in UTC; None if the provider does not say."""
+        """When the provider last changed anything in it, in UTC; None if the provider gives no time."""
         moment = self.hints.get("_last_modified")
         return None if moment is None else as_utc(moment)
 
     @property
     def grain(self) -> dt.timedelta | None:
-        """How long `last_modified` stays the same while things go on changing; None: as its digits show."""
+        """How long `last_modified` stays the same while things change; None: by the digits of the time."""
         return self.hints.get("_grain")
 
     @property
     def announced(self) -> str | None:
-        """What its hint says, as a text to be compared with what it said before; None: there is no hint."""
+        """The text of its hint, for a comparison with the one before; None: it has no hint."""
         version = self.hints.get("_version")
         if version is not None:
             return str(version)
@@ -109,7 +109,7 @@ class Selector:
 
     @property
     def name(self) -> str:
-        """What people call it: the `_name` hint, else its attributes."""
+        """Its name for people: the `_name` hint, else its attributes."""
         return str(self.hints.get("_name") or self)
 
     @property
@@ -118,7 +118,7 @@ class Selector:
         return canonical_text(self.attributes)
 
     def matches(self, filters: Filters) -> bool:
-        """Return whether no filter contradicts it. A filter on a key it has not got says nothing about it."""
+        """Return whether no filter contradicts it. A filter on a key that it does not have is ignored."""
         return all(
             key not in self.attributes or _matches(self.attributes[key], wanted) for key, wanted in filters.items()
         )

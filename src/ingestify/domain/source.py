@@ -1,4 +1,4 @@
-"""A source: what knows how to find datasets at one provider."""
+"""A source: it finds the datasets of one provider."""
 
 from __future__ import annotations
 
@@ -22,44 +22,44 @@ __all__ = ["CollectingSource", "Source", "collecting"]
 class Source(abc.ABC):
     """Subclass it to connect a provider. Plain synchronous Python.
 
-    `discover_selectors` and `find_datasets` are called by discovery threads: those of several selectors at
-    once, so a source keeps no state between them that is not safe to share.
+    Discovery threads call `discover_selectors` and `find_datasets`, for several selectors at once. So a source must not
+    keep state between the calls that threads cannot share.
 
     Attributes:
         provider: The provider's name, such as `statsbomb`; a class attribute or a property.
         max_concurrency: The most requests in flight for this source; None leaves it to the settings.
-        redirect_hosts: Where the provider leads to by redirects, or as the next page, beside its own host:
-            `media.example.com`, or `*.example.com` for all below it. To others it is not followed.
-        requests_per_second: How often its provider may be asked, where that is documented. The settings' `rate_limit`
-            has the last word; None: as fast as the provider lets, which is found out.
-        name: What the configuration calls this source.
-        configuration: What the configuration says beside its type.
-        bundle_types: What complete datasets of its types hold, where that is not what is built in (see
-            `domain.bundle`). The settings' `dataset_types` have the last word.
+        redirect_hosts: The hosts, beside the provider's own, to which redirects and links to a next page may lead:
+            `media.example.com`, or `*.example.com` for all hosts below it. Other hosts are refused.
+        requests_per_second: The provider's documented rate limit. The settings' `rate_limit` replaces it. None: the
+            engine finds out how fast the provider answers.
+        name: The source's name in the configuration.
+        configuration: Its keyword arguments in the configuration.
+        bundle_types: The feeds of complete datasets, for types that differ from the built-in ones (see
+            `domain.bundle`). The settings' `dataset_types` replace them.
         identifier_keys: The keys that identifiers of its datasets may have, `("season_id", "match_id")`, or for each
-            dataset type `{"match": ("season_id", "match_id")}`. Then a filter on another key is refused before anything
-            is asked of the provider. Empty: it does not say, and any key may be one.
+            dataset type `{"match": ("season_id", "match_id")}`. A filter on another key is refused without a request.
+            Empty: any key is allowed.
         selector_keys: The attributes that a selector must have before `find_datasets` is called, `("season_id",)`, or
             for each dataset type `{"match": ("season_id",)}`. Empty: the parameters of `find_datasets` that have no
             default.
-        bundle_checks: What must hold between the files of its datasets.
-        loader: The format in which its datasets come, if that is not named after the provider: `opta`, or for each
-            dataset type `{"match": "opta", "tracking": "tracab"}`. It brings what complete datasets hold, their checks,
-            and how kloppy loads them; see `provider_formats`.
-        lists_everything: Whether `find_datasets` lists all that a selector has. Then a dataset that it stops
-            listing is marked MISSING; many at once only when the next run says the same. Say False if it lists only
-            what is recent or has changed; a source that looks at `dataset_collection_metadata` is taken to do that.
-        follows_changes: Whether it knows from a feed of changes what to ask for again. Then
-            `dataset_collection_metadata.ingested_until` says since when it has to look, and looking at that does not
-            count as looking at what the lake has.
-        reads_index_again: Whether its index may be read once more after files were fetched, to see that the name and
-            the metadata of a dataset are of the same moment. Say False only where requests are so few that it is
-            better not to know.
-        licence: Under which terms the provider gives the data out, in a few words. Kept with each revision.
-        attribution: How whoever publishes work with the data has to name its source. Likewise; and the command line
+        bundle_checks: The checks between the files of its datasets.
+        loader: The format of its datasets, if that is not named after the provider: `opta`, or for each dataset type
+            `{"match": "opta", "tracking": "tracab"}`. It brings the feeds of complete datasets, their checks, and how
+            kloppy loads them; see `provider_formats`.
+        lists_everything: Whether `find_datasets` lists everything that a selector has. Then a dataset that it stops
+            listing is marked MISSING; many at once only after a second run finds the same. Set it to False if it lists
+            only recent or changed datasets. A source that reads `dataset_collection_metadata` counts as one of those.
+        follows_changes: Whether it reads a feed of changes to find out what to request again. Then
+            `dataset_collection_metadata.ingested_until` is the moment from which it has to read that feed, and reading
+            `ingested_until` does not count as reading the metadata.
+        reads_index_again: Whether its index may be read once more after files were fetched, to make sure that the name
+            and the metadata of a dataset belong to the same moment. Set it to False only if the provider allows very
+            few requests.
+        licence: The provider's terms for the data, in a few words. Kept with each revision.
+        attribution: How a publication has to name the source of the data. Kept with each revision; the command line
             shows both when a provider's first data comes into a lake.
-        hosts: Which hosts it asks as it is made by default, for people.
-        change_signal: By what it sees that a file changed, for people.
+        hosts: The hosts that it requests by default, for people.
+        change_signal: How it sees that a file changed, for people.
     """
 
     provider: str
@@ -86,20 +86,20 @@ class Source(abc.ABC):
 
     @property
     def terms(self) -> dict[str, str]:
-        """`licence` and `attribution`, as far as there are any."""
+        """`licence` and `attribution`, without empty ones."""
         terms = {"licence": self.licence, "attribution": self.attribution}
         return {name: str(text) for name, text in terms.items() if text}
 
     def loader_of(self, dataset_type: str) -> str:
-        """Return what `loader` says of a dataset type; empty: nothing."""
+        """Return the `loader` of a dataset type; empty: none."""
         return self.loader if isinstance(self.loader, str) else self.loader.get(dataset_type, "")
 
     def identifier_keys_of(self, dataset_type: str) -> tuple[str, ...]:
-        """Return what `identifier_keys` says of a dataset type; empty: nothing."""
+        """Return the `identifier_keys` of a dataset type; empty: none."""
         return _keys_of(self.identifier_keys, dataset_type)
 
     def selector_keys_of(self, dataset_type: str) -> tuple[str, ...]:
-        """Return what `selector_keys` says of a dataset type; empty: nothing."""
+        """Return the `selector_keys` of a dataset type; empty: none."""
         return _keys_of(self.selector_keys, dataset_type)
 
     @property
@@ -118,11 +118,11 @@ class Source(abc.ABC):
         return self._http
 
     def attach_http(self, client: HttpClientPort) -> None:
-        """Give it the client that `http` returns; the engine calls this."""
+        """Set the client that `http` returns; the engine calls this."""
         self._http = client
 
     def discover_selectors(self, dataset_type: str) -> Sequence[Mapping[str, Any] | UnreadableEntry]:
-        """Return what there is, such as `{"competition_id": 11, "season_id": 90, "_name": "La Liga 2020/2021"}`.
+        """Return the selectors, such as `{"competition_id": 11, "season_id": 90, "_name": "La Liga 2020/2021"}`.
 
         Keys that begin with `_` are hints and not identity: `_last_modified` (datetime) or `_version` (any text): the
         whole selector is skipped when that is what it was when the selector was last ingested whole; `_grain`
@@ -185,7 +185,7 @@ class CollectingSource(Protocol):
         """Yield resources whose files now have content, or that were marked failed."""
 
     def has_pending(self) -> bool:
-        """Whether anything that was submitted is still to be collected."""
+        """Whether something was submitted and not collected yet."""
 
 
 def collecting(source: Source) -> CollectingSource | None:

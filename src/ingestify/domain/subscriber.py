@@ -1,4 +1,4 @@
-"""A subscriber: what wants to know of domain events in the process that makes them."""
+"""A subscriber: a class that hears of domain events in the process that causes them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ __all__ = ["Subscriber"]
 
 
 class Subscriber:
-    """Override the hooks you want. Each is called after the commit, in commit order, by the committing thread.
+    """Override the hooks you want. The committing thread calls each after the commit, in commit order.
 
-    What a hook raises is logged and changes nothing else. A slow hook slows the run; work that may fail
-    or take long belongs in an `EventLogConsumer`, which is told again after a failure.
+    An error in a hook is logged and changes nothing else. A slow hook slows the run. Work that may fail or take long
+    belongs in an `EventLogConsumer`, which gets the event again after a failure.
 
     Args:
         store: The lake that the events are about.
@@ -53,19 +53,19 @@ class Subscriber:
         """A current revision was marked VALIDATION_FAILED."""
 
     def on_revision_rejected(self, event: RevisionRejected) -> None:
-        """What the provider served failed its checks and is in quarantine; the dataset is as it was."""
+        """A bundle failed its checks and is in quarantine; the dataset is as it was."""
 
     def on_revision_accepted(self, event: RevisionAccepted) -> None:
-        """A person published what was in quarantine; `on_revision_added` is called next."""
+        """A person published a bundle from quarantine; `on_revision_added` is called next."""
 
     def on_revision_discarded(self, event: RevisionDiscarded) -> None:
-        """A person threw away what was in quarantine; the dataset is as it was."""
+        """A person threw away a bundle in quarantine; the dataset is as it was."""
 
     def on_revision_withdrawn(self, event: RevisionWithdrawn) -> None:
-        """What was in quarantine waits no more: the provider serves something else by now."""
+        """A bundle in quarantine waits no more: the provider serves something else now."""
 
     def on_dataset_deleted(self, event: DatasetDeleted) -> None:
-        """A dataset was removed from the lake; the event shows it as it last was."""
+        """A dataset was removed from the lake; the event has its last state."""
 
     def on_dataset_skipped(self, event: DatasetSkipped) -> None:
         """A run found a dataset unchanged. Overriding this costs a read of every such dataset."""

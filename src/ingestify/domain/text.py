@@ -1,10 +1,10 @@
-"""Text that every database keeps whole and every screen shows, and what is made of other text.
+"""Text that every database can store and every screen can show.
 
-What comes into a catalogue is one of three, in every kind of database the same:
+A catalogue stores three kinds of text, in every database in the same way:
 
-- A name, by which things are told apart (`problem_of_name`): refused if it is too long or cannot be kept.
-- A text for people (`storable`): kept as far as it can be, and cut where a column has an end.
-- JSON (`catalogue.rows.json_text`): what cannot be kept as it is, is escaped.
+- A name, which identifies something (`problem_of_name`): refused if it is too long or cannot be stored.
+- A text for people (`storable`): characters that cannot be stored are replaced, and a long text is cut.
+- JSON (`catalogue.rows.json_text`): characters that cannot be stored are escaped.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ __all__ = [
 ]
 
 LONGEST_KIND = 64
-"""How many characters the name of a bucket, a provider or a dataset type may have."""
+"""The most characters of the name of a bucket, a provider or a dataset type."""
 
 LONGEST_NAME = 255
-"""How many other names may have: those of sources, of readers of the event log, and of people who decide."""
+"""The most characters of other names: of sources, of readers of the event log, and of people who decide."""
 
 
 _HALF = re.compile("[\ud800-\udfff]")
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 JSON_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
-"""Finds what nests in a JSON text; it finds each text too, so that none is looked into."""
+"""Finds the brackets of a JSON text. It matches strings too, so that brackets inside of them are skipped."""
 
 
 def is_storable(text: str) -> bool:
-    """Whether every database keeps it whole: no NUL, no half of a surrogate pair."""
+    """Whether every database can store it: it has no NUL, and no half of a surrogate pair."""
     if "\0" in text:
         return False
     return text.isascii() or _HALF.search(text) is None
 
 
 def problem_of_name(name: object, most: int = LONGEST_NAME) -> str | None:
-    """Return why a catalogue cannot keep a name, to be put behind it; None: it can."""
+    """Return why a catalogue cannot store a name, as the end of a sentence; None: it can."""
     if not isinstance(name, str):
         return f"is a {type(name).__name__}; it must be text"
     if len(name) > most:
@@ -54,10 +54,11 @@ def problem_of_name(name: object, most: int = LONGEST_NAME) -> str | None:
 
 
 def storable(text: str, most: int | None = None) -> str:
-    """Return a text for people such that it can be stored and shown: what no database keeps becomes `�`.
+    """Return a text for people that can be stored and shown: other characters become `�`.
 
     Args:
-        most: After so many characters it is cut, and ends in `…`.
+        text: Any text.
+        most: The most characters; a longer text is cut, and ends in `…`.
     """
     if most is not None and len(text) > most:
         text = text[: most - 1] + "…"

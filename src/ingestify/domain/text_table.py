@@ -1,4 +1,4 @@
-"""A result as a table of text, as a terminal or a notebook without HTML shows it."""
+"""A result as a text table, for terminals and for notebooks without HTML."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ def text_table(
     """Return lines of text: the caption, the columns' names, and the first rows.
 
     Args:
-        caption: What it is, in a line.
-        rows: A value for each column.
+        caption: The title, in one line.
+        columns: The names of the columns.
+        rows: Each a value for each column.
         count: How many rows there are.
-        most: So many are shown; None: all.
+        most: How many are shown; None: all.
     """
     if not count:
         return caption

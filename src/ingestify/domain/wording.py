@@ -1,4 +1,4 @@
-"""How messages call datasets and filters."""
+"""The words for datasets and filters in messages."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _PLURALS = {"match": ("match", "matches"), "video": ("video", "videos")}
 _SHOWN_VALUES = 5
 
 _LONGEST = 100
-"""So many characters of a name or a value a message shows."""
+"""The most characters of a name or a value in a message."""
 
 MOST_LISTED = 12
-"""How many names, or values, a message lists."""
+"""The most names, or values, in a list of a message."""
 
 
 def noun(dataset_types: Iterable[str], count: int) -> str:
@@ -47,7 +47,7 @@ def _values_text(value: object) -> str:
 
 
 def in_short(value: object) -> str:
-    """Return a name or a value as a message shows it: of a long one, its beginning."""
+    """Return a name or a value for a message: only the beginning of a long one."""
     text = str(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
@@ -60,7 +60,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def values_there(key: str, values: Collection[str]) -> str:
-    """Return ` There is season_id=90,91.`; empty where that would be a long list, or none."""
+    """Return ` There is season_id=90,91.`; empty if there are many values, or none."""
     if not 0 < len(values) <= MOST_LISTED:
         return ""
     return f" There is {key}={','.join(map(in_short, sorted(values, key=_in_order)))}."

@@ -542,7 +542,7 @@ class IngestionEngine:
         """Remove datasets from the lake. Readers stop seeing them at once.
 
         Their files stay in the storage for a safety age, for readers that have them open; then
-        `store.collect_garbage()` removes them.
+        `engine.collect_garbage()` removes them.
 
         Args:
             dataset_id: The id of one dataset.

@@ -49,27 +49,27 @@ def get_engine(
 ) -> IngestionEngine:
     """Open a lake, with the plans of a config.yaml or without any.
 
-    A lake that is not there is made by what fills it: `load`, and `iter_datasets` with `auto_ingest`. Whatever reads it
-    raises LakeNotFound until then, and makes nothing.
+    If the lake does not exist, `load`, and `iter_datasets` with `auto_ingest`, create it. Until then all calls that
+    read it raise LakeNotFound, and create nothing.
 
     Example::
 
         engine = get_engine("~/football/lake")
 
     Args:
-        config_file: A config.yaml, or the folder of a lake, with its `catalog.db` and `files/` in it; a folder with a
-            config.yaml and no catalog.db means that. None, without URLs: `INGESTIFY_CONFIG_FILE`, else `config.yaml`
-            here or in a parent folder, else a lake in `./database` without plans.
+        config_file: A config.yaml, or the folder of a lake, which has `catalog.db` and `files/`. A folder with a
+            config.yaml and no catalog.db means the config.yaml. None, without URLs: `INGESTIFY_CONFIG_FILE`, else
+            `config.yaml` here or in a parent folder, else a lake in `./database` without plans.
         bucket: Which part of the lake; None: the configuration's `default_bucket`, else `main`.
-        disable_events: Do not tell the configured subscribers. The event log is written all the same.
-        metadata_url: The catalogue, such as `sqlite:///lake/catalog.db`; with `file_url` in place of a config file.
+        disable_events: Do not tell the configured subscribers. The event log is written in any case.
+        metadata_url: The catalogue, such as `sqlite:///lake/catalog.db`; with `file_url`, in place of `config_file`.
         file_url: The files, such as `file://lake/files/` or `s3://bucket/lake`. Relative paths are below the current
-            folder. Either may be a vault url, such as `vault+aws://lake/catalogue`.
-        file_options: How an object store is spoken to, as `main.file_options` in a config file; only with `file_url`.
+            folder. Both may be vault urls, such as `vault+aws://lake/catalogue`.
+        file_options: The options of an object store, as `main.file_options` in a config file; only with `file_url`.
 
     Raises:
         ConfigurationError: The settings are wrong; the message says which, and what would be right.
-        SecretError: A secret that they name cannot be had from its vault.
+        SecretError: A secret that they name cannot be read from its vault.
         StoreError: The lake cannot be opened.
     """
     place = _find_place(config_file, metadata_url, file_url, file_options)
@@ -108,14 +108,17 @@ def get_dev_engine(
     selectors: Sequence[Any] | None = None,
     fetch_policy: FetchPolicy | None = None,
 ) -> IngestionEngine:
-    """Return an engine for trying a source out, without a config file.
+    """Return an engine to try a source out, without a config file.
 
     Args:
-        source: What is being tried.
+        source: The source to try out.
+        dataset_type: The dataset type, such as `match`.
+        data_spec_versions: The feeds and versions; None: every feed, v1.
         ephemeral: Keep the lake in memory. Otherwise it is kept in `dev_dir`, so that a second run sees the first.
-        dev_dir: A folder for the lake; given, `ephemeral` does not count. None with `ephemeral=False`: a folder
+        dev_dir: A folder for the lake; if it is given, `ephemeral` is ignored. None with `ephemeral=False`: a folder
             `ingestify_dev` in the system's folder for temporary files.
-        selectors: As those of an `IngestionPlan`.
+        selectors: The selectors of its `IngestionPlan`.
+        fetch_policy: When datasets are fetched; None: the base policy.
     """
     if dev_dir is None and not ephemeral:
         dev_dir = Path(tempfile.gettempdir()) / "ingestify_dev" / source.name
@@ -139,7 +142,7 @@ def debug_source(
     dev_dir: str | Path | None = None,
     **selector: Any,
 ) -> IngestionEngine:
-    """Run a source once and return the engine, to look at what it brought.
+    """Run a source once and return the engine, to look at the result.
 
     Example::
 
@@ -149,15 +152,18 @@ def debug_source(
         tried.list_datasets()
 
     Args:
+        source: The source to run.
+        dataset_type: The dataset type, such as `match`.
+        data_spec_versions: The feeds and versions; None: every feed, v1.
         ephemeral: Keep the lake in memory.
         dev_dir: A folder for the lake, so that a second run sees the first.
-        **selector: What to get; with none, everything that `discover_selectors` finds.
+        **selector: What to ingest; none: everything that `discover_selectors` finds.
 
     Raises:
         IngestifyError: What ended the run. A dataset that failed is logged as an error, and is not in the lake.
     """
     if selector and type(source).discover_selectors is Source.discover_selectors:
-        # Nothing can be narrowed down: what was given is the selector itself.
+        # The source does not discover selectors, so the arguments are the selector itself.
         selectors, filters = [selector], {}
     else:
         selectors, filters = [], selector

@@ -86,8 +86,12 @@ def make_engine(
     """Make the engine.
 
     Args:
+        store: The lake.
+        sources: Source name to settings; a source that is not there has the default limits.
+        plans: The plans of `load`.
+        settings: The configuration; None: there is none.
+        folder: The base of relative paths of deliveries; None: the current folder.
         left_out: The plans that are not enabled.
-        folder: What the relative paths of deliveries are below; None: the current one.
     """
 
     def make_fetcher(source: Source) -> Fetcher:
@@ -119,7 +123,7 @@ def _absence_limits(settings: SourceSettings | None) -> AbsenceLimits:
 
 
 def http_options(source: Source, settings: SourceSettings | None) -> HttpOptions:
-    """The settings' limits; where they say none, the source's own."""
+    """Return the limits of the settings, or else the source's own."""
     settings = settings or SourceSettings(type=type(source).__name__)
     return HttpOptions(
         requests_per_second=(
@@ -159,8 +163,18 @@ def open_store(
     """Open a lake.
 
     Args:
-        place: How its user named it, for who uses a lake that is not there; it is made by `DatasetStore.create`. None:
-            it is made now.
+        metadata_url: The catalogue.
+        file_url: The files.
+        bucket: The bucket.
+        file_options: The options of an object store.
+        options_folder: The base of relative paths in `file_options`; None: the current folder.
+        table_prefix: The beginning of the catalogue's table names.
+        layout: The paths of files; None: without transformations.
+        compression: `zstd`, `gzip` or `none`.
+        key_types: The types of identifier keys; None: as the sources give them.
+        retention: How long history is kept; None: for ever.
+        place: The place that the user named. If the lake does not exist, its use raises an error about the place, and
+            `DatasetStore.create` creates it. None: the lake is created now.
     """
     hide_url(metadata_url)
     hide_url(file_url)
@@ -192,7 +206,7 @@ def memory_store(bucket: str = "main", layout: Layout | None = None) -> DatasetS
 
 
 def _common_folder(metadata_url: str, storage: Storage) -> str:
-    """Return the folder that has both, the catalogue and a folder of files; empty: there is none."""
+    """Return the folder that has both the catalogue and the folder of files; empty: there is none."""
     path = check_catalogue(metadata_url)
     root = storage.root if isinstance(storage, LocalStorage) else None
     return str(path.parent) if path is not None and root is not None and root.parent == path.parent else ""
@@ -201,6 +215,7 @@ def _common_folder(metadata_url: str, storage: Storage) -> str:
 def open_catalogue(
     metadata_url: str, table_prefix: str, key_types: KeyTypes | None = None, place: Place | None = None
 ) -> SqlCatalogue:
+    """Open the catalogue; for `place` see `open_store`."""
     from ingestify.catalogue.catalogue import SqlCatalogue  # heavy: SQLAlchemy
     from ingestify.catalogue.databases.database_url import parse_url, sqlite_path
 
@@ -217,7 +232,7 @@ def open_catalogue(
 
 
 def probe_catalogue(metadata_url: str, table_prefix: str) -> tuple[str, bool]:
-    """Return what a database has, for people, and whether it can be read as it is. Nothing is made or migrated."""
+    """Return a description of a database, and whether its tables are current. Nothing is created or migrated."""
     from ingestify.catalogue.catalogue import SqlCatalogue  # heavy: SQLAlchemy
 
     hide_url(metadata_url)
@@ -225,7 +240,7 @@ def probe_catalogue(metadata_url: str, table_prefix: str) -> tuple[str, bool]:
 
 
 def check_catalogue(metadata_url: str) -> Path | None:
-    """Refuse what opening would refuse before it opens anything. Returns the file of a SQLite database."""
+    """Check a catalogue's URL without opening it. Returns the file of a SQLite database."""
     from ingestify.catalogue.databases.connection import check_url  # heavy: SQLAlchemy
     from ingestify.catalogue.databases.database_url import parse_url, sqlite_path
 
@@ -233,7 +248,7 @@ def check_catalogue(metadata_url: str) -> Path | None:
     check_url(parsed)
     path = sqlite_path(parsed)
     if path is not None:
-        with contextlib.suppress(PermissionError):  # who opens it is told
+        with contextlib.suppress(PermissionError):  # opening it raises a better error
             if path.is_dir():
                 raise ConfigurationError(
                     f"metadata_url: {path} is a folder; name a file in it, such as {path / 'catalog.db'}."
@@ -243,17 +258,19 @@ def check_catalogue(metadata_url: str) -> Path | None:
 
 
 def _refuse_file_as_folder(what: str, folder: Path) -> None:
-    with contextlib.suppress(PermissionError):  # who opens it is told
+    with contextlib.suppress(PermissionError):  # opening it raises a better error
         there = next((one for one in (folder, *folder.parents) if one.exists()), folder)
         if there.is_file():
             raise ConfigurationError(f"{what}: {there} is a file, so it cannot be a folder of the lake; name another.")
 
 
 def make_storage(file_url: str, options: FileOptions | None = None, folder: Path | None = None) -> Storage:
-    """Make the storage of a URL's scheme. Nothing is asked over the network.
+    """Make the storage of a URL's scheme. This sends no request.
 
     Args:
-        folder: What the relative paths in `options` are below; None: the current one.
+        file_url: The URL, such as `file://lake/files/` or `s3://bucket/lake`.
+        options: The options of an object store.
+        folder: The base of relative paths in `options`; None: the current folder.
 
     Raises:
         ConfigurationError: The URL or the options make no sense; the message says what would be right.
@@ -261,7 +278,7 @@ def make_storage(file_url: str, options: FileOptions | None = None, folder: Path
     """
     scheme, separator, _ = file_url.partition("://")
     if not separator:
-        # What has a colon may be half of another URL, and is no path to be written behind file://.
+        # A text with a colon may be half of another URL, and so no path.
         path = "database/files/" if ":" in file_url else file_url
         raise ConfigurationError(f"file_url: '{mask_url(file_url)}' is no URL; write file://{path} .")
     if is_cloud_url(file_url):

@@ -12,10 +12,11 @@ __all__ = ["cloud_options"]
 
 
 def cloud_options(options: FileOptions, folder: Path) -> CloudOptions:
-    """Return what the settings say.
+    """Return the settings of an object store for its adapter.
 
     Args:
-        folder: What their relative paths are below.
+        options: The settings.
+        folder: The base of their relative paths.
     """
     return CloudOptions(
         endpoint=options.endpoint,

@@ -1,4 +1,4 @@
-"""What a config.yaml says, read and checked without opening its lake."""
+"""Checks a config.yaml, and reads what commands need from it, without opening its lake."""
 
 from __future__ import annotations
 
@@ -30,17 +30,18 @@ _LOOKED_AT_FOR_KEYS = 1000
 
 
 def check_config(path: Path, *, secrets: bool = False) -> tuple[Path, str]:
-    """Read a configuration and import everything that it names; nothing is opened, fetched or written.
+    """Read a configuration and import everything that it names. Nothing is opened, fetched or written.
 
     Args:
-        secrets: Look up the secrets that it names, over the network. Otherwise of a vault url only that is checked
-            which can be told without asking, and what is made with a secret is not made.
+        path: The config.yaml.
+        secrets: Look up the secrets that it names, over the network. Otherwise only the form of vault urls is checked,
+            and a source that needs a secret is not made.
 
     Returns:
-        The file, and a line that says what it holds.
+        The file, and a line about its content.
 
     Raises:
-        ConfigurationError: Something is wrong; the message says what, and what would be right.
+        ConfigurationError: It has a problem; the message says what, and what would be right.
     """
     folder = path.absolute().parent
     lookup = SecretLookup()
@@ -86,7 +87,7 @@ def _secrets_text(count: int, looked_up: bool) -> str:
 def keys_to_index(store: DatasetStore, path: Path) -> list[tuple[str, str, Sequence[str]]]:
     """Return (provider, dataset type, identifier keys) of each type with `identifier_index: true`.
 
-    The keys are those under `identifier_keys`; where none are named, those that its datasets in the lake have, if any.
+    The keys are those under `identifier_keys`; if there are none, the keys of its datasets in the lake.
     """
     settings = read_settings(path)
     return [
@@ -106,7 +107,7 @@ def keys_to_index(store: DatasetStore, path: Path) -> list[tuple[str, str, Seque
 
 
 def watched_plans(path: Path) -> list[WatchedPlan]:
-    """Return what a configuration asks to be ingested, as far as it is enabled. No source is made."""
+    """Return the enabled ingestion plans of a configuration. No source is made."""
     settings = read_settings(path)
     return [
         WatchedPlan(plan.source, plan.dataset_type, tuple(plan.selectors or ()))

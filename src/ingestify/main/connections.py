@@ -1,4 +1,4 @@
-"""Does what the settings name answer: the database, the storage, each source? Nothing is kept of the asking."""
+"""Checks whether the database, the storage and each source of the settings respond. Nothing is stored."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _PROBE = b"ingestify config check --connect"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Connection:
-    """What came of asking one thing.
+    """The result of one check.
 
     Attributes:
-        what: `database`, `files`, `lake` (do these two belong together), or `source NAME`.
-        answer: What it said, for people, without secrets.
-        is_current: Of a database, whether its tables are those of this version.
+        what: `database`, `files`, `lake` (whether these two belong together), or `source NAME`.
+        answer: The result, for people, without secrets.
+        is_current: Whether the database has the tables of this version.
     """
 
     what: str
@@ -54,10 +54,10 @@ class Connection:
 
 
 def iter_connections(path: Path) -> Iterator[Connection]:
-    """Ask the database, the storage, and each source that is enabled and has a plan, one after the other.
+    """Check the database, the storage, and each enabled source with a plan, one after the other.
 
     Raises:
-        ConfigurationError: The settings are wrong; nothing was asked.
+        ConfigurationError: The settings are wrong; nothing was checked.
     """
     folder = path.absolute().parent
     lookup = SecretLookup()
@@ -82,7 +82,7 @@ def _ask(what: str, ask: Callable[[], str | tuple[str, bool]]) -> Connection:
     try:
         answer = ask()
         return Connection(what, True, answer) if isinstance(answer, str) else Connection(what, True, *answer)
-    except Exception as error:  # noqa: BLE001 - the edge to whatever it is; the others are asked all the same
+    except Exception as error:  # noqa: BLE001 - any error is a result; the other checks go on
         return Connection(what, False, one_line(error))
 
 
@@ -96,7 +96,7 @@ def _ask_database(url: str, table_prefix: str) -> tuple[str, bool]:
 
 
 def _ask_lake(metadata_url: str, file_url: str, main: MainSettings, folder: Path) -> str:
-    """Whether the files are those of the catalogue; nothing is written."""
+    """Check whether the files belong to the catalogue. Nothing is written."""
     with contextlib.closing(
         open_store(
             metadata_url,

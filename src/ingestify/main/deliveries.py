@@ -1,4 +1,4 @@
-"""Where a delivery is read from, made when its location's scheme is chosen."""
+"""Deliveries, each made for the scheme of its location."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ _PATHS = ("private_key", "known_hosts")
 
 
 def open_delivery(location: str, options: Mapping[str, Any], folder: Path) -> Delivery:
-    """Open a location: a path, `file://`, `sftp://`, or an object store's URL. Nothing is asked over the network.
+    """Open a location: a path, `file://`, `sftp://`, or an object store's URL. This sends no request.
 
     Args:
+        location: The path or URL.
         options: For an object store those of `main.file_options`; for SFTP those of `SftpOptions`.
+        folder: The base of relative paths.
 
     Raises:
         ConfigurationError: The location or the options make no sense.
@@ -58,7 +60,7 @@ def _open_bucket(location: str, options: Mapping[str, Any], folder: Path) -> Del
     except MissingExtraError:
         raise
     except ConfigurationError as error:
-        # What the lake's own object store says, in the words of a delivery.
+        # The message is about the lake's object store, so its words are replaced by those of a delivery.
         said = str(error).replace("get_engine: ", "").replace("main.file_options", "options")
         said = said.replace("file_options", "options").replace("file_url", "location")
         raise ConfigurationError(said) from error

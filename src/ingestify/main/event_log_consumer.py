@@ -1,4 +1,4 @@
-"""Reading the event log of the lake that a place names."""
+"""Reads the event log of a lake."""
 
 from __future__ import annotations
 
@@ -32,15 +32,17 @@ class EventLogConsumer(EventReader):
         start_at: StartAt = "beginning",
         park_after: int | None = None,
     ) -> EventLogConsumer:
-        """Open the lake that a config.yaml names. The storage is opened when a dataset's files are first asked for.
+        """Open the lake that a config.yaml names. The storage is opened with the first request for files.
 
         Args:
-            path: As the first argument of `get_engine`: a config.yaml, or the folder of a lake.
-            reader_name: Names the cursor; `start_at` and `park_after` are those of `EventReader`.
+            path: A config.yaml, or the folder of a lake, as for `get_engine`.
+            reader_name: The name of the cursor.
+            start_at: Where a new reader begins; see `EventReader`.
+            park_after: After how many failures an event is parked; see `EventReader`.
 
         Raises:
             ConfigurationError: The settings are wrong.
-            LakeNotFound: On reading: the lake is not there, and no reader makes one.
+            LakeNotFound: The lake does not exist. The first read raises it, as a reader creates no lake.
         """
         lake = _LakeOfEvents(find_place(path))
         return cls(
@@ -49,7 +51,7 @@ class EventLogConsumer(EventReader):
 
 
 class _LakeOfEvents:
-    """A lake whose storage is opened late: many a consumer has no need, and no right, to read it."""
+    """A lake whose storage is opened late, as many consumers do not need it, and may not read it."""
 
     def __init__(self, place: Place) -> None:
         self._place = place

@@ -1,4 +1,4 @@
-"""What a provider has, for who has no lake and no configuration."""
+"""The competitions and matches of a provider, without a lake and a configuration."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def open_engine(
     disable_events: bool = False,
     file_options: Mapping[str, Any] | None = None,
 ) -> IngestionEngine:
-    """Open a place with the plans of its configuration, if it has one; see `get_engine`."""
+    """Open a lake with the plans of its configuration, if it has one; see `get_engine`."""
     if place.config is None:
         return make_engine(open_datastore(place, bucket, file_options), {})
     folder = place.base
@@ -47,7 +47,7 @@ def open_engine(
 def open_datastore(
     place: Place, bucket: str | None = None, file_options: Mapping[str, Any] | None = None
 ) -> DatasetStore:
-    """Open a place without sources; see `get_engine`."""
+    """Open a lake without sources; see `get_engine`."""
     lookup = SecretLookup()
     if place.config is not None:
         return _store_from_settings(read_settings(place.config), place, bucket, lookup)
@@ -62,7 +62,7 @@ def open_datastore(
 
 def _store_from_settings(settings: Settings, place: Place, bucket: str | None, lookup: SecretLookup) -> DatasetStore:
     folder = place.base
-    make_importable(str(folder))  # a transformation may lie there
+    make_importable(str(folder))  # a transformation may be there
     main = settings.main
     return open_store(
         resolve_lake_url(main.metadata_url, "metadata_url", folder, lookup),
@@ -82,14 +82,16 @@ def _store_from_settings(settings: Settings, place: Place, bucket: str | None, l
 def open_two_datastores(
     source: Place, target: Place, bucket: str | None = None, *, dry_run: bool = False
 ) -> tuple[DatasetStore, DatasetStore]:
-    """Open one bucket of two lakes, to copy the one into the other.
+    """Open one bucket of two lakes, to copy one into the other.
 
     Args:
-        bucket: Of both; None: the `default_bucket` of the first.
-        dry_run: Nothing is copied: a target that is not there is an empty one.
+        source: The lake to copy from.
+        target: The lake to copy to.
+        bucket: The bucket of both; None: the `default_bucket` of the source.
+        dry_run: Whether nothing is copied. Then a target that does not exist counts as an empty lake.
 
     Raises:
-        ConfigurationError: They are one lake, or share their files: each would take the other's for garbage.
+        ConfigurationError: They are one lake, or share their files: each would remove the other's files as garbage.
     """
     lookup = SecretLookup()
     both = [None if place.config is None else read_settings(place.config) for place in (source, target)]
@@ -114,7 +116,7 @@ def open_two_datastores(
 
 
 def _empty_in_place_of_none(store: DatasetStore) -> DatasetStore:
-    """Return a store; if its lake is not there, an empty one in memory, to compare with."""
+    """Return a store; if its lake does not exist, an empty lake in memory."""
     try:
         store.catalogue.lake.find()
     except LakeNotFound:
@@ -131,7 +133,7 @@ def catalogue_address(place: Place, settings: Settings | None, lookup: SecretLoo
 
 
 def _file_address(place: Place, settings: Settings | None, lookup: SecretLookup) -> tuple[str, str | None]:
-    """Return the URL of a place's files, and the server that it is on."""
+    """Return the URL of a place's files, and the endpoint of its object store."""
     url = place.file_url if settings is None else settings.main.file_url
     options = None if settings is None else settings.main.file_options
     return resolve_lake_url(url, "file_url", place.base, lookup), None if options is None else options.endpoint

@@ -1,4 +1,4 @@
-"""What the settings name, made: sources, policies, subscribers, checks, and how files are laid out."""
+"""Makes what the settings name: sources, fetch policies, subscribers, checks, and the layout of files."""
 
 from __future__ import annotations
 
@@ -62,23 +62,24 @@ __all__ = [
 logger = PrintableLogger(__name__)
 
 CHECKS_GROUP = "ingestify.checks"
-"""The entry point group of bundle checks that are for every lake."""
+"""The entry point group of bundle checks for every lake."""
 
 SUBSCRIBERS_GROUP = "ingestify.subscribers"
-"""The entry point group of subscribers: their names are what `type:` says."""
+"""The entry point group of subscribers; `type:` is an entry point's name."""
 
-# Configurations of before the event log was part of every lake name this; nothing needs to be done for it.
+# Older configurations name this. It does nothing, as every lake has an event log now.
 _EVENT_LOG_SUBSCRIBER = "ingestify.infra.event_log.EventLogSubscriber"
 
 
 def make_source(name: str, settings: SourceSettings) -> Source:
+    """Make a source of the settings."""
     configuration = resolve_configuration(settings.configuration, where=f"sources.{name}.configuration")
     hide_all(configuration)
     return registry.make_source(name, registry.find_source_class(settings.type), configuration)
 
 
 def check_source(name: str, settings: SourceSettings) -> None:
-    """Refuse what making it would refuse, as far as that can be told without its secrets."""
+    """Check the settings as far as that is possible without secrets."""
     if names_secrets(settings.configuration):
         found = registry.find_source_class(settings.type)
         if (known := _known_configuration(settings.configuration)) is not None:
@@ -89,7 +90,7 @@ def check_source(name: str, settings: SourceSettings) -> None:
 
 
 def make_plans(settings: Settings) -> tuple[list[IngestionPlan], list[LeftOutPlan]]:
-    """Return the plans, and those that are not enabled, of which nothing is made."""
+    """Return the enabled plans with their sources, and the plans that are not enabled."""
     sources = {name: make_source(name, one) for name, one in settings.sources.items() if one.enabled}
     plans: list[IngestionPlan] = []
     left_out: list[LeftOutPlan] = []
@@ -113,6 +114,7 @@ def make_plans(settings: Settings) -> tuple[list[IngestionPlan], list[LeftOutPla
 
 
 def make_fetch_policy(settings: FetchPolicySettings | None) -> FetchPolicy:
+    """Make a fetch policy; None: the base policy."""
     if settings is None:
         return FetchPolicy()
     found = _find_fetch_policy(settings.type)
@@ -124,7 +126,7 @@ def make_fetch_policy(settings: FetchPolicySettings | None) -> FetchPolicy:
 
 
 def check_fetch_policy(settings: FetchPolicySettings | None) -> None:
-    """Refuse what making it would refuse, as far as that can be told without its secrets."""
+    """Check the settings as far as that is possible without secrets."""
     if settings is None or not names_secrets(settings.configuration):
         make_fetch_policy(settings)
     elif not isinstance(found := _find_fetch_policy(settings.type), FetchPolicy):
@@ -141,6 +143,7 @@ def _find_fetch_policy(type_name: str) -> type[FetchPolicy] | FetchPolicy:
 
 
 def subscribe(store: DatasetStore, settings: Settings) -> None:
+    """Make the subscribers of the settings, and add them to a store."""
     dispatcher = store.publisher
     assert isinstance(dispatcher, Dispatcher)
     for one in settings.event_subscribers:
@@ -152,7 +155,7 @@ def subscribe(store: DatasetStore, settings: Settings) -> None:
 
 
 def check_subscriber(settings: SubscriberSettings) -> None:
-    """Refuse a configuration that it would not take. It is not made: that needs a lake, and may do anything."""
+    """Check a subscriber's configuration. The subscriber is not made, as that needs a lake, and may do anything."""
     found = _find_subscriber(settings.type)
     if found is not None:
         _check_arguments(found, "event subscriber", settings.type, settings.configuration, None)
@@ -176,12 +179,12 @@ def _find_subscriber(type_name: str) -> type[Subscriber] | None:
 
 
 def names_secrets(configuration: object) -> bool:
-    """Return whether there is a vault url in a configuration."""
+    """Return whether a configuration has a vault url."""
     return next(find_vault_urls(configuration), None) is not None
 
 
 def _check_arguments(made: type, what: str, type_name: str, configuration: Any, *leading: object) -> None:
-    """Refuse arguments that a class does not take."""
+    """Refuse arguments that a class does not accept."""
     keys = _known_configuration(configuration)
     if keys is not None:
         with _accepting(what, type_name, keys):
@@ -189,14 +192,14 @@ def _check_arguments(made: type, what: str, type_name: str, configuration: Any, 
 
 
 def _known_configuration(configuration: Any) -> dict[str, Any] | None:
-    """Return a configuration whose keys are known; None: which those of a secret are is known to the vault alone."""
+    """Return a configuration; None: a part of it is a secret, so that its keys are unknown."""
     parts = configuration if isinstance(configuration, (list, tuple)) else [configuration]
     return resolve_configuration(configuration) if all(isinstance(part, Mapping) for part in parts) else None
 
 
 @contextlib.contextmanager
 def _accepting(what: str, type_name: str, configuration: Mapping[str, object]) -> Iterator[None]:
-    """Say which class it was that did not accept its configuration, with the names of what it was given."""
+    """Raise an error that names the class and the keys of the configuration that it did not accept."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -207,10 +210,10 @@ def _accepting(what: str, type_name: str, configuration: Mapping[str, object]) -
 
 
 def make_rules(settings: Settings | None) -> BundleRules:
-    """What the settings, and installed packages, ask of bundles.
+    """Return the bundle rules of the settings and of installed packages.
 
-    An installed package's check that cannot be made is an error in the log, and left out: one broken package must not
-    keep people from their lake, and `check_plugins` refuses it.
+    A check of an installed package that cannot be made is logged as an error and left out: one broken package must not
+    block the lake. `check_plugins` refuses it.
     """
     checks = []
     for plugin in find_plugins(CHECKS_GROUP):
@@ -232,7 +235,7 @@ def make_rules(settings: Settings | None) -> BundleRules:
             loaders[one.provider, one.dataset_type] = one.loader
         for check in one.checks:
             made = _make_check(check)
-            # Named under a dataset type, it is for that one, whatever its class says.
+            # A check that is named under a dataset type is only for that type, whatever its class declares.
             made.provider, made.dataset_type = one.provider, one.dataset_type
             checks.append(made)
     retry_after = dt.timedelta(hours=settings.quarantine.retry_after_hours)
@@ -240,7 +243,7 @@ def make_rules(settings: Settings | None) -> BundleRules:
 
 
 def check_rules(settings: Settings) -> None:
-    """Refuse what making them would refuse, as far as that can be told without their secrets."""
+    """Check the bundle rules as far as that is possible without secrets."""
     kinds = []
     for one in settings.dataset_types:
         for check in one.checks:
@@ -252,7 +255,7 @@ def check_rules(settings: Settings) -> None:
 
 
 def check_plugins() -> None:
-    """Refuse an installed package's check that cannot be made: it is for every lake, without being named."""
+    """Refuse a check of an installed package that cannot be made, as every lake uses it."""
     for plugin in find_plugins(CHECKS_GROUP):
         _make_installed_check(plugin)
 
@@ -291,6 +294,7 @@ def _find_check(type_name: str) -> type[BundleCheck]:
 
 
 def make_layout(settings: Settings) -> Layout:
+    """Return the layout of files, with the transformations of identifier keys."""
     transformations: dict[tuple[str, str, str], KeyTransformation] = {}
     for one in settings.dataset_types:
         for key, key_settings in one.identifier_keys.items():
@@ -301,6 +305,7 @@ def make_layout(settings: Settings) -> Layout:
 
 
 def make_key_types(settings: Settings) -> KeyTypes:
+    """Return the types of identifier keys."""
     return KeyTypes(
         {
             (one.provider, one.dataset_type, key): key_settings.key_type

@@ -1,4 +1,4 @@
-"""Which lake is meant, how its user named it, and where the nearest one is if it is not there."""
+"""The place of a lake: how the user named it, and the nearest lake if it does not exist."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FILES_NAME = "files"
 DEFAULT_FOLDER = "database"
 
 _USUAL_NAMES = ("", DEFAULT_FOLDER, "lake")
-"""Where a lake is in a folder of somebody's work: it is that itself, or it is in it."""
+"""Where a lake usually is in a project folder: the folder itself, or one of these in it."""
 
 _OPEN_DATA = 'engine.iter_datasets(auto_ingest={"use_open_data": True}, provider=…, dataset_type=…)'
 
@@ -35,15 +35,15 @@ _SQLITE_BEGINS = b"SQLite format 3\0"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
-    """A lake's settings or its addresses; whether the lake is there is another question.
+    """The config file or the URLs of a lake, which may not exist.
 
     Attributes:
-        config: A config.yaml that names it, and plans for it. None: the two URLs do.
+        config: The config.yaml that names the lake and its plans. None: the two URLs name it.
         metadata_url: Its catalogue, or a vault url.
         file_url: Its files, or a vault url.
-        folder: The folder that holds both, where it was named by that.
-        is_default: Whether nobody named it.
-        secret: The vault urls whose secrets are its addresses, which are then not shown; empty: there are none.
+        folder: The folder that has both, if the user named that.
+        is_default: Whether the user named nothing.
+        secret: The vault urls of its addresses, which are shown in place of the addresses; empty: there are none.
     """
 
     config: Path | None = None
@@ -55,24 +55,24 @@ class Place:
 
     @property
     def base(self) -> Path:
-        """What its relative paths are below."""
+        """The base of its relative paths."""
         return current_folder() if self.config is None else self.config.absolute().parent
 
     @property
     def title(self) -> str:
-        """What it is called in messages."""
+        """Its name in messages."""
         if self.config is not None:
             return str(self.config)
         return mask_url(self.metadata_url) if self.folder is None else str(self.folder)
 
     def config_for(self, purpose: str) -> Path:
-        """Return the config.yaml, for what cannot be done without one.
+        """Return the config.yaml, for commands that need one.
 
         Args:
-            purpose: What is said there, such as `what is to be fetched`.
+            purpose: What it is needed for, such as `what is to be fetched`.
 
         Raises:
-            ConfigurationError: The place has none; the message says how to get one.
+            ConfigurationError: There is none; the message says how to get one.
         """
         if self.config is not None:
             return self.config
@@ -121,11 +121,11 @@ class Place:
         )
 
     def not_found(self, catalogue: Path | None, where: str) -> LakeNotFound:
-        """Return what is raised when its lake is used and is not there.
+        """Return the error for the use of a lake that does not exist.
 
         Args:
-            catalogue: The file that its catalogue would be; None: it is in no file.
-            where: The same for people, without secrets.
+            catalogue: The file of its catalogue; None: the catalogue is not a file.
+            where: The catalogue for people, without secrets.
         """
         text = f"{self._what_is_missing(catalogue, where)}."
         nearest = None if catalogue is None or self.secret else find_nearest_lake(self.folder or catalogue.parent)
@@ -136,7 +136,7 @@ class Place:
         return LakeNotFound(f"{text} {self._what_creates_it()}")
 
     def of_urls(self, *urls: str) -> Place:
-        """Return the same place, which knows what of its settings' addresses are secrets."""
+        """Return the same place with the vault urls among its addresses."""
         return dataclasses.replace(self, secret=" and ".join(url for url in urls if is_vault_url(url)))
 
     def _what_is_missing(self, catalogue: Path | None, where: str) -> str:
@@ -173,16 +173,17 @@ class Place:
 def find_place(
     named: str | Path | None = None, *, metadata_url: str | None = None, file_url: str | None = None
 ) -> Place:
-    """Return the lake that is meant.
+    """Return the place of a lake.
 
     Args:
-        named: A config file, the folder of a lake, or a folder with a config.yaml. None, without URLs: what
-            `find_config` finds, else a lake in `./database`.
-        metadata_url: With `file_url` in place of that.
+        named: A config file, the folder of a lake, or a folder with a config.yaml. None, without URLs: the result of
+            `find_config`, else a lake in `./database`.
+        metadata_url: The catalogue, in place of `named`.
+        file_url: The files, with `metadata_url`.
 
     Raises:
-        ConfigurationError: Two kinds of name are given, or one of two URLs; the config file does not exist; or that of
-            a folder could have been written by somebody else.
+        ConfigurationError: Both kinds of name are given, or only one URL; the config file does not exist; or another
+            user could have written the config file of the folder.
     """
     is_named = named is not None and str(named) != ""
     if metadata_url is not None or file_url is not None:
@@ -209,7 +210,7 @@ def _find_named(path: Path) -> Place:
     if path.is_dir():
         if (path / CATALOGUE_NAME).exists() or not (path / CONFIG_FILE_NAME).is_file():
             return Place.of_folder(path)
-        # Who names a folder has not looked whose files are in it.
+        # A user who names a folder has not checked who owns its files.
         check_found_config(path / CONFIG_FILE_NAME)
         return Place(config=path / CONFIG_FILE_NAME)
     if path.name == CATALOGUE_NAME:
@@ -223,10 +224,10 @@ def _find_named(path: Path) -> Place:
 
 
 def find_nearest_lake(missing: Path) -> Path | None:
-    """Return the folder of a lake near one that is not there, or near the current folder. A bounded look.
+    """Return the folder of a lake near a missing one, or near the current folder. The search is bounded.
 
-    It is looked for in the folders above them, and then in the folders beside them and in them: first by the names
-    that are most like the one that is missing.
+    It searches the folders above both, and then the folders beside and in them, beginning with the names that are most
+    similar to the missing one.
 
     Args:
         missing: Absolute.
@@ -276,5 +277,5 @@ def _shortest(path: Path) -> str:
 
 
 def _literal(text: str) -> str:
-    """Return a text as Python reads it, in double quotes where that is right."""
+    """Return a text as a Python literal, in double quotes if possible."""
     return f'"{text}"' if text.isprintable() and not set(text) & set('"\\') else repr(text)

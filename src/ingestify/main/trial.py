@@ -1,4 +1,4 @@
-"""A source of the configuration, tried out: one dataset, into a lake that is in memory and gone afterwards."""
+"""Tries out a source of the configuration: it fetches one dataset into a lake in memory."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class TriedFile:
 
     Attributes:
         beginning: Its first bytes.
-        keys: Of a JSON object its keys; of a list those of its first object. None: it is neither.
-        items: How many elements a JSON list has; None: it is none.
+        keys: The keys of a JSON object, or of the first object of a list; None: it is neither.
+        items: How many elements a JSON list has; None: it is no list.
     """
 
     file_id: str
@@ -53,13 +53,12 @@ class TriedFile:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SourceTrial:
-    """What trying a source out brought.
+    """The result of trying a source out.
 
     Attributes:
-        selector: Of which the dataset is, as text.
         announced: The file ids that the source announced.
-        dataset: None if none came into the lake.
-        problems: Why, or what else is wrong; a line each.
+        dataset: None if no dataset was ingested.
+        problems: What is wrong, a line each.
         notes: What is worth knowing and not wrong.
     """
 
@@ -81,9 +80,9 @@ def try_source(
 
     Args:
         path: The config.yaml.
-        name: Of the source in it.
-        dataset_type: Which of its plans; None: the first, or, without a plan, the source's own first type.
-        filters: Narrow what is listed, as those of a run.
+        name: The name of a source in it.
+        dataset_type: The plan to use; None: the first, or, without a plan, the source's own first type.
+        filters: The filters, as of a run.
 
     Raises:
         ConfigurationError: There is no such source or plan, or something is wrong with its settings.
@@ -139,9 +138,9 @@ _ABOUT_THE_CALL = frozenset({"dataset_type", "data_spec_versions", "dataset_coll
 
 
 class _First:
-    """Lets a source's `find_datasets` yield one dataset, whichever selector has one first, and then nothing.
+    """Replaces a source's `find_datasets`: it yields the first dataset of the first selector that has one.
 
-    When the index of that selector is read once more, to see whether the dataset moved, it is looked for again.
+    If the index of that selector is read once more, for the consistency check, it yields the same dataset again.
     """
 
     def __init__(self, source: Source) -> None:
@@ -167,7 +166,7 @@ class _First:
 
 
 def _same_of(found: Iterable[Any], wanted: DatasetResource) -> DatasetResource | None:
-    """Return what is listed now of a dataset that was listed before."""
+    """Return a dataset again from a second listing; None if it is not listed any more."""
     for one in found:
         for each in one if isinstance(one, (list, tuple)) else [one]:
             if isinstance(each, DatasetResource) and each.dataset_resource_id == wanted.dataset_resource_id:
@@ -176,10 +175,11 @@ def _same_of(found: Iterable[Any], wanted: DatasetResource) -> DatasetResource |
 
 
 def _first_of(found: Iterable[Any], selector: Mapping[str, Any]) -> DatasetResource | UnreadableEntry | None:
-    """Return the first dataset, of what came with it one that is ready; where there is none, why one cannot be read.
+    """Return the first dataset that is ready, else the first one; if there is none, the first unreadable entry.
 
     Args:
-        selector: With the filters, which a source need not look at.
+        found: What `find_datasets` returned.
+        selector: The selector with the filters, which a source may ignore.
     """
     unreadable = None
     for one in found:

@@ -1,4 +1,4 @@
-"""Whether a person looks, and where: at a terminal, at a notebook, or nowhere."""
+"""Whether a person watches, and where: at a terminal, in a notebook, or nowhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOBODY_LOOKS = (QUIET_VARIABLE, "CI", "PYTEST_CURRENT_TEST")
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Return whether a person is at the other end; a stream may be closed, or none."""
+    """Return whether a stream is a terminal; it may be closed, or None."""
     try:
         return stream is not None and stream.isatty()
     except (OSError, ValueError):
@@ -22,21 +22,21 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def may_move_cursor(stream: TextIO) -> bool:
-    """Return whether escape codes do what they say, and are wanted; see https://no-color.org for `NO_COLOR`."""
+    """Return whether a stream obeys escape codes, and the user wants them; see https://no-color.org for `NO_COLOR`."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def in_notebook() -> bool:
-    """Return whether this process is the kernel of a notebook. Nothing is imported to find out."""
+    """Return whether this process is the kernel of a notebook. This imports nothing."""
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else getattr(ipython, "get_ipython", lambda: None)()
     return getattr(shell, "kernel", None) is not None
 
 
 def is_watched() -> bool:
-    """Return whether somebody looks: stderr is a terminal, or this is a notebook; no test, no CI, no worker process.
+    """Return whether a person watches: stderr is a terminal, or this is a notebook; no test, no CI, no worker process.
 
-    `INGESTIFY_NO_PROGRESS=1` says that nobody does.
+    `INGESTIFY_NO_PROGRESS=1` turns it off.
     """
     multiprocessing = sys.modules.get("multiprocessing")
     if multiprocessing is not None and multiprocessing.parent_process() is not None:

@@ -1,4 +1,4 @@
-"""How far a call in Python is, and its last line, which stays: for who looks, and for nobody else."""
+"""The progress of a call in Python and its last line, shown at a terminal or in a notebook."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Display"]
 
 
 class Display:
-    """Of one call.
+    """The display of one call.
 
     Args:
-        progress: None: where a person looks, at a terminal or in a notebook; True: elsewhere too, as a line on stderr
-            every few seconds; False: nothing.
+        progress: None: show it if a person watches, at a terminal or in a notebook. True: show it always, elsewhere as
+            a line on stderr every few seconds. False: show nothing.
 
     Attributes:
         is_on: Whether anything is shown.
@@ -32,7 +32,7 @@ class Display:
 
     @contextlib.contextmanager
     def moving(self, text: Callable[[], str | None]) -> Iterator[None]:
-        """Show what `text` returns, again and again, while the block runs; None: nothing yet."""
+        """Show the current result of `text` while the block runs; None: nothing yet."""
         if not self.is_on:
             yield
         elif self._cell is not None:
@@ -43,7 +43,7 @@ class Display:
                 yield
 
     def tell(self, line: str) -> None:
-        """Say something that stays."""
+        """Show a line that stays."""
         if self._cell is not None:
             self._cell.tell(printable(line))
         elif self.is_on:

@@ -1,4 +1,4 @@
-"""Counts, sizes and times as people read them."""
+"""Counts, sizes and times in the form that people read."""
 
 from __future__ import annotations
 
@@ -57,10 +57,12 @@ def counts(totals: Counters, *, dry_run: bool = False) -> str:
 
 
 def what_was_done(jobs: Sequence[JobSummary], *, dry_run: bool = False, not_begun: int = 0) -> str:
-    """Return `380 matches: 12 new, …`; of what was cut short, how much of it was done, and what was not looked at.
+    """Return `380 matches: 12 new, …`; for a stopped run also how much is done, and what was not looked at.
 
     Args:
-        not_begun: How many selectors a stop came before.
+        jobs: The jobs of the run.
+        dry_run: Whether it was a dry run.
+        not_begun: How many selectors had not begun when the run was stopped.
     """
     totals = sum((job.counters for job in jobs), Counters())
     what = noun((job.dataset_type for job in jobs), totals.discovered)

@@ -1,4 +1,4 @@
-"""One line that says how far something is: moving on a terminal, a new one every few seconds elsewhere."""
+"""A progress line: it moves on a terminal; elsewhere a new line is written every few seconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ingestify.progress.printable import printable
 __all__ = ["ProgressLine", "ShowProgress", "shown_by", "unshown"]
 
 ShowProgress = Callable[[Callable[[], str | None]], AbstractContextManager[None]]
-"""Shows what a function returns, again and again, while a block runs; None: nothing yet."""
+"""Shows the current result of a function while a block runs; None: nothing yet."""
 
 LINE_SECONDS = 5.0
 REFRESH_SECONDS = 0.25
@@ -29,10 +29,10 @@ _one_at_a_time = threading.Lock()
 
 
 class ProgressLine:
-    """Shows a text on stderr, from a thread of its own. While one is shown, another one shows nothing.
+    """Shows a text on stderr, from a thread of its own. Only one line is shown at a time.
 
-    What is printed meanwhile, by whomever, comes to stand above a moving line, each line as soon as it is whole. A line
-    that is begun and flushed, such as another progress bar, has the terminal for itself until it ends.
+    Other output is written above a moving line, each line when it is complete. The moving line is hidden while another
+    output, such as a progress bar, has flushed an incomplete line.
 
     Args:
         write_line: Writes a line where there is no terminal.
@@ -44,14 +44,14 @@ class ProgressLine:
         self._hides_cursor = False
 
     def restore_terminal(self) -> None:
-        """Undo what the moving line does to the terminal, for a process that leaves at once."""
+        """Undo the changes of the moving line to the terminal, for a process that exits at once."""
         if self._hides_cursor:
             with contextlib.suppress(OSError, ValueError):
                 os.write(sys.stderr.fileno(), _CLEAR_LINE_AND_SHOW_CURSOR)
 
     @contextlib.contextmanager
     def shown(self, text: Callable[[], str | None]) -> Iterator[None]:
-        """Show what `text` returns, again and again, while the block runs; None: nothing yet."""
+        """Show the current result of `text` while the block runs; None: nothing yet."""
         if not _one_at_a_time.acquire(blocking=False):
             yield
             return
@@ -64,14 +64,14 @@ class ProgressLine:
             _one_at_a_time.release()
 
     def _show_lines(self, text: Callable[[], str | None]) -> None:
-        """A line every few seconds: for logs and cron."""
+        """Write a line every few seconds: for logs and cron."""
         while not self._ended.wait(LINE_SECONDS):
             if (line := text()) is not None:
                 self._write_line(line)
 
     def _show_live(self, text: Callable[[], str | None]) -> None:
         if self._ended.wait(REFRESH_SECONDS):
-            return  # what ends at once needs no line, nor rich
+            return  # a short block needs no line, nor rich
         self._hides_cursor = True
         atexit.register(self.restore_terminal)
         try:
@@ -102,12 +102,12 @@ def shown_by(
 
 
 def unshown(text: Callable[[], str | None]) -> contextlib.nullcontext[None]:  # noqa: ARG001 - as `shown`
-    """In place of `ProgressLine.shown`: nothing is shown."""
+    """Show nothing; used in place of `ProgressLine.shown`."""
     return contextlib.nullcontext()
 
 
 class _MovingLine:
-    """A line at the cursor that is drawn anew. Safe to use from any thread."""
+    """A line at the cursor that is redrawn. Safe to use from any thread."""
 
     def __init__(self) -> None:
         from rich.console import Console  # heavy, and only for terminals
@@ -138,7 +138,7 @@ class _MovingLine:
             self._live.stop()
 
     def show(self, line: str) -> None:
-        """Draw it anew, unless somebody's line is begun where it would be."""
+        """Redraw the line, unless other output has begun a line there."""
         from rich.text import Text  # a str would be read as markup
 
         with self._lock:
@@ -147,7 +147,7 @@ class _MovingLine:
                 self._live.refresh()
 
     def write(self, stream: TextIO, text: str) -> None:
-        """Write a text to a stream of the same terminal, as it is; if it ends no line, none moves until that ends."""
+        """Write a text to a stream of the same terminal. While its last line is incomplete, nothing moves."""
         with self._lock:
             self._live.stop()
             stream.write(text)
@@ -157,7 +157,7 @@ class _MovingLine:
 
 
 class _Above:
-    """Stands in for stdout or stderr while a line moves. A line that is begun is kept until it is ended, or flushed."""
+    """Replaces stdout or stderr while a line moves. It buffers an incomplete line until its end, or a flush."""
 
     def __init__(self, stream: TextIO, moving: _MovingLine) -> None:
         self._stream = stream
@@ -184,7 +184,7 @@ class _Above:
 
 @contextlib.contextmanager
 def _printed_above(moving: _MovingLine) -> Iterator[None]:
-    """Let what is printed and logged come to stand above a moving line while the block runs."""
+    """Write printed and logged output above a moving line while the block runs."""
     replaced: list[tuple[str, TextIO, _Above]] = []
     handlers: list[tuple[logging.StreamHandler[Any], TextIO]] = []
     for name in ("stdout", "stderr"):

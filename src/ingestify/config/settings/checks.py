@@ -1,4 +1,4 @@
-"""What must hold of a dataset's files, and what becomes of those of which it does not."""
+"""The checks of a dataset's files, and the quarantine of those that fail."""
 
 from __future__ import annotations
 

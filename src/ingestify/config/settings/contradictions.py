@@ -1,4 +1,4 @@
-"""What is wrong between keys of a config.yaml that are right by themselves."""
+"""Contradictions between keys of a config.yaml that are each valid."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ingestify.suggestion import did_you_mean
 __all__ = ["Contradiction", "find_contradictions"]
 
 Contradiction = tuple[tuple[str | int, ...], str]
-"""The path of a key, and what is wrong with its value in the light of another key."""
+"""The path of a key, and the contradiction between its value and another key."""
 
 
 def find_contradictions(document: Mapping[str, object]) -> list[Contradiction]:
-    """Return what is wrong between keys: a plan with an unknown source, a dataset type that is there twice.
+    """Return the contradictions: a plan with an unknown source, or a dataset type that is defined twice.
 
     Args:
-        document: The file's mappings and lists. Whatever has not the right shape is left for others to refuse.
+        document: The file's mappings and lists. Parts with a wrong shape are skipped.
     """
     found: list[Contradiction] = []
     sources = document.get("sources")

@@ -1,4 +1,4 @@
-"""Who is told of what happens."""
+"""Subscribers of events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["SubscriberSettings"]
 
 
 class SubscriberSettings(Section):
-    """Somebody who is told of what happens."""
+    """A subscriber, which is told of events."""
 
     type: Name = Field(description="The dotted path of a Subscriber, such as my_package.MySubscriber.")
     configuration: Configuration = Field(

@@ -1,4 +1,4 @@
-"""What the use cases need of the outside world. Adapters implement these; nothing here does anything."""
+"""Ports: what the use cases need from catalogue, storage and HTTP. Adapters implement them."""
 
 from __future__ import annotations
 

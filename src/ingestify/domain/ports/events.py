@@ -1,4 +1,4 @@
-"""Who is told of what was committed, and what they may ask of the lake then."""
+"""Ports of subscribers: how they hear of events, and what they can read from the lake."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class EventPublisher(Protocol):
     """Tells subscribers in this process what was committed."""
 
     def publish(self, event: DomainEvent) -> None:
-        """Tell every subscriber; never raises what one of them raised."""
+        """Tell every subscriber. An error in a subscriber is not raised."""
 
     def wants(self, event_type: type[DomainEvent]) -> bool:
         """Whether any subscriber listens to events of this type."""
 
 
 class DatasetStorePort(Protocol):
-    """What a subscriber may ask of the lake."""
+    """The lake, as a subscriber sees it."""
 
     bucket: str
 

@@ -1,4 +1,4 @@
-"""Where the lake's objects are, and where bytes are on their way there."""
+"""Port of the storage: the lake's objects, and staged objects that are being written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Leftovers", "PartialObject", "Storage", "StoredObject", "TemporaryOb
 
 
 class TemporaryObject(Protocol):
-    """Bytes on their way into the lake, visible to nobody."""
+    """A staged object, which is being written and which readers do not see."""
 
     def write(self, data: bytes) -> object:
         """Append bytes."""
@@ -30,23 +30,23 @@ class TemporaryObject(Protocol):
 
 
 class PartialObject(TemporaryObject, Protocol):
-    """A temporary object that may outlive its process, with notes beside it that say what it is.
+    """A temporary object that may outlive its process, with notes about its content.
 
-    Whoever has it has it alone; with the process that ends. Nothing of it is durable before `finish`: after a power
-    loss any part of it, and of its notes, may be missing or zeros. `restart` forgets the notes too.
+    One thread holds it at a time; the end of its process releases it. Nothing of it is durable before `finish`: after a
+    power loss any part of it, and of its notes, may be missing or zeros. `restart` removes the notes too.
     """
 
     def read_notes(self) -> bytes:
-        """Return what was noted so far."""
+        """Return the notes."""
 
     def add_note(self, note: bytes) -> None:
         """Append to the notes."""
 
     def cut(self, size: int, notes_size: int) -> None:
-        """Forget the object's bytes behind the first `size`, and the notes behind the first `notes_size`."""
+        """Keep the first `size` bytes of the object and the first `notes_size` bytes of the notes."""
 
     def keep(self) -> None:
-        """Let go of it, for whoever takes it by its key. Of a published one, nothing is left to be kept."""
+        """Release it, so that it can be taken by its key again. After `publish` this does nothing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class StoredObject:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What was on its way into the lake and never arrived.
+    """Staged objects that were never published.
 
     Attributes:
         count: How many objects.
@@ -88,14 +88,14 @@ class Storage(Protocol):
             create: Whether to begin one if there is none.
 
         Returns:
-            None: somebody else has it, or there is none, or this storage keeps none, which any may do.
+            None: another thread or process holds it, or there is none, or this storage does not keep partial objects.
         """
 
     def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:
         """Move finished objects to their paths, durably: when this returns they survive a power loss.
 
-        A path names its content, so one that exists already holds the same bytes, and writing it again
-        is harmless.
+        A path is derived from the content, so an object that exists already has the same bytes, and writing it again is
+        harmless.
         """
 
     def open(self, path: str) -> BinaryIO:
@@ -107,20 +107,21 @@ class Storage(Protocol):
     def delete(self, paths: Iterable[str], unless_written_since: dt.datetime | None = None) -> int:
         """Remove objects; those that are not there count as removed. Returns how many were there.
 
-        Those written after `unless_written_since` are left: somebody may be about to name them again.
+        An object that was written after `unless_written_since` is kept: a run may be about to commit it again.
         """
 
     def iter_objects(self, prefix: str = "") -> Iterator[StoredObject]:
         """Yield every object below `prefix`, lazily.
 
-        Temporary ones are not among them, nor is anything else whose first part begins with a dot, as no bucket's does.
+        Temporary objects are not among them, nor any path that begins with a dot: no bucket's name does.
         """
 
     def remove_leftovers(self, written_before: dt.datetime, *, dry_run: bool = False) -> Leftovers:
-        """Remove temporary objects that nobody has written to since, and that nobody holds.
+        """Remove temporary objects that nobody holds.
 
         Args:
-            dry_run: Only look.
+            written_before: Only objects that nobody has written to since that moment.
+            dry_run: Remove nothing.
 
         Returns:
             What was removed, or would be.
