@@ -43,11 +43,16 @@ class CommandLine:
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
         """Run one and return what it wrote to stdout; `err` is what it wrote to stderr."""
-        ended = run_command_line(list(arguments))
-        out, self.err = self._capsys.readouterr()
+        out, ended = self.try_to(*arguments)
         assert ended == code, out + self.err
         assert "Traceback" not in self.err
         return out
+
+    def try_to(self, *arguments: str) -> tuple[str, int]:
+        """Run one and return what it wrote to stdout, and its exit code."""
+        ended = run_command_line(list(arguments))
+        out, self.err = self._capsys.readouterr()
+        return out, ended
 
 
 @pytest.fixture

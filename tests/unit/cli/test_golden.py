@@ -1,0 +1,88 @@
+"""The words of each command: one typical use, as tests/golden has it.
+
+`INGESTIFY_UPDATE_GOLDEN=1 pytest tests/unit/cli/test_golden.py` writes the files anew; the difference is what a reviewer
+reads. The help of each command is in docs/commands.md.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from ingestify.cli.app import COMMANDS
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+
+USES = {
+    "run": ["run", "run -v", "run --provider nobody"],
+    "plan": ["plan"],
+    "list": ["run -q", "list", "list season_id=1 --count", "list match_id=99"],
+    "show": ["run -q", "show match_id=10"],
+    "delete": ["run -q", "delete match_id=10 --yes"],
+    "verify": ["run -q", "verify"],
+    "gc": ["run -q", "delete match_id=10 --yes", "gc --older-than 0h", "gc --older-than 0h --yes"],
+    "copy": ["run -q", "copy --to other", "copy --to other"],
+    "restored": ["run -q", "restored --yes"],
+    "quarantine": ["run -q", "quarantine list", "quarantine retry"],
+    "events": ["run -q", "events list --limit 3", "events readers", "events forget nobody"],
+    "status": ["status", "run -q", "status", "status --stale 1h"],
+    "sources": ["sources check small", "sources competitions small", "sources matches small --all"],
+    "sync-indexes": ["sync-indexes"],
+    "init": ["init new", "init new"],
+    "config": ["config check", "config check --connect"],
+    "version": ["version"],
+}
+"""Command to what is typed, in an empty folder with a configuration."""
+
+OTHERS = {"demo", "completion"}
+"""Commands without a file here: what they write is tested as a whole, or is click's."""
+
+CHANGING = (
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID"),
+    (r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|\+00:00)?", "TIME"),
+    (r"\b[0-9a-f]{12}…", "TAG…"),
+    (r"[0-9a-f]{12,64}\b", "HASH"),
+    (r"[0-9.]+ (bytes|kB|MB)", "SIZE"),
+    (r"[0-9]:[0-9]{2}\b", "TOOK"),
+    (r"\b[0-9]+\.[0-9]+\.[0-9]+\S*", "VERSION"),
+)
+"""What differs between two runs of the same test, or between two versions of a compressor."""
+
+
+def normalized(text: str, folder: Path) -> str:
+    text = text.replace(str(folder), "FOLDER")
+    for pattern, name in CHANGING:
+        text = re.sub(pattern, name, text)
+    return text
+
+
+def test_each_command_has_a_golden_file():
+    assert USES.keys() | OTHERS == COMMANDS.keys()
+    assert {path.stem for path in GOLDEN.iterdir()} == USES.keys()
+
+
+@pytest.mark.parametrize("name", USES)
+def test_a_command_says_what_it_said(name, command, monkeypatch):
+    # One selector and one thread: what changes is told in the same order each time.
+    monkeypatch.setenv("INGESTIFY_CONCURRENCY", "1")
+    command.configure("SmallSource}", "SmallSource, configuration: {seasons: 1}}")
+    if name == "quarantine":
+        kind = "- {provider: small, dataset_type: match, checks: [tests.unit.cli.small_source.NotTen]}"
+        command.configure("ingestion_plans:", f"dataset_types:\n  {kind}\ningestion_plans:")
+    if name == "sync-indexes":
+        kind = "- {provider: small, dataset_type: match, identifier_index: true, identifier_keys: {match_id: {}}}"
+        command.configure("ingestion_plans:", f"dataset_types:\n  {kind}\ningestion_plans:")
+    said = ""
+    for typed in USES[name]:
+        out, code = command.try_to(*typed.split())
+        said += f"$ ingestify {typed}\n{out}"
+        said += "".join(f"[stderr] {line}\n" for line in command.err.splitlines())
+        said += f"[exit code {code}]\n\n"
+    said = normalized(said, command.folder)
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("INGESTIFY_UPDATE_GOLDEN"):
+        path.write_text(said, encoding="utf-8")
+    assert said == path.read_text(encoding="utf-8")
