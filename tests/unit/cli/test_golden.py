@@ -1,7 +1,7 @@
 """The words of each command: one typical use, as tests/golden has it.
 
-`INGESTIFY_UPDATE_GOLDEN=1 pytest tests/unit/cli/test_golden.py` writes the files anew; the difference is what a reviewer
-reads. The help of each command is in docs/commands.md.
+`INGESTIFY_UPDATE_GOLDEN=1 pytest tests/unit/cli/test_golden.py` writes the files anew, and a reviewer reads the
+difference. The help of each command is in docs/commands.md.
 """
 
 from __future__ import annotations
