@@ -78,7 +78,7 @@ def looks_like_markup(head: bytes) -> bool:
 
 
 def seeming(head: bytes) -> str:
-    """Return the kind of a file by its beginning: `an HTML page`, `JSON`, `a ZIP archive`, `text`, …"""
+    """Return the kind of a file by its beginning: `an HTML page`, `JSON`, `a ZIP archive` or `text`."""
     if kind := binary_kind(head):
         return kind
     if head.startswith(UTF16_BOMS):

@@ -55,7 +55,7 @@ class Content:
 
 
 def read_exactly(stream: BinaryIO, size: int) -> bytes:
-    """Return the next `size` bytes, fewer only at the end of the stream. (One read may return less than there is.)"""
+    """Return the next `size` bytes, fewer only at the end of the stream: one read may return less than there is."""
     first = stream.read(size)
     if not first or len(first) == size:
         return first

@@ -80,7 +80,7 @@ def _listed(ids: set[Any]) -> str:
 def _shapes() -> Mapping[str, Any]:
     import msgspec  # the import takes a while, and only a run needs it
 
-    def struct(name: str, *fields: tuple[Any, ...]) -> Any:
+    def struct(name: str, *fields: tuple[Any, ...]) -> type[msgspec.Struct]:
         # All other keys are skipped, which makes this quick. Without `gc` the garbage collector skips the thousands of
         # objects; they cannot refer to themselves.
         return msgspec.defstruct(name, list(fields), gc=False)

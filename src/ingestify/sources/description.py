@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError
@@ -16,6 +16,7 @@ from ingestify.sources.registry import BUILT_IN, ENTRY_POINT_GROUP, OPEN_DATA, f
 from ingestify.suggestion import did_you_mean
 
 __all__ = [
+    "DatasetTypeDescription",
     "LoaderDescription",
     "SourceDescription",
     "SourceOption",
@@ -68,6 +69,15 @@ class LoaderDescription:
         return ", ".join(feed.replace("|", " or ") for feed in feeds) or "-"
 
 
+class DatasetTypeDescription(TypedDict):
+    """A dataset type that a source declares, with the feeds of a complete dataset and optional ones."""
+
+    dataset_type: str
+    identifier_keys: list[str]
+    requires: list[str]
+    optional: list[str]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class SourceDescription:
     """A type of source.
@@ -85,7 +95,7 @@ class SourceDescription:
         change_signal: How it sees that a file changed.
         max_concurrency: The most requests in flight; None: no limit of its own.
         requests_per_second: The most requests in a second; None: no limit of its own.
-        dataset_types: Of each declared type: `dataset_type`, `identifier_keys`, `requires` and `optional` feeds.
+        dataset_types: The declared dataset types.
         options: The options of its configuration.
         takes_any_option: Whether it also takes other options.
         loaders: The values of its option `loader`, if it has one.
@@ -103,7 +113,7 @@ class SourceDescription:
     change_signal: str
     max_concurrency: int | None
     requests_per_second: float | None
-    dataset_types: tuple[dict[str, Any], ...]
+    dataset_types: tuple[DatasetTypeDescription, ...]
     options: tuple[SourceOption, ...]
     takes_any_option: bool
     loaders: tuple[LoaderDescription, ...] = ()
@@ -161,12 +171,12 @@ def describe_source(name: str) -> SourceDescription:
         max_concurrency=source_class.max_concurrency,
         requests_per_second=source_class.requests_per_second,
         dataset_types=tuple(
-            {
-                "dataset_type": one.dataset_type,
-                "identifier_keys": _identifier_keys(source_class, one.dataset_type),
-                "requires": list(one.requires),
-                "optional": list(one.optional),
-            }
+            DatasetTypeDescription(
+                dataset_type=one.dataset_type,
+                identifier_keys=_identifier_keys(source_class, one.dataset_type),
+                requires=list(one.requires),
+                optional=list(one.optional),
+            )
             for one in source_class.bundle_types
         ),
         options=options,

@@ -1,11 +1,11 @@
-"""Wyscout's open data: events of the five big leagues of 2017/18, the World Cup of 2018 and the Euro of 2016.
+r"""Wyscout's open data: events of the five big leagues of 2017/18, the World Cup of 2018 and the Euro of 2016.
 
 Format: https://doi.org/10.1038/s41597-019-0247-7; files: https://github.com/koenvo/wyscout-soccer-match-event-dataset.
 The index is `raw_data/matches.zip`, with the entries of all 1,941 matches: competition, season, date, line-ups and
 referees. `processed-v2/files/{wyId}.json` has a match's events, teams and players. (`processed-v2/README.md` lists the
 same matches by their labels only; `processed/` is an older format that kloppy does not read.)
 
-The raw data has letters with accents as the six characters `\\u00fc`. Files are kept as they are; names for people are
+The raw data has letters with accents as the six characters `\u00fc`. Files are kept as they are; names for people are
 decoded.
 """
 
@@ -184,7 +184,7 @@ def _iter_members(archive: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def decoded(text: str) -> str:
-    """Return text in which each literal `\\u00fc` is replaced by its letter."""
+    r"""Return text in which each literal `\u00fc` is replaced by its letter."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
 
 from ingestify.domain.ports import (
     ByteSink,
@@ -22,6 +22,9 @@ from ingestify.domain.ports import (
 )
 
 __all__ = ["Faults", "FaultyStorage", "faulty_catalogue", "faulty_fetcher"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Faults:
@@ -52,7 +55,7 @@ class Faults:
         """Whether an operation failed."""
         return self.count >= self._number
 
-    def around(self, name: str, operation: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    def around(self, name: str, operation: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         """Do an operation, or raise the error before or after it.
 
         Args:
@@ -90,9 +93,7 @@ class _FaultyCatalogue:
 
 def faulty_catalogue(inner: Catalogue, faults: Faults) -> Catalogue:
     """Return a catalogue. Each method counts as one operation, except those that do not use the database."""
-    wrapped: Any = _FaultyCatalogue(inner, faults)
-    checked: Catalogue = wrapped
-    return checked
+    return cast(Catalogue, _FaultyCatalogue(inner, faults))
 
 
 class _FaultyFetcher:
@@ -113,8 +114,7 @@ class _FaultyFetcher:
         return self._inner.usage
 
     def fetch(self, request: FetchRequest, sink: ByteSink) -> FetchResult:
-        done: FetchResult = self._faults.around("fetch", self._inner.fetch, request, sink)
-        return done
+        return self._faults.around("fetch", self._inner.fetch, request, sink)
 
     def activated(self, context: FetchContext) -> AbstractContextManager[None]:
         return self._inner.activated(context)
@@ -122,9 +122,7 @@ class _FaultyFetcher:
 
 def faulty_fetcher(inner: Fetcher, faults: Faults) -> Fetcher:
     """Return a fetcher. Each request counts as one operation; with `after` the bytes are in the sink."""
-    wrapped: Any = _FaultyFetcher(inner, faults)
-    checked: Fetcher = wrapped
-    return checked
+    return cast(Fetcher, _FaultyFetcher(inner, faults))
 
 
 class FaultyStorage:
@@ -139,9 +137,8 @@ class FaultyStorage:
 
     def create_temporary(self) -> TemporaryObject:
         """Begin an object."""
-        made: Any = _FaultyTemporary(self._faults.around("create", self._inner.create_temporary), self._faults)
-        checked: TemporaryObject = made
-        return checked
+        made = self._faults.around("create", self._inner.create_temporary)
+        return cast(TemporaryObject, _FaultyTemporary(made, self._faults))
 
     def take_partial(self, key: str, *, create: bool) -> PartialObject | None:  # noqa: ARG002 - the port's signature
         """Return None: a storage need not keep unfinished objects."""
@@ -155,13 +152,11 @@ class FaultyStorage:
 
     def open(self, path: str) -> BinaryIO:
         """Open an object."""
-        opened: BinaryIO = self._faults.around("open", self._inner.open, path)
-        return opened
+        return self._faults.around("open", self._inner.open, path)
 
     def get_size(self, path: str) -> int | None:
         """Return an object's size."""
-        size: int | None = self._faults.around("get_size", self._inner.get_size, path)
-        return size
+        return self._faults.around("get_size", self._inner.get_size, path)
 
     def delete(self, paths: Iterable[str], *arguments: Any, **options: Any) -> int:
         """Remove objects one by one."""

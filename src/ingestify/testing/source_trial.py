@@ -153,7 +153,7 @@ class SourceTrial:
 
     def find(
         self, selector: Mapping[str, Any], source: Source, filters: Filters | None = None, versions: Any = None
-    ) -> Any:
+    ) -> Iterable[DatasetResource | UnreadableEntry] | Iterable[Sequence[DatasetResource | UnreadableEntry]]:
         """Call `find_datasets` as the engine does, with the metadata of the lake, and return its result."""
         plan = IngestionPlan(source, self._dataset_type, self._versions if versions is None else versions)
         job = Job(plan, source.name, source.provider, Selector(selector), filters or {})

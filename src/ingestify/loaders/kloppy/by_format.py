@@ -9,11 +9,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingestify.loaders.kloppy.files import FeedFiles, OpenedFile
 from ingestify.provider_formats.provider_format import FormatFeed, ProviderFormat
 from ingestify.suggestion import did_you_mean
+
+if TYPE_CHECKING:
+    from kloppy.domain import Dataset as KloppyDataset
 
 __all__ = ["FormatLoader"]
 
@@ -24,7 +27,7 @@ class FormatLoader:
 
     format: ProviderFormat
 
-    def __call__(self, files: FeedFiles, kwargs: Mapping[str, Any]) -> Any:
+    def __call__(self, files: FeedFiles, kwargs: Mapping[str, Any]) -> KloppyDataset:
         """Return an EventDataset or a TrackingDataset.
 
         Args:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
 
 from ingestify.domain.dataset import Dataset
+
+if TYPE_CHECKING:
+    from kloppy.domain import Dataset as KloppyDataset
 
 __all__ = ["FeedFiles", "FileStore", "Loader", "OpenedFile", "OpenedFiles"]
 
@@ -14,7 +17,7 @@ class OpenedFile(Protocol):
     """A file, as a loader sees it."""
 
     @property
-    def stream(self) -> Any:
+    def stream(self) -> BinaryIO:
         """The provider's bytes."""
 
 
@@ -46,5 +49,5 @@ class FileStore(Protocol):
         """Return the dataset's current files."""
 
 
-Loader = Callable[[FeedFiles, Mapping[str, Any]], Any]
+Loader: TypeAlias = "Callable[[FeedFiles, Mapping[str, Any]], KloppyDataset]"
 """Called with files and kwargs; returns kloppy's object of these files, and passes `kwargs` on to kloppy."""

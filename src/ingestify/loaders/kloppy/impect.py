@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingestify.loaders.kloppy.files import FeedFiles, OpenedFile
+
+if TYPE_CHECKING:
+    from kloppy.domain import Dataset as KloppyDataset
 
 __all__ = ["load_match"]
 
 
-def load_match(files: FeedFiles, kwargs: Mapping[str, Any]) -> Any:
+def load_match(files: FeedFiles, kwargs: Mapping[str, Any]) -> KloppyDataset:
     """Return an EventDataset, with the names of clubs and players if the dataset has files of them."""
     from kloppy import impect  # heavy and optional
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingestify.domain.dataset import Dataset
 from ingestify.errors import IngestifyError, LoadError, MissingExtraError
 from ingestify.loaders.kloppy.files import FileStore
 from ingestify.loaders.kloppy.registry import find_loader, loader_kinds
 
+if TYPE_CHECKING:
+    from kloppy.domain import Dataset as KloppyDataset
+
 __all__ = ["load_with_kloppy"]
 
 
-def load_with_kloppy(store: FileStore, dataset: Dataset, loader: str | None = None, **kwargs: Any) -> Any:
+def load_with_kloppy(store: FileStore, dataset: Dataset, loader: str | None = None, **kwargs: Any) -> KloppyDataset:
     """Return kloppy's object of a dataset.
 
     kloppy does not know which match it loads. So the metadata of its object gets missing values from the lake:

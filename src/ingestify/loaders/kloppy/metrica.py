@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingestify.errors import LoadError
 from ingestify.loaders.kloppy.by_format import FormatLoader
 from ingestify.loaders.kloppy.files import FeedFiles
 from ingestify.provider_formats.built_in import FORMATS
 
+if TYPE_CHECKING:
+    from kloppy.domain import Dataset as KloppyDataset
+
 __all__ = ["load_match", "load_tracking"]
 
 
-def load_match(files: FeedFiles, kwargs: Mapping[str, Any]) -> Any:
+def load_match(files: FeedFiles, kwargs: Mapping[str, Any]) -> KloppyDataset:
     """Return an EventDataset.
 
     Raises:
@@ -27,7 +30,7 @@ def load_match(files: FeedFiles, kwargs: Mapping[str, Any]) -> Any:
     return FormatLoader(FORMATS["metrica", "match"])(files, kwargs)
 
 
-def load_tracking(files: FeedFiles, kwargs: Mapping[str, Any]) -> Any:
+def load_tracking(files: FeedFiles, kwargs: Mapping[str, Any]) -> KloppyDataset:
     """Return a TrackingDataset."""
     is_csv = files.find_file("frames-home") is not None or files.find_file("frames-away") is not None
     return FormatLoader(FORMATS["metrica_csv" if is_csv else "metrica", "tracking"])(files, kwargs)
