@@ -31,7 +31,7 @@ from ingestify.engine.discovery.planner import expand_plan
 from ingestify.engine.mirroring import CopyReport, copy_lake
 from ingestify.engine.offer import OfferList
 from ingestify.engine.report.report import JobProgress, RunListener
-from ingestify.engine.run.missing_detection import AbsenceLimits
+from ingestify.engine.run.missing_detection import MissingLimits
 from ingestify.engine.run.run import IngestionRun
 from ingestify.engine.sources import EngineSources
 from ingestify.engine.verifying import VerifyReport, fetch_anew, verify
@@ -92,7 +92,7 @@ class IngestionEngine:
         make_open_data_source: Callable[[str, Mapping[str, Any]], Source] | None = None,
         load_with_kloppy: Callable[..., Any] | None = None,
         rules: BundleRules | None = None,
-        limits_of: Callable[[Source], AbsenceLimits] | None = None,
+        limits_of: Callable[[Source], MissingLimits] | None = None,
         open_delivery: OpenDelivery | None = None,
         host_waits: HostWaitBook | None = None,
         left_out: Sequence[LeftOutPlan] = (),

@@ -17,7 +17,7 @@ from ingestify.domain.ports import Fetcher, Storage
 from ingestify.domain.retention import Retention
 from ingestify.domain.source import Source
 from ingestify.engine.engine import IngestionEngine
-from ingestify.engine.run.missing_detection import AbsenceLimits
+from ingestify.engine.run.missing_detection import MissingLimits
 from ingestify.errors import ConfigurationError, IngestifyError, LakeNotFound
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.fetch.http import HttpClient, HttpOptions
@@ -110,16 +110,16 @@ def make_engine(
         open_data=OPEN_DATA,
         load_with_kloppy=load_with_kloppy,
         rules=make_rules(settings),
-        limits_of=lambda source: _absence_limits(sources.get(source.name)),
+        limits_of=lambda source: _missing_limits(sources.get(source.name)),
         left_out=left_out,
         open_delivery=lambda location, options: open_delivery(location, options, folder or Path.cwd()),
     )
 
 
-def _absence_limits(settings: SourceSettings | None) -> AbsenceLimits:
+def _missing_limits(settings: SourceSettings | None) -> MissingLimits:
     if settings is None:
-        return AbsenceLimits()
-    return AbsenceLimits(settings.missing.at_once_count, settings.missing.at_once_share)
+        return MissingLimits()
+    return MissingLimits(settings.missing.at_once_count, settings.missing.at_once_share)
 
 
 def http_options(source: Source, settings: SourceSettings | None) -> HttpOptions:

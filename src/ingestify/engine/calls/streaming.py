@@ -76,7 +76,7 @@ class Stream:
                 return
             if self._run is not None and time.monotonic() - began > HELD_UP_SECONDS:
                 # The reader may wait, in its loop, for a run that waits for the job locks of this run.
-                self._run.let_others_in()
+                self._run.release_job_locks()
 
     def iterate(self, run: IngestionRun) -> Iterator[Dataset]:
         """Execute the run in the background and yield its datasets. Called by the reader's thread.

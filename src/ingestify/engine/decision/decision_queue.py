@@ -1,4 +1,4 @@
-"""What was discovered and is still to be decided about: what waits its turn, and what waits for its twin."""
+"""The discovered datasets of a run that wait for a decision, and those that wait for a duplicate of another job."""
 
 from __future__ import annotations
 
@@ -9,33 +9,34 @@ from collections.abc import Iterator, Sequence
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.discovery import LOOK_UP_SIZE
 
-__all__ = ["Undecided"]
+__all__ = ["DecisionQueue"]
 
 _Key = tuple[str, str, str]
 
 
-class Undecided:
-    """The datasets of a run that are still to be decided about. Safe to use from any thread.
+class DecisionQueue:
+    """Queues the datasets of a run. Safe to use from any thread.
 
-    Two jobs may find the same dataset: the second waits until the first is done, then is decided about. Those of
-    a source that submits and collects never wait, nor does anybody for them; of two at once, the commit takes one.
+    Two jobs may find the same dataset. The second one waits until the first one has ended, and is decided about then.
+    The datasets of a source that submits and collects never wait, and nobody waits for them. If two of them are
+    ingested at once, one of the two commits is refused.
     """
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[list[Discovered] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._in_flight: dict[_Key, tuple[Discovered, ...]] = {}  # the one that is, and those that wait for it
+        self._in_flight: dict[_Key, tuple[Discovered, ...]] = {}  # the one that is, and the duplicates that wait for it
 
     def put(self, batch: list[Discovered]) -> None:
-        """Queue what was discovered."""
+        """Queue discovered datasets."""
         self._queue.put(batch)
 
     def close(self) -> None:
-        """Let `iter_batches` end, once it has yielded what is queued."""
+        """End `iter_batches`, once it has yielded what is queued."""
         self._queue.put(None)
 
     def iter_batches(self) -> Iterator[list[Discovered]]:
-        """Yield whatever is waiting as one batch, and wait for more. One thread iterates."""
+        """Yield all that waits as one batch, and wait for more. One thread iterates."""
         while True:
             batch = self._queue.get()
             if batch is None:
@@ -50,33 +51,33 @@ class Undecided:
             yield waiting
 
     def begin(self, batch: Sequence[Discovered]) -> list[Discovered]:
-        """Return those whose turn it is: they are in flight now. The others wait for their twins."""
+        """Return the datasets that can be decided about now. The others wait for their duplicates."""
         firsts = []
         with self._lock:
             for discovered in batch:
-                twins = self._in_flight.get(discovered.key)
-                if twins is None:
+                same = self._in_flight.get(discovered.key)
+                if same is None:
                     self._in_flight[discovered.key] = (discovered,)
                     firsts.append(discovered)
                 else:
-                    self._in_flight[discovered.key] = (*twins, discovered)
+                    self._in_flight[discovered.key] = (*same, discovered)
         return firsts
 
     def put_again(self, done: Discovered, again: Discovered) -> None:
-        """Queue `again`, for `done` is to be decided about anew; those that wait for it come after it."""
+        """Queue `again`, as `done` has to be decided about anew. The duplicates that wait for it come after it."""
         with self._lock:
-            twins = self._take_twins(done)
-        self._queue.put([again, *twins])
+            waiting = self._take_waiting(done)
+        self._queue.put([again, *waiting])
 
     def end(self, several: Sequence[Discovered]) -> None:
-        """They are done with, and whoever waited for them is queued."""
+        """Queue the duplicates that waited for datasets that have ended."""
         with self._lock:
-            twins = [twin for one in several for twin in self._take_twins(one)]
-        if twins:
-            self._queue.put(twins)
+            waiting = [one for ended in several for one in self._take_waiting(ended)]
+        if waiting:
+            self._queue.put(waiting)
 
-    def _take_twins(self, one: Discovered) -> tuple[Discovered, ...]:
-        """Return those that wait for it. It is in flight no more, if it was."""
+    def _take_waiting(self, one: Discovered) -> tuple[Discovered, ...]:
+        """Return the duplicates that wait for a dataset, which is no longer in flight."""
         there = self._in_flight.get(one.key)
         if there is None or there[0] is not one:
             return ()

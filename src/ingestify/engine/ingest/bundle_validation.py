@@ -11,11 +11,11 @@ from ingestify.clock import now
 from ingestify.domain.bundle_check import BundleCheck, BundleFile
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import File
-from ingestify.domain.identifier import Identifier
 from ingestify.domain.revision import pick_file
 from ingestify.engine.bundle.bundle import LoadedBundle
 from ingestify.engine.bundle.bundle_rules import SMALL_BYTES
 from ingestify.engine.bundle.loaded_file import FileKind
+from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.report.report import one_line
 from ingestify.errors import FatalError, IntegrityError, LoadError, MissingExtraError, SourceError, StopProcessing
 from ingestify.store.dataset_store import DatasetStore
@@ -72,23 +72,17 @@ class CheckedBundle:
 
     Args:
         bundle: What was loaded.
+        store: The lake.
+        discovered: The dataset.
+        loader: The name of its format, or empty.
     """
 
-    def __init__(
-        self,
-        bundle: LoadedBundle,
-        store: DatasetStore,
-        *,
-        provider: str,
-        loader: str,
-        identifier: Identifier,
-        name: str,
-    ):
-        self.provider = provider
+    def __init__(self, bundle: LoadedBundle, store: DatasetStore, discovered: Discovered, loader: str) -> None:
+        self.provider = discovered.provider
         self.loader = loader
         self.dataset_type = bundle.resource.dataset_type
-        self.identifier = identifier
-        self.name = name
+        self.identifier = discovered.identifier
+        self.name = discovered.name
         self.metadata: Mapping[str, Any] = bundle.resource.metadata
         self.state: DatasetState = bundle.state
         self.existing: Dataset | None = bundle.existing
@@ -145,14 +139,14 @@ def _files_of(bundle: LoadedBundle, store: DatasetStore) -> dict[str, CheckedFil
 
 
 def reasons_against(
-    bundle: LoadedBundle, seen: CheckedBundle, checks: Sequence[BundleCheck], *, with_files: bool, shrunk: float = 0
-) -> list[str]:
-    """Return why a changed bundle may not be seen, a sentence each; nothing: it may.
+    bundle: LoadedBundle, seen: CheckedBundle, checks: Sequence[BundleCheck], shrunk: float
+) -> tuple[str, ...]:
+    """Return why a changed bundle is rejected, a sentence each. Empty: it is not.
 
     Args:
+        bundle: What was loaded.
         seen: The same bundle, for checks.
         checks: Those that are for this kind of dataset.
-        with_files: Whether each file's own check counts.
         shrunk: A file of which less than this share is left is suspicious; 0: none is.
 
     Raises:
@@ -161,7 +155,7 @@ def reasons_against(
         IntegrityError: An object of the lake that a check reads is damaged.
         MissingExtraError: A check lacks a package.
     """
-    reasons = [*_file_problems(bundle, seen)] if with_files else []
+    reasons = [*_file_problems(bundle, seen)] if bundle.bundle_type.file_checks else []
     reasons += [*_gaps(bundle), *_shrunk(bundle, shrunk)]
     if not reasons:
         for check in checks:
@@ -169,7 +163,7 @@ def reasons_against(
     shown = [one_line(SourceError(reason))[:MOST_CHARACTERS] for reason in reasons[:MOST_REASONS]]
     if len(reasons) > MOST_REASONS:
         shown.append(f"and {len(reasons) - MOST_REASONS} more")
-    return shown
+    return tuple(shown)
 
 
 def _file_problems(bundle: LoadedBundle, seen: CheckedBundle) -> Iterator[str]:

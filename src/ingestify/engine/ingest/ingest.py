@@ -1,46 +1,40 @@
-"""One dataset, start to end: load its files side by side, make sure of them, publish, commit. All or nothing."""
+"""One dataset, from the decision to its end: loaded, made sure of, validated, published and committed, or nothing.
+
+`DatasetIngest.run` is the whole way. It waits for its steps without a thread; see `pipeline`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 
 from ingestify.clock import now
 from ingestify.domain.change import AppliedChange, DatasetChange, NewFile, Settlement
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.fetch_policy import is_any_announced_anew
-from ingestify.domain.ports import FetchContext
+from ingestify.domain.ports import HeadMoved
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.resource import FileResource
 from ingestify.domain.revision import RevisionState
-from ingestify.domain.run import TaskOutcome, TaskSummary
+from ingestify.domain.run import TaskOutcome
 from ingestify.engine.bundle.bad_parts import describe_left_out, leave_out_bad_parts, refuse_web_pages
 from ingestify.engine.bundle.bundle import LoadedBundle
-from ingestify.engine.bundle.bundle_rules import BundleRules, asks_for_each
+from ingestify.engine.bundle.bundle_rules import asks_for_each
 from ingestify.engine.bundle.loaded_file import LoadedResource
-from ingestify.engine.decision.change_detection import Decision
-from ingestify.engine.discovery.discovered import Discovered
-from ingestify.engine.discovery.source_context import SourceLane
+from ingestify.engine.decision.change_detection import Action, Decision
+from ingestify.engine.discovery.discovery import as_exception
 from ingestify.engine.ingest.bundle_objects import find_lost, publish, restore_in_quarantine
 from ingestify.engine.ingest.bundle_validation import CheckedBundle, reasons_against, shapes_of
-from ingestify.engine.ingest.consistency import MomentProof
+from ingestify.engine.ingest.consistency import ConsistencyCheck
+from ingestify.engine.ingest.fetched_dataset import FetchedDataset
 from ingestify.engine.ingest.file_loading import FileLoading
-from ingestify.engine.ingest.file_pipeline import Steps
-from ingestify.engine.ingest.in_hand import DatasetInHand
 from ingestify.engine.ingest.missing_feeds import warn_of_gaps
 from ingestify.engine.ingest.outcome import Outcome, outcome_of, summarize
-from ingestify.engine.ingest.relisting import Relistings
+from ingestify.engine.ingest.pipeline import Commit, LoadFiles, RunContext
 from ingestify.engine.report.left_alone import find_left_alone
 from ingestify.engine.report.report import one_line
-from ingestify.engine.workers import StopToken, WorkerPool
-from ingestify.errors import (
-    FatalError,
-    LakeUnwritable,
-    StopProcessing,
-    StoreError,
-)
-from ingestify.store.dataset_store import DatasetStore
+from ingestify.errors import FatalError, LakeUnwritable, StopProcessing
 
 __all__ = ["DatasetIngest"]
 
@@ -48,198 +42,176 @@ logger = logging.getLogger(__name__)
 
 
 class DatasetIngest:
-    """Brings one dataset into the lake; implements `engine.committer.Commit`.
-
-    `start` is called by the thread that decided about it. Then worker threads go through its steps: the last one to
-    finish a file of a step goes on to the next: files are loaded; those that may have moved meanwhile are asked for
-    again; the bundle is judged. The committer calls the rest.
+    """Brings one dataset into the lake.
 
     Args:
-        lane: That of its source.
-        relistings: Reads the index once more.
-        done: Called once, with what became of it.
-        put_commit: Takes it when it is ready to be committed.
+        decision: Why, and what the lake and the quarantine have of it.
+        run: The run that it belongs to.
+
+    Raises:
+        Exception: Whatever a check raises when it is asked for which datasets it is.
     """
 
-    def __init__(
-        self,
-        decision: Decision,
-        *,
-        store: DatasetStore,
-        lane: SourceLane,
-        pool: WorkerPool,
-        rules: BundleRules,
-        stop: StopToken,
-        relistings: Relistings,
-        run_id: str,
-        done: Callable[[DatasetIngest, Outcome], None],
-        put_commit: Callable[[DatasetIngest], None],
-    ) -> None:
-        discovered = decision.discovered
-        self.hand = DatasetInHand(decision, rules)
-        self._entry = decision.entry
-        self._is_invalidated = _was_invalidated_since(decision.existing, decision.entry)
-        is_retried = decision.entry is not None and rules.wants_in_full(decision.entry)
+    def __init__(self, decision: Decision, run: RunContext) -> None:
+        discovered, existing, entry = decision.discovered, decision.existing, decision.entry
+        source, dataset_type, rules = discovered.job.plan.source, discovered.resource.dataset_type, run.rules
+        self._decision = decision
+        self._run = run
+        self._store = run.store
+        self._lane = run.lanes.of(source)
+        self._fetched = FetchedDataset(decision, rules)
+        self._is_invalidated = _was_invalidated_since(existing, entry)
+        is_retried = entry is not None and rules.wants_in_full(entry)
         self._in_full = self._is_invalidated or decision.in_full or is_retried
-        self._rules = rules
-        self._reasons = decision.reasons
-        self._store = store
-        self._lane = lane
-        progress = discovered.progress
-        context = FetchContext(progress.usage, stop.event, unreachable_hosts=progress.unreachable_hosts)
-        self._steps = Steps(pool, lane, stop, context, self._stop_run, self._stopped_or_failed)
-        self._stop = stop
-        self._run_id = run_id
-        self._done = done
-        self._put_commit = put_commit
-        source, dataset_type = discovered.job.plan.source, discovered.resource.dataset_type
         self._checks = rules.checks_of(source, discovered.provider, dataset_type)
         self._loader = rules.loader_of(discovered.provider, dataset_type, [source])
         self._loading = FileLoading(
-            decision.existing,
-            decision.entry,
-            store=store,
-            fetcher=lane.fetcher,
+            existing,
+            entry,
+            store=run.store,
+            fetcher=self._lane.fetcher,
             in_full=self._in_full,
-            asks_all=decision.entry is None or asks_for_each(decision.entry, discovered.resource),
             restores=self._is_invalidated,
             shapes=shapes_of(self._checks),
-            checked=self.hand.bundle_type.file_checks,
+            checked=self._fetched.bundle_type.file_checks,
             index_date=discovered.progress.index.first_date,
         )
-        self._proof = MomentProof(
-            self.hand,
-            loading=self._loading,
-            steps=self._steps,
-            relistings=relistings,
-            lane=lane,
-            reconsider=self._files_loaded,
-            judge=self._judge,
-        )
-        self._error = decision.error
-        self._published: dict[str, NewFile] = {}
+        self._consistency = ConsistencyCheck(self._fetched, self._loading, self._lane)
         self._started_at = now()
-        self._removals_seen = store.commits.removals_seen
-        self.change: DatasetChange
+        self._removals_seen = run.store.commits.removals_seen
 
-    @property
-    def existing(self) -> Dataset | None:
-        """The dataset as the lake has it, or None."""
-        return self.hand.existing
+    async def run(self) -> Outcome:
+        """Bring it into the lake. An error ends this dataset only, and what was there before stays."""
+        progress = self._decision.discovered.progress
+        outcome = Outcome(self._decision.existing, None, current=False)
+        try:
+            outcome = await self._bring_in()
+        except (StopProcessing, FatalError) as error:
+            progress.error = progress.error or error
+            self._run.stop.stop(error)
+        except BaseException as error:  # noqa: BLE001 - the task's boundary: it fails this dataset only
+            if not self._run.stop.is_set:
+                outcome = self._failed(as_exception(error))
+        finally:
+            for loaded in self._fetched.loaded.values():
+                if loaded.staged is None:
+                    continue
+                if outcome.current:
+                    loaded.staged.discard()
+                else:
+                    loaded.staged.set_aside()  # so that the next run need not fetch it again
+        return outcome
 
-    @property
-    def discovered(self) -> Discovered:
-        """The dataset as it is listed by now."""
-        return self.hand.discovered
+    async def _bring_in(self) -> Outcome:
+        if self._decision.error is not None:
+            raise self._decision.error
+        if self._decision.action is Action.METADATA:
+            return await self._bring_in_description()
+        fetched, consistency, entry = self._fetched, self._consistency, self._decision.entry
+        may_skip = entry is not None and not asks_for_each(entry, fetched.resource)
+        await self._load(fetched.resource.files.values(), lambda file: self._loading.load(file, may_skip=may_skip))
+        while True:
+            bundle = fetched.bundle
+            leave_out_bad_parts(bundle)
+            refuse_web_pages(bundle)
+            is_as_in_quarantine = bundle.is_as_in_quarantine and not self._in_full
+            if is_as_in_quarantine and not consistency.found_change:
+                return await self._stays_in_quarantine()
+            if await self._load_rest(bundle) or await self._has_changed(bundle):
+                continue
+            if is_as_in_quarantine:  # again, after it changed while it was being fetched
+                return await self._stays_in_quarantine()
+            rejected = self._find_reasons(bundle)
+            # Files that do not agree may be of two moments after all.
+            if rejected and await consistency.has_changed(is_suspicious=True):
+                continue
+            is_known = entry is not None and entry.is_open and rejected == entry.reasons
+            if entry is not None and rejected and is_known and bundle.is_as_in_quarantine:
+                restore_in_quarantine(self._store, entry, bundle, self._started_at)
+                return await self._stays_in_quarantine()
+            published = publish(self._store, fetched.discovered, bundle)
+            return await self._commit(published, rejected)
 
-    # ---- the steps -------------------------------------------------------------------------------------
+    async def _bring_in_description(self) -> Outcome:
+        """Commit a changed name, state or metadata. No file is looked at, and nothing in quarantine is settled.
 
-    def start(self) -> None:
-        """Queue its files; they are loaded side by side."""
-        if self._error is not None:
-            self._load([], self._loading.load, self._fail)
-        else:
-            self._load(self.hand.resource.files.values(), self._loading.load, self._files_loaded)
-
-    def _fail(self) -> None:
-        assert self._error is not None, "it failed before it began"
-        raise self._error
-
-    def start_description(self) -> None:
-        """Commit a changed name, state or metadata; no file is looked at, and nothing in quarantine is settled.
-
-        Name and metadata of files that are announced anew, and do not come now, do not come either. After a discard,
-        what is said of the dataset besides its files goes on.
+        If the index announces new versions of files that do not come now, the name and metadata that go with these
+        files do not come either. After a discard they do.
         """
-        existing, entry = self.existing, self._entry
-        may_wait = existing is not None and (entry is None or entry.is_open)
-        waits = may_wait and existing is not None and is_any_announced_anew(existing.feeds, self.hand.resource)
-        self._commit_if_news(keeps_entry=True, keeps_description=waits)
+        existing, entry = self._decision.existing, self._decision.entry
+        keeps_description = (
+            existing is not None
+            and (entry is None or entry.is_open)
+            and is_any_announced_anew(existing.feeds, self._fetched.resource)
+        )
+        return await self._commit(keeps_entry=True, keeps_description=keeps_description)
 
-    def _load(
-        self, files: Iterable[FileResource], load: Callable[[FileResource], LoadedResource], then: Callable[[], None]
-    ) -> None:
-        """Load files side by side in one of the ways there are, keep what came of them, and go on with `then`."""
-        self._steps.side_by_side(files, lambda file: self.hand.put(file.file_id, load(file)), then)
+    # ---- loading ---------------------------------------------------------------------------------------
 
-    def _files_loaded(self) -> None:
-        hand, bundle = self.hand, self.hand.bundle
-        leave_out_bad_parts(bundle)
-        refuse_web_pages(bundle)
-        is_other = bool(bundle.new or bundle.removed) or bundle.is_described_anew
-        if bundle.is_as_in_quarantine and not self._in_full and not self._proof.has_moved:
-            self._end_in_quarantine()
-        elif skipped := [file_id for file_id, loaded in hand.loaded.items() if loaded.skipped]:
-            # Another file of the bundle changed, so each is asked for.
-            self._load(hand.files(skipped), self._loading.load_asking, self._files_loaded)
+    async def _load(self, files: Collection[FileResource], load: Callable[[FileResource], LoadedResource]) -> None:
+        await LoadFiles(files, lambda file: self._fetched.put(file.file_id, load(file)))
+
+    async def _load_rest(self, bundle: LoadedBundle) -> bool:
+        """Load what turns out to be needed as well, by what came so far. Returns whether there was anything."""
+        fetched = self._fetched
+        if skipped := [file_id for file_id, loaded in fetched.loaded.items() if loaded.skipped]:
+            await self._load(fetched.files(skipped), self._loading.load)  # as another file of the bundle changed
         elif lost := find_lost(self._store, bundle, self._started_at):
-            self._load(hand.files(lost), self._loading.load_in_full, self._files_loaded)
-        elif hand.extra and not hand.is_widened and (is_other or hand.may_lack_extra):
-            self._proof.widen()
-        elif bundle.new or bundle.removed or self._proof.has_moved or (hand.is_widened and is_other):
-            self._proof.go_on()
+            await self._load(fetched.files(lost), self._loading.load_in_full)
+        elif fetched.extra and not fetched.has_extra and (_is_other(bundle) or fetched.may_lack_extra):
+            await self._consistency.load_extra()
         else:
-            self._judge()
+            return False
+        return True
 
-    # ---- the verdict -----------------------------------------------------------------------------------
+    async def _has_changed(self, bundle: LoadedBundle) -> bool:
+        """Whether the provider changed the dataset while it was being fetched."""
+        is_new = bundle.new or bundle.removed or self._consistency.found_change
+        if is_new or (self._fetched.has_extra and _is_other(bundle)):
+            return await self._consistency.has_changed()
+        return False
 
-    def _judge(self) -> None:
-        """All files are there, and of one moment as far as can be told: may the bundle be seen?"""
-        bundle = self.hand.bundle
-        if bundle.is_as_in_quarantine and not self._in_full:
-            self._end_in_quarantine()  # it was, or it is again after it moved
-            return
-        rejected = self._find_reasons(bundle)
-        # What does not agree may be a mix of two moments after all.
-        if rejected and self._proof.go_on(suspicious=True):
-            return
-        entry = self._entry
-        is_same = entry is not None and entry.is_open and rejected == entry.reasons and bundle.is_as_in_quarantine
-        if entry is not None and rejected and is_same:
-            restore_in_quarantine(self._store, entry, bundle, self._started_at)
-            self._end_in_quarantine()
-            return
-        self._published = publish(self._store, self.discovered, bundle)
-        self._commit_if_news(rejected)
+    # ---- validation ------------------------------------------------------------------------------------
 
     def _find_reasons(self, bundle: LoadedBundle) -> tuple[str, ...]:
-        """Call `post_load_files`, once, and return what speaks against the bundle."""
-        discovered, resource = self.discovered, self.hand.resource
-        post_loads = resource.post_load_files is not None and not self.hand.is_post_loaded
-        if not post_loads and not bundle.new:
+        """Call `post_load_files`, once, and return why the bundle is rejected; nothing: it is not."""
+        post_load = None if self._fetched.is_post_loaded else bundle.resource.post_load_files
+        if post_load is None and not bundle.new:
             return ()
-        seen = CheckedBundle(
-            bundle,
-            self._store,
-            provider=discovered.provider,
-            loader=self._loader,
-            identifier=discovered.identifier,
-            name=discovered.name,
-        )
+        seen = CheckedBundle(bundle, self._store, self._fetched.discovered, self._loader)
         try:
-            if post_loads and resource.post_load_files is not None:
-                self.hand.is_post_loaded = True
-                resource.post_load_files(resource, seen.as_loaded_files(), self.existing)
+            if post_load is not None:
+                self._fetched.is_post_loaded = True
+                post_load(bundle.resource, seen.as_loaded_files(), bundle.existing)
                 seen.state = bundle.state
-            if not bundle.new:
-                return ()
-            with_files = self.hand.bundle_type.file_checks
-            return tuple(reasons_against(bundle, seen, self._checks, with_files=with_files, shrunk=self._rules.shrunk))
+            return reasons_against(bundle, seen, self._checks, self._run.rules.shrunk) if bundle.new else ()
         finally:
             seen.close()
 
-    # ---- the change ------------------------------------------------------------------------------------
+    # ---- ends ------------------------------------------------------------------------------------------
 
-    def _commit_if_news(
-        self, rejected: tuple[str, ...] = (), *, keeps_entry: bool = False, keeps_description: bool = False
-    ) -> None:
-        """Set `change` to what is to be committed, and queue it; or end, if the lake is as it should be."""
-        discovered, existing = self.discovered, self.existing
-        entry = None if keeps_entry else self._entry
-        bundle = self.hand.bundle
+    async def _commit(
+        self,
+        published: dict[str, NewFile] | None = None,
+        rejected: tuple[str, ...] = (),
+        *,
+        keeps_entry: bool = False,
+        keeps_description: bool = False,
+    ) -> Outcome:
+        """Commit what differs from the lake, if anything does.
+
+        Args:
+            published: The new files, by file id.
+            rejected: Why the bundle goes into quarantine.
+            keeps_entry: Whether the dataset's entry in the quarantine stays as it is.
+            keeps_description: Whether the lake keeps the name and metadata that it has.
+        """
+        fetched, discovered, existing = self._fetched, self._fetched.discovered, self._decision.existing
+        entry = None if keeps_entry else self._decision.entry
+        bundle = fetched.bundle
         resource = discovered.resource
         kept = existing if keeps_description or bundle.keeps_description else None
-        self.change = DatasetChange(
+        change = DatasetChange(
             bucket=self._store.bucket,
             provider=discovered.provider,
             dataset_type=resource.dataset_type,
@@ -248,16 +220,16 @@ class DatasetIngest:
             state=bundle.state,
             metadata=resource.metadata if kept is None else kept.metadata,
             existing=existing,
-            files=[self._published[file_id] for file_id in resource.files if file_id in self._published],
-            feeds=[loaded.feed for loaded in self.hand.loaded.values()]
+            files=[published[file_id] for file_id in resource.files if file_id in published] if published else [],
+            feeds=[loaded.feed for loaded in fetched.loaded.values()]
             + bundle.looks_at_withdrawn(rejected=bool(rejected)),
-            description="" if existing is None else "; ".join(self._reasons)[:500],
+            description="" if existing is None else "; ".join(self._decision.reasons)[:500],
             source={
                 "source": discovered.job.source_name,
-                "run_id": self._run_id,
+                "run_id": self._run.run_id,
                 "job_id": discovered.progress.job_id,
                 **discovered.job.plan.source.terms,
-                # So that whoever reads the lake without its configuration loads it all the same.
+                # So that a reader of the lake without its configuration loads it all the same.
                 **({"loader": self._loader} if self._loader else {}),
             },
             missing_feeds=bundle.missing_feeds,
@@ -272,143 +244,105 @@ class DatasetIngest:
         warn_of_gaps(bundle, discovered, self._lane)
         if bundle.is_in_doubt:
             discovered.progress.is_in_doubt = True
-        if self.change.is_news:
-            self._put_commit(self)
-        else:
-            self._end_unchanged(self.existing)
-
-    # ---- ends ------------------------------------------------------------------------------------------
-
-    def moved(self) -> None:
-        """Another writer changed the dataset meanwhile.
-
-        If it has what was fetched here, there is nothing to do. Otherwise it is looked at anew: which of two
-        answers of the provider is the later one cannot be told from here, and mixing them is what must not be.
-        """
-        discovered = self.discovered
+        if not change.is_news:
+            return self._ended(TaskOutcome.UNCHANGED, existing)
         try:
-            there = self._store.catalogue.datasets.find(
-                self._store.bucket, discovered.provider, discovered.resource.dataset_type, discovered.identifier
-            )
-        except StoreError as error:
-            self.failed(error)
-            return
-        same = there is not None and not self.change.rejected and self._agrees_with(there)
-        again = None if same else dataclasses.replace(discovered, tries=discovered.tries + 1)
-        self._end(Outcome(there, None, current=same, again=again))
-
-    def _agrees_with(self, there: Dataset) -> bool:
-        before = {} if self.existing is None else self.existing.files
-        wanted = {file_id: file.tag for file_id, file in before.items()}
-        wanted.update({file_id: new.tag for file_id, new in self._published.items()})
-        for file_id in self.change.removed_file_ids:
-            wanted.pop(file_id, None)
-        return bool(self.hand.loaded) and wanted == {file_id: file.tag for file_id, file in there.files.items()}
-
-    def committed(self, applied: AppliedChange) -> None:
-        """It is in the lake, or in quarantine."""
+            applied = await Commit(change)
+        except HeadMoved:
+            return self._overtaken(change)
+        except Exception as error:  # noqa: BLE001 - it is told also if the run is to stop
+            return self._failed(error)
         if applied.entry is not None:
-            task = self._summarize(TaskOutcome.QUARANTINED, "; ".join(applied.entry.reasons))
-            self._end(Outcome(self.existing, task, current=True))
-            return
+            return self._ended(TaskOutcome.QUARANTINED, existing, "; ".join(applied.entry.reasons))
         if applied.revision is not None and applied.revision.removed_file_ids:
-            self.discovered.progress.took_out = True
-        outcome = outcome_of(applied, is_new=self.existing is None)
-        if outcome is TaskOutcome.UNCHANGED:
-            self._end_unchanged(applied.dataset)
-        else:
-            task = self._summarize(outcome, self._lacks(applied.dataset), applied)
-            self._end(Outcome(applied.dataset, task, current=True))
+            discovered.progress.took_out = True
+        return self._ended(outcome_of(applied, is_new=existing is None), applied.dataset, applied=applied)
 
-    def _end_unchanged(self, dataset: Dataset | None) -> None:
-        """No file changed; if one is left out as it is broken, that is told in each run."""
-        lacks = self._lacks(dataset)
-        task = self._summarize(TaskOutcome.UNCHANGED, lacks) if lacks else None
-        self._end(Outcome(dataset, task, current=True))
+    def _overtaken(self, change: DatasetChange) -> Outcome:
+        """Another writer committed first.
 
-    def _lacks(self, dataset: Dataset | None) -> str:
-        return "" if dataset is None else describe_left_out(dataset.feeds, self.discovered.resource.files)
+        If the lake has what was fetched here, there is nothing to do. Otherwise the dataset is decided about anew.
+        Which of two responses of the provider is the later one cannot be told from here, and they are never mixed.
+        """
+        discovered, before = self._fetched.discovered, self._decision.existing
+        there = self._store.catalogue.datasets.find(
+            change.bucket, change.provider, change.dataset_type, change.identifier
+        )
+        wanted = {} if before is None else {file_id: file.tag for file_id, file in before.files.items()}
+        wanted.update({new.file_id: new.tag for new in change.files})
+        for file_id in change.removed_file_ids:
+            wanted.pop(file_id, None)
+        is_same = (
+            there is not None
+            and not change.rejected
+            and bool(self._fetched.loaded)
+            and wanted == {file_id: file.tag for file_id, file in there.files.items()}
+        )
+        again = None if is_same else dataclasses.replace(discovered, tries=discovered.tries + 1)
+        return Outcome(there, None, current=is_same, again=again)
 
-    def _stop_run(self, error: StopProcessing | FatalError) -> None:
-        progress = self.discovered.progress
-        if progress.error is None:
-            progress.error = error
-        self._stop.stop(error)
-
-    def _stopped_or_failed(self, error: Exception | None) -> None:
-        if error is None:
-            self._end(Outcome(self.existing, None, current=False))
-        else:
-            self.failed(error)
-
-    def failed(self, error: Exception) -> None:
-        """It is not in the lake, and what was there before stays."""
-        if isinstance(error, LakeUnwritable):
-            self._stop.stop(error)
-            self._end(Outcome(self.existing, None, current=False))
-            return
-        if (alone := find_left_alone(error)) is not None:
-            self.discovered.progress.leave_alone(alone, datasets=1)
-            self._end(Outcome(self.existing, None, current=False))
-            return
-        logger.debug("%s failed", self.hand.title, exc_info=error)
-        self.discovered.progress.note_unreached(error)
-        task = self._summarize(TaskOutcome.FAILED, one_line(error))
-        self._end(Outcome(self.existing, task, current=False))
-
-    def _end_in_quarantine(self) -> None:
-        """The provider still serves the bundle that is in quarantine; or that was discarded, which is no news."""
-        entry = self._entry
+    async def _stays_in_quarantine(self) -> Outcome:
+        """The provider still serves the bundle that is in quarantine, or that was discarded, which is no news."""
+        entry, existing = self._decision.entry, self._decision.existing
         assert entry is not None, "there is something in quarantine"
-        looks = [loaded.feed for loaded in self.hand.loaded.values()]
-        feeds = {**entry.feeds, **{feed.file_id: feed for feed in looks}}
-        if not entry.is_open:
-            # That very bundle was discarded; what is said of the dataset besides its files goes on.
-            self.hand.loaded = {}
-            if self._in_full:
-                self._store.catalogue.quarantine.save_check(dataclasses.replace(entry, feeds=feeds))
-            if self.existing is None:
-                self._end(Outcome(None, None, current=True))
-            else:
-                self._commit_if_news(keeps_entry=True)
-            return
-        if self._in_full or any(feed.is_news_after(entry.feeds.get(feed.file_id)) for feed in looks):
-            self._store.catalogue.quarantine.save_check(dataclasses.replace(entry, feeds=feeds))
-        task = self._summarize(TaskOutcome.QUARANTINED, "; ".join(entry.reasons))
-        self._end(Outcome(self.existing, task, current=True))
+        feeds = {loaded.feed.file_id: loaded.feed for loaded in self._fetched.loaded.values()}
+        is_news = entry.is_open and any(feed.is_news_after(entry.feeds.get(file_id)) for file_id, feed in feeds.items())
+        if self._in_full or is_news:
+            self._store.catalogue.quarantine.save_check(dataclasses.replace(entry, feeds={**entry.feeds, **feeds}))
+        if entry.is_open:
+            return self._ended(TaskOutcome.QUARANTINED, existing, "; ".join(entry.reasons))
+        self._fetched.clear()
+        if existing is None:
+            return Outcome(None, None, current=True)
+        # Of the dataset, what is said of it besides the files of the discarded bundle goes on.
+        return await self._commit(keeps_entry=True)
 
-    def _summarize(self, outcome: TaskOutcome, error: str = "", applied: AppliedChange | None = None) -> TaskSummary:
-        dataset = self.existing if applied is None else applied.dataset
-        return summarize(
-            self.discovered,
+    def _failed(self, error: Exception) -> Outcome:
+        """It is not in the lake, and what was there before stays."""
+        progress, existing = self._fetched.discovered.progress, self._decision.existing
+        if isinstance(error, LakeUnwritable):
+            self._run.stop.stop(error)
+        elif (alone := find_left_alone(error)) is not None:
+            progress.leave_alone(alone, datasets=1)
+        else:
+            logger.debug("%s failed", self._fetched.title, exc_info=error)
+            progress.note_unreached(error)
+            return self._ended(TaskOutcome.FAILED, existing, one_line(error))
+        return Outcome(existing, None, current=False)
+
+    def _ended(
+        self, outcome: TaskOutcome, dataset: Dataset | None, error: str = "", applied: AppliedChange | None = None
+    ) -> Outcome:
+        """Return what became of the dataset. A broken file that is left out of it is told in each run."""
+        if outcome not in (TaskOutcome.FAILED, TaskOutcome.QUARANTINED):
+            error = "" if dataset is None else describe_left_out(dataset.feeds, self._fetched.resource.files)
+        if outcome is TaskOutcome.UNCHANGED and not error:
+            return Outcome(dataset, None, current=True)
+        task = summarize(
+            self._fetched.discovered,
             outcome,
             error,
             dataset_id=None if dataset is None else dataset.dataset_id,
             revision_id=None if applied is None or applied.revision is None else applied.revision.revision_id,
             started_at=self._started_at,
         )
+        return Outcome(dataset, task, current=outcome is not TaskOutcome.FAILED)
 
-    def _end(self, outcome: Outcome) -> None:
-        for loaded in self.hand.loaded.values():
-            if loaded.staged is None:
-                continue
-            if outcome.current:
-                loaded.staged.discard()
-            else:
-                loaded.staged.set_aside()  # another file failed, or the run stops: the next one need not fetch this one
-        self.hand.loaded = {}
-        self._done(self, outcome)
+
+def _is_other(bundle: LoadedBundle) -> bool:
+    """Whether the provider has something else than the lake, of files or of the description."""
+    return bool(bundle.new or bundle.removed) or bundle.is_described_anew
 
 
 def _was_invalidated_since(existing: Dataset | None, entry: QuarantineEntry | None) -> bool:
-    """Whether the current revision is VALIDATION_FAILED, and what is served instead is not known.
+    """Whether the current revision is VALIDATION_FAILED, and what the provider serves instead is not known.
 
-    What was rejected since then is: it waits in quarantine, under the rules for that.
+    What was rejected since then is known: it waits in quarantine, under the rules for that.
     """
     if existing is None or not existing.revisions:
         return False
     is_marked = existing.revisions[-1].state is RevisionState.VALIDATION_FAILED
-    # Not by times, which are of two clocks: with the mark, what waits is to be fetched anew.
+    # Not by times, which are of two clocks: with the mark, what waits has to be fetched anew.
     return is_marked and (entry is None or entry.retry_requested_at is not None)
 
 

@@ -25,7 +25,7 @@ class Outcome:
             dropped by a stop.
         current: Whether it is as current as readers may see it: fetched now, found unchanged, or as it was before a
             bundle that is in quarantine.
-        again: What is to be decided about anew, because another writer came first or the provider moved on.
+        again: The dataset, to be decided about anew, because another writer committed first. None: that is not needed.
     """
 
     dataset: Dataset | None

@@ -27,7 +27,7 @@ from ingestify.engine.workers import Gate, Lane, StopToken, WorkerPool
 from ingestify.errors import FatalError, FetchError, SourceError, StopProcessing
 from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["Relisted", "Relistings"]
+__all__ = ["Pairs", "Relisted", "Relistings"]
 
 logger = logging.getLogger(__name__)
 
@@ -52,17 +52,15 @@ class Relisted:
         is_gone: Whether it is not listed, by a provider that was asked and a source that lists all that there is.
         index: How the index was read.
         extra: The feeds and versions that were asked for besides those of the plan.
-        error: Why it could not be read as far as to the dataset; None if it could.
     """
 
     discovered: Discovered | None
     is_gone: bool
     index: IndexReading
     extra: Pairs = frozenset()
-    error: Exception | None = None
 
 
-Then = Callable[[Relisted], None]
+Then = Callable[[Relisted | Exception], None]
 _One = tuple[Discovered, Pairs, Then]
 
 
@@ -108,9 +106,11 @@ class Relistings:
         stop.when_stopped(self._let_go)
 
     def ask(self, discovered: Discovered, then: Then, extra: Pairs = frozenset()) -> None:
-        """Let `then` be called with what the index says of a dataset after this moment; another thread calls it.
+        """Read the index once more, after this moment, and call `then` with what it says of a dataset, or the error.
 
         Args:
+            discovered: The dataset.
+            then: Called by another thread.
             extra: Feeds and versions that are wanted besides those of the plan, where the source has them.
         """
         progress = discovered.progress
@@ -129,9 +129,9 @@ class Relistings:
         if self._stop.is_set:
             self._let_go()
         else:
-            self.look_at(progress)
+            self.read_if_due(progress)
 
-    def look_at(self, progress: JobProgress) -> None:
+    def read_if_due(self, progress: JobProgress) -> None:
         """Read the index of a job now, if nothing else of it goes on, or too many wait for that."""
         with self._lock:
             waiting = self._waiting.get(progress)
@@ -203,9 +203,9 @@ class Relistings:
         if is_due:
             self._begin(progress)
         else:
-            self.look_at(progress)
+            self.read_if_due(progress)
 
-    def _list(self, progress: JobProgress, several: list[_One]) -> list[Relisted]:
+    def _list(self, progress: JobProgress, several: list[_One]) -> list[Relisted | Exception]:
         extra = frozenset().union(*(pairs for _, pairs, _ in several))
         index = IndexReading(not_before=time.monotonic())
         found: dict[tuple[str, str, str], Discovered] = {}
@@ -221,12 +221,14 @@ class Relistings:
             failure = as_exception(error)
         # What a source keeps of an answer from before says nothing of what there is by now.
         lists_all = progress.job.plan.source.lists_everything and index.responses > 0
-        relisted = []
+        relisted: list[Relisted | Exception] = []
         for discovered, _, _ in several:
             again = found.get(discovered.key)
             # What was listed before the source failed was read as well as ever.
-            why_not = failure if again is None else None
-            relisted.append(Relisted(again, lists_all and again is None, index, asked, why_not))
+            if failure is not None and again is None:
+                relisted.append(failure)
+            else:
+                relisted.append(Relisted(again, lists_all and again is None, index, asked))
         return relisted
 
     def _list_these(
@@ -257,7 +259,7 @@ class Relistings:
             several = [one for waiting in self._waiting.values() for one in self._take(waiting)]
         stopped = SourceError("stopped before the index was read once more")
         for _, _, then in several:
-            then(Relisted(None, False, IndexReading(), error=stopped))
+            then(stopped)
 
 
 def _widened(progress: JobProgress, extra: Pairs) -> DataSpecVersionCollection:

@@ -1,4 +1,4 @@
-"""A source that submits work and collects it later."""
+"""A source that submits work to its provider, and collects it later."""
 
 from __future__ import annotations
 
@@ -33,47 +33,55 @@ def submit_and_collect(
     decider: Decider,
     stop: StopToken,
 ) -> None:
-    """Alternate a source's `submit` and `collect`, with those datasets that need fetching. A discovery thread.
+    """Alternate a source's `submit` and `collect`, with the datasets of one job that need fetching.
 
-    Args:
-        batches: What the source announces of one job.
+    A discovery thread calls it. `batches` are what the source announces of the job.
     """
-    accepted: dict[int, Decision] = {}
-
-    def to_fetch() -> Iterator[DatasetResource]:
-        for batch in batches:
-            for decision, unchanged in decider.look_at(batch):
-                if stop.is_set:
-                    return
-                # No waiting here, inside the source's own submit: it says itself when it is full.
-                lane.gate.enter_at_once()
-                decider.begin(progress, 1)
-                if decider.is_to_be_fetched(decision):
-                    accepted[id(decision.discovered.resource)] = decision
-                    yield decision.discovered.resource
-                else:
-                    decider.act(decision, unchanged)
-
+    submitted: dict[int, Decision] = {}
+    to_fetch = _iter_to_fetch(batches, progress, lane, decider, stop, submitted)
     try:
-        for resource in _iter_collected(collector, to_fetch(), stop):
-            decision = accepted.pop(id(resource), None)
+        for resource in _iter_collected(collector, to_fetch, stop):
+            decision = submitted.pop(id(resource), None)
             if decision is None:
                 logger.warning("%s collected %s, which was not submitted.", progress.job.source_name, resource)
                 continue
             if resource.error is not None:
                 decision = dataclasses.replace(decision, error=as_exception(resource.error))
-            decider.act(decision)
+            decider.carry_out(decision)
     except BaseException:
-        for decision in accepted.values():
+        for decision in submitted.values():
             decider.finish(decision.discovered, NOTHING_DONE)
         raise
-    for decision in accepted.values():
+    for decision in submitted.values():
         # Submitted and never collected: failed, unless the run was stopped.
         if stop.is_set:
             decider.finish(decision.discovered, NOTHING_DONE)
         else:
             lost = SourceError(f"{progress.job.source_name} submitted it, and never collected it")
-            decider.act(dataclasses.replace(decision, error=lost))
+            decider.carry_out(dataclasses.replace(decision, error=lost))
+
+
+def _iter_to_fetch(
+    batches: Iterable[list[Discovered]],
+    progress: JobProgress,
+    lane: SourceLane,
+    decider: Decider,
+    stop: StopToken,
+    submitted: dict[int, Decision],
+) -> Iterator[DatasetResource]:
+    """Yield what needs fetching, and keep the decisions about it in `submitted`."""
+    for batch in batches:
+        for decision, unchanged in decider.decide(batch):
+            if stop.is_set:
+                return
+            # The source's own submit iterates here, so nothing may wait: the source itself says when it is full.
+            lane.gate.enter_at_once()
+            decider.begin(progress, 1)
+            if decider.needs_fetch(decision):
+                submitted[id(decision.discovered.resource)] = decision
+                yield decision.discovered.resource
+            else:
+                decider.carry_out(decision, unchanged)
 
 
 def _iter_collected(

@@ -1,12 +1,12 @@
-"""One writer per run: groups commits, then tells subscribers and readers, in commit order."""
+"""The one writer of a run: it groups commits, and then tells subscribers and readers, in the order of the commits."""
 
 from __future__ import annotations
 
+import dataclasses
 import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.ports import HeadMoved
@@ -15,38 +15,28 @@ from ingestify.errors import IngestifyError, LakeUnwritable, OutcomeUnknown, Sav
 from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["Commit", "Committer"]
+__all__ = ["Committer"]
 
 logger = PrintableLogger(__name__)
 
 GROUP_SIZE = 100
 """How many datasets one transaction commits at the most: one sync of the disk for all of them."""
-
-
 LONGEST_WAIT_SECONDS = 0.04
 """How long a change waits at the most for others to share its transaction."""
 
 
-class Commit(Protocol):
-    """A change on its way into the lake. The committer's thread calls the methods."""
-
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Commit:
     change: DatasetChange
-
-    def moved(self) -> None:
-        """Another writer changed the dataset after the change was worked out; nothing was written."""
-
-    def committed(self, applied: AppliedChange) -> None:
-        """It is in the lake."""
-
-    def failed(self, error: Exception) -> None:
-        """It is not, and will not be."""
+    then: Callable[[AppliedChange | Exception], None]
 
 
 class Committer:
-    """A thread that takes what is waiting, up to 100 changes, and commits it in one transaction.
+    """A thread that takes the changes that wait, up to 100 of them, and commits them in one transaction.
 
-    A transaction costs as much as several datasets in it. So after each one it waits for a few times as long as that
-    took, for more to come: the first dataset is committed at once, and a busy run in large groups.
+    A transaction costs as much as several datasets in it. So after each transaction the thread waits for more changes,
+    a few times as long as the transaction took. The first dataset is committed at once, and a busy run commits in large
+    groups.
 
     Args:
         store: The lake.
@@ -55,15 +45,25 @@ class Committer:
     def __init__(self, store: DatasetStore) -> None:
         self._store = store
         # Bounded, so that a slow disk, a slow subscriber or a slow reader slows the downloads too.
-        self._queue: queue.Queue[Commit | Callable[[], None] | None] = queue.Queue(maxsize=2 * GROUP_SIZE)
+        self._queue: queue.Queue[_Commit | Callable[[], None] | None] = queue.Queue(maxsize=2 * GROUP_SIZE)
         self._closing = threading.Event()
         self._rests_until = 0.0
         self.thread = RunThread(self._work, "ingestify-commit")
         self.thread.start()
 
-    def put(self, item: Commit | Callable[[], None]) -> None:
-        """Queue a change, or a call to make in its turn (to tell readers of what needs no commit)."""
-        self._queue.put(item)
+    def commit(self, change: DatasetChange, then: Callable[[AppliedChange | Exception], None]) -> None:
+        """Queue a change.
+
+        Args:
+            change: The change.
+            then: Called in the committer's thread with the result. If that is an error, nothing was written, or it is
+                not known (OutcomeUnknown). HeadMoved: another writer committed first.
+        """
+        self._queue.put(_Commit(change, then))
+
+    def call(self, call: Callable[[], None]) -> None:
+        """Queue a call to make in its turn, to tell readers of what needs no commit."""
+        self._queue.put(call)
 
     def close(self) -> None:
         """Finish what is queued, and end."""
@@ -82,7 +82,7 @@ class Committer:
                     items.append(self._queue.get_nowait())
                 except queue.Empty:
                     break
-            group: list[Commit] = []
+            group: list[_Commit] = []
             for item in items:
                 if item is None:
                     ending = True
@@ -100,34 +100,32 @@ class Committer:
         except BaseException:  # whatever it is, the run must not hang
             logger.exception("Telling of an unchanged dataset failed; this is a bug in ingestify.")
 
-    def _commit(self, group: Sequence[Commit]) -> None:
+    def _commit(self, group: Sequence[_Commit]) -> None:
         if not group:
             return
         began = time.monotonic()
         try:
             applied = self._store.commits.apply([commit.change for commit in group])
         except Exception as error:  # noqa: BLE001 - whatever it is, each change of the group is told
-            # What may be there already must not be written again; the next run finds out. What is refused for a reason
-            # that each of them meets is not asked a hundred times.
+            # If the outcome is unknown, the changes must not be written again: the next run finds out. If the lake
+            # cannot be written to, the other changes of the group would fail as well.
             if len(group) == 1 or isinstance(error, (OutcomeUnknown, LakeUnwritable)):
                 for commit in group:
-                    self._commit_alone(commit, error)
+                    commit.then(_as_ingestify_error(error))
                 return
-            # One refused change must not take the others of its group with it.
+            # One refused change must not make the others of its group fail.
             for commit in group:
                 self._commit([commit])
             return
         ended = time.monotonic()
         self._rests_until = ended + min(LONGEST_WAIT_SECONDS, 4 * (ended - began))
         for commit, one in zip(group, applied, strict=True):
-            commit.committed(one)
+            commit.then(one)
 
-    def _commit_alone(self, commit: Commit, error: Exception) -> None:
-        if isinstance(error, HeadMoved):
-            commit.moved()
-            return
-        if not isinstance(error, IngestifyError):
-            wrapped = SaveError(f"The commit failed with {type(error).__name__}: {error}")
-            wrapped.__cause__ = error
-            error = wrapped
-        commit.failed(error)
+
+def _as_ingestify_error(error: Exception) -> Exception:
+    if isinstance(error, (HeadMoved, IngestifyError)):
+        return error
+    wrapped = SaveError(f"The commit failed with {type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped

@@ -1,174 +1,149 @@
-"""From a discovered dataset to its end: decided about in batches, ingested if that was decided, and done with."""
+"""What a run does with the discovered datasets: decides about them in batches, ingests them, and ends each of them."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import threading
 from collections.abc import Sequence
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.run import TaskOutcome
-from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.decision.change_detection import Action, Decision, decide
-from ingestify.engine.decision.decision_queue import Undecided
+from ingestify.engine.decision.decision_queue import DecisionQueue
 from ingestify.engine.decision.quarantine_view import QuarantineView
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.discovery import as_exception
-from ingestify.engine.discovery.source_context import SourceLanes
 from ingestify.engine.ingest.ingest import DatasetIngest
 from ingestify.engine.ingest.outcome import NOTHING_DONE, Outcome, summarize
-from ingestify.engine.ingest.relisting import Relistings
+from ingestify.engine.ingest.pipeline import DatasetPipeline, RunContext
 from ingestify.engine.report.report import JobProgress, one_line
-from ingestify.engine.run.committer import Committer
-from ingestify.engine.run.completion import OpenWork
-from ingestify.engine.run.jobs import JobBook
+from ingestify.engine.run.completion import Completion
+from ingestify.engine.run.jobs import RunJobs
 from ingestify.engine.run.notifier import Notifier
-from ingestify.engine.workers import RunThread, StopToken, WorkerPool
+from ingestify.engine.workers import RunThread
 from ingestify.errors import SaveError
-from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Decider"]
 
 DECIDED_AT_ONCE = 100
-"""From how many datasets on a discovery thread decides about what it found itself: to hand a lot over from thread to
-thread takes a fifth of a run in which nothing changed."""
+"""A discovery thread that found so many datasets decides about them itself: to hand them over to another thread takes a
+fifth of a run in which nothing changed."""
 MOST_TRIES = 5
 """How often a dataset is decided about anew because another writer was faster."""
 
-_AS_TOLD_BEFORE = frozenset({Action.FETCH, Action.UNCHANGED, Action.SKIP})
-"""What a dry run need not say once more of what is listed twice."""
+_TOLD_ALREADY = frozenset({Action.FETCH, Action.UNCHANGED, Action.SKIP})
+"""The actions that a dry run does not tell of a duplicate: it told them of the first one."""
+_OUTCOMES = {
+    Action.UNCHANGED: TaskOutcome.UNCHANGED,
+    Action.QUARANTINED: TaskOutcome.QUARANTINED,
+    Action.SKIP: None,
+}
+"""The actions that ask nothing of the provider, and what becomes of the dataset."""
 
 
 class Decider:
-    """Decides about a run's datasets, and lets be done what was decided. Safe to use from any thread.
+    """Decides about the datasets of a run, and carries the decisions out. Safe to use from any thread.
 
-    A thread of its own takes whatever is waiting as one batch. Each dataset is told of by `begin` when it has come
-    through its source's gate, and ends once in `finish`, in whichever thread it is then.
+    A thread of its own takes all that waits as one batch. Each dataset is counted by `begin` when it has come through
+    the gate of its source, and ends once in `finish`, in whichever thread its work ends.
 
     Args:
-        rules: What is asked of bundles.
-        pool: Fetches files.
+        run: What the datasets share.
         jobs: Keeps what became of datasets that changed or failed.
-        work: What of the run is open.
-        notifier: Tells of what is current.
-        relistings: Reads indexes once more.
-        dry_run: Only decide, and tell what would be done.
-        refetch: What the lake has is fetched in full.
+        completion: What the run has not finished.
+        notifier: Tells of datasets that are current.
+        dry_run: Whether the decisions are only told.
+        refetch: Whether what the lake has is fetched in full.
     """
 
     def __init__(
         self,
-        store: DatasetStore,
+        run: RunContext,
         *,
-        rules: BundleRules,
-        lanes: SourceLanes,
-        pool: WorkerPool,
-        committer: Committer,
-        jobs: JobBook,
-        work: OpenWork,
+        jobs: RunJobs,
+        completion: Completion,
         notifier: Notifier,
-        relistings: Relistings,
-        stop: StopToken,
         dry_run: bool,
         refetch: bool = False,
     ) -> None:
-        self._store = store
-        self._rules = rules
-        self._quarantine = QuarantineView(store)
-        self._lanes = lanes
-        self._pool = pool
-        self._committer = committer
+        self._run = run
+        self._store = run.store
+        self._stop = run.stop
+        self._quarantine = QuarantineView(run.store)
         self._jobs = jobs
-        self._work = work
+        self._completion = completion
         self._notifier = notifier
-        self._relistings = relistings
-        self._stop = stop
         self._dry_run = dry_run
         self._refetch = refetch
-        self._undecided = Undecided()
+        self._queue = DecisionQueue()
         self._deciding = threading.Lock()
         self._thread = RunThread(self._decide_all, "ingestify-decide")
         self._thread.start()
 
     def close(self) -> None:
         """End its thread. Nothing is waiting any more."""
-        self._undecided.close()
+        self._queue.close()
         self._thread.join()
 
     # ---- discovery threads -----------------------------------------------------------------------------
 
     def begin(self, progress: JobProgress, number: int) -> None:
-        """So many more datasets of a job have come through the gate."""
+        """Count datasets of a job that have come through the gate."""
         progress.begin_datasets(number)
-        self._work.begin(number)
+        self._completion.begin(number)
 
-    def take(self, batch: list[Discovered]) -> None:
-        """Decide about datasets that have begun: now, if they are many, or else in the deciding thread."""
+    def submit(self, batch: list[Discovered]) -> None:
+        """Decide about datasets that have begun. Few of them are left to the deciding thread."""
         if len(batch) >= DECIDED_AT_ONCE:
-            self._decide(batch)
+            self._take_batch(batch)
         else:
-            self._undecided.put(batch)
+            self._queue.put(batch)
 
-    def look_at(self, batch: Sequence[Discovered]) -> list[tuple[Decision, Dataset | None]]:
-        """Decide about datasets, and do nothing yet; with each comes what `act` is to be called with."""
+    def decide(self, batch: Sequence[Discovered]) -> list[tuple[Decision, Dataset | None]]:
+        """Decide about datasets, and do nothing yet. Each decision comes with the second argument of `carry_out`."""
         with self._deciding:
-            decisions = decide(self._store, batch, self._rules, self._quarantine, refetch=self._refetch)
+            decisions = self._decide(batch)
         unchanged = self._load_unchanged(decisions)
         return [(decision, unchanged.get(decision.dataset_id or "")) for decision in decisions]
 
-    def is_to_be_fetched(self, decision: Decision) -> bool:
-        """Whether anything of a dataset is asked of its provider."""
+    def needs_fetch(self, decision: Decision) -> bool:
+        """Whether the provider is asked for files."""
         is_fetch = decision.action in (Action.FETCH, Action.REFETCH) and decision.error is None
         return is_fetch and not self._dry_run
 
     # ---- deciding --------------------------------------------------------------------------------------
 
     def _decide_all(self) -> None:
-        """The deciding thread: in batches of whatever is waiting."""
-        for batch in self._undecided.iter_batches():
-            self._decide(batch)
+        """Decide about whatever waits, as one batch each time. The deciding thread."""
+        for batch in self._queue.iter_batches():
+            self._take_batch(batch)
 
-    def _decide(self, batch: Sequence[Discovered]) -> None:
-        """Decide about a batch and do it. The deciding thread, or a discovery thread that found many; one at a time."""
+    def _take_batch(self, batch: Sequence[Discovered]) -> None:
+        """Decide about a batch and carry the decisions out. One thread at a time."""
         with self._deciding:
-            self._decide_these(self._undecided.begin(batch))
-
-    def _decide_these(self, batch: Sequence[Discovered]) -> None:
-        decisions: list[Decision] = []
-        if not self._stop.is_set:
-            try:
-                decisions = decide(self._store, batch, self._rules, self._quarantine, refetch=self._refetch)
-            except Exception as error:  # noqa: BLE001 - without the catalogue nothing can go on
-                self._stop.stop(error)
-        if not decisions:
-            for discovered in batch:
-                self.finish(discovered, NOTHING_DONE)
-            return
-        if self._notifier.tells_unchanged:
-            unchanged = self._load_unchanged(decisions)
-            for decision in decisions:
-                self.act(decision, unchanged.get(decision.dataset_id or ""))
-            return
-        # Nobody waits for those that are as they were, so they are done with together.
-        as_they_were: dict[JobProgress, list[Discovered]] = {decision.discovered.progress: [] for decision in decisions}
-        others = set()
-        for decision in decisions:
-            progress = decision.discovered.progress
-            is_unchanged = decision.action is Action.UNCHANGED and decision.error is None and not self._dry_run
-            if is_unchanged and not decision.reasons:
-                as_they_were[progress].append(decision.discovered)
+            batch = self._queue.begin(batch)
+            decisions: list[Decision] = []
+            if not self._stop.is_set:
+                try:
+                    decisions = self._decide(batch)
+                except Exception as error:  # noqa: BLE001 - without the catalogue nothing can go on
+                    self._stop.stop(error)
+            if not decisions:
+                for discovered in batch:
+                    self.finish(discovered, NOTHING_DONE)
+            elif self._notifier.tells_unchanged:
+                unchanged = self._load_unchanged(decisions)
+                for decision in decisions:
+                    self.carry_out(decision, unchanged.get(decision.dataset_id or ""))
             else:
-                others.add(progress)
-                self.act(decision)
-        for progress, several in as_they_were.items():
-            self._lanes.of(progress.job.plan.source).gate.widen(progress not in others)
-            if several:
-                progress.listing.found(*[discovered.number for discovered in several])
-                progress.count("unchanged", len([one for one in several if not one.is_duplicate]))
-                self._release(progress, several)
+                self._carry_out_together(decisions)
+
+    def _decide(self, batch: Sequence[Discovered]) -> list[Decision]:
+        return decide(self._store, batch, self._run.rules, self._quarantine, refetch=self._refetch)
 
     def _load_unchanged(self, decisions: Sequence[Decision]) -> dict[str, Dataset]:
-        """Return those unchanged datasets that somebody wants to be told of, read at once."""
+        """Return the unchanged datasets that somebody wants to be told of, read at once."""
         if self._dry_run or not self._notifier.tells_unchanged:
             return {}
         ids = [
@@ -178,81 +153,79 @@ class Decider:
         ]
         return {dataset.dataset_id: dataset for dataset in self._store.catalogue.datasets.get(ids)} if ids else {}
 
-    # ---- doing it: the deciding thread, or a discovery thread ------------------------------------------
+    # ---- carrying it out: the deciding thread, or a discovery thread -----------------------------------
 
-    def act(self, decision: Decision, unchanged: Dataset | None = None) -> None:
-        """Do what was decided about one dataset.
+    def _carry_out_together(self, decisions: Sequence[Decision]) -> None:
+        """Carry out decisions of which nobody is told, and end all unchanged datasets of a job at once."""
+        unchanged: dict[JobProgress, list[Discovered]] = {decision.discovered.progress: [] for decision in decisions}
+        others = set()
+        for decision in decisions:
+            progress = decision.discovered.progress
+            is_unchanged = decision.action is Action.UNCHANGED and decision.error is None and not self._dry_run
+            if is_unchanged and not decision.reasons:
+                unchanged[progress].append(decision.discovered)
+            else:
+                others.add(progress)
+                self.carry_out(decision)
+        for progress, several in unchanged.items():
+            self._run.lanes.of(progress.job.plan.source).gate.widen(progress not in others)
+            if several:
+                progress.listing.found(*[discovered.number for discovered in several])
+                progress.count("unchanged", len([one for one in several if not one.is_duplicate]))
+                self._release(progress, several)
+
+    def carry_out(self, decision: Decision, unchanged: Dataset | None = None) -> None:
+        """Carry out the decision about one dataset.
 
         Args:
-            unchanged: The dataset, if it is as it was and somebody is to be told.
+            decision: The decision.
+            unchanged: The dataset, if it is unchanged and somebody is told of it.
         """
         discovered = decision.discovered
         if decision.dataset_id is not None:
             discovered.progress.listing.found(discovered.number)
         if self._dry_run:
-            # Of one that is listed twice, the first has been told of; that it is not in the lake is no news then.
-            if not (discovered.is_duplicate and decision.error is None and decision.action in _AS_TOLD_BEFORE):
+            if not (discovered.is_duplicate and decision.error is None and decision.action in _TOLD_ALREADY):
                 self._jobs.tell_planned(discovered.progress, decision.as_planned())
             self.finish(discovered, NOTHING_DONE)
-        elif decision.action is Action.UNCHANGED and decision.error is None:
-            task = None
-            if decision.reasons:
-                lacks = "; ".join(decision.reasons)
-                task = summarize(discovered, TaskOutcome.UNCHANGED, lacks, dataset_id=decision.dataset_id)
-            self.finish(discovered, Outcome(decision.existing or unchanged, task, current=True))
-        elif decision.action is Action.SKIP and decision.error is None:
+        elif decision.error is not None or decision.action not in _OUTCOMES:
+            self._ingest(decision)
+        elif (kind := _OUTCOMES[decision.action]) is None:
             discovered.progress.count("skipped")
             self.finish(discovered, NOTHING_DONE)
-        elif decision.action is Action.QUARANTINED and decision.error is None:
-            # Nothing is asked of the provider that could change that.
-            why = "; ".join(decision.reasons)
-            task = summarize(discovered, TaskOutcome.QUARANTINED, why, dataset_id=decision.dataset_id)
-            self.finish(discovered, Outcome(decision.existing or unchanged, task, current=True))
         else:
-            self._ingest(decision)
+            task = None
+            if decision.reasons or kind is TaskOutcome.QUARANTINED:
+                task = summarize(discovered, kind, "; ".join(decision.reasons), dataset_id=decision.dataset_id)
+            self.finish(discovered, Outcome(decision.existing or unchanged, task, current=True))
 
     def _ingest(self, decision: Decision) -> None:
         discovered = decision.discovered
         try:
-            ingest = DatasetIngest(
-                decision,
-                store=self._store,
-                lane=self._lanes.of(discovered.job.plan.source),
-                pool=self._pool,
-                rules=self._rules,
-                stop=self._stop,
-                relistings=self._relistings,
-                run_id=self._jobs.run_id,
-                done=self._ingested,
-                put_commit=self._committer.put,
-            )
-        except BaseException as error:  # noqa: BLE001 - the edge to user code: its checks are asked what they are for
+            ingest = DatasetIngest(decision, self._run)
+        except BaseException as error:  # noqa: BLE001 - the edge to user code: its checks say which datasets they are for
             why = one_line(as_exception(error))
             task = summarize(discovered, TaskOutcome.FAILED, why, dataset_id=decision.dataset_id)
             self.finish(discovered, Outcome(None, task, current=False))
             return
-        if decision.action is Action.METADATA and decision.error is None:
-            ingest.start_description()
-        else:
-            ingest.start()
+        DatasetPipeline(ingest.run(), discovered, self._run, functools.partial(self._ingested, discovered)).resume()
 
     # ---- ends: any thread of the run -------------------------------------------------------------------
 
-    def _ingested(self, ingest: DatasetIngest, outcome: Outcome) -> None:
-        """A dataset's ingest has ended, or it must be decided about anew."""
-        discovered = ingest.hand.begun
+    def _ingested(self, discovered: Discovered, outcome: Outcome) -> None:
+        """End a dataset whose ingest has ended, or decide about it anew."""
         again = outcome.again
         if again is not None and not self._stop.is_set:
-            self._quarantine.changed()  # perhaps by whoever came first
+            self._quarantine.changed()  # perhaps by the writer that came first
             if again.tries < MOST_TRIES:
-                self._undecided.put_again(discovered, again)
+                self._queue.put_again(discovered, again)
                 return
             lost = SaveError(f"another writer changed {discovered.identifier} {MOST_TRIES} times meanwhile; run again")
             outcome = dataclasses.replace(outcome, task=summarize(discovered, TaskOutcome.FAILED, one_line(lost)))
         self.finish(discovered, outcome)
 
     def finish(self, discovered: Discovered, outcome: Outcome) -> None:
-        """One dataset is done with, in whatever way."""
+        """End one dataset: count it, and tell of it."""
         progress, dataset = discovered.progress, outcome.dataset
         if outcome.task is not None:
             self._jobs.add_task(progress, outcome.task)
@@ -273,9 +246,9 @@ class Decider:
         self._release(progress, [discovered])
 
     def _release(self, progress: JobProgress, several: Sequence[Discovered]) -> None:
-        """Datasets of a job are done with: others may come through the gate, and whoever waited for them goes on."""
-        self._lanes.of(progress.job.plan.source).gate.leave(len(several))
-        self._undecided.end(several)
-        self._work.end_job_parts(progress, len(several))
-        self._relistings.look_at(progress)
-        self._work.end(len(several))
+        """Let other datasets through the gate in place of those that have ended, and their duplicates go on."""
+        self._run.lanes.of(progress.job.plan.source).gate.leave(len(several))
+        self._queue.end(several)
+        self._completion.end_job_parts(progress, len(several))
+        self._run.relistings.read_if_due(progress)
+        self._completion.end(len(several))

@@ -1,4 +1,4 @@
-"""Selectors that a source discovered once, and does not discover any more."""
+"""Selectors that a source discovered in an earlier run, and no longer discovers."""
 
 from __future__ import annotations
 
@@ -26,14 +26,18 @@ def find_departed(
     look: IndexReading,
     parse_expression: ParseExpression | None,
 ) -> list[Job]:
-    """Return a job for each selector that an earlier run discovered, that the plan wants, and that is not there now.
+    """Return a job for each selector that an earlier run discovered, that the plan wants, and that is gone now.
 
-    Nothing is asked for in such a job: what is in the lake of it is what its source lists no more.
+    Such a job asks the provider for nothing. All that the lake has of it is no longer listed.
 
     Args:
-        plans: All of the run. Of several that want the same selector, the first one sees to it.
-        filters: What the caller narrows the run to; then it says nothing about what is not there.
-        look: What was seen of the provider's index while the selectors were discovered.
+        store: The lake.
+        plans: All plans of the run. If several want the same selector, the first one has its job.
+        plan: The plan whose selectors were discovered.
+        filters: What the caller narrows the run to. With filters nothing is concluded from what is not there.
+        expansion: The selectors that were discovered, and their jobs.
+        look: How the provider's index was read while the selectors were discovered.
+        parse_expression: Parses the selectors of plans that are expressions.
     """
     if expansion.discovered is None or filters or not plan.source.lists_everything:
         return []
@@ -62,16 +66,16 @@ def find_departed(
     return [
         Job(plan, source.name, source.provider, one, is_discovered=True, has_departed=True)
         for one in wanted
-        if not _is_seen_to(one, before, plan, parse_expression)
+        if not _is_in_another_plan(one, before, plan, parse_expression)
     ]
 
 
 def _is_among(selector: Selector, discovered: Iterable[Selector]) -> bool:
-    """Whether a discovered selector may be the same, or one that it is a part of."""
+    """Whether a discovered selector may be the same, or may contain it."""
     return any(one.matches(selector.attributes) for one in discovered)
 
 
-def _is_seen_to(
+def _is_in_another_plan(
     selector: Selector, before: Iterable[IngestionPlan], plan: IngestionPlan, parse_expression: ParseExpression | None
 ) -> bool:
     return any(

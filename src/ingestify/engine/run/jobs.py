@@ -1,4 +1,4 @@
-"""The jobs of a run: their rows in the catalogue, kept current, and what is remembered of their selectors."""
+"""The jobs of a run: their summaries, and the rows in the catalogue that show them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ingestify.domain.run import Counters, JobSummary, RunReport, RunState, Task
 from ingestify.domain.source import Source
 from ingestify.engine.report.left_alone import describe_left_alone, find_left_alone, find_unreached
 from ingestify.engine.report.report import GuardedListener, JobProgress, PlannedDataset, one_line
-from ingestify.engine.run.missing_detection import AbsenceLimits
-from ingestify.engine.run.run_locks import RunLocks
+from ingestify.engine.run.job_locks import JobLocks
+from ingestify.engine.run.missing_detection import MissingLimits
 from ingestify.engine.run.selector_memory import SelectorMemory
 from ingestify.engine.workers import ReaderLeft, StopToken
 from ingestify.errors import DeadlineReached, FatalError, LakeUnwritable, SourceError, StopProcessing, StoreError
@@ -30,7 +30,7 @@ from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.leases import goes_on
 from ingestify.store.process import this_process
 
-__all__ = ["JobBook"]
+__all__ = ["RunJobs"]
 
 logger = PrintableLogger(__name__)
 
@@ -40,21 +40,21 @@ _FAILED = "%s: %s: %s"
 HEARTBEAT_SECONDS = 2.0
 
 
-class JobBook:
+class RunJobs:
     """Keeps the summaries of one run's jobs. Safe to use from any thread.
 
     Args:
         dry_run: Nothing is written, and no lock is taken.
-        waits: Whether a job that another run is at is waited for; otherwise it is skipped.
-        limits_of: How much of a source may be missing at once; None: what is built in.
-        accepts_missing: Whether all that is not listed any more is believed to be missing.
+        waits: Whether the run waits for a job that another run works on. Otherwise it skips the job.
+        limits_of: How much of a source may be missing at once; None: the built-in limits.
+        accepts_missing: Whether all that is not listed any more is marked MISSING.
         listener: Hears when jobs begin and end.
         host_waits: Which hosts are left alone; other processes may hear of more.
         unreachable_hosts: Keeps which hosts cannot be reached, for a caller who tells of it; None: there is none.
         is_raised: Whether the caller raises what a discovery raised, so that it is not said twice; see `tell_failures`.
 
     Attributes:
-        created_lake: Where the lake was made for this run; empty: it was there.
+        created_lake: Where the lake was created for this run; empty: it existed.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class JobBook:
         *,
         dry_run: bool,
         waits: bool = False,
-        limits_of: Callable[[Source], AbsenceLimits] | None = None,
+        limits_of: Callable[[Source], MissingLimits] | None = None,
         accepts_missing: bool = False,
         listener: GuardedListener | None = None,
         host_waits: HostWaitBook | None = None,
@@ -85,12 +85,12 @@ class JobBook:
         self._waits = waits
         self._listener = listener or GuardedListener(None)
         self._process = this_process()
-        self._locks = RunLocks(store, self._process, stop)
+        self._locks = JobLocks(store, self._process, stop)
         self._lease = contextlib.ExitStack()
         self._memory = SelectorMemory(
             store,
             self._locks,
-            limits_of=limits_of or (lambda _: AbsenceLimits()),
+            limits_of=limits_of or (lambda _: MissingLimits()),
             accepts_missing=accepts_missing,
             level_of=self._level,
         )
@@ -102,10 +102,10 @@ class JobBook:
         self._beats = threading.Thread(target=self._beat, name="ingestify-summaries", daemon=True)
 
     def open(self) -> None:
-        """Mark the jobs of dead runs ABORTED, and begin to keep this run's current.
+        """Mark the jobs of dead runs ABORTED, and begin to save the jobs of this run every few seconds.
 
         Raises:
-            StoreError: The catalogue refuses, so that the run cannot begin.
+            StoreError: The catalogue cannot be written, so that the run cannot begin.
         """
         if not self._dry_run:
             catalogue = self._store.catalogue
@@ -118,11 +118,11 @@ class JobBook:
         self._beats.start()
 
     def close(self) -> None:
-        """The run has ended: what is missing is marked, what was ingested whole is remembered, no job is RUNNING."""
+        """End the run: mark what is missing, remember the selectors, and leave no job RUNNING."""
         if self._dry_run:
-            self._memory.foresee(self._progresses)
+            self._memory.preview(self._progresses)
         else:
-            self._memory.settle(self._progresses)
+            self._memory.conclude(self._progresses)
             for progress in self._progresses:
                 if not progress.is_final and progress.state is not RunState.RUNNING:
                     progress.is_final = True
@@ -144,14 +144,14 @@ class JobBook:
         self._lease.close()
 
     def _maintain(self) -> None:
-        """Plans that a database made for an empty table would take minutes for ten thousand rows."""
+        """Let the database renew its statistics: with those of an empty table a query would take minutes."""
         try:
             self._store.catalogue.maintain()
         except StoreError as error:
             logger.debug("The database was not maintained: %s", one_line(error))
 
     def begin(self, job: Job) -> JobProgress:
-        """A job's discovery begins; its row is written."""
+        """Begin the discovery of a job, and write its row."""
         progress = JobProgress(job, self.run_id, self._process, self._out_of_reach)
         with self._lock:
             self._progresses.append(progress)
@@ -162,19 +162,19 @@ class JobBook:
 
     @property
     def progresses(self) -> list[JobProgress]:
-        """The jobs that were begun."""
+        """The jobs that have begun."""
         with self._lock:
             return list(self._progresses)
 
     def leave_out(self, source: str, what: str) -> None:
-        """A stop came before a job, or before the jobs of a plan were found."""
+        """Keep that the run was stopped before a job, or before the jobs of a plan were found."""
         with self._lock:
             self._not_begun.append(f"{source}: {what}")
 
     def enter(self, progress: JobProgress) -> bool:
-        """Have a job to this run alone. False: another run is at it, so that it is skipped, or this run is to stop.
+        """Take the lock of a job. False: another run works on it, so that it is skipped, or this run has to stop.
 
-        A discovery thread. Nothing is asked of the provider before this.
+        A discovery thread calls it. The provider is asked for nothing before this.
         """
         if not self._dry_run and not self._locks.take(progress):
             why = self._locks.describe_holder(progress)
@@ -199,15 +199,15 @@ class JobBook:
                 raise
         return True
 
-    def let_others_in(self) -> None:
-        """Let go of the locks of all jobs: this run is held up, by a reader who may be waiting for one of them."""
+    def release_job_locks(self) -> None:
+        """Release the locks of all jobs: a reader holds this run up, and may be waiting for one of them."""
         self._locks.release_all()
 
     def fail(self, progress: JobProgress, error: Exception) -> None:
-        """A job's discovery raised.
+        """Keep the error that a job's discovery raised.
 
-        StopProcessing and FatalError stop the run, and so does a lake that takes nothing any more; anything else, this
-        job only.
+        StopProcessing and FatalError stop the run, and so does a lake that cannot be written any more. Any other error
+        fails this job only.
         """
         if isinstance(error, (StopProcessing, FatalError)):
             progress.error = error
@@ -228,7 +228,7 @@ class JobBook:
             logger.debug("discovery failed", exc_info=error)
 
     def tell_failures(self, raised: BaseException | None) -> None:
-        """Say, once, which discoveries failed, but for the one that is about to be raised. The caller's thread."""
+        """Log, once, which discoveries failed, except for the error that will be raised. The caller's thread."""
         with self._lock:
             failures, self._failures = self._failures, []
         for error, told in failures:
@@ -236,7 +236,7 @@ class JobBook:
                 logger.error(_FAILED, *told)
 
     def end(self, progress: JobProgress) -> None:
-        """All of a job is done."""
+        """End a job of which all is done."""
         state = self._final_state(progress)
         if state is RunState.ABORTED and not progress.note and progress.error is None:
             progress.note = _stop_text(self._stop.reason)
@@ -245,13 +245,13 @@ class JobBook:
         if progress.left_alone is not None:
             progress.note = describe_left_alone(mask_text(progress.left_alone.reason), progress.not_asked)
         progress.end(state)
-        progress.is_final = not self._memory.may_lack(progress)
+        progress.is_final = not self._memory.may_find_missing(progress)
         self._save(progress)
         self._locks.release(progress)
         self._listener.tell("job_ended", progress.summary())
 
     def add_task(self, progress: JobProgress, task: TaskSummary) -> None:
-        """Keep what became of a dataset that changed or failed."""
+        """Keep what became of a dataset that changed, failed, or is in quarantine."""
         progress.add_task(task)
         if task.outcome is TaskOutcome.FAILED:
             logger.info("%s failed: %s", task.name, task.error)
@@ -263,7 +263,7 @@ class JobBook:
             self._listener.tell("task_ended", progress.summary(with_tasks=False), task)
 
     def fail_entry(self, progress: JobProgress, where: str, why: BaseException | str) -> None:
-        """An entry of a job's listing cannot be read; it fails by itself, also in a dry run."""
+        """Fail one entry of a job's listing that cannot be read, also in a dry run."""
         moment = now()
         error = one_line(why if isinstance(why, BaseException) else SourceError(why))
         progress.count("discovered")
@@ -273,7 +273,7 @@ class JobBook:
         )
 
     def tell_planned(self, progress: JobProgress, planned: PlannedDataset) -> None:
-        """Count what would be done with a dataset, and tell why: a dry run."""
+        """Count what would be done with a dataset, and tell why. A dry run calls it."""
         progress.count(planned.counter)
         self._listener.tell("planned", planned)
 
@@ -285,7 +285,7 @@ class JobBook:
         return {one.job.source_name: one.unreached for one in progresses if one.unreached is not None}
 
     def report(self, *, done: bool) -> RunReport:
-        """Return how far the run is."""
+        """Return the report of the run, as far as the run is. `done`: nothing of it goes on."""
         with self._lock:
             progresses, not_begun = list(self._progresses), tuple(self._not_begun)
         jobs = [progress.summary() for progress in progresses]
@@ -293,7 +293,7 @@ class JobBook:
         totals = Counters(requests=usage.requests, received_bytes=usage.received_bytes)
         failed = [progress for progress in progresses if progress.state is RunState.FAILED]
         errors = [progress.error for progress in failed if progress.error]
-        errors.sort(key=lambda error: bool(find_unreached(error)))  # a network that is not there explains itself
+        errors.sort(key=lambda error: bool(find_unreached(error)))  # an unreachable network needs no explanation
         reason = self._stop.reason
         if (
             isinstance(reason, DeadlineReached)
@@ -337,7 +337,7 @@ class JobBook:
         return RunState.ABORTED if any(job.left_alone for job in jobs) else RunState.FINISHED
 
     def _level(self, level: int) -> int:
-        """Return how loudly a refusal is told: of a lake that takes nothing any more, the run says so once."""
+        """Return the log level of a database error. If the lake cannot be written any more, the run tells it once."""
         return logging.DEBUG if isinstance(self._stop.reason, LakeUnwritable) else level
 
     def _running(self) -> list[JobProgress]:
@@ -352,21 +352,17 @@ class JobBook:
                 self._save(progress, level=logging.DEBUG)  # the next beat writes it again
 
     def _save(self, progress: JobProgress, level: int = logging.ERROR, *, stops: bool = False) -> None:
-        """Write a job's row.
-
-        Args:
-            stops: Whether the run is to stop if the lake takes nothing any more.
-        """
+        """Write a job's row. `stops`: the run has to stop if the lake cannot be written any more."""
         if self._dry_run:
             return
         try:
             progress.write(self._store.catalogue.jobs.save, self._store.bucket)
             failpoint("job.saved")
-        except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the end of the job must not hang
+        except Exception as error:  # noqa: BLE001 - whatever it is, a caller that waits for the end must not hang
             if stops and isinstance(error, LakeUnwritable):
                 self._stop.stop(error)
             said = one_line(error)
-            # Of a database that is gone, each job would say the same.
+            # If the database is gone, each job fails in the same way.
             level = logging.DEBUG if said == self._said else self._level(level)
             self._said = said if level > logging.DEBUG else self._said
             logger.log(level, "The summary of %s could not be written: %s", progress.job.selector.name, said)

@@ -1,4 +1,4 @@
-"""When it is believed that a provider has something no more: at once, or when a second listing says the same."""
+"""Datasets of the lake that a source no longer lists: what they are, and whether one listing is enough to say so."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingestify.engine.report.report import JobProgress
 from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["Absence", "AbsenceLimits", "describe_unlisted", "find_absence", "warn_of_nothing"]
+__all__ = ["MissingDatasets", "MissingLimits", "describe_unlisted", "find_missing", "warn_if_nothing_is_listed"]
 
 logger = PrintableLogger(__name__)
 
@@ -21,14 +21,14 @@ _MOST_CHARACTERS = 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Absence:
-    """What the lake has of a selector, and its listing has not.
+class MissingDatasets:
+    """What the lake has of a selector, and the listing of the selector does not have.
 
     Attributes:
-        dataset_ids: Of the datasets from the same source that are not MISSING yet.
-        digest: Stands for that set.
-        held: How many datasets the lake has of the selector, those among them, without what came with this run.
-        has_left: Whether some were left out because another writer was at them meanwhile.
+        dataset_ids: The ids of the datasets from the same source that are not marked MISSING yet.
+        digest: A digest of that set.
+        held: How many datasets of the selector the lake has, with these, and without those that came with this run.
+        has_left: Whether some were left out because another writer changed them meanwhile.
         is_empty: Whether the listing has nothing at all.
         names: Their names, in order.
     """
@@ -49,30 +49,32 @@ class Absence:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class AbsenceLimits:
-    """How much may be missing at once; more of it needs a second listing.
+class MissingLimits:
+    """How many datasets of a selector are marked MISSING after one listing. More than that need a second listing.
 
     Attributes:
-        at_once_count: So many datasets of a selector are believed at once.
-        at_once_share: So much of what the lake has of a selector, likewise: 0.2 is a fifth.
+        at_once_count: The number of datasets.
+        at_once_share: The share of what the lake has of the selector; 0.2 is a fifth. The larger one of the two counts.
     """
 
     at_once_count: int = 3
     at_once_share: float = 0.2
 
-    def believe(self, absence: Absence) -> bool:
-        """Return whether one listing is enough. One without anything never is: a disk may not be mounted."""
-        count = len(absence.dataset_ids)
-        if absence.is_empty:
+    def believe(self, missing: MissingDatasets) -> bool:
+        """Return whether one listing is enough. An empty one never is: a disk may not be mounted."""
+        count = len(missing.dataset_ids)
+        if missing.is_empty:
             return False
-        return count <= self.at_once_count or count <= self.at_once_share * absence.held
+        return count <= self.at_once_count or count <= self.at_once_share * missing.held
 
 
-def find_absence(store: DatasetStore, progress: JobProgress, others: Sequence[Listing]) -> Absence:
-    """Look for what the lake has of a job's selector from its source, and the source lists no more.
+def find_missing(store: DatasetStore, progress: JobProgress, others: Sequence[Listing]) -> MissingDatasets:
+    """Find what the lake has of a job's selector from its source, and the source no longer lists.
 
     Args:
-        others: Of jobs of the same source whose selectors overlap with this one: what they list is listed.
+        store: The lake.
+        progress: The job.
+        others: The listings of other jobs of the source whose selectors overlap with this one. They count, too.
     """
     job, began_after = progress.job, progress.began_after
     assert began_after is not None, "its discovery began"
@@ -87,7 +89,7 @@ def find_absence(store: DatasetStore, progress: JobProgress, others: Sequence[Li
             held += 1
         else:
             numbers[dataset_id] = number
-    # What another source of the same provider brought is for that source to list.
+    # Another source of the same provider lists what it brought itself.
     absent = list(numbers)
     theirs = {
         dataset.dataset_id: dataset.name
@@ -95,10 +97,10 @@ def find_absence(store: DatasetStore, progress: JobProgress, others: Sequence[Li
         for dataset in store.catalogue.datasets.get(absent[start : start + 1000])
         if not dataset.revisions or job.plan.answers_for(dataset.revisions[-1].source.get("source"))
     }
-    # What another writer brought or changed since the source was asked, it may list by now.
+    # The source may list by now what another writer brought or changed since the source was asked.
     touched = store.catalogue.event_log.find_touched(list(theirs), began_after)
     gone = [dataset_id for dataset_id in theirs if dataset_id not in touched]
-    return Absence(
+    return MissingDatasets(
         gone,
         digest_of(numbers[dataset_id] for dataset_id in gone),
         max(held, 0) + len(theirs),
@@ -108,25 +110,25 @@ def find_absence(store: DatasetStore, progress: JobProgress, others: Sequence[Li
     )
 
 
-def describe_unlisted(progress: JobProgress, absence: Absence) -> str:
-    """Return what was not believed of a job's listing, for people."""
-    count = len(absence.dataset_ids)
+def describe_unlisted(progress: JobProgress, missing: MissingDatasets) -> str:
+    """Return what a job's listing lacks and is not marked MISSING yet, for people."""
+    count = len(missing.dataset_ids)
     theirs = "1 dataset of it" if count == 1 else f"{count:,} datasets of it"
     if progress.job.has_departed:
         return f"the source does not discover it any more, and the lake has {theirs}; nothing is marked MISSING yet"
-    if absence.is_empty:
+    if missing.is_empty:
         return f"nothing is listed, and the lake has {theirs}; nothing is marked MISSING yet"
     are = "is" if count == 1 else "are"
     return (
-        f"{count:,} of the {absence.held:,} datasets of it {are} not listed any more ({absence.some_names}); "
+        f"{count:,} of the {missing.held:,} datasets of it {are} not listed any more ({missing.some_names}); "
         "none is marked MISSING yet"
     )
 
 
-def warn_of_nothing(progress: JobProgress, store: DatasetStore) -> None:
-    """Say that a selector that the plan writes out lists nothing, and that the lake has nothing of it either.
+def warn_if_nothing_is_listed(progress: JobProgress, store: DatasetStore) -> None:
+    """Warn if a selector that the plan writes out lists nothing, and the lake has nothing of it either.
 
-    One that was discovered may be a season that has not begun; one that somebody wrote is more likely misspelt.
+    A selector that was discovered may be a season that has not begun. A selector that a person wrote may be misspelt.
     """
     job = progress.job
     if job.is_discovered or not job.is_whole_selector or not progress.listing.is_empty or progress.failed:

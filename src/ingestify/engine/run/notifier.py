@@ -1,4 +1,4 @@
-"""Telling subscribers, and the reader of a stream, of what is current without a commit."""
+"""Tells subscribers, and the reader of a stream, of datasets that are current without a commit."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ __all__ = ["Notifier"]
 
 
 class Notifier:
-    """Tells of datasets in the committing thread, in the order of its work. Any thread may ask for it.
+    """Tells of datasets in the committer's thread, in the order of its work. Any thread may call it.
 
     Args:
-        on_current: Called with each dataset that is known to be current, once; None: nobody reads.
+        store: The lake.
+        committer: The committer of the run.
+        on_current: Called once with each dataset that is known to be current. None: there is no reader.
         stop: Ends the telling of a whole selector.
 
     Attributes:
-        tells_skipped: Whether a subscriber wants to hear of datasets that are as they were.
-        tells_current: Whether somebody reads.
-        tells_unchanged: Whether anybody is to be told of a dataset that is as it was.
+        tells_skipped: Whether a subscriber wants to know of datasets that are unchanged.
+        tells_current: Whether there is a reader.
+        tells_unchanged: Whether a subscriber or a reader wants to know of a dataset that is unchanged.
     """
 
     def __init__(
@@ -44,35 +46,35 @@ class Notifier:
         self.tells_unchanged = self.tells_skipped or self.tells_current
 
     def skipped(self, dataset: Dataset) -> None:
-        """A dataset is as it was."""
+        """Tell subscribers of a dataset that is unchanged."""
         self._in_turn(functools.partial(self._store.commits.announce, DatasetSkipped(dataset=dataset)))
 
     def current(self, dataset: Dataset) -> None:
-        """A dataset is current."""
+        """Tell the reader of a dataset that is current."""
         self._in_turn(functools.partial(self._tell_reader, dataset))
 
     def selector_skipped(self, job: Job, wanted: DatasetFilter) -> None:
-        """All of a selector is as it was: the datasets that `wanted` names."""
+        """Tell of a selector of which all is unchanged. `wanted` names its datasets."""
         event = SelectorSkipped(
             source=job.source_name, provider=job.provider, dataset_type=job.plan.dataset_type, selector=job.selector
         )
-        self._committer.put(functools.partial(self._store.commits.announce, event))
+        self._committer.call(functools.partial(self._store.commits.announce, event))
         if not self.tells_current:
             return
         for batch in self._store.catalogue.datasets.iter_batches(wanted, LOOK_UP_SIZE):
             for dataset in batch:
                 if self._stop.is_set:
                     return
-                self._committer.put(functools.partial(self._tell_reader, dataset))
+                self._committer.call(functools.partial(self._tell_reader, dataset))
 
     def _in_turn(self, call: Callable[[], None]) -> None:
         if threading.current_thread() is self._committer.thread:
             call()
         else:
-            self._committer.put(call)
+            self._committer.call(call)
 
     def _tell_reader(self, dataset: Dataset) -> None:
-        """Tell the reader of a stream, once for each dataset. The committing thread."""
+        """Tell the reader of a dataset, once. The committer's thread calls it."""
         key = (dataset.provider, dataset.dataset_type, dataset.identifier.canonical)
         if self._on_current is not None and key not in self._told:
             self._told.add(key)

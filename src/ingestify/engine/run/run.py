@@ -22,15 +22,16 @@ from ingestify.engine.discovery.not_listed import describe_not_listed
 from ingestify.engine.discovery.planner import Expansion, expand_plan
 from ingestify.engine.discovery.source_context import SourceLane, SourceLanes
 from ingestify.engine.ingest.missing_feeds import warn_of_more_gaps
+from ingestify.engine.ingest.pipeline import RunContext
 from ingestify.engine.ingest.relisting import Relistings
 from ingestify.engine.report.report import GuardedListener, JobProgress, RunListener
 from ingestify.engine.run.collecting import submit_and_collect
 from ingestify.engine.run.committer import Committer
-from ingestify.engine.run.completion import OpenWork
+from ingestify.engine.run.completion import Completion
 from ingestify.engine.run.decider import Decider
 from ingestify.engine.run.departed import find_departed
-from ingestify.engine.run.jobs import JobBook
-from ingestify.engine.run.missing_detection import AbsenceLimits, warn_of_nothing
+from ingestify.engine.run.jobs import RunJobs
+from ingestify.engine.run.missing_detection import MissingLimits, warn_if_nothing_is_listed
 from ingestify.engine.run.notifier import Notifier
 from ingestify.engine.run.selector_memory import find_unchanged
 from ingestify.engine.workers import RunThread, StopToken, WorkerPool
@@ -84,7 +85,7 @@ class IngestionRun:
         on_current: Callable[[Dataset], None] | None = None,
         listener: RunListener | None = None,
         rules: BundleRules | None = None,
-        limits_of: Callable[[Source], AbsenceLimits] | None = None,
+        limits_of: Callable[[Source], MissingLimits] | None = None,
         accepts_missing: bool = False,
         deadline: dt.timedelta | None = None,
         host_waits: HostWaitBook | None = None,
@@ -109,7 +110,7 @@ class IngestionRun:
         self._dry_run = dry_run
         self._on_current = on_current
         self._listener = GuardedListener(listener)
-        self._jobs = JobBook(
+        self._jobs = RunJobs(
             store,
             self.stop,
             dry_run=dry_run,
@@ -121,7 +122,7 @@ class IngestionRun:
             unreachable_hosts=unreachable_hosts,
             is_raised=is_raised,
         )
-        self._work = OpenWork(self._jobs)
+        self._completion = Completion(self._jobs)
         self._expansions: list[Expansion] = []
         self._not_listed = ""
 
@@ -158,35 +159,39 @@ class IngestionRun:
             has_reader=self._on_current is not None,
             deadline=None if self._deadline is None else self._deadline.total_seconds(),
         )
-        self._decider = Decider(
+        context = RunContext(
             self._store,
-            rules=self._rules,
-            lanes=self._lanes,
-            pool=pool,
-            committer=committer,
+            self._rules,
+            self._lanes,
+            pool,
+            self._relistings,
+            committer.commit,
+            self.stop,
+            self._jobs.run_id,
+        )
+        self._decider = Decider(
+            context,
             jobs=self._jobs,
-            work=self._work,
+            completion=self._completion,
             notifier=self._notifier,
-            relistings=self._relistings,
-            stop=self.stop,
             dry_run=self._dry_run,
             refetch=self._refetch,
         )
         timer = self._start_deadline()
-        self._work.begin()
+        self._completion.begin()
         for plan in self._plans:
-            self._work.begin()
+            self._completion.begin()
             lane = self._lanes.of(plan.source)
             self._discovery.submit(lane.discovery, functools.partial(self._plan, plan, lane))
-        self._work.end()
+        self._completion.end()
         end = functools.partial(self._end, pool, committer, timer)
         try:
             try:
-                self._work.wait()
+                self._completion.wait()
             except KeyboardInterrupt as interrupt:
                 logger.debug("Interrupted: keeping what is complete. Interrupt again to leave at once.")
                 self.stop.stop(interrupt)
-                self._work.wait()
+                self._completion.wait()
         except KeyboardInterrupt:
             # The process may go on, as a notebook's does: what this run holds is let go of once its work has ended.
             RunThread(functools.partial(_quietly, end), "ingestify-leaving").start()
@@ -196,7 +201,7 @@ class IngestionRun:
 
     def _end(self, pool: WorkerPool, committer: Committer, timer: threading.Timer | None) -> None:
         """Wait for what goes on, and let go of all that the run holds."""
-        self._work.wait()
+        self._completion.wait()
         if timer is not None:
             timer.cancel()
         self._discovery.close()
@@ -225,7 +230,7 @@ class IngestionRun:
 
     def report(self) -> RunReport:
         """Return how far the run is; may be called from any thread."""
-        return dataclasses.replace(self._jobs.report(done=self._work.is_done), not_listed=self._not_listed)
+        return dataclasses.replace(self._jobs.report(done=self._completion.is_done), not_listed=self._not_listed)
 
     def tell_failures(self, raised: BaseException | None) -> None:
         """Say, once, which discoveries failed, but for the one that is about to be raised. The caller's thread."""
@@ -236,9 +241,9 @@ class IngestionRun:
         """The sources of which a host could not be reached, which one that is, and why; see `unreachable_hosts`."""
         return self._jobs.unreached
 
-    def let_others_in(self) -> None:
+    def release_job_locks(self) -> None:
         """Let other runs at its jobs while it is held up; may be called from any thread."""
-        self._jobs.let_others_in()
+        self._jobs.release_job_locks()
 
     # ---- discovery threads -----------------------------------------------------------------------------
 
@@ -270,10 +275,10 @@ class IngestionRun:
                 if not jobs and not self._filters:
                     logger.warning("%s: no selector for %s matches the plan.", plan.source.name, plan.dataset_type)
             for job in jobs:
-                self._work.begin()
+                self._completion.begin()
                 self._discovery.submit(lane.discovery, functools.partial(self._discover, job, lane, look.first_date))
         finally:
-            self._work.end()
+            self._completion.end()
 
     def _tell_of_planning(
         self, plan: IngestionPlan, unreadable: Sequence[UnreadableEntry], error: Exception | None = None
@@ -296,7 +301,7 @@ class IngestionRun:
                 return
             progress = self._jobs.begin(job)
             progress.hint_date = hint_date
-            self._work.begin()  # ended with the job, when its last dataset is
+            self._completion.begin()  # ended with the job, when its last dataset is
             try:
                 context = FetchContext(progress.usage, self.stop.event, progress.index, self.unreachable_hosts)
                 with lane.fetcher.activated(context):
@@ -308,17 +313,17 @@ class IngestionRun:
                             self._pass_on(batches, progress, lane)
                         else:
                             submit_and_collect(collector, batches, progress, lane, self._decider, self.stop)
-                        warn_of_nothing(progress, self._store)
+                        warn_if_nothing_is_listed(progress, self._store)
                 if not self.stop.is_set:
                     progress.is_discovered = True
                     progress.mark_phase("discovery")
             except BaseException as error:  # noqa: BLE001 - the job's boundary: it fails this job only
                 self._jobs.fail(progress, as_exception(error))
             finally:
-                self._work.end_job_parts(progress)
-                self._relistings.look_at(progress)
+                self._completion.end_job_parts(progress)
+                self._relistings.read_if_due(progress)
         finally:
-            self._work.end()
+            self._completion.end()
 
     def _is_known(self, progress: JobProgress) -> bool:
         """Whether nothing needs to be asked to know what a job's selector has."""
@@ -354,7 +359,7 @@ class IngestionRun:
                 if not admitted:  # the run is to stop
                     return
                 self._decider.begin(progress, admitted)
-                self._decider.take(batch[first : first + admitted])
+                self._decider.submit(batch[first : first + admitted])
                 first += admitted
 
 

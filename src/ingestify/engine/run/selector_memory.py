@@ -1,10 +1,11 @@
-"""What is remembered of selectors from run to run: what their hints said, what they listed, and what is absent."""
+"""What a run remembers of selectors for the next one: their hints, what they listed, and what was missing."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
 import datetime as dt
+import functools
 import logging
 from collections.abc import Callable, Sequence
 
@@ -15,8 +16,8 @@ from ingestify.domain.ports import DiscoveredSelector, SelectorSync
 from ingestify.domain.run import RunState
 from ingestify.domain.source import Source
 from ingestify.engine.report.report import JobProgress
-from ingestify.engine.run.missing_detection import Absence, AbsenceLimits, describe_unlisted, find_absence
-from ingestify.engine.run.run_locks import RunLocks
+from ingestify.engine.run.job_locks import JobLocks
+from ingestify.engine.run.missing_detection import MissingDatasets, MissingLimits, describe_unlisted, find_missing
 from ingestify.errors import StoreError
 from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy
@@ -27,13 +28,14 @@ __all__ = ["SelectorMemory", "find_unchanged"]
 logger = PrintableLogger(__name__)
 
 MOST_TOLD = 5
-"""Of so many selectors of a source a run says what is not listed any more, and of the others how many they are."""
+"""A run tells what is not listed any more for so many selectors of a source. It counts the others."""
 
 
 def find_unchanged(progress: JobProgress) -> str | None:
-    """Return why nothing can have changed in a selector since it was last ingested whole; None: something can have.
+    """Return why nothing can have changed in a selector since all of it was ingested. None: something can have changed.
 
-    Its hint says now what the same hint said then, and that was confirmed too late for a second change under it.
+    Nothing can have changed if its hint is the same as then, and was read late enough to exclude a later change under
+    the same hint.
     """
     announced, sync = progress.job.selector.announced, progress.sync_before
     if announced is None or sync is None or not progress.job.is_whole_selector:
@@ -45,37 +47,39 @@ def find_unchanged(progress: JobProgress) -> str | None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Conclusion:
-    """What a job's listing says.
+    """What follows from a job's listing.
 
     Attributes:
-        listing: Its digest, if it is known that the lake has nothing of the selector that is not listed.
-        absence: What is not listed any more; None: nothing, or that cannot be said.
-        is_believed: Whether that is MISSING now.
+        listing: The digest of the listing, if the lake has nothing of the selector that is not listed.
+        missing: What is not listed any more; None: nothing, or it is not known.
+        is_believed: Whether that is marked MISSING.
     """
 
     listing: str | None = None
-    absence: Absence | None = None
+    missing: MissingDatasets | None = None
     is_believed: bool = False
 
 
-_NOTHING_SAID = _Conclusion()
+_UNKNOWN = _Conclusion()
 
 
 class SelectorMemory:
-    """Settles, when a run ends, what only all of its jobs together tell. The caller's thread.
+    """Concludes at the end of a run what only all of its jobs together show. The caller's thread uses it.
 
     Args:
+        store: The lake.
+        locks: The job locks of the run.
         limits_of: How much of a source may be missing at once.
-        accepts_missing: Whether a person says that what is not listed is gone.
-        level_of: How loudly a refusal of the catalogue's is told.
+        accepts_missing: Whether a person says that whatever is not listed is gone.
+        level_of: Returns the log level at which a database error is told.
     """
 
     def __init__(
         self,
         store: DatasetStore,
-        locks: RunLocks,
+        locks: JobLocks,
         *,
-        limits_of: Callable[[Source], AbsenceLimits],
+        limits_of: Callable[[Source], MissingLimits],
         accepts_missing: bool,
         level_of: Callable[[int], int],
     ) -> None:
@@ -91,89 +95,84 @@ class SelectorMemory:
         return self._store.catalogue.selector_syncs.find(job.identity(self._store.bucket))
 
     @staticmethod
-    def may_lack(progress: JobProgress) -> bool:
-        """Whether `settle` may find that something is not listed any more; False is sure. Asked before that."""
+    def may_find_missing(progress: JobProgress) -> bool:
+        """Whether `conclude` may still find that something is not listed any more."""
         before = progress.sync_before
         is_as_before = before is not None and progress.listing.holds_all_of(before.listing)
         return progress.lists_all and progress.began_after is not None and not is_as_before
 
-    def settle(self, progresses: Sequence[JobProgress]) -> None:
-        """Mark what is missing, and remember what was ingested whole."""
-        with self._locks.taken_again([*_whole(progresses), *_in_part(progresses)]) as ours:
-            # Where another run is at the same by now, or was, its listing is newer than ours: it settles that.
+    def conclude(self, progresses: Sequence[JobProgress]) -> None:
+        """Mark what is missing, and remember the selectors of which all was ingested."""
+        with self._locks.retaken([*_whole(progresses), *_in_part(progresses)]) as ours:
+            # Where another run is or was at the same job, its listing is newer: that run concludes.
             ours = [one for one in ours if not self._was_overtaken(one)]
-            settled = [one for one in ours if one.was_gone_through]
-            others = [one for one in progresses if one not in settled and one.state is not RunState.SKIPPED]
+            concluded = [one for one in ours if one.was_gone_through]
+            others = [one for one in progresses if one not in concluded and one.state is not RunState.SKIPPED]
+            syncs = self._store.catalogue.selector_syncs
             if any(one.came for one in others):
-                # They brought datasets that no whole listing has seen, so the next one is to search for what it lacks.
-                try:
-                    self._store.catalogue.selector_syncs.forget_listings()
-                except StoreError as error:
-                    logger.log(self._level_of(logging.ERROR), "Cannot forget listings: %s", error)
+                # They brought datasets that no whole listing has seen, so the next one has to search for missing ones.
+                self._forget("listings", syncs.forget_listings)
             if any(one.took_out for one in progresses):
-                try:
-                    self._store.catalogue.selector_syncs.forget_hints()
-                except StoreError as error:
-                    logger.log(self._level_of(logging.ERROR), "Cannot forget hints: %s", error)
-            said: set[tuple[str, ...]] = set()
-            is_other = False
-            listing: list[Job] = []
-            for progress in settled:
-                conclusion = self._conclude(progress, progresses)
-                if self._says_first(progress, conclusion, said):
-                    conclusion = self._mark_missing(progress, conclusion)
-                self._remember(progress, conclusion)
-                before = progress.sync_before
-                if conclusion.listing is not None and conclusion.absence is None:
-                    listing.append(progress.job)
-                is_other |= bool(progress.came) or conclusion.listing != (None if before is None else before.listing)
-            if is_other:
-                self._forget_what_others_listed(settled)
-            self._speak_against(listing)
+                self._forget("hints", syncs.forget_hints)
+            self._conclude_each(concluded, progresses)
             self._tell_how_many_more()
             for progress in ours:
-                if progress not in settled:
-                    self._forget_witness(progress)
+                if progress not in concluded:
+                    self._forget_what_is_listed_again(progress)
 
-    def _forget_what_others_listed(self, settled: Sequence[JobProgress]) -> None:
-        """Let plans that list the same datasets search for what they lack: what is there now they may not have seen."""
+    def _conclude_each(self, concluded: Sequence[JobProgress], progresses: Sequence[JobProgress]) -> None:
+        reported: set[tuple[str, ...]] = set()
+        is_other = False
+        complete: list[Job] = []
+        for progress in concluded:
+            conclusion = self._find_conclusion(progress, progresses)
+            if self._is_first(progress, conclusion, reported):
+                conclusion = self._mark_missing(progress, conclusion)
+            self._remember(progress, conclusion)
+            before = progress.sync_before
+            if conclusion.listing is not None and conclusion.missing is None:
+                complete.append(progress.job)
+            is_other |= bool(progress.came) or conclusion.listing != (None if before is None else before.listing)
+        syncs, bucket = self._store.catalogue.selector_syncs, self._store.bucket
+        if is_other:
+            # Plans that list the same datasets have to search for missing ones: they may not have seen what came now.
+            self._forget("listings", functools.partial(syncs.forget_listings, self._without_other_plan(concluded)))
+
+        def is_of_another_plan(identity: str) -> bool:
+            return any(job.is_of_another_plan(identity, bucket) for job in complete)
+
+        # What other plans found missing of selectors of which all is listed here needs two listings again.
+        self._forget("what was not listed", functools.partial(syncs.forget_absences, is_of_another_plan))
+
+    def _without_other_plan(self, concluded: Sequence[JobProgress]) -> list[str]:
+        """Return the jobs of which no other plan of this run lists the same; it may have been listed earlier."""
         plans: dict[tuple[str, ...], set[int]] = {}
-        for one in settled:
+        for one in concluded:
             plans.setdefault(_kind(one.job), set()).add(id(one.job.plan))
-        # Of two plans in this run, one may have been listed before the other.
-        alone = [one.job.identity(self._store.bucket) for one in settled if len(plans[_kind(one.job)]) == 1]
+        return [one.job.identity(self._store.bucket) for one in concluded if len(plans[_kind(one.job)]) == 1]
+
+    def _forget(self, what: str, forget: Callable[[], object]) -> None:
         try:
-            self._store.catalogue.selector_syncs.forget_listings(alone)
+            forget()
         except StoreError as error:
-            logger.log(self._level_of(logging.ERROR), "Cannot forget listings: %s", error)
+            logger.log(self._level_of(logging.ERROR), "Cannot forget %s: %s", what, error)
 
-    def _speak_against(self, jobs: Sequence[Job]) -> None:
-        """Forget what other plans lacked of selectors whose listing is there: the next one is a first witness again."""
-
-        def is_spoken_against(identity: str) -> bool:
-            return any(job.is_of_another_plan(identity, self._store.bucket) for job in jobs)
-
-        try:
-            self._store.catalogue.selector_syncs.forget_absences(is_spoken_against)
-        except StoreError as error:
-            logger.log(self._level_of(logging.ERROR), "Cannot forget what was not listed: %s", error)
-
-    def foresee(self, progresses: Sequence[JobProgress]) -> None:
-        """Count what `settle` would mark or report. A dry run."""
-        said: set[tuple[str, ...]] = set()
+    def preview(self, progresses: Sequence[JobProgress]) -> None:
+        """Count what `conclude` would mark or report. A dry run."""
+        reported: set[tuple[str, ...]] = set()
         for progress in _whole(progresses):
-            conclusion = self._conclude(progress, progresses)
-            if conclusion.absence is None or not self._says_first(progress, conclusion, said):
+            conclusion = self._find_conclusion(progress, progresses)
+            if conclusion.missing is None or not self._is_first(progress, conclusion, reported):
                 continue
             if conclusion.is_believed:
-                progress.count("missing", len(conclusion.absence.dataset_ids))
+                progress.count("missing", len(conclusion.missing.dataset_ids))
             else:
-                self._report(progress, conclusion.absence)
+                self._report(progress, conclusion.missing)
         self._tell_how_many_more()
 
-    # ---- what is absent --------------------------------------------------------------------------------
+    # ---- what is missing -------------------------------------------------------------------------------
 
-    def _conclude(self, progress: JobProgress, progresses: Sequence[JobProgress]) -> _Conclusion:
+    def _find_conclusion(self, progress: JobProgress, progresses: Sequence[JobProgress]) -> _Conclusion:
         job, listing = progress.job, progress.listing
         if progress.index.gaps and listing.is_of_everything:
             logger.info(
@@ -183,42 +182,42 @@ class SelectorMemory:
                 "; ".join(progress.index.gaps),
             )
         if not progress.lists_all or progress.began_after is None:
-            return _NOTHING_SAID
+            return _UNKNOWN
         try:
-            before = progress.sync_before  # of two plans for the same, neither confirms what the other one finds
-            if not self.may_lack(progress):
+            before = progress.sync_before  # a listing is confirmed by one of the same plan only
+            if not self.may_find_missing(progress):
                 return _Conclusion(listing.digest)
             same = [one for one in progresses if one is not progress and _may_share(one.job, job)]
             if not all(one.lists_all and one.was_gone_through for one in same):
-                return _NOTHING_SAID  # what this one lists no more, those may
-            absence = find_absence(self._store, progress, [one.listing for one in same])
+                return _UNKNOWN  # they may list what this one does not list any more
+            missing = find_missing(self._store, progress, [one.listing for one in same])
         except StoreError as error:
             logger.error("Cannot look for what %s lists no more: %s", job.selector.name, error)
-            return _NOTHING_SAID
-        if not absence.dataset_ids:
-            return _NOTHING_SAID if absence.has_left else _Conclusion(listing.digest)
-        is_confirmed = before is not None and before.absent == absence.digest
-        is_believed = self._accepts_missing or is_confirmed or self._limits_of(job.plan.source).believe(absence)
+            return _UNKNOWN
+        if not missing.dataset_ids:
+            return _UNKNOWN if missing.has_left else _Conclusion(listing.digest)
+        is_confirmed = before is not None and before.absent == missing.digest
+        is_believed = self._accepts_missing or is_confirmed or self._limits_of(job.plan.source).believe(missing)
         return _Conclusion(
-            listing.digest if is_believed and not absence.has_left else None, absence, is_believed=is_believed
+            listing.digest if is_believed and not missing.has_left else None, missing, is_believed=is_believed
         )
 
     @staticmethod
-    def _says_first(progress: JobProgress, conclusion: _Conclusion, said: set[tuple[str, ...]]) -> bool:
-        """Whether no other job of the run said the same: two plans may want the same selector."""
-        job, absence = progress.job, conclusion.absence
-        what = (job.source_name, job.provider, job.plan.dataset_type, "" if absence is None else absence.digest)
-        is_first = absence is None or what not in said
-        said.add(what)
+    def _is_first(progress: JobProgress, conclusion: _Conclusion, reported: set[tuple[str, ...]]) -> bool:
+        """Whether no other job of the run found the same missing: two plans may want the same selector."""
+        job, missing = progress.job, conclusion.missing
+        what = (job.source_name, job.provider, job.plan.dataset_type, "" if missing is None else missing.digest)
+        is_first = missing is None or what not in reported
+        reported.add(what)
         return is_first
 
     def _still_absent(self, progress: JobProgress) -> str | None:
-        """Return what an earlier listing lacked, if one that came only in part does not speak against it."""
+        """Return what an earlier listing lacked, unless a listing that came only in part has some of it."""
         before = progress.sync_before
         if before is None or before.absent is None or progress.listing.is_empty:
             return None if before is None else before.absent
         try:
-            lacks = find_absence(self._store, progress, []).digest
+            lacks = find_missing(self._store, progress, []).digest
         except StoreError as error:
             logger.error("Cannot look for what %s lists no more: %s", progress.job.selector.name, error)
             return None
@@ -226,13 +225,13 @@ class SelectorMemory:
 
     def _mark_missing(self, progress: JobProgress, conclusion: _Conclusion) -> _Conclusion:
         """Mark what is believed to be missing, and report what is not."""
-        absence = conclusion.absence
-        if absence is None:
+        missing = conclusion.missing
+        if missing is None:
             return conclusion
         if not conclusion.is_believed:
-            self._report(progress, absence)
+            self._report(progress, missing)
             return conclusion
-        count = len(absence.dataset_ids)
+        count = len(missing.dataset_ids)
         self._tell(
             progress,
             "%s: %s: %s no longer listed; %s kept, and marked MISSING: %s.",
@@ -240,18 +239,18 @@ class SelectorMemory:
             progress.job.selector.name,
             "1 dataset of the lake is" if count == 1 else f"{count:,} datasets of the lake are",
             "it is" if count == 1 else "they are",
-            absence.some_names,
+            missing.some_names,
         )
         try:
-            progress.count("missing", self._store.commits.mark_missing(absence.dataset_ids))
+            progress.count("missing", self._store.commits.mark_missing(missing.dataset_ids))
         except StoreError as error:
             logger.error("Cannot mark what %s lists no more: %s", progress.job.selector.name, error)
-            return _NOTHING_SAID
+            return _UNKNOWN
         return conclusion
 
-    def _report(self, progress: JobProgress, absence: Absence) -> None:
-        progress.note = describe_unlisted(progress, absence)
-        progress.count("unlisted", len(absence.dataset_ids))
+    def _report(self, progress: JobProgress, missing: MissingDatasets) -> None:
+        progress.note = describe_unlisted(progress, missing)
+        progress.count("unlisted", len(missing.dataset_ids))
         self._tell(
             progress,
             "%s: %s: %s. The next run that finds the same does, or %s at once.",
@@ -262,7 +261,7 @@ class SelectorMemory:
         )
 
     def _tell(self, progress: JobProgress, message: str, *arguments: object) -> None:
-        """Say it of the first selectors of a source; an index that is empty would say it of all of them."""
+        """Tell it for the first selectors of a source. If an index is empty, it holds for all of them."""
         source = progress.job.source_name
         self._told[source] += 1
         logger.log(logging.WARNING if self._told[source] <= MOST_TOLD else logging.DEBUG, message, *arguments)
@@ -277,7 +276,7 @@ class SelectorMemory:
     # ---- what is remembered ----------------------------------------------------------------------------
 
     def _was_overtaken(self, progress: JobProgress) -> bool:
-        """Whether another run of a job has ended since it began: where locks are not kept, or were let go of."""
+        """Whether another run of a job has ended since it began, because locks are not kept or were released."""
         try:
             sync = self.find(progress.job)
         except StoreError as error:
@@ -298,15 +297,15 @@ class SelectorMemory:
                 )
             elif conclusion.listing is not None:
                 catalogue.selector_syncs.forget(discovered)
-            elif conclusion.absence is not None:
-                absent = None if conclusion.is_believed else conclusion.absence.digest
+            elif conclusion.missing is not None:
+                absent = None if conclusion.is_believed else conclusion.missing.digest
                 waiting = SelectorSync(None, False, now(), absent=absent, discovered=discovered)
                 catalogue.selector_syncs.save(job.identity(self._store.bucket), waiting)
         except StoreError as error:
             logger.error("Cannot remember that %s is ingested: %s", job.selector.name, error)
 
-    def _forget_witness(self, progress: JobProgress) -> None:
-        """Of a job that failed: what was absent before, and is listed by now, is not absent any more."""
+    def _forget_what_is_listed_again(self, progress: JobProgress) -> None:
+        """Forget what was missing before a job that failed, if the job listed some of it."""
         before = progress.sync_before
         if before is None or self._still_absent(progress) is not None:
             return
@@ -319,16 +318,16 @@ class SelectorMemory:
 
     def _sync(self, progress: JobProgress, conclusion: _Conclusion, discovered: DiscoveredSelector) -> SelectorSync:
         selector, index = progress.job.selector, progress.index
-        # A bundle that is in quarantine, or failed, is to be looked at again: such a selector is never skipped whole.
+        # The next run asks for a bundle in quarantine, or a failed one, again. So the whole selector is not skipped.
         is_bad = (
             progress.failed or progress.quarantined or progress.left_out or progress.is_in_doubt or progress.took_out
         )
         is_complete = not is_bad and not index.gaps
-        if conclusion is _NOTHING_SAID:
+        if conclusion is _UNKNOWN:
             absent = self._still_absent(progress)
         else:
-            waits = conclusion.absence is not None and not conclusion.is_believed
-            absent = conclusion.absence.digest if conclusion.absence is not None and waits else None
+            missing = None if conclusion.is_believed else conclusion.missing
+            absent = None if missing is None else missing.digest
         return SelectorSync(
             selector.last_modified,
             is_complete,
@@ -338,7 +337,7 @@ class SelectorMemory:
             is_settled=is_settled(
                 selector.last_modified,
                 selector.grain,
-                # Where listing it took no request, what told its hint was asked for before that too.
+                # If the listing took no request, the response with the hint is the latest one before it.
                 answered_at=read_http_date(index.first_date or progress.hint_date),
                 asked_at=progress.started_at,
             ),
@@ -350,14 +349,14 @@ class SelectorMemory:
 
 
 def _whole(progresses: Sequence[JobProgress]) -> list[JobProgress]:
-    # One that never began to list only told of selectors that cannot be read.
+    # A job that never began to list only reports selectors that cannot be read.
     return [
         one for one in progresses if one.was_gone_through and one.job.is_whole_selector and one.began_after is not None
     ]
 
 
 def _in_part(progresses: Sequence[JobProgress]) -> list[JobProgress]:
-    """Return the jobs that broke off after they had listed something, while something was absent."""
+    """Return the jobs that broke off after they had listed something, and before which something was missing."""
     return [
         one
         for one in progresses
@@ -382,11 +381,10 @@ def _kind(job: Job) -> tuple[str, str, str]:
 
 
 def _followed_until(progress: JobProgress) -> dt.datetime | None:
-    """Return until when all changes are in the lake, of a source that follows them.
+    """Return until when all changes are in the lake, for a source that follows changes.
 
-    That is when the discovery began, by the provider's clock, which it compares its changes with. Of a selector of
-    which something failed, or was not listed, it is what it was, so that this is among the changes that the next run
-    asks for.
+    That is the time when the discovery began, by the provider's clock: the provider compares its changes with it. If
+    something failed, or was not listed, the time stays as it was, so that the next run asks for these changes again.
     """
     if progress.failed == 0 and not progress.index.gaps:
         return read_http_date(progress.index.first_date) or progress.started_at

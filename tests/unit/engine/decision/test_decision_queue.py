@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any, cast
 
 from ingestify import DatasetResource, Identifier
-from ingestify.engine.decision.decision_queue import Undecided
+from ingestify.engine.decision.decision_queue import DecisionQueue
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.discovery import LOOK_UP_SIZE
 
@@ -19,13 +19,13 @@ def found(match_id: int, number: int = 0) -> Discovered:
     return Discovered(cast(Any, None), resource, identifier, "fake", key, number)
 
 
-def waiting(undecided: Undecided) -> list[list[Discovered]]:
+def waiting(undecided: DecisionQueue) -> list[list[Discovered]]:
     undecided.close()
     return list(undecided.iter_batches())
 
 
 def test_what_is_waiting_is_one_batch():
-    undecided = Undecided()
+    undecided = DecisionQueue()
     one, two, three = found(1), found(2), found(3)
     undecided.put([one])
     undecided.put([two, three])
@@ -33,7 +33,7 @@ def test_what_is_waiting_is_one_batch():
 
 
 def test_no_batch_takes_more_once_it_fills_a_look_up():
-    undecided = Undecided()
+    undecided = DecisionQueue()
     many, more = [found(number) for number in range(LOOK_UP_SIZE)], [found(-1)]
     undecided.put(many)
     undecided.put(more)
@@ -41,7 +41,7 @@ def test_no_batch_takes_more_once_it_fills_a_look_up():
 
 
 def test_the_second_of_two_that_are_the_same_waits_until_the_first_is_done():
-    undecided = Undecided()
+    undecided = DecisionQueue()
     first, twin, other = found(1), found(1, number=2), found(2)
     assert undecided.begin([first, twin, other]) == [first, other]
     undecided.end([other])
@@ -51,7 +51,7 @@ def test_the_second_of_two_that_are_the_same_waits_until_the_first_is_done():
 
 
 def test_one_that_is_decided_about_anew_comes_before_those_that_wait_for_it():
-    undecided = Undecided()
+    undecided = DecisionQueue()
     first, twin = found(1), found(1, number=2)
     undecided.begin([first, twin])
     again = dataclasses.replace(first, tries=1)
@@ -61,7 +61,7 @@ def test_one_that_is_decided_about_anew_comes_before_those_that_wait_for_it():
 
 
 def test_one_that_never_waited_does_not_end_the_wait_for_another():
-    undecided = Undecided()
+    undecided = DecisionQueue()
     first, twin, collected = found(1), found(1, number=2), found(1, number=3)
     undecided.begin([first, twin])
     undecided.end([collected])

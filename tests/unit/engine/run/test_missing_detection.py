@@ -11,7 +11,7 @@ import pytest
 from ingestify import DatasetResource, IngestionPlan, Selector
 from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.run import RunState
-from ingestify.engine.run.missing_detection import AbsenceLimits
+from ingestify.engine.run.missing_detection import MissingLimits
 from ingestify.fetch.current_context import current_context
 from tests.unit.engine.conftest import FunctionSource, Lake, hours, match
 
@@ -230,11 +230,11 @@ def test_a_source_that_does_not_list_everything_is_no_witness(make_lake: Callabl
 
 def test_how_much_is_believed_can_be_set(make_lake: Callable[..., Lake]) -> None:
     lake = filled(make_lake)
-    lake.engine._limits_of = lambda source: AbsenceLimits(0, 0.0) if source.name == "fake" else AbsenceLimits()
+    lake.engine._limits_of = lambda source: MissingLimits(0, 0.0) if source.name == "fake" else MissingLimits()
     lake.source.find = listing(*range(9))
     assert counts(lake) == (0, 1)
     assert counts(lake) == (1, 0)
-    lake.engine._limits_of = lambda _: AbsenceLimits(10, 1.0)
+    lake.engine._limits_of = lambda _: MissingLimits(10, 1.0)
     lake.source.find = listing(0)
     assert counts(lake) == (8, 0)
 

@@ -1,4 +1,4 @@
-"""The locks of one run: it has each job that it is at to itself."""
+"""The job locks of one run: only one run at a time works on a job."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ingestify.errors import StoreError
 from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["RunLocks"]
+__all__ = ["JobLocks"]
 
 logger = PrintableLogger(__name__)
 
 POLL_SECONDS = 0.2
-"""How often one that waits for a lock looks whether it is free: an operating system tells nobody."""
+"""How often a waiting run tries to take the lock: the operating system does not tell when it is free."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -31,13 +31,15 @@ class _Held:
     jobs: int = 0
 
 
-class RunLocks:
-    """Takes a job's lock when the job begins, and lets go of it when it ends. Safe to use from any thread.
+class JobLocks:
+    """Takes a job's lock when the job begins, and releases it when the job ends. Safe to use from any thread.
 
-    A job lets go when it ends and not when the run does, and it never waits for one while it has another: so runs that
-    wait for each other's jobs all come to their end.
+    A job releases its lock when it ends, and not when the run ends. It never waits for a lock while it has another one.
+    So there is no deadlock between runs that wait for each other's jobs.
 
     Args:
+        store: The lake.
+        process: This process, as the locks name it.
         stop: Ends waiting.
     """
 
@@ -51,7 +53,7 @@ class RunLocks:
         self._by_job: dict[str, _Held] = {}
 
     def take(self, progress: JobProgress) -> bool:
-        """Take a job's lock, unless another run has it. Two jobs of this run that are the same share one."""
+        """Take a job's lock, unless another run has it. Two jobs of this run that are the same share one lock."""
         key = progress.job.identity(self._bucket)
         with self._guard:
             held = self._by_key.get(key)
@@ -65,7 +67,7 @@ class RunLocks:
             return True
 
     def wait_and_take(self, progress: JobProgress) -> bool:
-        """Take it as soon as the other run has let go of it. False: this run is to stop."""
+        """Take a job's lock as soon as the other run has released it. False: this run has to stop."""
         while not self._stop.event.wait(POLL_SECONDS):
             if self.take(progress):
                 return True
@@ -77,7 +79,7 @@ class RunLocks:
         return "another run of this is going on" + ("" if holder is None else f": {holder}")
 
     def release(self, progress: JobProgress) -> None:
-        """Let others at a job, if this run has its lock."""
+        """Release a job's lock, if this run has it."""
         with self._guard:
             held = self._by_job.pop(progress.job_id, None)
             if held is None:
@@ -88,7 +90,7 @@ class RunLocks:
                 held.lock.release()
 
     def release_all(self) -> None:
-        """Let others at all that this run is at."""
+        """Release all locks of this run."""
         with self._guard:
             for held in self._by_key.values():
                 held.lock.release()
@@ -103,8 +105,8 @@ class RunLocks:
             return False
 
     @contextlib.contextmanager
-    def taken_again(self, jobs: Iterable[JobProgress]) -> Iterator[list[JobProgress]]:
-        """Have the locks of jobs that have ended while the block runs. Yields those that no other run is at."""
+    def retaken(self, jobs: Iterable[JobProgress]) -> Iterator[list[JobProgress]]:
+        """Hold the locks of jobs that have ended. Yields the jobs of which no other run has the lock."""
         taken = [one for one in jobs if self._take_again(one)]
         try:
             yield taken

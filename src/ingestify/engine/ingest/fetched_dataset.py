@@ -1,12 +1,10 @@
-"""One dataset while it is ingested: what is listed of it by now, and what came of each of its files."""
+"""One dataset while it is ingested: what the index lists of it by now, and what came of each of its files."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection, Iterable
 
 from ingestify.domain.bundle import BundleType
-from ingestify.domain.dataset import Dataset
 from ingestify.domain.fetch_policy import is_any_announced_anew
 from ingestify.domain.ports import IndexReading
 from ingestify.domain.resource import DatasetResource, FileResource
@@ -15,34 +13,33 @@ from ingestify.engine.bundle.bundle import LoadedBundle, find_unannounced, is_kn
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.bundle.loaded_file import LoadedResource
 from ingestify.engine.decision.change_detection import Decision, wanted_by
-from ingestify.engine.ingest.relisting import Relisted
+from ingestify.engine.ingest.relisting import Pairs, Relisted
 from ingestify.errors import SourceError
 
-__all__ = ["DatasetInHand"]
+__all__ = ["FetchedDataset"]
 
 
-class DatasetInHand:
-    """What an ingest has in hand. The worker threads of one step share it.
+class FetchedDataset:
+    """The state of one ingest. During a step each worker thread puts its own files into it.
 
     Args:
-        rules: What is asked of bundles.
+        rules: What a bundle must fulfil.
 
     Attributes:
-        begun: The dataset as it was discovered.
         discovered: The dataset as it is listed by now.
         existing: The dataset as the lake has it, or None.
-        entry: What the quarantine has of it, or None.
-        index: How the index was read; None: it is not to be read again, as its source submits and collects.
+        entry: Its entry in the quarantine, or None.
+        index: How the index was read. None: it is not read again, as its source submits and collects.
         loaded: File id to what came of each file that is listed.
         is_post_loaded: Whether `post_load_files` has seen what is loaded.
-        bundle_type: What a complete one holds.
-        extra: Feeds and versions that the lake has besides those of the plan.
-        is_widened: Whether these were asked for.
+        bundle_type: What a complete dataset holds.
+        extra: The feeds and versions that the lake has besides those of the plan.
+        has_extra: Whether these were asked for.
     """
 
     def __init__(self, decision: Decision, rules: BundleRules) -> None:
-        self.begun = self.discovered = decision.discovered
-        self.existing: Dataset | None = decision.existing
+        self.discovered = decision.discovered
+        self.existing = decision.existing
         self.entry = decision.entry
         source = self.discovered.job.plan.source
         is_read_again = source.reads_index_again and collecting(source) is None
@@ -52,24 +49,23 @@ class DatasetInHand:
         self._rules = rules
         self.bundle_type = self._find_type()
         self._wants = wanted_by(self.discovered)
-        self._asked_besides: Collection[tuple[str, str]] = ()
-        self.is_widened = False
-        self.extra = frozenset() if self.index is None else self._find_unasked()
-        self._lock = threading.Lock()
+        self._asked_besides: Pairs = frozenset()
+        self.has_extra = False
+        self.extra = frozenset() if self.index is None else self._find_extra()
 
     @property
     def resource(self) -> DatasetResource:
-        """What is announced of it by now."""
+        """What is announced of the dataset by now."""
         return self.discovered.resource
 
     @property
     def title(self) -> str:
-        """What to call it in logs."""
+        """The name of the dataset in logs."""
         return f"{self.discovered.provider}/{self.resource.dataset_type}/{self.discovered.identifier}"
 
     @property
     def current(self) -> Collection[str]:
-        """The ids of the files that the lake has of it."""
+        """The ids of the files that the lake has of the dataset."""
         return () if self.existing is None else self.existing.files
 
     @property
@@ -87,17 +83,17 @@ class DatasetInHand:
 
     @property
     def may_lack_extra(self) -> bool:
-        """Whether something of what the plan does not ask for may be gone, although nothing else has changed.
+        """Whether a file that the plan does not ask for may be gone, although nothing else has changed.
 
-        It may if the entry has another time, or one under which it may have changed once more, or if an earlier look
-        found that: this one is to say more.
+        It may if the entry has another time, or a time that does not exclude a later change. It may also if an earlier
+        run found a file gone: this run has to confirm that.
         """
-        looks = {} if self.existing is None else self.existing.feeds
-        known = (looks.get(f"{feed}__{version}") for feed, version in self.extra)
-        if any(look is not None and is_known_lost(look) for look in known):
+        feeds = {} if self.existing is None else self.existing.feeds
+        known = (feeds.get(f"{feed}__{version}") for feed, version in self.extra)
+        if any(feed is not None and is_known_lost(feed) for feed in known):
             return True
-        return is_any_announced_anew(looks, self.resource) or any(
-            file.announced is not None and file_id in looks and not looks[file_id].settled
+        return is_any_announced_anew(feeds, self.resource) or any(
+            file.announced is not None and file_id in feeds and not feeds[file_id].settled
             for file_id, file in self.resource.files.items()
         )
 
@@ -106,18 +102,22 @@ class DatasetInHand:
         return [self.resource.files[file_id] for file_id in file_ids]
 
     def put(self, file_id: str, loaded: LoadedResource | None) -> None:
-        """Keep what came of a file in place of what was kept before; None: it is no part of the dataset any more."""
-        with self._lock:
-            before = self.loaded.pop(file_id, None)
-            if loaded is not None:
-                self.loaded[file_id] = loaded
+        """Keep what came of a file, instead of what came before. None: the file is no longer part of the dataset."""
+        before = self.loaded.pop(file_id, None)
+        if loaded is not None:
+            self.loaded[file_id] = loaded
         if before is not None and before.staged is not None and (loaded is None or loaded.staged is not before.staged):
             before.staged.discard()
 
-    def leave_out_others(self, found: Relisted) -> None:
-        """Take out of what the index says by now what the plan does not ask for, and the lake has not got.
+    def clear(self) -> None:
+        """Forget what came of each file."""
+        for file_id in [*self.loaded]:
+            self.put(file_id, None)
 
-        One reading is for all that wait for it, so it was asked for on behalf of another dataset.
+    def leave_out_others(self, found: Relisted) -> None:
+        """Leave out of a new entry the files that the plan does not ask for and the lake does not have.
+
+        The index is read once for all datasets that wait for it, so these files were asked for because of another one.
         """
         if found.discovered is None:
             return
@@ -127,10 +127,10 @@ class DatasetInHand:
                 del again[file_id]
 
     def take_up(self, found: Relisted) -> None:
-        """Go on with what the index says by now, without what was asked for on behalf of others.
+        """Go on with the entry that the index has now.
 
         Raises:
-            SourceError: What it says now is that there is nothing to be had.
+            SourceError: The entry says that there is nothing to fetch.
         """
         assert found.discovered is not None, "it is listed"
         again = found.discovered.resource
@@ -150,14 +150,14 @@ class DatasetInHand:
         feed, _, version = file_id.rpartition("__")
         return self._wants(file_id) or (feed, version) in self._asked_besides
 
-    def _find_unasked(self) -> frozenset[tuple[str, str]]:
+    def _find_extra(self) -> Pairs:
         """Return what the lake has from this source, and the plan does not ask for."""
         lost = find_unannounced(self.existing, self.resource, self.discovered.job.plan)
         parts = [file_id.rpartition("__") for file_id in lost if not self._wants(file_id)]
         return frozenset((feed, version) for feed, _, version in parts)
 
     def _find_type(self) -> BundleType:
-        """Return what a complete one holds, by the feeds that are announced, and that the lake has."""
+        """Return what a complete dataset holds, by the feeds that are announced, and those that the lake has."""
         feeds = {file.data_feed_key for file in self.resource.files.values()}
         if self.existing is not None:
             feeds |= {file.data_feed_key for file in self.existing.files.values()}

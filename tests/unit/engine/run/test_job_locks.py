@@ -15,7 +15,7 @@ from ingestify import IngestionEngine, IngestionPlan, get_engine
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.run import RunState
 from ingestify.engine.calls import streaming
-from ingestify.engine.run.completion import OpenWork
+from ingestify.engine.run.completion import Completion
 from tests.unit.engine.conftest import FunctionSource, match
 from tests.waiting import wait_until
 
@@ -319,15 +319,15 @@ def test_a_run_that_was_left_at_once_lets_go_of_its_job_when_its_work_has_ended(
         assert may_end.wait(SECONDS)
         yield match(1)
 
-    def interrupted_twice(work: OpenWork) -> None:
+    def interrupted_twice(work: Completion) -> None:
         assert begun.wait(SECONDS)
         for interrupt in interrupts:
             raise interrupt
         wait(work)
 
     before = set(threading.enumerate())
-    wait, interrupts = OpenWork.wait, iter([KeyboardInterrupt(), KeyboardInterrupt()])
-    monkeypatch.setattr(OpenWork, "wait", interrupted_twice)
+    wait, interrupts = Completion.wait, iter([KeyboardInterrupt(), KeyboardInterrupt()])
+    monkeypatch.setattr(Completion, "wait", interrupted_twice)
     engine = make_engine(find)
     with pytest.raises(KeyboardInterrupt):
         engine.load()

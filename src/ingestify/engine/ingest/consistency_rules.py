@@ -24,9 +24,9 @@ from ingestify.engine.bundle.loaded_file import LoadedResource
 
 __all__ = [
     "MOST_BYTES_IN_FULL",
-    "Doubts",
+    "Uncertain",
     "can_be_asked_again",
-    "doubts_about",
+    "find_uncertain",
     "is_announced_alike",
     "is_file_announced_alike",
 ]
@@ -36,7 +36,7 @@ MOST_BYTES_IN_FULL = 64 << 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Doubts:
+class Uncertain:
     """What is to be asked for, so that a bundle is shown to be of one moment.
 
     Attributes:
@@ -48,15 +48,15 @@ class Doubts:
     entry: bool = False
 
 
-def doubts_about(
+def find_uncertain(
     files: Mapping[str, FileResource],
     loaded: Mapping[str, LoadedResource],
     index: IndexReading | None,
     *,
     is_change: bool,
-    has_moved: bool = False,
-    suspicious: bool = False,
-) -> Doubts:
+    has_changed: bool = False,
+    is_suspicious: bool = False,
+) -> Uncertain:
     """Return what does not show yet that a bundle is of one moment.
 
     Args:
@@ -65,36 +65,36 @@ def doubts_about(
         index: How the index was read; None: it cannot be read again, or was not read by us.
         is_change: Whether the lake has the dataset already. Then dates are not enough: files that are unpacked or
             mirrored keep old ones, a correction is rare, and a mix of two moments is what must not be.
-        has_moved: Whether a file or the entry was another one already when it was asked for once more. Then dates are
+        has_changed: Whether a file or the entry was another one already when it was asked for once more. Then dates are
             not enough either, and a file that is the only one is not of the moment of its entry by itself.
-        suspicious: Whether a check failed, so that a mix is likely.
+        is_suspicious: Whether a check failed, so that a mix is likely.
     """
     there = {file_id: one for file_id, one in loaded.items() if one.is_there and files[file_id].json_content is None}
     by_url = {file_id: one for file_id, one in there.items() if files[file_id].url is not None}
     can_read_again = index is not None and index.responses > 0
-    strict = is_change or has_moved or suspicious
+    strict = is_change or has_changed or is_suspicious
     # That a file was not there belongs to the moment too.
     absent = [
         file_id for file_id, one in loaded.items() if strict and files[file_id].url is not None and not one.is_there
     ]
     if not there and not absent:
-        return Doubts()
+        return Uncertain()
     last_change = None if strict or len(by_url) < len(there) else _last_change(by_url)
     entry = can_read_again
     if last_change is not None and index is not None:
         index_date = read_http_date(index.first_date)
         entry = can_read_again and not (index_date is not None and last_change < index_date)
-    if len(by_url) + len(absent) < 2 and not (has_moved or suspicious):
-        return Doubts((), entry)
+    if len(by_url) + len(absent) < 2 and not (has_changed or is_suspicious):
+        return Uncertain((), entry)
     if last_change is not None and last_change < _first_answer(by_url):
-        return Doubts((), entry)
+        return Uncertain((), entry)
     asked = absent + [
         file_id
         for file_id, one in by_url.items()
         if one.feed.validators
         or (can_be_asked_again(one) and (strict or not (entry and _is_vouched_for(files[file_id], one))))
     ]
-    return Doubts(tuple(asked), entry)
+    return Uncertain(tuple(asked), entry)
 
 
 def _is_vouched_for(file: FileResource, loaded: LoadedResource) -> bool:
