@@ -1,4 +1,4 @@
-"""Bounded threads: a pool that is fair between sources, a gate for back-pressure, a token to stop."""
+"""The threads of a run: a bounded pool that is fair between sources, a gate for back-pressure, and a token to stop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ingestify.progress.printable import PrintableLogger
 
-__all__ = ["Gate", "Lane", "ReaderLeft", "RunThread", "StopToken", "WorkerPool"]
+__all__ = ["Gate", "ReaderLeft", "RunThread", "StopToken", "TaskQueue", "WorkerPool"]
 
 logger = PrintableLogger(__name__)
 
@@ -17,18 +17,18 @@ Task = Callable[[], None]
 
 
 class ReaderLeft(Exception):
-    """The reader of a stream left its loop early: a reason to stop, and no error."""
+    """The reader of a stream left its loop early. That is a reason to stop, and no error."""
 
 
 class RunThread(threading.Thread):
-    """A thread of a run. It may be in a callback that calls the engine again, and is what the run waits for."""
+    """A thread of a run, for which the run waits. A callback in such a thread may call the engine again."""
 
     def __init__(self, work: Callable[[], None], name: str) -> None:
         super().__init__(target=work, name=name, daemon=True)
 
 
 class StopToken:
-    """Says that a run is to stop, and why. The first reason stays."""
+    """Says that a run has to stop, and why. The first reason stays."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
@@ -37,7 +37,7 @@ class StopToken:
         self._calls: list[Callable[[], None]] = []
 
     def stop(self, reason: BaseException) -> None:
-        """Ask for the stop; may be called from any thread."""
+        """Stop the run. Any thread may call it."""
         with self._lock:
             if self.reason is None:
                 self.reason = reason
@@ -47,7 +47,7 @@ class StopToken:
             call()
 
     def when_stopped(self, call: Callable[[], None]) -> None:
-        """Let `call` be called, once, by whoever asks for the stop: at once if that has happened."""
+        """Call `call` once, in the thread that stops the run, or now if the run is stopped already."""
         with self._lock:
             if not self.event.is_set():
                 self._calls.append(call)
@@ -56,16 +56,16 @@ class StopToken:
 
     @property
     def is_set(self) -> bool:
-        """Whether the run is to stop."""
+        """Whether the run has to stop."""
         return self.event.is_set()
 
 
 class Gate:
-    """Lets at most `limit` things through until some come back: back-pressure on discovery.
+    """Limits how many datasets of a source are in work at once: back-pressure on discovery.
 
     Args:
-        limit: How many, as long as they may have to be fetched.
-        wide_limit: How many while they come back at once, as what is unchanged does.
+        limit: The limit as long as datasets may have to be fetched.
+        wide_limit: The limit while datasets turn out to be unchanged, and leave at once.
     """
 
     def __init__(self, limit: int, wide_limit: int | None = None) -> None:
@@ -76,23 +76,23 @@ class Gate:
 
     @property
     def narrow_limit(self) -> int:
-        """How many it lets through as long as they may have to be fetched."""
+        """The limit as long as datasets may have to be fetched."""
         return self._narrow
 
     @property
     def is_full(self) -> bool:
-        """Whether whoever comes now has to wait."""
+        """Whether a dataset that comes now has to wait."""
         with self._changed:
             return self._inside >= self._limit
 
     def widen(self, wide: bool) -> None:
-        """Say whether what came through last came back at once. What is inside stays there."""
+        """Choose the wide limit or the narrow one. Datasets that are inside stay there."""
         with self._changed:
             self._limit = self._wide if wide else self._narrow
             self._changed.notify_all()
 
     def enter(self, stop: StopToken, wanted: int = 1) -> int:
-        """Wait for a place, and take as many of those wanted as there are then. Returns 0 if the run is to stop."""
+        """Wait for a place, and take up to `wanted` free ones. Returns their number; 0: the run has to stop."""
         with self._changed:
             while self._inside >= self._limit:
                 if stop.is_set:
@@ -105,7 +105,7 @@ class Gate:
             return taken
 
     def enter_at_once(self, number: int = 1) -> None:
-        """Take places even if there are none: for those who hold themselves back, or were inside before."""
+        """Take places even if none is free, for datasets that may not wait, or were inside before."""
         with self._changed:
             self._inside += number
 
@@ -116,8 +116,8 @@ class Gate:
             self._changed.notify(number)
 
 
-class Lane:
-    """The tasks of one source in a pool; at most `limit` of them run at once (None: as many as there are threads)."""
+class TaskQueue:
+    """The tasks of one source in a pool. At most `limit` of them run at once; None: as many as there are threads."""
 
     __slots__ = ("limit", "lock", "name", "running", "tickets", "waiting")
 
@@ -126,49 +126,49 @@ class Lane:
         self.limit = limit
         self.lock = threading.Lock()
         self.waiting: deque[Task] = deque()
-        self.tickets = 0  # asked for and not taken yet; never more than tasks are waiting
+        self.tickets = 0  # threads that were asked for and have not come; never more than tasks are waiting
         self.running = 0
 
 
 class WorkerPool:
-    """Daemon threads that take turns between lanes, so that a slow source does not hold up the others.
+    """Daemon threads that take turns between the queues of sources, so that a slow source does not delay the others.
 
-    A lane asks for a thread with a ticket, and for no more threads than it may use; so behind the tickets of one
-    lane the next one waits for as many tasks as there are threads, at most.
+    A queue asks for a thread with a ticket, and never for more threads than it may use. So the next queue waits for at
+    most as many tasks as there are threads.
 
-    A task handles its own errors; one that escapes is logged as a bug and does not end the thread.
+    A task handles its own errors. An error that escapes is logged as a bug, and does not end the thread.
 
     Args:
-        size: How many threads; they start as they are needed.
-        name: What the threads are called.
+        size: The number of threads. They start when they are needed.
+        name: The name of the threads.
     """
 
     def __init__(self, size: int, name: str) -> None:
         self._size = size
         self._name = name
-        self._tickets: queue.SimpleQueue[Lane | None] = queue.SimpleQueue()
+        self._tickets: queue.SimpleQueue[TaskQueue | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._outstanding = 0
         self._drained = threading.Event()
         self._drained.set()
 
-    def submit(self, lane: Lane, task: Task, *, first: bool = False) -> None:
-        """Queue a task; it runs after those queued before it in its lane, or, if `first`, before them."""
-        with lane.lock:
+    def submit(self, tasks: TaskQueue, task: Task, *, first: bool = False) -> None:
+        """Queue a task. It runs after the tasks that wait in its queue, or before them if it is `first`."""
+        with tasks.lock:
             if first:
-                lane.waiting.appendleft(task)
+                tasks.waiting.appendleft(task)
             else:
-                lane.waiting.append(task)
-            most = self._size if lane.limit is None else min(lane.limit, self._size)
-            asks = lane.tickets + lane.running < most
+                tasks.waiting.append(task)
+            most = self._size if tasks.limit is None else min(tasks.limit, self._size)
+            asks = tasks.tickets + tasks.running < most
             if asks:
-                lane.tickets += 1
+                tasks.tickets += 1
         if asks:
-            self._ask(lane)
+            self._ask(tasks)
 
     def close(self) -> None:
-        """Let the threads end when their queues are empty, and wait for them."""
+        """End the threads when all queues are empty, and wait for that."""
         self._drained.wait()
         with self._lock:
             threads = list(self._threads)
@@ -177,7 +177,7 @@ class WorkerPool:
         for thread in threads:
             thread.join()
 
-    def _ask(self, lane: Lane) -> None:
+    def _ask(self, tasks: TaskQueue) -> None:
         with self._lock:
             self._outstanding += 1
             self._drained.clear()
@@ -186,25 +186,25 @@ class WorkerPool:
                 thread = RunThread(self._work_off, name)
                 self._threads.append(thread)
                 thread.start()
-        self._tickets.put(lane)
+        self._tickets.put(tasks)
 
     def _work_off(self) -> None:
-        while (lane := self._tickets.get()) is not None:
-            with lane.lock:
-                task = lane.waiting.popleft()
-                lane.tickets -= 1
-                lane.running += 1
+        while (tasks := self._tickets.get()) is not None:
+            with tasks.lock:
+                task = tasks.waiting.popleft()
+                tasks.tickets -= 1
+                tasks.running += 1
             try:
                 task()
             except BaseException:
                 logger.exception("A task of %s let an error escape; this is a bug in ingestify.", self._name)
-            with lane.lock:
-                lane.running -= 1
-                goes_on = len(lane.waiting) > lane.tickets
+            with tasks.lock:
+                tasks.running -= 1
+                goes_on = len(tasks.waiting) > tasks.tickets
                 if goes_on:
-                    lane.tickets += 1
+                    tasks.tickets += 1
             if goes_on:
-                self._tickets.put(lane)
+                self._tickets.put(tasks)
             else:
                 self._give_back()
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ingestify.engine.workers import Gate, Lane, StopToken, WorkerPool
+from ingestify.engine.workers import Gate, StopToken, TaskQueue, WorkerPool
 
 
 @pytest.fixture
@@ -19,11 +19,11 @@ def test_tasks_that_come_at_once_run_at_once(pool):
         # Everybody waits for everybody: it only ends if all eight run side by side, also with threads that idle.
         barrier = threading.Barrier(9)
         for _ in range(8):
-            pool.submit(Lane("one"), barrier.wait)
+            pool.submit(TaskQueue("one"), barrier.wait)
         barrier.wait(timeout=10)
 
 
-def test_a_lane_keeps_its_limit_and_does_not_hold_up_the_others(pool):
+def test_a_queue_keeps_its_limit_and_does_not_hold_up_the_others(pool):
     release, started, other_done = threading.Event(), threading.Semaphore(0), threading.Event()
     running: list[int] = []
 
@@ -33,12 +33,12 @@ def test_a_lane_keeps_its_limit_and_does_not_hold_up_the_others(pool):
         release.wait(10)
         running.pop()
 
-    lane = Lane("slow", limit=2)
+    tasks = TaskQueue("slow", limit=2)
     for _ in range(20):
-        pool.submit(lane, slow)
+        pool.submit(tasks, slow)
     assert started.acquire(timeout=10)
     assert started.acquire(timeout=10)
-    pool.submit(Lane("quick"), other_done.set)
+    pool.submit(TaskQueue("quick"), other_done.set)
     assert other_done.wait(10)
     assert len(running) == 2
     release.set()
@@ -46,9 +46,9 @@ def test_a_lane_keeps_its_limit_and_does_not_hold_up_the_others(pool):
 
 def test_an_error_that_escapes_is_logged_and_does_not_end_the_thread(pool, caplog):
     done = threading.Event()
-    lane = Lane("one", limit=1)
-    pool.submit(lane, lambda: 1 / 0)
-    pool.submit(lane, done.set)
+    tasks = TaskQueue("one", limit=1)
+    pool.submit(tasks, lambda: 1 / 0)
+    pool.submit(tasks, done.set)
     assert done.wait(10)
     assert "bug in ingestify" in caplog.text
 
@@ -57,7 +57,7 @@ def test_closing_waits_for_what_is_queued():
     pool = WorkerPool(2, "test")
     done = []
     for number in range(100):
-        pool.submit(Lane("one", limit=1), lambda number=number: done.append(number))
+        pool.submit(TaskQueue("one", limit=1), lambda number=number: done.append(number))
     pool.close()
     assert sorted(done) == list(range(100))
 

@@ -1,4 +1,4 @@
-"""The state of one source in one run: its HTTP client, its lanes in the worker pools, its gate."""
+"""The state of one source in one run: its HTTP client, its queues in the worker pools, its gate."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from collections.abc import Callable
 from ingestify.domain.ports import Fetcher
 from ingestify.domain.source import Source, collecting
 from ingestify.engine.discovery.discovery import LOOK_UP_SIZE
-from ingestify.engine.workers import Gate, Lane, StopToken
+from ingestify.engine.workers import Gate, StopToken, TaskQueue
 
-__all__ = ["SourceLane", "SourceLanes"]
+__all__ = ["SourceContext", "SourceContexts"]
 
 SELECTORS_AT_ONCE = 8
 """How many selectors of one source are discovered at once, so that other sources get threads too."""
 
 
-class SourceLane:
+class SourceContext:
     """The state of one source in one run."""
 
     def __init__(self, source: Source, fetcher: Fetcher, concurrency: int) -> None:
         self.source = source
         self.fetcher = fetcher
-        self.files = Lane(source.name, fetcher.max_concurrency)
+        self.files = TaskQueue(source.name, fetcher.max_concurrency)
         # A source that submits and collects keeps state between the two: one selector at a time.
-        self.discovery = Lane(source.name, 1 if collecting(source) else SELECTORS_AT_ONCE)
+        self.discovery = TaskQueue(source.name, 1 if collecting(source) else SELECTORS_AT_ONCE)
         self.gate = Gate(max(64, 4 * concurrency), LOOK_UP_SIZE)
         self._told: collections.Counter[tuple[str, ...]] = collections.Counter()
         self._lock = threading.Lock()
@@ -43,7 +43,7 @@ class SourceLane:
             return dict(self._told)
 
 
-class SourceLanes:
+class SourceContexts:
     """The states of all sources of a run, each made when it is first needed. Safe to use from any thread.
 
     Args:
@@ -57,19 +57,20 @@ class SourceLanes:
         self._stop = stop
         self._concurrency = concurrency
         self._lock = threading.Lock()
-        self._lanes: dict[int, SourceLane] = {}
+        self._contexts: dict[int, SourceContext] = {}
 
-    def of(self, source: Source) -> SourceLane:
+    def of(self, source: Source) -> SourceContext:
         """Return the state of a source."""
         with self._lock:
-            lane = self._lanes.get(id(source))
-            if lane is None:
-                lane = self._lanes[id(source)] = SourceLane(source, self._fetcher_of(source), self._concurrency)
+            context = self._contexts.get(id(source))
+            if context is None:
+                context = SourceContext(source, self._fetcher_of(source), self._concurrency)
+                self._contexts[id(source)] = context
                 # A provider that does not answer must not hold up the stop.
-                self._stop.when_stopped(lane.fetcher.abort)
-            return lane
+                self._stop.when_stopped(context.fetcher.abort)
+            return context
 
-    def all(self) -> list[SourceLane]:
+    def all(self) -> list[SourceContext]:
         """Return the states that were made so far."""
         with self._lock:
-            return list(self._lanes.values())
+            return list(self._contexts.values())

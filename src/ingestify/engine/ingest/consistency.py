@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ingestify.domain.resource import DatasetResource, FileResource
-from ingestify.engine.discovery.source_context import SourceLane
+from ingestify.engine.discovery.source_context import SourceContext
 from ingestify.engine.ingest.consistency_rules import (
     can_be_asked_again,
     find_uncertain,
@@ -38,17 +38,17 @@ class ConsistencyCheck:
     Args:
         fetched: The dataset. What changed meanwhile is put into it.
         loading: Loads its files.
-        lane: That of its source.
+        source_context: What the run keeps for its source.
 
     Attributes:
         found_change: Whether the provider changed a file or the entry since the dataset was discovered. Then nothing is
             known of the dataset before the check has ended.
     """
 
-    def __init__(self, fetched: FetchedDataset, loading: FileLoading, lane: SourceLane) -> None:
+    def __init__(self, fetched: FetchedDataset, loading: FileLoading, source_context: SourceContext) -> None:
         self._fetched = fetched
         self._loading = loading
-        self._lane = lane
+        self._source_context = source_context
         self._requests = self._listings = 0
         self.found_change = False
         self._are_files_sure = False  # every file was asked for once more, and none had changed
@@ -214,5 +214,5 @@ class ConsistencyCheck:
     def _warn_once(self, kind: str, text: str, argument: object) -> None:
         """Warn of the first dataset of a type only: the others are alike."""
         discovered = self._fetched.discovered
-        if self._lane.tells_first(kind, discovered.resource.dataset_type, str(argument)):
+        if self._source_context.tells_first(kind, discovered.resource.dataset_type, str(argument)):
             logger.warning(text, discovered.job.source_name, discovered.name, argument)

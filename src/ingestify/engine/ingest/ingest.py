@@ -58,7 +58,7 @@ class DatasetIngest:
         self._decision = decision
         self._run = run
         self._store = run.store
-        self._lane = run.lanes.of(source)
+        self._source_context = run.source_contexts.of(source)
         self._fetched = FetchedDataset(decision, rules)
         self._is_invalidated = _was_invalidated_since(existing, entry)
         is_retried = entry is not None and rules.wants_in_full(entry)
@@ -69,14 +69,14 @@ class DatasetIngest:
             existing,
             entry,
             store=run.store,
-            fetcher=self._lane.fetcher,
+            fetcher=self._source_context.fetcher,
             in_full=self._in_full,
             restores=self._is_invalidated,
             shapes=shapes_of(self._checks),
             checked=self._fetched.bundle_type.file_checks,
             index_date=discovered.progress.index.first_date,
         )
-        self._consistency = ConsistencyCheck(self._fetched, self._loading, self._lane)
+        self._consistency = ConsistencyCheck(self._fetched, self._loading, self._source_context)
         self._started_at = now()
         self._removals_seen = run.store.commits.removals_seen
 
@@ -241,7 +241,7 @@ class DatasetIngest:
             removals_seen=self._removals_seen,
             confirms=self._is_invalidated and not rejected and bundle.is_as_in_lake,
         )
-        warn_of_gaps(bundle, discovered, self._lane)
+        warn_of_gaps(bundle, discovered, self._source_context)
         if bundle.is_in_doubt:
             discovered.progress.is_in_doubt = True
         if not change.is_news:

@@ -7,7 +7,7 @@ import logging
 from ingestify.domain.dataset import DatasetState
 from ingestify.engine.bundle.bundle import LoadedBundle
 from ingestify.engine.discovery.discovered import Discovered
-from ingestify.engine.discovery.source_context import SourceLane
+from ingestify.engine.discovery.source_context import SourceContext
 from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["warn_of_gaps", "warn_of_more_gaps"]
@@ -17,7 +17,7 @@ logger = PrintableLogger(__name__)
 _GAP = "gap"
 
 
-def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, lane: SourceLane) -> None:
+def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, source_context: SourceContext) -> None:
     """Warn of files that the provider no longer has, and of feeds that a dataset lacks: once for a kind of dataset."""
     resource = bundle.resource
     removed = bundle.removed
@@ -35,7 +35,7 @@ def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, lane: SourceLane)
         problem = look.feed.problem if look is not None and left_out else ""
         has = "has a broken" if left_out else "no longer has"
         # A feed is mostly withdrawn of a whole season: a line for each match would hide all others.
-        is_first = lane.tells_first(_GAP, resource.dataset_type, f"{has} '{file_id}'", what)
+        is_first = source_context.tells_first(_GAP, resource.dataset_type, f"{has} '{file_id}'", what)
         logger.log(
             logging.WARNING if is_first else logging.INFO,
             "%s/%s/%s: the provider %s '%s'%s; %s.",
@@ -54,7 +54,7 @@ def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, lane: SourceLane)
     missing = tuple(feed for feed in bundle.lacking_feeds if feed not in left_out_feeds)
     if resource.state is not DatasetState.COMPLETE or not missing:
         return
-    if lane.tells_first("lacks", resource.dataset_type, *missing):
+    if source_context.tells_first("lacks", resource.dataset_type, *missing):
         logger.warning(
             "%s: %s lacks %s, so it is kept as %s, and so are others like it. If that is all that a %s of '%s' "
             "has, say so with `requires` under dataset_types, or with bundle_types of its source.",
@@ -67,14 +67,14 @@ def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, lane: SourceLane)
         )
 
 
-def warn_of_more_gaps(lane: SourceLane) -> None:
+def warn_of_more_gaps(source_context: SourceContext) -> None:
     """At the end of a run, say of how many more datasets the provider no longer has what it was warned of once."""
-    for what, count in lane.told.items():
+    for what, count in source_context.told.items():
         if what[0] == _GAP and count > 1:
             _, dataset_type, lost, consequence = what
             logger.warning(
                 "%s: of %d more of the type '%s' the provider %s; %s (the log at INFO names them, as -v shows it).",
-                lane.source.name,
+                source_context.source.name,
                 count - 1,
                 dataset_type,
                 lost,

@@ -18,7 +18,7 @@ from ingestify.domain.resource import FileResource
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.discovery import as_exception
-from ingestify.engine.discovery.source_context import SourceLanes
+from ingestify.engine.discovery.source_context import SourceContexts
 from ingestify.engine.ingest.outcome import Outcome
 from ingestify.engine.ingest.relisting import Pairs, Relisted, Relistings
 from ingestify.engine.workers import StopToken, WorkerPool
@@ -69,7 +69,7 @@ class RunContext:
     Attributes:
         store: The lake.
         rules: What a bundle must fulfil.
-        lanes: Those of the run's sources.
+        source_contexts: What the run keeps for each source.
         pool: Loads files.
         relistings: Reads indexes once more.
         commit: Takes a change, and the function to call with its result: an AppliedChange, or the error.
@@ -79,7 +79,7 @@ class RunContext:
 
     store: DatasetStore
     rules: BundleRules
-    lanes: SourceLanes
+    source_contexts: SourceContexts
     pool: WorkerPool
     relistings: Relistings
     commit: Callable[[DatasetChange, Callable[[AppliedChange | Exception], None]], None]
@@ -107,7 +107,7 @@ class DatasetPipeline:
         progress = discovered.progress
         self._ingest = ingest
         self._run = run
-        self._lane = run.lanes.of(discovered.job.plan.source)
+        self._source_context = run.source_contexts.of(discovered.job.plan.source)
         self._context = FetchContext(progress.usage, run.stop.event, unreachable_hosts=progress.unreachable_hosts)
         self._done = done
         self._lock = threading.Lock()
@@ -122,7 +122,7 @@ class DatasetPipeline:
             result: The result of the step that the ingest waited for. An exception is raised there.
         """
         try:
-            with self._lane.fetcher.activated(self._context):
+            with self._source_context.fetcher.activated(self._context):
                 step = self._ingest.throw(result) if isinstance(result, BaseException) else self._ingest.send(result)
         except StopIteration as ended:
             self._done(ended.value)
@@ -138,7 +138,7 @@ class DatasetPipeline:
     def _submit(self, task: Callable[..., None], *arguments: object) -> None:
         # What was begun is finished before anything new is: the second step of a dataset does not queue behind the
         # first steps of a hundred others.
-        self._run.pool.submit(self._lane.files, functools.partial(task, *arguments), first=self._is_begun)
+        self._run.pool.submit(self._source_context.files, functools.partial(task, *arguments), first=self._is_begun)
 
     def _load(self, step: LoadFiles) -> None:
         tasks = _in_tasks(step.files)
@@ -152,7 +152,7 @@ class DatasetPipeline:
     def _work_on(self, files: Sequence[FileResource], work: Callable[[FileResource], None]) -> None:
         file = files[0]
         try:
-            with self._lane.fetcher.activated(self._context):
+            with self._source_context.fetcher.activated(self._context):
                 for file in files:
                     if self._run.stop.is_set:
                         raise SourceError("the run is to stop")

@@ -1,12 +1,13 @@
-"""The index, read once more while a job goes on: what it says by now of datasets whose files have come.
+"""Reads the index once more while a job goes on, for the datasets whose files have come.
 
-A dataset waits for that without a thread. One reading serves all that wait: at the end of the listing, when nothing
-else of the job is left to be done. Where many wait, or somebody reads the datasets as they come, it is read before
-that, each time after twice as long. Before a deadline it is read after half of the time that is left, again and again:
-what has come is not thrown away with the rest.
+The datasets wait for it without a thread, and one reading serves all that wait. It begins when nothing else of the job
+is left to be done. It begins earlier if many datasets wait, or if a reader takes the datasets as they come; the time
+between two readings doubles. Before a deadline the index is read after half of the time that is left, again and again,
+so that the datasets that have come are committed.
 
-Of one job, one reading goes on at a time. Meanwhile nobody who waits takes a place at the source's gate: the listing
-that goes on beside it is never held up by that, as it may hold what the source needs for this one, a lock for instance.
+Only one reading of a job goes on at a time. During a reading the datasets that wait have no place at the gate of the
+source. So they never hold up the listing that goes on beside the reading: it may hold something that the source needs
+for the reading, for instance a lock.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.ports import FetchContext, IndexReading
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.discovery import as_exception, list_again
-from ingestify.engine.discovery.source_context import SourceLanes
+from ingestify.engine.discovery.source_context import SourceContexts
 from ingestify.engine.report.report import JobProgress
-from ingestify.engine.workers import Gate, Lane, StopToken, WorkerPool
+from ingestify.engine.workers import Gate, StopToken, TaskQueue, WorkerPool
 from ingestify.errors import FatalError, FetchError, SourceError, StopProcessing
 from ingestify.store.dataset_store import DatasetStore
 
@@ -36,7 +37,7 @@ FIRST_WAIT_SECONDS = 5.0
 FIRST_WAIT_OF_READER_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 300.0
 LISTINGS_SHARE = 4
-"""An index that takes long to read is read more rarely: waiting takes so many times as long as reading it."""
+"""The time between two readings is at least so many times as long as a reading takes."""
 _READER_AT_ONCE = 0.0
 
 Pairs = frozenset[tuple[str, str]]
@@ -48,8 +49,8 @@ class Relisted:
     """What the index says of a dataset when it is read once more.
 
     Attributes:
-        discovered: The dataset as it is listed now; None if it is not, or not so that it can be read.
-        is_gone: Whether it is not listed, by a provider that was asked and a source that lists all that there is.
+        discovered: The dataset as it is listed now. None: it is not listed, or its entry cannot be read.
+        is_gone: Whether it is not listed, although the provider was asked and the source lists everything.
         index: How the index was read.
         extra: The feeds and versions that were asked for besides those of the plan.
     """
@@ -61,17 +62,17 @@ class Relisted:
 
 
 Then = Callable[[Relisted | Exception], None]
-_One = tuple[Discovered, Pairs, Then]
+_Request = tuple[Discovered, Pairs, Then]
 
 
 class _Waiting:
     """The datasets of one job that wait for its index to be read once more."""
 
     def __init__(self, first_wait: float) -> None:
-        self.several: list[_One] = []
-        self.is_read = False  # by now, for others
-        self.is_due = False  # to be read when that has ended
-        self.outside = 0  # how many of them have no place at the gate
+        self.requests: list[_Request] = []
+        self.is_reading = False  # for others, that came earlier
+        self.is_due = False  # to be read again as soon as that has ended
+        self.without_place = 0  # how many of them have no place at the gate
         self.next_wait = first_wait
         self.timer: threading.Timer | None = None
 
@@ -80,37 +81,39 @@ class Relistings:
     """Reads the indexes of a run's jobs once more. Safe to use from any thread.
 
     Args:
-        lanes: Those of the run's sources.
-        has_reader: Whether somebody waits for datasets as they come.
+        store: The lake.
+        source_contexts: What the run keeps for each source.
+        stop: Ends all waiting.
+        has_reader: Whether a reader takes the datasets as they come.
         deadline: After how many seconds from now the run is stopped; None: it is not.
     """
 
     def __init__(
         self,
         store: DatasetStore,
-        lanes: SourceLanes,
+        source_contexts: SourceContexts,
         stop: StopToken,
         *,
         has_reader: bool,
         deadline: float | None = None,
     ) -> None:
         self._store = store
-        self._lanes = lanes
+        self._source_contexts = source_contexts
         self._stop = stop
         self._has_reader = has_reader
         self._stopped_at = None if deadline is None else time.monotonic() + deadline
         self._lock = threading.Lock()
         self._waiting: dict[JobProgress, _Waiting] = {}
-        self._own_lanes: dict[int, Lane] = {}
+        self._queues: dict[int, TaskQueue] = {}
         self._pool = WorkerPool(THREADS, "ingestify-relist")
-        stop.when_stopped(self._let_go)
+        stop.when_stopped(self._end_waiting)
 
     def ask(self, discovered: Discovered, then: Then, extra: Pairs = frozenset()) -> None:
         """Read the index once more, after this moment, and call `then` with what it says of a dataset, or the error.
 
         Args:
             discovered: The dataset.
-            then: Called by another thread.
+            then: Called in another thread.
             extra: Feeds and versions that are wanted besides those of the plan, where the source has them.
         """
         progress = discovered.progress
@@ -120,22 +123,22 @@ class Relistings:
                 waiting = self._waiting[progress] = _Waiting(
                     _READER_AT_ONCE if self._has_reader else FIRST_WAIT_SECONDS
                 )
-            waiting.several.append((discovered, extra, then))
-            if waiting.is_read:
-                waiting.outside += 1
+            waiting.requests.append((discovered, extra, then))
+            if waiting.is_reading:
+                waiting.without_place += 1
                 self._gate(progress).leave()
             if waiting.timer is None:
                 waiting.timer = self._timer(progress, waiting)
         if self._stop.is_set:
-            self._let_go()
+            self._end_waiting()
         else:
             self.read_if_due(progress)
 
     def read_if_due(self, progress: JobProgress) -> None:
-        """Read the index of a job now, if nothing else of it goes on, or too many wait for that."""
+        """Begin to read the index of a job, if nothing else of the job goes on, or too many datasets wait for it."""
         with self._lock:
             waiting = self._waiting.get(progress)
-            number = 0 if waiting is None or waiting.is_read else len(waiting.several)
+            number = 0 if waiting is None or waiting.is_reading else len(waiting.requests)
         if not number:
             return
         gate = self._gate(progress)
@@ -145,7 +148,7 @@ class Relistings:
             self._begin(progress)
 
     def close(self) -> None:
-        """End its threads. Nothing waits any more."""
+        """End its threads. Nothing is waiting any more."""
         with self._lock:
             timers = [waiting.timer for waiting in self._waiting.values() if waiting.timer is not None]
         for timer in timers:
@@ -153,7 +156,7 @@ class Relistings:
         self._pool.close()
 
     def _timer(self, progress: JobProgress, waiting: _Waiting) -> threading.Timer:
-        """Begin to wait, and the next time for twice as long."""
+        """Return a timer that has begun to run. The next one runs twice as long."""
         wait = waiting.next_wait
         if self._stopped_at is not None and (left := self._stopped_at - time.monotonic()) > 0:
             wait = min(wait, max(left / 2, FIRST_WAIT_OF_READER_SECONDS))
@@ -164,67 +167,67 @@ class Relistings:
         return timer
 
     def _gate(self, progress: JobProgress) -> Gate:
-        return self._lanes.of(progress.job.plan.source).gate
+        return self._source_contexts.of(progress.job.plan.source).gate
 
-    def _take(self, waiting: _Waiting) -> list[_One]:
-        """Return those that wait, who do so no more. The lock is held."""
+    def _take(self, waiting: _Waiting) -> list[_Request]:
+        """Return what waits, and remove it. The lock is held."""
         if waiting.timer is not None:
             waiting.timer.cancel()
             waiting.timer = None
-        several, waiting.several = waiting.several, []
-        return several
+        requests, waiting.requests = waiting.requests, []
+        return requests
 
     def _begin(self, progress: JobProgress) -> None:
         source = progress.job.plan.source
         with self._lock:
             waiting = self._waiting[progress]
-            if waiting.is_read:
+            if waiting.is_reading:
                 waiting.is_due = True
                 return
-            several = self._take(waiting)
-            if not several:
+            requests = self._take(waiting)
+            if not requests:
                 return
-            waiting.is_read = True
-            lane = self._own_lanes.setdefault(id(source), Lane(source.name))
-        self._gate(progress).leave(len(several))
-        self._pool.submit(lane, lambda: self._read(progress, waiting, several))
+            waiting.is_reading = True
+            tasks = self._queues.setdefault(id(source), TaskQueue(source.name))
+        self._gate(progress).leave(len(requests))
+        self._pool.submit(tasks, lambda: self._read(progress, waiting, requests))
 
-    def _read(self, progress: JobProgress, waiting: _Waiting, several: list[_One]) -> None:
-        """Read the index, tell all that waited for it, and see to those that came meanwhile."""
+    def _read(self, progress: JobProgress, waiting: _Waiting, requests: list[_Request]) -> None:
+        """Read the index for the requests, and begin the next reading if it is due."""
         began = time.monotonic()
-        relisted = self._list(progress, several)
+        relisted = self._list(progress, requests)
         with self._lock:
-            self._gate(progress).enter_at_once(len(several) + waiting.outside)
-            waiting.is_read, waiting.outside = False, 0
+            self._gate(progress).enter_at_once(len(requests) + waiting.without_place)
+            waiting.is_reading, waiting.without_place = False, 0
             waiting.next_wait = max(waiting.next_wait, LISTINGS_SHARE * (time.monotonic() - began))
             is_due, waiting.is_due = waiting.is_due, False
-        for (_, _, then), one in zip(several, relisted, strict=True):
+        for (_, _, then), one in zip(requests, relisted, strict=True):
             then(one)
         if is_due:
             self._begin(progress)
         else:
             self.read_if_due(progress)
 
-    def _list(self, progress: JobProgress, several: list[_One]) -> list[Relisted | Exception]:
-        extra = frozenset().union(*(pairs for _, pairs, _ in several))
+    def _list(self, progress: JobProgress, requests: list[_Request]) -> list[Relisted | Exception]:
+        extra = frozenset().union(*(pairs for _, pairs, _ in requests))
         index = IndexReading(not_before=time.monotonic())
         found: dict[tuple[str, str, str], Discovered] = {}
         asked: Pairs = frozenset()
         failure: Exception | None = None
-        lane = self._lanes.of(progress.job.plan.source)
+        source_context = self._source_contexts.of(progress.job.plan.source)
         try:
-            wanted = {discovered.key: discovered for discovered, _, _ in several}
+            wanted = {discovered.key: discovered for discovered, _, _ in requests}
             context = FetchContext(progress.usage, self._stop.event, index, progress.unreachable_hosts)
-            with lane.fetcher.activated(context):
+            with source_context.fetcher.activated(context):
                 asked = self._list_these(progress, wanted, extra, found)
-        except BaseException as error:  # noqa: BLE001 - the edge to user code: it fails those that wait for it
+        except BaseException as error:  # noqa: BLE001 - the edge to user code: it fails the datasets that wait for it
             failure = as_exception(error)
-        # What a source keeps of an answer from before says nothing of what there is by now.
+        # If the source only repeats an earlier response, nothing is known of what there is by now.
         lists_all = progress.job.plan.source.lists_everything and index.responses > 0
         relisted: list[Relisted | Exception] = []
-        for discovered, _, _ in several:
+        for discovered, _, _ in requests:
             again = found.get(discovered.key)
-            # What was listed before the source failed was read as well as ever.
+            # An entry that came before the source failed is as good as any other.
             if failure is not None and again is None:
                 relisted.append(failure)
             else:
@@ -246,24 +249,24 @@ class Relistings:
             except (FetchError, StopProcessing, FatalError):
                 raise
             except Exception as error:
-                if found:  # then it was no feed that it refused
+                if found:  # then the source did not refuse a feed
                     raise
-                # A source that refuses a feed, in whatever way, has it no more.
+                # A source may refuse a feed that it no longer has, with any error.
                 logger.debug("%s does not announce %s: %s", progress.job.source_name, sorted(extra), error)
         list_again(progress, self._store, wanted, self._stop, found)
         return frozenset()
 
-    def _let_go(self) -> None:
-        """The run is to stop: nobody waits any more."""
+    def _end_waiting(self) -> None:
+        """End all waiting, as the run has to stop."""
         with self._lock:
-            several = [one for waiting in self._waiting.values() for one in self._take(waiting)]
+            requests = [one for waiting in self._waiting.values() for one in self._take(waiting)]
         stopped = SourceError("stopped before the index was read once more")
-        for _, _, then in several:
+        for _, _, then in requests:
             then(stopped)
 
 
 def _widened(progress: JobProgress, extra: Pairs) -> DataSpecVersionCollection:
-    """Return the feeds and versions of a job's plan with more of them."""
+    """Return the feeds and versions of a job's plan, with `extra`."""
     plan = progress.job.plan.data_spec_versions
     versions = {feed: list(of_feed) for feed, of_feed in plan.items()}
     for feed, version in sorted(extra):

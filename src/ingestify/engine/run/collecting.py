@@ -10,7 +10,7 @@ from ingestify.domain.source import CollectingSource
 from ingestify.engine.decision.change_detection import Decision
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.discovery import as_exception
-from ingestify.engine.discovery.source_context import SourceLane
+from ingestify.engine.discovery.source_context import SourceContext
 from ingestify.engine.ingest.outcome import NOTHING_DONE
 from ingestify.engine.report.report import JobProgress
 from ingestify.engine.run.decider import Decider
@@ -29,7 +29,7 @@ def submit_and_collect(
     collector: CollectingSource,
     batches: Iterable[list[Discovered]],
     progress: JobProgress,
-    lane: SourceLane,
+    source_context: SourceContext,
     decider: Decider,
     stop: StopToken,
 ) -> None:
@@ -38,7 +38,7 @@ def submit_and_collect(
     A discovery thread calls it. `batches` are what the source announces of the job.
     """
     submitted: dict[int, Decision] = {}
-    to_fetch = _iter_to_fetch(batches, progress, lane, decider, stop, submitted)
+    to_fetch = _iter_to_fetch(batches, progress, source_context, decider, stop, submitted)
     try:
         for resource in _iter_collected(collector, to_fetch, stop):
             decision = submitted.pop(id(resource), None)
@@ -64,7 +64,7 @@ def submit_and_collect(
 def _iter_to_fetch(
     batches: Iterable[list[Discovered]],
     progress: JobProgress,
-    lane: SourceLane,
+    source_context: SourceContext,
     decider: Decider,
     stop: StopToken,
     submitted: dict[int, Decision],
@@ -75,7 +75,7 @@ def _iter_to_fetch(
             if stop.is_set:
                 return
             # The source's own submit iterates here, so nothing may wait: the source itself says when it is full.
-            lane.gate.enter_at_once()
+            source_context.gate.enter_at_once()
             decider.begin(progress, 1)
             if decider.needs_fetch(decision):
                 submitted[id(decision.discovered.resource)] = decision

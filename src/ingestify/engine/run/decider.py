@@ -168,7 +168,7 @@ class Decider:
                 others.add(progress)
                 self.carry_out(decision)
         for progress, several in unchanged.items():
-            self._run.lanes.of(progress.job.plan.source).gate.widen(progress not in others)
+            self._run.source_contexts.of(progress.job.plan.source).gate.widen(progress not in others)
             if several:
                 progress.listing.found(*[discovered.number for discovered in several])
                 progress.count("unchanged", len([one for one in several if not one.is_duplicate]))
@@ -247,7 +247,7 @@ class Decider:
 
     def _release(self, progress: JobProgress, several: Sequence[Discovered]) -> None:
         """Let other datasets through the gate in place of those that have ended, and their duplicates go on."""
-        self._run.lanes.of(progress.job.plan.source).gate.leave(len(several))
+        self._run.source_contexts.of(progress.job.plan.source).gate.leave(len(several))
         self._queue.end(several)
         self._completion.end_job_parts(progress, len(several))
         self._run.relistings.read_if_due(progress)

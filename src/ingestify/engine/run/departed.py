@@ -23,7 +23,7 @@ def find_departed(
     plan: IngestionPlan,
     filters: Filters,
     expansion: Expansion,
-    look: IndexReading,
+    index: IndexReading,
     parse_expression: ParseExpression | None,
 ) -> list[Job]:
     """Return a job for each selector that an earlier run discovered, that the plan wants, and that is gone now.
@@ -36,7 +36,7 @@ def find_departed(
         plan: The plan whose selectors were discovered.
         filters: What the caller narrows the run to. With filters nothing is concluded from what is not there.
         expansion: The selectors that were discovered, and their jobs.
-        look: How the provider's index was read while the selectors were discovered.
+        index: How the provider's index was read while the selectors were discovered.
         parse_expression: Parses the selectors of plans that are expressions.
     """
     if expansion.discovered is None or filters or not plan.source.lists_everything:
@@ -54,12 +54,12 @@ def find_departed(
         one.selector for one in known if one.selector not in there and not _is_among(one.selector, expansion.discovered)
     ]
     wanted = [one for one in gone if would_ingest(plan, one, parse_expression)]
-    if wanted and look.gaps:
+    if wanted and index.gaps:
         logger.info(
             "%s: %d selectors are not discovered any more, which says nothing: %s",
             source.name,
             len(wanted),
-            "; ".join(look.gaps),
+            "; ".join(index.gaps),
         )
         return []
     before = plans[: next(number for number, one in enumerate(plans) if one is plan)]

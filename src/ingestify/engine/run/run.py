@@ -1,4 +1,4 @@
-"""One run: jobs are discovered side by side, files fetched by a bounded pool, changes committed in groups."""
+"""One run: it discovers jobs side by side, fetches files with a bounded pool, and commits changes in groups."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.discovery import as_exception, iter_discovered
 from ingestify.engine.discovery.not_listed import describe_not_listed
 from ingestify.engine.discovery.planner import Expansion, expand_plan
-from ingestify.engine.discovery.source_context import SourceLane, SourceLanes
+from ingestify.engine.discovery.source_context import SourceContext, SourceContexts
 from ingestify.engine.ingest.missing_feeds import warn_of_more_gaps
 from ingestify.engine.ingest.pipeline import RunContext
 from ingestify.engine.ingest.relisting import Relistings
@@ -50,25 +50,27 @@ class IngestionRun:
     """One call of `engine.load`.
 
     Args:
+        store: The lake.
         plans: What to ingest.
-        filters: What the caller narrows it to.
+        filters: What the caller narrows the plans to.
         concurrency: How many files are fetched at once.
-        fetcher_of: The HTTP client of a source.
-        dry_run: Only look: nothing is fetched but indexes, and nothing is written.
-        waits: Whether to wait for another run that is at the same job, instead of skipping the job.
-        on_current: Called by the committing thread with each dataset the moment it is known to be current, once.
-        listener: Hears of progress.
-        rules: What is asked of bundles; None: what is built in.
-        limits_of: How much of a source may be missing at once; None: what is built in.
-        accepts_missing: Whether all that is not listed any more is believed to be missing.
-        deadline: How long it may go on: then it is stopped. None: as long as it takes.
-        host_waits: Which hosts are left alone; None: each of the clients knows for itself.
-        ignores_waits: Whether hosts are asked although they wanted to be left alone.
+        fetcher_of: Returns the HTTP client of a source.
+        parse_expression: Parses the selectors of plans that are expressions.
+        dry_run: Whether only indexes are fetched, and nothing is written.
+        waits: Whether to wait for another run that works on the same job, instead of skipping the job.
+        on_current: Called once by the committer's thread with each dataset, as soon as it is known to be current.
+        listener: Is told of progress.
+        rules: What a bundle must fulfil; None: the built-in rules.
+        limits_of: How much of a source may be missing at once; None: the built-in limits.
+        accepts_missing: Whether all that is not listed any more is marked MISSING.
+        deadline: After this time the run is stopped. None: it takes as long as it needs.
+        host_waits: The hosts that must not be asked for a while, for all clients; None: each client keeps its own.
+        ignores_waits: Whether such hosts are asked all the same.
         refetch: Whether what the lake has is fetched in full although nothing says that it changed.
-        unreachable_hosts: Keeps which hosts cannot be reached, for a caller who does without them: they are given up
-            within seconds, and that is told by nobody else. None: they have their tries, and fail.
-        is_raised: Whether the caller raises the report's error, and calls `tell_failures`. Otherwise what a discovery
-            raised is logged when it does.
+        unreachable_hosts: Keeps the hosts that cannot be reached, for a caller that can do without them. The run gives
+            them up within seconds, and only the caller tells of it. None: requests are retried, and fail.
+        is_raised: Whether the caller raises the error of the report, and calls `tell_failures`. Otherwise the run logs
+            the error of a discovery at once.
     """
 
     def __init__(
@@ -105,7 +107,7 @@ class IngestionRun:
         self._deadline = deadline
         self._refetch = refetch
         self._concurrency = concurrency
-        self._lanes = SourceLanes(fetcher_of, concurrency, self.stop)
+        self._source_contexts = SourceContexts(fetcher_of, concurrency, self.stop)
         self._parse_expression = parse_expression
         self._dry_run = dry_run
         self._on_current = on_current
@@ -131,8 +133,8 @@ class IngestionRun:
     def execute(self) -> RunReport:
         """Run to the end, in the caller's thread, and return what was done.
 
-        Ctrl-C stops it cleanly: what is complete is committed, requests in flight are broken off, loaders that run are
-        waited for, and the report says ABORTED. A second Ctrl-C leaves at once with KeyboardInterrupt.
+        Ctrl-C stops the run cleanly: it commits what is complete, breaks off requests, waits for file loaders, and the
+        report says ABORTED. A second Ctrl-C leaves at once with KeyboardInterrupt.
         """
         if not self._dry_run and self._store.create():
             self._jobs.created_lake = self._store.where
@@ -154,7 +156,7 @@ class IngestionRun:
         self._notifier = Notifier(self._store, committer, self._on_current, self.stop)
         self._relistings = Relistings(
             self._store,
-            self._lanes,
+            self._source_contexts,
             self.stop,
             has_reader=self._on_current is not None,
             deadline=None if self._deadline is None else self._deadline.total_seconds(),
@@ -162,7 +164,7 @@ class IngestionRun:
         context = RunContext(
             self._store,
             self._rules,
-            self._lanes,
+            self._source_contexts,
             pool,
             self._relistings,
             committer.commit,
@@ -181,8 +183,8 @@ class IngestionRun:
         self._completion.begin()
         for plan in self._plans:
             self._completion.begin()
-            lane = self._lanes.of(plan.source)
-            self._discovery.submit(lane.discovery, functools.partial(self._plan, plan, lane))
+            source_context = self._source_contexts.of(plan.source)
+            self._discovery.submit(source_context.discovery, functools.partial(self._plan, plan, source_context))
         self._completion.end()
         end = functools.partial(self._end, pool, committer, timer)
         try:
@@ -193,14 +195,14 @@ class IngestionRun:
                 self.stop.stop(interrupt)
                 self._completion.wait()
         except KeyboardInterrupt:
-            # The process may go on, as a notebook's does: what this run holds is let go of once its work has ended.
+            # The process may go on, as in a notebook: the run releases what it holds once its work has ended.
             RunThread(functools.partial(_quietly, end), "ingestify-leaving").start()
             raise
         end()
         return self.report()
 
     def _end(self, pool: WorkerPool, committer: Committer, timer: threading.Timer | None) -> None:
-        """Wait for what goes on, and let go of all that the run holds."""
+        """Wait for what goes on, and release all that the run holds."""
         self._completion.wait()
         if timer is not None:
             timer.cancel()
@@ -211,15 +213,15 @@ class IngestionRun:
         committer.close()
         if not self._dry_run:
             self._store.identity.settle()
-        for lane in self._lanes.all():
-            warn_of_more_gaps(lane)
+        for source_context in self._source_contexts.all():
+            warn_of_more_gaps(source_context)
         self._jobs.close()
         if len(self._expansions) == len(self._plans) and not self.stop.is_set:
             providers = [plan.source.provider for plan in self._plans]
             self._not_listed = describe_not_listed(self._filters, providers, self._expansions, self._jobs.progresses)
 
     def _start_deadline(self) -> threading.Timer | None:
-        """Let the run be stopped when its time is over."""
+        """Return a timer that stops the run at its deadline; it has begun. None: there is no deadline."""
         if self._deadline is None:
             return None
         reached = DeadlineReached(f"the deadline of {self._deadline} (hours:minutes:seconds) is over")
@@ -229,25 +231,25 @@ class IngestionRun:
         return timer
 
     def report(self) -> RunReport:
-        """Return how far the run is; may be called from any thread."""
+        """Return the report of the run, as far as the run is. Any thread may call it."""
         return dataclasses.replace(self._jobs.report(done=self._completion.is_done), not_listed=self._not_listed)
 
     def tell_failures(self, raised: BaseException | None) -> None:
-        """Say, once, which discoveries failed, but for the one that is about to be raised. The caller's thread."""
+        """Log, once, which discoveries failed, except for the error that will be raised. The caller's thread."""
         self._jobs.tell_failures(raised)
 
     @property
     def unreached(self) -> dict[str, tuple[str, str]]:
-        """The sources of which a host could not be reached, which one that is, and why; see `unreachable_hosts`."""
+        """Source name to a host that could not be reached, and why; see `unreachable_hosts`."""
         return self._jobs.unreached
 
     def release_job_locks(self) -> None:
-        """Let other runs at its jobs while it is held up; may be called from any thread."""
+        """Release the locks of its jobs, as a reader holds the run up. Any thread may call it."""
         self._jobs.release_job_locks()
 
     # ---- discovery threads -----------------------------------------------------------------------------
 
-    def _plan(self, plan: IngestionPlan, lane: SourceLane) -> None:
+    def _plan(self, plan: IngestionPlan, source_context: SourceContext) -> None:
         """Expand a plan into jobs, and queue them."""
         try:
             if self.stop.is_set:
@@ -255,35 +257,37 @@ class IngestionRun:
                 return
             unreadable: list[UnreadableEntry] = []
             try:
-                look = IndexReading()
-                context = FetchContext(self._jobs.planning_usage, self.stop.event, look, self.unreachable_hosts)
-                with lane.fetcher.activated(context):
+                index = IndexReading()
+                context = FetchContext(self._jobs.planning_usage, self.stop.event, index, self.unreachable_hosts)
+                with source_context.fetcher.activated(context):
                     expansion = expand_plan(plan, self._filters, self._parse_expression, unreadable.append)
                 for entry in unreadable:
-                    look.add_gap(f"{entry.where} cannot be read")
+                    index.add_gap(f"{entry.where} cannot be read")
                 departed = find_departed(
-                    self._store, self._plans, plan, self._filters, expansion, look, self._parse_expression
+                    self._store, self._plans, plan, self._filters, expansion, index, self._parse_expression
                 )
             except BaseException as error:  # noqa: BLE001 - the job's boundary
-                self._tell_of_planning(plan, unreadable, as_exception(error))
+                self._report_planning(plan, unreadable, as_exception(error))
                 return
             jobs = [*expansion.jobs, *departed]
             if unreadable:
-                self._tell_of_planning(plan, unreadable)
+                self._report_planning(plan, unreadable)
             else:
                 self._expansions.append(expansion)
                 if not jobs and not self._filters:
                     logger.warning("%s: no selector for %s matches the plan.", plan.source.name, plan.dataset_type)
             for job in jobs:
                 self._completion.begin()
-                self._discovery.submit(lane.discovery, functools.partial(self._discover, job, lane, look.first_date))
+                self._discovery.submit(
+                    source_context.discovery, functools.partial(self._discover, job, source_context, index.first_date)
+                )
         finally:
             self._completion.end()
 
-    def _tell_of_planning(
+    def _report_planning(
         self, plan: IngestionPlan, unreadable: Sequence[UnreadableEntry], error: Exception | None = None
     ) -> None:
-        """Keep what went wrong while selectors were found, as a job of its own."""
+        """Keep the errors of finding selectors, as a job of their own."""
         selector = Selector({"_name": FINDING_SELECTORS})
         progress = self._jobs.begin(Job(plan, plan.source.name, plan.source.provider, selector))
         for entry in unreadable:
@@ -293,8 +297,8 @@ class IngestionRun:
         progress.is_discovered = True
         self._jobs.end(progress)
 
-    def _discover(self, job: Job, lane: SourceLane, hint_date: str | None) -> None:
-        """Discover one job's datasets and pass them on to be decided about."""
+    def _discover(self, job: Job, source_context: SourceContext, hint_date: str | None) -> None:
+        """Discover the datasets of one job, and pass them on to the decider."""
         try:
             if self.stop.is_set:
                 self._jobs.leave_out(job.source_name, job.selector.name)
@@ -304,15 +308,15 @@ class IngestionRun:
             self._completion.begin()  # ended with the job, when its last dataset is
             try:
                 context = FetchContext(progress.usage, self.stop.event, progress.index, self.unreachable_hosts)
-                with lane.fetcher.activated(context):
+                with source_context.fetcher.activated(context):
                     if self._jobs.enter(progress) and not self._is_known(progress):
                         fail_entry = functools.partial(self._jobs.fail_entry, progress)
                         batches = iter_discovered(progress, self._store, fail_entry)
                         collector = collecting(job.plan.source)
                         if collector is None:
-                            self._pass_on(batches, progress, lane)
+                            self._pass_on(batches, progress, source_context)
                         else:
-                            submit_and_collect(collector, batches, progress, lane, self._decider, self.stop)
+                            submit_and_collect(collector, batches, progress, source_context, self._decider, self.stop)
                         warn_if_nothing_is_listed(progress, self._store)
                 if not self.stop.is_set:
                     progress.is_discovered = True
@@ -326,14 +330,14 @@ class IngestionRun:
             self._completion.end()
 
     def _is_known(self, progress: JobProgress) -> bool:
-        """Whether nothing needs to be asked to know what a job's selector has."""
+        """Whether it is known what a job's selector has, without asking the provider."""
         if progress.job.has_departed:
             progress.listing.is_whole = progress.listing.is_of_everything = True
             return True
         return not self._refetch and self._skip_selector(progress)
 
     def _skip_selector(self, progress: JobProgress) -> bool:
-        """Skip a selector whose hint is what it was when the lake got all of it, if the lake has anything of it."""
+        """Skip a selector of which the lake has all, if its hint has not changed. Returns whether it is skipped."""
         job = progress.job
         why = find_unchanged(progress)
         if why is None:
@@ -350,13 +354,15 @@ class IngestionRun:
             self._notifier.selector_skipped(job, wanted)
         return True
 
-    def _pass_on(self, batches: Iterable[list[Discovered]], progress: JobProgress, lane: SourceLane) -> None:
-        """Let what a source announces through the gate, and on to be decided about."""
+    def _pass_on(
+        self, batches: Iterable[list[Discovered]], progress: JobProgress, source_context: SourceContext
+    ) -> None:
+        """Pass datasets on to the decider, as fast as the gate of the source admits them."""
         for batch in batches:
             first = 0
             while first < len(batch):
-                admitted = lane.gate.enter(self.stop, len(batch) - first)
-                if not admitted:  # the run is to stop
+                admitted = source_context.gate.enter(self.stop, len(batch) - first)
+                if not admitted:  # the run has to stop
                     return
                 self._decider.begin(progress, admitted)
                 self._decider.submit(batch[first : first + admitted])
@@ -367,4 +373,4 @@ def _quietly(act: Callable[[], None]) -> None:
     try:
         act()
     except Exception as error:  # nobody waits for it, and the lake may be closed by now
-        logger.debug("What a run held that was left at once could not all be let go of", exc_info=error)
+        logger.debug("A run that was left at once could not release all that it held", exc_info=error)
