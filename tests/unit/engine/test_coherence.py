@@ -199,7 +199,7 @@ def test_another_source_leaves_an_entry_alone_and_may_add_a_feed(lake: Lake, fil
     assert versions(lake) == (1, 1)
 
 
-def test_a_discarded_bundle_without_versions_is_looked_at_again_in_time(web: Provider, monkeypatch: pytest.MonkeyPatch):
+def test_a_discarded_bundle_without_versions_is_loaded_again_in_time(web: Provider, monkeypatch: pytest.MonkeyPatch):
     files = Files(web, etag=False)
     source = FunctionSource(files.find)
     source.bundle_checks = (SameVersion(),)

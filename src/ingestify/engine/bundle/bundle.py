@@ -1,4 +1,4 @@
-"""The files of one dataset, all loaded: what is new, what is lacking, what is gone."""
+"""The loaded files of one dataset: which are new, which are lacking, and which are lost."""
 
 from __future__ import annotations
 
@@ -18,18 +18,22 @@ from ingestify.engine.bundle.loaded_file import FileKind, LoadedResource
 __all__ = ["NO_LONGER_ANNOUNCED", "LoadedBundle", "find_unannounced", "is_known_lost"]
 
 NO_LONGER_ANNOUNCED = "(no longer announced)"
-"""Kept as what was announced of a file that the source announced no more when it was last looked at."""
+"""Kept as the announced version of a file that the source no longer announces."""
 
 _THERE = (FileKind.NEW, FileKind.HELD, FileKind.UNCHANGED)
 
 
 class LoadedBundle:
-    """What the provider has of one dataset, against what the lake and the quarantine have.
+    """What the provider has of one dataset, compared with what the lake and the quarantine have.
 
     Args:
-        loaded: File id to what became of each announced file; may be replaced file by file.
-        plan: Whose announcement it is.
-        unasked: Files that the plan does not ask for: nothing is concluded from it that they are not announced.
+        resource: The dataset, as it is announced.
+        bundle_type: What a complete dataset holds.
+        existing: The dataset as the lake has it, or None.
+        entry: Its entry in the quarantine, or None.
+        loaded: File id to what came of each announced file. It may change.
+        plan: The plan that the dataset belongs to.
+        unasked: The ids of files that the plan does not ask for. Nothing is concluded if they are not announced.
     """
 
     def __init__(
@@ -53,7 +57,7 @@ class LoadedBundle:
 
     @property
     def new(self) -> Mapping[str, LoadedResource]:
-        """The files whose bytes the lake's current set has not, in the announced order."""
+        """The files whose bytes the lake's current set does not have, in the announced order."""
         return {
             file_id: self.loaded[file_id]
             for file_id in self.resource.files
@@ -68,23 +72,23 @@ class LoadedBundle:
 
     @property
     def is_as_in_quarantine(self) -> bool:
-        """Whether it is the very bundle that waits in quarantine."""
+        """Whether it is the same bundle as the one in quarantine."""
         if self.entry is None:
             return False
         tags = {file_id: loaded.tag for file_id, loaded in self.new.items()}
         held = {file.file_id: file.tag for file in self.entry.files}
         removed = set(self.entry.removed_file_ids)
-        return bool(held or self.gone) and tags == held and set(self.no_more) == removed
+        return bool(held or self.gone) and tags == held and set(self.lost) == removed
 
     @property
     def is_as_in_lake(self) -> bool:
-        """Whether each file that is announced has the bytes of the current set."""
+        """Whether each announced file has the bytes of the current set."""
         kinds = {loaded.kind for loaded in self.loaded.values()}
         return FileKind.UNCHANGED in kinds and not self.removed and kinds <= {FileKind.UNCHANGED, FileKind.ABSENT}
 
     @property
     def held(self) -> Mapping[str, NewFile]:
-        """The new files of which the provider only said that they are as they are in quarantine."""
+        """The new files that are in quarantine already, as the provider says."""
         return {
             file_id: loaded.draft
             for file_id, loaded in self.new.items()
@@ -93,56 +97,56 @@ class LoadedBundle:
 
     @property
     def gone(self) -> tuple[str, ...]:
-        """Files of the lake that the provider says it has no more."""
+        """Files of the lake of which the provider answers that it does not have them any more."""
         return tuple(file_id for file_id, loaded in self.loaded.items() if loaded.kind is FileKind.GONE)
 
     @property
     def withdrawn(self) -> tuple[str, ...]:
-        """Files of the lake that this source brought, and announces no more."""
+        """Files of the lake that came from this source, and that it no longer announces."""
         return tuple(find_unannounced(self.existing, self.resource, self._plan))
 
     @property
-    def no_more(self) -> tuple[str, ...]:
-        """Files of the lake that are no part of what the provider has now."""
+    def lost(self) -> tuple[str, ...]:
+        """Files of the lake that the provider no longer has."""
         return self.gone + self.withdrawn
 
     @property
     def lost_feeds(self) -> tuple[str, ...]:
-        """The feeds that a complete dataset needs, that the lake has, and that the provider has no more.
+        """The feeds that a complete dataset needs, that the lake has, and that the provider no longer has.
 
-        Where no file is announced at all, each is needed: a dataset is never left without any.
+        If no file at all is announced, each feed is needed: a dataset is never left without any file.
         """
-        lost = {self._current[file_id].data_feed_key for file_id in self.no_more}
+        lost = {self._current[file_id].data_feed_key for file_id in self.lost}
         if not self.resource.files:
             return tuple(sorted(lost))
-        lacking = self.bundle_type.lacking(self._feeds_without(self.no_more))
+        lacking = self.bundle_type.lacking(self._feeds_without(self.lost))
         return tuple(feed for wanted in lacking for feed in sorted(lost) if is_named(feed, wanted))
 
     def is_unasked(self, file_id: str) -> bool:
-        """Whether the plan does not ask for a file: nothing is concluded from it that it is not announced."""
+        """Whether the plan does not ask for a file. Then nothing is concluded if it is not announced."""
         return file_id in self._unasked
 
     @property
-    def is_looked_at(self) -> bool:
-        """Whether its files were looked at: they came, or none is announced."""
+    def is_loaded(self) -> bool:
+        """Whether its files were loaded, or none is announced."""
         return bool(self.loaded) or not self.resource.files
 
     @property
     def removed(self) -> tuple[str, ...]:
-        """Files that leave the current set with this look at the provider.
+        """Files that leave the current set, as the provider no longer has them.
 
-        Where another file is new, or the entry says something else, what the provider has no more is of another moment.
-        Where nothing else changed, it leaves if the look before found the same, and no complete dataset needs it: an
-        absence needs two witnesses. One that is broken at the provider is not absent.
+        If another file is new, or the entry has changed, a lost file belongs to an older moment, and leaves. If nothing
+        else changed, it leaves if no complete dataset needs it, and if an earlier run found it lost: two runs have to
+        find the same. A file that is broken at the provider is not lost.
         """
-        if not self.is_looked_at:
+        if not self.is_loaded:
             return ()
         if self.new or (self.is_described_anew and not self.keeps_description):
-            return self.no_more
+            return self.lost
         kept = set(self.lost_feeds)
         return tuple(
             file_id
-            for file_id in self.no_more
+            for file_id in self.lost
             if file_id not in self._unasked
             and self._current[file_id].data_feed_key not in kept
             and self._was_lost_before(file_id)
@@ -151,7 +155,7 @@ class LoadedBundle:
 
     @property
     def is_described_anew(self) -> bool:
-        """Whether the entry says another name or other metadata than the lake has."""
+        """Whether the entry has another name or other metadata than the lake."""
         existing, resource = self.existing, self.resource
         if existing is None:
             return False
@@ -161,27 +165,27 @@ class LoadedBundle:
 
     @property
     def keeps_description(self) -> bool:
-        """Whether name and metadata stay as they were: beside a file that is gone, is needed, and so stays, too."""
-        return self.is_looked_at and not self.new and bool(self.lost_feeds)
+        """Whether the lake keeps name and metadata, as they belong to a lost file that is needed, and so stays."""
+        return self.is_loaded and not self.new and bool(self.lost_feeds)
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether something of it is gone that stays until another look finds the same."""
-        if not self.is_looked_at:
+        """Whether a file is lost that stays until another run finds the same."""
+        if not self.is_loaded:
             return False
         settled = {*self.removed, *self._unasked}
         kept = set(self.lost_feeds)
-        return any(one not in settled and self._current[one].data_feed_key not in kept for one in self.no_more)
+        return any(one not in settled and self._current[one].data_feed_key not in kept for one in self.lost)
 
     def _was_lost_before(self, file_id: str) -> bool:
         known = None if self.existing is None else self.existing.feeds.get(file_id)
         return known is not None and is_known_lost(known)
 
-    def looks_at_withdrawn(self, *, rejected: bool = False) -> list[FeedState]:
-        """Return how to remember what is announced no more, and stays: announced again, it is asked for."""
+    def feeds_of_withdrawn(self, *, rejected: bool = False) -> list[FeedState]:
+        """Return what to remember of files that are no longer announced, and stay. They may be announced again."""
         known = {} if self.existing is None else self.existing.feeds
         leaving = () if rejected else (*self.removed, *self._unasked)
-        stay = [one for one in self.withdrawn if one not in leaving] if self.is_looked_at else []
+        stay = [one for one in self.withdrawn if one not in leaving] if self.is_loaded else []
         return [
             dataclasses.replace(known[file_id], present=False, validators=NO_VALIDATORS, checked_at=now())
             if rejected
@@ -197,7 +201,7 @@ class LoadedBundle:
         return {files[file_id].data_feed_key for file_id, one in self.loaded.items() if one.kind in _THERE}
 
     def _feeds_without(self, file_ids: Collection[str]) -> set[str]:
-        """The feeds that the provider has, and those that the lake has besides: from another source, or kept."""
+        """The feeds that the provider has, and those that the lake keeps, also from another source."""
         kept = {file.data_feed_key for file_id, file in self._current.items() if file_id not in file_ids}
         return self._feeds_there | kept
 
@@ -223,14 +227,14 @@ class LoadedBundle:
         feeds = self._feeds_without(self.removed)
         is_told = resource.post_load_files is None or bool(self.loaded)
         if existing is not None and not is_told and existing.state is not DatasetState.MISSING:
-            return existing.state  # post_load_files would say, and was not called
+            return existing.state  # post_load_files would tell the state, and was not called
         return self.bundle_type.state_of(
             resource.state, self._missing(feeds), is_empty=not feeds, has_files=bool(resource.files)
         )
 
 
 def find_unannounced(existing: Dataset | None, resource: DatasetResource, plan: IngestionPlan) -> list[str]:
-    """Return the files of the lake's current set that a plan's source answers for, and announces no more."""
+    """Return the files of the lake's current set that came from a plan's source, and that it no longer announces."""
     if existing is None:
         return []
     revisions = existing.revisions
@@ -243,5 +247,5 @@ def find_unannounced(existing: Dataset | None, resource: DatasetResource, plan: 
 
 
 def is_known_lost(known: FeedState) -> bool:
-    """Return whether an earlier look found already that the provider has a file no more."""
+    """Return whether an earlier run found that the provider no longer has a file."""
     return not known.present or known.announced == NO_LONGER_ANNOUNCED

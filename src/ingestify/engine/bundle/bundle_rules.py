@@ -1,4 +1,4 @@
-"""What a run asks of bundles: what is complete, which checks there are, and when a rejected one is tried again."""
+"""The rules for bundles: what is complete, which checks there are, and when a rejected bundle is fetched again."""
 
 from __future__ import annotations
 
@@ -18,25 +18,23 @@ from ingestify.provider_formats.built_in import find_format
 __all__ = ["BundleRules", "asks_for_each"]
 
 RETRY_AFTER = dt.timedelta(hours=20)
-"""Shorter than a day, so that a run that starts every night always tries again."""
+"""It is shorter than a day, so that a run that starts every night always tries again."""
 
 SMALL_BYTES = 4096
-"""An error in place of a file is no larger, and asking for it again costs next to nothing."""
-
-
+"""A file of this size may be an error in place of a file, and costs nearly nothing to fetch again."""
 SHRUNK = 0.1
-"""No correction takes nine tenths of a file away; an empty list in its place does."""
+"""A correction does not take nine tenths of a file away. An empty list in its place does."""
 
 
 class BundleRules:
-    """Safe to use from any thread.
+    """The rules of one run. Safe to use from any thread.
 
     Args:
-        types: What the settings say of dataset types.
-        checks: Those of the settings and of installed packages; a source brings its own.
-        retry_after: How long a bundle in quarantine is left alone that the provider gives no version of.
+        types: The bundle types of the settings.
+        checks: The checks of the settings and of installed packages. A source has its own ones besides.
+        retry_after: After this time a bundle in quarantine without versions is fetched again.
         shrunk: A file of which less than this share is left is suspicious; 0: none is.
-        loaders: (provider, dataset type) to the format that the settings say; it goes before what a source says.
+        loaders: (provider, dataset type) to the format of the settings, which goes before that of a source.
     """
 
     def __init__(
@@ -54,25 +52,25 @@ class BundleRules:
         self._loaders = dict(loaders or {})
 
     def loader_of(self, provider: str, dataset_type: str, sources: Iterable[Source]) -> str:
-        """Return the format of a kind of dataset: what the settings say, else the first source that does; or empty."""
+        """Return the format of a dataset type: that of the settings, else of the first source with one; or empty."""
         said = self._loaders.get((provider, dataset_type))
         return said or next(filter(None, (one.loader_of(dataset_type) for one in sources)), "")
 
     def type_of(self, source: Source, provider: str, dataset_type: str, feeds: Collection[str]) -> BundleType:
-        """Return what a complete dataset holds; `feeds` are those that it has, or is announced to have."""
+        """Return what a complete dataset holds. `feeds`: those that it has, or is announced to have."""
         return self._types.of(provider, dataset_type, self._declared(source, provider, dataset_type), feeds)
 
     def type_of_entry(self, entry: QuarantineEntry, sources: Iterable[Source]) -> BundleType:
-        """Return what a complete dataset of an entry's kind holds, by the source that it came from if that is known."""
+        """Return what a complete dataset of an entry in quarantine holds, by the source that it came from, if known."""
         name = entry.source.get("source")
         declared = next(
             (self._declared(one, entry.provider, entry.dataset_type) for one in sources if one.name == name), ()
         )
-        feeds = {look.data_feed_key for look in entry.feeds.values()}
+        feeds = {feed.data_feed_key for feed in entry.feeds.values()}
         return self._types.of(entry.provider, entry.dataset_type, declared, feeds)
 
     def checks_of(self, source: Source, provider: str, dataset_type: str) -> list[BundleCheck]:
-        """Return the checks that are for a kind of dataset, or for its format; those of its source first."""
+        """Return the checks for a dataset type, or for its format. Those of its source come first."""
         loader = self.loader_of(provider, dataset_type, [source])
         checks = (*source.bundle_checks, *_checks_of_format(loader, dataset_type), *self._checks)
         return [
@@ -82,30 +80,30 @@ class BundleRules:
         ]
 
     def _declared(self, source: Source, provider: str, dataset_type: str) -> Sequence[BundleType]:
-        """Return what a source says of complete datasets; if nothing, what the format says in which they come."""
+        """Return the bundle types of a source, or else those of the format of its datasets."""
         if any(one.dataset_type == dataset_type for one in source.bundle_types):
             return source.bundle_types
         found = find_format(self.loader_of(provider, dataset_type, [source]), dataset_type)
         return source.bundle_types if found is None else found.bundle_types
 
     def wants_in_full(self, entry: QuarantineEntry) -> bool:
-        """Whether a bundle in quarantine is to be fetched anew, whatever the provider says of its versions.
+        """Whether a bundle in quarantine has to be fetched anew, whatever versions the provider names.
 
-        One that was discarded is, only if it has files that the provider gives no version of.
+        A discarded bundle has to be only if it has files without a version.
         """
         if entry.retry_requested_at is not None:
             return True
         if not entry.is_open and all(feed.validators for feed in entry.feeds.values() if feed.present):
             return False
-        # A look in the future is that of a clock that was ahead.
+        # If it was checked in the future, a clock was ahead.
         return not dt.timedelta(0) <= now() - entry.checked_at < self._retry_after
 
-    def wants_a_look(self, entry: QuarantineEntry, resource: DatasetResource) -> bool:
-        """Whether the provider is to be asked if it still serves the bundle that is in quarantine.
+    def is_worth_asking(self, entry: QuarantineEntry, resource: DatasetResource) -> bool:
+        """Whether the provider is asked if it still serves the bundle that is in quarantine.
 
-        It is where that costs no download: where it named a version of a file, to which it can answer "not modified",
-        where a file was not there, or where the index gives the content itself. It is where the index announces
-        something new, and where what it served in place of a file may have been an error.
+        It is asked if that costs no download: a file has a version, so that the provider can answer "not modified", a
+        file was not there, or the index has the content itself. It is also asked if the index announces something new,
+        or if an error may have come in place of a file.
         """
         return asks_for_each(entry, resource) or any(
             file.json_content is not None or entry.feeds[file_id].validators or not entry.feeds[file_id].present
@@ -119,15 +117,15 @@ def _checks_of_format(loader: str, dataset_type: str) -> list[BundleCheck]:
 
 
 def asks_for_each(entry: QuarantineEntry, resource: DatasetResource) -> bool:
-    """Whether each file of a bundle in quarantine is asked for, though nothing speaks for its being another one."""
+    """Whether each file of a bundle in quarantine is asked for, even if nothing says that it changed."""
     return _announces_more(entry, resource) or _may_be_another(entry, resource)
 
 
 def _may_be_another(entry: QuarantineEntry, resource: DatasetResource) -> bool:
-    """Whether something without a version waits that may be another by now, though nothing shows it.
+    """Whether a file in quarantine without a version may have changed, although nothing shows it.
 
-    That is each file of which the index announces nothing, as it is outside of quarantine; and something small that is
-    not what the file should be: an error that was answered with the status 200, or nothing, may be over.
+    That is each file of which the index announces nothing, as outside of the quarantine. It is also a small file with a
+    problem: it may be an error that came with the status 200, and that is over by now.
     """
     if not entry.is_open:
         return False
@@ -135,15 +133,15 @@ def _may_be_another(entry: QuarantineEntry, resource: DatasetResource) -> bool:
     return any(
         file.url is not None
         and file_id in sizes
-        and (look := entry.feeds.get(file_id)) is not None
-        and not (file.known_unchanged or look.validators)
-        and (file.announced is None or (sizes[file_id] <= SMALL_BYTES and look.problem))
+        and (feed := entry.feeds.get(file_id)) is not None
+        and not (file.known_unchanged or feed.validators)
+        and (file.announced is None or (sizes[file_id] <= SMALL_BYTES and feed.problem))
         for file_id, file in resource.files.items()
     )
 
 
 def _announces_more(entry: QuarantineEntry, resource: DatasetResource) -> bool:
-    """Whether the index announces another file, URL or version than it did of a bundle in quarantine, or may have."""
+    """Whether the index announces, or may announce, another file, URL or version than for the bundle in quarantine."""
     for file_id, file in resource.files.items():
         known = entry.feeds.get(file_id)
         if known is None or known.asked_for != file.asked_for or is_announced_anew(file, known):

@@ -14,39 +14,40 @@ from ingestify.store.objects.staging import StagedFile
 __all__ = ["NOTHING_FOUND", "FileKind", "LoadedResource"]
 
 NOTHING_FOUND = Findings()
-"""Of a file that was not checked, or of which nothing is to be said."""
+"""The findings of a file that was not checked, or in which nothing was found."""
 
 
 class FileKind(enum.Enum):
-    """What a file is, against what the lake and the quarantine have."""
+    """What a file is, compared with what the lake and the quarantine have."""
 
     NEW = enum.auto()
-    """Other bytes; they are staged."""
+    """It has other bytes; they are staged."""
     HELD = enum.auto()
-    """The bytes that are in quarantine."""
+    """It has the bytes that are in quarantine."""
     UNCHANGED = enum.auto()
-    """The bytes of the current revision."""
+    """It has the bytes of the current revision."""
     ABSENT = enum.auto()
-    """The provider has it not, which is allowed, and the lake neither."""
+    """The provider does not have it, which is allowed, and neither does the lake."""
     GONE = enum.auto()
-    """The provider has it not, which is allowed, and the lake has it."""
+    """The provider does not have it, which is allowed, and the lake has it."""
 
 
 @dataclasses.dataclass(slots=True)
 class LoadedResource:
-    """What became of one file.
+    """What came of one file.
 
     Attributes:
-        draft: Of a NEW or HELD file.
-        staged: Of a NEW file, or of one whose object is to be restored.
-        findings: What checking a NEW file brought.
-        tag: The sha256 of the bytes that the provider has; empty if that is not known.
-        size: Their number.
-        date: The Date header of the provider's answer, or None.
-        skipped: Whether the provider was not asked, because nothing spoke for it.
-        looks: How often in a row it answered with other bytes than the time before.
-        differs_in: Of the last two times, in what; None: that cannot be told.
-        is_alike: Whether that is nothing but what differed the time before, too.
+        feed: What is known of the file now.
+        draft: The row of a NEW or HELD file.
+        staged: The bytes of a NEW file, or of a file whose object has to be restored.
+        findings: What the check of a NEW file found.
+        tag: The sha256 of the bytes that the provider has; empty: not known.
+        size: The number of these bytes.
+        date: The Date header of the provider's response, or None.
+        skipped: Whether the provider was not asked, because nothing says that the file changed.
+        changes: How often in a row the provider answered with other bytes than the time before.
+        differs_in: In what the last two responses differ; None: not known.
+        differs_alike: Whether they differ only in places in which the two before them differed, too.
     """
 
     kind: FileKind
@@ -58,11 +59,11 @@ class LoadedResource:
     size: int = 0
     date: str | None = None
     skipped: bool = False
-    looks: int = 0
+    changes: int = 0
     differs_in: Differences | None = None
-    is_alike: bool = False
+    differs_alike: bool = False
 
     @property
     def is_there(self) -> bool:
-        """Whether the provider has it, be it as it should be or not."""
+        """Whether the provider has it, even if it is broken."""
         return self.kind not in (FileKind.ABSENT, FileKind.GONE) or self.feed.is_left_out

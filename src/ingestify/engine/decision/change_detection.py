@@ -1,4 +1,4 @@
-"""What is to be done with what was discovered: look up the lake by sets, let the fetch policy decide."""
+"""Change detection: finds out, with set queries and the fetch policy, what has to be done with discovered datasets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ingestify.domain.ports import KnownDataset
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.revision import RevisionState
 from ingestify.domain.source import collecting
-from ingestify.engine.bundle.bad_parts import describe_left_out
+from ingestify.engine.bundle.broken_files import describe_left_out
 from ingestify.engine.bundle.bundle import find_unannounced, is_known_lost
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.decision.quarantine_view import QuarantineView
@@ -29,7 +29,7 @@ __all__ = ["Action", "Decision", "decide", "wanted_by"]
 
 
 class Action(enum.StrEnum):
-    """What is to be done with a discovered dataset."""
+    """What has to be done with a discovered dataset."""
 
     FETCH = "fetch"
     REFETCH = "refetch"
@@ -41,14 +41,17 @@ class Action(enum.StrEnum):
 
 @dataclasses.dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
 class Decision:
-    """What is to be done, and why. Never changed.
+    """What has to be done with a dataset, and why. Never changed.
 
     Attributes:
-        existing: The dataset in full; None if the lake has not got it, or if nothing is to be done.
-        dataset_id: Its id if the lake has it.
-        error: What the fetch policy raised, or the source marked; then the dataset fails.
-        entry: What the quarantine has of it.
-        in_full: Whether its files are to be asked for without conditions, as somebody asked for that.
+        discovered: The dataset.
+        action: What has to be done.
+        existing: The dataset as the lake has it. None: the lake does not have it, or nothing has to be done.
+        dataset_id: Its id, if the lake has it.
+        reasons: Why, for people.
+        error: What the fetch policy raised, or the error that the source marked: the dataset fails.
+        entry: Its entry in the quarantine, or None.
+        in_full: Whether its files are asked for without conditions, because a person wants that.
     """
 
     discovered: Discovered
@@ -61,7 +64,7 @@ class Decision:
     in_full: bool = False
 
     def as_planned(self) -> PlannedDataset:
-        """Return it as a dry run tells it."""
+        """Return the decision as a dry run tells it."""
         discovered, error = self.discovered, self.error
         return PlannedDataset(
             source=discovered.job.source_name,
@@ -75,13 +78,17 @@ class Decision:
         )
 
 
-class _Look:
-    """What is decided about one dataset before it is known in full.
+class _Case:
+    """One dataset while it is decided about.
 
     Attributes:
-        action: None: that takes the full dataset.
-        is_asked_for: Whether somebody asked for it to be fetched in full.
-        entry_changes: What the entry says otherwise of name and metadata, for people.
+        discovered: The dataset.
+        row: Its row in the catalogue, or None.
+        entry: Its entry in the quarantine, or None.
+        action: What has to be done. None: not known without the full dataset.
+        error: What the fetch policy raised, or the source marked.
+        is_asked_for: Whether a person wants it to be fetched in full.
+        entry_changes: What the entry of the index changes of name and metadata, for people.
     """
 
     __slots__ = ("action", "discovered", "entry", "entry_changes", "error", "is_asked_for", "row")
@@ -109,15 +116,19 @@ def decide(
     *,
     refetch: bool = False,
 ) -> list[Decision]:
-    """Decide what is to be done with each of a batch, by a set query or two for each kind of dataset in it.
+    """Decide about a batch of datasets, with one or two set queries for each dataset type in it.
 
-    What a fetch policy raises fails its dataset only.
+    An error of a fetch policy fails its dataset only.
 
     Args:
-        refetch: What the lake has is to be fetched in full, whatever a fetch policy says.
+        store: The lake.
+        batch: The datasets.
+        rules: What a bundle must fulfil.
+        quarantine: The quarantine.
+        refetch: Whether what the lake has is fetched in full, whatever a fetch policy says.
 
     Raises:
-        StoreError: The catalogue refused.
+        StoreError: The catalogue cannot be read.
     """
     kinds: dict[tuple[str, str], list[Discovered]] = {}
     for discovered in batch:
@@ -129,153 +140,153 @@ def decide(
             identifiers = [discovered.identifier for discovered in some]
             known = store.catalogue.datasets.find_known(store.bucket, *kind, identifiers)
             entries = quarantine.find(kind, [(one.identifier, one.job) for one in some])
-            looks = [_Look(one, known.get(one.identifier), entry) for one, entry in zip(some, entries, strict=True)]
-            decisions += _decide_known(store, looks, rules, refetch=refetch)
+            cases = [_Case(one, known.get(one.identifier), entry) for one, entry in zip(some, entries, strict=True)]
+            decisions += _decide_known(store, cases, rules, refetch=refetch)
     failpoint("decision.made")
     return decisions
 
 
-def _decide_known(store: DatasetStore, looks: Sequence[_Look], rules: BundleRules, *, refetch: bool) -> list[Decision]:
-    for look in looks:
-        if look.discovered.resource.postponed is not None:
-            look.action = Action.SKIP
-        elif refetch and look.row is not None and look.discovered.resource.error is None:
-            look.action, look.is_asked_for = Action.REFETCH, True
-        elif look.entry is None:
-            _first_look(look, rules)
+def _decide_known(store: DatasetStore, cases: Sequence[_Case], rules: BundleRules, *, refetch: bool) -> list[Decision]:
+    for case in cases:
+        if case.discovered.resource.postponed is not None:
+            case.action = Action.SKIP
+        elif refetch and case.row is not None and case.discovered.resource.error is None:
+            case.action, case.is_asked_for = Action.REFETCH, True
+        elif case.entry is None:
+            _decide_by_row(case, rules)
         else:
-            _look_at_quarantined(look, look.entry, rules)
-    # The full datasets, for all that need them at once.
+            _decide_about_quarantined(case, case.entry, rules)
+    # One query reads the full datasets of all that need them.
     full_ids = [
-        look.row.dataset_id
-        for look in looks
-        if look.row is not None and look.action in (None, Action.METADATA, Action.REFETCH)
+        case.row.dataset_id
+        for case in cases
+        if case.row is not None and case.action in (None, Action.METADATA, Action.REFETCH)
     ]
     full = {dataset.dataset_id: dataset for dataset in store.catalogue.datasets.get(full_ids)} if full_ids else {}
     decisions = []
-    for look in looks:
-        row = look.row
-        if look.action is Action.UNCHANGED and look.error is None and row is not None:  # most of them, in most runs
-            reasons = _left_out(look) if row.may_have_problems else ()
+    for case in cases:
+        row = case.row
+        if case.action is Action.UNCHANGED and case.error is None and row is not None:  # most of them, in most runs
+            reasons = _left_out(case) if row.may_have_problems else ()
             decisions.append(
-                Decision(look.discovered, look.action, dataset_id=row.dataset_id, entry=look.entry, reasons=reasons)
+                Decision(case.discovered, case.action, dataset_id=row.dataset_id, entry=case.entry, reasons=reasons)
             )
             continue
         existing = None if row is None else full.get(row.dataset_id)
-        if look.action is None:
-            _second_look(look, existing, rules)
+        if case.action is None:
+            _decide_by_dataset(case, existing, rules)
         decisions.append(
             Decision(
-                look.discovered,
-                look.action or Action.FETCH,
+                case.discovered,
+                case.action or Action.FETCH,
                 existing,
                 None if row is None else row.dataset_id,
-                _reasons(look, existing, rules),
-                look.error,
-                look.entry,
-                look.is_asked_for,
+                _reasons(case, existing, rules),
+                case.error,
+                case.entry,
+                case.is_asked_for,
             )
         )
     return decisions
 
 
-def _left_out(look: _Look) -> tuple[str, ...]:
-    """Return what a dataset lacks that a fetch policy does not want to ask for: it lacks it all the same."""
-    feeds = None if look.row is None else look.row.summary.feeds
-    lacks = describe_left_out(feeds or {}, look.discovered.resource.files)
+def _left_out(case: _Case) -> tuple[str, ...]:
+    """Return which broken files a dataset lacks, even if the fetch policy does not want to ask for them."""
+    feeds = None if case.row is None else case.row.summary.feeds
+    lacks = describe_left_out(feeds or {}, case.discovered.resource.files)
     return (lacks,) if lacks else ()
 
 
-def _reasons(look: _Look, existing: Dataset | None, rules: BundleRules) -> tuple[str, ...]:
-    """Return why, for people."""
-    entry = look.entry
-    if look.discovered.resource.postponed is not None:
-        return (look.discovered.resource.postponed,)
-    if look.is_asked_for:
+def _reasons(case: _Case, existing: Dataset | None, rules: BundleRules) -> tuple[str, ...]:
+    """Return the reasons for an action, for people."""
+    entry = case.entry
+    if case.discovered.resource.postponed is not None:
+        return (case.discovered.resource.postponed,)
+    if case.is_asked_for:
         return ("it is asked for in full",)
-    if look.action is Action.QUARANTINED and entry is not None:
+    if case.action is Action.QUARANTINED and entry is not None:
         return tuple(entry.reasons)
-    if entry is not None and look.action in (Action.FETCH, Action.REFETCH):
-        why = "it is to be fetched anew" if rules.wants_in_full(entry) else "it may be another by now"
+    if entry is not None and case.action in (Action.FETCH, Action.REFETCH):
+        why = "it is fetched anew" if rules.wants_in_full(entry) else "it may be another by now"
         return (f"in quarantine since {entry.created_at:%Y-%m-%d %H:%M}, and {why}",)
-    if look.action is Action.REFETCH and existing is not None:
-        reasons = reasons_to_fetch(existing.summary, look.discovered.resource)
-        reasons += [f"{file_id}: is announced no more" for file_id in _lost(look, existing, rules)]
-        if not reasons and look.row is not None and _is_described_anew(look, look.row):
-            reasons = look.entry_changes
+    if case.action is Action.REFETCH and existing is not None:
+        reasons = reasons_to_fetch(existing.summary, case.discovered.resource)
+        reasons += [f"{file_id}: is announced no more" for file_id in _find_lost(case, existing, rules)]
+        if not reasons and case.row is not None and _is_described_anew(case, case.row):
+            reasons = case.entry_changes
         return tuple(reasons) or ("by the fetch policy",)
-    if look.action is Action.FETCH:
+    if case.action is Action.FETCH:
         return ("not in the lake",)
-    if look.action is Action.METADATA and look.row is not None:
-        return tuple(_description_changes(look, look.row, rules))
-    if look.action is Action.UNCHANGED:
-        return _left_out(look)
-    return ("the fetch policy does not want it",) if look.action is Action.SKIP else ()
+    if case.action is Action.METADATA and case.row is not None:
+        return tuple(_description_changes(case, case.row, rules))
+    if case.action is Action.UNCHANGED:
+        return _left_out(case)
+    return ("the fetch policy does not want it",) if case.action is Action.SKIP else ()
 
 
-def _look_at_quarantined(look: _Look, entry: QuarantineEntry, rules: BundleRules) -> None:
-    """What the provider served last is in quarantine, so the fetch policy knows nothing of it."""
-    resource = look.discovered.resource
+def _decide_about_quarantined(case: _Case, entry: QuarantineEntry, rules: BundleRules) -> None:
+    """Decide without the fetch policy, as it does not know of the newest bundle: that one is in quarantine."""
+    resource = case.discovered.resource
     if resource.error is not None:
-        look.action, look.error = Action.FETCH, as_exception(resource.error)
-    elif look.row is None:
-        wanted = rules.wants_in_full(entry) or rules.wants_a_look(entry, resource)
-        look.action = Action.FETCH if wanted else Action.QUARANTINED if entry.is_open else Action.SKIP
-    elif entry.is_open and look.row.state is DatasetState.MISSING and resource.state is not DatasetState.MISSING:
-        look.action = Action.METADATA  # it is listed again, whatever becomes of its bundle
+        case.action, case.error = Action.FETCH, as_exception(resource.error)
+    elif case.row is None:
+        wanted = rules.wants_in_full(entry) or rules.is_worth_asking(entry, resource)
+        case.action = Action.FETCH if wanted else Action.QUARANTINED if entry.is_open else Action.SKIP
+    elif entry.is_open and case.row.state is DatasetState.MISSING and resource.state is not DatasetState.MISSING:
+        case.action = Action.METADATA  # it is listed again, so it is not MISSING any more
     elif (
-        look.row.summary.current_state is RevisionState.VALIDATION_FAILED
+        case.row.summary.current_state is RevisionState.VALIDATION_FAILED
         or rules.wants_in_full(entry)
-        or rules.wants_a_look(entry, resource)
+        or rules.is_worth_asking(entry, resource)
     ):
-        look.action = Action.REFETCH
+        case.action = Action.REFETCH
     elif entry.is_open:
-        look.action = Action.QUARANTINED
+        case.action = Action.QUARANTINED
     else:
-        look.action = _without_fetching(look, look.row, rules)
+        case.action = _without_fetching(case, case.row, rules)
 
 
-def _first_look(look: _Look, rules: BundleRules) -> None:
-    resource, policy = look.discovered.resource, look.discovered.job.plan.fetch_policy
+def _decide_by_row(case: _Case, rules: BundleRules) -> None:
+    resource, policy = case.discovered.resource, case.discovered.job.plan.fetch_policy
     if resource.error is not None:
-        look.action, look.error = Action.FETCH, as_exception(resource.error)
+        case.action, case.error = Action.FETCH, as_exception(resource.error)
         return
     try:
-        if look.row is None:
-            look.action = Action.FETCH if policy.should_fetch(resource) else Action.SKIP
+        if case.row is None:
+            case.action = Action.FETCH if policy.should_fetch(resource) else Action.SKIP
         elif (
-            policy.can_skip(look.row.summary, resource)
-            and not _may_have_lost(look, look.row)
-            and not _is_described_anew(look, look.row)
+            policy.can_skip(case.row.summary, resource)
+            and not _may_have_lost(case, case.row)
+            and not _is_described_anew(case, case.row)
         ):
-            look.action = _without_fetching(look, look.row, rules)
+            case.action = _without_fetching(case, case.row, rules)
     except BaseException as error:  # noqa: BLE001 - the edge to user code
-        look.action, look.error = Action.FETCH, _policy_error(policy, error)
+        case.action, case.error = Action.FETCH, _policy_error(policy, error)
 
 
-def _second_look(look: _Look, existing: Dataset | None, rules: BundleRules) -> None:
-    if existing is None or look.row is None:
-        look.action = Action.FETCH  # deleted since the set query
+def _decide_by_dataset(case: _Case, existing: Dataset | None, rules: BundleRules) -> None:
+    if existing is None or case.row is None:
+        case.action = Action.FETCH  # deleted since the set query
         return
-    policy = look.discovered.job.plan.fetch_policy
+    policy = case.discovered.job.plan.fetch_policy
     try:
-        is_due = policy.should_refetch(existing, look.discovered.resource)
-        if is_due or _lost(look, existing, rules) or _is_described_anew(look, look.row):
-            look.action = Action.REFETCH
+        is_due = policy.should_refetch(existing, case.discovered.resource)
+        if is_due or _find_lost(case, existing, rules) or _is_described_anew(case, case.row):
+            case.action = Action.REFETCH
         else:
-            look.action = _without_fetching(look, look.row, rules)
+            case.action = _without_fetching(case, case.row, rules)
     except BaseException as error:  # noqa: BLE001 - the edge to user code
-        look.action, look.error = Action.REFETCH, _policy_error(policy, error)
+        case.action, case.error = Action.REFETCH, _policy_error(policy, error)
 
 
-def _is_described_anew(look: _Look, row: KnownDataset) -> bool:
-    """Whether the entry says something else of a dataset, of whose files none is due.
+def _is_described_anew(case: _Case, row: KnownDataset) -> bool:
+    """Whether the entry has another description of a dataset, so that its files are asked for as well.
 
-    Name, score and files are of one moment: the files are asked for along with it, mostly to hear "not modified".
+    Name, score and files belong to one moment. Mostly the provider answers "not modified" for the files.
     """
-    if not look.entry_changes or not row.summary.has_revisions:
+    if not case.entry_changes or not row.summary.has_revisions:
         return False
-    discovered = look.discovered
+    discovered = case.discovered
     if _has_own_rule(discovered.job.plan.fetch_policy):
         return False
     files = discovered.resource.files
@@ -283,29 +294,29 @@ def _is_described_anew(look: _Look, row: KnownDataset) -> bool:
 
 
 def _has_own_rule(policy: FetchPolicy) -> bool:
-    """Whether somebody's own fetch policy has the last word about when to look."""
+    """Whether a fetch policy has its own rule for when to fetch. Then that rule decides."""
     return type(policy).should_refetch is not FetchPolicy.should_refetch
 
 
-def _may_have_lost(look: _Look, row: KnownDataset) -> bool:
-    """Whether the lake has files that the source does not announce; the full dataset tells whose they are."""
-    files, feeds = look.discovered.resource.files, row.summary.feeds
+def _may_have_lost(case: _Case, row: KnownDataset) -> bool:
+    """Whether the lake has files that the source does not announce. The full dataset tells from where they came."""
+    files, feeds = case.discovered.resource.files, row.summary.feeds
     if feeds is None:
         return False
-    for file_id in feeds:  # of most datasets, in most runs, all are announced
+    for file_id in feeds:  # mostly all of them are announced
         known = None if file_id in files else feeds[file_id]
-        if known is not None and known.present and (is_known_lost(known) or wanted_by(look.discovered)(file_id)):
+        if known is not None and known.present and (is_known_lost(known) or wanted_by(case.discovered)(file_id)):
             return True
     return False
 
 
-def _lost(look: _Look, existing: Dataset, rules: BundleRules) -> list[str]:
-    """Return the files that the source announces no more although it is asked for them.
+def _find_lost(case: _Case, existing: Dataset, rules: BundleRules) -> list[str]:
+    """Return the files that the source no longer announces, although the plan asks for them.
 
-    That is what the plan asks for, and what an earlier look found gone: a second look is to find the same. What a
-    complete dataset needs is kept, once that was told.
+    A file that an earlier run found lost is among them: a second run has to confirm it. A file that a complete dataset
+    needs is kept, and is only returned the first time.
     """
-    discovered = look.discovered
+    discovered = case.discovered
     if _has_own_rule(discovered.job.plan.fetch_policy):
         return []
     wants = wanted_by(discovered)
@@ -330,10 +341,7 @@ def _lost(look: _Look, existing: Dataset, rules: BundleRules) -> list[str]:
 
 
 def wanted_by(discovered: Discovered) -> Callable[[str], bool]:
-    """Return what says whether the plan asks for a file that its source does not announce.
-
-    Where the plan names no feeds, it asks for whatever there is.
-    """
+    """Return a function that says whether the plan asks for a file. A plan that names no feeds asks for all."""
     versions = discovered.job.plan.data_spec_versions
     if versions == DataSpecVersionCollection():
         return lambda _: True
@@ -345,23 +353,23 @@ def wanted_by(discovered: Discovered) -> Callable[[str], bool]:
     return wants
 
 
-def _without_fetching(look: _Look, row: KnownDataset, rules: BundleRules) -> Action:
-    return Action.METADATA if _description_changes(look, row, rules) else Action.UNCHANGED
+def _without_fetching(case: _Case, row: KnownDataset, rules: BundleRules) -> Action:
+    return Action.METADATA if _description_changes(case, row, rules) else Action.UNCHANGED
 
 
-def _description_changes(look: _Look, row: KnownDataset, rules: BundleRules) -> list[str]:
-    """Return what differs of name, state and metadata, for people."""
-    discovered = look.discovered
+def _description_changes(case: _Case, row: KnownDataset, rules: BundleRules) -> list[str]:
+    """Return the changes of name, state and metadata, for people."""
+    discovered = case.discovered
     resource = discovered.resource
-    # Beside files of which a fetch policy does not want the new version yet, the old description stays.
-    is_kept = bool(look.entry_changes) and _has_own_rule(discovered.job.plan.fetch_policy)
-    changes = [] if is_kept and is_any_announced_anew(row.summary.feeds or {}, resource) else list(look.entry_changes)
-    # A state that post_load_files works out from the files is not known before they are loaded.
+    # If a fetch policy does not want the new version of a file yet, the old description stays with the old file.
+    is_kept = bool(case.entry_changes) and _has_own_rule(discovered.job.plan.fetch_policy)
+    changes = [] if is_kept and is_any_announced_anew(row.summary.feeds or {}, resource) else list(case.entry_changes)
+    # If post_load_files finds the state out, it is not known before the files are loaded.
     if resource.post_load_files is None or row.state is DatasetState.MISSING:
         feeds = row.summary.feeds
         known = _feeds_of(() if feeds is None else tuple(feeds))
         bundle_type = rules.type_of(discovered.job.plan.source, discovered.provider, resource.dataset_type, known)
-        # What is required may have changed since.
+        # The required feeds may have changed since.
         missing = bundle_type.lacking(known)
         if row.missing_feeds:
             missing = bundle_type.missing(known.difference(row.missing_feeds), () if feeds is None else feeds.values())

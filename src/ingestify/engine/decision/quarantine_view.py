@@ -1,4 +1,4 @@
-"""What waits in quarantine, as a run sees it."""
+"""The quarantine, as a run sees it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["QuarantineView"]
 
 
 class QuarantineView:
-    """What a run knows of the quarantine: mostly that nothing is in it, for which it asks only once.
+    """Finds entries in the quarantine. It remembers for which dataset types there are none, as for most of them.
 
     Safe to use from any thread.
     """
@@ -23,9 +23,13 @@ class QuarantineView:
         self._empty: set[tuple[str, str]] = set()
 
     def find(self, kind: tuple[str, str], jobs: Sequence[tuple[Identifier, Job]]) -> list[QuarantineEntry | None]:
-        """Return the entry that counts of each of several datasets of one (provider, dataset type), for its job.
+        """Return, for each of several datasets of one type, the entry that its job has to settle, or None.
 
-        What another source of the provider served is for that source to settle, as long as there is one.
+        An entry from another source of the provider is settled by that source, as long as a plan has it.
+
+        Args:
+            kind: Provider and dataset type.
+            jobs: Each dataset, with the job that found it.
         """
         nothing: list[QuarantineEntry | None] = [None] * len(jobs)
         if kind in self._empty:
@@ -40,7 +44,7 @@ class QuarantineView:
         return [_entry_for(of_each.get(identifier, {}), job) for identifier, job in jobs]
 
     def changed(self) -> None:
-        """This run put something into it."""
+        """Ask the catalogue again, as there may be new entries."""
         self._empty.clear()
 
 

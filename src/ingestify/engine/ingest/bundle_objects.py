@@ -1,4 +1,4 @@
-"""The objects of a bundle: moved to their final places, looked for, and written again where they were lost."""
+"""The objects of a bundle: they are published, searched for, and written again if they were lost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 
 from ingestify.domain.change import NewFile
 from ingestify.domain.quarantine import QuarantineEntry
-from ingestify.engine.bundle.bad_parts import wanted_in_full
+from ingestify.engine.bundle.broken_files import wanted_in_full
 from ingestify.engine.bundle.bundle import LoadedBundle
 from ingestify.engine.bundle.loaded_file import FileKind
 from ingestify.engine.discovery.discovered import Discovered
@@ -17,10 +17,10 @@ __all__ = ["find_lost", "publish", "restore_in_quarantine"]
 
 
 def publish(store: DatasetStore, discovered: Discovered, bundle: LoadedBundle) -> dict[str, NewFile]:
-    """Move what is new to its final place, also what goes into quarantine; restore what is to be restored.
+    """Move new files to their final places, also those that go into quarantine, and write damaged objects again.
 
     Returns:
-        File id to each new file, with its path.
+        File id to new file, with its path.
     """
     current = {} if bundle.existing is None else bundle.existing.files
     for file_id, loaded in bundle.loaded.items():
@@ -44,8 +44,8 @@ def publish(store: DatasetStore, discovered: Discovered, bundle: LoadedBundle) -
 def find_lost(store: DatasetStore, bundle: LoadedBundle, moment: dt.datetime) -> list[str]:
     """Return the ids of files that are wanted, and whose bytes are not there.
 
-    Those are what is in quarantine without its object, as of a discarded bundle, and what was left out and may be
-    right by now.
+    A file in quarantine may have lost its object, for instance after a discard. A file that was left out may be right
+    by now.
     """
     lost = [file_id for file_id, held in bundle.held.items() if not _is_stored(store, held, moment)]
     return lost + wanted_in_full(bundle)
@@ -64,7 +64,7 @@ def _is_stored(store: DatasetStore, held: NewFile, moment: dt.datetime) -> bool:
 def restore_in_quarantine(
     store: DatasetStore, entry: QuarantineEntry, bundle: LoadedBundle, moment: dt.datetime
 ) -> None:
-    """Write files of the bundle in quarantine again whose objects were lost, and that were fetched anew."""
+    """Write again the files of the bundle in quarantine that had lost their objects, and were fetched anew."""
     held = {file.file_id: file.in_revision(0, moment) for file in entry.files}
     for file_id, loaded in bundle.new.items():
         staged, file = loaded.staged, held[file_id]

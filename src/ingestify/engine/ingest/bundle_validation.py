@@ -1,4 +1,4 @@
-"""May a bundle be seen? Its files' own checks, what it lacks, and whether its files agree."""
+"""Validates a bundle before readers may see it: each file, what it lacks, and whether its files agree."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ingestify.errors import FatalError, IntegrityError, LoadError, MissingExtra
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.reading.file_collection import LoadedFile
 
-__all__ = ["CheckedBundle", "reasons_against", "shapes_of"]
+__all__ = ["CheckedBundle", "find_rejection_reasons", "shapes_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ MOST_CHARACTERS = 500
 
 
 def shapes_of(checks: Sequence[BundleCheck]) -> dict[str, tuple[Any, ...]]:
-    """Return feed to the shapes that any of `checks` wants of it."""
+    """Return feed to the msgspec types that any of the checks decodes it into."""
     shapes: dict[str, list[Any]] = {}
     for check in checks:
         for feed, shape in check.shapes.items():
@@ -68,7 +68,7 @@ class CheckedFile(LoadedFile):
 
 
 class CheckedBundle:
-    """Implements `domain.bundle_check.Bundle` over what was just loaded, and what the lake has besides.
+    """Implements `domain.bundle_check.Bundle`: the files that were just loaded, and those that the lake has besides.
 
     Args:
         bundle: What was loaded.
@@ -124,7 +124,7 @@ def _files_of(bundle: LoadedBundle, store: DatasetStore) -> dict[str, CheckedFil
         for stored in store.load_files(bundle.existing, lazy=True):
             if stored.file_id in gone:
                 continue
-            # An object that is being restored may be what was found damaged; what just arrived is the same, whole.
+            # The object of a file that is being restored may be damaged. What just arrived has the same bytes.
             arrived = bundle.loaded.get(stored.file_id)
             staged = None if arrived is None or arrived.kind is not FileKind.UNCHANGED else arrived.staged
             opens = stored.open_stream if staged is None else staged.open
@@ -138,7 +138,7 @@ def _files_of(bundle: LoadedBundle, store: DatasetStore) -> dict[str, CheckedFil
     return files
 
 
-def reasons_against(
+def find_rejection_reasons(
     bundle: LoadedBundle, seen: CheckedBundle, checks: Sequence[BundleCheck], shrunk: float
 ) -> tuple[str, ...]:
     """Return why a changed bundle is rejected, a sentence each. Empty: it is not.
@@ -155,29 +155,29 @@ def reasons_against(
         IntegrityError: An object of the lake that a check reads is damaged.
         MissingExtraError: A check lacks a package.
     """
-    reasons = [*_file_problems(bundle, seen)] if bundle.bundle_type.file_checks else []
-    reasons += [*_gaps(bundle), *_shrunk(bundle, shrunk)]
+    reasons = [*_find_broken(bundle, seen)] if bundle.bundle_type.file_checks else []
+    reasons += [*_find_lost_feeds(bundle), *_find_shrunk(bundle, shrunk)]
     if not reasons:
         for check in checks:
-            reasons += _ask(check, seen)
+            reasons += _run_check(check, seen)
     shown = [one_line(SourceError(reason))[:MOST_CHARACTERS] for reason in reasons[:MOST_REASONS]]
     if len(reasons) > MOST_REASONS:
         shown.append(f"and {len(reasons) - MOST_REASONS} more")
     return tuple(shown)
 
 
-def _file_problems(bundle: LoadedBundle, seen: CheckedBundle) -> Iterator[str]:
+def _find_broken(bundle: LoadedBundle, seen: CheckedBundle) -> Iterator[str]:
     for file_id, one in bundle.new.items():
         problem = one.findings.problem
         if one.kind is FileKind.HELD and one.draft is not None:
-            # It was checked when it came into quarantine; what was found then is not kept by file.
+            # It was checked when it came into quarantine, but the findings are not kept for each file.
             opener = seen.as_loaded_files()[file_id].open_stream
             problem = check_stream(opener, one.size, one.draft.data_serialization_format).problem
         if problem:
             yield f"{file_id}: {problem}"
 
 
-def _gaps(bundle: LoadedBundle) -> Iterator[str]:
+def _find_lost_feeds(bundle: LoadedBundle) -> Iterator[str]:
     existing = bundle.existing
     if existing is None or not existing.revisions:
         return
@@ -185,8 +185,8 @@ def _gaps(bundle: LoadedBundle) -> Iterator[str]:
         yield f"it lacks {feed}, which revision {existing.revisions[-1].revision_id} has and a complete one needs"
 
 
-def _shrunk(bundle: LoadedBundle, share: float) -> Iterator[str]:
-    """Yield what is left of files that were not small, if it is so little that the rest is more likely missing."""
+def _find_shrunk(bundle: LoadedBundle, share: float) -> Iterator[str]:
+    """Yield the files that were not small, and of which so little is left that the rest is probably missing."""
     current = {} if bundle.existing is None else bundle.existing.files
     for file_id, one in bundle.new.items():
         before = current.get(file_id)
@@ -197,8 +197,8 @@ def _shrunk(bundle: LoadedBundle, share: float) -> Iterator[str]:
             )
 
 
-def _ask(check: BundleCheck, seen: CheckedBundle) -> list[str]:
-    """Return what a check finds. One that raises has shown nothing, so the bundle stays unproven."""
+def _run_check(check: BundleCheck, seen: CheckedBundle) -> list[str]:
+    """Return what a check finds. If it raises, the bundle is not proved to be good, and that is what it found."""
     try:
         found: Iterable[str] | None = check.find_problems(seen)
         if found is None:
@@ -206,11 +206,11 @@ def _ask(check: BundleCheck, seen: CheckedBundle) -> list[str]:
         problems = [found] if isinstance(found, (str, bytes)) else list(found)
         return [str(problem) or f"{check.name} found something, and did not say what" for problem in problems]
     except (StopProcessing, FatalError, IntegrityError, MissingExtraError):
-        raise  # a damaged object of the lake, or a package that is missing, says nothing against what is served
+        raise  # if the lake has a damaged object, or a package is missing, the bundle may be good
     except (LoadError, SourceError) as error:
         return [f"{check.name}: {error}"]
     except BaseException as error:
         logger.debug("the check %s raised", check.name, exc_info=error)
         return [f"the check {check.name} raised {one_line(error)}"]
     finally:
-        seen.close()  # the next one reads from the beginning
+        seen.close()  # the next check reads from the beginning

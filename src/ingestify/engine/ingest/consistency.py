@@ -117,7 +117,7 @@ class ConsistencyCheck:
         self.found_change = True
         self._is_entry_sure = fetched.is_post_loaded = False
         logger.debug("%s: %s changed while it was being fetched", fetched.title, ", ".join(sorted(changed)))
-        if all(again.is_alike for again in changed.values()):
+        if all(again.differs_alike for again in changed.values()):
             # What differs is made anew for each response. If the file changed as well, its entry shows that.
             feeds = sorted({file.data_feed_key for file in fetched.files(changed)})
             self._warn_once(

@@ -1,13 +1,13 @@
-"""Is a bundle of one moment? What the provider is asked for once more, before it is published.
+"""Rules that say whether the files of a bundle belong together, and what the provider has to be asked once more.
 
-The index is read first, then the files of a dataset are fetched side by side, and the provider may change it all
-meanwhile. A bundle is of one moment if there is one at which the entry and every file were as they came. That is shown
-by
+The run reads the index first, and then fetches the files of a dataset side by side. Meanwhile the provider may change
+all of it. A bundle is consistent if there was one moment at which the entry and each file were as they came. This is
+shown by
 
-- dates: by the provider's own clock each file changed for the last time before the index answered;
-- a second look: every file is asked for once more after all have come, and none is another one by now;
-- the entry, read once more after the files: it is as it was, with the same times. Of a file that names no version
-  itself that is the provider's word that it has not changed.
+- dates: by the provider's own clock, each file last changed before the index was sent;
+- a second request: each file is asked for once more after all have come, and none has changed;
+- the entry, read once more after the files: it is the same, with the same times. For a file without a version of its
+  own, this is the provider's word that the file has not changed.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ __all__ = [
 ]
 
 MOST_BYTES_IN_FULL = 64 << 20
-"""What names no version can only be asked for in full; a larger file is not."""
+"""A file without a version can only be asked for in full. A larger one is not asked for again."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Uncertain:
-    """What is to be asked for, so that a bundle is shown to be of one moment.
+    """What the provider has to be asked once more, before a bundle is known to be consistent.
 
     Attributes:
-        files: The ids of files to ask for once more.
-        entry: Whether the dataset's entry in the index is to be read once more, after that.
+        files: The ids of the files.
+        entry: Whether the dataset's entry in the index has to be read once more, after the files.
     """
 
     files: tuple[str, ...] = ()
@@ -57,23 +57,23 @@ def find_uncertain(
     has_changed: bool = False,
     is_suspicious: bool = False,
 ) -> Uncertain:
-    """Return what does not show yet that a bundle is of one moment.
+    """Return what does not show yet that a bundle is consistent.
 
     Args:
-        files: What the source announced.
-        loaded: What became of each.
-        index: How the index was read; None: it cannot be read again, or was not read by us.
+        files: The files that the source announced.
+        loaded: What came of each of them.
+        index: How the index was read. None: it cannot be read again, or another process read it.
         is_change: Whether the lake has the dataset already. Then dates are not enough: files that are unpacked or
-            mirrored keep old ones, a correction is rare, and a mix of two moments is what must not be.
-        has_changed: Whether a file or the entry was another one already when it was asked for once more. Then dates are
-            not enough either, and a file that is the only one is not of the moment of its entry by itself.
-        is_suspicious: Whether a check failed, so that a mix is likely.
+            mirrored keep old dates. A correction is rare, and two moments must never be mixed.
+        has_changed: Whether a file or the entry had changed already when it was asked for once more. Then dates are not
+            enough either, and even a single file may not belong to its entry.
+        is_suspicious: Whether a check failed, so that a mix of two moments is likely.
     """
     there = {file_id: one for file_id, one in loaded.items() if one.is_there and files[file_id].json_content is None}
     by_url = {file_id: one for file_id, one in there.items() if files[file_id].url is not None}
     can_read_again = index is not None and index.responses > 0
     strict = is_change or has_changed or is_suspicious
-    # That a file was not there belongs to the moment too.
+    # A file that was absent belongs to the moment, too.
     absent = [
         file_id for file_id, one in loaded.items() if strict and files[file_id].url is not None and not one.is_there
     ]
@@ -86,24 +86,24 @@ def find_uncertain(
         entry = can_read_again and not (index_date is not None and last_change < index_date)
     if len(by_url) + len(absent) < 2 and not (has_changed or is_suspicious):
         return Uncertain((), entry)
-    if last_change is not None and last_change < _first_answer(by_url):
+    if last_change is not None and last_change < _first_response(by_url):
         return Uncertain((), entry)
     asked = absent + [
         file_id
         for file_id, one in by_url.items()
         if one.feed.validators
-        or (can_be_asked_again(one) and (strict or not (entry and _is_vouched_for(files[file_id], one))))
+        or (can_be_asked_again(one) and (strict or not (entry and _shows_in_index(files[file_id], one))))
     ]
     return Uncertain(tuple(asked), entry)
 
 
-def _is_vouched_for(file: FileResource, loaded: LoadedResource) -> bool:
-    """Return whether an index that goes on announcing what it did shows that a file has not changed."""
+def _shows_in_index(file: FileResource, loaded: LoadedResource) -> bool:
+    """Return whether an index that announces the same as before shows that a file has not changed."""
     return file.announced is not None and loaded.feed.settled
 
 
 def can_be_asked_again(loaded: LoadedResource) -> bool:
-    """Return whether a file can be asked for once more: by what names its version, or in full if it is not large."""
+    """Return whether a file can be asked for once more: by its version, or in full if it is not large."""
     return bool(loaded.feed.validators) or loaded.size <= MOST_BYTES_IN_FULL
 
 
@@ -111,7 +111,9 @@ def is_announced_alike(before: DatasetResource, after: DatasetResource, *, with_
     """Return whether an entry of an index says the same as before, of the dataset and of each file.
 
     Args:
-        with_more: Whether more files may be announced than before.
+        before: The entry as it was.
+        after: The entry as it is.
+        with_more: Whether the entry may announce more files than before.
 
     Raises:
         SourceError: The metadata is not JSON.
@@ -137,7 +139,7 @@ def is_file_announced_alike(before: FileResource, after: FileResource) -> bool:
 
 
 def _last_change(loaded: Mapping[str, LoadedResource]) -> dt.datetime | None:
-    """Return when any of some files last changed, by the provider's own clock; None if that is not known of each."""
+    """Return when the last one of some files changed, by the provider's clock; None: not known of each file."""
     changed = [read_http_date(one.feed.validators.last_modified) for one in loaded.values()]
     answered = [read_http_date(one.date) for one in loaded.values()]
     if not changed or None in changed or None in answered:
@@ -145,5 +147,5 @@ def _last_change(loaded: Mapping[str, LoadedResource]) -> dt.datetime | None:
     return max(moment for moment in changed if moment)
 
 
-def _first_answer(loaded: Mapping[str, LoadedResource]) -> dt.datetime:
+def _first_response(loaded: Mapping[str, LoadedResource]) -> dt.datetime:
     return min(moment for one in loaded.values() if (moment := read_http_date(one.date)) is not None)

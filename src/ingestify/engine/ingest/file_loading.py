@@ -20,7 +20,7 @@ from ingestify.domain.ports import Fetcher, FetchRequest, FetchResult, FetchStat
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import FileResource
 from ingestify.domain.text import is_storable
-from ingestify.engine.bundle.bad_parts import is_known_to_be_bad
+from ingestify.engine.bundle.broken_files import is_known_to_be_bad
 from ingestify.engine.bundle.loaded_file import NOTHING_FOUND, FileKind, LoadedResource
 from ingestify.engine.bundle.volatile import Differences, differences_between, differs_each_time_alike
 from ingestify.engine.ingest.consistency_rules import MOST_BYTES_IN_FULL
@@ -203,7 +203,7 @@ class FileLoading:
             validators=validators,
             data_serialization_format=file.serialization_format,
             pager=options.get("pager"),
-            # Of a single body the checks see it.
+            # In a single body, the checks find it.
             find_error=options.get("find_error") or (find_error if self._checked else None),
         )
 
@@ -213,12 +213,12 @@ class FileLoading:
         arguments: dict[str, Any] = dict(file.loader_kwargs)
         if _takes(file.file_loader, "dataset_resource"):
             arguments["dataset_resource"] = file.dataset_resource
-        # Those of what the quarantine has are of other bytes than the lake's.
+        # Validators of a file in quarantine do not belong to the bytes of the lake.
         conditional = current is not None and not self._in_full and file.file_id not in self._known.held
         validators = self._known.validators_of(file) if conditional else NO_VALIDATORS
         if _takes(file.file_loader, "validators"):
             arguments["validators"] = validators
-        # What may be damaged is no reason not to fetch it.
+        # A current file that may be damaged must not keep the loader from fetching it.
         draft = file.file_loader(file, None if self._restores else current, **arguments)
         if draft is None:
             return self._known.absent(file)
@@ -290,27 +290,30 @@ class FileLoading:
             file, modified_at=arrival.modified_at, validators=arrival.validators, date=arrival.date
         )
         loaded = LoadedResource(kind, feed, tag=staged.tag, size=staged.size, date=arrival.date)
-        loaded.looks = 0 if seen is None else seen.looks + 1
-        if kind is FileKind.HELD:
-            loaded.draft = self._known.held.get(file.file_id)
-        if kind is FileKind.NEW:
-            if seen is not None:
-                loaded.differs_in = self._differences(file, seen, staged)
-                loaded.is_alike = loaded.looks > 1 and differs_each_time_alike(seen.differs_in, loaded.differs_in)
-            if is_checked and not was_looked_at:
-                findings = check_stream(staged.open, staged.size, chosen, shapes)
-            loaded.findings = findings
-        elif kind is FileKind.HELD or not self._can_restore(file, staged):
+        if seen is not None:
+            self._compare(file, staged, loaded, seen)
+        if kind is FileKind.HELD or (kind is FileKind.UNCHANGED and not self._can_restore(file, staged)):
             staged.discard()
+            loaded.draft = self._known.held.get(file.file_id) if kind is FileKind.HELD else None
             return loaded
+        if kind is FileKind.NEW and is_checked and not was_looked_at:
+            findings = check_stream(staged.open, staged.size, chosen, shapes)
         staged.persist()
         loaded.staged = staged
+        loaded.findings = findings
         if kind is FileKind.NEW:
             loaded.draft = _draft_of(file, staged, chosen, arrival.content_type, feed.modified_at)
         return loaded
 
+    def _compare(self, file: FileResource, staged: StagedFile, loaded: LoadedResource, seen: LoadedResource) -> None:
+        """Note in what a file differs from what came of it before in this run."""
+        loaded.changes = seen.changes + 1
+        if loaded.kind is FileKind.NEW:
+            loaded.differs_in = self._differences(file, seen, staged)
+            loaded.differs_alike = loaded.changes > 1 and differs_each_time_alike(seen.differs_in, loaded.differs_in)
+
     def _differences(self, file: FileResource, seen: LoadedResource, staged: StagedFile) -> Differences | None:
-        """Return in what an answer differs from the one before it; None if that cannot be told."""
+        """Return in what a response differs from the one before it. None: that is not known."""
         if not seen.is_there or max(seen.size, staged.size) > MOST_BYTES_IN_FULL:
             return None
         if seen.staged is not None:
@@ -323,12 +326,12 @@ class FileLoading:
             return differences_between(before.read(), after.read())
 
     def _method(self, file: FileResource) -> str | None:
-        """How it is to be compressed: as the object that it may have to restore; None: as new ones are."""
+        """Return how a file is compressed: as the object that it may have to restore. None: as new objects."""
         current = self._known.current.get(file.file_id) if self._restores else None
         return None if current is None else current.storage_compression_method
 
     def _can_restore(self, file: FileResource, staged: StagedFile) -> bool:
-        """Whether the object would be the same, byte for byte."""
+        """Whether a staged file can restore the object of the lake, as it is compressed in the same way."""
         return self._restores and staged.compression_method == self._method(file)
 
 

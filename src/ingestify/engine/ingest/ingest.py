@@ -18,18 +18,18 @@ from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.resource import FileResource
 from ingestify.domain.revision import RevisionState
 from ingestify.domain.run import TaskOutcome
-from ingestify.engine.bundle.bad_parts import describe_left_out, leave_out_bad_parts, refuse_web_pages
+from ingestify.engine.bundle.broken_files import describe_left_out, leave_out_broken_files, refuse_web_pages
 from ingestify.engine.bundle.bundle import LoadedBundle
 from ingestify.engine.bundle.bundle_rules import asks_for_each
 from ingestify.engine.bundle.loaded_file import LoadedResource
 from ingestify.engine.decision.change_detection import Action, Decision
 from ingestify.engine.discovery.discovery import as_exception
 from ingestify.engine.ingest.bundle_objects import find_lost, publish, restore_in_quarantine
-from ingestify.engine.ingest.bundle_validation import CheckedBundle, reasons_against, shapes_of
+from ingestify.engine.ingest.bundle_validation import CheckedBundle, find_rejection_reasons, shapes_of
 from ingestify.engine.ingest.consistency import ConsistencyCheck
 from ingestify.engine.ingest.fetched_dataset import FetchedDataset
 from ingestify.engine.ingest.file_loading import FileLoading
-from ingestify.engine.ingest.missing_feeds import warn_of_gaps
+from ingestify.engine.ingest.missing_feeds import warn_of_missing_feeds
 from ingestify.engine.ingest.outcome import Outcome, outcome_of, summarize
 from ingestify.engine.ingest.pipeline import Commit, LoadFiles, RunContext
 from ingestify.engine.report.left_alone import find_left_alone
@@ -45,11 +45,11 @@ class DatasetIngest:
     """Brings one dataset into the lake.
 
     Args:
-        decision: Why, and what the lake and the quarantine have of it.
+        decision: Why it is ingested, and what the lake and the quarantine have of it.
         run: The run that it belongs to.
 
     Raises:
-        Exception: Whatever a check raises when it is asked for which datasets it is.
+        Exception: Whatever a check raises that has to say for which datasets it is.
     """
 
     def __init__(self, decision: Decision, run: RunContext) -> None:
@@ -81,11 +81,11 @@ class DatasetIngest:
         self._removals_seen = run.store.commits.removals_seen
 
     async def run(self) -> Outcome:
-        """Bring it into the lake. An error ends this dataset only, and what was there before stays."""
+        """Ingest the dataset, and return what became of it. An error fails this dataset only."""
         progress = self._decision.discovered.progress
         outcome = Outcome(self._decision.existing, None, current=False)
         try:
-            outcome = await self._bring_in()
+            outcome = await self._ingest()
         except (StopProcessing, FatalError) as error:
             progress.error = progress.error or error
             self._run.stop.stop(error)
@@ -102,27 +102,28 @@ class DatasetIngest:
                     loaded.staged.set_aside()  # so that the next run need not fetch it again
         return outcome
 
-    async def _bring_in(self) -> Outcome:
+    async def _ingest(self) -> Outcome:
         if self._decision.error is not None:
             raise self._decision.error
         if self._decision.action is Action.METADATA:
-            return await self._bring_in_description()
+            return await self._ingest_description()
         fetched, consistency, entry = self._fetched, self._consistency, self._decision.entry
         may_skip = entry is not None and not asks_for_each(entry, fetched.resource)
         await self._load(fetched.resource.files.values(), lambda file: self._loading.load(file, may_skip=may_skip))
         while True:
             bundle = fetched.bundle
-            leave_out_bad_parts(bundle)
+            leave_out_broken_files(bundle)
             refuse_web_pages(bundle)
             is_as_in_quarantine = bundle.is_as_in_quarantine and not self._in_full
             if is_as_in_quarantine and not consistency.found_change:
                 return await self._stays_in_quarantine()
             if await self._load_rest(bundle) or await self._has_changed(bundle):
                 continue
-            if is_as_in_quarantine:  # again, after it changed while it was being fetched
+            # The files are all there, and belong together.
+            if is_as_in_quarantine:
                 return await self._stays_in_quarantine()
-            rejected = self._find_reasons(bundle)
-            # Files that do not agree may be of two moments after all.
+            rejected = self._validate(bundle)
+            # Files that do not agree may have changed meanwhile after all.
             if rejected and await consistency.has_changed(is_suspicious=True):
                 continue
             is_known = entry is not None and entry.is_open and rejected == entry.reasons
@@ -132,8 +133,8 @@ class DatasetIngest:
             published = publish(self._store, fetched.discovered, bundle)
             return await self._commit(published, rejected)
 
-    async def _bring_in_description(self) -> Outcome:
-        """Commit a changed name, state or metadata. No file is looked at, and nothing in quarantine is settled.
+    async def _ingest_description(self) -> Outcome:
+        """Commit a changed name, state or metadata. No file is asked for, and the quarantine stays as it is.
 
         If the index announces new versions of files that do not come now, the name and metadata that go with these
         files do not come either. After a discard they do.
@@ -152,7 +153,7 @@ class DatasetIngest:
         await LoadFiles(files, lambda file: self._fetched.put(file.file_id, load(file)))
 
     async def _load_rest(self, bundle: LoadedBundle) -> bool:
-        """Load what turns out to be needed as well, by what came so far. Returns whether there was anything."""
+        """Load what is needed as well, as the files that came show. Returns whether there was anything."""
         fetched = self._fetched
         if skipped := [file_id for file_id, loaded in fetched.loaded.items() if loaded.skipped]:
             await self._load(fetched.files(skipped), self._loading.load)  # as another file of the bundle changed
@@ -165,7 +166,7 @@ class DatasetIngest:
         return True
 
     async def _has_changed(self, bundle: LoadedBundle) -> bool:
-        """Whether the provider changed the dataset while it was being fetched."""
+        """Whether the provider changed the dataset while it was being fetched. Only news need to be asked for again."""
         is_new = bundle.new or bundle.removed or self._consistency.found_change
         if is_new or (self._fetched.has_extra and _is_other(bundle)):
             return await self._consistency.has_changed()
@@ -173,8 +174,8 @@ class DatasetIngest:
 
     # ---- validation ------------------------------------------------------------------------------------
 
-    def _find_reasons(self, bundle: LoadedBundle) -> tuple[str, ...]:
-        """Call `post_load_files`, once, and return why the bundle is rejected; nothing: it is not."""
+    def _validate(self, bundle: LoadedBundle) -> tuple[str, ...]:
+        """Call `post_load_files`, once, and return why the bundle is rejected. Empty: it is not."""
         post_load = None if self._fetched.is_post_loaded else bundle.resource.post_load_files
         if post_load is None and not bundle.new:
             return ()
@@ -184,7 +185,7 @@ class DatasetIngest:
                 self._fetched.is_post_loaded = True
                 post_load(bundle.resource, seen.as_loaded_files(), bundle.existing)
                 seen.state = bundle.state
-            return reasons_against(bundle, seen, self._checks, self._run.rules.shrunk) if bundle.new else ()
+            return find_rejection_reasons(bundle, seen, self._checks, self._run.rules.shrunk) if bundle.new else ()
         finally:
             seen.close()
 
@@ -222,7 +223,7 @@ class DatasetIngest:
             existing=existing,
             files=[published[file_id] for file_id in resource.files if file_id in published] if published else [],
             feeds=[loaded.feed for loaded in fetched.loaded.values()]
-            + bundle.looks_at_withdrawn(rejected=bool(rejected)),
+            + bundle.feeds_of_withdrawn(rejected=bool(rejected)),
             description="" if existing is None else "; ".join(self._decision.reasons)[:500],
             source={
                 "source": discovered.job.source_name,
@@ -241,7 +242,7 @@ class DatasetIngest:
             removals_seen=self._removals_seen,
             confirms=self._is_invalidated and not rejected and bundle.is_as_in_lake,
         )
-        warn_of_gaps(bundle, discovered, self._source_context)
+        warn_of_missing_feeds(bundle, discovered, self._source_context)
         if bundle.is_in_doubt:
             discovered.progress.is_in_doubt = True
         if not change.is_news:
@@ -259,10 +260,10 @@ class DatasetIngest:
         return self._ended(outcome_of(applied, is_new=existing is None), applied.dataset, applied=applied)
 
     def _overtaken(self, change: DatasetChange) -> Outcome:
-        """Another writer committed first.
+        """End a dataset of which another writer committed first.
 
-        If the lake has what was fetched here, there is nothing to do. Otherwise the dataset is decided about anew.
-        Which of two responses of the provider is the later one cannot be told from here, and they are never mixed.
+        If the lake has what was fetched here, there is nothing to do. Otherwise the run decides about the dataset anew:
+        nothing shows which of two responses of the provider is the later one, and files of both are never mixed.
         """
         discovered, before = self._fetched.discovered, self._decision.existing
         there = self._store.catalogue.datasets.find(
@@ -282,7 +283,7 @@ class DatasetIngest:
         return Outcome(there, None, current=is_same, again=again)
 
     async def _stays_in_quarantine(self) -> Outcome:
-        """The provider still serves the bundle that is in quarantine, or that was discarded, which is no news."""
+        """End a dataset of which the provider still serves the bundle in quarantine, or one that was discarded."""
         entry, existing = self._decision.entry, self._decision.existing
         assert entry is not None, "there is something in quarantine"
         feeds = {loaded.feed.file_id: loaded.feed for loaded in self._fetched.loaded.values()}
@@ -294,11 +295,11 @@ class DatasetIngest:
         self._fetched.clear()
         if existing is None:
             return Outcome(None, None, current=True)
-        # Of the dataset, what is said of it besides the files of the discarded bundle goes on.
+        # The files of the bundle were discarded, but a new description of the dataset is committed.
         return await self._commit(keeps_entry=True)
 
     def _failed(self, error: Exception) -> Outcome:
-        """It is not in the lake, and what was there before stays."""
+        """End a dataset that failed. What the lake has of it stays."""
         progress, existing = self._fetched.discovered.progress, self._decision.existing
         if isinstance(error, LakeUnwritable):
             self._run.stop.stop(error)
@@ -313,7 +314,7 @@ class DatasetIngest:
     def _ended(
         self, outcome: TaskOutcome, dataset: Dataset | None, error: str = "", applied: AppliedChange | None = None
     ) -> Outcome:
-        """Return what became of the dataset. A broken file that is left out of it is told in each run."""
+        """Return what became of the dataset. Each run tells of a broken file that is left out of it."""
         if outcome not in (TaskOutcome.FAILED, TaskOutcome.QUARANTINED):
             error = "" if dataset is None else describe_left_out(dataset.feeds, self._fetched.resource.files)
         if outcome is TaskOutcome.UNCHANGED and not error:
@@ -330,7 +331,7 @@ class DatasetIngest:
 
 
 def _is_other(bundle: LoadedBundle) -> bool:
-    """Whether the provider has something else than the lake, of files or of the description."""
+    """Whether the provider has other files, or another description, than the lake."""
     return bool(bundle.new or bundle.removed) or bundle.is_described_anew
 
 

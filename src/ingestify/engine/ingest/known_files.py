@@ -1,4 +1,4 @@
-"""What the lake and the quarantine know of a dataset's files, and what a look at the provider adds to that."""
+"""What the lake and the quarantine know of a dataset's files, and what a response of the provider adds to that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ingestify.domain.file import NO_VALIDATORS, FeedState, File, Validators
 from ingestify.domain.ports import FetchResult
 from ingestify.domain.quarantine import NewFile, QuarantineEntry
 from ingestify.domain.resource import FileResource
-from ingestify.engine.bundle.bad_parts import asked_again_by, still_left_out
+from ingestify.engine.bundle.broken_files import still_left_out, validators_of_left_out
 from ingestify.engine.bundle.loaded_file import FileKind, LoadedResource
 
 __all__ = ["KnownFiles"]
@@ -27,14 +27,14 @@ class KnownFiles:
 
     Args:
         existing: The dataset as the lake has it, or None.
-        entry: What the quarantine has of it, or None.
-        index_date: The Date of the index's answer that announced the files, or None. Whatever is asked for now is asked
-            for after it.
+        entry: Its entry in the quarantine, or None.
+        index_date: The Date of the index's response that announced the files, or None. All requests for files come
+            after it.
 
     Attributes:
         current: File id to the file of the current revision.
         held: File id to the file in quarantine.
-        feeds: File id to what the last look at it found.
+        feeds: File id to what was known of the file after the last run that asked for it.
     """
 
     def __init__(self, existing: Dataset | None, entry: QuarantineEntry | None, index_date: str | None = None) -> None:
@@ -48,27 +48,27 @@ class KnownFiles:
         self._begun_at = now()
 
     def forget_held(self, file: FileResource) -> None:
-        """The quarantine has not got the file's bytes any more."""
+        """Forget the bytes of a file in quarantine, as they are lost."""
         self.held.pop(file.file_id, None)
 
     def validators_of(self, file: FileResource) -> Validators:
-        """Return what the file may be asked for by: only what the lake, or the quarantine, really has."""
+        """Return the validators for a conditional request: only those of bytes that the lake or the quarantine has."""
         known = self.feeds.get(file.file_id)
         if known is not None and known.is_left_out:
-            return asked_again_by(file, known)
+            return validators_of_left_out(file, known)
         if known is None or not (file.file_id in self.current or file.file_id in self.held):
             return NO_VALIDATORS
         if not known.present:
-            return NO_VALIDATORS  # what was said of its absence says nothing of the bytes from before it
+            return NO_VALIDATORS  # those of a response that it is absent are not those of the older bytes
         if known.asked_for != file.asked_for:
-            return NO_VALIDATORS  # they say nothing of another URL
+            return NO_VALIDATORS  # they belong to another URL
         if is_announced_anew(file, known):
-            # The index says that it changed: a date, which may have been set to anything, does not refute that.
+            # The index says that it changed. A Last-Modified does not refute that: it may be set to any date.
             return Validators(known.validators.etag)
         return known.validators
 
     def is_known_from_quarantine(self, file: FileResource) -> bool:
-        """Whether nothing speaks for asking again for a file of a bundle in quarantine."""
+        """Whether there is no reason to ask again for a file of a bundle in quarantine."""
         known = self.feeds.get(file.file_id)
         return (
             self._is_held
@@ -80,7 +80,7 @@ class KnownFiles:
         )
 
     def kind_of(self, file: FileResource, tag: str) -> FileKind | None:
-        """Return UNCHANGED or HELD for bytes that are there already, else None."""
+        """Return UNCHANGED or HELD for bytes that the lake or the quarantine has; else None."""
         current, held = self.current.get(file.file_id), self.held.get(file.file_id)
         if current is not None and current.tag == tag:
             return FileKind.UNCHANGED
@@ -95,11 +95,14 @@ class KnownFiles:
         validators: Validators = NO_VALIDATORS,
         date: str | None = None,
     ) -> FeedState:
-        """Return what a look at the file, now, found.
+        """Return what is known of a file after it was asked for now.
 
         Args:
-            modified_at: When it changed, by its loader; None: as it was announced.
-            date: The Date of the answer; None: that of the index counts, which was before it.
+            file: The file, as it is announced.
+            present: Whether the provider has it.
+            modified_at: When it changed, by its loader. None: as it was announced.
+            validators: Those of the response.
+            date: The Date of the response. None: the earlier one of the index counts.
         """
         known = self.feeds.get(file.file_id)
         if file.known_unchanged and known is not None and present:
@@ -109,7 +112,7 @@ class KnownFiles:
             time = file.last_modified if file.content_version is None else None
             settled = self._is_settled(time, file.last_modified_grain, date)
         if file.content_version is not None and file.file_loader is not None:
-            validators = Validators(file.content_version)  # the loader is told by it what the lake has
+            validators = Validators(file.content_version)  # they tell the loader what the lake has
         return FeedState(
             file_id=file.file_id,
             present=present,
@@ -126,9 +129,9 @@ class KnownFiles:
         return is_settled(announced, grain, answered_at=answered_at, asked_at=self._begun_at)
 
     def _trusted(self, validators: Validators, date: str | None) -> Validators:
-        """Return validators without those that a second change within the second would not show in.
+        """Return validators without those that would not show a second change within the same second.
 
-        A date is one of whole seconds, and a weak ETag may be made of it (RFC 9110, sections 8.8.1 and 8.8.2.2).
+        A date has whole seconds, and a weak ETag may be made of it (RFC 9110, sections 8.8.1 and 8.8.2.2).
         """
         changed = read_http_date(validators.last_modified)
         if changed is None or self._is_settled(changed, SECOND, date):
@@ -136,7 +139,7 @@ class KnownFiles:
         return NO_VALIDATORS if (validators.etag or "W/").startswith("W/") else Validators(validators.etag)
 
     def unchanged(self, file: FileResource, validators: Validators, date: str | None = None) -> LoadedResource:
-        """The provider says that it is as it was, or need not be asked."""
+        """Return a file that is unchanged, as the provider says, or as is known without a request."""
         feed = self.feed_of(file, validators=validators, date=date)
         known = self.feeds.get(file.file_id)
         if known is not None and known.is_left_out:
@@ -148,17 +151,17 @@ class KnownFiles:
         return LoadedResource(FileKind.UNCHANGED, feed, tag=current.tag, size=current.size, date=date)
 
     def absent(self, file: FileResource, result: FetchResult | None = None) -> LoadedResource:
-        """The provider has it not. `result` is the answer that says so; None: its loader did."""
+        """Return a file that the provider does not have. `result`: the response; None: its loader said it."""
         date = None if result is None else result.date
         if file.file_id in self.current:
             return LoadedResource(FileKind.GONE, self.feed_of(file, present=False, date=date), date=date)
         return LoadedResource(FileKind.ABSENT, self.feed_of(file, present=False, date=date), date=date)
 
     def not_ready(self, file: FileResource, validators: Validators, result: FetchResult) -> LoadedResource:
-        """The provider is still making it: what the lake has stays as it is, and is asked for again."""
+        """Return a file that the provider is still making. What the lake has stays, and the next run asks again."""
         if file.file_id not in self.current and file.file_id not in self.held:
             return self.absent(file, result)
         kept = self.unchanged(file, validators, result.date)
-        # What was announced is the version of the file to come. As nothing was, it is asked for by the next run.
+        # The announced version is that of the file to come. Without one, the next run asks for it.
         kept.feed = dataclasses.replace(kept.feed, modified_at=None, announced=None)
         return kept

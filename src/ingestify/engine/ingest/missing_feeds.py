@@ -1,4 +1,4 @@
-"""What a dataset lacks, or lost at its provider, and is kept all the same: people are warned of it."""
+"""Warnings of files and feeds that a dataset lacks, or that its provider no longer has."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.source_context import SourceContext
 from ingestify.progress.printable import PrintableLogger
 
-__all__ = ["warn_of_gaps", "warn_of_more_gaps"]
+__all__ = ["warn_of_further_missing_feeds", "warn_of_missing_feeds"]
 
 logger = PrintableLogger(__name__)
 
-_GAP = "gap"
+_NO_LONGER_THERE = "no longer there"
 
 
-def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, source_context: SourceContext) -> None:
-    """Warn of files that the provider no longer has, and of feeds that a dataset lacks: once for a kind of dataset."""
+def warn_of_missing_feeds(bundle: LoadedBundle, discovered: Discovered, source_context: SourceContext) -> None:
+    """Warn of files that the provider no longer has, and of feeds that a dataset lacks: once for each dataset type."""
     resource = bundle.resource
     removed = bundle.removed
-    for file_id in bundle.no_more if bundle.is_looked_at else ():
+    for file_id in bundle.lost if bundle.is_loaded else ():
         if file_id in removed:
             what = "it leaves the current revision, and stays in those before it"
         elif bundle.is_unasked(file_id):
-            continue  # that it is not announced says nothing
+            continue  # the plan does not ask for it, so nothing follows
         elif bundle.is_described_anew:
             what = "the lake keeps its copy, with the name and metadata that go with it"
         else:
             what = "nothing else changed, so the lake keeps its copy"
-        look = bundle.loaded.get(file_id)
-        left_out = look is not None and look.feed.is_left_out
-        problem = look.feed.problem if look is not None and left_out else ""
+        loaded = bundle.loaded.get(file_id)
+        left_out = loaded is not None and loaded.feed.is_left_out
+        problem = loaded.feed.problem if loaded is not None and left_out else ""
         has = "has a broken" if left_out else "no longer has"
-        # A feed is mostly withdrawn of a whole season: a line for each match would hide all others.
-        is_first = source_context.tells_first(_GAP, resource.dataset_type, f"{has} '{file_id}'", what)
+        # A provider mostly withdraws a feed of a whole season. A line for each match would hide all other lines.
+        is_first = source_context.tells_first(_NO_LONGER_THERE, resource.dataset_type, f"{has} '{file_id}'", what)
         logger.log(
             logging.WARNING if is_first else logging.INFO,
             "%s/%s/%s: the provider %s '%s'%s; %s.",
@@ -47,9 +47,9 @@ def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, source_context: S
             f" ({problem})" if problem else "",
             what,
         )
-    # Not what is broken, or left out by somebody: that is told by itself, and is no matter of the settings.
+    # A file that is broken, or that a person left out, is told of elsewhere: the settings do not change that.
     left_out_feeds = {
-        resource.files[file_id].data_feed_key for file_id, look in bundle.loaded.items() if look.feed.is_left_out
+        resource.files[file_id].data_feed_key for file_id, one in bundle.loaded.items() if one.feed.is_left_out
     }
     missing = tuple(feed for feed in bundle.lacking_feeds if feed not in left_out_feeds)
     if resource.state is not DatasetState.COMPLETE or not missing:
@@ -67,10 +67,10 @@ def warn_of_gaps(bundle: LoadedBundle, discovered: Discovered, source_context: S
         )
 
 
-def warn_of_more_gaps(source_context: SourceContext) -> None:
-    """At the end of a run, say of how many more datasets the provider no longer has what it was warned of once."""
+def warn_of_further_missing_feeds(source_context: SourceContext) -> None:
+    """Warn, at the end of a run, of how many more datasets the provider no longer has a file that was told once."""
     for what, count in source_context.told.items():
-        if what[0] == _GAP and count > 1:
+        if what[0] == _NO_LONGER_THERE and count > 1:
             _, dataset_type, lost, consequence = what
             logger.warning(
                 "%s: of %d more of the type '%s' the provider %s; %s (the log at INFO names them, as -v shows it).",

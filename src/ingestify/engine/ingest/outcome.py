@@ -1,4 +1,4 @@
-"""What became of one dataset in a run, and what is kept of that in its job's summary."""
+"""What became of one dataset in a run, and its line in the summary of its job."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ class Outcome:
     """What became of one dataset.
 
     Attributes:
-        dataset: As it is in the lake now; None if it failed without ever having been there, or was dropped.
-        task: What is kept of it in the job's summary; None for one that is unchanged and lacks no broken file, or was
-            dropped by a stop.
-        current: Whether it is as current as readers may see it: fetched now, found unchanged, or as it was before a
-            bundle that is in quarantine.
+        dataset: The dataset as the lake has it now. None: it failed and the lake never had it, or it was dropped.
+        task: Its line in the job's summary. None: it is unchanged and lacks no broken file, or a stop dropped it.
+        current: Whether it is as current as readers may see it: it was fetched now or found unchanged, or a newer
+            bundle of it is in quarantine.
         again: The dataset, to be decided about anew, because another writer committed first. None: that is not needed.
     """
 
@@ -35,11 +34,11 @@ class Outcome:
 
 
 NOTHING_DONE = Outcome(None, None, current=False)
-"""Of a dataset that was dropped by a stop, that the fetch policy does not want, or that was only looked at."""
+"""The outcome of a dataset that a stop dropped, that the fetch policy does not want, or of a dry run."""
 
 
 def outcome_of(applied: AppliedChange, *, is_new: bool) -> TaskOutcome:
-    """Return what a change made of a dataset; `is_new`: the lake had it not before."""
+    """Return what a change made of a dataset. `is_new`: the lake did not have it before."""
     if is_new:
         return TaskOutcome.NEW
     if applied.revision is not None:
@@ -57,13 +56,15 @@ def summarize(
     revision_id: int | None = None,
     started_at: dt.datetime | None = None,
 ) -> TaskSummary:
-    """Return what is kept of a dataset that changed or failed, is in quarantine, or lacks a broken file.
+    """Return the line of a dataset that changed or failed, is in quarantine, or lacks a broken file.
 
     Args:
-        error: Why it failed, or is in quarantine; or which file of it is left out, and why.
+        discovered: The dataset.
+        outcome: What became of it.
+        error: Why it failed or is in quarantine, or which file of it is left out, and why.
         dataset_id: Its id, if the lake has it.
         revision_id: The revision that it got.
-        started_at: When work on it began; None: there was none.
+        started_at: When work on it began. None: there was no work.
     """
     moment = now()
     is_bad = outcome in (TaskOutcome.FAILED, TaskOutcome.QUARANTINED)

@@ -21,7 +21,7 @@ from ingestify.engine.discovery.discovery import as_exception, iter_discovered
 from ingestify.engine.discovery.not_listed import describe_not_listed
 from ingestify.engine.discovery.planner import Expansion, expand_plan
 from ingestify.engine.discovery.source_context import SourceContext, SourceContexts
-from ingestify.engine.ingest.missing_feeds import warn_of_more_gaps
+from ingestify.engine.ingest.missing_feeds import warn_of_further_missing_feeds
 from ingestify.engine.ingest.pipeline import RunContext
 from ingestify.engine.ingest.relisting import Relistings
 from ingestify.engine.report.report import GuardedListener, JobProgress, RunListener
@@ -214,7 +214,7 @@ class IngestionRun:
         if not self._dry_run:
             self._store.identity.settle()
         for source_context in self._source_contexts.all():
-            warn_of_more_gaps(source_context)
+            warn_of_further_missing_feeds(source_context)
         self._jobs.close()
         if len(self._expansions) == len(self._plans) and not self.stop.is_set:
             providers = [plan.source.provider for plan in self._plans]

@@ -534,7 +534,7 @@ def test_without_etags_it_stays_out_by_its_bytes(web: Provider):
     lake.engine.close()
 
 
-def test_beside_other_files_what_was_left_out_is_looked_at_anew(lake: Lake, match: Match):
+def test_beside_other_files_what_was_left_out_is_loaded_anew(lake: Lake, match: Match):
     entry_id = reject_frames(lake, match)
     lake.engine.store.quarantine.accept(entry_id, "Rinus", without=["frames"])
     match.serve(events=1)  # the correction is taken back, so the frames belong to them again

@@ -1,9 +1,9 @@
-"""Files that are not what they should be, in bundles that are good without them: left out, remembered, asked for again.
+"""Broken files in bundles that are good without them: they are left out, remembered, and asked for again.
 
 A dataset is complete without a feed that its bundle type names as optional. So a broken file of such a feed does not
-keep the others from readers: for the rest of the walk it is like one that the provider has not got. What was found is
-kept in the file's `FeedState`, with the version that the provider gives the broken file; the next run asks whether it
-still is that one. A file that a person left out of an accepted bundle is remembered in the same way.
+keep the other files from readers: the bundle goes on as if the provider did not have the file. The problem is kept in
+the file's `FeedState`, with the version that the provider gives the broken file. The next run asks whether the provider
+still has that version. A file that a person left out of an accepted bundle is remembered in the same way.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
     from ingestify.engine.bundle.bundle import LoadedBundle
 
 __all__ = [
-    "asked_again_by",
     "describe_left_out",
     "is_known_to_be_bad",
-    "leave_out_bad_parts",
+    "leave_out_broken_files",
     "refuse_web_pages",
     "still_left_out",
+    "validators_of_left_out",
     "wanted_in_full",
 ]
 
 MOST_CHARACTERS = 300
-"""Of what is wrong with a file: it stands in the dataset's row."""
+"""The longest problem that is kept: it is part of the dataset's row."""
 
 _WITH_BYTES = (FileKind.NEW, FileKind.HELD)
 
 
-# ---- one file: what a look at it means --------------------------------------------------------------------
+# ---- one file ---------------------------------------------------------------------------------------------
 
 
-def asked_again_by(file: FileResource, known: FeedState) -> Validators:
-    """Return what a file that is left out is asked for by: the ETag of the answer that was left out.
+def validators_of_left_out(file: FileResource, known: FeedState) -> Validators:
+    """Return the validators for a file that is left out: the ETag of the response that was left out.
 
-    A date does not do: a file that was repaired may have kept it. And a loader takes validators for those of the file
-    that the lake has.
+    A date is not enough, as a repaired file may keep its date. A file loader gets none: it would take them for those of
+    the file that the lake has.
     """
     if file.url is None or known.asked_for != file.asked_for:
         return NO_VALIDATORS
@@ -53,7 +53,7 @@ def asked_again_by(file: FileResource, known: FeedState) -> Validators:
 
 
 def is_known_to_be_bad(file: FileResource, known: FeedState | None) -> bool:
-    """Whether a file is the broken one of before by what is announced of its version, and need not be read for that."""
+    """Whether the announced version of a file shows that it is still the broken one, so that it need not be read."""
     return (
         known is not None
         and known.is_left_out
@@ -63,22 +63,22 @@ def is_known_to_be_bad(file: FileResource, known: FeedState | None) -> bool:
     )
 
 
-def still_left_out(known: FeedState, look: FeedState, *, in_lake: bool, date: str | None = None) -> LoadedResource:
-    """The provider says that a file is the one that was left out.
+def still_left_out(known: FeedState, feed: FeedState, *, in_lake: bool, date: str | None = None) -> LoadedResource:
+    """Return a file of which the provider says that it is the one that was left out.
 
     Args:
         known: What is remembered of it.
-        look: What was seen of it now.
-        in_lake: Whether the current set has another file in its place, from before.
-        date: The Date of the provider's answer.
+        feed: What is known of it now.
+        in_lake: Whether the current set has an older file in its place.
+        date: The Date of the provider's response.
     """
     kind = FileKind.GONE if in_lake else FileKind.ABSENT
-    return LoadedResource(kind, _as_left_out(look, known), tag=known.left_out_tag, date=date)
+    return LoadedResource(kind, _as_left_out(feed, known), tag=known.left_out_tag, date=date)
 
 
-def _as_left_out(look: FeedState, known: FeedState) -> FeedState:
+def _as_left_out(feed: FeedState, known: FeedState) -> FeedState:
     return dataclasses.replace(
-        look,
+        feed,
         present=False,
         problem=known.problem,
         left_out_tag=known.left_out_tag,
@@ -86,14 +86,14 @@ def _as_left_out(look: FeedState, known: FeedState) -> FeedState:
     )
 
 
-# ---- a bundle: what of it is left out ---------------------------------------------------------------------
+# ---- a bundle ---------------------------------------------------------------------------------------------
 
 
-def leave_out_bad_parts(bundle: LoadedBundle) -> None:
-    """Say of each loaded file what is wrong with it, and make one that the dataset does well without absent."""
+def leave_out_broken_files(bundle: LoadedBundle) -> None:
+    """Note the problem of each loaded file, and make a broken one absent if the dataset can do without it."""
     entry = bundle.entry
     if entry is not None and not entry.is_open and bundle.is_as_in_quarantine:
-        return  # that very bundle was discarded, by a person
+        return  # a person discarded this bundle
     bad = []
     for file_id, loaded in bundle.loaded.items():
         problem, decided_by = _problem_of(bundle, file_id, loaded)
@@ -109,12 +109,12 @@ def leave_out_bad_parts(bundle: LoadedBundle) -> None:
 
 
 def refuse_web_pages(bundle: LoadedBundle) -> None:
-    """Refuse an HTML page that was answered in place of a file that the dataset needs: nothing was fetched.
+    """Refuse a bundle in which an HTML page came in place of a file that the dataset needs.
 
-    What others delivered, such as to a folder, is no answer: that is for the checks to reject.
+    If others delivered the page, for instance to a folder, it is no response: then the checks reject it.
 
     Raises:
-        FetchError: There is one.
+        FetchError: There is such a page.
     """
     for file_id, loaded in bundle.new.items():
         draft, file = loaded.draft, bundle.resource.files.get(file_id)
@@ -131,13 +131,13 @@ def _problem_of(bundle: LoadedBundle, file_id: str, loaded: LoadedResource) -> t
         return one_line(SourceError(loaded.findings.problem))[:MOST_CHARACTERS], ""
     before: FeedState | None = None
     if not bundle.bundle_type.file_checks:
-        return "", ""  # what was found when they were made does not count any more
+        return "", ""  # the findings of checks that are switched off do not count any more
     if loaded.kind is FileKind.UNCHANGED and bundle.existing is not None:
         before = bundle.existing.feeds.get(file_id)
     elif loaded.kind is FileKind.HELD and bundle.entry is not None:
         before = bundle.entry.feeds.get(file_id)
         if before is None or not before.problem:
-            # What came into quarantine before problems were kept file by file.
+            # An older version of ingestify did not keep problems for each file.
             start = f"{file_id}: "
             found = [reason.removeprefix(start) for reason in bundle.entry.reasons if reason.startswith(start)]
             return (found[0][:MOST_CHARACTERS] if found else ""), ""
@@ -154,7 +154,7 @@ def _leave_out(bundle: LoadedBundle, file_id: str, known: FeedState) -> None:
     loaded = bundle.loaded[file_id]
     in_lake = bundle.existing is not None and file_id in bundle.existing.files
     bundle.loaded[file_id] = dataclasses.replace(
-        loaded,  # with what was staged, which is discarded in the end
+        loaded,  # with its staged file, which is discarded in the end
         kind=FileKind.GONE if in_lake else FileKind.ABSENT,
         feed=_as_left_out(loaded.feed, dataclasses.replace(known, left_out_tag=loaded.tag)),
         draft=None,
@@ -163,7 +163,7 @@ def _leave_out(bundle: LoadedBundle, file_id: str, known: FeedState) -> None:
 
 
 def _leave_out_as_decided(bundle: LoadedBundle) -> None:
-    """Leave out what a person left out, as long as nothing else changed: then that decision holds as it was made."""
+    """Leave out the files that a person left out, if nothing else changed: then the person's decision still holds."""
     decided = {} if bundle.existing is None else bundle.existing.feeds
     new = bundle.new
     if all(_is_what_was_left_out(decided.get(file_id), loaded) for file_id, loaded in new.items()):
@@ -176,10 +176,9 @@ def _is_what_was_left_out(known: FeedState | None, loaded: LoadedResource) -> bo
 
 
 def wanted_in_full(bundle: LoadedBundle) -> list[str]:
-    """Return the ids of files that were left out for a reason that does not hold any more, and are not here.
+    """Return the ids of files that were left out for a reason that does not hold any more, and are not loaded.
 
-    A person's decision is one on a bundle: beside other files, the file may be right. And a check may have been
-    switched off.
+    A person decides about a whole bundle: with other files, the file may be right. A check may also be switched off.
     """
     return [
         file_id
@@ -192,9 +191,9 @@ def wanted_in_full(bundle: LoadedBundle) -> list[str]:
 
 
 def describe_left_out(feeds: Mapping[str, FeedState], announced: Collection[str]) -> str:
-    """Return what the announced files of a dataset lack because it is broken, for people; empty: nothing.
+    """Return which announced files of a dataset are left out because they are broken, for people; empty: none.
 
-    What a person left out is not among it: that is decided.
+    Files that a person left out are not among them: that is decided.
     """
     found = [feeds[file_id] for file_id in announced if file_id in feeds]
     return "; ".join(
