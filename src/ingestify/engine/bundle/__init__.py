@@ -1,1 +1,8 @@
-"""The files of one dataset together: what is there, what is new, and what a complete one holds."""
+"""The files of one dataset together.
+
+- `bundle`: the loaded files, compared with what the lake and the quarantine have.
+- `loaded_file`: what came of one file.
+- `bundle_rules`: what a complete bundle holds, which checks there are, and when a rejected bundle is fetched again.
+- `broken_files`: broken files are left out of bundles that are good without them.
+- `volatile`: compares two responses for one file.
+"""
