@@ -1,1 +1,5 @@
-"""Domain events on their way out: subscribers in this process, and readers of the event log."""
+"""Domain events for subscribers and readers.
+
+- `dispatcher`: tells subscribers in this process.
+- `consumer`: delivers the event log to readers, each with its own cursor.
+"""

@@ -1,7 +1,7 @@
 """A profile of AWS' shared files, `~/.aws/credentials` and `~/.aws/config`.
 
-The format: https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html. What needs more than reading (single
-sign-on, assuming a role, a credential process) is left to boto3.
+The format: https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html. boto3 is needed for credentials that are
+not in the files (single sign-on, a role to assume, a credential process).
 """
 
 from __future__ import annotations
@@ -21,11 +21,16 @@ _LEFT_TO_BOTO3 = ("role_arn", "sso_session", "sso_start_url", "credential_proces
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AwsProfile:
-    """What the files say of a profile.
+    """A profile in the files.
 
     Attributes:
-        access_key_id: None: it has no key of its own.
-        needs_boto3: Whether its credentials have to be asked for somewhere.
+        name: Its name.
+        access_key_id: The id of its key, or None.
+        secret_access_key: The secret of its key, or None.
+        session_token: The token of a temporary key, or None.
+        region: Its region, or None.
+        endpoint: The server's URL, or None.
+        needs_boto3: Whether its credentials come from somewhere else than the files.
     """
 
     name: str
@@ -41,7 +46,7 @@ def get_profile(name: str) -> AwsProfile:
     """Return the profile of that name.
 
     Raises:
-        ConfigurationError: There is none, or a file cannot be read. No content is shown.
+        ConfigurationError: There is no such profile, or a file cannot be read. No content is shown.
     """
     found = _read_profiles()
     if name not in found:
@@ -84,7 +89,7 @@ def _read_profiles() -> dict[str, dict[str, str]]:
 
 
 def _read(path: Path) -> dict[str, dict[str, str]]:
-    # No section is special, not even DEFAULT, and a % means nothing.
+    # No section is special, not even DEFAULT, and % is an ordinary character.
     parser = configparser.RawConfigParser(default_section="\0", strict=False)
     try:
         parser.read_string(path.read_text(encoding="utf-8"))
@@ -93,11 +98,11 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"The AWS settings in {path} cannot be read: {type(error).__name__}.") from error
     except configparser.Error as error:
-        # Its own message, and so the cause, would show lines of a file that holds secrets.
+        # Without the cause, whose message shows lines of a file with secrets.
         line = getattr(error, "lineno", None) or next(iter(getattr(error, "errors", [])), (None,))[0]
         raise ConfigurationError(
             f"The AWS settings in {path} are not of the form [profile] and key = value"
-            f"{f', from line {line} on' if line else ''}; mend that file."
+            f"{f', from line {line} on' if line else ''}; correct that file."
         ) from None
     return {section: dict(parser.items(section)) for section in parser.sections()}
 

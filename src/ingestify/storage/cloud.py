@@ -1,8 +1,8 @@
-"""Objects in S3 and what speaks its protocol, Google Cloud Storage and Azure, through obstore.
+"""Objects in S3 and compatible servers, Google Cloud Storage and Azure, through obstore.
 
-An object store shows an object when it is complete, and not before: publishing is a put under the final name. A put is
-durable when it is acknowledged. Objects are written over, never created only if absent: see
-docs/decisions/0012-object-storage.md.
+An object store shows an object only when it is complete, so publishing is a put under the final name. A put is durable
+when it is acknowledged. A put overwrites an object, and is never conditional:
+see docs/decisions/0012-object-storage.md.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ingestify.storage.cloud_clients import make_client
 from ingestify.storage.cloud_errors import Action, is_lost_connection, is_missing_object, translate
 from ingestify.storage.cloud_reader import CloudReader
 from ingestify.storage.cloud_temporary import CloudTemporary
+from ingestify.storage.object_path import check_object_path
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["CloudStorage"]
 
 STAGING_FOLDER = ".staging"
-"""What is no object of the lake lies here."""
+"""The folder for objects that are not the lake's."""
 
 _REQUESTS = 32
-"""Requests of publishing and deleting that are under way at once."""
+"""How many requests to publish or delete are sent at once."""
 _LARGE_UPLOADS = 2
 _PARTS_AT_ONCE = 4
 _PART_BYTES = 8 << 20
@@ -44,10 +45,10 @@ _READ_BUFFER_BYTES = 1 << 18
 _PAGE = 1_000
 _DELETED_AT_ONCE = 1_000
 _DELETED_AT_ONCE_IF_OLD = 100
-"""Fewer, so that little time passes between looking at an object and removing it."""
+"""Fewer, so that little time passes between reading an object's time and removing it."""
 
 _CLOCK_GRAIN = dt.timedelta(seconds=2)
-"""Times of objects are whole seconds, and a service's machines do not agree to the millisecond."""
+"""Times of objects are whole seconds, and the clocks of a service's machines differ by milliseconds."""
 
 _T = TypeVar("_T")
 
@@ -57,10 +58,10 @@ class CloudStorage:
 
     Args:
         address: Where the lake is.
-        options: How its server is spoken to.
+        options: How its server is used.
 
     Raises:
-        ConfigurationError: The options make no sense, or there are no credentials. Nothing was asked over the network.
+        ConfigurationError: The options make no sense, or there are no credentials. No request was sent.
         MissingExtraError: obstore is not installed.
     """
 
@@ -79,13 +80,13 @@ class CloudStorage:
         return CloudTemporary(self._options.spool_folder)
 
     def take_partial(self, key: str, *, create: bool) -> PartialObject | None:  # noqa: ARG002 - the port's
-        """Return None: what is on its way is not kept for another process."""
+        """Return None: no object store keeps a partial object for another process."""
         return None
 
     def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:
-        """Write objects under their names, side by side; returns when the server has acknowledged all of them."""
+        """Write objects under their names, several at once; returns when the server has acknowledged all of them."""
         for _, path in objects:
-            self._check(path)
+            check_object_path(path)
         if len(objects) == 1:
             self._upload(*objects[0])
         else:
@@ -123,7 +124,7 @@ class CloudStorage:
                     max_concurrency=_PARTS_AT_ONCE,
                 ),
             )
-        # Put together by the server from parts: that none is missing is worth one more request.
+        # The server puts the object together from parts; one more request makes sure that none is missing.
         stored = self.get_size(path)
         if stored != size:
             raise StoreError(
@@ -133,7 +134,7 @@ class CloudStorage:
 
     def open(self, path: str) -> BinaryIO:
         """Open an object for reading: streamed and buffered; it can seek."""
-        self._check(path)
+        check_object_path(path)
         return cast(BinaryIO, io.BufferedReader(CloudReader(self._client, self.address, path), _READ_BUFFER_BYTES))
 
     def get_size(self, path: str) -> int | None:
@@ -142,7 +143,7 @@ class CloudStorage:
         return None if found is None else found["size"]
 
     def _find(self, path: str) -> ObjectMeta | None:
-        self._check(path)
+        check_object_path(path)
         import obstore  # an extra
 
         def head() -> ObjectMeta | None:
@@ -158,8 +159,9 @@ class CloudStorage:
     def delete(self, paths: Iterable[str], unless_written_since: dt.datetime | None = None) -> int:
         """Remove objects, many by one request.
 
-        No object store removes an object on condition of its time: it is looked at just before. Whoever publishes the
-        same bytes under the same name in the milliseconds between loses them; docs/storage.md says what mends that.
+        No object store removes an object on condition of its time, so its time is read just before. If somebody
+        publishes the same bytes under the same name in the milliseconds between, they are lost; docs/storage.md says
+        what repairs that.
         """
         remaining = iter(paths)
         first = list(itertools.islice(remaining, 1))
@@ -191,28 +193,28 @@ class CloudStorage:
             try:
                 self._try("delete", paths[0], lambda: obstore.delete(self._client, paths))
             except FileNotFoundError:
-                # Somebody else removed one of them at this moment, and the rest may be there yet.
+                # Somebody else has just removed one of them, and the rest may still be there.
                 if len(paths) > 1:
                     for path in paths:
                         self._remove([path])
             except StoreError as error:
-                # It is a POST, which obstore does not send again on its own.
+                # The request is a POST, which obstore does not repeat.
                 if last or not is_lost_connection(error):
                     raise
                 continue
             return
 
     def _newest_to_delete(self, since: dt.datetime) -> dt.datetime:
-        """Return the time, of the server's clock, from which on an object may have been written after `since` of ours.
+        """Return the time `since` by the server's clock: objects that are not newer were written before it.
 
-        An object is written for this, as its time is the only one that a client gets to see of the server's clock.
+        An object is written for this, because a client only sees the server's clock in the time of an object.
         """
         import obstore  # an extra
 
         path = f"{STAGING_FOLDER}/clock"
         self._try("write", path, lambda: obstore.put(self._client, path, b"the server's clock", use_multipart=False))
         written = self._find(path)
-        # Somebody else may have written or removed it since: then the server's clock is this late, or we leave all.
+        # Somebody else may have written it since: then the clock is at least so late. Or removed it: then all stay.
         server = written["last_modified"] if written is not None else since - dt.timedelta(days=36_500)
         return since + (server - now()) - _CLOCK_GRAIN
 
@@ -221,7 +223,7 @@ class CloudStorage:
         import obstore  # an extra
 
         if prefix:
-            self._check(prefix)
+            check_object_path(prefix)
         pages = iter(obstore.list(self._client, prefix or None, chunk_size=_PAGE))
         while (page := self._try("list", prefix, lambda: next(pages, None))) is not None:
             for found in page:
@@ -229,23 +231,18 @@ class CloudStorage:
                     yield StoredObject(found["path"], found["size"], found["last_modified"])
 
     def remove_leftovers(self, written_before: dt.datetime, *, dry_run: bool = False) -> Leftovers:  # noqa: ARG002
-        """Return nothing: what never arrived is gone with its process.
+        """Return none: temporary objects end with their process.
 
-        But for parts of uploads that were broken off, which only the server clears away: docs/storage.md has the rule.
+        Only the server can remove the parts of an upload that was not completed: docs/storage.md has the rule for it.
         """
         return Leftovers()
-
-    def _check(self, path: str) -> None:
-        """The layout encodes every part; this is the second lock."""
-        if not path or "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in path.split("/")):
-            raise StoreError(f"'{path}' is no path inside the lake.")
 
     def _try(self, action: Action, path: str, request: Callable[[], _T]) -> _T:
         """Send a request.
 
         Raises:
-            FileNotFoundError: What was to be deleted is not there.
-            IntegrityError: What was to be read is not there.
+            FileNotFoundError: The object to delete is not there.
+            IntegrityError: The object to read is not there.
             StoreError: The server refuses.
         """
         from obstore.exceptions import BaseError  # an extra
@@ -256,12 +253,12 @@ class CloudStorage:
             if action == "delete" and is_missing_object(error):
                 raise
             failure = translate(action, path, error, self.address)
-        # Outside of the handler: what obstore said may quote a secret, and would be shown with the traceback.
+        # Outside of the handler: obstore's error may quote a secret, which the traceback would show.
         raise failure
 
 
 def _raise_the_worst(uploads: Sequence[Future[None]]) -> None:
-    """Raise what ends a run before what ends one dataset."""
+    """Raise an error of the uploads; one that ends the run before one that only ends a dataset."""
     errors = [error for upload in uploads if (error := upload.exception()) is not None]
     for error in errors:
         if not isinstance(error, (StoreError, IntegrityError)) or isinstance(error, LakeUnwritable):

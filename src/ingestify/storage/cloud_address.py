@@ -1,4 +1,4 @@
-"""Where a lake in an object store is, and what its server wants to be told."""
+"""The address of a lake in an object store, and the options for the server."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ class CloudAddress:
     """A place in a bucket.
 
     Attributes:
-        bucket: Of Azure: the container.
-        prefix: What begins the name of each object, without `/` at its ends; empty: the bucket is the lake.
+        service: The kind of service.
+        bucket: The bucket; in Azure it is called a container.
+        prefix: The folder of all objects, without `/` at its ends; empty: the whole bucket is the lake.
     """
 
     service: Service
@@ -51,10 +52,10 @@ class CloudAddress:
     def parse(cls, url: str) -> CloudAddress:
         """Read `s3://bucket/prefix`, `gs://…`, `gcs://…` or `az://container/prefix`.
 
-        What follows the bucket is taken as it is written: `%20` is three characters, as in a `file://` URL.
+        The part behind the bucket is not decoded: `%20` is three characters, as in a `file://` URL.
 
         Raises:
-            ConfigurationError: It is none; the message says what would be right, and shows no secret.
+            ConfigurationError: The text is no such URL; the message says what would be right, and shows no secret.
         """
         match = _SCHEME.fullmatch(url)
         service = _SERVICES.get(match[1].lower()) if match else None
@@ -69,8 +70,8 @@ class CloudAddress:
             )
         if "?" in match[2] or "#" in match[2]:
             raise ConfigurationError(
-                f"file_url: an object store's URL has no ? and no #; write it as {example}, and what its server wants "
-                f"to be told under main.file_options."
+                f"file_url: an object store's URL has no ? and no #; write it as {example}, and options for its server "
+                f"under main.file_options."
             )
         pattern, wanted = _BUCKETS[service]
         what = "container" if service == "azure" else "bucket"
@@ -90,7 +91,7 @@ class CloudAddress:
 
     @property
     def container_word(self) -> str:
-        """What the service calls a bucket."""
+        """The service's word for a bucket."""
         return "container" if self.service == "azure" else "bucket"
 
     def __str__(self) -> str:
@@ -100,16 +101,21 @@ class CloudAddress:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CloudOptions:
-    """What is to be said of an object store besides its URL; `main.file_options`, whose descriptions hold here too.
+    """Options of an object store besides its URL; `main.file_options` describes them too.
 
     Attributes:
         endpoint: The server's URL; None: the service's own.
+        region: The region of an S3 bucket; None: the profile's or the environment's.
+        profile: A profile of AWS' shared files; None: the environment's, or `default`.
         path_style: Whether the bucket is in the path, and not in the host's name; None: as is usual for the endpoint.
+        account: The storage account in Azure; None: the environment's.
+        anonymous: Whether requests have no credentials.
         ca_certificate: A PEM file; its authorities are trusted besides the usual ones.
         spool_folder: Where large files wait until their hash is known; None: the system's folder for temporary files.
-        read_timeout_seconds: For the next bytes of an answer, and for one request to be sent and answered.
-        attempts: Tries in all of a request that failed for a reason that may pass.
-        backoff_seconds: The most that is waited after the first try; it doubles after each, up to 10 s.
+        connect_timeout_seconds: How long a connection may take.
+        read_timeout_seconds: How long the next bytes of a response may take, and how long a small request.
+        attempts: How often a request is tried if its error may pass.
+        backoff_seconds: The longest wait after the first try; it doubles after each, up to 10 s.
     """
 
     endpoint: str | None = None
@@ -126,7 +132,7 @@ class CloudOptions:
     backoff_seconds: float = 0.2
 
     def check(self, service: Service) -> None:
-        """Refuse what the service has no use for.
+        """Refuse options that the service does not have.
 
         Raises:
             ConfigurationError: The message names the option.

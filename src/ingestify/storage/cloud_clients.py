@@ -1,4 +1,4 @@
-"""The client of each object store, with its credentials; nothing is asked over the network here."""
+"""The client of each object store, with its credentials. No request is sent here."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _CREDENTIALS_KEPT = dt.timedelta(minutes=15)
 _LONGEST_BACKOFF = dt.timedelta(seconds=10)
 _LONGEST_RETRYING = dt.timedelta(minutes=3)
 _NO_LIMIT = "7d"
-"""For a whole request: the body of a large object is read for as long as it takes. What limits are its parts."""
+"""The limit for a whole request: a large object is read for as long as it takes, and its parts have limits."""
 
 
 def make_client(address: CloudAddress, options: CloudOptions) -> Client:
@@ -78,7 +78,7 @@ def make_client(address: CloudAddress, options: CloudOptions) -> Client:
         return make[address.service](address, options)
     except (obstore.exceptions.BaseError, ValueError, OSError) as error:
         problem = mask_text(str(error).partition("\n\nDebug source")[0].strip())
-    # Outside of the handler: obstore's own text may quote a key.
+    # Outside of the handler: obstore's error may quote a key, which the traceback would show.
     raise ConfigurationError(f"file_url: {address} cannot be opened with these settings: {problem}.")
 
 
@@ -91,7 +91,7 @@ def _make_s3(address: CloudAddress, options: CloudOptions) -> S3Store:
     region = options.region or (None if _from_environment(_AWS_REGIONS) or profile is None else profile.region)
     if region is not None:
         config["region"] = region
-    # Of AWS, the bucket belongs into the host's name, where no dot may be in it: certificates do not cover that.
+    # AWS wants the bucket in the host's name, unless it has a dot, which AWS' certificates do not cover.
     path_style = options.path_style
     if path_style is None:
         path_style = endpoint is not None or "." in address.bucket
@@ -103,7 +103,7 @@ def _make_s3(address: CloudAddress, options: CloudOptions) -> S3Store:
     if options.anonymous:
         config["skip_signature"] = True
     elif profile is not None:
-        # Not as settings: beside those, obstore would take a session token from the environment.
+        # Not as settings: obstore would combine these with a session token of the environment.
         credentials = _boto3_credentials(profile) if profile.needs_boto3 else _ProfileCredentials(profile)
     return S3Store(
         address.bucket,
@@ -115,7 +115,7 @@ def _make_s3(address: CloudAddress, options: CloudOptions) -> S3Store:
 
 
 class _ProfileCredentials:
-    """Gives obstore what a profile's file says, also after it was renewed there. Called in obstore's threads."""
+    """Gives obstore the credentials in a profile's file, also after they were renewed. Called in obstore's threads."""
 
     def __init__(self, profile: AwsProfile) -> None:
         self._profile: AwsProfile | None = profile
@@ -134,7 +134,7 @@ class _ProfileCredentials:
 
 
 def _choose_profile(options: CloudOptions) -> AwsProfile | None:
-    """Return the profile whose credentials count; None: those of the environment, of the container or the machine."""
+    """Return the profile that has the credentials; None: the environment, container or machine has them."""
     if options.anonymous:
         return None
     if options.profile is None and os.environ.get("AWS_ACCESS_KEY_ID"):
@@ -187,7 +187,7 @@ def _make_gcs(address: CloudAddress, options: CloudOptions) -> GCSStore:
     if endpoint is not None:
         config["base_url"] = endpoint.rstrip("/")
     if options.anonymous:
-        # The token is for writing, where obstore would ask a metadata service for one all the same.
+        # Without a token, obstore would request one from a metadata service when it writes.
         config |= {"skip_signature": True, "bearer_token": "anonymous"}
     return GCSStore(address.bucket, prefix=address.prefix or None, **config, **_http(options, endpoint))
 
@@ -212,7 +212,7 @@ def _make_azure(address: CloudAddress, options: CloudOptions) -> AzureStore:
 
 def _http(options: CloudOptions, endpoint: str | None) -> dict[str, Any]:
     client: dict[str, Any] = {
-        # A person who writes http:// means it.
+        # A person who writes http:// wants it.
         "allow_http": endpoint is not None and endpoint.lower().startswith("http://"),
         "connect_timeout": dt.timedelta(seconds=options.connect_timeout_seconds),
         "read_timeout": dt.timedelta(seconds=options.read_timeout_seconds),

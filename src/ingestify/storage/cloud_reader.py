@@ -1,14 +1,13 @@
-"""An object in an object store as a binary file object: streamed, taken up again where it broke off, memory flat."""
+"""An object in an object store as a binary stream, which resumes after a lost connection. Memory stays flat."""
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ingestify.errors import IntegrityError, StoreError
 from ingestify.storage.cloud_errors import translate
+from ingestify.storage.positioned_stream import PositionedStream
 
 if TYPE_CHECKING:
     from obstore import GetOptions, GetResult
@@ -20,19 +19,22 @@ __all__ = ["CloudReader"]
 
 _CHUNK_BYTES = 1 << 20
 _FRUITLESS_TRIES = 3
-"""So often in a row a stream may break off without having brought a byte."""
+"""How often in a row a request may end without a byte."""
 
-# What obstore says of a server that sends all of it, as any may, or a range with the wrong status, as rclone does.
+# obstore's error if a server sends the whole object, as any server may, or a range with the wrong status (rclone).
 _NO_RANGE = "non-partial response"
 
 
-class CloudReader(io.RawIOBase):
-    """Reads one object by one request for as long as it is read from front to back, and by another after each seek.
+class CloudReader(PositionedStream):
+    """Reads an object from front to back with one request; each seek costs another one. Used by one thread at a time.
 
-    Used by one thread at a time. The object is there, or the constructor raises.
+    Args:
+        client: The client of the bucket.
+        address: Where the lake is.
+        path: The object's path in the lake.
 
     Raises:
-        IntegrityError: It is not there.
+        IntegrityError: There is no such object.
         StoreError: The server refuses.
     """
 
@@ -40,67 +42,52 @@ class CloudReader(io.RawIOBase):
         self._client = client
         self._address = address
         self._path = path
-        self._position = 0
         self._rest = memoryview(b"")
-        """What came and was not read yet."""
-        self._stream: Iterator[Any] | None = None
+        """The bytes at `_rest_at` that were received and not read yet."""
+        self._rest_at = 0
         self._knows_ranges = True
         result = self._get()
-        self._size = int(result.meta["size"])
-        self._stream = self._checked(result)
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        position = start + offset
-        if position < 0:
-            raise ValueError(f"{position} is before the beginning of {self._path}.")
-        ahead = position - self._position
-        if 0 <= ahead <= len(self._rest):
-            self._rest = self._rest[ahead:]
-        elif ahead:
-            self._rest = memoryview(b"")
-            self._stream = None
-        self._position = position
-        return position
+        super().__init__(int(result.meta["size"]), path)
+        self._stream: Iterator[Any] | None = self._check(result)
 
     def readinto(self, buffer: Any) -> int:
-        if self._position >= self._size:
-            return 0
-        if not self._rest:
-            self._rest = self._receive()
+        """Read the next bytes into a buffer. Returns how many; 0 at the end."""
         view = memoryview(buffer).cast("B")
-        count = min(len(view), len(self._rest))
-        view[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        self._position += count
-        return count
+        if not view or self._position >= self._size:
+            return 0
+        part = self._take(len(view))
+        view[: len(part)] = part
+        return len(part)
 
     def readall(self) -> bytes:
-        # The inherited one takes 8 KB at a time.
+        """Return the rest. The inherited method takes 8 KB at a time."""
         parts = []
         while self._position < self._size:
-            part = self._rest or self._receive()
-            self._rest = memoryview(b"")
-            self._position += len(part)
-            parts.append(part)
+            parts.append(self._take(self._size))
         return b"".join(parts)
 
     def close(self) -> None:
+        """Drop the request and what was received."""
         self._stream = None
         self._rest = memoryview(b"")
         super().close()
 
+    def _take(self, size: int) -> memoryview:
+        """Return up to `size` of the next bytes, at least one, and move the position behind them."""
+        skipped = self._position - self._rest_at
+        if 0 <= skipped <= len(self._rest):
+            self._rest = self._rest[skipped:]
+        else:
+            self._rest = memoryview(b"")
+            self._stream = None
+        self._rest = self._rest or self._receive()
+        part, self._rest = self._rest[:size], self._rest[size:]
+        self._position += len(part)
+        self._rest_at = self._position
+        return part
+
     def _receive(self) -> memoryview:
-        """Return the next bytes, at least one, asking anew for the rest if the connection broke."""
+        """Return the next bytes, at least one; if the connection is lost, a new request gets the rest."""
         from obstore.exceptions import BaseError  # an extra
 
         failure: StoreError | IntegrityError | None = None
@@ -121,24 +108,24 @@ class CloudReader(io.RawIOBase):
         )
 
     def _resume(self) -> Iterator[Any]:
-        """Ask for the object from where we are."""
+        """Request the object from the position on."""
         if self._position and self._knows_ranges:
             stream = self._find_range()
             if stream is not None:
                 return stream
             self._knows_ranges = False
-        return _skip(self._checked(self._get()), self._position)
+        return _skip(self._check(self._get()), self._position)
 
     def _find_range(self) -> Iterator[Any] | None:
-        """Return what is left of the object; None: the server answers with something else than a range of it."""
+        """Request the rest as a range; None: the server does not send ranges."""
         try:
-            return self._checked(self._get({"range": (self._position, self._size)}))
+            return self._check(self._get({"range": (self._position, self._size)}))
         except StoreError as error:
             if _NO_RANGE in str(error.__cause__):
                 return None
             raise
 
-    def _checked(self, result: GetResult) -> Iterator[Any]:
+    def _check(self, result: GetResult) -> Iterator[Any]:
         size = int(result.meta["size"])
         if size != self._size:
             raise IntegrityError(
@@ -155,12 +142,12 @@ class CloudReader(io.RawIOBase):
             return obstore.get(self._client, self._path, options=options)
         except (BaseError, OSError, ValueError) as error:
             failure = translate("read", self._path, error, self._address)
-        # Outside of the handler: what obstore said may quote a secret, and would be shown with the traceback.
+        # Outside of the handler: obstore's error may quote a secret, which the traceback would show.
         raise failure
 
 
 def _skip(stream: Iterator[Any], size: int) -> Iterator[Any]:
-    """Yield what is behind the first `size` bytes."""
+    """Yield the bytes behind the first `size`."""
     for chunk in stream:
         if size < len(chunk):
             yield memoryview(chunk)[size:]

@@ -1,4 +1,4 @@
-"""An object on its way into an object store: in memory while it is small, otherwise in a file without a name."""
+"""A temporary object of an object store: in memory while it is small, otherwise in a file without a name."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from typing import Any, BinaryIO, cast
 
 from ingestify.errors import LakeUnwritable, StoreError
 from ingestify.failpoints import failpoint
+from ingestify.storage.positioned_stream import PositionedStream
 
 __all__ = ["CloudTemporary"]
 
 MEMORY_BYTES = 8 << 20
-"""What is not larger is kept in memory, and written by one request."""
+"""An object of up to this size is kept in memory, and written by one request."""
 
 _HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT})
 
 
 class CloudTemporary:
-    """Bytes that go nowhere before they are published: implements `domain.ports.TemporaryObject`.
+    """Implements `domain.ports.TemporaryObject`: the bytes stay on this computer until they are published.
 
-    Used by one thread at a time. A large one is spooled to the local disk, as its final name holds its hash and an
-    object cannot be renamed. The file has no name (where the system allows): when the process ends, however it ends,
-    it is gone.
+    Used by one thread at a time. A large object is spooled to the local disk, because its final name has its hash, and
+    no object store renames objects. The file has no name, if the system allows that: it is gone when the process ends.
 
     Args:
-        spool_folder: None: the system's folder for temporary files.
+        spool_folder: The folder for it; None: the system's folder for temporary files.
     """
 
     def __init__(self, spool_folder: Path | None) -> None:
@@ -43,10 +43,11 @@ class CloudTemporary:
 
     @property
     def content(self) -> bytearray | None:
-        """All of a small one; None: it is in a file, which `open` reads."""
+        """All bytes of a small object; None: they are in a file, which `open` reads."""
         return self._memory if self._spool is None else None
 
     def write(self, data: bytes) -> None:
+        """Append bytes."""
         if self._spool is None and self.size + len(data) <= MEMORY_BYTES:
             self._memory += data
         else:
@@ -59,17 +60,20 @@ class CloudTemporary:
         self._try_on_disk(lambda: failpoint("staging.written"))
 
     def restart(self) -> None:
+        """Drop all bytes."""
         self.discard()
 
     def finish(self) -> None:
-        """Nothing: it is durable when it is published, and nobody goes on from it before."""
+        """Do nothing: the object is durable when it is published."""
 
     def open(self) -> BinaryIO:
+        """Read back what was written so far."""
         if self._spool is None:
             return io.BytesIO(bytes(self._memory))
         return cast(BinaryIO, io.BufferedReader(_SpoolReader(self._spool, self.size, self._lock), 1 << 20))
 
     def discard(self) -> None:
+        """Drop all bytes and remove the file."""
         if self._spool is not None:
             self._spool.close()
             self._spool = None
@@ -100,28 +104,13 @@ class CloudTemporary:
             ) from error
 
 
-class _SpoolReader(io.RawIOBase):
-    """Reads a spool file from its beginning, beside others who read or write it."""
+class _SpoolReader(PositionedStream):
+    """Reads a spool file from its beginning, while others read or write it."""
 
     def __init__(self, spool: BinaryIO, size: int, lock: threading.Lock) -> None:
+        super().__init__(size, "a spool file")
         self._spool = spool
-        self._size = size
         self._lock = lock
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        self._position = max(0, start + offset)
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")[: max(0, self._size - self._position)]

@@ -1,4 +1,4 @@
-"""A local disk: what its refusals mean, and how it is hinted at what comes."""
+"""A local disk: the meaning of its errors, and a hint to it to write a large file early."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingestify.errors import LakeUnwritable, StoreError
 
-__all__ = ["begin_sync", "refused"]
+__all__ = ["begin_sync", "make_disk_error"]
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: make room, then run again; nothing that was committed is lost",
@@ -22,25 +22,21 @@ _REMEDIES = {
 }
 
 _HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
-"""What another file would meet too."""
+"""Errors that another file would have too."""
 
 
-def refused(action: str, path: Path | str, error: OSError) -> StoreError:
-    """Return the error to raise: what was not done, and what to do about it.
-
-    Args:
-        action: `write`, `read`, `sync` or `delete`.
-    """
+def make_disk_error(action: str, path: Path | str, error: OSError) -> StoreError:
+    """Return the error to raise, with a remedy; `action` is `write`, `read`, `sync` or `delete`."""
     remedy = _REMEDIES.get(error.errno or 0, "look at the disk, then run again")
     kind = LakeUnwritable if action == "write" and error.errno in _HOPELESS else StoreError
     return kind(f"Cannot {action} {path}: {error.strerror or error}; {remedy}.")
 
 
 def begin_sync(descriptor: int, size: int) -> None:
-    """Let the disk take the last `size` bytes while more come, so that `finish` need not wait for a whole large file.
+    """Let the disk write the last `size` bytes while more come, so that `finish` does not wait for a whole large file.
 
-    The hint says that they will not be read again. What it does to bytes that are not on the disk yet is to send them
-    there, without waiting; they stay in the cache.
+    The hint says that these bytes will not be read again. For bytes that are not on the disk yet, Linux begins to write
+    them without waiting, and keeps them in its cache.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What is in a staging folder and nobody has written to for a while."""
+"""Leftovers: files in a staging folder that nobody has written to for a while."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _TEMPORARY = re.compile(r"[0-9a-f]{32}\Z")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Leftover:
-    """A temporary file, or a partial one with its notes.
+    """A temporary file, or a partial file with its notes.
 
     Attributes:
-        path: In the staging folder; of a partial one without its suffix.
-        size: Bytes, with the notes.
-        is_partial: Whether somebody may have it locked, and the next run may go on from it.
+        path: Its path; that of a partial file has no suffix.
+        size: The size in bytes, with the notes.
+        is_partial: Whether it is a partial file, which a process may have locked, and the next run may resume.
     """
 
     path: Path
@@ -35,18 +35,18 @@ class Leftover:
 
     @property
     def key(self) -> str:
-        """What a partial file goes by."""
+        """The key of a partial file."""
         return self.path.name
 
     def is_held(self) -> bool:
-        """Whether a process has it; it is asked for without waiting, and let go of again."""
+        """Whether a process holds the file. Its lock is tried without waiting, and released again."""
         notes = self.path.with_name(self.key + NOTES_SUFFIX)
         if not self.is_partial or not notes.exists():
             return False
         try:
             taken = LockedFile.take(notes, create=False)
         except OSError:
-            return False  # a file system without locks; there nobody keeps one
+            return False  # without locks there are no partial files
         if taken is None:
             return True
         taken.close()
@@ -54,13 +54,13 @@ class Leftover:
 
 
 def find_leftovers(folder: Path, written_before: dt.datetime) -> Iterator[Leftover]:
-    """Yield what was last written to before a moment; files of other names are left alone."""
+    """Yield the leftovers that were last written before a moment; files with other names are ignored."""
     newest: dict[tuple[str, bool], float] = {}
     sizes: dict[tuple[str, bool], int] = {}
     try:
         entries = os.scandir(folder)
     except OSError:
-        return  # there is none
+        return  # there is no staging folder
     with entries:
         for entry in entries:
             key, dot, suffix = entry.name.rpartition(".")
@@ -72,8 +72,8 @@ def find_leftovers(folder: Path, written_before: dt.datetime) -> Iterator[Leftov
             except FileNotFoundError:
                 continue  # it was published, or discarded
             one = (key if is_partial else entry.name, is_partial)
-            # Also when it was put here: an object that is being deleted passes through, and is as old as it is. What
-            # has notes is protected by their lock.
+            # The change time too: an object that is being deleted is moved here for a moment, however old it is. The
+            # lock of its notes protects a partial file.
             moment = status.st_mtime if is_partial else max(status.st_mtime, status.st_ctime)
             newest[one] = max(newest.get(one, 0.0), moment)
             sizes[one] = sizes.get(one, 0) + status.st_size

@@ -1,8 +1,8 @@
 """Objects on a local disk, with the standard library: durable, atomic, immutable.
 
-The order that survives a power loss: sync the temporary file; rename it to a name that says its content; sync
-the folder, and every folder above it whose name the disk may not have yet, whoever made it; only then may the
-catalogue commit a row that names it.
+This order survives a power loss: the temporary file is synced; it is renamed to a name with the hash of its content;
+its folder is synced, and every folder above it that may not be on the disk yet. Only then may the catalogue commit a
+row that names the object.
 """
 
 from __future__ import annotations
@@ -21,30 +21,31 @@ from typing import BinaryIO
 from ingestify.clock import now
 from ingestify.domain.ports import Leftovers, PartialObject, StoredObject, TemporaryObject
 from ingestify.durable_folders import durable_folders, sync, sync_folder
-from ingestify.errors import IntegrityError, StoreError
+from ingestify.errors import IntegrityError
 from ingestify.failpoints import failpoint
 from ingestify.locked_file import LockedFile
 from ingestify.remedies import remedy
-from ingestify.storage.disk import refused
+from ingestify.storage.disk import make_disk_error
 from ingestify.storage.leftovers import NOTES_SUFFIX, PARTIAL_SUFFIX, Leftover, find_leftovers
 from ingestify.storage.local_temporary import LocalPartial, LocalTemporary
+from ingestify.storage.object_path import check_object_path
 
 __all__ = ["LocalStorage"]
 
 STAGING_FOLDER = ".staging"
-"""Temporary objects live here, on the same file system as the lake, so that a rename is atomic."""
+"""The folder of temporary objects, on the same file system as the lake, so that a rename is atomic."""
 
 PARTIALS_KEPT = dt.timedelta(days=7)
-"""What was left of a file, and not taken up for so long, is removed by the next process that may leave some itself."""
+"""A partial file that nobody resumed for so long is removed by the next process that may leave partial files itself."""
 
 FOLDER_TRIES = 100
 
 
 class LocalStorage:
-    """Implements `domain.ports.Storage` on a folder. A bucket's folder may be a link, also to another disk.
+    """Implements `domain.ports.Storage` on a folder. The folder of a bucket may be a link, also to another disk.
 
     Args:
-        root: The folder. It is made with the first object.
+        root: The folder. The first object makes it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -62,12 +63,12 @@ class LocalStorage:
         try:
             return LocalTemporary(path)
         except OSError as error:
-            raise refused("write", path, error) from error
+            raise make_disk_error("write", path, error) from error
 
     def take_partial(self, key: str, *, create: bool) -> PartialObject | None:
-        """Take the file of that key in the staging folder; see `domain.ports.Storage.take_partial`.
+        """Take the partial file of a key in the staging folder; see `domain.ports.Storage.take_partial`.
 
-        Its lock is that of the file system. On a network disk it is as good as that one's `flock`.
+        Its lock is one of the file system. On a network disk it is as reliable as the disk's `flock`.
         """
         if not self._has_cleared:
             self._has_cleared = True
@@ -76,12 +77,12 @@ class LocalStorage:
 
     def _take_partial(self, key: str, *, create: bool) -> LocalPartial | None:
         if create:
-            with contextlib.suppress(OSError):  # create_temporary tells what is wrong
+            with contextlib.suppress(OSError):  # create_temporary raises it
                 durable_folders.make(self._staging)
         try:
             notes = LockedFile.take(self._staging / (key + NOTES_SUFFIX), create=create)
         except OSError:
-            return None  # a file system without locks keeps none
+            return None  # without locks there are no partial files
         if notes is None:
             return None
         try:
@@ -91,13 +92,13 @@ class LocalStorage:
             return None
 
     def _clear_abandoned(self) -> None:
-        """Remove what was left of files and never taken up; what somebody has is not touched."""
+        """Remove partial files that nobody resumed, unless a process holds them."""
         for leftover in find_leftovers(self._staging, now() - PARTIALS_KEPT):
             if leftover.is_partial:
                 self._remove_leftover(leftover)
 
     def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:
-        """Rename finished temporary files to their final names, and sync every folder that these need."""
+        """Rename finished temporary files to their final names, and sync the folders of these names."""
         folders: dict[str, None] = {}
         for temporary, path in objects:
             assert isinstance(temporary, LocalTemporary)
@@ -108,42 +109,41 @@ class LocalStorage:
                 failpoint("publish.renamed")
                 temporary.is_published = True
             except OSError as error:
-                raise refused("write", final, error) from error
+                raise make_disk_error("write", final, error) from error
             folders[folder] = None
         for folder in folders:
             try:
                 sync_folder(folder)
             except FileNotFoundError:
-                continue  # emptied and removed by a deletion beside us
+                continue  # a deletion has emptied and removed it meanwhile
             except OSError as error:
-                raise refused("sync", folder, error) from error
+                raise make_disk_error("sync", folder, error) from error
         try:
             durable_folders.settle(folders)
         except OSError as error:
-            raise refused("sync", error.filename or "the folders of " + self._root, error) from error
+            raise make_disk_error("sync", error.filename or "the folders of " + self._root, error) from error
         failpoint("publish.synced")
 
     def _rename(self, temporary: Path, final: str, folder: str) -> None:
         for _ in range(FOLDER_TRIES):
             try:
-                os.replace(temporary, final)  # noqa: PTH105 - likewise
+                os.replace(temporary, final)  # noqa: PTH105 - for the same reason
             except FileNotFoundError:
-                # Its folder is not there yet; or a deletion beside us, which removes folders that it leaves empty,
-                # has just removed it.
+                # Its folder is not there yet, or a deletion has just removed it because it was empty.
                 if not temporary.exists():
                     raise
-                with contextlib.suppress(FileNotFoundError):  # removed again meanwhile; the next try makes it
+                with contextlib.suppress(FileNotFoundError):  # removed meanwhile; the next try makes it again
                     durable_folders.make(Path(folder), lambda: failpoint("publish.folder_made"))
             except OSError as error:
                 if error.errno != errno.EXDEV or temporary.parent != self._staging:
                     raise
-                temporary = self._bring_over(temporary, final)
+                temporary = self._copy_to_disk_of(final, temporary)
             else:
                 return
         raise FileNotFoundError(errno.ENOENT, "its folder is being removed again and again", final)
 
-    def _bring_over(self, temporary: Path, final: str) -> Path:
-        """Copy a finished temporary file to the disk that its bucket is on, durably. Returns where it is now."""
+    def _copy_to_disk_of(self, final: str, temporary: Path) -> Path:
+        """Move a finished temporary file to the disk of its bucket, durably. Returns its new path."""
         there = self._staging_beside(Path(final))
         durable_folders.make(there)
         copy = there / uuid.uuid4().hex
@@ -158,7 +158,7 @@ class LocalStorage:
         return copy
 
     def _staging_beside(self, final: Path) -> Path:
-        """Return the staging folder on the disk of an object's bucket: a bucket may be a link to another disk."""
+        """Return the staging folder on the disk of an object's bucket, which may be a link to another disk."""
         bucket = self.root / final.relative_to(self.root).parts[0]
         return self._staging if bucket.stat().st_dev == self.root.stat().st_dev else bucket / STAGING_FOLDER
 
@@ -173,7 +173,7 @@ class LocalStorage:
                 f"or fetches it anew."
             ) from error
         except OSError as error:
-            raise refused("read", final, error) from error
+            raise make_disk_error("read", final, error) from error
 
     def get_size(self, path: str) -> int | None:
         """Return an object's size in bytes, or None if it is not there."""
@@ -182,7 +182,7 @@ class LocalStorage:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise refused("read", path, error) from error
+            raise make_disk_error("read", path, error) from error
 
     def delete(self, paths: Iterable[str], unless_written_since: dt.datetime | None = None) -> int:
         """Remove objects, and the folders that this leaves empty."""
@@ -195,7 +195,7 @@ class LocalStorage:
             except (FileNotFoundError, NotADirectoryError):
                 pass
             except OSError as error:
-                raise refused("delete", final, error) from error
+                raise make_disk_error("delete", final, error) from error
             for folder in final.parents:
                 if folder == self.root:
                     break
@@ -210,10 +210,10 @@ class LocalStorage:
             final.unlink()
             return True
         before = final.stat()
-        # The change time, which a rename sets too: that of the last write may be long before it was published.
+        # The change time, which a rename sets too: the last write may be long before the publishing.
         if before.st_ctime > unless_written_since.timestamp():
             return False
-        # Aside first: whoever publishes at this very moment puts another file there, which is put back.
+        # The file is moved aside first: if somebody has just published another file there, it is moved back.
         staging = self._staging_beside(final)
         durable_folders.make(staging)
         aside = staging / uuid.uuid4().hex
@@ -229,8 +229,8 @@ class LocalStorage:
         start = self._path(prefix) if prefix else self.root
 
         def refuse(error: OSError) -> None:
-            if not isinstance(error, (FileNotFoundError, NotADirectoryError)):  # those were removed beside us
-                raise refused("read", error.filename, error) from error
+            if not isinstance(error, (FileNotFoundError, NotADirectoryError)):  # these were removed meanwhile
+                raise make_disk_error("read", error.filename, error) from error
 
         links = self._linked_buckets() if start == self.root else []
         walks = (os.walk(top, onerror=refuse) for top in (start, *links))
@@ -246,19 +246,19 @@ class LocalStorage:
                 try:
                     status = path.stat()
                 except FileNotFoundError:
-                    continue  # deleted beside us
+                    continue  # deleted meanwhile
                 yield StoredObject(
                     path=path.relative_to(self.root).as_posix(),
                     size=status.st_size,
-                    # Also when it was put here: that of the last write may be long before it was published.
+                    # The change time too, which a rename sets: the last write may be long before the publishing.
                     modified_at=dt.datetime.fromtimestamp(max(status.st_mtime, status.st_ctime), dt.UTC),
                 )
 
     def _linked_buckets(self) -> list[Path]:
-        """Return the folders of buckets that are links, such as to another disk; no other link is gone into.
+        """Return the folders of buckets that are links, such as to another disk; no other link is followed.
 
-        Not one that leads into the lake itself, or where another one leads: under its other name, which no row has,
-        each object of it would be garbage.
+        A link into the lake itself, or to the same place as another link, is left out: no row has its second name, so
+        each object there would be garbage.
         """
         try:
             links = [one for one in sorted(self.root.iterdir()) if one.is_symlink() and one.is_dir()]
@@ -275,7 +275,7 @@ class LocalStorage:
         return [link for link in links if is_alone(link)]
 
     def remove_leftovers(self, written_before: dt.datetime, *, dry_run: bool = False) -> Leftovers:
-        """Remove what processes left in the staging folder; what one of them still holds is not touched."""
+        """Remove the files that ended processes left in the staging folder; a file that a process holds stays."""
         count = size = 0
         stagings = (self._staging, *self.root.glob(f"*/{STAGING_FOLDER}"))
         for leftover in itertools.chain.from_iterable(find_leftovers(one, written_before) for one in stagings):
@@ -286,7 +286,7 @@ class LocalStorage:
         return Leftovers(count, size)
 
     def _remove_leftover(self, leftover: Leftover) -> bool:
-        """Return whether it is gone now."""
+        """Remove a leftover. Returns whether it was removed."""
         if leftover.is_partial:
             partial = self._take_partial(leftover.key, create=True)
             if partial is not None:
@@ -295,16 +295,15 @@ class LocalStorage:
         try:
             leftover.path.unlink()
         except FileNotFoundError:
-            return False  # its process, or another gc, was quicker
+            return False  # its process, or another garbage collection, was quicker
         except OSError as error:
-            raise refused("delete", leftover.path, error) from error
+            raise make_disk_error("delete", leftover.path, error) from error
         return True
 
     def _path(self, path: str) -> Path:
         return Path(self._resolve(path))
 
     def _resolve(self, path: str) -> str:
-        """Return the absolute path of an object. The layout encodes every part; this is the second lock."""
-        if not path or "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in path.split("/")):
-            raise StoreError(f"'{path}' is no path inside the lake.")
+        """Return the absolute path of an object."""
+        check_object_path(path)
         return f"{self._root}/{path}"

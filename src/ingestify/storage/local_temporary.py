@@ -1,4 +1,4 @@
-"""What is on its way to a local disk: temporary files, and those that may outlive their process."""
+"""Temporary files of a local disk, and partial files, which a later process may resume."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import BinaryIO
 from ingestify.durable_folders import durable_folders, sync
 from ingestify.failpoints import failpoint
 from ingestify.locked_file import LockedFile
-from ingestify.storage.disk import begin_sync, refused
+from ingestify.storage.disk import begin_sync, make_disk_error
 
 __all__ = ["LocalPartial", "LocalTemporary"]
 
 _HINT_BYTES = 16 << 20
-"""How much of a large file is written before the system is asked to begin with the disk."""
+"""After so many bytes of a large file the system is told to begin to write them to the disk."""
 
 
 class LocalTemporary:
     """Implements `domain.ports.TemporaryObject` with a file. Used by one thread at a time.
 
     Args:
-        path: Where it is; nothing is there yet.
+        path: The path of the file, which does not exist yet.
 
     Attributes:
-        is_published: Whether it has been renamed, so that nothing of it is left to be discarded.
+        is_published: Whether the file was renamed, so that `discard` has nothing to remove.
     """
 
     _unhinted = 0
@@ -49,23 +49,23 @@ class LocalTemporary:
                 view = view[self._file.write(view) :]
             failpoint("staging.written")
         except OSError as error:
-            raise refused("write", self.path, error) from error
+            raise make_disk_error("write", self.path, error) from error
         self._unhinted += len(data)
         if self._unhinted >= _HINT_BYTES:
             begin_sync(self._file.fileno(), self._unhinted)
             self._unhinted = 0
 
     def restart(self) -> None:
-        """Forget what was written."""
+        """Remove the bytes that were written."""
         assert self._file is not None, "restarted after finish()"
         try:
             self._file.seek(0)
             self._file.truncate()
         except OSError as error:
-            raise refused("write", self.path, error) from error
+            raise make_disk_error("write", self.path, error) from error
 
     def finish(self) -> None:
-        """Make what was written durable."""
+        """Make the bytes durable."""
         if self._file is None:
             return
         try:
@@ -73,18 +73,18 @@ class LocalTemporary:
             self._file.close()
             failpoint("staging.synced")
         except OSError as error:
-            raise refused("write", self.path, error) from error
+            raise make_disk_error("write", self.path, error) from error
         self._file = None
 
     def open(self) -> BinaryIO:
-        """Read back what was written so far."""
+        """Read back the bytes that were written so far."""
         try:
             return self.path.open("rb")
         except OSError as error:
-            raise refused("read", self.path, error) from error
+            raise make_disk_error("read", self.path, error) from error
 
     def discard(self) -> None:
-        """Remove it, unless it was published."""
+        """Remove the file, unless it was published."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.close()
@@ -95,11 +95,11 @@ class LocalTemporary:
 
 
 class LocalPartial(LocalTemporary):
-    """Implements `domain.ports.PartialObject` with a file whose name is known beforehand, and another for its notes.
+    """Implements `domain.ports.PartialObject` with a file whose name is its key, and a second one for its notes.
 
     Args:
-        path: Where it is, or is to be.
-        notes: Whoever has these locked has it.
+        path: The path of the file, which may exist.
+        notes: The file of notes. A process that has locked it has the partial file.
     """
 
     def __init__(self, path: Path, notes: LockedFile) -> None:
@@ -109,11 +109,11 @@ class LocalPartial(LocalTemporary):
         self._file = os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0)
 
     def read_notes(self) -> bytes:
-        """Return what was noted so far."""
+        """Return the notes so far."""
         try:
             return self._notes.read()
         except OSError as error:
-            raise refused("read", self._notes.path, error) from error
+            raise make_disk_error("read", self._notes.path, error) from error
 
     def add_note(self, note: bytes) -> None:
         """Append to the notes."""
@@ -121,24 +121,24 @@ class LocalPartial(LocalTemporary):
             self._notes.append(note)
             failpoint("partial.noted")
         except OSError as error:
-            raise refused("write", self._notes.path, error) from error
+            raise make_disk_error("write", self._notes.path, error) from error
 
     def cut(self, size: int, notes_size: int) -> None:
-        """Forget what is behind these sizes."""
+        """Cut the file and its notes to these sizes in bytes."""
         assert self._file is not None, "cut after finish()"
         try:
             self._notes.cut(notes_size)
             self._file.seek(size)
             self._file.truncate()
         except OSError as error:
-            raise refused("write", self.path, error) from error
+            raise make_disk_error("write", self.path, error) from error
 
     def restart(self) -> None:
-        """Forget what was written, and its notes."""
+        """Remove the bytes that were written, and their notes."""
         self.cut(0, 0)
 
     def keep(self) -> None:
-        """Let go of it, for whoever takes it by its key."""
+        """Close the file and unlock it, for a later process that takes it by its key."""
         if self.is_published:
             self.discard()
             return
@@ -149,8 +149,8 @@ class LocalPartial(LocalTemporary):
         self._notes.close()
 
     def discard(self) -> None:
-        """Remove it and its notes, and let go of it."""
-        if self._notes.is_held:  # otherwise it may be somebody else's by now
+        """Remove the file and its notes, and unlock it."""
+        if self._notes.is_held:  # otherwise another process may have it now
             super().discard()
-            # Last, with the lock: whoever gets that finds nothing of ours.
+            # The notes are last, with their lock: the next process finds no file.
             self._notes.remove()

@@ -1,4 +1,4 @@
-"""Objects in memory, for tests and for trying a source out."""
+"""Objects in memory, for tests and for trial runs of a source."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _MemoryTemporary:
 
 
 class MemoryStorage:
-    """Implements `domain.ports.Storage` with a dict. What it holds is gone with the process."""
+    """Implements `domain.ports.Storage` with a dict. Its objects end with the process."""
 
     def __init__(self) -> None:
         self._objects: dict[str, tuple[bytes, StoredObject]] = {}
@@ -50,7 +50,7 @@ class MemoryStorage:
         return _MemoryTemporary()
 
     def take_partial(self, key: str, *, create: bool) -> PartialObject | None:  # noqa: ARG002 - the port's
-        """Return None: what outlives a process is not kept here."""
+        """Return None: nothing here outlives the process."""
         return None
 
     def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:
@@ -102,5 +102,5 @@ class MemoryStorage:
         yield from found
 
     def remove_leftovers(self, written_before: dt.datetime, *, dry_run: bool = False) -> Leftovers:  # noqa: ARG002
-        """Return nothing: what never arrived is gone with whoever held it."""
+        """Return none: temporary objects end with the process."""
         return Leftovers()

@@ -1,1 +1,14 @@
-"""The lake as one object: its catalogue and its storage together."""
+"""The lake: reading it, committing to it, and its objects.
+
+- `dataset_store`: the lake as one object, with what users call.
+- `quarantine`: the bundles that failed a check, and a person's decisions about them.
+- `accepted_part`: which files of such a bundle are published.
+- `commits`: commits to the catalogue, and their events in commit order.
+- `presence`: a commit names only objects that are in the storage.
+- `outbox`: events on their way to the subscribers.
+- `removal`: removal of orphaned objects.
+- `leases`: writer leases; `process`: the process that holds one.
+- `reading`: datasets, files, tables and data frames.
+- `objects`: paths, compression, staged files, and the lake's identity.
+- `maintenance`: verification, repair, garbage collection, copies.
+"""

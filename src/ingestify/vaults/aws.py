@@ -1,7 +1,8 @@
 """Secrets in AWS Secrets Manager: `vault+aws://lake/wyscout?region=eu-west-1&profile=club&version=AWSPREVIOUS#api_key`.
 
-Credentials are found as by every AWS tool: environment, shared config and credentials files with their profiles, single
-sign-on, the role of a container or machine. `AWS_ENDPOINT_URL_SECRETS_MANAGER` names another server.
+Credentials come from the same places as for other AWS tools: the environment, profiles in the shared config and
+credentials files, single sign-on, the role of a container or machine. `AWS_ENDPOINT_URL_SECRETS_MANAGER` names another
+server.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ _REMEDIES = {
     "of its key",
     "DecryptionFailure": "it cannot be decrypted with its KMS key: check that the key is enabled",
     "InvalidRequestException": "it is marked for deletion, or has no value yet: restore it, or put a value into it",
-    "InvalidParameterException": "the name or version is none that can be",
-    "ValidationException": "the name or version is none that can be",
+    "InvalidParameterException": "this name or version is not valid",
+    "ValidationException": "this name or version is not valid",
     "UnrecognizedClientException": f"the credentials are not valid: {_LOG_IN}",
     "InvalidClientTokenId": f"the credentials are not valid: {_LOG_IN}",
     "InvalidSignatureException": f"the credentials are not valid, or this machine's clock is wrong: {_LOG_IN}",
@@ -63,7 +64,7 @@ class AwsSecretReader:
         self._clients: dict[tuple[str | None, str | None], Any] = {}
 
     def read(self, url: VaultUrl) -> str:
-        """Return a secret's text; that of a binary one must be UTF-8."""
+        """Return a secret's text; a binary secret must be UTF-8."""
         wanted = {"SecretId": url.name}
         if version := url.options.get("version"):
             wanted["VersionId" if _VERSION_ID.fullmatch(version) else "VersionStage"] = version
@@ -74,7 +75,7 @@ class AwsSecretReader:
         try:
             return bytes(answer["SecretBinary"]).decode("utf-8")
         except UnicodeDecodeError:
-            # Not `from` the cause: it holds the bytes.
+            # Without the cause, which holds the bytes.
             raise SecretError(f"The secret {url} is binary and no UTF-8 text; store it as text.") from None
 
     def _client(self, url: VaultUrl) -> Any:
@@ -117,14 +118,14 @@ def _translated(url: VaultUrl) -> Iterator[None]:
         ) from error
     except (exceptions.NoRegionError, exceptions.InvalidRegionError) as error:
         raise SecretError(
-            f"The secret {url} cannot be read: no AWS region is known, or it is none; write ?region=eu-west-1, or set "
-            f"AWS_DEFAULT_REGION."
+            f"The secret {url} cannot be read: no AWS region is known, or it is not valid; write ?region=eu-west-1, or "
+            f"set AWS_DEFAULT_REGION."
         ) from error
     except (exceptions.SSOError, exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError) as error:
-        raise SecretError(f"The secret {url} cannot be read: the credentials cannot be had: {_LOG_IN}.") from error
+        raise SecretError(f"The secret {url} cannot be read: there are no credentials: {_LOG_IN}.") from error
     except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
         raise SecretError(
-            f"The secret {url} cannot be read: AWS does not answer ({type(error).__name__}): check the network, the "
+            f"The secret {url} cannot be read: AWS does not respond ({type(error).__name__}): check the network, the "
             f"region and the proxy."
         ) from error
     except exceptions.BotoCoreError as error:

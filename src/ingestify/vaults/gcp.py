@@ -1,7 +1,7 @@
 """Secrets in Google Cloud's Secret Manager: `vault+gcp://project/wyscout/3#api_key`; without a version, the latest.
 
-Credentials are Google's application default ones: `GOOGLE_APPLICATION_CREDENTIALS`, `gcloud auth application-default
-login`, or the service account of the machine. `?location=europe-west3` is for secrets that are kept in one region.
+Credentials are Google's application default credentials: `GOOGLE_APPLICATION_CREDENTIALS`, `gcloud auth
+application-default login`, or the machine's service account. `?location=europe-west3` is for secrets of one region.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class GcpSecretReader:
             raise MissingExtraError(
                 "gcp-secrets", "Reading a secret from Google's Secret Manager (vault+gcp://)"
             ) from error
-        # REST: it heeds proxies, and a process that forks, where gRPC does not.
+        # REST works with proxies and in a process that forks; gRPC does not.
         self._make_client = make_client or (
             lambda host: secretmanager.SecretManagerServiceClient(
                 transport="rest", client_options={"api_endpoint": host}
@@ -60,12 +60,12 @@ class GcpSecretReader:
         try:
             return bytes(answer.payload.data).decode("utf-8")
         except UnicodeDecodeError:
-            # Not `from` the cause: it holds the bytes.
+            # Without the cause, which holds the bytes.
             raise SecretError(f"The secret {url} is no UTF-8 text; store it as text.") from None
 
 
 def _resource(url: VaultUrl) -> tuple[str, str]:
-    """Return what Google calls the version of a secret, and who has it."""
+    """Return Google's name for the version of a secret, and the host that has it."""
     parts = url.name.split("/")
     if len(parts) not in (2, 3) or not all(_PART.fullmatch(part) for part in parts):
         raise SecretError(f"{url} is no secret of Google's; write vault+gcp://project/secret or …/secret/version.")
@@ -74,7 +74,7 @@ def _resource(url: VaultUrl) -> tuple[str, str]:
     if location is None:
         return f"projects/{project}/secrets/{secret}/versions/{version}", "secretmanager.googleapis.com"
     if not _LOCATION.fullmatch(location):
-        raise SecretError(f"{url}: the location is none; write one such as europe-west3.")
+        raise SecretError(f"{url}: that is no location; write one such as europe-west3.")
     name = f"projects/{project}/locations/{location}/secrets/{secret}/versions/{version}"
     return name, f"secretmanager.{location}.rep.googleapis.com"
 
@@ -102,13 +102,13 @@ def _translated(url: VaultUrl) -> Iterator[None]:
         raise SecretError(f"The secret {url} cannot be read: {_remedy(error.code)}. Google says: {said}") from error
     except (exceptions.RetryError, requests.exceptions.RequestException) as error:
         raise SecretError(
-            f"The secret {url} cannot be read: Google does not answer ({type(error).__name__}): check the network and "
+            f"The secret {url} cannot be read: Google does not respond ({type(error).__name__}): check the network and "
             f"the proxy."
         ) from error
 
 
 def _remedy(code: object) -> str:
-    """Return what to do about an HTTP status; over REST there are no finer ones."""
+    """Return the remedy for an HTTP status; REST has no finer codes."""
     match code:
         case 404:
             return "there is no such secret, or not that version, in this project: check project, name and version"

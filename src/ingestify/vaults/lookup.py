@@ -1,4 +1,4 @@
-"""Looks secrets up, each once for one opening of a lake."""
+"""The look-up of secrets, each once for one opening of a lake."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from ingestify.vaults.url import VaultUrl
 __all__ = ["ENTRY_POINT_GROUP", "SecretLookup"]
 
 ENTRY_POINT_GROUP = "ingestify.secrets"
-"""Where installed packages bring a `SecretReader` for a scheme."""
+"""The entry points with which installed packages add a `SecretReader` for a scheme."""
 
 BUILT_IN: Mapping[str, Callable[[], SecretReader]] = {"vault+aws": AwsSecretReader, "vault+gcp": GcpSecretReader}
 
-# Of a database's secret, as RDS writes it: shown, since names like `postgres` stand in half of all messages.
+# Keys of a database's secret, as RDS writes it, that are not hidden: names such as `postgres` are in many messages.
 _SHOWN_OF_A_DATABASE = frozenset(
     {"engine", "host", "port", "dbname", "username", "dbinstanceidentifier", "dbclusteridentifier"}
 )
 
 
 class SecretLookup:
-    """Looks secrets up, in the caller's thread, and hides whatever it reads from what people are shown.
+    """Looks secrets up, in the caller's thread, and hides their values in all messages.
 
-    One is made whenever a lake is opened, and forgotten with that: what belongs together (a user and a password) is of
-    one moment, and what was rotated since is read anew by the next opening. Nothing is kept anywhere else.
+    Each opening of a lake has its own look-up. So a user and a password are from one moment, and the next opening reads
+    rotated secrets. Nothing is kept anywhere else.
 
     Args:
-        readers: Scheme to what makes its reader; None: those that are built in, and of installed packages.
+        readers: The function that makes the reader, for each scheme; None: the built-in readers and those of installed
+            packages.
     """
 
     def __init__(self, readers: Mapping[str, Callable[[], SecretReader]] | None = None) -> None:
@@ -45,10 +46,10 @@ class SecretLookup:
         self._texts: dict[tuple[object, ...], str] = {}
 
     def check(self, url: VaultUrl) -> None:
-        """Refuse what can be refused without asking the vault: its scheme, its options, an extra that is missing.
+        """Check the scheme, the options and the needed extra of a url, without a request to the vault.
 
         Raises:
-            ConfigurationError: The url cannot be one of a secret, or nothing can read it.
+            ConfigurationError: The url cannot be a secret's, or no reader is installed for it.
         """
         reader = self._reader(url)
         for option in url.options:
@@ -57,10 +58,10 @@ class SecretLookup:
                 raise SecretError(f"{url}: {url.scheme}:// has no option '{option}'; there is {known}.")
 
     def read_text(self, url: VaultUrl) -> str:
-        """Return all of a secret, without line breaks at its end, which many tools leave there.
+        """Return a whole secret, without line breaks at its end, which many tools add.
 
         Raises:
-            SecretError: It cannot be had, or is empty. The message never shows any of it.
+            SecretError: The secret cannot be read, or is empty. The message never shows any of it.
         """
         if url.identity not in self._texts:
             self.check(url)
@@ -72,10 +73,10 @@ class SecretLookup:
         return text
 
     def read_mapping(self, url: VaultUrl) -> dict[str, Any]:
-        """Return a secret, or with a key the value below it, that is a JSON object.
+        """Return the JSON object in a secret, or under the url's key.
 
         Raises:
-            SecretError: It is none, or has no such key.
+            SecretError: There is no JSON object, or no such key.
         """
         found = self._parse(url) if url.key is None else self.read_value(url)
         if not isinstance(found, dict):
@@ -83,16 +84,16 @@ class SecretLookup:
         return found
 
     def read_value(self, url: VaultUrl) -> Any:
-        """Return the value below the url's key of a JSON object, or without a key the whole secret as text.
+        """Return the JSON value under the url's key; without a key, the whole secret as text.
 
         Raises:
-            SecretError: It is no JSON object, has no such key, or nothing below it.
+            SecretError: The secret is no JSON object, has no such key, or its value is null.
         """
         if url.key is None:
             return self.read_text(url)
         content = self._parse(url)
         if url.key not in content:
-            # Its other keys are no secrets, and what is meant is mostly among them.
+            # The names of the other keys are no secrets, and usually help.
             close = difflib.get_close_matches(url.key, content, n=1)
             hint = f"did you mean '{close[0]}'?" if close else f"it has {', '.join(sorted(content)) or 'none'}."
             raise SecretError(f"The secret {url} has no key '{url.key}'; {hint}")
@@ -112,8 +113,8 @@ class SecretLookup:
             text: object = self._reader(url).read(url)
         except IngestifyError:
             raise
-        except Exception as error:  # noqa: BLE001 - the edge to what a package brings
-            # Not `from` the cause, and without its words: nobody knows what they quote.
+        except Exception as error:  # noqa: BLE001 - the edge to another package's code
+            # Without the cause and its message, which may quote the secret.
             raise SecretError(f"The secret {url} cannot be read: its reader raised {type(error).__name__}.") from None
         if not isinstance(text, str):
             raise SecretError(f"The secret {url} cannot be read: its reader returned a {type(text).__name__}, no text.")
@@ -163,7 +164,7 @@ def _as_object(text: str) -> dict[str, Any] | None:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
-        return None  # and not the error, which holds the text
+        return None  # the error holds the text
     return content if isinstance(content, dict) else None
 
 
@@ -189,7 +190,7 @@ def _hide(value: object) -> None:
         text = str(value)
         hide(text)
         for line in text.splitlines():
-            hide(line)  # of a private key, a message quotes one
+            hide(line)  # a message may quote a line of a private key
         try:
             # A driver's message may quote the password alone.
             password = urllib.parse.urlsplit(text).password

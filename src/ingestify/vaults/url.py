@@ -1,4 +1,4 @@
-"""What names a secret in a vault: `vault+aws://lake/wyscout?region=eu-west-1#api_key`."""
+"""The url of a secret in a vault: `vault+aws://lake/wyscout?region=eu-west-1#api_key`."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class VaultUrl:
     """A secret, or one value of it.
 
     Attributes:
-        scheme: Which vault: `vault+aws`, in lower case.
-        name: What the vault calls it, such as `lake/wyscout`. Percent codes are decoded.
-        options: What stands after `?`, decoded: `{"region": "eu-west-1"}`.
-        key: Which value of a secret that is a JSON object; None: all of it.
-        shown: The secret as messages name it, without the key.
+        scheme: The kind of vault: `vault+aws`, in lower case.
+        name: The secret's name in the vault, such as `lake/wyscout`. Percent codes are decoded.
+        options: The decoded options after `?`: `{"region": "eu-west-1"}`.
+        key: The key of one value in a JSON object; None: the whole secret.
+        shown: The secret's name in messages, without the key.
     """
 
     scheme: str
@@ -45,7 +45,7 @@ class VaultUrl:
         """Read a vault url.
 
         Raises:
-            ConfigurationError: It names no secret, or has an option without a value.
+            ConfigurationError: The url names no secret, or has an option without a value.
         """
         match = _VAULT_URL.fullmatch(text)
         shown = mask_url(text.partition("#")[0])
@@ -54,7 +54,7 @@ class VaultUrl:
             raise ConfigurationError(f"{shown} names no secret; write vault+aws://name or vault+gcp://project/name.")
         options: dict[str, str] = {}
         for pair in filter(None, (match["options"] or "").split("&")):
-            # Not parse_qsl: it makes blanks of plus signs, and drops options without a value.
+            # Not parse_qsl, which makes blanks of plus signs, and drops options without a value.
             option, _, value = pair.partition("=")
             option = urllib.parse.unquote(option)
             if not value or option in options:

@@ -89,7 +89,7 @@ def test_missing_credentials_and_regions_are_told(monkeypatch):
         read("vault+aws://a")
     with pytest.raises(SecretError, match="there are no AWS credentials"):
         read("vault+aws://a?region=eu-west-1")
-    with pytest.raises(SecretError, match="no AWS region is known, or it is none"):
+    with pytest.raises(SecretError, match="no AWS region is known, or it is not valid"):
         read("vault+aws://a?region=not/one")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "half")
     with pytest.raises(SecretError, match="only half of them"):
@@ -118,7 +118,7 @@ def test_a_vault_that_does_not_answer_is_told(credentials, fake_vault, monkeypat
     fake_vault.close()
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", fake_vault.url)
     monkeypatch.setattr("ingestify.vaults.aws.ATTEMPTS", 1)
-    with pytest.raises(SecretError, match=r"AWS does not answer .*: check the network"):
+    with pytest.raises(SecretError, match=r"AWS does not respond .*: check the network"):
         read("vault+aws://a")
 
 

@@ -61,7 +61,7 @@ def test_a_secret_of_one_region_is_asked_for_there(reader, fake_vault):
     holds(fake_vault, {"projects/lake/locations/europe-west3/secrets/a/versions/latest": b"regional"})
     assert reader.read(VaultUrl.parse("vault+gcp://lake/a?location=europe-west3")) == "regional"
     assert reader.hosts == ["secretmanager.europe-west3.rep.googleapis.com"]
-    with pytest.raises(SecretError, match="the location is none"):
+    with pytest.raises(SecretError, match="that is no location"):
         reader.read(VaultUrl.parse("vault+gcp://lake/a?location=evil.example/x"))
 
 
@@ -98,7 +98,7 @@ def test_bytes_that_are_no_text_are_refused_unseen(reader, fake_vault):
 
 def test_a_vault_that_does_not_answer_is_told(reader, fake_vault):
     fake_vault.close()
-    with pytest.raises(SecretError, match=r"Google does not answer .*: check the network"):
+    with pytest.raises(SecretError, match=r"Google does not respond .*: check the network"):
         reader.read(VaultUrl.parse("vault+gcp://lake/a"))
 
 

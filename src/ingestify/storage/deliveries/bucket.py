@@ -1,4 +1,4 @@
-"""Deliveries in an object store: S3 and what speaks its protocol, Google Cloud Storage, Azure."""
+"""Deliveries in an object store: S3 and compatible servers, Google Cloud Storage, Azure."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class BucketDelivery:
     """Reads objects below a prefix.
 
     Args:
-        address: Where they are.
-        options: How the server is spoken to.
+        address: Where the objects are.
+        options: How the server is used.
 
     Raises:
-        ConfigurationError: The options make no sense, or there are no credentials. Nothing was asked over the network.
+        ConfigurationError: The options make no sense, or there are no credentials. No request was sent.
         MissingExtraError: obstore is not installed.
     """
 
@@ -50,7 +50,7 @@ class BucketDelivery:
         pages = iter(obstore.list(self._client, folder.rstrip("/") or None, chunk_size=_PAGE))
         while (page := _try(self._address, "list", folder, lambda: next(pages, None))) is not None:
             for found in page:
-                # What a console shows as a folder is an empty object with a / at its end.
+                # An empty object with a / at its end is what consoles show as a folder.
                 if not found["path"].endswith("/"):
                     yield _delivered(found)
 
@@ -60,7 +60,7 @@ class BucketDelivery:
         return cast(BinaryIO, io.BufferedReader(stream, _BUFFER_BYTES))
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: no connection is open."""
 
 
 class _RawObject:
@@ -100,12 +100,12 @@ def _try(address: CloudAddress, action: Action, path: str, request: Callable[[],
         return request()
     except (BaseError, OSError, ValueError) as error:
         failure: Any = _translate(translate(action, path, error, address))
-    # Outside of the handler: what obstore said may quote a secret, and would be shown with the traceback.
+    # Outside of the handler: obstore's error may quote a secret, which the traceback would show.
     raise failure
 
 
 def _translate(error: BaseException) -> SourceError | None:
-    """Return an error of the lake's storage as one of a source; it is neither the lake nor its settings here."""
+    """Return an error of a lake's storage as one of a source, with the source's settings in its remedy."""
     if not isinstance(error, (StoreError, IntegrityError)):
         return None
     if isinstance(error, IntegrityError):

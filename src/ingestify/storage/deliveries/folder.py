@@ -1,4 +1,4 @@
-"""Deliveries in a folder of this computer, or of one that is mounted."""
+"""Deliveries in a folder of this computer, or on a mounted disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OUTSIDE = "leads out of the location"
 
 
 class FolderDelivery:
-    """Reads a folder. What a link leads to counts only if that is a file inside of the folder.
+    """Reads a folder. A link counts only if it leads to a file inside the folder.
 
     Args:
         root: The folder; it may be a link itself.
@@ -33,7 +33,7 @@ class FolderDelivery:
     def iter_files(self, folder: str = "") -> Iterator[DeliveredFile | PassedOver]:
         """Yield files, folder by folder, each in the order of their names; see `Delivery.iter_files`."""
         real_root = self._real_root()
-        first = os.path.join(real_root, folder) if folder else real_root  # noqa: PTH118 - names may be no text
+        first = os.path.join(real_root, folder) if folder else real_root  # noqa: PTH118 - a name may be no text
         if folder and not os.path.isdir(first):  # noqa: PTH112
             return
         if folder and os.path.realpath(first) != os.path.normpath(first):
@@ -57,10 +57,10 @@ class FolderDelivery:
                 if entry.is_dir(follow_symlinks=False):
                     inner.append((f"{name}/", entry.path))
                 else:
-                    yield from self._look_at(name, entry, real_root)
+                    yield from self._examine(name, entry, real_root)
             waiting += reversed(inner)
 
-    def _look_at(self, name: str, entry: os.DirEntry[str], real_root: str) -> Iterator[DeliveredFile | PassedOver]:
+    def _examine(self, name: str, entry: os.DirEntry[str], real_root: str) -> Iterator[DeliveredFile | PassedOver]:
         try:
             if entry.is_symlink():
                 target = os.path.realpath(entry.path)
@@ -76,7 +76,7 @@ class FolderDelivery:
                 yield PassedOver(name, "is a link that leads nowhere")
             return  # removed meanwhile
         except OSError as error:
-            yield PassedOver(name, f"cannot be looked at: {error.strerror}", hides=True)
+            yield PassedOver(name, f"cannot be read: {error.strerror}", hides=True)
             return
         if stat.S_ISREG(found.st_mode):
             yield DeliveredFile(name, found.st_size, _modified_at(found), _version(found))
@@ -88,7 +88,7 @@ class FolderDelivery:
         real_root = self._real_root()
         try:
             target = os.path.realpath(os.path.join(real_root, file.path), strict=True)  # noqa: PTH118
-            # Looked at again: since it was listed somebody may have put a link in its place.
+            # A second check: since the listing somebody may have put a link in its place.
             if not _is_inside(target, real_root):
                 raise SourceError(f"{file.path} is a link that {_OUTSIDE}")
             flags = (
@@ -105,16 +105,15 @@ class FolderDelivery:
         return cast(BinaryIO, io.BufferedReader(stream, _BUFFER_BYTES))
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: no connection is open."""
 
     def _real_root(self) -> str:
         try:
             return os.path.realpath(self._root, strict=True)
         except OSError as error:
             raise SourceError(
-                f"The location {self._root} is not there: {error.strerror}. If it is mounted, mount it; nothing was "
-                f"changed "
-                f"in the lake."
+                f"The location {self._root} is not there: {error.strerror}. If it is on another disk, mount that; "
+                f"nothing was changed in the lake."
             ) from error
 
 
@@ -142,11 +141,11 @@ def _is_inside(target: str, root: str) -> bool:
 
 
 def _version(found: os.stat_result) -> str:
-    # What is put in the place of a file, or written into it, may keep its time and have its size (rsync -t, touch -r):
-    # then the inode is another, or the time at which the system last saw a change, which nobody can set back.
+    # A file that replaces another, or is overwritten, may have the same time and size (rsync -t, touch -r). Then its
+    # inode differs, or its change time, which nobody can set back.
     return f"{found.st_mtime_ns}-{found.st_size}-{found.st_ino}-{found.st_ctime_ns}"
 
 
 def _modified_at(found: os.stat_result) -> dt.datetime:
-    # In whole microseconds, and without the rounding of a float.
+    # In whole microseconds, without the rounding of a float.
     return dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(microseconds=found.st_mtime_ns // 1000)

@@ -1,6 +1,6 @@
 """Deliveries on an SFTP server, through paramiko.
 
-The server must prove who it is: by a host key that is in a known_hosts file, or whose fingerprint is in the options.
+The server must prove its identity by a host key in a known_hosts file, or with the fingerprint in the options.
 """
 
 from __future__ import annotations
@@ -26,13 +26,17 @@ if TYPE_CHECKING:
 __all__ = ["SftpDelivery"]
 
 _PIECE_BYTES = 32 << 10
-"""What every server sends at once; larger requests may be cut."""
+"""Every server sends so much at once; larger requests may be cut."""
 _WINDOW_BYTES = 1 << 20
-"""So much is asked for side by side, so that a far server is as fast as the line."""
+"""So much is requested ahead, so that a far server is as fast as the line."""
 
 
 class SftpDelivery:
     """Reads a folder on a server over one connection, on which several files are read at once.
+
+    Args:
+        address: Where the folder is.
+        options: How the server is used.
 
     Raises:
         MissingExtraError: paramiko is not installed.
@@ -40,7 +44,7 @@ class SftpDelivery:
 
     def __init__(self, address: SftpAddress, options: SftpOptions | None = None) -> None:
         try:
-            import paramiko  # noqa: F401 - an extra: better now than in mid-run
+            import paramiko  # noqa: F401 - an extra; its absence is an error now, not in the middle of a run
         except ImportError as error:
             raise MissingExtraError("sftp", f"The location {address}") from error
         self._address = address
@@ -61,7 +65,7 @@ class SftpDelivery:
                 try:
                     entries = sorted(sftp.listdir_attr(f"{real_root}/{prefix}"), key=lambda entry: entry.filename)
                 except UnicodeDecodeError:
-                    # paramiko reads no folder in which one name is no UTF-8.
+                    # paramiko cannot read a folder if one name in it is no UTF-8.
                     shown = prefix or "The location"
                     yield PassedOver(shown, "holds a name that is no text (UTF-8), and so cannot be listed", hides=True)
                     continue
@@ -79,10 +83,10 @@ class SftpDelivery:
                     if stat.S_ISDIR(entry.st_mode or 0):
                         inner.append(f"{name}/")
                     else:
-                        yield self._look_at(sftp, name, entry, real_root)
+                        yield self._examine(sftp, name, entry, real_root)
                 waiting += reversed(inner)
 
-    def _look_at(
+    def _examine(
         self, sftp: paramiko.SFTPClient, name: str, found: paramiko.SFTPAttributes, real_root: str
     ) -> DeliveredFile | PassedOver:
         if stat.S_ISLNK(found.st_mode or 0):
@@ -95,7 +99,7 @@ class SftpDelivery:
                 return PassedOver(name, "is a link that leads out of the location")
             if stat.S_ISDIR(found.st_mode or 0):
                 return PassedOver(name, "is a link to a folder, which is not followed")
-        # Some servers give no mode, and then it is a file.
+        # Without a mode, which some servers do not give, it is a file.
         if found.st_mode is not None and not stat.S_ISREG(found.st_mode):
             return PassedOver(name, "is no file")
         if found.st_size is None or found.st_mtime is None:
@@ -114,7 +118,7 @@ class SftpDelivery:
     # ---- files -----------------------------------------------------------------------------------------
 
     def open(self, file: DeliveredFile) -> BinaryIO:
-        """Open a file; waits while as many as `connections` are being read. See `Delivery.open`."""
+        """Open a file; it waits while as many files as `connections` are open. See `Delivery.open`."""
         holding = contextlib.ExitStack()
         try:
             sftp = holding.enter_context(self._connection.channel())

@@ -1,4 +1,4 @@
-"""Where a delivery on an SFTP server is, and how the server is spoken to."""
+"""The address of a delivery on an SFTP server, and the options for the server."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ class SftpAddress:
     """A folder on a server.
 
     Attributes:
-        username: None: that of the options, else of who runs this.
-        folder: As it is written behind the host: `sftp://host/deliveries` is `/deliveries`, and `sftp://host/~/in` is
-            `in` below the user's home.
+        host: The server's name.
+        port: The server's port.
+        username: The user; None: the user of the options, or else the one who runs this process.
+        password: The user's password, or None.
+        folder: The path behind the host: `sftp://host/deliveries` is `/deliveries`, and `sftp://host/~/in` is `in`
+            below the user's home.
     """
 
     host: str
@@ -36,7 +39,7 @@ class SftpAddress:
         """Read `sftp://user@host:22/folder`.
 
         Raises:
-            ConfigurationError: It is no such URL.
+            ConfigurationError: The text is no such URL.
         """
         try:
             parts = urlsplit(url)
@@ -57,16 +60,19 @@ class SftpAddress:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SftpOptions:
-    """How a server is spoken to.
+    """How a server is used.
 
     Attributes:
-        password: Of the user; None: a key, or none.
-        private_key: The path of a private key; None: those of the agent and of ~/.ssh.
-        passphrase: Of the private key.
+        username: The user; None: the user of the address.
+        password: The user's password; None: a key, or no credentials.
+        private_key: The path of a private key; None: the keys of the agent and in ~/.ssh.
+        passphrase: The passphrase of the private key.
         host_key: The server's fingerprint, `SHA256:…`, as `ssh-keyscan HOST | ssh-keygen -lf -` shows it; None: the
-            known_hosts file says which key is right.
-        known_hosts: That file; None: ~/.ssh/known_hosts.
+            server's key must be in the known_hosts file.
+        known_hosts: The path of the known_hosts file; None: ~/.ssh/known_hosts.
         connections: How many files are read at once.
+        connect_timeout_seconds: How long a connection may take.
+        read_timeout_seconds: How long the next bytes may take.
     """
 
     username: str | None = None

@@ -1,4 +1,4 @@
-"""A connection to an SFTP server: who it is, who we are, and what it says when it refuses."""
+"""A connection to an SFTP server: the server's identity, our credentials, and the meaning of its errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ __all__ = ["SftpConnection", "reason_of"]
 
 
 class SftpConnection:
-    """One connection to a server, made when it is needed, with several channels. Safe to use from any thread."""
+    """One connection to a server, with several channels. It is made at the first use. Safe to use from any thread.
+
+    Args:
+        address: Where the server is.
+        options: How the server is used.
+    """
 
     def __init__(self, address: SftpAddress, options: SftpOptions) -> None:
         self._address = address
@@ -35,11 +40,11 @@ class SftpConnection:
 
     @contextlib.contextmanager
     def channel(self) -> Iterator[paramiko.SFTPClient]:
-        """Give a channel to one thread; waits while as many as `connections` are in use.
+        """Give a channel to one thread; it waits while as many channels as `connections` are in use.
 
         Raises:
             ConfigurationError: The server is not known, or refuses the credentials.
-            SourceError: It cannot be reached.
+            SourceError: The server cannot be reached.
         """
         with self._places:
             sftp = self._take_channel()
@@ -93,7 +98,7 @@ class SftpConnection:
                 timeout=options.connect_timeout_seconds,
                 banner_timeout=options.connect_timeout_seconds,
                 auth_timeout=options.connect_timeout_seconds,
-                # A password is meant, if one is given: keys that happen to be there would only use up the tries.
+                # If a password is given, other keys would only use up the server's number of tries.
                 allow_agent=options.password is None and options.private_key is None,
                 look_for_keys=options.password is None and options.private_key is None,
             )
@@ -125,7 +130,7 @@ class SftpConnection:
 
 
 class _Fingerprint:
-    """Says whether a server that no known_hosts file knows is the right one; paramiko's MissingHostKeyPolicy."""
+    """Compares a server's key with the fingerprint of the options; a MissingHostKeyPolicy of paramiko."""
 
     def __init__(self, wanted: str | None, address: SftpAddress) -> None:
         self._wanted = wanted
@@ -137,21 +142,18 @@ class _Fingerprint:
         if self._wanted is None:
             raise ConfigurationError(
                 f"{self._address}: the server is not in known_hosts. It shows the key {found}; ask whoever runs it "
-                f"whether "
-                f"that is right, then write it as options.host_key, or add it with  ssh-keyscan -p "
-                f"{self._address.port} "
-                f"{self._address.host} >> ~/.ssh/known_hosts ."
+                f"whether that is right, then write it as options.host_key, or add it with  ssh-keyscan -p "
+                f"{self._address.port} {self._address.host} >> ~/.ssh/known_hosts ."
             )
         if self._wanted.rstrip("=") != found:
             raise ConfigurationError(
                 f"{self._address}: the server shows the key {found}, and options.host_key is {self._wanted}: it is "
-                f"another "
-                f"server, or it has a new key. Ask whoever runs it; nothing was sent to it."
+                f"another server, or it has a new key. Ask whoever runs it; nothing was sent to it."
             )
 
 
 def _read_key(path: Path, passphrase: str | None) -> paramiko.PKey:
-    """Return a private key of any kind: paramiko wants to be told which it is."""
+    """Return a private key. Each type is tried, because paramiko does not recognize it."""
     import paramiko
 
     for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
@@ -164,7 +166,7 @@ def _read_key(path: Path, passphrase: str | None) -> paramiko.PKey:
         except OSError as error:
             raise ConfigurationError(f"options.private_key: {path} cannot be read: {error.strerror}.") from error
         except (paramiko.SSHException, ValueError, TypeError):
-            continue  # of another kind, as a rule
+            continue  # usually a key of another type
     raise ConfigurationError(
         f"options.private_key: {path} is no private key that can be read (Ed25519, ECDSA or RSA), or its passphrase is "
         f"another one."
@@ -181,14 +183,12 @@ def _connect_error(
         case paramiko.BadHostKeyException():
             return ConfigurationError(
                 f"{shown}: the server shows another key than the one in known_hosts: it is another server, or it has "
-                f"a new "
-                f"key. Ask whoever runs it; nothing was sent to it."
+                f"a new key. Ask whoever runs it; nothing was sent to it."
             )
         case paramiko.AuthenticationException():
             return ConfigurationError(
                 f"{shown}: the server refuses the user or the {'key' if options.private_key else 'password'}; check "
-                f"username, "
-                f"password and private_key of options."
+                f"username, password and private_key of options."
             )
         case socket.gaierror():
             return _unreached(
@@ -206,6 +206,7 @@ def _unreached(address: SftpAddress, message: str) -> SourceError:
 
 
 def reason_of(error: BaseException) -> str:
+    """Return the words of an error, without secrets."""
     if isinstance(error, TimeoutError):
         return "the server did not answer in time"
     text = getattr(error, "strerror", None) or str(error) or "the connection broke"

@@ -1,73 +1,61 @@
-"""A delivered file that is being read: whatever is wrong with it is told in our words, and half a file is none."""
+"""The stream of a delivered file. Its errors are translated, and a file that changes while it is read is an error."""
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from ingestify.domain.delivery import DeliveredFile
 from ingestify.errors import SourceError
+from ingestify.storage.positioned_stream import PositionedStream
 
 __all__ = ["DeliveredStream", "RawFile", "changed_error"]
 
 
 class RawFile(Protocol):
-    """What bytes are read from."""
+    """An open file at the place of delivery."""
 
     def read_at(self, position: int, size: int) -> bytes:
-        """Return up to `size` bytes, which the file had when it was listed; none only if it has them no more."""
+        """Return up to `size` bytes within the listed size; none only if the file has become shorter."""
 
     def read_version(self) -> str:
-        """Return the version that the file has now."""
+        """Return the version of the file now."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the file."""
 
 
-class DeliveredStream(io.RawIOBase):
-    """A file from its beginning to its end, or wherever its reader seeks. Used by one thread at a time.
+class DeliveredStream(PositionedStream):
+    """A delivered file as a stream that can seek. Used by one thread at a time.
 
     Args:
-        file: As it was listed.
-        raw: What bytes are read from; it is closed with this.
-        translate: Makes an error of ours of one that reading raised; None: it is none that is known.
+        file: The file as it was listed.
+        raw: The open file; it is closed with the stream.
+        translate: Returns the error to raise for one that reading raised; None: an unknown error, which is raised.
     """
 
     def __init__(
         self, file: DeliveredFile, raw: RawFile, translate: Callable[[BaseException], SourceError | None]
     ) -> None:
+        super().__init__(file.size, file.path)
         self._file = file
         self._raw = raw
         self._translate = translate
-        self._position = 0
         self._is_verified = False
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._file.size}[whence]
-        if start + offset < 0:
-            raise ValueError(f"{start + offset} is before the beginning of {self._file.path}.")
-        self._position = start + offset
-        return self._position
-
     def readinto(self, buffer: Any) -> int:
+        """Read the next bytes into a buffer. Returns how many; 0 at the end, where the version is compared.
+
+        Raises:
+            SourceError: The file cannot be read, or has changed.
+        """
         view = memoryview(buffer).cast("B")
         if not view:
             return 0
-        # No byte behind the listed end is asked for: what a server says of those, and when, is its own matter. That a
-        # file has grown shows its version.
-        wanted = min(len(view), self._file.size - self._position)
+        # No byte behind the listed end is requested: servers differ in what they do then. The version shows a file
+        # that has grown.
+        wanted = min(len(view), self._size - self._position)
         if wanted <= 0:
             self._verify()
             return 0
@@ -80,7 +68,7 @@ class DeliveredStream(io.RawIOBase):
         return len(data)
 
     def _verify(self) -> None:
-        """All of it was read: is it the file still that was listed?"""
+        """Compare the version with the listed one, at the end of the file."""
         if self._is_verified:
             return
         with self._translated():
@@ -90,6 +78,7 @@ class DeliveredStream(io.RawIOBase):
         self._is_verified = True
 
     def close(self) -> None:
+        """Close the stream and the file."""
         if not self.closed:
             self._raw.close()
         super().close()
@@ -106,5 +95,5 @@ class DeliveredStream(io.RawIOBase):
 
 
 def changed_error(file: DeliveredFile) -> SourceError:
-    """Return the error that a file is another one than was listed."""
+    """Return the error for a file that has changed since it was listed."""
     return SourceError(f"{file.path} changed while it was read, so its delivery is not complete; the next run reads it")

@@ -291,7 +291,9 @@ def test_a_location_that_is_not_there_makes_nothing_missing(drop: Drop) -> None:
     drop.put("11/90/7_events.json")
     drop.load()
     drop.folder.rename(drop.folder.with_name("unmounted"))
-    with pytest.raises(SourceError, match=r"is not there: No such file or directory\. If it is mounted, mount it"):
+    with pytest.raises(
+        SourceError, match=r"is not there: No such file or directory\. If it is on another disk, mount that"
+    ):
         drop.load()
     assert set(drop.states().values()) == {"COMPLETE"}
 
