@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from setting import Taken, in_turns, provider, table
 
-from ingestify.fetch.transport.address_policy import ASKED, AddressPolicy
+from ingestify.fetch.transport.address_policy import REQUESTABLE, AddressPolicy
 from ingestify.fetch.transport.http_client_transport import HttpClientTransport
 
 HEADERS = {"User-Agent": "benchmark", "Accept": "*/*", "Accept-Encoding": "gzip"}
@@ -31,7 +31,7 @@ def with_transport() -> Get:
     transport = HttpClientTransport(connect_timeout_seconds=10, read_timeout_seconds=60, connections=64)
 
     def get(url: str) -> bytes:
-        with transport.send("GET", url, HEADERS, AddressPolicy(ASKED)) as answer:
+        with transport.send("GET", url, HEADERS, AddressPolicy(REQUESTABLE)) as answer:
             return b"".join(answer.iter_wire())
 
     return get

@@ -57,7 +57,7 @@ class Download:
     """
 
     def __init__(self, request: FetchRequest, sink: ByteSink, source: str, options: HttpOptions) -> None:
-        self._asked = request
+        self._file = request
         self._sink = sink
         self._source = source
         self._most_bytes = options.max_file_bytes
@@ -110,7 +110,7 @@ class Download:
             return self._resumable
         if status == 416:
             self._version = None
-        return status in NOT_FOUND and self._asked.ignore_not_found
+        return status in NOT_FOUND and self._file.ignore_not_found
 
     def receive(self, response: StreamedResponse) -> FetchResult:
         """Write a response's body to the sink.
@@ -124,7 +124,7 @@ class Download:
         validators = Validators(headers.get("ETag") or None, headers.get("Last-Modified") or None)
         date = headers.get("Date") or None
         if response.status == 304:
-            return FetchResult(FetchStatus.NOT_MODIFIED, validators or self._asked.validators, url=url, date=date)
+            return FetchResult(FetchStatus.NOT_MODIFIED, validators or self._file.validators, url=url, date=date)
         if response.status in NOT_FOUND:
             return FetchResult(FetchStatus.NOT_FOUND, url=url, date=date)
         if response.status == 204 or (response.status in _NOT_READY and announced_bytes(headers) == 0):
@@ -145,7 +145,7 @@ class Download:
             if self._version is not None:
                 self._sink.begin(self._version)
         self._copy(response)
-        if not self._written and (self._asked.ignore_not_ready or response.status in _NOT_READY):
+        if not self._written and (self._file.ignore_not_ready or response.status in _NOT_READY):
             return self._not_ready(url, response.status, date)
         if response.status == 202 and _is_note(bytes(self._beginning)):
             self._sink.restart()
@@ -153,14 +153,14 @@ class Download:
         return result
 
     def _not_ready(self, shown: str, status: int, date: str | None) -> FetchResult:
-        if not self._asked.ignore_not_ready:
+        if not self._file.ignore_not_ready:
             raise not_ready(shown, status)
         return FetchResult(FetchStatus.NOT_READY, url=shown, date=date)
 
     def _format_at(self, url: str) -> str | None:
         # The declared format counts first: a file declared as `json`, from `…/1.json.gz` with Content-Encoding: gzip,
         # is JSON.
-        return self._asked.data_serialization_format or formats.find_in_url(url)
+        return self._file.data_serialization_format or formats.find_in_url(url)
 
     def _check_size(self, response: StreamedResponse) -> None:
         """Raise if the file is larger than one of this source may be, or will be by its headers; keep nothing of it."""
@@ -196,7 +196,7 @@ class Download:
             return
         if size is not None and self._written > size:
             self._version = None
-            problem = "more of the file came than there is"
+            problem = "more bytes came than the file has"
         # No progress if the body began anew and broke off at the same place: without ranges this would never end.
         progressed = self._resumable and self._written - self._farthest >= _RESUMED_FROM_BYTES
         self._farthest = max(self._farthest, self._written)
@@ -229,7 +229,7 @@ class Download:
                 self._version = dataclasses.replace(version, size=total)
                 return self._version
         self._version = None
-        raise TryAgain("the rest of the file that was sent is not the rest that was asked for", status=206)
+        raise TryAgain("the part of the file that came is not the requested part", status=206)
 
 
 def too_large(shown: str, source: str, most_bytes: int, *, status: int | None = None) -> FetchError:

@@ -104,7 +104,7 @@ def retrieve_http(
     announced = _time("last_modified", last_modified)
     known = None if current_file is None else current_file.modified_at
     if known is not None and announced is not None and announced <= known:
-        return NotModifiedFile(announced, "its time has not moved")
+        return NotModifiedFile(announced, "its time is unchanged")
     declared = options.get("file_data_serialization_format") or (
         current_file.data_serialization_format if current_file else None
     )

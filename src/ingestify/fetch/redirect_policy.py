@@ -8,7 +8,7 @@ import urllib.parse
 from ingestify.errors import FetchError
 from ingestify.fetch.request import OutgoingRequest
 from ingestify.fetch.transport.address_policy import (
-    ASKED,
+    REQUESTABLE,
     AddressClass,
     AddressPolicy,
     AllowedHosts,
@@ -35,42 +35,42 @@ class RedirectPolicy:
     def __init__(self, source: str, allowed: AllowedHosts) -> None:
         self._source = source
         self._allowed = allowed
-        self._asked = AddressPolicy(ASKED, allowed)
+        self._own_addresses = AddressPolicy(REQUESTABLE, allowed)
 
     def check(
-        self, asked_url: str, request: OutgoingRequest, what: str, *, was_encrypted: bool = False
+        self, requested_url: str, request: OutgoingRequest, what: str, *, was_encrypted: bool = False
     ) -> OutgoingRequest:
         """Return the request that a response led to, if it may be sent.
 
         Args:
-            asked_url: The URL that the source requested.
+            requested_url: The URL that the source requested.
             request: The request for the URL that the response names.
             what: How the response names it, for a message.
-            was_encrypted: Whether a redirect on the way there came by https; `asked_url` counts by itself.
+            was_encrypted: Whether a redirect on the way there came by https; `requested_url` counts by itself.
 
         Raises:
-            FetchError: The host is neither that of `asked_url`, nor named by the source or the settings. Or the URL has
-                http after one with https, and the host is not named literally.
+            FetchError: The host is neither that of `requested_url`, nor named by the source or the settings. Or the URL
+                has http after one with https, and the host is not named literally.
         """
-        host, asked_host = (_host(url) for url in (request.url, asked_url))
+        host, requested_host = (_host(url) for url in (request.url, requested_url))
         # Whoever can change plain text on its way could give the lake any file. `*` does not accept that risk.
-        loses_tls = _is_plain(request.url) and (was_encrypted or not _is_plain(asked_url))
+        loses_tls = _is_plain(request.url) and (was_encrypted or not _is_plain(requested_url))
         if not loses_tls or self._allowed.names(host, itself=True):
-            if is_same_site(host, asked_host):
+            if is_same_site(host, requested_host):
                 return request
             if self._allowed.names(host):
-                return dataclasses.replace(request, led_from=asked_url)
+                return dataclasses.replace(request, led_from=requested_url)
         where = ", which is not encrypted," if loses_tls else ", on another host,"
-        shown = mask_url(asked_url)
+        shown = mask_url(requested_url)
         raise FetchError(
-            f"GET {shown}: {what} {_shown(request.url)}{where} and is not asked for; {self._remedy(host)}",
+            f"GET {shown}: {what} {_shown(request.url)}{where} and is not requested; {self._remedy(host)}",
             url=shown,
         )
 
     def addresses_of(self, request: OutgoingRequest) -> AddressPolicy:
         """Return the addresses that a request of the source may be sent to, before any redirect."""
         if request.led_from is None:
-            return self._asked
+            return self._own_addresses
         return self.addresses_behind(literal_address(_host(request.led_from)))
 
     def addresses_behind(self, address: str | None) -> AddressPolicy:
@@ -79,16 +79,16 @@ class RedirectPolicy:
         Args:
             address: The IP address of the redirecting host; None: it is behind a proxy.
         """
-        own = frozenset[AddressClass]() if address is None else ASKED & {address_class(address)}
+        own = frozenset[AddressClass]() if address is None else REQUESTABLE & {address_class(address)}
         return AddressPolicy(own | {AddressClass.PUBLIC}, self._allowed)
 
-    def unreachable(self, request: OutgoingRequest, asked_url: str, error: AddressForbidden) -> FetchError:
+    def unreachable(self, request: OutgoingRequest, requested_url: str, error: AddressForbidden) -> FetchError:
         """Return the error for a host at a forbidden address."""
-        shown = mask_url(asked_url)
-        where = "its host is" if request.url == asked_url else f"it leads to {_shown(request.url)},"
+        shown = mask_url(requested_url)
+        where = "its host is" if request.url == requested_url else f"it leads to {_shown(request.url)},"
         kind = address_class(error.address).value
         return FetchError(
-            f"GET {shown}: {where} at {error.address}, a {kind} address, and is not asked for; "
+            f"GET {shown}: {where} at {error.address}, a {kind} address, and is not requested; "
             f"{self._remedy(error.address)}",
             url=shown,
         )

@@ -117,8 +117,8 @@ class OutgoingRequest:
         except (ValueError, SourceError) as error:
             raise FetchError(
                 f"GET {mask_url(self.url)} is redirected to {mask_url(location.strip())[:_SHOWN_CHARACTERS]!r}, which "
-                f"is no http or https URL{' that can be asked for' if len(location) > MOST_URL_CHARACTERS else ''}; it "
-                f"is not followed. Check the URL of this source.",
+                f"is {'too long' if len(location) > MOST_URL_CHARACTERS else 'no http or https URL'}; it is not "
+                f"followed. Check the URL of this source.",
                 url=mask_url(self.url),
             ) from error
 
@@ -130,8 +130,8 @@ class OutgoingRequest:
         """
         if len(url) > MOST_URL_CHARACTERS:
             raise SourceError(
-                f"'{mask_url(url)[:_SHOWN_CHARACTERS]}…' has {len(url):,} characters; no URL that leads anywhere is "
-                f"longer than {MOST_URL_CHARACTERS:,}."
+                f"'{mask_url(url)[:_SHOWN_CHARACTERS]}…' has {len(url):,} characters; a URL may have "
+                f"{MOST_URL_CHARACTERS:,} at most."
             )
         url, _ = _without_userinfo(_checked_url(url))
         if origin(url) == origin(self.url):
@@ -237,7 +237,7 @@ def make_request(
 def _checked_url(url: str) -> str:
     """Return an http or https URL without its fragment. Raises a SourceError for any other text."""
     if _has_control_characters(url):
-        raise SourceError(f"The URL {mask_url(url)!r} holds control characters; it is not asked for.")
+        raise SourceError(f"The URL {mask_url(url)!r} holds control characters; it is not requested.")
     try:
         parts = urllib.parse.urlsplit(url)
         valid = parts.scheme in DEFAULT_PORTS and bool(parts.hostname)
@@ -269,7 +269,7 @@ def _escaped(url: str) -> str:
 def _check_header(name: str, value: str) -> None:
     """Raise a SourceError, which does not show the value, if the header cannot be sent."""
     if not _TOKEN.fullmatch(name):
-        raise SourceError(f"{name!r} is no name of a header.")
+        raise SourceError(f"{name!r} is not the name of a header.")
     if _has_control_characters(value):
         raise SourceError(f"The header {name} holds control characters; it is not sent.")
     try:

@@ -43,7 +43,7 @@ _MOST_EXPIRED = 3
 _LONGEST_RESET_SECONDS = 86_400.0
 
 _HINTS = {
-    304: "it was not asked conditionally, so there is nothing that could be unchanged: the provider is at fault",
+    304: "the request was not conditional, so nothing can be unchanged: the provider is wrong",
     401: "check the credentials of this source",
     403: "check the credentials of this source, and whether they give access to this",
     404: "the provider does not have it, or not yet",
@@ -240,7 +240,7 @@ class RequestExecutor:
             return
         hosts.give_up(host, self._name, why)
         shown = mask_url(request.url)
-        raise FetchError(f"{request.method} {shown}: not asked for: {why}.", url=shown, unreached=host)
+        raise FetchError(f"{request.method} {shown}: not requested: {why}.", url=shown, unreached=host)
 
     def _send_once(
         self,
@@ -322,7 +322,7 @@ class RequestExecutor:
         shown = mask_url(request.url)
         unreached = ""
         if isinstance(error, BadUrl):
-            return SourceError(f"'{shown}' cannot be asked for: {error}.")
+            return SourceError(f"no request can be sent to '{shown}': {error}.")
         if isinstance(error, Truncated):
             return TryAgain(str(error), status=status)
         if isinstance(error, TransportError):
@@ -338,8 +338,8 @@ class RequestExecutor:
             )
         else:
             problem = (
-                f"{request.method} {shown}: the body has the Content-Encoding {str(error)[:40]!r}, which was not asked "
-                f"for and cannot be undone; the provider has to send the file as it is, or as gzip."
+                f"{request.method} {shown}: the body has the Content-Encoding {str(error)[:40]!r}, which was not "
+                f"requested and cannot be decoded; the provider must send the file as it is, or as gzip."
             )
         return FetchError(problem, url=shown, status=status, unreached=unreached)
 
@@ -403,7 +403,7 @@ def _left_alone(alone: LeftAlone, request: OutgoingRequest, tries: int, failed: 
 
 def _stopped(request: OutgoingRequest, tries: int) -> FetchError:
     shown = mask_url(request.url)
-    return FetchError(f"{request.method} {shown}: stopped before all of an answer came.", url=shown, attempts=tries)
+    return FetchError(f"{request.method} {shown}: stopped before the whole response came.", url=shown, attempts=tries)
 
 
 def _asked_pause(status: int, headers: Mapping[str, str]) -> float | None:

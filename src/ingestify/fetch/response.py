@@ -140,7 +140,7 @@ class StreamedResponse:
         Raises:
             TransportError: Fewer bytes came than were announced.
             Truncated: The encoded body is damaged or incomplete.
-            UnknownEncoding: The Content-Encoding was not asked for.
+            UnknownEncoding: The Content-Encoding was not requested.
             Bomb: The body decodes to far more than came.
             Stopped: The run was asked to stop.
         """

@@ -143,7 +143,7 @@ def test_a_304_keeps_the_connection(server: Provider, client: HttpClient) -> Non
 
 
 def test_a_304_that_was_not_asked_for_is_an_error(server: Provider, client: HttpClient) -> None:
-    with pytest.raises(FetchError, match="status 304; it was not asked conditionally"):
+    with pytest.raises(FetchError, match="status 304; the request was not conditional"):
         fetch(client, server.on("/a", answer(b"", 304)))
 
 

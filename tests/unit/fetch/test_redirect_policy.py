@@ -69,7 +69,7 @@ def test_another_host_is_not_followed_unless_it_is_named(server: Provider, make_
     with pytest.raises(FetchError) as caught:
         make_client().get(url)
     assert str(caught.value) == (
-        f"GET {url}: it is redirected to http://cdn.example.com/b?token=***, on another host, and is not asked for; "
+        f"GET {url}: it is redirected to http://cdn.example.com/b?token=***, on another host, and is not requested; "
         f"if that is meant, add  sources.provider.redirect_hosts: [cdn.example.com]  to the configuration."
     )
     assert caught.value.attempts == 1

@@ -73,7 +73,7 @@ def test_a_304_of_another_origin_was_not_asked_for(
 ) -> None:
     server.on("/a", answer(b"", 302, location=f"{other_server.url}/b"))
     other_server.on("/b", answer(b"", 304))
-    with pytest.raises(FetchError, match="status 304; it was not asked conditionally"):
+    with pytest.raises(FetchError, match="status 304; the request was not conditional"):
         client.fetch(FetchRequest(server.url + "/a", validators=Validators('"1"')), Sink())
 
 

@@ -372,7 +372,7 @@ class _Walk:
             SourceError: The page says that there are more.
         """
         if self._says_more(page):
-            raise self._contradiction(f"{mask_url(page.asked_url)} answers as the page before it")
+            raise self._contradiction(f"{mask_url(page.asked_url)} repeats the page before it")
         pager = self._pager
         if last.number > 1 or not isinstance(pager, (pages.PageNumber, pages.Offset, pages.Cursor)):
             return
@@ -390,7 +390,7 @@ class _Walk:
         if total is not None and total == self._count:
             return  # all items came
         if total is not None:
-            self._note(Doubt.MISCOUNTED, f"{self._shown} has {total} items in all by its own word, {self._count} came")
+            self._note(Doubt.MISCOUNTED, f"{self._shown} announces {total} items in all, and {self._count} came")
         for doubt, why in self._gaps:
             self._note(doubt, why)
 

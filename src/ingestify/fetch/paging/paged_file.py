@@ -45,7 +45,7 @@ class PagedFile:
     def __init__(
         self, request: FetchRequest, sink: ByteSink, pager: pages.Pager, url: str, source: str, options: HttpOptions
     ) -> None:
-        self._asked = request
+        self._file = request
         self._sink = sink
         self._pager = pager
         self._shown = mask_url(url)
@@ -93,7 +93,7 @@ class PagedFile:
                     nothing = FetchStatus.NOT_FOUND
                     return
                 if page.status in NOTHING_YET and not page.content:
-                    if not self._asked.ignore_not_ready:
+                    if not self._file.ignore_not_ready:
                         raise not_ready(mask_url(page.url), page.status)
                     nothing = FetchStatus.NOT_READY
                     return

@@ -18,7 +18,15 @@ from collections.abc import Iterable
 
 from ingestify.errors import ConfigurationError
 
-__all__ = ["ASKED", "AddressClass", "AddressPolicy", "AllowedHosts", "address_class", "is_same_site", "literal_address"]
+__all__ = [
+    "REQUESTABLE",
+    "AddressClass",
+    "AddressPolicy",
+    "AllowedHosts",
+    "address_class",
+    "is_same_site",
+    "literal_address",
+]
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -156,7 +164,7 @@ class AddressPolicy:
         return address_class(address) in self.classes or self.allowed.holds(address)
 
 
-ASKED = frozenset({AddressClass.PUBLIC, AddressClass.PRIVATE, AddressClass.LOOPBACK})
+REQUESTABLE = frozenset({AddressClass.PUBLIC, AddressClass.PRIVATE, AddressClass.LOOPBACK})
 """What a source may request by itself. In-house providers are in private networks; no provider is link-local."""
 
 

@@ -153,4 +153,4 @@ def _ask_for(tunnel: Tunnel, sock: socket.socket, until: float) -> None:
         raise ConnectionError("what it answered is no HTTP")
     if not found[1].startswith(b"2"):
         said = found[2].decode("latin-1").strip()
-        raise ConnectionError(f"it gives no way to the host: {found[1].decode()}{said and f' {said}'}")
+        raise ConnectionError(f"it refuses a tunnel to the host: {found[1].decode()}{said and f' {said}'}")

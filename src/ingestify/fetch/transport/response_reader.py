@@ -85,11 +85,11 @@ class Wire(io.RawIOBase):
             TransportError: They come too slowly, or the response takes too long.
             OSError: The connection broke.
         """
-        asked = time.monotonic()
+        began = time.monotonic()
         count = self._sock.recv_into(buffer)
         now = time.monotonic()
         self.received += count
-        self._waited += now - asked
+        self._waited += now - began
         if self._waited >= self._window_seconds:
             came, waited = self.received - self._before, self._waited
             self._before, self._waited = self.received, 0.0
@@ -97,7 +97,7 @@ class Wire(io.RawIOBase):
                 raise TransportError(f"the provider sends too slowly: {came} bytes in {waited:.0f} s")
         if self._total_seconds is not None and now - self._began > self._total_seconds:
             raise TransportError(
-                f"the answer is not whole after {self._total_seconds:g} s",
+                f"the response is not whole after {self._total_seconds:g} s",
                 remedy="raise this source's timeout.total_seconds, if the provider needs longer",
             )
         return count
@@ -167,7 +167,7 @@ class ResponseReader:
             # A response 1xx is dropped. 101 would switch to another protocol, which was not requested.
             interim += 1
             if self.status == 101 or interim > _MOST_INTERIM:
-                raise TransportError(f"{_NO_SENSE} (status {self.status}, {interim} times before the answer)")
+                raise TransportError(f"{_NO_SENSE} (status {self.status}, {interim} times before the response)")
         self.is_chunked, self.length = _framing(self.status, self.headers)
         self.will_close = self._will_close(is_old)
         self.is_whole = self.length == 0
@@ -184,7 +184,7 @@ class ResponseReader:
         if line in _EMPTY_LINES:  # that old servers send behind a body
             line = self._readline(_MOST_HEADER_BYTES)
         if not line:
-            raise http.client.RemoteDisconnected("the provider closed it without an answer")
+            raise http.client.RemoteDisconnected("the provider closed it without a response")
         found = _STATUS_LINE.fullmatch(line)
         if found is None:
             is_cut = line.startswith(b"HTTP/1.") and not line.endswith(b"\n") and len(line) < _MOST_HEADER_BYTES

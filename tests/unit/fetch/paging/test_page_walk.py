@@ -368,7 +368,7 @@ def test_an_empty_page_that_links_to_items_makes_the_listing_not_whole_unless_al
     [
         ({"data": [1], "more": True}, NextLink("next", "data", "more"), "/a names no next page"),
         ({"data": [1], "more": True, "next": "/a"}, NextLink("next", "data", "more"), "/a leads to itself"),
-        ({"data": [1], "more": True}, PageNumber("p", "data", more="more"), "/a.p=2 answers as the page before it"),
+        ({"data": [1], "more": True}, PageNumber("p", "data", more="more"), "/a.p=2 repeats the page before it"),
         ({"data": [], "more": True}, PageNumber("p", "data", more="more"), "11 pages in a row have no items"),
         ({"data": [1], "more": [1]}, NextLink("next", "data", "more"), "true or false, and has a JSON list"),
         ({"data": [1], "n": "many"}, NextLink("next", "data", total="n"), "how many items there are in all, and has"),
@@ -424,7 +424,7 @@ def test_a_row_that_is_never_seen_shows_in_the_total(server: Provider, client: H
     listing = Listing(client, server.on("/a", by=Moving(-1)), pager)
     assert "had 5 items in all, and 4 on page 2" in listing.gaps
     server.on("/a", by=lambda asked: body(page_of(ROWS, asked, total=6)))
-    assert "has 6 items in all by its own word, 5 came" in Listing(client, server.url + "/a", pager).gaps
+    assert "announces 6 items in all, and 5 came" in Listing(client, server.url + "/a", pager).gaps
 
 
 @pytest.mark.parametrize("by", [+1, -1])
@@ -462,7 +462,7 @@ def test_a_file_whose_items_go_on_moving_is_an_error(server: Provider, client: H
 
 def test_a_file_that_lacks_items_by_its_own_word_is_an_error(server: Provider, client: HttpClient) -> None:
     url = server.on("/a", by=lambda asked: body(page_of(ROWS, asked, total=6)))
-    with pytest.raises(FetchError, match="has 6 items in all by its own word, 5 came"):
+    with pytest.raises(FetchError, match="announces 6 items in all, and 5 came"):
         file_of(client, url, PageNumber("page", "data", total="total"))
 
 

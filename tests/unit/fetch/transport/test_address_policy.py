@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ingestify.errors import ConfigurationError
 from ingestify.fetch.transport.address_policy import (
-    ASKED,
+    REQUESTABLE,
     AddressClass,
     AddressPolicy,
     AllowedHosts,
@@ -120,10 +120,10 @@ def test_what_is_no_host_is_a_setting_to_fix(entry: str) -> None:
 
 
 def test_a_name_of_any_kind_permits_no_address_of_another_kind() -> None:
-    addresses = AddressPolicy(ASKED, AllowedHosts.parse(["*"]))
+    addresses = AddressPolicy(REQUESTABLE, AllowedHosts.parse(["*"]))
     assert addresses.permits("10.0.0.1")
     assert not addresses.permits("169.254.169.254")
-    assert AddressPolicy(ASKED, AllowedHosts.parse(["169.254.169.254"])).permits("169.254.169.254")
+    assert AddressPolicy(REQUESTABLE, AllowedHosts.parse(["169.254.169.254"])).permits("169.254.169.254")
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_a_listing_with_other_than_its_total_of_entries_is_not_whole(server: Pro
     server.on("/matches", by=numbered({1: rows(1, 2), 2: rows(3)}, meta={"total": 4}))
     found = Found(server, paging={**NUMBERED, "total": "meta.total"})
     assert (found.ids, found.error) == ([1, 2, 3], None)
-    assert "has 4 items in all by its own word, 3 came" in found.look.gaps[0]
+    assert "announces 4 items in all, and 3 came" in found.look.gaps[0]
 
 
 def test_a_total_needs_one_list(server: Provider) -> None:
