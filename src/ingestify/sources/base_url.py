@@ -9,7 +9,7 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError
 
-__all__ = ["BaseUrlSource"]
+__all__ = ["BaseUrlSource", "find_bundle_type"]
 
 
 class BaseUrlSource(Source):
@@ -36,20 +36,31 @@ class BaseUrlSource(Source):
         return url
 
     def _bundle_type(self, dataset_type: str, versions: DataSpecVersionCollection | None = None) -> BundleType:
-        """Return the bundle type of a dataset type.
+        return find_bundle_type(self, dataset_type, versions)
 
-        Raises:
-            ConfigurationError: The source has no such type, or the type lacks one of the feeds in `versions`.
-        """
-        chosen = next((one for one in self.bundle_types if one.dataset_type == dataset_type), None)
-        if chosen is None:
-            there = " and ".join(f"'{one.dataset_type}'" for one in self.bundle_types)
-            raise ConfigurationError(
-                f"The source '{self.name}' has no datasets of the type '{dataset_type}'; it has {there}."
-            )
-        if versions is not None and (unknown := chosen.unknown(versions)):
-            raise ConfigurationError(
-                f"The source '{self.name}' has no feed {', '.join(unknown)}; "
-                f"a {dataset_type} has {', '.join((*chosen.requires, *chosen.optional))}."
-            )
-        return chosen
+
+def find_bundle_type(
+    source: Source, dataset_type: str, versions: DataSpecVersionCollection | None = None
+) -> BundleType:
+    """Return the bundle type that a source declares for a dataset type.
+
+    Args:
+        source: The source.
+        dataset_type: The dataset type.
+        versions: The wanted feeds; None: they are not checked.
+
+    Raises:
+        ConfigurationError: The source has no such type, or the type lacks one of the wanted feeds.
+    """
+    chosen = next((one for one in source.bundle_types if one.dataset_type == dataset_type), None)
+    if chosen is None:
+        there = " and ".join(f"'{one.dataset_type}'" for one in source.bundle_types)
+        raise ConfigurationError(
+            f"The source '{source.name}' has no datasets of the type '{dataset_type}'; it has {there}."
+        )
+    if versions is not None and (unknown := chosen.unknown(versions)):
+        raise ConfigurationError(
+            f"The source '{source.name}' has no feed {', '.join(unknown)}; "
+            f"a {dataset_type} has {', '.join((*chosen.requires, *chosen.optional))}."
+        )
+    return chosen

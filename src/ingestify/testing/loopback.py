@@ -13,9 +13,9 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Self
+from typing import BinaryIO, Self
 
-__all__ = ["SERVING", "Asked", "Given", "LoopbackServer"]
+__all__ = ["SERVING", "Asked", "Given", "LoopbackServer", "read_head"]
 
 SERVING = "loopback connection"
 """The name of the threads that serve one connection each."""
@@ -125,14 +125,9 @@ class LoopbackServer:
 
     def _serve_one(self, connection: socket.socket, received: io.BufferedReader) -> bool:
         """Read a request and respond to it. Returns whether the connection is kept."""
-        line = received.readline(_LONGEST_LINE)
-        if not line:
+        parts, headers = read_head(received)
+        if not parts:
             return False
-        headers: dict[str, str] = {}
-        while (header := received.readline(_LONGEST_LINE)) not in (b"\r\n", b"\n", b""):
-            name, _, value = header.decode("latin-1").partition(":")
-            headers[name.strip().lower()] = value.strip()
-        parts = line.decode("latin-1").split()
         if len(parts) != 3:
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             return False
@@ -156,6 +151,24 @@ class LoopbackServer:
             connection.sendall(given.body[half:])
         else:
             connection.sendall(head + given.body)
+
+
+def read_head(received: BinaryIO) -> tuple[list[str], dict[str, str]]:
+    """Read a request up to its body.
+
+    Args:
+        received: The stream of a connection.
+
+    Returns:
+        The parts of the request line, which are three if it is right, and none at the end of the stream; and the
+        headers, names in lower case.
+    """
+    line = received.readline(_LONGEST_LINE)
+    headers: dict[str, str] = {}
+    while (header := received.readline(_LONGEST_LINE)) not in (b"\r\n", b"\n", b""):
+        name, _, value = header.decode("latin-1").partition(":")
+        headers[name.strip().lower()] = value.strip()
+    return line.decode("latin-1").split(), headers
 
 
 def _head(given: Given) -> bytes:

@@ -44,8 +44,8 @@ def break_catalogue(engine: IngestionEngine, faults: Faults) -> None:
 
 
 def break_network(engine: IngestionEngine, faults: Faults) -> None:
-    make = engine._make_fetcher
-    engine._make_fetcher = lambda source: faulty_fetcher(make(source), faults)
+    make = engine._sources._make_fetcher
+    engine._sources._make_fetcher = lambda source: faulty_fetcher(make(source), faults)
     plans = engine.ingestion_plans
     engine._sources.plans.clear()
     engine._sources._fetchers.clear()

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.json_path import JsonPath
 from ingestify.errors import ConfigurationError, SourceError
-from ingestify.sources.rest.fields import Paths, read_path
+from ingestify.sources.rest.fields import Paths, read_by, read_path
 from ingestify.sources.rest.timestamps import FORMATS, get_zone, grain_of_format, read_timestamp
 from ingestify.sources.template import Scope, as_text
 from ingestify.typed_section import Section, Text, wrong
@@ -118,17 +118,10 @@ class LastModified(Section):
 LastModifiedOrPath = Annotated[LastModified, BeforeValidator(_value)]
 
 
-def _state(value: object) -> object:
-    if not isinstance(value, str):
-        raise wrong("must be a state.")
-    try:
-        return DatasetState.parse(value)
-    except ValueError as error:
-        raise wrong(str(error)) from error
-
-
 StateName = Annotated[
-    DatasetState, BeforeValidator(_state), WithJsonSchema({"enum": [one.value for one in DatasetState]})
+    DatasetState,
+    BeforeValidator(read_by(DatasetState.parse, "a state.")),
+    WithJsonSchema({"enum": [one.value for one in DatasetState]}),
 ]
 
 

@@ -16,7 +16,7 @@ from ingestify.domain.json_path import JsonPath
 from ingestify.domain.ports import HttpClientPort
 from ingestify.errors import ConfigurationError
 from ingestify.fetch.json_values import read_json
-from ingestify.typed_section import wrong
+from ingestify.sources.rest.fields import read_by
 
 __all__ = ["ErrorCondition", "ErrorOrQuota", "ErrorSetting"]
 
@@ -111,15 +111,7 @@ class ErrorOrQuota:
         return "" if self.error is None else self.error(body)
 
 
-def _read(value: object) -> object:
-    if isinstance(value, ErrorCondition):
-        return value
-    if not isinstance(value, str):
-        raise wrong("must be text: a path such as error, or a condition such as status == 'error'.")
-    try:
-        return ErrorCondition.parse(value)
-    except ConfigurationError as error:
-        raise wrong(str(error)) from error
-
-
-ErrorSetting = Annotated[ErrorCondition, BeforeValidator(_read), WithJsonSchema({"type": "string"})]
+_EXPECTED = "text: a path such as error, or a condition such as status == 'error'."
+ErrorSetting = Annotated[
+    ErrorCondition, BeforeValidator(read_by(ErrorCondition.parse, _EXPECTED)), WithJsonSchema({"type": "string"})
+]

@@ -15,7 +15,7 @@ from ingestify.errors import ConfigurationError
 from ingestify.sources.template import Template
 from ingestify.typed_section import wrong
 
-__all__ = ["Condition", "HttpUrl", "ItemsPath", "Path", "Paths", "TemplateText", "Templates", "read_path"]
+__all__ = ["Condition", "HttpUrl", "ItemsPath", "Path", "Paths", "TemplateText", "Templates", "read_by", "read_path"]
 
 WHEN = Grammar(
     "when",
@@ -31,20 +31,23 @@ WHEN = Grammar(
 T = TypeVar("T")
 
 
-def _read_by(parse: Callable[[str], T]) -> Callable[[object], object]:
+def read_by(parse: Callable[[str], T], expected: str = "text.") -> Callable[[object], object]:
+    """Return a validator that parses a text.
+
+    Args:
+        parse: Parses the text; it raises a ConfigurationError or ValueError.
+        expected: What a value that is no text must be, for its error.
+    """
+
     def read(value: object) -> object:
-        if not isinstance(value, str):
-            return value if not isinstance(value, (int, float, bool, list, Mapping)) else _no_text()
+        if isinstance(value, (int, float, list, Mapping)):
+            raise wrong(f"must be {expected}")
         try:
-            return parse(value)
-        except ConfigurationError as error:
+            return parse(value) if isinstance(value, str) else value
+        except (ConfigurationError, ValueError) as error:
             raise wrong(str(error)) from error
 
     return read
-
-
-def _no_text() -> object:
-    raise wrong("must be text.")
 
 
 def _one(value: JsonPath) -> JsonPath:
@@ -62,10 +65,10 @@ _ONE_OR_LIST = WithJsonSchema(
     {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 )
 
-ItemsPath = Annotated[JsonPath, BeforeValidator(_read_by(JsonPath.parse)), _STRING]
-Path = Annotated[JsonPath, BeforeValidator(_read_by(JsonPath.parse)), AfterValidator(_one), _STRING]
-TemplateText = Annotated[Template, BeforeValidator(_read_by(Template.parse)), _STRING]
-Condition = Annotated[Expression, BeforeValidator(_read_by(lambda text: Expression.parse(text, WHEN))), _STRING]
+ItemsPath = Annotated[JsonPath, BeforeValidator(read_by(JsonPath.parse)), _STRING]
+Path = Annotated[JsonPath, BeforeValidator(read_by(JsonPath.parse)), AfterValidator(_one), _STRING]
+TemplateText = Annotated[Template, BeforeValidator(read_by(Template.parse)), _STRING]
+Condition = Annotated[Expression, BeforeValidator(read_by(lambda text: Expression.parse(text, WHEN))), _STRING]
 Paths = Annotated[tuple[Path, ...], BeforeValidator(_several), Field(min_length=1), _ONE_OR_LIST]
 Templates = Annotated[tuple[TemplateText, ...], BeforeValidator(_several), Field(min_length=1), _ONE_OR_LIST]
 
@@ -89,7 +92,7 @@ HttpUrl = Annotated[str, AfterValidator(_http_url), _STRING]
 
 def read_path(value: object) -> JsonPath:
     """Parse a path to one value. For validators."""
-    path = _read_by(JsonPath.parse)(value)
+    path = read_by(JsonPath.parse)(value)
     if not isinstance(path, JsonPath):
         raise wrong(f"must hold paths, and {value!r} is none.")
     return _one(path)

@@ -15,6 +15,7 @@ from ingestify.domain.resource import DatasetResource
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, SourceError
 from ingestify.masking import mask_url
+from ingestify.sources.base_url import find_bundle_type
 from ingestify.sources.declaration import read_declaration
 from ingestify.sources.entries import LONGEST_NAME, Found, Selectors, are_alike, read_each
 from ingestify.sources.rest.addresses import Addresses
@@ -188,13 +189,7 @@ class RestSource(Source):
         self, dataset_type: str, settings: DatasetTypeDeclaration, versions: DataSpecVersionCollection
     ) -> list[tuple[str, str]]:
         """Return each (feed, version) that belongs in a dataset, in the order of the description."""
-        bundle_type = next(one for one in self.bundle_types if one.dataset_type == dataset_type)
-        if unknown := bundle_type.unknown(versions):
-            raise ConfigurationError(
-                f"The source '{self.name}' has no feed {', '.join(unknown)}; a {dataset_type} has "
-                f"{', '.join(settings.feeds)}."
-            )
-        wanted = bundle_type.wanted(versions)
+        wanted = find_bundle_type(self, dataset_type, versions).wanted(versions)
         pairs: list[tuple[str, str]] = []
         for feed, feed_settings in settings.feeds.items():
             own = [version for name, version in wanted if name == feed]
@@ -261,12 +256,7 @@ class RestSource(Source):
     # ---- the description -------------------------------------------------------------------------------
 
     def _type(self, dataset_type: str) -> DatasetTypeDeclaration:
-        if dataset_type not in self._settings.dataset_types:
-            there = " and ".join(f"'{one}'" for one in self._settings.dataset_types)
-            raise ConfigurationError(
-                f"The source '{self.name}' has no datasets of the type '{dataset_type}'; it has {there}."
-            )
-        return self._settings.dataset_types[dataset_type]
+        return self._settings.dataset_types[find_bundle_type(self, dataset_type).dataset_type]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import email.utils
 import re
 import zoneinfo
+from collections.abc import Iterator
 from typing import Any
 
 from ingestify.domain.announcement import grain_of
@@ -48,11 +50,9 @@ def read_timestamp(value: Any, form: str, zone: dt.tzinfo) -> dt.datetime | None
     """
     if value is None or value == "":
         return None
-    try:
+    with _unreadable_as_error(value, form):
         moment = _read(value, form)
         return (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)).astimezone(dt.UTC)
-    except (TypeError, ValueError, OverflowError, OSError) as error:
-        raise SourceError(f"the time {str(value)[:60]!r} is not written as {form}") from error
 
 
 _MICROSECOND, _SECOND, _MINUTE = dt.timedelta(microseconds=1), dt.timedelta(seconds=1), dt.timedelta(minutes=1)
@@ -89,9 +89,15 @@ def grain_of_format(form: str, value: Any, zone: dt.tzinfo = dt.UTC) -> dt.timed
     """
     if value is None or value == "":
         return None
-    try:
+    with _unreadable_as_error(value, form):
         moment = _read(value, form)
         return max(_grain_of_text(form, str(value)), grain_of(moment)) + _repeated(moment, zone)
+
+
+@contextlib.contextmanager
+def _unreadable_as_error(value: Any, form: str) -> Iterator[None]:
+    try:
+        yield
     except (TypeError, ValueError, OverflowError, OSError) as error:
         raise SourceError(f"the time {str(value)[:60]!r} is not written as {form}") from error
 

@@ -6,10 +6,11 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from ingestify.testing.hostile.behaviour import BEHAVIOURS, LARGE_BYTES
 from ingestify.testing.hostile.conversation import Conversation
+from ingestify.testing.loopback import read_head
 
 __all__ = ["HostileProvider"]
 
@@ -101,7 +102,11 @@ class HostileProvider:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with sock.makefile("rb") as reader:
-                for target, headers in _iter_requests(reader):
+                while True:
+                    request_line, headers = read_head(reader)
+                    if len(request_line) != 3:
+                        return
+                    target = request_line[1]
                     with self._lock:
                         name = _name_in(target)
                         turn = self._turns.get(name, 0)
@@ -154,16 +159,3 @@ def make_document(version: int, size: int) -> bytes:
 def _name_in(target: str) -> str:
     """Return the name of the behaviour that a request asks for."""
     return target.partition("?")[0].strip("/").removesuffix(".json").partition("/")[0]
-
-
-def _iter_requests(reader: object) -> Iterator[tuple[str, dict[str, str]]]:
-    readline = reader.readline  # type: ignore[attr-defined]
-    while line := readline(65536):
-        headers: dict[str, str] = {}
-        while (header := readline(65536)) not in (b"\r\n", b"\n", b""):
-            name, _, value = header.decode("latin-1").partition(":")
-            headers[name.strip().lower()] = value.strip()
-        parts = line.decode("latin-1").split(" ")
-        if len(parts) != 3:
-            return
-        yield parts[1], headers
