@@ -23,6 +23,7 @@ __all__ = [
     "DatasetCollection",
     "DatasetState",
     "DatasetSummary",
+    "FileReader",
     "shown_of",
 ]
 
@@ -94,7 +95,7 @@ class DatasetSummary:
     feeds: Mapping[str, FeedState] | None = None
 
 
-class _FileReader(Protocol):
+class FileReader(Protocol):
     """The lake that a dataset was read from."""
 
     def load_files(self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False) -> Any:
@@ -231,7 +232,7 @@ class Dataset:
         return self._get_file(data_feed_key, data_spec_version).to_pandas(records, encoding, **options)
 
     def _get_file(self, data_feed_key: str, data_spec_version: str | None) -> Any:
-        reader: _FileReader | None = self.__dict__.get("_reader")
+        reader: FileReader | None = self.__dict__.get("_reader")
         if reader is None:
             raise LoadError(
                 f"{self} does not know its lake, as it was made, copied or unpickled and not read from one: use "
@@ -239,7 +240,7 @@ class Dataset:
             )
         return reader.load_files(self, lazy=True).get_file(data_feed_key, data_spec_version)
 
-    def read_from(self, reader: _FileReader) -> Dataset:
+    def read_from(self, reader: FileReader) -> Dataset:
         """Remember the lake that it was read from; the store calls this. Two datasets are equal without it."""
         # Not a field: two datasets are equal whichever store read them, and a store cannot be pickled.
         self.__dict__["_reader"] = reader

@@ -1,4 +1,4 @@
-"""Readers of the catalogue's event log, each with its own place in it."""
+"""Readers of the catalogue's event log, each with its own cursor."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from ingestify.clock import now
-from ingestify.domain.dataset import Dataset
+from ingestify.domain.dataset import Dataset, FileReader
 from ingestify.domain.event_reader import FailedEvent, StartAt
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.ports import Catalogue, JobLock
@@ -27,20 +27,13 @@ __all__ = ["EventReader", "find_start"]
 logger = PrintableLogger(__name__)
 
 _SAVED_AFTER_SECONDS = 1.0
-"""A slow callback's events are counted as had after so long, though their batch goes on."""
+"""After so long the cursor is saved, even in the middle of a batch: the callback may be slow."""
 
 _LONGEST_WAIT_SECONDS = 5.0
 
 
-class _Lake(Protocol):
-    """Where the files of an event's dataset are read."""
-
-    def load_files(self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False) -> Any:
-        """Return the dataset's files."""
-
-
 def find_start(catalogue: Catalogue, start_at: StartAt) -> int:
-    """Return the position behind which a reader begins.
+    """Return the position after which a reader begins.
 
     Raises:
         ConfigurationError: `start_at` is no place in the log.
@@ -55,10 +48,10 @@ def find_start(catalogue: Catalogue, start_at: StartAt) -> int:
         )
     if isinstance(start_at, int) and not isinstance(start_at, bool) and start_at >= 0:
         last = catalogue.event_log.get_last_position()
-        if start_at > last:  # what comes up to there would never be delivered
+        if start_at > last:  # the next events would never be delivered
             raise ConfigurationError(
-                f"The position {start_at} is behind the end of the log, which is at {last}: give that of an event in "
-                f"it, or 'now' for what comes from now on."
+                f"The position {start_at} is behind the end of the log, which is at {last}: give the position of an "
+                f"event in it, or 'now' for the events from now on."
             )
         return start_at
     raise ConfigurationError(
@@ -70,17 +63,17 @@ def find_start(catalogue: Catalogue, start_at: StartAt) -> int:
 class EventReader:
     """Delivers every logged domain event to one reader, at least once and in commit order.
 
-    One process at a time reads for a reader's name. Use it in a `with` block, or close it.
+    Only one process at a time reads for a reader's name. Use the reader in a `with` block, or close it.
 
     Args:
-        catalogue: Where the events are.
-        reader_name: Names the cursor. Two readers with different names each get everything.
-        start_at: Where a reader begins that the log does not know yet: `beginning`, `now` (or `end`), behind a
-            position, or with the first event since a moment.
-        park_after: After so many failures on one event it is parked: remembered for `retry_parked`, with an error in
-            the log, and the reader goes on. None: it never is, and the reader stays where it is.
-        lake: Where the files of an event's dataset are read; None: such a dataset does not know its lake.
-        on_close: Called when it is closed.
+        catalogue: The catalogue with the event log.
+        reader_name: The name of the cursor. Readers with different names each get every event.
+        start_at: Where a new reader begins: `beginning`, `now` (or `end`), after a position, or with the first event
+            since a moment.
+        park_after: An event is parked after so many failures: it is kept for `retry_parked`, an error is logged, and
+            the reader goes on with the next event. None: no event is parked, and the reader does not go on.
+        lake: Loads the files of an event's dataset; None: such a dataset does not know its lake.
+        on_close: Called when the reader is closed.
     """
 
     def __init__(
@@ -90,7 +83,7 @@ class EventReader:
         *,
         start_at: StartAt = "beginning",
         park_after: int | None = None,
-        lake: _Lake | None = None,
+        lake: FileReader | None = None,
         on_close: Callable[[], object] | None = None,
     ) -> None:
         if not reader_name:
@@ -107,9 +100,9 @@ class EventReader:
         self._on_close = on_close
         self._stop = threading.Event()
         self._position: int | None = None
-        """Where it stands, as the log knows; None: the log does not know it yet."""
+        """The cursor in the catalogue; None: it is a new reader."""
         self._had: int = 0
-        """The last event that it has had."""
+        """The position of the last event that was delivered."""
         self._saved_at = 0.0
 
     def run(
@@ -118,19 +111,19 @@ class EventReader:
         """Call `on_event` with each event that this reader has not had.
 
         Args:
-            on_event: Called in the caller's thread. When it raises, the run ends, and that event comes again, unless
-                it is parked.
-            poll_interval: Seconds between looks for new events, until `stop()`; more than 0. None: return at the
-                log's end. With it, a reader whose name another process reads for waits for that one's end.
-            batch_size: How many events are read at a time. What was had is written down after each batch, and when
-                the run ends; only a process that is killed gets up to a batch again, or what it had in the last second.
+            on_event: Called in the caller's thread. If it raises, the run ends, and the event comes again in the next
+                run, unless it is parked.
+            poll_interval: Seconds between queries for new events, until `stop()`; more than 0. None: return at the
+                log's end. With an interval, a reader waits while another process reads for its name.
+            batch_size: How many events are read at a time. The cursor is saved after each batch, at the end of the run,
+                and each second. Only a process that is killed gets the events since then again.
 
         Returns:
             0 at the log's end or after `stop()`; 1 after the callback raised.
 
         Raises:
             ConfigurationError: An argument makes no sense; nothing was delivered.
-            StoreError: Another process reads for this name, or somebody moved the reader meanwhile.
+            StoreError: Another process reads for this name, or somebody moved the cursor meanwhile.
             KeyboardInterrupt: After Ctrl-C, also while it waits. An event whose callback was interrupted comes again.
         """
         _check_callback("on_event", on_event)
@@ -142,26 +135,26 @@ class EventReader:
         poll_interval: float | None = None,
         batch_size: int = 100,
     ) -> int:
-        """Call `on_events` with lists of at most `batch_size` events; otherwise as `run`.
+        """Call `on_events` with lists of at most `batch_size` events; see `run`.
 
-        When it raises, the whole list comes again. With `park_after`, it comes at once, event by event, as
-        lists of one, to find the one that fails.
+        If it raises, the whole list comes again in the next run. With `park_after`, the events come at once, in lists
+        of one, to find the event that fails.
         """
         _check_callback("on_events", on_events)
         return self._run(on_events, poll_interval, batch_size, at_once=batch_size)
 
     def retry_parked(self, on_event: Callable[[DatasetEvent], object]) -> int:
-        """Call `on_event` with each event that was parked; those that it takes are parked no more.
+        """Call `on_event` with each parked event. If it does not raise, the event is not parked any more.
 
         Returns:
-            0 if it took all of them, else 1.
+            0 if it did not raise, else 1.
 
         Raises:
             StoreError: Another process reads for this name.
         """
         _check_callback("on_event", on_event)
         lock = self._take_lock(None)
-        assert lock is not None, "it is only waited for while polling"
+        assert lock is not None, "only a polling reader waits"
         code = 0
         try:
             for parked in self._catalogue.event_readers.find_failed(self._reader_name):
@@ -186,7 +179,7 @@ class EventReader:
         """Return the files of an event's dataset; see `DatasetStore.load_files`.
 
         Raises:
-            ConfigurationError: It was made without a lake.
+            ConfigurationError: The reader was made without a lake.
         """
         if self._lake is None:
             raise ConfigurationError(
@@ -196,11 +189,11 @@ class EventReader:
         return self._lake.load_files(dataset, data_feed_keys, lazy)
 
     def stop(self) -> None:
-        """End a polling `run` after the event it is at; may be called from any thread."""
+        """End a polling `run` after the current event. It may be called from any thread."""
         self._stop.set()
 
     def close(self) -> None:
-        """Stop, and let go of what was opened for it. Harmless when that has happened."""
+        """Stop, and close what was opened for the reader. A second call does nothing."""
         self.stop()
         if self._on_close is not None:
             self._on_close()
@@ -222,7 +215,7 @@ class EventReader:
     ) -> int:
         if batch_size < 1:
             raise ConfigurationError(f"batch_size: {batch_size} is not 1 or more.")
-        # Not `<= 0`, which says nothing against NaN. A wait of 0 would ask the database without a pause.
+        # Not `<= 0`, which is false for NaN. A wait of 0 would query the database without a pause.
         if poll_interval is not None and not 0 < poll_interval <= threading.TIMEOUT_MAX:
             raise ConfigurationError(f"poll_interval: {poll_interval} is no number of seconds above 0.")
         lock = self._take_lock(poll_interval)
@@ -241,7 +234,7 @@ class EventReader:
                 elif poll_interval is None:
                     break
                 else:
-                    # Who has nothing to write down would not notice before the next event that it was moved.
+                    # Without new events nothing is saved, so this is how a reader notices that its cursor was moved.
                     if self._catalogue.event_readers.find_position(self._reader_name) != self._position:
                         raise self._moved()
                     self._stop.wait(poll_interval)
@@ -260,7 +253,7 @@ class EventReader:
     def _deliver(
         self, events: Sequence[DatasetEvent], deliver: Callable[[list[DatasetEvent]], object], at_once: int
     ) -> bool:
-        """Deliver a batch as far as it goes. Returns whether the run may go on."""
+        """Deliver a batch, up to a failure. Returns whether the run may go on."""
         failed = {
             one.position: one
             for one in self._catalogue.event_readers.find_failed(self._reader_name)
@@ -297,7 +290,7 @@ class EventReader:
     def _note_failure(
         self, position: int, error: Exception, before: FailedEvent | None = None, *, is_parked: bool = False
     ) -> bool:
-        """Remember a failure, and say it. Returns whether the event is parked, so that the reader may go on."""
+        """Save and log a failure. Returns whether the event is parked, so that the reader may go on."""
         text = f"{type(error).__name__}: {mask_text(' '.join(str(error).split()))}"
         failures = 1 + (0 if before is None else before.failures)
         is_parked = is_parked or (self._park_after is not None and failures >= self._park_after)
@@ -311,13 +304,13 @@ class EventReader:
             f"the event {position} is parked after {failures} {'failure' if failures == 1 else 'failures'}, and comes "
             f"again with retry_parked"
             if is_parked
-            else "what it failed on comes again at its next run",
+            else "the event comes again at its next run",
         )
         logger.debug("the reader's traceback", exc_info=error)
         return is_parked
 
     def _save(self, *, also_unmoved: bool = False) -> None:
-        """Write down what was had; forward only, and only if nobody else did."""
+        """Save the cursor: only forward, and only if nobody else moved it."""
         if self._had == (self._position or 0) and not also_unmoved:
             return
         if not self._catalogue.event_readers.advance(self._reader_name, self._position, self._had):
@@ -327,12 +320,12 @@ class EventReader:
 
     def _moved(self) -> StoreError:
         return StoreError(
-            f"The reader '{self._reader_name}' does not stand at {self._position} any more: somebody has moved it, as "
-            f"{remedy('events reset')} does. Start it again, and it goes on from there."
+            f"The reader '{self._reader_name}' does not stand at {self._position} any more: somebody has moved it, "
+            f"such as with {remedy('events reset')}. Start it again, and it goes on from there."
         )
 
     def _take_lock(self, poll_interval: float | None) -> JobLock | None:
-        """Return the lock of this reader's name; None: it was stopped while it waited."""
+        """Return the lock of this reader's name; None: the reader was stopped while it waited."""
         key = f"event reader {self._reader_name}"
         process = ProcessIdentity(socket.gethostname(), os.getpid(), "")
         has_said = False
@@ -365,4 +358,4 @@ def _position_of(event: DatasetEvent) -> int:
 
 def _check_callback(name: str, callback: object) -> None:
     if not callable(callback):
-        raise ConfigurationError(f"{name} is {callback!r}; it must be a function that is called with what is new.")
+        raise ConfigurationError(f"{name} is {callback!r}; it must be a function, which is called with new events.")

@@ -1,4 +1,4 @@
-"""Tells subscribers in this process what was committed."""
+"""Tells the subscribers in this process of committed events."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ logger = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """Implements `domain.ports.EventPublisher`: every subscriber, in order, in the thread that commits."""
+    """Implements `domain.ports.EventPublisher`: it calls every subscriber, in order, in the thread that commits."""
 
     def __init__(self, subscribers: Sequence[Subscriber] = ()) -> None:
         self._subscribers = list(subscribers)
         self._failed: set[tuple[str, str]] = set()
 
     def add_subscriber(self, subscriber: Subscriber) -> None:
-        """Let it hear what is published from now on."""
+        """Add a subscriber, which hears the events that are published from now on."""
         self._subscribers.append(subscriber)
 
     def publish(self, event: DomainEvent) -> None:

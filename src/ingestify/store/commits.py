@@ -7,9 +7,10 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from ingestify.domain.change import AppliedChange, DatasetChange
+from ingestify.domain.dataset import FileReader
 from ingestify.domain.events import DatasetEvent, DomainEvent
 from ingestify.domain.history import DatasetHistory
-from ingestify.domain.ports import Catalogue, DatasetStorePort, EventPublisher, HeadMoved, Storage
+from ingestify.domain.ports import Catalogue, EventPublisher, HeadMoved, Storage
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.errors import SaveError
 from ingestify.failpoints import failpoint
@@ -33,9 +34,7 @@ class Commits:
         reader: The store that the datasets of events load their files from.
     """
 
-    def __init__(
-        self, catalogue: Catalogue, storage: Storage, publisher: EventPublisher, reader: DatasetStorePort
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, storage: Storage, publisher: EventPublisher, reader: FileReader) -> None:
         self._catalogue = catalogue
         self._reader = reader
         self._presence = Presence(catalogue.removals, storage)
