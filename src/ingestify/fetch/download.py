@@ -176,7 +176,7 @@ class Download:
         write, most = self._sink.write, self._most_bytes
         if response.status == 202:
             self._beginning.clear()
-            write = self._write_looking
+            write = self._write_and_keep_beginning
         problem = "the rest of the file came in part"
         cause: Exception | None = None
         try:
@@ -202,7 +202,7 @@ class Download:
         self._farthest = max(self._farthest, self._written)
         raise TryAgain(problem, status=response.status, progressed=progressed) from cause
 
-    def _write_looking(self, data: bytes) -> None:
+    def _write_and_keep_beginning(self, data: bytes) -> None:
         if len(self._beginning) <= _NOTE_BYTES:
             self._beginning += data[: _NOTE_BYTES + 1]
         self._sink.write(data)

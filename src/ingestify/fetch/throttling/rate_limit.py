@@ -1,4 +1,4 @@
-"""How often, and how many at once, one provider is asked."""
+"""The configured limits of one source: requests in a second, and requests in flight."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ __all__ = ["RateLimit", "Slots", "Stopped"]
 
 _POLL_SECONDS = 0.05
 
-# Requests that leave here evenly do not arrive evenly: one waits for its connection, the next has one. A little
-# more space than the limit asks for keeps a provider that counts arrivals from counting one too many.
+# Requests that leave evenly do not arrive evenly, as some wait for a connection. With a little more space between them
+# than the limit needs, a provider that counts arrivals does not count one too many.
 _MARGIN = 1.02
 
 
 class Stopped(Exception):
-    """The run was asked to stop while something waited."""
+    """The run was asked to stop while a request waited."""
 
 
 class RateLimit:
     """Lets requests start evenly spaced: never two in one interval. Safe to share between threads.
 
-    Even spacing, and not a bucket that may burst: with 12 requests a second, no second has more than 12. One
-    thread at a time waits for the next moment and the others queue behind it, so the spacing is that of the
-    starts as they happen; moments that are given out beforehand bunch up where threads wake late.
+    Even spacing, and not a bucket that may burst: with 12 requests a second, no second has more than 12. One thread at
+    a time waits for the next start, and the others queue behind it. If each thread got its start beforehand, threads
+    that wake late would start together.
 
     Args:
-        requests_per_second: None: no limit.
-        clock: Seconds that only grow.
+        requests_per_second: The limit; None: there is none.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class RateLimit:
         self._turn = threading.Lock()
 
     def wait(self, stop: threading.Event) -> None:
-        """Wait for the next moment.
+        """Wait until the next request may start.
 
         Raises:
             Stopped: `stop` was set, before or meanwhile.
@@ -63,17 +63,17 @@ class RateLimit:
 
 
 class Slots:
-    """At most `limit` requests in flight (None: any number)."""
+    """Lets at most `limit` requests be in flight; None: any number."""
 
     def __init__(self, limit: int | None) -> None:
         self._semaphore = None if limit is None else threading.BoundedSemaphore(limit)
 
     @contextmanager
     def one(self, stop: threading.Event) -> Iterator[None]:
-        """Hold a place while a request is in flight.
+        """Return a context that holds a slot while a request is in flight.
 
         Raises:
-            Stopped: `stop` was set while it waited for a place.
+            Stopped: `stop` was set while the request waited for a slot.
         """
         if self._semaphore is None:
             yield

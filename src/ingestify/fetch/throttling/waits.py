@@ -1,4 +1,4 @@
-"""How long hosts asked to be left alone: kept for all clients of a process, and beyond it."""
+"""Until when hosts asked for no requests: known to all clients of a process, and to later runs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Waits"]
 logger = PrintableLogger(__name__)
 
 LONGEST = dt.timedelta(days=1)
-"""No wait is believed for longer: a provider that wants more says so again tomorrow."""
+"""A longer wait is cut to this: a provider that still wants it says so again tomorrow."""
 
 
 class Waits:
-    """The hosts that asked for a wait that nobody waits for. Safe to share between threads.
+    """The hosts that asked for a pause that is too long to wait for. Safe to share between threads.
 
     Args:
-        memory: Where they outlive the process; None: nowhere.
+        memory: Keeps the pauses for later runs; None: they end with the process.
         clock: The time of day.
     """
 
@@ -36,11 +36,11 @@ class Waits:
         self._writes = True
 
     def begin_run(self, *, ignored: bool, writes: bool) -> None:
-        """Learn what other runs were told.
+        """Load the pauses that hosts asked other runs for.
 
         Args:
-            ignored: Forget what hosts said up to now, and ask them.
-            writes: Whether what hosts say from now on is kept for other runs.
+            ignored: Forget all pauses, and send requests to these hosts again.
+            writes: Whether a pause that a host asks for from now on is kept for other runs.
         """
         self._writes = writes
         if not ignored:
@@ -52,13 +52,13 @@ class Waits:
             self._memory.forget()
 
     def look_up(self) -> None:
-        """Learn what other processes were told by now."""
+        """Load the pauses that hosts have asked other processes for since."""
         if self._memory is None:
             return
         try:
             found = self._memory.find()
         except StoreError as error:
-            logger.debug("which hosts are to be left alone is not known: %s", error)
+            logger.debug("the catalogue could not tell which hosts asked for a pause: %s", error)
             return
         with self._lock:
             for wait in found:
@@ -67,7 +67,7 @@ class Waits:
                     self._by_host[wait.host] = wait
 
     def find(self, host: str) -> HostWait | None:
-        """Return the wait that a host is in, or None."""
+        """Return the pause of a host that is not over yet, or None."""
         if not self._by_host:
             return None
         with self._lock:
@@ -78,7 +78,7 @@ class Waits:
             return wait
 
     def ask(self, host: str, seconds: float, status: int) -> HostWait:
-        """A host asks to be left alone for so long; of requests that were under way together the first one counts."""
+        """Note that a host asks for a pause, and return it; of requests in flight, the first response counts."""
         asked = dt.timedelta(seconds=min(seconds, 10 * LONGEST.total_seconds()))
         with self._lock:
             moment = self._clock()
@@ -98,7 +98,7 @@ class Waits:
         except LakeNotFound:
             logger.debug("%s, which no run will know: there is no lake yet", wait.reason)
         except StoreError as error:
-            # Another process may have been told the same at the same moment.
+            # Another process may have saved the same pause at the same moment.
             with contextlib.suppress(StoreError):
                 if any(kept.host == wait.host for kept in memory.find()):
                     return

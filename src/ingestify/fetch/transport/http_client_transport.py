@@ -38,8 +38,8 @@ _KEPT_SECONDS = 60.0
 _TRUST = "if the certificate is right, name its authority in SSL_CERT_FILE"
 
 
-class _Line:
-    """A connection to one origin, for one request at a time.
+class _Channel:
+    """The way to one origin: a connection, and what each request on it needs. For one request at a time.
 
     Args:
         connection: Not open yet.
@@ -90,15 +90,17 @@ class _Line:
 
 
 class _OpenResponse:
-    def __init__(self, transport: HttpClientTransport, origin: str, line: _Line, response: ResponseReader) -> None:
+    def __init__(
+        self, transport: HttpClientTransport, origin: str, channel: _Channel, response: ResponseReader
+    ) -> None:
         self._transport = transport
         self._origin = origin
-        self._line = line
+        self._channel = channel
         self._response = response
         self._begun = False
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
-        self.address = line.address
+        self.address = channel.address
 
     def iter_wire(self) -> Iterator[bytes]:
         self._begun = True
@@ -118,16 +120,16 @@ class _OpenResponse:
             and (response.length or _SMALL_REST_BYTES + 1) <= _SMALL_REST_BYTES
         ):
             # A redirect's body is short: reading it is cheaper than a new connection.
-            self._line.connection.sock.settimeout(_REST_SECONDS)
+            self._channel.connection.sock.settimeout(_REST_SECONDS)
             until = time.monotonic() + _REST_SECONDS
             with contextlib.suppress(TransportError):
                 for _rest in self.iter_wire():
                     if time.monotonic() > until:
                         break
-            self._line.connection.sock.settimeout(self._transport.read_timeout_seconds)
+            self._channel.connection.sock.settimeout(self._transport.read_timeout_seconds)
         keeps = response.leaves_nothing
         response.close()
-        self._transport.take_back(self._origin, self._line, keeps=keeps)
+        self._transport.take_back(self._origin, self._channel, keeps=keeps)
 
 
 def _reason(error: BaseException) -> str:
@@ -173,7 +175,7 @@ class HttpClientTransport:
         self._least_bytes_per_second = least_bytes_per_second
         self._connections = connections
         self._lock = threading.Lock()
-        self._free: dict[str, list[_Line]] = {}
+        self._free: dict[str, list[_Channel]] = {}
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._proxy_urls = urllib.request.getproxies()
         self._exempt_networks = _networks(self._proxy_urls.get("no", ""))
@@ -190,57 +192,57 @@ class HttpClientTransport:
             host, _, path = host.partition("?")
             path = f"?{path}"
         origin = f"{scheme}://{host}".lower()
-        line = self._kept(origin) or self._make_line(url, origin, addresses)
-        is_kept = line.is_kept
-        if line.address is not None and not addresses.permits(line.address):
-            self.take_back(origin, line, keeps=is_kept)
-            raise AddressForbidden(line.address)
+        channel = self._kept(origin) or self._make_channel(url, origin, addresses)
+        is_kept = channel.is_kept
+        if channel.address is not None and not addresses.permits(channel.address):
+            self.take_back(origin, channel, keeps=is_kept)
+            raise AddressForbidden(channel.address)
         try:
             if not is_kept:
-                self._connect(line)
-            line.send(method, f"/{path}", headers, body)
+                self._connect(channel)
+            channel.send(method, f"/{path}", headers, body)
             wire = Wire(
-                line.connection.sock,
+                channel.connection.sock,
                 least_bytes_per_second=self._least_bytes_per_second,
                 window_seconds=2 * self.read_timeout_seconds,
                 total_seconds=self._total_seconds,
             )
-            response = ResponseReader(wire, line.scratch)
+            response = ResponseReader(wire, channel.scratch)
         except TransportError:
-            line.close()
+            channel.close()
             raise
         except (OSError, http.client.HTTPException) as error:
-            line.close()
+            channel.close()
             stale = is_kept and _is_stale(error)
             if stale:
                 self._close_kept(origin)  # the other ones were silent for as long
             raise TransportError(_reason(error), stale=stale) from error
         except UnicodeError as error:
-            line.close()
+            channel.close()
             raise BadUrl("it, or a header, has characters that cannot be sent") from error
-        line.is_kept = True
-        return _OpenResponse(self, origin, line, response)
+        channel.is_kept = True
+        return _OpenResponse(self, origin, channel, response)
 
-    def take_back(self, origin: str, line: _Line, *, keeps: bool) -> None:
+    def take_back(self, origin: str, channel: _Channel, *, keeps: bool) -> None:
         """Keep a connection for the next request to its origin, or close it."""
         free = self._free.setdefault(origin, [])
         if keeps and len(free) < self._connections:
-            line.kept_at = time.time()
-            free.append(line)
+            channel.kept_at = time.time()
+            free.append(channel)
         else:
-            line.close()
+            channel.close()
 
-    def _kept(self, origin: str) -> _Line | None:
+    def _kept(self, origin: str) -> _Channel | None:
         """Return a kept connection; one on which bytes came without a request is closed instead."""
         while True:
             try:
-                line = self._free[origin].pop()
+                channel = self._free[origin].pop()
             except (KeyError, IndexError):
                 return None
             # time.time() goes on while the computer sleeps.
-            if not is_readable(line.connection.sock) and abs(time.time() - line.kept_at) < _KEPT_SECONDS:
-                return line
-            line.close()
+            if not is_readable(channel.connection.sock) and abs(time.time() - channel.kept_at) < _KEPT_SECONDS:
+                return channel
+            channel.close()
 
     def abort(self) -> None:
         """Shut every open connection down; see `Transport.abort`."""
@@ -265,10 +267,10 @@ class HttpClientTransport:
 
     # ---- a new connection ------------------------------------------------------------------------------
 
-    def _connect(self, line: _Line) -> None:
+    def _connect(self, channel: _Channel) -> None:
         """Connect, through the proxy's tunnel if there is one, and with TLS for https."""
-        connection = line.connection
-        what = "the proxy failed" if line.by_proxy else "no connection"
+        connection = channel.connection
+        what = "the proxy failed" if channel.by_proxy else "no connection"
         try:
             connection.open(self._begin)
         except ssl.SSLCertVerificationError as error:
@@ -278,7 +280,7 @@ class HttpClientTransport:
         except TimeoutError as error:
             raise TransportError("connecting took too long", unreached=True) from error
         except socket.gaierror as error:
-            unknown = "the proxy failed: its name is not known" if line.by_proxy else "the host's name is not known"
+            unknown = "the proxy failed: its name is not known" if channel.by_proxy else "the host's name is not known"
             raise TransportError(unknown, unreached=True) from error
         except OSError as error:
             raise TransportError(f"{what}: {error}", unreached=True) from error
@@ -286,15 +288,15 @@ class HttpClientTransport:
         if isinstance(connection.sock, ssl.SSLSocket):
             # A body without a length ends with the connection. Without TLS's confirmation, anybody may have ended it.
             connection.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]
-        if not line.by_proxy:
-            line.address = connection.sock.getpeername()[0]
+        if not channel.by_proxy:
+            channel.address = connection.sock.getpeername()[0]
 
     def _begin(self, sock: socket.socket) -> None:
         """Note a socket on which a thread will wait, for `abort`."""
         with self._lock:
             self._sockets.add(sock)
 
-    def _make_line(self, url: str, origin: str, addresses: AddressPolicy) -> _Line:
+    def _make_channel(self, url: str, origin: str, addresses: AddressPolicy) -> _Channel:
         parts = urllib.parse.urlsplit(url)
         try:
             # Encoded here, where a name that is not valid differs from one that is not known.
@@ -309,17 +311,17 @@ class HttpClientTransport:
         tls = self._tls() if is_tls else None
         if proxy is None:
             connection = self._make_connection(host, port, addresses=addresses, tls=tls, server_name=host)
-            return _Line(connection, shown_host)
+            return _Channel(connection, shown_host)
         at, credentials = _proxy_address(proxy)
         if is_tls:
             connection = self._make_connection(*at, tunnel=Tunnel(host, port, credentials), tls=tls, server_name=host)
-            line = _Line(connection, shown_host, by_proxy=True)
+            channel = _Channel(connection, shown_host, by_proxy=True)
         else:
             own = "".join(f"{name}: {value}\r\n" for name, value in credentials.items())
-            line = _Line(self._make_connection(*at), shown_host, by_proxy=True, target=origin, own_headers=own)
+            channel = _Channel(self._make_connection(*at), shown_host, by_proxy=True, target=origin, own_headers=own)
         # Only the proxy knows the address of a name.
-        line.address = literal_address(host)
-        return line
+        channel.address = literal_address(host)
+        return channel
 
     def _make_connection(self, host: str, port: int, **options: Any) -> Connection:
         return Connection(host, port, timeout_seconds=self._connect_timeout_seconds, **options)
