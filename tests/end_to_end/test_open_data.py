@@ -339,7 +339,7 @@ def test_a_pointer_to_other_bytes_fails_its_dataset_and_the_lake_keeps_what_it_h
     for configuration, pointer_of, message in (
         ({"media_url": f"{server.url}/media"}, b"other", "are not the 5 bytes with the sha256"),
         ({"media_url": f"{server.url}/nowhere"}, None, "status 404"),
-        ({}, None, "is a Git LFS pointer, and nobody says where the bytes are: give the source a media_url"),
+        ({}, None, "is a Git LFS pointer, and the URL of its bytes is unknown: give the source a media_url"),
     ):
         put_frames(mirror, 5, pointer_of=pointer_of)
         with ingesting(tmp_path / "lake", server, "skillcorner", "tracking", "/data", **configuration) as engine:

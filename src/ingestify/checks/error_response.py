@@ -176,15 +176,15 @@ def _names_error(answer: Mapping[str, Any], *, is_head: bool = False) -> bool:
 
 def _is_refused(answer: Mapping[str, Any]) -> bool:
     """Return whether an object says that the request had no success."""
-    said = [answer.get(key) for key in ("success", "ok")]
-    return any(word is False or (isinstance(word, str) and word.lower() == "false") for word in said)
+    values = [answer.get(key) for key in ("success", "ok")]
+    return any(word is False or (isinstance(word, str) and word.lower() == "false") for word in values)
 
 
 def _has_failed(answer: Mapping[str, Any]) -> bool:
     """Return whether a status or code is that of a failure."""
-    said = [answer.get(key) for key in ("status", "statuscode", "code")]
-    return any(isinstance(word, str) and word.lower() in _IS_FAILURE for word in said) or any(
-        str(word).isdecimal() and 400 <= int(str(word)[:9]) < 600 for word in said
+    values = [answer.get(key) for key in ("status", "statuscode", "code")]
+    return any(isinstance(word, str) and word.lower() in _IS_FAILURE for word in values) or any(
+        str(word).isdecimal() and 400 <= int(str(word)[:9]) < 600 for word in values
     )
 
 

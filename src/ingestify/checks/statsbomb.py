@@ -50,7 +50,7 @@ class StatsBombMatchCheck(BundleCheck):
 
     def _check_events(self, bundle: Bundle, events: list[Any], lineups: set[Any] | None) -> Iterator[str]:
         if not events and bundle.state.is_complete:
-            yield "the events file holds no event, though the match is said to be complete"
+            yield "the events file holds no event, although the match is complete"
         teams = {event.team.id for event in events if event.team is not None}
         if lineups is not None and not teams <= lineups:
             yield (
@@ -73,7 +73,7 @@ class StatsBombMatchCheck(BundleCheck):
 
 
 def _listed(ids: set[Any]) -> str:
-    return ", ".join(str(one) for one in sorted(ids, key=str)) or "nobody"
+    return ", ".join(str(one) for one in sorted(ids, key=str)) or "none"
 
 
 @functools.cache

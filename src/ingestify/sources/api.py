@@ -65,21 +65,18 @@ class ApiSource(BaseUrlSource):
             return ask()
         except FetchError as error:
             if error.status == 401:
-                raise self._wrong_credentials(error.url) from error
+                message = (
+                    f"{self.provider} refuses the {self._credentials} of the source '{self.name}' (401, {error.url}): "
+                    f"correct them under sources.{self.name}.configuration."
+                )
+                self._refused = (time.monotonic(), message)
+                raise ConfigurationError(message) from error
             if error.status == 403:
                 raise SourceError(
                     f"{self.provider} does not give {what} to the account of the source '{self.name}' (403, "
                     f"{error.url}): leave it out of the plan's selectors, or ask the provider for access."
                 ) from error
             raise
-
-    def _wrong_credentials(self, url: str) -> ConfigurationError:
-        message = (
-            f"{self.provider} refuses the {self._credentials} of the source '{self.name}' (401, {url}): correct them "
-            f"under sources.{self.name}.configuration."
-        )
-        self._refused = (time.monotonic(), message)
-        return ConfigurationError(message)
 
 
 def secret(source: str, option: str, value: object) -> str:

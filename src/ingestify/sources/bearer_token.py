@@ -98,7 +98,7 @@ class BearerToken:
         if self._refused is not None and asked_at < self._refused[0]:
             raise ConfigurationError(self._refused[1])
         try:
-            answer = self._http().post_form(self._token_url, self._form, auth=self._auth)
+            response = self._http().post_form(self._token_url, self._form, auth=self._auth)
         except HostLeftAlone:
             raise
         except FetchError as error:
@@ -111,19 +111,19 @@ class BearerToken:
                 self._refused = (asked_at + _REFUSED_SECONDS, message)
                 raise ConfigurationError(message) from error
             raise
-        token, lives_seconds = _read(answer.json(), self._token_url)
+        token, lives_seconds = _read(response.json(), self._token_url)
         hide(token)
         self._header = f"Bearer {token}"
         self._renewed_at = asked_at + max(lives_seconds - _EARLY_SECONDS, lives_seconds / 2)
 
 
-def _read(answer: Any, url: str) -> tuple[str, float]:
+def _read(document: Any, url: str) -> tuple[str, float]:
     """Return the token, and how many seconds it is valid; infinity: until it is refused.
 
     Only the token is required (RFC 6749, section 5.1). Some providers write null, 0 or -1 for a token without an end.
     """
-    said = answer if isinstance(answer, dict) else {}
-    token, kind, lives = said.get("access_token"), said.get("token_type"), said.get("expires_in")
+    fields = document if isinstance(document, dict) else {}
+    token, kind, lives = fields.get("access_token"), fields.get("token_type"), fields.get("expires_in")
     try:
         lives_seconds = _UNKNOWN_SECONDS if lives in (None, "") else float(lives)  # some write it as text
     except (TypeError, ValueError, OverflowError):

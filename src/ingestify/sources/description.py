@@ -237,10 +237,10 @@ def _declared(declaration: Any) -> tuple[SourceOption, ...]:
 
 
 def _identifier_keys(source_class: type[Source], dataset_type: str) -> list[str]:
-    said = source_class.identifier_keys
-    if isinstance(said, property):  # the configuration decides it
+    keys = source_class.identifier_keys
+    if isinstance(keys, property):  # the configuration decides it
         return []
-    return list(said.get(dataset_type, ()) if isinstance(said, Mapping) else said)
+    return list(keys.get(dataset_type, ()) if isinstance(keys, Mapping) else keys)
 
 
 _KINDS = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "mapping", "array": "list"}

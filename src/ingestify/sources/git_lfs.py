@@ -97,7 +97,7 @@ def load_lfs_file(
         return NotModifiedFile(None, "the Git LFS pointer names the bytes that the lake has", found.validators)
     if media_url is None:
         raise SourceError(
-            f"{mask_url(url)} is a Git LFS pointer, and nobody says where the bytes are: give the source a media_url."
+            f"{mask_url(url)} is a Git LFS pointer, and the URL of its bytes is unknown: give the source a media_url."
         )
     media = _retrieve(file_resource, media_url, None, Validators())
     assert isinstance(media, DraftFile), "asked for in full"

@@ -154,13 +154,13 @@ def _selector(entry: dict[str, Any]) -> dict[str, Any]:
     selector: dict[str, Any] = {key: entry[key] for key in ("competition_id", "season_id")}
     what = f"Season {entry['season_id']} of competition {entry['competition_id']}"
     # A season without matches has neither of the two times.
-    told = {key: entry[key] for key in ("match_updated", "match_updated_360") if entry.get(key)}
-    if told:
-        times = [get_time(text, what) for text in told.values()]
+    updates = {key: entry[key] for key in ("match_updated", "match_updated_360") if entry.get(key)}
+    if updates:
+        times = [get_time(text, what) for text in updates.values()]
         # The texts of both times decide. `_last_modified` only tells after which time they cannot hide a change.
         last = max(times, key=lambda moment: moment - _SOME_DAY + grain_of(moment))
-        said = [f"{key}={text}" for key, text in told.items()]
-        selector["_version"] = " ".join([*said, f"day={_recheck_day(max(times), now()):%Y-%m-%d}"])
+        texts = [f"{key}={text}" for key, text in updates.items()]
+        selector["_version"] = " ".join([*texts, f"day={_recheck_day(max(times), now()):%Y-%m-%d}"])
         selector["_last_modified"] = last
     names = {key: entry.get(key) for key in ("competition_name", "season_name")}
     selector["_name"] = " ".join(name or "" for name in names.values()).strip() or what

@@ -74,7 +74,7 @@ class _Files:
 class Season:
     """A season of an invented competition.
 
-    Teams and fixtures are made at once; a match's files are made when first asked for and kept (about 0.55 MB a match
+    Teams and fixtures are made at once; a match's files are made when first needed, and kept (about 0.55 MB a match
     at the default size, 1.2 MB more with 360). Any thread may use it.
 
     Args:

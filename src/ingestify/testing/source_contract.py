@@ -98,8 +98,8 @@ class SourceContract:
         with NetworkGuard((own, *self.hosts)) as guard:
             yield guard
         assert not guard.attempts, (
-            f"it connected to {', '.join(sorted(set(guard.attempts)))}: ask the provider that the configuration names "
-            f"only, or declare the host in `hosts`"
+            f"it connected to {', '.join(sorted(set(guard.attempts)))}: request only the provider of the "
+            f"configuration, or declare the host in `hosts`"
         )
 
     @pytest.fixture
@@ -115,7 +115,7 @@ class SourceContract:
         if self.selector is not None:
             return _without_hints(self.selector)
         selectors = trial.discover_selectors()
-        assert selectors, "it discovered no selector; the simulated provider should have one, or give `selector`"
+        assert selectors, "it discovered no selector: give the simulated provider one, or give `selector`"
         return _without_hints(selectors[0])
 
     @pytest.fixture
@@ -227,14 +227,14 @@ class SourceContract:
         if len(whole.requests) >= self.requests_before_first + len(whole.identifiers) - 1:
             # Each dataset costs index requests of its own.
             assert len(narrowed.requests) < len(whole.requests) or not whole.requests[self.requests_before_first :], (
-                f"finding {self.dataset_key}={value} asked for what belongs to other datasets: let find_datasets take "
+                f"finding {self.dataset_key}={value} requested the index of other datasets: let find_datasets take "
                 f"{self.dataset_key}, and stop where it is found"
             )
         report, requests = trial.run(part, {self.dataset_key: value})
         assert list(trial.contents()) == [identifier], f"{problems_of(report)}"
         others = facts.of_second - facts.of_first
         asked = sorted({request.path for request in requests} & others)
-        assert not asked, f"{self.dataset_key}={value} asked for files of another dataset: {', '.join(asked)}"
+        assert not asked, f"{self.dataset_key}={value} requested files of another dataset: {', '.join(asked)}"
 
     def test_a_filter_may_be_text(self, trial: SourceTrial, facts: SourceFacts, part: dict[str, Any]) -> None:
         value, identifier = facts.first_value, facts.first
@@ -251,7 +251,7 @@ class SourceContract:
             try:
                 found = trial.discover(part, versions={**dict(asked.items()), feed: other}).resources
             except IngestifyError:
-                continue  # there is no such version, and it or the provider says so
+                continue  # the source or the provider refuses the version
             versions = {
                 file.data_spec_version for one in found for file in one.files.values() if file.data_feed_key == feed
             }
@@ -307,7 +307,7 @@ class SourceContract:
         again = sorted({one.path for one in requests if one.path.partition("?")[0] not in paths and not _is_cheap(one)})
         assert not again, (
             f"the second run fetched again: {', '.join(again)}. Give last_modified where the provider says when a file "
-            f"changed; else let it be asked for conditionally, by url= and not by a loader of your own"
+            f"changed; else announce it by url=, so that it is requested conditionally, and not by a loader of your own"
         )
 
     # ---- what it must not show -------------------------------------------------------------------------
@@ -363,17 +363,17 @@ class SourceContract:
         self, trial: SourceTrial, provider: Relay, facts: SourceFacts, part: dict[str, Any]
     ) -> None:
         if not (facts.of_first or trial.discover(part).requests):
-            pytest.skip("it asks nobody for anything")
+            pytest.skip("the source makes no requests")
         provider.clear_requests()
         provider.add_fault(Fault(status=401))
         report, requests = trial.run(part)
         assert trial.contents() == {}, "something came into the lake although each request was refused"
         is_said = isinstance(report.error, IngestifyError) or report.totals.failed == len(facts.announced)
         assert is_said, f"{report.error!r}, {report.totals.failed} of {len(facts.announced)} datasets failed"
-        said = problems_of(report)
-        assert any("401" in text for text in said), f"no error says 401: {said}"
+        problems = problems_of(report)
+        assert any("401" in text for text in problems), f"no error says 401: {problems}"
         most = max(sum(one.path == path for one in requests) for path in {one.path for one in requests})
-        assert most <= 2, f"what was refused was asked for {most} times"
+        assert most <= 2, f"a refused request was made {most} times"
 
     def test_a_file_that_is_not_there_hurts_no_other_dataset_and_may_come_later(
         self, trial: SourceTrial, provider: Relay, facts: SourceFacts, part: dict[str, Any]
@@ -403,7 +403,7 @@ class SourceContract:
         report, requests = trial.run(part)
         assert not problems_of(report), f"a 500 that passes was not tried again: {problems_of(report)}"
         assert trial.contents() == facts.contents, "a file is not what it is without the 500"
-        assert [one.status for one in requests if one.path == victim][:1] == [500], f"{victim} was not asked for"
+        assert [one.status for one in requests if one.path == victim][:1] == [500], f"{victim} was not requested"
 
     def test_a_file_that_is_cut_off_is_fetched_whole(
         self, trial: SourceTrial, provider: Relay, facts: SourceFacts, part: dict[str, Any]
@@ -413,7 +413,7 @@ class SourceContract:
         report, requests = trial.run(part)
         assert not problems_of(report), f"a file that was cut off was not fetched again: {problems_of(report)}"
         assert trial.contents() == facts.contents, "a file that was cut off is in the lake"
-        assert sum(one.path == victim for one in requests) >= 2, f"{victim} was asked for once"
+        assert sum(one.path == victim for one in requests) >= 2, f"{victim} was requested once"
 
     def test_a_slow_provider_is_waited_for(
         self, trial: SourceTrial, provider: Relay, facts: SourceFacts, part: dict[str, Any]

@@ -39,7 +39,7 @@ FAULTS = [
     ("TokenInError", "secrets", "the error of a run with wrong credentials"),
     ("SaysNothingOfItsToken", "secrets", "it takes token: say uses_secret = True"),
     ("SwallowsRefusals", "refused_credentials", "0 of 3 datasets failed"),
-    ("TriesRefusalsAgain", "refused_credentials", "what was refused was asked for 4 times"),
+    ("TriesRefusalsAgain", "refused_credentials", "a refused request was made 4 times"),
     ("AsksForFilesWhileDiscovering", "the_first_dataset_is_there", "was there after 3 of 9 index requests"),
 ]
 

@@ -25,8 +25,8 @@ def version_of(file: DeliveredFile, member: str = "") -> str:
         file: As it was listed.
         member: The pattern of the member; empty: the file itself.
     """
-    said = "\n".join((file.path, file.version, member))
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    identity = "\n".join((file.path, file.version, member))
+    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def load_file(

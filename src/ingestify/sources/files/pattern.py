@@ -83,7 +83,9 @@ class PathPattern:
                 continue
             placeholder, *others = group
             if others:
-                raise ConfigurationError(f"{text!r} has two fields side by side; nobody can tell where one ends.")
+                raise ConfigurationError(
+                    f"{text!r} has two fields side by side, so it is not clear where the first one ends."
+                )
             assert isinstance(placeholder, Placeholder)
             pieces.append(_read_field(text, placeholder.text, types or {}))
         if sum(isinstance(piece, _Field) for piece in pieces) > _MOST_FIELDS:

@@ -105,9 +105,9 @@ class ErrorOrQuota:
 
     def __call__(self, body: bytes) -> str:
         """Return the error in a body, quoted; empty if there is none."""
-        if said := self.quota(body):
+        if error := self.quota(body):
             self.get_http().leave_alone(self.url, _LEFT_ALONE_SECONDS)
-            return said
+            return error
         return "" if self.error is None else self.error(body)
 
 

@@ -241,16 +241,16 @@ class RestDeclaration(Section):
 
     @model_validator(mode="after")
     def _check_loaders(self) -> RestDeclaration:
-        for dataset_type, said in self.dataset_types.items():
+        for dataset_type, settings in self.dataset_types.items():
             where = f"dataset_types.{dataset_type}"
             try:
-                check_loader(said.loader or "", dataset_type)
+                check_loader(settings.loader or "", dataset_type)
             except ConfigurationError as error:
                 raise wrong(f"{where}.loader: {error}") from error
-            found = find_format(said.loader or "", dataset_type)
-            if found is not None and (lacking := found.bundle_type.lacking(said.feeds)):
+            found = find_format(settings.loader or "", dataset_type)
+            if found is not None and (lacking := found.bundle_type.lacking(settings.feeds)):
                 raise wrong(
-                    f"{where}.feeds: the loader '{said.loader}' needs the feed {' and '.join(lacking)}; there are "
-                    f"{', '.join(said.feeds)}."
+                    f"{where}.feeds: the loader '{settings.loader}' needs the feed {' and '.join(lacking)}; there are "
+                    f"{', '.join(settings.feeds)}."
                 )
         return self

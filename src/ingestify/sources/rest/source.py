@@ -210,26 +210,17 @@ class RestSource(Source):
         changed = feed_settings.last_modified or settings.last_modified
         moment = None if changed is None else changed.find(scope)
         grain = None if changed is None else changed.find_grain(scope)
-        if feed_settings.content is not None:
-            content = scope.find_in_entry(feed_settings.content)
-            if content is not None:
-                resource.add_file(
-                    moment,
-                    feed,
-                    version,
-                    json_content=content,
-                    data_serialization_format=feed_settings.format,
-                    last_modified_grain=grain,
-                )
+        content = None if feed_settings.content is None else scope.find_in_entry(feed_settings.content)
+        if content is None and feed_settings.url is None:
             return
-        assert feed_settings.url is not None, "the settings have a url or a content"
-        url = self._addresses.get_url(feed_settings.url, scope)
+        url = None if feed_settings.url is None else self._addresses.get_url(feed_settings.url, scope)
         resource.add_file(
             moment,
             feed,
             version,
+            json_content=content,
             url=url,
-            http_options=self._http_options(feed_settings, url, scope),
+            http_options=None if url is None else self._http_options(feed_settings, url, scope),
             data_serialization_format=feed_settings.format,
             last_modified_grain=grain,
         )

@@ -19,7 +19,7 @@ class Conversation:
         target: Path and query of the request.
         path: The path without its ending, such as `truncated`.
         headers: The request's headers, names in lower case.
-        turn: How many requests asked for this behaviour before.
+        turn: The number of earlier requests for this behaviour.
         document: The document that a well-behaved provider has there.
         location: Where a redirect of this behaviour leads, in place of its own Location; None: to its own.
         drip_seconds: The pause between two bytes that are sent one by one.

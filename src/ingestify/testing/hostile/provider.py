@@ -1,4 +1,4 @@
-"""The hostile provider's server. A thread for each connection plays the behaviours that are asked for."""
+"""The hostile provider's server. A thread for each connection plays the requested behaviours."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class HostileProvider:
     Attributes:
         locations: Behaviour to where it redirects to, in place of its own Location.
         closing: Set when the provider is about to close.
-        targets: What was asked for, in order.
+        targets: The targets of the requests, in order.
         received: The headers of each request, names in lower case.
         finished: The targets of which everything has been sent that is sent, in order.
     """

@@ -50,7 +50,7 @@ def _frame(rng: random.Random, event: dict[str, Any], stray: list[float]) -> str
     for (shape_x, shape_y), at in zip(_SHAPE, range(start, start + 40, 4), strict=True):
         at_x = shape_x + push + stray[at]
         at_y = shape_y + drift + stray[at + 1]
-        # Whoever stands at the place of the event is the one who acts, and is there already.
+        # A player at the place of the event is its actor, who is in the frame already.
         if left < at_x < right and 0 < at_y < 80 and abs(at_x - x) + abs(at_y - y) > 3:
             players.append(_TEAMMATE % (at_x, at_y))
         at_x = 124 - shape_x + push + stray[at + 2]

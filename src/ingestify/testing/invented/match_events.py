@@ -127,7 +127,7 @@ class _Match:
                 ending = self._ending()
             restart = self._possession(restart, ending)
             low, spread = _DEAD_SECONDS[restart.kind]
-            # While the ball is dead the clock catches up with the share of events that are told.
+            # While the ball is dead, the clock catches up with the share of the match's events.
             waited = writer.clock_ms + int(1000 * (low + spread * rng.random()))
             due_ms = int(length_ms * min(1.0, (len(writer.events) - begun) / self.half_budget) * 0.99)
             writer.clock_ms = max(waited, due_ms) if restart.kind != _IN_PLAY else waited

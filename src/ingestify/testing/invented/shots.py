@@ -37,7 +37,7 @@ class Shooting:
             slot: Who shoots.
             x: From where, in yards, attacking towards 120.
             y: From where across the pitch, 0 to 80.
-            assist: The pass before, which is told that it led to a shot.
+            assist: The pass before the shot, which gets a reference to it.
             goal: Whether it goes in; other shots never do.
 
         Returns:
