@@ -26,7 +26,7 @@ from ingestify.store.accepted_part import built_in_type_of, choose_part
 from ingestify.store.commits import Commits
 from ingestify.store.reading.dataset_reader import DatasetReader
 from ingestify.store.reading.entry_list import EntryList
-from ingestify.store.reading.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
+from ingestify.store.reading.file_collection import FileCollection
 from ingestify.store.reading.nothing_found import explain_no_entry
 from ingestify.store.removal import remove_orphans_of_commit
 
@@ -204,15 +204,9 @@ class Quarantine:
         """
         if entry.state is QuarantineState.DISCARDED:
             raise IntegrityError(f"The files of the quarantine entry {entry.entry_id} were discarded.")
-        loaded = []
         number = 0 if entry.base_revision_id is None else entry.base_revision_id + 1
-        for new in entry.files:
-            file = new.in_revision(number, entry.created_at)
-            one = LoadedFile(file, self._reader.opener(file))
-            if not lazy and file.size <= PRELOAD_BYTES:
-                one.preload()
-            loaded.append(one)
-        return FileCollection(loaded)
+        files = (new.in_revision(number, entry.created_at) for new in entry.files)
+        return self._reader.open_files(files, lazy=lazy)
 
     def accept(
         self, entry: QuarantineEntry | str, decided_by: str, note: str = "", *, without: Sequence[str] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, Literal, overload
 
 from ingestify.domain.condition import DatasetCondition
@@ -271,13 +271,17 @@ class DatasetReader:
         """
         if isinstance(data_feed_keys, str):
             data_feed_keys = [data_feed_keys]  # a text is a sequence of letters, none of which is a feed
-        loaded = []
-        for file in dataset.files.values():
-            if data_feed_keys is None or file.data_feed_key in data_feed_keys:
-                one = LoadedFile(file, self.opener(file))
-                if not lazy and file.size <= PRELOAD_BYTES:
-                    one.preload()
-                loaded.append(one)
+        wanted = (
+            one for one in dataset.files.values() if data_feed_keys is None or one.data_feed_key in data_feed_keys
+        )
+        return self.open_files(wanted, lazy=lazy)
+
+    def open_files(self, files: Iterable[File], *, lazy: bool) -> FileCollection:
+        """Return files with their content; see `load_files`."""
+        loaded = [LoadedFile(file, self.opener(file)) for file in files]
+        for one in loaded:
+            if not lazy and one.size <= PRELOAD_BYTES:
+                one.preload()
         return FileCollection(loaded)
 
     def opener(self, file: File) -> StoredContent:

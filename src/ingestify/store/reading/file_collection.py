@@ -124,7 +124,7 @@ class LoadedFile:
 
     @property
     def data_serialization_format(self) -> str:
-        """`json`, `csv`, …"""
+        """The format, such as `json` or `csv`."""
         return self.file.data_serialization_format
 
     @property
