@@ -42,7 +42,7 @@ def _is_transaction(expression: ast.expr) -> bool:
 
 
 def _is_repeated(function: Function) -> bool:
-    return any(isinstance(one, ast.Name) and one.id == "repeatable" for one in function.decorator_list)
+    return any(isinstance(one, ast.Name) and one.id == "retried" for one in function.decorator_list)
 
 
 def _is_lazy(function: Function) -> bool:
@@ -64,6 +64,6 @@ def test_the_transactions_are_found() -> None:
 def test_a_transaction_can_be_done_again(function: Function) -> None:
     if function.name in REPEATS_BY_ITSELF:
         return
-    assert _is_repeated(function), f"{function.name} asks the database and is not @repeatable"
+    assert _is_repeated(function), f"{function.name} asks the database and is not @retried"
     # The decorator sees a generator only when it is made, and not what it does when it is read.
     assert not _is_lazy(function), f"{function.name} yields, so it is not repeated"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ingestify.catalogue.changes import DatasetWriter
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.events.event_log import EventLog
 from ingestify.catalogue.events.event_readers import EventReaders
@@ -38,8 +38,8 @@ __all__ = ["SqlCatalogue"]
 class SqlCatalogue(Catalogue):
     """Implements `domain.ports.Catalogue`. Open one with `SqlCatalogue.open`; close it when done.
 
-    Every method may be called from any thread, and each sees one moment of the lake. Writers take turns:
-    threads of one process by a lock, processes by the database's own.
+    Every method may be called from any thread, and each sees the lake at one moment. Writers take turns: the threads of
+    one process by a lock, processes by the database's own locks.
     """
 
     def __init__(self, database: Database, tables: Tables, key_types: KeyTypes, opening: Opening) -> None:
@@ -82,16 +82,15 @@ class SqlCatalogue(Catalogue):
         """Open a lake's catalogue, and migrate its tables if they are older.
 
         Args:
-            url: `sqlite:///path/to/catalog.db`, or `sqlite:///:memory:` for one that is gone when closed.
+            url: `sqlite:///path/to/catalog.db`, or `sqlite:///:memory:` for a lake that is gone when it is closed.
             table_prefix: Begins the name of every table, for a database that others use too.
             echo: Whether SQLAlchemy shows each statement.
-            key_types: What the values of identifier keys are in the datasets that it returns.
-            absent: Makes what is raised when the lake is used and is not there, of where that is, as long as nobody has
-                called `create`.
-                None: make its folder, file and tables now.
+            key_types: The types of the identifiers' values in the datasets that it returns.
+            absent: Makes the error for a call on a lake that does not exist, from the place of the lake. None: make its
+                folder, file and tables now.
 
         Raises:
-            ConfigurationError: The URL, its scheme or the prefix is wrong, or the tables there are others'.
+            ConfigurationError: The URL, its scheme or the prefix is wrong, or the tables there are not ingestify's.
             LakeVersionError: A newer ingestify wrote the lake.
             StoreError: The database refused; the message says why and what to do.
         """
@@ -110,9 +109,9 @@ class SqlCatalogue(Catalogue):
 
     @classmethod
     def probe(cls, url: str, *, table_prefix: str = "") -> tuple[str, bool]:
-        """Return which tables a database that is there has, for people, and whether they are those of this version.
+        """Return a sentence about the tables of a database, and whether they are those of this version.
 
-        Nothing is made or migrated.
+        The call makes and migrates nothing.
 
         Raises:
             As `open` does.
@@ -132,10 +131,10 @@ class SqlCatalogue(Catalogue):
         """Make the lake's folder, file and tables, if they are not there. Returns whether they were made."""
         return self._opening.create()
 
-    @repeatable
+    @retried
     def maintain(self) -> None:
-        """Do what the database wants to have done after it grew or shrank much; mostly that is nothing."""
-        doing = "count its rows for the planner"
+        """Update the planner's statistics and free space after the lake grew or shrank much; mostly that is nothing."""
+        doing = "update its statistics"
         tables = list(self._tables.metadata.tables.values())
         with self._database.read(doing) as connection:
             due = self._database.dialect.find_maintenance(connection, tables)
@@ -147,13 +146,13 @@ class SqlCatalogue(Catalogue):
                 if result.returns_rows:
                     result.all()
 
-    def hurry(self) -> None:
-        """Let all that wait for a lock of somebody else wait for a second more at the most, until `calm`."""
-        self._database.hurry()
+    def limit_lock_waits(self) -> None:
+        """End waits for locks of others after a second at the most, until `restore_lock_waits`."""
+        self._database.limit_lock_waits()
 
-    def calm(self) -> None:
+    def restore_lock_waits(self) -> None:
         """Wait for locks as usual again."""
-        self._database.calm()
+        self._database.restore_lock_waits()
 
     def close(self) -> None:
         """Close its connections, and let go of its locks. Harmless when that has happened."""

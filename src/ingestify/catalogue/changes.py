@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.database_errors import refusal_for
+from ingestify.catalogue.databases.database_errors import store_error_for
 from ingestify.catalogue.databases.dialect import BulkStatement
-from ingestify.catalogue.databases.retries import may_pass, repeatable
+from ingestify.catalogue.databases.retries import may_pass, retried
 from ingestify.catalogue.dataset_rows import description_columns, fixed_columns, head_columns, revision_row
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.events.event_log import EventLog
@@ -112,7 +112,7 @@ class DatasetWriter:
             raise
         return [dataclasses.replace(one, events=tuple(next(events) for _ in one.events)) for one in applied]
 
-    @repeatable
+    @retried
     def _look_up_moved(self, doing: str, changes: Sequence[DatasetChange]) -> list[DatasetChange]:
         with self._database.settled(doing, self._tables.version_table_name) as connection:
             return self._find_moved(connection, changes)
@@ -138,8 +138,8 @@ class DatasetWriter:
             ObjectsInDoubt: They may be gone; nothing is committed.
         """
         was_unknown = False
-        patience = self._database.patience
-        for is_last in patience.attempts():
+        retry_budget = self._database.retry_budget
+        for is_last in retry_budget.attempts():
             events: list[DatasetEvent] = []
             try:
                 with self._database.write(doing, SaveError) as connection:
@@ -152,13 +152,13 @@ class DatasetWriter:
                 if self._is_there(events, unknown):
                     break
                 cause = unknown.__cause__ or unknown
-                refused = refusal_for(cause, self._database.where, doing, SaveError)
+                refused = store_error_for(cause, self._database.where, doing, SaveError)
                 if is_last or (not may_pass(cause) and (was_unknown or isinstance(refused, LakeUnwritable))):
                     raise refused from cause
                 was_unknown = True
             except StoreError as error:
                 if is_last or not may_pass(error.__cause__):
-                    patience.spend()
+                    retry_budget.spend()
                     raise
         return events
 

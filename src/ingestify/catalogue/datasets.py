@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.rows import (
     DATASET_STATES,
     REVISION_STATES,
@@ -103,7 +103,7 @@ class DatasetReader:
             file.revision_id,
         )
 
-    @repeatable
+    @retried
     def find_known(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
     ) -> dict[Identifier, KnownDataset]:
@@ -146,7 +146,7 @@ class DatasetReader:
                     )
         return found
 
-    @repeatable
+    @retried
     def find(self, bucket: str, provider: str, dataset_type: str, identifier: Identifier) -> Dataset | None:
         """Return one dataset in full, or None."""
         statement = sa.select(*self._dataset_columns).where(
@@ -157,7 +157,7 @@ class DatasetReader:
             found = self._complete(connection, connection.execute(statement).all())
         return found[0] if found else None
 
-    @repeatable
+    @retried
     def get(self, dataset_ids: Sequence[str]) -> list[Dataset]:
         """Return datasets in full, in the order of the ids; those that are gone are left out."""
         with self._database.read("read datasets") as connection:
@@ -200,7 +200,7 @@ class DatasetReader:
             if remaining is not None:
                 remaining -= len(rows)
 
-    @repeatable
+    @retried
     def _read_batch(self, page: sa.Executable) -> tuple[Sequence[sa.Row[Any]], list[Dataset]]:
         with self._database.read("read datasets") as connection:
             rows = connection.execute(page).all()
@@ -227,7 +227,7 @@ class DatasetReader:
         if after is None:
             self._scan.end(answers)
 
-    @repeatable
+    @retried
     def _read_matching(
         self, dataset_filter: DatasetFilter, offset: int, limit: int | None, after: int, answers: Answers
     ) -> tuple[list[Dataset], int, int | None]:
@@ -272,7 +272,7 @@ class DatasetReader:
                 json_value(row.metadata),
             )
 
-    @repeatable
+    @retried
     def _read_identities(self, statement: sa.Executable) -> Sequence[Any]:
         with self._database.read("list datasets") as connection:
             return connection.execute(statement).all()
@@ -290,13 +290,13 @@ class DatasetReader:
         )
         return self._count(statement.select_from(self._tables.dataset))
 
-    @repeatable
+    @retried
     def _count(self, statement: sa.Executable) -> CollectionMetadata:
         with self._database.read("count datasets") as connection:
             count, newest = connection.execute(statement).one()
         return CollectionMetadata(count, moment_from_text(newest))
 
-    @repeatable
+    @retried
     def count_by_kind(self, dataset_filter: DatasetFilter) -> dict[tuple[str, str, DatasetState], int]:
         """Count what the filter names by (provider, dataset type, state)."""
         assert dataset_filter.where is None, "a condition is looked at dataset by dataset"
@@ -307,7 +307,7 @@ class DatasetReader:
             rows = connection.execute(statement.group_by(*kind)).all()
         return {(provider, dataset_type, DATASET_STATES[state]): count for provider, dataset_type, state, count in rows}
 
-    @repeatable
+    @retried
     def storage_totals(self, bucket: str) -> StorageTotals:
         """Count datasets, revisions, files and bytes. An object that several files share is stored once."""
         dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ingestify.catalogue.changes import DatasetWriter
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.dialect import BulkStatement
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.dataset_rows import description_columns, fixed_columns, head_columns, revision_row
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.events.event_log import EventLog
@@ -66,7 +66,7 @@ class HistoryImport:
 
     # ---- reading ---------------------------------------------------------------------------------------
 
-    @repeatable
+    @retried
     def find_heads(self, dataset_ids: Sequence[str]) -> list[DatasetHead]:
         """Return where datasets stand, in the order in which they came into the lake."""
         columns = self._tables.dataset.c
@@ -76,7 +76,7 @@ class HistoryImport:
                 found += self._heads(connection, self._database.dialect.any_of(columns.dataset_id, ids))
         return found
 
-    @repeatable
+    @retried
     def find_heads_of(self, bucket: str, provider: str, dataset_type: str, keys: Sequence[str]) -> list[DatasetHead]:
         """Return where the datasets with these canonical identifiers stand."""
         columns = self._tables.dataset.c

@@ -1,4 +1,4 @@
-"""Indexes on single attributes of identifiers, as the settings want them."""
+"""Indexes on single keys of identifiers, as the settings name them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.tables import Tables
 from ingestify.errors import ConfigurationError
 
@@ -15,7 +15,7 @@ __all__ = ["AttributeIndexes"]
 
 
 class AttributeIndexes:
-    """Makes and drops them. Those of ours are known by the beginning of their names."""
+    """Makes and drops these indexes, which it knows by the beginning of their names."""
 
     def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
@@ -23,7 +23,7 @@ class AttributeIndexes:
         self._version_table = tables.version_table_name
         self._name_start = f"{tables.prefix}attribute_"
 
-    @repeatable
+    @retried
     def sync(self, wanted: Sequence[tuple[str, str, str]]) -> tuple[list[str], list[str]]:
         """Make indexes for (provider, dataset type, identifier key), drop those no longer wanted.
 
@@ -45,7 +45,7 @@ class AttributeIndexes:
                 )
             body = dialect.attribute_index_body(self._table, provider, dataset_type, key)
             if body in bodies.values():
-                continue  # in MySQL, that of one provider and type serves all that have the key
+                continue  # in MySQL, one index serves all providers and types that have the key
             name = self._name(f"{provider}_{dataset_type}_{key}", body)
             bodies[name], keys[name] = body, key
         with self._database.write("make indexes") as connection, dialect.migrating(connection, self._version_table):

@@ -7,7 +7,7 @@ import uuid
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.rows import moment_to_text, to_moment
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
@@ -34,7 +34,7 @@ class LakeRows:
         self._epoch = tables.lake
         self._mark = tables.lake_mark
 
-    @repeatable
+    @retried
     def find(self) -> Lake | None:
         """Return the lake as it is now; None: an archive of before there were these tables."""
         with self._database.read("read which lake it is") as connection:
@@ -48,14 +48,14 @@ class LakeRows:
         mark, storage = (None, "") if row is None else row
         return Lake(lake_id, epoch, to_moment(started_at), mark, storage)
 
-    @repeatable
+    @retried
     def has_given_mark(self, mark: str) -> bool:
         """Whether a mark is one of those that are remembered."""
         with self._database.read("look up a mark of the storage") as connection:
             found = connection.execute(sa.select(self._mark.c.position).where(self._mark.c.mark == mark))
             return found.first() is not None
 
-    @repeatable
+    @retried
     def add_mark(self, mark: str, storage: str) -> Lake:
         """Remember a mark, and forget those of long ago."""
         position = self._mark.c.position
@@ -67,7 +67,7 @@ class LakeRows:
             connection.execute(self._mark.delete().where(position <= newest - MARKS_KEPT))
             return self._lake(connection, current)
 
-    @repeatable
+    @retried
     def begin_epoch(self, lake_id: str, epoch: int) -> Lake:
         """Begin an epoch behind the last event, and forget all marks."""
         log = self._tables.event_log
@@ -80,7 +80,7 @@ class LakeRows:
             connection.execute(self._mark.delete())
             return self._lake(connection, ensured_epoch(connection, self._epoch))
 
-    @repeatable
+    @retried
     def sample_paths(self, limit: int) -> tuple[list[str], list[str]]:
         """Return the paths of the newest files, else of quarantined ones; and some that lost their rows."""
         file, entry_file, deleted = self._tables.file.c, self._tables.quarantine_file.c, self._tables.deleted_object.c

@@ -1,4 +1,4 @@
-"""When a lake's tables are looked for, migrated, and made."""
+"""Opening a lake: its tables are found, migrated or made."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ __all__ = ["Opening"]
 
 
 class Opening:
-    """Opens a database as a lake, once: when it is first used, if the lake is there; otherwise only to create it.
+    """Opens a database as a lake, once: at its first use if the lake exists, otherwise when it is created.
 
     Every method may be called from any thread.
 
     Args:
-        absent: Makes what is raised when a lake is used that is not there, of where that is, for people.
+        database: The lake's database, without a connection so far.
+        tables: Those of the lake.
+        absent: Makes the error for the use of a lake that does not exist, from the place of the lake, for people.
     """
 
     def __init__(self, database: Database, tables: Tables, absent: Callable[[str], Exception]) -> None:
@@ -27,14 +29,14 @@ class Opening:
         self._absent = absent
         self._lock = threading.RLock()
         self._is_open = False
-        self._is_at_work = False
+        self._is_opening = False
         database.before_use(self.require)
 
     def find(self) -> bool:
-        """Open the lake if it is there, and return whether it is. A lake that is not there costs a look at its file."""
+        """Open the lake if it exists, and return whether it does. Without a file nothing is opened."""
         with self._lock:
             if not self._is_open and not self._database.has_no_file:
-                # One in memory is always a new one.
+                # A database in memory is always a new one.
                 self._open(prepare_schema if self._database.is_in_memory else find_schema)
             return self._is_open
 
@@ -44,23 +46,23 @@ class Opening:
             return not self._is_open and self._open(prepare_schema)
 
     def require(self) -> None:
-        """Open the lake, for what uses it.
+        """Open the lake before its first use.
 
         Raises:
-            LakeNotFound: Or what else `absent` makes: it is not there.
+            LakeNotFound: Or another error that `absent` makes: the lake does not exist.
         """
-        with self._lock:  # others wait until the tables are what they are to be
-            if not self._is_at_work and not self.find():
+        with self._lock:  # other threads wait until the tables are migrated
+            if not self._is_opening and not self.find():
                 raise self._absent(self._database.where)
 
     def _open(self, prepare: Callable[[Database, Tables], bool]) -> bool:
-        self._is_at_work = True
+        self._is_opening = True
         try:
             self._database.prepare()
-            answer = prepare(self._database, self._tables)
+            is_there = prepare(self._database, self._tables)
         finally:
-            self._is_at_work = False
-        if answer or prepare is prepare_schema:
+            self._is_opening = False
+        if is_there or prepare is prepare_schema:
             self._is_open = True
             self._database.before_use(None)
-        return answer
+        return is_there

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.rows import (
     entry_from_row,
     feeds_to_text,
@@ -52,7 +52,7 @@ class QuarantineLog:
 
     # ---- reading ---------------------------------------------------------------------------------------
 
-    @repeatable
+    @retried
     def find(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
     ) -> list[QuarantineEntry]:
@@ -70,7 +70,7 @@ class QuarantineLog:
                 found += self._complete(connection, connection.execute(statement).mappings().all())
         return found
 
-    @repeatable
+    @retried
     def has_any(self, bucket: str, provider: str, dataset_type: str) -> bool:
         """Return whether there is any entry that is OPEN or DISCARDED."""
         statement = sa.select(self._entry.c.position).where(*self._counting(bucket, provider, dataset_type)).limit(1)
@@ -86,7 +86,7 @@ class QuarantineLog:
             columns.state.in_(_COUNTING),
         )
 
-    @repeatable
+    @retried
     def find_waiting(self, dataset_filter: DatasetFilter) -> list[WaitingBundle]:
         """Return what of the OPEN entries is told to who reads those datasets, newest first."""
         assert dataset_filter.where is None, "conditions are for datasets"
@@ -141,13 +141,13 @@ class QuarantineLog:
                 return
             page = statement.where(position < last)
 
-    @repeatable
+    @retried
     def _read_page(self, page: sa.Executable) -> tuple[int, list[QuarantineEntry]]:
         with self._database.read("list the quarantine") as connection:
             rows = connection.execute(page).mappings().all()
             return rows[-1]["position"] if rows else 0, self._complete(connection, rows)
 
-    @repeatable
+    @retried
     def find_ids(self, bucket: str, beginning: str) -> list[str]:
         """Return the ids of a bucket's entries that begin so."""
         columns = self._entry.c
@@ -156,7 +156,7 @@ class QuarantineLog:
         with self._database.read("look into the quarantine") as connection:
             return list(connection.scalars(statement.order_by(columns.entry_id)))
 
-    @repeatable
+    @retried
     def find_entry(self, entry_id: str) -> QuarantineEntry | None:
         """Return one entry, or None."""
         statement = sa.select(self._entry).where(self._entry.c.entry_id == entry_id)
@@ -232,7 +232,7 @@ class QuarantineLog:
 
     # ---- writing, in a transaction of its own ----------------------------------------------------------
 
-    @repeatable
+    @retried
     def save_check(self, entry: QuarantineEntry) -> None:
         """Remember that the provider still serves this bundle; a retry that was asked for is done."""
         with self._database.write("save a look at a quarantine entry", SaveError) as connection:
@@ -242,7 +242,7 @@ class QuarantineLog:
                 .values(feeds=feeds_to_text(entry.feeds), checked_at=moment_to_text(now()), retry_requested_at=None)
             )
 
-    @repeatable
+    @retried
     def request_retry(self, entry_ids: Iterable[str]) -> int:
         """Let entries be fetched anew by the next run. Returns how many there were."""
         with self._database.write("ask for a retry", SaveError) as connection:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.rows import json_value
 from ingestify.catalogue.selection import conditions
 from ingestify.catalogue.tables import Tables
@@ -89,7 +89,7 @@ class ConditionScan:
         answers.tell(only_raises=answers.condition is self._told)
         self._told = answers.condition
 
-    @repeatable
+    @retried
     def _read_page(
         self, dataset_filter: DatasetFilter, columns: Sequence[sa.ColumnElement[Any]], after: int, answers: Answers
     ) -> tuple[Sequence[Any], int | None]:
@@ -124,7 +124,7 @@ class ConditionScan:
         if known:
             raise condition.unknown_keys(condition.identifier_keys - known, known)
 
-    @repeatable
+    @retried
     def _read_identifiers(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
         with self._database.read("look through identifiers") as connection:
             return connection.execute(statement).all()

@@ -1,4 +1,4 @@
-"""The schema's version: brings a lake's tables up to what this ingestify knows, when the lake is opened."""
+"""Schema migrations: they bring a lake's tables to the version of this ingestify when the lake is opened."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.dialect import select_version
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.tables import Tables
 from ingestify.errors import ConfigurationError, LakeVersionError, StoreError
 
@@ -22,7 +22,7 @@ HEAD = "0009"
 """The newest migration. Written down here so that opening a lake need not import alembic; a test compares."""
 
 READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
-"""Older versions that can be read as they are, where this user may only read."""
+"""Older versions that can be read without a migration, by a user who may only read."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -42,7 +42,7 @@ def prepare_schema(database: Database, tables: Tables) -> bool:
         return False
     dialect = database.dialect
     with database.write("make its tables") as connection, dialect.migrating(connection, tables.version_table_name):
-        # Again, now that nobody else does: another process may have opened the same new lake.
+        # Read again under the lock: another process may have opened the same new lake.
         version = _read_version(connection, tables)
         if version is None and not _drop_unfinished(connection, tables):
             _refuse_foreign_tables(connection, database.where, tables)
@@ -54,7 +54,7 @@ def prepare_schema(database: Database, tables: Tables) -> bool:
 
 
 def find_schema(database: Database, tables: Tables) -> bool:
-    """Whether there are a lake's tables; migrate them to HEAD. Nothing is made.
+    """Migrate a lake's tables to HEAD, and return whether there are any. Makes no lake.
 
     Raises:
         As `prepare_schema` does.
@@ -67,7 +67,7 @@ def find_schema(database: Database, tables: Tables) -> bool:
     return True
 
 
-@repeatable
+@retried
 def _has_lake(database: Database, tables: Tables) -> bool:
     with database.read("read the version of its tables") as connection:
         if connection.dialect.has_table(connection, tables.version_table_name):
@@ -76,9 +76,9 @@ def _has_lake(database: Database, tables: Tables) -> bool:
     return False
 
 
-@repeatable
+@retried
 def describe_version(database: Database, tables: Tables) -> tuple[str, bool]:
-    """Return what tables a database has, for people, and whether they are those of this version. Nothing is made.
+    """Return a sentence about the tables of a database, and whether they are those of this version. Makes nothing.
 
     Raises:
         LakeVersionError: A newer ingestify wrote the lake.
@@ -94,7 +94,7 @@ def describe_version(database: Database, tables: Tables) -> tuple[str, bool]:
         return "its tables are those of this version", True
     if version > HEAD:
         raise _written_by_newer(database, version)
-    text = f"its tables are of an older version ({version}), and the next that opens it migrates them, if its user may"
+    text = f"its tables are of an older version ({version}), and the next run migrates them, if its user may"
     return text, False
 
 
@@ -105,7 +105,7 @@ def _written_by_newer(database: Database, version: str) -> LakeVersionError:
     )
 
 
-@repeatable  # MySQL refuses to read a table that another process has just made, as it is younger than the transaction
+@retried  # MySQL refuses to read a table that another process made after the transaction began
 def _is_up_to_date(database: Database, tables: Tables) -> bool:
     with database.read("read the version of its tables") as connection:
         version = _read_version(connection, tables)
@@ -127,9 +127,9 @@ def _read_version(connection: sa.Connection, tables: Tables) -> str | None:
 
 
 def _drop_unfinished(connection: sa.Connection, tables: Tables) -> bool:
-    """Drop the tables of a first opening that broke off half-way, as can be where making a table is a commit (MySQL).
+    """Drop the tables of a first opening that broke off. That happens in MySQL, where CREATE TABLE commits.
 
-    Then there is a version table that says no version yet, and nobody ever wrote to the others.
+    Such a lake has a version table without a version, and all of its other tables are empty.
     """
     if not connection.dialect.has_table(connection, tables.version_table_name):
         return False
@@ -157,9 +157,9 @@ def _refuse_foreign_tables(connection: sa.Connection, where: str, tables: Tables
 
 
 def _drop_left_over(connection: sa.Connection, where: str, table: sa.Table) -> None:
-    """Drop what a migration that broke off has made of a table, as can be where making a table is a commit (MySQL).
+    """Drop a table that a migration made before it broke off. That happens in MySQL, where CREATE TABLE commits.
 
-    Nobody ever wrote to that. A table that somebody else made has other columns, or rows, and is left alone.
+    Such a table is empty. A table that somebody else made has other columns, or rows, and stays.
     """
     if not connection.dialect.has_table(connection, table.name):
         return
@@ -174,15 +174,15 @@ def _drop_left_over(connection: sa.Connection, where: str, table: sa.Table) -> N
 
 
 _alembic = threading.Lock()
-"""Alembic keeps what it is doing in its modules, so that one thread at a time can use it."""
+"""Alembic keeps its state in its modules, so one thread at a time can use it."""
 
 
 @contextlib.contextmanager
-def _without_alembics_steps() -> Iterator[None]:
-    """Let alembic log warnings alone: at INFO it tells a user, who never heard of it, of its plugins and each step."""
+def _alembic_warnings_only() -> Iterator[None]:
+    """Let alembic log only warnings: at INFO it logs its plugins and each step, which means nothing to a user."""
     logger = logging.getLogger("alembic")
     before = logger.level
-    if before == logging.NOTSET:  # else somebody chose it
+    if before == logging.NOTSET:  # else the user chose a level
         logger.setLevel(logging.WARNING)
     try:
         yield
@@ -191,12 +191,12 @@ def _without_alembics_steps() -> Iterator[None]:
 
 
 def _migrate(connection: sa.Connection, database: Database, tables: Tables, version: str | None) -> None:
-    with _alembic, _without_alembics_steps():
+    with _alembic, _alembic_warnings_only():
         _upgrade(connection, database, tables, version)
 
 
 def _upgrade(connection: sa.Connection, database: Database, tables: Tables, version: str | None) -> None:
-    # Here, because a lake that is up to date must not pay the 0.2 s of this import.
+    # Imported here: a lake that is up to date must not pay the 0.2 s of this import.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory

@@ -84,7 +84,7 @@ class _FaultyCatalogue:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
-        if name in ("where", "close", "hurry", "calm"):
+        if name in ("where", "close", "limit_lock_waits", "restore_lock_waits"):
             return found
         if not callable(found):
             return _FaultyCatalogue(found, self._faults)

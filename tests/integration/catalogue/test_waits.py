@@ -89,12 +89,12 @@ def test_hurry_ends_what_waits_on_the_server(open_lake: OpenLake, server: Server
         for thread in threads:
             thread.start()
         time.sleep(1.5)
-        catalogue.hurry()
+        catalogue.limit_lock_waits()
         for thread in threads:
             thread.join(45)
         assert len(took) == 2
         assert max(took) < 40
-        catalogue.calm()
+        catalogue.restore_lock_waits()
     catalogue.jobs.save(job())
     assert len(catalogue.jobs.load()) == 1
 

@@ -129,11 +129,11 @@ def test_hurry_ends_what_waits_in_a_second_and_calm_waits_again(path: Path) -> N
     with locked(path):
         thread.start()
         time.sleep(0.1)
-        catalogue.hurry()
+        catalogue.limit_lock_waits()
         thread.join(30)
         assert 1 <= took[0] < 20
         assert seconds(lambda: catalogue.jobs.save(job())) < 20
-        catalogue.calm()
+        catalogue.restore_lock_waits()
         again = threading.Thread(target=catalogue.jobs.save, args=(job(),))
         again.start()
         again.join(1.5)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connector import Connector
-from ingestify.catalogue.databases.database_errors import DATABASE_ERRORS, is_lock_timeout, refusal_for
+from ingestify.catalogue.databases.database_errors import DATABASE_ERRORS, is_lock_timeout, store_error_for
 from ingestify.catalogue.databases.database_url import MYSQL, POSTGRESQL, SQLITE, parse_url
 from ingestify.catalogue.databases.mysql import MysqlConnector
 from ingestify.catalogue.databases.postgresql import PostgresqlConnector
-from ingestify.catalogue.databases.retries import HURRY_SECONDS, Patience, may_pass
+from ingestify.catalogue.databases.retries import LIMITED_WAIT_SECONDS, RetryBudget, may_pass
 from ingestify.catalogue.databases.sqlite import SqliteConnector
 from ingestify.errors import LakeUnwritable, LakeVersionError, OutcomeUnknown, StoreError
 
@@ -34,15 +34,15 @@ class Database:
     """One database, safe to share between threads.
 
     Args:
-        connector: How it is reached.
+        connector: How the database is reached.
         echo: Whether SQLAlchemy shows each statement.
 
     Attributes:
         where: The URL without a password, for messages.
         path: The database's file; None if it has none.
-        is_read_only: Whether it may only be read.
-        dialect: Its words.
-        patience: How often what may pass is tried.
+        is_read_only: Whether this user may only read it.
+        dialect: Its SQL.
+        retry_budget: How often an error that may pass is retried.
     """
 
     def __init__(self, connector: Connector, *, echo: bool = False) -> None:
@@ -51,10 +51,10 @@ class Database:
         self.path = connector.path
         self.is_read_only = connector.is_read_only
         self.dialect = connector.dialect
-        self.patience = Patience(connector.lock_seconds)
+        self.retry_budget = RetryBudget(connector.lock_seconds)
         self._closed = False
         self._busy: dict[sa.Connection, int] = {}
-        self._calm = threading.Event()
+        self._waits_restored = threading.Event()
         self._version: tuple[str, str] | None = None
         self._before_use: Callable[[], object] | None = None
         self._engine = connector.make_engine(echo=echo)
@@ -64,10 +64,10 @@ class Database:
 
     @classmethod
     def open(cls, url: str, *, echo: bool = False) -> Database:
-        """Open the database that `url` names; of a file, make its folder.
+        """Open the database that `url` names; for a file, make its folder.
 
         Raises:
-            ConfigurationError: The URL's scheme is not supported, or it is no URL.
+            ConfigurationError: `url` is no URL, or its scheme is not supported.
             MissingExtraError: The driver for it is not installed.
             StoreError: The folder cannot be made, or the database cannot be opened.
         """
@@ -81,12 +81,12 @@ class Database:
 
     @classmethod
     def reach(cls, url: str, *, echo: bool = False) -> Database:
-        """Return the database that `url` names, as `open` does; nothing is asked of it, or made, before `prepare`."""
+        """Return the database that `url` names, as `open` does, without a connection; `prepare` makes the first one."""
         parsed = parse_url(url)
         return cls(_CONNECTORS[_driver_of(parsed)](parsed), echo=echo)
 
     def prepare(self) -> None:
-        """Do once what a database needs before it is used; of a file, make its folder.
+        """Do once what a database needs before its first use; for a file, make its folder.
 
         Raises:
             StoreError: The folder cannot be made, or the database cannot be opened.
@@ -95,12 +95,12 @@ class Database:
 
     @property
     def is_in_memory(self) -> bool:
-        """Whether the database is its connection, and gone with it."""
+        """Whether the database is in memory, and gone with its connection."""
         return self._connector.is_one_connection
 
     @property
     def has_no_file(self) -> bool:
-        """Whether it is a file that is not there, or is empty, so that there is nothing to ask it."""
+        """Whether the database is a file that does not exist, or is empty."""
         if self.path is None:
             return False
         try:
@@ -108,11 +108,11 @@ class Database:
         except (FileNotFoundError, NotADirectoryError):
             return True
         except OSError:
-            return False  # who opens it is told
+            return False  # opening it gives the error
 
-    def before_use(self, look: Callable[[], object] | None) -> None:
-        """Call `look` before each transaction, which may raise and is not called while it is at work; None: nothing."""
-        self._before_use = look
+    def before_use(self, check: Callable[[], object] | None) -> None:
+        """Call `check` before each transaction; it may raise. None: call nothing."""
+        self._before_use = check
 
     @property
     def sql_dialect(self) -> sa.Dialect:
@@ -121,7 +121,11 @@ class Database:
 
     @contextlib.contextmanager
     def read(self, doing: str) -> Iterator[sa.Connection]:
-        """Give a connection inside a transaction: all that is read on it is of one moment."""
+        """Yield a connection in a transaction that sees the database as it is at one moment.
+
+        Args:
+            doing: The action, for the message of an error, such as `read jobs`.
+        """
         self._check_open(doing)
         with (
             self._translated(doing, writes=False),
@@ -130,19 +134,23 @@ class Database:
         ):
             with connection, transaction, self._connector.reading(connection):
                 yield connection
-            self.patience.note_lock(writes=False, was_had=True)
+            self.retry_budget.note_lock(writes=False, was_had=True)
 
     @contextlib.contextmanager
-    def write(self, doing: str, refusal: type[StoreError] = StoreError) -> Iterator[sa.Connection]:
-        """Give a connection to write on; all or nothing of what is written on it is kept.
+    def write(self, doing: str, error_type: type[StoreError] = StoreError) -> Iterator[sa.Connection]:
+        """Yield a connection in a transaction that writes; it is committed when the block ends without an error.
 
-        In SQLite there is one writer at a time. On servers others write meanwhile, and what they have committed is seen
-        from then on: what must stay as it was looked at is held (`Dialect.lock_rows`).
+        SQLite has one writer at a time. On a server, other writers commit meanwhile, and each statement sees their
+        commits: a row that must stay as it was read has to be locked (`Dialect.lock_rows`).
+
+        Args:
+            doing: The action, for the message of an error, such as `save a job`.
+            error_type: The type that an error of the database is raised as.
 
         Raises:
-            StoreError: As `refusal`, when the database refuses; then nothing is kept.
-            OutcomeUnknown: The commit itself raised, so whether it happened is to be found out.
-            LakeVersionError: Another ingestify has migrated the tables; nothing is kept.
+            StoreError: As `error_type`: the database refused, and nothing was written.
+            OutcomeUnknown: The commit itself raised, so the caller has to find out whether it happened.
+            LakeVersionError: Another ingestify has migrated the tables; nothing was written.
         """
         self._check_open(doing)
         if self.is_read_only:
@@ -151,7 +159,7 @@ class Database:
                 f"right to write the file and its folder, or use another lake."
             )
         with (
-            self._translated(doing, refusal, writes=True),
+            self._translated(doing, error_type, writes=True),
             self._connector.write_lock,
             self._begun(writes=True) as (connection, transaction),
         ):
@@ -160,13 +168,13 @@ class Database:
                 self._refuse_other_version(connection)
                 self._connector.before_commit()
                 self._commit(connection, transaction, doing)
-            self.patience.note_lock(writes=True, was_had=True)
+            self.retry_budget.note_lock(writes=True, was_had=True)
 
     @contextlib.contextmanager
     def settled(self, doing: str, version_table: str) -> Iterator[sa.Connection]:
-        """Give a connection on which to look up what became of a transaction that logs events.
+        """Yield a connection on which the outcome of a transaction that logged events can be read.
 
-        On a server, one whose connection was lost may be committing still: it is waited for.
+        On a server, a transaction whose connection was lost may still be committing: this call waits for it.
         """
         if self.dialect.has_one_writer:
             with self.read(doing) as connection:
@@ -177,40 +185,42 @@ class Database:
                 yield connection
 
     def open_session(self, doing: str) -> sa.Connection:
-        """Return a connection for what lasts as long as the connection does; each statement is committed by itself.
+        """Return a connection for locks that live as long as it does; each statement commits by itself.
 
-        It is not of those that others use, and is to be closed.
+        The pool does not give it to others, and the caller closes it.
         """
         self._check_open(doing)
         connection = self._engine.execution_options(ingestify_begin=()).connect()
         connection.detach()
         return connection
 
-    # ---- waiting for others ----------------------------------------------------------------------------
+    # ---- waiting for locks -----------------------------------------------------------------------------
 
-    def hurry(self) -> None:
-        """Let whoever waits for a lock wait for a second more at the most, until `calm`; from any thread."""
-        self.patience.hurry()
+    def limit_lock_waits(self) -> None:
+        """End waits for locks after a second at the most, until `restore_lock_waits`. Called from any thread."""
+        self.retry_budget.limit_lock_waits()
         if not self.dialect.has_one_writer:
-            self._calm = threading.Event()
-            threading.Thread(target=self._end_waits, args=(self._calm,), name="ingestify-hurry", daemon=True).start()
+            self._waits_restored = threading.Event()
+            threading.Thread(
+                target=self._end_waits, args=(self._waits_restored,), name="ingestify-lock-waits", daemon=True
+            ).start()
 
-    def calm(self) -> None:
+    def restore_lock_waits(self) -> None:
         """Wait for locks as usual again."""
-        self._calm.set()
-        self.patience.calm()
+        self._waits_restored.set()
+        self.retry_budget.restore_lock_waits()
 
-    def _end_waits(self, calm: threading.Event) -> None:
-        """End, on the server, the waits that began before there was a hurry. A thread of its own."""
-        while not calm.wait(HURRY_SECONDS) and not self._closed:
+    def _end_waits(self, waits_restored: threading.Event) -> None:
+        """End, on the server, the waits that began before `limit_lock_waits`. Runs in a thread of its own."""
+        while not waits_restored.wait(LIMITED_WAIT_SECONDS) and not self._closed:
             with contextlib.suppress(StoreError, *DATABASE_ERRORS):
                 if busy := list(self._busy.values()):
-                    with self.open_session("end what waits") as session:
+                    with self.open_session("end the waits for locks") as session:
                         self._connector.end_waits(session, busy)
 
     @contextlib.contextmanager
     def _begun(self, *, writes: bool) -> Iterator[tuple[sa.Connection, sa.Transaction]]:
-        """Give a connection whose transaction has begun; in SQLite a lock is waited for by that."""
+        """Yield a connection whose transaction has begun. In SQLite the begin waits for the lock."""
         since = time.monotonic()
         engine = self._writer if writes else self._reader
         while True:
@@ -219,13 +229,13 @@ class Database:
                 break
             except sa.exc.DBAPIError as error:
                 if self._connector.is_locked(error):
-                    if self.patience.seconds_for_lock(writes=writes, since=since):
+                    if self.retry_budget.seconds_for_lock(writes=writes, since=since):
                         time.sleep(_PAUSE_SECONDS)
                         continue
                 else:
-                    self.patience.note_connection(succeeded=False)
+                    self.retry_budget.note_connection(succeeded=False)
                 raise
-        self.patience.note_connection(succeeded=True)
+        self.retry_budget.note_connection(succeeded=True)
         self._busy[connection] = self._connector.session_id(connection.connection.dbapi_connection)
         try:
             yield connection, transaction
@@ -236,39 +246,39 @@ class Database:
         """Begin the transaction in a connection's own way."""
         statements: tuple[str, ...] = connection.get_execution_options().get("ingestify_begin", ("BEGIN",))
         if statements:
-            seconds = self.patience.seconds_for_lock(writes=statements is self._connector.write_begin)
+            seconds = self.retry_budget.seconds_for_lock(writes=statements is self._connector.write_begin)
             if connection.info.get("ingestify_lock_seconds", self._connector.lock_seconds) != seconds:
                 statements = (*self._connector.lock_wait(seconds), *statements)
                 connection.info["ingestify_lock_seconds"] = seconds
         for statement in statements:
             connection.exec_driver_sql(statement)
 
-    # ---- what goes wrong -------------------------------------------------------------------------------
+    # ---- errors ---------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _translated(self, doing: str, refusal: type[StoreError] = StoreError, *, writes: bool) -> Iterator[None]:
-        """Translate what the database raises inside into a `refusal`."""
+    def _translated(self, doing: str, error_type: type[StoreError] = StoreError, *, writes: bool) -> Iterator[None]:
+        """Raise an error of the database as `error_type`."""
         try:
             yield
         except DATABASE_ERRORS as error:
-            refused = refusal_for(error, self.where, doing, refusal)
+            translated = store_error_for(error, self.where, doing, error_type)
             if is_lock_timeout(error):
-                self.patience.note_lock(writes=writes, was_had=False)
-            elif self._version is not None and not isinstance(refused, LakeUnwritable) and not may_pass(error):
-                # Tables of another shape refuse in many ways.
+                self.retry_budget.note_lock(writes=writes, was_had=False)
+            elif self._version is not None and not isinstance(translated, LakeUnwritable) and not may_pass(error):
+                # If another ingestify has migrated the tables, any statement may fail.
                 with contextlib.suppress(*DATABASE_ERRORS), self._reader.connect() as connection:
                     self._refuse_other_version(connection)
-            raise refused from error
+            raise translated from error
 
     def guard_version(self, version_table: str, version: str) -> None:
-        """Let nothing be committed to tables that have another version than this, from now on."""
+        """From now on, refuse to commit if the tables have another version than this."""
         self._version = (version_table, version)
 
     def _refuse_other_version(self, connection: sa.Connection) -> None:
         """Refuse to commit if the tables were migrated.
 
-        It is looked at last: what a transaction has touched, nobody alters before it ends, so that its version is that
-        of what was written.
+        The version is read last: nobody alters a table that this transaction has written to before it ends, so the
+        version is that of the tables it wrote to.
         """
         if self._version is None:
             return
@@ -289,10 +299,10 @@ class Database:
             if self._connector.is_one_connection:
                 connection.connection.rollback()
             else:
-                connection.invalidate()  # what is looked up next is not to be what this connection believes
-            refused = refusal_for(error, self.where, doing)
+                connection.invalidate()  # the outcome is read on another connection
+            translated = store_error_for(error, self.where, doing)
             raise OutcomeUnknown(
-                f"Whether the commit happened is not known: it is there whole, or not at all. {refused}"
+                f"Whether the commit happened is not known: it is there whole, or not at all. {translated}"
             ) from error
 
     def close(self) -> None:
@@ -308,10 +318,10 @@ class Database:
 
 
 def check_url(url: sa.URL) -> None:
-    """Refuse what can be told of a parsed URL without asking its server, nor making a folder.
+    """Check a parsed URL as far as that needs no connection and no folder.
 
     Raises:
-        ConfigurationError: An option makes no sense.
+        ConfigurationError: An option is invalid.
         MissingExtraError: The driver is not installed.
     """
     if _driver_of(url) != SQLITE:
@@ -323,9 +333,9 @@ def _driver_of(url: sa.URL) -> str:
 
 
 def _connect(engine: sa.Engine) -> tuple[sa.Connection, sa.Transaction]:
-    """Return a connection with a transaction; a new one if that which the pool had was lost while nobody used it.
+    """Return a connection with a transaction; a new connection if the pool's was lost while nobody used it.
 
-    To begin is to ask whether it is there: no other question is needed, which would be another round trip.
+    BEGIN itself shows whether the connection is alive, so no other round trip is needed.
     """
     for is_last in (False, True):
         connection = engine.connect()

@@ -1,4 +1,4 @@
-"""What a database refuses, in words that say what to do about it."""
+"""Errors of databases, with the reason and the next thing to do."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.databases.server_errors import LOCK_TIMEOUT, find_server_refusal
+from ingestify.catalogue.databases.server_errors import LOCK_TIMEOUT, find_server_error
 from ingestify.errors import LakeUnwritable, StoreError
 from ingestify.masking import mask_text
 
-__all__ = ["DATABASE_ERRORS", "FileChanged", "is_lock_timeout", "refusal_for", "translated"]
+__all__ = ["DATABASE_ERRORS", "FileChanged", "is_lock_timeout", "store_error_for", "translated"]
 
 DATABASE_ERRORS = (sa.exc.SQLAlchemyError, sqlite3.Error, UnicodeError, OverflowError)
-"""What a database and the way to it may raise."""
+"""All that a database and its driver may raise."""
 
 
 class FileChanged(sqlite3.OperationalError):
-    """The owner of a file changed it while it was read by a user who may only read it: it is to be read again."""
+    """The owner of a file changed it while a user read it who may only read it; it has to be read again."""
 
     def __init__(self) -> None:
         super().__init__("it was changed while it was read")
@@ -80,50 +80,52 @@ _ADVICE = (
 
 
 _SAID_BETTER = ("is locked", "locking protocol")
-"""What SQLite says of other processes, which tells people nothing that the reason does not."""
+"""SQLite's words that say no more than our reason."""
 
 _HOPELESS = ("disk is full", "readonly", "read-only", "database is locked")
-"""What the next change would meet too."""
+"""Errors that the next change would meet too."""
 
 
 @contextlib.contextmanager
-def translated(where: str, doing: str, refusal: type[StoreError] = StoreError) -> Iterator[None]:
-    """Translate what the database raises inside into a `refusal`.
+def translated(where: str, doing: str, error_type: type[StoreError] = StoreError) -> Iterator[None]:
+    """Raise an error of the database as `error_type`.
 
     Args:
         where: The catalogue's URL without a password.
-        doing: What was tried, such as `save 3 datasets`.
-        refusal: StoreError or one of its kinds.
+        doing: The action that failed, such as `save 3 datasets`.
+        error_type: StoreError or a subclass of it.
     """
     try:
         yield
     except DATABASE_ERRORS as error:
-        raise refusal_for(error, where, doing, refusal) from error
+        raise store_error_for(error, where, doing, error_type) from error
 
 
-def refusal_for(error: BaseException, where: str, doing: str, refusal: type[StoreError] = StoreError) -> StoreError:
-    """Return what to raise, from `error`; LakeUnwritable if the next change would meet it too."""
-    by_server = find_server_refusal(error)
+def store_error_for(
+    error: BaseException, where: str, doing: str, error_type: type[StoreError] = StoreError
+) -> StoreError:
+    """Return the error to raise from `error`; LakeUnwritable if the next change would meet it too."""
+    by_server = find_server_error(error)
     said = str(getattr(error, "orig", None) or error).lower()
     is_hopeless = by_server.is_hopeless if by_server else any(one in said for one in _HOPELESS)
-    kind = LakeUnwritable if is_hopeless else refusal
+    kind = LakeUnwritable if is_hopeless else error_type
     return kind(_describe(error, where, doing))
 
 
 def is_lock_timeout(error: BaseException) -> bool:
-    """Whether it was refused as somebody else kept a lock for longer than it is waited for."""
-    by_server = find_server_refusal(error)
+    """Whether a wait for another writer's lock ended without the lock."""
+    by_server = find_server_error(error)
     if by_server is not None:
         return by_server is LOCK_TIMEOUT
     return "database is locked" in str(getattr(error, "orig", None) or error)
 
 
 def _describe(error: BaseException, where: str, doing: str) -> str:
-    # SQLAlchemy's own text quotes the statement with all its values, which is nothing for people.
+    # SQLAlchemy's own text quotes the statement with all its values, which helps nobody.
     original = getattr(error, "orig", None) or error
     said = mask_text(" ".join(_words_of(original).split()))
     start = f"The catalogue {where} refused to {doing}"
-    if (by_server := find_server_refusal(error)) is not None:
+    if (by_server := find_server_error(error)) is not None:
         return f"{start}: {by_server.reason} ({said}). {by_server.advice}"
     for fragment, reason, advice in _ADVICE:
         if fragment in said.lower():
@@ -137,7 +139,7 @@ def _describe(error: BaseException, where: str, doing: str) -> str:
 
 
 def _words_of(original: BaseException) -> str:
-    """Return what a driver said; PyMySQL's errors are a number and a text, psycopg's may quote the statement."""
+    """Return a driver's message. PyMySQL's errors are a number and a text; psycopg's may quote the statement."""
     values = original.args
     if len(values) == 2 and isinstance(values[0], int) and values[1]:
         return f"{values[1]} [{values[0]}]"

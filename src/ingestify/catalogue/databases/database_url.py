@@ -38,13 +38,13 @@ _SUPPORTED = (
 _SQLITE_OPTIONS = frozenset(
     {"cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri"}
 )
-"""What may follow the ? of any SQLite URL; SQLAlchemy drops others without a word."""
+"""The options of any SQLite URL; SQLAlchemy ignores others silently."""
 
 _SQLITE_URI_OPTIONS = frozenset({"cache", "immutable", "mode", "modeof", "nolock", "psow", "vfs"})
-"""What SQLite knows itself after a `file:` name; see https://sqlite.org/uri.html."""
+"""The options that SQLite itself knows after a `file:` name; see https://sqlite.org/uri.html."""
 
 _FILE_OPTIONS = frozenset({"passfile", "ssl_ca", "ssl_cert", "ssl_key", "sslcert", "sslcrl", "sslkey", "sslrootcert"})
-"""What names a file in the URL of a server, of which the drivers do not know `~`."""
+"""The options of a server's URL that name a file; the drivers do not expand `~`."""
 
 _PERCENT_CODE = re.compile(r"%[0-9A-Fa-f]{2}")
 
@@ -59,9 +59,8 @@ def parse_url(url: str) -> sa.URL:
     """Return a database's URL, parsed, with one of the three drivers; its password is never shown again.
 
     Raises:
-        ConfigurationError: It is none, of a database that is not supported, or names no database; its user or password
-            is not percent-encoded; or, of SQLite, it would lead elsewhere than it says, or has an option that there is
-            not.
+        ConfigurationError: It is no URL, or of a database that is not supported; it names no database; its user or
+            password is not percent-encoded; or a SQLite URL has an unknown option, or a path that is ambiguous.
     """
     scheme = str(url).partition("://")[0]
     if not scheme.lower().startswith("sqlite") and has_plain_login(str(url)):
@@ -82,7 +81,7 @@ def parse_url(url: str) -> sa.URL:
     if driver is None:
         raise ConfigurationError(f"metadata_url: '{scheme}://' is not supported. Supported is {_SUPPORTED}.")
     if driver == SQLITE and parsed.host is not None:
-        # Two slashes make a host of the path's first part.
+        # After two slashes, the first part of the path is a host.
         meant = f"{parsed.host}/{parsed.database}" if parsed.database else parsed.host
         raise ConfigurationError(
             f"metadata_url: after sqlite: there are three slashes before a relative path, and four before an absolute "
@@ -99,22 +98,22 @@ def parse_url(url: str) -> sa.URL:
             )
     if driver == SQLITE:
         return parsed
-    # SQLAlchemy knows one database by two names.
+    # SQLAlchemy has two names for one database.
     return parsed.set(drivername=driver).update_query_dict(
         {name: _with_home(parsed.query[name]) for name in _FILE_OPTIONS & parsed.query.keys()}
     )
 
 
 def _with_home(path: str | tuple[str, ...]) -> str | tuple[str, ...]:
-    return os.path.expanduser(path) if isinstance(path, str) else path  # noqa: PTH111 - as it is where there is no home
+    return os.path.expanduser(path) if isinstance(path, str) else path  # noqa: PTH111 - unchanged if there is no home
 
 
 def _check_sqlite(url: str) -> None:
-    """Refuse a path of which SQLAlchemy makes another one, and options that are none. What it quotes is no secret."""
+    """Refuse a path that SQLAlchemy would change, and unknown options. The messages quote no secret."""
     path, mark, options = url.partition("://")[2].removeprefix("/").partition("?")
     is_uri = path.startswith("file:")
     if not is_uri and (code := _PERCENT_CODE.search(path)):
-        # SQLAlchemy decodes it from 2.1 on, and file_url never does: either reading would surprise somebody.
+        # SQLAlchemy decodes it from 2.1 on, and file_url never does, so either meaning would surprise somebody.
         raise ConfigurationError(
             f"metadata_url: the path of a SQLite URL is written as it is, and the percent code '{code[0]}' in it has "
             f"two meanings. Write the character itself, a blank as a blank; a folder that has '{code[0]}' in its name "
@@ -156,7 +155,7 @@ def _is_duration(text: str) -> bool:
 
 
 def sqlite_path(url: sa.URL) -> Path | None:
-    """Return the database's file; None if it is in memory, only SQLite knows, or it is on a server."""
+    """Return the database's file; None if it is in memory or on a server, or its name is a `file:` URI."""
     name = url.database
     if url.get_backend_name() != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
         return None

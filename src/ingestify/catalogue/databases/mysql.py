@@ -23,7 +23,7 @@ from ingestify.errors import ConfigurationError, MissingExtraError, StoreError
 __all__ = ["MysqlConnector", "MysqlDialect"]
 
 _SILENT_SECONDS = 120
-"""After so long the server closes a connection that says nothing; one with locks says something more often."""
+"""The server closes a connection that is idle for so long; a connection with locks is used more often."""
 
 MIGRATION_WAIT_SECONDS = 300
 _VERSION_READS = 20
@@ -31,19 +31,19 @@ VALUES_OF_A_PATTERN = 100
 """A regular expression has a largest size."""
 
 _SSL_OPTIONS = {"ssl_capath", "ssl_cipher", "ssl_check_hostname"}
-"""Those that SQLAlchemy makes the driver's `ssl` of, besides what the driver itself knows."""
+"""The options that SQLAlchemy turns into the driver's `ssl`, beside those that the driver itself knows."""
 
 
 class MysqlConnector(Connector):
     """Implements `Connector`.
 
     Args:
-        url: Parsed. What is not ours behind its `?` is PyMySQL's: `ssl_ca`, `unix_socket`, …
+        url: Parsed. Options that are not ingestify's are PyMySQL's: `ssl_ca`, `unix_socket`, …
     """
 
     dialect: MysqlDialect
     read_begin: tuple[str, ...] = ("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",)
-    # READ COMMITTED sees what others committed while a lock was waited for, and locks no gaps between rows.
+    # READ COMMITTED sees the commits of others after a wait for a lock, and locks no gaps between rows.
     write_begin: tuple[str, ...] = ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION")
 
     def __init__(self, url: sa.URL) -> None:
@@ -51,7 +51,7 @@ class MysqlConnector(Connector):
         self.dialect = MysqlDialect()
         self._options, self._url = ServerOptions.take_from(url)
         self.lock_seconds = self._options.lock_timeout
-        self._shortest_wait_seconds = 1  # which is MySQL's; MariaDB need not wait at all
+        self._shortest_wait_seconds = 1  # MySQL's; MariaDB's is 0
 
     def make_engine(self, *, echo: bool) -> sa.Engine:
         """Return an engine whose driver begins no transaction by itself."""
@@ -61,7 +61,7 @@ class MysqlConnector(Connector):
             "connect_timeout": self._options.connect_timeout,
         }
         if self._options.statement_timeout is not None and "read_timeout" not in self._url.query:
-            # Where the server itself does not answer in time.
+            # For a server that does not respond in time.
             arguments["read_timeout"] = math.ceil(self._options.statement_timeout) + 10
         url = self._url.difference_update_query(["charset"])
         try:
@@ -83,10 +83,10 @@ class MysqlConnector(Connector):
             )
 
     def prepare(self, engine: sa.Engine) -> None:
-        """Look whether the files for an encrypted connection can be read; the driver does not say which one cannot.
+        """Check that the files for an encrypted connection can be read; the driver does not say which one cannot.
 
         Raises:
-            ConfigurationError: One cannot.
+            ConfigurationError: A file cannot be read.
         """
         import ssl  # only a server's catalogue needs it
 
@@ -111,13 +111,13 @@ class MysqlConnector(Connector):
         return (f"SET SESSION innodb_lock_wait_timeout = {most}, SESSION lock_wait_timeout = {most}",)
 
     def session_id(self, connection: Any) -> int:
-        """Return the thread that serves it."""
+        """Return the id of the server's thread for the connection."""
         return int(connection.thread_id())
 
     def end_waits(self, connection: sa.Connection, session_ids: Collection[int]) -> None:
-        """End those whose statement has taken a second: ours take that long when they wait.
+        """End the sessions whose statement has taken a second: ours take so long only when they wait for a lock.
 
-        Which of them do, only a user with the right PROCESS may see.
+        Only a user with the right PROCESS may see which of them do wait.
         """
         listed = sa.text(
             "SELECT id FROM information_schema.processlist WHERE command = 'Query' AND time >= 1 AND info <> 'COMMIT'"
@@ -135,7 +135,7 @@ class MysqlConnector(Connector):
             "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
             f"innodb_lock_wait_timeout = {lock_timeout}",
             f"lock_wait_timeout = {lock_timeout}",
-            # A machine that sleeps, or is silently gone, does not keep its locks for eight hours.
+            # So a machine that sleeps or has vanished does not keep its locks for eight hours.
             f"wait_timeout = {_SILENT_SECONDS}",
         ]
         if "MariaDB" in version:
@@ -161,8 +161,8 @@ class MysqlDialect(Dialect):
         self._attribute_columns: frozenset[tuple[str, str]] = frozenset()
 
     def set_collation(self, server_version: str) -> None:
-        """Take the collation that tells all texts apart: "a" from "A", and from "a "."""
-        # utf8mb4_bin, which both have, does not see spaces at the end.
+        """Choose the collation that tells all texts apart: "a" from "A", and from "a "."""
+        # utf8mb4_bin, which both servers have, ignores spaces at the end.
         self.collation = "utf8mb4_nopad_bin" if "MariaDB" in server_version else "utf8mb4_0900_bin"
 
     def any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -172,7 +172,7 @@ class MysqlDialect(Dialect):
     def attribute_is(
         self, identifier_key: sa.ColumnElement[str], key: str, values: Sequence[str]
     ) -> sa.ColumnElement[bool]:
-        """Return the condition, on the key's own column where `create_index` made one."""
+        """Return the condition, on the key's own column if `create_index` made one."""
         if not values:
             return sa.false()
         table = getattr(identifier_key, "table", None)
@@ -193,43 +193,43 @@ class MysqlDialect(Dialect):
         return self.any_of(value.collate(self.collation), values)
 
     def constant(self, value: str) -> sa.ColumnElement[str]:
-        """Return a parameter: there are no indexes with conditions."""
+        """Return a parameter: MySQL has no indexes with conditions."""
         return sa.literal(value, sa.String())
 
     def unindexed(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Return `concat(column, '')`."""
+        """Return `concat(column, '')`, which no index matches."""
         return sa.func.concat(column, "", type_=column.type)
 
     def lock_log(self, connection: sa.Connection, version_table: str) -> None:
-        """Lock the one row of the version table: GET_LOCK would outlive the transaction."""
+        """Lock the one row of the version table; a lock by GET_LOCK would outlive the transaction."""
         connection.execute(select_version(version_table).with_for_update()).all()
 
     def try_session_lock(self, connection: sa.Connection, name: str) -> bool:
-        """Take it by GET_LOCK."""
+        """Take the lock by GET_LOCK."""
         return connection.scalar(sa.select(sa.func.get_lock(self._lock_name(connection, name), 0))) == 1
 
     def release_session_lock(self, connection: sa.Connection, name: str) -> None:
-        """Let go of it."""
+        """Release the lock."""
         connection.scalar(sa.select(sa.func.release_lock(self._lock_name(connection, name))))
 
     def is_session_locked(self, connection: sa.Connection, name: str) -> bool:
-        """Whether any session has it."""
+        """Whether any session has the lock."""
         return connection.scalar(sa.select(sa.func.is_used_lock(self._lock_name(connection, name)))) is not None
 
     def read_version(self, connection: sa.Connection, version_table: str) -> str | None:
-        """Return it, when nobody has the lock of `migrating`: each table that is altered is a commit of its own."""
+        """Return the version once nobody has the lock of `migrating`: in MySQL each ALTER TABLE commits."""
         name = self._lock_name(connection, f"tables of {version_table}")
         statement = select_version(version_table).add_columns(sa.func.is_used_lock(name))
         for _ in range(_VERSION_READS):
             version, migrating = connection.execute(statement).one()
             if migrating is None:
                 return str(version)
-            time.sleep(0.1)  # perhaps another process, that opens the lake, only looks
+            time.sleep(0.1)  # perhaps another process opens the lake, and only reads the version
         return None
 
     @contextlib.contextmanager
     def migrating(self, connection: sa.Connection, version_table: str) -> Iterator[None]:
-        """Take a lock of the session's: making a table ends the transaction."""
+        """Take a lock of the session: in MySQL, CREATE TABLE ends the transaction."""
         name = self._lock_name(connection, f"tables of {version_table}")
         got = connection.scalar(sa.select(sa.func.get_lock(name, MIGRATION_WAIT_SECONDS)))
         if got != 1:
@@ -240,12 +240,12 @@ class MysqlDialect(Dialect):
         try:
             yield
         finally:
-            if not connection.invalidated:  # a connection that is lost has let go of it
+            if not connection.invalidated:  # a lost connection has released it
                 connection.scalar(sa.select(sa.func.release_lock(name)))
 
     def adapt(self, table: sa.Table) -> None:
-        """Give it InnoDB, a collation that tells all texts apart, and texts of more than 64 kB."""
-        from sqlalchemy.dialects.mysql import LONGTEXT  # a lake in SQLite need not pay for it
+        """Give the table InnoDB, a collation that tells all texts apart, and texts of more than 64 kB."""
+        from sqlalchemy.dialects.mysql import LONGTEXT  # other databases need not import it
 
         table.dialect_kwargs.update(mysql_engine="InnoDB", mysql_charset="utf8mb4", mysql_collate=self.collation)
         for column in table.columns:
@@ -253,7 +253,7 @@ class MysqlDialect(Dialect):
                 column.type = LONGTEXT()
 
     def load_attribute_columns(self, connection: sa.Connection, table: sa.Table) -> None:
-        """Look which attributes have columns."""
+        """Read which identifier keys have columns."""
         statement = sa.text(
             "SELECT column_name FROM information_schema.columns WHERE table_schema = database() "
             "AND table_name = :table AND column_name LIKE 'attribute\\_%'"
@@ -269,18 +269,18 @@ class MysqlDialect(Dialect):
         return json.dumps(key, ensure_ascii=False) == f'"{key}"' and not key.startswith("-")
 
     def attribute_index_body(self, table: sa.Table, provider: str, dataset_type: str, key: str) -> str:
-        """Return an index over the column of one attribute.
+        """Return an index on the column of one key.
 
-        There are no indexes with conditions, so it has the provider and the type as its first columns, and those of
-        another provider with the same key are the same index.
+        MySQL has no indexes with conditions, so the provider and the type are the first columns of the index, and one
+        index serves all providers and types with this key.
         """
         return f"`{table.name}` (provider, dataset_type, {_attribute_column(key)})"
 
     def create_index(self, connection: sa.Connection, table: sa.Table, name: str, key: str, body: str) -> None:
-        """Make it, and the column that it is on.
+        """Make the index, and its column.
 
-        The column is computed when it is read, and stays when the index is dropped: a process that has seen it may
-        still ask for it, and it takes no space.
+        The column is computed when it is read, and takes no space. It stays when the index is dropped, because another
+        process may still use it.
         """
         self.load_attribute_columns(connection, table)
         column = _attribute_column(key)
@@ -295,7 +295,7 @@ class MysqlDialect(Dialect):
         self._execute(connection, f"CREATE INDEX `{name}` ON {body}")
 
     def drop_index(self, connection: sa.Connection, table: sa.Table, name: str) -> None:
-        """Drop it."""
+        """Drop the index."""
         self._execute(connection, f"DROP INDEX `{name}` ON `{table.name}`")
 
     def find_index_names(self, connection: sa.Connection, table: sa.Table) -> list[str]:
@@ -311,7 +311,7 @@ class MysqlDialect(Dialect):
         connection.exec_driver_sql(f"ANALYZE TABLE `{table.name}`").all()
 
     def find_maintenance(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> list[str]:
-        """Return an ANALYZE TABLE of each table, if one with positions has far more of them than the server counted."""
+        """Return an ANALYZE TABLE of each table, if one with positions has far more rows than the server counted."""
         counted = sa.text(
             "SELECT table_name, table_rows FROM information_schema.tables "
             "WHERE table_schema = database() AND table_name IN :names"
@@ -321,7 +321,7 @@ class MysqlDialect(Dialect):
         known: dict[str, int | None] = {row[0]: row[1] for row in rows}
         for table in numbered:
             position = table.c.position
-            # As the oldest rows of a log may have been removed.
+            # The oldest rows of a log may have been removed.
             span = connection.scalar(sa.select(sa.func.max(position) - sa.func.min(position))) or 0
             if span > (known.get(table.name) or 0) * 1.33 + 1000:
                 return [f"ANALYZE TABLE `{each.name}`" for each in tables]
@@ -331,7 +331,7 @@ class MysqlDialect(Dialect):
         connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
     def _lock_name(self, connection: sa.Connection, what: str) -> str:
-        """Return a name for GET_LOCK, whose names are those of the whole server, and have 64 characters at most."""
+        """Return a name for GET_LOCK. Its names belong to the whole server, and have 64 characters at most."""
         database = connection.scalar(sa.select(sa.func.database()))
         return f"ingestify_{hashlib.sha256(f'{database}/{what}'.encode()).hexdigest()[:40]}"
 

@@ -16,10 +16,10 @@ from ingestify.errors import ConfigurationError, MissingExtraError
 
 __all__ = ["PostgresqlConnector", "PostgresqlDialect"]
 
-# A peer that is silently gone is given up after about a minute; Linux alone takes two hours to ask. libpq's own names.
+# A peer that has vanished is given up after about a minute; Linux's default is two hours. The names are libpq's.
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 
-# The same, of the server's side: a machine of ours that is silently gone does not keep its locks for two hours.
+# The same on the server: a machine of ours that has vanished does not keep its locks for two hours.
 _SERVER_KEEPALIVE = {
     "tcp_keepalives_idle": 30,
     "tcp_keepalives_interval": 10,
@@ -27,24 +27,24 @@ _SERVER_KEEPALIVE = {
     "tcp_user_timeout": 60_000,
 }
 
-# The plan of a prepared statement is made without its values: a thousand identifiers would be compared one by one with
-# each row of a table that was not analysed yet. Planned with them, they are looked up by a hash.
+# A prepared statement is planned without its values: then a thousand identifiers are compared one by one with each row
+# of a table that was not analysed yet. Planned with its values, it looks them up by a hash.
 _PLANNING = {"plan_cache_mode": "force_custom_plan"}
 
 
 _AS_IT_STANDS = {"no_parameters": True}
-"""For statements with literals in them: a % is a %."""
+"""For statements with literals in them, in which a % is a %."""
 
 
 class PostgresqlConnector(Connector):
     """Implements `Connector`.
 
     Args:
-        url: Parsed. What is not ours behind its `?` is libpq's: `sslmode`, `sslrootcert`, `options`, …
+        url: Parsed. Options that are not ingestify's are libpq's: `sslmode`, `sslrootcert`, `options`, …
     """
 
     read_begin: tuple[str, ...] = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
-    # Not READ WRITE: a standby refuses that with less clear words than the first statement that writes.
+    # Not READ WRITE: a standby's error for that is less clear than the one for the first statement that writes.
     write_begin: tuple[str, ...] = ("BEGIN ISOLATION LEVEL READ COMMITTED",)
 
     def __init__(self, url: sa.URL) -> None:
@@ -70,21 +70,21 @@ class PostgresqlConnector(Connector):
             engine = sa.create_engine(
                 url, echo=echo, connect_args=arguments, use_native_hstore=False, **self._options.pool()
             )
-        except ImportError as error:  # also where psycopg is there without its C library
+        except ImportError as error:  # also if psycopg lacks its C library
             raise MissingExtraError("postgres", "A catalogue in PostgreSQL") from error
         sa.event.listen(engine, "connect", self._prepare_connection)
         return engine
 
     def lock_wait(self, seconds: float) -> tuple[str, ...]:
-        """Return SET lock_timeout, where 0 would be for ever."""
+        """Return SET lock_timeout, for which 0 means no limit."""
         return (f"SET lock_timeout = {max(1, round(seconds * 1000))}",)
 
     def session_id(self, connection: Any) -> int:
-        """Return the process that serves it."""
+        """Return the id of the server's process for the connection."""
         return int(connection.info.backend_pid)
 
     def end_waits(self, connection: sa.Connection, session_ids: Collection[int]) -> None:
-        """Terminate them: what is only cancelled looks like a statement that took too long."""
+        """Terminate the sessions: a cancelled statement looks like one that took too long."""
         waiting = sa.text(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
             "AND usename = current_user AND pid = ANY (:ids)"
@@ -114,7 +114,7 @@ class PostgresqlConnector(Connector):
 
 
 def _threshold(text: str) -> int | None:
-    """Return after how many times a statement is prepared; None: never, for a pooler that keeps no statements."""
+    """Return after how many uses a statement is prepared; None: never, for a pooler that keeps no statements."""
     if text.lower() == "none":
         return None
     if not (text.isascii() and text.isdigit()):
@@ -129,33 +129,33 @@ class PostgresqlDialect(Dialect):
         """Return `column = ANY (…)` with all values in one array: one statement, however many there are."""
         if len(values) == 1:
             return column == values[0]
-        # The parameter is of no type, so that it is the array itself: one of text would be made an array anew for each
-        # row that is looked at, which are all where the planner knows nothing of the table.
+        # The parameter has no type, so PostgreSQL reads it as an array once. A text would become an array anew for each
+        # row that is compared, which may be all rows of a table without statistics.
         return column == sa.any_(sa.cast(sa.literal(_array(values), sa.types.NULLTYPE), sa.ARRAY(sa.Text())))
 
     def attribute_is(
         self, identifier_key: sa.ColumnElement[str], key: str, values: Sequence[str]
     ) -> sa.ColumnElement[bool]:
-        """Return the condition, in the words of the key's index."""
+        """Return the condition, with the expression of the key's index."""
         if not values:
             return sa.false()
         name = sa.literal(key, sa.String(), literal_execute=True)
         return self.any_of(sa.cast(identifier_key, sa.JSON()).op("->>", return_type=sa.String())(name), values)
 
     def lock_log(self, connection: sa.Connection, version_table: str) -> None:
-        """Take a lock of the transaction's, which costs no write and asks for no right."""
+        """Take a lock of the transaction, which costs no write and needs no right."""
         self._lock(connection, f"event log of {version_table}")
 
     def try_session_lock(self, connection: sa.Connection, name: str) -> bool:
-        """Take an advisory lock of the session's."""
+        """Take an advisory lock of the session."""
         return bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(self._session_key(connection, name)))))
 
     def release_session_lock(self, connection: sa.Connection, name: str) -> None:
-        """Let go of it."""
+        """Release the lock."""
         connection.scalar(sa.select(sa.func.pg_advisory_unlock(self._session_key(connection, name))))
 
     def is_session_locked(self, connection: sa.Connection, name: str) -> bool:
-        """Whether any session has it."""
+        """Whether any session has the lock."""
         key = self._session_key(connection, name) % 2**64
         statement = sa.text(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted "
@@ -177,11 +177,11 @@ class PostgresqlDialect(Dialect):
         yield
 
     def is_indexable(self, key: str) -> bool:
-        """Return True; no identifier's key holds a NUL."""
+        """Return whether the key holds no NUL."""
         return "\0" not in key
 
     def attribute_index_body(self, table: sa.Table, provider: str, dataset_type: str, key: str) -> str:
-        """Return an index over one attribute, of the datasets of one provider and type."""
+        """Return an index on one key, of the datasets of one provider and type."""
         name, *values = (quoted(text) for text in (key, provider, dataset_type))
         return (
             f'"{table.name}" ((CAST(identifier_key AS JSON) ->> {name})) '
@@ -189,11 +189,11 @@ class PostgresqlDialect(Dialect):
         )
 
     def create_index(self, connection: sa.Connection, table: sa.Table, name: str, key: str, body: str) -> None:
-        """Make it."""
+        """Make the index."""
         connection.exec_driver_sql(f'CREATE INDEX "{name}" ON {body}', execution_options=_AS_IT_STANDS)
 
     def drop_index(self, connection: sa.Connection, table: sa.Table, name: str) -> None:
-        """Drop it."""
+        """Drop the index."""
         connection.exec_driver_sql(f'DROP INDEX "{name}"')
 
     def find_index_names(self, connection: sa.Connection, table: sa.Table) -> list[str]:
@@ -205,13 +205,13 @@ class PostgresqlDialect(Dialect):
         return list(connection.scalars(statement, {"table": f'"{table.name}"'}))
 
     def analyze(self, connection: sa.Connection, table: sa.Table) -> None:
-        """Run ANALYZE for one table; it is also how the values of an expression's index are counted."""
+        """Run ANALYZE for one table, which also counts the values of its indexes on expressions."""
         connection.exec_driver_sql(f'ANALYZE "{table.name}"')
 
     def find_maintenance(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> list[str]:
-        """Return an ANALYZE of each table that grew by a third since the last one, of the server's own too.
+        """Return an ANALYZE of each table that grew by a third since the last one, also since the server's own.
 
-        The server itself comes to it a minute later at the earliest, and not at all where autovacuum is off.
+        The server itself runs one a minute later at the earliest, and none if autovacuum is off.
         """
         statement = sa.text(
             "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(current_schema()) AND relkind = 'r' "
@@ -231,7 +231,7 @@ class PostgresqlDialect(Dialect):
 def _array(values: Sequence[str]) -> str:
     """Return values as PostgreSQL writes an array: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO.
 
-    psycopg does the same with two regular expressions for each value, which took a sixth of a run that changes nothing.
+    psycopg does the same with two regular expressions for each value: a sixth of the time of a run without changes.
     """
     kept = [value for value in values if "\0" not in value]  # no column has a NUL, so nothing equals it
     if not kept:

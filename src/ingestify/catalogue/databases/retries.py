@@ -1,4 +1,4 @@
-"""What is done again: after a deadlock, a lost connection, a commit of which nobody knows."""
+"""Retries after a deadlock, a lost connection, or a commit with an unknown outcome."""
 
 from __future__ import annotations
 
@@ -11,35 +11,34 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.database_errors import FileChanged
-from ingestify.catalogue.databases.server_errors import find_server_refusal
+from ingestify.catalogue.databases.server_errors import find_server_error
 from ingestify.errors import OutcomeUnknown, StoreError
 
-__all__ = ["Patience", "may_pass", "repeatable"]
+__all__ = ["RetryBudget", "may_pass", "retried"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-S = TypeVar("S", bound="_Asking | _HasPatience")
+S = TypeVar("S", bound="_HasDatabase | _HasRetryBudget")
 
 ATTEMPTS = 6
 LONGEST_PAUSE_SECONDS = 2.0
 
-HURRY_SECONDS = 1.0
-"""How long a lock is waited for by those that are to come to an end."""
+LIMITED_WAIT_SECONDS = 1.0
+"""How long a thread waits for a lock after `limit_lock_waits`."""
 
 
-class Patience:
-    """How long a database is waited for, by all that ask it together. Safe to share between threads.
+class RetryBudget:
+    """How long all calls on one database together wait for it. Safe to share between threads.
 
-    A server that could not be reached again in all tries of one act is not waited for as long by each that follows: a
-    run that has a hundred things to write down would take minutes to end. The first connection that succeeds brings the
-    patience back.
+    After one call could not reach the server in all of its attempts, the calls that follow try once: otherwise a run
+    with a hundred rows to write would take minutes to end. The first connection that succeeds restores the attempts.
 
-    So it is with a lock that somebody else keeps: when it was waited for in vain, it is only tried, for as long as the
-    wait was, or until it was had. Reading and writing wait for different locks.
+    The same holds for a lock of another writer. After one call waited for it in vain, the next calls do not wait: for
+    as long as the wait was, or until one of them gets the lock. Readers and writers wait for different locks.
 
     Args:
-        lock_seconds: How long a lock is waited for.
+        lock_seconds: How long a call waits for a lock.
     """
 
     def __init__(self, lock_seconds: float = 60.0) -> None:
@@ -47,18 +46,18 @@ class Patience:
         self._is_reached = True
         self._is_lost = False
         self._only_tried_until = {True: 0.0, False: 0.0}
-        self._hurried_until: float | None = None
+        self._limited_until: float | None = None
 
     def note_connection(self, *, succeeded: bool) -> None:
-        """A connection was opened, or could not be."""
+        """Note that a connection was opened, or could not be."""
         self._is_reached = succeeded
         if succeeded:
             self._is_lost = False
 
     def attempts(self) -> Iterator[bool]:
-        """Yield for each try whether it is the last one, and pause before each but the first.
+        """Yield for each attempt whether it is the last one, and pause before each but the first.
 
-        At random up to 0.1, 0.2, 0.4, … seconds: two that met are not to meet again.
+        The pause is random, up to 0.1, 0.2, 0.4, … seconds, so that two writers that met do not meet again.
         """
         if self._is_lost:
             yield True
@@ -69,88 +68,88 @@ class Patience:
             yield number == ATTEMPTS - 1
 
     def seconds_for_lock(self, *, writes: bool, since: float | None = None) -> float:
-        """Return how long a lock may be waited for from now on; 0: it is only tried.
+        """Return how long a call may wait for a lock from now on; 0: it tries once.
 
         Args:
-            writes: Whether it is one that a writer waits for.
+            writes: Whether a writer waits, or a reader.
             since: When the wait began, by the monotonic clock; None: now.
         """
         moment = time.monotonic()
         if moment < self._only_tried_until[writes]:
             return 0.0
         until = (moment if since is None else since) + self.lock_seconds
-        if self._hurried_until is not None:
-            until = min(until, self._hurried_until)
+        if self._limited_until is not None:
+            until = min(until, self._limited_until)
         return max(0.0, until - moment)
 
     def note_lock(self, *, writes: bool, was_had: bool) -> None:
-        """A lock was had, or waited for in vain."""
+        """Note that a call got a lock, or waited for it in vain."""
         self._only_tried_until[writes] = 0.0 if was_had else time.monotonic() + self.lock_seconds
 
-    def hurry(self) -> None:
-        """Let all waits for locks end in a second, until `calm`."""
-        self._hurried_until = time.monotonic() + HURRY_SECONDS
+    def limit_lock_waits(self) -> None:
+        """End all waits for locks after a second, until `restore_lock_waits`."""
+        self._limited_until = time.monotonic() + LIMITED_WAIT_SECONDS
 
-    def calm(self) -> None:
+    def restore_lock_waits(self) -> None:
         """Wait for locks as usual again."""
-        if self._hurried_until is not None:
-            self._hurried_until = None
+        if self._limited_until is not None:
+            self._limited_until = None
             self._only_tried_until = {True: 0.0, False: 0.0}
 
     def spend(self) -> None:
-        """An act was given up after its last try."""
+        """Note that a call gave up after its last attempt."""
         self._is_lost = not self._is_reached
 
 
-class _HasPatience(Protocol):
+class _HasRetryBudget(Protocol):
     @property
-    def patience(self) -> Patience:
-        """That of the database."""
+    def retry_budget(self) -> RetryBudget:
+        """The retry budget of the database."""
 
 
-class _Asking(Protocol):
+class _HasDatabase(Protocol):
     @property
-    def _database(self) -> _HasPatience:
-        """What is asked."""
+    def _database(self) -> _HasRetryBudget:
+        """The database that the methods use."""
 
 
-def _patience_of(asking: _Asking | _HasPatience) -> Patience:
-    own: _HasPatience | None = getattr(asking, "_database", None)
-    return cast(_HasPatience, asking).patience if own is None else own.patience
+def _retry_budget_of(owner: _HasDatabase | _HasRetryBudget) -> RetryBudget:
+    own: _HasRetryBudget | None = getattr(owner, "_database", None)
+    return cast(_HasRetryBudget, owner).retry_budget if own is None else own.retry_budget
 
 
 def may_pass(error: BaseException | None) -> bool:
-    """Whether a transaction that the database refused with `error` may succeed when it is done again as it is."""
+    """Whether a transaction that failed with `error` may succeed when it is retried."""
     if isinstance(error, FileChanged):
         return True
-    refusal = find_server_refusal(error)
-    return refusal is not None and refusal.may_pass
+    server_error = find_server_error(error)
+    return server_error is not None and server_error.may_pass
 
 
-def repeatable(act: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Let what may be done twice be done again where it did not happen, or where that is not known.
+def retried(act: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """Retry a call that did not happen, or whose outcome is unknown. It has to be one that may happen twice.
 
-    For what reads, or says how something is to be, such as the state of a job; not for what adds an event. It is a
-    method of what has a `_database`, or takes the database first.
+    That holds for a call that reads, or that writes a state, such as the state of a job. It does not hold for a call
+    that adds an event. The function is a method of an object with a `_database`, or takes the database first.
     """
 
     @functools.wraps(act)
-    def done(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        again_once = True
-        patience = _patience_of(self)
-        for is_last in patience.attempts():
+    def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        may_repeat = True
+        retry_budget = _retry_budget_of(self)
+        for is_last in retry_budget.attempts():
             try:
                 return act(self, *args, **kwargs)
             except StoreError as error:
                 if may_pass(error.__cause__):
                     if not is_last:
                         continue
-                    patience.spend()
-                # Two writers of a server may insert the same row, which the second one finds when it looks again.
+                    retry_budget.spend()
+                # Two writers of a server may insert the same row; the second one finds it in the next attempt.
                 met = isinstance(error, OutcomeUnknown) or isinstance(error.__cause__, sa.exc.IntegrityError)
-                if not (met and again_once):
+                if not (met and may_repeat):
                     raise
-                again_once = False
+                may_repeat = False
         raise AssertionError("unreachable")
 
-    return done
+    return call

@@ -1,4 +1,4 @@
-"""What database servers refuse, told by their own codes, in words that say what to do about it."""
+"""Errors of database servers, found by their codes, with the reason and the next thing to do."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import dataclasses
 
 import sqlalchemy as sa
 
-__all__ = ["LOCK_TIMEOUT", "ServerRefusal", "find_server_refusal"]
+__all__ = ["LOCK_TIMEOUT", "ServerError", "find_server_error"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class ServerRefusal:
-    """One thing that a server refuses.
+class ServerError:
+    """One error of a server.
 
     Attributes:
         reason: What is wrong.
         advice: What to do about it.
-        may_pass: Whether the same transaction may succeed when it is done again.
-        is_hopeless: Whether whatever is written next would meet it too.
+        may_pass: Whether the same transaction may succeed when it is retried.
+        is_hopeless: Whether the next change would meet it too.
     """
 
     reason: str
@@ -26,103 +26,103 @@ class ServerRefusal:
     is_hopeless: bool = False
 
 
-_PASSWORD = ServerRefusal(
+_PASSWORD = ServerError(
     "the server does not take this user or password",
     "Check the user and the password in metadata_url (with %40 for @, %2F for /), and from where the user may connect.",
     is_hopeless=True,
 )
-_NO_DATABASE = ServerRefusal(
+_NO_DATABASE = ServerError(
     "there is no such database on the server",
     "Make it (docs/databases.md says how), or check the name after the host in metadata_url.",
     is_hopeless=True,
 )
-_NO_HOST = ServerRefusal(
+_NO_HOST = ServerError(
     "no host has that name", "Check the host in metadata_url, and this machine's network.", is_hopeless=True
 )
-_NO_SERVER = ServerRefusal(
+_NO_SERVER = ServerError(
     "the server does not answer",
     "Start it, or check the host and the port in metadata_url, and any firewall between.",
     may_pass=True,
     is_hopeless=True,
 )
-_LOST = ServerRefusal(
+_LOST = ServerError(
     "the connection to the server was lost",
     "Look whether it was restarted, then run again; what was committed before is safe.",
     may_pass=True,
     is_hopeless=True,
 )
-_NO_RIGHT = ServerRefusal(
+_NO_RIGHT = ServerError(
     "the user has not got the right to",
     "GRANT it (docs/databases.md lists what is needed), or name another user in metadata_url.",
     is_hopeless=True,
 )
-_TOO_MANY = ServerRefusal(
+_TOO_MANY = ServerError(
     "the server has as many connections as it takes",
     "Let fewer runs go on at once, lower ?pool_size= in metadata_url, or raise the server's max_connections.",
     may_pass=True,
 )
-_DISK_FULL = ServerRefusal(
+_DISK_FULL = ServerError(
     "the server's disk is full",
     "Free some space there, then run again; what was saved before is safe.",
     is_hopeless=True,
 )
-_READ_ONLY = ServerRefusal(
+_READ_ONLY = ServerError(
     "the server may only be read: it is a replica, or set so",
     "Name the primary server in metadata_url, or a user that may write.",
     is_hopeless=True,
 )
-_DEADLOCK = ServerRefusal(
-    "another writer was in its way, again and again", "Run again; if it stays, let fewer runs go on at once.", True
+_DEADLOCK = ServerError(
+    "other writers locked the same rows, again and again", "Run again; if it stays, let fewer runs go on at once.", True
 )
-LOCK_TIMEOUT = ServerRefusal(
+LOCK_TIMEOUT = ServerError(
     "another writer did not finish in time",
     "Look on the server for a transaction that somebody left open (pg_stat_activity, SHOW PROCESSLIST), end it, then "
     "run again; ?lock_timeout=SECONDS in metadata_url waits longer.",
     is_hopeless=True,
 )
-_STATEMENT_TIMEOUT = ServerRefusal(
+_STATEMENT_TIMEOUT = ServerError(
     "it took longer than a statement may",
     "Raise ?statement_timeout=SECONDS in metadata_url, or the server's own limit.",
 )
-_TOO_LONG = ServerRefusal(
+_TOO_LONG = ServerError(
     "a text is longer than its column",
     "Shorten it in the source; identifiers have 512 characters in all, names of feeds and providers 255 and 64.",
 )
-_NOT_ITS_TABLES = ServerRefusal(
+_NOT_ITS_TABLES = ServerError(
     "its tables are not those that this ingestify makes",
     "Restore the database from a backup, or check metadata_url and table_prefix.",
 )
-_NUL = ServerRefusal("a text holds a NUL character, which it cannot keep", "Clean it in the source.")
-_NO_TEXT = ServerRefusal("a text holds characters that it cannot keep", "Clean it in the source.")
-_TOO_LARGE = ServerRefusal(
+_NUL = ServerError("a text holds a NUL character, which it cannot keep", "Clean it in the source.")
+_NO_TEXT = ServerError("a text holds characters that it cannot keep", "Clean it in the source.")
+_TOO_LARGE = ServerError(
     "what is to be saved of one dataset is larger than the server takes",
     "Raise the server's max_allowed_packet, to 64M say.",
 )
-_OLD_SERVER = ServerRefusal(
+_OLD_SERVER = ServerError(
     "this server does not know what is asked of it",
     "Use PostgreSQL 13, MySQL 8.0.17 or MariaDB 10.5, or a later one of these.",
 )
-_NO_CONNECTION_FREE = ServerRefusal(
+_NO_CONNECTION_FREE = ServerError(
     "all of its connections are in use",
     "Raise ?pool_size= in metadata_url; if that does not help, look for a statement on the server that hangs.",
 )
-_OPTION = ServerRefusal(
+_OPTION = ServerError(
     "metadata_url has an option that makes no sense to its driver",
     "Check what is behind its ?; docs/databases.md lists them.",
     is_hopeless=True,
 )
-_ENCRYPTION = ServerRefusal(
+_ENCRYPTION = ServerError(
     "the encrypted connection that is asked for cannot be made",
     "Check sslmode and sslrootcert (ssl_ca for MySQL) in metadata_url: the server must offer encryption, with a "
     "certificate of that authority for that host.",
     is_hopeless=True,
 )
-_NO_SCHEMA = ServerRefusal(
+_NO_SCHEMA = ServerError(
     "there is no schema in which this user may make tables",
     "CREATE the SCHEMA that search_path in metadata_url names and grant CREATE on it, or correct the name.",
     is_hopeless=True,
 )
-_STATEMENT_LOG = ServerRefusal(
+_STATEMENT_LOG = ServerError(
     "the server's binlog_format is STATEMENT, which does not go with READ COMMITTED",
     "Set binlog_format to ROW or MIXED on the server.",
     is_hopeless=True,
@@ -155,7 +155,7 @@ _BY_SQLSTATE = {
     "22P05": _NO_TEXT,
 }
 
-# A connection that is refused has no code, only libpq's words, which are not translated by psycopg's own libpq.
+# A refused connection has no code, only libpq's words, which psycopg's own libpq does not translate.
 _BY_LIBPQ_WORDS = (
     ("invalid connection option", _OPTION),
     ("invalid uri query parameter", _OPTION),
@@ -239,8 +239,8 @@ _BY_MYSQL_NUMBER = {
 }
 
 
-def find_server_refusal(error: BaseException | None) -> ServerRefusal | None:
-    """Return what a server, or the way to it, means by an error; None: nothing that is known, or not a server's."""
+def find_server_error(error: BaseException | None) -> ServerError | None:
+    """Return what an error of a server, or of the connection to it, means; None: it is unknown, or no server's."""
     if isinstance(error, sa.exc.TimeoutError):
         return _NO_CONNECTION_FREE
     original = getattr(error, "orig", None)
@@ -252,15 +252,15 @@ def find_server_refusal(error: BaseException | None) -> ServerRefusal | None:
     return found
 
 
-def _of_postgresql(original: BaseException) -> ServerRefusal | None:
+def _of_postgresql(original: BaseException) -> ServerError | None:
     state = getattr(original, "sqlstate", None)
     if state is not None:
         return _BY_SQLSTATE.get(state, _LOST if state.startswith("08") else None)
     said = str(original).lower()
-    return next((refusal for words, refusal in _BY_LIBPQ_WORDS if words in said), None)
+    return next((found for words, found in _BY_LIBPQ_WORDS if words in said), None)
 
 
-def _of_mysql(original: BaseException) -> ServerRefusal | None:
+def _of_mysql(original: BaseException) -> ServerError | None:
     number = original.args[0] if original.args else None
     said = str(original).lower()
     if number == 2003 and any(words in said for words in ("name or service", "getaddrinfo", "nodename", "resolution")):
@@ -269,6 +269,6 @@ def _of_mysql(original: BaseException) -> ServerRefusal | None:
         return _ENCRYPTION
     if number in (3, 28, 1026) and "28" in said:  # the file system's own number
         return _DISK_FULL
-    if number == 0:  # PyMySQL's word for a connection that it has given up
+    if number == 0:  # PyMySQL's number for a connection that it has given up
         return _LOST
     return _BY_MYSQL_NUMBER.get(number) if isinstance(number, int) else None

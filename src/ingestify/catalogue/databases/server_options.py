@@ -1,4 +1,4 @@
-"""What can be said in the URL of a database server besides what its driver knows."""
+"""The options in the URL of a database server that are ingestify's own."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ T = TypeVar("T", int, float)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """The options behind the `?` that are ingestify's own, or have a value that suits it.
+    """The options behind the `?` of a URL that ingestify reads itself, with its defaults.
 
     Attributes:
         connect_timeout: Seconds to wait for a connection.
-        lock_timeout: Seconds to wait for what another writer has locked.
-        statement_timeout: Seconds that one statement may take; None: as the server says.
-        pool_size: Connections that are kept open; as many again three times may be opened while they are needed.
-        idle_timeout: Seconds after which the server ends a transaction of ours that says nothing any more: its machine
-            sleeps or is gone, and others wait for what it has locked.
+        lock_timeout: Seconds to wait for another writer's lock.
+        statement_timeout: Seconds that one statement may take; None: the server's own limit.
+        pool_size: Connections that stay open; up to three times as many more may be opened while they are needed.
+        idle_timeout: Seconds after which the server ends an idle transaction: its machine sleeps or has vanished, and
+            others wait for its locks.
     """
 
     connect_timeout: int = 10
@@ -40,20 +40,20 @@ class ServerOptions:
         """Return the options, and the URL with what is left for the driver.
 
         Raises:
-            ConfigurationError: A value is no number above 0.
+            ConfigurationError: A value is not a number above 0.
         """
-        usual = cls()
+        default = cls()
         options = cls(
-            connect_timeout=_number(url, "connect_timeout", int, usual.connect_timeout),
-            lock_timeout=_number(url, "lock_timeout", float, usual.lock_timeout),
+            connect_timeout=_number(url, "connect_timeout", int, default.connect_timeout),
+            lock_timeout=_number(url, "lock_timeout", float, default.lock_timeout),
             statement_timeout=_number(url, "statement_timeout", float, 0.0) or None,
-            pool_size=_number(url, "pool_size", int, usual.pool_size),
-            idle_timeout=_number(url, "idle_timeout", float, usual.idle_timeout),
+            pool_size=_number(url, "pool_size", int, default.pool_size),
+            idle_timeout=_number(url, "idle_timeout", float, default.idle_timeout),
         )
         return options, url.difference_update_query([field.name for field in dataclasses.fields(cls)])
 
     def pool(self) -> dict[str, object]:
-        """Return what SQLAlchemy's pool is to be told."""
+        """Return the arguments of SQLAlchemy's pool."""
         return {
             "pool_size": self.pool_size,
             "max_overflow": 3 * self.pool_size,
@@ -75,7 +75,7 @@ def _number(url: sa.URL, name: str, kind: Callable[[str], T], default: T) -> T:
 
 
 def shown(url: sa.URL) -> str:
-    """Return a server's URL for people: without its driver, its password and what else may be secret."""
+    """Return a server's URL for people: without its driver, its password and other secrets."""
     query = {key: "***" if is_secret_key(key) else value for key, value in url.query.items()}
     plain = url.set(drivername=url.get_backend_name(), query=query)
     return plain.render_as_string(hide_password=True).replace("%2A%2A%2A", "***")

@@ -28,18 +28,18 @@ from ingestify.errors import StoreError
 __all__ = ["SqliteConnector", "SqliteDialect"]
 
 BUSY_TIMEOUT_SECONDS = 60.0
-"""How long a writer waits for a writer in another process; `?timeout=` in the URL overrides it."""
+"""How long a writer waits for a writer of another process; `?timeout=` in the URL overrides it."""
 
 _SLICE_SECONDS = 0.05
-"""How long SQLite waits by itself. Nobody can end that: not Ctrl-C either, which Python hears of when it is over."""
+"""How long SQLite itself waits. Nothing can end that wait, not even Ctrl-C, which Python handles after it."""
 
 _INCREMENTAL = 2
 _MOST_PAGES = 10_000
-"""Of 4 kB each, which are moved in one transaction."""
+"""How many pages of 4 kB one transaction gives back."""
 
 
 class _WriteLock:
-    """A lock that can be referred to weakly."""
+    """A lock that can have weak references."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -50,7 +50,7 @@ _write_locks_guard = threading.Lock()
 
 
 def _write_lock_of(name: str) -> _WriteLock:
-    """Return this process's one lock for a database, however often that is opened."""
+    """Return this process's one lock for a database, which may be open several times."""
     with _write_locks_guard:
         lock = _write_locks.get(name)
         if lock is None:
@@ -65,7 +65,7 @@ class SqliteConnector(Connector):
         url: Parsed.
     """
 
-    # The look takes the lock, and the moment that all of the transaction sees; BEGIN alone would leave that to later.
+    # The PRAGMA takes the lock and fixes the moment that the transaction sees; BEGIN alone would do so later.
     read_begin: tuple[str, ...] = ("BEGIN", "PRAGMA schema_version")
     write_begin: tuple[str, ...] = ("BEGIN IMMEDIATE",)
 
@@ -90,13 +90,13 @@ class SqliteConnector(Connector):
 
     def make_engine(self, *, echo: bool) -> sa.Engine:
         """Return an engine whose driver begins no transaction by itself."""
-        # Who may only read is watched over from the first statement on, which so cannot be tried again from outside.
+        # For a user who may only read, `reading` watches from the first statement on, so SQLite itself has to wait.
         seconds = self.lock_seconds if self.is_read_only else min(_SLICE_SECONDS, self.lock_seconds)
         arguments: dict[str, Any] = {"check_same_thread": False, "timeout": seconds}
         pool: dict[str, Any] = (
             {"poolclass": StaticPool}
             if self.is_one_connection
-            # No upper limit: a thread that reads must never wait for a connection that another one keeps.
+            # No upper limit: a thread that reads must never wait for a connection that another thread keeps.
             else {"poolclass": QueuePool, "pool_size": 4, "max_overflow": -1}
         )
         opened = self._url if self._reader is None or self.path is None else _read_only_url(self._url, self.path)
@@ -107,7 +107,7 @@ class SqliteConnector(Connector):
         return engine
 
     def prepare(self, engine: sa.Engine) -> None:
-        """Make the file's folder, and let readers read while a writer writes. The file remembers it.
+        """Make the file's folder, and turn on the write-ahead log, with which readers read beside a writer.
 
         Raises:
             StoreError: The folder cannot be made, or the file cannot be opened.
@@ -129,23 +129,23 @@ class SqliteConnector(Connector):
     def _switch(self, engine: sa.Engine) -> None:
         with contextlib.closing(engine.raw_connection()) as connection:
             cursor = connection.cursor()
-            # Asking alone takes no lock; SQLite does not wait by itself for the lock of the switch.
+            # The query alone takes no lock; for the lock of the switch SQLite does not wait by itself.
             if cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-                # Of a new file: what is removed can be given back to the disk. Others stay as they are.
+                # Only in a new file: lets freed pages be given back to the disk.
                 cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 cursor.execute("PRAGMA journal_mode = WAL").fetchone()
             cursor.close()
 
     def reading(self, connection: sa.Connection) -> contextlib.AbstractContextManager[None]:
-        """Watch over a transaction that reads, where this user may only read the file."""
+        """Check a transaction that reads, where this user may only read the file."""
         return contextlib.nullcontext() if self._reader is None else self._reader.reading(connection)
 
     def is_locked(self, error: BaseException) -> bool:
-        """Whether another process has it locked. Who may only read waits inside SQLite."""
+        """Whether another process has locked the file. For a user who may only read, SQLite itself waits."""
         return not self.is_read_only and "database is locked" in str(getattr(error, "orig", None) or error)
 
     def before_commit(self) -> None:
-        """Let the disk have the names of the folders above the file, whoever made them; SQLite syncs its own files'."""
+        """Sync the folders above the file, so that they outlive a power loss; SQLite syncs only its own files."""
         if self._folder is None:
             return
         try:
@@ -158,10 +158,10 @@ class SqliteConnector(Connector):
 
 
 def _may_only_be_read(path: Path) -> bool:
-    """Whether the database is there, and this user may not write it: an archive, or a colleague's lake."""
+    """Whether the database exists, and this user may not write to it: an archive, or a colleague's lake."""
     try:
         is_there = path.is_file()
-    except PermissionError:  # this user may not look there, which opening it says
+    except PermissionError:  # opening it gives the error
         return False
     return is_there and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
 
@@ -187,22 +187,22 @@ def _make_folder(path: Path, where: str) -> None:
 
 
 def _prepare_connection(connection: Any, _record: object) -> None:
-    # None: the driver begins no transaction on its own, so that reads are in one too and DDL can be undone.
+    # None: the driver begins no transaction by itself, so reads are in one too, and DDL can be rolled back.
     # This works the same on every Python; `autocommit=False` exists from 3.12 on and cannot say IMMEDIATE.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
-    # FULL: what was acknowledged is still there after a power loss, also in WAL mode.
+    # FULL: a commit outlives a power loss, also in WAL mode.
     cursor.execute("PRAGMA synchronous = FULL")
-    # 16 MB instead of 2: with 300,000 datasets a fifth more written and read a second; 64 MB brought no more.
+    # 16 MB instead of 2: a fifth faster with 300,000 datasets; 64 MB is no faster.
     cursor.execute("PRAGMA cache_size = -16000")
-    # Moving the log into the file four times more rarely than by default; until then it takes 16 MB at most.
+    # The log is moved into the file when it has 16 MB, four times the default.
     cursor.execute("PRAGMA wal_autocheckpoint = 4000")
     cursor.close()
 
 
 class SqliteDialect(Dialect):
-    """SQLite, from 3.35 on. Its writers exclude each other, so there is nothing to hold or to lock."""
+    """SQLite, from 3.35 on. Its writers exclude each other, so no rows are locked."""
 
     has_one_writer = True
 
@@ -216,11 +216,11 @@ class SqliteDialect(Dialect):
     def attribute_is(
         self, identifier_key: sa.ColumnElement[str], key: str, values: Sequence[str]
     ) -> sa.ColumnElement[bool]:
-        """Return the condition; where the key can have an index, in the words of that index."""
+        """Return the condition; if the key can have an index, with the expression of that index."""
         if not values:
             return sa.false()
         if self.is_indexable(key):
-            # The path is a literal: SQLite uses an expression's index only for the very same expression.
+            # The path is a literal: SQLite uses an index on an expression only for the very same expression.
             path = sa.literal(f'$."{key}"', sa.String(), literal_execute=True)
             return self.any_of(sa.func.json_extract(identifier_key, path, type_=sa.String()), values)
         # A quoted path cannot hold a quote or a backslash, and older versions compare it with the escaped key.
@@ -241,17 +241,17 @@ class SqliteDialect(Dialect):
         return sa.UnaryExpression(column, operator=sa.sql.operators.custom_op("+"), type_=column.type)
 
     def lock_rows(self, connection: sa.Connection, column: sa.Column[str], values: Sequence[str]) -> None:
-        """Do nothing."""
+        """Do nothing: there is one writer."""
 
     def lock_log(self, connection: sa.Connection, version_table: str) -> None:
-        """Do nothing."""
+        """Do nothing: there is one writer."""
 
     def append(
         self, connection: sa.Connection, table: sa.Table, insert: BulkStatement, rows: Sequence[Mapping[str, Any]]
     ) -> Sequence[int]:
-        """Insert rows in their order. Returns the positions they got.
+        """Insert rows in their order. Returns their positions.
 
-        Nobody else writes meanwhile, so they follow each other; with RETURNING each row would be a statement.
+        There is one writer, so the positions follow each other. With RETURNING each row would be a statement.
         """
         insert.execute(connection, rows)
         last: int = connection.scalars(sa.select(sa.func.max(table.c.position))).one()
@@ -262,7 +262,7 @@ class SqliteDialect(Dialect):
         return json.dumps(key, ensure_ascii=False) == f'"{key}"'
 
     def attribute_index_body(self, table: sa.Table, provider: str, dataset_type: str, key: str) -> str:
-        """Return an index over one attribute, of the datasets of one provider and type."""
+        """Return an index on one key, of the datasets of one provider and type."""
         path, *values = (quoted(text) for text in (f'$."{key}"', provider, dataset_type))
         return (
             f"{table.name} (json_extract(identifier_key, {path})) "
@@ -270,11 +270,11 @@ class SqliteDialect(Dialect):
         )
 
     def create_index(self, connection: sa.Connection, table: sa.Table, name: str, key: str, body: str) -> None:
-        """Make it."""
+        """Make the index."""
         connection.exec_driver_sql(f"CREATE INDEX {name} ON {body}")
 
     def drop_index(self, connection: sa.Connection, table: sa.Table, name: str) -> None:
-        """Drop it."""
+        """Drop the index."""
         connection.exec_driver_sql(f"DROP INDEX {name}")
 
     def find_index_names(self, connection: sa.Connection, table: sa.Table) -> list[str]:
@@ -287,12 +287,12 @@ class SqliteDialect(Dialect):
         connection.exec_driver_sql(f"ANALYZE {table.name}")
 
     def find_maintenance(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> list[str]:
-        """Return what `PRAGMA optimize` finds worth doing, and how free pages are given back."""
-        # 1: only say what would be done; 2: ANALYZE; 0x10000: of any table, not only those that this connection used.
+        """Return the statements of `PRAGMA optimize`, and those that give free pages back."""
+        # 1: return the statements only; 2: ANALYZE; 0x10000: all tables, not only those that this connection used.
         due = list(connection.exec_driver_sql("PRAGMA optimize(0x10003)").scalars())
         is_incremental = connection.exec_driver_sql("PRAGMA auto_vacuum").scalar() == _INCREMENTAL
         if is_incremental:
             free = connection.exec_driver_sql("PRAGMA freelist_count").scalar() or 0
-            # Python's driver goes one step of such a statement, which is one page.
+            # Python's driver makes one step of such a statement, which is one page.
             due += ["PRAGMA incremental_vacuum(1)"] * min(free, _MOST_PAGES)
         return ["PRAGMA analysis_limit = 1000", *due] if due else []

@@ -1,12 +1,12 @@
-"""A SQLite file that this user may only read, while its owner goes on writing it.
+"""A SQLite file that this user may only read, while its owner writes to it.
 
-Readers and writers of a file with a log (`-wal`) speak to each other by a file beside it (`-shm`). Who may only read
-can use the one that a writer made, and cannot make one. So there are two ways to read:
+Readers and writers of a file with a log (`-wal`) coordinate by a second file beside it (`-shm`). A user who may only
+read can use the one that a writer made, but cannot make one. So there are two ways to read:
 
-- The log is there: a writer is at work, or was killed. Then SQLite reads as always.
-- It is not, or is empty: the file is complete, and whoever reads it without asking (`immutable=1`) reads one moment, as
-  long as nobody writes to it. So the file's stamp is compared after each transaction that read, and what was read is
-  read again where it has changed. That also holds for a read-only mount of a folder that others write.
+- The log exists: a writer is active, or was killed. Then SQLite reads as usual.
+- The log does not exist, or is empty: the file is complete. A connection reads it without locks (`immutable=1`), and
+  sees one moment as long as nobody writes. So the file's stamp is compared after each transaction, and the transaction
+  is repeated if the stamp changed. That also holds for a read-only mount of a folder that others write to.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from ingestify.catalogue.databases.database_errors import FileChanged
 __all__ = ["SqliteReader"]
 
 _CLOCK_TICK_SECONDS = 0.05
-"""Two writes within so much may leave the same time on a file. The coarsest clock of a Linux kernel ticks in 0.01 s."""
+"""Two writes within this time may leave the same time on a file. The coarsest clock of Linux ticks in 0.01 s."""
 
 _TRIES = 20
 _PAUSE_SECONDS = 0.02
 
-_WRITER_MOVED = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
-"""What SQLite says where a writer has just removed its log, or is about to make it."""
+_CODES_OF_A_WRITER = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+"""SQLite's codes when a writer has just removed its log, or is about to make it."""
 
 
 class _Stamp(NamedTuple):
-    """What changes whenever a file is written, or another one takes its place."""
+    """The attributes of a file that change when it is written, or replaced by another file."""
 
     device: int
     inode: int
@@ -46,12 +46,12 @@ class _Stamp(NamedTuple):
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that knows what file it was opened for.
+    """A connection that knows which file it was opened for.
 
     Attributes:
-        stamp: The file's, at that moment.
-        is_watched: Whether it reads without asking, so that what it read has to be compared.
-        is_new: Whether nobody has used it yet.
+        stamp: The file's stamp when it was opened.
+        is_watched: Whether it reads without locks, so that the stamp has to be compared after each transaction.
+        is_new: Whether it was not used yet.
     """
 
     stamp: _Stamp
@@ -60,10 +60,10 @@ class _Connection(sqlite3.Connection):
 
 
 class SqliteReader:
-    """Opens connections to one file, and knows of each whether what it read is of one moment.
+    """Opens connections to one file, and checks that each transaction read one moment.
 
     Args:
-        path: The file, which is there.
+        path: The file, which exists.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,22 +73,22 @@ class SqliteReader:
         self._shared = path.with_name(f"{path.name}-shm")
 
     def listen(self, engine: sa.Engine) -> None:
-        """Open each connection of `engine`, whose URL says `mode=ro`, and look at it before each use."""
+        """Open each connection of `engine`, whose URL has `mode=ro`, and check it before each use."""
         sa.event.listen(engine, "do_connect", self._connect)
         sa.event.listen(engine, "checkout", self._refuse_stale)
 
     @contextlib.contextmanager
     def reading(self, connection: sa.Connection) -> Iterator[None]:
-        """Watch over a transaction.
+        """Check a transaction that reads.
 
         Raises:
-            FileChanged: What was read may be of two moments, or could not be read for what a writer did meanwhile.
+            FileChanged: A writer changed the file meanwhile, so the transaction may have read two moments, or failed.
         """
         opened: Any = connection.connection.dbapi_connection
         assert isinstance(opened, _Connection)
         try:
             yield
-        except Exception as error:  # what pages of two moments look like is not known beforehand
+        except Exception as error:  # pages of two moments may cause any error
             if self._has_changed(opened) or _is_about_a_writer(error):
                 connection.invalidate()
                 raise FileChanged from error
@@ -122,12 +122,12 @@ class SqliteReader:
             time.sleep(_CLOCK_TICK_SECONDS)  # so that the next write leaves another time
             stamp = self._read_stamp()
         is_watched = self._is_complete()
-        # One that a reader made would be the reader's, and the owner could not write to it.
+        # A -shm that a reader made would belong to the reader, and the owner could not write to it.
         name += "&immutable=1" if is_watched else "" if self._shared.exists() else "&readonly_shm=1"
         opened: _Connection = dialect.loaded_dbapi.connect(name, **{**options, "factory": _Connection})
         opened.stamp, opened.is_watched = stamp, is_watched
         try:
-            # SQLite opens the log only now. From then on it is not removed as long as this connection is open.
+            # SQLite opens the log here. From now on the log stays as long as this connection is open.
             opened.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
         except sqlite3.Error as error:
             opened.close()
@@ -138,11 +138,11 @@ class SqliteReader:
 
     def _refuse_stale(self, opened: _Connection, _record: object, _proxy: object) -> None:
         if opened.is_new:
-            # No other one would be newer, and the pool opens only two before it gives up; what is read is compared.
+            # Another connection would not be newer, and the pool opens only two before it gives up.
             opened.is_new = False
             return
         now = self._read_stamp()
-        # Of a file with a log each transaction sees what is new, as long as it is that file.
+        # In a file with a log, each transaction sees the newest commit as long as it is the same file.
         is_current = now == opened.stamp and self._is_complete() if opened.is_watched else now[:2] == opened.stamp[:2]
         if not is_current:
             raise sa.exc.DisconnectionError  # the pool opens another one
@@ -151,8 +151,8 @@ class SqliteReader:
         return opened.is_watched and self._read_stamp() != opened.stamp
 
     def _is_complete(self) -> bool:
-        """Whether all that was committed is in the file itself, and nothing else."""
-        # Without a log of this kind a writer writes into the file, and asks readers to wait by locks on it.
+        """Whether the file itself holds all commits, and nothing else."""
+        # Without such a log, a writer writes into the file itself, and locks it against readers.
         return self._has_log() and not _size(self._log) and not _size(self._journal)
 
     def _has_log(self) -> bool:
@@ -178,4 +178,4 @@ def _is_about_a_writer(error: Exception) -> bool:
     if isinstance(error, FileChanged):
         return True
     code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _WRITER_MOVED
+    return code is not None and code & 0xFF in _CODES_OF_A_WRITER

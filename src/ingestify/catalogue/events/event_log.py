@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.dialect import BulkStatement
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.lake import Epoch, ensured_epoch, find_epochs
 from ingestify.catalogue.rows import (
@@ -90,7 +90,7 @@ class EventLog:
             for event, position in zip(listed, positions, strict=True)
         ]
 
-    @repeatable
+    @retried
     def holds(self, event: DatasetEvent) -> bool:
         """Whether the first event that `append` returned is there, and with it all that its transaction wrote.
 
@@ -105,7 +105,7 @@ class EventLog:
         written = (event.event_type, event.dataset.dataset_id, moment_to_text(event.occurred_at), _payload(event))
         return row is not None and tuple(row) == written
 
-    @repeatable
+    @retried
     def read(self, after_position: int, limit: int) -> list[DatasetEvent]:
         """Return events after a position, in commit order."""
         columns = self._log.c
@@ -145,13 +145,13 @@ class EventLog:
             .limit(1)
         )
 
-    @repeatable
+    @retried
     def get_last_position(self) -> int:
         """Return the position of the newest event; 0 if there is none."""
         with self._database.read("read its event log") as connection:
             return connection.scalar(sa.select(sa.func.max(self._log.c.position))) or 0
 
-    @repeatable
+    @retried
     def find_position_before(self, moment: dt.datetime) -> int:
         """Return the position behind which the events since a moment are."""
         columns = self._log.c
@@ -162,7 +162,7 @@ class EventLog:
                 return int(first) - 1
             return connection.scalar(sa.select(sa.func.max(columns.position))) or 0
 
-    @repeatable
+    @retried
     def find_touched(self, dataset_ids: Sequence[str], after_position: int) -> set[str]:
         """Return those of the datasets that have an event after a position."""
         columns = self._log.c

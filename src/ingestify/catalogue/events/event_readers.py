@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.rows import moment_to_text, to_moment
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
@@ -27,7 +27,7 @@ class EventReaders:
         self._reader = tables.event_reader
         self._failure = tables.event_failure
 
-    @repeatable
+    @retried
     def find_position(self, reader_name: str) -> int | None:
         """Return where a reader stands; None for one that is not there."""
         with self._database.read("read an event reader's position") as connection:
@@ -38,7 +38,7 @@ class EventReaders:
         position: int | None = connection.scalar(statement)
         return position
 
-    @repeatable
+    @retried
     def set_position(self, reader_name: str, position: int) -> None:
         """Put a reader anywhere; what it fails on at the moment is forgotten."""
         failure = self._failure.c
@@ -51,7 +51,7 @@ class EventReaders:
                 self._failure.delete().where(failure.reader_name == reader_name, failure.is_parked.is_(False))
             )
 
-    @repeatable
+    @retried
     def advance(self, reader_name: str, seen: int | None, position: int) -> bool:
         """Move a reader forward, if it stands where it was seen; None: if it is not there. False: it does not."""
         columns = self._reader.c
@@ -67,7 +67,7 @@ class EventReaders:
             moved = self._reader.update().where(columns.reader_name == reader_name, columns.position == seen)
             return bool(connection.execute(moved.values(position=position)).rowcount)
 
-    @repeatable
+    @retried
     def forget(self, reader_name: str) -> bool:
         """Forget a reader with all that it failed on. Returns whether there was one."""
         with self._database.write("forget an event reader", SaveError) as connection:
@@ -75,7 +75,7 @@ class EventReaders:
             gone = connection.execute(self._reader.delete().where(self._reader.c.reader_name == reader_name))
             return bool(gone.rowcount)
 
-    @repeatable
+    @retried
     def list_readers(self) -> list[EventReaderState]:
         """Return all readers by name."""
         failure, log = self._failure.c, self._log.c
@@ -96,7 +96,7 @@ class EventReaders:
 
     # ---- failures --------------------------------------------------------------------------------------
 
-    @repeatable
+    @retried
     def find_failed(self, reader_name: str) -> list[FailedEvent]:
         """Return what a reader failed on, by position."""
         columns = self._failure.c
@@ -104,7 +104,7 @@ class EventReaders:
             statement = sa.select(self._failure).where(columns.reader_name == reader_name).order_by(columns.position)
             return [_failed_event(row) for row in connection.execute(statement)]
 
-    @repeatable
+    @retried
     def save_failure(self, reader_name: str, failed: FailedEvent) -> None:
         """Remember that a reader failed on an event."""
         values = {
@@ -120,7 +120,7 @@ class EventReaders:
                 key = {"reader_name": reader_name, "position": failed.position}
                 connection.execute(self._failure.insert().values({**key, **values}))
 
-    @repeatable
+    @retried
     def forget_failure(self, reader_name: str, position: int) -> None:
         """Forget that a reader failed on an event: it is done with it."""
         columns = self._failure.c

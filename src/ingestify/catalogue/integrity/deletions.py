@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.rows import moment_to_text
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
@@ -51,7 +51,7 @@ class Deletions:
                 ],
             )
 
-    @repeatable
+    @retried
     def find_orphaned(self, paths: Sequence[str], since: dt.datetime) -> set[str]:
         """Return those of `paths` that no row names, nor did at `since` or later; all of one moment."""
         with self._database.read("look for objects that nothing names") as connection:
@@ -72,7 +72,7 @@ class Deletions:
                 left -= {by_hash[one] for one in connection.scalars(statement)}
         return left
 
-    @repeatable
+    @retried
     def forget(self, until: dt.datetime) -> int:
         """Forget what was deleted up to a moment; what was to be removed of it is. Returns how many there were."""
         with self._database.write("forget deleted objects", SaveError) as connection:

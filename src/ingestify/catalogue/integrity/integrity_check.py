@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.rows import file_from_row, json_value, new_file_from_row, to_moment
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
@@ -78,19 +78,19 @@ class IntegrityCheck:
                 return
             last = paths[-1]
 
-    @repeatable
+    @retried
     def _read_records_after(self, last: str, bucket: str | None) -> tuple[list[str], list[FileRecord]]:
         with self._database.read("list the files of the lake") as connection:
             paths = list(connection.scalars(self._paths_after(last, bucket)))
             return paths, self._records(connection, paths, bucket)
 
-    @repeatable
+    @retried
     def find_file_records(self, paths: Sequence[str]) -> list[FileRecord]:
         """Return the rows that name any of `paths` at this moment."""
         with self._database.read("look up files of the lake") as connection:
             return self._records(connection, list(dict.fromkeys(paths)), None)
 
-    @repeatable
+    @retried
     def find_records_by_tag(self, tags: Sequence[str]) -> list[FileRecord]:
         """Return the rows whose bytes have one of these hashes. It reads all rows, so ask for many at once."""
         found: list[FileRecord] = []
@@ -158,7 +158,7 @@ class IntegrityCheck:
                 return
             last = rows[-1].position
 
-    @repeatable
+    @retried
     def _read_datasets(self, statement: sa.Executable) -> tuple[Sequence[sa.Row[Any]], _Revisions, _Files]:
         with self._database.read("look at the rows of the lake") as connection:
             rows = connection.execute(statement).all()
@@ -182,7 +182,7 @@ class IntegrityCheck:
                 files[dataset_id].append((number, file_id))
         return revisions, files
 
-    @repeatable
+    @retried
     def _read_duplicates(self, bucket: str | None) -> list[tuple[Any, list[Any]]]:
         """Return each identity that several datasets have, and those."""
         dataset = self._tables.dataset.c
@@ -212,7 +212,7 @@ class IntegrityCheck:
                     dataset_id=other,
                 )
 
-    @repeatable
+    @retried
     def _read_dangling(self) -> tuple[dict[str, list[str]], list[tuple[str, int]]]:
         """Return what there is of datasets that are not there, by their ids, and how much of which entries."""
         tables = self._tables

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Sequence
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.integrity.deletions import Deletions
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.ports import ObjectsInDoubt
@@ -40,7 +40,7 @@ class Removals:
         self._deletions = deletions
         self._is_lease_held = is_lease_held
 
-    @repeatable
+    @retried
     def get_last(self) -> int:
         """Return the number of the last one that has ended."""
         with self._database.read("look which objects were removed") as connection:
@@ -57,7 +57,7 @@ class Removals:
         if being_removed or last != seen:
             raise ObjectsInDoubt(last, paths, being_removed)
 
-    @repeatable
+    @retried
     def begin(self, lease_id: str, paths: Sequence[str], since: dt.datetime | None) -> set[str]:
         """Note those of `paths` that no row names, nor did since then. Returns them."""
         with self._database.write("note which objects are removed", SaveError) as connection:
@@ -71,7 +71,7 @@ class Removals:
         """Note that it is done: those whose objects were written before look for them."""
         self._end([lease_id])
 
-    @repeatable
+    @retried
     def end_dead(self) -> bool:
         """End those whose lease is held no more."""
         with self._database.read("look which objects are removed") as connection:
@@ -84,7 +84,7 @@ class Removals:
             self._end(dead)
         return bool(dead)
 
-    @repeatable
+    @retried
     def _end(self, lease_ids: Sequence[str]) -> None:
         columns = self._table.c
         with self._database.write("note which objects were removed", SaveError) as connection:

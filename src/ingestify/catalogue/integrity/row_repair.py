@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.integrity.deletions import Deletions, find_named
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.rows import json_text, moment_to_text
@@ -31,7 +31,7 @@ class RowRepair:
         self._quarantine = quarantine
         self._deletions = Deletions(database, tables)
 
-    @repeatable
+    @retried
     def restore_revisions(self, dataset_ids: Sequence[str]) -> None:
         """Make lost revisions again from their files' rows, and let each dataset call its newest one current."""
         with self._database.write("mend revisions", SaveError) as connection:
@@ -78,7 +78,7 @@ class RowRepair:
             .values(current_revision_id=number, current_created_at=created_at, current_state=state)
         )
 
-    @repeatable
+    @retried
     def request_full_fetch(self, dataset_ids: Sequence[str]) -> None:
         """Let the next run fetch invalidated datasets in full once more; others stay as they are."""
         dataset = self._tables.dataset
@@ -92,7 +92,7 @@ class RowRepair:
                 theirs = connection.scalars(sa.select(dataset.c.dataset_id).where(*marked)).all()
                 self._quarantine.retry_of_datasets(connection, theirs)
 
-    @repeatable
+    @retried
     def confirm_revisions(self, dataset_ids: Sequence[str]) -> int:
         """Trust current revisions again that were marked only because an object was damaged. Returns how many."""
         dataset, revision = self._tables.dataset, self._tables.revision
@@ -119,7 +119,7 @@ class RowRepair:
                     count += 1
         return count
 
-    @repeatable
+    @retried
     def correct_sizes(self, path: str, tag: str, size: int, storage_size: int) -> None:
         """Write the sizes that an object has into each row that names it with these bytes."""
         with self._database.write("correct sizes", SaveError) as connection:
@@ -130,7 +130,7 @@ class RowRepair:
                     .values(size=size, storage_size=storage_size)
                 )
 
-    @repeatable
+    @retried
     def remove_dangling(self) -> int:
         """Remove rows whose dataset or quarantine entry is not there; their objects count as deleted now.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.rows import moment_to_text, to_moment
 from ingestify.catalogue.tables import LONGEST_HOST, Tables
 from ingestify.domain.ports import HostWait
@@ -23,7 +23,7 @@ class HostWaits:
         self._database = database
         self._table = tables.host_wait
 
-    @repeatable
+    @retried
     def find(self) -> list[HostWait]:
         """Return all that are kept."""
         with self._database.read("look which hosts are to be left alone") as connection:
@@ -35,7 +35,7 @@ class HostWaits:
                 for row in connection.execute(sa.select(self._table).limit(_MOST))
             ]
 
-    @repeatable
+    @retried
     def save(self, wait: HostWait) -> None:
         """Keep one, instead of the host's last; those that are over are forgotten."""
         columns = self._table.c
@@ -57,7 +57,7 @@ class HostWaits:
                 },
             )
 
-    @repeatable
+    @retried
     def forget(self) -> None:
         """Forget all of them."""
         with self._database.write("forget how long hosts are to be left alone", SaveError) as connection:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.jobs.selector_syncs import SelectorSyncs
 from ingestify.catalogue.rows import json_text, json_value, moment_from_text, moment_to_text, to_moment
 from ingestify.catalogue.selection import chunks
@@ -39,7 +39,7 @@ class JobLog:
         self._revision = tables.revision
         self._selector_syncs = selector_syncs
 
-    @repeatable
+    @retried
     def save(self, job: JobSummary, first_task: int = 0) -> None:
         """Write a job's row, new or again, and those of its tasks that are not written yet.
 
@@ -97,7 +97,7 @@ class JobLog:
         for table in (self._task, self._job):
             connection.execute(table.delete().where(self._dialect.any_of(table.c.job_id, job_ids)))
 
-    @repeatable
+    @retried
     def load(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
         """Return jobs, newest first; without tasks each has none."""
         job, repeat = self._job.c, self._repeat.c
@@ -129,7 +129,7 @@ class JobLog:
                     tasks.setdefault(row["job_id"], []).append(_task_from(row))
         return [_job_from(row, tasks.get(_tasks_of(row), ())) for row in rows]
 
-    @repeatable
+    @retried
     def abort_dead(self, goes_on: Callable[[str, ProcessIdentity], bool]) -> int:
         """Mark RUNNING jobs ABORTED that nobody works on. Returns how many.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.jobs.locks import JobLocks
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
@@ -52,12 +52,12 @@ class Leases:
             if self.is_held(lease_id)
         ]
 
-    @repeatable
+    @retried
     def _read(self) -> list[tuple[str, str]]:
         with self._database.read("look who writes to the lake") as connection:
             return [(row.lease_id, row.what) for row in connection.execute(sa.select(self._table))]
 
-    @repeatable
+    @retried
     def _note(self, lease_id: str, what: str, dead: list[str]) -> None:
         column = self._table.c.lease_id
         with self._database.write("note who writes to the lake") as connection:
@@ -65,7 +65,7 @@ class Leases:
                 connection.execute(self._table.delete().where(self._database.dialect.any_of(column, some)))
             connection.execute(self._table.insert().values(lease_id=lease_id, what=what))
 
-    @repeatable
+    @retried
     def _forget(self, lease_id: str) -> None:
         with self._database.write("note who writes to the lake no more") as connection:
             connection.execute(self._table.delete().where(self._table.c.lease_id == lease_id))

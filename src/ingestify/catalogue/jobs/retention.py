@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.rows import moment_from_text, moment_to_text
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
@@ -52,7 +52,7 @@ class HistoryRetention:
 
     # ---- jobs ------------------------------------------------------------------------------------------
 
-    @repeatable
+    @retried
     def _find_jobs(self, age: dt.timedelta) -> list[str]:
         """Return the ids of jobs that ended too long ago, but for the last one of each selector."""
         job, repeat = self._job.c, self._repeat.c
@@ -71,7 +71,7 @@ class HistoryRetention:
             old = (job.updated_at < before) & (job.state != RunState.RUNNING.value)
             return list(connection.scalars(sa.select(job.job_id).where(old, sa.not_(is_needed))))
 
-    @repeatable
+    @retried
     def _remove_jobs(self, job_ids: Sequence[str]) -> None:
         with self._database.write("remove old jobs", SaveError) as connection:
             for table in (self._task, self._repeat, self._job):
@@ -79,7 +79,7 @@ class HistoryRetention:
 
     # ---- events ----------------------------------------------------------------------------------------
 
-    @repeatable
+    @retried
     def _find_events(self, age: dt.timedelta) -> tuple[int, set[int], tuple[str, int] | None]:
         """Return the position of the last event that is too old, positions that are kept, and the slowest reader."""
         log, reader, failure = self._log.c, self._reader.c, self._failure.c
@@ -113,7 +113,7 @@ class HistoryRetention:
         )
         return set() if earlier is None else {earlier}
 
-    @repeatable
+    @retried
     def _count_events(self, old: int, kept: set[int], reader: tuple[str, int] | None) -> tuple[int, int]:
         """Return how many events are to go, and how many of those that are old enough wait for a reader."""
         position = self._log.c.position
@@ -125,7 +125,7 @@ class HistoryRetention:
             unread = connection.scalar(count.where(position > bound, position <= old)) or 0
         return going, unread
 
-    @repeatable
+    @retried
     def _remove_events(self, bound: int, kept: set[int]) -> int:
         """Remove some; returns how many."""
         position = self._log.c.position

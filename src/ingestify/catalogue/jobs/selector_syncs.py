@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.rows import moment_from_text, moment_to_text, to_moment
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
@@ -27,7 +27,7 @@ class SelectorSyncs:
         self._dialect = database.dialect
         self._sync = tables.selector_sync
 
-    @repeatable
+    @retried
     def find(self, key: str) -> SelectorSync | None:
         """Return when the selector that `key` names was last ingested, or None."""
         statement = sa.select(self._sync).where(self._sync.c.key_hash == _hash(key))
@@ -35,7 +35,7 @@ class SelectorSyncs:
             row = connection.execute(statement).mappings().one_or_none()
         return None if row is None else _sync_from(row)
 
-    @repeatable
+    @retried
     def save(self, key: str, sync: SelectorSync) -> None:
         """Remember it."""
         values = {
@@ -56,7 +56,7 @@ class SelectorSyncs:
             if not connection.execute(self._sync.update().where(known).values(values)).rowcount:
                 connection.execute(self._sync.insert().values(key_hash=_hash(key), **values))
 
-    @repeatable
+    @retried
     def find_discovered(self, bucket: str, source: str, provider: str, dataset_type: str) -> list[DiscoveredSelector]:
         """Return the selectors of a source that it discovered when they were last ingested, each once."""
         there = {"bucket": bucket, "source": source, "provider": provider, "dataset_type": dataset_type}
@@ -67,7 +67,7 @@ class SelectorSyncs:
         found = [discovered for row in rows if (discovered := _discovered_from(row)) is not None]
         return sorted({one.selector: one for one in found}.values(), key=lambda one: one.selector.canonical)
 
-    @repeatable
+    @retried
     def forget(self, discovered: DiscoveredSelector) -> None:
         """Forget all that is remembered of a selector that its source discovers no more."""
         columns = self._sync.c
@@ -80,7 +80,7 @@ class SelectorSyncs:
             for hashes in chunks(theirs):
                 connection.execute(self._sync.delete().where(self._dialect.any_of(columns.key_hash, hashes)))
 
-    @repeatable
+    @retried
     def forget_listings(self, besides: Collection[str] = ()) -> None:
         """Forget what selectors listed, so that the next whole listing is compared with the lake itself."""
         columns = self._sync.c
@@ -91,7 +91,7 @@ class SelectorSyncs:
                 theirs = self._dialect.any_of(columns.key_hash, hashes)
                 connection.execute(self._sync.update().where(theirs).values(listing=None))
 
-    @repeatable
+    @retried
     def forget_absences(self, is_spoken_against: Callable[[str], bool]) -> None:
         """Forget what selectors lacked and is still to be confirmed."""
         columns = self._sync.c
@@ -107,7 +107,7 @@ class SelectorSyncs:
                 those = self._dialect.any_of(columns.key_hash, hashes)
                 connection.execute(self._sync.update().where(those).values(absent=None))
 
-    @repeatable
+    @retried
     def forget_hints(self) -> None:
         """Believe no hint, so that each selector is listed once more."""
         with self._database.write("forget hints") as connection:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.database_errors import DATABASE_ERRORS, translated
-from ingestify.catalogue.databases.retries import repeatable
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.jobs.keyed_lock import KeyedLock
 from ingestify.catalogue.rows import moment_to_text, to_moment
 from ingestify.catalogue.tables import Tables
@@ -73,7 +73,7 @@ class SessionLocks:
             raise
         return KeyedLock(self, key)
 
-    @repeatable
+    @retried
     def find_holder(self, key: str) -> JobHolder | None:
         """Return who has it; None also while that is being written."""
         columns = self._holder.c
@@ -88,7 +88,7 @@ class SessionLocks:
             return None
         return JobHolder(ProcessIdentity(row.host, row.pid, row.process_started), to_moment(row.since))
 
-    @repeatable
+    @retried
     def is_held(self, key: str) -> bool | None:
         """Whether somebody has it."""
         with self._database.read("look who is at a job") as connection:
@@ -190,7 +190,7 @@ class SessionLocks:
 
     # ---- who has them ----------------------------------------------------------------------------------
 
-    @repeatable
+    @retried
     def _note(self, key: str, holder: JobHolder) -> None:
         process = holder.process
         values: dict[str, Any] = {
@@ -204,7 +204,7 @@ class SessionLocks:
             if not connection.execute(self._holder.update().where(known).values(values)).rowcount:
                 connection.execute(self._holder.insert().values(key_hash=_hash(key), **values))
 
-    @repeatable
+    @retried
     def _forget(self, key: str) -> None:
         with self._database.write("note that nobody is at a job") as connection:
             connection.execute(self._holder.delete().where(self._holder.c.key_hash == _hash(key)))

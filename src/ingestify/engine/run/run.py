@@ -144,11 +144,11 @@ class IngestionRun:
         try:
             return self._execute()
         finally:
-            self._store.catalogue.calm()
+            self._store.catalogue.restore_lock_waits()
 
     def _execute(self) -> RunReport:
         self._jobs.open()
-        self.stop.when_stopped(self._store.catalogue.hurry)
+        self.stop.when_stopped(self._store.catalogue.limit_lock_waits)
         self._listener.tell("run_started", self.report)
         self._discovery = WorkerPool(DISCOVERY_THREADS, "ingestify-discover")
         pool = WorkerPool(self._concurrency, "ingestify-fetch")

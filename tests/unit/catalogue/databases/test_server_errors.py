@@ -9,9 +9,9 @@ import pymysql
 import pytest
 import sqlalchemy as sa
 
-from ingestify.catalogue.databases.database_errors import refusal_for
-from ingestify.catalogue.databases.retries import Patience, may_pass, repeatable
-from ingestify.catalogue.databases.server_errors import find_server_refusal
+from ingestify.catalogue.databases.database_errors import store_error_for
+from ingestify.catalogue.databases.retries import RetryBudget, may_pass, retried
+from ingestify.catalogue.databases.server_errors import find_server_error
 from ingestify.errors import LakeUnwritable, OutcomeUnknown, SaveError, StoreError
 
 
@@ -93,9 +93,9 @@ CASES = [
 
 @pytest.mark.parametrize(("error", "reason"), CASES, ids=[reason for _, reason in CASES])
 def test_it_is_told_with_its_reason_and_what_to_do(error: sa.exc.DBAPIError, reason: str) -> None:
-    refusal = find_server_refusal(error)
+    refusal = find_server_error(error)
     assert refusal is not None
-    told = refusal_for(error, "mysql://me:***@host/lake", "save 1 dataset", SaveError)
+    told = store_error_for(error, "mysql://me:***@host/lake", "save 1 dataset", SaveError)
     assert reason in str(told)
     assert refusal.advice in str(told)
     assert str(told).startswith("The catalogue mysql://me:***@host/lake refused to save 1 dataset: ")
@@ -103,7 +103,7 @@ def test_it_is_told_with_its_reason_and_what_to_do(error: sa.exc.DBAPIError, rea
 
 
 def test_what_the_next_change_would_meet_too_stops_a_run_and_what_may_pass_is_done_again() -> None:
-    hopeless = {reason for error, reason in CASES if find_server_refusal(error).is_hopeless}  # type: ignore[union-attr]
+    hopeless = {reason for error, reason in CASES if find_server_error(error).is_hopeless}  # type: ignore[union-attr]
     passing = {reason for error, reason in CASES if may_pass(error)}
     assert hopeless == {
         "password", "no such database", "no host", "does not answer", "was lost", "disk is full", "may only be read",
@@ -113,11 +113,11 @@ def test_what_the_next_change_would_meet_too_stops_a_run_and_what_may_pass_is_do
 
 
 def test_what_is_not_known_is_told_as_the_driver_says_it() -> None:
-    told = refusal_for(of_mysql(9999, "the moon is full"), "mysql://host/lake", "read jobs")
+    told = store_error_for(of_mysql(9999, "the moon is full"), "mysql://host/lake", "read jobs")
     assert "the moon is full [9999]" in str(told)
     assert not may_pass(of_mysql(9999, "the moon is full"))
-    assert find_server_refusal(ValueError("x")) is None
-    assert find_server_refusal(None) is None
+    assert find_server_error(ValueError("x")) is None
+    assert find_server_error(None) is None
 
 
 class Repeated:
@@ -142,9 +142,9 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingestify.catalogue.databases.retries.LONGEST_PAUSE_SECONDS", 0.0)
 
 
-def repeat(act: Repeated, patience: Patience | None = None) -> str:
-    asking = SimpleNamespace(_database=SimpleNamespace(patience=patience or Patience()))
-    return repeatable(lambda _: act())(asking)
+def repeat(act: Repeated, retry_budget: RetryBudget | None = None) -> str:
+    asking = SimpleNamespace(_database=SimpleNamespace(retry_budget=retry_budget or RetryBudget()))
+    return retried(lambda _: act())(asking)
 
 
 def test_what_may_pass_is_done_again_a_few_times() -> None:
@@ -177,13 +177,13 @@ def test_what_will_not_pass_is_not_done_again() -> None:
 
 def test_a_server_that_was_waited_for_in_vain_is_not_waited_for_by_each_that_follows() -> None:
     deadlock = of_mysql(1213, "Deadlock")
-    patience = Patience()
+    retry_budget = RetryBudget()
     calls = []
     for is_reached in (None, False, False, True):
         if is_reached is not None:
-            patience.note_connection(succeeded=is_reached)
+            retry_budget.note_connection(succeeded=is_reached)
         act = Repeated(*[deadlock] * 50)
         with pytest.raises(SaveError):
-            repeat(act, patience)
+            repeat(act, retry_budget)
         calls.append(act.calls)
     assert calls == [6, 6, 1, 6], "the second finds out, the third does not wait, and a connection brings it all back"

@@ -1,4 +1,4 @@
-"""The SQL side of the lake: an object with a port for each thing that it keeps."""
+"""The SQL side of the lake: one object, with a port for each thing that it keeps."""
 
 from __future__ import annotations
 
@@ -97,23 +97,23 @@ class Catalogue(Protocol):
         """Where it is, without a password, for messages."""
 
     def create(self) -> bool:
-        """Make the catalogue, if it is not there. Returns whether it was made.
+        """Make the catalogue, unless it exists. Returns whether it was made.
 
         Raises:
             StoreError: It cannot be made.
         """
 
     def maintain(self) -> None:
-        """Let the database count what its planner wants to know, if the lake grew much since, and give free room back.
+        """Update the database's statistics, if the lake grew much, and give free space back.
 
-        Cheap when there is nothing to do. For before a run, and after a run, a copy or a removal.
+        Cheap when there is nothing to do. Called before a run, and after a run, a copy or a removal.
         """
 
-    def hurry(self) -> None:
-        """Let all that wait for a lock of somebody else wait for a second more at the most, until `calm`."""
+    def limit_lock_waits(self) -> None:
+        """End waits for locks of others after a second at the most, until `restore_lock_waits`."""
 
-    def calm(self) -> None:
+    def restore_lock_waits(self) -> None:
         """Wait for locks as usual again."""
 
     def close(self) -> None:
-        """Close its connections, and let go of the locks of jobs that were taken here."""
+        """Close its connections, and release the job locks that were taken here."""
