@@ -13,7 +13,7 @@ import ingestify.catalogue
 CATALOGUE = Path(ingestify.catalogue.__file__).parent
 
 REPEATS_BY_ITSELF = {
-    "commit_with_events": "it looks up first whether the transaction is there, and must not add events twice",
+    "commit": "it looks up first whether the transaction is there, and must not add events twice",
     "settled": "it is what others ask with",
     "prepare_schema": "a migration is not begun again by itself; opening the lake again does",
 }

@@ -24,6 +24,7 @@ from ingestify.catalogue.jobs.locks import make_job_locks
 from ingestify.catalogue.jobs.retention import HistoryRetention
 from ingestify.catalogue.jobs.selector_syncs import SelectorSyncs
 from ingestify.catalogue.lake import LakeRows
+from ingestify.catalogue.logged_commits import LoggedCommits
 from ingestify.catalogue.opening import Opening
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.schema import describe_version
@@ -55,8 +56,9 @@ class SqlCatalogue(Catalogue):
         self.leases = leases = Leases(database, tables, self._locks)
         self.deletions = deletions = Deletions(database, tables)
         self.removals = removals = Removals(database, tables, deletions, leases.is_held)
-        self.changes = changes = DatasetWriter(database, tables, datasets, events, quarantine, deletions, removals)
-        self.history_import = HistoryImport(database, tables, datasets, changes, events, quarantine)
+        commits = LoggedCommits(database, events, removals)
+        self.changes = changes = DatasetWriter(database, tables, datasets, events, quarantine, deletions, commits)
+        self.history_import = HistoryImport(database, tables, datasets, changes, events, quarantine, commits)
         self.selector_syncs = selector_syncs = SelectorSyncs(database, tables)
         self.jobs = JobLog(database, tables, selector_syncs)
         self.indexes = AttributeIndexes(database, tables)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.database_errors import store_error_for
 from ingestify.catalogue.databases.dialect import BulkStatement
-from ingestify.catalogue.databases.retries import may_pass, retried
+from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.dataset_rows import description_columns, fixed_columns, head_columns, revision_row
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.events.event_log import EventLog
 from ingestify.catalogue.integrity.deletions import Deletions, find_named
-from ingestify.catalogue.integrity.removals import Removals
+from ingestify.catalogue.logged_commits import LoggedCommits
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.rows import file_to_row, moment_to_text
 from ingestify.catalogue.selection import chunks
@@ -28,10 +27,13 @@ from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.events import DatasetDeleted, DatasetEvent, MetadataUpdated, RevisionInvalidated
 from ingestify.domain.ports import HeadMoved, OnEvents
 from ingestify.domain.revision import Revision, RevisionState
-from ingestify.errors import LakeUnwritable, OutcomeUnknown, SaveError, StoreError
+from ingestify.errors import SaveError
 from ingestify.failpoints import failpoint
 
-__all__ = ["DatasetWriter"]
+__all__ = ["DatasetWriter", "Identity"]
+
+Identity = tuple[str, str, str, str]
+"""A dataset's bucket, provider, dataset type and canonical identifier."""
 
 
 class DatasetWriter:
@@ -45,7 +47,7 @@ class DatasetWriter:
         log: EventLog,
         quarantine: QuarantineLog,
         deletions: Deletions,
-        removals: Removals,
+        commits: LoggedCommits,
     ) -> None:
         self._database = database
         self._dialect = database.dialect
@@ -54,7 +56,7 @@ class DatasetWriter:
         self._log = log
         self._quarantine = quarantine
         self._deletions = deletions
-        self._removals = removals
+        self._commits = commits
         self._insert_datasets, self._insert_revisions, self._insert_files = (
             BulkStatement(table.insert(), database.sql_dialect, [c.name for c in table.c if c.name != "position"])
             for table in (tables.dataset, tables.revision, tables.file)
@@ -72,6 +74,18 @@ class DatasetWriter:
             .values({name: sa.bindparam(f"new_{name}") for name in names})
         )
         return BulkStatement(statement, self._database.sql_dialect)
+
+    def insert(
+        self,
+        connection: sa.Connection,
+        datasets: Sequence[Mapping[str, Any]],
+        revisions: Sequence[Mapping[str, Any]],
+        files: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Insert rows in the caller's transaction."""
+        self._insert_datasets.execute(connection, datasets)
+        self._insert_revisions.execute(connection, revisions)
+        self._insert_files.execute(connection, files)
 
     def apply(self, changes: Sequence[DatasetChange], removals_seen: int = 0) -> list[AppliedChange]:
         """Commit changes with their events: all or none.
@@ -103,7 +117,7 @@ class DatasetWriter:
 
         try:
             paths = [file.storage_path for change in changes for file in change.files]
-            events = iter(self.commit_with_events(doing, write, paths, removals_seen))
+            events = iter(self._commits.commit(doing, write, paths, removals_seen))
         except SaveError as error:
             # The database's own uniqueness is what counts where writers do not exclude each other.
             is_taken = isinstance(error.__cause__, sa.exc.IntegrityError)
@@ -116,63 +130,6 @@ class DatasetWriter:
     def _look_up_moved(self, doing: str, changes: Sequence[DatasetChange]) -> list[DatasetChange]:
         with self._database.settled(doing, self._tables.version_table_name) as connection:
             return self._find_moved(connection, changes)
-
-    def commit_with_events(
-        self,
-        doing: str,
-        write: Callable[[sa.Connection], list[DatasetEvent]],
-        paths: Sequence[str] = (),
-        removals_seen: int = 0,
-    ) -> list[DatasetEvent]:
-        """Commit what `write` writes, and the events it returns, in one transaction. Returns them with their positions.
-
-        When the commit itself raises, it may have happened all the same. That is looked up by the events, which are of
-        the same transaction; what is not there is written once more. What has no events says only what was seen of the
-        provider, so to write it twice is harmless.
-
-        Args:
-            paths: The objects that `write` names and no row named before; it may add to them.
-            removals_seen: The last removal that had ended before they were written.
-
-        Raises:
-            ObjectsInDoubt: They may be gone; nothing is committed.
-        """
-        was_unknown = False
-        retry_budget = self._database.retry_budget
-        for is_last in retry_budget.attempts():
-            events: list[DatasetEvent] = []
-            try:
-                with self._database.write(doing, SaveError) as connection:
-                    events = self._log.append(connection, write(connection))
-                    if paths:  # with events, so the log is locked
-                        self._removals.check(connection, paths, removals_seen)
-                    failpoint("commit.written")
-                break
-            except OutcomeUnknown as unknown:
-                if self._is_there(events, unknown):
-                    break
-                cause = unknown.__cause__ or unknown
-                refused = store_error_for(cause, self._database.where, doing, SaveError)
-                if is_last or (not may_pass(cause) and (was_unknown or isinstance(refused, LakeUnwritable))):
-                    raise refused from cause
-                was_unknown = True
-            except StoreError as error:
-                if is_last or not may_pass(error.__cause__):
-                    retry_budget.spend()
-                    raise
-        return events
-
-    def _is_there(self, events: Sequence[DatasetEvent], unknown: OutcomeUnknown) -> bool:
-        """Whether a transaction with these events was committed, asked over another connection."""
-        if not events:
-            return False
-        try:
-            return self._log.holds(events[0])
-        except StoreError as error:
-            raise OutcomeUnknown(
-                f"{unknown} It could not be looked up either: {error} Nothing was removed; the next run finds out by "
-                f"itself."
-            ) from unknown
 
     def invalidate(self, dataset_ids: Sequence[str], reason: str) -> list[DatasetEvent]:
         """Mark current revisions VALIDATION_FAILED; those without a revision, or marked already, stay as they are."""
@@ -190,7 +147,7 @@ class DatasetWriter:
             self._forget_syncs(connection)
             return events
 
-        return self.commit_with_events("invalidate revisions", write)
+        return self._commits.commit("invalidate revisions", write)
 
     def _load_to_change(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> list[Dataset]:
         """Return datasets in full, which nobody else changes before the commit."""
@@ -226,7 +183,7 @@ class DatasetWriter:
             self._deletions.record(connection, unnamed, moment)
             return [DatasetDeleted(dataset=one, occurred_at=moment) for one in last]
 
-        events = self.commit_with_events("delete datasets", write)
+        events = self._commits.commit("delete datasets", write)
         if on_events is not None:
             on_events(events)
         return unnamed
@@ -256,7 +213,7 @@ class DatasetWriter:
                 for entry in entries
             ]
 
-        events = self.commit_with_events("discard quarantine entries", write)
+        events = self._commits.commit("discard quarantine entries", write)
         if on_events is not None:
             on_events(events)
         return unnamed
@@ -285,7 +242,7 @@ class DatasetWriter:
                 events.append(MetadataUpdated(dataset=after, occurred_at=moment))
             return events
 
-        return self.commit_with_events("mark datasets as missing", write)
+        return self._commits.commit("mark datasets as missing", write)
 
     # ---- the parts of apply ----------------------------------------------------------------------------
 
@@ -308,7 +265,7 @@ class DatasetWriter:
         heads = self._read_heads(
             connection, [change.existing.dataset_id for change in changes if change.existing is not None]
         )
-        taken = self._find_taken(connection, [change for change in changes if change.existing is None])
+        taken = self.find_taken(connection, [_identity(change) for change in changes if change.existing is None])
         moved = []
         for change in changes:
             if change.existing is None:
@@ -350,15 +307,13 @@ class DatasetWriter:
                 heads[dataset_id] = (0 if current is None else current + 1, updated_at)
         return heads
 
-    def _find_taken(
-        self, connection: sa.Connection, changes: Sequence[DatasetChange]
-    ) -> set[tuple[str, str, str, str]]:
+    def find_taken(self, connection: sa.Connection, identities: Iterable[Identity]) -> set[Identity]:
+        """Return those of `identities` that datasets have, by one set query a kind and a thousand."""
         columns = self._tables.dataset.c
         groups: dict[tuple[str, str, str], list[str]] = {}
-        for change in changes:
-            kind = (change.bucket, change.provider, change.dataset_type)
-            groups.setdefault(kind, []).append(change.identifier.canonical)
-        taken: set[tuple[str, str, str, str]] = set()
+        for *kind, key in identities:
+            groups.setdefault((kind[0], kind[1], kind[2]), []).append(key)
+        taken: set[Identity] = set()
         for (bucket, provider, dataset_type), keys in groups.items():
             for some in chunks(keys):
                 statement = sa.select(columns.identifier_key).where(
@@ -394,15 +349,13 @@ class DatasetWriter:
                 files += [
                     file_to_row(dataset.dataset_id, number, file) for number, file in enumerate(revision.modified_files)
                 ]
-        self._insert_datasets.execute(connection, new)
+        self.insert(connection, new, revisions, files)
         self._describe.execute(connection, described)
         self._move_head.execute(connection, heads)
-        self._insert_revisions.execute(connection, revisions)
-        self._insert_files.execute(connection, files)
         self._quarantine.add(connection, [one.entry for one in applied if one.entry is not None])
 
 
-def _identity(change: DatasetChange) -> tuple[str, str, str, str]:
+def _identity(change: DatasetChange) -> Identity:
     return change.bucket, change.provider, change.dataset_type, change.identifier.canonical
 
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from ingestify.catalogue.changes import DatasetWriter
+from ingestify.catalogue.changes import DatasetWriter, Identity
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.databases.dialect import BulkStatement
 from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.dataset_rows import description_columns, fixed_columns, head_columns, revision_row
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.events.event_log import EventLog
+from ingestify.catalogue.logged_commits import LoggedCommits
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.rows import REVISION_STATES, file_to_row, moment_to_text, to_moment
 from ingestify.catalogue.selection import chunks
@@ -42,6 +42,7 @@ class HistoryImport:
         writer: DatasetWriter,
         log: EventLog,
         quarantine: QuarantineLog,
+        commits: LoggedCommits,
     ) -> None:
         self._database = database
         self._tables = tables
@@ -49,6 +50,7 @@ class HistoryImport:
         self._writer = writer
         self._log = log
         self._quarantine = quarantine
+        self._commits = commits
         dataset = tables.dataset.c
         self._head_columns = (
             dataset.dataset_id,
@@ -58,10 +60,6 @@ class HistoryImport:
             dataset.current_revision_id,
             dataset.current_state,
             dataset.updated_at,
-        )
-        self._insert_datasets, self._insert_revisions, self._insert_files = (
-            BulkStatement(table.insert(), database.sql_dialect, [c.name for c in table.c if c.name != "position"])
-            for table in (tables.dataset, tables.revision, tables.file)
         )
 
     # ---- reading ---------------------------------------------------------------------------------------
@@ -144,7 +142,7 @@ class HistoryImport:
         doing = f"copy {len(histories)} {'dataset' if len(histories) == 1 else 'datasets'}"
         for tried in range(1, _TRIES + 1):
             try:
-                written = iter(self._writer.commit_with_events(doing, write, paths, removals_seen))
+                written = iter(self._commits.commit(doing, write, paths, removals_seen))
                 break
             except SaveError as error:
                 # Somebody else has just brought one of them: the next look finds it.
@@ -160,32 +158,16 @@ class HistoryImport:
         for some in chunks(ids):
             for head in self._heads(connection, self._database.dialect.any_of(columns.dataset_id, some), holds=True):
                 heads[head.dataset_id] = head
-        kinds: dict[tuple[str, str, str], list[str]] = {}
-        for one in histories:
-            if one.existing is None:
-                kind = one.dataset.bucket, one.dataset.provider, one.dataset.dataset_type
-                kinds.setdefault(kind, []).append(one.dataset.identifier.canonical)
-        taken = {
-            (kind, head.identifier_key)
-            for kind, keys in kinds.items()
-            for some in chunks(keys)
-            for head in self._heads(
-                connection,
-                columns.bucket == kind[0],
-                columns.provider == kind[1],
-                columns.dataset_type == kind[2],
-                self._database.dialect.any_of(columns.identifier_key, some),
-            )
-        }
+        taken = self._writer.find_taken(
+            connection, [_identity(one.dataset) for one in histories if one.existing is None]
+        )
         return [self._holds(one, heads, taken) for one in histories]
 
     @staticmethod
-    def _holds(
-        history: DatasetHistory, heads: dict[str, DatasetHead], taken: set[tuple[tuple[str, str, str], str]]
-    ) -> bool:
+    def _holds(history: DatasetHistory, heads: dict[str, DatasetHead], taken: set[Identity]) -> bool:
         dataset, existing = history.dataset, history.existing
         if existing is None:
-            identity = (dataset.bucket, dataset.provider, dataset.dataset_type), dataset.identifier.canonical
+            identity = _identity(dataset)
             is_free = identity not in taken
             taken.add(identity)
             return is_free
@@ -209,13 +191,10 @@ class HistoryImport:
             else:
                 which = dataset.c.dataset_id == one.dataset.dataset_id
                 connection.execute(dataset.update().where(which).values(row))
-        self._insert_datasets.execute(connection, new)
-        self._insert_revisions.execute(
+        self._writer.insert(
             connection,
+            new,
             [revision_row(one.dataset.dataset_id, each) for one in histories for each in one.dataset.revisions],
-        )
-        self._insert_files.execute(
-            connection,
             [
                 file_to_row(one.dataset.dataset_id, number, each_file)
                 for one in histories
@@ -285,7 +264,11 @@ class HistoryImport:
                 for entry in settled
             ]
 
-        return self._writer.commit_with_events("copy quarantine entries", write, paths, removals_seen)
+        return self._commits.commit("copy quarantine entries", write, paths, removals_seen)
+
+
+def _identity(dataset: Dataset) -> Identity:
+    return dataset.bucket, dataset.provider, dataset.dataset_type, dataset.identifier.canonical
 
 
 def _dataset_row(dataset: Dataset) -> dict[str, object]:

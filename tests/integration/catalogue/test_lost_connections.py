@@ -118,13 +118,13 @@ def test_another_writer_that_was_faster_is_not_taken_for_us(
     through: SqlCatalogue, empty: SqlCatalogue, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = apply_one(empty, with_file(1)).dataset
-    look = through.changes._is_there
+    look = through.changes._commits._is_there
 
     def after_theirs(*args: object) -> bool:
         apply_one(empty, change(existing=old, files=[new_file(content="theirs")]))
         return look(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(through.changes, "_is_there", after_theirs)
+    monkeypatch.setattr(through.changes._commits, "_is_there", after_theirs)
     proxy.cut(Cut.BEFORE)
     with pytest.raises(HeadMoved):
         through.changes.apply([change(existing=old, files=[new_file(content="ours")])])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.retries import retried
+from ingestify.catalogue.jobs.held_lock import HeldLock
 from ingestify.catalogue.jobs.locks import JobLocks
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
@@ -38,7 +38,13 @@ class Leases:
         except BaseException:
             lock.release()
             raise
-        return _HeldLease(lock, lambda: self._forget(lease_id))
+
+        def release() -> None:
+            with contextlib.suppress(StoreError):  # a row that stays is a dead one's
+                self._forget(lease_id)
+            lock.release()
+
+        return HeldLock(release)
 
     def is_held(self, lease_id: str) -> bool | None:
         """Whether it is held; None: that is not known."""
@@ -69,22 +75,6 @@ class Leases:
     def _forget(self, lease_id: str) -> None:
         with self._database.write("note who writes to the lake no more") as connection:
             connection.execute(self._table.delete().where(self._table.c.lease_id == lease_id))
-
-
-class _HeldLease:
-    """Implements `domain.ports.JobLock`."""
-
-    def __init__(self, lock: JobLock, forget: Callable[[], None]) -> None:
-        self._lock = lock
-        self._forget: Callable[[], None] | None = forget
-
-    def release(self) -> None:
-        """End it. Never raises: a row that stays is a dead one's."""
-        forget, self._forget = self._forget, None
-        if forget is not None:
-            with contextlib.suppress(StoreError):
-                forget()
-            self._lock.release()
 
 
 def _key(lease_id: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ingestify.catalogue.databases.connection import Database
-from ingestify.catalogue.jobs.keyed_lock import KeyedLock
+from ingestify.catalogue.jobs.held_lock import HeldLock
 from ingestify.catalogue.jobs.session_locks import SessionLocks
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.ports import JobLock
@@ -64,19 +65,12 @@ def make_job_locks(database: Database, tables: Tables, require_lake: Callable[[]
     return FileLocks(path.with_name(f"{path.name}-locks"), tables.prefix, require_lake)
 
 
-class _Unlocked:
-    """Stands for a lock where there are none."""
-
-    def release(self) -> None:
-        """Do nothing."""
-
-
 class NoLocks:
     """Everybody may; the check of each change before its commit is what protects the lake then."""
 
     def try_lock(self, key: str, holder: JobHolder) -> JobLock | None:  # noqa: ARG002 - the protocol's
         """Return what stands for a lock."""
-        return _Unlocked()
+        return HeldLock()
 
     def find_holder(self, key: str) -> JobHolder | None:  # noqa: ARG002 - the protocol's
         """Return None."""
@@ -103,7 +97,7 @@ class MemoryLocks:
             if key in self._holders:
                 return None
             self._holders[key] = holder
-            return KeyedLock(self, key)
+            return HeldLock(functools.partial(self.release, key))
 
     def find_holder(self, key: str) -> JobHolder | None:
         """Return who has it."""
@@ -123,16 +117,6 @@ class MemoryLocks:
         """Let go of all."""
         with self._lock:
             self._holders.clear()
-
-
-class _FileLock:
-    def __init__(self, locks: FileLocks, file: LockedFile) -> None:
-        self._locks = locks
-        self._file = file
-
-    def release(self) -> None:
-        """Let others have it."""
-        self._locks.release(self._file)
 
 
 class FileLocks:
@@ -163,7 +147,7 @@ class FileLocks:
             file = self._take(self._path(key))
         except OSError as error:
             self._warn(error)
-            return _Unlocked()
+            return HeldLock()
         if file is None:
             return None
         with contextlib.suppress(OSError):  # on a full disk it is a lock all the same; only who has it is not told
@@ -171,7 +155,7 @@ class FileLocks:
             file.append(_holder_to_bytes(holder))
         with self._guard:
             self._held.add(file)
-        return _FileLock(self, file)
+        return HeldLock(functools.partial(self.release, file))
 
     def _take(self, path: Path) -> LockedFile | None:
         for _ in range(_TRIES):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import threading
 from typing import Any
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.database_errors import DATABASE_ERRORS, translated
 from ingestify.catalogue.databases.retries import retried
-from ingestify.catalogue.jobs.keyed_lock import KeyedLock
+from ingestify.catalogue.jobs.held_lock import HeldLock
 from ingestify.catalogue.rows import moment_to_text, to_moment
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.ports import JobLock
@@ -71,7 +72,7 @@ class SessionLocks:
         except BaseException:
             self.release(key)
             raise
-        return KeyedLock(self, key)
+        return HeldLock(functools.partial(self.release, key))
 
     @retried
     def find_holder(self, key: str) -> JobHolder | None:
