@@ -1,4 +1,4 @@
-"""Datasets as they are written: changes, invalidations, removals, each in one transaction."""
+"""Writing datasets: changes, invalidations and removals, each in one transaction."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Identity = tuple[str, str, str, str]
 
 
 class DatasetWriter:
-    """Writes the dataset, revision and file tables, and the event log with them."""
+    """Writes the dataset, revision and file tables, together with the event log."""
 
     def __init__(
         self,
@@ -91,10 +91,10 @@ class DatasetWriter:
         """Commit changes with their events: all or none.
 
         Raises:
-            ObjectsInDoubt: Objects of their new files may be gone.
-            HeadMoved: Some were worked out on a dataset that has moved on, or that comes twice.
+            ObjectsInDoubt: Objects of the new files may be gone.
+            HeadMoved: Another writer changed a dataset after its change was computed, or a dataset comes twice.
             SaveError: The database refused.
-            OutcomeUnknown: The connection was lost at the commit, and whether they are there could not be looked up.
+            OutcomeUnknown: The connection was lost at the commit, and the log could not be read.
         """
         if not changes:
             return []
@@ -104,14 +104,14 @@ class DatasetWriter:
         def write(connection: sa.Connection) -> list[DatasetEvent]:
             failpoint("commit.begun")
             if any(change.rejected or change.settles is not None for change in changes):
-                # Two that reject the first bundle of a dataset have no row of it to wait for each other at.
+                # Two runs may reject the first bundle of a dataset, which has no row that they could lock.
                 self._log.lock(connection)
-            if moved := self._find_moved(connection, changes):
-                raise HeadMoved(moved)
+            if outdated := self._find_outdated(connection, changes):
+                raise HeadMoved(outdated)
             moment = now()
             applied[:] = [apply_change(change, moment) for change in changes]
-            if moved := self._settle(connection, changes, moment):
-                raise HeadMoved(moved)
+            if outdated := self._settle(connection, changes, moment):
+                raise HeadMoved(outdated)
             self._write(connection, changes, applied)
             return [event for one in applied for event in one.events]
 
@@ -119,20 +119,20 @@ class DatasetWriter:
             paths = [file.storage_path for change in changes for file in change.files]
             events = iter(self._commits.commit(doing, write, paths, removals_seen))
         except SaveError as error:
-            # The database's own uniqueness is what counts where writers do not exclude each other.
+            # On a server, writers do not exclude each other, so the database's unique index decides.
             is_taken = isinstance(error.__cause__, sa.exc.IntegrityError)
-            if is_taken and (moved := self._look_up_moved(doing, changes)):
-                raise HeadMoved(moved) from error
+            if is_taken and (outdated := self._read_outdated(doing, changes)):
+                raise HeadMoved(outdated) from error
             raise
         return [dataclasses.replace(one, events=tuple(next(events) for _ in one.events)) for one in applied]
 
     @retried
-    def _look_up_moved(self, doing: str, changes: Sequence[DatasetChange]) -> list[DatasetChange]:
+    def _read_outdated(self, doing: str, changes: Sequence[DatasetChange]) -> list[DatasetChange]:
         with self._database.settled(doing, self._tables.version_table_name) as connection:
-            return self._find_moved(connection, changes)
+            return self._find_outdated(connection, changes)
 
     def invalidate(self, dataset_ids: Sequence[str], reason: str) -> list[DatasetEvent]:
-        """Mark current revisions VALIDATION_FAILED; those without a revision, or marked already, stay as they are."""
+        """Mark current revisions VALIDATION_FAILED; datasets without a revision, or marked already, stay."""
 
         def write(connection: sa.Connection) -> list[DatasetEvent]:
             moment = now()
@@ -150,23 +150,27 @@ class DatasetWriter:
         return self._commits.commit("invalidate revisions", write)
 
     def _load_to_change(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> list[Dataset]:
-        """Return datasets in full, which nobody else changes before the commit."""
+        """Return datasets in full, and lock them until the commit."""
         for ids in chunks(sorted(set(dataset_ids))):
             self._dialect.lock_rows(connection, self._tables.dataset.c.dataset_id, ids)
         return self._reader.load(connection, list(dict.fromkeys(dataset_ids)))
 
     def _forget_syncs(self, connection: sa.Connection) -> None:
-        """What selectors were ingested whole is not there any more: the next run looks at each of them."""
+        """Count no selector as complete any more, so that the next run lists each of them."""
         connection.execute(self._tables.selector_sync.update().values(complete=False))
 
     def delete(self, dataset_ids: Sequence[str], on_events: OnEvents | None = None) -> list[str]:
         """Remove datasets with their revisions and files, in one transaction; their events stay.
 
+        Args:
+            dataset_ids: The datasets.
+            on_events: Called with the events after the commit.
+
         Returns:
-            The paths of objects that no row names any more; the moment is remembered with each.
+            The paths of the objects that this orphaned. The time of each is kept.
         """
         dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
-        unnamed: list[str] = []
+        orphans: list[str] = []
 
         def write(connection: sa.Connection) -> list[DatasetEvent]:
             moment = now()
@@ -179,20 +183,20 @@ class DatasetWriter:
                 for table in (file, revision, dataset):
                     connection.execute(table.delete().where(self._dialect.any_of(table.c.dataset_id, ids)))
             self._forget_syncs(connection)
-            unnamed[:] = self._unnamed(connection, paths)
-            self._deletions.record(connection, unnamed, moment)
+            orphans[:] = self._find_orphans(connection, paths)
+            self._deletions.record(connection, orphans, moment)
             return [DatasetDeleted(dataset=one, occurred_at=moment) for one in last]
 
         events = self._commits.commit("delete datasets", write)
         if on_events is not None:
             on_events(events)
-        return unnamed
+        return orphans
 
     def discard_quarantine(
         self, entry_ids: Sequence[str], decided_by: str, note: str, on_events: OnEvents | None = None
     ) -> list[str]:
-        """Mark open quarantine entries DISCARDED. Returns the paths of objects that no row names any more."""
-        unnamed: list[str] = []
+        """Mark open quarantine entries DISCARDED. Returns the paths of the objects that this orphaned."""
+        orphans: list[str] = []
 
         def write(connection: sa.Connection) -> list[DatasetEvent]:
             moment = now()
@@ -200,7 +204,7 @@ class DatasetWriter:
             entries = self._quarantine.load(connection, paths)
             there = self._reader.load(connection, list(dict.fromkeys(entry.dataset_id for entry in entries)))
             by_id = {dataset.dataset_id: dataset for dataset in there}
-            unnamed[:] = self._unnamed(connection, [path for some in paths.values() for path in some])
+            orphans[:] = self._find_orphans(connection, [path for some in paths.values() for path in some])
             return [
                 settled_event(
                     by_id.get(entry.dataset_id) or entry.dataset_to_be(),
@@ -216,15 +220,15 @@ class DatasetWriter:
         events = self._commits.commit("discard quarantine entries", write)
         if on_events is not None:
             on_events(events)
-        return unnamed
+        return orphans
 
-    def _unnamed(self, connection: sa.Connection, paths: Sequence[str]) -> list[str]:
-        """Return those of `paths` that neither a revision nor the quarantine names."""
+    def _find_orphans(self, connection: sa.Connection, paths: Sequence[str]) -> list[str]:
+        """Return those of `paths` that no revision and no quarantine entry names."""
         named = find_named(connection, self._database, self._tables, list(dict.fromkeys(paths)))
         return [path for path in dict.fromkeys(paths) if path and path not in named]
 
     def mark_missing(self, dataset_ids: Sequence[str]) -> list[DatasetEvent]:
-        """Set the state of datasets to MISSING; those that are so already stay as they are."""
+        """Set the state of datasets to MISSING; those that have it already stay."""
         columns = self._tables.dataset.c
 
         def write(connection: sa.Connection) -> list[DatasetEvent]:
@@ -247,7 +251,7 @@ class DatasetWriter:
     # ---- the parts of apply ----------------------------------------------------------------------------
 
     def _set_state(self, connection: sa.Connection, dataset: Dataset, head: Revision) -> None:
-        """Write the state of a current revision, and why."""
+        """Write the state of a current revision, and its reason."""
         table, revision = self._tables.dataset, self._tables.revision
         connection.execute(
             revision.update()
@@ -260,30 +264,30 @@ class DatasetWriter:
             .values(current_state=head.state.value, updated_at=moment_to_text(dataset.updated_at))
         )
 
-    def _find_moved(self, connection: sa.Connection, changes: Sequence[DatasetChange]) -> list[DatasetChange]:
-        """Return the changes that do not hold any more, by one set query of each kind."""
+    def _find_outdated(self, connection: sa.Connection, changes: Sequence[DatasetChange]) -> list[DatasetChange]:
+        """Return the changes whose dataset another writer has changed, with one set query for each kind."""
         heads = self._read_heads(
             connection, [change.existing.dataset_id for change in changes if change.existing is not None]
         )
         taken = self.find_taken(connection, [_identity(change) for change in changes if change.existing is None])
-        moved = []
+        outdated = []
         for change in changes:
             if change.existing is None:
                 identity = _identity(change)
                 if identity in taken:
-                    moved.append(change)
+                    outdated.append(change)
                 taken.add(identity)
             else:
-                # Popped: of two changes to one dataset the second was worked out without the first.
+                # Popped: of two changes to one dataset, the second one does not know the first.
                 seen = (change.expected_revision_count, moment_to_text(change.existing.updated_at))
                 if heads.pop(change.existing.dataset_id, None) != seen:
-                    moved.append(change)
-        return moved
+                    outdated.append(change)
+        return outdated
 
     def _settle(
         self, connection: sa.Connection, changes: Sequence[DatasetChange], moment: dt.datetime
     ) -> list[DatasetChange]:
-        """Settle quarantine entries. Returns the changes that do not hold, as an entry is not what they saw of it."""
+        """Settle quarantine entries. Returns the changes whose entry is not as they saw it."""
         return [
             change
             for change in changes
@@ -292,11 +296,11 @@ class DatasetWriter:
         ]
 
     def _read_heads(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> dict[str, tuple[int, str | None]]:
-        """Return dataset id to how many revisions it has, and when it was last described or marked."""
+        """Return, by dataset id, how many revisions there are, and when the dataset was last updated."""
         columns = self._tables.dataset.c
         heads: dict[str, tuple[int, str | None]] = {}
         for ids in chunks(sorted(set(dataset_ids))):
-            # On a server they are held as they are from here to the commit; SQLite knows no FOR UPDATE, nor needs it.
+            # On a server, FOR UPDATE locks the rows until the commit. SQLite has no such clause, and needs none.
             statement = (
                 sa.select(columns.dataset_id, columns.current_revision_id, columns.updated_at)
                 .where(self._dialect.any_of(columns.dataset_id, ids))
@@ -308,7 +312,7 @@ class DatasetWriter:
         return heads
 
     def find_taken(self, connection: sa.Connection, identities: Iterable[Identity]) -> set[Identity]:
-        """Return those of `identities` that datasets have, by one set query a kind and a thousand."""
+        """Return those of `identities` that exist, with one set query for each kind and thousand."""
         columns = self._tables.dataset.c
         groups: dict[tuple[str, str, str], list[str]] = {}
         for *kind, key in identities:

@@ -12,7 +12,7 @@ __all__ = ["description_columns", "fixed_columns", "head_columns", "revision_row
 
 
 def fixed_columns(dataset: Dataset) -> dict[str, Any]:
-    """Return the columns of a dataset that no change touches."""
+    """Return the columns of a dataset that never change."""
     return {
         "dataset_id": dataset.dataset_id,
         "bucket": dataset.bucket,
@@ -25,7 +25,12 @@ def fixed_columns(dataset: Dataset) -> dict[str, Any]:
 
 
 def description_columns(dataset: Dataset, metadata: str) -> dict[str, Any]:
-    """Return those that describe it, its metadata as JSON text."""
+    """Return the columns that describe a dataset.
+
+    Args:
+        dataset: The dataset.
+        metadata: Its metadata, as JSON text.
+    """
     return {
         "name": dataset.name,
         "state": dataset.state.value,
@@ -38,7 +43,7 @@ def description_columns(dataset: Dataset, metadata: str) -> dict[str, Any]:
 
 
 def head_columns(revision: Revision | None) -> dict[str, Any]:
-    """Return those that name its current revision; None: it has none."""
+    """Return the columns of a dataset's current revision; None: it has none."""
     return {
         "current_revision_id": None if revision is None else revision.revision_id,
         "current_created_at": None if revision is None else moment_to_text(revision.created_at),

@@ -1,4 +1,4 @@
-"""Datasets as they are read."""
+"""Reading datasets."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _file_number = operator.itemgetter(1)
 
 
 class DatasetReader:
-    """Reads the dataset, revision and file tables. Each call, or each batch, is of one moment."""
+    """Reads the dataset, revision and file tables. Each call, or each batch, sees one moment."""
 
     def __init__(self, database: Database, tables: Tables, key_types: KeyTypes) -> None:
         self._database = database
@@ -107,7 +107,7 @@ class DatasetReader:
     def find_known(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
     ) -> dict[Identifier, KnownDataset]:
-        """Return those of `identifiers` that the lake has, by one set query a thousand."""
+        """Return those of `identifiers` that the lake has, with one set query for a thousand."""
         by_key = {identifier.canonical: identifier for identifier in identifiers}
         found: dict[Identifier, KnownDataset] = {}
         with self._database.read("look up datasets") as connection:
@@ -128,7 +128,7 @@ class DatasetReader:
                     feeds,
                     missing_feeds,
                 ) in connection.execute(statement).all():
-                    looks = Feeds(feeds)
+                    feed_states = Feeds(feeds)
                     found[by_key[key]] = KnownDataset(
                         dataset_id,
                         name,
@@ -139,10 +139,10 @@ class DatasetReader:
                             moment_from_text(current),
                             None if current_state is None else REVISION_STATES[current_state],
                             current_state is not None,
-                            looks,
+                            feed_states,
                         ),
                         names_from_text(missing_feeds),
-                        looks.may_have_problems,
+                        feed_states.may_have_problems,
                     )
         return found
 
@@ -159,12 +159,12 @@ class DatasetReader:
 
     @retried
     def get(self, dataset_ids: Sequence[str]) -> list[Dataset]:
-        """Return datasets in full, in the order of the ids; those that are gone are left out."""
+        """Return datasets in full, in the order of the ids, without those that do not exist."""
         with self._database.read("read datasets") as connection:
             return self.load(connection, dataset_ids)
 
     def load(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> list[Dataset]:
-        """Do the same inside the caller's transaction."""
+        """Return the same, in the caller's transaction."""
         found: dict[str, Dataset] = {}
         for ids in chunks(dict.fromkeys(dataset_ids)):
             statement = sa.select(*self._dataset_columns).where(
@@ -177,7 +177,7 @@ class DatasetReader:
     def iter_batches(
         self, dataset_filter: DatasetFilter, batch_size: int, offset: int = 0, limit: int | None = None
     ) -> Iterator[list[Dataset]]:
-        """Yield datasets in full, in the order of arrival. No connection is held between two batches."""
+        """Yield datasets in full, in the order in which they came into the lake. Uses no connection between batches."""
         if dataset_filter.where is not None:
             yield from self._iter_matching(dataset_filter, batch_size, offset, limit)
             return
@@ -188,7 +188,7 @@ class DatasetReader:
         while remaining is None or remaining > 0:
             size = batch_size if remaining is None else min(batch_size, remaining)
             page = statement.limit(size)
-            # Behind the last one by position: counting past rows again would make a long read quadratic.
+            # The next page begins behind the last position: an offset would make a long read quadratic.
             page = page.offset(offset) if last is None else page.where(position > last)
             rows, batch = self._read_batch(page)
             if not batch:
@@ -209,7 +209,7 @@ class DatasetReader:
     def _iter_matching(
         self, dataset_filter: DatasetFilter, batch_size: int, offset: int, limit: int | None
     ) -> Iterator[list[Dataset]]:
-        """Yield the same where a condition has to be looked at row by row; offset and limit count what it means."""
+        """Yield the same for a filter with a condition; offset and limit count the datasets that fulfil it."""
         self._scan.refuse_unknown_keys(dataset_filter)
         found: list[Dataset] = []
         answers = Answers(dataset_filter.where)
@@ -231,7 +231,7 @@ class DatasetReader:
     def _read_matching(
         self, dataset_filter: DatasetFilter, offset: int, limit: int | None, after: int, answers: Answers
     ) -> tuple[list[Dataset], int, int | None]:
-        """Return those of a page that are meant, how many of the offset came before them, and where to go on."""
+        """Return a page's datasets that fulfil the condition, how many were skipped, and the next page's start."""
         with self._database.read("read datasets") as connection:
             rows, further = self._scan.page(connection, dataset_filter, self._dataset_columns, after, answers)
             skipped = min(offset, len(rows))
@@ -239,7 +239,7 @@ class DatasetReader:
             return self._complete(connection, rows), skipped, further
 
     def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
-        """Yield (dataset id, canonical identifier, state), by 10,000 of one moment each."""
+        """Yield (dataset id, canonical identifier, state). Each page of 10,000 is read at one moment."""
         if dataset_filter.where is not None:
             for row in self._scan.iter_rows(dataset_filter):
                 yield row.dataset_id, row.identifier_key, DATASET_STATES[row.state]
@@ -261,7 +261,7 @@ class DatasetReader:
             last = rows[-1].position
 
     def iter_descriptions(self, dataset_filter: DatasetFilter) -> Iterator[DatasetDescription]:
-        """Yield what datasets are called."""
+        """Yield the names and identifiers of datasets."""
         for row in self._scan.iter_rows(dataset_filter):
             yield DatasetDescription(
                 row.dataset_id,
@@ -278,7 +278,7 @@ class DatasetReader:
             return connection.execute(statement).all()
 
     def read_metadata(self, dataset_filter: DatasetFilter) -> CollectionMetadata:
-        """Count what the filter names, and find its newest provider time."""
+        """Return how many datasets the filter names, and their newest provider time."""
         if dataset_filter.where is not None:
             number, latest = 0, ""
             for row in self._scan.iter_rows(dataset_filter):
@@ -298,8 +298,8 @@ class DatasetReader:
 
     @retried
     def count_by_kind(self, dataset_filter: DatasetFilter) -> dict[tuple[str, str, DatasetState], int]:
-        """Count what the filter names by (provider, dataset type, state)."""
-        assert dataset_filter.where is None, "a condition is looked at dataset by dataset"
+        """Count the datasets that the filter names by (provider, dataset type, state)."""
+        assert dataset_filter.where is None, "a condition is evaluated dataset by dataset"
         table = self._tables.dataset
         kind = (table.c.provider, table.c.dataset_type, table.c.state)
         statement = sa.select(*kind, sa.func.count()).where(*conditions(self._dialect, table, dataset_filter))
@@ -341,7 +341,7 @@ class DatasetReader:
         """Return the datasets of rows, with their revisions and files."""
         files: dict[tuple[str, int], list[File]] = {}
         for ids in chunks(row[1] for row in rows):
-            # In the order in which the revision named them; sorting here is cheaper than in the database.
+            # In the order of the revision; sorting here is cheaper than in the database.
             file_rows = connection.execute(self._of(self._tables.file, self._file_columns, ids)).all()
             for dataset_id, _, *row in sorted(file_rows, key=_file_number):
                 files.setdefault((dataset_id, row[-1]), []).append(file_from_row(row))
@@ -387,10 +387,12 @@ class DatasetReader:
         dataset_ids: Sequence[str],
         files: Mapping[tuple[str, int], Sequence[File]] = types.MappingProxyType({}),
     ) -> dict[str, list[Revision]]:
-        """Return the revisions of datasets, oldest first, inside the caller's transaction.
+        """Return the revisions of datasets, oldest first.
 
         Args:
-            files: Those that each brought, by dataset id and revision.
+            connection: In the caller's transaction.
+            dataset_ids: The datasets.
+            files: The files that each revision brought, by dataset id and revision number.
         """
         revisions: dict[str, list[Revision]] = {}
         sources: dict[str, dict[str, Any]] = {}  # one run writes the same one thousands of times

@@ -1,4 +1,4 @@
-"""Whole histories, as they are taken over from another lake: each dataset before or after, never between."""
+"""The import of whole histories from another lake: of each dataset everything, or nothing."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from ingestify.errors import SaveError
 __all__ = ["HistoryImport"]
 
 _TRIES = 4
-"""How often datasets that somebody else brought in this very moment are looked for anew."""
+"""How often a write is tried while other writers bring the same datasets."""
 
 
 class HistoryImport:
-    """Reads where datasets stand, and writes datasets with all of their revisions."""
+    """Reads the heads of datasets, and writes datasets with all of their revisions."""
 
     def __init__(
         self,
@@ -66,20 +66,20 @@ class HistoryImport:
 
     @retried
     def find_heads(self, dataset_ids: Sequence[str]) -> list[DatasetHead]:
-        """Return where datasets stand, in the order in which they came into the lake."""
+        """Return the heads of datasets, in the order in which they came into the lake."""
         columns = self._tables.dataset.c
         found: list[DatasetHead] = []
-        with self._database.read("look where datasets stand") as connection:
+        with self._database.read("read the heads of datasets") as connection:
             for ids in chunks(dataset_ids):
                 found += self._heads(connection, self._database.dialect.any_of(columns.dataset_id, ids))
         return found
 
     @retried
     def find_heads_of(self, bucket: str, provider: str, dataset_type: str, keys: Sequence[str]) -> list[DatasetHead]:
-        """Return where the datasets with these canonical identifiers stand."""
+        """Return the heads of the datasets with these canonical identifiers."""
         columns = self._tables.dataset.c
         found: list[DatasetHead] = []
-        with self._database.read("look where datasets stand") as connection:
+        with self._database.read("read the heads of datasets") as connection:
             for some in chunks(keys):
                 found += self._heads(
                     connection,
@@ -91,10 +91,10 @@ class HistoryImport:
         return found
 
     def _heads(
-        self, connection: sa.Connection, *conditions: sa.ColumnElement[bool], holds: bool = False
+        self, connection: sa.Connection, *conditions: sa.ColumnElement[bool], locks: bool = False
     ) -> list[DatasetHead]:
         statement = sa.select(*self._head_columns).where(*conditions).order_by(self._tables.dataset.c.position)
-        if holds:
+        if locks:
             statement = statement.with_for_update()
         return [
             DatasetHead(
@@ -116,25 +116,25 @@ class HistoryImport:
     def write(
         self, histories: Sequence[DatasetHistory], removals_seen: int = 0
     ) -> list[tuple[DatasetEvent, ...] | None]:
-        """Write those that still hold, with their events, in one transaction.
+        """Write histories with their events, in one transaction.
 
         Returns:
-            The events of each; None for one whose dataset has moved on, or is there by now: of it nothing was written.
+            The events of each; None for a history whose dataset another writer has changed or made: it is not written.
 
         Raises:
-            ObjectsInDoubt: Objects that the lake had not may be gone.
+            ObjectsInDoubt: Objects that are new in the lake may be gone.
         """
         counts: list[int | None] = []
         paths: list[str] = []
 
         def write(connection: sa.Connection) -> list[DatasetEvent]:
-            held = self._find_holding(connection, histories)
-            holding = [one for one, holds in zip(histories, held, strict=True) if holds]
-            self._replace(connection, holding)
-            paths[:] = [path for one in holding for path in one.new_paths]
+            is_current = self._find_current(connection, histories)
+            current = [one for one, holds in zip(histories, is_current, strict=True) if holds]
+            self._replace(connection, current)
+            paths[:] = [path for one in current for path in one.new_paths]
             moment = now()
             events = [
-                history_events(one, moment) if holds else None for one, holds in zip(histories, held, strict=True)
+                history_events(one, moment) if holds else None for one, holds in zip(histories, is_current, strict=True)
             ]
             counts[:] = [None if some is None else len(some) for some in events]
             return [event for some in events for event in some or ()]
@@ -145,33 +145,33 @@ class HistoryImport:
                 written = iter(self._commits.commit(doing, write, paths, removals_seen))
                 break
             except SaveError as error:
-                # Somebody else has just brought one of them: the next look finds it.
+                # Another writer has just made one of them: the next attempt finds it.
                 if not isinstance(error.__cause__, sa.exc.IntegrityError) or tried == _TRIES:
                     raise
         return [None if count is None else tuple(next(written) for _ in range(count)) for count in counts]
 
-    def _find_holding(self, connection: sa.Connection, histories: Sequence[DatasetHistory]) -> list[bool]:
-        """Return which histories were worked out on what is there now; their rows are held to the commit."""
+    def _find_current(self, connection: sa.Connection, histories: Sequence[DatasetHistory]) -> list[bool]:
+        """Return which histories are based on the present state of their dataset, and lock its row."""
         columns = self._tables.dataset.c
         ids = sorted({one.existing.dataset_id for one in histories if one.existing is not None})
         heads: dict[str, DatasetHead] = {}
         for some in chunks(ids):
-            for head in self._heads(connection, self._database.dialect.any_of(columns.dataset_id, some), holds=True):
+            for head in self._heads(connection, self._database.dialect.any_of(columns.dataset_id, some), locks=True):
                 heads[head.dataset_id] = head
         taken = self._writer.find_taken(
             connection, [_identity(one.dataset) for one in histories if one.existing is None]
         )
-        return [self._holds(one, heads, taken) for one in histories]
+        return [self._is_current(one, heads, taken) for one in histories]
 
     @staticmethod
-    def _holds(history: DatasetHistory, heads: dict[str, DatasetHead], taken: set[Identity]) -> bool:
+    def _is_current(history: DatasetHistory, heads: dict[str, DatasetHead], taken: set[Identity]) -> bool:
         dataset, existing = history.dataset, history.existing
         if existing is None:
             identity = _identity(dataset)
             is_free = identity not in taken
             taken.add(identity)
             return is_free
-        # Popped: of two histories of one dataset the second was worked out without the first.
+        # Popped: of two histories of one dataset, the second one does not know the first.
         head = heads.pop(existing.dataset_id, None)
         state = existing.revisions[-1].state if existing.revisions else None
         return head is not None and head.moment == (len(existing.revisions), state, existing.updated_at)
@@ -202,16 +202,16 @@ class HistoryImport:
                 for number, each_file in enumerate(each.modified_files)
             ],
         )
-        # What selectors were ingested whole is not what is there any more: the next run looks at each of them.
+        # No selector counts as complete any more, so that the next run lists each of them.
         connection.execute(self._tables.selector_sync.update().values(complete=False, listing=None))
 
     # ---- the quarantine --------------------------------------------------------------------------------
 
     def write_entries(self, entries: Sequence[QuarantineEntry], removals_seen: int = 0) -> list[DatasetEvent]:
-        """Add entries that are not there, with their events, and settle those that are in another state there.
+        """Add new entries with their events, and settle existing entries that are in another state.
 
         Raises:
-            ObjectsInDoubt: Objects of those that are added may be gone.
+            ObjectsInDoubt: Objects of the new entries may be gone.
         """
         paths: list[str] = []
 

@@ -1,4 +1,4 @@
-"""The lake's own rows: its id and its epochs, and the marks that its writers were given."""
+"""The lake's identity: its id, its epochs, and the marks that it gave its writers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Epoch = tuple[str, int, str, int]
 _NO_EPOCH: Epoch = ("", 0, "0001-01-01T00:00:00.000000Z", 0)
 
 MARKS_KEPT = 1000
-"""Writers that began at the same moment may leave an older mark in the storage than the newest; not by so many."""
+"""Writers that begin together may leave a mark in the storage that is not the newest, but none so old."""
 
 
 class LakeRows:
@@ -36,8 +36,8 @@ class LakeRows:
 
     @retried
     def find(self) -> Lake | None:
-        """Return the lake as it is now; None: an archive of before there were these tables."""
-        with self._database.read("read which lake it is") as connection:
+        """Return the lake; None: a read-only archive that is older than these tables."""
+        with self._database.read("read the lake's id") as connection:
             epochs = find_epochs(connection, self._database, self._epoch)
             return None if epochs is None else self._lake(connection, epochs[-1] if epochs else _NO_EPOCH)
 
@@ -50,16 +50,16 @@ class LakeRows:
 
     @retried
     def has_given_mark(self, mark: str) -> bool:
-        """Whether a mark is one of those that are remembered."""
+        """Whether the lake gave that mark to one of its last writers."""
         with self._database.read("look up a mark of the storage") as connection:
             found = connection.execute(sa.select(self._mark.c.position).where(self._mark.c.mark == mark))
             return found.first() is not None
 
     @retried
     def add_mark(self, mark: str, storage: str) -> Lake:
-        """Remember a mark, and forget those of long ago."""
+        """Save a mark, and remove old ones."""
         position = self._mark.c.position
-        with self._database.write("write which storage it has", SaveError) as connection:
+        with self._database.write("save the mark of its storage", SaveError) as connection:
             self._database.dialect.lock_log(connection, self._tables.version_table_name)
             current = ensured_epoch(connection, self._epoch)
             connection.execute(self._mark.insert().values(mark=mark, storage=storage, made_at=moment_to_text(now())))
@@ -69,7 +69,7 @@ class LakeRows:
 
     @retried
     def begin_epoch(self, lake_id: str, epoch: int) -> Lake:
-        """Begin an epoch behind the last event, and forget all marks."""
+        """Begin an epoch behind the last event, and remove all marks."""
         log = self._tables.event_log
         with self._database.write("begin a new epoch of the lake", SaveError) as connection:
             self._database.dialect.lock_log(connection, self._tables.version_table_name)
@@ -82,9 +82,9 @@ class LakeRows:
 
     @retried
     def sample_paths(self, limit: int) -> tuple[list[str], list[str]]:
-        """Return the paths of the newest files, else of quarantined ones; and some that lost their rows."""
+        """Return some paths of the newest files, else of quarantined files; and some of orphaned objects."""
         file, entry_file, deleted = self._tables.file.c, self._tables.quarantine_file.c, self._tables.deleted_object.c
-        with self._database.read("look for some files of the lake") as connection:
+        with self._database.read("read some paths of files") as connection:
             newest = sa.select(file.storage_path).order_by(file.created_at.desc()).limit(limit)
             quarantined = sa.select(entry_file.storage_path).where(entry_file.storage_path != "").limit(limit)
             named = list(connection.scalars(newest)) or list(connection.scalars(quarantined))
@@ -92,9 +92,9 @@ class LakeRows:
 
 
 def find_epochs(connection: sa.Connection, database: Database, table: sa.Table) -> list[Epoch] | None:
-    """Return the epochs, oldest first: none of a lake that nothing was written to yet.
+    """Return the epochs, oldest first; an empty list for a lake that nothing was written to yet.
 
-    None of an archive of before there was this table, which this user may only read.
+    None for a read-only archive that is older than this table.
     """
     if database.is_read_only and not connection.dialect.has_table(connection, table.name):
         return None
@@ -104,9 +104,9 @@ def find_epochs(connection: sa.Connection, database: Database, table: sa.Table) 
 
 
 def ensured_epoch(connection: sa.Connection, table: sa.Table) -> Epoch:
-    """Return the current epoch; the first one begins now, and with it the lake has its id.
+    """Return the current epoch. The first call begins the first epoch, and gives the lake its id.
 
-    The caller is the only one that appends to the event log.
+    The caller has locked the event log.
     """
     columns = table.c
     statement = sa.select(columns.lake_id, columns.epoch, columns.started_at, columns.after_position)

@@ -34,11 +34,11 @@ from ingestify.errors import SaveError
 __all__ = ["QuarantineLog"]
 
 _COUNTING = (QuarantineState.OPEN.value, QuarantineState.DISCARDED.value)
-"""The states of entries that a run must know of: it neither fetches those bundles again, nor shows them."""
+"""The states of entries whose bundle a run neither fetches again nor publishes."""
 
 
 class QuarantineLog:
-    """The quarantine tables. What takes a connection belongs to the caller's transaction."""
+    """The quarantine tables. A method with a connection works in the caller's transaction."""
 
     def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
@@ -60,7 +60,7 @@ class QuarantineLog:
         counting = self._counting(bucket, provider, dataset_type)
         columns = self._entry.c
         found: list[QuarantineEntry] = []
-        with self._database.read("look into the quarantine") as connection:
+        with self._database.read("read the quarantine") as connection:
             for keys in chunks(identifier.canonical for identifier in identifiers):
                 statement = (
                     sa.select(self._entry)
@@ -74,7 +74,7 @@ class QuarantineLog:
     def has_any(self, bucket: str, provider: str, dataset_type: str) -> bool:
         """Return whether there is any entry that is OPEN or DISCARDED."""
         statement = sa.select(self._entry.c.position).where(*self._counting(bucket, provider, dataset_type)).limit(1)
-        with self._database.read("look into the quarantine") as connection:
+        with self._database.read("read the quarantine") as connection:
             return connection.scalar(statement) is not None
 
     def _counting(self, bucket: str, provider: str, dataset_type: str) -> tuple[sa.ColumnElement[bool], ...]:
@@ -88,14 +88,16 @@ class QuarantineLog:
 
     @retried
     def find_waiting(self, dataset_filter: DatasetFilter) -> list[WaitingBundle]:
-        """Return what of the OPEN entries is told to who reads those datasets, newest first."""
+        """Return the bundles of OPEN entries, for readers of their datasets, newest first."""
         assert dataset_filter.where is None, "conditions are for datasets"
         columns, held = self._entry.c, self._dataset.c
         wanted = conditions(self._dialect, self._entry, dataclasses.replace(dataset_filter, states=()))
         if dataset_filter.states:
             is_wanted: sa.ColumnElement[bool] = held.state.in_([state.value for state in dataset_filter.states])
             if set(dataset_filter.states) != {DatasetState.MISSING}:
-                is_wanted = sa.or_(is_wanted, held.dataset_id.is_(None))  # what nobody saw yet has no state
+                is_wanted = sa.or_(
+                    is_wanted, held.dataset_id.is_(None)
+                )  # a dataset that was never published has no state
             wanted.append(is_wanted)
         statement = (
             sa.select(
@@ -110,7 +112,7 @@ class QuarantineLog:
             .where(columns.state == QuarantineState.OPEN.value, *wanted)
             .order_by(columns.position.desc())
         )
-        with self._database.read("look into the quarantine") as connection:
+        with self._database.read("read the quarantine") as connection:
             return [
                 WaitingBundle(
                     row.entry_id,
@@ -126,7 +128,7 @@ class QuarantineLog:
     def iter_entries(
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
     ) -> Iterator[QuarantineEntry]:
-        """Yield entries, newest first, page by page; the filter's states are those of datasets, and do not count."""
+        """Yield entries, newest first, page by page. The filter's states are those of datasets, and are ignored."""
         assert dataset_filter.where is None, "conditions are for datasets"
         wanted = conditions(self._dialect, self._entry, dataclasses.replace(dataset_filter, states=()))
         if states:
@@ -149,11 +151,11 @@ class QuarantineLog:
 
     @retried
     def find_ids(self, bucket: str, beginning: str) -> list[str]:
-        """Return the ids of a bucket's entries that begin so."""
+        """Return the ids of a bucket's entries that begin with a text."""
         columns = self._entry.c
         begins = columns.entry_id.startswith(beginning, autoescape=True)
         statement = sa.select(columns.entry_id).where(columns.bucket == bucket, begins)
-        with self._database.read("look into the quarantine") as connection:
+        with self._database.read("read the quarantine") as connection:
             return list(connection.scalars(statement.order_by(columns.entry_id)))
 
     @retried
@@ -192,7 +194,7 @@ class QuarantineLog:
             connection.execute(self._file.insert(), files)
 
     def has_unseen(self, connection: sa.Connection, change: DatasetChange) -> bool:
-        """Whether an entry counts that a rejected bundle was worked out without: another run's, or a decision on it."""
+        """Whether there is an entry that a rejected bundle does not know: from another run, or with a decision."""
         statement = sa.select(self._entry.c.entry_id, self._entry.c.source).where(
             *self._counting(change.bucket, change.provider, change.dataset_type),
             self._entry.c.identifier_key == change.identifier.canonical,
@@ -205,7 +207,7 @@ class QuarantineLog:
         )
 
     def settle(self, connection: sa.Connection, settlement: Settlement, moment: dt.datetime) -> bool:
-        """Say what became of an entry. False: it is not any more as it was seen."""
+        """Write the new state of an entry. False: its state is not the one that was seen."""
         columns = self._entry.c
         values = {"state": settlement.state.value}
         if settlement.state is QuarantineState.ACCEPTED:
@@ -234,8 +236,8 @@ class QuarantineLog:
 
     @retried
     def save_check(self, entry: QuarantineEntry) -> None:
-        """Remember that the provider still serves this bundle; a retry that was asked for is done."""
-        with self._database.write("save a look at a quarantine entry", SaveError) as connection:
+        """Save that the provider still serves this bundle; a requested retry is done."""
+        with self._database.write("save the check of a quarantine entry", SaveError) as connection:
             connection.execute(
                 self._entry.update()
                 .where(self._entry.c.entry_id == entry.entry_id)
@@ -244,8 +246,8 @@ class QuarantineLog:
 
     @retried
     def request_retry(self, entry_ids: Iterable[str]) -> int:
-        """Let entries be fetched anew by the next run. Returns how many there were."""
-        with self._database.write("ask for a retry", SaveError) as connection:
+        """Let the next run fetch the bundles of entries anew. Returns how many there were."""
+        with self._database.write("request a retry", SaveError) as connection:
             return sum(
                 connection.execute(
                     self._entry.update()
@@ -256,7 +258,7 @@ class QuarantineLog:
             )
 
     def load(self, connection: sa.Connection, entry_ids: Iterable[str]) -> list[QuarantineEntry]:
-        """Return entries by their ids."""
+        """Return entries."""
         found: list[QuarantineEntry] = []
         for ids in chunks(entry_ids):
             statement = sa.select(self._entry).where(self._dialect.any_of(self._entry.c.entry_id, ids))
@@ -264,7 +266,7 @@ class QuarantineLog:
         return found
 
     def retry_of_datasets(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> None:
-        """Let the entries of datasets that were invalidated be fetched anew by the next run."""
+        """Let the next run fetch the bundles of invalidated datasets anew."""
         for ids in chunks(dataset_ids):
             connection.execute(
                 self._entry.update()
@@ -275,9 +277,9 @@ class QuarantineLog:
     def discard(
         self, connection: sa.Connection, entry_ids: Iterable[str], decided_by: str, note: str
     ) -> dict[str, list[str]]:
-        """Mark open entries DISCARDED. Returns the paths of the files of each that was open.
+        """Mark open entries DISCARDED. Returns the paths of the files of each entry that was open.
 
-        What is known of the files stays, so that the next run recognizes them; only where they were is forgotten.
+        The description of the files stays, so that the next run recognizes them; only their paths are removed.
         """
         paths: dict[str, list[str]] = {}
         for entry_id in entry_ids:

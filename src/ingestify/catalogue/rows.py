@@ -1,4 +1,4 @@
-"""How the domain's values are written as rows and as JSON, and read again."""
+"""The domain's values as rows and as JSON, and back."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = [
 
 DATASET_STATES = {state.value: state for state in DatasetState}
 REVISION_STATES = {state.value: state for state in RevisionState}
-"""Text to state, four times as fast as calling the enumeration."""
+"""Text to state: four times as fast as a call of the enumeration."""
 
 _from_iso = dt.datetime.fromisoformat
 _decode = json.JSONDecoder().raw_decode
@@ -49,9 +49,9 @@ _escape = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str
 
 
 def json_text(value: object) -> str:
-    """Return compact JSON text that every database keeps; what JSON does not know, such as a date, becomes its text."""
+    """Return compact JSON text that every database keeps; a value that JSON lacks, such as a date, becomes a text."""
     text = _encode(value)
-    # Half of a surrogate pair, which JSON may hold, can be written only as an escape.
+    # JSON may hold half of a surrogate pair, which databases keep only as an escape.
     return text if is_storable(text) else _escape(value)
 
 
@@ -64,7 +64,7 @@ def moment_to_text(moment: dt.datetime | None) -> str | None:
 
 
 def json_value(text: str) -> Any:
-    """Return the value that `json_text` wrote; faster than `json.loads`, as nothing else stands in the text."""
+    """Return the value that `json_text` wrote; faster than `json.loads`, which also checks the end of the text."""
     return _decode(text)[0]
 
 
@@ -73,7 +73,7 @@ def moment_from_text(text: str | None) -> dt.datetime | None:
     return None if text is None else to_moment(text)
 
 
-@functools.lru_cache(maxsize=1024)  # what was ingested together has one moment
+@functools.lru_cache(maxsize=1024)  # rows of one commit have the same moment
 def to_moment(text: str) -> dt.datetime:
     """Return the moment of a column that is never NULL."""
     return _from_iso(text)
@@ -82,8 +82,8 @@ def to_moment(text: str) -> dt.datetime:
 def feeds_to_text(feeds: Mapping[str, FeedState]) -> str:
     """Return the JSON text of feed states.
 
-    That is file id to [present, modified, ETag, Last-Modified, checked, asked for, announced, settled], and
-    of those few that have a problem one more: [problem, tag of what is left out, who decided].
+    The object maps a file id to [present, modified, ETag, Last-Modified, checked, asked for, announced, settled]. A
+    file with a problem has a ninth item: [problem, tag of the content that is left out, who decided].
     """
     if isinstance(feeds, Feeds):
         return feeds.text
@@ -106,10 +106,10 @@ def feeds_to_text(feeds: Mapping[str, FeedState]) -> str:
 
 
 class Feeds(Mapping[str, FeedState]):
-    """Feed states that are parsed when they are looked at: of most datasets of a run, few ever are.
+    """Feed states that are parsed at their first use: a run uses those of few datasets.
 
     Args:
-        text: What `feeds_to_text` wrote.
+        text: The result of `feeds_to_text`.
     """
 
     __slots__ = ("_parsed", "text")
@@ -121,13 +121,13 @@ class Feeds(Mapping[str, FeedState]):
     def _rows(self) -> dict[str, list[Any]]:
         parsed = self._parsed
         if parsed is None:
-            # Two threads may both do this; they come to the same.
+            # Two threads may both parse it, with the same result.
             parsed = self._parsed = _decode(self.text)[0]
         return parsed
 
     def __getitem__(self, file_id: str) -> FeedState:
         present, modified_at, etag, last_modified, checked_at, asked_for, *said = self._rows()[file_id]
-        # Rows of before announced values were kept have six parts: the time was the value.
+        # Older rows have six parts, without the announced value: there the time is the value.
         announced, settled, *problem = said or (
             None if modified_at is None else text_of_time(_from_iso(modified_at)),
             1,
@@ -146,12 +146,12 @@ class Feeds(Mapping[str, FeedState]):
 
     @property
     def may_have_problems(self) -> bool:
-        """Whether one of them may have a problem: a look at the text, without parsing it. False is sure."""
+        """Whether a file may have a problem, from the text without parsing it. False is certain."""
         return ',["' in self.text
 
     def get(self, file_id: str, default: Any = None) -> Any:
         """Return a file's feed state, or `default`."""
-        # The mixin's version catches a KeyError, which is slow where many files are new.
+        # The mixin's version catches a KeyError, which is slow if many files are new.
         return self[file_id] if file_id in self._rows() else default
 
     def __contains__(self, file_id: object) -> bool:
@@ -168,7 +168,7 @@ class Feeds(Mapping[str, FeedState]):
 
 
 def names_to_text(names: Sequence[str]) -> str | None:
-    """Return the JSON text of a list of names; None for the many that are empty."""
+    """Return the JSON text of a list of names; None for an empty list."""
     return json_text(list(names)) if names else None
 
 
@@ -197,7 +197,7 @@ def object_columns(file: File | NewFile) -> dict[str, Any]:
         "data_serialization_format": file.data_serialization_format,
         "size": file.size,
         "tag": file.tag,
-        # One that a lake has in SQLite from earlier may be longer, and is copied to a database that keeps no more.
+        # An older lake in SQLite may have a longer one, which a copy writes to a database with a limit.
         "content_type": None if file.content_type is None else storable(file.content_type, LONGEST_CONTENT_TYPE),
         "storage_size": file.storage_size,
         "storage_compression_method": file.storage_compression_method,
@@ -266,11 +266,11 @@ def entry_from_row(row: Any, files: Sequence[NewFile]) -> QuarantineEntry:
 
 
 def snapshot_of(dataset: Dataset) -> dict[str, Any]:
-    """Return a dataset as JSON values, without its feeds: of its revisions the last one and those with a current file.
+    """Return a dataset as JSON values, without its feeds, and with its last revision and those with a current file.
 
-    The others are left out, and so are files that a later revision replaced: with them, the log of a dataset that is
-    refreshed through a match would grow with the square of its revisions. While the lake has the dataset they are in
-    its rows (`EventLog.read`), as only the last revision of a dataset ever changes.
+    Other revisions are left out, and so are files that a later revision replaced: with them, the log of a dataset that
+    is refreshed during a match would grow with the square of its revisions. `EventLog.read` reads them from the
+    dataset's rows as long as the lake has the dataset: only the last revision of a dataset ever changes.
     """
     current = set(dataset.files.values())
     kept = {file.revision_id for file in current} | {revision.revision_id for revision in dataset.revisions[-1:]}

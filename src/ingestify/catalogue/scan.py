@@ -1,7 +1,7 @@
-"""Conditions on datasets, looked through row by row.
+"""Conditions on datasets, evaluated row by row.
 
-Not as SQL: what an expression means, from `11 == "11"` to a path that is not there, is then the same in every database,
-and nothing of it ever becomes part of a statement. The filters beside it are SQL, so a condition costs what they leave.
+They are no SQL: so an expression has the same meaning in every database, from `11 == "11"` to a path that does not
+exist, and no part of it gets into a statement. The filters beside it are SQL, so the scan reads only their rows.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ ROWS_AT_ONCE = 1000
 
 
 class ConditionScan:
-    """Finds the rows of the dataset table that a filter with a condition means."""
+    """Finds the rows of the dataset table that fulfil a filter and its condition."""
 
     def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
         self._table = tables.dataset
-        self._told: DatasetCondition | None = None
+        self._reported: DatasetCondition | None = None
 
     def page(
         self,
@@ -43,15 +43,17 @@ class ConditionScan:
         after: int,
         answers: Answers,
     ) -> tuple[list[Any], int | None]:
-        """Look through the next thousand rows.
+        """Read the next thousand rows.
 
         Args:
-            columns: What is wanted of each; with the position, and all that a condition may ask for.
-            after: The position to go on behind.
-            answers: Those of this scan.
+            connection: In a transaction.
+            dataset_filter: The filter, with its condition.
+            columns: The columns to read, with the position and all columns that a condition may use.
+            after: The position behind which the page begins.
+            answers: The results of this scan's condition so far.
 
         Returns:
-            The rows that are meant, and where to go on; None: there are no more.
+            The rows that fulfil the condition, and the position for the next page; None: there are no more rows.
         """
         position = self._table.c.position
         wanted = conditions(self._database.dialect, self._table, dataset_filter, in_order=True)
@@ -61,7 +63,7 @@ class ConditionScan:
         return kept, rows[-1].position if len(rows) == ROWS_AT_ONCE else None
 
     def iter_rows(self, dataset_filter: DatasetFilter) -> Iterator[Any]:
-        """Yield the rows that are meant, of a thousand at one moment each."""
+        """Yield the rows that fulfil a filter. Each page of a thousand rows is read at one moment."""
         self.refuse_unknown_keys(dataset_filter)
         own = self._table.c
         columns = (
@@ -85,24 +87,24 @@ class ConditionScan:
         self.end(answers)
 
     def end(self, answers: Answers) -> None:
-        """End a scan: `answers.tell` says how. What is counted and then read is looked through twice, and told once."""
-        answers.tell(only_raises=answers.condition is self._told)
-        self._told = answers.condition
+        """End a scan and report its errors; a second scan with the same condition repeats no report."""
+        answers.tell(only_raises=answers.condition is self._reported)
+        self._reported = answers.condition
 
     @retried
     def _read_page(
         self, dataset_filter: DatasetFilter, columns: Sequence[sa.ColumnElement[Any]], after: int, answers: Answers
     ) -> tuple[Sequence[Any], int | None]:
-        with self._database.read("look through datasets") as connection:
+        with self._database.read("search datasets") as connection:
             return self.page(connection, dataset_filter, columns, after, answers)
 
     def refuse_unknown_keys(self, dataset_filter: DatasetFilter) -> None:
-        """Refuse a condition on identifier keys that no dataset of those that the filters leave has: a slip of the pen.
+        """Refuse a condition on identifier keys that none of the filtered datasets has: a typing error.
 
-        Mostly the first row has them all. Where there is no dataset, there is nothing to be wrong about.
+        Mostly the first row has all keys. Without any dataset, no key is refused.
 
         Raises:
-            ConfigurationError: It says which, and where.
+            ConfigurationError: The message names the keys.
         """
         condition = dataset_filter.where
         if condition is None or not condition.identifier_keys:
@@ -126,7 +128,7 @@ class ConditionScan:
 
     @retried
     def _read_identifiers(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
-        with self._database.read("look through identifiers") as connection:
+        with self._database.read("read identifiers") as connection:
             return connection.execute(statement).all()
 
 

@@ -15,17 +15,20 @@ from ingestify.domain.text import is_storable
 __all__ = ["CHUNK_SIZE", "chunks", "conditions"]
 
 CHUNK_SIZE = 1000
-"""How many values one set query takes."""
+"""How many values one set query has."""
 
 
 def conditions(
     dialect: Dialect, table: sa.Table, dataset_filter: DatasetFilter, *, in_order: bool = False
 ) -> list[sa.ColumnElement[bool]]:
-    """Return what a row must fulfil of a table that has a dataset's columns.
+    """Return the conditions for the rows that a filter names.
 
     Args:
-        in_order: Whether the rows are asked for page by page, in the order of their positions. Those of one provider
-            and type have an index in that order. Of more, the database would sort all of them for each page.
+        dialect: The SQL of the database.
+        table: A table with the columns of a dataset.
+        dataset_filter: The filter; its `where` is not among the conditions.
+        in_order: Whether the rows are read page by page, in the order of their positions. The rows of one provider and
+            type have an index in that order. Without this hint, the database would sort the others for each page.
 
     Raises:
         SourceError: A filter's value is not a single value, nor a list of them.
@@ -33,7 +36,7 @@ def conditions(
     columns = table.c
     named = (dataset_filter.bucket, dataset_filter.provider, dataset_filter.dataset_type, dataset_filter.dataset_id)
     if not all(text is None or is_storable(text) for text in named):
-        return [sa.false()]  # nothing is called so, and not every database can be asked
+        return [sa.false()]  # no row has such a text, and not every database accepts it
     is_one_kind = dataset_filter.provider is not None and dataset_filter.dataset_type is not None
     is_whole = in_order and dataset_filter.dataset_id is None and not dataset_filter.selector and not is_one_kind
     bucket = dialect.unindexed(columns.bucket) if is_whole else columns.bucket
@@ -53,6 +56,6 @@ def conditions(
 
 
 def chunks(values: Iterable[str]) -> Iterable[list[str]]:
-    """Split values into lists that one set query takes."""
+    """Split values into lists for one set query each."""
     several = list(values)
     return (several[start : start + CHUNK_SIZE] for start in range(0, len(several), CHUNK_SIZE))

@@ -1,9 +1,9 @@
 """The catalogue's tables, named with a lake's table prefix.
 
-Moments are text in UTC with microseconds and a `Z`, always 27 characters, so they sort as they follow each other.
+Moments are text in UTC with microseconds and a `Z`, always 27 characters, so they sort in the order of time.
 Measured: reading one takes 0.11 µs, against 0.52 µs for an integer of microseconds, and people can read it too.
 
-The migrations make these tables; a test holds the two together.
+The migrations make these tables; a test compares the two.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ingestify.errors import ConfigurationError
 __all__ = ["Tables", "build_tables"]
 
 LONGEST_HOST = 255
-"""A name in the DNS has 253 characters; behind it may stand a port."""
+"""A name in the DNS has up to 253 characters, and a port may follow it."""
 
 _PREFIX = re.compile(r"[A-Za-z0-9_]{0,16}\Z")
 
@@ -31,8 +31,8 @@ class Tables:
     """The tables of one lake.
 
     Attributes:
-        prefix: What every table, constraint and index name begins with; empty for most lakes.
-        metadata: Holds them all.
+        prefix: The beginning of each table, constraint and index name; empty for most lakes.
+        metadata: SQLAlchemy's collection of these tables.
     """
 
     prefix: str
@@ -59,7 +59,7 @@ class Tables:
 
     @property
     def version_table_name(self) -> str:
-        """Where the schema's version is kept. Not `alembic_version`, which another application may have."""
+        """The table with the schema's version. Not `alembic_version`, which another application may use."""
         return f"{self.prefix}ingestify_version"
 
 
@@ -67,7 +67,7 @@ class Tables:
 
 
 def _position() -> sa.Column[int]:
-    # SQLite counts up by itself only in a column that is called INTEGER.
+    # SQLite counts up by itself only in a column of the type INTEGER.
     number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     return sa.Column("position", number, primary_key=True, autoincrement=True)
 
@@ -84,7 +84,7 @@ def _key(name: str, length: int) -> sa.Column[str]:
     return sa.Column(name, sa.String(length), primary_key=True)
 
 
-@functools.lru_cache(maxsize=4)  # nobody changes them, and whoever opens many lakes makes them once
+@functools.lru_cache(maxsize=4)  # they never change, and a process with many lakes makes them once
 def build_tables(prefix: str = "") -> Tables:
     """Return the tables of a lake.
 
@@ -117,13 +117,13 @@ def build_tables(prefix: str = "") -> Tables:
             sa.Column("complete", sa.Boolean(), nullable=False),
             _moment("finished_at"),
             _text("listing", 64, nullable=True),
-            # As JSON, as a provider may write what not every database keeps.
+            # As JSON, because a provider's text may hold characters that not every database keeps.
             _text("hint", nullable=True),
             sa.Column("is_settled", sa.Boolean(), nullable=False),
             _moment("followed_until", nullable=True),
             _text("absent", 64, nullable=True),
             _text("doubles", nullable=True),
-            # What follows is of selectors that a source discovers, and NULL for others.
+            # The columns below are for selectors that a source discovers, and NULL for others.
             _text("bucket", 64, nullable=True),
             _text("source", 255, nullable=True),
             _text("provider", 64, nullable=True),
@@ -138,7 +138,7 @@ def build_tables(prefix: str = "") -> Tables:
             _text("dataset_id", 36),
             _moment("occurred_at"),
             _text("payload", nullable=True),
-            # Without this SQLite gives the last position again after its row was removed.
+            # Without this, SQLite reuses the last position after its row was removed.
             sqlite_autoincrement=True,
         ),
         event_reader=sa.Table(
@@ -147,7 +147,7 @@ def build_tables(prefix: str = "") -> Tables:
             _key("reader_name", 255),
             sa.Column("position", sa.BigInteger(), nullable=False),
         ),
-        # What a reader failed on: the event that it is at, and those that it left behind.
+        # The events that a reader failed on: the one that it retries, and those that it parked.
         event_failure=sa.Table(
             f"{prefix}event_failure",
             metadata,
@@ -169,7 +169,7 @@ def build_tables(prefix: str = "") -> Tables:
             _moment("deleted_at"),
             sa.Index(f"{prefix}deleted_object_time", "deleted_at"),
         ),
-        # Who has a job's lock, where that is a server's: the lock itself is what counts.
+        # Who has a job's lock on a server, for people: only the lock itself excludes other runs.
         job_holder=sa.Table(
             f"{prefix}job_holder",
             metadata,
@@ -179,9 +179,9 @@ def build_tables(prefix: str = "") -> Tables:
             _text("process_started", 255),
             _moment("since"),
         ),
-        # Which leases there may be: that one is held says its lock.
+        # The leases; a lease is held as long as its lock is.
         lease=sa.Table(f"{prefix}lease", metadata, _key("lease_id", 36), _text("what", 64)),
-        # Those that go on, and the last one that has ended, which has no paths.
+        # The active removals, and the last one that has ended, which has no paths.
         removal=sa.Table(
             f"{prefix}removal",
             metadata,
@@ -196,10 +196,10 @@ def build_tables(prefix: str = "") -> Tables:
             sa.Column("epoch", sa.Integer(), primary_key=True, autoincrement=False),
             _text("lake_id", 36),
             _moment("started_at"),
-            # The last event of before.
+            # The position of the last event before the epoch.
             sa.Column("after_position", sa.BigInteger(), nullable=False),
         ),
-        # What writers left in the storage, so that it can be told whose it is.
+        # The marks that writers left in the storage, by which a lake knows its storage again.
         lake_mark=sa.Table(
             f"{prefix}lake_mark",
             metadata,
@@ -218,7 +218,7 @@ def build_tables(prefix: str = "") -> Tables:
             sa.Column("status", sa.Integer(), nullable=False),
             sa.Column("is_cut", sa.Boolean(), nullable=False),
         ),
-        # The runs after a job that have no row of their own, as they came to the same or found nothing new.
+        # The runs after a job that have no row of their own, because they had the same result or found nothing new.
         job_repeat=sa.Table(
             f"{prefix}job_repeat",
             metadata,
@@ -255,18 +255,18 @@ def _dataset(prefix: str, metadata: sa.MetaData) -> sa.Table:
         _moment("created_at"),
         _moment("updated_at"),
         _moment("last_modified_at", nullable=True),
-        # The current revision and the feeds once more, so that one set query answers what discovery asks.
+        # The current revision and the feeds are repeated here, so that change detection needs one set query.
         sa.Column("current_revision_id", sa.Integer(), nullable=True),
         _moment("current_created_at", nullable=True),
         _text("current_state", 32, nullable=True),
         _text("feeds"),
-        # NULL for the many that lack nothing.
+        # NULL for the many datasets that miss no feed.
         _text("missing_feeds", nullable=True),
         sa.UniqueConstraint("dataset_id", name=f"{prefix}dataset_id_unique"),
         sa.UniqueConstraint(
             "bucket", "provider", "dataset_type", "identifier_key", name=f"{prefix}dataset_identity_unique"
         ),
-        # Those of one kind are read page by page in this order; without it, each page would sort all of them.
+        # Datasets of one kind are read page by page in this order; without the index, each page would sort all of them.
         sa.Index(f"{prefix}dataset_order", "bucket", "provider", "dataset_type", "position"),
         sqlite_autoincrement=True,
     )
@@ -288,7 +288,7 @@ def _revision(prefix: str, metadata: sa.MetaData) -> sa.Table:
 
 
 def _object_columns() -> list[sa.Column[Any]]:
-    """What is known of a stored object, whether or not a revision names it."""
+    """The columns that describe a stored object, of a revision or of the quarantine."""
     return [
         _text("data_feed_key", 255),
         _text("data_spec_version", 255),
@@ -318,7 +318,7 @@ def _file(prefix: str, metadata: sa.MetaData) -> sa.Table:
             [f"{prefix}revision.dataset_id", f"{prefix}revision.revision_id"],
             name=f"{prefix}file_revision",
         ),
-        # A delete asks for each object whether any other row names it.
+        # A delete looks up whether another row names the object.
         sa.Index(f"{prefix}file_storage_path", "storage_path", mysql_length={"storage_path": 255}),
     )
 
@@ -352,7 +352,7 @@ def _quarantine(prefix: str, metadata: sa.MetaData) -> sa.Table:
         _text("decided_by", 255),
         _text("note"),
         sa.UniqueConstraint("entry_id", name=f"{prefix}quarantine_entry_unique"),
-        # A run asks for those of one kind that still count, which mostly are none.
+        # A run reads the open and discarded entries of one kind, which mostly are none.
         sa.Index(f"{prefix}quarantine_state", "bucket", "provider", "dataset_type", "state"),
         sa.Index(f"{prefix}quarantine_dataset", "dataset_id"),
         sqlite_autoincrement=True,

@@ -265,7 +265,7 @@ def test_a_deadlock_is_done_again(
     first, second, _ = others
     both_hold = threading.Barrier(2)
     for lake, mine, wanted in ((first, one, two), (second, two, one)):
-        find = lake.changes._find_moved
+        find = lake.changes._find_outdated
         tried: list[int] = []
 
         def hold_two(connection: Any, changes: Any, lake=lake, mine=mine, wanted=wanted, find=find, tried=tried) -> Any:  # type: ignore[no-untyped-def]
@@ -277,7 +277,7 @@ def test_a_deadlock_is_done_again(
                 lake.changes._dialect.lock_rows(connection, column, [wanted.dataset_id])
             return find(connection, changes)
 
-        monkeypatch.setattr(lake.changes, "_find_moved", hold_two)
+        monkeypatch.setattr(lake.changes, "_find_outdated", hold_two)
     writers = [
         Background(lambda: first.changes.apply([change(existing=one, files=[new_file(content="b")])])),
         Background(lambda: second.changes.apply([change(existing=two, files=[new_file(content="b")])])),

@@ -71,14 +71,14 @@ def test_of_two_processes_that_write_the_same_dataset_one_is_told_that_it_moved(
 
 def test_the_database_itself_refuses_a_second_dataset_with_that_identifier(catalogue, monkeypatch) -> None:
     apply_one(catalogue, with_file(1))
-    look = catalogue.changes._find_moved
+    look = catalogue.changes._find_outdated
     calls: list[Any] = []
 
     def blind_at_first(*args: Any) -> Any:
         calls.append(args)
         return [] if len(calls) == 1 else look(*args)
 
-    monkeypatch.setattr(catalogue.changes, "_find_moved", blind_at_first)
+    monkeypatch.setattr(catalogue.changes, "_find_outdated", blind_at_first)
     late = with_file(1)
     with pytest.raises(HeadMoved) as moved:
         catalogue.changes.apply([with_file(2), late])

@@ -1,1 +1,5 @@
-"""The event log, and where its readers stand."""
+"""The event log.
+
+- `event_log`: the events, in commit order.
+- `event_readers`: the position of each reader, and its failures.
+"""

@@ -1,4 +1,4 @@
-"""The event log: what became true, in the order and in the transaction in which it did."""
+"""The event log: domain events in commit order, each written in the transaction that it tells of."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from ingestify.domain.revision import Revision
 __all__ = ["EventLog"]
 
 _SHARED = {field.name for field in dataclasses.fields(DatasetEvent)}
-"""What each event has; the rest is its own."""
+"""The fields of every event."""
 
 
 class EventLog:
-    """The log's rows.
+    """The rows of the event log.
 
-    An event's payload is `{"schema_version": …, "dataset": …, …}`: a snapshot of the dataset, its last revision and its
-    current files, which is of one size whatever came before. Earlier revisions are read from the dataset's rows; of a
-    dataset that was removed, an event shows the last revision and those that the files came with. What else there is,
-    such as `reason`, is what the event has besides. A payload of NULL stands for that of the dataset's event before it,
-    which the same commit wrote: what a new dataset's two events show would be a third of the database.
+    An event's payload is `{"schema_version": …, "dataset": …, …}`: a snapshot of the dataset with its last revision and
+    its current files, so its size does not grow with the history; and the event's own fields, such as `reason`. Earlier
+    revisions are read from the dataset's rows. For a removed dataset, an event shows the last revision and those that
+    the current files came with. NULL means the same payload as the dataset's event before it, in the same commit:
+    otherwise the two events of a new dataset would take a third of the database.
     """
 
     def __init__(self, database: Database, tables: Tables, datasets: DatasetReader) -> None:
@@ -55,9 +55,9 @@ class EventLog:
         )
 
     def lock(self, connection: sa.Connection) -> None:
-        """Let nobody else append before the caller's transaction is committed.
+        """Keep others from appending until the caller's transaction is committed.
 
-        Without it, one that appends first and commits last would put its events behind readers that are past them.
+        Without the lock, a writer that appends first and commits last would write events that readers have passed.
         """
         self._database.dialect.lock_log(connection, self._version_table)
 
@@ -72,7 +72,7 @@ class EventLog:
             payload = None
             if event.dataset is not shown or _extra(event):
                 payload = _payload(event)
-            # What has more to say is not what the next event says too.
+            # The next event cannot share the payload of an event with fields of its own.
             shown = None if _extra(event) else event.dataset
             rows.append(
                 {
@@ -92,9 +92,9 @@ class EventLog:
 
     @retried
     def holds(self, event: DatasetEvent) -> bool:
-        """Whether the first event that `append` returned is there, and with it all that its transaction wrote.
+        """Whether the first event that `append` returned was committed, and with it all rows of its transaction.
 
-        When a transaction is undone its positions are given again, so what stands there is compared too.
+        After a rollback another transaction may get the same positions, so the row is compared too.
         """
         columns = self._log.c
         statement = sa.select(columns.event_type, columns.dataset_id, columns.occurred_at, columns.payload).where(
@@ -117,15 +117,15 @@ class EventLog:
         )
         with self._database.read("read its event log") as connection:
             rows = connection.execute(statement).all()
-            # Only the first row's payload can be that of an event outside of these.
+            # Only the first row's payload can belong to an event before this page.
             earlier = self._find_payload_before(connection, rows[0]) if rows and rows[0].payload is None else None
             epochs = find_epochs(connection, self._database, self._epochs) or []
             return self._complete(connection, [_in_epoch(one, epochs) for one in _events_of(rows, earlier)])
 
     def _complete(self, connection: sa.Connection, events: Sequence[DatasetEvent]) -> list[DatasetEvent]:
-        """Give events the earlier revisions of their datasets, of those that the lake has still.
+        """Add the earlier revisions of the datasets that the lake still has.
 
-        Each is as it was then: only the last revision of a dataset ever changes.
+        They are as they were at the event: only the last revision of a dataset ever changes.
         """
         lacking = {event.dataset.dataset_id for event in events if _lacks_revisions(event.dataset)}
         there = self._datasets.load_revisions(connection, sorted(lacking))
@@ -153,10 +153,10 @@ class EventLog:
 
     @retried
     def find_position_before(self, moment: dt.datetime) -> int:
-        """Return the position behind which the events since a moment are."""
+        """Return the position of the last event before a moment."""
         columns = self._log.c
         since = columns.occurred_at >= moment_to_text(moment)
-        with self._database.read("look for the events since a moment") as connection:
+        with self._database.read("look for events since a time") as connection:
             first = connection.scalar(sa.select(sa.func.min(columns.position)).where(since))
             if first is not None:
                 return int(first) - 1
@@ -180,7 +180,8 @@ def _events_of(rows: Sequence[Any], earlier: str | None) -> list[DatasetEvent]:
     """Return the events of rows.
 
     Args:
-        earlier: The payload that stands for the first row's, if it has none.
+        rows: The rows, by position.
+        earlier: The payload of the first row, if the row itself has none.
     """
     events: list[DatasetEvent] = []
     content: dict[str, Any] = {}
@@ -201,7 +202,7 @@ def _events_of(rows: Sequence[Any], earlier: str | None) -> list[DatasetEvent]:
 
 
 def _in_epoch(event: DatasetEvent, epochs: Sequence[Epoch]) -> DatasetEvent:
-    """Return an event with the lake and the epoch that its position is of."""
+    """Return an event with the lake and the epoch of its position."""
     assert event.position is not None, "a logged event has a position"
     for lake_id, epoch, _, after_position in reversed(epochs):
         if event.position > after_position:
@@ -214,9 +215,9 @@ def _lacks_revisions(dataset: Dataset) -> bool:
 
 
 def _with_earlier(dataset: Dataset, revisions: Sequence[Revision]) -> Dataset:
-    """Return a dataset with all revisions before its last one, if they are there.
+    """Return a dataset with all revisions before its last one, if the lake has them.
 
-    Those that its snapshot left out have no current file.
+    The revisions that its snapshot left out have no current file.
     """
     shown = {revision.revision_id: revision for revision in dataset.revisions}
     number = max(shown)
@@ -231,5 +232,5 @@ def _payload(event: DatasetEvent) -> str:
 
 
 def _extra(event: DatasetEvent) -> dict[str, Any]:
-    """Return what an event says besides its dataset."""
+    """Return the fields of an event beside those that every event has."""
     return {field.name: getattr(event, field.name) for field in dataclasses.fields(event) if field.name not in _SHARED}

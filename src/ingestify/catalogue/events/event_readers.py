@@ -1,4 +1,4 @@
-"""How far each reader of the event log is, and what it failed on."""
+"""The position of each reader of the event log, and the events that it failed on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_ERROR = 1000
 
 
 class EventReaders:
-    """The rows of the readers."""
+    """The tables of event readers and of their failures."""
 
     def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
@@ -29,7 +29,7 @@ class EventReaders:
 
     @retried
     def find_position(self, reader_name: str) -> int | None:
-        """Return where a reader stands; None for one that is not there."""
+        """Return the position of a reader; None for a new one."""
         with self._database.read("read an event reader's position") as connection:
             return self._position(connection, reader_name)
 
@@ -40,7 +40,7 @@ class EventReaders:
 
     @retried
     def set_position(self, reader_name: str, position: int) -> None:
-        """Put a reader anywhere; what it fails on at the moment is forgotten."""
+        """Set the position of a reader; the failure that it retries is forgotten."""
         failure = self._failure.c
         with self._database.write("save an event reader's position", SaveError) as connection:
             known = self._reader.c.reader_name == reader_name
@@ -53,12 +53,12 @@ class EventReaders:
 
     @retried
     def advance(self, reader_name: str, seen: int | None, position: int) -> bool:
-        """Move a reader forward, if it stands where it was seen; None: if it is not there. False: it does not."""
+        """Move a reader forward if its position is still `seen`; None: if it is new. Returns whether it was."""
         columns = self._reader.c
         with self._database.write("save an event reader's position", SaveError) as connection:
             there = self._position(connection, reader_name)
             if there == position:
-                return seen is not None or position == 0  # this was done before, and its outcome was not known
+                return seen is not None or position == 0  # an earlier attempt did this, and its outcome was unknown
             if there != seen or (seen or 0) > position:
                 return False
             if seen is None:
@@ -69,7 +69,7 @@ class EventReaders:
 
     @retried
     def forget(self, reader_name: str) -> bool:
-        """Forget a reader with all that it failed on. Returns whether there was one."""
+        """Remove a reader and its failures. Returns whether it existed."""
         with self._database.write("forget an event reader", SaveError) as connection:
             connection.execute(self._failure.delete().where(self._failure.c.reader_name == reader_name))
             gone = connection.execute(self._reader.delete().where(self._reader.c.reader_name == reader_name))
@@ -79,7 +79,7 @@ class EventReaders:
     def list_readers(self) -> list[EventReaderState]:
         """Return all readers by name."""
         failure, log = self._failure.c, self._log.c
-        with self._database.read("look where the event readers stand") as connection:
+        with self._database.read("read the positions of the event readers") as connection:
             readers = connection.execute(sa.select(self._reader).order_by(self._reader.c.reader_name)).all()
             failed: dict[str, list[FailedEvent]] = {}
             for row in connection.execute(sa.select(self._failure).order_by(failure.position)):
@@ -98,15 +98,15 @@ class EventReaders:
 
     @retried
     def find_failed(self, reader_name: str) -> list[FailedEvent]:
-        """Return what a reader failed on, by position."""
+        """Return the failures of a reader, by position."""
         columns = self._failure.c
-        with self._database.read("look what an event reader failed on") as connection:
+        with self._database.read("read the failures of an event reader") as connection:
             statement = sa.select(self._failure).where(columns.reader_name == reader_name).order_by(columns.position)
             return [_failed_event(row) for row in connection.execute(statement)]
 
     @retried
     def save_failure(self, reader_name: str, failed: FailedEvent) -> None:
-        """Remember that a reader failed on an event."""
+        """Save that a reader failed on an event."""
         values = {
             "failures": failed.failures,
             "is_parked": failed.is_parked,
@@ -115,16 +115,16 @@ class EventReaders:
         }
         columns = self._failure.c
         which = (columns.reader_name == reader_name, columns.position == failed.position)
-        with self._database.write("save what an event reader failed on", SaveError) as connection:
+        with self._database.write("save the failures of an event reader", SaveError) as connection:
             if not connection.execute(self._failure.update().where(*which).values(values)).rowcount:
                 key = {"reader_name": reader_name, "position": failed.position}
                 connection.execute(self._failure.insert().values({**key, **values}))
 
     @retried
     def forget_failure(self, reader_name: str, position: int) -> None:
-        """Forget that a reader failed on an event: it is done with it."""
+        """Remove the failure of a reader on an event, which it has handled."""
         columns = self._failure.c
-        with self._database.write("save what an event reader failed on", SaveError) as connection:
+        with self._database.write("save the failures of an event reader", SaveError) as connection:
             connection.execute(
                 self._failure.delete().where(columns.reader_name == reader_name, columns.position == position)
             )

@@ -1,4 +1,4 @@
-"""Which objects lost their last row, and when: their own age says nothing of that."""
+"""The objects that lost their last row, with the time: the age of an object does not show that."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def find_named(connection: sa.Connection, database: Database, tables: Tables, pa
 
 
 class Deletions:
-    """The table of deleted objects. What takes a connection belongs to the caller's transaction."""
+    """The table of deleted objects. A method with a connection works in the caller's transaction."""
 
     def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
@@ -37,7 +37,7 @@ class Deletions:
         self._table = tables.deleted_object
 
     def record(self, connection: sa.Connection, paths: Sequence[str], moment: dt.datetime) -> None:
-        """Remember that nothing names these objects any more, from this moment on."""
+        """Save that no row names these objects any more, from this moment on."""
         by_hash = {hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest(): path for path in paths}
         for hashes in chunks(by_hash):
             connection.execute(
@@ -53,16 +53,16 @@ class Deletions:
 
     @retried
     def find_orphaned(self, paths: Sequence[str], since: dt.datetime) -> set[str]:
-        """Return those of `paths` that no row names, nor did at `since` or later; all of one moment."""
-        with self._database.read("look for objects that nothing names") as connection:
+        """Return those of `paths` that no row names, nor has named at `since` or later."""
+        with self._database.read("look for orphaned objects") as connection:
             return self.orphaned(connection, paths, since)
 
     def orphaned(self, connection: sa.Connection, paths: Sequence[str], since: dt.datetime | None) -> set[str]:
-        """Return the same, in the caller's transaction; `since` None: those that no row names now."""
+        """Return the same, in the caller's transaction; `since` None: the paths that no row names now."""
         columns = self._table.c
         by_hash = {hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest(): path for path in paths}
         left = set(paths) - find_named(connection, self._database, self._tables, paths)
-        # An archive that may only be read can be of a time before there was this table.
+        # A read-only archive may be older than this table.
         if left and since is not None and connection.dialect.has_table(connection, self._table.name):
             for hashes in chunks(by_hash):
                 statement = sa.select(columns.path_hash).where(
@@ -74,7 +74,7 @@ class Deletions:
 
     @retried
     def forget(self, until: dt.datetime) -> int:
-        """Forget what was deleted up to a moment; what was to be removed of it is. Returns how many there were."""
+        """Remove the rows of objects that were deleted up to a moment. Returns how many there were."""
         with self._database.write("forget deleted objects", SaveError) as connection:
             forgotten = connection.execute(
                 self._table.delete().where(self._table.c.deleted_at <= moment_to_text(until))

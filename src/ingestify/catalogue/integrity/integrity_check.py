@@ -1,7 +1,7 @@
-"""The catalogue's rows as they are looked over: which objects they name, and whether they agree with each other.
+"""The integrity check of rows: which objects they name, and whether they agree with each other.
 
-Everything is read page by page, each page in one transaction, so that neither memory nor the database's log grows with
-the lake, and a running ingest goes on writing beside it.
+It reads page by page, each page in one transaction. So neither memory nor the database's log grows with the lake, and a
+run goes on writing beside it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _RESTORE_CATALOGUE = "restore the catalogue from a backup"
 _REPAIR = "verify --repair"
 
 _Revisions: TypeAlias = dict[str, dict[int, tuple[str, str]]]
-"""By dataset: number → (created at, state)."""
+"""By dataset id and number: (created at, state)."""
 
 _Files: TypeAlias = dict[str, list[tuple[int, str]]]
-"""By dataset: (number, file id)."""
+"""By dataset id: (number, file id)."""
 
 
 class IntegrityCheck:
-    """Reads rows as they are, also where they make no dataset."""
+    """Reads rows as they are, also if they form no valid dataset."""
 
     def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
@@ -65,10 +65,10 @@ class IntegrityCheck:
             entry.c.entry_id,
         ).select_from(entry_file.join(entry, entry.c.entry_id == entry_file.c.entry_id))
 
-    # ---- which objects rows name -----------------------------------------------------------------------
+    # ---- the objects of rows ---------------------------------------------------------------------------
 
     def iter_file_records(self, bucket: str | None = None) -> Iterator[list[FileRecord]]:
-        """Yield the rows that name objects, in the order of their paths; all rows of one path together."""
+        """Yield the rows that name objects, in the order of the paths; all rows of one path together."""
         last = ""
         while True:
             paths, records = self._read_records_after(last, bucket)
@@ -86,13 +86,13 @@ class IntegrityCheck:
 
     @retried
     def find_file_records(self, paths: Sequence[str]) -> list[FileRecord]:
-        """Return the rows that name any of `paths` at this moment."""
+        """Return the rows that name any of `paths` now."""
         with self._database.read("look up files of the lake") as connection:
             return self._records(connection, list(dict.fromkeys(paths)), None)
 
     @retried
     def find_records_by_tag(self, tags: Sequence[str]) -> list[FileRecord]:
-        """Return the rows whose bytes have one of these hashes. It reads all rows, so ask for many at once."""
+        """Return the rows whose bytes have one of these hashes. It reads all rows, so pass many hashes at once."""
         found: list[FileRecord] = []
         with self._database.read("look for other copies of files") as connection:
             for some in chunks(dict.fromkeys(tags)):
@@ -127,10 +127,10 @@ class IntegrityCheck:
                         found[record.file.storage_path].append(record)
         return [record for records in found.values() for record in records]
 
-    # ---- do rows agree ---------------------------------------------------------------------------------
+    # ---- damaged rows ---------------------------------------------------------------------------------
 
     def iter_row_damages(self, bucket: str | None = None) -> Iterator[Damage]:
-        """Yield what is wrong with the rows themselves; rows that belong to nothing are of every bucket."""
+        """Yield the damages of rows; rows without a dataset belong to every bucket."""
         yield from self._find_duplicates(bucket)
         yield from self._find_dangling()
         dataset = self._tables.dataset.c
@@ -160,12 +160,12 @@ class IntegrityCheck:
 
     @retried
     def _read_datasets(self, statement: sa.Executable) -> tuple[Sequence[sa.Row[Any]], _Revisions, _Files]:
-        with self._database.read("look at the rows of the lake") as connection:
+        with self._database.read("check the rows of the lake") as connection:
             rows = connection.execute(statement).all()
             return rows, *self._revisions_and_files(connection, [row.dataset_id for row in rows])
 
     def _revisions_and_files(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> tuple[_Revisions, _Files]:
-        """Return those of datasets, by their ids."""
+        """Return the revisions and files of datasets."""
         revision, file = self._tables.revision.c, self._tables.file.c
         revisions: _Revisions = defaultdict(dict)
         files: _Files = defaultdict(list)
@@ -184,7 +184,7 @@ class IntegrityCheck:
 
     @retried
     def _read_duplicates(self, bucket: str | None) -> list[tuple[Any, list[Any]]]:
-        """Return each identity that several datasets have, and those."""
+        """Return each identity that several datasets have, with those datasets."""
         dataset = self._tables.dataset.c
         identity = (dataset.bucket, dataset.provider, dataset.dataset_type, dataset.identifier_key)
         statement = sa.select(*identity).group_by(*identity).having(sa.func.count() > 1)
@@ -214,14 +214,18 @@ class IntegrityCheck:
 
     @retried
     def _read_dangling(self) -> tuple[dict[str, list[str]], list[tuple[str, int]]]:
-        """Return what there is of datasets that are not there, by their ids, and how much of which entries."""
+        """Return the rows without a dataset, by its id, and the number of rows without a quarantine entry."""
         tables = self._tables
         lost: dict[str, list[str]] = {}
-        with self._database.read("look for rows that belong to nothing") as connection:
+        with self._database.read("look for rows without a dataset") as connection:
             for table, name in ((tables.revision, "revisions"), (tables.file, "files")):
-                for dataset_id, count in self._of_nothing(connection, table.c.dataset_id, tables.dataset.c.dataset_id):
+                for dataset_id, count in self._count_without_parent(
+                    connection, table.c.dataset_id, tables.dataset.c.dataset_id
+                ):
                     lost.setdefault(dataset_id, []).append(f"{count} {name}")
-            return lost, self._of_nothing(connection, tables.quarantine_file.c.entry_id, tables.quarantine.c.entry_id)
+            return lost, self._count_without_parent(
+                connection, tables.quarantine_file.c.entry_id, tables.quarantine.c.entry_id
+            )
 
     def _find_dangling(self) -> Iterator[Damage]:
         lost, of_no_entry = self._read_dangling()
@@ -235,8 +239,8 @@ class IntegrityCheck:
             what = f"{count} files belong to it, and it is not there"
             yield Damage(DamageKind.DANGLING_ROW, f"quarantine entry {entry_id}", what, advice, entry_id=entry_id)
 
-    def _of_nothing(self, connection: sa.Connection, child: Any, parent: Any) -> list[tuple[str, int]]:
-        """Return the ids that rows refer to, and that are not there, with how many rows do."""
+    def _count_without_parent(self, connection: sa.Connection, child: Any, parent: Any) -> list[tuple[str, int]]:
+        """Return the ids that rows refer to and that do not exist, with the number of those rows."""
         statement = (
             sa.select(child, sa.func.count())
             .select_from(child.table.outerjoin(parent.table, parent == child))
@@ -264,7 +268,7 @@ def _title(provider: str, dataset_type: str, identifier: str) -> str:
     try:
         named = str(Identifier.stored(json_value(identifier)))
     except (ValueError, TypeError, AttributeError):
-        named = identifier  # it is a broken row; this is what there is
+        named = identifier  # a broken row
     return f"{provider}/{dataset_type}/{named}"
 
 
@@ -282,7 +286,7 @@ def _entry_record(row: Any) -> FileRecord:
 def _find_in_dataset(
     row: Any, revisions: dict[int, tuple[str, str]], files: Sequence[tuple[int, str]]
 ) -> Iterator[Damage]:
-    """Yield what does not agree within one dataset."""
+    """Yield the rows of one dataset that do not agree."""
     title = _title(row.provider, row.dataset_type, row.identifier)
 
     def damage(kind: DamageKind, what: str, advice: str, **where: Any) -> Damage:

@@ -1,8 +1,9 @@
-"""Which objects are being removed, so that no commit names one that is gone, whatever any clock says.
+"""Removals of objects: no commit names an object that is gone. This does not depend on any clock.
 
-A removal and a commit exclude each other by the lock of the event log: whoever removes notes the paths that no row
-names, and only then removes them; who commits later sees the note, and who committed before is seen. What ended since
-the objects of a commit were written is seen by its number: they are looked up again then.
+A removal and a commit exclude each other by the lock of the event log. A removal first saves the paths that no row
+names, and then removes the objects. A later commit sees the saved paths; the rows of an earlier commit are seen by the
+removal. Removals have numbers: if one has ended since the objects of a commit were written, the commit's caller looks
+whether they still exist.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ class Removals:
     """The removal table.
 
     Args:
-        deletions: Says what no row names.
-        is_lease_held: Whether a removal's lease is; None: that is not known.
+        database: Where the lake is.
+        tables: Those of the lake.
+        deletions: Finds the objects that no row names.
+        is_lease_held: Whether the lease of a removal is held; None: unknown.
     """
 
     def __init__(
@@ -42,44 +45,49 @@ class Removals:
 
     @retried
     def get_last(self) -> int:
-        """Return the number of the last one that has ended."""
-        with self._database.read("look which objects were removed") as connection:
+        """Return the number of the last removal that has ended."""
+        with self._database.read("read which objects were removed") as connection:
             return self._read(connection)[0]
 
     def check(self, connection: sa.Connection, paths: Collection[str], seen: int) -> None:
-        """Make sure that none of `paths` can have been removed since they were written; the event log is locked.
+        """Check that no object can have been removed since it was written. The caller has locked the event log.
+
+        Args:
+            connection: In the caller's transaction.
+            paths: The objects.
+            seen: The last removal that had ended before they were written.
 
         Raises:
-            ObjectsInDoubt: They can.
+            ObjectsInDoubt: An object may have been removed.
         """
-        last, going_on = self._read(connection)
-        being_removed = set(paths) & going_on
+        last, active = self._read(connection)
+        being_removed = set(paths) & active
         if being_removed or last != seen:
             raise ObjectsInDoubt(last, paths, being_removed)
 
     @retried
     def begin(self, lease_id: str, paths: Sequence[str], since: dt.datetime | None) -> set[str]:
-        """Note those of `paths` that no row names, nor did since then. Returns them."""
-        with self._database.write("note which objects are removed", SaveError) as connection:
+        """Save and return those of `paths` that no row names, nor has named since then."""
+        with self._database.write("save which objects are being removed", SaveError) as connection:
             self._database.dialect.lock_log(connection, self._version_table)
-            unnamed = self._deletions.orphaned(connection, paths, since)
-            if unnamed:
-                self._insert(connection, lease_id, json.dumps(sorted(unnamed)))
-            return unnamed
+            orphans = self._deletions.orphaned(connection, paths, since)
+            if orphans:
+                self._insert(connection, lease_id, json.dumps(sorted(orphans)))
+            return orphans
 
     def end(self, lease_id: str) -> None:
-        """Note that it is done: those whose objects were written before look for them."""
+        """Save that a removal has ended: commits of objects from before look whether they still exist."""
         self._end([lease_id])
 
     @retried
     def end_dead(self) -> bool:
-        """End those whose lease is held no more."""
-        with self._database.read("look which objects are removed") as connection:
-            going_on = connection.scalars(
+        """End the removals whose lease is not held any more. Returns whether there were any."""
+        with self._database.read("read which objects are being removed") as connection:
+            active = connection.scalars(
                 sa.select(self._table.c.lease_id).where(self._table.c.paths.is_not(None)).distinct()
             ).all()
-        # Where that is not known, as there are no locks, whoever commits looks for its objects.
-        dead = [lease_id for lease_id in going_on if not self._is_lease_held(lease_id)]
+        # Without locks that is unknown; then each commit looks whether its objects exist.
+        dead = [lease_id for lease_id in active if not self._is_lease_held(lease_id)]
         if dead:
             self._end(dead)
         return bool(dead)
@@ -87,7 +95,7 @@ class Removals:
     @retried
     def _end(self, lease_ids: Sequence[str]) -> None:
         columns = self._table.c
-        with self._database.write("note which objects were removed", SaveError) as connection:
+        with self._database.write("save which objects were removed", SaveError) as connection:
             self._database.dialect.lock_log(connection, self._version_table)
             self._insert(connection, "", None)
             last = sa.select(sa.func.max(columns.removal_id))
@@ -99,7 +107,7 @@ class Removals:
         connection.execute(self._table.insert().values(removal_id=last + 1, lease_id=lease_id, paths=paths))
 
     def _read(self, connection: sa.Connection) -> tuple[int, set[str]]:
-        """Return the number of the last one that has ended, and the paths of those that go on."""
+        """Return the number of the last removal that has ended, and the paths of the active ones."""
         rows = connection.execute(sa.select(self._table)).all()
         last = max((row.removal_id for row in rows if row.paths is None), default=0)
         return last, {path for row in rows if row.paths is not None for path in json.loads(row.paths)}

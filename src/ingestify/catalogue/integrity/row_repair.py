@@ -22,7 +22,7 @@ __all__ = ["RowRepair"]
 
 
 class RowRepair:
-    """Writes what is certain, and nothing else. Each call is one transaction."""
+    """Repairs rows whose right content is certain. Each call is one transaction."""
 
     def __init__(self, database: Database, tables: Tables, quarantine: QuarantineLog) -> None:
         self._database = database
@@ -33,8 +33,8 @@ class RowRepair:
 
     @retried
     def restore_revisions(self, dataset_ids: Sequence[str]) -> None:
-        """Make lost revisions again from their files' rows, and let each dataset call its newest one current."""
-        with self._database.write("mend revisions", SaveError) as connection:
+        """Restore lost revisions from their files' rows, and make each dataset's newest revision current."""
+        with self._database.write("repair revisions", SaveError) as connection:
             for ids in chunks(dict.fromkeys(dataset_ids)):
                 self._rebuild_revisions(connection, ids)
                 for dataset_id in ids:
@@ -43,7 +43,7 @@ class RowRepair:
     def _rebuild_revisions(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> None:
         dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
         there = sa.and_(revision.c.dataset_id == file.c.dataset_id, revision.c.revision_id == file.c.revision_id)
-        # A file has the moment of its revision, so the row is as it was but for its description and source.
+        # A file has the time of its revision, so only the description and the source of the row are lost.
         lost = (
             sa.select(file.c.dataset_id, file.c.revision_id, sa.func.min(file.c.created_at).label("created_at"))
             .select_from(file.join(dataset, dataset.c.dataset_id == file.c.dataset_id).outerjoin(revision, there))
@@ -80,9 +80,9 @@ class RowRepair:
 
     @retried
     def request_full_fetch(self, dataset_ids: Sequence[str]) -> None:
-        """Let the next run fetch invalidated datasets in full once more; others stay as they are."""
+        """Let the next run fetch invalidated datasets in full; others stay."""
         dataset = self._tables.dataset
-        with self._database.write("ask for datasets in full", SaveError) as connection:
+        with self._database.write("request full fetches", SaveError) as connection:
             for ids in chunks(dict.fromkeys(dataset_ids)):
                 marked = (
                     self._dialect.any_of(dataset.c.dataset_id, ids),
@@ -94,7 +94,7 @@ class RowRepair:
 
     @retried
     def confirm_revisions(self, dataset_ids: Sequence[str]) -> int:
-        """Trust current revisions again that were marked only because an object was damaged. Returns how many."""
+        """Confirm current revisions that were invalidated only for a damaged object. Returns how many."""
         dataset, revision = self._tables.dataset, self._tables.revision
         valid = RevisionState.VALID.value
         marked = (RevisionState.VALIDATION_FAILED.value, RevisionState.CONFIRMED.value)
@@ -121,7 +121,7 @@ class RowRepair:
 
     @retried
     def correct_sizes(self, path: str, tag: str, size: int, storage_size: int) -> None:
-        """Write the sizes that an object has into each row that names it with these bytes."""
+        """Write the true sizes of an object into the rows that name it with these bytes."""
         with self._database.write("correct sizes", SaveError) as connection:
             for table in (self._tables.file, self._tables.quarantine_file):
                 connection.execute(
@@ -132,7 +132,7 @@ class RowRepair:
 
     @retried
     def remove_dangling(self) -> int:
-        """Remove rows whose dataset or quarantine entry is not there; their objects count as deleted now.
+        """Remove rows whose dataset or quarantine entry does not exist; their objects count as deleted now.
 
         Returns:
             How many rows there were.
@@ -143,7 +143,7 @@ class RowRepair:
             (tables.revision, tables.revision.c.dataset_id, tables.dataset.c.dataset_id),
             (tables.quarantine_file, tables.quarantine_file.c.entry_id, tables.quarantine.c.entry_id),
         )
-        with self._database.write("remove rows that belong to nothing", SaveError) as connection:
+        with self._database.write("remove rows without a dataset", SaveError) as connection:
             paths: list[str] = []
             count = 0
             for table, child, parent in links:
@@ -151,6 +151,6 @@ class RowRepair:
                 if "storage_path" in table.c:
                     paths += connection.scalars(sa.select(table.c.storage_path).where(of_nothing))
                 count += connection.execute(table.delete().where(of_nothing)).rowcount
-            unnamed = set(paths) - find_named(connection, self._database, tables, paths) - {""}
-            self._deletions.record(connection, sorted(unnamed), now())
+            orphans = set(paths) - find_named(connection, self._database, tables, paths) - {""}
+            self._deletions.record(connection, sorted(orphans), now())
             return count

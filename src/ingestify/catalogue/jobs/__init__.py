@@ -1,1 +1,8 @@
-"""Runs and jobs, who is at which, and what is remembered between them."""
+"""Jobs, and what runs keep for later runs.
+
+- `job_log`: jobs and their tasks; `retention`: old jobs and events are removed.
+- `locks`: job locks, in files or in memory; `session_locks`: on a database server; `held_lock`: a lock that a run has.
+- `leases`: who writes to the lake.
+- `selector_syncs`: the last sync of each selector.
+- `host_waits`: the waits that hosts asked for.
+"""

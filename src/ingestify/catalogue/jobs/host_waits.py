@@ -1,4 +1,4 @@
-"""How long hosts asked to be left alone, for the runs that come after."""
+"""The waits that hosts asked for, kept for later runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST = 1000
 
 
 class HostWaits:
-    """The table of host waits: a row for each host that asked for one that is not over, and a thousand at most."""
+    """The table of host waits: a row for each host whose wait is not over, and a thousand rows at most."""
 
     def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
@@ -25,9 +25,9 @@ class HostWaits:
 
     @retried
     def find(self) -> list[HostWait]:
-        """Return all that are kept."""
-        with self._database.read("look which hosts are to be left alone") as connection:
-            # An archive that may only be read can be of a time before there was this table.
+        """Return all waits."""
+        with self._database.read("read the waits of hosts") as connection:
+            # A read-only archive may be older than this table.
             if not connection.dialect.has_table(connection, self._table.name):
                 return []
             return [
@@ -37,10 +37,10 @@ class HostWaits:
 
     @retried
     def save(self, wait: HostWait) -> None:
-        """Keep one, instead of the host's last; those that are over are forgotten."""
+        """Save a wait in place of the host's last one, and remove those that are over."""
         columns = self._table.c
         host = wait.host[:LONGEST_HOST]
-        with self._database.write("remember how long a host is to be left alone", SaveError) as connection:
+        with self._database.write("save the wait of a host", SaveError) as connection:
             is_over = columns.until <= moment_to_text(wait.asked_at)
             connection.execute(self._table.delete().where((columns.host == host) | is_over))
             count = connection.scalar(sa.select(sa.func.count()).select_from(self._table)) or 0
@@ -59,6 +59,6 @@ class HostWaits:
 
     @retried
     def forget(self) -> None:
-        """Forget all of them."""
-        with self._database.write("forget how long hosts are to be left alone", SaveError) as connection:
+        """Remove all waits."""
+        with self._database.write("remove the waits of hosts", SaveError) as connection:
             connection.execute(self._table.delete())

@@ -24,7 +24,7 @@ _OF_EACH_RUN = (
     *("job_id", "run_id", "state", "host", "pid", "process_started", "started_at", "updated_at", "ended_at"),
     *("counters", "timings", "error"),
 )
-"""The columns of a job that differ between two runs of the same."""
+"""The columns that differ between two runs of one job."""
 
 
 class JobLog:
@@ -41,16 +41,20 @@ class JobLog:
 
     @retried
     def save(self, job: JobSummary, first_task: int = 0) -> None:
-        """Write a job's row, new or again, and those of its tasks that are not written yet.
+        """Write a job's row, and the rows of its tasks that are not written yet.
 
-        The row goes again, if by its end it is to be counted with the job before it.
+        The row is removed at the job's end if the job counts as a repetition of the job before it.
+
+        Args:
+            job: The job; its tasks may be a part of them.
+            first_task: The number of the first of `job.tasks`; earlier ones were written before.
         """
         with self._database.write("save a job") as connection:
             row = _job_row(job)
             known = self._job.c.job_id == job.job_id
             if not connection.execute(self._job.update().where(known).values(row)).rowcount:
                 connection.execute(self._job.insert().values(row))
-            # Tasks are only ever added, so the number of the last one tells which are new.
+            # Tasks are only ever added, so the last number shows which are new.
             last = connection.scalar(
                 sa.select(sa.func.max(self._task.c.task_number)).where(self._task.c.job_id == job.job_id)
             )
@@ -78,7 +82,7 @@ class JobLog:
         if before is not None and (end.is_quiet or before.digest == end.digest):
             self._remove_jobs(connection, [job.job_id])
             if json_value(before.last)["job_id"] == job.job_id:
-                return  # it is written once more
+                return  # an earlier attempt did this
             values = {
                 "digest": end.digest,
                 "runs": before.runs + 1,
@@ -99,7 +103,7 @@ class JobLog:
 
     @retried
     def load(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
-        """Return jobs, newest first; without tasks each has none."""
+        """Return jobs, newest first."""
         job, repeat = self._job.c, self._repeat.c
         own = sa.select(self._job).order_by(job.started_at.desc(), job.job_id.desc()).limit(limit)
         counted = (
@@ -112,7 +116,7 @@ class JobLog:
         tasks: dict[str, list[TaskSummary]] = {}
         with self._database.read("read jobs") as connection:
             rows: list[Mapping[str, Any]] = [*connection.execute(own).mappings()]
-            # An older lake that may only be read has no such table.
+            # A read-only archive may be older than this table.
             has_table = not self._database.is_read_only or connection.dialect.has_table(connection, self._repeat.name)
             rows += [
                 {**row, **json_value(row["last"]), "counted_with": row["job_id"]}
@@ -131,9 +135,9 @@ class JobLog:
 
     @retried
     def abort_dead(self, goes_on: Callable[[str, ProcessIdentity], bool]) -> int:
-        """Mark RUNNING jobs ABORTED that nobody works on. Returns how many.
+        """Mark RUNNING jobs of dead processes ABORTED. Returns how many.
 
-        They end with their last sign of life, as nobody knows better.
+        They end at their last sign of life.
         """
         columns = self._job.c
         running = columns.state == RunState.RUNNING.value
@@ -149,18 +153,18 @@ class JobLog:
                     columns.counters,
                 ).where(running)
             ).all()
-        # Asked outside of a transaction: it is not ours, and looks at locks, or at the system's processes.
+        # Called outside of a transaction: it reads locks, or the system's processes.
         runs = {(row.run_id, ProcessIdentity(row.host, row.pid, row.process_started)) for row in rows}
         ended = {(run_id, process.pid) for run_id, process in runs if not goes_on(run_id, process)}
         dead = [row for row in rows if (row.run_id, row.pid) in ended]
         if not dead:
             return 0
         aborted = 0
-        self._selector_syncs.forget_listings()  # who knows what they brought
-        self._selector_syncs.forget_hints()  # or took out
+        self._selector_syncs.forget_listings()  # they may have added datasets
+        self._selector_syncs.forget_hints()  # or removed files
         with self._database.write("abort the jobs of dead processes") as connection:
             for row in dead:
-                # Only as it was read: one that gave a sign of life since then is not dead.
+                # Only if the row is unchanged: a job that gave a sign of life since then is not dead.
                 unchanged = (columns.job_id == row.job_id) & running & (columns.updated_at == row.updated_at)
                 aborted += connection.execute(
                     self._job.update()
@@ -175,9 +179,9 @@ class JobLog:
         return aborted
 
     def _recount(self, connection: sa.Connection, row: Any) -> str:
-        """Return the counters of a dead job with what it really committed: it wrote them only every few seconds.
+        """Return the counters of a dead job, corrected by its commits: it wrote them only every few seconds.
 
-        Each revision names its job. There is no index on that; a job dies rarely.
+        Each revision names its job. There is no index on that, because jobs die rarely.
         """
         revision = self._revision.c
         theirs = revision.source.contains(f'"job_id":{json_text(row.job_id)}', autoescape=True)
@@ -219,7 +223,7 @@ def _job_row(job: JobSummary) -> dict[str, Any]:
 
 
 def _tasks_of(row: Mapping[str, Any]) -> str:
-    """Return the job whose tasks a row shows: one that is counted with another came to the same, or has none."""
+    """Return the job whose tasks a row shows: a repetition has the tasks of the first job, or none."""
     if "counted_with" not in row:
         return str(row["job_id"])
     counts = json_value(row["counters"])

@@ -1,4 +1,4 @@
-"""One run at a job at a time: a lock for each job's identity, that ends with its process."""
+"""Job locks: one run at a time has a job, and its lock ends with its process."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ _TRIES = 10
 
 
 class JobLocks(Protocol):
-    """How one kind of database keeps two runs from the same job. Safe to use from any thread."""
+    """The job locks of one kind of database. Safe to use from any thread."""
 
     def try_lock(self, key: str, holder: JobHolder) -> JobLock | None:
-        """Return the lock that `key` names, or None if somebody has it; never waits."""
+        """Return the lock of `key`, or None if another run has it. Never waits."""
 
     def find_holder(self, key: str) -> JobHolder | None:
-        """Return who has it; None: nobody, or that is not known."""
+        """Return who has the lock; None: nobody, or unknown."""
 
     def is_held(self, key: str) -> bool | None:
-        """Whether somebody has it; None: that is not known."""
+        """Whether a run has the lock; None: unknown."""
 
     def close(self) -> None:
-        """Let go of all that were taken here."""
+        """Release all locks that were taken here."""
 
 
 def make_job_locks(database: Database, tables: Tables, require_lake: Callable[[], object]) -> JobLocks:
@@ -57,19 +57,19 @@ def make_job_locks(database: Database, tables: Tables, require_lake: Callable[[]
     if not database.dialect.has_one_writer:
         return SessionLocks(database, tables)
     if database.is_read_only:
-        return NoLocks()  # nothing can be written, so nobody is to be kept from it
+        return NoLocks()  # nobody can write
     if database.path is None:
         return MemoryLocks()
-    # SQLite finds the files beside a database behind its links too.
+    # SQLite resolves links before it names the files beside a database.
     path = Path(os.path.realpath(database.path))
     return FileLocks(path.with_name(f"{path.name}-locks"), tables.prefix, require_lake)
 
 
 class NoLocks:
-    """Everybody may; the check of each change before its commit is what protects the lake then."""
+    """Every run gets every lock; then only the check of each change before its commit protects the lake."""
 
     def try_lock(self, key: str, holder: JobHolder) -> JobLock | None:  # noqa: ARG002 - the protocol's
-        """Return what stands for a lock."""
+        """Return a lock that excludes nobody."""
         return HeldLock()
 
     def find_holder(self, key: str) -> JobHolder | None:  # noqa: ARG002 - the protocol's
@@ -85,14 +85,14 @@ class NoLocks:
 
 
 class MemoryLocks:
-    """For a database in memory, which no other process has."""
+    """The locks of a database in memory, which no other process has."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._holders: dict[str, JobHolder] = {}
 
     def try_lock(self, key: str, holder: JobHolder) -> JobLock | None:
-        """Return the lock, or None if somebody has it."""
+        """Return the lock, or None if another run has it."""
         with self._lock:
             if key in self._holders:
                 return None
@@ -100,35 +100,35 @@ class MemoryLocks:
             return HeldLock(functools.partial(self.release, key))
 
     def find_holder(self, key: str) -> JobHolder | None:
-        """Return who has it."""
+        """Return who has the lock."""
         with self._lock:
             return self._holders.get(key)
 
     def is_held(self, key: str) -> bool | None:
-        """Whether somebody has it."""
+        """Whether a run has the lock."""
         return self.find_holder(key) is not None
 
     def release(self, key: str) -> None:
-        """Let others have it."""
+        """Release a lock."""
         with self._lock:
             self._holders.pop(key, None)
 
     def close(self) -> None:
-        """Let go of all."""
+        """Release all locks."""
         with self._lock:
             self._holders.clear()
 
 
 class FileLocks:
-    """For a database in a file: a folder beside it, with a locked file for each job that somebody is at.
+    """The locks of a database in a file: a folder beside it has a locked file for each job of a run.
 
-    The operating system lets go of a file's lock when its process ends, however it ends; the file that is left then is
-    nobody's, and the next one takes it. Where the file system knows no locks, as some network drives do, that is said
-    once, and everybody may.
+    The operating system releases a file's lock when its process ends, however it ends. A file without a lock stays,
+    and the next run takes it. If the file system has no locks, as on some network drives, a warning says so once, and
+    every run gets every lock.
 
     Args:
-        folder: It is there while there are locks.
-        prefix: Begins every key.
+        folder: Exists while there are locks.
+        prefix: The beginning of every key.
         require_lake: Called before a lock is taken.
     """
 
@@ -141,7 +141,7 @@ class FileLocks:
         self._held: set[LockedFile] = set()
 
     def try_lock(self, key: str, holder: JobHolder) -> JobLock | None:
-        """Return the lock, or None if somebody has it: another process, or another engine of this one."""
+        """Return the lock, or None if another process has it, or another engine of this process."""
         self._require_lake()
         try:
             file = self._take(self._path(key))
@@ -150,8 +150,8 @@ class FileLocks:
             return HeldLock()
         if file is None:
             return None
-        with contextlib.suppress(OSError):  # on a full disk it is a lock all the same; only who has it is not told
-            file.cut(0)  # what a process that died left there
+        with contextlib.suppress(OSError):  # on a full disk the lock holds all the same; only its holder stays unknown
+            file.cut(0)  # what a dead process left there
             file.append(_holder_to_bytes(holder))
         with self._guard:
             self._held.add(file)
@@ -160,19 +160,19 @@ class FileLocks:
     def _take(self, path: Path) -> LockedFile | None:
         for _ in range(_TRIES):
             self._folder.mkdir(exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):  # whoever had the last lock has just removed the folder
+            with contextlib.suppress(FileNotFoundError):  # the holder of the last lock has just removed the folder
                 return LockedFile.take(path, create=True)
         raise FileNotFoundError(errno.ENOENT, "the folder is removed again and again")
 
     def find_holder(self, key: str) -> JobHolder | None:
-        """Return who has it; None also while that is being written."""
+        """Return who has the lock; None also while its holder is being written."""
         try:
             return _holder_from_bytes(self._path(key).read_bytes())
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def is_held(self, key: str) -> bool | None:
-        """Whether somebody has it; None where the file system knows no locks."""
+        """Whether a run has the lock; None if the file system has no locks."""
         path = self._path(key)
         try:
             taken = LockedFile.take(path, create=False)
@@ -180,11 +180,11 @@ class FileLocks:
             return None
         if taken is None:
             return path.exists()
-        taken.remove()  # a dead one's
+        taken.remove()  # a dead process's
         return False
 
     def release(self, file: LockedFile) -> None:
-        """Remove a file, and the folder with the last one; harmless when that has happened."""
+        """Remove a lock's file, and the folder with the last one. Harmless when that was done."""
         with self._guard:
             if file in self._held:
                 self._held.remove(file)
@@ -193,7 +193,7 @@ class FileLocks:
                     self._folder.rmdir()
 
     def close(self) -> None:
-        """Let go of those that nobody has let go of."""
+        """Release the locks that are still held."""
         for file in list(self._held):
             self.release(file)
 
@@ -201,7 +201,7 @@ class FileLocks:
         return self._folder / (hashlib.sha256(f"{self._prefix}\n{key}".encode()).hexdigest()[:40] + ".lock")
 
     def _warn(self, error: OSError) -> None:
-        if self._warned.acquire(blocking=False):  # never released: once is enough
+        if self._warned.acquire(blocking=False):  # never released: one warning is enough
             logger.warning(
                 "No locks can be made in %s (%s), so two runs of the same thing may go on at once. They take nothing "
                 "from each other, but fetch what is new twice: let only one run at a time, or move the catalogue to a "

@@ -1,4 +1,4 @@
-"""Jobs and events that are too old to be asked for."""
+"""Retention: old jobs and events are removed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["HistoryRetention"]
 
 _BEGINNING = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 _AT_ONCE = 1000
-"""How many rows a transaction removes, so that no run waits long for it."""
+"""How many rows a transaction removes. A run does not wait long for it."""
 
 
 class HistoryRetention:
@@ -38,7 +38,7 @@ class HistoryRetention:
         self._failure = tables.event_failure
 
     def enforce(self, retention: Retention, *, dry_run: bool) -> Forgotten:
-        """Remove what is older than it may be, a thousand rows at once. A run may go on beside it."""
+        """Remove jobs and events that are too old, a thousand rows in a transaction. A run may go on beside it."""
         jobs = [] if retention.jobs is None else self._find_jobs(retention.jobs)
         old, kept, reader = (0, set[int](), None) if retention.events is None else self._find_events(retention.events)
         events, unread = self._count_events(old, kept, reader)
@@ -54,7 +54,7 @@ class HistoryRetention:
 
     @retried
     def _find_jobs(self, age: dt.timedelta) -> list[str]:
-        """Return the ids of jobs that ended too long ago, but for the last one of each selector."""
+        """Return the ids of the jobs that ended too long ago, without the last job of each selector."""
         job, repeat = self._job.c, self._repeat.c
         later = self._repeat.alias("later").c
         with self._database.read("read jobs") as connection:
@@ -64,7 +64,7 @@ class HistoryRetention:
                 connection.scalar(sa.select(sa.func.max(repeat.last_started_at))),
             )
             is_followed = sa.exists().where(later.key_hash == repeat.key_hash, later.started_at > repeat.started_at)
-            # Of one that ended without a word there is no such row.
+            # A job that died has no such row.
             is_needed = sa.exists().where(
                 repeat.job_id == job.job_id, (repeat.last_started_at >= before) | sa.not_(is_followed)
             )
@@ -81,7 +81,7 @@ class HistoryRetention:
 
     @retried
     def _find_events(self, age: dt.timedelta) -> tuple[int, set[int], tuple[str, int] | None]:
-        """Return the position of the last event that is too old, positions that are kept, and the slowest reader."""
+        """Return the position of the last event that is too old, the positions that stay, and the slowest reader."""
         log, reader, failure = self._log.c, self._reader.c, self._failure.c
         with self._database.read("read its event log") as connection:
             newest = sa.select(log.occurred_at).order_by(log.position.desc()).limit(1)
@@ -95,7 +95,7 @@ class HistoryRetention:
             bound = old if slowest is None else min(old, slowest.position)
             parked = set(connection.scalars(sa.select(failure.position).where(failure.position <= bound).distinct()))
             following = connection.scalar(sa.select(sa.func.min(log.position)).where(log.position > bound))
-            # A row without a payload has that of its dataset's event before it.
+            # A row without a payload has the payload of its dataset's event before it.
             kept = set(parked)
             for position in parked if following is None else {*parked, following}:
                 kept |= self._find_payload(connection, position)
@@ -115,7 +115,7 @@ class HistoryRetention:
 
     @retried
     def _count_events(self, old: int, kept: set[int], reader: tuple[str, int] | None) -> tuple[int, int]:
-        """Return how many events are to go, and how many of those that are old enough wait for a reader."""
+        """Return how many events will be removed, and how many old ones stay because a reader has not read them."""
         position = self._log.c.position
         bound = old if reader is None else min(old, reader[1])
         with self._database.read("read its event log") as connection:
@@ -127,7 +127,7 @@ class HistoryRetention:
 
     @retried
     def _remove_events(self, bound: int, kept: set[int]) -> int:
-        """Remove some; returns how many."""
+        """Remove up to a thousand events. Returns how many."""
         position = self._log.c.position
         some = sa.select(position).where(position <= bound, position.not_in(sorted(kept))).order_by(position)
         with self._database.write("remove old events", SaveError) as connection:
@@ -138,8 +138,8 @@ class HistoryRetention:
             return len(positions)
 
     def _before(self, age: dt.timedelta, *newest: str | None) -> str:
-        """Return before which moment what is so old was: counted from the newest row, unless our clock is behind it."""
+        """Return the moment `age` before the newest row; before now, if our clock is behind that row."""
         moments = [moment for text in newest if (moment := moment_from_text(text)) is not None]
-        # As far back as there are moments.
+        # A datetime cannot be before the year 1.
         longest = min(now(), max(moments, default=now()))
         return str(moment_to_text(longest - min(age, longest - _BEGINNING)))

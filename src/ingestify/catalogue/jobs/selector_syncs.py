@@ -1,4 +1,4 @@
-"""What runs remember of selectors: when each was last ingested, and what was listed then."""
+"""Selector syncs: when each selector was last ingested, and what it listed then."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["SelectorSyncs"]
 
 
 class SelectorSyncs:
-    """The table of selectors that were ingested."""
+    """The table of the selectors that were ingested."""
 
     def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
@@ -29,7 +29,7 @@ class SelectorSyncs:
 
     @retried
     def find(self, key: str) -> SelectorSync | None:
-        """Return when the selector that `key` names was last ingested, or None."""
+        """Return the last sync of the selector with that key, or None."""
         statement = sa.select(self._sync).where(self._sync.c.key_hash == _hash(key))
         with self._database.read("read when a selector was ingested") as connection:
             row = connection.execute(statement).mappings().one_or_none()
@@ -37,7 +37,7 @@ class SelectorSyncs:
 
     @retried
     def save(self, key: str, sync: SelectorSync) -> None:
-        """Remember it."""
+        """Save the last sync of a selector."""
         values = {
             "selector_key": key,
             "last_modified": moment_to_text(sync.last_modified),
@@ -58,18 +58,18 @@ class SelectorSyncs:
 
     @retried
     def find_discovered(self, bucket: str, source: str, provider: str, dataset_type: str) -> list[DiscoveredSelector]:
-        """Return the selectors of a source that it discovered when they were last ingested, each once."""
+        """Return the selectors that a source had discovered when they were last ingested, each once."""
         there = {"bucket": bucket, "source": source, "provider": provider, "dataset_type": dataset_type}
         statement = sa.select(self._sync).where(*(self._sync.c[name] == value for name, value in there.items()))
         with self._database.read("read which selectors were discovered") as connection:
             rows = connection.execute(statement.order_by(self._sync.c.finished_at)).mappings().all()
-        # One that several plans ingest has several rows.
+        # A selector of several plans has several rows.
         found = [discovered for row in rows if (discovered := _discovered_from(row)) is not None]
         return sorted({one.selector: one for one in found}.values(), key=lambda one: one.selector.canonical)
 
     @retried
     def forget(self, discovered: DiscoveredSelector) -> None:
-        """Forget all that is remembered of a selector that its source discovers no more."""
+        """Remove the syncs of a selector that its source discovers no more."""
         columns = self._sync.c
         values = _discovered_row(discovered)
         del values["selector"]
@@ -82,7 +82,7 @@ class SelectorSyncs:
 
     @retried
     def forget_listings(self, besides: Collection[str] = ()) -> None:
-        """Forget what selectors listed, so that the next whole listing is compared with the lake itself."""
+        """Forget the listings of selectors, so that the next whole listing is compared with the lake itself."""
         columns = self._sync.c
         kept = {_hash(key) for key in besides}
         with self._database.write("forget listings") as connection:
@@ -92,24 +92,24 @@ class SelectorSyncs:
                 connection.execute(self._sync.update().where(theirs).values(listing=None))
 
     @retried
-    def forget_absences(self, is_spoken_against: Callable[[str], bool]) -> None:
-        """Forget what selectors lacked and is still to be confirmed."""
+    def forget_absences(self, is_contradicted: Callable[[str], bool]) -> None:
+        """Forget the missing datasets of selectors that a second listing has to confirm."""
         columns = self._sync.c
-        with self._database.read("read what was absent") as connection:
+        with self._database.read("read which datasets were missing") as connection:
             known = connection.execute(
                 sa.select(columns.key_hash, columns.selector_key).where(columns.absent.is_not(None))
             ).all()
-        theirs = [row.key_hash for row in known if is_spoken_against(row.selector_key)]
+        theirs = [row.key_hash for row in known if is_contradicted(row.selector_key)]
         if not theirs:
             return
-        with self._database.write("forget what was absent") as connection:
+        with self._database.write("forget which datasets were missing") as connection:
             for hashes in chunks(theirs):
                 those = self._dialect.any_of(columns.key_hash, hashes)
                 connection.execute(self._sync.update().where(those).values(absent=None))
 
     @retried
     def forget_hints(self) -> None:
-        """Believe no hint, so that each selector is listed once more."""
+        """Trust no hint, so that the next run lists each selector."""
         with self._database.write("forget hints") as connection:
             connection.execute(self._sync.update().values(is_settled=False))
 
@@ -154,6 +154,6 @@ def _discovered_row(discovered: DiscoveredSelector | None) -> dict[str, str | No
         "source": discovered.source,
         "provider": discovered.provider,
         "dataset_type": discovered.dataset_type,
-        # Its name is for people; what else hints say is of that moment.
+        # The name is for people; other hints may change with each discovery.
         "selector": json.dumps({**selector.attributes, "_name": selector.name}, default=str),
     }

@@ -1,4 +1,4 @@
-"""The locks of jobs on a database server: they are a connection's, and end with it, however that ends."""
+"""Job locks on a database server: they belong to a connection, and end with it, however it ends."""
 
 from __future__ import annotations
 
@@ -26,16 +26,18 @@ __all__ = ["SessionLocks"]
 logger = PrintableLogger(__name__)
 
 KEEP_ALIVE_SECONDS = 30.0
-"""How often a connection with locks says that it is there: servers and firewalls close those that are silent."""
+"""How often a connection with locks is used: servers and firewalls close idle connections."""
 
 
 class SessionLocks:
-    """All locks of one engine, on one connection that has nothing else to do, and is there while there are locks.
+    """All locks of one engine, on one connection of their own, which is open while there are locks.
 
-    When that connection is lost, others may take what it had. Then the run is warned, what nobody took meanwhile is
-    taken again, and the run goes on: the check of each change before its commit protects the lake then.
+    If that connection is lost, other runs may take its locks. Then a warning says so, the locks that nobody took are
+    taken again, and the run goes on: the check of each change before its commit still protects the lake.
 
     Args:
+        database: Where the lake is.
+        tables: Those of the lake.
         keep_alive_seconds: See KEEP_ALIVE_SECONDS.
     """
 
@@ -51,9 +53,9 @@ class SessionLocks:
         self._ended = threading.Event()
 
     def try_lock(self, key: str, holder: JobHolder) -> JobLock | None:
-        """Return the lock, or None if somebody has it: another process, or another engine of this one."""
+        """Return the lock, or None if another process has it, or another engine of this process."""
         with self._guard, translated(self._database.where, "lock a job"):
-            # The connection itself could take it twice.
+            # A connection could take the same lock twice.
             if key in self._held:
                 return None
             if not self._take(key):
@@ -68,7 +70,7 @@ class SessionLocks:
                 thread.start()
             self._held.add(key)
         try:
-            self._note(key, holder)
+            self._save_holder(key, holder)
         except BaseException:
             self.release(key)
             raise
@@ -76,14 +78,14 @@ class SessionLocks:
 
     @retried
     def find_holder(self, key: str) -> JobHolder | None:
-        """Return who has it; None also while that is being written."""
+        """Return who has the lock; None also while its holder is being written."""
         columns = self._holder.c
         statement = sa.select(columns.host, columns.pid, columns.process_started, columns.since).where(
             columns.key_hash == _hash(key)
         )
-        with self._database.read("look who is at a job") as connection:
+        with self._database.read("read who has a job's lock") as connection:
             if not self._dialect.is_session_locked(connection, self._name(key)):
-                return None  # what a process that died has left there
+                return None  # the row is a dead process's
             row = connection.execute(statement).one_or_none()
         if row is None:
             return None
@@ -91,17 +93,17 @@ class SessionLocks:
 
     @retried
     def is_held(self, key: str) -> bool | None:
-        """Whether somebody has it."""
-        with self._database.read("look who is at a job") as connection:
+        """Whether a run has the lock."""
+        with self._database.read("read who has a job's lock") as connection:
             return self._dialect.is_session_locked(connection, self._name(key))
 
     def release(self, key: str) -> None:
-        """Let others have it. Never raises: at the worst it ends with the connection."""
+        """Release a lock. Never raises: at the latest, the lock ends with the connection."""
         with self._guard:
             if key not in self._held:
-                return  # it was lost, and the note there is another one's
+                return  # it was lost, and the row is another run's
             with contextlib.suppress(StoreError):
-                self._forget(key)
+                self._remove_holder(key)
             self._held.discard(key)
             if self._session is not None:
                 try:
@@ -111,14 +113,14 @@ class SessionLocks:
             self._end_if_idle()
 
     def close(self) -> None:
-        """Let go of all."""
+        """Release all locks."""
         for key in tuple(self._held):
             self.release(key)
 
     # ---- the connection --------------------------------------------------------------------------------
 
     def _take(self, key: str) -> bool:
-        """Take a lock; on a new connection if there is none, or if it was lost without anybody seeing it yet."""
+        """Take a lock; on a new connection if there is none, or if it turns out to be lost."""
         for is_last in (False, True):
             if self._session is None:
                 self._session = self._database.open_session("lock a job")
@@ -143,7 +145,7 @@ class SessionLocks:
                 session.close()
 
     def _keep_alive(self, ended: threading.Event) -> None:
-        """Say something on the connection now and then; a thread of its own, while there are locks."""
+        """Use the connection now and then. Runs in a thread of its own while there are locks."""
         while not ended.wait(self._keep_alive_seconds):
             with self._guard:
                 if ended.is_set() or not self._held:
@@ -157,7 +159,7 @@ class SessionLocks:
                 self._take_all_again()
 
     def _take_all_again(self) -> None:
-        """Take what the lost connection had; where there is no other one, it is tried again after a while."""
+        """Take the locks of a lost connection again; without a new connection, `_keep_alive` tries again later."""
         was_known = self._session is None
         self._close_session()
         try:
@@ -189,10 +191,10 @@ class SessionLocks:
                 self._database.where,
             )
 
-    # ---- who has them ----------------------------------------------------------------------------------
+    # ---- the holders -----------------------------------------------------------------------------------
 
     @retried
-    def _note(self, key: str, holder: JobHolder) -> None:
+    def _save_holder(self, key: str, holder: JobHolder) -> None:
         process = holder.process
         values: dict[str, Any] = {
             "host": process.host,
@@ -200,14 +202,14 @@ class SessionLocks:
             "process_started": process.started,
             "since": moment_to_text(holder.since),
         }
-        with self._database.write("note who is at a job") as connection:
+        with self._database.write("save who has a job's lock") as connection:
             known = self._holder.c.key_hash == _hash(key)
             if not connection.execute(self._holder.update().where(known).values(values)).rowcount:
                 connection.execute(self._holder.insert().values(key_hash=_hash(key), **values))
 
     @retried
-    def _forget(self, key: str) -> None:
-        with self._database.write("note that nobody is at a job") as connection:
+    def _remove_holder(self, key: str) -> None:
+        with self._database.write("remove who has a job's lock") as connection:
             connection.execute(self._holder.delete().where(self._holder.c.key_hash == _hash(key)))
 
     def _name(self, key: str) -> str:

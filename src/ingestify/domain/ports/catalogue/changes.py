@@ -1,4 +1,4 @@
-"""How the catalogue's datasets change: each change and its events in one transaction."""
+"""Changes to the catalogue's datasets, each in one transaction with its events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OnEvents = Callable[[Sequence[DatasetEvent]], object]
 
 
 class HeadMoved(Exception):
-    """Another writer changed a dataset after a change to it was worked out; work it out again.
+    """Another writer changed a dataset after a change to it was computed; compute it again.
 
     Not an IngestifyError: nobody outside the engine sees it.
     """
@@ -25,20 +25,21 @@ class HeadMoved(Exception):
 
 
 class ChangesPort(Protocol):
-    """The changes to a catalogue's datasets and quarantine entries that the event log tells."""
+    """The changes to datasets and quarantine entries that the event log records."""
 
     def apply(self, changes: Sequence[DatasetChange], removals_seen: int = 0) -> list[AppliedChange]:
         """Commit changes with their event-log rows, in one transaction: all or none.
 
         Args:
+            changes: The changes, one for a dataset.
             removals_seen: The last removal that had ended before their objects were written.
 
         Raises:
-            HeadMoved: Some were worked out on a dataset that has moved on; nothing was written.
+            HeadMoved: Another writer changed a dataset after its change was computed; nothing was written.
             ObjectsInDoubt: Objects of new files may be gone; nothing was written.
             SaveError: The catalogue refused; nothing was written.
-            OutcomeUnknown: The connection was lost at the commit, and it could not be found out either whether they
-                are there. Nothing that they name may be removed.
+            OutcomeUnknown: The connection was lost at the commit, and the log could not be read. The objects of the
+                changes must stay.
         """
 
     def invalidate(self, dataset_ids: Sequence[str], reason: str) -> list[DatasetEvent]:
@@ -48,20 +49,29 @@ class ChangesPort(Protocol):
         """Set the state of datasets to MISSING, in one transaction. Returns the events."""
 
     def delete(self, dataset_ids: Sequence[str], on_events: OnEvents | None = None) -> list[str]:
-        """Remove datasets with all their rows. Returns the paths of objects that no row names any more.
+        """Remove datasets with all their rows but their events.
+
+        No selector counts as complete any more; the same after `invalidate`.
 
         Args:
-            on_events: Called with the events once they are committed.
+            dataset_ids: The datasets.
+            on_events: Called with the events after the commit.
 
-        With each path the moment is remembered, for `find_unnamed`.
-        No selector counts as ingested whole any more; likewise after `invalidate`.
+        Returns:
+            The paths of the objects that this orphaned. The time of each is kept for `DeletionsPort.find_orphaned`.
         """
 
     def discard_quarantine(
         self, entry_ids: Sequence[str], decided_by: str, note: str, on_events: OnEvents | None = None
     ) -> list[str]:
-        """Mark open entries DISCARDED. Returns the paths of objects that nothing names any more.
+        """Mark open entries DISCARDED.
 
         Args:
-            on_events: Called with the events once they are committed.
+            entry_ids: The entries.
+            decided_by: Who decided it, for people.
+            note: Why, for people.
+            on_events: Called with the events after the commit.
+
+        Returns:
+            The paths of the objects that this orphaned.
         """

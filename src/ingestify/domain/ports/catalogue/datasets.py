@@ -1,4 +1,4 @@
-"""The catalogue's datasets: which of them there are."""
+"""Reading the catalogue's datasets."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["DatasetDescription", "DatasetFilter", "DatasetIndexesPort", "Dataset
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DatasetFilter:
-    """Which datasets are meant.
+    """A filter for datasets.
 
     Attributes:
         states: Empty: any.
         dataset_id: A whole id.
         selector: Identifier key to value, or to a list of which any may match; compared by value.
-        where: What else must hold of a dataset; None: nothing. A quarantine's entries have no such condition.
+        where: A further condition; None: there is none. It is not for the entries of the quarantine.
     """
 
     bucket: str
@@ -35,7 +35,7 @@ class DatasetFilter:
 
 
 class DatasetDescription(NamedTuple):
-    """What a dataset is called, without its revisions and files.
+    """The name, identifier and metadata of a dataset, without its revisions and files.
 
     Attributes:
         identifier: The keys as they are stored; `key_type` is not applied.
@@ -50,13 +50,13 @@ class DatasetDescription(NamedTuple):
 
 
 class KnownDataset(NamedTuple):  # made for each dataset of a run, and a third as expensive as a frozen dataclass
-    """What the catalogue tells, in one set query, of a dataset that was just discovered.
+    """The state of a discovered dataset in the lake, read by one set query.
 
     Attributes:
         metadata: The stored JSON text.
         summary: For the fetch policy's cheap check.
-        missing_feeds: As those of `Dataset`.
-        may_have_problems: Whether one of its files may be broken or left out; False is sure.
+        missing_feeds: The same as `Dataset.missing_feeds`.
+        may_have_problems: Whether one of its files may be broken or left out; False is certain.
     """
 
     dataset_id: str
@@ -84,10 +84,10 @@ class DatasetsPort(Protocol):
     def find_known(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
     ) -> dict[Identifier, KnownDataset]:
-        """Return those of `identifiers` that the lake has, by one set query; at most 1,000 at a time."""
+        """Return those of `identifiers` that the lake has, with one set query for a thousand."""
 
     def get(self, dataset_ids: Sequence[str]) -> list[Dataset]:
-        """Return datasets in full, in the order of the ids; those that are gone are left out."""
+        """Return datasets in full, in the order of the ids, without those that do not exist."""
 
     def find(self, bucket: str, provider: str, dataset_type: str, identifier: Identifier) -> Dataset | None:
         """Return one dataset in full, or None."""
@@ -98,16 +98,16 @@ class DatasetsPort(Protocol):
         """Yield datasets in full, in the order in which they came into the lake. Memory stays flat."""
 
     def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
-        """Yield (dataset id, canonical identifier, state) of what the filter names, in batches of one moment each."""
+        """Yield (dataset id, canonical identifier, state) of datasets. Each page is read at one moment."""
 
     def iter_descriptions(self, dataset_filter: DatasetFilter) -> Iterator[DatasetDescription]:
-        """Yield what datasets are called, in the order in which they came; a thousand are of one moment each."""
+        """Yield names and identifiers, in the order in which the datasets came. Each page is read at one moment."""
 
     def read_metadata(self, dataset_filter: DatasetFilter) -> CollectionMetadata:
-        """Count what the filter names, and find its newest provider time, without loading it."""
+        """Return how many datasets the filter names, and their newest provider time."""
 
     def count_by_kind(self, dataset_filter: DatasetFilter) -> Mapping[tuple[str, str, DatasetState], int]:
-        """Count what the filter names by (provider, dataset type, state). It must have no `where`."""
+        """Count the datasets that the filter names by (provider, dataset type, state). It has no `where`."""
 
     def storage_totals(self, bucket: str) -> StorageTotals:
         """Count what a bucket holds."""
@@ -117,7 +117,8 @@ class DatasetIndexesPort(Protocol):
     """The indexes of a catalogue on keys of identifiers."""
 
     def sync(self, wanted: Sequence[tuple[str, str, str]]) -> tuple[list[str], list[str]]:
-        """Make expression indexes for (provider, dataset type, identifier key), drop those no longer wanted.
+        """Make the indexes for (provider, dataset type, identifier key), and drop others that it made before.
 
-        Returns the names of those made and of those dropped.
+        Returns:
+            The names of the new indexes, and of the dropped ones.
         """

@@ -1,4 +1,4 @@
-"""The catalogue's event log: what was committed, in order, and how far each reader is."""
+"""The catalogue's event log, and the positions of its readers."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ class EventLogPort(Protocol):
         """Return those of the datasets that have an event after a position."""
 
     def find_position_before(self, moment: dt.datetime) -> int:
-        """Return the position behind which the events since a moment are."""
+        """Return the position of the last event before a moment."""
 
 
 class EventReadersPort(Protocol):
     """The readers of a catalogue's event log."""
 
     def find_position(self, reader_name: str) -> int | None:
-        """Return where a reader of the event log stands; None for a new one."""
+        """Return the position of a reader; None for a new one."""
 
     def set_position(self, reader_name: str, position: int) -> None:
-        """Put a reader anywhere; what it fails on at the moment is forgotten."""
+        """Set the position of a reader; the failure that it retries is forgotten."""
 
     def advance(self, reader_name: str, seen: int | None, position: int) -> bool:
-        """Move a reader forward, if it stands where it was seen; None: if it is not there. False: it does not."""
+        """Move a reader forward if its position is still `seen`; None: if it is new. Returns whether it was."""
 
     def list_readers(self) -> list[EventReaderState]:
-        """Return the readers of the event log by name."""
+        """Return all readers, by name."""
 
     def forget(self, reader_name: str) -> bool:
-        """Forget a reader with all that it failed on. Returns whether there was one."""
+        """Remove a reader and its failures. Returns whether it existed."""
 
     def find_failed(self, reader_name: str) -> list[FailedEvent]:
-        """Return what a reader failed on, by position."""
+        """Return the failures of a reader, by position."""
 
     def save_failure(self, reader_name: str, failed: FailedEvent) -> None:
-        """Remember that a reader failed on an event. Its `failed_at` is set to now."""
+        """Save that a reader failed on an event. `failed_at` becomes now."""
 
     def forget_failure(self, reader_name: str, position: int) -> None:
-        """Forget that a reader failed on an event: it is done with it."""
+        """Remove the failure of a reader on an event, which it has handled."""

@@ -1,4 +1,4 @@
-"""What the catalogue remembers of hosts that asked to be left alone."""
+"""The waits that hosts asked for, kept between runs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Protocol
 __all__ = ["HostWait", "HostWaitsPort"]
 
 _TOLERANCE = dt.timedelta(minutes=5)
-"""The clocks of two machines may differ by that much."""
+"""How much the clocks of two machines may differ."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class HostWait:
-    """A host asked to be left alone.
+    """A wait that a host asked for.
 
     Attributes:
         host: Name and port.
-        asked_at: When it did, in UTC, by our clock.
-        until: Until when it is left alone, in UTC.
-        status: What it answered.
-        is_cut: Whether it asked for longer than it is believed.
+        asked_at: When the host asked for it, in UTC, by our clock.
+        until: When the wait ends, in UTC.
+        status: The HTTP status of the response.
+        is_cut: Whether the host asked for a longer wait than `until`.
     """
 
     host: str
@@ -32,27 +32,27 @@ class HostWait:
     is_cut: bool = False
 
     def holds_at(self, moment: dt.datetime) -> bool:
-        """Whether it is to be left alone then.
+        """Whether the wait is active at a moment.
 
-        A clock that was set back, or was ahead when it asked, must not make a wait longer: then it is asked once more.
+        A clock that was set back, or was ahead, must not make a wait longer: then the wait is not active.
         """
         return self.asked_at - _TOLERANCE <= moment < self.until
 
     @property
     def reason(self) -> str:
-        """Return who asked for what, for people."""
+        """Return the wait as a sentence, for people."""
         cut = ", for longer even, which is believed for a day at a time" if self.is_cut else ""
         return f"{self.host} asked to be left alone until {self.until:%Y-%m-%d %H:%M:%S} UTC ({self.status}{cut})"
 
 
 class HostWaitsPort(Protocol):
-    """The waits of hosts."""
+    """The waits of hosts that runs share."""
 
     def find(self) -> Sequence[HostWait]:
-        """Return all that are kept."""
+        """Return all waits."""
 
     def save(self, wait: HostWait) -> None:
-        """Keep one, instead of the host's last; what is over is forgotten."""
+        """Save a wait in place of the host's last one, and remove those that are over."""
 
     def forget(self) -> None:
-        """Forget all of them."""
+        """Remove all waits."""

@@ -1,4 +1,4 @@
-"""The catalogue's jobs: what runs did, who is at what now, and how new each selector is in the lake."""
+"""The catalogue's jobs, job locks and selector syncs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["DiscoveredSelector", "JobLock", "JobLocksPort", "JobsPort", "Selecto
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DiscoveredSelector:
-    """A selector that a source's `discover_selectors` brought, with its name for people.
+    """A selector that a source's `discover_selectors` returned, with its name for people.
 
     Attributes:
-        bucket: Into which part of the lake it was ingested.
+        bucket: The part of the lake that it was ingested into.
         source: The source's name in the configuration.
     """
 
@@ -31,18 +31,18 @@ class DiscoveredSelector:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SelectorSync:
-    """What a selector was when it was last ingested.
+    """The state of a selector when it was last ingested.
 
     Attributes:
         last_modified: The selector's `_last_modified` then, in UTC; None if there was none. For people.
-        complete: Whether all of it was discovered and nothing failed.
-        listing: A digest of the datasets that were listed and are in the lake; None if that is not known.
-        hint: What the selector's hint said before it was listed (`Selector.announced`); None: there was none.
-        is_settled: Whether nothing can have changed since under that hint (`domain.announcement.is_settled`).
-        followed_until: Of a source that follows changes: all that the provider had changed by then is in the lake.
-        absent: A digest of the datasets that were not listed any more, and that a second listing has to confirm; None:
-            there are none.
-        discovered: The selector, if the source discovers it and lists all of it; None: the plan writes it out.
+        complete: Whether all of its datasets were discovered and nothing failed.
+        listing: A digest of the datasets that were listed and are in the lake; None: unknown.
+        hint: The selector's hint before it was listed (`Selector.announced`); None: there was none.
+        is_settled: Whether the same hint means that nothing has changed since (`domain.announcement.is_settled`).
+        followed_until: For a source that follows changes: the lake has all changes of the provider up to then.
+        absent: A digest of the datasets that the listing had no more, and that a second listing has to confirm as
+            missing; None: there are none.
+        discovered: The selector, if the source discovers it and lists all of it; None: the plan names it.
         duplicates: Hashes of the datasets that the listing had twice, with different content.
     """
 
@@ -59,33 +59,34 @@ class SelectorSync:
 
 
 class JobLock(Protocol):
-    """The right to be at a job; it ends with the process, however that ends."""
+    """The lock of a job; it ends with its process, however that ends."""
 
     def release(self) -> None:
-        """Let others have it. Harmless when that has happened."""
+        """Release the lock. Harmless when it is released already."""
 
 
 class JobsPort(Protocol):
     """The jobs of a catalogue."""
 
     def save(self, job: JobSummary, first_task: int = 0) -> None:
-        """Write a job's row, new or again, and the tasks that are not written yet.
+        """Write a job's row, and the tasks that are not written yet.
 
-        One whose `end` is quiet, or is that of the last job of the same identity, is counted with that one, and has no
-        row of its own any more.
+        A job whose `end` is quiet, or equals that of the last job with the same identity, counts as a repetition of
+        that job, and loses its own row.
 
         Args:
-            first_task: The number of the first of `job.tasks`; those before it were written earlier.
+            job: The job; its tasks may be a part of them.
+            first_task: The number of the first of `job.tasks`; earlier ones were written before.
         """
 
     def load(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
         """Return jobs, newest first."""
 
     def abort_dead(self, goes_on: Callable[[str, ProcessIdentity], bool]) -> int:
-        """Mark RUNNING jobs ABORTED that nobody works on. Returns how many.
+        """Mark RUNNING jobs of dead runs ABORTED. Returns how many.
 
         Args:
-            goes_on: Says whether a run does, given its id and its process.
+            goes_on: Returns whether a run is alive, from its id and its process.
         """
 
 
@@ -93,43 +94,44 @@ class JobLocksPort(Protocol):
     """The locks of a catalogue's jobs."""
 
     def try_lock(self, key: str, holder: JobHolder) -> JobLock | None:
-        """Return the lock of the job whose identity is `key`, or None if another run has it; never waits.
+        """Return the lock of a job, or None if another run has it. Never waits.
 
-        Two engines of one process exclude each other too. Where there are no locks, or where the catalogue may only be
-        read, everybody gets one.
+        Two engines of one process exclude each other too. If there are no locks, or the catalogue may only be read,
+        every run gets every lock.
 
         Args:
-            holder: What others are told of whoever has it.
+            key: The identity of the job.
+            holder: The description of the run, for other runs.
         """
 
     def find_holder(self, key: str) -> JobHolder | None:
-        """Return who has the lock of that job; None: nobody, or that is not known."""
+        """Return who has the lock of a job; None: nobody, or unknown."""
 
 
 class SelectorSyncsPort(Protocol):
-    """What a catalogue remembers of selectors between runs."""
+    """The states of selectors, kept between runs. A key names a selector within a plan."""
 
     def find(self, key: str) -> SelectorSync | None:
-        """Return when the selector that `key` names was last ingested, or None."""
+        """Return the last sync of the selector with that key, or None."""
 
     def save(self, key: str, sync: SelectorSync) -> None:
-        """Remember it."""
+        """Save the last sync of a selector."""
 
     def find_discovered(self, bucket: str, source: str, provider: str, dataset_type: str) -> list[DiscoveredSelector]:
-        """Return the selectors of a source that it discovered when they were last ingested, each once."""
+        """Return the selectors that a source had discovered when they were last ingested, each once."""
 
     def forget(self, discovered: DiscoveredSelector) -> None:
-        """Forget all that is remembered of a selector that its source discovers no more."""
+        """Remove the syncs of a selector that its source discovers no more."""
 
     def forget_listings(self, besides: Collection[str] = ()) -> None:
-        """Forget what selectors listed: datasets came that their listings do not know of.
+        """Forget the listings of selectors, because the lake has new datasets that the listings do not have.
 
         Args:
-            besides: The keys of those that are kept, as of `save`.
+            besides: The keys of the selectors whose listings stay.
         """
 
-    def forget_absences(self, is_spoken_against: Callable[[str], bool]) -> None:
-        """Forget what selectors lacked and is still to be confirmed, by their keys, as of `save`."""
+    def forget_absences(self, is_contradicted: Callable[[str], bool]) -> None:
+        """Forget the missing datasets that a second listing has to confirm, of the selectors with these keys."""
 
     def forget_hints(self) -> None:
-        """Believe no selector's hint: files left datasets that other plans may ask for."""
+        """Trust no selector's hint, because datasets lost files that other plans may need."""

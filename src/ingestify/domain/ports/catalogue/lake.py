@@ -1,4 +1,4 @@
-"""Which lake a catalogue belongs to."""
+"""The identity of a catalogue's lake."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ class LakePort(Protocol):
     """The identity of a catalogue's lake."""
 
     def find(self) -> Lake | None:
-        """Return the lake; None: an archive of before lakes had ids, which this user may only read."""
+        """Return the lake; None: a read-only archive from before lakes had ids."""
 
     def has_given_mark(self, mark: str) -> bool:
-        """Whether a mark is one of those that this catalogue gave to its last writers."""
+        """Whether this catalogue gave that mark to one of its last writers."""
 
     def add_mark(self, mark: str, storage: str) -> Lake:
-        """Remember a mark that is about to be written to the storage, and where that is. Returns the lake."""
+        """Save a mark before it is written to the storage, with the storage's URL. Returns the lake."""
 
     def begin_epoch(self, lake_id: str, epoch: int) -> Lake:
-        """Begin an epoch; events from now on belong to it. No mark of before is known any more. Returns the lake."""
+        """Begin an epoch, which later events belong to, and remove all marks. Returns the lake."""
 
     def sample_paths(self, limit: int) -> tuple[list[str], list[str]]:
-        """Return some paths that rows name, the newest ones, and some that no row names any more."""
+        """Return some of the newest paths that rows name, and some paths of orphaned objects."""

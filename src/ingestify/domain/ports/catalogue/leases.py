@@ -1,4 +1,4 @@
-"""Who writes to a lake at this moment, and which objects are being removed from it."""
+"""Writer leases, and removals of objects."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ __all__ = ["LeasesPort", "ObjectsInDoubt", "RemovalsPort"]
 
 
 class ObjectsInDoubt(Exception):
-    """Objects that a transaction would name may have been removed since they were written; nothing was written.
+    """Objects of a transaction may have been removed since they were written; nothing was committed.
 
     Not an IngestifyError: nobody outside the store sees it.
 
     Attributes:
-        as_of: The last removal that had ended then. Of objects that are looked up after this, only a later removal can
-            take any.
+        as_of: The last removal that had ended. Objects that exist after it can only be taken by a later removal.
         paths: The objects.
-        being_removed: Those of them that somebody is removing now.
+        being_removed: Those of them that are being removed now.
     """
 
     def __init__(self, as_of: int, paths: Collection[str], being_removed: Collection[str]) -> None:
@@ -32,46 +31,48 @@ class ObjectsInDoubt(Exception):
 
 
 class LeasesPort(Protocol):
-    """The leases of a lake. Whoever writes objects before the rows that name them has a lease meanwhile."""
+    """The writer leases of a lake. A process that writes objects before their rows holds one meanwhile."""
 
     def take(self, lease_id: str, what: str, holder: JobHolder) -> JobLock:
         """Begin a lease. It ends when it is released, and with its process, however that ends.
 
         Args:
-            lease_id: A UUID, as text; of a run its id.
-            what: What its holder does, in a word, for people.
+            lease_id: A UUID, as text; for a run, its id.
+            what: What the holder does, in a word, for people.
+            holder: The process, for people.
         """
 
     def find(self) -> list[Lease]:
         """Return the leases that are held now."""
 
     def is_held(self, lease_id: str) -> bool | None:
-        """Whether it is held; None: that is not known, as there are no locks here."""
+        """Whether a lease is held; None: unknown, because there are no locks."""
 
 
 class RemovalsPort(Protocol):
     """The removals of a lake's objects.
 
-    A process that removes objects notes which ones before, and that it is done afterwards. Both exclude commits, so
-    that each commit sees whether the objects that it names may be gone. No clock decides about that.
+    A process that removes objects saves their paths before, and that it is done afterwards. Both exclude commits, so
+    each commit sees whether its objects may be gone. That does not depend on any clock.
     """
 
     def get_last(self) -> int:
         """Return the number of the last removal that has ended; 0 if there was none."""
 
     def begin(self, lease_id: str, paths: Sequence[str], since: dt.datetime | None) -> set[str]:
-        """Note that objects are about to be removed, but for those that a row names.
+        """Save which objects will be removed.
 
         Args:
-            lease_id: Of whoever removes them, who holds it up to `end`.
-            since: Those that a row named then or later are left out too; None: only those that a row names now.
+            lease_id: The lease of the process that removes them, held until `end`.
+            paths: The objects. Those that a row names must stay.
+            since: Objects that a row named then or later must stay too; None: only those that a row names now.
 
         Returns:
             The paths that may be removed.
         """
 
     def end(self, lease_id: str) -> None:
-        """Note that what was begun under a lease is done."""
+        """Save that the removals of a lease are done."""
 
     def end_dead(self) -> bool:
-        """End the removals of those who died. Returns whether there were any."""
+        """End the removals of dead processes. Returns whether there were any."""

@@ -21,27 +21,27 @@ class QuarantinePort(Protocol):
     def find(
         self, bucket: str, provider: str, dataset_type: str, identifiers: Sequence[Identifier]
     ) -> list[QuarantineEntry]:
-        """Return the entries of datasets that are OPEN or DISCARDED, oldest first, by one set query."""
+        """Return the entries of datasets that are OPEN or DISCARDED, oldest first, with one set query."""
 
     def find_waiting(self, dataset_filter: DatasetFilter) -> list[WaitingBundle]:
-        """Return what of the OPEN entries is told to who reads those datasets, newest first, by one query.
+        """Return the bundles of OPEN entries, for readers of their datasets, newest first, with one query.
 
-        States are those of the datasets as they are in the lake: with any, what was never published is not meant.
+        The filter's states are those of the datasets in the lake.
         """
 
     def iter_entries(
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
     ) -> Iterator[QuarantineEntry]:
-        """Yield entries, newest first, read page by page: there may be as many as datasets. No states: any."""
+        """Yield entries, newest first, page by page: there may be as many as datasets. No states: any state."""
 
     def find_ids(self, bucket: str, beginning: str) -> list[str]:
-        """Return the ids of a bucket's entries that begin so."""
+        """Return the ids of a bucket's entries that begin with a text."""
 
     def find_entry(self, entry_id: str) -> QuarantineEntry | None:
         """Return one entry, or None."""
 
     def save_check(self, entry: QuarantineEntry) -> None:
-        """Remember that the provider was asked and still serves that bundle: its `feeds`, now; a retry is done."""
+        """Save the time and the `feeds` of a check: the provider still serves the bundle. A requested retry is done."""
 
     def request_retry(self, entry_ids: Sequence[str]) -> int:
-        """Let open or discarded entries be fetched anew by the next run. Returns how many there were."""
+        """Let the next run fetch the bundles of open or discarded entries anew. Returns how many there were."""

@@ -1,4 +1,4 @@
-"""How a catalogue forgets what is too old to be asked for."""
+"""The retention of jobs and events."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ __all__ = ["RetentionPort"]
 
 
 class RetentionPort(Protocol):
-    """The history of a catalogue: jobs and events."""
+    """The removal of old jobs and events."""
 
     def enforce(self, retention: Retention, *, dry_run: bool) -> Forgotten:
         """Remove the jobs and events that are older than a retention allows.
 
         Args:
+            retention: How old they may be.
             dry_run: Only count them.
         """
