@@ -65,7 +65,7 @@ CASES = [
     (of_postgresql(psycopg.errors.DiskFull("could not extend file")), "disk is full"),
     (of_postgresql(psycopg.errors.ReadOnlySqlTransaction("cannot execute INSERT")), "may only be read"),
     (of_postgresql(psycopg.errors.InsufficientPrivilege("permission denied for table dataset")), "the right"),
-    (of_postgresql(psycopg.errors.DeadlockDetected("deadlock detected")), "in its way"),
+    (of_postgresql(psycopg.errors.DeadlockDetected("deadlock detected")), "locked the same rows"),
     (of_postgresql(psycopg.errors.AdminShutdown("terminating connection")), "was lost"),
     (of_postgresql(psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")), "NUL"),
     (of_postgresql(psycopg.ProgrammingError('invalid connection option "foo"')), "option"),
@@ -84,7 +84,7 @@ CASES = [
     (of_mysql(1290, "The MariaDB server is running with the --read-only option"), "may only be read"),
     (of_mysql(1836, "Running in read-only mode"), "may only be read"),
     (of_mysql(1142, "INSERT command denied to user"), "the right"),
-    (of_mysql(1213, "Deadlock found when trying to get lock"), "in its way"),
+    (of_mysql(1213, "Deadlock found when trying to get lock"), "locked the same rows"),
     (of_mysql(2013, "Lost connection to MySQL server during query"), "was lost"),
     (of_mysql(1205, "Lock wait timeout exceeded"), "did not finish in time"),
     (of_mysql(1153, "Got a packet bigger than 'max_allowed_packet' bytes"), "max_allowed_packet"),
@@ -109,7 +109,7 @@ def test_what_the_next_change_would_meet_too_stops_a_run_and_what_may_pass_is_do
         "password", "no such database", "no host", "does not answer", "was lost", "disk is full", "may only be read",
         "the right", "option", "encrypted connection", "no schema", "did not finish in time",
     }  # fmt: skip
-    assert passing == {"as many connections", "does not answer", "was lost", "in its way"}
+    assert passing == {"as many connections", "does not answer", "was lost", "locked the same rows"}
 
 
 def test_what_is_not_known_is_told_as_the_driver_says_it() -> None:
