@@ -85,7 +85,7 @@ class SqlCatalogue(Catalogue):
 
         Args:
             url: `sqlite:///path/to/catalog.db`, or `sqlite:///:memory:` for a lake that is gone when it is closed.
-            table_prefix: Begins the name of every table, for a database that others use too.
+            table_prefix: The beginning of every table's name, for a database that others use too.
             echo: Whether SQLAlchemy shows each statement.
             key_types: The types of the identifiers' values in the datasets that it returns.
             absent: Makes the error for a call on a lake that does not exist, from the place of the lake. None: make its
@@ -130,7 +130,7 @@ class SqlCatalogue(Catalogue):
         return self._database.where
 
     def create(self) -> bool:
-        """Make the lake's folder, file and tables, if they are not there. Returns whether they were made."""
+        """Make the lake's folder, file and tables, if they do not exist. Returns whether they were made."""
         return self._opening.create()
 
     @retried
@@ -157,6 +157,6 @@ class SqlCatalogue(Catalogue):
         self._database.restore_lock_waits()
 
     def close(self) -> None:
-        """Close its connections, and let go of its locks. Harmless when that has happened."""
+        """Close its connections, and release its locks. Harmless when it is closed already."""
         self._locks.close()
         self._database.close()

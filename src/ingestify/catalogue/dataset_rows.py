@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ingestify.catalogue.rows import feeds_to_text, json_text, moment_to_text, names_to_text
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.revision import Revision
@@ -11,7 +9,7 @@ from ingestify.domain.revision import Revision
 __all__ = ["description_columns", "fixed_columns", "head_columns", "revision_row"]
 
 
-def fixed_columns(dataset: Dataset) -> dict[str, Any]:
+def fixed_columns(dataset: Dataset) -> dict[str, object]:
     """Return the columns of a dataset that never change."""
     return {
         "dataset_id": dataset.dataset_id,
@@ -24,7 +22,7 @@ def fixed_columns(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def description_columns(dataset: Dataset, metadata: str) -> dict[str, Any]:
+def description_columns(dataset: Dataset, metadata: str) -> dict[str, object]:
     """Return the columns that describe a dataset.
 
     Args:
@@ -42,7 +40,7 @@ def description_columns(dataset: Dataset, metadata: str) -> dict[str, Any]:
     }
 
 
-def head_columns(revision: Revision | None) -> dict[str, Any]:
+def head_columns(revision: Revision | None) -> dict[str, object]:
     """Return the columns of a dataset's current revision; None: it has none."""
     return {
         "current_revision_id": None if revision is None else revision.revision_id,
@@ -51,7 +49,7 @@ def head_columns(revision: Revision | None) -> dict[str, Any]:
     }
 
 
-def revision_row(dataset_id: str, revision: Revision) -> dict[str, Any]:
+def revision_row(dataset_id: str, revision: Revision) -> dict[str, object]:
     """Return the row of a revision."""
     return {
         "dataset_id": dataset_id,

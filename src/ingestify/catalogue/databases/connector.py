@@ -55,10 +55,10 @@ class Connector(ABC):
         """Do once what a database needs before it is used."""
 
     def reading(self, connection: sa.Connection) -> AbstractContextManager[None]:
-        """Watch over a transaction that reads.
+        """Check a transaction that reads.
 
         Raises:
-            FileChanged: What was read is not of one moment, and has to be read again.
+            FileChanged: The transaction did not read one moment, and has to be repeated.
         """
         return contextlib.nullcontext()
 

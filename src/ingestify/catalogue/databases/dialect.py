@@ -17,12 +17,12 @@ __all__ = ["BulkStatement", "Dialect", "quoted", "select_version"]
 class BulkStatement:
     """An INSERT or UPDATE that is compiled once, and then given to the driver with plain rows.
 
-    SQLAlchemy's own way with many rows looks at each value of each row again, which was a fifth of the time
-    of a commit. Texts and whole numbers are all that these rows hold, and drivers take those as they are.
+    SQLAlchemy's own execution of many rows converts each value of each row, which was a fifth of the time of a commit.
+    These rows hold only texts and whole numbers, which drivers take as they are.
 
     Args:
         statement: Its parameters are the keys of the rows.
-        dialect: The engine's.
+        dialect: SQLAlchemy's dialect of the engine.
         columns: The keys, for an INSERT; None for a statement that names its parameters itself.
     """
 
@@ -35,7 +35,7 @@ class BulkStatement:
         self._in_order: Callable[[Mapping[str, Any]], Any] | None = operator.itemgetter(*names) if names else None
 
     def execute(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Execute it for each of `rows`, which all have the same keys; nothing to do for none."""
+        """Execute the statement for each of `rows`, which all have the same keys."""
         if rows:
             values: Any = rows if self._in_order is None else list(map(self._in_order, rows))
             connection.exec_driver_sql(self._sql, values)
@@ -110,11 +110,11 @@ class Dialect(ABC):
         raise NotImplementedError
 
     def release_session_lock(self, connection: sa.Connection, name: str) -> None:
-        """Release it. Harmless when this connection has not got it."""
+        """Release a lock. Harmless when this connection does not have it."""
         raise NotImplementedError
 
     def is_session_locked(self, connection: sa.Connection, name: str) -> bool:
-        """Whether any connection has it."""
+        """Whether any connection has a lock."""
         raise NotImplementedError
 
     # ---- tables and indexes ----------------------------------------------------------------------------

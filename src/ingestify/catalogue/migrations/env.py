@@ -1,4 +1,4 @@
-"""What alembic runs around the migrations: on the connection and in the transaction of the lake that is opened."""
+"""The frame of alembic's migrations: they run on the connection, and in the transaction, that open the lake."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ context.configure(
     version_table=tables.version_table_name,
     table_prefix=tables.prefix,
 )
-# Here for every table that a migration makes, so that none forgets what its database needs.
+# Adapts every table that a migration makes to its database.
 sa.event.listen(sa.Table, "before_create", attributes["before_create"])
 try:
     with context.begin_transaction():
