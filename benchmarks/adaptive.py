@@ -1,7 +1,7 @@
 """What is learned of a limit that nobody configured, and what it costs where there is none.
 
 32 threads ask the simulator as fast as they may. With a limit: what share was refused, and what share of the permitted
-rate was used, after the first 10 s. Without one: requests a second with the pace and with one that does nothing, in
+rate was used, after the first 10 s. Without one: requests a second with the limiter and with one that does nothing, in
 turns.
 """
 
@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ingestify.fetch.http import HttpClient
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.throttling.adaptive_limiter import Pace, Sent
-from ingestify.fetch.throttling.host_limiters import Paces
+from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter, Sent
+from ingestify.fetch.throttling.host_limiters import HostLimiters
 from ingestify.fetch.throttling.rate_limit import RateLimit
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
@@ -26,15 +26,15 @@ from ingestify.testing.simulator import Simulator
 SETTLED_SECONDS = 10.0
 
 
-class NoPaces(Paces):
+class NoHostLimiters(HostLimiters):
     """For a client that learns nothing."""
 
-    def of(self, url: str) -> Pace:  # noqa: ARG002
+    def of(self, url: str) -> AdaptiveLimiter:  # noqa: ARG002
         """Return what does nothing."""
-        return NO_PACE
+        return NO_LIMITER
 
 
-class NoPace(Pace):
+class NoLimiter(AdaptiveLimiter):
     """Sends at once and learns nothing."""
 
     def enter(self, stop: threading.Event) -> Sent:
@@ -49,14 +49,14 @@ class NoPace(Pace):
         """Nothing."""
 
 
-NO_PACE = NoPace("", "", HttpOptions(), RateLimit(None))
+NO_LIMITER = NoLimiter("", "", HttpOptions(), RateLimit(None))
 
 
-def ask(url: str, threads: int, seconds: float, paces: Paces | None = None) -> int:
+def ask(url: str, threads: int, seconds: float, limiters: HostLimiters | None = None) -> int:
     """Return how many answers came in so many seconds; raise if one could not be had."""
     client = HttpClient("benchmark")
-    if paces is not None:
-        client._executor._paces = paces
+    if limiters is not None:
+        client._executor._limiters = limiters
     ends = time.monotonic() + seconds
 
     def run(_: int) -> int:
@@ -90,7 +90,7 @@ def with_limit(requests_per_second: float, threads: int, seconds: float, latency
 
 
 def without_limit(threads: int, seconds: float, rounds: int) -> None:
-    """Print what the pace costs where nothing is refused."""
+    """Print what the limiter costs where nothing is refused."""
     for latency_ms in (50, 0):
         command = [sys.executable, "-m", "ingestify.testing.simulator", "--matches", "1", "--events-per-match", "40"]
         command += ["--latency-ms", str(latency_ms)]
@@ -102,13 +102,13 @@ def without_limit(threads: int, seconds: float, rounds: int) -> None:
             rates: dict[bool, list[float]] = {True: [], False: []}
             for _ in range(rounds):
                 for paced in (True, False):
-                    paces = (Paces if paced else NoPaces)("benchmark", HttpOptions())
-                    rates[paced].append(ask(url, threads, seconds, paces) / seconds)
+                    limiters = (HostLimiters if paced else NoHostLimiters)("benchmark", HttpOptions())
+                    rates[paced].append(ask(url, threads, seconds, limiters) / seconds)
         finally:
             provider.terminate()
         medians = {paced: statistics.median(rates[paced]) for paced in rates}
         print(
-            f"no limit, {latency_ms} ms: {medians[True]:.0f} requests/s, {medians[False]:.0f} without a pace, "
+            f"no limit, {latency_ms} ms: {medians[True]:.0f} requests/s, {medians[False]:.0f} without a limiter, "
             f"ratio {medians[True] / medians[False]:.3f}"
         )
 

@@ -17,8 +17,8 @@ from ingestify.fetch.redirect_policy import RedirectPolicy
 from ingestify.fetch.request import OutgoingRequest
 from ingestify.fetch.response import StreamedResponse
 from ingestify.fetch.retries import RETRIED_STATUSES, RetryBudget, TryAgain, retry_after_seconds
-from ingestify.fetch.throttling.adaptive_limiter import CREDENTIALS_REFUSED, LeftAlone, Pace, Sent
-from ingestify.fetch.throttling.host_limiters import Paces
+from ingestify.fetch.throttling.adaptive_limiter import CREDENTIALS_REFUSED, AdaptiveLimiter, LeftAlone, Sent
+from ingestify.fetch.throttling.host_limiters import HostLimiters
 from ingestify.fetch.throttling.rate_limit import Slots, Stopped
 from ingestify.fetch.throttling.rate_limit_headers import read_announcement
 from ingestify.fetch.throttling.waits import Waits
@@ -105,14 +105,14 @@ class RequestExecutor:
         self._transport = transport
         self._usage = usage
         self.redirect_policy = RedirectPolicy(name, AllowedHosts.parse(options.redirect_hosts))
-        self._paces = Paces(name, options, waits)
+        self._limiters = HostLimiters(name, options, waits)
         self._slots = Slots(options.max_concurrency)
         self._answered = 0
         """How many requests had a response that is not tried again."""
 
     def leave_alone(self, url: str, seconds: float) -> None:
         """Send no request to a URL's host for so long, as if a status had asked for that."""
-        self._paces.of(url).asked_to_wait(seconds, 200)
+        self._limiters.of(url).asked_to_wait(seconds, 200)
 
     def run(
         self,
@@ -176,7 +176,7 @@ class RequestExecutor:
             failed.reason,
             pause,
         )
-        # If the provider asks for a pause, the host's pace holds all requests back, and this one with them.
+        # If the provider asks for a pause, the host's limiter holds all requests back, and this one with them.
         if not failed.says_slow_down and call.context.stop.wait(pause):
             raise _stopped(request, budget.tries)
 
@@ -190,12 +190,12 @@ class RequestExecutor:
         expired = 0
         addresses = self.redirect_policy.addresses_of(request)
         while len(seen) <= self._options.max_redirects + 1:
-            pace = self._paces.of(request.url)
-            self._check_given_up(request, call, pace.host)
+            limiter = self._limiters.of(request.url)
+            self._check_given_up(request, call, limiter.host)
             header = request.get_authorization()
-            # The pace inside, so that a request that it lets through starts now, and does not wait for a slot.
+            # The slot first: a request that the limiter lets through starts at once.
             with self._slots.one(call.context.stop):
-                sent = pace.enter(call.context.stop, is_fresh=is_fresh)
+                sent = limiter.enter(call.context.stop, is_fresh=is_fresh)
                 try:
                     # The token of this moment: the one of a minute ago may have expired while the request waited.
                     outgoing = request.authorized(header)
@@ -208,11 +208,11 @@ class RequestExecutor:
                             f"than its rate_limit lets a request through, {expired} times; raise the rate_limit.",
                             url=mask_url(first),
                         )
-                    outcome = self._send_once(outgoing, call, pace, sent, addresses, may_renew=may_renew)
+                    outcome = self._send_once(outgoing, call, limiter, sent, addresses, may_renew=may_renew)
                 except AddressForbidden as error:
                     raise self.redirect_policy.unreachable(request, first, error) from error
                 finally:
-                    pace.leave()
+                    limiter.leave()
             if isinstance(outcome, _Received):
                 return outcome.result
             if request.url == first:
@@ -246,33 +246,33 @@ class RequestExecutor:
         self,
         request: OutgoingRequest,
         call: _Call[T],
-        pace: Pace,
+        limiter: AdaptiveLimiter,
         sent: Sent,
         addresses: AddressPolicy,
         *,
         may_renew: bool,
     ) -> _Received[T] | _Redirect:
-        """Send a request, and tell the host's pace whether it failed."""
+        """Send a request, and tell the host's limiter whether it failed."""
         try:
-            outcome = self._send(request, call, pace, sent, addresses)
+            outcome = self._send(request, call, limiter, sent, addresses)
         except TryAgain as again:
             if not (again.stale or again.progressed or again.says_slow_down or call.may_give_up(again.unreached)):
-                pace.failed(sent, request.url, again.reason, again.status, is_file=call.is_file)
+                limiter.failed(sent, request.url, again.reason, again.status, is_file=call.is_file)
             raise
         except FetchError as error:
             if error.status == 401 and may_renew and _renew(request):
                 raise _Renewed from error
             if error.status in CREDENTIALS_REFUSED:
                 why = f"status {error.status}; {request.credentials}"
-                pace.failed(sent, request.url, why, error.status, is_file=call.is_file)
+                limiter.failed(sent, request.url, why, error.status, is_file=call.is_file)
             raise
         # That a login works says nothing of the requests that follow it.
         if request.body is None:
-            pace.answered(is_file=call.is_file)
+            limiter.answered(is_file=call.is_file)
         return outcome
 
     def _send(
-        self, request: OutgoingRequest, call: _Call[T], pace: Pace, sent: Sent, addresses: AddressPolicy
+        self, request: OutgoingRequest, call: _Call[T], limiter: AdaptiveLimiter, sent: Sent, addresses: AddressPolicy
     ) -> _Received[T] | _Redirect:
         """Send a request, and translate the transport's errors."""
         usages = (self._usage, call.context.usage)
@@ -284,10 +284,10 @@ class RequestExecutor:
             failpoint("fetch.sent")
             with self._transport.send(request.method, request.url, request.headers, addresses, request.body) as raw:
                 response = StreamedResponse(raw, request, usages, call.context.stop, self._options.max_expansion)
-                return self._receive(response, call, pace, sent)
+                return self._receive(response, call, limiter, sent)
         except (TransportError, Truncated, Bomb, UnknownEncoding, BadUrl) as error:
             status = None if response is None else response.status
-            raise self._translated(error, request, call, pace.host, status) from error
+            raise self._translated(error, request, call, limiter.host, status) from error
         finally:
             if logger.isEnabledFor(logging.DEBUG):
                 logger.debug(
@@ -300,19 +300,21 @@ class RequestExecutor:
                     0 if response is None else response.received_bytes,
                 )
 
-    def _receive(self, response: StreamedResponse, call: _Call[T], pace: Pace, sent: Sent) -> _Received[T] | _Redirect:
+    def _receive(
+        self, response: StreamedResponse, call: _Call[T], limiter: AdaptiveLimiter, sent: Sent
+    ) -> _Received[T] | _Redirect:
         """Return what the call makes of a response, or where a redirect leads."""
         if call.context.unreachable_hosts is not None:
-            call.context.unreachable_hosts.answered(pace.host)
+            call.context.unreachable_hosts.answered(limiter.host)
         if (announced := read_announcement(response.headers)) is not None:
-            pace.announced(announced)
+            limiter.announced(announced)
         if response.status not in RETRIED_STATUSES:
-            pace.accepted(sent)
+            limiter.accepted(sent)
             self._answered += 1
         if response.status in _REDIRECTS and (location := response.headers.get("Location")):
             return _Redirect(location, response.address)
         if not call.accepts(response.status, response.request):
-            self._refuse(response, pace, sent)
+            self._refuse(response, limiter, sent)
         return _Received(call.receive(response))
 
     def _translated(
@@ -343,18 +345,18 @@ class RequestExecutor:
             )
         return FetchError(problem, url=shown, status=status, unreached=unreached)
 
-    def _refuse(self, response: StreamedResponse, pace: Pace, sent: Sent) -> None:
+    def _refuse(self, response: StreamedResponse, limiter: AdaptiveLimiter, sent: Sent) -> None:
         """Raise the error for a response that the call does not accept."""
         status, headers = response.status, response.headers
         if status in RETRIED_STATUSES:
             after = _asked_pause(status, headers)
             again = TryAgain(f"status {status}", status=status, after_seconds=after)
             if not again.says_slow_down:
-                (pace.overloaded if status == 503 else pace.accepted)(sent)
+                (limiter.overloaded if status == 503 else limiter.accepted)(sent)
             elif (after or 0) > self._options.max_retry_after_seconds:
-                raise pace.asked_to_wait(after or 0, status)
+                raise limiter.asked_to_wait(after or 0, status)
             else:
-                again.pause_seconds = pace.refused(sent, after, status)
+                again.pause_seconds = limiter.refused(sent, after, status)
             raise again
         if status == 416:  # the file has changed since its first part came; the next try begins anew
             raise TryAgain("status 416", status=status)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.throttling.adaptive_limiter import Pace
+from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter
 from ingestify.fetch.throttling.rate_limit import RateLimit
 
 
@@ -126,16 +126,16 @@ class Outcome:
 
 
 class Simulation:
-    """Threads that ask again and again, through one `Pace`."""
+    """Threads that ask again and again, through one `AdaptiveLimiter`."""
 
     def __init__(
         self, provider: SimulatedProvider, *, threads: int = 32, latency: float = 0.05, lateness: float = 0.003
     ) -> None:
-        random.seed(1)  # the jitter of the pace's own pauses
+        random.seed(1)  # the jitter of the limiter's own pauses
         self._random = random.Random(1)
         self._provider, self._latency, self._lateness = provider, latency, lateness
         self._now = 0.0
-        self._pace = Pace("provider", "host", HttpOptions(), RateLimit(None), clock=lambda: self._now)
+        self._limiter = AdaptiveLimiter("provider", "host", HttpOptions(), RateLimit(None), clock=lambda: self._now)
         self._numbers = itertools.count()
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._waiting = [0] * threads  # how often the request of each idle thread was refused
@@ -156,12 +156,12 @@ class Simulation:
 
     def _send(self) -> None:
         while self._waiting:
-            if (seconds := self._pace.seconds_to_wait()) > 0:
+            if (seconds := self._limiter.seconds_to_wait()) > 0:
                 if self._now + seconds < self._wake_at:
                     self._wake_at = self._now + max(seconds, 1e-6)
                     self._at(self._wake_at, self._wake)
                 return
-            sent = self._pace.start()
+            sent = self._limiter.start()
             assert sent is not None
             refusals = self._waiting.pop(self._random.randrange(len(self._waiting)))
             moment = self._now + self._random.uniform(0, self._lateness)
@@ -180,18 +180,18 @@ class Simulation:
     def _leave(self, sent, refusals: int, status: int, retry_after: float | None) -> None:
         self._in_flight -= 1
         if status == 200:
-            self._pace.accepted(sent)
+            self._limiter.accepted(sent)
             self._waiting.append(0)
         else:
             self._most_in_a_row = max(self._most_in_a_row, refusals + 1)
             if status == 429 or retry_after:
-                self._pace.refused(sent, retry_after)
+                self._limiter.refused(sent, retry_after)
                 self._waiting.append(refusals + 1)
             else:
-                self._pace.overloaded(sent)
+                self._limiter.overloaded(sent)
                 backoff = self._random.uniform(0, 0.5 * 2**refusals)
                 self._at(self._now + backoff, lambda: self._come_back(refusals + 1))
-        self._pace.leave()
+        self._limiter.leave()
         self._send()
 
     def _come_back(self, refusals: int) -> None:

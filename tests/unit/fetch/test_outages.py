@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.throttling.adaptive_limiter import LeftAlone, Pace
+from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter, LeftAlone
 from ingestify.fetch.throttling.rate_limit import RateLimit
 
 LATENCY = 0.05
@@ -57,7 +57,7 @@ class Run:
         self._random = random.Random(seed)
         self._now = begins
         self._options = HttpOptions()
-        self._pace = Pace("provider", "host", self._options, RateLimit(None), clock=lambda: self._now)
+        self._limiter = AdaptiveLimiter("provider", "host", self._options, RateLimit(None), clock=lambda: self._now)
         self._fails, self._status, self._latency = fails, status, latency
         self._queue = collections.deque(range(files))
         self._idle = threads
@@ -95,7 +95,7 @@ class Run:
     def _enter(self, file: int, faults: int) -> bool:
         """Send, or end; or else wait."""
         try:
-            sent = self._pace.start() if self._pace.is_due(is_fresh=not faults) else None
+            sent = self._limiter.start() if self._limiter.is_due(is_fresh=not faults) else None
         except LeftAlone:
             self._end(file, self.outcome.failed if faults else self.outcome.not_asked)
             return True
@@ -114,19 +114,19 @@ class Run:
         fails = self._fails(self._now, file)
         self.outcome.asked.append((self._now, not fails))
         if not fails:
-            self._pace.accepted(sent)
-            self._pace.answered()
+            self._limiter.accepted(sent)
+            self._limiter.answered()
             self._end(file, self.outcome.came)
         else:
             if self._status is not None:
-                self._pace.accepted(sent)
-            self._pace.failed(sent, f"/{file}", "it fails", self._status)
+                self._limiter.accepted(sent)
+            self._limiter.failed(sent, f"/{file}", "it fails", self._status)
             if self._status in (401, 403) or faults + 1 >= self._options.attempts:
                 self._end(file, self.outcome.failed)
             else:
                 pause = self._random.uniform(0, 0.5 * 2**faults)
                 self._after(pause, lambda: self._waiting.append((file, faults + 1)))
-        self._pace.leave()
+        self._limiter.leave()
 
 
 def away(begins: float, ends: float) -> Callable[[float, int], bool]:

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ingestify.fetch.throttling.ceiling import Ceiling
+from ingestify.fetch.throttling.aimd import AimdLimit
 
-__all__ = ["Crowd", "Sent"]
+__all__ = ["ConcurrencyLimiter", "Sent"]
 
-_STRAIN = 6.0
+_OVERLOADED = 6.0
 """So many 503s mean the host, and not one file of it."""
 
 _RELIEF = 0.35
-"""What gets through although as many were in flight speaks against it; so one 503 in five is no matter of numbers."""
+"""So many 503s are made up for by a request that gets through beside as many others: one 503 in five has another reason
+than their number."""
 
 _RELIEF_ALONE = 0.1
 
-_ALL = 64
-"""With so many at once, a host that was away is asked like any other again."""
+_MOST_AFTER_OUTAGE = 64
+"""With so many at once, a host that was down is asked like any other again."""
 
 
 class Sent(NamedTuple):
-    """What is to be known of a request when its answer comes.
+    """What is to be known of a request when its response comes.
 
     Attributes:
         started: When it was sent, in seconds.
-        rate: How many requests a second were allowed then; None: as many as one likes.
-        in_flight: How many were under way then, itself among them.
+        rate: How many requests a second were allowed then; None: any number.
+        in_flight: How many were in flight then, itself among them.
     """
 
     started: float
@@ -34,8 +35,12 @@ class Sent(NamedTuple):
     in_flight: int
 
 
-class Crowd:
-    """The requests in flight to one host, and how many there may be. Its `Pace` guards it."""
+class ConcurrencyLimiter:
+    """Counts the requests in flight to one host, and limits them after several 503s. Not safe to share between threads.
+
+    Attributes:
+        in_flight: How many were sent and have not come back.
+    """
 
     def __init__(self) -> None:
         self.in_flight = 0
@@ -43,69 +48,65 @@ class Crowd:
 
     def forget(self) -> None:
         """Allow any number again."""
-        self._ceiling: Ceiling | None = None
+        self._limit: AimdLimit | None = None
+        self._after_outage: int | None = None
         self._met_at = float("-inf")
-        self._strain = 0.0
-        self._strained_at = 1
-        self._anew: int | None = None
-        """So many at once after a host is back, if that is less."""
-
-    def begin_anew(self) -> None:
-        """The host is back: one at first, and one more with each answer, so that not all who wait rush at it."""
-        self._anew = 1
-
-    def widen(self) -> None:
-        """A request came to its end."""
-        if self._anew is not None:
-            self._anew = self._anew + 1 if self._anew < _ALL else None
+        self._overloads = 0.0
+        self._overloaded_at = 1
+        """With how few in flight one of the last 503s came."""
 
     @property
-    def is_strained(self) -> bool:
-        """Whether there were 503s lately that nothing speaks against."""
-        return self._strain > 0
-
-    @property
-    def places(self) -> int | None:
+    def most(self) -> int | None:
         """How many may be in flight; None: any number."""
-        places = None if self._ceiling is None else max(1, int(self._ceiling.level + 0.5))
-        if self._anew is None or (places is not None and places <= self._anew):
-            return places
-        return self._anew
+        if self._limit is None:
+            return self._after_outage
+        most = max(1, int(self._limit.level + 0.5))
+        return most if self._after_outage is None else min(most, self._after_outage)
 
     @property
     def is_full(self) -> bool:
-        """Whether the next request has to wait for one to come back."""
-        return (places := self.places) is not None and self.in_flight >= places
+        """Whether the next request has to wait until one comes back."""
+        return (most := self.most) is not None and self.in_flight >= most
+
+    @property
+    def has_overloads(self) -> bool:
+        """Whether there were 503s lately that nothing made up for."""
+        return self._overloads > 0
+
+    def begin_after_outage(self) -> None:
+        """Allow one, and one more with each response, so that not all who wait rush at a host that is back."""
+        self._after_outage = 1
+
+    def answered(self) -> None:
+        """A request came to its end."""
+        if self._after_outage is not None:
+            self._after_outage = self._after_outage + 1 if self._after_outage < _MOST_AFTER_OUTAGE else None
 
     def use(self, seconds: float) -> None:
         """One more is sent, so long after the last."""
-        if self._ceiling is None:
-            return
-        if self._ceiling.is_below_aim or self.in_flight + 1 >= (self.places or 1):
-            self._ceiling.use(seconds)
+        if self._limit is not None and (self._limit.is_below_known or self.in_flight + 1 >= (self.most or 1)):
+            self._limit.use(seconds)
 
-    def relieve(self, sent: Sent) -> None:
+    def accepted(self, sent: Sent) -> None:
         """A request was not refused."""
-        if self._strain and sent.in_flight >= self._strained_at:
-            self._strain -= min(self._strain, _RELIEF if sent.in_flight > 1 else _RELIEF_ALONE)
+        if self._overloads and sent.in_flight >= self._overloaded_at:
+            self._overloads = max(0.0, self._overloads - (_RELIEF if sent.in_flight > 1 else _RELIEF_ALONE))
 
-    def strain(self, sent: Sent, now: float) -> bool:
-        """A request was answered 503. Returns whether the host is overloaded by what can be no smaller number."""
-        if sent.started <= self._met_at:  # one of those that were under way together
-            if self._ceiling is not None:
-                self._ceiling.found = max(1.0, min(self._ceiling.found, sent.in_flight - 1))
+    def overloaded(self, sent: Sent, now: float) -> bool:
+        """A request was answered 503. Returns whether the host is overloaded even by one request at a time."""
+        if sent.started <= self._met_at:  # one of those that were in flight together
             return False
-        self._strained_at = min(self._strained_at, sent.in_flight) if self._strain else sent.in_flight
-        self._strain += 1
-        if self._strain < _STRAIN:
+        self._overloaded_at = min(self._overloaded_at, sent.in_flight) if self._overloads else sent.in_flight
+        self._overloads += 1
+        if self._overloads < _OVERLOADED:
             return False
-        self._strain = 0.0
+        self._overloads = 0.0
         if sent.in_flight <= 1:
             return True
-        found = max(1.0, self._strained_at - 1.0)
-        if self._ceiling is None:
-            self._ceiling = Ceiling(1.0, found, sure=4, step=1)
+        found = max(1.0, self._overloaded_at - 1.0)
+        if self._limit is None:
+            self._limit = AimdLimit(found)
         else:
-            self._ceiling.meet(sent.in_flight, found)
+            self._limit.meet(sent.in_flight - 1.0, found)
         self._met_at = now
         return False

@@ -1,22 +1,22 @@
-"""Whether a host answers at all, by what became of different requests to it."""
+"""Whether a host answers at all, judged by what became of different requests to it."""
 
 from __future__ import annotations
 
 import random
 
-__all__ = ["Health", "Looks"]
+__all__ = ["HostHealth", "RareProbes"]
 
 _DIFFERENT = 10
-"""So many different requests that fail, with nothing between them that got through, are not single broken files."""
+"""If so many different requests fail in a row, the host is down, and not only single files are broken."""
 
 _RARER = 1.6
-"""So many times as far apart is the next look as the last one, as a rule."""
+"""The next probe is about so many times as far away as the last one."""
 
 _MOST_KNOWN = 10_000
 
 
-class Health:
-    """What is known of one host. Its `Pace` guards it.
+class HostHealth:
+    """Whether one host is down. Not safe to share between threads.
 
     A request that failed while others got through is a broken file; it says nothing of the host when it fails again.
     Indexes speak for themselves only: they often come from elsewhere than the files that they list.
@@ -46,11 +46,11 @@ class Health:
         return len(failing) >= _DIFFERENT
 
 
-class Looks:
-    """Which of the requests to a host that is left alone are sent after all, to see whether it is back.
+class RareProbes:
+    """Chooses the requests to a host that is left alone that are sent all the same, to see whether it is back.
 
-    They become rarer with each that fails, and which ones they are is left to chance: those that are broken for ever
-    and come first must not keep all others out in each run.
+    They become rarer with each that fails. Chance chooses them: files that are broken for ever and come first must not
+    keep out all others in each run.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""One client's pace for each host."""
+"""One client's limiter for each host."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import threading
 
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.request import DEFAULT_PORTS, origin
-from ingestify.fetch.throttling.adaptive_limiter import Pace
+from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter
 from ingestify.fetch.throttling.rate_limit import RateLimit
 from ingestify.fetch.throttling.waits import Waits
 
-__all__ = ["Paces"]
+__all__ = ["HostLimiters"]
 
 
-class Paces:
-    """A client's `Pace` for each host (scheme, name and port).
+class HostLimiters:
+    """A client's `AdaptiveLimiter` for each host (scheme, name and port).
 
     Args:
         waits: How long hosts asked to be left alone, whoever asked them.
@@ -25,21 +25,21 @@ class Paces:
         self._waits = Waits() if waits is None else waits
         self._options = options
         self._limit = RateLimit(options.requests_per_second)
-        self._by_prefix: dict[str, Pace] = {}
-        self._by_origin: dict[tuple[str, str, int | None], Pace] = {}
+        self._by_prefix: dict[str, AdaptiveLimiter] = {}
+        self._by_origin: dict[tuple[str, str, int | None], AdaptiveLimiter] = {}
         self._lock = threading.Lock()
 
-    def of(self, url: str) -> Pace:
-        """Return the pace of a URL's host."""
+    def of(self, url: str) -> AdaptiveLimiter:
+        """Return the limiter of a URL's host."""
         # Parsed once for each way a host is written, and not for each of its files.
         prefix = "/".join(url.partition("?")[0].split("/", 3)[:3])
-        pace = self._by_prefix.get(prefix)
-        if pace is None:
+        limiter = self._by_prefix.get(prefix)
+        if limiter is None:
             key = origin(url)
             with self._lock:
                 if key not in self._by_origin:
                     scheme, host, port = key
                     shown = host if port == DEFAULT_PORTS[scheme] else f"{host}:{port}"
-                    self._by_origin[key] = Pace(self._name, shown, self._options, self._limit, self._waits)
-                pace = self._by_prefix[prefix] = self._by_origin[key]
-        return pace
+                    self._by_origin[key] = AdaptiveLimiter(self._name, shown, self._options, self._limit, self._waits)
+                limiter = self._by_prefix[prefix] = self._by_origin[key]
+        return limiter

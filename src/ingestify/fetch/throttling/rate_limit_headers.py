@@ -56,7 +56,7 @@ def _number(value: str | None) -> int | None:
 
 
 class Allowance:
-    """Counts what is left of it. Not safe to share between threads: its `Pace` has a lock.
+    """Counts what is left of it. Not safe to share between threads.
 
     Nothing is known before the first answer; from then on no request is started that the provider has said it will
     refuse. What is in flight and not answered may or may not be counted in what an answer says, and is taken not to be.

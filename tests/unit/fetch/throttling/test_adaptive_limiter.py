@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ingestify.fetch.http import HttpClient
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.throttling.adaptive_limiter import LeftAlone, Pace
-from ingestify.fetch.throttling.host_limiters import Paces
+from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter, LeftAlone
+from ingestify.fetch.throttling.host_limiters import HostLimiters
 from ingestify.fetch.throttling.rate_limit import RateLimit
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
@@ -44,8 +44,8 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def pace(clock: FakeClock) -> Pace:
-    return Pace("provider", "host", HttpOptions(), RateLimit(None), clock=clock)
+def limiter(clock: FakeClock) -> AdaptiveLimiter:
+    return AdaptiveLimiter("provider", "host", HttpOptions(), RateLimit(None), clock=clock)
 
 
 # ---- what it learns: 32 threads that ask as fast as they may, 50 ms away ---------------------------------
@@ -143,15 +143,15 @@ def test_after_a_moment_of_refusals_it_is_soon_as_fast_as_ever() -> None:
     assert outcome.per_second(30, 40) >= 0.9 * 32 / 0.05
 
 
-def test_a_provider_that_refuses_nothing_is_never_waited_for(clock: FakeClock, pace: Pace) -> None:
+def test_a_provider_that_refuses_nothing_is_never_waited_for(clock: FakeClock, limiter: AdaptiveLimiter) -> None:
     outcome = Simulation(Free(), lateness=0.0).run(10)
     assert outcome.per_second(0, 10) == pytest.approx(32 / 0.05, rel=0.01)
     assert {one.rate for one in outcome.arrivals} == {None}
     for _ in range(10_000):
-        assert pace.seconds_to_wait() == 0
-        sent = pace.start()
+        assert limiter.seconds_to_wait() == 0
+        sent = limiter.start()
         assert sent is not None
-        pace.accepted(sent)
+        limiter.accepted(sent)
 
 
 # ---- overload ------------------------------------------------------------------------------------------
@@ -183,17 +183,17 @@ def test_files_that_fail_with_503_do_not_slow_down_the_others() -> None:
 
 def test_a_host_that_answers_503_to_one_at_a_time_is_soon_taken_for_down(clock: FakeClock) -> None:
     options = HttpOptions(attempts=3, backoff_base_seconds=0.02, backoff_cap_seconds=0.1)
-    pace = Pace("provider", "host", options, RateLimit(None), clock=clock)
+    limiter = AdaptiveLimiter("provider", "host", options, RateLimit(None), clock=clock)
     begun = clock.now
 
     def ask(url: str) -> None:
-        while not pace.is_due():
+        while not limiter.is_due():
             clock.now += 0.05
-        (sent,) = send(pace)
+        (sent,) = send(limiter)
         clock.now += 0.01
-        pace.overloaded(sent)
-        pace.failed(sent, url, "status 503", 503)
-        pace.leave()
+        limiter.overloaded(sent)
+        limiter.failed(sent, url, "status 503", 503)
+        limiter.leave()
 
     with pytest.raises(LeftAlone, match="fails, whatever it is asked for"):
         all(ask(f"/{number // 3}") is None for number in range(1000))
@@ -203,138 +203,140 @@ def test_a_host_that_answers_503_to_one_at_a_time_is_soon_taken_for_down(clock: 
 # ---- pauses --------------------------------------------------------------------------------------------
 
 
-def send(pace: Pace, count: int = 1) -> list:
-    sent = [pace.start() for _ in range(count)]
+def send(limiter: AdaptiveLimiter, count: int = 1) -> list:
+    sent = [limiter.start() for _ in range(count)]
     assert None not in sent
     return sent
 
 
-def test_a_pause_holds_everything_back_and_ends(pace: Pace, clock: FakeClock) -> None:
-    (sent,) = send(pace)
-    assert pace.refused(sent, 30) == 30
-    assert pace.start() is None
+def test_a_pause_holds_everything_back_and_ends(limiter: AdaptiveLimiter, clock: FakeClock) -> None:
+    (sent,) = send(limiter)
+    assert limiter.refused(sent, 30) == 30
+    assert limiter.start() is None
     clock.now += 29.9
-    assert pace.seconds_to_wait() == pytest.approx(0.1)
+    assert limiter.seconds_to_wait() == pytest.approx(0.1)
     clock.now += 0.11
-    assert pace.seconds_to_wait() == 0
+    assert limiter.seconds_to_wait() == 0
 
 
-def test_a_shorter_pause_does_not_end_a_longer_one(pace: Pace) -> None:
-    first, second = send(pace, 2)
-    pace.refused(first, 10)
-    pace.refused(second, 1)
-    assert pace.seconds_to_wait() == pytest.approx(10)
+def test_a_shorter_pause_does_not_end_a_longer_one(limiter: AdaptiveLimiter) -> None:
+    first, second = send(limiter, 2)
+    limiter.refused(first, 10)
+    limiter.refused(second, 1)
+    assert limiter.seconds_to_wait() == pytest.approx(10)
 
 
-def test_after_a_pause_one_asks_and_the_others_wait_for_its_answer(pace: Pace, clock: FakeClock) -> None:
-    for sent in send(pace, 5):
-        pace.refused(sent, 1)
+def test_after_a_pause_one_asks_and_the_others_wait_for_its_answer(limiter: AdaptiveLimiter, clock: FakeClock) -> None:
+    for sent in send(limiter, 5):
+        limiter.refused(sent, 1)
     clock.now += 1.01
-    (scout,) = send(pace)
-    assert pace.start() is None
+    (scout,) = send(limiter)
+    assert limiter.start() is None
     clock.now += 0.05
-    assert pace.start() is None
-    pace.accepted(scout)
-    assert pace.start() is not None
+    assert limiter.start() is None
+    limiter.accepted(scout)
+    assert limiter.start() is not None
 
 
-def test_a_scout_that_never_comes_back_does_not_hold_up_the_others(pace: Pace, clock: FakeClock) -> None:
-    for sent in send(pace, 5):
-        pace.refused(sent, 1)
+def test_a_scout_that_never_comes_back_does_not_hold_up_the_others(limiter: AdaptiveLimiter, clock: FakeClock) -> None:
+    for sent in send(limiter, 5):
+        limiter.refused(sent, 1)
     clock.now += 1.01
-    send(pace)
+    send(limiter)
     clock.now += 1.02
-    send(pace)
+    send(limiter)
 
 
 def test_pauses_grow_while_a_provider_that_does_not_say_how_long_refuses_everything(
-    pace: Pace, clock: FakeClock
+    limiter: AdaptiveLimiter, clock: FakeClock
 ) -> None:
     pauses = []
     for _ in range(12):
-        (sent,) = send(pace)
-        pauses.append(pace.refused(sent, None))
+        (sent,) = send(limiter)
+        pauses.append(limiter.refused(sent, None))
         clock.now += pauses[-1] + 0.01
     assert 0.25 <= pauses[0] <= 0.5
     assert 2 <= pauses[3] <= 4
     assert 15 <= pauses[-1] <= 30
 
 
-def test_refusals_of_one_moment_count_once(pace: Pace, clock: FakeClock) -> None:
-    burst = send(pace, 32)
+def test_refusals_of_one_moment_count_once(limiter: AdaptiveLimiter, clock: FakeClock) -> None:
+    burst = send(limiter, 32)
     clock.now += 0.05
     for sent in burst[:12]:
-        pace.accepted(sent)
+        limiter.accepted(sent)
     for sent in burst[12:]:
-        pace.refused(sent, 1)
+        limiter.refused(sent, 1)
         clock.now += 0.01
     clock.now += 2
-    (scout,) = send(pace)
+    (scout,) = send(limiter)
     assert scout.rate == pytest.approx(12, rel=0.1)
 
 
-def test_what_got_through_counts_although_it_is_told_after_the_refusals(pace: Pace, clock: FakeClock) -> None:
-    burst = send(pace, 32)
+def test_what_got_through_counts_although_it_is_told_after_the_refusals(
+    limiter: AdaptiveLimiter, clock: FakeClock
+) -> None:
+    burst = send(limiter, 32)
     clock.now += 0.05
     for sent in [*burst[12:], *burst[:12]]:
         if sent in burst[:12]:
-            pace.accepted(sent)
+            limiter.accepted(sent)
         else:
-            pace.refused(sent, 1)
+            limiter.refused(sent, 1)
     clock.now += 2
-    (scout,) = send(pace)
+    (scout,) = send(limiter)
     assert scout.rate == pytest.approx(12, rel=0.1)
 
 
-def test_ten_minutes_without_a_refusal_are_enough_to_forget(pace: Pace, clock: FakeClock) -> None:
-    first, second = send(pace, 2)
-    pace.accepted(first)
-    pace.refused(second, 1)
+def test_ten_minutes_without_a_refusal_are_enough_to_forget(limiter: AdaptiveLimiter, clock: FakeClock) -> None:
+    first, second = send(limiter, 2)
+    limiter.accepted(first)
+    limiter.refused(second, 1)
     clock.now += 5
-    (sent,) = send(pace)
+    (sent,) = send(limiter)
     assert sent.rate is not None
-    pace.accepted(sent)
+    limiter.accepted(sent)
     clock.now += 601
-    assert [sent.rate for sent in send(pace, 100)] == [None] * 100
+    assert [sent.rate for sent in send(limiter, 100)] == [None] * 100
 
 
 # ---- threads -------------------------------------------------------------------------------------------
 
 
 def test_stop_ends_a_wait_at_once() -> None:
-    pace = Pace("provider", "host", HttpOptions(), RateLimit(None))
-    pace.refused(pace.enter(threading.Event()), 60)
-    assert seconds_until_stopped(pace.enter) < 1
+    limiter = AdaptiveLimiter("provider", "host", HttpOptions(), RateLimit(None))
+    limiter.refused(limiter.enter(threading.Event()), 60)
+    assert seconds_until_stopped(limiter.enter) < 1
 
 
 def test_the_clients_own_limit_stays_the_upper_bound() -> None:
-    pace = Pace("provider", "host", HttpOptions(), RateLimit(40))
+    limiter = AdaptiveLimiter("provider", "host", HttpOptions(), RateLimit(40))
     never = threading.Event()
-    burst = [pace.start() for _ in range(100)]
+    burst = [limiter.start() for _ in range(100)]
     assert None not in burst
     for sent in burst[:-1]:
-        pace.accepted(sent)
-    pace.refused(burst[-1], 0.01)
+        limiter.accepted(sent)
+    limiter.refused(burst[-1], 0.01)
     starts = []
 
     def run(_: int) -> None:
-        sent = pace.enter(never)
+        sent = limiter.enter(never)
         starts.append(sent.started)
-        pace.accepted(sent)
-        pace.leave()
+        limiter.accepted(sent)
+        limiter.leave()
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(run, range(13)))
     assert max(starts) - min(starts) >= 12 / 40
 
 
-def test_each_host_has_its_own_pace() -> None:
-    paces = Paces("provider", HttpOptions())
-    pace = paces.of("https://one.example/a/b?c=d")
-    assert paces.of("https://one.example/e") is pace
-    assert paces.of("https://ONE.example:443?x=/") is pace
+def test_each_host_has_its_own_limiter() -> None:
+    limiters = HostLimiters("provider", HttpOptions())
+    limiter = limiters.of("https://one.example/a/b?c=d")
+    assert limiters.of("https://one.example/e") is limiter
+    assert limiters.of("https://ONE.example:443?x=/") is limiter
     for other in ("http://one.example/a", "https://one.example:8443/a", "https://two.example/a"):
-        assert paces.of(other) is not pace
+        assert limiters.of(other) is not limiter
 
 
 def test_a_real_hidden_limit_is_found_and_no_request_fails(caplog: pytest.LogCaptureFixture) -> None:
@@ -353,7 +355,7 @@ def test_a_real_hidden_limit_is_found_and_no_request_fails(caplog: pytest.LogCap
         client.close()
         began = simulator.requests[0].at_seconds
         settled = [one.status for one in simulator.requests if 2.5 <= one.at_seconds - began < 6]
-    # Without a pace seven of ten are refused. How few it is, and how much is used, the simulated seconds above say:
+    # Without a limiter seven of ten are refused. How few it is, and how much is used, the simulated seconds above say:
     # on a machine that is busy with something else, a second is no second here.
     assert settled.count(429) <= 0.1 * len(settled) + 3
     assert settled.count(200) >= 0.35 * 60 * 3.5  # about 0.9 on an idle machine

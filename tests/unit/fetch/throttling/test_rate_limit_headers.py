@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ingestify.fetch.http import HttpClient
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.throttling.adaptive_limiter import Pace
+from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter
 from ingestify.fetch.throttling.rate_limit import RateLimit
 from ingestify.fetch.throttling.rate_limit_headers import Allowance, Announced, read_announcement
 from ingestify.fetch.transport.headers import Headers
@@ -114,22 +114,22 @@ def test_after_the_first_answer_nothing_is_refused(limit: int, seconds: float, a
 
 def test_a_pace_starts_nothing_that_would_be_refused() -> None:
     now = 100.0
-    pace = Pace("provider", "host", HttpOptions(), RateLimit(None), clock=lambda: now)
-    assert pace.start() is not None
-    pace.announced(Announced(1, 30.0))
-    pace.leave()
-    assert pace.start() is not None
-    assert pace.start() is None
-    assert pace.seconds_to_wait() == 30.0
+    limiter = AdaptiveLimiter("provider", "host", HttpOptions(), RateLimit(None), clock=lambda: now)
+    assert limiter.start() is not None
+    limiter.announced(Announced(1, 30.0))
+    limiter.leave()
+    assert limiter.start() is not None
+    assert limiter.start() is None
+    assert limiter.seconds_to_wait() == 30.0
     now = 130.0
-    assert pace.start() is not None
+    assert limiter.start() is not None
 
 
 def test_a_reset_that_is_too_far_away_is_not_waited_for() -> None:
-    pace = Pace("provider", "host", HttpOptions(max_retry_after_seconds=60), RateLimit(None))
-    assert pace.start() is not None
-    pace.announced(Announced(0, 3600.0))
-    assert pace.start() is not None
+    limiter = AdaptiveLimiter("provider", "host", HttpOptions(max_retry_after_seconds=60), RateLimit(None))
+    assert limiter.start() is not None
+    limiter.announced(Announced(0, 3600.0))
+    assert limiter.start() is not None
 
 
 def test_a_client_waits_for_the_reset(server: Provider, client: HttpClient) -> None:
