@@ -102,7 +102,7 @@ def mismatch(head: bytes, expected: str) -> Problem:
     kind = seeming(head)
     text = f"it is {kind}, not {expected}"
     if kind == "white space":
-        return Problem(f"it holds nothing but white space, and no {expected}")
+        return Problem(f"it holds only white space, and no {expected}")
     if kind == "binary data":
         return Problem(f"{text}: it begins with the bytes {head[:8].hex(' ')}")
     if kind in ("an HTML page", "XML", "JSON", "text"):

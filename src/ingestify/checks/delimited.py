@@ -86,7 +86,7 @@ class _Table:
 
     def end(self, expected: str, head: bytes) -> None:
         if len(self._wanted) == 3:
-            raise Problem(f"the {expected} has no header: nothing is in it but white space and separators")
+            raise Problem(f"the {expected} has no header: it holds only white space and separators")
         if self._wanted:
             raise Problem(f"the {expected} has a single line, and no row after its header: {excerpt(head)}")
 

@@ -20,7 +20,7 @@ MOST_RATIO = 1000
 RATIO_FROM_BYTES = 1 << 30
 """A file is a bomb if it holds this much, and more than 1,000 times its own size."""
 
-_REASONS = {"incorrect data check": "its CRC is another", "incorrect length check": "its length is another"}
+_REASONS = {"incorrect data check": "its CRC does not match", "incorrect length check": "its length does not match"}
 
 
 def check(content: Content, check_inner: Callable[[Content], object] | None = None) -> None:

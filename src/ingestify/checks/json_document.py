@@ -40,7 +40,7 @@ def check(content: Content, shapes: Sequence[Any] = ()) -> Mapping[Any, Any]:
     text = body[start:] if start else body
     parsed = strict_json.decode(text, shapes, start=start)
     if error := find_error(text):
-        raise Problem(f"it is an error that the provider answered, not the file: {error}")
+        raise Problem(f"the provider sent an error instead of the file: {error}")
     return parsed
 
 

@@ -35,6 +35,6 @@ def check(content: Content) -> None:
                 except Problem as problem:
                     raise Problem(f"line {number}: {problem}") from problem
     if not documents:
-        raise Problem("it holds nothing but white space, and no line of JSON")
+        raise Problem("it holds only white space, and no line of JSON")
     if error := find_error(only):
-        raise Problem(f"it is an error that the provider answered, not the file: {error}")
+        raise Problem(f"the provider sent an error instead of the file: {error}")

@@ -115,7 +115,7 @@ def _problem(body: bytes, start: int, message: str) -> Problem:
     """Return a Problem with its position, by the message of msgspec."""
     text = body.lstrip(_SPACE)
     if not text:
-        return Problem("it holds nothing but white space, and no JSON")
+        return Problem("it holds only white space, and no JSON")
     zero = body.find(b"\0")
     if zero >= 0 and _BEGINS_JSON.match(text[:1]):
         return Problem(f"it holds a NUL byte, which no JSON has, at byte {start + zero}")

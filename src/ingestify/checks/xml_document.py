@@ -72,9 +72,7 @@ def check(content: Content) -> None:
         if not ended:
             _check_end(stream, document.root, b"\0" in head)
     if document.error is not None:
-        raise Problem(
-            f"it is an error that the provider answered, not the file: {excerpt(document.message() or document.root)}"
-        )
+        raise Problem(f"the provider sent an error instead of the file: {excerpt(document.message() or document.root)}")
 
 
 class _Document:

@@ -80,13 +80,13 @@ def iter_inflated(stream: BinaryIO, member: Member) -> Iterator[bytes]:
             for piece in inflate_next(data):
                 made += len(piece)
                 if made > info.file_size:
-                    raise Problem(f"{what}: it holds more than the {info.file_size:,} bytes that it names")
+                    raise Problem(f"{what}: it holds more than its {info.file_size:,} bytes")
                 crc = zlib.crc32(piece, crc)
                 yield piece
         if made < info.file_size:
-            raise Problem(f"{what}: it breaks off")
+            raise Problem(f"{what}: its data breaks off")
         if crc != info.CRC:
-            raise Problem(f"{what}: its CRC is another")
+            raise Problem(f"{what}: its CRC does not match")
 
 
 def _start(stream: BinaryIO, member: Member, what: str) -> int:
@@ -95,14 +95,14 @@ def _start(stream: BinaryIO, member: Member, what: str) -> int:
     stream.seek(info.header_offset)
     header = stream.read(_HEADER.size)
     if len(header) < _HEADER.size or not header.startswith(_SIGNATURE):
-        raise Problem(f"{what}: there is no member where it says")
+        raise Problem(f"{what}: there is no member at its place in the directory")
     _, _, flags, *_, name_bytes, extra_bytes = _HEADER.unpack(header)
     name = read_exactly(stream, name_bytes).decode("utf-8" if flags & IS_UTF8 else "cp437")
     if name != info.orig_filename:
-        raise Problem(f"{what}: its own header calls it {excerpt(name)}")
+        raise Problem(f"{what}: its own header has the name {excerpt(name)}")
     start = info.header_offset + _HEADER.size + int(name_bytes) + int(extra_bytes)
     if start + info.compress_size > member.end:
-        raise Problem(f"{what}: it reaches into the next one")
+        raise Problem(f"{what}: its data overlaps the next member")
     return start
 
 

@@ -49,7 +49,7 @@ def error_in_response(said: str, url: str, status: int = 200) -> FetchError:
     """
     shown = mask_url(url)
     return FetchError(
-        f"{f'GET {shown}: ' if shown else ''}it is an error that the provider answered, with the status {status}: "
+        f"{f'GET {shown}: ' if shown else ''}the provider sent an error with the status {status}: "
         f"{said}; nothing of it is stored, and the next run asks again.",
         url=shown,
         status=status,

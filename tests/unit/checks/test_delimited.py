@@ -63,9 +63,9 @@ def test_a_header_and_a_row_pass(form: str, body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b" \n \n", "the CSV has no header: nothing is in it but white space and separators"),
-        (b",,,\n,,,\n", "the CSV has no header: nothing is in it but white space and separators"),
-        (codecs.BOM_UTF8, "the CSV has no header: nothing is in it but white space and separators"),
+        (b" \n \n", "the CSV has no header: it holds only white space and separators"),
+        (b",,,\n,,,\n", "the CSV has no header: it holds only white space and separators"),
+        (codecs.BOM_UTF8, "the CSV has no header: it holds only white space and separators"),
         (b"match_id,name\n", "the CSV has a single line, and no row after its header: 'match_id,name'"),
         (b"match_id,name", "the CSV has a single line, and no row after its header: 'match_id,name'"),
         (b"\n,,\nmatch_id,name\n\n \n", "the CSV has a single line, and no row after its header: ',, match_id,name'"),

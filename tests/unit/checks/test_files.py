@@ -137,7 +137,7 @@ def test_only_the_head_of_a_file_of_an_unknown_format_is_read() -> None:
         (b"<Error><Code>NoSuchKey</Code></Error>", "it is XML, not "),
         (b"Too many requests, try again later\n", "it is text, not "),
         (b"\x00\x01\x02\x03" * 9, "it is binary data, not "),
-        (b" \n", "it holds nothing but white space, and no "),
+        (b" \n", "it holds only white space, and no "),
     ],
 )
 def test_what_a_binary_file_is_instead_is_said(form: str, body: bytes, seen: str) -> None:

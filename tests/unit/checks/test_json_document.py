@@ -83,8 +83,8 @@ def test_strict_json_passes(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b" \n\t ", "it holds nothing but white space, and no JSON"),
-        (codecs.BOM_UTF8, "it holds nothing but white space, and no JSON"),
+        (b" \n\t ", "it holds only white space, and no JSON"),
+        (codecs.BOM_UTF8, "it holds only white space, and no JSON"),
         (b"[1, 2", "the JSON breaks off at byte 5"),
         (codecs.BOM_UTF8 + b"[1, 2", "the JSON breaks off at byte 8"),
         (b'{"a": "\\ud83d\\ude00', "the JSON breaks off at byte 19"),
@@ -223,7 +223,7 @@ def test_a_shape_whose_own_code_refuses_a_value_is_left_out() -> None:
 @pytest.mark.parametrize("form", ["json", "jsonl"])
 def test_an_answer_that_only_says_an_error_is_found(answer: dict[str, Any], shown: str, form: str) -> None:
     problem = problem_of(json.dumps(answer).encode(), form)
-    assert problem.startswith(f"it is an error that the provider answered, not the file: '{shown}")
+    assert problem.startswith(f"the provider sent an error instead of the file: '{shown}")
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_an_html_page_is_said_to_be_one() -> None:
         (b'["\xff aaaaaaaaa"]', "it is not UTF-8: byte 2 is 0xff"),
         (b"[1, 2, 3, 4]\xc3", "it is not UTF-8: byte 12 is 0xc3"),
         (b"Too many requests", "it is text, not JSON: it begins 'Too many requests'"),
-        (b" " * 300, "it holds nothing but white space, and no JSON"),
+        (b" " * 300, "it holds only white space, and no JSON"),
     ],
 )
 def test_of_a_huge_document_the_bytes_and_the_ends_are_checked(

@@ -27,7 +27,7 @@ def test_a_document_a_line_passes(lines: list[object], end: str, form: str) -> N
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b" \n\n", "it holds nothing but white space, and no line of JSON"),
+        (b" \n\n", "it holds only white space, and no line of JSON"),
         (b'{"frame": 1}\n{"frame": 2', "line 2: the JSON breaks off at byte 11"),
         (b'{"frame": 1}\n\n{"frame": NaN}\n', "line 3: it holds NaN, which no JSON has, at byte 10"),
         (b"[1]\n[2]\n\0\0\0\n", "line 3: it is binary data, not JSON: it begins with the bytes 00 00 00"),

@@ -47,7 +47,7 @@ def test_what_is_well_formed_or_cannot_be_checked_passes(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b" \n", "it holds nothing but white space, and no XML"),
+        (b" \n", "it holds only white space, and no XML"),
         (b'{"a": 1}', "it is JSON, not XML: it begins '{\"a\": 1}'"),
         (b"Internal error", "it is text, not XML: it begins 'Internal error'"),
         (HTML_PAGE, "it is an HTML page, not XML: it begins '<!DOCTYPE html>"),
@@ -88,7 +88,7 @@ def test_a_real_file_that_is_cut_is_found(provider_data: Path) -> None:
     ],
 )
 def test_an_answer_that_only_says_an_error_is_found(body: bytes, shown: str) -> None:
-    assert problem_of(body, "xml") == f"it is an error that the provider answered, not the file: '{shown}'"
+    assert problem_of(body, "xml") == f"the provider sent an error instead of the file: '{shown}'"
 
 
 def test_a_large_document_of_errors_is_data() -> None:

@@ -273,7 +273,7 @@ def test_a_web_page_in_place_of_a_file_is_a_fetch_that_failed(lake: Lake, files:
     report = lake.engine.load()
     assert (report.totals.failed, report.totals.quarantined) == (1, 0)
     (task,) = report.failed_tasks
-    assert "/events.json: it is an error that the provider answered, with the status 200: events__v1: " in task.error
+    assert "/events.json: the provider sent an error with the status 200: events__v1: " in task.error
     assert "it is an HTML page, not JSON" in task.error
     assert entries(lake) == []
     assert versions(lake) == (1, 1)

@@ -496,7 +496,7 @@ def test_a_page_that_says_an_error_occurred_is_no_part_of_a_file(
 ) -> None:
     refused = {"data": [], "error": "quota"}
     server.on("/a", body({"data": [1], "next": "/a?page=2"}), body(refused))
-    with pytest.raises(FetchError, match="an error that the provider answered, with the status 200: no"):
+    with pytest.raises(FetchError, match="the provider sent an error with the status 200: no"):
         file_of(client, server.url + "/a", pager, find_error=lambda page: "no" if b"quota" in page else "")
 
 

@@ -81,7 +81,7 @@ def test_an_index_that_is_an_error_is_no_listing(
     server.on("/matches", as_json(QUOTA))
     with (
         Api(server, index=index(paging=paging, **changes)) as api,
-        pytest.raises(FetchError, match="an error that the provider answered, with the status 200: 'Quota used up'"),
+        pytest.raises(FetchError, match="the provider sent an error with the status 200: 'Quota used up'"),
     ):
         api.find()
     assert len(server.asked) == 1

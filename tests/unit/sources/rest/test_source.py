@@ -481,9 +481,7 @@ def test_when_a_quota_is_used_up_nothing_more_is_sent(server: Provider) -> None:
     with get_engine(metadata_url="sqlite:///:memory:", file_url="memory://") as engine:
         engine.add_ingestion_plan(IngestionPlan(source, "match"))
         report = engine.load()
-        assert "it is an error that the provider answered, with the status 200: 'no more today'" in (
-            report.failed_tasks[0].error
-        )
+        assert "the provider sent an error with the status 200: 'no more today'" in (report.failed_tasks[0].error)
         asked = sum(len(server.asked_for(f"/events/{number}")) for number in range(20))
         assert asked < 5
         engine.load()
