@@ -23,7 +23,7 @@ from tests.unit.checks.specimens import HTML_PAGE
         b"<html",
     ],
 )
-def test_an_html_page_looks_like_one(head: bytes) -> None:
+def test_an_html_page_is_recognised(head: bytes) -> None:
     assert is_html(head)
     assert seeming(head) == "an HTML page"
 
@@ -62,7 +62,7 @@ def test_hostile_comments_take_no_time() -> None:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office document of the old kind"),
     ],
 )
-def test_what_bytes_seem_to_be_is_said(head: bytes, kind: str) -> None:
+def test_the_kind_of_bytes_is_recognised(head: bytes, kind: str) -> None:
     assert seeming(head) == kind
 
 

@@ -117,7 +117,7 @@ def test_an_archive_of_macos_has_the_files_that_somebody_put_into_it():
     assert archive.open_member(decomposed).read() == b"[1]"
 
 
-def test_a_name_in_the_code_page_of_dos_stays_what_it_is():
+def test_a_name_in_the_code_page_of_dos_is_kept():
     info = named("M_ller.csv")
     made = archive_of((info, b"1")).getvalue().replace(b"M_ller.csv", "Müller.csv".encode("cp437"))
     assert Archive(io.BytesIO(made)).names == ("Müller.csv",)
@@ -152,18 +152,18 @@ def test_the_limits_are_the_callers(limits: ArchiveLimits, problem: str) -> None
         Archive(body, limits)
 
 
-def test_what_is_no_archive_is_refused() -> None:
+def test_a_file_that_is_no_archive_is_refused() -> None:
     with pytest.raises(IntegrityError, match=r"The ZIP archive breaks off at byte 7.* Ask the provider for another"):
         Archive(io.BytesIO(b"no ZIP!"))
 
 
-def test_a_name_that_is_not_there_is_told() -> None:
+def test_a_missing_member_is_an_error() -> None:
     with pytest.raises(IntegrityError, match="no member 'b'; it has 1 others"):
         Archive(archive_of(("a", b"1"))).open_member("b")
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
-def test_whoever_reads_to_the_end_has_the_bytes_of_the_crc(method: int) -> None:
+def test_a_member_that_is_read_to_its_end_has_the_right_crc(method: int) -> None:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", method) as written:
         written.writestr("a", BODY)
@@ -175,7 +175,7 @@ def test_whoever_reads_to_the_end_has_the_bytes_of_the_crc(method: int) -> None:
 
 
 @pytest.mark.parametrize(("method", "name"), [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")])
-def test_a_method_that_football_data_never_has_is_told_with_what_to_do(method: int, name: str) -> None:
+def test_an_unsupported_method_is_an_error_with_a_remedy(method: int, name: str) -> None:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", method) as written:
         written.writestr("a", BODY)
@@ -183,7 +183,7 @@ def test_a_method_that_football_data_never_has_is_told_with_what_to_do(method: i
         Archive(made).open_member("a").read()
 
 
-def test_what_cannot_be_inflated_is_told() -> None:
+def test_a_member_that_cannot_be_inflated_is_an_error() -> None:
     body = bytearray(archive_of(("a", b"1")).getvalue())
     for at in (8, body.index(b"PK\1\2") + 10):
         body[at : at + 2] = (97).to_bytes(2, "little")
@@ -216,7 +216,7 @@ def test_deflate64_is_read_in_small_pieces(content: bytes) -> None:
         Archive(io.BytesIO(broken)).open_member("a").read()
 
 
-def test_without_its_package_deflate64_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_package_deflate64_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "inflate64", None)
     with pytest.raises(
         IntegrityError, match=r"compressed with Deflate64, as Windows Explorer .*'deflate64', have .* made by 7-Zip"

@@ -23,7 +23,7 @@ tables = st.lists(st.lists(cells, min_size=1), min_size=1)
 @given(
     tables, st.sampled_from(",;\t|"), st.sampled_from(["\n", "\r\n"]), st.sampled_from(["utf-8", "utf-16", "utf-8-sig"])
 )
-def test_what_csv_writes_passes(rows: list[list[str]], delimiter: str, end: str, encoding: str) -> None:
+def test_the_output_of_a_csv_writer_passes(rows: list[list[str]], delimiter: str, end: str, encoding: str) -> None:
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter, lineterminator=end)
     writer.writerow(["match_id", "player"])
@@ -79,7 +79,7 @@ def test_a_header_and_a_row_pass(form: str, body: bytes) -> None:
         ("a,b\n1,2\n".encode("utf-16")[:-1], "it is not the UTF-16 that it begins as: truncated data"),
     ],
 )
-def test_what_is_no_table_is_found(body: bytes, problem: str) -> None:
+def test_a_file_that_is_no_table_is_found(body: bytes, problem: str) -> None:
     assert problem_of(body, "csv").startswith(problem)
 
 

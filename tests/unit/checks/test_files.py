@@ -98,7 +98,7 @@ def test_an_html_page_is_found(form: str | None) -> None:
 @pytest.mark.parametrize(
     ("form", "expected"), [("json", "JSON"), ("CSV", "CSV"), ("csv.gz", "GZ"), ("txt", "the file itself")]
 )
-def test_it_is_said_what_a_page_is_instead_of(form: str, expected: str) -> None:
+def test_the_problem_names_the_expected_format_of_a_page(form: str, expected: str) -> None:
     assert problem_of(HTML_PAGE, form).startswith(f"it is an HTML page, not {expected}: it begins ")
 
 
@@ -108,7 +108,7 @@ def test_an_html_page_may_be_one(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", UNKNOWN)
-def test_of_an_unknown_format_no_more_is_asked(form: str | None) -> None:
+def test_a_file_of_an_unknown_format_passes(form: str | None) -> None:
     for body in (b"\0\1\2", b"{", b"<Error/>", b" ", gzip.compress(b"x")[:-2]):
         assert problem_of(body, form) == ""
 
@@ -140,7 +140,7 @@ def test_only_the_head_of_a_file_of_an_unknown_format_is_read() -> None:
         (b" \n", "it holds only white space, and no "),
     ],
 )
-def test_what_a_binary_file_is_instead_is_said(form: str, body: bytes, seen: str) -> None:
+def test_the_problem_names_the_kind_of_a_binary_file(form: str, body: bytes, seen: str) -> None:
     assert problem_of(body, form).startswith(seen)
 
 
@@ -155,11 +155,11 @@ def test_what_a_binary_file_is_instead_is_said(form: str, body: bytes, seen: str
         (MOVIE, "it is an MP4 video, not "),
     ],
 )
-def test_a_binary_file_in_place_of_a_text_is_said(form: str, body: bytes, seen: str) -> None:
+def test_the_problem_names_a_binary_file_in_place_of_a_text(form: str, body: bytes, seen: str) -> None:
     assert problem_of(body, form).startswith(seen)
 
 
-def test_a_zip_in_place_of_a_gzip_is_said() -> None:
+def test_the_problem_names_a_zip_in_place_of_a_gzip() -> None:
     assert problem_of(archive(), "json.gz") == "it is a ZIP archive, not gzip"
 
 

@@ -59,11 +59,11 @@ def test_a_damaged_byte_is_found(at: int, flipped: int) -> None:
 
 
 @pytest.mark.parametrize("rest", [b"garbage", b"\0\0garbage", b"\x1f", b"\x1f\x8b", b"\x1f\x8bgarbage"])
-def test_what_follows_and_is_no_gzip_is_found(rest: bytes) -> None:
+def test_bytes_after_the_gzip_are_found(rest: bytes) -> None:
     assert problem_of(WHOLE + rest, "gz")
 
 
-def test_it_is_said_that_something_follows() -> None:
+def test_the_problem_names_bytes_after_the_gzip() -> None:
     assert problem_of(WHOLE + b"garbage", "gz") == "the gzip is followed by bytes that are not gzip"
 
 
@@ -83,7 +83,7 @@ def test_a_gzip_with_nothing_inside_is_found(form: str) -> None:
         ("geojson.gz", b"[NaN]", "it holds NaN, which no JSON has, at byte 1"),
     ],
 )
-def test_what_is_inside_is_checked(form: str, inside: bytes, problem: str) -> None:
+def test_the_content_of_a_gzip_is_checked(form: str, inside: bytes, problem: str) -> None:
     assert problem_of(gzip.compress(inside), form).startswith(problem)
 
 

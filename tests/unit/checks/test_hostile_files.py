@@ -73,7 +73,7 @@ def test_gzip_of_any_members(members: list[tuple[bytes, int, int, int]], rest: b
 @pytest.mark.parametrize("form", MAGIC)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_what_only_begins_as_a_format(form: str, data: st.DataObject) -> None:
+def test_a_file_that_only_begins_as_a_format(form: str, data: st.DataObject) -> None:
     body = bytearray(MAGIC[form] + data.draw(st.binary(max_size=300)))
     for at, value in data.draw(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=5)):
         body[at % len(body)] = value

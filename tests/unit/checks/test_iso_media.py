@@ -52,7 +52,7 @@ def test_a_movie_that_is_cut_anywhere_is_found() -> None:
     assert [kept for kept in range(len(MOVIE)) if not check_bytes(MOVIE[:kept], "mp4").problem] == []
 
 
-def test_it_is_said_where_a_cut_movie_breaks_off() -> None:
+def test_the_problem_names_where_a_cut_movie_breaks_off() -> None:
     at = len(FTYP) + len(MOOV)
     assert problem_of(MOVIE[:-24], "mp4") == (
         f"the video breaks off: its box 'mdat' at byte {at} ends at byte {len(MOVIE)}, "

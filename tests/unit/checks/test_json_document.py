@@ -114,7 +114,7 @@ def test_strict_json_passes(body: bytes) -> None:
         (b"id,name\n1,a\n", "it is text, not JSON: it begins 'id,name 1,a'"),
     ],
 )
-def test_what_is_not_strict_json_is_found(body: bytes, problem: str) -> None:
+def test_json_that_is_not_strict_is_found(body: bytes, problem: str) -> None:
     assert problem_of(body, "json").startswith(problem)
 
 
@@ -169,7 +169,7 @@ def test_a_shape_that_the_document_has_not_is_left_out() -> None:
     assert parsed(b'[{"id": 1}]', EVENTS, list[dict[str, int]]) == {list[dict[str, int]]: [{"id": 1}]}
 
 
-def test_what_msgspec_cannot_decode_into_is_left_out() -> None:
+def test_a_type_that_msgspec_does_not_support_is_left_out() -> None:
     unhashable = {"not": "a type"}
     assert parsed(b"[1]", int | list[int] | set[int], unhashable, "no type") == {}
 
@@ -246,7 +246,7 @@ def test_data_is_not_taken_for_an_error(document: object) -> None:
     assert problem_of(json.dumps(document).encode(), "json") == ""
 
 
-def test_an_html_page_is_said_to_be_one() -> None:
+def test_the_problem_names_an_html_page() -> None:
     assert problem_of(HTML_PAGE, "json").startswith("it is an HTML page, not JSON: it begins '<!DOCTYPE html>")
 
 

@@ -18,7 +18,7 @@ def test_white_space_and_control_characters_become_spaces() -> None:
     assert excerpt(b"a\0b\r\n\tc \x1b[31m") == "'a b c [31m'"
 
 
-def test_what_is_longer_is_cut() -> None:
+def test_a_longer_text_is_cut() -> None:
     assert excerpt("x" * 81) == f"'{'x' * 79}…'"
     assert excerpt("x" * 80) == f"'{'x' * 80}'"
 

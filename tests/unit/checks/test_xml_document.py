@@ -40,7 +40,7 @@ EXTERNAL = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/pa
         b"<a>" * 5000 + b"</a>" * 5000,
     ],
 )
-def test_what_is_well_formed_or_cannot_be_checked_passes(body: bytes) -> None:
+def test_xml_that_is_well_formed_or_cannot_be_checked_passes(body: bytes) -> None:
     assert problem_of(body, "xml") == ""
 
 
@@ -66,7 +66,7 @@ def test_what_is_well_formed_or_cannot_be_checked_passes(body: bytes) -> None:
         (EXTERNAL, "the XML declares the entity 'b': entities can be bombs and are not read"),
     ],
 )
-def test_what_is_not_well_formed_is_found(body: bytes, problem: str) -> None:
+def test_xml_that_is_not_well_formed_is_found(body: bytes, problem: str) -> None:
     assert problem_of(body, "xml").startswith(problem)
 
 

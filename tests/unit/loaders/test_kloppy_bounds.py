@@ -38,7 +38,7 @@ def test_a_believable_match_is_published_and_another_one_waits_with_the_numbers(
         assert reason.endswith(" events; 100,000 to 200,000 are believable")
 
 
-def test_what_kloppy_cannot_read_waits_with_what_it_said(simulator: Simulator) -> None:
+def test_a_match_that_kloppy_cannot_read_is_quarantined_with_kloppys_error(simulator: Simulator) -> None:
     check = KloppyBounds(kloppy={"coordinates": "no such system"})
     with engine_with(simulator, check) as engine:
         assert engine.load().totals.quarantined == 1
@@ -71,7 +71,7 @@ def test_bounds_that_are_none_are_refused_when_it_is_made(wanted: object) -> Non
         KloppyBounds(shots=wanted)  # type: ignore[arg-type]
 
 
-def test_it_is_for_what_kloppy_loads() -> None:
+def test_the_check_is_for_datasets_that_kloppy_loads() -> None:
     check = KloppyBounds()
     assert check.is_for("statsbomb", "match")
     assert not check.is_for("statsbomb", "video")

@@ -29,7 +29,7 @@ def test_each_is_found_by_its_name_and_described(name: str):
     assert BUILT_IN[f"ingestify.{name}"].startswith("ingestify.sources.")
 
 
-def test_wyscout_says_how_often_it_may_be_asked():
+def test_wyscout_has_a_rate_limit():
     assert describe_source("ingestify.wyscout").requests_per_second == 12
 
 
@@ -90,7 +90,7 @@ def test_wrong_credentials_are_not_tried_again():
     assert client.asked == 1
 
 
-def test_what_the_account_may_not_have_is_named():
+def test_an_error_names_the_data_that_the_account_has_no_access_to():
     source, _ = refusing(403)
     with pytest.raises(SourceError, match="does not give its list of competitions"):
         source.discover_selectors("match")

@@ -107,7 +107,7 @@ def test_a_login_that_is_down_is_tried_again_by_the_next_request():
 
 
 @pytest.mark.parametrize("answer", [[], {}, {"access_token": ""}, {"access_token": "x", "expires_in": "soon"}])
-def test_what_is_no_token_is_a_source_error(answer: Any):
+def test_a_response_without_a_token_is_a_source_error(answer: Any):
     with pytest.raises(SourceError, match="no access token"):
         bearer(Login(answer)).header()
 
@@ -135,7 +135,7 @@ def test_a_life_that_is_written_as_text_is_one():
 
 
 @pytest.mark.parametrize("lives", [{}, {"expires_in": None}, {"expires_in": ""}])
-def test_a_token_whose_end_is_not_told_is_used_for_five_minutes(lives: dict[str, Any]):
+def test_a_token_without_a_lifetime_is_used_for_five_minutes(lives: dict[str, Any]):
     login, clock = Login({"access_token": "a", **lives}), Clock()
     found = bearer(login, clock)
     found.header()
@@ -161,7 +161,7 @@ def test_the_type_of_a_token_may_be_left_out_and_is_read_in_any_case(kind: str |
     assert bearer(Login({**token("a"), "token_type": kind})).header() == "Bearer a"
 
 
-def test_what_was_asked_is_told_without_its_secrets():
+def test_errors_name_the_url_without_its_secrets():
     url = "https://me:hush-hush-1@login.example/oauth2/issue?api_key=hush-hush-2"
     for answer, problem in (({}, "no access token"), ({**token("a"), "token_type": "mac"}, "only Bearer")):
         found = BearerToken("mine", url, FORM, lambda answer=answer: Login(answer))  # type: ignore[misc]
@@ -171,12 +171,12 @@ def test_what_was_asked_is_told_without_its_secrets():
         assert "hush-hush" not in str(told.value)
 
 
-def test_a_token_of_another_type_is_told():
+def test_a_token_of_another_type_is_an_error():
     with pytest.raises(SourceError, match="a token of the type 'mac'; only Bearer can be sent"):
         bearer(Login({**token("a"), "token_type": "mac"})).header()
 
 
-def test_what_is_at_hand_is_a_token_that_is_still_good():
+def test_only_a_valid_token_is_at_hand():
     login, clock = Login({"access_token": "a", "expires_in": 100}), Clock()
     found = bearer(login, clock)
     assert found.at_hand() is None

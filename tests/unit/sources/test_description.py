@@ -44,7 +44,7 @@ def test_a_source_of_ones_own_is_described_from_its_class():
     assert (found.provider, found.open_data, found.dataset_types) == ("", False, ())
 
 
-def test_every_provider_of_open_data_says_what_people_must_know():
+def test_every_source_of_open_data_names_licence_and_attribution():
     assert set(BUILT_IN) <= set(source_types())
     for provider, type_name in OPEN_DATA.items():
         found = describe_source(provider)
@@ -57,6 +57,6 @@ def test_every_provider_of_open_data_says_what_people_must_know():
         assert [option.name for option in found.options] == parameters
 
 
-def test_what_there_is_not_is_told():
+def test_an_unknown_source_is_an_error():
     with pytest.raises(ConfigurationError, match="no source type 'nobody'"):
         describe_source("nobody")

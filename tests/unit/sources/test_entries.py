@@ -138,13 +138,13 @@ def test_seasons_that_cannot_be_read_take_no_other_with_them() -> None:
     assert len(unreadable(attached(source, documents).discover_selectors("match"))) == 1
 
 
-def test_an_index_of_which_nothing_can_be_read_is_told_of() -> None:
+def test_an_index_without_a_readable_entry_is_reported() -> None:
     for source, documents in (skillcorner_github([None]), wyscout_github([{"wyId": 1}])):
         (found,) = attached(source, documents).discover_selectors("match")
         assert isinstance(found, UnreadableEntry)
 
 
-def test_an_iteration_whose_time_is_none_is_told_of_and_its_matches_are_found() -> None:
+def test_an_iteration_without_a_readable_time_is_reported_and_its_matches_are_found() -> None:
     source, documents = impect([{"id": 1, "lastCalculationDate": TIME}])
     documents[f"{ROOT}/iterations"]["data"][1]["lastChangeTimestamp"] = "soon"
     wrong, match = find_all(attached(source, documents), "match", {"squads": "v1"}, iteration_id=2)
@@ -152,7 +152,7 @@ def test_an_iteration_whose_time_is_none_is_told_of_and_its_matches_are_found() 
     assert {file.last_modified for file in match.files.values()} == {dt.datetime(2024, 5, 1, 18, tzinfo=dt.UTC)}
 
 
-def test_an_entry_is_named_by_what_can_be_a_name() -> None:
+def test_an_entry_is_named_by_its_values() -> None:
     def fail(_: Any) -> Any:
         raise KeyError("x")
 
@@ -164,7 +164,7 @@ def test_an_entry_is_named_by_what_can_be_a_name() -> None:
     ]
 
 
-def test_what_is_wrong_with_the_settings_is_no_entrys_fault() -> None:
+def test_an_error_in_the_settings_is_no_fault_of_an_entry() -> None:
     def fail(_: Any) -> Any:
         raise ConfigurationError("x")
 
@@ -197,7 +197,7 @@ def test_times_that_python_does_not_read_are_read(text: str, moment: str) -> Non
     "text",
     ["2016-12-31T24:00:01Z", "0000-00-00 00:00:00", "9999-12-31T24:00Z", "9999-12-31T23:59:59-12:00", "60", None, 1e30],
 )
-def test_what_is_no_time_is_named(text: object) -> None:
+def test_a_text_that_is_no_time_is_named(text: object) -> None:
     with pytest.raises(SourceError, match="Match 1 has the time"):
         get_time(text, "Match 1")
 
@@ -208,7 +208,7 @@ def test_any_other_text_is_a_time_or_a_source_error(text: str) -> None:
         assert get_time(text, "x").tzinfo is dt.UTC
 
 
-def test_what_has_nothing_but_entries_that_cannot_be_read_is_no_index() -> None:
+def test_a_list_of_only_unreadable_entries_is_no_index() -> None:
     found: list[object] = []
     entries = itertools.chain([{"id": 1}], itertools.repeat([]))
     with pytest.raises(SourceError, match=r"More than 10,000 entries of an index cannot be read, .* entry 10001 of x"):

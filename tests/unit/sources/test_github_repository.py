@@ -29,12 +29,12 @@ def test_any_other_url_is_no_repository(url):
 
 
 @pytest.mark.parametrize("minutes", [11, 9, -30], ids=["long ago", "just pushed", "clock behind"])
-def test_the_last_push_is_what_the_api_says_whatever_our_clock_does(minutes):
+def test_the_last_push_comes_from_the_api_whatever_the_local_clock(minutes):
     with clock.reading(lambda: PUSHED + dt.timedelta(minutes=minutes)):
         assert find_last_push(Answers({API: {"pushed_at": "2025-06-01T12:00:00Z"}}), API) == PUSHED  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("answer", [{}, {"pushed_at": None}, {"pushed_at": "soon"}, [], b"<html>"])
-def test_an_api_that_does_not_tell_stops_nobody(answer):
+def test_a_failing_api_does_not_stop_the_run(answer):
     assert find_last_push(Answers({API: answer}), API) is None  # type: ignore[arg-type]
     assert find_last_push(Answers({}), API) is None  # type: ignore[arg-type]

@@ -75,7 +75,7 @@ def test_a_match_has_the_names_of_its_clubs_and_the_time_of_its_calculation():
     assert match.files["squads__v1"].json_content == SQUADS
 
 
-def test_players_are_asked_for_only_where_they_are_wanted():
+def test_players_are_requested_only_if_they_are_wanted():
     made = source(entry(1))
     (match,) = find(made, "match", {"events": "v1"}, iteration_id=743)
     assert list(match.files) == ["match__v1", "lineups__v1", "events__v1"]

@@ -64,7 +64,7 @@ def test_a_module_in_a_folder_without_an_init_file_is_found(tmp_path: Path, writ
 
 
 @pytest.mark.parametrize("name", ["this", "antigravity", "zipapp", "yaml", "pytz_that_is_not_there"])
-def test_python_and_what_is_installed_come_first(tmp_path: Path, write: Write, name: str) -> None:
+def test_python_and_installed_packages_come_first(tmp_path: Path, write: Write, name: str) -> None:
     write(f"lake/{name}.py", SOURCE)
     usual = importlib.util.find_spec(name)
     make_importable(str(tmp_path / "lake"))
@@ -119,7 +119,7 @@ def test_a_project_that_is_installed_from_the_configs_own_folder_hides_nothing(t
     assert import_object("invented_d.source.WHERE", "source type")
 
 
-def test_an_environment_within_the_configs_folder_is_not_what_lies_beside_it(tmp_path: Path, write: Write) -> None:
+def test_an_environment_within_the_configs_folder_does_not_count_as_beside_it(tmp_path: Path, write: Write) -> None:
     write("lake/.venv/site-packages/invented_e.py", SOURCE)
     write("lake/invented_e.py", SOURCE)
     sys.path.append(str(tmp_path / "lake/.venv/site-packages"))
@@ -153,7 +153,7 @@ def test_of_two_lakes_in_one_process_each_gets_its_own_module(tmp_path: Path, wr
     assert sys.path.count(str(tmp_path / "a")) == 1
 
 
-def test_what_a_source_may_import_itself_and_does_not_get_is_told_once(
+def test_hidden_modules_that_a_source_may_import_are_reported_once(
     tmp_path: Path, write: Write, caplog: pytest.LogCaptureFixture
 ) -> None:
     write("lake/secrets.py", "API_KEY = 'abc'\n")

@@ -20,7 +20,7 @@ def test_those_who_ask_at_once_share_an_answer_and_later_ones_get_a_new_one():
         assert answer.get(lambda: next(count)) == 2, "a clock that was set back keeps nothing for an hour"
 
 
-def test_an_error_is_kept_for_nobody():
+def test_an_error_is_not_kept():
     answer = RecentResponse[int]()
     with pytest.raises(ZeroDivisionError):
         answer.get(lambda: 1 // 0)

@@ -65,12 +65,12 @@ def test_a_misspelt_key_of_the_configuration_lists_the_options(source_class, con
     assert "canary" not in str(raised.value)
 
 
-def test_what_a_class_may_take_is_left_to_it():
+def test_a_class_with_any_option_checks_its_options_itself():
     assert make_source("x", Anything, {"whatever": 1}).configuration == {"whatever": 1}
     assert make_source("x", OfStatsBomb, {"popped": 1, "base_url": "http://127.0.0.1"}).name == "x"
 
 
-def test_what_its_own_code_raises_is_not_mistaken():
+def test_a_type_error_of_the_source_itself_is_not_translated():
     class Broken(Mine):
         def __init__(self, name: str) -> None:
             dict(1)  # type: ignore[call-overload]

@@ -94,7 +94,7 @@ def test_a_season_has_another_version_whatever_of_its_times_changes_and_however(
     assert len(set(versions)) == len(said)
 
 
-def test_for_a_week_after_a_change_a_season_is_looked_at_daily(monkeypatch: Any):
+def test_for_a_week_after_a_change_a_season_is_requested_daily(monkeypatch: Any):
     # The 360 file of the last match may appear days after the season's times stood still.
     looks = ["03T12:01", "03T23:59", "04T00:01", "04T23:59", "09T09:00", "10T11:59", "10T12:00", "11T00:00", "30T00:00"]
     versions = [version_at(monkeypatch, f"2024-05-{look}", "2024-05-03T12:00") for look in looks]

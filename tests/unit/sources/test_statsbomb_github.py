@@ -99,7 +99,7 @@ def test_required_feeds_come_along_whatever_is_named():
     assert list(match.files) == ["match__v6", "lineups__v1", "events__v8", "events__v9"]
 
 
-def test_one_match_can_be_asked_for():
+def test_one_match_can_be_requested():
     made = source(matches=[entry(1), entry(2)])
     assert [match.name for match in find(made, match_id="2")] == [find(made, match_id=2)[0].name]
     assert len(find(made)) == 2
@@ -175,7 +175,7 @@ def test_the_base_url_must_be_one():
         StatsBombGithub("s", base_url="mirror.example")
 
 
-def test_the_registry_finds_sources_and_explains_what_is_wrong():
+def test_the_registry_finds_sources_and_explains_errors():
     assert find_source_class("ingestify.statsbomb_github") is StatsBombGithub
     assert make_open_data_source("statsbomb", {}).provider == "statsbomb"
     with pytest.raises(ConfigurationError, match=r"There is of impect, .*statsbomb, wyscout"):

@@ -33,19 +33,19 @@ SCOPE = Scope(
         ("no placeholder", "no placeholder"),
     ],
 )
-def test_a_placeholder_stands_for_the_identity_then_the_selector_then_the_entry(text: str, found: str) -> None:
+def test_a_placeholder_is_a_value_of_the_identity_then_the_selector_then_the_entry(text: str, found: str) -> None:
     assert Template.parse(text).find_text(SCOPE) == Template.parse(text).get_text(SCOPE) == found
 
 
 @pytest.mark.parametrize("text", ["{gone}", "{nothing.at.all}", "a {home.age}"])
-def test_what_is_not_there_is_no_text_or_an_error_that_names_it(text: str) -> None:
+def test_a_missing_value_is_no_text_or_an_error_that_names_it(text: str) -> None:
     assert Template.parse(text).find_text(SCOPE) is None
     with pytest.raises(SourceError, match="neither the selector nor the entry has it"):
         Template.parse(text).get_text(SCOPE)
 
 
 @pytest.mark.parametrize("text", ["{home}", "{list}"])
-def test_what_is_no_single_value_is_an_error(text: str) -> None:
+def test_a_list_or_object_is_an_error(text: str) -> None:
     with pytest.raises(SourceError, match="wants a single value"):
         Template.parse(text).find_text(SCOPE)
 
@@ -61,7 +61,7 @@ def test_what_is_no_single_value_is_an_error(text: str) -> None:
         ("{a..b}", "cannot be read"),
     ],
 )
-def test_what_is_no_template_is_an_error(text: str, message: str) -> None:
+def test_a_wrong_template_is_an_error(text: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         Template.parse(text)
 

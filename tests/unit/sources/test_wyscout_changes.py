@@ -39,7 +39,7 @@ def test_times_are_those_of_rome(utc: str, rome: str):
 
 
 @given(st.datetimes(dt.datetime(2000, 1, 1), dt.datetime(2037, 1, 1)))
-def test_however_it_is_read_nothing_after_the_moment_is_left_out(moment: dt.datetime):
+def test_no_change_after_the_time_is_left_out_however_it_is_read(moment: dt.datetime):
     moment = moment.replace(microsecond=0, tzinfo=dt.UTC)
     local = dt.datetime.fromisoformat(as_rome_time(moment))
     for fold in (0, 1):
@@ -87,14 +87,14 @@ def test_matches_of_which_anything_changed_are_found_in_either_form():
     assert {params["updated_since"] for _, params in feed.asked} == {"2026-03-10 07:00:00"}
 
 
-def test_the_older_form_of_the_feed_is_asked_for_where_the_newer_is_not():
+def test_the_older_feed_is_requested_if_the_newer_is_missing():
     feed = Feed({("updatedobjects", "matches"): {"matches": [4]}, ("updatedobjects", "matchevents"): {}})
     changes = WyscoutChanges(feed).since(NOW - dt.timedelta(hours=5))
     assert changes is not None
     assert changes.match_ids == {"4"}
 
 
-def test_the_seasons_of_a_run_share_one_look():
+def test_the_seasons_of_a_run_share_one_list_of_changes():
     feed = split()
     changes = WyscoutChanges(feed)
     moment = NOW - dt.timedelta(hours=5)
@@ -104,7 +104,7 @@ def test_the_seasons_of_a_run_share_one_look():
     assert len(feed.asked) == 8, "what goes further back is another look"
 
 
-def test_what_lies_further_back_than_the_feed_goes_is_not_asked_for():
+def test_changes_before_the_beginning_of_the_feed_are_not_requested():
     feed = split()
     # 168 hours, and our clock may be a day behind the one that said since when.
     assert WyscoutChanges(feed).since(NOW - dt.timedelta(hours=143)) is None
@@ -112,19 +112,19 @@ def test_what_lies_further_back_than_the_feed_goes_is_not_asked_for():
     assert WyscoutChanges(feed).since(NOW - dt.timedelta(hours=140)) is not None
 
 
-def test_what_lies_ahead_was_said_by_a_wrong_clock_and_each_match_is_asked_for():
+def test_a_time_in_the_future_means_that_each_match_is_requested():
     feed = split()
     assert WyscoutChanges(feed).since(NOW + dt.timedelta(hours=3)) is None
     assert feed.asked == []
 
 
-def test_where_it_does_not_say_what_changed_each_match_is_asked_for(caplog: pytest.LogCaptureFixture):
+def test_a_feed_without_readable_ids_means_that_each_match_is_requested(caplog: pytest.LogCaptureFixture):
     assert WyscoutChanges(split([1, None, 2])).since(NOW - dt.timedelta(hours=5)) is None
     assert "'None' among its ids. So each match is requested" in caplog.text
 
 
 @pytest.mark.parametrize("answer", [[], {"matches": "none"}, {"matches": {"a": 1}}, {"matches": [None]}])
-def test_what_is_no_list_of_ids_is_a_source_error(answer: Any):
+def test_a_response_without_a_list_of_ids_is_a_source_error(answer: Any):
     feed = split()
     feed.answers["updatedobjects/updated", "matches"] = answer
     with pytest.raises(SourceError, match="no list of ids"):

@@ -70,7 +70,7 @@ def test_an_index_that_makes_no_sense_is_a_source_error(index, message):
         find(attached(WyscoutGithub("w", ROOT), {INDEX: index}), "match", **GERMANY)
 
 
-def test_an_entry_that_cannot_be_read_is_told_of_by_each_season_that_it_may_be_of():
+def test_an_unreadable_entry_is_reported_by_each_season_that_it_may_be_of():
     index = zipped(matches_Italy=b'[{"wyId": 1}, {"wyId": 2, "competitionId": 426}, {"wyId": 3, "competitionId": 28}]')
     found = find_all(attached(WyscoutGithub("w", ROOT), {INDEX: index}), "match", **GERMANY)
     assert unreadable(found) == {

@@ -59,7 +59,7 @@ def test_an_address_of_a_declared_name_is_declared():
             guard.check("example.com")
 
 
-def test_sockets_of_this_machine_and_what_comes_after_are_nobodys_business(tmp_path):
+def test_local_sockets_and_later_connections_are_not_guarded(tmp_path):
     with NetworkGuard([]):
         left, right = socket.socketpair()
         left.send(b"x")

@@ -76,7 +76,7 @@ def test_a_relay_serves_the_same_and_its_own_urls(upstream: DocumentProvider, re
     assert relay.requests == []
 
 
-def test_a_relay_breaks_what_it_is_told_to(relay: Relay):
+def test_a_relay_injects_faults(relay: Relay):
     relay.add_fault(Fault("a*", "status", status=500, times=1))
     relay.add_fault(Fault(Relay.exactly("b.csv"), "truncate", times=1))
     relay.add_fault(Fault("p?page=2", "not_found"))
@@ -98,7 +98,7 @@ def test_a_relay_takes_its_time_and_the_body_is_whole(relay: Relay):
     assert time.monotonic() - begun >= 0.05
 
 
-def test_a_relay_knows_what_it_was_sent_in_whatever_form(relay: Relay):
+def test_a_relay_knows_the_texts_of_requests_in_any_encoding(relay: Relay):
     ask(relay.base_url, "a.json?key=in%20the%20query")
     ask(relay.base_url, "a.json", Authorization="Basic dXNlcjppbiB0aGUgcGFzc3dvcmQ=", Other="in a header")
     ask(relay.base_url, "token", "POST", "password=in+the+form")

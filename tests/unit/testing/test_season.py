@@ -41,7 +41,7 @@ def test_kloppy_loads_every_match_with_the_goals_of_the_index():
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10_000))
-def test_what_belongs_together_fits(seed):
+def test_files_of_one_match_pass(seed):
     season = Season(matches=2, seed=seed, events_per_match=80)
     for match in season.matches:
         events = json.loads(season.events(match.match_id))

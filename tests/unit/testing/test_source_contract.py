@@ -67,7 +67,7 @@ def test_a_good_source_passes_all_of_it(outcomes: str):
     assert not re.search(r"^(FAILED|ERROR|SKIPPED) \S*TestGood::", outcomes, re.MULTILINE)
 
 
-def test_each_fault_of_a_source_is_found_and_told(outcomes: str):
+def test_each_fault_of_a_source_is_found_and_reported(outcomes: str):
     for name, test, message in FAULTS:
         told = re.findall(rf"^(?:FAILED|ERROR) \S*::Test{name}::\w*{test}\w* - (.*)$", outcomes, re.MULTILINE)
         assert len(told) == 1, f"{name}: {test}\n{outcomes}"

@@ -78,7 +78,7 @@ def test_without_kloppy_the_extra_is_named(monkeypatch):
             engine.load_dataset_with_kloppy(dataset)
 
 
-def test_no_dataset_is_told_from_a_broken_one(tmp_path):
+def test_a_missing_dataset_differs_from_a_broken_one(tmp_path):
     with get_engine(metadata_url="sqlite:///:memory:", file_url=f"file://{tmp_path}") as engine:
         nothing = engine.store.get_dataset_collection(match_id=1).first()
         with pytest.raises(LoadError, match=r"it is None, as \.first\(\) is where no dataset matches"):
@@ -109,7 +109,7 @@ def test_the_format_stays_with_the_dataset(tmp_path):
         assert len(engine.load_dataset_with_kloppy(dataset).records) == hawkeye.FRAMES_PER_MINUTE
 
 
-def test_what_its_source_says_by_now_counts_more_than_what_it_said():
+def test_the_sources_current_format_counts_more_than_the_stored_one():
     class Corrected(InAFormat):
         loader = ""
 
@@ -132,7 +132,7 @@ def test_a_source_that_names_no_loader_that_there_is_is_refused():
         debug_source(Misspelt("x"), dataset_type="tracking")
 
 
-def test_what_kloppy_takes_is_passed_on():
+def test_arguments_for_kloppy_are_passed_on():
     with debug_source(InAFormat("x"), dataset_type="tracking") as engine:
         (dataset,) = engine.list_datasets()
         assert len(engine.load_dataset_with_kloppy(dataset, limit=5).records) == 5

@@ -11,7 +11,7 @@ def load_mine(files, kwargs):
     return files, kwargs
 
 
-def test_an_installed_package_brings_loaders_for_what_is_not_built_in(install: Install):
+def test_an_installed_package_brings_loaders_for_other_formats(install: Install):
     value = f"{__name__}:load_mine"
     install("loaders", {"ingestify.loaders": {"mine.match": value, "statsbomb.match": value}})
     assert find_loader("mine", "match") is load_mine

@@ -88,7 +88,7 @@ def test_several_members_for_one_feed_fail_the_dataset_and_two_are_named(drop: D
         (b"no archive at all", "7_delivery.zip: "),
     ],
 )
-def test_what_is_no_archive_or_a_hostile_one_fails_the_dataset(drop: Drop, content: bytes, message: str) -> None:
+def test_a_broken_or_hostile_archive_fails_the_dataset(drop: Drop, content: bytes, message: str) -> None:
     drop.put("7_delivery.zip", content)
     drop.put("8_events.json")
     report = drop.load()
@@ -123,7 +123,7 @@ def test_a_member_that_differs_in_capitals_accents_or_separators_alone_is_the_on
         assert "has several members that are 'events.json'" in report.failed_tasks[0].error
 
 
-def test_what_cannot_be_inflated_or_is_damaged_names_the_archive(tmp_path, monkeypatch):
+def test_an_error_in_a_member_names_the_archive(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "inflate64", None)
     body = zipped(**{"events.json": "[" + "1, " * 1000 + "1]"})
     deflate64 = body.replace(b"PK\3\4\x14\0\0\0\x08", b"PK\3\4\x15\0\0\0\x09").replace(

@@ -34,5 +34,5 @@ def test_no_name_takes_long() -> None:
 
 
 @given(st.text("ab*?", max_size=8), st.text("abc", max_size=8))
-def test_within_a_folder_it_is_what_fnmatch_says(pattern: str, name: str) -> None:
+def test_within_a_folder_the_result_is_that_of_fnmatch(pattern: str, name: str) -> None:
     assert matches(pattern, name) == fnmatch.fnmatchcase(name, pattern)

@@ -76,7 +76,7 @@ def test_a_whole_number_is_one(path: str, found: str | None) -> None:
     assert (None if matched is None else matched["match_id"]) == found
 
 
-def test_a_whole_number_may_be_behind_what_looks_like_its_end() -> None:
+def test_a_whole_number_may_follow_its_own_delimiter() -> None:
     assert match("{a}_{match_id}_{b}", "x_y_12_ev", types={"match_id": "int"}) == {
         "a": "x_y",
         "match_id": "12",
@@ -100,7 +100,7 @@ def test_a_whole_number_may_be_behind_what_looks_like_its_end() -> None:
         ("-".join(f"{{f{number}}}" for number in range(31)), "more than 30 fields"),
     ],
 )
-def test_what_is_no_pattern_is_an_error(pattern: str, message: str) -> None:
+def test_a_wrong_pattern_is_an_error(pattern: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(message)):
         PathPattern.parse(pattern)
 
@@ -122,7 +122,7 @@ def test_only_the_folder_is_listed_in_which_the_wanted_files_are(known: dict[str
     assert PathPattern.parse(USUAL).folder_of(known) == folder
 
 
-def test_a_folder_that_may_be_spelt_in_several_ways_is_not_told() -> None:
+def test_a_folder_with_several_spellings_is_not_part_of_the_prefix() -> None:
     assert PathPattern.parse("x/{a}/{b}.json", {"a": "int"}).folder_of({"a": "7"}) == "x/"
     assert PathPattern.parse("x/{a}/{b}.json", is_case_sensitive=False).folder_of({"a": "7"}) == ""
 
@@ -142,7 +142,7 @@ NAMES = st.text(st.characters(exclude_characters="/", exclude_categories=("Cs",)
 
 
 @given(NAMES, NAMES, st.sampled_from(["_", "-", ".", "__", "/"]))
-def test_what_a_pattern_finds_makes_the_path_again(first: str, second: str, separator: str) -> None:
+def test_the_fields_of_a_match_make_the_path_again(first: str, second: str, separator: str) -> None:
     path = f"{first}{separator}{second}.json"
     found = match("{a}" + separator + "{b}.json", path)
     assume(found is not None)

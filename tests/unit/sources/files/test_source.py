@@ -34,7 +34,7 @@ def test_it_is_a_source_type_that_reads_deliveries(drop: Drop) -> None:
     assert isinstance(drop.source, ReadsDeliveries)
 
 
-def test_files_are_datasets_by_what_their_paths_say(drop: Drop) -> None:
+def test_files_become_datasets_by_their_paths(drop: Drop) -> None:
     drop.put("11/90/7_events.json", "[1]")
     drop.put("11/90/7_phases_of_play.csv.gz", gzip.compress(b"a,b\n1,2\n"))
     drop.put("11/90/8_events.json", "[2]")
@@ -129,7 +129,7 @@ def test_two_files_for_one_feed_fail_that_dataset_and_name_both(drop: Drop) -> N
     assert "11/90/007_events.json and 11/90/7_events.json are both the file 'events__v1'" in failed.error
 
 
-def test_what_is_of_no_pattern_is_told_once(drop: Drop, caplog: pytest.LogCaptureFixture) -> None:
+def test_files_without_a_pattern_are_reported_once(drop: Drop, caplog: pytest.LogCaptureFixture) -> None:
     drop.put("11/90/7_events.json")
     for number in range(8):
         drop.put(f"note {number}.txt")
@@ -162,7 +162,7 @@ def test_hidden_and_temporary_files_are_none(drop: Drop, caplog: pytest.LogCaptu
     assert "of no pattern" not in caplog.text
 
 
-def test_what_is_to_be_ignored_is(make_drop: MakeDrop, caplog: pytest.LogCaptureFixture) -> None:
+def test_ignored_paths_are_not_read(make_drop: MakeDrop, caplog: pytest.LogCaptureFixture) -> None:
     drop = make_drop(ignore=["README*", "old/**"])
     for path in ("README.md", "old/90/7_events.json", "11/90/8_events.json"):
         drop.put(path)
@@ -171,7 +171,7 @@ def test_what_is_to_be_ignored_is(make_drop: MakeDrop, caplog: pytest.LogCapture
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
-def test_names_that_are_no_text_are_told_and_not_read(drop: Drop, caplog: pytest.LogCaptureFixture) -> None:
+def test_names_that_are_no_text_are_reported_and_not_read(drop: Drop, caplog: pytest.LogCaptureFixture) -> None:
     drop.put("11/90/8_events.json")
     folder = os.fsencode(drop.folder / "11" / "90")
     try:
@@ -252,7 +252,7 @@ def test_a_link_that_is_put_in_a_files_place_is_not_read(drop: Drop, tmp_path: P
         delivery.open(listed)  # type: ignore[arg-type]
 
 
-def test_what_cannot_be_read_fails_its_dataset_only(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file_fails_its_dataset_only(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
     drop.put("11/90/7_events.json")
     drop.put("11/90/8_events.json")
     real = os.open
@@ -313,7 +313,7 @@ def test_a_delivery_that_may_still_be_written_to_is_left_for_later(
     assert counts(drop) == (1, 0, 1, 0, 0)
 
 
-def test_what_the_lake_has_stays_while_a_correction_is_being_written(drop: Drop) -> None:
+def test_the_lakes_file_stays_while_a_correction_is_being_written(drop: Drop) -> None:
     drop.put("11/90/7_events.json", "[1]")
     drop.load()
     drop.put("11/90/7_events.json", "[2", age_seconds=1)
@@ -411,7 +411,7 @@ def test_versions_are_those_of_the_path_else_of_the_plan(make_drop: MakeDrop) ->
     assert list(drop.read()["match_id=7"]) == ["events__v9", "lineups__v4"]
 
 
-def test_the_label_of_what_has_no_version_is_the_plans(drop: Drop) -> None:
+def test_a_file_without_a_version_gets_that_of_the_plan(drop: Drop) -> None:
     drop.put("11/90/7_events.json")
     drop.put("11/90/7_lineups.json")
     drop.load({"events": "v8", "default": "v2"})
@@ -441,7 +441,7 @@ def test_another_dataset_type_is_an_error(drop: Drop) -> None:
         drop.load(dataset_type="video")
 
 
-def test_without_an_engine_it_says_what_it_lacks(drop: Drop) -> None:
+def test_without_an_engine_the_error_says_what_is_missing(drop: Drop) -> None:
     with pytest.raises(ConfigurationError, match="cannot open its location yet"):
         next(iter(drop.source.find_datasets("match", DataSpecVersionCollection(), None)))  # type: ignore[arg-type]
 

@@ -51,17 +51,17 @@ def test_a_path_or_a_condition_asks_whether_there_is_something(text: str, errors
         ("errors", "errors", False),
     ],
 )
-def test_an_answer_is_an_error_by_what_is_configured(text: str, document: Any, expected: bool) -> None:
+def test_a_response_is_an_error_by_the_configuration(text: str, document: Any, expected: bool) -> None:
     assert says(text, document) is expected
 
 
-def test_what_is_no_json_is_no_error() -> None:
+def test_a_body_that_is_no_json_is_no_error() -> None:
     for body in (b"", b"a,b\n1,2", b"{", b"\xff\xfe", b"\xef\xbb\xbf[]", b"[" * 5000):
         assert ErrorCondition.parse("errors")(body) == ""
 
 
 @pytest.mark.parametrize("text", ["", "$", "errors = []", "a <> b", "f(x)", "errors[*]", "items[*].error"])
-def test_what_is_neither_a_path_nor_a_condition_is_refused(text: str) -> None:
+def test_a_text_that_is_neither_path_nor_condition_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError):
         ErrorCondition.parse(text)
 
@@ -96,7 +96,7 @@ def test_a_later_page_that_is_an_error_is_not_the_end(server: Provider) -> None:
         api.find()
 
 
-def test_what_is_configured_decides_alone_of_an_index(server: Provider) -> None:
+def test_the_configuration_alone_decides_whether_an_index_is_an_error(server: Provider) -> None:
     server.on("/matches", as_json({"error": "no matches yet", "response": []}))
     with Api(server, index=index(error="status == 'error'")) as api:
         assert api.find() == []

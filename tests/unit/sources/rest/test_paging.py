@@ -56,7 +56,7 @@ NUMBERED = {"type": "page_number"}
 LINKED = {"type": "next_link"}
 
 
-def test_what_was_read_before_an_error_is_passed_on(server: Provider) -> None:
+def test_entries_before_an_error_are_yielded(server: Provider) -> None:
     server.on("/matches", as_json({"data": rows(1, 2), "next": "/more"}))
     server.on("/more", answer(b"", 500))
     found = Found(server, paging=LINKED)
@@ -64,7 +64,7 @@ def test_what_was_read_before_an_error_is_passed_on(server: Provider) -> None:
     assert "status 500" in str(found.error)
 
 
-def test_what_was_read_before_an_entry_of_no_use_is_passed_on(server: Provider) -> None:
+def test_entries_before_an_unreadable_one_are_yielded(server: Provider) -> None:
     server.on("/matches", as_json({"data": [*rows(1), {}, *rows(2)]}))
     found = Found(server)
     assert found.ids == [1, 2]

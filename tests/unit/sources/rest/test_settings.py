@@ -33,7 +33,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return made
 
 
-def test_what_must_be_there_is_enough() -> None:
+def test_the_required_keys_are_enough() -> None:
     source = RestSource("api", **GOOD)
     assert (source.provider, source.discover_selectors("match")) == ("example", [{}])
 
@@ -125,13 +125,13 @@ def test_what_must_be_there_is_enough() -> None:
         ("auth", {"type": "kerberos"}, "auth: its type must be one of: 'basic'.*'oauth2_client_credentials'"),
     ],
 )
-def test_what_is_wrong_is_named_by_its_path_and_not_by_its_value(path: str, value: Any, message: str) -> None:
+def test_an_error_names_the_path_of_a_key_and_not_its_value(path: str, value: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"(?s)The source 'api'.*{message}") as caught:
         RestSource("api", **changed(path, value))
     assert "hunter22" not in str(caught.value)
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     wrong = {**changed("dataset_types.match.index.endpoint", "{"), "base_url": "nothing", "hots": []}
     with pytest.raises(ConfigurationError, match="has 3 problems"):
         RestSource("api", **wrong)

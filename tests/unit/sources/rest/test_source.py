@@ -155,7 +155,7 @@ def test_an_index_with_nothing_in_it_is_none(server: Provider, body: Any) -> Non
         ({"id": 1, "l": "//evil.example/x"}, {"feeds": {"events": {"url": "{l}"}}}, "on the host 'evil.example'"),
     ],
 )
-def test_what_is_wrong_with_an_entry_names_the_entry(
+def test_an_error_in_an_entry_names_the_entry(
     server: Provider, entry: Any, changes: dict[str, Any], message: str
 ) -> None:
     good = [{"id": id_, "round": 1, "link": "/x", "l": "/y"} for id_ in range(50)]
@@ -185,7 +185,7 @@ def test_a_part_that_cannot_be_read_takes_no_other_with_it(server: Provider) -> 
     assert list(unreadable(found).values()) == ["it is null", "it has no 'id'", "the time 'soon' is not written as iso"]
 
 
-def test_what_is_on_a_page_twice_comes_in_one_list(server: Provider) -> None:
+def test_a_page_with_a_duplicate_comes_in_one_list(server: Provider) -> None:
     entries = [{"id": number} for number in range(50)]
     for more, sizes in (([], [24, 26]), ([{"id": "0"}], [51])):
         server.on("/matches", as_json([*entries, *more]))
@@ -232,7 +232,7 @@ def test_selectors_are_read_from_the_provider(server: Provider) -> None:
             api.source.discover_selectors("video")
 
 
-def test_a_selector_that_lacks_something_is_completed_from_what_is_discovered(server: Provider) -> None:
+def test_an_incomplete_selector_is_completed_from_the_discovered_ones(server: Provider) -> None:
     server.on("/seasons", as_json([{"c": 11, "s": 90}, {"c": 11, "s": 91}, {"c": 12, "s": 90}]))
     for season in (90, 91):
         server.on(f"/11/{season}", as_json([]))
@@ -265,7 +265,7 @@ def test_a_dataset_type_says_which_attributes_its_selectors_need(server: Provide
     assert [asked.target for asked in server.asked] == ["/12/videos"]
 
 
-def test_what_no_selector_has_is_named(server: Provider) -> None:
+def test_a_missing_attribute_of_the_selector_is_named(server: Provider) -> None:
     with (
         Api(server, index={"endpoint": "/{round.number}/matches"}) as api,
         pytest.raises(ConfigurationError, match=r"cannot ask for /{round.number}/matches: .*'round.number'"),
@@ -335,7 +335,7 @@ def test_a_file_of_pages_is_the_list_of_all_items(server: Provider, serve: Any, 
         assert engine.store.load_files(dataset).get_file("frames").json() == [{"id": one} for one in IDS]
 
 
-def test_pages_are_asked_for_as_they_are_consumed(server: Provider) -> None:
+def test_pages_are_requested_as_they_are_consumed(server: Provider) -> None:
     server.on("/matches", by=lambda asked: as_json({"data": [{"id": one} for one in range(30)], "next": "/matches?2"}))
     with Api(server, index={"endpoint": "/matches", "items": "data", "paging": {"type": "next_link"}}) as api:
         found = api.source.find_datasets("match", DataSpecVersionCollection(), None)  # type: ignore[arg-type]
@@ -393,7 +393,7 @@ def test_a_key_in_the_query_goes_with_every_page(server: Provider) -> None:
 
 
 @pytest.mark.parametrize("place", ["header", "body"])
-def test_a_token_is_asked_for_and_renewed_in_mid_run(server: Provider, place: str) -> None:
+def test_a_token_is_requested_and_renewed_during_a_run(server: Provider, place: str) -> None:
     valid: set[str] = set()
 
     def give(asked: Asked) -> Reply:

@@ -28,7 +28,7 @@ from ingestify.sources.rest.timestamps import get_zone, grain_of_format, read_ti
         ("01/05/2024 18:30", "%d/%m/%Y %H:%M", "Europe/Rome", "2024-05-01T16:30:00+00:00"),
     ],
 )
-def test_a_moment_is_read_as_it_is_written(value: object, form: str, zone: str, moment: str) -> None:
+def test_a_time_is_read_by_its_format(value: object, form: str, zone: str, moment: str) -> None:
     found = read_timestamp(value, form, get_zone(zone))
     assert found is not None
     assert found.isoformat() == moment
@@ -55,12 +55,12 @@ def test_no_time_is_none(value: object) -> None:
         ("0001-01-01T00:00", "iso"),
     ],
 )
-def test_what_is_written_in_another_way_is_an_error(value: object, form: str) -> None:
+def test_a_time_in_another_format_is_an_error(value: object, form: str) -> None:
     with pytest.raises(SourceError, match="is not written as"):
         read_timestamp(value, form, get_zone("Asia/Tokyo"))
 
 
-def test_a_zone_that_is_none_is_an_error() -> None:
+def test_an_unknown_zone_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="no time zone 'Mars/Olympus'"):
         get_zone("Mars/Olympus")
 
@@ -104,7 +104,7 @@ def test_in_the_hour_that_comes_twice_a_time_stays_the_same_for_both() -> None:
     assert grain_of_format("iso", "2024-10-27T02:30:15+01:00", rome) == dt.timedelta(seconds=1)
 
 
-def test_no_time_has_no_grain_and_nonsense_is_told() -> None:
+def test_no_time_has_no_precision_and_nonsense_is_an_error() -> None:
     assert (grain_of_format("iso", None), grain_of_format("iso", "")) == (None, None)
     with pytest.raises(SourceError, match="'soon' is not written as iso"):
         grain_of_format("iso", "soon")
