@@ -32,6 +32,7 @@ from ingestify.engine.mirroring import CopyReport, copy_lake
 from ingestify.engine.offer import OfferList
 from ingestify.engine.report.report import JobProgress, RunListener
 from ingestify.engine.run.missing_detection import MissingLimits
+from ingestify.engine.run.options import RunOptions
 from ingestify.engine.run.run import IngestionRun
 from ingestify.engine.sources import EngineSources
 from ingestify.engine.verifying import VerifyReport, fetch_anew, verify
@@ -298,10 +299,7 @@ class IngestionEngine:
         return look.usage.requests
 
     def _new_run(self, plans: Sequence[IngestionPlan], filters: Filters, **options: Any) -> IngestionRun:
-        return IngestionRun(
-            self.store,
-            plans,
-            filters,
+        run_options = RunOptions(
             concurrency=self._concurrency,
             fetcher_of=self._sources.fetcher_of,
             parse_expression=self._parse_expression,
@@ -310,6 +308,7 @@ class IngestionEngine:
             host_waits=self._host_waits,
             **options,
         )
+        return IngestionRun(self.store, plans, filters, run_options)
 
     # ---- reading the lake ------------------------------------------------------------------------------
 

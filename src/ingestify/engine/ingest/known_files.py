@@ -153,9 +153,8 @@ class KnownFiles:
     def absent(self, file: FileResource, result: FetchResult | None = None) -> LoadedResource:
         """Return a file that the provider does not have. `result`: the response; None: its loader said it."""
         date = None if result is None else result.date
-        if file.file_id in self.current:
-            return LoadedResource(FileKind.GONE, self.feed_of(file, present=False, date=date), date=date)
-        return LoadedResource(FileKind.ABSENT, self.feed_of(file, present=False, date=date), date=date)
+        kind = FileKind.GONE if file.file_id in self.current else FileKind.ABSENT
+        return LoadedResource(kind, self.feed_of(file, present=False, date=date), date=date)
 
     def not_ready(self, file: FileResource, validators: Validators, result: FetchResult) -> LoadedResource:
         """Return a file that the provider is still making. What the lake has stays, and the next run asks again."""

@@ -268,9 +268,7 @@ class Relistings:
 def _widened(progress: JobProgress, extra: Pairs) -> DataSpecVersionCollection:
     """Return the feeds and versions of a job's plan, with `extra`."""
     plan = progress.job.plan.data_spec_versions
-    versions = {feed: list(of_feed) for feed, of_feed in plan.items()}
+    versions = {**plan, **{feed: plan.versions_of(feed) for feed, _ in extra}}
     for feed, version in sorted(extra):
-        of_feed = versions.setdefault(feed, list(plan.versions_of(feed)))
-        if version not in of_feed:
-            of_feed.append(version)
+        versions[feed] = (*versions[feed], version)
     return DataSpecVersionCollection(versions)

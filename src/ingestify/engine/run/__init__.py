@@ -1,6 +1,7 @@
 """One run: it discovers jobs, decides about their datasets, ingests and commits them.
 
 - `run`: the run, from its plans to its report.
+- `options`: how a run works.
 - `decider`: decides about discovered datasets, has them ingested, and ends them.
 - `committer`: commits changes in groups, in one thread.
 - `notifier`: tells subscribers and readers of datasets that need no commit.

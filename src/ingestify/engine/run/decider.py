@@ -21,6 +21,7 @@ from ingestify.engine.report.report import JobProgress, one_line
 from ingestify.engine.run.completion import Completion
 from ingestify.engine.run.jobs import RunJobs
 from ingestify.engine.run.notifier import Notifier
+from ingestify.engine.run.options import RunOptions
 from ingestify.engine.workers import RunThread
 from ingestify.errors import SaveError
 
@@ -53,19 +54,11 @@ class Decider:
         jobs: Keeps what became of datasets that changed or failed.
         completion: What the run has not finished.
         notifier: Tells of datasets that are current.
-        dry_run: Whether the decisions are only told.
-        refetch: Whether what the lake has is fetched in full.
+        options: How the run works. In a dry run, decisions are only told.
     """
 
     def __init__(
-        self,
-        run: RunContext,
-        *,
-        jobs: RunJobs,
-        completion: Completion,
-        notifier: Notifier,
-        dry_run: bool,
-        refetch: bool = False,
+        self, run: RunContext, jobs: RunJobs, completion: Completion, notifier: Notifier, options: RunOptions
     ) -> None:
         self._run = run
         self._store = run.store
@@ -74,8 +67,8 @@ class Decider:
         self._jobs = jobs
         self._completion = completion
         self._notifier = notifier
-        self._dry_run = dry_run
-        self._refetch = refetch
+        self._dry_run = options.dry_run
+        self._refetch = options.refetch
         self._queue = DecisionQueue()
         self._deciding = threading.Lock()
         self._thread = RunThread(self._decide_all, "ingestify-decide")

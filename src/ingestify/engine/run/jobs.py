@@ -8,17 +8,17 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ingestify.clock import now
 from ingestify.domain.plan import Job
-from ingestify.domain.ports import HostWaitBook, UnreachableHosts, Usage
+from ingestify.domain.ports import Usage
 from ingestify.domain.run import Counters, JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
-from ingestify.domain.source import Source
 from ingestify.engine.report.left_alone import describe_left_alone, find_left_alone, find_unreached
 from ingestify.engine.report.report import GuardedListener, JobProgress, PlannedDataset, one_line
 from ingestify.engine.run.job_locks import JobLocks
 from ingestify.engine.run.missing_detection import MissingLimits
+from ingestify.engine.run.options import RunOptions
 from ingestify.engine.run.selector_memory import SelectorMemory
 from ingestify.engine.workers import ReaderLeft, StopToken
 from ingestify.errors import DeadlineReached, FatalError, LakeUnwritable, SourceError, StopProcessing, StoreError
@@ -44,54 +44,33 @@ class RunJobs:
     """Keeps the summaries of one run's jobs. Safe to use from any thread.
 
     Args:
-        dry_run: Nothing is written, and no lock is taken.
-        waits: Whether the run waits for a job that another run works on. Otherwise it skips the job.
-        limits_of: How much of a source may be missing at once; None: the built-in limits.
-        accepts_missing: Whether all that is not listed any more is marked MISSING.
-        listener: Hears when jobs begin and end.
-        host_waits: Which hosts are left alone; other processes may hear of more.
-        unreachable_hosts: Keeps which hosts cannot be reached, for a caller who tells of it; None: there is none.
-        is_raised: Whether the caller raises what a discovery raised, so that it is not said twice; see `tell_failures`.
+        store: The lake.
+        stop: Stops the run.
+        listener: Is told when jobs begin and end.
+        options: How the run works.
 
     Attributes:
         created_lake: Where the lake was created for this run; empty: it existed.
     """
 
-    def __init__(
-        self,
-        store: DatasetStore,
-        stop: StopToken,
-        *,
-        dry_run: bool,
-        waits: bool = False,
-        limits_of: Callable[[Source], MissingLimits] | None = None,
-        accepts_missing: bool = False,
-        listener: GuardedListener | None = None,
-        host_waits: HostWaitBook | None = None,
-        unreachable_hosts: UnreachableHosts | None = None,
-        is_raised: bool = False,
-    ) -> None:
-        self._out_of_reach = unreachable_hosts
-        self._is_raised = is_raised
+    def __init__(self, store: DatasetStore, stop: StopToken, listener: GuardedListener, options: RunOptions) -> None:
+        self._options = options
         self._failures: list[tuple[BaseException, tuple[str, str, str]]] = []
-        self._host_waits = host_waits
         self.run_id = str(uuid.uuid4())
         self.planning_usage = Usage()
         self.created_lake = ""
         self._store = store
         self._stop = stop
-        self._dry_run = dry_run
         self._said = ""
-        self._waits = waits
-        self._listener = listener or GuardedListener(None)
+        self._listener = listener
         self._process = this_process()
         self._locks = JobLocks(store, self._process, stop)
         self._lease = contextlib.ExitStack()
         self._memory = SelectorMemory(
             store,
             self._locks,
-            limits_of=limits_of or (lambda _: MissingLimits()),
-            accepts_missing=accepts_missing,
+            limits_of=options.limits_of or (lambda _: MissingLimits()),
+            accepts_missing=options.accepts_missing,
             level_of=self._level,
         )
         self._started = time.monotonic()
@@ -107,7 +86,7 @@ class RunJobs:
         Raises:
             StoreError: The catalogue cannot be written, so that the run cannot begin.
         """
-        if not self._dry_run:
+        if not self._options.dry_run:
             catalogue = self._store.catalogue
             dead = catalogue.jobs.abort_dead(functools.partial(goes_on, catalogue.leases))
             if dead:
@@ -119,7 +98,7 @@ class RunJobs:
 
     def close(self) -> None:
         """End the run: mark what is missing, remember the selectors, and leave no job RUNNING."""
-        if self._dry_run:
+        if self._options.dry_run:
             self._memory.preview(self._progresses)
         else:
             self._memory.conclude(self._progresses)
@@ -137,9 +116,9 @@ class RunJobs:
             self._save(progress)
         self._locks.release_all()
         for progress in self._progresses:
-            if not self._dry_run and not progress.is_written:
+            if not self._options.dry_run and not progress.is_written:
                 self._save(progress)  # once more: the catalogue may be there again
-        if not self._dry_run and not isinstance(self._stop.reason, LakeUnwritable):
+        if not self._options.dry_run and not isinstance(self._stop.reason, LakeUnwritable):
             self._maintain()
         self._lease.close()
 
@@ -152,7 +131,7 @@ class RunJobs:
 
     def begin(self, job: Job) -> JobProgress:
         """Begin the discovery of a job, and write its row."""
-        progress = JobProgress(job, self.run_id, self._process, self._out_of_reach)
+        progress = JobProgress(job, self.run_id, self._process, self._options.unreachable_hosts)
         with self._lock:
             self._progresses.append(progress)
         self._save(progress, stops=True)
@@ -176,10 +155,10 @@ class RunJobs:
 
         A discovery thread calls it. The provider is asked for nothing before this.
         """
-        if not self._dry_run and not self._locks.take(progress):
+        if not self._options.dry_run and not self._locks.take(progress):
             why = self._locks.describe_holder(progress)
             job = progress.job
-            if not self._waits:
+            if not self._options.waits:
                 logger.info("%s: %s is skipped: %s", job.source_name, job.selector.name, why)
                 progress.note = why
                 progress.left_to_another = True
@@ -195,7 +174,7 @@ class RunJobs:
         try:
             progress.sync_before = self._memory.find(progress.job)
         except StoreError:
-            if not self._dry_run:  # an archive of an older version that may only be read does not know
+            if not self._options.dry_run:  # an archive of an older version that may only be read does not know
                 raise
         return True
 
@@ -220,10 +199,10 @@ class RunJobs:
             progress.error = error
             told = (progress.job.source_name, progress.job.selector.name, one_line(error))
             is_told_by_caller = progress.note_unreached(error)
-            if self._is_raised and not is_told_by_caller:
+            if self._options.is_raised and not is_told_by_caller:
                 with self._lock:
                     self._failures.append((error, told))
-            level = logging.DEBUG if self._is_raised or is_told_by_caller else logging.ERROR
+            level = logging.DEBUG if self._options.is_raised or is_told_by_caller else logging.ERROR
             logger.log(level, _FAILED, *told)
             logger.debug("discovery failed", exc_info=error)
 
@@ -307,7 +286,7 @@ class RunJobs:
             jobs=jobs,
             totals=sum((job.counters for job in jobs), totals),
             duration_seconds=time.monotonic() - self._started,
-            dry_run=self._dry_run,
+            dry_run=self._options.dry_run,
             error=reason or (errors[0] if errors else None),
             not_begun=not_begun,
             created_lake=self.created_lake,
@@ -346,14 +325,14 @@ class RunJobs:
 
     def _beat(self) -> None:
         while not self._end_of_beats.wait(HEARTBEAT_SECONDS):
-            if self._host_waits is not None:
-                self._host_waits.look_up()
+            if self._options.host_waits is not None:
+                self._options.host_waits.look_up()
             for progress in self._running():
                 self._save(progress, level=logging.DEBUG)  # the next beat writes it again
 
     def _save(self, progress: JobProgress, level: int = logging.ERROR, *, stops: bool = False) -> None:
         """Write a job's row. `stops`: the run has to stop if the lake cannot be written any more."""
-        if self._dry_run:
+        if self._options.dry_run:
             return
         try:
             progress.write(self._store.catalogue.jobs.save, self._store.bucket)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import functools
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from ingestify.domain.dataset import Dataset
-from ingestify.domain.plan import IngestionPlan, Job, ParseExpression
-from ingestify.domain.ports import FetchContext, Fetcher, HostWaitBook, IndexReading, UnreachableHosts
+from ingestify.domain.plan import IngestionPlan, Job
+from ingestify.domain.ports import FetchContext, IndexReading
 from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.run import FINDING_SELECTORS, RunReport, RunState
 from ingestify.domain.selector import Filters, Selector
-from ingestify.domain.source import Source, collecting
+from ingestify.domain.source import collecting
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.discovery import as_exception, iter_discovered
@@ -24,15 +22,16 @@ from ingestify.engine.discovery.source_context import SourceContext, SourceConte
 from ingestify.engine.ingest.missing_feeds import warn_of_further_missing_feeds
 from ingestify.engine.ingest.pipeline import RunContext
 from ingestify.engine.ingest.relisting import Relistings
-from ingestify.engine.report.report import GuardedListener, JobProgress, RunListener
+from ingestify.engine.report.report import GuardedListener, JobProgress
 from ingestify.engine.run.collecting import submit_and_collect
 from ingestify.engine.run.committer import Committer
 from ingestify.engine.run.completion import Completion
 from ingestify.engine.run.decider import Decider
 from ingestify.engine.run.departed import find_departed
 from ingestify.engine.run.jobs import RunJobs
-from ingestify.engine.run.missing_detection import MissingLimits, warn_if_nothing_is_listed
+from ingestify.engine.run.missing_detection import warn_if_nothing_is_listed
 from ingestify.engine.run.notifier import Notifier
+from ingestify.engine.run.options import RunOptions
 from ingestify.engine.run.selector_memory import find_unchanged
 from ingestify.engine.workers import RunThread, StopToken, WorkerPool
 from ingestify.errors import DeadlineReached
@@ -53,77 +52,20 @@ class IngestionRun:
         store: The lake.
         plans: What to ingest.
         filters: What the caller narrows the plans to.
-        concurrency: How many files are fetched at once.
-        fetcher_of: Returns the HTTP client of a source.
-        parse_expression: Parses the selectors of plans that are expressions.
-        dry_run: Whether only indexes are fetched, and nothing is written.
-        waits: Whether to wait for another run that works on the same job, instead of skipping the job.
-        on_current: Called once by the committer's thread with each dataset, as soon as it is known to be current.
-        listener: Is told of progress.
-        rules: What a bundle must fulfil; None: the built-in rules.
-        limits_of: How much of a source may be missing at once; None: the built-in limits.
-        accepts_missing: Whether all that is not listed any more is marked MISSING.
-        deadline: After this time the run is stopped. None: it takes as long as it needs.
-        host_waits: The hosts that must not be asked for a while, for all clients; None: each client keeps its own.
-        ignores_waits: Whether such hosts are asked all the same.
-        refetch: Whether what the lake has is fetched in full although nothing says that it changed.
-        unreachable_hosts: Keeps the hosts that cannot be reached, for a caller that can do without them. The run gives
-            them up within seconds, and only the caller tells of it. None: requests are retried, and fail.
-        is_raised: Whether the caller raises the error of the report, and calls `tell_failures`. Otherwise the run logs
-            the error of a discovery at once.
+        options: How the run works.
     """
 
     def __init__(
-        self,
-        store: DatasetStore,
-        plans: Sequence[IngestionPlan],
-        filters: Filters,
-        *,
-        concurrency: int,
-        fetcher_of: Callable[[Source], Fetcher],
-        parse_expression: ParseExpression | None = None,
-        dry_run: bool = False,
-        waits: bool = False,
-        on_current: Callable[[Dataset], None] | None = None,
-        listener: RunListener | None = None,
-        rules: BundleRules | None = None,
-        limits_of: Callable[[Source], MissingLimits] | None = None,
-        accepts_missing: bool = False,
-        deadline: dt.timedelta | None = None,
-        host_waits: HostWaitBook | None = None,
-        ignores_waits: bool = False,
-        refetch: bool = False,
-        unreachable_hosts: UnreachableHosts | None = None,
-        is_raised: bool = False,
+        self, store: DatasetStore, plans: Sequence[IngestionPlan], filters: Filters, options: RunOptions
     ) -> None:
-        self.unreachable_hosts = unreachable_hosts
-        self._host_waits = host_waits
-        self._ignores_waits = ignores_waits
-        self._rules = rules or BundleRules()
         self.stop = StopToken()
         self._store = store
         self._plans = plans
         self._filters = filters
-        self._deadline = deadline
-        self._refetch = refetch
-        self._concurrency = concurrency
-        self._source_contexts = SourceContexts(fetcher_of, concurrency, self.stop)
-        self._parse_expression = parse_expression
-        self._dry_run = dry_run
-        self._on_current = on_current
-        self._listener = GuardedListener(listener)
-        self._jobs = RunJobs(
-            store,
-            self.stop,
-            dry_run=dry_run,
-            waits=waits,
-            limits_of=limits_of,
-            accepts_missing=accepts_missing,
-            listener=self._listener,
-            host_waits=host_waits,
-            unreachable_hosts=unreachable_hosts,
-            is_raised=is_raised,
-        )
+        self._options = options
+        self._source_contexts = SourceContexts(options.fetcher_of, options.concurrency, self.stop)
+        self._listener = GuardedListener(options.listener)
+        self._jobs = RunJobs(store, self.stop, self._listener, options)
         self._completion = Completion(self._jobs)
         self._expansions: list[Expansion] = []
         self._not_listed = ""
@@ -136,11 +78,11 @@ class IngestionRun:
         Ctrl-C stops the run cleanly: it commits what is complete, breaks off requests, waits for file loaders, and the
         report says ABORTED. A second Ctrl-C leaves at once with KeyboardInterrupt.
         """
-        if not self._dry_run and self._store.create():
+        if not self._options.dry_run and self._store.create():
             self._jobs.created_lake = self._store.where
         self._store.identity.check()
-        if self._host_waits is not None:
-            self._host_waits.begin_run(ignored=self._ignores_waits, writes=not self._dry_run)
+        if self._options.host_waits is not None:
+            self._options.host_waits.begin_run(ignored=self._options.ignores_waits, writes=not self._options.dry_run)
         try:
             return self._execute()
         finally:
@@ -151,19 +93,19 @@ class IngestionRun:
         self.stop.when_stopped(self._store.catalogue.limit_lock_waits)
         self._listener.tell("run_started", self.report)
         self._discovery = WorkerPool(DISCOVERY_THREADS, "ingestify-discover")
-        pool = WorkerPool(self._concurrency, "ingestify-fetch")
+        pool = WorkerPool(self._options.concurrency, "ingestify-fetch")
         committer = Committer(self._store)
-        self._notifier = Notifier(self._store, committer, self._on_current, self.stop)
+        self._notifier = Notifier(self._store, committer, self._options.on_current, self.stop)
         self._relistings = Relistings(
             self._store,
             self._source_contexts,
             self.stop,
-            has_reader=self._on_current is not None,
-            deadline=None if self._deadline is None else self._deadline.total_seconds(),
+            has_reader=self._options.on_current is not None,
+            deadline=None if self._options.deadline is None else self._options.deadline.total_seconds(),
         )
         context = RunContext(
             self._store,
-            self._rules,
+            self._options.rules or BundleRules(),
             self._source_contexts,
             pool,
             self._relistings,
@@ -171,14 +113,7 @@ class IngestionRun:
             self.stop,
             self._jobs.run_id,
         )
-        self._decider = Decider(
-            context,
-            jobs=self._jobs,
-            completion=self._completion,
-            notifier=self._notifier,
-            dry_run=self._dry_run,
-            refetch=self._refetch,
-        )
+        self._decider = Decider(context, self._jobs, self._completion, self._notifier, self._options)
         timer = self._start_deadline()
         self._completion.begin()
         for plan in self._plans:
@@ -211,7 +146,7 @@ class IngestionRun:
         self._relistings.close()
         pool.close()
         committer.close()
-        if not self._dry_run:
+        if not self._options.dry_run:
             self._store.identity.settle()
         for source_context in self._source_contexts.all():
             warn_of_further_missing_feeds(source_context)
@@ -222,10 +157,10 @@ class IngestionRun:
 
     def _start_deadline(self) -> threading.Timer | None:
         """Return a timer that stops the run at its deadline; it has begun. None: there is no deadline."""
-        if self._deadline is None:
+        if self._options.deadline is None:
             return None
-        reached = DeadlineReached(f"the deadline of {self._deadline} (hours:minutes:seconds) is over")
-        timer = threading.Timer(self._deadline.total_seconds(), self.stop.stop, [reached])
+        reached = DeadlineReached(f"the deadline of {self._options.deadline} (hours:minutes:seconds) is over")
+        timer = threading.Timer(self._options.deadline.total_seconds(), self.stop.stop, [reached])
         timer.name, timer.daemon = "ingestify-deadline", True
         timer.start()
         return timer
@@ -258,13 +193,15 @@ class IngestionRun:
             unreadable: list[UnreadableEntry] = []
             try:
                 index = IndexReading()
-                context = FetchContext(self._jobs.planning_usage, self.stop.event, index, self.unreachable_hosts)
+                context = FetchContext(
+                    self._jobs.planning_usage, self.stop.event, index, self._options.unreachable_hosts
+                )
                 with source_context.fetcher.activated(context):
-                    expansion = expand_plan(plan, self._filters, self._parse_expression, unreadable.append)
+                    expansion = expand_plan(plan, self._filters, self._options.parse_expression, unreadable.append)
                 for entry in unreadable:
                     index.add_gap(f"{entry.where} cannot be read")
                 departed = find_departed(
-                    self._store, self._plans, plan, self._filters, expansion, index, self._parse_expression
+                    self._store, self._plans, plan, self._filters, expansion, index, self._options.parse_expression
                 )
             except BaseException as error:  # noqa: BLE001 - the job's boundary
                 self._report_planning(plan, unreadable, as_exception(error))
@@ -307,7 +244,7 @@ class IngestionRun:
             progress.hint_date = hint_date
             self._completion.begin()  # ended with the job, when its last dataset is
             try:
-                context = FetchContext(progress.usage, self.stop.event, progress.index, self.unreachable_hosts)
+                context = FetchContext(progress.usage, self.stop.event, progress.index, self._options.unreachable_hosts)
                 with source_context.fetcher.activated(context):
                     if self._jobs.enter(progress) and not self._is_known(progress):
                         fail_entry = functools.partial(self._jobs.fail_entry, progress)
@@ -334,7 +271,7 @@ class IngestionRun:
         if progress.job.has_departed:
             progress.listing.is_whole = progress.listing.is_of_everything = True
             return True
-        return not self._refetch and self._skip_selector(progress)
+        return not self._options.refetch and self._skip_selector(progress)
 
     def _skip_selector(self, progress: JobProgress) -> bool:
         """Skip a selector of which the lake has all, if its hint has not changed. Returns whether it is skipped."""
@@ -350,7 +287,7 @@ class IngestionRun:
         progress.count("discovered", held.row_count)
         progress.count("unchanged", held.row_count)
         progress.state = RunState.SKIPPED
-        if not self._dry_run:
+        if not self._options.dry_run:
             self._notifier.selector_skipped(job, wanted)
         return True
 

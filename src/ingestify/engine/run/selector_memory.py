@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import datetime as dt
-import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ingestify.clock import now
 from ingestify.domain.announcement import is_settled, read_http_date
@@ -109,11 +109,13 @@ class SelectorMemory:
             concluded = [one for one in ours if one.was_gone_through]
             others = [one for one in progresses if one not in concluded and one.state is not RunState.SKIPPED]
             syncs = self._store.catalogue.selector_syncs
-            if any(one.came for one in others):
+            with self._logged("forget listings"):
                 # They brought datasets that no whole listing has seen, so the next one has to search for missing ones.
-                self._forget("listings", syncs.forget_listings)
-            if any(one.took_out for one in progresses):
-                self._forget("hints", syncs.forget_hints)
+                if any(one.came for one in others):
+                    syncs.forget_listings()
+            with self._logged("forget hints"):
+                if any(one.took_out for one in progresses):
+                    syncs.forget_hints()
             self._conclude_each(concluded, progresses)
             self._tell_how_many_more()
             for progress in ours:
@@ -134,15 +136,13 @@ class SelectorMemory:
                 complete.append(progress.job)
             is_other |= bool(progress.came) or conclusion.listing != (None if before is None else before.listing)
         syncs, bucket = self._store.catalogue.selector_syncs, self._store.bucket
-        if is_other:
+        with self._logged("forget listings"):
             # Plans that list the same datasets have to search for missing ones: they may not have seen what came now.
-            self._forget("listings", functools.partial(syncs.forget_listings, self._without_other_plan(concluded)))
-
-        def is_of_another_plan(identity: str) -> bool:
-            return any(job.is_of_another_plan(identity, bucket) for job in complete)
-
-        # What other plans found missing of selectors of which all is listed here needs two listings again.
-        self._forget("what was not listed", functools.partial(syncs.forget_absences, is_of_another_plan))
+            if is_other:
+                syncs.forget_listings(self._without_other_plan(concluded))
+        with self._logged("forget what was not listed"):
+            # What other plans found missing of selectors of which all is listed here needs two listings again.
+            syncs.forget_absences(lambda identity: any(job.is_of_another_plan(identity, bucket) for job in complete))
 
     def _without_other_plan(self, concluded: Sequence[JobProgress]) -> list[str]:
         """Return the jobs of which no other plan of this run lists the same; it may have been listed earlier."""
@@ -151,11 +151,13 @@ class SelectorMemory:
             plans.setdefault(_kind(one.job), set()).add(id(one.job.plan))
         return [one.job.identity(self._store.bucket) for one in concluded if len(plans[_kind(one.job)]) == 1]
 
-    def _forget(self, what: str, forget: Callable[[], object]) -> None:
+    @contextlib.contextmanager
+    def _logged(self, what: str) -> Iterator[None]:
+        """Log a database error, instead of raising it."""
         try:
-            forget()
+            yield
         except StoreError as error:
-            logger.log(self._level_of(logging.ERROR), "Cannot forget %s: %s", what, error)
+            logger.log(self._level_of(logging.ERROR), "Cannot %s: %s", what, error)
 
     def preview(self, progresses: Sequence[JobProgress]) -> None:
         """Count what `conclude` would mark or report. A dry run."""
@@ -216,11 +218,9 @@ class SelectorMemory:
         before = progress.sync_before
         if before is None or before.absent is None or progress.listing.is_empty:
             return None if before is None else before.absent
-        try:
+        lacks = None
+        with self._logged(f"look for what {progress.job.selector.name} lists no more"):
             lacks = find_missing(self._store, progress, []).digest
-        except StoreError as error:
-            logger.error("Cannot look for what %s lists no more: %s", progress.job.selector.name, error)
-            return None
         return before.absent if lacks == before.absent else None
 
     def _mark_missing(self, progress: JobProgress, conclusion: _Conclusion) -> _Conclusion:
@@ -241,12 +241,11 @@ class SelectorMemory:
             "it is" if count == 1 else "they are",
             missing.some_names,
         )
-        try:
+        is_marked = False
+        with self._logged(f"mark what {progress.job.selector.name} lists no more"):
             progress.count("missing", self._store.commits.mark_missing(missing.dataset_ids))
-        except StoreError as error:
-            logger.error("Cannot mark what %s lists no more: %s", progress.job.selector.name, error)
-            return _UNKNOWN
-        return conclusion
+            is_marked = True
+        return conclusion if is_marked else _UNKNOWN
 
     def _report(self, progress: JobProgress, missing: MissingDatasets) -> None:
         progress.note = describe_unlisted(progress, missing)
@@ -277,11 +276,9 @@ class SelectorMemory:
 
     def _was_overtaken(self, progress: JobProgress) -> bool:
         """Whether another run of a job has ended since it began, because locks are not kept or were released."""
-        try:
+        sync = progress.sync_before
+        with self._logged(f"see when {progress.job.selector.name} was ingested"):
             sync = self.find(progress.job)
-        except StoreError as error:
-            logger.error("Cannot see when %s was ingested: %s", progress.job.selector.name, error)
-            return False
         return sync != progress.sync_before  # clocks may jump
 
     def _remember(self, progress: JobProgress, conclusion: _Conclusion) -> None:
@@ -289,32 +286,25 @@ class SelectorMemory:
         discovered = DiscoveredSelector(
             self._store.bucket, job.source_name, job.provider, job.plan.dataset_type, job.selector
         )
-        catalogue = self._store.catalogue
-        try:
+        syncs, identity = self._store.catalogue.selector_syncs, job.identity(self._store.bucket)
+        with self._logged(f"remember that {job.selector.name} is ingested"):
             if not job.has_departed:
-                catalogue.selector_syncs.save(
-                    job.identity(self._store.bucket), self._sync(progress, conclusion, discovered)
-                )
+                syncs.save(identity, self._sync(progress, conclusion, discovered))
             elif conclusion.listing is not None:
-                catalogue.selector_syncs.forget(discovered)
+                syncs.forget(discovered)
             elif conclusion.missing is not None:
                 absent = None if conclusion.is_believed else conclusion.missing.digest
-                waiting = SelectorSync(None, False, now(), absent=absent, discovered=discovered)
-                catalogue.selector_syncs.save(job.identity(self._store.bucket), waiting)
-        except StoreError as error:
-            logger.error("Cannot remember that %s is ingested: %s", job.selector.name, error)
+                syncs.save(identity, SelectorSync(None, False, now(), absent=absent, discovered=discovered))
 
     def _forget_what_is_listed_again(self, progress: JobProgress) -> None:
         """Forget what was missing before a job that failed, if the job listed some of it."""
         before = progress.sync_before
         if before is None or self._still_absent(progress) is not None:
             return
-        try:
+        with self._logged(f"remember what {progress.job.selector.name} lists again"):
             self._store.catalogue.selector_syncs.save(
                 progress.job.identity(self._store.bucket), dataclasses.replace(before, absent=None)
             )
-        except StoreError as error:
-            logger.error("Cannot remember what %s lists again: %s", progress.job.selector.name, error)
 
     def _sync(self, progress: JobProgress, conclusion: _Conclusion, discovered: DiscoveredSelector) -> SelectorSync:
         selector, index = progress.job.selector, progress.index

@@ -1,0 +1,60 @@
+"""The options of one run."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable
+
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.plan import ParseExpression
+from ingestify.domain.ports import Fetcher, HostWaitBook, UnreachableHosts
+from ingestify.domain.source import Source
+from ingestify.engine.bundle.bundle_rules import BundleRules
+from ingestify.engine.report.report import RunListener
+from ingestify.engine.run.missing_detection import MissingLimits
+
+__all__ = ["RunOptions"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a run works.
+
+    Attributes:
+        concurrency: How many files are fetched at once.
+        fetcher_of: Returns the HTTP client of a source.
+        parse_expression: Parses the selectors of plans that are expressions.
+        dry_run: Whether only indexes are fetched, nothing is written, and no lock is taken.
+        waits: Whether to wait for another run that works on the same job, instead of skipping the job.
+        on_current: Called once by the committer's thread with each dataset, as soon as it is known to be current.
+        listener: Is told of progress.
+        rules: What a bundle must fulfil; None: the built-in rules.
+        limits_of: How much of a source may be missing at once; None: the built-in limits.
+        accepts_missing: Whether all that is not listed any more is marked MISSING.
+        deadline: After this time the run is stopped. None: it takes as long as it needs.
+        host_waits: The hosts that must not be asked for a while, for all clients; None: each client keeps its own.
+        ignores_waits: Whether such hosts are asked all the same.
+        refetch: Whether what the lake has is fetched in full although nothing says that it changed.
+        unreachable_hosts: Keeps the hosts that cannot be reached, for a caller that can do without them. The run gives
+            them up within seconds, and only the caller tells of it. None: requests are retried, and fail.
+        is_raised: Whether the caller raises the error of the report, and calls `tell_failures`. Otherwise the run logs
+            the error of a discovery at once.
+    """
+
+    concurrency: int
+    fetcher_of: Callable[[Source], Fetcher]
+    parse_expression: ParseExpression | None = None
+    dry_run: bool = False
+    waits: bool = False
+    on_current: Callable[[Dataset], None] | None = None
+    listener: RunListener | None = None
+    rules: BundleRules | None = None
+    limits_of: Callable[[Source], MissingLimits] | None = None
+    accepts_missing: bool = False
+    deadline: dt.timedelta | None = None
+    host_waits: HostWaitBook | None = None
+    ignores_waits: bool = False
+    refetch: bool = False
+    unreachable_hosts: UnreachableHosts | None = None
+    is_raised: bool = False
