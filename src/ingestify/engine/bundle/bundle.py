@@ -216,9 +216,9 @@ class LoadedBundle:
         return self._missing(self._feeds_without(self.removed))
 
     def _missing(self, feeds: set[str]) -> tuple[str, ...]:
-        looks = {} if self.existing is None else dict(self.existing.feeds)
-        looks |= {file_id: loaded.feed for file_id, loaded in self.loaded.items()}
-        return self.bundle_type.missing(feeds, looks.values())
+        known = {} if self.existing is None else dict(self.existing.feeds)
+        known |= {file_id: loaded.feed for file_id, loaded in self.loaded.items()}
+        return self.bundle_type.missing(feeds, known.values())
 
     @property
     def state(self) -> DatasetState:

@@ -274,7 +274,7 @@ class FileLoading:
         shapes = self._shapes.get(file.data_feed_key, ())
         is_checked = arrival.is_checked and self._checked
 
-        def look(body: bytes) -> None:
+        def check(body: bytes) -> None:
             nonlocal findings
             if file.url is not None:
                 refuse_error(file.http_options.get("find_error"), body, file.url)
@@ -282,7 +282,7 @@ class FileLoading:
             if is_checked and not is_seen and self._known.kind_of(file, staged.tag) is None:
                 findings = check_bytes(body, chosen, shapes)
 
-        was_looked_at = staged.complete(look)
+        was_checked = staged.complete(check)
         if seen is not None and seen.tag == staged.tag:
             return seen
         kind = self._known.kind_of(file, staged.tag) or FileKind.NEW
@@ -296,7 +296,7 @@ class FileLoading:
             staged.discard()
             loaded.draft = self._known.held.get(file.file_id) if kind is FileKind.HELD else None
             return loaded
-        if kind is FileKind.NEW and is_checked and not was_looked_at:
+        if kind is FileKind.NEW and is_checked and not was_checked:
             findings = check_stream(staged.open, staged.size, chosen, shapes)
         staged.persist()
         loaded.staged = staged
