@@ -18,7 +18,7 @@ from ingestify.main.configuration import watched_plans
 from ingestify.progress.formatting import clock, counted, size, what_was_done
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.leases import goes_on
+from ingestify.store.leases import may_go_on
 
 __all__ = ["status_command"]
 
@@ -195,4 +195,4 @@ def _job_state(job: JobSummary, gone: set[str]) -> str:
 def _runs_that_are_gone(store: DatasetStore, grouped: dict[str, list[JobSummary]]) -> set[str]:
     """Return the runs with RUNNING jobs whose process is gone."""
     running = {job.run_id: job.process for jobs in grouped.values() for job in jobs if job.state is RunState.RUNNING}
-    return {run_id for run_id, process in running.items() if not goes_on(store.catalogue.leases, run_id, process)}
+    return {run_id for run_id, process in running.items() if not may_go_on(store.catalogue.leases, run_id, process)}

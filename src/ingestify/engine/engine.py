@@ -377,7 +377,7 @@ class IngestionEngine:
             raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
 
         def read(*, explains: bool) -> Iterator[Any]:
-            reading = self.store.iter_wanted(
+            reading = self.store.iter_matching(
                 wanted, batch_size, in_collections=yield_dataset_collection, explains=explains
             )
             return iter_shown(self.store, wanted, reading) if progress else reading
@@ -505,7 +505,7 @@ class IngestionEngine:
         """
         wanted = self.store.dataset_filter(**filters)
         waiting = self._reader.tell_of_waiting(wanted)
-        datasets: Iterator[Any] = self.store.iter_wanted(wanted, explains=not waiting)
+        datasets: Iterator[Any] = self.store.iter_matching(wanted, explains=not waiting)
         return DatasetList(sorted(datasets, key=_place_of), {one.dataset_id for one in waiting})
 
     def load_dataset_with_kloppy(self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any) -> Any:
@@ -668,7 +668,7 @@ class IngestionEngine:
         wanted = self.store.dataset_filter(**filters)
         copying = Copying(self.store, there, wanted, workers=self._concurrency, dry_run=dry_run)
         if not copying.has_any:
-            self.store.warn_of_nothing(wanted)
+            self.store.warn_nothing_found(wanted)
         report = copy_lake(copying, moving=display.moving, deletes=delete)
         if delete and not dry_run:
             deleted = copying.delete(dataset_id for dataset_id, _ in report.only_in_target)

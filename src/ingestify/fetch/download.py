@@ -79,9 +79,9 @@ class Download:
         self._beginning = bytearray()
         """The first bytes of a 202, which may be a note instead of the file."""
 
-    def take_up(self) -> None:
+    def resume(self) -> None:
         """Continue with the bytes that the sink has already. Called once, before the first try."""
-        found = self._sink.take_up()
+        found = self._sink.resume()
         if found is not None:
             self._version, self._written = found
             self._farthest = self._written

@@ -103,7 +103,7 @@ class HttpClient:
         if request.pager is not None:
             return self._fetch_pages(request, sink)
         download = Download(request, sink, self.name, self.options)
-        download.take_up()
+        download.resume()
         result, attempts = self._executor.run(download.make_request, download.receive, download.accepts, is_file=True)
         if attempts == 1:
             return result

@@ -49,7 +49,7 @@ class _Spool:
         self.file = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES))  # noqa: SIM115 - handed on
         self.digest = hashlib.sha256()
 
-    def take_up(self) -> None:
+    def resume(self) -> None:
         """Begin anew: a loader gets a whole file or none, so no earlier fetch left a part."""
 
     def begin(self, version: FileVersion) -> None:

@@ -11,7 +11,7 @@ from ingestify.domain.ports import LeasesPort
 from ingestify.domain.run import JobHolder, ProcessIdentity
 from ingestify.store.process import is_gone, this_process
 
-__all__ = ["REMOVING", "goes_on", "lease"]
+__all__ = ["REMOVING", "lease", "may_go_on"]
 
 REMOVING = "gc"
 """The word of a lease whose holder only removes objects."""
@@ -28,7 +28,7 @@ def lease(leases: LeasesPort, what: str, lease_id: str | None = None) -> Iterato
         held.release()
 
 
-def goes_on(leases: LeasesPort, run_id: str, process: ProcessIdentity) -> bool:
+def may_go_on(leases: LeasesPort, run_id: str, process: ProcessIdentity) -> bool:
     """Return whether a run may still go on: it holds its lease or, in a database without locks, its process exists."""
     is_held = leases.is_held(run_id)
     return not is_gone(process) if is_held is None else is_held

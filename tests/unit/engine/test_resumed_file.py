@@ -15,7 +15,7 @@ from ingestify.domain.ports import FetchContext, FetchRequest, Usage
 from ingestify.errors import FetchError, LakeUnwritable
 from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.main import adapters
-from ingestify.storage.disk import refused
+from ingestify.storage.disk import make_disk_error
 from ingestify.storage.local import LocalStorage
 from ingestify.storage.local_temporary import LocalPartial
 from ingestify.store.objects.staging import StagedFile
@@ -176,7 +176,7 @@ def test_a_full_disk_is_not_kept_full(match, monkeypatch):
         nonlocal written
         written += len(data)
         if written > 6 * MIB:
-            raise refused("write", self.path, OSError(errno.ENOSPC, "No space left on device"))
+            raise make_disk_error("write", self.path, OSError(errno.ENOSPC, "No space left on device"))
         write(self, data)
 
     monkeypatch.setattr(LocalPartial, "write", fill)
@@ -209,7 +209,7 @@ def test_two_threads_that_fetch_the_same_share_nothing(match, tmp_path, web):
     with pytest.raises(FetchError):
         client.fetch(request, second)
     assert match.video.ranges[1] is None
-    second.set_aside()
+    second.keep_partial()
     third = StagedFile(storage, "zstd", "mp4", "samekey")
     client.fetch(request, third)
     assert match.video.ranges[2] is None

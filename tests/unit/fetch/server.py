@@ -203,7 +203,7 @@ class Sink:
         self.restarts = 0
         self.versions: list[FileVersion] = []
 
-    def take_up(self) -> tuple[FileVersion, int] | None:
+    def resume(self) -> tuple[FileVersion, int] | None:
         return None
 
     def begin(self, version: FileVersion) -> None:

@@ -62,7 +62,7 @@ def test_of_a_file_that_is_too_large_nothing_is_left_behind(
     staged = StagedFile(LocalStorage(tmp_path), "zstd", "mp4", key="abc")
     with pytest.raises(FetchError, match="more than 10000000 bytes"):
         make_client(max_file_bytes=10 * MB).fetch(FetchRequest(url), staged)
-    staged.set_aside()
+    staged.keep_partial()
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 

@@ -143,7 +143,7 @@ class Process:
         try:
             result: FetchResult = client.fetch(FetchRequest(URL, validators=validators), staged)
         except FetchError:
-            staged.set_aside()
+            staged.keep_partial()
             return None
         if result.status is FetchStatus.NOT_MODIFIED:
             staged.discard()

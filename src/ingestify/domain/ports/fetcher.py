@@ -252,7 +252,7 @@ class HostWaitBook(Protocol):
 class ByteSink(Protocol):
     """Where the bytes of one file go."""
 
-    def take_up(self) -> tuple[FileVersion, int] | None:
+    def resume(self) -> tuple[FileVersion, int] | None:
         """Continue with the bytes that an earlier fetch of this file left, if there are any.
 
         The client calls this once, before the first request. It may take a while, as the bytes are read and verified.

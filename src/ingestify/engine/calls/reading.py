@@ -89,7 +89,7 @@ class Reader:
         if offline is not None:
             yield from offline.iter_others(served)
         if not stream.yielded and not served and not falls_short(report):
-            self._store.warn_of_nothing(stream.wanted)
+            self._store.warn_nothing_found(stream.wanted)
 
     def tell(
         self, shown: ShownRun, report: RunReport, offline: OfflineReader | None = None, *, is_raised: bool = True

@@ -178,7 +178,7 @@ class FileLoading:
             staged.discard()  # of a full disk it would take what others need
             raise
         except BaseException:
-            staged.set_aside()
+            staged.keep_partial()
             raise
         if result.status is FetchStatus.FETCHED:
             with _discarded_on_error(staged):

@@ -99,7 +99,7 @@ class DatasetIngest:
                 if outcome.current:
                     loaded.staged.discard()
                 else:
-                    loaded.staged.set_aside()  # so that the next run need not fetch it again
+                    loaded.staged.keep_partial()  # so that the next run need not fetch it again
         return outcome
 
     async def _ingest(self) -> Outcome:

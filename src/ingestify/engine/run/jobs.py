@@ -27,7 +27,7 @@ from ingestify.masking import mask_text
 from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.leases import goes_on
+from ingestify.store.leases import may_go_on
 from ingestify.store.process import this_process
 
 __all__ = ["RunJobs"]
@@ -88,7 +88,7 @@ class RunJobs:
         """
         if not self._options.dry_run:
             catalogue = self._store.catalogue
-            dead = catalogue.jobs.abort_dead(functools.partial(goes_on, catalogue.leases))
+            dead = catalogue.jobs.abort_dead(functools.partial(may_go_on, catalogue.leases))
             if dead:
                 what = "1 job of a run that died was" if dead == 1 else f"{dead} jobs of runs that died were"
                 logger.warning("%s marked ABORTED; see %s.", what, remedy("status"))

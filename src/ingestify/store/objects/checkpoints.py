@@ -17,7 +17,7 @@ from ingestify.domain.ports import FileVersion, PartialObject
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-__all__ = ["Checkpoints", "TakenUp", "take_up"]
+__all__ = ["Checkpoints", "ResumedObject", "resume"]
 
 STEP_BYTES = 1 << 20
 """At most so many bytes are fetched a second time."""
@@ -62,7 +62,7 @@ class Checkpoints:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class TakenUp:
+class ResumedObject:
     """A partial object that was cut to its last valid checkpoint.
 
     Attributes:
@@ -78,7 +78,7 @@ class TakenUp:
     checkpoints: Checkpoints
 
 
-def take_up(partial: PartialObject) -> TakenUp | None:
+def resume(partial: PartialObject) -> ResumedObject | None:
     """Read a partial object, and cut it to its last valid checkpoint; None: it has no valid one."""
     notes = partial.read_notes()
     head, newline, rest = notes.partition(b"\n")
@@ -107,7 +107,7 @@ def take_up(partial: PartialObject) -> TakenUp | None:
     if not size:
         return None
     partial.cut(size, notes_size)
-    return TakenUp(version, size, digest, Checkpoints(partial, head, size))
+    return ResumedObject(version, size, digest, Checkpoints(partial, head, size))
 
 
 def _line(offset: int, digest: _Hash, head: bytes) -> bytes:

@@ -105,13 +105,13 @@ class StagedFile:
         self.storage_size = 0
         self.tag = ""
 
-    def take_up(self) -> tuple[FileVersion, int] | None:
-        """Resume the partial object of an earlier process; see `domain.ports.ByteSink.take_up`."""
+    def resume(self) -> tuple[FileVersion, int] | None:
+        """Resume the partial object of an earlier process; see `domain.ports.ByteSink.resume`."""
         partial = None if self._key is None else self._storage.take_partial(self._key, create=False)
         if partial is None:
             return None
         try:
-            found = checkpoints.take_up(partial)
+            found = checkpoints.resume(partial)
         except (OSError, StoreError):
             found = None  # a partial object that cannot be read is fetched again
         if found is None:
@@ -210,7 +210,7 @@ class StagedFile:
         self._compressed = b""
         self._pieces = []
 
-    def set_aside(self) -> None:
+    def keep_partial(self) -> None:
         """Keep the partial object for a later process, if it can resume it; otherwise remove it."""
         try:
             if self._partial is not None and self._checkpoints is not None:

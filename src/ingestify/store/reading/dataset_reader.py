@@ -150,7 +150,7 @@ class DatasetReader:
         wanted = self.dataset_filter(dataset_type, provider, dataset_id, dataset_state, where, state, **selector)
         metadata = self.catalogue.datasets.read_metadata(wanted)
         if not metadata.row_count:
-            self.warn_of_nothing(wanted)
+            self.warn_nothing_found(wanted)
         if metadata_only:
             return DatasetCollection((), metadata)
         offset = 0 if page is None or page_size is None else (page - 1) * page_size
@@ -186,7 +186,7 @@ class DatasetReader:
         """
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
-        return self.iter_wanted(self.dataset_filter(**filters), batch_size, in_collections=yield_dataset_collection)
+        return self.iter_matching(self.dataset_filter(**filters), batch_size, in_collections=yield_dataset_collection)
 
     def iter_in_order(self, wanted: DatasetFilter, limit: int | None = None) -> Iterator[Dataset]:
         """Yield datasets in the order of `domain.listing_order`; the keys to sort by take 1 KB of memory per dataset.
@@ -205,7 +205,7 @@ class DatasetReader:
         for start in range(0, len(ids), 1000):
             yield from self._read(self.catalogue.datasets.get(ids[start : start + 1000]))
 
-    def iter_wanted(
+    def iter_matching(
         self, wanted: DatasetFilter, batch_size: int = 1000, *, in_collections: bool = False, explains: bool = True
     ) -> Iterator[Dataset] | Iterator[DatasetCollection]:
         """Yield the datasets that a filter names; see `iter_dataset_collection_batches`.
@@ -226,9 +226,9 @@ class DatasetReader:
             else:
                 yield from self._read(batch)
         if is_empty and explains:
-            self.warn_of_nothing(wanted)
+            self.warn_nothing_found(wanted)
 
-    def warn_of_nothing(self, wanted: DatasetFilter) -> None:
+    def warn_nothing_found(self, wanted: DatasetFilter) -> None:
         """Log a warning that says why a filter names no dataset, and what there is instead."""
         when_empty = f"The bucket '{self.bucket}' of the lake is empty; {_TO_FILL_IT}."
         logger.warning("%s", explain_nothing(self.catalogue, wanted, self.names_of_sources, when_empty))

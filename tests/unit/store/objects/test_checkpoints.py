@@ -8,7 +8,7 @@ import pytest
 
 from ingestify.domain.ports import FileVersion
 from ingestify.store.objects import checkpoints
-from ingestify.store.objects.checkpoints import Checkpoints, take_up
+from ingestify.store.objects.checkpoints import Checkpoints, resume
 
 VERSION = FileVersion('"v1"', "Wed, 21 Oct 2015 07:28:00 GMT", "video/mp4", 1000)
 CONTENT = bytes(range(256)) * 2
@@ -69,7 +69,7 @@ def written(version: FileVersion = VERSION, size: int = 450) -> Partial:
 
 def test_what_the_notes_vouch_for_is_taken_up_with_its_hash():
     partial = written()
-    found = take_up(partial)
+    found = resume(partial)
     assert found is not None
     assert (found.version, found.size) == (VERSION, 400)
     assert found.digest.hexdigest() == hashlib.sha256(CONTENT[:400]).hexdigest()
@@ -78,12 +78,12 @@ def test_what_the_notes_vouch_for_is_taken_up_with_its_hash():
 
 def test_it_is_noted_further_from_there():
     partial = written()
-    found = take_up(partial)
+    found = resume(partial)
     assert found is not None
     partial.write(CONTENT[400:500])
     found.digest.update(CONTENT[400:500])
     found.checkpoints.note(500, found.digest)
-    again = take_up(partial)
+    again = resume(partial)
     assert again is not None
     assert again.size == 500
     assert partial.notes.count(b"\n") == 6
@@ -95,12 +95,12 @@ def test_notes_of_another_version_do_not_vouch_for_it():
     head, _, rest = partial.notes.partition(b"\n")
     assert head != other.notes.partition(b"\n")[0]
     other.notes = other.notes.partition(b"\n")[0] + b"\n" + rest
-    assert take_up(other) is None
+    assert resume(other) is None
 
 
 def test_the_last_byte_is_always_asked_for():
     partial = written(FileVersion('"v1"', size=400))
-    found = take_up(partial)
+    found = resume(partial)
     assert found is not None
     assert found.size == 300
 
@@ -121,8 +121,8 @@ def test_the_last_byte_is_always_asked_for():
 def test_notes_that_say_nothing_are_nothing(notes):
     partial = written()
     partial.notes = notes
-    assert take_up(partial) is None
+    assert resume(partial) is None
 
 
 def test_too_little_is_not_noted():
-    assert take_up(written(size=90)) is None
+    assert resume(written(size=90)) is None
