@@ -1,1 +1,4 @@
-"""What several of the tests need, and nobody else."""
+"""Helpers of several tests.
+
+- provider_apis: the paid providers' APIs on loopback.
+"""

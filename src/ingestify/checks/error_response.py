@@ -115,14 +115,14 @@ def find_error_in_index(body: bytes) -> str:
 
 def _is_error(document: Any) -> bool:
     if isinstance(document, list):
-        answers = [_plainly(one) for one in document if isinstance(one, Mapping)]
+        errors = [_plainly(one) for one in document if isinstance(one, Mapping)]
         # An object of a list may have a message without being an error.
-        are_errors = all(_says_nothing_else(one) and any(one.get(key) for key in _ALWAYS) for one in answers)
-        return 0 < len(answers) == len(document) and are_errors
+        are_errors = all(_says_nothing_else(one) and any(one.get(key) for key in _ALWAYS) for one in errors)
+        return 0 < len(errors) == len(document) and are_errors
     if not isinstance(document, Mapping):
         return False
-    answer = _plainly(document)
-    return _says_nothing_else(answer) or _is_envelope(answer, MOST_LEVELS)
+    fields = _plainly(document)
+    return _says_nothing_else(fields) or _is_envelope(fields, MOST_LEVELS)
 
 
 def quote_error(document: Any, body: bytes) -> str:
@@ -130,31 +130,31 @@ def quote_error(document: Any, body: bytes) -> str:
     return excerpt(_message(document, MOST_LEVELS) or body)
 
 
-def _plainly(answer: Mapping[Any, Any]) -> dict[str, Any]:
-    return {plain_key(str(key)): value for key, value in answer.items()}
+def _plainly(fields: Mapping[Any, Any]) -> dict[str, Any]:
+    return {plain_key(str(key)): value for key, value in fields.items()}
 
 
-def _says_nothing_else(answer: Mapping[str, Any]) -> bool:
+def _says_nothing_else(fields: Mapping[str, Any]) -> bool:
     """Return whether all keys are keys of errors, and one of them shows that it is an error."""
-    if not answer.keys() <= _VOCABULARY:
+    if not fields.keys() <= _VOCABULARY:
         return False
     return (
-        any(answer.get(key) for key in _ALWAYS)
-        or any(isinstance(answer.get(key), str) for key in _IF_TEXT)
-        or _is_refused(answer)
+        any(fields.get(key) for key in _ALWAYS)
+        or any(isinstance(fields.get(key), str) for key in _IF_TEXT)
+        or _is_refused(fields)
     )
 
 
-def _is_envelope(answer: Mapping[str, Any], levels: int) -> bool:
+def _is_envelope(fields: Mapping[str, Any], levels: int) -> bool:
     """Return whether an object names an error, and has a key for data without data in it."""
-    if len(answer) == 1 and levels:
-        key, inner = next(iter(answer.items()))
+    if len(fields) == 1 and levels:
+        key, inner = next(iter(fields.items()))
         if key in _WRAPPERS and isinstance(inner, Mapping):
             inside = _plainly(inner)
             return _says_nothing_else(inside) or _is_envelope(inside, levels - 1)
-    if not _names_error(answer):
+    if not _names_error(fields):
         return False
-    others = {key: value for key, value in answer.items() if key not in _VOCABULARY | _ECHOES}
+    others = {key: value for key, value in fields.items() if key not in _VOCABULARY | _ECHOES}
     if any(isinstance(value, (dict, list)) and _holds_data(value, MOST_LEVELS) for value in others.values()):
         return False
     place = any(isinstance(value, (dict, list)) or (value is None and key in _DATA) for key, value in others.items())
@@ -162,27 +162,27 @@ def _is_envelope(answer: Mapping[str, Any], levels: int) -> bool:
     return place or not any(_holds_data(value, MOST_LEVELS) for value in others.values())
 
 
-def _names_error(answer: Mapping[str, Any], *, is_head: bool = False) -> bool:
-    if any(_is_an_error(answer.get(key)) for key in ERROR_KEYS) or _is_refused(answer):
+def _names_error(fields: Mapping[str, Any], *, is_head: bool = False) -> bool:
+    if any(_is_an_error(fields.get(key)) for key in ERROR_KEYS) or _is_refused(fields):
         return True
     if not is_head and any(
         _names_error(_plainly(head), is_head=True)
-        for key, head in answer.items()
+        for key, head in fields.items()
         if key in _HEADS and isinstance(head, Mapping)
     ):
         return True
-    return _has_failed(answer) and any(isinstance(answer.get(key), str) and answer[key] for key in _TEXTS)
+    return _has_failed(fields) and any(isinstance(fields.get(key), str) and fields[key] for key in _TEXTS)
 
 
-def _is_refused(answer: Mapping[str, Any]) -> bool:
+def _is_refused(fields: Mapping[str, Any]) -> bool:
     """Return whether an object says that the request had no success."""
-    values = [answer.get(key) for key in ("success", "ok")]
+    values = [fields.get(key) for key in ("success", "ok")]
     return any(word is False or (isinstance(word, str) and word.lower() == "false") for word in values)
 
 
-def _has_failed(answer: Mapping[str, Any]) -> bool:
+def _has_failed(fields: Mapping[str, Any]) -> bool:
     """Return whether a status or code is that of a failure."""
-    values = [answer.get(key) for key in ("status", "statuscode", "code")]
+    values = [fields.get(key) for key in ("status", "statuscode", "code")]
     return any(isinstance(word, str) and word.lower() in _IS_FAILURE for word in values) or any(
         str(word).isdecimal() and 400 <= int(str(word)[:9]) < 600 for word in values
     )

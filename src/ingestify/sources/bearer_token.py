@@ -129,9 +129,9 @@ def _read(document: Any, url: str) -> tuple[str, float]:
     except (TypeError, ValueError, OverflowError):
         lives_seconds = math.nan
     if not isinstance(token, str) or not token or math.isnan(lives_seconds):
-        raise SourceError(f"What {mask_url(url)} answers is no access token; is it the URL that hands them out?")
+        raise SourceError(f"The response of {mask_url(url)} is no access token; is it the URL that gives tokens?")
     if kind not in (None, "") and (not isinstance(kind, str) or kind.strip().lower() != "bearer"):
         raise SourceError(
-            f"What {mask_url(url)} answers is a token of the type {str(kind)[:20]!r}; only Bearer can be sent."
+            f"The response of {mask_url(url)} is a token of the type {str(kind)[:20]!r}; only Bearer can be sent."
         )
     return token, lives_seconds if lives_seconds > 0 else math.inf

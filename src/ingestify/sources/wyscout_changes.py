@@ -160,11 +160,11 @@ def as_rome_time(moment: dt.datetime) -> str:
     return local.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def changes_pager(answer: Response) -> str | None:
+def changes_pager(page: Response) -> str | None:
     """Return the URL of the next page by the `meta` of this one; None if this is the last, or has no `meta`."""
-    body = answer.json()
+    body = page.json()
     meta = body.get("meta") if isinstance(body, dict) else None
     current, count = (meta.get(key) if isinstance(meta, dict) else None for key in ("page_current", "page_count"))
     if not isinstance(current, int) or not isinstance(count, int) or current >= count:
         return None
-    return with_param(answer.url, "page", current + 1)
+    return with_param(page.url, "page", current + 1)

@@ -117,7 +117,7 @@ class Relay(WatchedProvider):
             response = connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException) as error:
-            return Given(502, f"the simulated provider did not answer: {type(error).__name__}".encode())
+            return Given(502, f"the simulated provider did not respond: {type(error).__name__}".encode())
         finally:
             connection.close()
         kept = {

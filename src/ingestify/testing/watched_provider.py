@@ -17,7 +17,7 @@ __all__ = ["Fault", "Request", "WatchedProvider"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Request:
-    """A request that was answered.
+    """A request, with the status of its response.
 
     Attributes:
         method: The method, such as `GET`.

@@ -1,4 +1,4 @@
-"""Impect's API on loopback: tokens that expire, limits that answers tell of, iterations and matches."""
+"""Impect's API on loopback: tokens that expire, rate-limit headers, iterations and matches."""
 
 from __future__ import annotations
 
@@ -52,30 +52,30 @@ class ImpectApi(ProviderApi):
 
     @property
     def token_url(self) -> str:
-        """Where tokens are handed out."""
+        """The URL of the login."""
         return f"{self.url}/{_TOKEN_PATH}"
 
     def expire_tokens(self) -> None:
-        """Let no token that was handed out be good any more, before its time."""
+        """Expire all tokens now."""
         with self._lock:
             self._tokens.clear()
 
     def calculate(self, match_id: int) -> None:
-        """Calculate a match, again or for the first time: its events are others, and its date moves."""
+        """Calculate a match, again or for the first time: its events and its date change."""
         with self._lock:
             self._newest += dt.timedelta(hours=1)
             self._calculated[match_id] = self._newest
             self._versions[match_id] += 1
 
     def withdraw(self, match_id: int) -> None:
-        """A match is not calculated yet."""
+        """Make a match one that is not calculated yet."""
         with self._lock:
             self._calculated[match_id] = None
 
     # ---- answering -------------------------------------------------------------------------------------
 
     def authorize(self, request: ApiRequest) -> ApiAnswer | None:
-        """Return a refusal unless the token is one, and good for longer; the login needs none."""
+        """Return a refusal unless the token is valid. The login needs none."""
         if request.path == _TOKEN_PATH:
             return None
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -91,7 +91,7 @@ class ImpectApi(ProviderApi):
         return self.too_many() if self.limit is not None and count >= self.limit else None
 
     def extra_headers(self) -> dict[str, str]:
-        """Return how many more requests are let through."""
+        """Return the rate-limit headers."""
         if self.limit is None:
             return {}
         began, count = self._window
@@ -104,7 +104,7 @@ class ImpectApi(ProviderApi):
         }
 
     def answer(self, request: ApiRequest) -> ApiAnswer:
-        """Answer the login, or one of the endpoints that the source asks."""
+        """Return the response of the login, or of an endpoint."""
         if request.path == _TOKEN_PATH:
             return self._log_in(request)
         if request.path == "iterations":

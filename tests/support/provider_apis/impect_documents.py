@@ -52,7 +52,7 @@ def players_of(season: Season) -> list[JsonObject]:
 
 
 def lineups_of(season: Season, match: Match) -> JsonObject:
-    """Return `matches/{id}`: who played, and where."""
+    """Return `matches/{id}`: the line-ups with positions."""
     return {
         "id": match.match_id,
         "squadHome": _squad(season, match, match.home),

@@ -1,4 +1,4 @@
-"""The passes and shots of an invented match, without the form of any provider."""
+"""The passes and shots of an invented match, in no provider's format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An API on loopback that checks what is asked of it: what the simulators of the paid providers have in common."""
+"""The base class of the simulated APIs: it checks authorization and rate limit, and injects faults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["ApiAnswer", "ApiRequest", "ProviderApi", "basic_authorization"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """One request as it arrived.
+    """A request.
 
     Attributes:
         path: Without a slash at either end, and without the query.
@@ -37,7 +37,7 @@ class ApiRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """What is answered.
+    """A response.
 
     Attributes:
         content: Bytes as they are, else JSON values; None: no body.
@@ -75,7 +75,7 @@ class ProviderApi(WatchedProvider, abc.ABC):
     """
 
     root = ""
-    """What stands before each path."""
+    """The first part of all paths."""
     fault_kinds: ClassVar[frozenset[str]] = frozenset({"status", "not_found", "reset", "html", "empty"})
 
     def __init__(
@@ -99,7 +99,7 @@ class ProviderApi(WatchedProvider, abc.ABC):
 
     @property
     def base_url(self) -> str:
-        """What the configuration of a source names."""
+        """The URL for the configuration of a source."""
         return f"{self.url}/{self.root}".rstrip("/")
 
     @property
@@ -111,21 +111,21 @@ class ProviderApi(WatchedProvider, abc.ABC):
 
     @abc.abstractmethod
     def answer(self, request: ApiRequest) -> ApiAnswer:
-        """Answer a request that is authorized and within the limit. Called under the server's lock."""
+        """Return the response to a request that is authorized and within the limit. Called under the lock."""
 
     def authorize(self, request: ApiRequest) -> ApiAnswer | None:
-        """Return a refusal, or None; by Basic authentication where a subclass does not say otherwise."""
+        """Return a refusal, or None; by Basic authentication, unless a subclass overrides it."""
         if request.headers.get("authorization") == basic_authorization(self.username, self.password):
             return None
         challenge = {"WWW-Authenticate": 'Basic realm="api"'}
         return ApiAnswer(401, {"message": "Unauthorized"}, challenge)
 
     def too_many(self) -> ApiAnswer:
-        """Return what is answered above the limit."""
+        """Return the response to a request above the limit."""
         return ApiAnswer(429, {"message": "Too many requests"})
 
     def extra_headers(self) -> dict[str, str]:
-        """Return what each answer says besides. Called under the server's lock, after the request was counted."""
+        """Return further headers of each response. Called under the lock, after the request was counted."""
         return {}
 
     def _answer(self, asked: Asked) -> Given | None:
@@ -139,7 +139,7 @@ class ProviderApi(WatchedProvider, abc.ABC):
         return Given(answer.status, answer.body, {"Content-Type": answer.content_type, **answer.headers})
 
     def _answer_to(self, asked: Asked, path: str) -> ApiAnswer | None:
-        """Return the whole answer; None: the connection is reset."""
+        """Return the response; None: the connection is reset."""
         fault = self._next_fault(path)
         if fault is not None:
             return _faulty(fault)

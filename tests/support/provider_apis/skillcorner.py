@@ -38,17 +38,17 @@ class SkillCornerApi(ProviderApi):
         self._versions = dict.fromkeys(self._matches, 0)
 
     def hold_back(self, match_id: int, feed: str, status: int = 202) -> None:
-        """Answer for `match`, `tracking`, `dynamic_events`, … of a match with a status and no body."""
+        """Respond to `match`, `tracking`, `dynamic_events`, … of a match with a status and no body."""
         with self._lock:
             self._waiting[match_id, feed] = status
 
     def release(self, match_id: int, feed: str) -> None:
-        """The data is ready."""
+        """Make the data of a match ready."""
         with self._lock:
             self._waiting.pop((match_id, feed), None)
 
     def correct(self, match_id: int) -> None:
-        """Change the first frame of a match. Nothing says so."""
+        """Change the first frame of a match, without a sign of the change."""
         with self._lock:
             self._versions[match_id] += 1
 
@@ -60,7 +60,7 @@ class SkillCornerApi(ProviderApi):
         return None if refused is None else ApiAnswer(401, {"detail": "Invalid username/password."}, refused.headers)
 
     def answer(self, request: ApiRequest) -> ApiAnswer:
-        """Answer one of the endpoints that the source asks."""
+        """Return the response of an endpoint."""
         if request.path == "competition_editions":
             return self._page(request, [documents.edition_entry(season) for season in self.seasons])
         if request.path == "matches":

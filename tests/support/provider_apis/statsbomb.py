@@ -19,7 +19,7 @@ VERSIONS: dict[str, Collection[str]] = {
     "events": ("v8", "v9", "v10", "v11"),
     "360-frames": ("v2",),
 }
-"""What is served; any other version is a 404."""
+"""The versions; any other version is a 404."""
 
 _PATH = re.compile(
     r"(?P<version>v\d+)/(?:(?P<competitions>competitions)(?:/(?P<competition>\d+)/seasons/(?P<season>\d+)/matches)?"
@@ -52,16 +52,16 @@ class StatsBombApi(ProviderApi):
         self._state.correct(match_id, feeds, updated_at or self._tick())
 
     def set_status(self, match_id: int, status: str) -> None:
-        """Let the index call a match `scheduled`, `collecting`, `available`, …; its files are there if it is that."""
+        """Give a match a status: `scheduled`, `collecting`, `available`, …; only an available match has files."""
         self._state.set_status(match_id, status, self._tick())
 
     def _tick(self) -> dt.datetime:
-        """Return a time after all others: what a provider changes now is newer than all that it changed before."""
+        """Return a time after all others: a change is newer than all changes before it."""
         self._newest += dt.timedelta(hours=1)
         return self._newest
 
     def answer(self, request: ApiRequest) -> ApiAnswer:
-        """Answer by the documents of the open data, whose entries and files are the same."""
+        """Return the response, with the documents of the open data, which are the same."""
         found = _PATH.fullmatch(request.path)
         if found is None:
             return ApiAnswer(404, {"message": "Not Found"})

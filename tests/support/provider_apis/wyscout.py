@@ -23,7 +23,7 @@ AREAS = {"VAL": "Valmeria"}
 
 
 class WyscoutApi(ProviderApi):
-    """Serves `v3/…`, 12 requests a second where nothing else is said.
+    """Serves `v3/…`, 12 requests a second by default.
 
     Args:
         feed: How the feed of changes is served: `split` (`updatedobjects/updated` and `/deleted`) or `single`
@@ -67,7 +67,7 @@ class WyscoutApi(ProviderApi):
             self._updated.append((at or self.utc_now(), kind, object_id))
 
     def set_status(self, match_id: int, status: str) -> None:
-        """Let the list call a match `Fixture`, `Played`, `Postponed`, …"""
+        """Give a match a status in the list: `Fixture`, `Played`, `Postponed`, …"""
         with self._lock:
             self._statuses[match_id] = status
             self._updated.append((self.utc_now(), "matches", match_id))
@@ -88,12 +88,12 @@ class WyscoutApi(ProviderApi):
         return _error(429, "Too many requests")
 
     def authorize(self, request: ApiRequest) -> ApiAnswer | None:
-        """Return a refusal in Wyscout's form."""
+        """Return a refusal in Wyscout's format."""
         refused = super().authorize(request)
         return None if refused is None else _error(401, "Unauthorized")
 
     def answer(self, request: ApiRequest) -> ApiAnswer:
-        """Answer one of the endpoints that the source asks."""
+        """Return the response of an endpoint."""
         parts = request.path.split("/")
         if parts == ["competitions"]:
             return self._competitions(request.params.get("areaId"))
@@ -150,7 +150,7 @@ class WyscoutApi(ProviderApi):
     def _changes(self, changes: list[tuple[dt.datetime, str, int]], request: ApiRequest) -> ApiAnswer:
         kind = request.params.get("type")
         try:
-            # A time without an offset is the first of two in the hour that comes twice.
+            # In the hour that comes twice a time without an offset is the first of two.
             since = dt.datetime.strptime(request.params["updated_since"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=ROME)
             page = int(request.params.get("page", "1"))
             size = min(int(request.params.get("limit", MOST_ON_A_PAGE)), MOST_ON_A_PAGE)

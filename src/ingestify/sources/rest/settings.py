@@ -40,7 +40,7 @@ class Endpoint(Section):
     )
     items: ItemsPath = Field(
         default=JsonPath("", ()),
-        description="The path to the entries in the answer. Left out: the answer is their list.",
+        description="The path to the entries in the response. Left out: the response is their list.",
     )
     paging: Paging | None = Field(default=None, description="How to go on to further pages. Left out: there is one.")
     error: ErrorSetting | None = Field(
@@ -98,7 +98,7 @@ class Feed(Section):
     )
     format: Text | None = Field(
         default=None,
-        description="Its format, such as json or csv. Left out: by the URL, or by the answer's Content-Type.",
+        description="Its format, such as json or csv. Left out: by the URL, or by the response's Content-Type.",
     )
     last_modified: LastModifiedOrPath | None = Field(
         default=None, description="When it changed. Left out: as the dataset's."
