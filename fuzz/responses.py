@@ -1,8 +1,8 @@
-"""Coverage-guided fuzzing of what reads a provider's answers; `pip install atheris`, then `python fuzz/answers.py`.
+"""Coverage-guided fuzzing of the code that reads a provider's responses.
 
-It runs until it is interrupted, or as long as libFuzzer's options say: `python fuzz/answers.py -max_total_time=60`. A
-folder as argument keeps what was found interesting. What it finds becomes an example in tests/unit/fetch. It is no part
-of CI.
+`pip install atheris`, then `python fuzz/responses.py`. It runs until it is interrupted, or as long as an option of
+libFuzzer says: `python fuzz/responses.py -max_total_time=60`. A folder as argument keeps the interesting inputs. Each
+error that it finds becomes an example in tests/unit/fetch. CI does not run it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _URL = "http://provider.example/a"
 _MOST_BYTES = 1 << 15
 
 
-def read_answer(data: bytes) -> None:
-    """All of the wire: status line, headers, body, chunks; then what is made of them."""
+def read_response(data: bytes) -> None:
+    """Read a whole response: status line, headers, body, chunks. Then use it."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.settimeout(2)
@@ -47,14 +47,14 @@ def read_answer(data: bytes) -> None:
 
 
 def use(status: int, headers: Headers, body: bytes) -> None:
-    """What the client, the pagers and the engine do with an answer."""
-    answer = BufferedResponse(status, _URL, headers, body)
-    _ = answer.text
+    """Use a response as the client, the pagers and the engine do."""
+    response = BufferedResponse(status, _URL, headers, body)
+    _ = response.text
     retry_after_seconds(headers.get("Retry-After"), headers.get("Date"))
     read_http_date(headers.get("Last-Modified"))
     for pager in (LinkHeader(), NextLink(), Offset(items="items")):
         try:
-            pager.next_url(answer, _URL)
+            pager.next_url(response, _URL)
         except SourceError as error:
             mask_text(str(error))
     location = headers.get("Location")
@@ -73,5 +73,5 @@ def use(status: int, headers: Headers, body: bytes) -> None:
 
 
 if __name__ == "__main__":
-    atheris.Setup(sys.argv, read_answer)
+    atheris.Setup(sys.argv, read_response)
     atheris.Fuzz()
