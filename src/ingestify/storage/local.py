@@ -264,6 +264,8 @@ class LocalStorage:
             links = [one for one in sorted(self.root.iterdir()) if one.is_symlink() and one.is_dir()]
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise make_disk_error("read", error.filename, error) from error
         targets = {link: link.resolve() for link in links}
         root = self.root.resolve()
 
