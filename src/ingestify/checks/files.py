@@ -123,29 +123,29 @@ def _check(content: Content, serialization_format: str | None, shapes: Sequence[
     try:
         return Findings(parsed=_examine(content, (serialization_format or "").lower(), shapes))
     except Problem as problem:
-        return Findings(str(problem), appearance.is_page_instead(content.head(), _form(serialization_format)))
+        return Findings(str(problem), appearance.is_page_instead(content.head(), _last_part(serialization_format)))
     except (RecursionError, MemoryError) as error:
         return Findings(f"reading it takes more than this computer has ({type(error).__name__})")
 
 
-def _form(serialization_format: str | None) -> str:
+def _last_part(serialization_format: str | None) -> str:
     return formats.last_part(serialization_format or "")
 
 
 def _examine(content: Content, serialization_format: str, shapes: Sequence[Any]) -> Mapping[Any, Any]:
     """Return the decoded values, or raise a Problem."""
-    form = _form(serialization_format)
+    file_format = _last_part(serialization_format)
     head = content.head()
-    known = form in _CHECKS or form in formats.GZIP
-    expected = form.upper() if known else "the file itself"
-    appearance.check_any(head, len(head) if content.size is None else content.size, form, expected)
-    if form in _TEXTS and appearance.binary_kind(head):
+    known = file_format in _CHECKS or file_format in formats.GZIP
+    expected = file_format.upper() if known else "the file itself"
+    appearance.check_any(head, len(head) if content.size is None else content.size, file_format, expected)
+    if file_format in _TEXTS and appearance.binary_kind(head):
         raise appearance.mismatch(head, expected)
-    if form in _JSON:  # the only format that is decoded
+    if file_format in _JSON:  # the only format that is decoded
         return json_document.check(content, shapes)
-    if form in formats.GZIP:
+    if file_format in formats.GZIP:
         inner = serialization_format.rpartition(".")[0].rpartition(".")[2]
         gzip_file.check(content, _TEXTS.get(inner))
-    elif check := _CHECKS.get(form):
+    elif check := _CHECKS.get(file_format):
         check(content)
     return {}

@@ -30,7 +30,6 @@ def add_url(
     version: str,
     url: str,
     *,
-    form: str | None = None,
     may_be_absent: bool = False,
 ) -> None:
     """Announce a file without a time: each run requests it conditionally, by the provider's validators.
@@ -40,7 +39,6 @@ def add_url(
         feed: The feed of the file.
         version: Its data_spec_version.
         url: Where the file is.
-        form: Its format; None: by the URL or the response.
         may_be_absent: Whether a 404 leaves the file out. False for a dataset's main file: with a wrong base URL, the
             provider would look like one that has no files yet.
     """
@@ -50,7 +48,6 @@ def add_url(
         version,
         url=url,
         http_options={"ignore_not_found": True} if may_be_absent else None,
-        data_serialization_format=form,
     )
 
 

@@ -169,7 +169,7 @@ class SkillCorner(ApiSource):
             state=DatasetState.COMPLETE if began <= at else DatasetState.SCHEDULED,
         )
         for feed, version in wanted if began <= at else ():
-            path, params, form = _FILES[feed]
+            path, params, file_format = _FILES[feed]
             resource.add_file(
                 None,
                 feed,
@@ -184,7 +184,7 @@ class SkillCorner(ApiSource):
                     "ignore_not_found": feed not in ("match", "metadata"),
                     "recheck_after_seconds": missing_recheck_seconds(began, at),
                 },
-                data_serialization_format=form,
+                data_serialization_format=file_format,
             )
         return resource
 

@@ -177,10 +177,10 @@ class Reader:
             except ValueError as error:
                 listing.unreadable.append(UnreadableEntry(_shown(found.path), error))
                 return True
-            feed, version, form = spec_of(fields, settings, path)
+            feed, version, file_format = spec_of(fields, settings, path)
             feed = feed if self._is_case_sensitive else feed.lower()
             dataset = listing.datasets.setdefault(identity, DeliveredDataset(identity))
-            dataset.files.append(Matched(found, feed, version, form, settings))
+            dataset.files.append(Matched(found, feed, version, file_format, settings))
             return True
         return False
 

@@ -233,6 +233,8 @@ def spec_of(fields: Mapping[str, str], settings: NamedPattern, path: str) -> tup
     The version is None if neither the path nor the settings name one.
     """
     name = path.rpartition("/")[2]
-    form = fields.get(FORMAT) or settings.data_serialization_format or formats.find_in_name(name) or formats.UNKNOWN
+    file_format = (
+        fields.get(FORMAT) or settings.data_serialization_format or formats.find_in_name(name) or formats.UNKNOWN
+    )
     feed = fields.get(FEED) or _FIELD.sub(lambda found: fields[found[1]], settings.data_feed_key or "")
-    return feed, fields.get(VERSION) or settings.data_spec_version, form.lower()
+    return feed, fields.get(VERSION) or settings.data_spec_version, file_format.lower()

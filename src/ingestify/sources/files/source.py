@@ -177,7 +177,7 @@ class FilesSource(Source):
         members = matched.pattern.members if matched.format == "zip" else {}
         for feed, member in members.items():
             shown = formats.find_in_name(member.name.rpartition("/")[2])
-            form = (member.data_serialization_format or shown or formats.UNKNOWN).lower()
+            file_format = (member.data_serialization_format or shown or formats.UNKNOWN).lower()
             version = member.data_spec_version or matched.version
             if feed in feeds:
                 resource.mark_failed(
@@ -185,8 +185,8 @@ class FilesSource(Source):
                     f"otherwise, with data_feed_key under patterns."
                 )
                 return
-            feeds[feed] = (version, form, load_member, {"pattern": member.name})
-        for feed, (version, form, loader, arguments) in feeds.items():
+            feeds[feed] = (version, file_format, load_member, {"pattern": member.name})
+        for feed, (version, file_format, loader, arguments) in feeds.items():
             chosen = _choose_version(feed, version, versions)
             if chosen is None:
                 continue
@@ -203,7 +203,7 @@ class FilesSource(Source):
                 None,
                 feed,
                 chosen,
-                data_serialization_format=form,
+                data_serialization_format=file_format,
                 file_loader=loader,
                 loader_kwargs={"delivery": delivery, "file": matched.file, **arguments},
                 content_version=version_of(matched.file, arguments.get("pattern", "")),

@@ -37,12 +37,12 @@ def get_zone(name: str) -> dt.tzinfo:
         ) from error
 
 
-def read_timestamp(value: Any, form: str, zone: dt.tzinfo) -> dt.datetime | None:
+def read_timestamp(value: Any, time_format: str, zone: dt.tzinfo) -> dt.datetime | None:
     """Return a time in UTC; None for null and for an empty text.
 
     Args:
         value: The provider's value.
-        form: One of FORMATS, or a format of strptime.
+        time_format: One of FORMATS, or a format of strptime.
         zone: The zone of a time without an offset. In autumn, when an hour comes twice, the first hour is meant.
 
     Raises:
@@ -50,8 +50,8 @@ def read_timestamp(value: Any, form: str, zone: dt.tzinfo) -> dt.datetime | None
     """
     if value is None or value == "":
         return None
-    with _unreadable_as_error(value, form):
-        moment = _read(value, form)
+    with _unreadable_as_error(value, time_format):
+        moment = _read(value, time_format)
         return (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)).astimezone(dt.UTC)
 
 
@@ -73,14 +73,14 @@ _ISO_TIME = re.compile(r"[T ](\d\d)(?::?(\d\d)(?::?(\d\d))?)?")
 _ISO_WEEK = re.compile(r"\d{4}-?W\d\d")
 
 
-def grain_of_format(form: str, value: Any, zone: dt.tzinfo = dt.UTC) -> dt.timedelta | None:
+def grain_of_format(time_format: str, value: Any, zone: dt.tzinfo = dt.UTC) -> dt.timedelta | None:
     """Return the precision of a time: how long it stays the same while files may change.
 
     The precision is that of the format, or that of the digits if these are coarser: midnight may be a date that was
     written as a time. In autumn, in the hour that comes twice, an hour is added. None for null and for an empty text.
 
     Args:
-        form: The format, as for `read_timestamp`.
+        time_format: The format, as for `read_timestamp`.
         value: The provider's value.
         zone: The zone of a time without an offset.
 
@@ -89,17 +89,17 @@ def grain_of_format(form: str, value: Any, zone: dt.tzinfo = dt.UTC) -> dt.timed
     """
     if value is None or value == "":
         return None
-    with _unreadable_as_error(value, form):
-        moment = _read(value, form)
-        return max(_grain_of_text(form, str(value)), grain_of(moment)) + _repeated(moment, zone)
+    with _unreadable_as_error(value, time_format):
+        moment = _read(value, time_format)
+        return max(_grain_of_text(time_format, str(value)), grain_of(moment)) + _repeated(moment, zone)
 
 
 @contextlib.contextmanager
-def _unreadable_as_error(value: Any, form: str) -> Iterator[None]:
+def _unreadable_as_error(value: Any, time_format: str) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError, OverflowError, OSError) as error:
-        raise SourceError(f"the time {str(value)[:60]!r} is not written as {form}") from error
+        raise SourceError(f"the time {str(value)[:60]!r} is not written as {time_format}") from error
 
 
 def _repeated(moment: dt.datetime, zone: dt.tzinfo) -> dt.timedelta:
@@ -110,12 +110,12 @@ def _repeated(moment: dt.datetime, zone: dt.tzinfo) -> dt.timedelta:
     return dt.timedelta(0) if first is None or second is None else max(first - second, dt.timedelta(0))
 
 
-def _grain_of_text(form: str, text: str) -> dt.timedelta:
-    if form in ("epoch", "epoch_milliseconds", "http"):
-        return _MICROSECOND if form != "http" else _SECOND  # the digits say more
-    if form == "iso":
+def _grain_of_text(time_format: str, text: str) -> dt.timedelta:
+    if time_format in ("epoch", "epoch_milliseconds", "http"):
+        return _MICROSECOND if time_format != "http" else _SECOND  # the digits say more
+    if time_format == "iso":
         return _grain_of_iso(text.strip())
-    directives = {one for one in re.findall(r"%[-#:]?(.)", form) if one != "%"}
+    directives = {one for one in re.findall(r"%[-#:]?(.)", time_format) if one != "%"}
     for finest, grain in _GRAINS_OF_DIRECTIVES:
         if directives & set(finest):
             return grain
@@ -130,16 +130,16 @@ def _grain_of_iso(text: str) -> dt.timedelta:
     return _HOUR if minutes is None else _MINUTE if seconds is None else _MICROSECOND
 
 
-def _read(value: Any, form: str) -> dt.datetime:
-    if form.startswith("epoch"):
+def _read(value: Any, time_format: str) -> dt.datetime:
+    if time_format.startswith("epoch"):
         if isinstance(value, bool):
             raise ValueError("no number")
-        seconds = float(value) / (1000 if form == "epoch_milliseconds" else 1)
+        seconds = float(value) / (1000 if time_format == "epoch_milliseconds" else 1)
         return dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(seconds=seconds)
     if not isinstance(value, str):
         raise TypeError("no text")
-    if form == "iso":
+    if time_format == "iso":
         return read_iso_time(value.strip())
-    if form == "http":
+    if time_format == "http":
         return email.utils.parsedate_to_datetime(value)
-    return dt.datetime.strptime(value.strip(), form)
+    return dt.datetime.strptime(value.strip(), time_format)

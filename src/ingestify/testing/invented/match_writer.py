@@ -11,7 +11,7 @@ __all__ = ["MatchWriter"]
 
 
 class MatchWriter:
-    """The events of one match so far, in the order and the form a StatsBomb events file has them.
+    """The events of one match so far, in the order and the format of a StatsBomb events file.
 
     One thread uses it. Coordinates are yards on a 120 x 80 pitch, each team attacking towards x = 120.
 
