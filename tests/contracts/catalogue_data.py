@@ -8,9 +8,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from ingestify.domain.change import AppliedChange, DatasetChange, NewFile
+from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.file import FeedState, Validators
+from ingestify.domain.file import FeedState, NewFile, Validators
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import Catalogue, DatasetFilter
 from ingestify.domain.run import Counters, JobSummary, ProcessIdentity, RunState, TaskOutcome, TaskSummary

@@ -26,9 +26,10 @@ from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
 from ingestify.domain.change import DatasetChange, Settlement, stored_metadata_text
 from ingestify.domain.dataset import DatasetState
+from ingestify.domain.file import NewFile
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter
-from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState, WaitingBundle
+from ingestify.domain.quarantine import QuarantineEntry, QuarantineState, WaitingBundle
 from ingestify.errors import SaveError
 
 __all__ = ["QuarantineLog"]

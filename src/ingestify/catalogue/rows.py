@@ -11,9 +11,9 @@ from typing import Any
 from ingestify.clock import as_utc
 from ingestify.domain.announcement import text_of_time
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.file import LONGEST_CONTENT_TYPE, NO_VALIDATORS, FeedState, File, Validators
+from ingestify.domain.file import LONGEST_CONTENT_TYPE, NO_VALIDATORS, FeedState, File, NewFile, Validators
 from ingestify.domain.identifier import Identifier
-from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
+from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
 from ingestify.domain.text import is_storable, storable
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import gc
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import click
 
@@ -33,18 +32,9 @@ from ingestify.cli.progress import RunView
 from ingestify.cli.run_outcome import report_document, tell_outcome
 from ingestify.domain.run import RunReport
 from ingestify.engine.engine import IngestionEngine
+from ingestify.engine.run.run import RunOptions
 
 __all__ = ["execute", "plan_command", "run_command"]
-
-
-class RunOptions(TypedDict, total=False):
-    """What a run is asked, beside the filters; each is an argument of `IngestionEngine.run_report`."""
-
-    dry_run: bool
-    source: str | None
-    accept_missing: bool
-    deadline: dt.timedelta | None
-    ignore_waits: bool
 
 
 _source_option = click.option("--source", metavar="NAME", help="Only this source of the configuration.")
@@ -66,6 +56,7 @@ _KEYS = ("state",)
 )
 @click.option(
     "--refetch",
+    "refetched",
     multiple=True,
     metavar="KEY=VALUE",
     help="Fetch these datasets of the lake, and look at no others, in full although nothing changed. May be repeated.",
@@ -87,7 +78,8 @@ _KEYS = ("state",)
 def run_command(
     lake: NamedLake,
     filters: dict[str, Any],
-    refetch: tuple[str, ...],
+    source: str | None,
+    refetched: tuple[str, ...],
     disable_events: bool,
     console: Console,
     **options: Unpack[RunOptions],
@@ -98,8 +90,9 @@ def run_command(
 
     KEY=VALUE narrows what is looked at, such as  competition_id=11 match_id=12,13 .
     """
-    filters = _with_refetch(filters, parse_filters(refetch, _KEYS))
-    return _run(lake, filters, console, disable_events=disable_events, refetch=bool(refetch), **options)
+    filters = _with_refetch(filters, parse_filters(refetched, _KEYS))
+    options["refetch"] = bool(refetched)
+    return _run(lake, filters, console, source=source, disable_events=disable_events, **options)
 
 
 @click.command("plan")
@@ -122,19 +115,19 @@ def _run(
     filters: dict[str, Any],
     console: Console,
     *,
+    source: str | None,
     disable_events: bool,
-    refetch: bool = False,
     **options: Unpack[RunOptions],
 ) -> int:
-    dry_run, source = options["dry_run"], options["source"]
+    dry_run = options["dry_run"]
     view = RunView(console, shows_skipped=dry_run)
     lake.place.config_for("what is to be fetched")
     with lake.open_engine(disable_events=disable_events) as engine:
         first_use = FirstUse(engine)
         view.tell_left_out(engine.find_left_out(source, filters["dataset_type"]))
-        if refetch:
+        if options.get("refetch"):
             view.tell_refetch(count_datasets(engine.store, engine.store.dataset_filter(**filters)))
-        report = execute(engine, view, refetch=refetch, **options, **filters)
+        report = execute(engine, view, source=source, **options, **filters)
     code = exit_code(report)
     if report.created_lake and not console.as_json:
         console.tell(f"Created the lake in {report.created_lake}.")

@@ -21,9 +21,9 @@ from ingestify.domain.events import (
     RevisionRejected,
     RevisionWithdrawn,
 )
-from ingestify.domain.file import FeedState
+from ingestify.domain.file import FeedState, NewFile
 from ingestify.domain.identifier import Identifier
-from ingestify.domain.quarantine import NewFile, QuarantineEntry, QuarantineState
+from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
 from ingestify.domain.text import LONGEST_NAME, depth_of_json, is_storable, storable
 from ingestify.errors import SourceError
@@ -31,7 +31,6 @@ from ingestify.errors import SourceError
 __all__ = [
     "AppliedChange",
     "DatasetChange",
-    "NewFile",
     "Settlement",
     "apply_change",
     "metadata_text",

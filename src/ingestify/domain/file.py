@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, cast
 
 from ingestify.clock import as_utc
 from ingestify.domain.feeds import file_id
+from ingestify.domain.text import storable
 from ingestify.errors import SourceError
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "DraftFile",
     "FeedState",
     "File",
+    "NewFile",
     "NotModifiedFile",
     "Validators",
 ]
@@ -56,7 +58,28 @@ NO_VALIDATORS = Validators()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class File:
+class _StoredFile:
+    """What a file of the lake is, whether or not it is part of a revision."""
+
+    data_feed_key: str
+    data_spec_version: str
+    data_serialization_format: str
+    size: int
+    tag: str
+    content_type: str | None
+    storage_size: int
+    storage_compression_method: str
+    storage_path: str
+    modified_at: dt.datetime | None
+
+    @property
+    def file_id(self) -> str:
+        """`{data_feed_key}__{data_spec_version}`, unique within a dataset."""
+        return file_id(self.data_feed_key, self.data_spec_version)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class File(_StoredFile):
     """One file of a committed revision.
 
     Attributes:
@@ -74,26 +97,25 @@ class File:
         revision_id: The revision that brought it.
     """
 
-    data_feed_key: str
-    data_spec_version: str
-    data_serialization_format: str
-    size: int
-    tag: str
-    content_type: str | None
-    storage_size: int
-    storage_compression_method: str
-    storage_path: str
-    modified_at: dt.datetime | None
     created_at: dt.datetime
     revision_id: int
 
-    @property
-    def file_id(self) -> str:
-        """`{data_feed_key}__{data_spec_version}`, unique within a dataset."""
-        return file_id(self.data_feed_key, self.data_spec_version)
-
     def __repr__(self) -> str:
         return f"File({self.file_id}, {self.data_serialization_format}, {self.size:,} bytes, r{self.revision_id})"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewFile(_StoredFile):
+    """A file whose object is stored, and that no revision names yet. The attributes are those of `File`."""
+
+    def __post_init__(self) -> None:
+        if self.content_type is not None:
+            object.__setattr__(self, "content_type", storable(self.content_type, LONGEST_CONTENT_TYPE))
+
+    def in_revision(self, revision_id: int, created_at: dt.datetime) -> File:
+        """Return it as a file of a revision."""
+        stored = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return File(**stored, created_at=created_at, revision_id=revision_id)
 
 
 @dataclasses.dataclass(slots=True)  # frozen, it would take four times as long to make, for each file of a run

@@ -9,55 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.feeds import file_id
-from ingestify.domain.file import LONGEST_CONTENT_TYPE, FeedState, File
+from ingestify.domain.file import FeedState, NewFile
 from ingestify.domain.identifier import Identifier
-from ingestify.domain.text import storable
 from ingestify.masking import mask_text
 
-__all__ = ["NewFile", "QuarantineEntry", "QuarantineState", "WaitingBundle"]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class NewFile:
-    """A file whose object is stored, and that no revision names yet. The attributes are those of `File`."""
-
-    data_feed_key: str
-    data_spec_version: str
-    data_serialization_format: str
-    size: int
-    tag: str
-    content_type: str | None
-    storage_size: int
-    storage_compression_method: str
-    storage_path: str
-    modified_at: dt.datetime | None
-
-    def __post_init__(self) -> None:
-        if self.content_type is not None:
-            object.__setattr__(self, "content_type", storable(self.content_type, LONGEST_CONTENT_TYPE))
-
-    @property
-    def file_id(self) -> str:
-        """`{data_feed_key}__{data_spec_version}`, unique within a dataset."""
-        return file_id(self.data_feed_key, self.data_spec_version)
-
-    def in_revision(self, revision_id: int, created_at: dt.datetime) -> File:
-        """Return it as a file of a revision."""
-        return File(
-            data_feed_key=self.data_feed_key,
-            data_spec_version=self.data_spec_version,
-            data_serialization_format=self.data_serialization_format,
-            size=self.size,
-            tag=self.tag,
-            content_type=self.content_type,
-            storage_size=self.storage_size,
-            storage_compression_method=self.storage_compression_method,
-            storage_path=self.storage_path,
-            modified_at=self.modified_at,
-            created_at=created_at,
-            revision_id=revision_id,
-        )
+__all__ = ["QuarantineEntry", "QuarantineState", "WaitingBundle"]
 
 
 class QuarantineState(enum.StrEnum):

@@ -395,11 +395,6 @@ class RunReport:
         return [job for job in self.jobs if job.left_to_another]
 
     @property
-    def was_cut_short(self) -> bool:
-        """Whether the run was stopped before it had looked at everything."""
-        return bool(self.not_begun) or any(job.state is RunState.ABORTED for job in self.jobs)
-
-    @property
     def jobs_without_success(self) -> list[JobSummary]:
         """The jobs that are FAILED as all of their datasets failed."""
         return [job for job in self.jobs if job.state is RunState.FAILED and job.counters.only_failed]

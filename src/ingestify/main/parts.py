@@ -7,7 +7,7 @@ import datetime as dt
 import difflib
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ingestify.config.secrets import find_vault_urls, resolve_configuration
 from ingestify.config.settings import (
@@ -60,6 +60,8 @@ __all__ = [
 ]
 
 logger = PrintableLogger(__name__)
+
+C = TypeVar("C")
 
 CHECKS_GROUP = "ingestify.checks"
 """The entry point group of bundle checks for every lake."""
@@ -135,10 +137,8 @@ def check_fetch_policy(settings: FetchPolicySettings | None) -> None:
 
 def _find_fetch_policy(type_name: str) -> type[FetchPolicy] | FetchPolicy:
     found = registry.import_object(type_name, "fetch policy")
-    if isinstance(found, FetchPolicy) or (isinstance(found, type) and issubclass(found, FetchPolicy)):
-        return found
-    raise ConfigurationError(
-        f"The fetch policy '{type_name}' is {found!r}; it must be a subclass of ingestify.FetchPolicy."
+    return (
+        found if isinstance(found, FetchPolicy) else _subclass_of(FetchPolicy, found, f"The fetch policy '{type_name}'")
     )
 
 
@@ -172,10 +172,14 @@ def _find_subscriber(type_name: str) -> type[Subscriber] | None:
         hint = f"did you mean '{close[0]}'?" if close else f"{there} a dotted path such as my_package.MySubscriber."
         raise ConfigurationError(f"There is no event subscriber '{type_name}'; {hint}")
     found = registry.import_object(type_name, "event subscriber") if plugin is None else plugin.load()
-    if not (isinstance(found, type) and issubclass(found, Subscriber)):
-        title = f"The event subscriber '{type_name}'" if plugin is None else plugin.title
-        raise ConfigurationError(f"{title} is {found!r}; it must be a subclass of ingestify.Subscriber.")
-    return found
+    return _subclass_of(Subscriber, found, f"The event subscriber '{type_name}'" if plugin is None else plugin.title)
+
+
+def _subclass_of(base: type[C], found: object, title: str) -> type[C]:
+    """Return a class that a setting, or an installed package, names; `title` begins the error's sentence."""
+    if isinstance(found, type) and issubclass(found, base):
+        return found
+    raise ConfigurationError(f"{title} is {found!r}; it must be a subclass of ingestify.{base.__name__}.")
 
 
 def names_secrets(configuration: object) -> bool:
@@ -261,17 +265,14 @@ def check_plugins() -> None:
 
 
 def _make_installed_check(plugin: Plugin) -> BundleCheck:
-    found = plugin.load()
-    if not (isinstance(found, type) and issubclass(found, BundleCheck)):
-        raise ConfigurationError(f"{plugin.title} is {found!r}; it must be a subclass of ingestify.BundleCheck.")
+    check_class = _subclass_of(BundleCheck, plugin.load(), plugin.title)  # type: ignore[type-abstract]
     try:
-        made: BundleCheck = found()
+        return check_class()
     except Exception as error:
         raise ConfigurationError(
             f"{plugin.title} cannot be made without a configuration: {type(error).__name__}: {error}. Install another "
             f"version of that package, or uninstall it."
         ) from error
-    return made
 
 
 def _make_check(settings: CheckSettings) -> BundleCheck:
@@ -286,11 +287,7 @@ def _make_check(settings: CheckSettings) -> BundleCheck:
 
 def _find_check(type_name: str) -> type[BundleCheck]:
     found = registry.import_object(type_name, "check")
-    if not (isinstance(found, type) and issubclass(found, BundleCheck)):
-        raise ConfigurationError(
-            f"The check '{type_name}' is {found!r}; it must be a subclass of ingestify.BundleCheck."
-        )
-    return found
+    return _subclass_of(BundleCheck, found, f"The check '{type_name}'")  # type: ignore[type-abstract]
 
 
 def make_layout(settings: Settings) -> Layout:

@@ -31,10 +31,6 @@ def counted(count: int, word: str) -> str:
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
-def _requests(count: int) -> str:
-    return f"{count:,} request" if count == 1 else f"{count:,} requests"
-
-
 def counts(totals: Counters, *, dry_run: bool = False) -> str:
     """Return `12 new, 3 revised, 365 unchanged, 0 failed`."""
     new, revised = ("to fetch", "to refetch") if dry_run else ("new", "revised")
@@ -85,27 +81,19 @@ def summary_line(report: RunReport) -> str:
     """Return `380 matches: 12 new, 3 revised, 365 unchanged, 0 failed · 41 requests · 84 MB · 0:42`."""
     totals = report.totals
     done = what_was_done(report.jobs, dry_run=report.dry_run, not_begun=len(report.not_begun))
-    return f"{done} · {_requests(totals.requests)} · {size(totals.received_bytes)} · {clock(report.duration_seconds)}"
+    requests = counted(totals.requests, "request")
+    return f"{done} · {requests} · {size(totals.received_bytes)} · {clock(report.duration_seconds)}"
 
 
 def progress_text(report: RunReport) -> str:
     """Return `12 of 380 matches: 12 new, … · 41 requests · 84 MB · 0:42`: how far a run is."""
     totals = report.totals
-    done = (
-        totals.new
-        + totals.revised
-        + totals.metadata
-        + totals.unchanged
-        + totals.skipped
-        + totals.failed
-        + totals.quarantined
-    )
     what = noun((job.dataset_type for job in report.jobs), totals.discovered)
     if not totals.discovered:
         return f"finding what there is · {clock(report.duration_seconds)}"
     jobs = sum(job.state is RunState.RUNNING for job in report.jobs)
     return (
-        f"{done:,} of {totals.discovered:,} {what}: {counts(totals, dry_run=report.dry_run)} · "
+        f"{totals.ended:,} of {totals.discovered:,} {what}: {counts(totals, dry_run=report.dry_run)} · "
         f"{totals.requests:,} requests · {size(totals.received_bytes)} · {clock(report.duration_seconds)}"
         + (f" · {jobs} selectors open" if jobs > 1 else "")
     )

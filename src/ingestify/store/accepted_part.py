@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 
 from ingestify.domain.bundle import BundleType, BundleTypes
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.file import FeedState, Validators
-from ingestify.domain.quarantine import NewFile, QuarantineEntry
+from ingestify.domain.file import FeedState, NewFile, Validators
+from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.errors import ConfigurationError, SaveError
 from ingestify.remedies import remedy
 

@@ -6,21 +6,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ingestify.config.field_types import Configuration, Name
+from ingestify.config.field_types import Name
+from ingestify.config.settings.class_settings import ClassSettings
 from ingestify.typed_section import Section
 
 __all__ = ["CheckSettings", "QuarantineSettings"]
 
 
-class CheckSettings(Section):
+class CheckSettings(ClassSettings):
     """One bundle check."""
 
     type: Name = Field(description="The dotted path of a BundleCheck, such as my_package.MyCheck.")
-    configuration: Configuration = Field(
-        default_factory=dict,
-        description="What it is made with: a mapping, a vault url, or a list of those, merged in order.",
-        repr=False,
-    )
 
 
 class QuarantineSettings(Section):

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from ingestify.config.field_types import Configuration, Name, Selector, Versions, or_text, type_or_text
+from ingestify.config.field_types import Name, Selector, Versions, or_text, type_or_text
+from ingestify.config.settings.class_settings import ClassSettings
 from ingestify.typed_section import Section, wrong
 
 __all__ = ["FetchPolicySettings", "IngestionPlanSettings"]
@@ -24,15 +25,10 @@ def _default_versions() -> dict[str, tuple[str, ...]]:
     return {"default": ("v1",)}
 
 
-class FetchPolicySettings(Section):
+class FetchPolicySettings(ClassSettings):
     """When a dataset is fetched again."""
 
     type: Name = Field(description="The dotted path of a FetchPolicy, such as my_package.Cadence.")
-    configuration: Configuration = Field(
-        default_factory=dict,
-        description="What it is made with: a mapping, a vault url, or a list of those, merged in order.",
-        repr=False,
-    )
 
 
 class IngestionPlanSettings(Section):

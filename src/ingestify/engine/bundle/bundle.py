@@ -9,9 +9,9 @@ from ingestify.clock import now
 from ingestify.domain.bundle import BundleType, is_named
 from ingestify.domain.change import metadata_text, stored_metadata_text
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.file import NO_VALIDATORS, FeedState
+from ingestify.domain.file import NO_VALIDATORS, FeedState, NewFile
 from ingestify.domain.plan import IngestionPlan
-from ingestify.domain.quarantine import NewFile, QuarantineEntry
+from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.resource import DatasetResource
 from ingestify.engine.bundle.loaded_file import FileKind, LoadedResource
 

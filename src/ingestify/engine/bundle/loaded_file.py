@@ -6,8 +6,7 @@ import dataclasses
 import enum
 
 from ingestify.checks.files import Findings
-from ingestify.domain.file import FeedState
-from ingestify.domain.quarantine import NewFile
+from ingestify.domain.file import FeedState, NewFile
 from ingestify.engine.bundle.volatile import Differences
 from ingestify.store.objects.staging import StagedFile
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from ingestify.domain.change import NewFile
+from ingestify.domain.file import NewFile
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.engine.bundle.broken_files import wanted_in_full
 from ingestify.engine.bundle.bundle import LoadedBundle

@@ -15,9 +15,9 @@ from ingestify.checks.files import check_bytes, check_stream
 from ingestify.domain import formats
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.error_response import refuse_error
-from ingestify.domain.file import NO_VALIDATORS, DraftFile, NotModifiedFile, Validators
+from ingestify.domain.file import NO_VALIDATORS, DraftFile, NewFile, NotModifiedFile, Validators
 from ingestify.domain.ports import Fetcher, FetchRequest, FetchResult, FetchStatus
-from ingestify.domain.quarantine import NewFile, QuarantineEntry
+from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.resource import FileResource
 from ingestify.domain.text import is_storable
 from ingestify.engine.bundle.broken_files import is_known_to_be_bad

@@ -10,9 +10,10 @@ import logging
 from collections.abc import Callable, Collection
 
 from ingestify.clock import now
-from ingestify.domain.change import AppliedChange, DatasetChange, NewFile, Settlement
+from ingestify.domain.change import AppliedChange, DatasetChange, Settlement
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.fetch_policy import is_any_announced_anew
+from ingestify.domain.file import NewFile
 from ingestify.domain.ports import HeadMoved
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.resource import FileResource

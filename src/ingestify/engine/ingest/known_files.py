@@ -10,9 +10,9 @@ from ingestify.clock import now
 from ingestify.domain.announcement import is_settled, read_http_date
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.fetch_policy import is_announced_anew
-from ingestify.domain.file import NO_VALIDATORS, FeedState, File, Validators
+from ingestify.domain.file import NO_VALIDATORS, FeedState, File, NewFile, Validators
 from ingestify.domain.ports import FetchResult
-from ingestify.domain.quarantine import NewFile, QuarantineEntry
+from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.resource import FileResource
 from ingestify.engine.bundle.broken_files import still_left_out, validators_of_left_out
 from ingestify.engine.bundle.loaded_file import FileKind, LoadedResource

@@ -6,8 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
 
-from ingestify.domain.change import NewFile
-from ingestify.domain.file import File
+from ingestify.domain.file import File, NewFile
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import Storage
 from ingestify.failpoints import failpoint
