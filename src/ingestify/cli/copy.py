@@ -45,11 +45,13 @@ _NEEDS_A_PERSON = (CopyOutcome.CONFLICT, CopyOutcome.FAILED)
     "target_named",
     required=True,
     metavar="FILE|FOLDER",
-    help="The config.yaml, or the folder, of the lake to copy to. It is made if it is not there.",
+    help="The config.yaml, or the folder, of the lake to copy to. A lake that does not exist is created.",
 )
 @dataset_options
-@click.option("--delete", "deletes", is_flag=True, help="Remove from the target what the source has not.")
-@click.option("--verify", "verifies", is_flag=True, help="Then read every file of the target's bucket once more.")
+@click.option(
+    "--delete", "deletes", is_flag=True, help="Remove datasets from the target that the source does not have."
+)
+@click.option("--verify", "verifies", is_flag=True, help="Then read every file of the target's bucket to verify it.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be copied, and removed.")
 @json_option("JSON Lines: one for each dataset, and one at the end.")
 @yes_option
@@ -67,8 +69,9 @@ def copy_command(
 ) -> int:
     """Mirror a bucket of the lake into another lake: all revisions, and what waits in quarantine.
 
-    What is there already is not read again, so a copy that was cut off goes on, and a repeated one is quick. KEY=VALUE
-    narrows it, such as  competition_id=11 . The exit code is 3 when something failed, or is another one in the target.
+    Files that the target has are not read again, so an interrupted copy can continue, and a second one is quick.
+    KEY=VALUE narrows it, such as  competition_id=11 . The exit code is 3 if a dataset failed, or has another history in
+    the target.
     """
     source, target = open_two_datastores(lake.place, find_place(target_named), lake.bucket, dry_run=dry_run)
     with contextlib.closing(source), contextlib.closing(target):

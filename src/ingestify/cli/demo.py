@@ -59,7 +59,7 @@ ingestion_plans:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("ingestify-demo"),
     show_default=True,
-    help="Where the lake is made. A lake of an earlier demo there is replaced.",
+    help="The folder of the lake. It replaces the lake of an earlier demo.",
 )
 @console_options
 def demo_command(matches: int, folder: Path, console: Console) -> None:

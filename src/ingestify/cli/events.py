@@ -54,21 +54,21 @@ class _Start(click.ParamType[Any]):
 
 @click.group("events")
 def events_command() -> None:
-    """Look at the event log and at who reads it, and put a reader elsewhere.
+    """Show the event log and its readers, and move a reader.
 
-    Whatever changes in the lake is an event in its log. A reader (EventLogConsumer in Python) has a name and a
-    position: that of the last event it is done with.
+    Each change of the lake is an event in its log. A reader (EventLogConsumer in Python) has a name and a position,
+    which is that of the last event that it has processed.
     """
 
 
 @events_command.command("list", short_help="List events.")
 @lake_options
-@click.option("--after", type=click.IntRange(min=0), default=0, metavar="POSITION", help="Only those behind it.")
+@click.option("--after", type=click.IntRange(min=0), default=0, metavar="POSITION", help="Only events after it.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
 @json_option("One JSON object for each.")
 @console_options
 def list_command(lake: NamedLake, after: int, limit: int | None, console: Console) -> None:
-    """List events in the order in which they became true."""
+    """List events in the order in which they happened."""
     with lake.open_store() as store:
         for event in itertools.islice(_iter_events(store, after), limit):
             console.show(event, event_document, _write_event)
@@ -85,12 +85,12 @@ def _iter_events(store: DatasetStore, after: int) -> Iterator[DatasetEvent]:
         after = events[-1].position or 0
 
 
-@events_command.command("readers", short_help="Show who reads, how far each is, and what it fails on.")
+@events_command.command("readers", short_help="Show the readers, their positions, and the events on which they fail.")
 @lake_options
 @json_option("One JSON object for each.")
 @console_options
 def readers_command(lake: NamedLake, console: Console) -> None:
-    """Show the readers by name: where each stands, how many events it has not had, and what it failed on."""
+    """Show each reader: its position, how many events it has not read, and the events on which it failed."""
     with lake.open_store() as store:
         readers = store.catalogue.event_readers.list_readers()
     for reader in readers:
@@ -111,7 +111,7 @@ def _failed_text(failed: FailedEvent) -> str:
     return f"event {failed.position} {what} ({times}): {failed.error}"
 
 
-@events_command.command("reset", short_help="Put a reader elsewhere in the log.")
+@events_command.command("reset", short_help="Move a reader in the log.")
 @lake_options
 @click.option(
     "--to",
@@ -119,13 +119,13 @@ def _failed_text(failed: FailedEvent) -> str:
     type=_Start(),
     required=True,
     metavar="PLACE",
-    help="beginning, now, the position of the last event that is not wanted, or a moment such as 2026-01-31T12:00Z.",
+    help="beginning, now, the position after which it goes on, or a moment such as 2026-01-31T12:00Z.",
 )
 @yes_option
 @console_options
 @_reader
 def reset_command(lake: NamedLake, start: StartAt, yes: bool, reader_name: str, console: Console) -> None:
-    """Put a reader elsewhere, back or forward. A process that reads for it at the moment ends with an error.
+    """Move a reader back or forward. A process that uses this reader at the moment ends with an error.
 
     It asks first; where it cannot, it needs --yes.
     """
@@ -140,15 +140,15 @@ def reset_command(lake: NamedLake, start: StartAt, yes: bool, reader_name: str, 
             yes=yes,
         )
         store.catalogue.event_readers.set_position(reader_name, position)
-    console.tell(f"'{reader_name}' goes on behind {position}.")
+    console.tell(f"'{reader_name}' goes on after {position}.")
 
 
-@events_command.command("park", short_help="Leave behind the event that a reader fails on.")
+@events_command.command("park", short_help="Skip the event on which a reader fails.")
 @lake_options
 @console_options
 @_reader
 def park_command(lake: NamedLake, reader_name: str, console: Console) -> None:
-    """Let a reader go on behind the event that it fails on. The event is remembered: see 'events readers'.
+    """Let a reader go on after the event on which it fails. The event is kept: see 'events readers'.
 
     consumer.retry_parked(on_event) delivers it once more.
     """
@@ -160,7 +160,7 @@ def park_command(lake: NamedLake, reader_name: str, console: Console) -> None:
         store.catalogue.event_readers.save_failure(reader_name, dataclasses.replace(failing, is_parked=True))
         if not store.catalogue.event_readers.advance(reader_name, reader.position, failing.position):
             raise ConfigurationError(f"The reader '{reader_name}' has gone on meanwhile; look at it again.")
-    console.tell(f"The event {failing.position} is parked; '{reader_name}' goes on behind it.")
+    console.tell(f"The event {failing.position} is parked; '{reader_name}' goes on after it.")
 
 
 @events_command.command("forget", short_help="Forget a reader.")
@@ -169,7 +169,7 @@ def park_command(lake: NamedLake, reader_name: str, console: Console) -> None:
 @console_options
 @_reader
 def forget_command(lake: NamedLake, yes: bool, reader_name: str, console: Console) -> None:
-    """Forget where a reader stands and what it failed on; the next one of that name is a new one."""
+    """Forget a reader's position and failures. A reader with the same name is a new one then."""
     with lake.open_store() as store:
         reader = _find(store, reader_name)
         confirm(f"Forget the reader '{reader_name}'?", [f"it stands at {reader.position}"], yes=yes)

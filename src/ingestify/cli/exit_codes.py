@@ -29,9 +29,9 @@ EXIT_INTERRUPTED = 130
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 failed, or all datasets of a selector did; 2 stopped by the source, or wrong usage; 3 some "
-    "datasets failed, are in quarantine or without a broken file, are suddenly not listed any more, were not looked at "
-    "as their host is left alone, or are others in the lake that is copied to; 4 the lake is damaged; 5 of 'status': "
-    "over a limit that was given; 6 the deadline came before all was done; 130 interrupted."
+    "datasets failed, are in quarantine, lack a broken file, are suddenly not listed any more, were not looked at as "
+    "their host is left alone, or have another history in the target of a copy; 4 the lake is damaged; 5 of 'status': "
+    "a limit is exceeded; 6 the deadline came before the end; 130 interrupted."
 )
 
 

@@ -27,16 +27,17 @@ __all__ = ["gc_command"]
     default="24h",
     show_default=True,
     metavar="AGE",
-    help="Only what was written, and deleted, so long ago: 24h, 7d, 0h.",
+    help="Only files that were written, and deleted, so long ago: 24h, 7d, 0h.",
 )
-@click.option("-y", "--yes", is_flag=True, help="Remove it. Without this it is only shown.")
+@click.option("-y", "--yes", is_flag=True, help="Remove the files. Without this they are only listed.")
 @json_option("The totals as one JSON object.")
 @console_options
 def gc_command(lake: NamedLake, older_than: dt.timedelta, yes: bool, console: Console) -> None:
-    """Remove the files that no dataset has any more, of all buckets, and what broken runs left behind.
+    """Remove the files that no dataset has any more, of all buckets, and the leftovers of broken runs.
 
-    A deleted dataset's files stay until they are this old, for who is reading them. It may go on beside a run, but
-    not with an age of less than an hour. Jobs and events that are older than `retention` in the config file go, too.
+    The files of a deleted dataset stay until they are this old, for readers that have them open. The command may run
+    beside an ingest, but not with an age of less than an hour. It also removes jobs and events that are older than
+    `retention` in the config file.
     """
     shows_each = not console.as_json and not console.quiet and (console.verbose or not yes)
     with lake.open_store() as store:

@@ -49,7 +49,7 @@ _states = click.option(
 @click.option(
     "--where",
     metavar="EXPRESSION",
-    help="Only datasets of which this holds, such as \"metadata.home_team.name == 'Ajax' and match_id > 12\".",
+    help="Only datasets that meet this condition, such as \"metadata.home_team.name == 'Ajax' and match_id > 12\".",
 )
 @click.option("--count", is_flag=True, help="Only print how many there are.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
@@ -187,7 +187,7 @@ def _show(dataset: Dataset, waiting: Sequence[WaitingBundle]) -> None:
 @click.command("delete")
 @lake_options
 @dataset_options
-@click.option("--now", "with_objects", is_flag=True, help="Remove the files at once too; who reads them gets an error.")
+@click.option("--now", "with_objects", is_flag=True, help="Remove the files at once too; readers of them get an error.")
 @yes_option
 @console_options
 @click.argument("dataset", metavar="ID|[PROVIDER/TYPE/]KEY=VALUE/…")
@@ -196,7 +196,8 @@ def delete_command(
 ) -> None:
     """Remove datasets from the lake. It asks first; where it cannot, it needs --yes.
 
-    They are gone at once. Their files stay for a day, for who is reading them; then 'ingestify gc' removes them.
+    The datasets are gone at once. Their files stay for a day, for readers that have them open; then 'ingestify gc'
+    removes the files.
     """
     with lake.open_store() as store:
         found = find_datasets(store, dataset, least=SURE_OF_AN_ID, **filters)
@@ -212,7 +213,7 @@ def delete_command(
 @lake_options
 @console_options
 def sync_indexes_command(lake: NamedLake, console: Console) -> None:
-    """Make the database indexes for `identifier_index: true`, and drop those that are no longer asked for."""
+    """Create the database indexes for `identifier_index: true`, and drop those that are not configured any more."""
     config = lake.place.config_for("which indexes are wanted")
     with lake.open_store() as store:
         if store.create():

@@ -35,10 +35,10 @@ _type_option = click.option(
 @console_options
 @source_argument
 def competitions_command(lake: NamedLake, dataset_type: str | None, name: str, console: Console) -> None:
-    """List the competitions and seasons that a provider has. Nothing is fetched but its index, and nothing written.
+    """List the competitions and seasons of a provider. It only reads the provider's index, and writes nothing.
 
-    NAME is a provider that has open data, such as statsbomb, or a source of the configuration. No lake and no
-    configuration are needed; where there is a lake, in_lake is how many datasets it has of each.
+    NAME is a provider with open data, such as statsbomb, or a source of the configuration. A lake and a configuration
+    are not needed; if there is a lake, in_lake is the number of its datasets.
     """
     _list("competitions", lake, console, name, dataset_type)
 
@@ -47,7 +47,7 @@ def competitions_command(lake: NamedLake, dataset_type: str | None, name: str, c
 @lake_options
 @_type_option
 @click.option(
-    "--all", "everything", is_flag=True, help="All that it has, also of more than 10 competitions and seasons."
+    "--all", "everything", is_flag=True, help="List everything, even for more than 10 competitions and seasons."
 )
 @json_option("One JSON object for each, with all metadata.")
 @console_options
@@ -61,11 +61,11 @@ def matches_command(
     filters: dict[str, Any],
     console: Console,
 ) -> None:
-    """List the matches that a provider has. Nothing is fetched but its indexes, and nothing written.
+    """List the matches of a provider. It only reads the provider's indexes, and writes nothing.
 
-    NAME is a provider that has open data, such as statsbomb, or a source of the configuration. KEY=VALUE narrows them,
-    such as  competition_id=43 season_id=106 . No lake and no configuration are needed; where there is a
-    lake, in_lake is the state of what it has.
+    NAME is a provider with open data, such as statsbomb, or a source of the configuration. KEY=VALUE narrows the list,
+    such as  competition_id=43 season_id=106 . A lake and a configuration are not needed; if there is a lake, in_lake is
+    the state of the dataset in it.
     """
     _list("matches", lake, console, name, dataset_type, everything=everything, **filters)
 

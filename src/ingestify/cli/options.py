@@ -233,8 +233,8 @@ def console_options(function: Callable[..., Any]) -> Callable[..., Any]:
             envvar=FORMAT_VARIABLE,
             expose_value=False,
             callback=_choose_format,
-            help="How a log line looks, in the %-style of Python's logging; %(run_id)s is the run. Default: the "
-            "message, and where stderr is no terminal also the time (UTC), the level and the run.",
+            help="The format of a log line, in the %-style of Python's logging; %(run_id)s is the run. Default: the "
+            "message; if stderr is no terminal, also the time (UTC), the level and the run.",
         ),
     )
 

@@ -22,15 +22,15 @@ __all__ = ["completion_command", "config_command", "init_command", "version_comm
 
 
 @click.command("init")
-@click.option("--force", is_flag=True, help="Write over a config.yaml that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing config.yaml.")
 @click.option("--source", metavar="NAME", help="Write a package for a source of your own instead, such as my_provider.")
 @click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
 def init_command(folder: Path, force: bool, source: str | None) -> None:
-    """Write a commented config.yaml into FOLDER, by default this one, and make the lake that it names.
+    """Write a commented config.yaml into FOLDER, by default the current one, and create the lake that it names.
 
-    A config.yaml that is there already stays as it is, and gets its lake.
+    An existing config.yaml is not changed, but its lake is created.
 
-    With --source, make a folder NAME there: a source, a simulated provider, tests that pass, and a config.yaml.
+    With --source, create a folder NAME with a source, a simulated provider, tests that pass, and a config.yaml.
     """
     if source is not None:
         if force:
@@ -91,17 +91,17 @@ def config_command() -> None:
 
 @config_command.command("check", short_help="Say what is wrong with the configuration.")
 @lake_options
-@click.option("--secrets", is_flag=True, help="Look up the secrets that it names, in their vaults.")
+@click.option("--secrets", is_flag=True, help="Look up the secrets in their vaults.")
 @click.option(
-    "--connect", is_flag=True, help="Also open the database, the files and the sources, and say which of them answers."
+    "--connect", is_flag=True, help="Also open the database, the files and the sources, and say which of them respond."
 )
 @console_options
 def check_command(lake: NamedLake, secrets: bool, connect: bool, console: Console) -> int:
-    """Read the configuration and everything that it names, and say what is wrong. Nothing is fetched or written.
+    """Check the configuration and everything that it names. Nothing is fetched or written.
 
-    Secrets in vaults are looked up only with --secrets: that needs the network, and credentials. With --connect they
+    Secrets in vaults are looked up only with --secrets, as that needs the network and credentials. With --connect they
     are looked up too; then the database is opened, an object is written to the files, read and removed, and each
-    source is asked for as little as shows that it answers. The exit code is 1 if one of them does not.
+    source sends one small request. The exit code is 1 if one of them does not respond.
     """
     from ingestify.main.configuration import check_config  # heavy: everything
 

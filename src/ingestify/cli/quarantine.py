@@ -37,9 +37,13 @@ from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["quarantine_command"]
 
-_note = click.option("--note", default="", metavar="TEXT", help="Why, for those who come later; it is kept.")
+_note = click.option("--note", default="", metavar="TEXT", help="The reason; it is kept.")
 _by = click.option(
-    "--by", "decided_by", default=None, metavar="NAME", help="Who decides; it is kept. Default: the user's name."
+    "--by",
+    "decided_by",
+    default=None,
+    metavar="NAME",
+    help="The person who decides; it is kept. Default: the user's name.",
 )
 _AT_ONCE = 1000
 """The most entries in memory: there may be as many as datasets."""
@@ -49,17 +53,19 @@ _entries = click.argument("entry_ids", nargs=-1, required=True, metavar="ENTRY..
 
 @click.group("quarantine")
 def quarantine_command() -> None:
-    """Look at what failed its checks, and decide about it.
+    """Show bundles that failed their checks, and decide about them.
 
-    What the provider served and a check rejected is kept here with its reasons; readers see what they saw before. The
-    next runs publish it by themselves once the provider serves something that passes.
+    A bundle that a check rejected is kept here with the reasons, and readers see the dataset as it was before. The next
+    runs publish a new bundle by themselves, if the provider serves one that passes.
     """
 
 
-@quarantine_command.command("list", short_help="List what waits, and why.")
+@quarantine_command.command("list", short_help="List the bundles that wait, and why.")
 @lake_options
 @dataset_options
-@click.option("--all", "show_all", is_flag=True, help="Also what was accepted, discarded, or settled by a later run.")
+@click.option(
+    "--all", "show_all", is_flag=True, help="Also bundles that were accepted, discarded, or settled by a later run."
+)
 @json_option("One JSON object for each entry.")
 @console_options
 @filter_arguments()
@@ -95,11 +101,11 @@ def show_command(lake: NamedLake, entry_id: str, console: Console) -> None:
 @quarantine_command.command("retry", short_help="Fetch bundles anew, and check them again.")
 @lake_options
 @bucket_option
-@click.option("--later", is_flag=True, help="Only mark it; the next run fetches it.")
+@click.option("--later", is_flag=True, help="Only mark them; the next run fetches them.")
 @console_options
 @click.argument("entry_ids", nargs=-1, metavar="[ENTRY]...")
 def retry_command(lake: NamedLake, later: bool, entry_ids: tuple[str, ...], console: Console) -> int:
-    """Fetch bundles anew and check them again, whatever the provider says of their versions. None: all that wait."""
+    """Fetch bundles again and check them, even if the provider says that nothing changed. No ENTRY: all that wait."""
     with lake.open_engine() as engine:
         quarantine = engine.store.quarantine
         named = [_find(engine.store, one) for one in entry_ids]
@@ -159,7 +165,7 @@ def _source_of(entry: QuarantineEntry, engine: IngestionEngine) -> str | None:
     "--without",
     multiple=True,
     metavar="FEED",
-    help="Leave the files of this feed out; the next runs ask for them again. May be given several times.",
+    help="Leave the files of this feed out; the next runs request them again. May be given several times.",
 )
 @_note
 @_by
@@ -173,9 +179,9 @@ def accept_command(
     entry_ids: tuple[str, ...],
     console: Console,
 ) -> None:
-    """Publish bundles although a check rejected them. Who decided it, and why, is kept with the revision.
+    """Publish bundles although a check rejected them. The person and the reason are kept with the revision.
 
-    A dataset of which a file is broken, or a feed left out that it needs, is PARTIAL then.
+    A dataset with a broken file, or without a feed that it needs, is PARTIAL then.
     """
     # The engine is needed for its subscribers, which hear of the acceptance.
     with lake.open_engine() as engine:
@@ -197,9 +203,9 @@ def accept_command(
 def discard_command(
     lake: NamedLake, note: str, decided_by: str | None, yes: bool, entry_ids: tuple[str, ...], console: Console
 ) -> None:
-    """Throw the files of bundles away. It asks first; where it cannot, it needs --yes.
+    """Throw the files of bundles away. It asks first; without a terminal it needs --yes.
 
-    The same bundle is not fetched again; another one is.
+    The same bundle is not fetched again, but a new one is.
     """
     with lake.open_store() as store:
         entries = [_find(store, entry_id) for entry_id in entry_ids]

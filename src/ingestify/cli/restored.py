@@ -15,14 +15,14 @@ __all__ = ["restored_command"]
 
 @click.command("restored")
 @lake_options
-@click.option("--new-id", is_flag=True, help="The lake is a copy, files and all: give it an id of its own.")
+@click.option("--new-id", is_flag=True, help="The lake is a copy with its files: give it an id of its own.")
 @yes_option
 @console_options
 def restored_command(lake: NamedLake, new_id: bool, yes: bool, console: Console) -> None:
-    """Say that the catalogue, or the files, were restored from a backup: a new epoch of the lake begins.
+    """Begin a new epoch of the lake, after its catalogue or its files were restored from a backup.
 
-    From then on any other catalogue of the lake is refused by these files. It asks first; where it cannot, it needs
-    --yes. Nothing is garbage for a day, so that a mistake can still be undone from the right catalogue.
+    From then on these files refuse any other catalogue of the lake. It asks first; without a terminal it needs --yes.
+    For a day gc removes nothing, so that a mistake can be corrected with the right catalogue.
     """
     with lake.open_store() as store:
         mark = store.identity.read_mark()

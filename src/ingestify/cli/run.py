@@ -52,25 +52,25 @@ _KEYS = ("state",)
 @click.option(
     "--accept-missing",
     is_flag=True,
-    help="Mark what sources list no more as MISSING at once, however much it is.",
+    help="Mark datasets that sources no longer list as MISSING at once, however many they are.",
 )
 @click.option(
     "--refetch",
     "refetched",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Fetch these datasets of the lake, and look at no others, in full although nothing changed. May be repeated.",
+    help="Fetch only these datasets of the lake, in full, although nothing changed. May be repeated.",
 )
 @click.option(
     "--deadline",
     type=Age(),
     metavar="TIME",
-    help="How long it may take, such as 2h or 90m: then nothing new is begun, what is complete is kept, exit code 6.",
+    help="How long it may take, such as 2h. Then it begins nothing new, and keeps what is complete: exit code 6.",
 )
 @click.option(
     "--ignore-waits",
     is_flag=True,
-    help="Ask hosts also that wanted to be left alone until later, and forget that they did.",
+    help="Also request hosts that asked to be left alone until later, and forget that they asked.",
 )
 @json_option("JSON Lines on stdout.")
 @console_options
@@ -86,9 +86,9 @@ def run_command(
 ) -> int:
     """Bring the lake up to date with what the ingestion plans name.
 
-    A selector that another run is at is skipped.
+    A selector that another run holds is skipped.
 
-    KEY=VALUE narrows what is looked at, such as  competition_id=11 match_id=12,13 .
+    KEY=VALUE narrows the run, such as  competition_id=11 match_id=12,13 .
     """
     filters = _with_refetch(filters, parse_filters(refetched, _KEYS))
     options["refetch"] = bool(refetched)
@@ -103,9 +103,9 @@ def run_command(
 @console_options
 @filter_arguments(*_KEYS)
 def plan_command(lake: NamedLake, filters: dict[str, Any], source: str | None, console: Console) -> int:
-    """Show what a run would fetch, change and skip, and why. Only indexes are asked for; nothing is written.
+    """Show what a run would fetch, change and skip, and why. It only reads indexes, and writes nothing.
 
-    Datasets that are unchanged are counted; -v shows them too.
+    Unchanged datasets are counted; -v shows them too.
     """
     return _run(lake, filters, console, source=source, dry_run=True, disable_events=True)
 

@@ -42,8 +42,8 @@ def check_command(
 ) -> int:
     """Fetch one dataset of a source, into a lake in memory, and show what was found.
 
-    NAME is one under sources in the config.yaml. Filters such as match_id=12 say which dataset. Nothing of the
-    configured lake is read or written. The exit code is 1 if something is wrong.
+    NAME is a source in the config.yaml. Filters such as match_id=12 choose the dataset. The configured lake is neither
+    read nor written. The exit code is 1 if something is wrong.
     """
     from ingestify.main.trial import try_source  # heavy, and `sources list` needs none of it: pydantic
 

@@ -35,7 +35,7 @@ WIDTH = 100
 
 @click.group("sources")
 def sources_command() -> None:
-    """List the sources that are built in or installed, describe one, see what its provider has, and try one out."""
+    """List the built-in and installed sources, describe one, list what its provider has, and try one out."""
 
 
 sources_command.add_command(check_command)
@@ -47,9 +47,9 @@ sources_command.add_command(matches_command)
 @json_option("One JSON object for each source.")
 @console_options
 def list_command(console: Console) -> None:
-    """List what `type:` of a source can be: the provider, what it brings, and under which licence.
+    """List the values of a source's `type:`, with the provider, a summary and the licence.
 
-    After them come the formats that `loader:` of a source can be, with the feeds of their datasets.
+    After them come the values of a source's `loader:`, with the feeds of their datasets.
     """
     descriptions = []
     for name in source_types():
@@ -88,15 +88,15 @@ def _write_table(rows: Sequence[tuple[str, ...]]) -> None:
         write_line("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]))
 
 
-@sources_command.command("describe", short_help="Show the options, feeds and licence of one.")
+@sources_command.command("describe", short_help="Show the options, feeds and licence of a source.")
 @json_option("As JSON.")
 @click.option("--schema", is_flag=True, help="The JSON schema of its configuration, for editors.")
 @console_options
 @source_argument
 def describe_command(schema: bool, name: str, console: Console) -> None:
-    """Describe one source: its options, dataset types and feeds, licence, hosts, and how a change is seen.
+    """Describe one source: its options, dataset types and feeds, licence, hosts, and how it sees a change.
 
-    NAME is what `type:` says, such as ingestify.wyscout_github or a dotted path, or a provider that has open data.
+    NAME is a value of `type:`, such as ingestify.wyscout_github or a dotted path, or a provider that has open data.
     """
     _find_own_sources(name)
     if schema:

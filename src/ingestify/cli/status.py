@@ -32,16 +32,16 @@ __all__ = ["status_command"]
     "--stale",
     type=Age(),
     metavar="AGE",
-    help="Exit code 5 if a source or selector of the ingestion plans was not done for so long, such as 26h.",
+    help="Exit code 5 if no run completed a selector of the ingestion plans for so long, such as 26h.",
 )
 @click.option(
     "--max-failed",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Exit code 5 if more datasets failed when a run was last at them.",
+    help="Exit code 5 if more datasets failed in their last run.",
 )
 @click.option(
-    "--max-quarantined", type=click.IntRange(min=0), metavar="N", help="Exit code 5 if more wait in quarantine."
+    "--max-quarantined", type=click.IntRange(min=0), metavar="N", help="Exit code 5 if more bundles wait in quarantine."
 )
 @json_option("As JSON.")
 @console_options
@@ -56,8 +56,8 @@ def status_command(
 ) -> int:
     """Show the last runs, of all buckets, and how large one bucket of the lake is.
 
-    With --stale, --max-failed or --max-quarantined it is for monitoring: it says what is over a limit, and ends with
-    exit code 5 if anything is.
+    --stale, --max-failed and --max-quarantined are for monitoring: the command prints what exceeds a limit, and ends
+    with exit code 5 then.
     """
     limits = Limits(stale, max_failed, max_quarantined)
     needs_plans = stale is not None or max_failed is not None

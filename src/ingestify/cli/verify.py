@@ -48,14 +48,18 @@ class _Share(click.ParamType[float]):
 @click.option(
     "--sample", "share", type=_Share(), default="100%", metavar="SHARE", help="Read only a random share: 5% or 0.05."
 )
-@click.option("--seed", type=int, metavar="N", help="Which share: that of an earlier run, which has told it.")
-@click.option("--repair", "repairs", is_flag=True, help="Restore, or fetch anew, what is damaged; then look again.")
+@click.option(
+    "--seed", type=int, metavar="N", help="Read the same share as an earlier command, which printed this number."
+)
+@click.option(
+    "--repair", "repairs", is_flag=True, help="Restore damaged files, or fetch them again; then verify once more."
+)
 @json_option("JSON Lines: one for each damage, and one at the end.")
 @console_options
 def verify_command(lake: NamedLake, share: float, seed: int | None, repairs: bool, console: Console) -> int:
     """Read every file of the lake, and compare it with the catalogue.
 
-    Each damage is named with its remedy. It may go on beside a run. The exit code is 4 when damage is left.
+    It prints each damage with its remedy. It may run beside an ingest. The exit code is 4 if damage is left.
     """
     with lake.open_store() as store, contextlib.ExitStack() as engines:
         report = verify(

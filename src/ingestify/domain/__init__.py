@@ -1,1 +1,30 @@
-"""What a football-data lake is. Standard library only."""
+"""What a football-data lake is. Standard library only.
+
+In the lake:
+dataset, revision, file    a dataset, its revisions and their files
+identifier, key_types      what identifies a dataset, and the types of its keys
+quarantine                 bundles that failed a check
+change, history            a change to one dataset, and the import of a whole history
+events, event_reader       domain events, and the readers of the event log
+run                        jobs, tasks, counts and reports of runs
+damage, retention, lake    the kinds of damage, how long history is kept, the identity of a lake
+
+At the provider:
+source, resource           a source, and the datasets that it announces
+announcement               announced versions and times
+selector, plan             parts of a provider's data, and the plans that ingest them
+feeds, formats             data feeds and their versions, and serialization formats
+bundle, bundle_check       what a complete dataset has, and checks between its files
+fetch_policy               whether a dataset is fetched, and when it is fetched again
+delivery                   files that somebody delivers into a folder, a bucket or a server
+error_response             responses whose body is an error
+json_path, keyed_entries   paths into JSON, and lists in the form of an object by id
+
+Reading:
+expression, expression_syntax, comparison, condition    expressions over selectors and datasets
+listing_order, wording                                  the order and the words of listings
+html_table, text_table, text                            results as tables, and text that can be stored
+
+subscriber                 a class that hears of events
+ports                      what the use cases need from catalogue, storage and HTTP
+"""

@@ -45,7 +45,7 @@ def test_a_reader_is_put_elsewhere(lake, place, count):
     lake("events", "reset", "dashboard", "--to", place, code=2)
     assert "so nothing was done; say it with --yes" in lake.err
     lake("events", "reset", "dashboard", "--to", place, "--yes")
-    assert "'dashboard' goes on behind" in lake.err
+    assert "'dashboard' goes on after" in lake.err
     assert len(read(lake)) == count
 
 
@@ -73,7 +73,7 @@ def test_what_is_no_place_or_no_reader_is_refused(lake):
 def test_an_event_that_a_reader_fails_on_is_parked_by_hand(lake):
     assert read(lake, poison=5) == [1, 2, 3, 4]
     lake("events", "park", "dashboard")
-    assert "The event 5 is parked; 'dashboard' goes on behind it." in lake.err
+    assert "The event 5 is parked; 'dashboard' goes on after it." in lake.err
     assert read(lake, poison=5) == [6, 7, 8, 9, 10, 11, 12]
     assert "event 5 is parked" in lake("events", "readers")
     lake("events", "park", "dashboard", code=1)

@@ -1,4 +1,13 @@
-"""What a config.yaml can say, with types: a module for each of its sections.
+"""The sections of a config.yaml, with types.
+
+lake               main and retention
+sources            sources, and how their providers are requested
+ingestion_plans    ingestion_plans and fetch policies
+dataset_types      dataset_types
+checks             checks and quarantine
+subscribers        event_subscribers
+class_settings     the class and configuration that several sections have
+contradictions     contradictions between sections
 
 The descriptions of the fields are also those of the JSON schema that `ingestify config schema` prints, and part of
 error messages. Reading a file, with its environment variables and line numbers, is `ingestify.config.reader`.
