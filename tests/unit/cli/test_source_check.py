@@ -124,6 +124,6 @@ def test_the_options_of_a_source_without_code_are_described(command: CommandLine
     assert "location: text, required" in text
     assert "settle_seconds: number, default none" in text
     schema = json.loads(command("sources", "describe", "ingestify.rest", "--schema"))
-    assert schema["properties"]["base_url"]["description"] == "What all paths are below."
+    assert schema["properties"]["base_url"]["description"] == "The URL to which all paths are added."
     command("sources", "describe", "statsbomb", "--schema", code=1)
     assert "has no schema" in command.err
