@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import gc
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
-from typing import Any, Unpack
+from typing import Any, TypedDict, Unpack
 
 import click
 
@@ -32,9 +33,18 @@ from ingestify.cli.progress import RunView
 from ingestify.cli.run_outcome import report_document, tell_outcome
 from ingestify.domain.run import RunReport
 from ingestify.engine.engine import IngestionEngine
-from ingestify.engine.run.run import RunOptions
 
 __all__ = ["execute", "plan_command", "run_command"]
+
+
+class RunArguments(TypedDict, total=False):
+    """Arguments of `IngestionEngine.run_report` beside the filters."""
+
+    dry_run: bool
+    accept_missing: bool
+    deadline: dt.timedelta | None
+    ignore_waits: bool
+    refetch: bool
 
 
 _source_option = click.option("--source", metavar="NAME", help="Only this source of the configuration.")
@@ -82,7 +92,7 @@ def run_command(
     refetched: tuple[str, ...],
     disable_events: bool,
     console: Console,
-    **options: Unpack[RunOptions],
+    **options: Unpack[RunArguments],
 ) -> int:
     """Bring the lake up to date with what the ingestion plans name.
 
@@ -117,7 +127,7 @@ def _run(
     *,
     source: str | None,
     disable_events: bool,
-    **options: Unpack[RunOptions],
+    **options: Unpack[RunArguments],
 ) -> int:
     dry_run = options["dry_run"]
     view = RunView(console, shows_skipped=dry_run)
