@@ -194,7 +194,9 @@ class HttpClient:
 
         return iter_pages(first.url, pager, get_page, most_pages=self.options.max_pages, note=note)
 
-    def _make_request(self, url: str, params: Any, headers: Any, auth: Any) -> OutgoingRequest:
+    def _make_request(
+        self, url: str, params: Mapping[str, Any] | None, headers: Mapping[str, str] | None, auth: Auth
+    ) -> OutgoingRequest:
         return make_request(url, params=params, headers=headers, auth=auth, user_agent=self.options.user_agent)
 
     def _get(self, request: OutgoingRequest, also: frozenset[int] = frozenset()) -> BufferedResponse:

@@ -7,23 +7,18 @@ import hashlib
 import tempfile
 import threading
 from collections.abc import Mapping
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypedDict, Unpack, cast
 
 from ingestify.clock import as_utc
 from ingestify.domain import formats
 from ingestify.domain.file import NO_VALIDATORS, DraftFile, File, NotModifiedFile, Validators
-from ingestify.domain.ports import FetchRequest, FetchStatus, FileVersion
+from ingestify.domain.ports import Auth, FetchRequest, FetchStatus, FileVersion
 from ingestify.errors import SourceError
 from ingestify.fetch.http import HttpClient, HttpOptions, current_client
 
 __all__ = ["retrieve_http"]
 
 _IN_MEMORY_BYTES = 8 << 20
-
-_OPTIONS = frozenset(
-    {"http_auth", "http_params", "http_ignore_not_found", "http_validators"}
-    | {"file_data_feed_key", "file_data_spec_version", "file_data_serialization_format", "file_modified_at"}
-)
 
 _default: HttpClient | None = None
 _making_default = threading.Lock()
@@ -65,13 +60,26 @@ class _Spool:
         self.digest = hashlib.sha256()
 
 
+class RetrieveOptions(TypedDict, total=False):
+    """The further arguments of `retrieve_http`."""
+
+    http_auth: Auth
+    http_params: Mapping[str, Any]
+    http_ignore_not_found: bool
+    http_validators: Validators | None
+    file_data_feed_key: str
+    file_data_spec_version: str
+    file_data_serialization_format: str | None
+    file_modified_at: dt.datetime | None
+
+
 def retrieve_http(
     url: str,
     current_file: File | None = None,
     headers: Mapping[str, str] | None = None,
     pager: Any = None,
     last_modified: dt.datetime | None = None,
-    **options: Any,
+    **options: Unpack[RetrieveOptions],
 ) -> DraftFile | NotModifiedFile | None:
     """Fetch a file with the retries, rate limit and concurrency of the source whose loader calls this.
 
@@ -94,8 +102,9 @@ def retrieve_http(
         FetchError: The file could not be fetched.
         SourceError: An option is unknown, or the feed is named nowhere.
     """
-    if unknown := sorted(set(options) - _OPTIONS):
-        raise SourceError(f"retrieve_http has no option {', '.join(unknown)}; there are {', '.join(sorted(_OPTIONS))}.")
+    if unknown := sorted(set(options) - set(RetrieveOptions.__annotations__)):
+        valid = ", ".join(sorted(RetrieveOptions.__annotations__))
+        raise SourceError(f"retrieve_http has no option {', '.join(unknown)}; there are {valid}.")
     feed = options.get("file_data_feed_key") or (current_file.data_feed_key if current_file else None)
     if not feed:
         raise SourceError("retrieve_http does not know which feed it fetches: give file_data_feed_key=….")

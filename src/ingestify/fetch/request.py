@@ -9,9 +9,9 @@ import datetime as dt
 import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
-from ingestify.domain.ports import Authorization
+from ingestify.domain.ports import Auth, Authorization
 from ingestify.errors import FetchError, SourceError
 from ingestify.masking import MASK, hide, is_secret_key, mask_url, masked_repr
 
@@ -168,7 +168,7 @@ def make_request(
     *,
     params: Mapping[str, Any] | None = None,
     headers: Mapping[str, Any] | None = None,
-    auth: Any = None,
+    auth: Auth = None,
     user_agent: str,
     accept_encoding: str = "gzip",
     conditional_headers: Mapping[str, str] | None = None,
@@ -202,15 +202,15 @@ def make_request(
         _check_header(name, value)
         if is_secret_key(name):
             hide(value.rpartition(" ")[2])  # a source's own errors may quote the value without its name
-    authorization: Authorization | None = auth if hasattr(auth, "header") and hasattr(auth, "renew") else None
-    credentials = None if authorization is not None else userinfo if auth is None else auth
+    authorization, pair = _split_auth(auth, userinfo)
     secrets = [part for name, value in own.items() if name.lower() not in _HARMLESS for part in (value, *value.split())]
-    if credentials is not None or authorization is not None:
+    if pair is not None or authorization is not None:
         own = {name: value for name, value in own.items() if name.lower() != "authorization"}
-    if credentials is not None:
-        own["Authorization"] = _basic(credentials)
-        secrets += [_text(credentials[0]), _text(credentials[1]), own["Authorization"].partition(" ")[2]]
-        hide(_text(credentials[1]))
+    if pair is not None:
+        encoded = base64.b64encode(":".join(pair).encode()).decode()
+        own["Authorization"] = f"Basic {encoded}"
+        secrets += [*pair, encoded]
+        hide(pair[1])
 
     body = None if form is None else urllib.parse.urlencode(form).encode()
     if form is not None:
@@ -294,11 +294,15 @@ def _without_userinfo(url: str) -> tuple[str, tuple[str, str] | None]:
     )
 
 
-def _basic(auth: Any) -> str:
+def _split_auth(auth: object, userinfo: tuple[str, str] | None) -> tuple[Authorization | None, tuple[str, str] | None]:
+    """Return the authorization, or the user and password; both are None without credentials."""
+    if hasattr(auth, "header") and hasattr(auth, "renew"):
+        return cast(Authorization, auth), None
+    if auth is None:
+        return None, userinfo
     if not isinstance(auth, (tuple, list)) or len(auth) != 2:
         raise SourceError("auth must be a pair of user and password.")
-    pair = f"{_text(auth[0])}:{_text(auth[1])}"
-    return "Basic " + base64.b64encode(pair.encode()).decode()
+    return None, (_text(auth[0]), _text(auth[1]))
 
 
 def _pairs(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
