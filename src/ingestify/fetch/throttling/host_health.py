@@ -16,10 +16,10 @@ _MOST_KNOWN = 10_000
 
 
 class HostHealth:
-    """Whether one host is down. Not safe to share between threads.
+    """Judges whether one host is down. Not safe to share between threads.
 
-    A request that failed while others got through is a broken file; it says nothing of the host when it fails again.
-    Indexes speak for themselves only: they often come from elsewhere than the files that they list.
+    If a request fails while others succeed, its file is broken, and further failures of it do not count. An index that
+    succeeds clears only the failures of indexes, as the files may come from another server of the host.
     """
 
     def __init__(self) -> None:
@@ -27,17 +27,18 @@ class HostHealth:
         self._broken: set[str] = set()
 
     def answered(self, *, is_file: bool) -> None:
-        """A request got through."""
+        """Note that a request succeeded."""
         for failing in self._failing.values() if is_file else [self._failing[False]]:
             if len(failing) < _DIFFERENT and len(self._broken) < _MOST_KNOWN:
                 self._broken |= failing
             failing.clear()
 
     def failed(self, what: str, *, is_file: bool) -> bool:
-        """A request failed, and may be tried again. Returns whether the host is to be taken for down.
+        """Note that a request failed, and return whether the host is down.
 
         Args:
-            what: The same for all tries of one request.
+            what: Identifies the request; the same for all its tries.
+            is_file: Whether the request was for a file, and not for an index.
         """
         if what in self._broken:
             return False
@@ -47,10 +48,10 @@ class HostHealth:
 
 
 class RareProbes:
-    """Chooses the requests to a host that is left alone that are sent all the same, to see whether it is back.
+    """Chooses the requests that are sent to a host that is down, to find out whether it is back.
 
-    They become rarer with each that fails. Chance chooses them: files that are broken for ever and come first must not
-    keep out all others in each run.
+    With each probe that fails, the next one is further away. The choice is random: otherwise, files that are always
+    broken and come first would be the probes of each run.
     """
 
     def __init__(self) -> None:
@@ -59,7 +60,7 @@ class RareProbes:
         self._next = 1
 
     def is_due(self) -> bool:
-        """Whether this request is one of them; otherwise it is turned away."""
+        """Return whether this request is a probe; any other request is turned away."""
         self._turned_away += 1
         if self._turned_away < self._next:
             return False

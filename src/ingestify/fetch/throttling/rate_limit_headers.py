@@ -1,4 +1,4 @@
-"""How much more a provider lets through until when, by what its answers say of it."""
+"""The rate-limit headers of a response, and how many requests the provider still accepts by them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _PARAMETER = re.compile(r"[;,]\s*([a-z]+)\s*=\s*(\d{1,12})")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Announced:
-    """What one answer says.
+    """The rate-limit headers of one response.
 
     Attributes:
-        remaining: How many more requests are let through before the reset.
-        reset_seconds: From the answer on.
-        limit: How many are let through from one reset to the next; None if that is not said.
-        window_seconds: How long it is from one reset to the next; likewise.
+        remaining: How many more requests the provider accepts before the reset.
+        reset_seconds: The time from the response to the reset.
+        limit: How many requests it accepts from one reset to the next; None: not announced.
+        window_seconds: The time from one reset to the next; None: not announced.
     """
 
     remaining: int
@@ -30,11 +30,11 @@ class Announced:
 
 
 def read_announcement(headers: Mapping[str, str]) -> Announced | None:
-    """Return what an answer's headers say, or None if they do not, or not in a form that can be relied on.
+    """Return the rate-limit headers of a response; None: it has none, or none in a reliable form.
 
-    Understood are `RateLimit-Remaining`, `RateLimit-Reset` (seconds), `RateLimit-Limit` and `RateLimit-Policy`
-    (`100;w=60`), and `RateLimit: "default";r=50;t=30` of later drafts (draft-ietf-httpapi-ratelimit-headers). Those
-    that begin with `X-` are not: each provider means something else by them.
+    The function reads `RateLimit-Remaining`, `RateLimit-Reset` (seconds), `RateLimit-Limit` and `RateLimit-Policy`
+    (`100;w=60`), and `RateLimit: "default";r=50;t=30` of later drafts (draft-ietf-httpapi-ratelimit-headers). It does
+    not read headers that begin with `X-`, as their meaning differs from provider to provider.
     """
     remaining, reset = _number(headers.get("RateLimit-Remaining")), _number(headers.get("RateLimit-Reset"))
     policy = headers.get("RateLimit-Policy") or ""
@@ -56,10 +56,10 @@ def _number(value: str | None) -> int | None:
 
 
 class Allowance:
-    """Counts what is left of it. Not safe to share between threads.
+    """Counts the requests that the provider still accepts. Not safe to share between threads.
 
-    Nothing is known before the first answer; from then on no request is started that the provider has said it will
-    refuse. What is in flight and not answered may or may not be counted in what an answer says, and is taken not to be.
+    Before the first response nothing is known. From then on, no request starts that the provider announced to refuse.
+    A response may or may not count the requests in flight; here they are taken as not counted.
     """
 
     def __init__(self) -> None:
@@ -69,28 +69,29 @@ class Allowance:
         self._window: float | None = None
 
     def learn(self, announced: Announced, now: float, others_in_flight: int) -> None:
-        """Take over what an answer says.
+        """Take the number of requests from a response.
 
         Args:
-            now: Seconds that only grow.
-            others_in_flight: How many requests were sent and are not answered.
+            announced: The headers of the response.
+            now: The time of a monotonic clock, in seconds.
+            others_in_flight: How many other requests have no response yet.
         """
         left = max(0, announced.remaining - others_in_flight)
-        # Answers overtake each other: until the reset it can only become less.
+        # Responses overtake each other: until the reset, the number can only become smaller.
         self._left = left if self._left is None or now >= self._until else min(left, self._left)
         self._until = now + announced.reset_seconds
         self._limit, self._window = announced.limit, announced.window_seconds
 
     def seconds_to_wait(self, now: float) -> float:
-        """Return for how long nothing may be sent."""
+        """Return how many seconds no request may be sent."""
         return self._until - now if self._left == 0 and now < self._until else 0.0
 
     def take(self, now: float) -> None:
-        """A request is sent."""
+        """Count a request that is sent."""
         if self._left is None:
             return
         if now >= self._until:
-            # Anew; but for how long is only known where the provider names its window, or with the next answer.
+            # A new window begins. Its length is known only if the provider announces it, or from the next response.
             self._left = self._limit if self._window is not None else None
             self._until = now + (self._window or 0.0)
         if self._left:
