@@ -24,7 +24,6 @@ class AwsProfile:
     """A profile in the files.
 
     Attributes:
-        name: Its name.
         access_key_id: The id of its key, or None.
         secret_access_key: The secret of its key, or None.
         session_token: The token of a temporary key, or None.

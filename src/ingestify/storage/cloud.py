@@ -56,10 +56,6 @@ _T = TypeVar("_T")
 class CloudStorage:
     """Implements `domain.ports.Storage` on an object store.
 
-    Args:
-        address: Where the lake is.
-        options: How its server is used.
-
     Raises:
         ConfigurationError: The options make no sense, or there are no credentials. No request was sent.
         MissingExtraError: obstore is not installed.

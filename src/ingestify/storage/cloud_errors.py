@@ -68,14 +68,7 @@ def is_lost_connection(error: StoreError) -> bool:
 
 
 def translate(action: Action, what: str, error: BaseException, address: CloudAddress) -> StoreError | IntegrityError:
-    """Return the error to raise for one of obstore's; its cause shows no secret.
-
-    Args:
-        action: What was tried.
-        what: The object or folder, as a path below the lake.
-        error: The error of obstore.
-        address: Where the lake is.
-    """
+    """Return the error to raise for one of obstore's; its cause shows no secret. `what` is a path below the lake."""
     said = str(error)
     translated = _translate(action, what, error, said, address)
     translated.__cause__ = ServerAnswer(mask_text(said.partition("\n\nDebug source")[0].strip())[:2000])

@@ -28,11 +28,6 @@ _NO_RANGE = "non-partial response"
 class CloudReader(PositionedStream):
     """Reads an object from front to back with one request; each seek costs another one. Used by one thread at a time.
 
-    Args:
-        client: The client of the bucket.
-        address: Where the lake is.
-        path: The object's path in the lake.
-
     Raises:
         IntegrityError: There is no such object.
         StoreError: The server refuses.

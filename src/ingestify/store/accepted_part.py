@@ -57,13 +57,7 @@ def choose_part(
 ) -> AcceptedPart:
     """Choose the part of a bundle that is published when its entry is accepted.
 
-    Args:
-        entry: The entry.
-        existing: The dataset as the lake has it, or None.
-        bundle_type: What a complete dataset holds.
-        without: The feeds, or file ids, that the person leaves out.
-        decided_by: The person.
-        note: Why, for later readers.
+    `existing` is the dataset as the lake has it; `without` names feeds, or file ids, that the person leaves out.
 
     Raises:
         ConfigurationError: There is no such feed.

@@ -28,8 +28,6 @@ class Commits:
     A commit names only objects that are in the storage.
 
     Args:
-        catalogue: Where the rows are.
-        storage: Where the objects are.
         publisher: Tells the subscribers of an event.
         reader: The store that the datasets of events load their files from.
     """
@@ -60,6 +58,13 @@ class Commits:
         """The last known removal of objects. It is read before objects are written, and given to their commit."""
         return self._presence.removals_seen
 
+    @contextlib.contextmanager
+    def _committing(self) -> Iterator[None]:
+        """Hold the lock while the block commits and queues its events, then publish them."""
+        with self._lock:
+            yield
+        self._outbox.publish_all()
+
     def apply(self, changes: Sequence[DatasetChange]) -> list[AppliedChange]:
         """Commit changes in one transaction, then tell subscribers.
 
@@ -67,7 +72,7 @@ class Commits:
             HeadMoved: Another writer has changed some of these datasets meanwhile; nothing was written.
             SaveError: The catalogue refused; nothing was written.
         """
-        with self._lock:
+        with self._committing():
             seen = min((change.removals_seen for change in changes), default=0)
             try:
                 applied = self._presence.commit(seen, lambda seen: self._catalogue.changes.apply(changes, seen))
@@ -77,7 +82,6 @@ class Commits:
                 ) from gone
             failpoint("commit.done")
             self._queue([event for one in applied for event in one.events])
-        self._outbox.publish_all()
         failpoint("commit.told")
         return applied
 
@@ -92,10 +96,8 @@ class Commits:
             For each history whether it was committed. False: the dataset here has changed meanwhile, or its objects
             were removed; nothing of this history was written.
         """
-        with self._lock:
-            committed = self._take_over(histories, removals_seen)
-        self._outbox.publish_all()
-        return committed
+        with self._committing():
+            return self._take_over(histories, removals_seen)
 
     def _take_over(self, histories: Sequence[DatasetHistory], removals_seen: int) -> list[bool]:
         """Commit histories and queue their events, while the lock is held."""
@@ -122,7 +124,7 @@ class Commits:
         Raises:
             SaveError: The objects were removed meanwhile, or the catalogue refused; nothing was written.
         """
-        with self._lock:
+        with self._committing():
             try:
                 events = self._presence.commit(
                     removals_seen, lambda seen: self._catalogue.history_import.write_entries(entries, seen)
@@ -133,15 +135,11 @@ class Commits:
                     f"entries were written, by {remedy('gc')}. Copy again."
                 ) from gone
             self._queue(events)
-        self._outbox.publish_all()
 
     def invalidate(self, dataset_ids: Sequence[str], reason: str) -> int:
         """Mark the current revisions of datasets VALIDATION_FAILED, then tell subscribers. Returns how many changed."""
-        with self._lock:
-            events = self._catalogue.changes.invalidate(dataset_ids, reason)
-            self._queue(events)
-        self._outbox.publish_all()
-        return len(events)
+        with self._committing():
+            return self._queue(self._catalogue.changes.invalidate(dataset_ids, reason))
 
     def mark_missing(self, dataset_ids: Sequence[str]) -> int:
         """Set datasets that the provider does not list any more to MISSING, then tell subscribers.
@@ -151,18 +149,13 @@ class Commits:
         Returns:
             How many datasets changed.
         """
-        with self._lock:
-            events = self._catalogue.changes.mark_missing(dataset_ids)
-            self._queue(events)
-        self._outbox.publish_all()
-        return len(events)
+        with self._committing():
+            return self._queue(self._catalogue.changes.mark_missing(dataset_ids))
 
     def delete(self, dataset_ids: Sequence[str]) -> Sequence[str]:
         """Remove the rows of datasets, then tell subscribers. Returns the paths of objects that are orphaned now."""
-        with self._lock:
-            orphans = self._catalogue.changes.delete(dataset_ids, self._queue)
-        self._outbox.publish_all()
-        return orphans
+        with self._committing():
+            return self._catalogue.changes.delete(dataset_ids, self._queue)
 
     def discard(self, entry_ids: Sequence[str], decided_by: str, note: str) -> Sequence[str]:
         """Mark quarantine entries discarded, then tell subscribers; see `Quarantine.discard`.
@@ -170,17 +163,16 @@ class Commits:
         Returns:
             The paths of objects that are orphaned now.
         """
-        with self._lock:
-            orphans = self._catalogue.changes.discard_quarantine(entry_ids, decided_by, note, self._queue)
-        self._outbox.publish_all()
-        return orphans
+        with self._committing():
+            return self._catalogue.changes.discard_quarantine(entry_ids, decided_by, note, self._queue)
 
     def announce(self, event: DomainEvent) -> None:
         """Tell subscribers of an event that needs no commit, after those that are queued."""
         self._outbox.put([event])
         self._outbox.publish_all()
 
-    def _queue(self, events: Sequence[DatasetEvent]) -> None:
+    def _queue(self, events: Sequence[DatasetEvent]) -> int:
         for event in events:
             event.dataset.read_from(self._reader)
         self._outbox.put(events)
+        return len(events)

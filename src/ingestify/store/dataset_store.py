@@ -30,8 +30,6 @@ class DatasetStore(DatasetReader):
     """One bucket of a lake. Every method may be called from any thread.
 
     Args:
-        catalogue: Knows the datasets.
-        storage: Holds their files.
         publisher: Tells the subscribers of an event.
         bucket: Which part of the lake; datasets of different buckets know nothing of each other.
         layout: How objects are spread over folders; None: the default.

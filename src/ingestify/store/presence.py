@@ -33,10 +33,6 @@ class ObjectsGone(Exception):
 class Presence:
     """Lets commits name only objects that are in the storage.
 
-    Args:
-        removals: The removals that the catalogue knows.
-        storage: Where the objects are.
-
     Attributes:
         removals_seen: The last known removal that has ended. A writer reads it before it writes objects, and gives it
             to the commit. The objects are only looked up if there was a later removal.

@@ -193,11 +193,7 @@ class Quarantine:
         return entry
 
     def load_files(self, entry: QuarantineEntry, lazy: bool = False) -> FileCollection:
-        """Return the files of a bundle in quarantine that differ from those of the lake.
-
-        Args:
-            entry: The entry.
-            lazy: Open each file at its first use. Otherwise files of up to 64 MB are read, and checked, now.
+        """Return the files of a bundle in quarantine that differ from those of the lake; see `DatasetStore.load_files`.
 
         Raises:
             IntegrityError: An object is missing or damaged, or the entry was discarded.

@@ -21,18 +21,11 @@ def remove_orphans(
     unless_written_since: dt.datetime,
     unless_named_since: dt.datetime | None = None,
 ) -> int:
-    """Remove objects that no row names. A commit that names one of them meanwhile first looks whether it is there.
+    """Remove those of the objects that no row names, under the caller's lease. Returns how many were removed.
 
-    Args:
-        catalogue: Notes the removal before and after it.
-        storage: Where the objects are.
-        lease_id: The lease of the caller.
-        paths: The objects. Those that a row names stay.
-        unless_written_since: Objects that were written then or later stay.
-        unless_named_since: Objects that a row named then or later stay; None: only those that a row names now.
-
-    Returns:
-        How many objects were removed.
+    The catalogue notes the removal before and after it. A commit that names one of these objects meanwhile first makes
+    sure that the object is there. An object stays if it was written at `unless_written_since` or later, or if a row
+    named it at `unless_named_since` or later.
     """
     orphans = catalogue.removals.begin(lease_id, paths, unless_named_since)
     if not orphans:
@@ -47,18 +40,9 @@ def remove_orphans(
 def remove_orphans_of_commit(
     catalogue: Catalogue, storage: Storage, paths: Sequence[str], committed_since: dt.datetime
 ) -> int:
-    """Remove the objects that lost their last row in a commit.
+    """Remove the objects that lost their last row in a commit after `committed_since`. Returns how many were removed.
 
     An object stays if another process has written it again since, because it fetches the same dataset anew.
-
-    Args:
-        catalogue: Gives the lease, and notes the removal.
-        storage: Where the objects are.
-        paths: The objects.
-        committed_since: A time before the commit.
-
-    Returns:
-        How many objects were removed.
     """
     if not paths:
         return 0

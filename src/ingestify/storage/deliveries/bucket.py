@@ -30,10 +30,6 @@ T = TypeVar("T")
 class BucketDelivery:
     """Reads objects below a prefix.
 
-    Args:
-        address: Where the objects are.
-        options: How the server is used.
-
     Raises:
         ConfigurationError: The options make no sense, or there are no credentials. No request was sent.
         MissingExtraError: obstore is not installed.

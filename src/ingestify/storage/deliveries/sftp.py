@@ -34,10 +34,6 @@ _WINDOW_BYTES = 1 << 20
 class SftpDelivery:
     """Reads a folder on a server over one connection, on which several files are read at once.
 
-    Args:
-        address: Where the folder is.
-        options: How the server is used.
-
     Raises:
         MissingExtraError: paramiko is not installed.
     """

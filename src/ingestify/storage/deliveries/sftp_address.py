@@ -20,8 +20,6 @@ class SftpAddress:
     """A folder on a server.
 
     Attributes:
-        host: The server's name.
-        port: The server's port.
         username: The user; None: the user of the options, or else the one who runs this process.
         password: The user's password, or None.
         folder: The path behind the host: `sftp://host/deliveries` is `/deliveries`, and `sftp://host/~/in` is `in`

@@ -23,12 +23,7 @@ __all__ = ["SftpConnection", "reason_of"]
 
 
 class SftpConnection:
-    """One connection to a server, with several channels. It is made at the first use. Safe to use from any thread.
-
-    Args:
-        address: Where the server is.
-        options: How the server is used.
-    """
+    """One connection to a server, with several channels. It is made at the first use. Safe to use from any thread."""
 
     def __init__(self, address: SftpAddress, options: SftpOptions) -> None:
         self._address = address

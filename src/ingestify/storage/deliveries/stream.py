@@ -30,7 +30,6 @@ class DeliveredStream(PositionedStream):
     """A delivered file as a stream that can seek. Used by one thread at a time.
 
     Args:
-        file: The file as it was listed.
         raw: The open file; it is closed with the stream.
         translate: Returns the error to raise for one that reading raised; None: an unknown error, which is raised.
     """

@@ -70,8 +70,6 @@ class Copying:
     """One copy of a lake into another. Its methods are called from one thread.
 
     Args:
-        source: The lake that is copied.
-        target: The lake that it is copied into.
         wanted: Which datasets of the source, in the source's bucket. They are compared with the datasets in the
             target's bucket.
         workers: How many objects are copied at once.

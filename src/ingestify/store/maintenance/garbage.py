@@ -72,13 +72,9 @@ class Garbage:
 def iter_orphans(
     catalogue: Catalogue, storage: Storage, written_before: dt.datetime, prefix: str = ""
 ) -> Iterator[list[StoredObject]]:
-    """Yield orphaned objects in batches of up to a thousand. Each batch was looked up in the catalogue just before.
+    """Yield the orphaned objects below a folder in batches of up to a thousand, each looked up just before.
 
-    Args:
-        catalogue: The catalogue of the lake.
-        storage: The storage of the lake.
-        written_before: Objects that were written later, or lost their last row later, are left out.
-        prefix: The folder of the objects; empty: all.
+    Objects that were written, or lost their last row, later than `written_before` are left out.
     """
     lake = catalogue.lake.find()
     if lake is not None and lake.epoch > 1 and lake.epoch_started_at > min(written_before, now() - SAFETY_AGE):

@@ -57,13 +57,9 @@ class Finding:
 
 
 def read_object(storage: Storage, path: str, method: str, stop: threading.Event | None = None) -> ObjectContent:
-    """Read an object to its end. Memory stays flat.
+    """Read an object to its end, with the compression that its row says. Memory stays flat.
 
-    Args:
-        storage: Where it is.
-        path: Its path.
-        method: Its compression, as its row says.
-        stop: When set, the rest is not read, and the result means nothing.
+    When `stop` is set, the rest is not read, and the result means nothing.
     """
     size, digest = 0, hashlib.sha256()
     stored_size = None

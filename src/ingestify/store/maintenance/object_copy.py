@@ -23,14 +23,8 @@ _CHUNK_BYTES = 1 << 20
 def copy_object(file: File, source: Storage, target: Storage, path: str, stop: threading.Event) -> int:
     """Copy the object of a file, durably. Memory stays flat.
 
-    The object is not compressed anew, so that any tool can compare the two lakes.
-
-    Args:
-        file: The file as the source knows it.
-        source: The storage of the source.
-        target: The storage of the target.
-        path: The path in the target.
-        stop: When set, the copy ends at the next MiB.
+    The object is not compressed anew, so that any tool can compare the two lakes. When `stop` is set, the copy ends at
+    the next MiB.
 
     Returns:
         The size of the object in bytes.
@@ -67,8 +61,6 @@ class ObjectCopies:
     """Copies objects in several threads. The end of its `with` block stops the copies that are not done.
 
     Args:
-        source: The storage of the source.
-        target: The storage of the target.
         workers: How many objects are copied at once.
         claim: Called before each object is written, in the thread that copies it.
         on_copied: Called with the size of each object in bytes, in the thread that copied it.

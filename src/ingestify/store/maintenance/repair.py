@@ -76,13 +76,7 @@ def repair(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | No
 
 
 def confirm(store: DatasetStore, mended: Iterable[Repaired], left: Iterable[Damage]) -> int:
-    """Trust the datasets again that were marked for a repair and are whole now. Returns how many there are.
-
-    Args:
-        store: The store that was repaired.
-        mended: The steps of the repair.
-        left: The damages that were found after the repair.
-    """
+    """Trust the datasets again that were marked by a repair and have no damage left. Returns how many there are."""
     damaged = {damage.dataset_id for damage in left}
     whole = [one.dataset_id for one in mended if one.dataset_id is not None and one.dataset_id not in damaged]
     return store.catalogue.row_repair.confirm_revisions(whole) if whole else 0

@@ -69,8 +69,6 @@ class Verification:
     """One verification of a whole lake. Nothing is written.
 
     Args:
-        catalogue: The catalogue of the lake.
-        storage: The storage of the lake.
         bucket: Which bucket; None: all buckets.
         safety_age: An orphaned object is only reported if it is older.
         share: Which share of the objects is read, above 0 and up to 1; all rows are checked.

@@ -22,8 +22,6 @@ class BucketObjects:
     """Writes the objects of one bucket. Every method may be called from any thread.
 
     Args:
-        storage: Where they are.
-        bucket: The bucket.
         layout: How objects are spread over folders.
         compression: `zstd`, `gzip` or `none`, for new objects.
         identity: Makes sure that the storage is the catalogue's before anything is written.
@@ -64,13 +62,9 @@ class BucketObjects:
     def publish(
         self, provider: str, dataset_type: str, identifier: Identifier, drafts: Sequence[tuple[StagedFile, NewFile]]
     ) -> list[NewFile]:
-        """Move persisted files to their final paths, durably, and return them with these paths.
+        """Move the persisted files of a dataset to their final paths, durably.
 
-        Args:
-            provider: The dataset's provider.
-            dataset_type: The dataset's type.
-            identifier: The dataset's identifier.
-            drafts: Each staged file with its feed and format; its size, hash and path are filled in.
+        Each staged file comes with its feed and format; it is returned with its size, hash and path filled in.
         """
         place = self.places(provider, dataset_type, identifier)
         objects, files = [], []

@@ -30,7 +30,6 @@ class Checkpoints:
     """Writes checkpoints while a file arrives. Used by one thread at a time.
 
     Args:
-        partial: The object that the file is written to.
         head: The first line.
         reached: The offset of the last checkpoint.
     """
@@ -49,12 +48,9 @@ class Checkpoints:
         return cls(partial, head)
 
     def note(self, size: int, digest: _Hash, *, always: bool = False) -> None:
-        """Write a checkpoint, if the last one is a step ago.
+        """Write a checkpoint for the `size` bytes so far, if the last one is a step ago.
 
-        Args:
-            size: The bytes that were written so far.
-            digest: The hash of all of them.
-            always: Whether a single further byte is enough, because no more bytes come.
+        With `always`, a single further byte is enough, because no more bytes come.
         """
         if size - self._reached >= (1 if always else STEP_BYTES):
             self._partial.add_note(_line(size, digest, self._head))

@@ -39,8 +39,6 @@ class LakeIdentity:
     """Compares a catalogue with a storage. Every method may be called from any thread.
 
     Args:
-        catalogue: The catalogue.
-        storage: The storage.
         file_url: Where the storage is, without secrets, for messages; empty: messages only say `the storage`.
     """
 

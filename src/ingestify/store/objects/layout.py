@@ -46,11 +46,8 @@ def encode_component(text: str, max_bytes: int = MAX_ENCODED_BYTES) -> str:
     Small letters, digits, `-`, `_` and `.` stay, and everything else is percent-encoded. A text of more than 40
     characters is cut and gets a hash. A text with a capital letter gets a hash too: on a file system that ignores case
     `match_id=a` and `match_id=A` would otherwise be one folder. In a name that a file system reserves (`.`, `..`, a
-    leading or trailing dot, `nul.txt`) the first or last character is encoded too.
-
-    Args:
-        text: Any text.
-        max_bytes: The maximal size of the encoded text; a longer one is cut.
+    leading or trailing dot, `nul.txt`) the first or last character is encoded too. An encoded text of more than
+    `max_bytes` is cut.
     """
     encoded = _quote(text)
     if len(text) > MAX_VALUE_CHARACTERS or len(encoded) > max_bytes or _HAS_CAPITAL.search(text):

@@ -48,7 +48,6 @@ class StagedFile:
     a `storage_size`. Its maker calls `discard()` at the end; after publishing that does nothing.
 
     Args:
-        storage: Where the object goes.
         method: The lake's compression; a file that is compressed already is stored as it is.
         serialization_format: The declared format, or None.
         key: The key of the partial object, if a later process may resume it; see `domain.ports.Storage.take_partial`.

@@ -72,12 +72,7 @@ _LIKENESS = 0.85
 
 
 def find_option(key: str, *, misspelt: bool = False) -> str | None:
-    """Return the option with the name of a filter's key, or None.
-
-    Args:
-        key: The key.
-        misspelt: Whether a similar name counts too.
-    """
+    """Return the option with the name of a filter's key, or None. With `misspelt`, a similar name counts too."""
     name = key.lower().replace("-", "_")
     if name in ALL_NAMES:
         return name
@@ -86,13 +81,7 @@ def find_option(key: str, *, misspelt: bool = False) -> str | None:
 
 
 def refuse_option(key: str, option: str, *, may_be_key: bool = False) -> ConfigurationError:
-    """Return the error that says how an option is given.
-
-    Args:
-        key: The key of the filter.
-        option: The option that it means.
-        may_be_key: Whether a source might have such an identifier key without saying so.
-    """
+    """Return the error that says how an option is given. With `may_be_key`, a source may have such a key, too."""
     how = _HOW.get(option)
     if how is None:  # every call takes it
         return ConfigurationError(f"There is no filter '{key}'; did you mean '{option}'?")

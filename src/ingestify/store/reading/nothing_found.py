@@ -64,13 +64,7 @@ def explain_nothing(
     """Return why a filter names no dataset, and what there is instead.
 
     The message names the first condition that no dataset meets, in this order: provider, dataset type, id, identifier
-    keys and their values, state, `where`.
-
-    Args:
-        catalogue: The catalogue of the lake.
-        wanted: The filter.
-        names: The names that sources know.
-        when_empty: The message for a bucket without datasets.
+    keys and their values, state, `where`. `when_empty` is the message for a bucket without datasets.
     """
     everything = DatasetFilter(wanted.bucket)
     kinds = catalogue.datasets.count_by_kind(everything)
@@ -80,12 +74,7 @@ def explain_nothing(
 
 
 def explain_no_entry(there: Sequence[QuarantineEntry], wanted: DatasetFilter) -> str:
-    """Return why a filter names no quarantine entry, and what there is instead.
-
-    Args:
-        there: Entries in quarantine.
-        wanted: The filter.
-    """
+    """Return why a filter names no quarantine entry, and what there is instead."""
     if not there:
         return "Nothing is in quarantine."
     named = (
