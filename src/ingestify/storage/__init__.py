@@ -5,6 +5,6 @@
 - `cloud`: an object store; `cloud_address`: its URL and options; `cloud_clients`: its client; `aws_profile`: profiles
   of AWS; `cloud_reader`: reading an object; `cloud_temporary`: writing one; `cloud_errors`: its errors.
 - `memory`: for tests and trial runs.
-- `object_path`: a second check of paths; `positioned_stream`: a stream that can seek.
+- `object_path`: a second check of paths.
 - `deliveries`: folders from which delivered files are read.
 """

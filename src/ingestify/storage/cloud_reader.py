@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ingestify.errors import IntegrityError, StoreError
+from ingestify.positioned_stream import PositionedStream
 from ingestify.storage.cloud_errors import translate
-from ingestify.storage.positioned_stream import PositionedStream
 
 if TYPE_CHECKING:
     from obstore import GetOptions, GetResult
@@ -42,7 +42,7 @@ class CloudReader(PositionedStream):
         self._rest_at = 0
         self._knows_ranges = True
         result = self._get()
-        super().__init__(int(result.meta["size"]), path)
+        super().__init__(int(result.meta["size"]))
         self._stream: Iterator[Any] | None = self._check(result)
 
     def readinto(self, buffer: Any) -> int:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 from ingestify.errors import LakeUnwritable, StoreError
 from ingestify.failpoints import failpoint
-from ingestify.storage.positioned_stream import PositionedStream
+from ingestify.positioned_stream import PositionedStream
 
 __all__ = ["CloudTemporary"]
 
@@ -108,7 +108,7 @@ class _SpoolReader(PositionedStream):
     """Reads a spool file from its beginning, while others read or write it."""
 
     def __init__(self, spool: BinaryIO, size: int, lock: threading.Lock) -> None:
-        super().__init__(size, "a spool file")
+        super().__init__(size)
         self._spool = spool
         self._lock = lock
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ingestify.domain.delivery import DeliveredFile
 from ingestify.errors import SourceError
-from ingestify.storage.positioned_stream import PositionedStream
+from ingestify.positioned_stream import PositionedStream
 
 __all__ = ["DeliveredStream", "RawFile", "changed_error"]
 
@@ -37,7 +37,7 @@ class DeliveredStream(PositionedStream):
     def __init__(
         self, file: DeliveredFile, raw: RawFile, translate: Callable[[BaseException], SourceError | None]
     ) -> None:
-        super().__init__(file.size, file.path)
+        super().__init__(file.size)
         self._file = file
         self._raw = raw
         self._translate = translate

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from ingestify.domain.file import File
 from ingestify.errors import IntegrityError, StoreError
+from ingestify.positioned_stream import PositionedStream
 from ingestify.remedies import remedy
 
 __all__ = ["StoredContent"]
@@ -115,32 +116,17 @@ class StoredContent:
         )
 
 
-class _CheckedStream(io.RawIOBase):
+class _CheckedStream(PositionedStream):
     """A stream of stored content, which can seek. Only a buffer of it is in memory."""
 
     def __init__(self, content: StoredContent) -> None:
+        super().__init__(content.file.size)
         self._content = content
         self._stream = content.open_object()
         self._at = 0
         """The position of `_stream`; `_position` is where the reader wants to read."""
-        self._position = 0
         self._digest = None if content.is_verified else hashlib.sha256()
         self._error: IntegrityError | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._content.file.size}[whence]
-        # Only noted: many readers seek to the end and back again, to see how large a file is.
-        self._position = max(0, start + offset)
-        return self._position
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
@@ -152,7 +138,7 @@ class _CheckedStream(io.RawIOBase):
             count = self._read(view)
             if self._digest is not None and len(view):
                 self._digest.update(view[:count])
-                if count == 0 or self._at >= self._content.file.size:
+                if count == 0 or self._at >= self._size:
                     self._end()
         except IntegrityError as error:
             self._error = error

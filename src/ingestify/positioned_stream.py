@@ -9,16 +9,10 @@ __all__ = ["PositionedStream"]
 
 
 class PositionedStream(io.RawIOBase):
-    """Knows its size and position. A subclass reads from `_position` in `readinto`, and advances it.
+    """Knows its size and position in bytes. A subclass reads from `_position` in `readinto`, and advances it."""
 
-    Args:
-        size: The size in bytes.
-        name: What is read, for an error.
-    """
-
-    def __init__(self, size: int, name: str) -> None:
+    def __init__(self, size: int) -> None:
         self._size = size
-        self._name = name
         self._position = 0
 
     def readable(self) -> bool:
@@ -30,17 +24,11 @@ class PositionedStream(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        """Return the position in bytes."""
+        """Return the position."""
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set the position; the next read goes there.
-
-        Raises:
-            ValueError: The position would be negative.
-        """
+        """Set the position, at least 0. Nothing is read: many readers seek to the end and back to learn the size."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        if start + offset < 0:
-            raise ValueError(f"{start + offset} is before the beginning of {self._name}.")
-        self._position = start + offset
+        self._position = max(0, start + offset)
         return self._position
