@@ -23,7 +23,7 @@ from ingestify.catalogue.rows import (
 )
 from ingestify.catalogue.scan import ConditionScan
 from ingestify.catalogue.selection import chunks, conditions
-from ingestify.catalogue.tables import Tables
+from ingestify.catalogue.tables import OBJECT_COLUMNS, Tables
 from ingestify.domain.condition import Answers
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
 from ingestify.domain.file import File
@@ -50,57 +50,21 @@ class DatasetReader:
         self._scan = ConditionScan(database, tables)
         dataset, revision, file = tables.dataset.c, tables.revision.c, tables.file.c
         self._known_columns = (
-            dataset.identifier_key,
-            dataset.dataset_id,
-            dataset.name,
-            dataset.state,
-            dataset.metadata,
-            dataset.last_modified_at,
-            dataset.current_created_at,
-            dataset.current_state,
-            dataset.feeds,
-            dataset.missing_feeds,
+            *dataset["identifier_key", "dataset_id", "name", "state", "metadata", "last_modified_at"],
+            *dataset["current_created_at", "current_state", "feeds", "missing_feeds"],
         )
         self._dataset_columns = (
-            dataset.position,
-            dataset.dataset_id,
-            dataset.bucket,
-            dataset.provider,
-            dataset.dataset_type,
-            dataset.identifier,
-            dataset.name,
-            dataset.state,
-            dataset.metadata,
-            dataset.created_at,
-            dataset.updated_at,
-            dataset.last_modified_at,
-            dataset.feeds,
-            dataset.missing_feeds,
+            *dataset["position", "dataset_id", "bucket", "provider", "dataset_type", "identifier", "name", "state"],
+            *dataset["metadata", "created_at", "updated_at", "last_modified_at", "feeds", "missing_feeds"],
         )
         self._revision_columns = (
-            revision.dataset_id,
-            revision.revision_id,
-            revision.created_at,
-            revision.state,
-            revision.description,
-            revision.source,
+            *revision["dataset_id", "revision_id", "created_at", "state", "description", "source"],
             revision.removed_file_ids,
         )
         self._file_columns = (
-            file.dataset_id,
-            file.file_number,
-            file.data_feed_key,
-            file.data_spec_version,
-            file.data_serialization_format,
-            file.size,
-            file.tag,
-            file.content_type,
-            file.storage_size,
-            file.storage_compression_method,
-            file.storage_path,
-            file.modified_at,
-            file.created_at,
-            file.revision_id,
+            *file["dataset_id", "file_number"],
+            *file[OBJECT_COLUMNS],
+            *file["created_at", "revision_id"],
         )
 
     @retried

@@ -51,15 +51,9 @@ class HistoryImport:
         self._log = log
         self._quarantine = quarantine
         self._commits = commits
-        dataset = tables.dataset.c
         self._head_columns = (
-            dataset.dataset_id,
-            dataset.provider,
-            dataset.dataset_type,
-            dataset.identifier_key,
-            dataset.current_revision_id,
-            dataset.current_state,
-            dataset.updated_at,
+            *tables.dataset.c["dataset_id", "provider", "dataset_type", "identifier_key"],
+            *tables.dataset.c["current_revision_id", "current_state", "updated_at"],
         )
 
     # ---- reading ---------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from ingestify.catalogue.rows import (
     to_moment,
 )
 from ingestify.catalogue.selection import CHUNK_SIZE, chunks, conditions
-from ingestify.catalogue.tables import Tables
+from ingestify.catalogue.tables import OBJECT_COLUMNS, Tables
 from ingestify.clock import now
 from ingestify.domain.change import DatasetChange, Settlement, stored_metadata_text
 from ingestify.domain.dataset import DatasetState
@@ -47,9 +47,6 @@ class QuarantineLog:
         self._entry = tables.quarantine
         self._file = tables.quarantine_file
         self._dataset = tables.dataset
-        self._file_columns = [
-            column for column in self._file.c if column.name not in ("entry_id", "file_number", "modified_at")
-        ] + [self._file.c.modified_at]
 
     # ---- reading ---------------------------------------------------------------------------------------
 
@@ -171,7 +168,7 @@ class QuarantineLog:
         files: dict[str, list[NewFile]] = {}
         for ids in chunks(row["entry_id"] for row in rows):
             statement = (
-                sa.select(self._file.c.entry_id, *self._file_columns)
+                sa.select(self._file.c.entry_id, *self._file.c[OBJECT_COLUMNS])
                 .where(self._dialect.any_of(self._file.c.entry_id, ids))
                 .order_by(self._file.c.entry_id, self._file.c.file_number)
             )

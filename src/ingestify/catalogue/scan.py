@@ -65,19 +65,9 @@ class ConditionScan:
     def iter_rows(self, dataset_filter: DatasetFilter) -> Iterator[Any]:
         """Yield the rows that fulfil a filter. Each page of a thousand rows is read at one moment."""
         self.refuse_unknown_keys(dataset_filter)
-        own = self._table.c
         columns = (
-            own.position,
-            own.dataset_id,
-            own.provider,
-            own.dataset_type,
-            own.identifier,
-            own.identifier_key,
-            own.name,
-            own.state,
-            own.metadata,
-            own.created_at,
-            own.last_modified_at,
+            *self._table.c["position", "dataset_id", "provider", "dataset_type", "identifier", "identifier_key"],
+            *self._table.c["name", "state", "metadata", "created_at", "last_modified_at"],
         )
         answers = Answers(dataset_filter.where)
         after: int | None = 0

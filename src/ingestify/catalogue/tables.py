@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from ingestify.domain.identifier import LONGEST_IDENTIFIER
 from ingestify.errors import ConfigurationError
 
-__all__ = ["Tables", "build_tables"]
+__all__ = ["LONGEST_HOST", "OBJECT_COLUMNS", "Tables", "build_tables"]
 
 LONGEST_HOST = 255
 """A name in the DNS has up to 253 characters, and a port may follow it."""
@@ -301,6 +301,10 @@ def _object_columns() -> list[sa.Column[Any]]:
         _text("storage_path", 1024),
         _moment("modified_at", nullable=True),
     ]
+
+
+OBJECT_COLUMNS = tuple(column.name for column in _object_columns())
+"""The names of these columns, in the order of the fields of `NewFile`."""
 
 
 def _file(prefix: str, metadata: sa.MetaData) -> sa.Table:

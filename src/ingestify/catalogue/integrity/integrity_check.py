@@ -16,7 +16,7 @@ from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.rows import file_from_row, json_value, new_file_from_row, to_moment
 from ingestify.catalogue.selection import chunks
-from ingestify.catalogue.tables import Tables
+from ingestify.catalogue.tables import OBJECT_COLUMNS, Tables
 from ingestify.domain.damage import Damage, DamageKind, FileRecord
 from ingestify.domain.identifier import Identifier
 from ingestify.remedies import remedy
@@ -44,25 +44,18 @@ class IntegrityCheck:
         self._dialect = database.dialect
         self._tables = tables
         file, entry_file, dataset, entry = tables.file, tables.quarantine_file, tables.dataset, tables.quarantine
+        identity = ("bucket", "provider", "dataset_type", "identifier")
         self._files = sa.select(
-            dataset.c.bucket,
-            dataset.c.provider,
-            dataset.c.dataset_type,
-            dataset.c.identifier,
+            *dataset.c[identity],
             file.c.dataset_id,
-            *(file.c[name] for name in _OBJECT_COLUMNS),
-            file.c.created_at,
-            file.c.revision_id,
+            *file.c[OBJECT_COLUMNS],
+            *file.c["created_at", "revision_id"],
         ).select_from(file.join(dataset, dataset.c.dataset_id == file.c.dataset_id))
         self._entry_files = sa.select(
-            entry.c.bucket,
-            entry.c.provider,
-            entry.c.dataset_type,
-            entry.c.identifier,
+            *entry.c[identity],
             entry.c.dataset_id,
-            *(entry_file.c[name] for name in _OBJECT_COLUMNS),
-            entry.c.created_at,
-            entry.c.entry_id,
+            *entry_file.c[OBJECT_COLUMNS],
+            *entry.c["created_at", "entry_id"],
         ).select_from(entry_file.join(entry, entry.c.entry_id == entry_file.c.entry_id))
 
     # ---- the objects of rows ---------------------------------------------------------------------------
@@ -135,16 +128,8 @@ class IntegrityCheck:
         yield from self._find_dangling()
         dataset = self._tables.dataset.c
         statement = sa.select(
-            dataset.position,
-            dataset.dataset_id,
-            dataset.bucket,
-            dataset.provider,
-            dataset.dataset_type,
-            dataset.identifier,
-            dataset.current_revision_id,
-            dataset.current_created_at,
-            dataset.current_state,
-            dataset.feeds,
+            *dataset["position", "dataset_id", "bucket", "provider", "dataset_type", "identifier"],
+            *dataset["current_revision_id", "current_created_at", "current_state", "feeds"],
         )
         if bucket is not None:
             statement = statement.where(self._dialect.unindexed(dataset.bucket) == bucket)
@@ -248,20 +233,6 @@ class IntegrityCheck:
             .group_by(child)
         )
         return [(one_id, count) for one_id, count in connection.execute(statement)]
-
-
-_OBJECT_COLUMNS = (
-    "data_feed_key",
-    "data_spec_version",
-    "data_serialization_format",
-    "size",
-    "tag",
-    "content_type",
-    "storage_size",
-    "storage_compression_method",
-    "storage_path",
-    "modified_at",
-)
 
 
 def _title(provider: str, dataset_type: str, identifier: str) -> str:

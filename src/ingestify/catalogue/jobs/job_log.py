@@ -144,13 +144,7 @@ class JobLog:
         with self._database.read("read jobs") as connection:
             rows = connection.execute(
                 sa.select(
-                    columns.job_id,
-                    columns.run_id,
-                    columns.host,
-                    columns.pid,
-                    columns.process_started,
-                    columns.updated_at,
-                    columns.counters,
+                    *columns["job_id", "run_id", "host", "pid", "process_started", "updated_at", "counters"]
                 ).where(running)
             ).all()
         # Called outside of a transaction: it reads locks, or the system's processes.
