@@ -990,10 +990,10 @@ class TestRuns:
             hint="7 \0 \ud800 " + "x" * 5000,
             is_settled=True,
             followed_until=minutes(3),
-            absent="5/0a",
+            missing_digest="5/0a",
             discovered=DiscoveredSelector("main", "mine", "fake", "match", selector),
         )
-        for one in (sync, dataclasses.replace(sync, absent=None, discovered=None), sync):
+        for one in (sync, dataclasses.replace(sync, missing_digest=None, discovered=None), sync):
             catalogue.selector_syncs.save("key", one)
             assert catalogue.selector_syncs.find("key") == one
         found = catalogue.selector_syncs.find("key")

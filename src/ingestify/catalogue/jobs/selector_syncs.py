@@ -47,7 +47,7 @@ class SelectorSyncs:
             "hint": None if sync.hint is None else json.dumps(sync.hint),
             "is_settled": sync.is_settled,
             "followed_until": moment_to_text(sync.followed_until),
-            "absent": sync.absent,
+            "absent": sync.missing_digest,
             **_discovered_row(sync.discovered),
             "doubles": " ".join(sync.duplicates) or None,
         }
@@ -92,7 +92,7 @@ class SelectorSyncs:
                 connection.execute(self._sync.update().where(theirs).values(listing=None))
 
     @retried
-    def forget_absences(self, is_contradicted: Callable[[str], bool]) -> None:
+    def forget_missing(self, is_contradicted: Callable[[str], bool]) -> None:
         """Forget the missing datasets of selectors that a second listing has to confirm."""
         columns = self._sync.c
         with self._database.read("read which datasets were missing") as connection:

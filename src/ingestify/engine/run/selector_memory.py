@@ -40,7 +40,7 @@ def find_unchanged(progress: JobProgress) -> str | None:
     announced, sync = progress.job.selector.announced, progress.sync_before
     if announced is None or sync is None or not progress.job.is_whole_selector:
         return None
-    if not sync.complete or not sync.is_settled or sync.absent is not None or sync.hint != announced:
+    if not sync.complete or not sync.is_settled or sync.missing_digest is not None or sync.hint != announced:
         return None
     return f"nothing changed since {sync.last_modified or sync.finished_at:%Y-%m-%d %H:%M:%S}"
 
@@ -142,7 +142,7 @@ class SelectorMemory:
                 syncs.forget_listings(self._without_other_plan(concluded))
         with self._logged("forget what was not listed"):
             # What other plans found missing of selectors of which all is listed here needs two listings again.
-            syncs.forget_absences(lambda identity: any(job.is_of_another_plan(identity, bucket) for job in complete))
+            syncs.forget_missing(lambda identity: any(job.is_of_another_plan(identity, bucket) for job in complete))
 
     def _without_other_plan(self, concluded: Sequence[JobProgress]) -> list[str]:
         """Return the jobs of which no other plan of this run lists the same; it may have been listed earlier."""
@@ -198,7 +198,7 @@ class SelectorMemory:
             return _UNKNOWN
         if not missing.dataset_ids:
             return _UNKNOWN if missing.has_left else _Conclusion(listing.digest)
-        is_confirmed = before is not None and before.absent == missing.digest
+        is_confirmed = before is not None and before.missing_digest == missing.digest
         is_believed = self._accepts_missing or is_confirmed or self._limits_of(job.plan.source).believe(missing)
         return _Conclusion(
             listing.digest if is_believed and not missing.has_left else None, missing, is_believed=is_believed
@@ -213,15 +213,15 @@ class SelectorMemory:
         reported.add(what)
         return is_first
 
-    def _still_absent(self, progress: JobProgress) -> str | None:
+    def _still_missing(self, progress: JobProgress) -> str | None:
         """Return what an earlier listing lacked, unless a listing that came only in part has some of it."""
         before = progress.sync_before
-        if before is None or before.absent is None or progress.listing.is_empty:
-            return None if before is None else before.absent
+        if before is None or before.missing_digest is None or progress.listing.is_empty:
+            return None if before is None else before.missing_digest
         lacks = None
         with self._logged(f"look for what {progress.job.selector.name} lists no more"):
             lacks = find_missing(self._store, progress, []).digest
-        return before.absent if lacks == before.absent else None
+        return before.missing_digest if lacks == before.missing_digest else None
 
     def _mark_missing(self, progress: JobProgress, conclusion: _Conclusion) -> _Conclusion:
         """Mark what is believed to be missing, and report what is not."""
@@ -293,17 +293,19 @@ class SelectorMemory:
             elif conclusion.listing is not None:
                 syncs.forget(discovered)
             elif conclusion.missing is not None:
-                absent = None if conclusion.is_believed else conclusion.missing.digest
-                syncs.save(identity, SelectorSync(None, False, now(), absent=absent, discovered=discovered))
+                missing_digest = None if conclusion.is_believed else conclusion.missing.digest
+                syncs.save(
+                    identity, SelectorSync(None, False, now(), missing_digest=missing_digest, discovered=discovered)
+                )
 
     def _forget_what_is_listed_again(self, progress: JobProgress) -> None:
         """Forget what was missing before a job that failed, if the job listed some of it."""
         before = progress.sync_before
-        if before is None or self._still_absent(progress) is not None:
+        if before is None or self._still_missing(progress) is not None:
             return
         with self._logged(f"remember what {progress.job.selector.name} lists again"):
             self._store.catalogue.selector_syncs.save(
-                progress.job.identity(self._store.bucket), dataclasses.replace(before, absent=None)
+                progress.job.identity(self._store.bucket), dataclasses.replace(before, missing_digest=None)
             )
 
     def _sync(self, progress: JobProgress, conclusion: _Conclusion, discovered: DiscoveredSelector) -> SelectorSync:
@@ -314,10 +316,10 @@ class SelectorMemory:
         )
         is_complete = not is_bad and not index.gaps
         if conclusion is _UNKNOWN:
-            absent = self._still_absent(progress)
+            missing_digest = self._still_missing(progress)
         else:
             missing = None if conclusion.is_believed else conclusion.missing
-            absent = None if missing is None else missing.digest
+            missing_digest = None if missing is None else missing.digest
         return SelectorSync(
             selector.last_modified,
             is_complete,
@@ -333,7 +335,7 @@ class SelectorMemory:
             ),
             followed_until=_followed_until(progress) if progress.job.plan.source.follows_changes else None,
             duplicates=progress.listing.duplicates,
-            absent=absent,
+            missing_digest=missing_digest,
             discovered=discovered if progress.job.is_discovered and progress.listing.is_of_everything else None,
         )
 
@@ -355,7 +357,7 @@ def _in_part(progresses: Sequence[JobProgress]) -> list[JobProgress]:
         and one.job.is_whole_selector
         and one.began_after is not None
         and one.sync_before is not None
-        and one.sync_before.absent is not None
+        and one.sync_before.missing_digest is not None
         and not one.listing.is_empty
     ]
 

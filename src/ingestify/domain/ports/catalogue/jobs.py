@@ -40,8 +40,8 @@ class SelectorSync:
         hint: The selector's hint before it was listed (`Selector.announced`); None: there was none.
         is_settled: Whether the same hint means that nothing has changed since (`domain.announcement.is_settled`).
         followed_until: For a source that follows changes: the lake has all changes of the provider up to then.
-        absent: A digest of the datasets that the listing had no more, and that a second listing has to confirm as
-            missing; None: there are none.
+        missing_digest: A digest of the datasets that the listing had no more, and that a second listing has to
+            confirm as missing; None: there are none.
         discovered: The selector, if the source discovers it and lists all of it; None: the plan names it.
         duplicates: Hashes of the datasets that the listing had twice, with different content.
     """
@@ -53,7 +53,7 @@ class SelectorSync:
     hint: str | None = None
     is_settled: bool = False
     followed_until: dt.datetime | None = None
-    absent: str | None = None
+    missing_digest: str | None = None
     discovered: DiscoveredSelector | None = None
     duplicates: tuple[str, ...] = ()
 
@@ -130,7 +130,7 @@ class SelectorSyncsPort(Protocol):
             besides: The keys of the selectors whose listings stay.
         """
 
-    def forget_absences(self, is_contradicted: Callable[[str], bool]) -> None:
+    def forget_missing(self, is_contradicted: Callable[[str], bool]) -> None:
         """Forget the missing datasets that a second listing has to confirm, of the selectors with these keys."""
 
     def forget_hints(self) -> None:
