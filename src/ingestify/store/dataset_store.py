@@ -159,7 +159,7 @@ class DatasetStore(DatasetReader):
         except StoreError as error:
             raise StoreError(
                 f"The {len(datasets)} datasets are removed from the lake, but not all of their files from the storage; "
-                f"nothing names those any more, and {remedy('gc')} removes them. {error}"
+                f"no dataset has these any more, and {remedy('gc')} removes them. {error}"
             ) from error
         return len(datasets)
 

@@ -130,8 +130,8 @@ def collect_garbage(
     writers = [held for held in catalogue.leases.find() if held.what != REMOVING]
     if writers and not dry_run and older_than < SAFE_BESIDE_A_RUN:
         raise StoreError(
-            f"Somebody writes to the lake ({writers[0]}), and what was just written looks as if nothing needed it. "
-            f"Wait for its end, or give an age of 1h or more."
+            f"Somebody writes to the lake ({writers[0]}), and the newest files belong to no dataset yet. Wait for its "
+            f"end, or give an age of 1h or more."
         )
     if not dry_run:
         store.identity.claim()

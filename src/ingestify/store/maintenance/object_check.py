@@ -103,7 +103,7 @@ def compare(record: FileRecord, content: ObjectContent) -> Finding | None:
         )
     if content.problem:
         return finding(
-            DamageKind.UNDECODABLE, f"its {file.storage_compression_method} cannot be undone: {content.problem}"
+            DamageKind.UNDECODABLE, f"it cannot be decompressed ({file.storage_compression_method}): {content.problem}"
         )
     longer = "the same length" if content.stored_size == file.storage_size else f"{content.stored_size:,} bytes"
     return finding(

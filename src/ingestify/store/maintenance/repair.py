@@ -194,5 +194,5 @@ def _fetch_anew(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch
         one = DatasetToFetch(dataset.bucket, dataset.provider, dataset.dataset_type, dataset.identifier)
         wanted[one] = dataset.dataset_id
     for one, dataset_id in wanted.items():
-        came = "there is no other copy; it is marked, and the next run fetches it anew"
-        yield Repaired(str(one), came if refetch is None else refetch(one), dataset_id)
+        marked = "there is no other copy; the dataset is marked, and the next run fetches it anew"
+        yield Repaired(str(one), marked if refetch is None else refetch(one), dataset_id)

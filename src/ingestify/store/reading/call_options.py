@@ -59,7 +59,7 @@ _HOW = {
     "file_url": _ENGINE,
     "file_options": _ENGINE,
     "limit": (
-        "there is none; take the first ones of what is returned, as in engine.list_datasets(…)[:5], or of a loop with "
+        "there is none; take the first datasets of the list, engine.list_datasets(…)[:5], or of the loop, "
         "itertools.islice(engine.iter_datasets(…), 5)"
     ),
 }
@@ -86,6 +86,6 @@ def refuse_option(key: str, option: str, *, may_be_key: bool = False) -> Configu
     if how is None:  # every call takes it
         return ConfigurationError(f"There is no filter '{key}'; did you mean '{option}'?")
     if option != key:
-        return ConfigurationError(f"There is no filter '{key}'; did you mean the option '{option}'? As to that, {how}.")
+        return ConfigurationError(f"There is no filter '{key}'; did you mean the option '{option}'? If so, {how}.")
     besides = " If the source's datasets have such a key, name it in its identifier_keys." if may_be_key else ""
     return ConfigurationError(f"'{key}' is an option and no filter: {how}.{besides}")

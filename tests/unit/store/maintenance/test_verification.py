@@ -116,7 +116,7 @@ TABLE = {
         ("holds the bytes of fake/match/match_id=4, revision 0, video__v1",),
     ),
     "compression cannot be undone": Case(
-        lambda lake: flip(lake.path(1, "events"), 0), (K.UNDECODABLE,), ("its zstd cannot be undone",)
+        lambda lake: flip(lake.path(1, "events"), 0), (K.UNDECODABLE,), ("it cannot be decompressed (zstd)",)
     ),
     "the storage does not give it out": Case(
         lambda lake: replace_by_a_folder(lake.path(1, "events")),
