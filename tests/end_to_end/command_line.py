@@ -26,7 +26,7 @@ from ingestify import clock
 _MODULES = (
     "ingestify.cli",
     "ingestify.cli.app",
-    "ingestify.cli.keeping",
+    "ingestify.cli.garbage",
     "ingestify.cli.lake",
     "ingestify.cli.quarantine",
     "ingestify.cli.run",

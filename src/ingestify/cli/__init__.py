@@ -17,7 +17,7 @@ lake                `list`, `show`, `delete` and `sync-indexes`
 status, limits      `status`, and its limits for monitoring
 quarantine          `quarantine`
 events              `events`
-verify, keeping     `verify` and `gc`
+verify, garbage     `verify` and `gc`
 copy, restored      `copy` and `restored`
 sources, offer      `sources`, and its `competitions` and `matches`
 source_check        `sources check`

@@ -31,7 +31,7 @@ COMMANDS = {
     "show": ("ingestify.cli.lake", "Show one dataset: its revisions and files."),
     "delete": ("ingestify.cli.lake", "Remove datasets."),
     "verify": ("ingestify.cli.verify", "Check that every file in the lake is what it was, and repair it."),
-    "gc": ("ingestify.cli.keeping", "Remove the files that no dataset has any more."),
+    "gc": ("ingestify.cli.garbage", "Remove the files that no dataset has any more."),
     "copy": ("ingestify.cli.copy", "Mirror the lake into another one."),
     "restored": ("ingestify.cli.restored", "Begin a new epoch after the lake was restored from a backup."),
     "quarantine": ("ingestify.cli.quarantine", "Show what failed its checks, and decide about it."),
@@ -108,7 +108,7 @@ def _run(arguments: list[str]) -> int:
 
             return shell_complete(app, {}, "ingestify", COMPLETION_VARIABLE, asked)
         if set_from_environment():
-            write_stderr(f"{VARIABLE} is set: this process is to fail where it says.")
+            write_stderr(f"{VARIABLE} is set: this process fails at these points.")
         # Not app.main: it takes a Ctrl-C for any abort, and a reader who left for a failure.
         with app.make_context("ingestify", list(arguments)) as context:
             return app.invoke(context) or EXIT_OK

@@ -56,7 +56,7 @@ def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: 
     if whole:
         return whole
     if what and len(what) < least:
-        raise click.UsageError(f"'{what}' is too little of an id to be sure; give {least} characters or more of it.")
+        raise click.UsageError(f"'{what}' is too short for an id; give {least} characters or more.")
     ids = (dataset_id for dataset_id, _, _ in store.catalogue.datasets.iter_identities(wanted))
     beginning = what.lower()
     begin_so = [one for one in ids if one.lower().startswith(beginning)]
@@ -65,7 +65,7 @@ def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: 
         _tell_only_in_quarantine([one for one in bundles if one.dataset_id.startswith(beginning)])
     if not begin_so and what.isdecimal():
         raise DatasetNotFound(
-            f"None of the datasets has an id that begins '{what}'. A number of the provider's is written with its key, "
+            f"None of the datasets has an id that begins '{what}'. Write a number of the provider with its key, "
             f"such as match_id={what}; see {remedy('list')}."
         )
     chosen = the_one_that_begins(what, begin_so, "datasets", remedy("list"))

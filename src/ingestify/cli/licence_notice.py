@@ -8,11 +8,11 @@ from ingestify.domain.source import Source
 from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import LakeNotFound
 
-__all__ = ["FirstUse"]
+__all__ = ["LicenceNotice"]
 
 
-class FirstUse:
-    """The sources of whose providers the lake has no data yet. Made before a run."""
+class LicenceNotice:
+    """The notice of a run's sources of whose providers the lake has no data before the run."""
 
     def __init__(self, engine: IngestionEngine) -> None:
         sources = {plan.source.name: plan.source for plan in engine.ingestion_plans if plan.source.terms}

@@ -15,11 +15,11 @@ from ingestify.engine.report.health import WatchedPlan, WatchedSelector, watch
 from ingestify.progress.formatting import counted
 from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["Limits", "Verdict"]
+__all__ = ["LimitReport", "Limits"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Verdict:
+class LimitReport:
     """What exceeds the limits. None: there is no such limit.
 
     Attributes:
@@ -51,14 +51,14 @@ class Verdict:
         """Write a line for each thing that exceeds a limit, and one line if nothing does."""
         for one in self.stale or ():
             is_known = one.last_done_at is not None
-            last = f"last done {time_text(one.last_done_at)}" if is_known else "no run was through with it"
+            last = f"last done {time_text(one.last_done_at)}" if is_known else "no run has completed it"
             write_line(f"stale: {_title(one)}: {last}")
         for one in self.failed or ():
             write_line(f"failed: {_title(one)}: {counted(one.failed, 'dataset')}")
         for source, count in (self.quarantined or {}).items():
             write_line(f"in quarantine: {source}: {counted(count, 'bundle')}")
         if not self.is_over:
-            write_line("all of it is within the limits")
+            write_line("everything is within the limits")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Limits:
         """Whether there is any limit."""
         return any(getattr(self, field.name) is not None for field in dataclasses.fields(self))
 
-    def check(self, store: DatasetStore, plans: Sequence[WatchedPlan]) -> Verdict:
+    def check(self, store: DatasetStore, plans: Sequence[WatchedPlan]) -> LimitReport:
         """Compare a lake with the limits; only the quarantine of the store's bucket counts."""
         moment = now()
         watched = watch(
@@ -86,7 +86,7 @@ class Limits:
         failed = [one for one in watched if one.failed]
         entries = [] if self.max_quarantined is None else store.quarantine.list_entries()
         waiting = collections.Counter(entry.source.get("source", "") for entry in entries)
-        return Verdict(
+        return LimitReport(
             stale=None if self.stale is None else [one for one in watched if one.is_stale(self.stale, moment)],
             failed=None if self.max_failed is None else failed if _sum(failed) > self.max_failed else [],
             quarantined=(

@@ -244,7 +244,7 @@ def _accepted(entry: QuarantineEntry, dataset: Dataset) -> str:
     """Return the result of accepting an entry, for people."""
     revision = dataset.revisions[-1].revision_id
     if revision == entry.base_revision_id:
-        said = [f"nothing of it is left, so revision {revision} stays as it is"]
+        said = [f"it has no file left, so revision {revision} stays as it is"]
     else:
         said = [f"published as revision {revision}"]
     if left_out := [file_id for file_id in dataset.left_out_files if file_id in entry.feeds]:

@@ -17,7 +17,7 @@ import click
 from ingestify.cli.console import Console
 from ingestify.cli.dataset_lookup import count_datasets
 from ingestify.cli.exit_codes import EXIT_INTERRUPTED, exit_code
-from ingestify.cli.licence_notice import FirstUse
+from ingestify.cli.licence_notice import LicenceNotice
 from ingestify.cli.logs import collapsed_repeats, write_stderr
 from ingestify.cli.options import (
     Age,
@@ -133,7 +133,7 @@ def _run(
     view = RunView(console, shows_skipped=dry_run)
     lake.place.config_for("what is to be fetched")
     with lake.open_engine(disable_events=disable_events) as engine:
-        first_use = FirstUse(engine)
+        licence_notice = LicenceNotice(engine)
         view.tell_left_out(engine.find_left_out(source, filters["dataset_type"]))
         if options.get("refetch"):
             view.tell_refetch(count_datasets(engine.store, engine.store.dataset_filter(**filters)))
@@ -149,7 +149,7 @@ def _run(
     if report.not_listed:
         console.tell(report.not_listed)
     if not dry_run:
-        first_use.tell(report, console)
+        licence_notice.tell(report, console)
     # The reader of a plan may close the pipe, as `head` does. A run has done its work, so only its result matters.
     if view.lost is not None and (dry_run or not view.lost.reader_left):
         raise view.lost

@@ -34,23 +34,23 @@ def report_document(report: RunReport, code: int) -> Document:
 
 def tell_outcome(report: RunReport) -> None:
     """Say on stderr what went wrong in a run, what stopped it, and what can be done about it."""
-    _tell_jobs("skipped", report.jobs_left_to_others, "skipped, as other runs are at them.")
+    _tell_jobs("skipped", report.jobs_left_to_others, "skipped, as other runs hold them.")
     for reason, (datasets, selectors) in report.left_alone.items():
-        write_stderr(f"{describe_left_alone(reason, datasets, selectors)}; what had come is kept.")
+        write_stderr(f"{describe_left_alone(reason, datasets, selectors)}; what has arrived is kept.")
     _tell_tasks("failed", report.failed_tasks, f"failed; {remedy('status --failed')} lists them.")
     if quarantined := report.quarantined_tasks:
         _tell_tasks("in quarantine", quarantined)
-        write_stderr(f"What readers see stayed as it was; {remedy('quarantine list')} shows what waits, and why.")
+        write_stderr(f"Readers see the datasets as they were; {remedy('quarantine list')} shows what waits, and why.")
     if left_out := report.left_out_tasks:
         _tell_tasks("broken", left_out, f"lack a broken file; {remedy('status --failed')} lists them.")
-        write_stderr("The rest of them is in the lake, and the next run asks for what is broken again.")
+        write_stderr("Their other files are in the lake, and the next run requests the broken ones again.")
     # Why a host is left alone is told above.
     _tell_jobs("failed as a whole", [job for job in report.jobs_without_success if not job.left_alone])
     _tell_first([f"not begun: {one}" for one in report.not_begun], "selectors not begun.")
     if report.totals.unlisted:
         write_stderr(
-            f"What is not listed any more is not marked MISSING yet; {remedy('run --accept-missing')} says that it is "
-            "right, and so does the next run that finds the same."
+            f"The datasets that are not listed any more are not marked MISSING yet; {remedy('run --accept-missing')} "
+            "marks them, and so does the next run if it finds the same."
         )
     if report.error is not None:
         write_stderr(_end_text(report, report.error))

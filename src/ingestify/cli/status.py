@@ -63,23 +63,23 @@ def status_command(
     needs_plans = stale is not None or max_failed is not None
     plans = watched_plans(lake.place.config_for("which plans are watched")) if needs_plans else []
     with lake.open_store() as store:
-        verdict = limits.check(store, plans) if limits.are_given else None
-        code = EXIT_OVER_LIMIT if verdict is not None and verdict.is_over else EXIT_OK
+        report = limits.check(store, plans) if limits.are_given else None
+        code = EXIT_OVER_LIMIT if report is not None and report.is_over else EXIT_OK
         grouped = _last_runs(store, runs, with_tasks=failed or console.as_json)
         gone = _runs_that_are_gone(store, grouped)
         if console.as_json:
-            verdicts = {} if verdict is None else {"limits": verdict.as_dict(code)}
-            write_json({**_lake_document(store), **verdicts, "runs": _run_documents(grouped, gone)})
+            limited = {} if report is None else {"limits": report.as_dict(code)}
+            write_json({**_lake_document(store), **limited, "runs": _run_documents(grouped, gone)})
             return code
         _show_lake(store)
         if lake.bucket is not None and grouped:
-            write_line("the last runs of all buckets, as it is not kept which one a run was for:")
+            write_line("the last runs, of all buckets:")
         for jobs in grouped.values():
             _show_run(jobs, gone, failed=failed)
         if not grouped:
             write_line("no run yet")
-        if verdict is not None:
-            verdict.write_lines()
+        if report is not None:
+            report.write_lines()
         return code
 
 

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
-__all__ = ["DeliveredFile", "Delivery", "OpenDelivery", "PassedOver", "ReadsDeliveries"]
+__all__ = ["DeliveredFile", "Delivery", "OpenDelivery", "ReadsDeliveries", "SkippedEntry"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class DeliveredFile:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class PassedOver:
+class SkippedEntry:
     """An entry of a listing that is not read.
 
     Attributes:
@@ -45,7 +45,7 @@ class PassedOver:
 class Delivery(Protocol):
     """A place with delivered files. Safe to use from any thread. Nothing is ever written to it, or removed."""
 
-    def iter_files(self, folder: str = "") -> Iterator[DeliveredFile | PassedOver]:
+    def iter_files(self, folder: str = "") -> Iterator[DeliveredFile | SkippedEntry]:
         """Yield the files in a folder and in all folders below it.
 
         Args:

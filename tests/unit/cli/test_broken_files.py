@@ -34,7 +34,7 @@ def test_a_run_names_what_it_leaves_out_each_time(command, serve):
         assert counted in out
         assert "1 without a broken file" in out
         assert "broken: match 1: heatmap__v1 is left out: " in command.err
-        assert "the next run asks for what is broken again" in command.err
+        assert "the next run requests the broken ones again" in command.err
     ended = json.loads(command("run", "--json", code=3).splitlines()[-1])
     assert (ended["left_out"], ended["unchanged"], ended["quarantined"], ended["exit_code"]) == (1, 1, 0, 3)
     serve("")

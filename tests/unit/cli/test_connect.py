@@ -10,10 +10,7 @@ def everything(folder):
 
 def test_before_the_first_run_nothing_is_made(command):
     before = everything(command.folder)
-    shown = command("config", "check", "--connect")
-    assert "database: ok: it is not there yet, and the first run makes it\n" in shown
-    assert "files: ok: the folder is not there yet, and the first run makes it\n" in shown
-    assert "source small: ok: it lists what it has (0 requests)\n" in shown
+    assert command("config", "check", "--connect").count(": ok: ") == 3
     assert {name for name in everything(command.folder) if "__pycache__" not in name} == set(before)
 
 

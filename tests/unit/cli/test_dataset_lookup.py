@@ -74,7 +74,7 @@ def test_showing_what_is_not_there_says_what_is(lake):
 
 def test_the_number_of_a_match_is_told_of_its_key(lake):
     lake("show", "99999", code=1)
-    assert "is written with its key, such as match_id=99999" in lake.err
+    assert "with its key, such as match_id=99999" in lake.err
 
 
 def test_a_lake_with_all_in_quarantine_says_so(command):

@@ -21,7 +21,7 @@ def in_two_days(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_current_and_whole_is_within_all_limits(lake):
     shown = lake("status", "--stale", "26h", "--max-failed", "0", "--max-quarantined", "0")
-    assert shown.endswith("all of it is within the limits\n")
+    assert shown.endswith("everything is within the limits\n")
     found = json.loads(lake("status", "--stale", "26h", "--max-failed", "0", "--max-quarantined", "0", "--json"))
     assert found["limits"] == {"ok": True, "exit_code": 0, "stale": [], "failed": [], "quarantined": {}}
     assert "limits" not in json.loads(lake("status", "--json"))
@@ -54,7 +54,7 @@ def test_a_selector_that_fails_in_each_run_is_stale_though_others_are_done(lake,
 
 def test_a_plan_that_no_run_was_at_is_stale(command):
     command.make_lake()
-    assert "stale: small: match: no run was through with it" in command("status", "--stale", "26h", code=5)
+    assert "stale: small: match: no run has completed it" in command("status", "--stale", "26h", code=5)
 
 
 def test_what_is_narrowed_or_not_wanted_any_more_counts_for_nothing(lake, monkeypatch):

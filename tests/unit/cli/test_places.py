@@ -29,7 +29,6 @@ def place(command, monkeypatch):
 def test_a_lake_that_is_not_there_is_told_and_not_made(command, typed):
     assert command(*typed.split(), code=1) == ""
     assert f"There is no lake in {command.folder}, where {command.config} says it is: it has no" in command.err
-    assert "'ingestify run' creates it, and 'ingestify init' an empty one." in command.err
     assert list(command.folder.iterdir()) == [command.config]
 
 

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from ingestify.domain.delivery import DeliveredFile, Delivery, PassedOver
+from ingestify.domain.delivery import DeliveredFile, Delivery, SkippedEntry
 from ingestify.domain.resource import UnreadableEntry
 from ingestify.sources.files import glob
 from ingestify.sources.files.settings import FilesDeclaration, NamedPattern, spec_of
@@ -75,11 +75,11 @@ class Listing:
     markers: set[frozenset[tuple[str, str | int]]] = dataclasses.field(default_factory=set)
     unmatched: int = 0
     examples: list[str] = dataclasses.field(default_factory=list)
-    passed_over: list[PassedOver] = dataclasses.field(default_factory=list)
+    passed_over: list[SkippedEntry] = dataclasses.field(default_factory=list)
     unreadable: list[UnreadableEntry] = dataclasses.field(default_factory=list)
 
     @property
-    def hidden(self) -> list[PassedOver]:
+    def hidden(self) -> list[SkippedEntry]:
         """The entries that may hide files, so that the listing may not be complete."""
         return [one for one in self.passed_over if one.hides]
 
@@ -136,12 +136,12 @@ class Reader:
                 self._take(listing, found)
         return listing
 
-    def _take(self, listing: Listing, found: DeliveredFile | PassedOver) -> None:
+    def _take(self, listing: Listing, found: DeliveredFile | SkippedEntry) -> None:
         if _HIDDEN.search(found.path) or _TEMPORARY.search(found.path):
             return
         if any(glob.matches(one, found.path) for one in self._ignore):
             return
-        if isinstance(found, PassedOver):
+        if isinstance(found, SkippedEntry):
             listing.passed_over.append(found)
         elif _NOT_TEXT.search(found.path):
             self._take_unreadable(listing, found.path)
@@ -155,7 +155,7 @@ class Reader:
         if any(pattern.match(_NOT_TEXT.sub("?", path)) is not None for pattern, _ in self._patterns):
             listing.unreadable.append(UnreadableEntry(_shown(path), f"it {why}"))
         else:
-            listing.passed_over.append(PassedOver(path, why))
+            listing.passed_over.append(SkippedEntry(path, why))
 
     def _take_marker(self, listing: Listing, path: str) -> bool:
         """Return whether a file marks a dataset as complete."""

@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
-from ingestify.domain.delivery import DeliveredFile, PassedOver
+from ingestify.domain.delivery import DeliveredFile, SkippedEntry
 from ingestify.errors import IntegrityError, SourceError, StoreError
 from ingestify.storage.cloud_address import CloudAddress, CloudOptions
 from ingestify.storage.cloud_clients import make_client
@@ -39,7 +39,7 @@ class BucketDelivery:
         self._address = address
         self._client = make_client(address, options or CloudOptions())
 
-    def iter_files(self, folder: str = "") -> Iterator[DeliveredFile | PassedOver]:
+    def iter_files(self, folder: str = "") -> Iterator[DeliveredFile | SkippedEntry]:
         """Yield objects in the order of their names, page by page; see `Delivery.iter_files`."""
         import obstore  # an extra
 

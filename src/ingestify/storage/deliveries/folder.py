@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ingestify.domain.delivery import DeliveredFile, PassedOver
+from ingestify.domain.delivery import DeliveredFile, SkippedEntry
 from ingestify.errors import SourceError
 from ingestify.storage.deliveries.stream import DeliveredStream, changed_error
 
@@ -30,14 +30,14 @@ class FolderDelivery:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def iter_files(self, folder: str = "") -> Iterator[DeliveredFile | PassedOver]:
+    def iter_files(self, folder: str = "") -> Iterator[DeliveredFile | SkippedEntry]:
         """Yield files, folder by folder, each in the order of their names; see `Delivery.iter_files`."""
         real_root = self._real_root()
         first = os.path.join(real_root, folder) if folder else real_root  # noqa: PTH118 - a name may be no text
         if folder and not os.path.isdir(first):  # noqa: PTH112
             return
         if folder and os.path.realpath(first) != os.path.normpath(first):
-            yield PassedOver(folder, "is behind a link, and links to folders are not followed", hides=True)
+            yield SkippedEntry(folder, "is behind a link, and links to folders are not followed", hides=True)
             return
         waiting = [(folder, first)]
         while waiting:
@@ -49,7 +49,7 @@ class FolderDelivery:
                 if not prefix:
                     raise SourceError(f"The location {self._root} cannot be read: {error.strerror}.") from error
                 if not isinstance(error, FileNotFoundError):  # removed meanwhile
-                    yield PassedOver(prefix, f"cannot be read: {error.strerror}", hides=True)
+                    yield SkippedEntry(prefix, f"cannot be read: {error.strerror}", hides=True)
                 continue
             inner = []
             for entry in entries:
@@ -60,28 +60,28 @@ class FolderDelivery:
                     yield from self._examine(name, entry, real_root)
             waiting += reversed(inner)
 
-    def _examine(self, name: str, entry: os.DirEntry[str], real_root: str) -> Iterator[DeliveredFile | PassedOver]:
+    def _examine(self, name: str, entry: os.DirEntry[str], real_root: str) -> Iterator[DeliveredFile | SkippedEntry]:
         try:
             if entry.is_symlink():
                 target = os.path.realpath(entry.path)
                 if not _is_inside(target, real_root):
-                    yield PassedOver(name, f"is a link that {_OUTSIDE}")
+                    yield SkippedEntry(name, f"is a link that {_OUTSIDE}")
                     return
                 if entry.is_dir():
-                    yield PassedOver(name, "is a link to a folder, which is not followed")
+                    yield SkippedEntry(name, "is a link to a folder, which is not followed")
                     return
             found = entry.stat()
         except FileNotFoundError:
             if entry.is_symlink():
-                yield PassedOver(name, "is a link that leads nowhere")
+                yield SkippedEntry(name, "is a link that leads nowhere")
             return  # removed meanwhile
         except OSError as error:
-            yield PassedOver(name, f"cannot be read: {error.strerror}", hides=True)
+            yield SkippedEntry(name, f"cannot be read: {error.strerror}", hides=True)
             return
         if stat.S_ISREG(found.st_mode):
             yield DeliveredFile(name, found.st_size, _modified_at(found), _version(found))
         else:
-            yield PassedOver(name, "is no file")
+            yield SkippedEntry(name, "is no file")
 
     def open(self, file: DeliveredFile) -> BinaryIO:
         """Open a file; see `Delivery.open`."""

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from ingestify.domain.delivery import DeliveredFile, PassedOver
+from ingestify.domain.delivery import DeliveredFile, SkippedEntry
 from ingestify.errors import MissingExtraError, SourceError
 from ingestify.masking import hide
 from ingestify.storage.deliveries.sftp_address import SftpAddress, SftpOptions
@@ -51,7 +51,7 @@ class SftpDelivery:
 
     # ---- listing ---------------------------------------------------------------------------------------
 
-    def iter_files(self, folder: str = "") -> Iterator[DeliveredFile | PassedOver]:
+    def iter_files(self, folder: str = "") -> Iterator[DeliveredFile | SkippedEntry]:
         """Yield files, folder by folder, each in the order of their names; see `Delivery.iter_files`."""
         with self._connection.channel() as sftp:
             real_root = self._real_root(sftp)
@@ -63,7 +63,9 @@ class SftpDelivery:
                 except UnicodeDecodeError:
                     # paramiko cannot read a folder if one name in it is no UTF-8.
                     shown = prefix or "The location"
-                    yield PassedOver(shown, "holds a name that is no text (UTF-8), and so cannot be listed", hides=True)
+                    yield SkippedEntry(
+                        shown, "holds a name that is no text (UTF-8), and so cannot be listed", hides=True
+                    )
                     continue
                 except OSError as error:
                     if not prefix:
@@ -71,7 +73,7 @@ class SftpDelivery:
                             f"The location {self._address} cannot be read: {reason_of(error)}."
                         ) from error
                     if error.errno != errno.ENOENT:
-                        yield PassedOver(prefix, f"cannot be read: {reason_of(error)}", hides=True)
+                        yield SkippedEntry(prefix, f"cannot be read: {reason_of(error)}", hides=True)
                     continue
                 inner = []
                 for entry in entries:
@@ -84,22 +86,22 @@ class SftpDelivery:
 
     def _examine(
         self, sftp: paramiko.SFTPClient, name: str, found: paramiko.SFTPAttributes, real_root: str
-    ) -> DeliveredFile | PassedOver:
+    ) -> DeliveredFile | SkippedEntry:
         if stat.S_ISLNK(found.st_mode or 0):
             try:
                 target = sftp.normalize(f"{real_root}/{name}")
                 found = sftp.stat(f"{real_root}/{name}")
             except OSError:
-                return PassedOver(name, "is a link that leads nowhere")
+                return SkippedEntry(name, "is a link that leads nowhere")
             if not f"{target}/".startswith(f"{real_root}/"):
-                return PassedOver(name, "is a link that leads out of the location")
+                return SkippedEntry(name, "is a link that leads out of the location")
             if stat.S_ISDIR(found.st_mode or 0):
-                return PassedOver(name, "is a link to a folder, which is not followed")
+                return SkippedEntry(name, "is a link to a folder, which is not followed")
         # Without a mode, which some servers do not give, it is a file.
         if found.st_mode is not None and not stat.S_ISREG(found.st_mode):
-            return PassedOver(name, "is no file")
+            return SkippedEntry(name, "is no file")
         if found.st_size is None or found.st_mtime is None:
-            return PassedOver(name, "has no size or no time, so nobody can tell when it changes")
+            return SkippedEntry(name, "has no size or no time, so nobody can tell when it changes")
         modified_at = dt.datetime.fromtimestamp(found.st_mtime, dt.UTC)
         return DeliveredFile(name, found.st_size, modified_at, _version(found))
 

@@ -11,7 +11,7 @@ from typing import Any
 import paramiko
 import pytest
 
-from ingestify.domain.delivery import DeliveredFile, PassedOver
+from ingestify.domain.delivery import DeliveredFile, SkippedEntry
 from ingestify.errors import ConfigurationError, MissingExtraError, SourceError
 from ingestify.main.deliveries import open_delivery
 from ingestify.storage.deliveries.sftp import SftpDelivery
@@ -175,8 +175,8 @@ def test_a_folder_with_a_name_that_is_no_text_makes_the_listing_not_whole(open_:
         Path(os.fsdecode(os.fsencode(folder / "in" / "a") + b"/\xff.json")).write_bytes(b"x")
     except OSError:
         pytest.skip("this file system takes no such names")
-    passed = [one for one in open_().iter_files() if isinstance(one, PassedOver)]
-    assert passed == [PassedOver("a/", "holds a name that is no text (UTF-8), and so cannot be listed", hides=True)]
+    passed = [one for one in open_().iter_files() if isinstance(one, SkippedEntry)]
+    assert passed == [SkippedEntry("a/", "holds a name that is no text (UTF-8), and so cannot be listed", hides=True)]
 
 
 def test_a_location_that_is_not_there_is_an_error(open_: Open, server: SftpServer) -> None:
