@@ -17,7 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ingestify.fetch.http import HttpClient
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter, Sent
+from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter
+from ingestify.fetch.throttling.concurrency_limiter import Sent
 from ingestify.fetch.throttling.host_limiters import HostLimiters
 from ingestify.fetch.throttling.rate_limit import RateLimit
 from ingestify.testing.season import Season
@@ -37,7 +38,7 @@ class NoHostLimiters(HostLimiters):
 class NoLimiter(AdaptiveLimiter):
     """Sends at once and learns nothing."""
 
-    def enter(self, stop: threading.Event) -> Sent:
+    def enter(self, stop: threading.Event, *, is_fresh: bool = True) -> Sent:  # noqa: ARG002
         """Wait for the client's own limit only."""
         self._limit.wait(stop)
         return Sent(0.0, None, 0)

@@ -17,7 +17,9 @@ from ingestify.fetch.redirect_policy import RedirectPolicy
 from ingestify.fetch.request import OutgoingRequest
 from ingestify.fetch.response import StreamedResponse
 from ingestify.fetch.retries import RETRIED_STATUSES, RetryBudget, TryAgain, retry_after_seconds
-from ingestify.fetch.throttling.adaptive_limiter import CREDENTIALS_REFUSED, AdaptiveLimiter, LeftAlone, Sent
+from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter
+from ingestify.fetch.throttling.circuit_breaker import CREDENTIALS_REFUSED, LeftAlone
+from ingestify.fetch.throttling.concurrency_limiter import Sent
 from ingestify.fetch.throttling.host_limiters import HostLimiters
 from ingestify.fetch.throttling.rate_limit import Slots, Stopped
 from ingestify.fetch.throttling.rate_limit_headers import read_announcement

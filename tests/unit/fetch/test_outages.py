@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter, LeftAlone
+from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter
+from ingestify.fetch.throttling.circuit_breaker import LeftAlone
 from ingestify.fetch.throttling.rate_limit import RateLimit
 
 LATENCY = 0.05

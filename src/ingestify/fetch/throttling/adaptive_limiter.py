@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections import deque
@@ -11,17 +10,15 @@ from collections.abc import Callable
 
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.throttling.aimd import AimdLimit
+from ingestify.fetch.throttling.circuit_breaker import CircuitBreaker, LeftAlone
 from ingestify.fetch.throttling.concurrency_limiter import ConcurrencyLimiter, Sent
-from ingestify.fetch.throttling.host_health import HostHealth, RareProbes
 from ingestify.fetch.throttling.rate_limit import RateLimit, Stopped
 from ingestify.fetch.throttling.rate_limit_headers import Allowance, Announced
 from ingestify.fetch.throttling.waits import Waits
 
-__all__ = ["CREDENTIALS_REFUSED", "AdaptiveLimiter", "LeftAlone", "Sent"]
+__all__ = ["AdaptiveLimiter"]
 
 logger = logging.getLogger(__name__)
-
-CREDENTIALS_REFUSED = frozenset({401, 403})
 
 _NEVER = float("-inf")
 
@@ -34,9 +31,6 @@ _CATCH_UP_SECONDS = 0.01
 _WINDOW_SECONDS = 1.0
 """Over how long accepted requests are counted, unless the provider says how long it wants to be left alone."""
 
-_PROBE_SECONDS = 0.25
-"""After so long without an answer to a probe the next one is sent, at first."""
-
 _FORGOTTEN_SECONDS = 600.0
 _COUNTED = 4096
 _SLOWEST_PER_SECOND = 1 / 60
@@ -44,51 +38,23 @@ _SLOWEST_PER_SECOND = 1 / 60
 _OVERLOADED_PER_SECOND = 1.0
 """A 503 without Retry-After may have another reason than the rate, and makes it no slower than this."""
 
-_MORE_PROBES = 3
-"""How many more pauses than one request's a host is given that fails: with what is built in, a minute in all."""
-
 _AWAITED_SECONDS = 2.0
 """So long the requests to a host that is left alone wait for the answer to a probe."""
 
-_LONGEST_PROBE_SECONDS = 300.0
-"""How far apart probes of a host that is left alone become, unless many requests ask for it."""
-
 _LONG_PAUSE_SECONDS = 5.0
-
-
-class LeftAlone(Exception):
-    """The host is not asked for now.
-
-    Args:
-        reason: Which host, and why.
-        status: What it answered last; None: nothing.
-        is_wait: Whether it asked for that.
-        is_refusal: Whether it refuses the credentials.
-    """
-
-    def __init__(
-        self, reason: str, status: int | None = None, *, is_wait: bool = False, is_refusal: bool = False
-    ) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.is_wait = is_wait
-        self.is_refusal = is_refusal
 
 
 class AdaptiveLimiter:
     """When the next request may be sent to one host. Safe to share between threads.
 
-    As long as the host refuses nothing it only counts. A 429, or any refusal with Retry-After, closes the host: all
-    requests pause, then one probe is sent, and when it got through all are sent evenly, at a rate below what got
-    through before (`AimdLimit`). A 503 without Retry-After limits the number in flight (`ConcurrencyLimiter`), and the
-    rate only if one in flight is already too many. Requests that were in flight at one moment are refused for one
-    reason: what was sent before a limit was met and is refused after counts no more.
+    As long as the host refuses nothing it only counts. After a 429, or any refusal with Retry-After, all requests pause
+    (`CircuitBreaker`); then they are sent evenly, at a rate below what was accepted before (`AimdLimit`). A 503 without
+    Retry-After limits the number in flight (`ConcurrencyLimiter`), and the rate only if one in flight is already too
+    many. Requests that were in flight at one moment are refused for one reason: if they were sent before a limit was
+    met, and refused after, they count no more.
 
-    If responses say how many more requests are let through, no more are sent until the reset (`Allowance`).
-
-    A host that answers nothing useful is left alone: one that asks for a longer wait than anybody waits for, until
-    that is over (`Waits`); one that refuses everything, or fails whatever it is asked (`HostHealth`), after some probes
-    in growing pauses. Further probes (`RareProbes`) find out that it is back.
+    If responses say how many more requests are let through, no more are sent until the reset (`Allowance`). A host that
+    asks for a longer wait than anybody waits for is left alone until that is over (`Waits`).
 
     Args:
         name: The source's, for logs.
@@ -133,18 +99,8 @@ class AdaptiveLimiter:
         self._concurrency.forget()
         self._first_refusal: tuple[float, float] | None = None
         """When it was sent, and over how many seconds before what was accepted is counted."""
-        self._met_at = self._last_refused_at = self._closed_since = _NEVER
-        self._paused_until = self._next_at = self._next_probe_at = self._last_sent_at = _NEVER
-        self._closed_rounds = 0
-        """How often a limit was met since a request was last accepted; 0: the host is open."""
-        self._health = HostHealth()
-        self._is_down = False
-        """Whether it is closed because all requests to it fail."""
-        self._fails_files = False
-        self._probes: RareProbes | None = None
-        """Set while it is left alone."""
-        self._last_words = ""
-        self._last_status: int | None = None
+        self._breaker = CircuitBreaker(self._name, self.host, self._options)
+        self._last_refused_at = self._next_at = self._last_sent_at = _NEVER
         self._logged = {"requests/s": 0.0, "requests at once": 0.0}
 
     # ---- before a request ------------------------------------------------------------------------------
@@ -168,7 +124,7 @@ class AdaptiveLimiter:
                 raise Stopped
             self._check_wait()
             with self._lock:
-                self._check_open(self._clock(), is_fresh)
+                self._check_breaker(is_fresh)
         try:
             # There may be a refusal while it waits for the client's own limit.
             while not self.is_due(is_fresh=is_fresh) or (sent := self._start_within_limit(stop)) is None:
@@ -191,10 +147,9 @@ class AdaptiveLimiter:
         """Whether a request may be sent now, rather than wait; raises LeftAlone as `enter` does."""
         self._check_wait()
         with self._lock:
-            now = self._clock()
-            if self._probes is None and self._seconds_to_wait(now) <= 0:
+            if not self._breaker.is_left_alone and self._seconds_to_wait(self._clock()) <= 0:
                 return True
-            return self._check_open(now, is_fresh)
+            return self._check_breaker(is_fresh)
 
     def seconds_to_wait(self) -> float:
         """Return for how long nothing may be sent, as far as can be seen now."""
@@ -219,50 +174,18 @@ class AdaptiveLimiter:
         if (wait := self._waits.find(self.host)) is not None:
             raise LeftAlone(wait.reason, wait.status, is_wait=True)
 
-    def _check_open(self, now: float, is_fresh: bool) -> bool:
-        """Raise LeftAlone if a request is not to wait. Returns whether it is to be sent now, as a probe.
-
-        Otherwise each of a thousand files would have its tries, one after the other, with the longest pauses.
-        """
-        if not self._closed_rounds:
-            return False
-        closed_seconds = now - self._closed_since
-        if self._probes is None:
-            is_over = closed_seconds > 2 * self._options.max_retry_after_seconds
-            if not is_over and not (self._is_down and self._closed_rounds > self._options.attempts + _MORE_PROBES):
-                return False
-            self._leave_alone()
-        assert self._probes is not None, "it was just set"
-        if is_fresh and self._concurrency.in_flight and now - self._last_sent_at < _AWAITED_SECONDS:
-            return False  # the answer to that probe decides about the others, too
-        due = is_fresh and (self._seconds_to_hold_back(now) <= 0 or (self._is_down and self._probes.is_due()))
-        if not due:
-            raise LeftAlone(
-                self._reason(closed_seconds), self._last_status, is_wait=not self._is_down, is_refusal=self._is_refusal
-            )
-        self._paused_until = self._next_at = self._next_probe_at = now
-        return True
-
-    def _leave_alone(self) -> None:
-        self._probes = RareProbes()
-        self._changed.notify_all()
-
-    @property
-    def _is_refusal(self) -> bool:
-        return self._is_down and self._last_status in CREDENTIALS_REFUSED
-
-    def _reason(self, closed_seconds: float) -> str:
-        if self._is_refusal:
-            return (
-                f"{self.host} refuses the credentials of the source '{self._name}', whatever it is asked for "
-                f"({self._last_words}): correct them under sources.{self._name}.configuration, or ask the provider"
-            )
-        if self._is_down:
-            return (
-                f"{self.host} fails, whatever it is asked for ({self._last_words}), for {closed_seconds:.0f} s by now"
-            )
-        hint = "lower this source's rate_limit or max_concurrency" if self._last_status == 429 else "it is overloaded"
-        return f"{self.host} has refused everything for {closed_seconds:.0f} s ({self._last_words}; {hint})"
+    def _check_breaker(self, is_fresh: bool) -> bool:
+        """Raise LeftAlone if a request is not to wait. Returns whether it is to be sent now, as a probe."""
+        now = self._clock()
+        is_probe = self._breaker.check(
+            now,
+            is_fresh=is_fresh,
+            is_free=self._seconds_to_hold_back(now) <= 0,
+            is_awaited=self._concurrency.in_flight > 0 and now - self._last_sent_at < _AWAITED_SECONDS,
+        )
+        if is_probe:
+            self._next_at = now
+        return is_probe
 
     def _seconds_to_wait(self, now: float) -> float:
         used_up = 0.0 if self._allowance is None else self._allowance.seconds_to_wait(now)
@@ -271,10 +194,7 @@ class AdaptiveLimiter:
     def _seconds_to_hold_back(self, now: float) -> float:
         if not self._holding:
             return 0.0
-        due = max(self._paused_until, self._next_at)
-        if self._closed_rounds:
-            due = max(due, self._next_probe_at)
-        if due > now:
+        if (due := max(self._breaker.due_at(), self._next_at)) > now:
             return due - now
         return _POLL_SECONDS if self._concurrency.is_full else 0.0
 
@@ -287,8 +207,7 @@ class AdaptiveLimiter:
         # No more than half a second for each request: below two a second it is requests that count.
         used = 0.0 if self._concurrency.has_overloads else min(since, 0.5)
         self._concurrency.use(used)
-        if self._closed_rounds:
-            self._next_probe_at = now + max(_PROBE_SECONDS, now - self._met_at)
+        self._breaker.sent(now)
         if self._rate is None and self._first_refusal is not None:
             # Not when it was refused: some that were sent with it were accepted and came back later.
             found = self._count_accepted(*self._first_refusal)
@@ -330,45 +249,32 @@ class AdaptiveLimiter:
         with self._lock:
             self._accepted.append(sent.started)
             self._concurrency.accepted(sent)
-            if self._closed_rounds and sent.started > self._met_at and not self._is_down:
-                self._open()
+            if self._breaker.rounds and sent.started > self._breaker.tripped_at and not self._breaker.is_down:
+                self._reset_breaker()
 
     def answered(self, *, is_file: bool = True) -> None:
         """A request came to its end, with whatever answer: the host is there, for this kind of request at least."""
         with self._lock:
-            self._health.answered(is_file=is_file)
             self._concurrency.answered()
-            if self._is_down and (is_file or not self._fails_files):
-                logger.info("%s: %s answers again.", self._name, self.host)
-                self._is_down = False
+            if self._breaker.answered(is_file=is_file):
                 self._concurrency.begin_after_outage()
-                self._open()
+                self._reset_breaker()
 
     def failed(self, sent: Sent, what: str, why: str, status: int | None, *, is_file: bool = True) -> None:
         """A request failed for no reason of its own that is known, or its credentials were refused.
 
         Args:
-            what: The same for all tries of one request.
+            sent: The request.
+            what: The same for all its tries.
             why: For people.
             status: The response's; None if there was none.
+            is_file: Whether it was for a file, and not for an index.
         """
         with self._lock:
-            now = self._clock()
-            if sent.started <= self._met_at:
-                return
-            if not (self._is_down or self._health.failed(what, is_file=is_file)):
-                if self._closed_rounds:  # it was a probe: the next one is no further away for it
-                    self._met_at = now
-                return
-            if not self._is_down:
-                logger.info("%s: %s fails, whatever it is asked for: %s", self._name, self.host, why)
-                self._fails_files = is_file
-            self._is_down = True
-            self._last_words, self._last_status = why, status
-            self._close(now)
-            self._paused_until = max(self._paused_until, now + self._own_pause_seconds())
-            if self._is_refusal and self._probes is None:
-                self._leave_alone()  # that does not pass by waiting
+            self._breaker.failed(sent.started, self._clock(), what, why, status, is_file=is_file)
+            if self._breaker.is_down:
+                self._holding = True
+                self._last_refused_at = self._clock()
 
     def refused(self, sent: Sent, after_seconds: float | None, status: int = 429) -> float:
         """A request was refused for being one too many (429, Retry-After). Returns how long all of them pause.
@@ -378,9 +284,8 @@ class AdaptiveLimiter:
             after_seconds: How long the provider asks to wait; None or 0: it does not say.
         """
         with self._lock:
-            is_new = sent.started > self._met_at
-            self._last_words, self._last_status = f"status {status}", status
-            pause = self._refuse(sent, after_seconds)
+            is_new = sent.started > self._breaker.tripped_at
+            pause = self._refuse(sent, after_seconds, status)
             is_first = self._rate is None
         if is_new and (is_first or pause >= _LONG_PAUSE_SECONDS):  # else the logged limit says all
             logger.info("%s: rate limited by the provider, waiting %.1f s.", self._name, pause)
@@ -395,55 +300,36 @@ class AdaptiveLimiter:
     def overloaded(self, sent: Sent) -> None:
         """A request was answered 503, and not told when to come again."""
         with self._lock:
-            self._last_words, self._last_status = "status 503", 503
             if self._concurrency.overloaded(sent, self._clock()):
                 if self._rate is None or self._rate.level > _OVERLOADED_PER_SECOND:
-                    self._refuse(sent, None)
+                    self._refuse(sent, None, 503)
             elif self._concurrency.most is not None:
                 self._holding = True
                 self._last_refused_at = self._clock()
 
-    def _refuse(self, sent: Sent, after_seconds: float | None) -> float:
+    def _refuse(self, sent: Sent, after_seconds: float | None, status: int) -> float:
         now = self._clock()
-        if sent.started > self._met_at:
+        self._holding = True
+        self._last_refused_at = now
+        if sent.started > self._breaker.tripped_at:
             window = max(after_seconds or 0.0, _WINDOW_SECONDS)
             if self._rate is None:
                 self._first_refusal = (sent.started, window)
-            elif not self._closed_rounds:  # else nothing was accepted since: the host is only still closed
+            elif not self._breaker.rounds:  # else nothing was accepted since: the host is only still closed
                 self._rate.meet(sent.rate or self._rate.level, self._count_accepted(sent.started, window))
-            self._close(now)
-            after_seconds = after_seconds or self._own_pause_seconds()
-        self._last_refused_at = now
-        self._paused_until = max(self._paused_until, now + (after_seconds or 0.0))
-        return max(0.0, self._paused_until - now)
+            self._breaker.trip(now, f"status {status}", status, after_seconds)
+        elif after_seconds:
+            self._breaker.pause(now, after_seconds)
+        return max(0.0, self._breaker.due_at() - now)
 
     def _count_accepted(self, until: float, window: float) -> float:
         """Return how many requests a second were accepted of those sent in a window."""
         return sum(until - window < sent <= until for sent in self._accepted) / window
 
-    def _close(self, now: float) -> None:
-        """All wait, and then one is sent."""
-        self._holding = True
-        self._met_at = self._next_probe_at = self._last_refused_at = now
-        if not self._closed_rounds:
-            self._closed_since = now
-        self._closed_rounds += 1
-
-    def _open(self) -> None:
+    def _reset_breaker(self) -> None:
         """One got through: the others are held back by no more than a rate, and their number."""
-        self._closed_rounds = 0
-        self._probes = None
-        self._paused_until = self._clock()
+        self._breaker.reset(self._clock())
         self._holding = self._rate is not None or self._concurrency.most is not None
-        self._changed.notify_all()
-
-    def _own_pause_seconds(self) -> float:
-        longest = self._options.backoff_base_seconds * 2 ** min(self._closed_rounds - 1, 30)
-        cap = self._options.backoff_cap_seconds
-        if self._is_down and self._probes is not None:
-            cap = max(cap, _LONGEST_PROBE_SECONDS)
-        longest = min(longest, cap)
-        return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret
 
     def _log_limit(self, unit: str, limit: float | None) -> None:
         """Say what requests are held back to: at first, and when it has doubled or halved."""

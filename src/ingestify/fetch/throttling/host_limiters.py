@@ -35,11 +35,9 @@ class HostLimiters:
         prefix = "/".join(url.partition("?")[0].split("/", 3)[:3])
         limiter = self._by_prefix.get(prefix)
         if limiter is None:
-            key = origin(url)
+            scheme, host, port = key = origin(url)
+            shown = host if port == DEFAULT_PORTS[scheme] else f"{host}:{port}"
+            new = AdaptiveLimiter(self._name, shown, self._options, self._limit, self._waits)
             with self._lock:
-                if key not in self._by_origin:
-                    scheme, host, port = key
-                    shown = host if port == DEFAULT_PORTS[scheme] else f"{host}:{port}"
-                    self._by_origin[key] = AdaptiveLimiter(self._name, shown, self._options, self._limit, self._waits)
-                limiter = self._by_prefix[prefix] = self._by_origin[key]
+                limiter = self._by_prefix[prefix] = self._by_origin.setdefault(key, new)
         return limiter

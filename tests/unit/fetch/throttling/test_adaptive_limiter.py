@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ingestify.fetch.http import HttpClient
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter, LeftAlone
+from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter
+from ingestify.fetch.throttling.circuit_breaker import LeftAlone
 from ingestify.fetch.throttling.host_limiters import HostLimiters
 from ingestify.fetch.throttling.rate_limit import RateLimit
 from ingestify.testing.season import Season
