@@ -6,11 +6,12 @@ import contextlib
 import errno
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from ingestify.errors import LakeUnwritable, StoreError
 
-__all__ = ["begin_sync", "make_disk_error"]
+__all__ = ["begin_sync", "disk_errors", "make_disk_error"]
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: make room, then run again; nothing that was committed is lost",
@@ -30,6 +31,15 @@ def make_disk_error(action: str, path: Path | str, error: OSError) -> StoreError
     remedy = _REMEDIES.get(error.errno or 0, "look at the disk, then run again")
     kind = LakeUnwritable if action == "write" and error.errno in _HOPELESS else StoreError
     return kind(f"Cannot {action} {path}: {error.strerror or error}; {remedy}.")
+
+
+@contextlib.contextmanager
+def disk_errors(action: str, path: Path | str) -> Iterator[None]:
+    """Translate an error of the block with `make_disk_error`."""
+    try:
+        yield
+    except OSError as error:
+        raise make_disk_error(action, path, error) from error
 
 
 def begin_sync(descriptor: int, size: int) -> None:

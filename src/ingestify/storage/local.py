@@ -25,7 +25,7 @@ from ingestify.errors import IntegrityError
 from ingestify.failpoints import failpoint
 from ingestify.locked_file import LockedFile
 from ingestify.remedies import remedy
-from ingestify.storage.disk import make_disk_error
+from ingestify.storage.disk import disk_errors, make_disk_error
 from ingestify.storage.leftovers import NOTES_SUFFIX, PARTIAL_SUFFIX, Leftover, find_leftovers
 from ingestify.storage.local_temporary import LocalPartial, LocalTemporary
 from ingestify.storage.object_path import check_object_path
@@ -60,10 +60,8 @@ class LocalStorage:
     def create_temporary(self) -> TemporaryObject:
         """Begin an object in the staging folder."""
         path = self._staging / uuid.uuid4().hex
-        try:
+        with disk_errors("write", path):
             return LocalTemporary(path)
-        except OSError as error:
-            raise make_disk_error("write", path, error) from error
 
     def take_partial(self, key: str, *, create: bool) -> PartialObject | None:
         """Take the partial file of a key in the staging folder; see `domain.ports.Storage.take_partial`.
@@ -104,12 +102,10 @@ class LocalStorage:
             assert isinstance(temporary, LocalTemporary)
             final = self._resolve(path)
             folder = os.path.dirname(final)  # noqa: PTH120 - thousands of these: a Path takes longer than the rename
-            try:
+            with disk_errors("write", final):
                 self._rename(temporary.path, final, folder)
                 failpoint("publish.renamed")
                 temporary.is_published = True
-            except OSError as error:
-                raise make_disk_error("write", final, error) from error
             folders[folder] = None
         for folder in folders:
             try:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from ingestify.durable_folders import durable_folders, sync
 from ingestify.failpoints import failpoint
 from ingestify.locked_file import LockedFile
-from ingestify.storage.disk import begin_sync, make_disk_error
+from ingestify.storage.disk import begin_sync, disk_errors
 
 __all__ = ["LocalPartial", "LocalTemporary"]
 
@@ -44,12 +44,10 @@ class LocalTemporary:
         """Append bytes."""
         assert self._file is not None, "written to after finish()"
         view = memoryview(data)
-        try:
+        with disk_errors("write", self.path):
             while view:
                 view = view[self._file.write(view) :]
             failpoint("staging.written")
-        except OSError as error:
-            raise make_disk_error("write", self.path, error) from error
         self._unhinted += len(data)
         if self._unhinted >= _HINT_BYTES:
             begin_sync(self._file.fileno(), self._unhinted)
@@ -58,30 +56,24 @@ class LocalTemporary:
     def restart(self) -> None:
         """Remove the bytes that were written."""
         assert self._file is not None, "restarted after finish()"
-        try:
+        with disk_errors("write", self.path):
             self._file.seek(0)
             self._file.truncate()
-        except OSError as error:
-            raise make_disk_error("write", self.path, error) from error
 
     def finish(self) -> None:
         """Make the bytes durable."""
         if self._file is None:
             return
-        try:
+        with disk_errors("write", self.path):
             sync(self._file.fileno())
             self._file.close()
             failpoint("staging.synced")
-        except OSError as error:
-            raise make_disk_error("write", self.path, error) from error
         self._file = None
 
     def open(self) -> BinaryIO:
         """Read back the bytes that were written so far."""
-        try:
+        with disk_errors("read", self.path):
             return self.path.open("rb")
-        except OSError as error:
-            raise make_disk_error("read", self.path, error) from error
 
     def discard(self) -> None:
         """Remove the file, unless it was published."""
@@ -110,28 +102,22 @@ class LocalPartial(LocalTemporary):
 
     def read_notes(self) -> bytes:
         """Return the notes so far."""
-        try:
+        with disk_errors("read", self._notes.path):
             return self._notes.read()
-        except OSError as error:
-            raise make_disk_error("read", self._notes.path, error) from error
 
     def add_note(self, note: bytes) -> None:
         """Append to the notes."""
-        try:
+        with disk_errors("write", self._notes.path):
             self._notes.append(note)
             failpoint("partial.noted")
-        except OSError as error:
-            raise make_disk_error("write", self._notes.path, error) from error
 
     def cut(self, size: int, notes_size: int) -> None:
         """Cut the file and its notes to these sizes in bytes."""
         assert self._file is not None, "cut after finish()"
-        try:
+        with disk_errors("write", self.path):
             self._notes.cut(notes_size)
             self._file.seek(size)
             self._file.truncate()
-        except OSError as error:
-            raise make_disk_error("write", self.path, error) from error
 
     def restart(self) -> None:
         """Remove the bytes that were written, and their notes."""

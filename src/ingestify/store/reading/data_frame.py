@@ -18,6 +18,7 @@ import codecs
 import csv
 import decimal
 import gzip
+import importlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,7 +64,7 @@ def read_polars(
         MissingExtraError: polars is not installed.
         LoadError: The file has no records, they do not fit into a frame, or it has another encoding.
     """
-    polars = _polars()
+    polars = _library("polars")
     content, form = _open(stream, serialization_format, feed)
     if encoding in _UTF8_OF_POLARS and form in _DELIMITERS:
         options, encoding = {"encoding": encoding, **options}, None
@@ -100,7 +101,7 @@ def read_pandas(
         MissingExtraError: pandas is not installed.
         LoadError: The file has no records, they do not fit into a frame, or it has another encoding.
     """
-    pandas = _pandas()
+    pandas = _library("pandas")
     content, form = _open(stream, serialization_format, feed)
     content = _as_utf8(content, encoding, feed, form)
     if form in _DELIMITERS:
@@ -136,7 +137,7 @@ def read_pandas(
 
 def polars_of(rows: list[dict[str, Any]], what: str = "the rows", **options: Any) -> pl.DataFrame:
     """Return a polars DataFrame of JSON objects; `what` names them in an error."""
-    polars = _polars()
+    polars = _library("polars")
     frame: pl.DataFrame = polars.DataFrame()
     with _as_load_error("polars", what, polars.exceptions.PolarsError, OverflowError):
         # polars makes a column without the 0 of {"x": {}} and {"x": 0}, without an error. Its reader of JSON Lines,
@@ -148,23 +149,14 @@ def polars_of(rows: list[dict[str, Any]], what: str = "the rows", **options: Any
 
 def pandas_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return a pandas DataFrame of JSON objects; nested objects become dotted columns."""
-    return _pandas().json_normalize(rows)
+    return _library("pandas").json_normalize(rows)
 
 
-def _polars() -> Any:
+def _library(name: str) -> Any:
     try:
-        import polars
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise MissingExtraError("polars", "A polars data frame") from error
-    return polars
-
-
-def _pandas() -> Any:
-    try:
-        import pandas
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("pandas", "A pandas data frame") from error
-    return pandas
+        raise MissingExtraError(name, f"A {name} data frame") from error
 
 
 @contextmanager
