@@ -22,7 +22,7 @@ from ingestify.fetch.throttling.circuit_breaker import CREDENTIALS_REFUSED, Left
 from ingestify.fetch.throttling.concurrency_limiter import Sent
 from ingestify.fetch.throttling.host_limiters import HostLimiters
 from ingestify.fetch.throttling.rate_limit import Slots, Stopped
-from ingestify.fetch.throttling.rate_limit_headers import read_announcement
+from ingestify.fetch.throttling.rate_limit_headers import read_rate_limit_headers
 from ingestify.fetch.throttling.waits import Waits
 from ingestify.fetch.transport.address_policy import AddressPolicy, AllowedHosts
 from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownEncoding
@@ -308,7 +308,7 @@ class RequestExecutor:
         """Return what the call makes of a response, or where a redirect leads."""
         if call.context.unreachable_hosts is not None:
             call.context.unreachable_hosts.answered(limiter.host)
-        if (announced := read_announcement(response.headers)) is not None:
+        if (announced := read_rate_limit_headers(response.headers)) is not None:
             limiter.announced(announced)
         if response.status not in RETRIED_STATUSES:
             limiter.accepted(sent)
@@ -414,7 +414,7 @@ def _asked_pause(status: int, headers: Mapping[str, str]) -> float | None:
     """Return the seconds that a refusal asks to wait, by Retry-After or the rate-limit headers; None: it does not."""
     after = retry_after_seconds(headers.get("Retry-After"), headers.get("Date"))
     if after is None and status == 429:
-        announced = read_announcement(headers)
+        announced = read_rate_limit_headers(headers)
         if announced is not None and not announced.remaining and announced.reset_seconds <= _LONGEST_RESET_SECONDS:
             return announced.reset_seconds
     # A pause of 0 seconds means something only behind a 429.

@@ -13,7 +13,7 @@ from ingestify.fetch.throttling.aimd import AimdLimit
 from ingestify.fetch.throttling.circuit_breaker import CircuitBreaker, LeftAlone
 from ingestify.fetch.throttling.concurrency_limiter import ConcurrencyLimiter, Sent
 from ingestify.fetch.throttling.rate_limit import RateLimit, Stopped
-from ingestify.fetch.throttling.rate_limit_headers import Allowance, Announced
+from ingestify.fetch.throttling.rate_limit_headers import Allowance, RateLimitHeaders
 from ingestify.fetch.throttling.waits import Waits
 
 __all__ = ["AdaptiveLimiter"]
@@ -109,11 +109,12 @@ class AdaptiveLimiter:
         """Wait until a request may be sent, and count it as in flight until `leave`.
 
         Args:
-            is_fresh: Whether it was not sent before: only such a one is sent as a probe.
+            stop: When set, waiting ends.
+            is_fresh: Whether this is the first try of the request: only such a request is sent as a probe.
 
         Raises:
             Stopped: `stop` was set, before or meanwhile.
-            LeftAlone: Nothing is asked of the host for now.
+            LeftAlone: The host gets no requests for now.
         """
         self._check_wait()
         if not self._holding and (sent := self._start_within_limit(stop)) is not None:
@@ -230,7 +231,7 @@ class AdaptiveLimiter:
             if self._holding or self._allowance is not None:
                 self._changed.notify()
 
-    def announced(self, announced: Announced) -> None:
+    def announced(self, announced: RateLimitHeaders) -> None:
         """A response says how many more requests are let through. Called before its request has left."""
         if announced.reset_seconds > self._options.max_retry_after_seconds:
             return  # nobody waits for it: the next request is refused, and says so
@@ -277,11 +278,12 @@ class AdaptiveLimiter:
                 self._last_refused_at = self._clock()
 
     def refused(self, sent: Sent, after_seconds: float | None, status: int = 429) -> float:
-        """A request was refused for being one too many (429, Retry-After). Returns how long all of them pause.
+        """Note a request that was refused as one too many (429, Retry-After); return how long all requests pause.
 
         Args:
             sent: The request.
             after_seconds: How long the provider asks to wait; None or 0: it does not say.
+            status: The status of the response.
         """
         with self._lock:
             is_new = sent.started > self._breaker.tripped_at

@@ -6,14 +6,14 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-__all__ = ["Allowance", "Announced", "read_announcement"]
+__all__ = ["Allowance", "RateLimitHeaders", "read_rate_limit_headers"]
 
 _NUMBER = re.compile(r"\s*(\d{1,12})(?:\.\d*)?\s*(?:[,;].*)?")
 _PARAMETER = re.compile(r"[;,]\s*([a-z]+)\s*=\s*(\d{1,12})")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Announced:
+class RateLimitHeaders:
     """The rate-limit headers of one response.
 
     Attributes:
@@ -29,7 +29,7 @@ class Announced:
     window_seconds: float | None = None
 
 
-def read_announcement(headers: Mapping[str, str]) -> Announced | None:
+def read_rate_limit_headers(headers: Mapping[str, str]) -> RateLimitHeaders | None:
     """Return the rate-limit headers of a response; None: it has none, or none in a reliable form.
 
     The function reads `RateLimit-Remaining`, `RateLimit-Reset` (seconds), `RateLimit-Limit` and `RateLimit-Policy`
@@ -47,7 +47,7 @@ def read_announcement(headers: Mapping[str, str]) -> Announced | None:
     limit = _number(headers.get("RateLimit-Limit"))
     if limit is None:
         limit = int(limits["q"]) if "q" in limits else _number(policy)
-    return Announced(remaining, float(reset), limit, float(limits["w"]) if "w" in limits else None)
+    return RateLimitHeaders(remaining, float(reset), limit, float(limits["w"]) if "w" in limits else None)
 
 
 def _number(value: str | None) -> int | None:
@@ -68,7 +68,7 @@ class Allowance:
         self._limit: int | None = None
         self._window: float | None = None
 
-    def learn(self, announced: Announced, now: float, others_in_flight: int) -> None:
+    def learn(self, announced: RateLimitHeaders, now: float, others_in_flight: int) -> None:
         """Take the number of requests from a response.
 
         Args:
