@@ -109,7 +109,7 @@ def test_a_url_that_is_another_one_in_each_listing_settles(web: Provider, caplog
     source = FunctionSource(find)
     lake = Lake(source)
     assert lake.engine.run_report().totals.new == 1
-    assert "another one each of 3 times" in caplog.text
+    assert "different each of 3 times" in caplog.text
     lake.engine.close()
 
 

@@ -396,7 +396,7 @@ def test_a_feed_that_answers_anew_each_time_comes_in_with_a_warning(web: Provide
     files.at = 1
     report = lake.engine.load()
     assert (report.totals.revised, report.totals.failed) == (1, 0)
-    assert "events answered with other bytes each" in caplog.text
+    assert "other bytes of events each of three times" in caplog.text
     lake.engine.close()
 
 

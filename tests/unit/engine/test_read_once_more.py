@@ -102,7 +102,7 @@ def test_what_is_listed_no_more_is_not_published_by_its_old_entry(
     with get_dev_engine(source, "match", data_spec_versions={"events": "v1", "frames": "v1"}) as engine:
         report = engine.run_report(**filters)
         errors = [task.error for task in report.failed_tasks if "match 1" in task.name]
-        assert "lists it no more" in errors[0]
+        assert "no longer lists it" in errors[0]
         assert "match 1 of 1" not in names(engine)
 
 

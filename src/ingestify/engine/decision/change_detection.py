@@ -207,11 +207,11 @@ def _reasons(case: _Case, existing: Dataset | None, rules: BundleRules) -> tuple
     if case.action is Action.QUARANTINED and entry is not None:
         return tuple(entry.reasons)
     if entry is not None and case.action in (Action.FETCH, Action.REFETCH):
-        why = "it is fetched anew" if rules.wants_in_full(entry) else "it may be another by now"
+        why = "it is fetched anew" if rules.wants_in_full(entry) else "it may have changed"
         return (f"in quarantine since {entry.created_at:%Y-%m-%d %H:%M}, and {why}",)
     if case.action is Action.REFETCH and existing is not None:
         reasons = reasons_to_fetch(existing.summary, case.discovered.resource)
-        reasons += [f"{file_id}: is announced no more" for file_id in _find_lost(case, existing, rules)]
+        reasons += [f"{file_id}: is no longer announced" for file_id in _find_lost(case, existing, rules)]
         if not reasons and case.row is not None and _is_described_anew(case, case.row):
             reasons = case.entry_changes
         return tuple(reasons) or ("by the fetch policy",)

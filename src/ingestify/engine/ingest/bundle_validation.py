@@ -63,7 +63,7 @@ class CheckedFile(LoadedFile):
             try:
                 self._parsed[shape] = msgspec.json.decode(self.read(), type=shape)
             except msgspec.MsgspecError as error:
-                raise SourceError(f"{self.file_id} has not the shape it should have: {error}") from error
+                raise SourceError(f"{self.file_id} does not have the expected structure: {error}") from error
         return self._parsed[shape]
 
 

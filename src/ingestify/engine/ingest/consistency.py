@@ -122,8 +122,8 @@ class ConsistencyCheck:
             feeds = sorted({file.data_feed_key for file in fetched.files(changed)})
             self._warn_once(
                 "answers anew",
-                "%s: %s: %s answered with other bytes each of three times, in the same places; the last answer is "
-                "taken, and so it is of others like it.",
+                "%s: %s: the provider sent other bytes of %s each of three times, which differ in the same places. The "
+                "last ones are taken, also for other datasets of this type.",
                 ", ".join(feeds),
             )
             self._are_files_sure = True
@@ -145,8 +145,8 @@ class ConsistencyCheck:
         found = await self._read_index()
         if found.is_gone:
             raise SourceError(
-                "its index, read once more after its files, lists it no more, or so that it cannot be read; the next "
-                "run tries again (if find_datasets cannot be called twice in a run, its source says "
+                "the index, read once more after the files, no longer lists it, or its entry cannot be read; the next "
+                "run tries again (if find_datasets cannot be called twice in a run, the source has to set "
                 "lists_everything = False)"
             )
         # A source that lists only what is new may have nothing more to say of the dataset.
@@ -194,7 +194,7 @@ class ConsistencyCheck:
         self._fetched.put(file.file_id, loaded)
 
     def _accept_last_listing(self, before: DatasetResource, after: DatasetResource) -> None:
-        """Accept an entry that was another one each time, if only something in it is made anew for each response.
+        """Accept an entry that was different each time, if only values in it are made anew for each response.
 
         Raises:
             FetchError: The provider keeps changing the dataset.
@@ -206,8 +206,8 @@ class ConsistencyCheck:
             raise FetchError("the provider changed its entry each time the index was read; the next run fetches it")
         self._warn_once(
             "lists anew",
-            "%s: %s: its entry in the index was another one each of %d times, with the same name and the same times; "
-            "the last one is taken, and so it is of others like it.",
+            "%s: %s: its entry in the index was different each of %d times, with the same name and the same times. The "
+            "last one is taken, also for other datasets of this type.",
             MOST_LISTINGS,
         )
 

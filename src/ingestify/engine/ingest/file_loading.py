@@ -236,7 +236,9 @@ class FileLoading:
             )
         form = draft.data_serialization_format
         if len(form) > formats.LONGEST or not is_storable(form):
-            raise SourceError(f"the loader of '{file.file_id}' returned the format {form[:80]!r}, which is none")
+            raise SourceError(
+                f"the loader of '{file.file_id}' returned {form[:80]!r} as the format; it must be a name such as json"
+            )
         arrival = _Arrival(
             draft.content_type,
             draft.validators,

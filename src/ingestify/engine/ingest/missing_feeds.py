@@ -56,8 +56,8 @@ def warn_of_missing_feeds(bundle: LoadedBundle, discovered: Discovered, source_c
         return
     if source_context.tells_first("lacks", resource.dataset_type, *missing):
         logger.warning(
-            "%s: %s lacks %s, so it is kept as %s, and so are others like it. If that is all that a %s of '%s' "
-            "has, say so with `requires` under dataset_types, or with bundle_types of its source.",
+            "%s: %s lacks %s, so its state is %s, as for other datasets of this type. If a %s of '%s' never has more, "
+            "set `requires` under dataset_types, or bundle_types of its source.",
             discovered.job.source_name,
             discovered.name,
             ", ".join(missing),
@@ -73,7 +73,8 @@ def warn_of_further_missing_feeds(source_context: SourceContext) -> None:
         if what[0] == _NO_LONGER_THERE and count > 1:
             _, dataset_type, lost, consequence = what
             logger.warning(
-                "%s: of %d more of the type '%s' the provider %s; %s (the log at INFO names them, as -v shows it).",
+                "%s: the same for %d more datasets of the type '%s': the provider %s; %s (the log at INFO lists them, "
+                "and so does -v).",
                 source_context.source.name,
                 count - 1,
                 dataset_type,

@@ -155,7 +155,7 @@ class DatasetPipeline:
             with self._source_context.fetcher.activated(self._context):
                 for file in files:
                     if self._run.stop.is_set:
-                        raise SourceError("the run is to stop")
+                        raise SourceError("the run has to stop")
                     if self._error is None:
                         work(file)
         except (StopProcessing, FatalError) as error:

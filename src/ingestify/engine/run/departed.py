@@ -56,7 +56,7 @@ def find_departed(
     wanted = [one for one in gone if would_ingest(plan, one, parse_expression)]
     if wanted and index.gaps:
         logger.info(
-            "%s: %d selectors are not discovered any more, which says nothing: %s",
+            "%s: %d selectors are no longer discovered; nothing is marked MISSING, as the index was not complete: %s",
             source.name,
             len(wanted),
             "; ".join(index.gaps),

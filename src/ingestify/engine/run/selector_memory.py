@@ -194,7 +194,7 @@ class SelectorMemory:
                 return _UNKNOWN  # they may list what this one does not list any more
             missing = find_missing(self._store, progress, [one.listing for one in same])
         except StoreError as error:
-            logger.error("Cannot look for what %s lists no more: %s", job.selector.name, error)
+            logger.error("Cannot look for what %s no longer lists: %s", job.selector.name, error)
             return _UNKNOWN
         if not missing.dataset_ids:
             return _UNKNOWN if missing.has_left else _Conclusion(listing.digest)
@@ -219,7 +219,7 @@ class SelectorMemory:
         if before is None or before.missing_digest is None or progress.listing.is_empty:
             return None if before is None else before.missing_digest
         lacks = None
-        with self._logged(f"look for what {progress.job.selector.name} lists no more"):
+        with self._logged(f"look for what {progress.job.selector.name} no longer lists"):
             lacks = find_missing(self._store, progress, []).digest
         return before.missing_digest if lacks == before.missing_digest else None
 
@@ -242,7 +242,7 @@ class SelectorMemory:
             missing.some_names,
         )
         is_marked = False
-        with self._logged(f"mark what {progress.job.selector.name} lists no more"):
+        with self._logged(f"mark what {progress.job.selector.name} no longer lists"):
             progress.count("missing", self._store.commits.mark_missing(missing.dataset_ids))
             is_marked = True
         return conclusion if is_marked else _UNKNOWN
@@ -269,7 +269,7 @@ class SelectorMemory:
         for source, count in self._told.items():
             if count > MOST_TOLD:
                 logger.warning(
-                    "%s: so it is with %d more selectors; %s shows them.", source, count - MOST_TOLD, remedy("status")
+                    "%s: the same for %d more selectors; %s shows them.", source, count - MOST_TOLD, remedy("status")
                 )
 
     # ---- what is remembered ----------------------------------------------------------------------------

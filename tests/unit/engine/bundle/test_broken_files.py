@@ -321,7 +321,9 @@ def test_what_is_withdrawn_of_many_is_told_once_with_their_number(web: Provider,
     lake.engine.load()
     first, more = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
     assert "the provider no longer has 'frames__v1'; nothing else changed, so the lake keeps its copy." in first
-    assert more.startswith("fake: of 2 more of the type 'match' the provider no longer has 'frames__v1'; nothing else ")
+    assert more.startswith(
+        "fake: the same for 2 more datasets of the type 'match': the provider no longer has 'frames__v1'; nothing else "
+    )
     lake.engine.close()
 
 

@@ -159,7 +159,7 @@ def test_answers_that_are_made_anew_each_time_come_in_and_move_with_the_provider
     lake, season = make(matches=3, etag=False, made_anew=True)
     assert lake.engine.load().totals.new == 3
     (warning,) = [one.message for one in caplog.records if "other bytes" in one.message]
-    assert "events, frames, lineups answered with other bytes each of three times" in warning
+    assert "other bytes of events, frames, lineups each of three times" in warning
     season.version[2] = 2
     lake.engine.load()
     assert versions_of(lake, 2) == {"2"}
@@ -263,4 +263,4 @@ def test_what_is_not_listed_any_more_when_its_files_have_come_fails(make: Callab
     season.before_answer = lambda path: season.unlisted.add(2) if path != "/index" else None
     (failed,) = lake.engine.run_report().failed_tasks
     assert failed.name.startswith("match 2")
-    assert "lists it no more" in failed.error
+    assert "no longer lists it" in failed.error

@@ -300,7 +300,7 @@ def test_of_many_competitions_that_left_it_is_told_how_many(
         assert counts(lake) == expected
         told = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
         assert len([one for one in told if one.startswith("fake:")]) == 6
-        assert "fake: so it is with 15 more selectors; engine.store.load_ingestion_job_summaries() shows them." in told
+        assert "fake: the same for 15 more selectors; engine.store.load_ingestion_job_summaries() shows them." in told
 
 
 def test_a_competition_that_left_can_be_accepted_at_once(make_lake: Callable[..., Lake]) -> None:
