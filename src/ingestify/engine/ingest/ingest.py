@@ -109,6 +109,7 @@ class DatasetIngest:
         if self._decision.action is Action.METADATA:
             return await self._ingest_description()
         fetched, consistency, entry = self._fetched, self._consistency, self._decision.entry
+        # 1. Fetch all files, side by side.
         may_skip = entry is not None and not asks_for_each(entry, fetched.resource)
         await self._load(fetched.resource.files.values(), lambda file: self._loading.load(file, may_skip=may_skip))
         while True:
@@ -116,21 +117,22 @@ class DatasetIngest:
             leave_out_broken_files(bundle)
             refuse_web_pages(bundle)
             is_as_in_quarantine = bundle.is_as_in_quarantine and not self._in_full
+            # 2. Make sure that the files are all there, and belong together.
             if is_as_in_quarantine and not consistency.found_change:
                 return await self._stays_in_quarantine()
             if await self._load_rest(bundle) or await self._has_changed(bundle):
                 continue
-            # The files are all there, and belong together.
             if is_as_in_quarantine:
                 return await self._stays_in_quarantine()
+            # 3. Validate the bundle. Files that do not agree may have changed meanwhile after all.
             rejected = self._validate(bundle)
-            # Files that do not agree may have changed meanwhile after all.
             if rejected and await consistency.has_changed(is_suspicious=True):
                 continue
-            is_known = entry is not None and entry.is_open and rejected == entry.reasons
-            if entry is not None and rejected and is_known and bundle.is_as_in_quarantine:
+            is_as_rejected = entry is not None and entry.is_open and rejected == entry.reasons
+            if entry is not None and rejected and is_as_rejected and bundle.is_as_in_quarantine:
                 restore_in_quarantine(self._store, entry, bundle, self._started_at)
                 return await self._stays_in_quarantine()
+            # 4. Publish the objects, also those of a rejected bundle, and commit.
             published = publish(self._store, fetched.discovered, bundle)
             return await self._commit(published, rejected)
 
