@@ -62,21 +62,23 @@ class Settings(Section):
 
     main: MainSettings = Field(description="Where the lake is.")
     sources: dict[str, SourceSettings] = Field(
-        default_factory=dict, description="Name of the source to its settings. A lake that is only read needs none."
+        default_factory=dict, description="The name of a source to its settings. A lake that is only read needs none."
     )
     dataset_types: tuple[DatasetTypeSettings, ...] = Field(
-        default=(), description="What datasets hold and how they are kept, where it is not the usual way."
+        default=(), description="The contents and the storage of dataset types that differ from the defaults."
     )
     ingestion_plans: tuple[IngestionPlanSettings, ...] = Field(
-        default=(), description="What is to be ingested, in this order."
+        default=(), description="The ingestion plans, in the order in which runs ingest them."
     )
     quarantine: QuarantineSettings = Field(
-        default=QuarantineSettings(), description="What becomes of bundles that failed a check."
+        default=QuarantineSettings(), description="The rules for bundles that failed a check."
     )
     retention: RetentionSettings = Field(
         default=RetentionSettings(), description="How long the history of jobs and events is kept."
     )
-    event_subscribers: tuple[SubscriberSettings, ...] = Field(default=(), description="Who is told of what happens.")
+    event_subscribers: tuple[SubscriberSettings, ...] = Field(
+        default=(), description="The classes that are told of events."
+    )
 
     @model_validator(mode="after")
     def _check_contradictions(self) -> Settings:

@@ -24,11 +24,11 @@ class QuarantineSettings(Section):
 
     retry_after_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         default=20.0,
-        description="After how many hours a bundle in quarantine is fetched anew, whatever the provider says of its "
-        "versions. Until then only what is answered with 'not modified' is asked for.",
+        description="After how many hours a bundle in quarantine is fetched again, even if the provider announces no "
+        "change. Until then, a run sends only requests that can be answered with 'not modified'.",
     )
     shrunk: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
         default=0.1,
-        description="A file of which less than this share is left, against what the lake has of it, is suspicious, and "
-        "waits in quarantine: 0.5 is half. It is for files that had more than 4 kB. 0: none is.",
+        description="A new version of a file goes into quarantine if it has less than this share of the old "
+        "version's size: 0.5 is half. This holds for old versions of more than 4 kB. 0: no file does.",
     )

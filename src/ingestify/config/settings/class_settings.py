@@ -16,6 +16,6 @@ class ClassSettings(Section):
     type: Name
     configuration: Configuration = Field(
         default_factory=dict,
-        description="What it is made with: a mapping, a vault url, or a list of those, merged in order.",
+        description="Its keyword arguments: a mapping, a vault url, or a list of those, merged in order.",
         repr=False,
     )

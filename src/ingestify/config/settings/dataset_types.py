@@ -1,4 +1,4 @@
-"""What datasets hold, and how they are kept."""
+"""The contents of dataset types, and how they are stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["DatasetTypeSettings", "IdentifierKeySettings", "TransformationSettin
 
 
 class TransformationSettings(Section):
-    """Adds a folder level above a key, so that no folder holds a million others. It is for new files only."""
+    """Adds a folder level above a key, so that no folder has a million others. It applies to new files only."""
 
     type: Name = Field(
         description="bucket (with bucket_size: match_id_bucket=0-999/match_id=12; with bucket_count: "
@@ -24,7 +24,7 @@ class TransformationSettings(Section):
         "dotted path of a class with a name and a method transform(value).",
     )
     bucket_size: int | None = Field(
-        default=None, ge=1, description="For bucket: how many numbers share a folder; other text lies in 'other'."
+        default=None, ge=1, description="For bucket: how many numbers share a folder; other text is in 'other'."
     )
     bucket_count: int | None = Field(
         default=None,
@@ -35,7 +35,7 @@ class TransformationSettings(Section):
         default=None, ge=1, description="For prefix: how many characters name the folder."
     )
     configuration: dict[str, Any] = Field(
-        default_factory=dict, description="For a dotted path: what its class is made with.", repr=False
+        default_factory=dict, description="For a dotted path: the keyword arguments of its class.", repr=False
     )
 
     @model_validator(mode="after")
@@ -48,7 +48,7 @@ class TransformationSettings(Section):
         taken = {"bucket": {"bucket_size", "bucket_count"}, "prefix": {"prefix_length"}, "identity": set[str]()}
         if "." not in self.type and self.type not in taken:
             raise wrong(f"there is no transformation of that type{did_you_mean(self.type, taken) or '.'}")
-        # What a class of one's own is made with stands in its configuration.
+        # The options of the user's own class are in its configuration.
         taken_here = taken.get(self.type, {"configuration"})
         if self.configuration:
             given.add("configuration")
@@ -66,13 +66,14 @@ class IdentifierKeySettings(Section):
     )
     key_type: KeyType | None = Field(
         default=None,
-        description="What the key's values are: int makes identifier['match_id'] a whole number, and what is none an "
-        'error; str makes it text. Left out: as the source gives them. 12 and "12" are the same dataset with any.',
+        description="The type of the key's values: int makes identifier['match_id'] a whole number, and any other "
+        'value an error; str makes it text. Left out: as the source gives them. 12 and "12" are always the same '
+        "dataset.",
     )
 
 
 class DatasetTypeSettings(Section):
-    """What the datasets of one type hold, and how they are kept."""
+    """The contents of one dataset type, and how its datasets are stored."""
 
     provider: Name = Field(description="The provider of the datasets, as the source names it.")
     dataset_type: Name = Field(description="Their type, such as match.")
@@ -81,30 +82,31 @@ class DatasetTypeSettings(Section):
         description="Whether the catalogue gets an index on each of identifier_keys, else on each key there is.",
     )
     identifier_keys: dict[str, IdentifierKeySettings] = Field(
-        default_factory=dict, description="Key of the identifier to how it is kept."
+        default_factory=dict, description="A key of the identifier to its settings."
     )
     loader: Name | None = Field(
         default=None,
-        description="The format of their files, such as opta: it brings its feeds, checks and loader. It goes "
-        "before what the source says. Left out: what the source says, else the format of the provider's name.",
+        description="The format of their files, such as opta, with its feeds, checks and loader. It has priority "
+        "over the format of the source. Left out: that of the source, else the format with the provider's name.",
     )
     requires: tuple[Name, ...] | None = Field(
         default=None,
-        description="The feeds that a complete dataset has; what lacks one is PARTIAL. Left out: what the source says, "
-        "else those of loader, else what is built in (match: match, lineups, events; tracking: metadata, frames; "
-        "video: video).",
+        description="The feeds that a complete dataset has; a dataset that lacks one is PARTIAL. Left out: those of "
+        "the source, else those of loader, else the built-in ones (match: match, lineups, events; tracking: "
+        "metadata, frames; video: video).",
     )
     optional: tuple[Name, ...] | None = Field(
-        default=None, description="The feeds that some have. Left out: what the source says, else what is built in."
+        default=None,
+        description="The feeds that some datasets have. Left out: those of the source, else the built-in ones.",
     )
     file_checks: bool | None = Field(
         default=None,
-        description="Whether each file is looked at before it is committed: does its JSON parse, is its ZIP whole, is "
+        description="Whether each file is checked before it is committed: does its JSON parse, is its ZIP whole, is "
         "it an error page? Left out: yes.",
     )
     checks: tuple[Annotated[CheckSettings, BeforeValidator(type_or_text)], ...] = Field(
         default=(),
-        description="What must hold between the files of a dataset: dotted paths of BundleChecks, or types with their "
-        "configuration. They come on top of those of the source.",
+        description="Checks between the files of a dataset: dotted paths of BundleChecks, or types with their "
+        "configuration. They are used beside the checks of the source.",
         json_schema_extra=items_or_text,
     )

@@ -1,4 +1,4 @@
-"""What is to be ingested, and when a dataset is fetched again."""
+"""Ingestion plans and fetch policies."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ class FetchPolicySettings(ClassSettings):
 
 
 class IngestionPlanSettings(Section):
-    """What is to be ingested: one source, one dataset type, and which part of it."""
+    """What runs ingest: one source, one dataset type, and which part of it."""
 
     source: Name = Field(description="A name under sources.")
-    dataset_type: Name = Field(description="What to ingest, such as match.")
-    enabled: bool = Field(default=True, description="Whether it is ingested. false: runs leave it out, and say so.")
+    dataset_type: Name = Field(description="The dataset type, such as match.")
+    enabled: bool = Field(default=True, description="Whether runs ingest it. false: they leave it out, and say so.")
     data_spec_versions: Versions = Field(
         default_factory=_default_versions,
-        description="Feed to the wanted version, or to a list of them; `default` stands for each feed not named.",
+        description="A feed to its version, or to a list of versions; `default` is for all other feeds.",
     )
     fetch_policy: Annotated[FetchPolicySettings | None, BeforeValidator(type_or_text)] = Field(
         default=None,
-        description="When a dataset is fetched again: a dotted path, or a type with its configuration. Left out: when "
-        "a file is new, or announced with another time.",
+        description="When a dataset is fetched again: a dotted path, or a type with its configuration. Left out: "
+        "when a file is new, or announced with another time.",
         json_schema_extra=or_text,
     )
     selectors: Annotated[tuple[Selector, ...] | None, BeforeValidator(_selectors)] = Field(
         default=None,
-        description='Which part: mappings (lists in them multiply), "*" for everything discovered, or expressions over '
-        "discovered selectors such as competition_id == 11 and season_id > 42. Left out: everything discovered.",
+        description='Which part: mappings (lists in them multiply), "*" for everything discovered, or expressions '
+        "over discovered selectors such as competition_id == 11 and season_id > 42. Left out: everything discovered.",
     )

@@ -19,25 +19,26 @@ class MetadataOptions(Section):
         default="",
         pattern=r"^[A-Za-z0-9_]*$",
         max_length=16,
-        description="Begins the name of each table, so that a database can be shared. Up to 16 letters, digits and _.",
+        description="The beginning of each table's name, so that a database can be shared: up to 16 letters, digits "
+        "and _.",
     )
 
 
 class FileTimeoutSettings(Section):
-    """How long an object store is waited for."""
+    """The timeouts of an object store."""
 
-    connect_seconds: Seconds = Field(default=10.0, description="For the connection to be made.")
+    connect_seconds: Seconds = Field(default=10.0, description="For a connection.")
     read_seconds: Seconds = Field(
-        default=120.0, description="For one request to be sent and answered, and for the next bytes of what is read."
+        default=120.0, description="For one request and its response, and for the next bytes of an object."
     )
 
 
 class FileOptions(Section):
-    """How an object store is spoken to: for s3://, gs:// and az://. Credentials come from the environment."""
+    """The options of an object store: s3://, gs:// and az://. Credentials come from the environment."""
 
     endpoint: Name | None = Field(
         default=None,
-        description="The server, where it is not the service's own: https://minio.example.com:9000, or "
+        description="The server, if it is not the service's own: https://minio.example.com:9000, or "
         "https://ACCOUNT.r2.cloudflarestorage.com. http:// is not encrypted.",
         repr=False,
     )
@@ -51,8 +52,8 @@ class FileOptions(Section):
     )
     path_style: bool | None = Field(
         default=None,
-        description="For S3: whether the bucket is in the path, and not in the host's name. Left out: as is usual, in "
-        "the path where there is an endpoint.",
+        description="For S3: whether the bucket is in the path, and not in the host's name. Left out: in the path if "
+        "there is an endpoint.",
     )
     account: Name | None = Field(
         default=None, description="For Azure: the storage account. Left out: AZURE_STORAGE_ACCOUNT_NAME."
@@ -67,21 +68,24 @@ class FileOptions(Section):
     )
     spool_folder: Name | None = Field(
         default=None,
-        description="Where files of more than 8 MB wait until they are whole; it takes those that are on their way. "
-        "Left out: the system's folder for temporary files. A relative path is below the folder of the config file.",
+        description="The folder for files of more than 8 MB until they are complete. It needs space for all files "
+        "that are being fetched. Left out: the system's folder for temporary files. A relative path is below the "
+        "folder of the config file.",
     )
-    attempts: int = Field(default=8, ge=1, le=100, description="Tries in all of a request that failed and may pass.")
-    timeout: FileTimeoutSettings = Field(default=FileTimeoutSettings(), description="How long an answer is waited for.")
+    attempts: int = Field(
+        default=8, ge=1, le=100, description="The most tries of a request that failed and may succeed."
+    )
+    timeout: FileTimeoutSettings = Field(default=FileTimeoutSettings(), description="How long to wait for a response.")
 
 
 class MainSettings(Section):
     """Where the lake is."""
 
     metadata_url: Url = Field(
-        description="Where the catalogue is: sqlite:///database/catalog.db, "
-        "postgresql://host/database (extra postgres), mysql://… or mariadb://… (extra mysql), "
-        "or a vault url: vault+aws://name or vault+gcp://project/name, whose secret is such a URL, or what Amazon RDS "
-        "writes. A relative path is below the folder of the config file.",
+        description="Where the catalogue is: sqlite:///database/catalog.db, postgresql://host/database (extra "
+        "postgres), mysql://… or mariadb://… (extra mysql), or a vault url: vault+aws://name or "
+        "vault+gcp://project/name, whose secret is such a URL, or what Amazon RDS writes. A relative path is below "
+        "the folder of the config file.",
         repr=False,
     )
     file_url: Url = Field(
@@ -95,13 +99,13 @@ class MainSettings(Section):
     )
     compression: Literal["zstd", "gzip", "none"] = Field(
         default="zstd",
-        description="How the files are stored that are not compressed already: zstd makes event JSON about 15 times "
-        "smaller at the least cost, gzip is what other tools can open, none is the provider's bytes as they are. It is "
-        "for new files; those that are there are read whatever they have.",
+        description="The compression of files that are not compressed already: zstd makes event JSON about 15 times "
+        "smaller at the least cost, other tools can open gzip, and none stores the provider's bytes. It applies to "
+        "new files; existing files are read with any of them.",
     )
-    metadata_options: MetadataOptions = Field(default=MetadataOptions(), description="How the catalogue is kept.")
+    metadata_options: MetadataOptions = Field(default=MetadataOptions(), description="The options of the catalogue.")
     file_options: FileOptions | None = Field(
-        default=None, description="How an object store is spoken to. Left out: as its service is, by the environment."
+        default=None, description="The options of an object store. Left out: those of the environment."
     )
 
 
@@ -110,8 +114,8 @@ class RetentionSettings(Section):
 
     jobs: LongTime | None = Field(
         default=None,
-        description="How long summaries of jobs are kept: 90d, at least 1d. The last one of each selector stays. Left "
-        "out: for ever.",
+        description="How long summaries of jobs are kept: 90d, at least 1d. The last one of each selector stays. "
+        "Left out: for ever.",
     )
     events: LongTime | None = Field(
         default=None,

@@ -1,4 +1,4 @@
-"""The sources, and how their providers may be asked."""
+"""The sources, and the limits of the requests to their providers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class RateLimitSettings(Section):
-    """How fast a provider may be asked."""
+    """The rate limit of a provider."""
 
     requests_per_second: float = Field(
         gt=0, allow_inf_nan=False, description="Requests that may start in a second, for the whole source."
@@ -36,57 +36,54 @@ class RateLimitSettings(Section):
 
 
 class TimeoutSettings(Section):
-    """How long an answer is waited for."""
+    """The timeouts of a provider."""
 
-    connect_seconds: Seconds = Field(
-        default=_HTTP.connect_timeout_seconds, description="For the connection to be made."
-    )
+    connect_seconds: Seconds = Field(default=_HTTP.connect_timeout_seconds, description="For a connection.")
     read_seconds: Seconds = Field(
-        default=_HTTP.read_timeout_seconds, description="For the next bytes of an answer, not for all of it."
+        default=_HTTP.read_timeout_seconds, description="For the next bytes of a response, not for all of it."
     )
     total_seconds: Seconds | None = Field(
         default=None,
-        description="For all of one answer. Left out: as long as it takes, which for a large video over a poor line is "
-        "long, if it is not slower than minimum_bytes_per_second.",
+        description="For one whole response. Left out: no limit, as a large video takes long over a slow connection; "
+        "minimum_bytes_per_second limits it.",
     )
     minimum_bytes_per_second: float = Field(
         default=_HTTP.least_bytes_per_second,
         ge=0,
         allow_inf_nan=False,
-        description="An answer that brings less is given up, as one that stopped; looked at over twice read_seconds of "
-        "waiting. 0: none is.",
+        description="A slower response is aborted; the speed is measured over twice read_seconds of waiting. 0: "
+        "there is no limit.",
     )
 
 
 class RetrySettings(Section):
-    """How often a request is tried that failed for a reason that may pass."""
+    """The retries of a request whose error may be temporary."""
 
-    attempts: int = Field(default=_HTTP.attempts, ge=1, le=100, description="Tries in all; 1 is no second try.")
+    attempts: int = Field(default=_HTTP.attempts, ge=1, le=100, description="The most tries; 1 means no retry.")
     backoff_base_seconds: Seconds = Field(
         default=_HTTP.backoff_base_seconds,
-        description="The most that is waited after the first try; it doubles after each.",
+        description="The longest wait after the first try; it doubles after each try.",
     )
     backoff_cap_seconds: Seconds = Field(
-        default=_HTTP.backoff_cap_seconds, description="The most that is ever waited between two tries."
+        default=_HTTP.backoff_cap_seconds, description="The longest wait between two tries."
     )
     max_retry_after_seconds: Seconds = Field(
         default=_HTTP.max_retry_after_seconds,
-        description="A host that asks for a longer pause is left alone until then.",
+        description="The longest Retry-After to wait for. A host that asks for more is left alone until then.",
     )
 
 
 class MissingSettings(Section):
-    """How much of a selector may be missing at once; when it is more, or all, a second run has to say the same."""
+    """How many datasets of a selector become MISSING at once. More, or all, only if a second run finds the same."""
 
-    at_once_count: int = Field(
-        default=3, ge=0, description="So many datasets that are not listed any more are MISSING at once."
-    )
+    at_once_count: int = Field(default=3, ge=0, description="The most datasets that become MISSING at once.")
     at_once_share: float = Field(
         default=0.2,
         ge=0,
         le=1,
         allow_inf_nan=False,
-        description="So much of what the lake has of a selector, likewise: 0.2 is a fifth.",
+        description="The largest share of a selector's datasets in the lake that becomes MISSING at once: 0.2 is a "
+        "fifth.",
     )
 
 
@@ -99,53 +96,51 @@ class SourceSettings(Section):
     )
     enabled: bool = Field(
         default=True,
-        description="Whether its plans are ingested. false: runs leave them out, and say so; what the lake has of it "
-        "stays, and is still its own.",
+        description="Whether runs ingest its plans. false: they leave them out, and say so; its datasets stay in the "
+        "lake, and still belong to it.",
     )
     configuration: Configuration = Field(
         default_factory=dict,
-        description="What the source is made with: a mapping, a vault url, or a list of those, merged in order. A text "
-        "in a mapping that is a vault url (vault+aws://name#key, vault+gcp://project/name#key) stands for that secret.",
+        description="The keyword arguments of the source: a mapping, a vault url, or a list of those, merged in "
+        "order. A vault url in a mapping (vault+aws://name#key, vault+gcp://project/name#key) is replaced by that "
+        "secret.",
         repr=False,
     )
     rate_limit: RateLimitSettings | None = Field(
         default=None,
-        description="How fast the provider may be asked. Left out: what the source says itself, else as fast as the "
-        "provider lets, which is found out.",
+        description="The rate limit of the provider. Left out: that of the source, else the engine finds out how "
+        "fast the provider answers.",
     )
     max_concurrency: int | None = Field(
-        default=None, ge=1, description="The most requests in flight. Left out: what the source says itself."
+        default=None, ge=1, description="The most requests at once. Left out: the number of the source."
     )
     timeout: TimeoutSettings = Field(default=TimeoutSettings(), description="How long an answer is waited for.")
-    retries: RetrySettings = Field(default=RetrySettings(), description="How often a failed request is tried.")
+    retries: RetrySettings = Field(default=RetrySettings(), description="The retries of a failed request.")
     redirect_hosts: Annotated[tuple[str, ...], AfterValidator(_hosts)] = Field(
         default=(),
-        description="Where the provider may lead to, by a redirect or as the next page, beside its own host and those "
-        "that the source names: cdn.example.com, *.example.com for all below it, * for any. An address such as "
-        "10.1.2.3 or 10.0.0.0/8 may be connected to also where it is not of the provider's kind of network.",
+        description="The hosts to which redirects and links to a next page may lead, beside the provider's own host "
+        "and those of the source: cdn.example.com, *.example.com for all below it, * for any. An address such as "
+        "10.1.2.3 or 10.0.0.0/8 is allowed even if it is not in the provider's kind of network.",
     )
     max_file_size: Size = Field(
         default=_HTTP.max_file_bytes,
-        description="The most that one file may have, as it came and decoded, such as 64 GB. What has more is not "
-        "fetched.",
+        description="The largest size of a file, on the wire and decoded, such as 64 GB. A larger file is not fetched.",
     )
     max_index_size: Size = Field(
         default=_HTTP.max_index_bytes,
-        description="The most that an answer may take in memory which the source asks for itself, such as 500 MB: its "
-        "bytes, and, by estimate, what its JSON becomes, which is about 7 times as much.",
+        description="The most memory for a response that the source requests itself, such as 500 MB. It counts the "
+        "bytes and the estimated size of the parsed JSON, which is about 7 times as much.",
     )
     max_expansion: float = Field(
         default=_HTTP.max_expansion,
         ge=1,
         allow_inf_nan=False,
-        description="How many bytes may become of one that came compressed (Content-Encoding), from 32 MB on; event "
-        "JSON makes 20.",
+        description="The largest ratio of decoded to compressed bytes (Content-Encoding), from 32 MB on; event JSON "
+        "has about 20.",
     )
-    max_pages: int = Field(
-        default=_HTTP.max_pages, ge=1, description="How many pages are followed of one index or file."
-    )
+    max_pages: int = Field(default=_HTTP.max_pages, ge=1, description="The most pages of one index or file.")
     missing: MissingSettings = Field(
         default=MissingSettings(),
-        description="How much of a selector may be missing at once. More of it is reported (exit code 3), and MISSING "
-        "when the next run says the same, or when a run is told to accept it.",
+        description="How many datasets of a selector become MISSING at once. More are reported (exit code 3), and "
+        "become MISSING if the next run finds the same, or if a run is told to accept it.",
     )
