@@ -1171,8 +1171,8 @@ class TestRemovals:
         assert (doubt.value.paths, doubt.value.being_removed) == ((self.PATH,), ())
         assert read_all(catalogue, everything(selector={"match_id": 1})) == []
         assert catalogue.changes.apply([change(3)], seen), "what names no object is in no doubt"
-        assert doubt.value.as_of == catalogue.removals.get_last()
-        assert catalogue.changes.apply([with_file(1)], doubt.value.as_of)
+        assert doubt.value.last_removal == catalogue.removals.get_last()
+        assert catalogue.changes.apply([with_file(1)], doubt.value.last_removal)
 
     def test_what_is_being_removed_is_named_by_nobody_and_what_is_named_is_not_removed(
         self, catalogue: Catalogue
@@ -1257,8 +1257,8 @@ class TestRemovals:
         settled = dataclasses.replace(entry, state=QuarantineState.DISCARDED)
         (told,) = catalogue.history_import.write_entries([settled])
         assert isinstance(told, RevisionDiscarded), "what is there is not named anew"
-        assert catalogue.history_import.write([DatasetHistory(whole, None)], doubt.value.as_of) != [None]
-        assert catalogue.history_import.write_entries([another], doubt.value.as_of)
+        assert catalogue.history_import.write([DatasetHistory(whole, None)], doubt.value.last_removal) != [None]
+        assert catalogue.history_import.write_entries([another], doubt.value.last_removal)
 
 
 class TestVerifying:

@@ -197,7 +197,7 @@ class Dataset:
         encoding: str | None = None,
         **options: Any,
     ) -> Any:
-        """Return a feed as a polars DataFrame with a row for each record; `store.data_frame` says what a record is.
+        """Return a feed as a polars DataFrame with a row for each record; see `store.reading.data_frame`.
 
         Example::
 

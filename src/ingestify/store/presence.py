@@ -60,7 +60,7 @@ class Presence:
                 return commit(removals_seen)
             except ObjectsInDoubt as doubt:
                 if not doubt.being_removed:
-                    removals_seen = self.removals_seen = doubt.as_of
+                    removals_seen = self.removals_seen = doubt.last_removal
                     self._require(doubt.paths)
                     continue
                 if not self._removals.end_dead():

@@ -18,14 +18,14 @@ class ObjectsInDoubt(Exception):
     Not an IngestifyError: nobody outside the store sees it.
 
     Attributes:
-        as_of: The last removal that had ended. Objects that exist after it can only be taken by a later removal.
+        last_removal: The last removal that had ended. Objects that exist after it can only be taken by a later removal.
         paths: The objects.
         being_removed: Those of them that are being removed now.
     """
 
-    def __init__(self, as_of: int, paths: Collection[str], being_removed: Collection[str]) -> None:
-        super().__init__(f"{len(paths)} objects, as of removal {as_of}")
-        self.as_of = as_of
+    def __init__(self, last_removal: int, paths: Collection[str], being_removed: Collection[str]) -> None:
+        super().__init__(f"{len(paths)} objects, after removal {last_removal}")
+        self.last_removal = last_removal
         self.paths = tuple(paths)
         self.being_removed = tuple(being_removed)
 
