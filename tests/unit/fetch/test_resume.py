@@ -243,7 +243,7 @@ def test_many_processes_get_it_bit_by_bit(process):
 
 
 def test_a_file_that_is_all_there_is_asked_for_by_its_last_bytes(process):
-    # RateLimitHeaders in chunks, so only their end would have said that it is all.
+    # It comes in chunks, so only the last chunk would have shown its end.
     assert process.run(Served(cut_after=400, announces_length=False)) is None
     assert process.run(Served()) == body_of(1)
 
