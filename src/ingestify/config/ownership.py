@@ -53,8 +53,8 @@ def check_found_config(path: Path) -> None:
     if doubt is not None:
         named = f"with --config {quoted(str(path))}" if is_at_command_line() else f'as get_engine("{path}")'
         raise ConfigurationError(
-            f"{path} was found and is not used, because {doubt.reason}: who can change a config file, or what lies "
-            f"beside it, decides which code runs as you. If you trust it, name it: {named}, or with "
+            f"{path} was found and is not used, because {doubt.reason}: a user who can change a config file, or a "
+            f"file beside it, decides which code runs as you. If you trust it, name it: {named}, or with "
             f"INGESTIFY_CONFIG_FILE. If it is yours:  {doubt.remedy}"
         )
 
@@ -72,8 +72,8 @@ def check_found_folder(folder: Path, purpose: str) -> None:
     doubt = _find_doubt(folder, f"the folder {folder}")
     if doubt is not None:
         raise ConfigurationError(
-            f"Nothing is imported from the current folder for {purpose}, because {doubt.reason}: who can write there "
-            f"decides which code runs as you. Go to another folder; or, if it is yours:  {doubt.remedy}"
+            f"Nothing is imported from the current folder for {purpose}, because {doubt.reason}: a user who can "
+            f"write there decides which code runs as you. Go to another folder; or, if it is yours:  {doubt.remedy}"
         )
 
 
@@ -95,8 +95,8 @@ def check_env_file(path: Path, config: Path | None = None) -> None:
         doubt = _find_doubt(path, "it") or _find_doubt(path.parent, f"its folder {path.parent}", may_be_sticky=True)
     if doubt is not None:
         raise ConfigurationError(
-            f"{path} is not read, because {doubt.reason}: who can change a .env file decides what you run, and with "
-            f"which passwords. Remove it, or go to another folder; or, if it is yours:  {doubt.remedy}"
+            f"{path} is not read, because {doubt.reason}: a user who can change a .env file decides what you run, and "
+            f"with which passwords. Remove it, or go to another folder; or, if it is yours:  {doubt.remedy}"
         )
 
 

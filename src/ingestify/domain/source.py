@@ -124,11 +124,10 @@ class Source(abc.ABC):
     def discover_selectors(self, dataset_type: str) -> Sequence[Mapping[str, Any] | UnreadableEntry]:
         """Return the selectors, such as `{"competition_id": 11, "season_id": 90, "_name": "La Liga 2020/2021"}`.
 
-        Keys that begin with `_` are hints and not identity: `_last_modified` (datetime) or `_version` (any text): the
-        whole selector is skipped when that is what it was when the selector was last ingested whole; `_grain`
-        (timedelta) of the time; `_name`, `_competition_name` and `_season_name` (for people). See
-        `domain.selector.Selector`. An `UnreadableEntry` stands for one that the provider lists and that cannot be read:
-        it fails by itself.
+        Keys that begin with `_` are hints and not identity. `_last_modified` (datetime) or `_version` (any text): the
+        whole selector is skipped if the value is the same as at its last complete ingest. `_grain` (timedelta): the
+        grain of the time. `_name`, `_competition_name` and `_season_name`: for people. See `domain.selector.Selector`.
+        An `UnreadableEntry` is a selector that cannot be read: only this selector fails.
 
         Raises:
             ConfigurationError: The source does not override this, so its selectors must be configured.
@@ -149,16 +148,17 @@ class Source(abc.ABC):
     ) -> Iterable[DatasetResource | UnreadableEntry] | Iterable[Sequence[DatasetResource | UnreadableEntry]]:
         """Announce the datasets of one selector: a list, a generator of resources, or a generator of lists.
 
-        It is consumed lazily: what was yielded is being fetched while this still runs. A list is looked up
-        in the lake at once, so an index of a thousand matches is best yielded whole. An `UnreadableEntry` in place of a
-        resource stands for an entry that cannot be read: it fails by itself, and the others come in.
+        The engine consumes it lazily, and fetches datasets while this method still runs. The datasets of a list are
+        looked up in the lake together, so an index of a thousand matches is best yielded as one list. An
+        `UnreadableEntry` in place of a resource is an entry that cannot be read: only this entry fails.
 
         Args:
-            dataset_type: What kind is wanted: `match`, `tracking`, …
+            dataset_type: The dataset type: `match`, `tracking`, …
             data_spec_versions: The wanted feeds and versions.
-            dataset_collection_metadata: Of what the lake has of this selector; read only when looked at.
-            **selector: The selector's attributes, and the filters of the call, such as `match_id=12`. Those that
-                this method's signature does not take are left out.
+            dataset_collection_metadata: The number and age of the selector's datasets in the lake; loaded when it is
+                read.
+            **selector: The selector's attributes, and the filters of the call, such as `match_id=12`, as far as the
+                method has parameters for them.
         """
 
     def __repr__(self) -> str:
@@ -174,12 +174,11 @@ def _keys_of(declared: Sequence[str] | Mapping[str, Sequence[str]], dataset_type
 class CollectingSource(Protocol):
     """A source that submits work and collects it later. The engine alternates the two until nothing is pending.
 
-    All three are called by the discovery thread of one selector; a plan of such a source discovers one
-    selector at a time.
+    The discovery thread of one selector calls all three. A plan of such a source discovers one selector at a time.
     """
 
     def submit(self, iterator: Iterator[DatasetResource]) -> bool:
-        """Take resources from the iterator. True: it is exhausted; False: this source is full for now."""
+        """Take resources from the iterator. Return True if it is exhausted, False if this source is full for now."""
 
     def collect(self) -> Iterable[DatasetResource]:
         """Yield resources whose files now have content, or that were marked failed."""
