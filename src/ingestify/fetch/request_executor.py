@@ -61,16 +61,11 @@ class _Redirect(NamedTuple):
     """The IP address of the host that redirects; None: it is behind a proxy."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Received(Generic[T]):
-    result: T
-
-
 class _Renewed(Exception):
     """The credentials were refused, and the authorization has others now."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class _Call(Generic[T]):
     """One call of `RequestExecutor.run`, with its arguments; the same for each try and each redirect."""
 
@@ -215,8 +210,8 @@ class RequestExecutor:
                     raise self.redirect_policy.unreachable(request, first, error) from error
                 finally:
                     limiter.leave()
-            if isinstance(outcome, _Received):
-                return outcome.result
+            if not isinstance(outcome, _Redirect):
+                return outcome[0]
             if request.url == first:
                 addresses = self.redirect_policy.addresses_behind(outcome.address)
             was_encrypted = was_encrypted or request.url[:6].lower() == "https:"
@@ -253,7 +248,7 @@ class RequestExecutor:
         addresses: AddressPolicy,
         *,
         may_renew: bool,
-    ) -> _Received[T] | _Redirect:
+    ) -> tuple[T] | _Redirect:
         """Send a request, and tell the host's limiter whether it failed."""
         try:
             outcome = self._send(request, call, limiter, sent, addresses)
@@ -275,7 +270,7 @@ class RequestExecutor:
 
     def _send(
         self, request: OutgoingRequest, call: _Call[T], limiter: AdaptiveLimiter, sent: Sent, addresses: AddressPolicy
-    ) -> _Received[T] | _Redirect:
+    ) -> tuple[T] | _Redirect:
         """Send a request, and translate the transport's errors."""
         usages = (self._usage, call.context.usage)
         for usage in usages:
@@ -304,8 +299,8 @@ class RequestExecutor:
 
     def _receive(
         self, response: StreamedResponse, call: _Call[T], limiter: AdaptiveLimiter, sent: Sent
-    ) -> _Received[T] | _Redirect:
-        """Return what the call makes of a response, or where a redirect leads."""
+    ) -> tuple[T] | _Redirect:
+        """Return what the call makes of a response, in a tuple; or where a redirect leads."""
         if call.context.unreachable_hosts is not None:
             call.context.unreachable_hosts.answered(limiter.host)
         if (announced := read_rate_limit_headers(response.headers)) is not None:
@@ -317,7 +312,7 @@ class RequestExecutor:
             return _Redirect(location, response.address)
         if not call.accepts(response.status, response.request):
             self._refuse(response, limiter, sent)
-        return _Received(call.receive(response))
+        return (call.receive(response),)
 
     def _translated(
         self, error: Exception, request: OutgoingRequest, call: _Call[T], host: str, status: int | None
