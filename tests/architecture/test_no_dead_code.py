@@ -1,0 +1,65 @@
+"""Every function, method, attribute and variable of src is used: in src, in a test, a benchmark or the fuzzing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from vulture import Vulture
+
+ROOT = Path(__file__).parents[2]
+
+FRAMEWORKS = (
+    "*Handler",  # pyexpat calls it
+    "*_command",  # click
+    "_check_*",  # pydantic
+    "_drop_empty_keys",
+    "model_config",
+    "_repr_html_",  # Jupyter
+    "__getattr__",  # a module's
+    "__dir__",
+    "__suppress_context__",  # Python prints a traceback by it
+    "asctime",  # logging
+    "buffer_text",  # pyexpat
+    "datefmt",  # logging
+    "format_commands",  # click
+    "get_command",
+    "isolation_level",  # sqlite3
+    "list_commands",  # click
+    "missing_host_key",  # paramiko
+    "network_guard",  # a fixture
+    "readall",  # io
+    "suppress_ragged_eofs",  # ssl
+)
+"""Names that a framework calls or reads."""
+
+USERS = (
+    "from_dict",  # DataSpecVersionCollection
+    "file_*",  # keyword arguments of retrieve_http
+    "http_*",
+    "job_started",  # a listener's methods
+    "job_ended",
+    "planned",
+    "run_started",
+    "task_ended",
+    "on_*",  # a subscriber's hooks
+)
+"""Names that users of the package call, or that are called by name."""
+
+FIELDS = ("changed_ns", "device", "storage_bytes")
+"""Parts of a value that is compared as a whole, or read by name from a row."""
+
+ELSEWHERE = ("migrations/versions", "testing/hostile")
+"""Alembic reads the one by name; the other registers its functions in a table."""
+
+
+@pytest.mark.slow
+def test_there_is_no_dead_code():
+    vulture = Vulture(ignore_names=[*FRAMEWORKS, *USERS, *FIELDS])
+    vulture.scavenge([str(ROOT / folder) for folder in ("src", "tests", "benchmarks", "fuzz")])
+    unused = [
+        item.get_report()
+        for item in vulture.get_unused_code(min_confidence=60)
+        if (ROOT / "src") in Path(item.filename).parents and not any(one in str(item.filename) for one in ELSEWHERE)
+    ]
+    assert unused == []
