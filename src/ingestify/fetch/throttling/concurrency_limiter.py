@@ -12,8 +12,8 @@ _OVERLOADED = 6.0
 """So many 503s mean the host, and not one file of it."""
 
 _RELIEF = 0.35
-"""So many 503s are made up for by a request that gets through beside as many others: one 503 in five has another reason
-than their number."""
+"""A request that is accepted with as many others in flight makes up for so many 503s. If one in five is answered 503
+whatever is in flight, the number in flight is not the reason."""
 
 _RELIEF_ALONE = 0.1
 

@@ -231,15 +231,15 @@ def test_after_a_pause_one_asks_and_the_others_wait_for_its_answer(limiter: Adap
     for sent in send(limiter, 5):
         limiter.refused(sent, 1)
     clock.now += 1.01
-    (scout,) = send(limiter)
+    (probe,) = send(limiter)
     assert limiter.start() is None
     clock.now += 0.05
     assert limiter.start() is None
-    limiter.accepted(scout)
+    limiter.accepted(probe)
     assert limiter.start() is not None
 
 
-def test_a_scout_that_never_comes_back_does_not_hold_up_the_others(limiter: AdaptiveLimiter, clock: FakeClock) -> None:
+def test_a_probe_that_never_comes_back_does_not_hold_up_the_others(limiter: AdaptiveLimiter, clock: FakeClock) -> None:
     for sent in send(limiter, 5):
         limiter.refused(sent, 1)
     clock.now += 1.01
@@ -270,8 +270,8 @@ def test_refusals_of_one_moment_count_once(limiter: AdaptiveLimiter, clock: Fake
         limiter.refused(sent, 1)
         clock.now += 0.01
     clock.now += 2
-    (scout,) = send(limiter)
-    assert scout.rate == pytest.approx(12, rel=0.1)
+    (probe,) = send(limiter)
+    assert probe.rate == pytest.approx(12, rel=0.1)
 
 
 def test_what_got_through_counts_although_it_is_told_after_the_refusals(
@@ -285,8 +285,8 @@ def test_what_got_through_counts_although_it_is_told_after_the_refusals(
         else:
             limiter.refused(sent, 1)
     clock.now += 2
-    (scout,) = send(limiter)
-    assert scout.rate == pytest.approx(12, rel=0.1)
+    (probe,) = send(limiter)
+    assert probe.rate == pytest.approx(12, rel=0.1)
 
 
 def test_ten_minutes_without_a_refusal_are_enough_to_forget(limiter: AdaptiveLimiter, clock: FakeClock) -> None:
