@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from .installed_packages import install as install
-from .new_lakes import quick_new_lakes as quick_new_lakes
-from .new_lakes import real_migrations as real_migrations
+from tests.support.installed_packages import install as install
+from tests.support.new_lakes import quick_new_lakes as quick_new_lakes
+from tests.support.new_lakes import real_migrations as real_migrations
 
 pytest.register_assert_rewrite("ingestify.testing.storage_contract")
 

@@ -51,7 +51,7 @@ from ingestify.domain.run import Counters, JobEnd, JobHolder, ProcessIdentity, R
 from ingestify.domain.selector import Selector, identifier_matches
 from ingestify.errors import ConfigurationError, SourceError, StoreError
 from ingestify.failpoints import installed
-from tests.contracts.catalogue_data import (
+from tests.support.catalogue_data import (
     PROCESS,
     T0,
     apply_one,

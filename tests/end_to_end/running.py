@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.end_to_end.command_line import Command, CommandLine, Ended
 from tests.end_to_end.crashes.audit import MARK
+from tests.support.command_line import Command, CommandLine, Ended
 
 
 def start(project: Path) -> subprocess.Popen[str]:

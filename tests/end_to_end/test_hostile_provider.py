@@ -15,7 +15,7 @@ import pytest
 from ingestify import DatasetResource, Source, get_dev_engine, get_engine
 from ingestify.testing.hostile import BEHAVIOURS, HostileProvider
 from tests.end_to_end.running import ingestify
-from tests.unit.fetch.server import CLOSE, Asked, Reply, answer, provider
+from tests.support.scripted_provider import CLOSE, Asked, Reply, answer, provider
 
 CONFIG = """
 main:

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from ingestify import IngestionEngine, QuarantineState, get_engine
-from tests.end_to_end.command_line import Ended
 from tests.end_to_end.running import ingestify
+from tests.support.command_line import Ended
 
 MATCH_ID = 3788741
 FRAMES = 3482

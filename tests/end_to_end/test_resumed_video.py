@@ -11,9 +11,9 @@ import pytest
 
 from ingestify import get_engine
 from tests.end_to_end.running import objects, start
-from tests.unit.fetch.server import Provider, provider
-from tests.unit.fetch.video import MIB, Video, video_of
-from tests.waiting import wait_until
+from tests.support.scripted_provider import Provider, provider
+from tests.support.video import MIB, Video, video_of
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 

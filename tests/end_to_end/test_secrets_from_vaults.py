@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.running import ingestify
-from tests.unit.vaults.fake_vault import FakeVault
+from tests.support.fake_vault import FakeVault
 
 pytest.importorskip("boto3")
 

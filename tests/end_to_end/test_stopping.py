@@ -14,7 +14,7 @@ import pytest
 from ingestify import get_engine
 from ingestify.errors import LakeNotFound
 from tests.end_to_end.running import ingestify, start
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 

@@ -15,13 +15,13 @@ import pytest
 
 from ingestify.main import get_datastore
 from ingestify.store.objects.identity import MARK_PATH
-from tests.end_to_end.command_line import CommandLine
 from tests.end_to_end.crashes.audit import audit
 from tests.end_to_end.crashes.season import ChangingSeason
 from tests.integration.catalogue.servers import reach
 from tests.integration.lake_servers import SharedLake, shared_lake
 from tests.integration.storage.conftest import credentials, moto  # noqa: F401 - fixtures
 from tests.integration.storage.relay import Relay
+from tests.support.command_line import CommandLine
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 and fork are POSIX")
 

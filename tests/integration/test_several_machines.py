@@ -21,7 +21,6 @@ import pytest
 import sqlalchemy as sa
 
 from ingestify.failpoints import NAMES
-from tests.end_to_end.command_line import Command, CommandLine, Ended
 from tests.end_to_end.crashes.season import ChangingSeason
 from tests.integration.catalogue.proxy import Proxy
 from tests.integration.catalogue.servers import SERVERS, reach
@@ -29,6 +28,7 @@ from tests.integration.lake_servers import SharedLake, shared_lake
 from tests.integration.storage import servers
 from tests.integration.storage.conftest import credentials, moto  # noqa: F401 - fixtures
 from tests.integration.storage.relay import Exchange, Relay
+from tests.support.command_line import Command, CommandLine, Ended
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 and fork are POSIX")
 

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ingestify import IngestionPlan
-from tests.unit.sources.files.drop import Drop
+from tests.support.drop import Drop
 
 EXAMPLES = int(os.environ.get("INGESTIFY_EXAMPLES", "0"))
 PATTERN = "{match_id}_{data_feed_key}.{data_serialization_format}"

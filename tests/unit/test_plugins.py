@@ -12,7 +12,7 @@ from ingestify.main.configuration import check_config
 from ingestify.plugins import find_plugin, find_plugins
 from ingestify.sources.registry import find_source_class
 from ingestify.storage.memory import MemoryStorage
-from tests.installed_packages import Install
+from tests.support.installed_packages import Install
 
 SOURCE = """
 from ingestify import DatasetResource, Source

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from tests.end_to_end.apis.lakes import small_season
-from tests.end_to_end.command_line import Ended
 from tests.end_to_end.running import ingestify
+from tests.support.command_line import Ended
 from tests.support.provider_apis.wyscout import WyscoutApi
 
 CONFIG = """

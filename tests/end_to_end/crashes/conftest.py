@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.end_to_end.command_line import CommandLine
+from tests.support.command_line import CommandLine
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 
 from ingestify.failpoints import NAMES
-from tests.end_to_end.command_line import Command, CommandLine
 from tests.end_to_end.crashes.audit import audit
 from tests.end_to_end.crashes.season import ChangingSeason
+from tests.support.command_line import Command, CommandLine
 
 __all__ = ["live_through"]
 

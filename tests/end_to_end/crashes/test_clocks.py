@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command_line import CommandLine, Ended
 from tests.end_to_end.crashes.audit import audit
 from tests.end_to_end.crashes.season import ChangingSeason
-from tests.waiting import wait_until
+from tests.support.command_line import CommandLine, Ended
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork and signals of POSIX")
 

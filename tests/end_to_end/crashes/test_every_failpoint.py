@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from ingestify.failpoints import NAMES
-from tests.end_to_end.command_line import CommandLine
 from tests.end_to_end.crashes.audit import audit
 from tests.end_to_end.crashes.season import ChangingSeason
+from tests.support.command_line import CommandLine
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork and signals of POSIX")
 

@@ -30,8 +30,8 @@ from ingestify.domain.run import RunState
 from ingestify.errors import IntegrityError
 from ingestify.failpoints import NAMES, installed
 from ingestify.store.maintenance.verification import Verification
-from tests.end_to_end.command_line import CommandLine
 from tests.end_to_end.crashes.audit import audit
+from tests.support.command_line import CommandLine
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork and signals of POSIX")
 

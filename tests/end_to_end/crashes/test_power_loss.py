@@ -21,7 +21,7 @@ from ingestify.failpoints import installed
 from ingestify.storage.local import LocalStorage
 from tests.end_to_end.crashes.season import ChangingSeason
 from tests.end_to_end.crashes.test_each_operation import open_engine
-from tests.unprivileged import start_unprivileged, unprivileged_only
+from tests.support.unprivileged import start_unprivileged, unprivileged_only
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is synced is found out by /proc")
 

@@ -13,9 +13,9 @@ from ingestify.domain.events import DatasetEvent
 from ingestify.domain.ports import HeadMoved, SelectorSync
 from ingestify.domain.revision import RevisionState
 from ingestify.errors import LakeUnwritable, StoreError
-from tests.contracts.catalogue_data import T0, apply_one, change, everything, job, new_file, read_all, task, with_file
 from tests.integration.catalogue.proxy import Cut, Proxy
 from tests.integration.catalogue.servers import Server
+from tests.support.catalogue_data import T0, apply_one, change, everything, job, new_file, read_all, task, with_file
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.contracts.removed_meanwhile import Lake, check_that_nothing_is_lost
 from tests.integration.catalogue.servers import Server
+from tests.support.removed_meanwhile import Lake, check_that_nothing_is_lost
 
 
 def test_a_run_writes_again_what_was_removed_before_its_commit(server: Server, tmp_path: Path) -> None:

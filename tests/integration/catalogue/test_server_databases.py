@@ -20,7 +20,8 @@ from ingestify.catalogue.tables import build_tables
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import SelectorSync
 from ingestify.errors import ConfigurationError, LakeNotFound, LakeVersionError, SaveError, StoreError
-from tests.contracts.catalogue_data import (
+from tests.integration.catalogue.servers import Server
+from tests.support.catalogue_data import (
     apply_one,
     change,
     check_each_is_found,
@@ -30,8 +31,7 @@ from tests.contracts.catalogue_data import (
     read_all,
     with_file,
 )
-from tests.contracts.query_plans import explain
-from tests.integration.catalogue.servers import Server
+from tests.support.query_plans import explain
 
 
 def test_a_database_without_tables_is_no_lake_and_is_named_without_its_secrets(server: Server) -> None:

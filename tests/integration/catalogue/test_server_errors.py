@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from ingestify.catalogue import SqlCatalogue
 from ingestify.domain.run import JobHolder
 from ingestify.errors import LakeUnwritable, SaveError, StoreError
-from tests.contracts.catalogue_data import PROCESS, T0, change, new_file, read_all, with_file
 from tests.integration.catalogue.servers import Server
+from tests.support.catalogue_data import PROCESS, T0, change, new_file, read_all, with_file
 
 PASSWORD = "hunter2/Tr@ub4dor"
 

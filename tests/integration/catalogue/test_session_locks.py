@@ -12,9 +12,9 @@ from ingestify.catalogue import SqlCatalogue
 from ingestify.catalogue.jobs.session_locks import SessionLocks
 from ingestify.catalogue.tables import build_tables
 from ingestify.domain.run import JobHolder, ProcessIdentity
-from tests.contracts.catalogue_data import PROCESS, T0, minutes
 from tests.integration.catalogue.servers import Server
-from tests.waiting import wait_until
+from tests.support.catalogue_data import PROCESS, T0, minutes
+from tests.support.waiting import wait_until
 
 HOLDER = JobHolder(PROCESS, T0)
 OTHER = JobHolder(ProcessIdentity("elsewhere", 7, "then"), minutes(1))

@@ -16,7 +16,8 @@ from ingestify.domain.events import DatasetEvent
 from ingestify.domain.ports import HeadMoved, SelectorSync
 from ingestify.errors import StoreError
 from ingestify.events.consumer import EventReader
-from tests.contracts.catalogue_data import (
+from tests.integration.catalogue.servers import Server
+from tests.support.catalogue_data import (
     T0,
     apply_one,
     change,
@@ -27,7 +28,6 @@ from tests.contracts.catalogue_data import (
     read_all,
     with_file,
 )
-from tests.integration.catalogue.servers import Server
 
 
 @pytest.fixture(scope="module")

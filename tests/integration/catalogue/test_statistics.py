@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from ingestify.catalogue import SqlCatalogue
-from tests.contracts.catalogue_data import change, new_file
 from tests.integration.catalogue.servers import Server
+from tests.support.catalogue_data import change, new_file
 
 COUNTED = {
     "postgresql": "SELECT reltuples FROM pg_class WHERE oid = to_regclass('dataset')",

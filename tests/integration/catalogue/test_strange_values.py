@@ -17,7 +17,7 @@ from ingestify.errors import ConfigurationError, SourceError
 from ingestify.events.consumer import EventReader
 from ingestify.main.adapters import make_engine, open_store
 from tests.integration.catalogue.servers import SERVERS, reach
-from tests.unit.engine.conftest import FunctionSource
+from tests.support.lake_in_memory import FunctionSource
 
 VALUES = {
     "NUL": "a\0b",

@@ -15,9 +15,9 @@ from ingestify.catalogue import SqlCatalogue
 from ingestify.catalogue.schema import HEAD
 from ingestify.domain.plan import IngestionPlan
 from ingestify.errors import LakeUnwritable, LakeVersionError
-from tests.contracts.catalogue_data import apply_one, job, read_all, with_file
 from tests.integration.catalogue.servers import Server
-from tests.unit.engine.conftest import FunctionSource
+from tests.support.catalogue_data import apply_one, job, read_all, with_file
+from tests.support.lake_in_memory import FunctionSource
 
 OpenLake = Callable[..., SqlCatalogue]
 

@@ -15,7 +15,7 @@ from ingestify.errors import ConfigurationError, SourceError
 from ingestify.main.deliveries import open_delivery
 from ingestify.storage.cloud_address import CloudAddress, CloudOptions
 from ingestify.storage.cloud_clients import make_client
-from tests.unit.sources.files.drop import Drop
+from tests.support.drop import Drop
 
 from . import servers
 

@@ -19,7 +19,7 @@ from ingestify.domain.events import DatasetEvent
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import HeadMoved
 from ingestify.errors import SaveError
-from tests.contracts.catalogue_data import (
+from tests.support.catalogue_data import (
     apply_one,
     change,
     check_each_is_found,

@@ -15,7 +15,7 @@ from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.database_errors import FileChanged
 from ingestify.domain.identifier import Identifier
 from ingestify.errors import StoreError
-from tests.contracts.catalogue_data import T0, everything, with_file
+from tests.support.catalogue_data import T0, everything, with_file
 
 READS: dict[str, Callable[[SqlCatalogue, list[str]], object]] = {
     "the last position of the event log": lambda catalogue, _: catalogue.event_log.get_last_position(),

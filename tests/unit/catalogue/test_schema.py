@@ -31,9 +31,9 @@ from ingestify.clock import now
 from ingestify.domain.ports import SelectorSync
 from ingestify.domain.run import RunState
 from ingestify.errors import ConfigurationError, LakeVersionError
-from tests import new_lakes
-from tests.contracts.catalogue_data import apply_one, job, read_all, with_file
-from tests.unit.engine.conftest import FunctionSource
+from tests.support import new_lakes
+from tests.support.catalogue_data import apply_one, job, read_all, with_file
+from tests.support.lake_in_memory import FunctionSource
 
 ROOT = Path(__file__).parents[3]
 

@@ -17,8 +17,8 @@ from ingestify.domain.dataset import DatasetState
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter
 from ingestify.errors import ConfigurationError
-from tests.contracts.catalogue_data import change, everything
-from tests.contracts.query_plans import explain
+from tests.support.catalogue_data import change, everything
+from tests.support.query_plans import explain
 
 
 @pytest.fixture

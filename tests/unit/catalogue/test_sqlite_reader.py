@@ -20,8 +20,8 @@ from ingestify.catalogue import SqlCatalogue
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.database_errors import FileChanged
 from ingestify.errors import StoreError
-from tests.contracts.catalogue_data import everything, read_all, with_file
-from tests.unprivileged import close_for_writing, open_for_writing, start_unprivileged, unprivileged_only
+from tests.support.catalogue_data import everything, read_all, with_file
+from tests.support.unprivileged import close_for_writing, open_for_writing, start_unprivileged, unprivileged_only
 
 _READER = """
 import json, sys

@@ -17,7 +17,7 @@ from ingestify.domain.ports import HeadMoved, SelectorSync
 from ingestify.domain.revision import RevisionState
 from ingestify.domain.run import RunState
 from ingestify.errors import LakeUnwritable, OutcomeUnknown, SaveError
-from tests.contracts.catalogue_data import (
+from tests.support.catalogue_data import (
     T0,
     apply_one,
     change,

@@ -21,8 +21,8 @@ from ingestify import DatasetResource, IngestionEngine, IngestionPlan, get_engin
 from ingestify.catalogue import SqlCatalogue
 from ingestify.domain.run import RunState
 from ingestify.errors import LakeUnwritable
-from tests.contracts.catalogue_data import apply_one, job, read_all, with_file
-from tests.unit.engine.conftest import FunctionSource
+from tests.support.catalogue_data import apply_one, job, read_all, with_file
+from tests.support.lake_in_memory import FunctionSource
 
 MANY = 30
 

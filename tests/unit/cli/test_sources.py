@@ -5,7 +5,7 @@ import sys
 
 from ingestify.provider_formats.built_in import FORMATS, LOADERS_GROUP
 from ingestify.sources.registry import BUILT_IN, ENTRY_POINT_GROUP, OPEN_DATA
-from tests.installed_packages import Install
+from tests.support.installed_packages import Install
 
 
 def test_sources_are_listed_with_what_they_bring_and_their_licence(command):

@@ -10,9 +10,9 @@ from ingestify import RevisionState
 from ingestify.clock import now
 from ingestify.domain.bundle import BundleTypes
 from ingestify.engine.bundle.bundle_rules import BundleRules
-from tests.unit.fetch.server import Provider
+from tests.support.lake_in_memory import FunctionSource, Lake
+from tests.support.scripted_provider import Provider
 
-from .conftest import FunctionSource, Lake
 from .two_feeds import Files, entries, versions
 
 

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from ingestify import DatasetResource, DraftFile, FetchPolicy, Source
-from tests.unit.fetch.server import Provider, answer
-
-from .conftest import FunctionSource, Lake, hours
+from tests.support.lake_in_memory import FunctionSource, Lake, hours
+from tests.support.scripted_provider import Provider, answer
 
 Kind = Callable[[Source, str, int], DatasetResource]
 

@@ -11,9 +11,9 @@ import pytest
 
 from ingestify import DatasetResource
 from ingestify.clock import reading
-from tests.unit.fetch.server import Provider, answer
+from tests.support.lake_in_memory import Lake, hours
+from tests.support.scripted_provider import Provider, answer
 
-from .conftest import Lake, hours
 from .two_feeds import Files, entries
 
 OFF = pytest.mark.parametrize("off", [dt.timedelta(hours=number) for number in (-24, -1, 1, 24)], ids=str)

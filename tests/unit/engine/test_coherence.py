@@ -11,9 +11,9 @@ import pytest
 
 from ingestify import BundleCheck, BundleType, DatasetResource, DatasetState, QuarantineState
 from ingestify.errors import IntegrityError
-from tests.unit.fetch.server import Provider, answer
+from tests.support.lake_in_memory import FunctionSource, Lake, hours
+from tests.support.scripted_provider import Provider, answer
 
-from .conftest import FunctionSource, Lake, hours
 from .two_feeds import MATCH, Files, SameVersion, entries, listing, reject_one, states, versions
 
 

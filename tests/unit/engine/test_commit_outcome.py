@@ -11,8 +11,7 @@ import pytest
 
 from ingestify import IngestionEngine, IngestionPlan, get_engine
 from ingestify.domain.run import RunState
-
-from .conftest import FunctionSource, Recorder, match
+from tests.support.lake_in_memory import FunctionSource, Recorder, match
 
 NUMBERS = range(12)
 

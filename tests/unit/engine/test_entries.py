@@ -14,9 +14,8 @@ from ingestify.domain.bundle import MATCH
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.run import RunState
 from ingestify.engine.bundle.bundle import LoadedBundle
-from tests.unit.fetch.server import answer
-
-from .conftest import FunctionSource, Lake, hours, match
+from tests.support.lake_in_memory import FunctionSource, Lake, hours, match
+from tests.support.scripted_provider import answer
 
 # ---- an entry that cannot be read -------------------------------------------------------------------------
 

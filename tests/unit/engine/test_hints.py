@@ -12,9 +12,8 @@ from ingestify import clock
 from ingestify.domain.run import RunState
 from ingestify.engine.report.report import PlannedDataset
 from ingestify.fetch.current_context import current_context
-from tests.unit.fetch.server import Provider, answer
-
-from .conftest import Lake, hours, match
+from tests.support.lake_in_memory import Lake, hours, match
+from tests.support.scripted_provider import Provider, answer
 
 AT = hours(0)
 

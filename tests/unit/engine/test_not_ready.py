@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingestify import BundleType, DatasetResource, DatasetState, IngestionEngine, IngestionPlan, Source, get_engine
-from tests.unit.fetch.server import Provider, answer, provider
+from tests.support.scripted_provider import Provider, answer, provider
 
 
 class Slow(Source):

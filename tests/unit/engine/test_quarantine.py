@@ -21,9 +21,9 @@ from ingestify import (
 from ingestify.domain.bundle import BundleOverride, BundleTypes
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.store.objects.compression import compress
-from tests.unit.fetch.server import Provider, answer
+from tests.support.lake_in_memory import FunctionSource, Lake, Recorder, hours
+from tests.support.scripted_provider import Provider, answer
 
-from .conftest import FunctionSource, Lake, Recorder, hours
 from .two_feeds import MATCH, Files, SameVersion, entries, listing, reject_one, states, versions
 
 

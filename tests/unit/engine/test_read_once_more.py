@@ -17,9 +17,8 @@ from ingestify import (
     get_dev_engine,
     get_engine,
 )
-from tests.unit.fetch.server import Provider, answer
-
-from .conftest import hours
+from tests.support.lake_in_memory import hours
+from tests.support.scripted_provider import Provider, answer
 
 
 class Index(Source):

@@ -14,9 +14,8 @@ from ingestify import ConfigurationError, DatasetResource, StopProcessing
 from ingestify.domain.run import RunState
 from ingestify.domain.subscriber import Subscriber
 from ingestify.errors import LakeUnwritable
-from tests.unit.fetch.server import Provider, answer
-
-from .conftest import FunctionSource, Lake, hours, match
+from tests.support.lake_in_memory import FunctionSource, Lake, hours, match
+from tests.support.scripted_provider import Provider, answer
 
 # ---- a selector's hint -----------------------------------------------------------------------------------
 

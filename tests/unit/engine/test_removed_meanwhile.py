@@ -8,7 +8,7 @@ import pytest
 
 from ingestify.failpoints import installed
 from ingestify.store import presence
-from tests.contracts.removed_meanwhile import Lake, check_that_nothing_is_lost
+from tests.support.removed_meanwhile import Lake, check_that_nothing_is_lost
 
 
 @pytest.fixture

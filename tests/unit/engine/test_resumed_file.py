@@ -19,11 +19,10 @@ from ingestify.storage.disk import make_disk_error
 from ingestify.storage.local import LocalStorage
 from ingestify.storage.local_temporary import LocalPartial
 from ingestify.store.objects.staging import StagedFile
-from tests.unit.fetch.server import Asked, Provider, Reply, answer
-from tests.unit.fetch.video import MIB, Video, video_of
-from tests.waiting import wait_until
-
-from .conftest import FunctionSource, hours
+from tests.support.lake_in_memory import FunctionSource, hours
+from tests.support.scripted_provider import Asked, Provider, Reply, answer
+from tests.support.video import MIB, Video, video_of
+from tests.support.waiting import wait_until
 
 SIZE = 8 * MIB
 BODY = video_of(SIZE)

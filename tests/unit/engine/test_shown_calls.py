@@ -13,9 +13,8 @@ from ingestify import ConfigurationError
 from ingestify.engine.calls import shown_run
 from ingestify.progress import display
 from ingestify.progress.formatting import summary_line
-from tests.unit.store.damaged_lake import DamagedLake
-
-from .conftest import FunctionSource, Lake, match
+from tests.support.damaged_lake import DamagedLake
+from tests.support.lake_in_memory import FunctionSource, Lake, match
 
 TERMS = "fake: CC BY 4.0 · Fake et al., 2024."
 

@@ -10,9 +10,9 @@ import pytest
 
 from ingestify import BundleCheck, DatasetResource, QuarantineState
 from ingestify.errors import DatasetNotFound
-from tests.waiting import wait_until
+from tests.support.lake_in_memory import FunctionSource, Lake, hours, match
+from tests.support.waiting import wait_until
 
-from .conftest import FunctionSource, Lake, hours, match
 from .two_feeds import Files
 
 

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ingestify import BundleCheck, BundleType, DatasetResource, QuarantineState
-from tests.unit.fetch.server import Provider, answer
-
-from .conftest import Lake, hours
+from tests.support.lake_in_memory import Lake, hours
+from tests.support.scripted_provider import Provider, answer
 
 MATCH = BundleType("match", requires=("events", "lineups"))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ingestify.fetch.http import HttpClient, HttpOptions
-from tests.unit.fetch.server import Provider, provider
+from tests.support.scripted_provider import Provider, provider
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 

@@ -27,7 +27,7 @@ from ingestify.fetch.transport.address_policy import AddressPolicy
 from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
 from ingestify.fetch.transport.headers import Headers
 from ingestify.fetch.transport.transport import TransportError
-from tests.unit.fetch.server import Sink
+from tests.support.scripted_provider import Sink
 
 # As http.client decodes headers.
 TEXT = st.text(st.characters(min_codepoint=9, max_codepoint=255), max_size=60)

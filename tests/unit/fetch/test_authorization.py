@@ -12,7 +12,7 @@ from ingestify.errors import FetchError, HostLeftAlone, SourceError
 from ingestify.fetch.http import HttpClient
 from ingestify.fetch.paging.pages import NextLink
 from ingestify.masking import hide
-from tests.unit.fetch.server import Asked, Provider, Reply, Sink, answer
+from tests.support.scripted_provider import Asked, Provider, Reply, Sink, answer
 
 MakeClient = Callable[..., HttpClient]
 

@@ -11,7 +11,7 @@ from ingestify.domain.file import NO_VALIDATORS, Validators
 from ingestify.domain.ports import FetchRequest, FetchResult, FetchStatus
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.http import HttpClient
-from tests.unit.fetch.server import CLOSE, RESET, Asked, Provider, Reply, Sink, answer
+from tests.support.scripted_provider import CLOSE, RESET, Asked, Provider, Reply, Sink, answer
 
 MakeClient = Callable[..., HttpClient]
 MATCH = b'{"match_id": 12}'

@@ -13,7 +13,7 @@ from ingestify.domain.ports import FetchRequest, FetchStatus
 from ingestify.errors import FetchError
 from ingestify.fetch.http import HttpClient
 from ingestify.testing.hostile import BEHAVIOURS, HostileProvider
-from tests.unit.fetch.server import Sink
+from tests.support.scripted_provider import Sink
 
 MakeClient = Callable[..., HttpClient]
 

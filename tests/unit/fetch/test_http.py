@@ -11,7 +11,7 @@ from ingestify._version import __version__
 from ingestify.domain.ports import FetchContext, Fetcher, Usage
 from ingestify.errors import ConfigurationError, FetchError, SourceError
 from ingestify.fetch.http import HttpClient, HttpOptions, current_client
-from tests.unit.fetch.server import Provider, answer
+from tests.support.scripted_provider import Provider, answer
 
 
 def test_an_answer_has_all_that_came(server: Provider, client: HttpClient) -> None:

@@ -16,8 +16,8 @@ from ingestify.fetch.http import HttpClient
 from ingestify.fetch.paging.pages import NextLink
 from ingestify.storage.local import LocalStorage
 from ingestify.store.objects.staging import StagedFile
+from tests.support.scripted_provider import CLOSE, RESET, Asked, Provider, Reply, Sink, answer, provider
 from tests.unit.fetch.certificate import CERTIFICATE, PRIVATE_KEY
-from tests.unit.fetch.server import CLOSE, RESET, Asked, Provider, Reply, Sink, answer, provider
 
 MakeClient = Callable[..., HttpClient]
 MB = 1_000_000

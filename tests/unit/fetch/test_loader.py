@@ -15,7 +15,7 @@ from ingestify.fetch import loader
 from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.fetch.loader import retrieve_http
 from ingestify.fetch.paging.pages import NextLink
-from tests.unit.fetch.server import CLOSE, Provider, answer
+from tests.support.scripted_provider import CLOSE, Provider, answer
 
 OLD = dt.datetime(2024, 5, 1, tzinfo=dt.UTC)
 NEW = dt.datetime(2024, 5, 2, tzinfo=dt.UTC)

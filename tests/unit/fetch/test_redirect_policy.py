@@ -16,7 +16,7 @@ from ingestify.fetch.paging.pages import NextLink
 from ingestify.fetch.transport import address_policy
 from ingestify.fetch.transport.address_policy import AddressClass
 from ingestify.testing.hostile import HostileProvider
-from tests.unit.fetch.server import Provider, answer
+from tests.support.scripted_provider import Provider, answer
 
 MakeClient = Callable[..., HttpClient]
 

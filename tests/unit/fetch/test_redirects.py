@@ -6,7 +6,7 @@ from ingestify.domain.file import Validators
 from ingestify.domain.ports import FetchRequest, FetchStatus
 from ingestify.errors import FetchError
 from ingestify.fetch.http import HttpClient
-from tests.unit.fetch.server import Provider, Sink, answer
+from tests.support.scripted_provider import Provider, Sink, answer
 
 SECRETS = {"authorization", "x-api-key", "cookie", "if-none-match", "if-modified-since"}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ingestify.errors import SourceError
 from ingestify.fetch.http import HttpClient
 from ingestify.fetch.request import OutgoingRequest, make_request, origin
-from tests.unit.fetch.server import Provider, answer
+from tests.support.scripted_provider import Provider, answer
 
 AGENT = "ingestify/test"
 

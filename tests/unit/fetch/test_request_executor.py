@@ -15,7 +15,7 @@ from ingestify.clock import now
 from ingestify.domain.ports import FetchContext, Usage
 from ingestify.errors import FetchError, HostLeftAlone
 from ingestify.fetch.http import HttpClient
-from tests.unit.fetch.server import CLOSE, RESET, Asked, Provider, Reply, answer
+from tests.support.scripted_provider import CLOSE, RESET, Asked, Provider, Reply, answer
 
 MakeClient = Callable[..., HttpClient]
 

@@ -15,7 +15,7 @@ from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.resource import DatasetResource
 from ingestify.errors import LakeNotFound, StoreError
 from ingestify.main.place import Place, find_nearest_lake, find_place
-from tests.unprivileged import start_unprivileged, unprivileged_only
+from tests.support.unprivileged import start_unprivileged, unprivileged_only
 
 
 class One(Source):

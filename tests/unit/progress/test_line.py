@@ -15,7 +15,7 @@ import pytest
 
 from ingestify.progress import line as module
 from ingestify.progress.line import ProgressLine
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 

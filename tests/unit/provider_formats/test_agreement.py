@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from ingestify import BundleCheck
-from tests.unit.provider_formats import hawkeye_documents as hawkeye
-from tests.unit.sources.files.drop import Drop
+from tests.support import hawkeye_documents as hawkeye
+from tests.support.drop import Drop
 
 F7 = '<SoccerFeed><SoccerDocument Type="Result" uID="f{match}"><MatchData/></SoccerDocument></SoccerFeed>'
 F24 = '<Games><Game away_team_id="7" id="{match}"><Event id="5"/></Game></Games>'

@@ -5,7 +5,7 @@ import pytest
 from ingestify.errors import ConfigurationError
 from ingestify.provider_formats.built_in import FORMATS, check_loader, find_format
 from ingestify.provider_formats.provider_format import FormatFeed
-from tests.installed_packages import Install
+from tests.support.installed_packages import Install
 
 PARTS = FormatFeed("ball", "ball_feeds", has_parts=True)
 EITHER = FormatFeed("f24", "f24_data", other_name="f73")

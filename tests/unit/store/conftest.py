@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .damaged_lake import DamagedLake, copied
+from tests.support.damaged_lake import DamagedLake, copied
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vaults.fake_vault import FakeVault
+from tests.support.fake_vault import FakeVault
 
 
 @pytest.fixture

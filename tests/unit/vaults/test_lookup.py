@@ -11,7 +11,7 @@ from ingestify.masking import mask_text
 from ingestify.vaults import lookup as module
 from ingestify.vaults.lookup import SecretLookup
 from ingestify.vaults.url import VaultUrl
-from tests.installed_packages import Install
+from tests.support.installed_packages import Install
 
 
 class Reader:

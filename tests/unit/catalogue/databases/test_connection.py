@@ -15,7 +15,7 @@ import pytest
 from ingestify.catalogue import SqlCatalogue
 from ingestify.catalogue.databases.connection import Database
 from ingestify.errors import ConfigurationError, LakeUnwritable, SaveError, StoreError
-from tests.contracts.catalogue_data import apply_one, read_all, with_file
+from tests.support.catalogue_data import apply_one, read_all, with_file
 
 
 @pytest.fixture

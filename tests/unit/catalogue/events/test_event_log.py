@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ingestify.catalogue import SqlCatalogue
-from tests.contracts.catalogue_data import apply_one, change, new_file
+from tests.support.catalogue_data import apply_one, change, new_file
 
 
 def test_an_event_takes_the_same_room_after_many_revisions(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from ingestify.catalogue import SqlCatalogue
 from ingestify.catalogue.jobs.locks import FileLocks
 from ingestify.domain.run import JobHolder
-from tests.contracts.catalogue_data import PROCESS, T0
+from tests.support.catalogue_data import PROCESS, T0
 
 HOLDER = JobHolder(PROCESS, T0)
 

@@ -20,9 +20,9 @@ from ingestify import (
     SaveError,
 )
 from ingestify.cli.run import exit_code
-from tests.unit.engine.conftest import FunctionSource, Lake, hours
+from tests.support.lake_in_memory import FunctionSource, Lake, hours
+from tests.support.scripted_provider import Provider, answer
 from tests.unit.engine.two_feeds import entries
-from tests.unit.fetch.server import Provider, answer
 
 MATCH = BundleType("match", requires=("events", "lineups"), optional=("frames", "heatmap"))
 BROKEN = b'{"version": 1, "frames": [' + b"\0" * 8

@@ -10,8 +10,8 @@ import pytest
 
 from ingestify import ConfigurationError, DatasetResource, FetchError, Source
 from ingestify.errors import SourceError
-from tests.unit.engine.conftest import FunctionSource, Lake, match
-from tests.unit.fetch.server import answer
+from tests.support.lake_in_memory import FunctionSource, Lake, match
+from tests.support.scripted_provider import answer
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from ingestify import ConfigurationError, DatasetResource, DraftFile
 from ingestify.domain.run import RunState
-from tests.unit.engine.conftest import hours, match
+from tests.support.lake_in_memory import hours, match
 
 STREAMING = {"streaming": True}
 

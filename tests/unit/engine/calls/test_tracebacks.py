@@ -8,8 +8,8 @@ import traceback
 import pytest
 
 from ingestify import FetchError, SourceError
-from tests.unit.engine.conftest import match
-from tests.unit.fetch.server import answer
+from tests.support.lake_in_memory import match
+from tests.support.scripted_provider import answer
 
 
 def by_loading(engine):

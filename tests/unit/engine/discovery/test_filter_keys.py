@@ -13,7 +13,7 @@ from ingestify.sources.metrica_github import MetricaGithub
 from ingestify.sources.statsbomb_github import StatsBombGithub
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
-from tests.unit.engine.conftest import FunctionSource, Lake, match
+from tests.support.lake_in_memory import FunctionSource, Lake, match
 
 
 @pytest.fixture(scope="module")

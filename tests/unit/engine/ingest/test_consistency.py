@@ -13,9 +13,9 @@ import pytest
 
 from ingestify import DatasetResource, IngestionPlan, Source, get_engine
 from ingestify.engine.ingest import relisting
-from tests.unit.engine.conftest import Lake
-from tests.unit.fetch.server import Provider, answer
-from tests.waiting import wait_until
+from tests.support.lake_in_memory import Lake
+from tests.support.scripted_provider import Provider, answer
+from tests.support.waiting import wait_until
 
 FEEDS = ("events", "lineups")
 

@@ -14,8 +14,8 @@ import pytest
 from ingestify import DatasetResource, Source, UnreadableEntry
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.run import RunState
-from tests.unit.engine.conftest import FunctionSource, Lake, hours
-from tests.unit.fetch.server import Provider, answer
+from tests.support.lake_in_memory import FunctionSource, Lake, hours
+from tests.support.scripted_provider import Provider, answer
 
 STREAMING = {"streaming": True}
 

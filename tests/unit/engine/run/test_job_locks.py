@@ -16,8 +16,8 @@ from ingestify.domain.dataset import DatasetState
 from ingestify.domain.run import RunState
 from ingestify.engine.calls import streaming
 from ingestify.engine.run.completion import Completion
-from tests.unit.engine.conftest import FunctionSource, match
-from tests.waiting import wait_until
+from tests.support.lake_in_memory import FunctionSource, match
+from tests.support.waiting import wait_until
 
 SECONDS = 30
 STREAMING = {"streaming": True}

@@ -13,7 +13,7 @@ from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.run import RunState
 from ingestify.engine.run.missing_detection import MissingLimits
 from ingestify.fetch.current_context import current_context
-from tests.unit.engine.conftest import FunctionSource, Lake, hours, match
+from tests.support.lake_in_memory import FunctionSource, Lake, hours, match
 
 
 def listing(*numbers: int) -> Callable[..., Any]:

@@ -19,7 +19,7 @@ from ingestify import (
 )
 from ingestify.domain.run import ProcessIdentity, RunState, TaskOutcome
 from ingestify.errors import StoreError
-from tests.unit.engine.conftest import FunctionSource, hours, match
+from tests.support.lake_in_memory import FunctionSource, hours, match
 
 
 def test_a_run_brings_what_the_source_announces(make_lake):

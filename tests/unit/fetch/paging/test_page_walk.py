@@ -13,7 +13,7 @@ from ingestify.domain.ports import FetchContext, FetchRequest, FetchStatus, Inde
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.http import HttpClient
 from ingestify.fetch.paging.pages import Cursor, LinkHeader, NextLink, Offset, PageNumber
-from tests.unit.fetch.server import Asked, Provider, Reply, Sink, answer
+from tests.support.scripted_provider import Asked, Provider, Reply, Sink, answer
 
 ROWS = [{"id": number} for number in range(1, 6)]
 

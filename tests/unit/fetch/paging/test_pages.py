@@ -21,7 +21,7 @@ from ingestify.fetch.paging.pages import (
     look_up,
     with_param,
 )
-from tests.unit.fetch.server import Asked, Provider, Reply, Sink, answer
+from tests.support.scripted_provider import Asked, Provider, Reply, Sink, answer
 
 MATCHES = [{"id": number} for number in range(7)]
 

@@ -10,7 +10,7 @@ from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter
 from ingestify.fetch.throttling.rate_limit import RateLimit
 from ingestify.fetch.throttling.rate_limit_headers import Allowance, RateLimitHeaders, read_rate_limit_headers
 from ingestify.fetch.transport.headers import Headers
-from tests.unit.fetch.server import Provider, answer
+from tests.support.scripted_provider import Provider, answer
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ import pytest
 from ingestify.errors import ConfigurationError, FetchError
 from ingestify.fetch.http import HttpClient
 from ingestify.fetch.paging.pages import NextLink
+from tests.support.scripted_provider import CLOSE, Asked, Provider, answer, provider
 from tests.unit.fetch.certificate import CERTIFICATE, PRIVATE_KEY
-from tests.unit.fetch.server import CLOSE, Asked, Provider, answer, provider
 
 MakeClient = Callable[..., HttpClient]
 

@@ -11,7 +11,7 @@ from ingestify.sources.statsbomb_github import StatsBombGithub
 from ingestify.store.objects.compression import compress
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
-from tests.unit.provider_formats import hawkeye_documents as hawkeye
+from tests.support import hawkeye_documents as hawkeye
 
 
 class Bare(Source):

@@ -4,7 +4,7 @@ import pytest
 
 from ingestify.errors import ConfigurationError
 from ingestify.loaders.kloppy.registry import LOADERS, find_loader, loader_kinds
-from tests.installed_packages import Install
+from tests.support.installed_packages import Install
 
 
 def load_mine(files, kwargs):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sources.files.drop import Drop
+from tests.support.drop import Drop
 
 
 @pytest.fixture

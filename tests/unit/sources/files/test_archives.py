@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ingestify.storage.deliveries.folder import FolderDelivery
-from tests.unit.sources.files.drop import Drop
+from tests.support.drop import Drop
 
 MakeDrop = Callable[..., Drop]
 MATCH = "match_id=7"

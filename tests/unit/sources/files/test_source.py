@@ -19,7 +19,7 @@ from ingestify.errors import ConfigurationError, SourceError
 from ingestify.sources.files.source import FilesSource
 from ingestify.sources.registry import find_source_class
 from ingestify.storage.deliveries.folder import FolderDelivery
-from tests.unit.sources.files.drop import Drop
+from tests.support.drop import Drop
 
 MakeDrop = Callable[..., Drop]
 

@@ -10,7 +10,7 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
 from ingestify.fetch.http import HttpClient, HttpOptions
 from ingestify.sources.rest.source import RestSource
-from tests.unit.fetch.server import Asked, Provider, Reply, answer
+from tests.support.scripted_provider import Asked, Provider, Reply, answer
 from tests.unit.sources.answers import readable
 
 

@@ -10,7 +10,7 @@ from ingestify import DatasetState, IngestionEngine, IngestionPlan, get_engine
 from ingestify.errors import ConfigurationError, FetchError
 from ingestify.sources.rest.error_response import ErrorCondition
 from ingestify.sources.rest.source import RestSource
-from tests.unit.fetch.server import Provider, answer
+from tests.support.scripted_provider import Provider, answer
 from tests.unit.sources.rest.api import Api, as_json, described
 
 QUOTA = {"get": "fixtures", "errors": {"requests": "Quota used up"}, "results": 0, "response": []}

@@ -11,7 +11,7 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.ports import FetchContext, IndexReading, Usage
 from ingestify.domain.resource import UnreadableEntry
 from ingestify.errors import ConfigurationError, FetchError, SourceError
-from tests.unit.fetch.server import Asked, Provider, Reply, answer
+from tests.support.scripted_provider import Asked, Provider, Reply, answer
 from tests.unit.sources.rest.api import Api, as_json
 
 Rows = list[dict[str, Any]]

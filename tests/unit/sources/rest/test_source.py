@@ -12,8 +12,8 @@ from ingestify import DatasetState, DataSpecVersionCollection, IngestionPlan, de
 from ingestify.errors import ConfigurationError, SourceError
 from ingestify.sources.registry import find_source_class
 from ingestify.sources.rest.source import RestSource
-from tests.unit.fetch.server import Asked, Provider, Reply, answer
-from tests.unit.provider_formats import hawkeye_documents as hawkeye
+from tests.support import hawkeye_documents as hawkeye
+from tests.support.scripted_provider import Asked, Provider, Reply, answer
 from tests.unit.sources.answers import unreadable
 from tests.unit.sources.rest.api import Api, as_json, described
 

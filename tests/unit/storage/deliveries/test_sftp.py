@@ -269,7 +269,7 @@ def test_a_url_is_an_address(url: str, host: str, port: int, username: str | Non
 
 
 def test_it_is_a_source_as_a_folder_is(server: SftpServer, folder: Path, tmp_path: Path) -> None:
-    from tests.unit.sources.files.drop import Drop
+    from tests.support.drop import Drop
 
     options = {"password": PASSWORD, "host_key": server.fingerprint, "username": USER}
     with Drop(

@@ -28,7 +28,7 @@ from ingestify.store.objects.identity import MARK_PATH
 from ingestify.store.objects.layout import Layout
 from ingestify.store.objects.transformations import PrefixTransformation
 from ingestify.testing.faults import Faults, FaultyStorage, faulty_catalogue
-from tests.unit.store.damaged_lake import copied
+from tests.support.damaged_lake import copied
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from ingestify.store.maintenance.garbage import Garbage
 from ingestify.store.objects.identity import MARK_PATH, LakeIdentity
 from ingestify.store.presence import ObjectsGone, Presence
 from ingestify.testing.storage_contract import put
-from tests.contracts.catalogue_data import apply_one, change, new_file, read_all
+from tests.support.catalogue_data import apply_one, change, new_file, read_all
 
 FOLDER = "main/provider=fake/dataset_type=match/match_id=1"
 AGE = dt.timedelta(seconds=0.2)

@@ -19,7 +19,7 @@ from ingestify.domain.revision import RevisionState
 from ingestify.errors import IntegrityError, StoreError
 from ingestify.store.maintenance import verification
 from ingestify.store.maintenance.verification import Verification
-from tests.unit.store.damaged_lake import VIDEO, DamagedLake
+from tests.support.damaged_lake import VIDEO, DamagedLake
 
 K = DamageKind
 

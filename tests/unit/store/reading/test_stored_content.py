@@ -17,7 +17,7 @@ from ingestify.storage.memory import MemoryStorage
 from ingestify.store.objects.compression import METHODS, compress, open_decompressed
 from ingestify.store.reading.file_collection import LoadedFile
 from ingestify.store.reading.stored_content import StoredContent
-from tests.contracts.catalogue_data import T0, new_file
+from tests.support.catalogue_data import T0, new_file
 
 BODY = random.Random(7).randbytes(300_000)
 BUFFERED = 1 << 17

@@ -6,7 +6,7 @@ import gzip
 import random
 import threading
 
-from tests.unit.fetch.server import CLOSE, Asked, Reply, answer
+from tests.support.scripted_provider import CLOSE, Asked, Reply, answer
 
 MIB = 1 << 20
 
