@@ -29,7 +29,7 @@ from ingestify.testing.storage_contract import put
 from tests.support.catalogue_data import apply_one, change, new_file, read_all
 
 FOLDER = "main/provider=fake/dataset_type=match/match_id=1"
-AGE = dt.timedelta(seconds=0.2)
+AGE = dt.timedelta(minutes=30)
 AT_ONCE = dt.timedelta(0)
 
 
@@ -60,8 +60,20 @@ def paths(storage: Any) -> list[str]:
     return [stored.path for stored in storage.iter_objects() if stored.path != MARK_PATH]
 
 
-def grow_old() -> None:
-    time.sleep(2 * AGE.total_seconds())
+def grow_old() -> dt.datetime:
+    """Return a moment that is later than all that was written so far, and earlier than all that will be."""
+    time.sleep(0.02)  # files get the time of the kernel's last tick
+    moment = now()
+    time.sleep(0.02)
+    return moment
+
+
+def collect_old(
+    catalogue: Any, storage: Any, moment: dt.datetime, *, hours_ahead: int = 0, dry_run: bool = False
+) -> Garbage:
+    """Remove what was written before a moment, whatever time has really passed since."""
+    with reading(lambda: moment + AGE + dt.timedelta(hours=hours_ahead)):
+        return collect_garbage(catalogue, storage, older_than=AGE, dry_run=dry_run)
 
 
 def name(catalogue: Any, path: str, match_id: int = 1) -> Any:
@@ -75,13 +87,13 @@ def test_only_what_is_old_and_that_nothing_names_is_removed(catalogue, storage):
     name(catalogue, object_path(1))
     rejected = change(2, files=[new_file(storage_path=object_path(2))], rejected=["no"])
     apply_one(catalogue, rejected)
-    grow_old()
+    moment = grow_old()
     put(storage, object_path(4), b"just written, and its row is on the way")
-    looked = collect_garbage(catalogue, storage, older_than=AGE, dry_run=True)
+    looked = collect_old(catalogue, storage, moment, dry_run=True)
     assert (looked.objects, looked.object_bytes, looked.is_removed) == (1, 5, False)
     assert len(paths(storage)) == 4
     put(storage, object_path(4), b"just written, and its row is on the way")
-    removed = collect_garbage(catalogue, storage, older_than=AGE)
+    removed = collect_old(catalogue, storage, moment)
     assert (removed.objects, removed.total_bytes, removed.is_removed) == (1, 5, True)
     assert paths(storage) == [object_path(number) for number in (1, 2, 4)]
     assert collect_garbage(catalogue, storage).objects == 0, "a day is the default"
@@ -98,12 +110,12 @@ def test_what_others_have_put_into_the_folder_is_not_touched(catalogue, storage)
 def test_what_was_deleted_stays_for_the_safety_age_however_old_it_is(catalogue, storage):
     put(storage, object_path(), b"1")
     dataset = name(catalogue, object_path())
-    grow_old()
+    moment = grow_old()
     catalogue.changes.delete([dataset.dataset_id])
-    assert collect_garbage(catalogue, storage, older_than=AGE).objects == 0
-    grow_old()
-    assert collect_garbage(catalogue, storage, older_than=AGE, dry_run=True).objects == 1
-    assert collect_garbage(catalogue, storage, older_than=AGE).objects == 1
+    assert collect_old(catalogue, storage, moment).objects == 0
+    moment = grow_old()
+    assert collect_old(catalogue, storage, moment, dry_run=True).objects == 1
+    assert collect_old(catalogue, storage, moment).objects == 1
     assert catalogue.deletions.forget(now()) == 0, "it is forgotten then"
 
 
@@ -113,8 +125,8 @@ def test_what_was_deleted_and_named_again_stays(catalogue, storage):
         dataset = name(catalogue, object_path())
         catalogue.changes.delete([dataset.dataset_id])
     name(catalogue, object_path())
-    grow_old()
-    assert collect_garbage(catalogue, storage, older_than=AGE).objects == 0
+    moment = grow_old()
+    assert collect_old(catalogue, storage, moment).objects == 0
     assert paths(storage) == [object_path()]
 
 
@@ -130,12 +142,12 @@ def test_leftovers_of_the_dead_are_removed_and_what_a_process_holds_is_not(catal
     held.add_note(b"n")
     foreign = storage.root / STAGING_FOLDER / "notes.txt"
     foreign.write_text("mine")
-    grow_old()
+    moment = grow_old()
     storage.create_temporary().write(b"of a run that goes on")
     for dry_run in (True, False):
-        found = collect_garbage(catalogue, storage, older_than=AGE, dry_run=dry_run).leftovers
+        found = collect_old(catalogue, storage, moment, dry_run=dry_run).leftovers
         assert found == Leftovers(count=2, size=6)
-    assert collect_garbage(catalogue, storage, older_than=AGE).leftovers == Leftovers()
+    assert collect_old(catalogue, storage, moment).leftovers == Leftovers()
     names = {path.name for path in foreign.parent.iterdir()}
     assert {"held.partial", "held.notes", "notes.txt"} < names
     assert len(names) == 4
@@ -147,10 +159,10 @@ def test_leftovers_of_the_dead_are_removed_and_what_a_process_holds_is_not(catal
 
 def test_an_object_that_is_being_deleted_is_no_leftover(storage):
     put(storage, object_path(), b"old")
-    grow_old()
+    moment = grow_old()
     aside = storage.root / STAGING_FOLDER / f"{7:032x}"
     (storage.root / object_path()).replace(aside)
-    assert storage.remove_leftovers(now() - AGE) == Leftovers()
+    assert storage.remove_leftovers(moment) == Leftovers()
     assert aside.exists()
 
 
@@ -261,12 +273,11 @@ def test_an_ingest_of_the_same_object_wins_at_every_moment(
 ):
     monkeypatch.setattr(presence, "LONGEST_REMOVAL_SECONDS", 0.0)
     put(storage, object_path(), b"content")
-    grow_old()
+    moment = grow_old()
     beside = Interleaved(catalogue, storage, monkeypatch)
     ingest = Ingest(catalogue, storage, beside)
     beside.plan = [(written, ingest.write), (named, ingest.name)]
-    with reading(lambda: dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours_ahead)):
-        collect_garbage(catalogue, storage, older_than=AGE)
+    collect_old(catalogue, storage, moment, hours_ahead=hours_ahead)
     for moment in MOMENTS:  # those that were not reached, as the object was left alone
         beside.reach(moment)
     (dataset,) = read_all(catalogue)
@@ -307,10 +318,10 @@ def test_nothing_is_noted_any_more_when_a_collection_fails(catalogue, storage, m
 def test_who_opened_a_dataset_reads_on_whenever_it_is_deleted(catalogue, storage, monkeypatch, deleted):
     put(storage, object_path(), b"content")
     dataset = name(catalogue, object_path())
-    grow_old()
+    moment = grow_old()
     beside = Interleaved(catalogue, storage, monkeypatch)
     beside.plan = [(deleted, lambda: catalogue.changes.delete([dataset.dataset_id]))]
-    collect_garbage(catalogue, storage, older_than=AGE)
+    collect_old(catalogue, storage, moment)
     beside.reach("after all")
     beside.reach("after its time was looked at")
     with storage.open(object_path()) as stream:
