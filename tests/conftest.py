@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -39,13 +40,19 @@ SLOW = ("end_to_end", "property")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their folder. Slow tests elsewhere carry the marker themselves."""
+    """Mark tests by their folder, and most parameters of those that are sampled. Other slow tests say so themselves."""
+    seen: Counter[str] = Counter()
     for item in items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder == "integration":
             item.add_marker(pytest.mark.integration)
         elif folder in SLOW:
             item.add_marker(pytest.mark.slow)
+        if sampled := item.get_closest_marker("sampled"):
+            test = item.nodeid.partition("[")[0]
+            seen[test] += 1
+            if seen[test] % sampled.args[0]:
+                item.add_marker(pytest.mark.slow)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

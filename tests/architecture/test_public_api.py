@@ -75,6 +75,7 @@ def test_the_help_text_imports_nothing_heavy():
     assert not loaded_modules(code) & HEAVY
 
 
+@pytest.mark.slow
 def test_opening_a_lake_without_secrets_and_servers_imports_none_of_their_clients():
     code = "import ingestify\ningestify.get_engine(metadata_url='sqlite:///:memory:', file_url='memory://')"
     assert not loaded_modules(code) & (VAULT_CLIENTS | DATABASE_DRIVERS)

@@ -204,6 +204,7 @@ class TestApplying:
         others = [with_file(1), with_file(1, bucket="b"), with_file(1, provider="p"), with_file(1, dataset_type="t")]
         assert len({applied.dataset.dataset_id for applied in catalogue.changes.apply(others)}) == 4
 
+    @pytest.mark.slow
     def test_more_changes_than_one_set_query_takes(self, catalogue: Catalogue) -> None:
         applied = catalogue.changes.apply([with_file(number) for number in range(2100)])
         datasets = [one.dataset for one in applied]
@@ -484,6 +485,7 @@ class TestDeleting:
             [shared.storage_path, new_file("own").storage_path]
         )
 
+    @pytest.mark.slow
     def test_2500_go_at_once(self, catalogue: Catalogue) -> None:
         datasets = [one.dataset for one in catalogue.changes.apply([with_file(number) for number in range(2501)])]
         assert len(catalogue.changes.delete([dataset.dataset_id for dataset in datasets[:-1]])) == 2500
@@ -1351,6 +1353,7 @@ HOSTILE = [
 class TestHostileFilters:
     """What a filter says is a value, however it is written; a mistake here would be another's data, or all of it."""
 
+    @pytest.mark.slow
     def test_they_find_what_a_look_at_each_dataset_finds(self, catalogue: Catalogue) -> None:
         texts = st.sampled_from(HOSTILE) | st.text(
             st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6
@@ -1378,6 +1381,7 @@ class TestHostileFilters:
 
         look()
 
+    @pytest.mark.sampled(5)
     @pytest.mark.parametrize("text", [*HOSTILE, "a\0b"])
     def test_names_of_providers_types_ids_and_buckets_are_values_too(self, catalogue: Catalogue, text: str) -> None:
         wanted = change(1, dataset_type="x" if "\0" in text else text)
@@ -1410,6 +1414,7 @@ class TestConditions:
         assert catalogue.datasets.read_metadata(wanted) == CollectionMetadata(5, None)
         assert [one[0] for one in catalogue.datasets.iter_identities(wanted)] == [one.dataset_id for one in found]
 
+    @pytest.mark.slow
     def test_offsets_limits_and_batches_count_what_it_means(
         self, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -1715,6 +1720,7 @@ def test_how_long_a_host_is_to_be_left_alone_is_kept_until_it_is_over(catalogue:
     assert list(catalogue.host_waits.find()) == []
 
 
+@pytest.mark.slow
 def test_no_more_than_a_thousand_hosts_are_kept(catalogue: Catalogue) -> None:
     for number in range(1003):
         catalogue.host_waits.save(HostWait(f"{number}.example", T0, minutes(60), 429))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 import ingestify
 from ingestify.sources import statsbomb_github
 from ingestify.testing.season import Season
@@ -40,6 +42,7 @@ def test_every_python_block_is_one_that_runs():
         assert len(_ANY_PYTHON.findall(text)) == marked, f"{document} has Python that no test runs"
 
 
+@pytest.mark.slow
 def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for name, code in blocks("file"):

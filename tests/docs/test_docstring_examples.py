@@ -6,6 +6,8 @@ import inspect
 import re
 import textwrap
 
+import pytest
+
 import ingestify
 from ingestify.domain.dataset import DatasetCollection
 from ingestify.sources import statsbomb_github
@@ -40,6 +42,7 @@ def example_of(documented: object) -> str:
     return textwrap.dedent(found[1])
 
 
+@pytest.mark.slow
 def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {name: getattr(ingestify, name) for name in ("get_engine", "debug_source")}

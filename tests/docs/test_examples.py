@@ -55,6 +55,7 @@ def warnings_of(cell: Any) -> list[str]:
     return "".join(stream.text for stream in streams if stream.name == "stderr").strip().splitlines()
 
 
+@pytest.mark.slow
 def test_it_goes_from_nothing_to_a_shot_map(cells: list[Any]) -> None:
     assert "1 competition" in told(cell_with(cells, "engine.competitions"))
     ingested = told(cell_with(cells, "season = {"))
@@ -100,6 +101,7 @@ with MyProviderSimulator() as simulator:
 """
 
 
+@pytest.mark.slow
 def test_the_project_ingests_from_its_simulated_provider(tmp_path: Path) -> None:
     """By the real command line; test_reference.py compares it with what `ingestify init --source` writes."""
     project = tmp_path / "my_provider"

@@ -70,6 +70,7 @@ SECRET = "5ecr3t" + "Zq9"
 _words = st.text(alphabet="abcdefgh/.-_%;&=?:#[]@ \\é", max_size=12)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(["http", "https", "HTTPS", "s3", "ftp"]),
     st.sampled_from(["token", "key", "apikey", "api_key", "secret", "password", "pwd", "auth", "sig", "Access_Token"]),
@@ -82,6 +83,7 @@ def test_no_secret_of_a_query_survives(scheme: str, key: str, path: str, before:
     assert SECRET not in mask_url(url)
 
 
+@pytest.mark.slow
 @given(st.text(alphabet="abc:!$é%+", max_size=8), st.text(alphabet="abc:!$é%+@", max_size=8), _words)
 def test_no_secret_of_userinfo_survives(user: str, more: str, after: str) -> None:
     assert SECRET not in mask_url(f"https://{user}{SECRET}:{more}@host/{after}")

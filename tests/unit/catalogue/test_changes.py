@@ -51,6 +51,7 @@ def _save_when_told(path: str, number: int, start: Any, outcomes: Any) -> None:
     catalogue.close()
 
 
+@pytest.mark.slow
 def test_of_two_processes_that_write_the_same_dataset_one_is_told_that_it_moved(tmp_path: Path) -> None:
     path = str(tmp_path / "c.db")
     SqlCatalogue.open(f"sqlite:///{path}").close()
@@ -111,6 +112,7 @@ VALUES = st.one_of(TEXTS, st.integers(), st.booleans(), st.floats(allow_nan=Fals
 IDENTIFIERS = st.dictionaries(TEXTS, VALUES, min_size=1, max_size=4).map(Identifier)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(IDENTIFIERS, min_size=1, max_size=5, unique=True))
 def test_any_identifier_comes_back_and_is_found(identifiers: list[Identifier]) -> None:
@@ -212,5 +214,5 @@ class Changes(RuleBasedStateMachine):
             )
 
 
-TestChanges = Changes.TestCase
+TestChanges = pytest.mark.slow(Changes.TestCase)
 TestChanges.settings = settings(max_examples=20, stateful_step_count=15, deadline=None)

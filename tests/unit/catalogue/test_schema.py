@@ -229,6 +229,7 @@ def test_opening_configures_no_logging(tmp_path: Path) -> None:
     assert (list(logging.root.handlers), logging.root.level, logging.getLogger("alembic").handlers) == before
 
 
+@pytest.mark.slow
 def test_opening_a_lake_that_is_up_to_date_does_not_import_alembic(tmp_path: Path) -> None:
     SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db").close()
     script = (
@@ -247,6 +248,7 @@ def _open_and_save(path: str, number: int, start: object) -> None:
     catalogue.close()
 
 
+@pytest.mark.slow
 def test_four_processes_open_a_new_lake_at_the_same_moment(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(4)

@@ -57,6 +57,7 @@ def test_a_filter_uses_the_index_of_its_key(catalogue, provider, dataset_type, k
     assert all(f"INDEX {name} (" in plan for plan in plans), plans
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "filters", [{}, {"provider": "fake"}, {"provider": "fake", "dataset_type": "match"}, {"states": ("COMPLETE",)}]
 )

@@ -102,6 +102,7 @@ def run(path: Path, first: int, number: int) -> None:
     catalogue.close()
 
 
+@pytest.mark.slow
 @unprivileged_only
 def test_a_reader_that_is_kept_open_sees_what_each_run_of_the_owner_brought(path: Path, start_reader) -> None:
     run(path, 0, 30)
@@ -113,6 +114,7 @@ def test_a_reader_that_is_kept_open_sees_what_each_run_of_the_owner_brought(path
         assert reader.look() == [30 + 300 * night] * 2
 
 
+@pytest.mark.slow
 @unprivileged_only
 def test_a_reader_sees_each_commit_while_a_run_goes_on_and_after_it(path: Path, start_reader) -> None:
     run(path, 0, 10)
@@ -129,6 +131,7 @@ def test_a_reader_sees_each_commit_while_a_run_goes_on_and_after_it(path: Path, 
     assert (early.look(), late.look()) == ([425, 425], [425, 425])
 
 
+@pytest.mark.slow
 @unprivileged_only
 def test_what_a_killed_run_committed_is_seen(path: Path, start_reader) -> None:
     run(path, 0, 10)
@@ -144,6 +147,7 @@ def test_what_a_killed_run_committed_is_seen(path: Path, start_reader) -> None:
     assert reader.look() == [65, 65]
 
 
+@pytest.mark.slow
 @unprivileged_only
 def test_a_backup_that_the_owner_put_there_is_seen(path: Path, start_reader) -> None:
     run(path, 0, 10)
@@ -155,6 +159,7 @@ def test_a_backup_that_the_owner_put_there_is_seen(path: Path, start_reader) -> 
     assert reader.look() == [10, 10]
 
 
+@pytest.mark.slow
 @unprivileged_only
 @pytest.mark.parametrize(
     ("lacking", "is_there"), [("catalog.db-shm", False), ("catalog.db-shm", True), ("catalog.db-wal", True)]
@@ -181,6 +186,7 @@ def test_a_log_that_cannot_be_read_is_named_with_what_to_do(path: Path, lacking:
     assert "Let its owner read the lake once" in said
 
 
+@pytest.mark.slow
 @unprivileged_only
 def test_a_database_without_a_log_of_its_own_is_read_with_locks(path: Path, start_reader) -> None:
     run(path, 0, 10)
@@ -193,6 +199,7 @@ def test_a_database_without_a_log_of_its_own_is_read_with_locks(path: Path, star
     assert reader.look() == [20, 20]
 
 
+@pytest.mark.slow
 @unprivileged_only
 def test_nothing_torn_is_ever_seen_and_nothing_is_called_damaged(path: Path, start_reader) -> None:
     """While the owner opens, writes and closes without a pause, which moves the log into the file each time."""

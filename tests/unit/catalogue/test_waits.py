@@ -185,6 +185,7 @@ store.invalidate_revisions(store.iter_dataset_collection_batches())
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_wait_of_the_main_thread(path: Path) -> None:
     catalogue = SqlCatalogue.open(f"sqlite:///{path}")
     apply_one(catalogue, with_file())

@@ -61,6 +61,7 @@ def test_no_content_raises_and_memory_and_streams_agree(body: bytes, form: str |
     problem_of(body, form)
 
 
+@pytest.mark.slow
 @given(st.data(), st.sampled_from([("zip", archive()), ("mp4", MOVIE), ("json.gz", gzip.compress(b"[1, 2, 3]" * 30))]))
 @settings(max_examples=200)
 def test_no_damage_raises(data: st.DataObject, specimen: tuple[str, bytes]) -> None:

@@ -80,6 +80,7 @@ def test_a_file_that_only_begins_as_a_format(form: str, data: st.DataObject) -> 
     problem_of(bytes(body), form)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(
     ("form", "body"),
     [

@@ -28,6 +28,7 @@ def real_events(provider_data: Path) -> bytes:
     return (provider_data / "statsbomb/data/events/3788741.json").read_bytes()
 
 
+@pytest.mark.slow
 @given(
     documents, st.booleans(), st.sampled_from([None, 2]), st.sampled_from(["json", "geojson", "events.json", "JSON"])
 )
@@ -40,6 +41,7 @@ def test_whatever_json_writes_passes(document: object, ascii_only: bool, indent:
     assert problem_of(body, form) == ""
 
 
+@pytest.mark.slow
 @given(st.lists(documents), st.data())
 def test_any_beginning_of_an_array_fails(document: list[object], data: st.DataObject) -> None:
     body = json.dumps(document).encode()
@@ -51,6 +53,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from([*'[]{}",:0123456789.-+eE\\u/ \n', "true", "null", "NaN", "\x01", "é"])).map("".join))
 @settings(max_examples=500)
 def test_it_agrees_with_the_strict_parser_of_the_standard_library(text: str) -> None:

@@ -15,6 +15,7 @@ from tests.unit.checks.specimens import Forward, problem_of
 from tests.unit.checks.test_json_document import documents
 
 
+@pytest.mark.slow
 @given(
     st.lists(documents, min_size=1), st.sampled_from(["\n", "\r\n", "\n\n \t\n"]), st.sampled_from(["jsonl", "ndjson"])
 )

@@ -6,6 +6,8 @@ import gzip
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from ingestify.checks.files import check_bytes, check_stream
 from ingestify.checks.statsbomb import StatsBombMatchCheck
 from ingestify.domain.resource import DatasetResource
@@ -23,6 +25,7 @@ def files_of(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and "_lakes" not in path.parts)
 
 
+@pytest.mark.slow
 def test_every_real_file_passes_in_memory_and_as_a_stream(provider_data: Path) -> None:
     paths = files_of(provider_data)
     assert len(paths) > 150

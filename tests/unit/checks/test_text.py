@@ -10,6 +10,7 @@ from ingestify.checks.text import Utf8, check_utf8
 pieces = st.lists(st.binary(max_size=6) | st.text(max_size=3).map(str.encode), max_size=8)
 
 
+@pytest.mark.slow
 @given(pieces)
 def test_the_first_byte_that_is_not_utf8_is_named_however_it_is_cut(chunks: list[bytes]) -> None:
     body = b"".join(chunks)

@@ -45,6 +45,7 @@ def test_an_archive_with_a_comment_or_with_something_before_it_passes() -> None:
     assert problem_of(b"PK and more" + archive("a"), "zip") == ""
 
 
+@pytest.mark.slow
 def test_an_archive_of_64_bits_passes() -> None:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as written, written.open("a", "w", force_zip64=True) as member:
@@ -205,6 +206,7 @@ def test_a_member_that_holds_more_than_it_says_is_found_and_no_more_is_made() ->
     assert peak < 4 << 20
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_inflated_size() -> None:
     body = archive("a.csv", body=bytes(90 << 20))
     tracemalloc.start()

@@ -43,6 +43,7 @@ def test_the_options_count_for_an_id_too(lake, dataset_id):
     assert "'ingestify list'" in lake.err
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

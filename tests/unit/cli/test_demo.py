@@ -11,6 +11,7 @@ import pytest
 from ingestify.cli import demo
 
 
+@pytest.mark.slow
 def test_inside_an_earlier_demo_its_lake_is_replaced_and_nothing_else(command):
     assert "ingestify list --config config.yaml" in made(command, "lake", "--folder", ".")
     mine = Path("notes.txt")
@@ -47,6 +48,7 @@ def test_in_a_folder_that_is_gone_it_says_so(command, tmp_path):
     assert command.err == "Error: The current folder was removed: change to another one, and try again.\n"
 
 
+@pytest.mark.slow
 def test_quietly_it_says_nothing(command):
     assert command("demo", "--matches", "4", "-q") == ""
     assert command.err == ""

@@ -80,6 +80,7 @@ def test_of_a_run_only_its_lease_says_that_it_goes_on(lake):
     lake("gc", "--older-than", "0s", "--yes")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("age", ["1", "h", "-1h", "1w", "", "1.5h", "9999999d"])
 def test_an_age_that_is_none_says_how_one_is_written(lake, age):
     lake("gc", "--older-than", age, code=2)

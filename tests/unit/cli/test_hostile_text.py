@@ -112,6 +112,7 @@ def shown_warnings() -> Iterator[None]:
         logging.captureWarnings(False)
 
 
+@pytest.mark.slow
 def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_json(
     tmp_path, monkeypatch, capsys, restored_logging, shown_warnings
 ):

@@ -61,6 +61,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("only_flushing", [False, True])
 @pytest.mark.parametrize("arguments", COMMANDS)
 def test_a_reader_who_left_ends_a_command_quietly(lake, monkeypatch, capsys, arguments, only_flushing):
@@ -68,6 +69,7 @@ def test_a_reader_who_left_ends_a_command_quietly(lake, monkeypatch, capsys, arg
     assert run_into(monkeypatch, capsys, stdout, *arguments) == (0, "")
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("only_flushing", [False, True])
 @pytest.mark.parametrize("arguments", COMMANDS[:-1])
 def test_a_full_disk_is_told_once(lake, monkeypatch, capsys, arguments, only_flushing):

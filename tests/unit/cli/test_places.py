@@ -77,6 +77,7 @@ def test_without_a_configuration_it_is_the_usual_folder_as_in_python(command, pl
     assert command("list", "--count") == "6\n"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "typed",
     [

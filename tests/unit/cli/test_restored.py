@@ -74,6 +74,7 @@ def test_the_lake_says_its_id_and_epoch_and_so_does_its_storage(lake):
     assert lake("status").splitlines()[1] == f"lake {told['lake_id']}, epoch 1"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("arguments", WRITERS)
 def test_files_that_were_moved_without_a_word_are_not_written_beside(lake, arguments):
     lake.configure("file://files/", "file://fils/")
@@ -93,6 +94,7 @@ def test_files_that_were_moved_with_their_mark_are_the_lakes(lake):
     assert "1 new, 0 revised, 5 unchanged" in lake("run")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("arguments", WRITERS)
 def test_the_storage_of_another_lake_is_refused_with_both_named(lake, arguments):
     first = mark(lake)["lake_id"]

@@ -70,6 +70,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_soon_and_in_little_memory(tmp_path: Path, name: str) -> None:
     text, problem = BOMBS[name]
@@ -113,6 +114,7 @@ def test_an_odd_text_is_told_with_its_line(tmp_path: Path, text: str | bytes, pr
 relaxed = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.slow
 @relaxed
 @given(data=st.data())
 def test_a_good_file_with_damage_is_good_or_told(tmp_path: Path, data: st.DataObject) -> None:
@@ -135,6 +137,7 @@ values = st.recursive(
 KEYS = [*sorted(set(re.findall(r"[a-z_]{4,}(?=:)", GOOD))), "retries", "timeout", "rate_limit", "checks", "requires"]
 
 
+@pytest.mark.slow
 @relaxed
 @given(st.recursive(values, lambda inner: st.dictionaries(st.sampled_from(KEYS), inner, max_size=4), max_leaves=12))
 def test_any_values_under_known_keys_are_good_or_told(tmp_path: Path, content: object) -> None:

@@ -376,6 +376,7 @@ _FLOW = st.recursive(
 _DOCUMENTS = st.lists(st.tuples(_KEYS, _FLOW).map(": ".join), max_size=5).map("\n".join)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.one_of(st.text(), _FLOW, _DOCUMENTS, _DOCUMENTS.map(lambda text: MAIN + text)))
 @example("main: {metadata_url: 'sqlite:///x\0', file_url: 'file://x'}")

@@ -181,6 +181,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(st.sampled_from("abc"), json_values, max_size=3),
     st.sampled_from(["metadata.a", "metadata.a.b", "metadata.a[0]", "metadata['c']"]),

@@ -59,6 +59,7 @@ class Match:
         yield resource
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("request_number", range(1, 7))
 @pytest.mark.parametrize("has_times", [True, False])
 @pytest.mark.parametrize("has_loader", [True, False])

@@ -26,6 +26,7 @@ def clock_off(off: dt.timedelta) -> Iterator[None]:
         yield
 
 
+@pytest.mark.sampled(5)
 @OFF
 @pytest.mark.parametrize("which", ["the run's", "whoever's invalidates", "the next run's"])
 def test_what_was_invalidated_is_asked_in_full_once_whatever_clocks_say(lake: Lake, files: Files, off, which):

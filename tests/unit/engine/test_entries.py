@@ -32,6 +32,7 @@ def resource(match_id: object = 50, **kwargs: Any) -> DatasetResource:
     return made.add_file(hours(0), "events", json_content={})
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -214,6 +215,7 @@ FORMS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("order", ["the newer one last", "the newer one first"])
 def test_of_what_is_listed_twice_the_newer_counts_and_the_next_run_writes_nothing(make_lake, caplog, form, order):
@@ -241,6 +243,7 @@ def test_of_what_is_listed_twice_the_newer_counts_and_the_next_run_writes_nothin
     assert lake.engine.store.catalogue.event_log.get_last_position() == written
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("is_last", [True, False], ids=["last", "first"])
 def test_of_what_is_listed_twice_an_entry_without_files_is_the_earlier_one(make_lake, form, is_last):

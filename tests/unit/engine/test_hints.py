@@ -84,6 +84,7 @@ def test_a_version_decides_and_not_the_time_beside_it(make_lake: Callable[..., L
     assert not is_skipped(lake)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("hints", "settles_after"),
     [

@@ -333,6 +333,7 @@ def flip_after(files: Files, requests: int, **contents: Any) -> None:
     files.before_answer = before_answer
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("etag", [True, False])
 @pytest.mark.parametrize("requests", [1, 2, 3, 4])
 def test_a_provider_that_changes_in_the_middle_of_a_fetch_is_never_mixed(web: Provider, etag: bool, requests: int):

@@ -73,6 +73,7 @@ def test_who_reads_is_told_once_of_what_is_older(lake: Lake, files: Files, told)
     assert len(told()) == 1, "with other filters it is said again"
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("filters", "said"),
     [

@@ -47,6 +47,7 @@ def page(body: bytes = b"[]", **headers: str) -> BufferedResponse:
 DATE = words("Thu, ", "01 ", "Jan ", "1970 ", "2099 ", "00:00:00 ", "GMT", "+9999", "-", "9" * 20, "99:99", ",", "(")
 
 
+@pytest.mark.slow
 @several
 @given(DATE | TEXT, DATE | TEXT)
 def test_any_retry_after_is_a_time_to_wait_or_nothing(value: str, date: str) -> None:
@@ -193,6 +194,7 @@ class _Garbling:
     def close(self) -> None: ...
 
 
+@pytest.mark.slow
 @several
 @given(
     words("bytes", " ", "120", "-", "199", "/", "200", "*", "121", "9" * 25, ",", "+", "0x") | TEXT,

@@ -191,6 +191,7 @@ def test_a_token_that_never_lasts_until_its_turn_is_told(server: Provider, make_
     assert server.asked == []
 
 
+@pytest.mark.slow
 def test_logins_that_succeed_do_not_speak_for_what_is_refused_behind_them(
     server: Provider, make_client: MakeClient
 ) -> None:

@@ -255,6 +255,7 @@ def test_a_gz_that_is_declared_as_json_is_json(server: Provider, client: HttpCli
     assert fetch(client, url, data_serialization_format="json")[0] == MATCH
 
 
+@pytest.mark.slow
 def test_what_expands_much_passes_through_a_small_memory(server: Provider, make_client: MakeClient) -> None:
     client = make_client(max_expansion=2000)
     packer = zlib.compressobj(wbits=31)

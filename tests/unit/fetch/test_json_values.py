@@ -16,11 +16,13 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_json_is_read_as_it_is(value: object) -> None:
     assert read_json(json.dumps(value).encode()) == value
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_and_so_is_what_stands_beside_a_value_that_cannot_be_kept(value: object) -> None:
     text = json.dumps(value)
@@ -48,6 +50,7 @@ def test_what_is_no_json_is_an_error(text: bytes) -> None:
         read_json(text)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(
     "entry",
     [

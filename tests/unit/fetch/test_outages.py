@@ -146,6 +146,7 @@ def test_a_host_that_comes_back_is_found_again_and_everything_gets_there(
     assert outcome.ended <= ends + 20 + 1500 * LATENCY / threads * 2
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(
     begins=st.floats(0, 5),
@@ -163,6 +164,7 @@ def test_no_outage_of_less_than_half_a_minute_costs_a_file(
     assert outcome.not_asked == set()
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("status", [500, 503, None, 401, 403])
 @pytest.mark.parametrize("files", [200, 20_000])
 def test_a_host_that_stays_away_is_asked_hardly_more_for_a_hundred_times_as_many_files(

@@ -207,6 +207,7 @@ damages = st.sampled_from(
 runs = st.lists(st.tuples(st.lists(serveds, min_size=1, max_size=4), damages, st.integers(0, 10_000)), max_size=5)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(runs=runs, last=serveds, attempts=st.integers(1, 3))
 def test_the_final_bytes_are_the_providers_current_file_and_never_a_mix(runs, last, attempts):

@@ -200,6 +200,7 @@ def test_what_names_no_place_is_told(here, arguments, message):
         find_place(named, **urls)
 
 
+@pytest.mark.slow
 @unprivileged_only
 def test_what_this_user_may_not_look_into_is_told(here):
     (here / "closed" / "lake").mkdir(parents=True)

@@ -97,6 +97,7 @@ def test_what_is_looked_for_may_be_anywhere_and_packed(make_drop: Callable[..., 
     assert state(drop) == "COMPLETE"
 
 
+@pytest.mark.slow
 def test_text_of_two_bytes_a_letter_is_read_too(opta: Drop) -> None:
     opta.put("1_f7.xml", ('<?xml version="1.0" encoding="utf-16"?>' + F7.format(match=12)).encode("utf-16"))
     opta.put("1_f24.xml", F24.format(match=13))

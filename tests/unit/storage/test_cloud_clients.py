@@ -165,6 +165,7 @@ def test_a_certificate_that_is_not_there_is_named(folder):
         s3(anonymous=True, ca_certificate=folder / "nowhere.pem")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("url", "extra"), [("s3://lake", "s3"), ("gs://lake", "gcs"), ("az://lake", "azure")])
 def test_without_obstore_the_extra_is_named(url, extra):
     code = (
@@ -178,6 +179,7 @@ def test_without_obstore_the_extra_is_named(url, extra):
     assert ran.stdout.strip() == extra
 
 
+@pytest.mark.slow
 def test_a_local_lake_does_not_import_obstore(tmp_path):
     code = (
         "import sys\nfrom ingestify.main.adapters import make_storage\n"

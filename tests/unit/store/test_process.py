@@ -18,6 +18,7 @@ from ingestify.store.process import is_gone, this_process
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the system does not tell of starts")
 
 
+@pytest.mark.slow
 def test_this_process_is_there_and_one_that_ended_is_gone():
     assert not is_gone(this_process())
     script = "from ingestify.store.process import this_process as p; i = p(); print(i.pid, i.started, sep=chr(10))"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,10 +19,11 @@ def test_the_same_seed_gives_the_same_bytes():
     assert one.index_entries() != Season(matches=3, seed=8).index_entries()
 
 
+@pytest.mark.slow
 def test_kloppy_loads_every_match_with_the_goals_of_the_index():
     from kloppy import statsbomb
 
-    season = Season(matches=6, seed=4)
+    season = Season(matches=6, seed=4, events_per_match=600)
     for match in season.matches:
         frames = season.three_sixty(match.match_id) if match.status_360 == "available" else None
         loaded = statsbomb.load(

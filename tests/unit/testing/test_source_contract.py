@@ -61,12 +61,14 @@ def outcomes() -> str:
     return ran.stdout + ran.stderr
 
 
+@pytest.mark.slow
 def test_a_good_source_passes_all_of_it(outcomes: str):
     passed = re.findall(r"^PASSED \S*::TestGood::(\w+)", outcomes, re.MULTILINE)
     assert sorted(passed) == sorted(name for name in vars(SourceContract) if name.startswith("test_")), outcomes
     assert not re.search(r"^(FAILED|ERROR|SKIPPED) \S*TestGood::", outcomes, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_each_fault_of_a_source_is_found_and_reported(outcomes: str):
     for name, test, message in FAULTS:
         told = re.findall(rf"^(?:FAILED|ERROR) \S*::Test{name}::\w*{test}\w* - (.*)$", outcomes, re.MULTILINE)

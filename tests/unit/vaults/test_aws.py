@@ -77,6 +77,7 @@ def test_a_binary_secret_is_text_or_refused(aws):
     assert "canary" not in repr(raised.value) + repr(raised.value.__cause__)
 
 
+@pytest.mark.slow
 def test_one_that_is_deleted_says_so(aws):
     aws.create_secret(Name="a", SecretString="x")
     aws.delete_secret(SecretId="a")

@@ -115,6 +115,7 @@ def test_collections_can_be_yielded(make_lake):
     assert sum(len(collection) for collection in streamed) == 5
 
 
+@pytest.mark.slow
 def test_a_slow_reader_slows_the_ingest_down(make_lake):
     found = 0
 

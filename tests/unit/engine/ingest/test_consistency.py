@@ -116,6 +116,7 @@ def make(web: Provider) -> Iterator[Callable[..., tuple[Lake, Season]]]:
         lake.engine.close()
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("etag", [True, False])
 @pytest.mark.parametrize("number", range(1, 12))
 @pytest.mark.parametrize("is_new", [True, False])
@@ -165,6 +166,7 @@ def test_answers_that_are_made_anew_each_time_come_in_and_move_with_the_provider
     assert versions_of(lake, 2) == {"2"}
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("number", range(1, 15))
 def test_answers_that_are_made_anew_each_time_are_of_one_version_also_if_only_they_show_it(
     make: Callable[..., tuple[Lake, Season]], number: int

@@ -58,6 +58,7 @@ def test_an_empty_listing_is_believed_when_the_next_run_finds_the_same(
     assert counts(lake) == (0, 0)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("before", "gone", "is_believed"),
     [(10, 3, True), (10, 4, False), (20, 4, True), (21, 5, False), (100, 20, True), (100, 21, False), (4, 3, True)],
@@ -168,6 +169,7 @@ def test_a_listing_that_is_not_whole_is_no_witness(
     assert missing(lake) == set()
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("how", ["fails", "unreadable", "gap"])
 @pytest.mark.parametrize(
     ("before", "between", "is_confirmed"),

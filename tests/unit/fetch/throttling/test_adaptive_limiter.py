@@ -340,6 +340,7 @@ def test_each_host_has_its_own_limiter() -> None:
         assert limiters.of(other) is not limiter
 
 
+@pytest.mark.slow
 def test_a_real_hidden_limit_is_found_and_no_request_fails(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "ingestify.fetch")
     season = Season(matches=1, events_per_match=40)

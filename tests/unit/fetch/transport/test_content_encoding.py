@@ -90,6 +90,7 @@ def test_an_encoding_that_was_not_asked_for_is_named(encoding: str) -> None:
         decode([b"x"], encoding)
 
 
+@pytest.mark.slow
 def test_a_bomb_does_not_fill_the_memory() -> None:
     size = 256 << 20
     deflater = zlib.compressobj(wbits=31)

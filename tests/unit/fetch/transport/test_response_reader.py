@@ -94,6 +94,7 @@ def test_chunks_are_put_together(chunks: list[bytes], extension: bytes, is_upper
     assert response.is_whole
 
 
+@pytest.mark.slow
 @several
 @given(st.lists(st.binary(min_size=1, max_size=30), min_size=1, max_size=4), st.data())
 def test_chunks_that_break_off_anywhere_are_no_body(chunks: list[bytes], data: st.DataObject) -> None:
@@ -103,6 +104,7 @@ def test_chunks_that_break_off_anywhere_are_no_body(chunks: list[bytes], data: s
         read(CHUNKED + (wire + b"0\r\n")[:end])
 
 
+@pytest.mark.slow
 @several
 @given(st.binary(min_size=1, max_size=20).filter(lambda text: b"\n" not in text))
 def test_only_hexadecimal_digits_are_the_size_of_a_chunk(size: bytes) -> None:

@@ -170,7 +170,7 @@ def test_an_argument_that_kloppy_does_not_know_is_the_callers():
 
 def test_freeze_frames_are_left_out_where_that_is_wanted():
     with (
-        Simulator(Season(matches=1, seed=3, matches_with_360=1)) as provider,
+        Simulator(Season(matches=1, seed=3, matches_with_360=1, events_per_match=400)) as provider,
         get_dev_engine(StatsBombGithub("open", base_url=provider.base_url), "match") as engine,
     ):
         engine.load()

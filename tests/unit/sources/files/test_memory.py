@@ -28,6 +28,7 @@ engine.close()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux")
 def test_memory_does_not_grow_with_a_recording(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()

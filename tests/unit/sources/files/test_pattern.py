@@ -127,6 +127,7 @@ def test_a_folder_with_several_spellings_is_not_part_of_the_prefix() -> None:
     assert PathPattern.parse("x/{a}/{b}.json", is_case_sensitive=False).folder_of({"a": "7"}) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pattern", ["{a}a{b}a{c}a{d}a{e}a{f}x", "{a:path}/{b:path}/{c:path}/{d:path}x", "{a}/{b:path}a{b}a{c:path}a{d}!"]
 )

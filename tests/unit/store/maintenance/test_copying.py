@@ -277,6 +277,7 @@ def test_somebody_else_who_writes_the_same_dataset_meanwhile_does_not_double_it(
     target.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 def test_wherever_it_fails_the_target_is_sound_and_the_next_copy_goes_on(lake, after):
     for number in range(2 if after else 1, 80, 2):

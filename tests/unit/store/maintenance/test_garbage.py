@@ -266,6 +266,7 @@ class Ingest:
             self.name()
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("hours_ahead", [0, 48, -48])
 @pytest.mark.parametrize(("written", "named"), list(itertools.combinations_with_replacement(MOMENTS, 2)))
 def test_an_ingest_of_the_same_object_wins_at_every_moment(
@@ -341,6 +342,7 @@ class Many(Source):
             yield DatasetResource({"match_id": number}, "match").add_file(None, "events", json_content=number)
 
 
+@pytest.mark.slow
 def test_deleting_2500_datasets_deletes_2500_and_leaves_none(tmp_path):
     with debug_source(Many("many"), dataset_type="match") as engine:
         reader = engine.store.load_files(engine.store.get_dataset_collection(match_id=7).first(), lazy=True)

@@ -268,6 +268,7 @@ def test_each_damage_is_found_and_named_and_nothing_else(lake, name):
     assert lake.kinds(**ALL) == sorted(case.kinds), "looking changes nothing"
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", [name for name, case in TABLE.items() if case.left is not None])
 def test_each_damage_is_repaired_where_there_is_a_remedy(lake, name):
     case = TABLE[name]
@@ -286,6 +287,7 @@ def test_each_damage_is_repaired_where_there_is_a_remedy(lake, name):
             }.items()
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", [name for name, case in TABLE.items() if case.left_alone is not None])
 def test_what_the_lake_can_mend_by_itself_is_not_asked_for(lake, name):
     case = TABLE[name]

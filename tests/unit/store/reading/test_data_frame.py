@@ -229,6 +229,7 @@ def is_same(got: Any, wanted: Any) -> bool:
     return bool(got == wanted)  # 0 and 0.0 are the same number
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(ROWS)
 def test_whatever_json_there_is_each_record_is_a_row_and_each_key_a_column(rows):

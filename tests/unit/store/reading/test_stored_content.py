@@ -222,6 +222,7 @@ def test_a_stream_reads_and_seeks_as_a_file_does(method, steps):
             assert stream.seek(number, what) == file.seek(number, what)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(method=st.sampled_from(METHODS), steps=STEPS, flipped=st.integers(0, len(BODY) - 1))
 def test_of_a_damaged_file_only_its_beginning_may_come_out_whatever_a_reader_does(method, steps, flipped):
