@@ -12,8 +12,7 @@ from ingestify import BundleCheck, DatasetResource, QuarantineState
 from ingestify.errors import DatasetNotFound
 from tests.support.lake_in_memory import FunctionSource, Lake, hours, match
 from tests.support.waiting import wait_until
-
-from .two_feeds import Files
+from tests.unit.engine.two_feeds import Files
 
 
 class NoTwelve(BundleCheck):
