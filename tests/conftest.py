@@ -100,6 +100,7 @@ def excerpts() -> Path:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a person has set, or another test has hidden, must not change what a test sees."""
     monkeypatch.setattr("ingestify.masking._hidden", ())
+    monkeypatch.setattr("ingestify.clock._read", None)
     for name in (
         "INGESTIFY_CONFIG_FILE",
         "INGESTIFY_CONCURRENCY",

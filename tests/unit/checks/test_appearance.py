@@ -36,10 +36,10 @@ def test_other_things_do_not(head: bytes) -> None:
 
 
 def test_hostile_comments_take_no_time() -> None:
-    start = time.monotonic()
+    start = time.thread_time()
     for head in (b"<!---->" * 2300, b"<!--" * 4000, b"<?" * 8000, b"<!-- --> " * 1800 + b"<a"):
         assert not is_html(head)
-    assert time.monotonic() - start < 1
+    assert time.thread_time() - start < 1
 
 
 @pytest.mark.parametrize(

@@ -103,9 +103,9 @@ def test_the_frames_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
             self.at += len(data)
             return len(data)
 
-    start = time.monotonic()
+    start = time.thread_time()
     assert check_stream(Sparse, size, "mp4").problem == ""  # type: ignore[arg-type]
-    assert time.monotonic() - start < 5
+    assert time.thread_time() - start < 5
 
 
 def test_a_stream_that_cannot_seek_is_read() -> None:

@@ -97,9 +97,9 @@ def test_a_large_document_of_errors_is_data() -> None:
 
 def test_a_large_token_does_not_take_long() -> None:
     body = b"<a b='" + b"x" * (8 << 20) + b"'/>"
-    start = time.monotonic()
+    start = time.thread_time()
     assert check_bytes(body, "xml").problem == ""
-    assert time.monotonic() - start < 5
+    assert time.thread_time() - start < 5
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])

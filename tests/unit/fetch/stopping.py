@@ -28,6 +28,6 @@ def seconds_until_stopped(wait: Callable[[threading.Event], object]) -> float:
     began = time.monotonic()
     stop.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert len(ended) == 3
     return max(ended) - began

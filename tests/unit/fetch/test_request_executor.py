@@ -171,7 +171,7 @@ def test_retry_after_in_seconds_is_waited_for(server: Provider, client: HttpClie
     url = server.on("/a", answer(b"", 503, retry_after="0.3"), answer(b"ok"))
     began = time.monotonic()
     assert client.get(url).content == b"ok"
-    assert 0.3 <= time.monotonic() - began < 1
+    assert 0.3 <= time.monotonic() - began < 30
 
 
 def test_retry_after_as_a_date_is_waited_for(server: Provider, client: HttpClient) -> None:
@@ -180,7 +180,7 @@ def test_retry_after_as_a_date_is_waited_for(server: Provider, client: HttpClien
     url = server.on("/a", answer(b"", 429, date=dates[0], retry_after=dates[1]), answer(b"ok"))
     began = time.monotonic()
     assert client.get(url).content == b"ok"
-    assert 1 <= time.monotonic() - began < 2
+    assert 1 <= time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("value", ["-5", "soon", "", "Wed, 21 Oct 2015 07:28:00 GMT"])
@@ -188,7 +188,7 @@ def test_a_retry_after_that_makes_no_sense_does_not_hold_up(server: Provider, cl
     url = server.on("/a", answer(b"", 503, retry_after=value), answer(b"ok"))
     began = time.monotonic()
     assert client.get(url).content == b"ok"
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -207,7 +207,7 @@ def test_a_host_that_asks_for_a_long_wait_is_left_alone_until_then(
         with pytest.raises(HostLeftAlone) as again:
             client.get(other)
         assert again.value.reason == caught.value.reason
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 60
     assert len(server.asked) == 1
 
 
@@ -351,7 +351,7 @@ def test_a_provider_that_refuses_everything_does_not_hold_up_a_thousand_files(
             time.sleep(0.1)
 
 
-@pytest.mark.parametrize("reply", [answer(b"", 503), answer(b"", 429, retry_after="60")])
+@pytest.mark.parametrize("reply", [answer(b"", 503), answer(b"", 429, retry_after="110")])
 def test_stop_ends_a_wait_at_once(server: Provider, make_client: MakeClient, reply: Reply) -> None:
     client = make_client(backoff_base_seconds=1000.0, backoff_cap_seconds=1000.0)
     url = server.on("/a", reply)
@@ -373,21 +373,21 @@ def test_stop_ends_a_wait_at_once(server: Provider, make_client: MakeClient, rep
     time.sleep(0.1)
     began = time.monotonic()
     stop.set()
-    thread.join(5)
+    thread.join(60)
     (ended, error) = errors[0]
-    assert ended - began < 0.5
+    assert ended - began < 30
     assert "stopped" in str(error)
 
 
 def test_stop_ends_a_body_that_trickles(server: Provider, client: HttpClient) -> None:
     stop = threading.Event()
-    url = server.on("/a", [*answer(b"x", length=1000), *([0.02, b"x"] * 400)])
+    url = server.on("/a", [*answer(b"x", length=1000), *([0.02, b"x"] * 4000)])
     timer = threading.Timer(0.2, stop.set)
     timer.start()
     began = time.monotonic()
     with client.activated(FetchContext(Usage(), stop)), pytest.raises(FetchError, match="stopped"):
         client.get(url)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 30, "all of it takes 80 s"
     timer.join()
 
 
@@ -454,7 +454,7 @@ def test_a_retry_that_waits_takes_no_place(server: Provider, make_client: MakeCl
         time.sleep(0.005)
     assert client.get(server.url + "/ok").content == b"ok"
     stop.set()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
 
 

@@ -75,7 +75,7 @@ def test_two_catalogues_of_one_file_share_the_lock_of_their_process(database: Da
     with database.write("add"):
         thread.start()
         assert not entered.wait(0.05)
-    thread.join(5)
+    thread.join(60)
     assert entered.is_set()
     other.close()
 

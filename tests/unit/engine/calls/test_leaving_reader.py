@@ -26,7 +26,7 @@ def test_a_provider_that_does_not_answer_does_not_hold_up_a_reader_who_leaves(we
             time.sleep(0.01)
         started = time.monotonic()
         break
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     silence.set()
     # The client can be used again.
     web.on("/stalled", answer(b"{}"))
