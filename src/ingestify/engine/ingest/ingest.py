@@ -16,7 +16,7 @@ from ingestify.domain.fetch_policy import is_any_announced_anew
 from ingestify.domain.file import NewFile
 from ingestify.domain.ports import HeadMoved
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
-from ingestify.domain.resource import FileResource
+from ingestify.domain.resource import FileResource, PostLoadFiles
 from ingestify.domain.revision import RevisionState
 from ingestify.domain.run import TaskOutcome
 from ingestify.engine.bundle.broken_files import describe_left_out, leave_out_broken_files, refuse_web_pages
@@ -35,7 +35,7 @@ from ingestify.engine.ingest.outcome import Outcome, outcome_of, summarize
 from ingestify.engine.ingest.pipeline import Commit, LoadFiles, RunContext
 from ingestify.engine.report.left_alone import find_left_alone
 from ingestify.engine.report.report import one_line
-from ingestify.errors import FatalError, LakeUnwritable, StopProcessing
+from ingestify.errors import FatalError, LakeUnwritable, SourceError, StopProcessing
 
 __all__ = ["DatasetIngest"]
 
@@ -186,7 +186,7 @@ class DatasetIngest:
         try:
             if post_load is not None:
                 self._fetched.is_post_loaded = True
-                post_load(bundle.resource, seen.as_loaded_files(), bundle.existing)
+                _call_post_load(post_load, bundle, seen)
                 seen.state = bundle.state
             return find_rejection_reasons(bundle, seen, self._checks, self._run.rules.shrunk) if bundle.new else ()
         finally:
@@ -331,6 +331,13 @@ class DatasetIngest:
             started_at=self._started_at,
         )
         return Outcome(dataset, task, current=outcome is not TaskOutcome.FAILED)
+
+
+def _call_post_load(post_load: PostLoadFiles, bundle: LoadedBundle, seen: CheckedBundle) -> None:
+    try:
+        post_load(bundle.resource, seen.as_loaded_files(), bundle.existing)
+    except StopIteration as error:  # out of a coroutine it would come as a RuntimeError that does not say what it was
+        raise SourceError("post_load_files raised StopIteration") from error
 
 
 def _is_other(bundle: LoadedBundle) -> bool:

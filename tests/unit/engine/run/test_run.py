@@ -516,6 +516,16 @@ def test_a_source_that_calls_exit_ends_neither_the_run_nor_the_truth(make_lake, 
     )
 
 
+def test_a_post_load_files_without_a_next_value_is_named_in_the_failure(make_lake):
+    def take_first(_resource, files, _existing):
+        next(file for file in files.values() if file.data_feed_key == "tracking")
+
+    lake = make_lake(lambda **_: [match(1), match(2, post_load_files=take_first)])
+    report = lake.engine.load()
+    assert (report.totals.new, report.totals.failed) == (1, 1)
+    assert report.failed_tasks[0].error == "post_load_files raised StopIteration"
+
+
 def test_a_catalogue_that_fails_in_an_unforeseen_way_at_a_summary_hangs_no_run(make_lake, monkeypatch, caplog):
     lake = make_lake(lambda **_: [match(1)])
 
