@@ -10,6 +10,7 @@ from typing import Any
 
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.events import DatasetEvent
 from ingestify.domain.file import FeedState, NewFile, Validators
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import Catalogue, DatasetFilter
@@ -144,3 +145,22 @@ def task(number: int, **attributes: Any) -> TaskSummary:
         "ended_at": minutes(number),
     }
     return TaskSummary(**{**values, **attributes})
+
+
+def without_feeds_in(event: DatasetEvent) -> DatasetEvent:
+    """As the log shows it: of the files, the current ones."""
+    current = {
+        (file.data_feed_key, revision.revision_id)
+        for revision in event.dataset.revisions[-1:]
+        for file in revision.modified_files
+    }
+    revisions = tuple(
+        dataclasses.replace(
+            revision,
+            modified_files=tuple(
+                file for file in revision.modified_files if (file.data_feed_key, revision.revision_id) in current
+            ),
+        )
+        for revision in event.dataset.revisions
+    )
+    return dataclasses.replace(event, dataset=dataclasses.replace(event.dataset, feeds={}, revisions=revisions))

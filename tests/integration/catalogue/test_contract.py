@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 
 from ingestify.catalogue import SqlCatalogue
-from tests.contracts.test_catalogue import *  # noqa: F403 - all of its tests, with the fixture below in place of theirs
+
+# All of its tests, with the fixture below in place of theirs.
+from tests.contracts.catalogue.test_changes import *  # noqa: F403
+from tests.contracts.catalogue.test_event_log import *  # noqa: F403
+from tests.contracts.catalogue.test_histories import *  # noqa: F403
+from tests.contracts.catalogue.test_hostile_filters import *  # noqa: F403
+from tests.contracts.catalogue.test_integrity import *  # noqa: F403
+from tests.contracts.catalogue.test_jobs import *  # noqa: F403
+from tests.contracts.catalogue.test_lake import *  # noqa: F403
+from tests.contracts.catalogue.test_quarantine import *  # noqa: F403
+from tests.contracts.catalogue.test_reading import *  # noqa: F403
+from tests.contracts.catalogue.test_removals import *  # noqa: F403
+from tests.contracts.catalogue.test_retention import *  # noqa: F403
 
 
 @pytest.fixture
