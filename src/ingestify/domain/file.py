@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import hashlib
 import io
+import operator
 from typing import Any, BinaryIO, cast
 
 from ingestify.clock import as_utc
@@ -114,8 +115,10 @@ class NewFile(_StoredFile):
 
     def in_revision(self, revision_id: int, created_at: dt.datetime) -> File:
         """Return it as a file of a revision."""
-        stored = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return File(**stored, created_at=created_at, revision_id=revision_id)
+        return File(*_stored_values(self), created_at, revision_id)  # type: ignore[call-arg] # the shared fields come first
+
+
+_stored_values = operator.attrgetter(*(field.name for field in dataclasses.fields(_StoredFile)))
 
 
 @dataclasses.dataclass(slots=True)  # frozen, it would take four times as long to make, for each file of a run

@@ -46,6 +46,15 @@ def _check_keys(keys: tuple[object, ...]) -> None:
 
 def _plain(key: str, value: object) -> Scalar:
     """Return the JSON scalar that `value` is stored as; its type is kept where JSON has one."""
+    # The usual types first: a run makes an identifier for each of a hundred thousand datasets.
+    if type(value) is str:
+        return _checked_text(key, value)
+    if type(value) is int:
+        return _checked_number(key, value)
+    return _unusual(key, value)
+
+
+def _unusual(key: str, value: object) -> Scalar:
     if isinstance(value, enum.Enum):
         return _plain(key, value.value)
     if isinstance(value, bool):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from ingestify.domain.ports import FetchContext, Usage
 
-__all__ = ["current_context", "use_context"]
+__all__ = ["current_context", "reset_context", "set_context"]
 
 _outside_a_run = FetchContext(Usage(), threading.Event())
 _current: contextvars.ContextVar[FetchContext] = contextvars.ContextVar(
@@ -17,14 +15,14 @@ _current: contextvars.ContextVar[FetchContext] = contextvars.ContextVar(
 )
 
 
-@contextmanager
-def use_context(context: FetchContext) -> Iterator[None]:
-    """Make this the context of the current thread."""
-    token = _current.set(context)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+def set_context(context: FetchContext) -> contextvars.Token[FetchContext]:
+    """Make this the context of the current thread. Returns what `reset_context` takes."""
+    return _current.set(context)
+
+
+def reset_context(token: contextvars.Token[FetchContext]) -> None:
+    """Make the context before `set_context` that of the current thread again."""
+    _current.reset(token)
 
 
 def current_context() -> FetchContext:

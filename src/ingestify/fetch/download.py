@@ -162,6 +162,9 @@ class Download:
         # is JSON.
         return self._file.data_serialization_format or formats.find_in_url(url)
 
+    def _is_own_gzip(self, url: str) -> bool:
+        return formats.is_gzip(self._format_at(url))
+
     def _check_size(self, response: StreamedResponse) -> None:
         """Raise if the file is larger than one of this source may be, or will be by its headers; keep nothing of it."""
         version = None if self._version is None else self._version.size
@@ -172,7 +175,7 @@ class Download:
 
     def _copy(self, response: StreamedResponse) -> None:
         self._check_size(response)
-        keep_own_gzip = any(formats.is_gzip(self._format_at(url)) for url in (response.request.url, self._request.url))
+        keep_own_gzip = self._is_own_gzip(response.request.url) or self._is_own_gzip(self._request.url)
         write, most = self._sink.write, self._most_bytes
         if response.status == 202:
             self._beginning.clear()

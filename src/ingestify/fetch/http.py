@@ -19,7 +19,7 @@ from ingestify.domain.ports import (
     Usage,
 )
 from ingestify.errors import FetchError
-from ingestify.fetch.current_context import current_context, use_context
+from ingestify.fetch.current_context import current_context, reset_context, set_context
 from ingestify.fetch.download import Download, announced_bytes
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.paging import pages
@@ -73,11 +73,11 @@ class HttpClient:
     @contextmanager
     def activated(self, context: FetchContext) -> Iterator[None]:
         """Make this the client that `retrieve_http` uses in the current thread, fetching for `context`."""
-        token = _current.set(self)
+        token, before = _current.set(self), set_context(context)
         try:
-            with use_context(context):
-                yield
+            yield
         finally:
+            reset_context(before)
             _current.reset(token)
 
     def leave_alone(self, url: str, seconds: float) -> None:

@@ -25,7 +25,7 @@ from ingestify.errors import IntegrityError
 from ingestify.failpoints import failpoint
 from ingestify.locked_file import LockedFile
 from ingestify.remedies import remedy
-from ingestify.storage.disk import disk_errors, make_disk_error
+from ingestify.storage.disk import TranslatedErrors, make_disk_error
 from ingestify.storage.leftovers import NOTES_SUFFIX, PARTIAL_SUFFIX, Leftover, find_leftovers
 from ingestify.storage.local_temporary import LocalPartial, LocalTemporary
 from ingestify.storage.object_path import check_object_path
@@ -60,7 +60,7 @@ class LocalStorage:
     def create_temporary(self) -> TemporaryObject:
         """Begin an object in the staging folder."""
         path = self._staging / uuid.uuid4().hex
-        with disk_errors("write", path):
+        with TranslatedErrors("write", path):
             return LocalTemporary(path)
 
     def take_partial(self, key: str, *, create: bool) -> PartialObject | None:
@@ -102,7 +102,7 @@ class LocalStorage:
             assert isinstance(temporary, LocalTemporary)
             final = self._resolve(path)
             folder = os.path.dirname(final)  # noqa: PTH120 - thousands of these: a Path takes longer than the rename
-            with disk_errors("write", final):
+            with TranslatedErrors("write", final):
                 self._rename(temporary.path, final, folder)
                 failpoint("publish.renamed")
                 temporary.is_published = True

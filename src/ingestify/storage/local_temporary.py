@@ -10,7 +10,7 @@ from typing import BinaryIO
 from ingestify.durable_folders import durable_folders, sync
 from ingestify.failpoints import failpoint
 from ingestify.locked_file import LockedFile
-from ingestify.storage.disk import begin_sync, disk_errors
+from ingestify.storage.disk import TranslatedErrors, begin_sync
 
 __all__ = ["LocalPartial", "LocalTemporary"]
 
@@ -44,7 +44,7 @@ class LocalTemporary:
         """Append bytes."""
         assert self._file is not None, "written to after finish()"
         view = memoryview(data)
-        with disk_errors("write", self.path):
+        with TranslatedErrors("write", self.path):
             while view:
                 view = view[self._file.write(view) :]
             failpoint("staging.written")
@@ -56,7 +56,7 @@ class LocalTemporary:
     def restart(self) -> None:
         """Remove the bytes that were written."""
         assert self._file is not None, "restarted after finish()"
-        with disk_errors("write", self.path):
+        with TranslatedErrors("write", self.path):
             self._file.seek(0)
             self._file.truncate()
 
@@ -64,7 +64,7 @@ class LocalTemporary:
         """Make the bytes durable."""
         if self._file is None:
             return
-        with disk_errors("write", self.path):
+        with TranslatedErrors("write", self.path):
             sync(self._file.fileno())
             self._file.close()
             failpoint("staging.synced")
@@ -72,7 +72,7 @@ class LocalTemporary:
 
     def open(self) -> BinaryIO:
         """Read back the bytes that were written so far."""
-        with disk_errors("read", self.path):
+        with TranslatedErrors("read", self.path):
             return self.path.open("rb")
 
     def discard(self) -> None:
@@ -102,19 +102,19 @@ class LocalPartial(LocalTemporary):
 
     def read_notes(self) -> bytes:
         """Return the notes so far."""
-        with disk_errors("read", self._notes.path):
+        with TranslatedErrors("read", self._notes.path):
             return self._notes.read()
 
     def add_note(self, note: bytes) -> None:
         """Append to the notes."""
-        with disk_errors("write", self._notes.path):
+        with TranslatedErrors("write", self._notes.path):
             self._notes.append(note)
             failpoint("partial.noted")
 
     def cut(self, size: int, notes_size: int) -> None:
         """Cut the file and its notes to these sizes in bytes."""
         assert self._file is not None, "cut after finish()"
-        with disk_errors("write", self.path):
+        with TranslatedErrors("write", self.path):
             self._notes.cut(notes_size)
             self._file.seek(size)
             self._file.truncate()

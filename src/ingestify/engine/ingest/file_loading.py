@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime as dt
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ingestify.checks.error_response import find_error
@@ -132,7 +131,7 @@ class FileLoading:
         if is_strict and loaded.size <= MOST_BYTES_IN_FULL:
             validators = Validators(validators.etag)
         staged = self._stage(file, file.serialization_format)
-        with _discarded_on_error(staged):
+        with _DiscardedOnError(staged):
             result = self._fetcher.fetch(self._request(file, validators), staged)
             if result.status is FetchStatus.FETCHED:
                 again = self._complete(file, staged, _arrival_of(result), loaded)
@@ -160,7 +159,7 @@ class FileLoading:
         # Just written as JSON, so that need not be checked; but a bundle check may want to have it decoded.
         arrival = _Arrival("application/json", is_checked=bool(self._shapes.get(file.data_feed_key)))
         staged = self._stage(file, file.serialization_format)
-        with _discarded_on_error(staged):
+        with _DiscardedOnError(staged):
             staged.write(content.encode())
             return self._complete(file, staged, arrival)
 
@@ -181,7 +180,7 @@ class FileLoading:
             staged.keep_partial()
             raise
         if result.status is FetchStatus.FETCHED:
-            with _discarded_on_error(staged):
+            with _DiscardedOnError(staged):
                 return self._complete(file, staged, _arrival_of(result))
         staged.discard()
         if result.status is FetchStatus.NOT_FOUND:
@@ -247,7 +246,7 @@ class FileLoading:
         )
         with draft.stream:
             staged = self._stage(file, arrival.serialization_format)
-            with _discarded_on_error(staged):
+            with _DiscardedOnError(staged):
                 staged.copy_from(draft.stream)
                 return self._complete(file, staged, arrival)
 
@@ -337,13 +336,20 @@ class FileLoading:
         return self._restores and staged.compression_method == self._method(file)
 
 
-@contextlib.contextmanager
-def _discarded_on_error(staged: StagedFile) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        staged.discard()
-        raise
+class _DiscardedOnError:
+    """A context manager that discards a staged file if its block fails."""
+
+    __slots__ = ("_staged",)
+
+    def __init__(self, staged: StagedFile) -> None:
+        self._staged = staged
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._staged.discard()
 
 
 def _arrival_of(result: FetchResult) -> _Arrival:
