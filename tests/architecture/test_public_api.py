@@ -81,6 +81,7 @@ def test_opening_a_lake_without_secrets_and_servers_imports_none_of_their_client
     assert not loaded_modules(code) & (VAULT_CLIENTS | DATABASE_DRIVERS)
 
 
+@pytest.mark.slow
 def test_nothing_inside_imports_the_facade():
     for path in PACKAGE.rglob("*.py"):
         if path == PACKAGE / "__init__.py":

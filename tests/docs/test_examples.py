@@ -66,6 +66,7 @@ def test_it_goes_from_nothing_to_a_shot_map(cells: list[Any]) -> None:
     assert any("image/png" in output.data for output in cell_with(cells, "plt.show()").outputs)
 
 
+@pytest.mark.slow
 def test_each_thing_that_goes_wrong_is_told_in_one_line(cells: list[Any]) -> None:
     broken = cell_with(cells, "rekey=True")
     (warning,) = warnings_of(broken)

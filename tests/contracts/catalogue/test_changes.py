@@ -162,6 +162,7 @@ class TestApplying:
         revised = catalogue.changes.apply([change(existing=d, files=[new_file(content="new")]) for d in datasets])
         assert catalogue.datasets.get([d.dataset_id for d in datasets]) == [one.dataset for one in revised]
 
+    @pytest.mark.slow
     def test_threads_may_write_and_read_at_once(self, catalogue: Catalogue) -> None:
         errors: list[BaseException] = []
 

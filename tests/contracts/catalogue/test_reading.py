@@ -107,6 +107,7 @@ class TestIterating:
         assert [dataset for batch in batches for dataset in batch] == datasets
         assert all(len(batch) == batch_size for batch in batches[:-1])
 
+    @pytest.mark.sampled(5)
     @pytest.mark.parametrize(("offset", "limit"), [(0, 0), (0, 3), (2, 3), (5, 10), (7, 1), (99, 1), (3, None)])
     @pytest.mark.parametrize("batch_size", [2, 100])
     def test_offset_and_limit_cut_out_a_part(self, catalogue, datasets, batch_size, offset, limit) -> None:
@@ -169,6 +170,7 @@ class TestFiltering:
         assert found_ids(catalogue, match_id=[]) == []
         assert found_ids(catalogue, season_id=1) == []
 
+    @pytest.mark.sampled(5)
     @pytest.mark.parametrize(
         "key",
         ["a.b", "a b", "$", "[0]", "é😀", "'", '"', "\\", 'a"b\\"', "\n", "%s :x ?", "--", "a'; DROP TABLE dataset"],

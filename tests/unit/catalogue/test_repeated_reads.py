@@ -49,6 +49,7 @@ def catalogue(tmp_path: Path) -> Iterator[SqlCatalogue]:
     opened.close()
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
 def test_each_transaction_that_reads_may_fail_once(
     catalogue: SqlCatalogue, read: Callable[[SqlCatalogue, list[str]], object], monkeypatch: pytest.MonkeyPatch

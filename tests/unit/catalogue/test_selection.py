@@ -34,6 +34,7 @@ def _plans_of(catalogue: SqlCatalogue, ask: Any, holds: str = "json_extract") ->
     return [" / ".join(row[3] for row in rows) for rows in found]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("provider", "dataset_type", "key"), [("fake", "match", "match_id"), ("o'ther % :x", "vi?deo", "a.b é 'q'")]
 )

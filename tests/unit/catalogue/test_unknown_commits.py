@@ -136,6 +136,7 @@ def test_each_change_of_a_group_is_there_once_and_told_with_its_position(
     ]
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("kind", ["new", "revision", "metadata", "rejection", "look", "settlement"])
 @happens
 def test_it_is_the_same_for_each_kind_of_change_alone(

@@ -224,6 +224,7 @@ def test_without_its_package_deflate64_is_an_error_with_a_remedy(monkeypatch: py
         Archive(io.BytesIO(deflate64_archive(BODY))).open_member("a").read()
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_whatever_is_done_to_an_archive_it_is_read_or_refused(data: st.DataObject) -> None:

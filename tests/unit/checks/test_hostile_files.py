@@ -70,6 +70,7 @@ def test_gzip_of_any_members(members: list[tuple[bytes, int, int, int]], rest: b
         problem_of(body + rest, form)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("form", MAGIC)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
@@ -80,7 +81,7 @@ def test_a_file_that_only_begins_as_a_format(form: str, data: st.DataObject) -> 
     problem_of(bytes(body), form)
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "body"),
     [

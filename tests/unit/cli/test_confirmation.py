@@ -33,6 +33,7 @@ def answer(monkeypatch):
     return give
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "stdin", [io.StringIO("n\n"), io.StringIO("y\n"), closed(), None], ids=["n", "y", "closed", "none"]
 )

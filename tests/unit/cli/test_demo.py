@@ -77,6 +77,7 @@ def test_what_to_type_can_be_typed(capsys):
     assert shlex.split(command) == ["ingestify", "list", "--config", "my demo/it's/config.yaml"]
 
 
+@pytest.mark.slow
 def test_the_extra_that_is_missing_is_installed_from_the_clone(command, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     shown = command("demo", "--matches", "4")

@@ -38,6 +38,7 @@ def test_readers_are_shown_with_where_they_stand(lake):
     assert mailer["failed"][0]["position"] == 5
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("place", "count"), [("beginning", 12), ("8", 4), ("now", 0), ("2001-01-01", 12)])
 def test_a_reader_is_put_elsewhere(lake, place, count):
     read(lake)

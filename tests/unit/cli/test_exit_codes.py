@@ -7,6 +7,7 @@ import json
 import pytest
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("broken", "code"),
     [([10], 3), ([10, 11, 20], 3), ([10, 11, 12], 1), ([10, 11, 12, 20, 21, 22], 1)],
@@ -43,6 +44,7 @@ def test_a_listing_of_which_all_failed_is_a_listing_all_the_same(lake):
     assert "MISSING" in lake("list", "match_id=11")
 
 
+@pytest.mark.slow
 def test_a_deadline_ends_a_run_and_what_is_left_is_said(command):
     command.configure("SmallSource}", "SmallSource, configuration: {seasons: 20, hangs_after: 1}}")
     shown = command("run", "--deadline", "1s", code=6)

@@ -25,6 +25,7 @@ def place(command, monkeypatch):
     return folder
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("typed", [*BY_THEMSELVES, "plan", "run --dry-run"])
 def test_a_lake_that_is_not_there_is_told_and_not_made(command, typed):
     assert command(*typed.split(), code=1) == ""
@@ -43,6 +44,7 @@ def test_a_place_without_a_lake_is_told_and_not_made(command, place, typed, name
     assert list(place.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_each_command_takes_a_folder_or_two_addresses_in_place_of_a_configuration(command, place):
     command("run", "-q", "--config", "../settings.yaml")
     folder = str(command.folder)

@@ -109,6 +109,7 @@ def test_the_storage_of_another_lake_is_refused_with_both_named(lake, arguments)
     assert len(objects(lake)) == 6
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("arguments", WRITERS)
 def test_a_catalogue_of_a_backup_is_refused_by_the_storage_that_was_written_since(lake, arguments):
     back_up(lake, "catalog.db")

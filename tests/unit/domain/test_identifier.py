@@ -68,6 +68,7 @@ def test_dates_and_uuids_become_text():
     assert identifier == {"day": "2024-05-01", "id": "00000000-0000-0000-0000-000000000001"}
 
 
+@pytest.mark.slow
 @given(attributes)
 def test_order_never_matters_for_equality(mapping):
     assert Identifier(mapping) == Identifier(dict(reversed(list(mapping.items()))))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,7 @@ parts = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(parts, parts, st.text(max_size=2)), max_size=6))
 def test_there_is_an_order_of_whatever_a_provider_sends(several):
     places = [place(*one, dataset_id=str(number)) for number, one in enumerate(several)]

@@ -48,6 +48,7 @@ def test_an_invalidated_revision_whose_bytes_come_back_equal_is_confirmed_and_le
     assert conditions(files) == []
 
 
+@pytest.mark.slow
 def test_it_is_asked_for_in_full_until_all_of_it_came(lake: Lake, files: Files):
     (dataset,) = lake.datasets
     lake.engine.store.invalidate_revision(dataset, "the score is wrong")

@@ -42,6 +42,7 @@ def test_what_was_invalidated_is_asked_in_full_once_whatever_clocks_say(lake: La
     assert lake.engine.load().totals.received_bytes == 0, "not once more"
 
 
+@pytest.mark.sampled(3)
 @OFF
 def test_an_object_that_was_damaged_is_restored_after_a_run_whose_clock_was_off(lake: Lake, files: Files, off):
     with clock_off(off):
@@ -56,6 +57,7 @@ def test_an_object_that_was_damaged_is_restored_after_a_run_whose_clock_was_off(
     assert store.storage._objects[path][0] == whole[0]
 
 
+@pytest.mark.sampled(3)
 @OFF
 def test_a_feed_that_was_not_there_is_asked_for_again_after_a_run_whose_clock_was_off(make_lake, web: Provider, off):
     def find(**_: Any) -> list[DatasetResource]:
@@ -72,6 +74,7 @@ def test_a_feed_that_was_not_there_is_asked_for_again_after_a_run_whose_clock_wa
     assert set(lake.datasets[0].files) == {"events__v1", "360-frames__v1"}
 
 
+@pytest.mark.sampled(3)
 @OFF
 def test_a_bundle_in_quarantine_is_fetched_anew_a_day_later_whatever_the_last_clock_said(lake: Lake, files: Files, off):
     lake.engine.load()

@@ -27,6 +27,7 @@ def optional(files: Files, *feeds: str) -> Callable[..., Any]:
     return find
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("etag", [True, False])
 @pytest.mark.parametrize("discarded", [True, False])
 def test_a_needed_feed_that_is_gone_keeps_the_rest_out_in_every_later_run(web: Provider, etag: bool, discarded: bool):

@@ -164,6 +164,7 @@ def test_what_a_summary_says_can_be_written_whatever_it_is(make_lake):
 # ---- selectors -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "wrong", [UnreadableEntry("season 2", "no id"), {"competition_id": None}, {"competition_id": "\ud800"}]
 )

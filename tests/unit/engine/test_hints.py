@@ -34,6 +34,7 @@ def lake(make_lake: Callable[..., Lake]) -> Lake:
     return made
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "hints",
     [

@@ -353,6 +353,7 @@ def test_a_provider_that_changes_in_the_middle_of_a_fetch_is_never_mixed(web: Pr
     lake.engine.close()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("requests", [1, 2, 3, 4])
 def test_that_holds_for_the_first_fetch_where_files_have_versions(files: Files, requests: int):
     lake = Lake(FunctionSource(files.find))
@@ -720,6 +721,7 @@ def test_the_recorder_hears_of_rejections(lake: Lake, files: Files):
     assert hears.events == [("the versions differ: 2 and 1",)]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("wrong", "is_asked"),
     [(b'{"error": "quota"}', True), (b"", True), (b"busy", True), (b"busy" + b"x" * 5000, False)],

@@ -230,6 +230,7 @@ def test_stop_ends_a_run_within_a_batch(log):
 # ---- where a new one begins --------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("start_at", "first"), [("beginning", 1), (4, 5), ("now", None), ("end", None), ("moment", 3), ("later", None)]
 )
@@ -247,6 +248,7 @@ def test_a_new_reader_begins_where_it_is_told(log, start_at, first):
     assert len(got) == (0 if first is None else 7 - first), "it is known by now"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("start_at", ["yesterday", -1, True, None, 1.5])
 def test_a_beginning_that_is_none_is_refused(log, start_at):
     with pytest.raises(ConfigurationError, match="start_at is"):

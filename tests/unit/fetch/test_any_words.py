@@ -125,6 +125,7 @@ PAGERS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @several
 @given(st.lists(JSON, min_size=1, max_size=5), PAGERS)
 def test_any_pages_come_to_an_end(documents: list[Any], pager: pages.Pager) -> None:

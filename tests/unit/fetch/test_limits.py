@@ -115,6 +115,7 @@ def test_what_expands_too_much_is_a_bomb(server: Provider, make_client: MakeClie
         make_client().get(url)
 
 
+@pytest.mark.slow
 def test_what_expands_as_much_as_match_events_do_is_none(server: Provider, make_client: MakeClient) -> None:
     events = b"".join(b'{"id": %d, "type": "Pass", "x": %d}\n' % (n * 7919 % 1000003, n % 120) for n in range(60_000))
     body = events * 20

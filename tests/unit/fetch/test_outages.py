@@ -134,6 +134,7 @@ def away(begins: float, ends: float) -> Callable[[float, int], bool]:
     return lambda now, _: begins <= now < ends
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("status", [500, 503, None])
 @pytest.mark.parametrize("threads", [16, 64])
 @pytest.mark.parametrize(("begins", "ends"), [(0.0, 5.0), (0.5, 20.0)])

@@ -86,6 +86,7 @@ def test_an_identifier_that_is_not_given_is_no_other_one(opta: Drop) -> None:
     assert reasons(opta) == []
 
 
+@pytest.mark.slow
 def test_what_is_looked_for_may_be_anywhere_and_packed(make_drop: Callable[..., Drop]) -> None:
     drop = make_drop(loader="statsperform")
     info = {"coverageLevel": "15", "id": "abc"}  # not the first key, as after an export that sorts them

@@ -191,6 +191,7 @@ def test_lakes_in_memory_are_apart_and_serve_threads() -> None:
     two.close()
 
 
+@pytest.mark.slow
 def test_closing_leaves_no_connection_behind(tmp_path: Path) -> None:
     script = (
         "import sys, gc, threading\n"

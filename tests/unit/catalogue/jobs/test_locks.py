@@ -78,6 +78,7 @@ def test_of_many_threads_one_has_it_at_a_time(folder: Path):
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_a_killed_process_has_its_lock_no_more(folder: Path):
     script = (
         "import sys, datetime as dt\n"

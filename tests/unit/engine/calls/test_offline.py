@@ -113,6 +113,7 @@ def test_an_index_that_makes_no_sense_is_not_offline(lake, web):
         ids(lake, True)
 
 
+@pytest.mark.slow
 def test_it_is_noticed_in_seconds_however_many_selectors_there_are(nowhere, caplog):
     lake = Lake(Listed(competitions=100))
     lake.source.base_url = nowhere

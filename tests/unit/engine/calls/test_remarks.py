@@ -136,6 +136,7 @@ def test_the_quarantine_is_a_table(twelve: Lake):
     assert [one.state for one in quarantine.list_entries(())] == [QuarantineState.ACCEPTED]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("several", [False, True])
 @pytest.mark.parametrize("by_id", [False, True])
 def test_entries_are_given_as_they_are_or_by_id(twelve: Lake, several: bool, by_id: bool):

@@ -70,6 +70,7 @@ def test_who_filters_by_a_name_is_told_where_the_numbers_are(engine, provider):
     assert str(raised.value).endswith("The keys are competition_id, match_id, season_id."), "that is a slip of the pen"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("filters", "message"),
     [

@@ -183,6 +183,7 @@ def test_answers_that_are_made_anew_each_time_are_of_one_version_also_if_only_th
     assert len(versions_of(lake) - {"0"}) == 1
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("number", range(2, 7))
 def test_a_date_that_a_file_kept_is_not_believed_of_a_match_that_changed(
     make: Callable[..., tuple[Lake, Season]], number: int

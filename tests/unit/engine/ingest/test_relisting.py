@@ -63,6 +63,7 @@ def listed(source: Source, matches: Matches) -> Iterator[DatasetResource]:
         yield matches.resource(number)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_a_source_that_locks_its_listing_holds_nothing_up(web: Provider):
     matches, lock = Matches(web, 200), threading.Lock()
@@ -162,6 +163,7 @@ def test_a_version_that_the_source_refuses_by_any_error_leaves_and_holds_nobody_
     lake.engine.close()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("again", ["nothing", "an entry that cannot be read"])
 @pytest.mark.parametrize("filters", [{}, {"match_id": 1}])
 def test_a_second_listing_without_it_is_no_proof(web: Provider, again: str, filters: dict[str, Any]):

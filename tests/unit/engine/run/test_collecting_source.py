@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pytest
+
 from ingestify import DatasetResource
 from tests.support.lake_in_memory import FunctionSource, Lake, match
 
@@ -27,6 +29,7 @@ class Collecting(FunctionSource):
         return bool(self.pending)
 
 
+@pytest.mark.slow
 def test_a_source_may_take_as_many_as_it_likes():
     lake = Lake(Collecting(500))
     assert lake.engine.load().totals.new == 500

@@ -232,6 +232,7 @@ def test_runs_that_wait_for_each_others_jobs_come_to_an_end(make_engine, caplog)
     assert [reader.result for reader in readers] == [[1, 2], [1, 2]]
 
 
+@pytest.mark.slow
 def test_a_reader_in_the_loop_of_a_reader_of_the_same_does_not_hang(make_engine, monkeypatch):
     monkeypatch.setattr(streaming, "HELD_UP_SECONDS", 0.2)
     numbers = list(range(2 * streaming.AHEAD + 50))

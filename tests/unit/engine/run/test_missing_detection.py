@@ -257,6 +257,7 @@ class Seasons(FunctionSource):
         return self.find(competition_id=competition_id)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "rules", [None, ["*"], ["competition_id > 0"], [{"x": 1}]], ids=["none", "all", "expression", "mapping"]
 )
@@ -291,6 +292,7 @@ def test_an_index_that_is_empty_is_reported_and_then_believed(make_lake: Callabl
     assert counts(lake) == (4, 0)
 
 
+@pytest.mark.slow
 def test_of_many_competitions_that_left_it_is_told_how_many(
     make_lake: Callable[..., Lake], caplog: pytest.LogCaptureFixture
 ) -> None:

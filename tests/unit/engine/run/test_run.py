@@ -240,6 +240,7 @@ def test_what_was_yielded_is_visible_while_the_source_still_discovers(make_lake)
     assert lake.engine.load().totals.new == 2
 
 
+@pytest.mark.slow
 def test_discovery_is_held_back_while_files_wait(make_lake, monkeypatch):
     monkeypatch.setenv("INGESTIFY_CONCURRENCY", "2")
     release = threading.Event()

@@ -223,6 +223,7 @@ def test_a_provider_that_ignores_the_page_is_read_once_and_not_taken_for_whole(
     assert len(server.asked) == 12
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("repeated", [True, False], ids=["the last one again", "nothing"])
 @pytest.mark.parametrize("pager", [Cursor("cursor", "cursor", "data"), NextLink("next", "data"), LinkHeader("data")])
 def test_links_that_go_on_for_ever_and_bring_nothing_end(

@@ -52,6 +52,7 @@ def limiter(clock: FakeClock) -> AdaptiveLimiter:
 # ---- what it learns: 32 threads that ask as fast as they may, 50 ms away ---------------------------------
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("seconds", [60, 180])
 @pytest.mark.parametrize("limit", [5, 12, 50])
 def test_a_hidden_limit_is_found_kept_and_used(limit: int, seconds: int) -> None:
@@ -75,6 +76,7 @@ def test_a_hidden_limit_is_found_over_any_network(latency: float, lateness: floa
     assert outcome.per_second(20, 180) >= 0.85 * 12
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("provider", "least_used", "most_refused"),
     [
@@ -105,6 +107,7 @@ def test_a_limit_by_the_minute_is_kept_when_the_provider_says_how_long_to_wait(l
     assert outcome.per_second(60, 600) >= 0.85 * limit / 60
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(
     limit=st.integers(3, 60),

@@ -53,6 +53,7 @@ def read(data: bytes) -> tuple[ResponseReader, bytes]:
         return response, b"".join(response.iter_body())
 
 
+@pytest.mark.slow
 @several
 @given(ANY_BYTES)
 def test_any_bytes_are_an_answer_or_an_error_of_ours(data: bytes) -> None:

@@ -168,6 +168,7 @@ def test_an_argument_that_kloppy_does_not_know_is_the_callers():
             engine.load_dataset_with_kloppy(dataset, threesixty=False)
 
 
+@pytest.mark.slow
 def test_freeze_frames_are_left_out_where_that_is_wanted():
     with (
         Simulator(Season(matches=1, seed=3, matches_with_360=1, events_per_match=400)) as provider,

@@ -142,6 +142,7 @@ def test_files_without_a_pattern_are_reported_once(drop: Drop, caplog: pytest.Lo
     assert told.endswith("and 4 more.")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "name",
     [

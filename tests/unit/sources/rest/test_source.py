@@ -322,6 +322,7 @@ def test_pages_are_read_to_their_end(server: Provider, serve: Any, paging: dict[
         assert [match.dataset_resource_id["match_id"] for match in api.find()] == IDS
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("serve", "paging"), PAGINGS)
 def test_a_file_of_pages_is_the_list_of_all_items(server: Provider, serve: Any, paging: dict[str, Any]) -> None:
     server.on("/matches", by=serve)

@@ -355,6 +355,7 @@ def test_deleting_2500_datasets_deletes_2500_and_leaves_none(tmp_path):
             reader.get_file("events").json()
 
 
+@pytest.mark.slow
 def test_deleting_with_objects_frees_the_space_now(tmp_path):
     with debug_source(Many("many"), dataset_type="match", dev_dir=tmp_path) as engine:
         datasets = engine.list_datasets(match_id=[1, 2, 3])

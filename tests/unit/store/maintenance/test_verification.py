@@ -254,6 +254,7 @@ ALL = {"safety_age": dt.timedelta(seconds=-60)}
 """What nothing names is told at once."""
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", TABLE)
 def test_each_damage_is_found_and_named_and_nothing_else(lake, name):
     case = TABLE[name]

@@ -105,6 +105,7 @@ def test_the_last_byte_is_always_asked_for():
     assert found.size == 300
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "notes",
     [

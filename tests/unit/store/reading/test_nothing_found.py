@@ -41,6 +41,7 @@ def engine() -> Any:
         yield made
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(
     ("filters", "message"),
     [
