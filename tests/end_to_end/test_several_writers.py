@@ -230,7 +230,7 @@ def test_what_another_run_is_at_is_skipped_until_that_one_is_killed(project: Pat
         threading.Event().wait(0.02)
     second = start(project, "run")
     said = end_skipped(second)
-    assert f"another run of this is going on: process {first.pid} on host " in said
+    assert f"another run of this job is going on: process {first.pid} on host " in said
     assert "0 matches: 0 new" in said
     narrow = start(project, "run", "season_id=27")  # the same selector, named by a filter
     assert "lists no" not in end_skipped(narrow)

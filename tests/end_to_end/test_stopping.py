@@ -119,7 +119,7 @@ def test_one_signal_stops_cleanly_and_keeps_what_finished(project: Path, number:
     err = said + rest
     (project / "go").unlink()
     assert process.returncode == 130, err
-    assert "Stopping: keeping what is complete" in err
+    assert "Stopping: complete datasets are kept" in err
     assert "Interrupted: what had finished is kept" in err
     assert "Traceback" not in err
     assert " 0 failed" in out

@@ -142,7 +142,7 @@ def test_what_the_source_has_no_more_is_removed_only_when_asked_for(tmp_path, lo
     assert copy(command_line, local, remote)["only_in_target"] == 1
     asked = command_line.run(local, "copy", "--to", str(remote / "config.yaml"), "--delete")
     assert asked.code == 2
-    assert "nothing was done; say it with --yes" in asked.err
+    assert "nothing was done; --yes answers it" in asked.err
     assert copy(command_line, local, remote, "--delete", "--dry-run")["deleted"] == 0
     assert copy(command_line, local, remote, "--delete", "--yes")["deleted"] == 1
     assert len(shared.audit().visible) == 5

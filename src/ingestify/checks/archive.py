@@ -39,7 +39,7 @@ class Archive:
         try:
             members = read_directory(stream, limits)
             if members is None:
-                raise Problem("the ZIP archive is of a version that is not known here")
+                raise Problem("the ZIP archive has a version that is not known here")
             for member in members:
                 _require_plain(member)
             files = [member for member in members if not member.is_folder and not member.is_of_macos]

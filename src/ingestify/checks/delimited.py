@@ -100,7 +100,7 @@ def _as_utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
                 yield text.encode("utf-8", "surrogatepass")
         decoder.decode(b"", True)
     except UnicodeDecodeError as error:
-        raise Problem(f"it is not the UTF-16 that it begins as: {error.reason}") from error
+        raise Problem(f"it begins as UTF-16, and is not valid UTF-16: {error.reason}") from error
 
 
 def _ends_in_quotes(content: Content) -> bool:

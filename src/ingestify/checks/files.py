@@ -125,7 +125,7 @@ def _check(content: Content, serialization_format: str | None, shapes: Sequence[
     except Problem as problem:
         return Findings(str(problem), appearance.is_page_instead(content.head(), _last_part(serialization_format)))
     except (RecursionError, MemoryError) as error:
-        return Findings(f"reading it takes more than this computer has ({type(error).__name__})")
+        return Findings(f"it is too large, or nested too deeply, to be read here ({type(error).__name__})")
 
 
 def _last_part(serialization_format: str | None) -> str:

@@ -163,8 +163,8 @@ def _placed(infos: Sequence[zipfile.ZipInfo], directory_start: int) -> list[Memb
         end = in_order[index + 1].header_offset if index + 1 < len(in_order) else directory_start
         if info.header_offset < 0 or info.header_offset + _LOCAL_HEADER_BYTES + info.compress_size > end:
             raise Problem(
-                f"the ZIP archive's member {excerpt(_name_of(info))} is damaged: its {info.compress_size:,} bytes do "
-                f"not fit where it says they are, before the next one"
+                f"the ZIP archive's member {excerpt(_name_of(info))} is damaged: its {info.compress_size:,} bytes "
+                "reach into the next member"
             )
         ends[id(info)] = end
     return [Member(info, _name_of(info), ends[id(info)]) for info in infos]

@@ -95,7 +95,7 @@ def _start(stream: BinaryIO, member: Member, what: str) -> int:
     stream.seek(info.header_offset)
     header = stream.read(_HEADER.size)
     if len(header) < _HEADER.size or not header.startswith(_SIGNATURE):
-        raise Problem(f"{what}: there is no member at its place in the directory")
+        raise Problem(f"{what}: there is no member at the place that the directory names")
     _, _, flags, *_, name_bytes, extra_bytes = _HEADER.unpack(header)
     name = read_exactly(stream, name_bytes).decode("utf-8" if flags & IS_UTF8 else "cp437")
     if name != info.orig_filename:

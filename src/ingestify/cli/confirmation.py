@@ -36,5 +36,5 @@ def confirm(question: str, what: Sequence[str], *, yes: bool) -> None:
     if len(what) > SHOWN:
         write_stderr(f"  … and {len(what) - SHOWN:,} more")
     if not can_ask():
-        raise click.UsageError(f"{question} There is no terminal to ask on, so nothing was done; say it with --yes.")
+        raise click.UsageError(f"{question} There is no terminal to ask on, so nothing was done; --yes answers it.")
     click.confirm(printable(question), abort=True, err=True)

@@ -81,7 +81,7 @@ def _tell_only_in_quarantine(waiting: Sequence[WaitingBundle]) -> None:
     if waiting:
         entry = waiting[0]
         raise DatasetNotFound(
-            f"{entry.name} is not in the lake: what came of it is in quarantine, as it failed a check: "
+            f"{entry.name} is not in the lake: its files failed a check and are in quarantine: "
             f"{'; '.join(entry.reasons)}. See {remedy('quarantine show', entry.entry_id)}."
         )
 

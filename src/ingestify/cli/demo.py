@@ -91,7 +91,7 @@ def _clear(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()) and not (folder / MARKER).exists():
         raise ConfigurationError(
-            f"{folder} is there already, and was not made by a demo; name another place with --folder."
+            f"{folder} exists already, and was not made by a demo; name another place with --folder."
         )
     (folder / MARKER).touch()
     for name in MADE_BY_DEMO:

@@ -51,7 +51,7 @@ def gc_command(lake: NamedLake, older_than: dt.timedelta, yes: bool, console: Co
     if store.retention is not None and store.retention != Retention():
         write_line(_history(garbage))
     if not yes and (garbage.total_count or garbage.forgotten.jobs or garbage.forgotten.events):
-        console.tell("Nothing was removed; with --yes it is.")
+        console.tell("Nothing was removed; --yes removes it.")
 
 
 def _show_object(stored: StoredObject) -> None:

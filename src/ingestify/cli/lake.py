@@ -180,7 +180,7 @@ def _show(dataset: Dataset, waiting: Sequence[WaitingBundle]) -> None:
         write_line(f"  {file_id:<20} {what}{now_there}")
     for entry in waiting:
         since, why = time_text(entry.created_at), "; ".join(entry.reasons)
-        write_line(f"  in quarantine since {since} is what the provider serves: {why}")
+        write_line(f"  the provider's version is in quarantine since {since}: {why}")
         write_line(f"    {remedy('quarantine show', entry.entry_id)} says more")
 
 
@@ -229,8 +229,8 @@ def sync_indexes_command(lake: NamedLake, console: Console) -> None:
         keyless = [(provider, dataset_type) for provider, dataset_type, keys in types if not keys]
         for provider, dataset_type in keyless:
             write_stderr(
-                f"{provider}/{dataset_type}: identifier_index makes no index yet: the lake has no such dataset, whose "
-                f"keys it could take. Run this again after the first run, or name the keys, such as  "
+                f"{provider}/{dataset_type}: identifier_index makes no index yet: the lake has no such dataset yet, "
+                "so its keys are not known. Run this again after the first run, or name the keys, such as  "
                 f"identifier_keys: {{match_id: {{}}}} ."
             )
         if not made and not dropped and not keyless:

@@ -330,7 +330,7 @@ def refuse_option(key: str, value: str) -> None:
                 written = f"--where {quoted(condition)}"
             raise click.UsageError(f"'{key}={value}' is no filter of an identifier: write {written} .")
     command = "this command" if context is None else f"'{context.command_path}'"
-    raise click.UsageError(f"'{key}={value}' is no filter: '{key}' is an option, which {command} has not got.")
+    raise click.UsageError(f"'{key}={value}' is no filter: '{key}' is an option, which {command} does not have.")
 
 
 def _split_at_keys(text: str) -> list[str]:

@@ -34,7 +34,7 @@ def init_command(folder: Path, force: bool, source: str | None) -> None:
     """
     if source is not None:
         if force:
-            raise click.UsageError("--force goes without --source, which writes over nothing.")
+            raise click.UsageError("--force cannot be used with --source, which overwrites nothing.")
         _write_source(source, folder)
         return
     from ingestify.config.locations import named_path
@@ -45,8 +45,8 @@ def init_command(folder: Path, force: bool, source: str | None) -> None:
     if path.exists() and not force:
         made = _make_lake(path)
         if not made:
-            raise ConfigurationError(f"{path} is there already, and so is its lake; --force writes over it.")
-        done = f"{path} is there already, and stays as it is. Created the lake in {made}."
+            raise ConfigurationError(f"{path} and its lake exist already; --force overwrites only the file.")
+        done = f"{path} exists already, and is not changed. Created the lake in {made}."
     else:
         with _writing_to(path):
             folder.mkdir(parents=True, exist_ok=True)

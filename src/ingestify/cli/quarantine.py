@@ -139,8 +139,8 @@ def _retry(engine: IngestionEngine, view: RunView, entry: QuarantineEntry) -> in
         report = execute(engine, view, **named, **dict(entry.identifier))
     except ConfigurationError as error:
         write_stderr(
-            f"{entry.name}: it cannot be fetched anew now: {error} It is marked, and the next run, or loop "
-            f"with auto_ingest, that covers it does so."
+            f"{entry.name}: it cannot be fetched anew now: {error} It is marked: the next run, or loop with "
+            "auto_ingest, that covers it fetches it."
         )
         return EXIT_FAILED
     if not report.totals.discovered and report.error is None:
@@ -285,7 +285,7 @@ def _show(entry: QuarantineEntry) -> None:
         where = file.storage_path or "(discarded)"
         write_line(f"  {file.file_id:<20} {size(file.size):>8}  sha256 {file.tag[:12]}…  {where}")
     for file_id in entry.removed_file_ids:
-        write_line(f"  {file_id:<20} the provider has it no more; accepting takes it out of the current files")
+        write_line(f"  {file_id:<20} the provider does not have it any more; accept removes it from the current files")
 
 
 def _seen_instead(entry: QuarantineEntry) -> str:

@@ -32,7 +32,7 @@ def restored_command(lake: NamedLake, new_id: bool, yes: bool, console: Console)
         ]
         try:
             store.identity.check()
-            found.append("they belong together as it is")
+            found.append("they belong together already")
         except LakeIdentityError as problem:
             found.append(str(problem))
         confirm("Begin a new epoch with this catalogue and this storage?", found, yes=yes)

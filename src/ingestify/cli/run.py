@@ -199,7 +199,7 @@ def _two_stage_interrupt(restore_terminal: Callable[[], None]) -> Iterator[None]
             restore_terminal()
             os._exit(EXIT_INTERRUPTED)
         stopping = True
-        write_stderr("Stopping: keeping what is complete. Once more to leave at once.")
+        write_stderr("Stopping: complete datasets are kept. Press Ctrl-C again to leave at once.")
         raise KeyboardInterrupt
 
     before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM)}

@@ -37,8 +37,8 @@ def database_url(secret: Mapping[str, object]) -> str:
     missing = [key for key in _NEEDED if secret.get(key) in (None, "")]
     if missing:
         raise SecretError(
-            f"it lacks {', '.join(missing)}; a database's secret has {', '.join(_NEEDED)}, and mostly port. Or make "
-            f"the whole URL the secret's text."
+            f"it lacks {', '.join(missing)}; a database's secret has {', '.join(_NEEDED)}, and usually port. Or store "
+            "the whole URL as the text of the secret."
         )
     values = {key: str(secret[key]) for key in _NEEDED}
     scheme = _SCHEMES.get(values["engine"].lower())

@@ -101,7 +101,7 @@ def _lake_url(url: VaultUrl, key: str, lookup: SecretLookup) -> str:
     if not isinstance(found, str) or "://" not in found or is_vault_url(found):
         or_rds = ", or a database's JSON as Amazon RDS writes it" if key == "metadata_url" else ""
         raise SecretError(
-            f"The secret {url} is no URL; make a URL its text{or_rds}, or name one of its values: …#{key}."
+            f"The secret {url} has no URL as its text; store one{or_rds}, or name one of its values: …#{key}."
         )
     return found
 

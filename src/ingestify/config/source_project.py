@@ -92,9 +92,7 @@ def write_source_project(name: str, folder: Path) -> Path:
     project = folder / name
     # Before the name is checked, as a package in the current folder could be imported.
     if _NAME.fullmatch(name) and (project.exists() or project.is_symlink()):
-        raise ConfigurationError(
-            f"{project} is there already, and nothing is written over; use another name or folder."
-        )
+        raise ConfigurationError(f"{project} exists already, and is not overwritten; use another name or folder.")
     check_source_name(name)
     for path, text in source_project(name).items():
         target = project / path

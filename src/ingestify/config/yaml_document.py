@@ -127,8 +127,8 @@ def read_document(text: str, name: str, environment: Mapping[str, str]) -> Docum
         raise ConfigurationError(f"{name}: {error}") from None
     except (ValueError, OverflowError):  # a character by its number, and there is none: "\U00110000"
         raise ConfigurationError(
-            f"{name}:{loader.line + 1}: a text in double quotes names a character that there is not; put it in single "
-            f"quotes, or write \\\\ for \\."
+            f"{name}:{loader.line + 1}: a text in double quotes has an escape for a character that does not exist; "
+            "put the text in single quotes, or write \\\\ for \\."
         ) from None
     return Document(content, reading.lines, tuple(reading.problems))
 
@@ -272,7 +272,7 @@ class _Reading:
 
     def _environment_value(self, node: yaml.Node, path: KeyPath) -> object:
         if not isinstance(node, yaml.ScalarNode):
-            return self._lost(path, "!ENV stands before a single text.", node)
+            return self._lost(path, "!ENV can only stand before a single text.", node)
         text: str = node.value
         if len(text) > MAX_ENV_CHARACTERS:
             return self._lost(path, f"has more than {MAX_ENV_CHARACTERS:,} characters, too many for !ENV.", node)

@@ -154,7 +154,7 @@ class DatasetCondition:
                 else "leave such ones out first, with a filter or with another condition and 'and'."
             )
             raise Undecidable(
-                f"{error} That is so of the dataset {provider}/{dataset_type}/{identifier}: {what_to_do}",
+                f"{error} This happens for the dataset {provider}/{dataset_type}/{identifier}: {what_to_do}",
                 error.single_value,
             ) from error
 

@@ -235,8 +235,8 @@ class Dataset:
         reader: FileReader | None = self.__dict__.get("_reader")
         if reader is None:
             raise LoadError(
-                f"{self} does not know its lake, as it was made, copied or unpickled and not read from one: use "
-                f"store.load_files(dataset).get_file('{data_feed_key}') of the lake that has it."
+                f"{self} does not know its lake, because it was not read from one (it was made, copied or unpickled): "
+                f"use store.load_files(dataset).get_file('{data_feed_key}') of the lake that has it."
             )
         return reader.load_files(self, lazy=True).get_file(data_feed_key, data_spec_version)
 

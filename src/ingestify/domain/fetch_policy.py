@@ -97,11 +97,11 @@ def why_due(file: FileResource, known: FeedState | None) -> str:
         if not known.is_left_out:
             return _why_absence_due(file, known)
         # The problem text of a file that a person left out says so itself.
-        return known.problem if known.decided_by else f"what came last is left out: {known.problem}"
+        return known.problem if known.decided_by else f"its newest version is left out: {known.problem}"
     if file.known_unchanged:
         return ""
     if file.content_version is None and file.last_modified is None:
-        return "asked for in each run, as no time of it is announced"
+        return "checked in each run, because no time is announced for it"
     if not file.is_announced_as(known.announced):
         if file.content_version is not None:
             return "another version"
@@ -114,7 +114,7 @@ def why_due(file: FileResource, known: FeedState | None) -> str:
 def _why_absence_due(file: FileResource, known: FeedState) -> str:
     """Return why a file with an allowed 404 is requested again: it is announced anew, or the last request is old."""
     if is_announced_anew(file, known):
-        return "was not there, and is announced anew"
+        return "was not there, and is announced again"
     recheck_after_seconds = file.http_options.get("recheck_after_seconds")
     if file.content_version is not None and recheck_after_seconds is None:
         return ""

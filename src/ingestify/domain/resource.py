@@ -161,7 +161,7 @@ class FileResource:
                 f"together, and its data_serialization_format {formats.LONGEST}."
             )
         if not is_storable(known_as) or not is_storable(form):
-            raise SourceError(f"{self._where} is named with a NUL or half of a character, which no database keeps.")
+            raise SourceError(f"{self._where} has a name with a NUL or half of a character, which no database keeps.")
         if self.last_modified is not None:
             if not isinstance(self.last_modified, dt.datetime):
                 raise SourceError(

@@ -395,7 +395,7 @@ class IngestionEngine:
             datasets = self._reader.stream(stream, shown, offline)
             return in_collections(datasets, batch_size) if yield_dataset_collection else datasets
         run = self._new_run(plans, filters, waits=_may_wait(), **told)
-        shown = ShownRun(run, plans, progress, ", and the lake has what it had of them before")
+        shown = ShownRun(run, plans, progress, ", and the lake keeps what it has of them")
         return self._reader.sync_and_read(shown, offline, read)
 
     def _auto_ingest_plans(

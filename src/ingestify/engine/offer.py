@@ -206,10 +206,9 @@ class ProviderLook:
         source = self._plan.source
         if self._unreadable:
             logger.warning(
-                "%s: %d of the index cannot be read, and %s left out; the first: %s",
+                "%s: entries of the index that cannot be read and are left out: %d; the first: %s",
                 source.name,
                 len(self._unreadable),
-                "is" if len(self._unreadable) == 1 else "are",
                 self._unreadable[0],
             )
         in_order = [row for _, row in sorted(rows, key=lambda pair: pair[0])]

@@ -146,13 +146,13 @@ def fetch_anew(run_report: Callable[..., RunReport], wanted: DatasetToFetch) -> 
     try:
         report = run_report(provider=wanted.provider, dataset_type=wanted.dataset_type, **dict(wanted.identifier))
     except ConfigurationError as error:
-        return f"it cannot be fetched anew now: {error} It is marked, and the next run that covers it does so"
+        return f"it cannot be fetched anew now: {error} It is marked: the next run that covers it fetches it"
     if isinstance(report.error, _ENDS_ALL):
         raise report.error
     if report.error is not None:
         return f"it could not be fetched anew: {one_line(report.error)}"
     if not report.totals.discovered:
-        return "nothing was fetched: no selector that was looked at lists it; if it is gone there, take a backup"
+        return "nothing was fetched: no selector lists it; if the provider removed it, restore it from a backup"
     failed = [task.error for task in report.failed_tasks + report.quarantined_tasks]
     if failed:
         return f"it could not be fetched anew: {'; '.join(failed)}"
@@ -160,7 +160,7 @@ def fetch_anew(run_report: Callable[..., RunReport], wanted: DatasetToFetch) -> 
         return "the fetch policy skipped it, so it was not fetched anew"
     if report.totals.revised:
         return (
-            f"fetched anew, and the provider has other bytes by now, which are a new revision; those of the old "
-            f"one are gone ({summary_line(report)})"
+            "fetched again: the provider has other bytes now, and they are a new revision; the bytes of the old one "
+            f"are lost ({summary_line(report)})"
         )
     return f"fetched anew ({summary_line(report)})"

@@ -50,8 +50,8 @@ def find_start(catalogue: Catalogue, start_at: StartAt) -> int:
         last = catalogue.event_log.get_last_position()
         if start_at > last:  # the next events would never be delivered
             raise ConfigurationError(
-                f"The position {start_at} is behind the end of the log, which is at {last}: give the position of an "
-                f"event in it, or 'now' for the events from now on."
+                f"The position {start_at} is after the end of the log, which is at {last}: give the position of an "
+                "event in it, or 'now' for the events from now on."
             )
         return start_at
     raise ConfigurationError(

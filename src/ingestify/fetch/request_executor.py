@@ -201,8 +201,8 @@ class RequestExecutor:
                         if expired <= _MOST_EXPIRED:
                             continue
                         raise FetchError(
-                            f"{request.method} {mask_url(first)}: the token of the source '{self._name}' ends sooner "
-                            f"than its rate_limit lets a request through, {expired} times; raise the rate_limit.",
+                            f"{request.method} {mask_url(first)}: the token of the source '{self._name}' expired "
+                            f"{expired} times before its rate_limit let the request through; raise the rate_limit.",
                             url=mask_url(first),
                         )
                     outcome = self._send_once(outgoing, call, limiter, sent, addresses, may_renew=may_renew)

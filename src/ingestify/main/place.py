@@ -88,9 +88,9 @@ class Place:
                 f"{'it has no ' + CATALOGUE_NAME if self.folder.is_dir() else 'that folder does not exist'}."
             )
         raise ConfigurationError(
-            f"{what} Name one with "
-            f"--config, or write one with {remedy('init')}. What works with a lake by itself: list, show, status, "
-            f"verify, gc, copy, delete, quarantine, events. In Python {_OPEN_DATA} fills it with open data."
+            f"{what} Name one with --config, or write one with {remedy('init')}. These commands need only a lake: "
+            f"list, show, status, verify, gc, copy, delete, quarantine, events. In Python {_OPEN_DATA} fills it with "
+            "open data."
         )
 
     @classmethod

@@ -67,8 +67,8 @@ class Presence:
                     if time.monotonic() > until:
                         raise SaveError(
                             f"{len(doubt.being_removed)} objects are being removed, such as {doubt.being_removed[0]}, "
-                            f"and that does not come to an end. See which {remedy('gc')} or {remedy('delete --now')} "
-                            f"goes on, let it end, and run again."
+                            f"and the removal does not end. Find the {remedy('gc')} or {remedy('delete --now')} that "
+                            "is still running, let it finish, and run again."
                         ) from doubt
                     time.sleep(_POLL_SECONDS)
 

@@ -77,7 +77,7 @@ def test_a_user_who_may_make_no_tables(server: Server, user: str) -> None:
         else:
             server.execute(f"GRANT SELECT ON {name}.* TO {user}@'%'")
         said = refused(server.url_of(name, username=user, password=PASSWORD), LakeUnwritable)
-        assert "has not got the right" in said
+        assert "lacks a right" in said
         assert "GRANT" in said
         assert "CREATE TABLE" not in said, "the statement says nothing to people"
         if server.kind == "mysql":
@@ -90,7 +90,7 @@ def test_a_user_who_may_only_read(server: Server, database: str, user: str, empt
         server.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}", database=database)
     catalogue = SqlCatalogue.open(server.url_of(database, username=user, password=PASSWORD))
     assert read_all(catalogue) == [kept]
-    with pytest.raises(LakeUnwritable, match=r"save 1 dataset: the user has not got the right.*GRANT"):
+    with pytest.raises(LakeUnwritable, match=r"save 1 dataset: the user lacks a right.*GRANT"):
         catalogue.changes.apply([with_file(2)])
     catalogue.close()
 
@@ -120,7 +120,7 @@ def test_more_connections_than_the_server_takes(
     url = server.url_of(database, username=user, password=PASSWORD)
     only = SqlCatalogue.open(url)
     with contextlib.closing(only), only._database.read("keep it"):
-        assert "as many connections as it takes" in refused(url)
+        assert "no connection left" in refused(url)
 
 
 def test_a_lock_that_another_keeps_and_a_statement_that_takes_too_long(

@@ -76,7 +76,7 @@ def test_a_header_and_a_row_pass(form: str, body: bytes) -> None:
         (S3_ERROR, "it is XML, not CSV: it begins '<?xml"),
         (b"a,b\n1,\0\n", "it holds a NUL byte, which no CSV has, at byte 6"),
         (b"a,b\n1,2\n" + b"\0" * 4096, "it holds a NUL byte, which no CSV has, at byte 8"),
-        ("a,b\n1,2\n".encode("utf-16")[:-1], "it is not the UTF-16 that it begins as: truncated data"),
+        ("a,b\n1,2\n".encode("utf-16")[:-1], "it begins as UTF-16, and is not valid UTF-16: truncated data"),
     ],
 )
 def test_a_file_that_is_no_table_is_found(body: bytes, problem: str) -> None:

@@ -42,7 +42,7 @@ def test_without_a_terminal_nothing_is_removed(lake, monkeypatch, stdin):
     lake("delete", "match_id=10", code=2)
     assert "mine" not in lake.err
     assert "match_id=10  Málaga 10" in lake.err
-    assert "no terminal to ask on, so nothing was done; say it with --yes" in lake.err
+    assert "no terminal to ask on, so nothing was done; --yes answers it" in lake.err
     assert lake("list", "--count") == "6\n"
     lake("delete", "match_id=10", "--yes")
     assert lake("list", "--count") == "5\n"

@@ -96,5 +96,5 @@ def test_what_is_wrong_with_the_target_is_not_to_be_mended_in_the_source(lake, o
     mark = Path(other).parent / "files" / ".lake.json"
     mark.write_text(json.dumps({**json.loads(mark.read_text()), "lake_id": "another"}))
     lake("copy", "--to", other, code=1)
-    assert "is another lake's" in lake.err
+    assert "belongs to another lake" in lake.err
     assert "'ingestify restored --lake …'" in lake.err

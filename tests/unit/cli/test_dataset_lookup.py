@@ -105,7 +105,7 @@ def test_provider_type_and_state_may_stand_beside_identifier_keys(lake):
     lake("delete", "state=complet", "-y", code=2)
     assert "'complet' is not a dataset state; did you mean 'COMPLETE'?" in lake.err
     lake("delete", "limit=5", "-y", code=2)
-    assert "'limit' is an option, which 'ingestify delete' has not got" in lake.err
+    assert "'limit' is an option, which 'ingestify delete' does not have" in lake.err
 
 
 def test_what_the_list_calls_a_dataset_can_be_typed(lake):

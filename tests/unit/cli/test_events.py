@@ -43,7 +43,7 @@ def test_readers_are_shown_with_where_they_stand(lake):
 def test_a_reader_is_put_elsewhere(lake, place, count):
     read(lake)
     lake("events", "reset", "dashboard", "--to", place, code=2)
-    assert "so nothing was done; say it with --yes" in lake.err
+    assert "so nothing was done; --yes answers it" in lake.err
     lake("events", "reset", "dashboard", "--to", place, "--yes")
     assert "'dashboard' goes on after" in lake.err
     assert len(read(lake)) == count
@@ -52,11 +52,11 @@ def test_a_reader_is_put_elsewhere(lake, place, count):
 def test_a_place_behind_the_end_of_the_log_is_refused_as_what_comes_until_then_would_be_lost(lake):
     read(lake)
     lake("events", "reset", "dashboard", "--to", "13", "--yes", code=1)
-    assert "The position 13 is behind the end of the log, which is at 12" in lake.err
+    assert "The position 13 is after the end of the log, which is at 12" in lake.err
     assert lake("events", "readers").startswith("dashboard: at 12,")
     with (
         EventLogConsumer.from_config(lake.config, "other", start_at=13) as reader,
-        pytest.raises(ConfigurationError, match="behind the end of the log"),
+        pytest.raises(ConfigurationError, match="after the end of the log"),
     ):
         reader.run(print)
 

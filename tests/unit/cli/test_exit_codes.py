@@ -48,7 +48,7 @@ def test_a_listing_of_which_all_failed_is_a_listing_all_the_same(lake):
 def test_a_deadline_ends_a_run_and_what_is_left_is_said(command):
     command.configure("SmallSource}", "SmallSource, configuration: {seasons: 20, hangs_after: 1}}")
     shown = command("run", "--deadline", "1s", code=6)
-    assert "the deadline of 0:00:01 (hours:minutes:seconds) is over: what had finished is kept" in command.err
+    assert "the deadline of 0:00:01 (hours:minutes:seconds) has passed: what had finished is kept" in command.err
     assert "not begun: small: season_id=" in command.err
     assert shown.startswith("stopped after ")
     assert "not looked at: " in shown

@@ -27,7 +27,7 @@ def test_what_is_deleted_stays_for_a_day_and_goes_with_gc(lake):
     assert len(shown) == 4
     assert all("match_id=1" in line for line in shown[:3])
     assert shown[3].startswith("3 files that no dataset has and 0 leftovers of broken runs: ")
-    assert lake.err == "Nothing was removed; with --yes it is.\n"
+    assert lake.err == "Nothing was removed; --yes removes it.\n"
     assert len(objects(lake)) == 6
     totals = json.loads(lake("gc", "--older-than", "0h", "--yes", "--json"))
     assert (totals["objects"], totals["leftovers"], totals["removed"]) == (3, 0, True)
@@ -101,7 +101,7 @@ def test_history_that_is_older_than_the_retention_goes_but_not_what_a_reader_has
     shown = lake("gc")
     assert "0 jobs and 2 events that are older than the retention; " in shown
     assert f"{count - 3} old events stay for the reader 'mine'" in shown
-    assert lake.err == "Nothing was removed; with --yes it is.\n"
+    assert lake.err == "Nothing was removed; --yes removes it.\n"
     assert "0 jobs and 2 events that are older than the retention removed; " in lake("gc", "--yes")
     lake("events", "forget", "mine", "--yes")
     totals = json.loads(lake("gc", "--yes", "--json"))

@@ -77,8 +77,8 @@ def test_a_configuration_that_is_a_folder_is_told_in_our_words(command):
         (["list", "state=mising"], "write --state mising ."),
         (["list", "state=CA"], """write --where "identifier['state'] == 'CA'" ."""),
         (["run", "dry_run=1"], "write --dry-run ."),
-        (["run", "limit=5"], "'limit=5' is no filter: 'limit' is an option, which 'ingestify run' has not got."),
-        (["quarantine", "list", "state=open"], "'state' is an option, which 'ingestify quarantine list' has not got"),
+        (["run", "limit=5"], "'limit=5' is no filter: 'limit' is an option, which 'ingestify run' does not have."),
+        (["quarantine", "list", "state=open"], "'state' is an option, which 'ingestify quarantine list' does not have"),
     ],
 )
 def test_an_option_that_is_given_as_a_filter_is_told_how_it_is_written(command, arguments, message):

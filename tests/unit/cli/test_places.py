@@ -230,8 +230,8 @@ def test_init_makes_the_lake_of_a_configuration_that_is_there(command):
     text = command.config.read_text()
     command("plan", code=1)
     command("init")
-    assert f"stays as it is. Created the lake in {command.folder}." in command.err
+    assert f"is not changed. Created the lake in {command.folder}." in command.err
     assert command.config.read_text() == text
     assert "6 to fetch" in command("plan")
     command("init", code=1)
-    assert "is there already, and so is its lake; --force" in command.err
+    assert "and its lake exist already; --force" in command.err

@@ -22,7 +22,7 @@ def entry(command) -> str:
 
 def test_a_bundle_is_discarded_only_after_a_yes(command, entry):
     command("quarantine", "discard", entry, code=2)
-    assert "nothing was done; say it with --yes" in command.err
+    assert "nothing was done; --yes answers it" in command.err
     assert "Throw their files away?" in command.err
     assert command("quarantine", "list") != ""
     command("quarantine", "discard", entry, "-y", "--by", "me")
@@ -51,7 +51,7 @@ def test_the_list_says_what_can_be_done(command, entry):
 def test_what_no_plan_fetches_stays_marked_for_who_does(command, entry):
     command("quarantine", "retry", entry, "--lake", ".", code=1)
     assert "it cannot be fetched anew now: There is no ingestion plan" in command.err
-    assert "It is marked, and the next run, or loop with auto_ingest, that covers it does so." in command.err
+    assert "It is marked: the next run, or loop with auto_ingest, that covers it fetches it." in command.err
 
 
 def test_the_status_counts_what_waits(command, entry):
@@ -80,7 +80,8 @@ def test_show_says_of_a_dataset_what_waits_beside_it(command):
     command("run", "-q", code=3)
     (entry,) = map(json.loads, command("quarantine", "list", "--json").splitlines())
     shown = command("show", "match_id=1")
-    assert "is what the provider serves: events__v1: the JSON breaks off" in shown
+    assert "the provider's version is in quarantine since " in shown
+    assert ": events__v1: the JSON breaks off" in shown
     assert f"'ingestify quarantine show {entry['entry_id']}' says more" in shown
     (waiting,) = json.loads(command("show", "match_id=1", "--json"))["in_quarantine"]
     assert (waiting["entry_id"], waiting["reasons"]) == (entry["entry_id"], entry["reasons"])
@@ -129,7 +130,7 @@ def test_a_list_counts_what_was_never_published(command, entry):
 def test_show_says_that_a_dataset_is_only_in_quarantine(command, entry, by):
     dataset_id = json.loads(command("quarantine", "show", entry, "--json"))["dataset_id"]
     command("show", dataset_id[:8] if by == "id" else by, code=1)
-    assert "Málaga 10 is not in the lake: what came of it is in quarantine, as it failed a check: " in command.err
+    assert "Málaga 10 is not in the lake: its files failed a check and are in quarantine: " in command.err
     assert f"See 'ingestify quarantine show {entry}'." in command.err
 
 

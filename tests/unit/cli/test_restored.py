@@ -104,7 +104,7 @@ def test_the_storage_of_another_lake_is_refused_with_both_named(lake, arguments)
     second = json.loads((lake.folder / "others" / MARK).read_text())["lake_id"]
     lake.configure("file://others/", "file://files/")
     said = refused(lake, *arguments)
-    assert f"(lake {first}, epoch 1) is another lake's" in said
+    assert f"(lake {first}, epoch 1) belongs to another lake" in said
     assert f"other.db (lake {second}, epoch 1)" in said
     assert len(objects(lake)) == 6
 
@@ -236,8 +236,8 @@ def test_two_catalogues_of_one_lake_on_one_storage_are_noticed_by_the_second_tha
 def test_a_new_catalogue_takes_over_no_storage_without_a_word(lake):
     first = mark(lake)["lake_id"]
     lake.configure("catalog.db", "new.db")
-    assert "is another lake's" in refused(lake, "run")
-    assert "is another lake's" in refused(lake, "gc", "--older-than", "0h", "--yes")
+    assert "belongs to another lake" in refused(lake, "run")
+    assert "belongs to another lake" in refused(lake, "gc", "--older-than", "0h", "--yes")
     lake("restored", "--yes")
     assert (mark(lake)["lake_id"], mark(lake)["epoch"]) == (first, 2)
     assert "6 new" in lake("run")

@@ -94,7 +94,10 @@ def test_a_bomb_is_refused_soon_and_in_little_memory(tmp_path: Path, name: str) 
         ("a: !!omap [x: 1]", "line 1: a: has an unknown tag"),
         ("a: !!binary abc", "line 1: a: looks like a binary, and is none"),
         ("%YAML 9.9\n---\na: 1", "config.yaml:1:1: this is not valid YAML"),
-        ('a: 1\nb: "\\U00110000"', "config.yaml:2: a text in double quotes names a character that there is not"),
+        (
+            'a: 1\nb: "\\U00110000"',
+            "config.yaml:2: a text in double quotes has an escape for a character that does not exist",
+        ),
         ('a: "\\xZZ"', "config.yaml:1:7: this is not valid YAML"),
         ("a: \0", "config.yaml:1: there is a control character"),
         (b"\xff\xfe\x00", "it is not UTF-8 text (byte 1)"),

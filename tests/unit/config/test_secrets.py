@@ -153,10 +153,10 @@ def test_a_secret_is_the_url_of_the_files() -> None:
 @pytest.mark.parametrize(
     ("secret", "key", "message"),
     [
-        ("canary", "metadata_url", r"is no URL; make a URL its text, or a database's JSON .*: …#metadata_url"),
-        ("canary", "file_url", "is no URL; make a URL its text, or name one of its values: …#file_url"),
-        ({"file_url": "canary"}, "file_url", "is no URL"),
-        ("vault+mine://canary", "file_url", "is no URL"),
+        ("canary", "metadata_url", r"has no URL as its text; store one, or a database's JSON .*: …#metadata_url"),
+        ("canary", "file_url", "has no URL as its text; store one, or name one of its values: …#file_url"),
+        ({"file_url": "canary"}, "file_url", "has no URL"),
+        ("vault+mine://canary", "file_url", "has no URL"),
         ({"password": "canary"}, "metadata_url", "describes no database: it lacks engine, host, username, dbname"),
         ("{canary", "metadata_url", "describes no database: .*is no JSON object"),
     ],

@@ -66,6 +66,6 @@ def test_nothing_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         there.mkdir()
     else:
         there.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(ConfigurationError, match="is there already, and nothing is written over"):
+    with pytest.raises(ConfigurationError, match="exists already, and is not overwritten"):
         write_source_project("my_provider", tmp_path)
     assert [path.name for path in tmp_path.rglob("*")] == ["my_provider"]

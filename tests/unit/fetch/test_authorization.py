@@ -186,7 +186,7 @@ def test_a_token_that_never_lasts_until_its_turn_is_told(server: Provider, make_
         def at_hand(self) -> str | None:
             return None
 
-    with pytest.raises(FetchError, match=r"the token of the source 'provider' ends sooner .*; raise the rate_limit"):
+    with pytest.raises(FetchError, match=r"the token of the source 'provider' expired .*; raise the rate_limit"):
         make_client().get(server.on("/a", answer(b"[1]")), auth=Never(0.1))
     assert server.asked == []
 

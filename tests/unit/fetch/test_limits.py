@@ -107,7 +107,7 @@ def test_what_expands_too_much_is_a_bomb(server: Provider, make_client: MakeClie
     url = server.on("/a", answer(packed, content_encoding="gzip"))
     sink = Sink()
     with pytest.raises(
-        FetchError, match=r"a bomb: .* hold more than 33,.*; if it is right, raise sources\.provider\.max_exp"
+        FetchError, match=r"a bomb: .* decode to more than 33,.*; if it is right, raise sources\.provider\.max_exp"
     ):
         make_client().fetch(FetchRequest(url), sink)
     assert make_client(max_expansion=2000).fetch(FetchRequest(url), Sink()).status is FetchStatus.FETCHED

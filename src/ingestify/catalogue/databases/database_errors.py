@@ -135,7 +135,7 @@ def _describe(error: BaseException, where: str, doing: str) -> str:
         return f"{start}: a text holds characters that no encoding knows ({said}). Clean it in the source."
     if isinstance(error, OverflowError):
         return f"{start}: a number is too large for the database ({said}). Store it as text."
-    return f"{start}: {type(original).__name__}: {said}. Run again; if it stays, check the database."
+    return f"{start}: {type(original).__name__}: {said}. Run again; if the error comes again, check the database."
 
 
 def _words_of(original: BaseException) -> str:

@@ -66,8 +66,8 @@ def parse_url(url: str) -> sa.URL:
     if not scheme.lower().startswith("sqlite") and has_plain_login(str(url)):
         hide_url(url)
         raise ConfigurationError(
-            f"metadata_url: the user's name, the password or an option of this {scheme} URL is not percent-encoded, so "
-            f"it cannot be told where its host begins. {_REMEDY}"
+            f"metadata_url: the user's name, the password or an option of this {scheme} URL is not percent-encoded, "
+            f"so the beginning of the host is not clear. {_REMEDY}"
         )
     try:
         parsed = sa.make_url(url)
@@ -115,9 +115,9 @@ def _check_sqlite(url: str) -> None:
     if not is_uri and (code := _PERCENT_CODE.search(path)):
         # SQLAlchemy decodes it from 2.1 on, and file_url never does, so either meaning would surprise somebody.
         raise ConfigurationError(
-            f"metadata_url: the path of a SQLite URL is written as it is, and the percent code '{code[0]}' in it has "
-            f"two meanings. Write the character itself, a blank as a blank; a folder that has '{code[0]}' in its name "
-            f"cannot be named: rename it, or choose another."
+            f"metadata_url: the percent code '{code[0]}' in the path of a SQLite URL has two meanings. Write the "
+            f"character itself (a space as a space). A folder with '{code[0]}' in its name cannot be used: rename it, "
+            "or choose another."
         )
     known = _SQLITE_OPTIONS | (_SQLITE_URI_OPTIONS if is_uri else frozenset())
     given: dict[str, str] = {}
@@ -126,14 +126,14 @@ def _check_sqlite(url: str) -> None:
         key = urllib.parse.unquote_plus(key)
         if not equals or "/" in key:
             raise ConfigurationError(
-                "metadata_url: what follows the first ? of a SQLite URL are options such as ?timeout=30, and this is "
-                "none. A folder or file that has a ? in its name cannot be named: rename it, or choose another."
+                "metadata_url: in a SQLite URL, the first ? begins the options, such as ?timeout=30, and this is not "
+                "an option. A folder or file with a ? in its name cannot be used: rename it, or choose another."
             )
         if key not in known:
             needs_uri = " It is one after sqlite:///file:/path with uri=true." if key in _SQLITE_URI_OPTIONS else ""
             hint = did_you_mean(key, known) or f"; there are {', '.join(sorted(known))}."
             raise ConfigurationError(
-                f"metadata_url: '{key}' is no option of a SQLite URL{hint}{needs_uri} A path with a ? cannot be named."
+                f"metadata_url: '{key}' is no option of a SQLite URL{hint}{needs_uri} A path with a ? cannot be used."
             )
         if key in given:
             raise ConfigurationError(f"metadata_url: the option '{key}' is given twice.")

@@ -52,13 +52,13 @@ _LOST = ServerError(
     is_hopeless=True,
 )
 _NO_RIGHT = ServerError(
-    "the user has not got the right to",
+    "the user lacks a right that this needs",
     "GRANT it (docs/databases.md lists what is needed), or name another user in metadata_url.",
     is_hopeless=True,
 )
 _TOO_MANY = ServerError(
-    "the server has as many connections as it takes",
-    "Let fewer runs go on at once, lower ?pool_size= in metadata_url, or raise the server's max_connections.",
+    "the server has no connection left",
+    "Start fewer runs at once, lower ?pool_size= in metadata_url, or raise the server's max_connections.",
     may_pass=True,
 )
 _DISK_FULL = ServerError(
@@ -72,7 +72,9 @@ _READ_ONLY = ServerError(
     is_hopeless=True,
 )
 _DEADLOCK = ServerError(
-    "other writers locked the same rows, again and again", "Run again; if it stays, let fewer runs go on at once.", True
+    "other writers locked the same rows, again and again",
+    "Run again; if the error comes again, start fewer runs at once.",
+    may_pass=True,
 )
 LOCK_TIMEOUT = ServerError(
     "another writer did not finish in time",
@@ -81,7 +83,7 @@ LOCK_TIMEOUT = ServerError(
     is_hopeless=True,
 )
 _STATEMENT_TIMEOUT = ServerError(
-    "it took longer than a statement may",
+    "a statement took longer than its limit",
     "Raise ?statement_timeout=SECONDS in metadata_url, or the server's own limit.",
 )
 _TOO_LONG = ServerError(
@@ -95,11 +97,11 @@ _NOT_ITS_TABLES = ServerError(
 _NUL = ServerError("a text holds a NUL character, which it cannot keep", "Clean it in the source.")
 _NO_TEXT = ServerError("a text holds characters that it cannot keep", "Clean it in the source.")
 _TOO_LARGE = ServerError(
-    "what is to be saved of one dataset is larger than the server takes",
+    "the rows of one dataset are larger than the server accepts",
     "Raise the server's max_allowed_packet, to 64M say.",
 )
 _OLD_SERVER = ServerError(
-    "this server does not know what is asked of it",
+    "this server does not know a statement that ingestify needs",
     "Use PostgreSQL 13, MySQL 8.0.17 or MariaDB 10.5, or a later one of these.",
 )
 _NO_CONNECTION_FREE = ServerError(
@@ -107,8 +109,8 @@ _NO_CONNECTION_FREE = ServerError(
     "Raise ?pool_size= in metadata_url; if that does not help, look for a statement on the server that hangs.",
 )
 _OPTION = ServerError(
-    "metadata_url has an option that makes no sense to its driver",
-    "Check what is behind its ?; docs/databases.md lists them.",
+    "metadata_url has an option that its driver does not understand",
+    "Check the options after its ?; docs/databases.md lists them.",
     is_hopeless=True,
 )
 _ENCRYPTION = ServerError(
@@ -123,7 +125,7 @@ _NO_SCHEMA = ServerError(
     is_hopeless=True,
 )
 _STATEMENT_LOG = ServerError(
-    "the server's binlog_format is STATEMENT, which does not go with READ COMMITTED",
+    "the server's binlog_format is STATEMENT, which does not work with READ COMMITTED",
     "Set binlog_format to ROW or MIXED on the server.",
     is_hopeless=True,
 )

@@ -306,7 +306,7 @@ def _find_in_dataset(
         if file_id not in there_are:
             yield damage(
                 DamageKind.LOST_FILE_ROW,
-                f"it says that {file_id} came, and no revision has it",
+                f"it says that {file_id} was stored, and no revision has it",
                 f"{remedy(_REPAIR)} fetches it anew; or {_RESTORE_CATALOGUE}",
                 file_id=file_id,
             )

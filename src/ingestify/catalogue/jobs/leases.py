@@ -31,7 +31,7 @@ class Leases:
         """Begin a lease, and remove the leases of dead processes."""
         lock = self._locks.try_lock(_key(lease_id), holder)
         if lock is None:
-            raise StoreError(f"The lease {lease_id} is held already; each is of one run, copy or collection.")
+            raise StoreError(f"The lease {lease_id} is held already; each run, copy or collection needs its own.")
         try:
             # The lock comes first: a row whose lock is free belongs to a dead process.
             self._save(lease_id, what, [one for one, _ in self._read() if self.is_held(one) is False])

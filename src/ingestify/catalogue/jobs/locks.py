@@ -203,8 +203,8 @@ class FileLocks:
     def _warn(self, error: OSError) -> None:
         if self._warned.acquire(blocking=False):  # never released: one warning is enough
             logger.warning(
-                "No locks can be made in %s (%s), so two runs of the same thing may go on at once. They take nothing "
-                "from each other, but fetch what is new twice: let only one run at a time, or move the catalogue to a "
+                "No locks can be made in %s (%s), so two runs of the same job may work at once. Neither overwrites "
+                "the other, but both fetch the same files: start one run at a time, or move the catalogue to a "
                 "local disk.",
                 self._folder,
                 error.strerror or error,

@@ -170,9 +170,9 @@ class SessionLocks:
             self._close_session()
             if not was_known:
                 logger.warning(
-                    "The connection to %s with the locks of this run's jobs was lost, and there is no other (%s). The "
-                    "run goes on; if another one of the same begins, both fetch what is new, and take nothing from "
-                    "each other.",
+                    "The connection to %s with the locks of this run's jobs was lost, and there is no other (%s). "
+                    "The run goes on. If another run of the same jobs begins, both fetch the same files, and "
+                    "neither overwrites the other.",
                     self._database.where,
                     type(error).__name__,
                 )
@@ -181,7 +181,7 @@ class SessionLocks:
         if gone:
             logger.warning(
                 "The connection to %s with the locks of this run's jobs was lost, and another run has taken %d of "
-                "them. Both go on; they fetch what is new twice, and take nothing from each other.",
+                "them. Both go on: both fetch the same files, and neither overwrites the other.",
                 self._database.where,
                 len(gone),
             )

@@ -146,7 +146,7 @@ def _lacking(tasks: Sequence[TaskSummary]) -> str:
     if not new:
         return ""
     which = "1 that is listed" if len(new) == 1 else f"{len(new):,} that are listed"
-    return f"; {which} could not be fetched, and the lake has none before (the first: {in_short(new[0].name)})"
+    return f"; {which} could not be fetched, and the lake has no earlier version (the first: {in_short(new[0].name)})"
 
 
 def _without(job: JobSummary, hosts: Collection[str]) -> JobSummary:

@@ -144,7 +144,7 @@ def auto_ingest_options(auto_ingest: bool | Mapping[str, Any]) -> dict[str, Any]
         raise ConfigurationError(
             f"auto_ingest has the unknown option '{unknown[0]}'{meant} There are "
             f"{', '.join(sorted(AUTO_INGEST_OPTIONS))}; "
-            f'what a source takes goes into configuration, such as {{"configuration": {{"base_url": …}}}}.'
+            f'the options of a source go into configuration, such as {{"configuration": {{"base_url": …}}}}.'
         )
     if options.get("if_offline", "serve") not in _IF_OFFLINE:
         raise ConfigurationError(

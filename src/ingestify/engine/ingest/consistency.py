@@ -122,13 +122,13 @@ class ConsistencyCheck:
             feeds = sorted({file.data_feed_key for file in fetched.files(changed)})
             self._warn_once(
                 "answers anew",
-                "%s: %s: the provider sent other bytes of %s each of three times, which differ in the same places. The "
-                "last ones are taken, also for other datasets of this type.",
+                "%s: %s: the provider sent different bytes of %s each of three times, always different in the same "
+                "places. The last bytes are stored. The same is done for other datasets of this type.",
                 ", ".join(feeds),
             )
             self._are_files_sure = True
         elif self._requests >= MOST_REQUESTS:
-            raise FetchError("the provider changed it each time it was asked for; the next run fetches it")
+            raise FetchError("the provider changed it before each of several requests; the next run fetches it")
         return True
 
     # ---- the entry -------------------------------------------------------------------------------------
@@ -206,8 +206,8 @@ class ConsistencyCheck:
             raise FetchError("the provider changed its entry each time the index was read; the next run fetches it")
         self._warn_once(
             "lists anew",
-            "%s: %s: its entry in the index was different each of %d times, with the same name and the same times. The "
-            "last one is taken, also for other datasets of this type.",
+            "%s: %s: its entry in the index was different each of %d times, but its name and times stayed the same. "
+            "The last entry is stored. The same is done for other datasets of this type.",
             MOST_LISTINGS,
         )
 

@@ -98,7 +98,7 @@ class Committer:
         try:
             call()
         except BaseException:  # whatever it is, the run must not hang
-            logger.exception("Telling of an unchanged dataset failed; this is a bug in ingestify.")
+            logger.exception("A call after an unchanged dataset failed; this is a bug in ingestify.")
 
     def _commit(self, group: Sequence[_Commit]) -> None:
         if not group:

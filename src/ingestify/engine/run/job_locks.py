@@ -76,7 +76,7 @@ class JobLocks:
     def describe_holder(self, progress: JobProgress) -> str:
         """Return who has a job's lock, for people."""
         holder = self._catalogue.job_locks.find_holder(progress.job.identity(self._bucket))
-        return "another run of this is going on" + ("" if holder is None else f": {holder}")
+        return "another run of this job is going on" + ("" if holder is None else f": {holder}")
 
     def release(self, progress: JobProgress) -> None:
         """Release a job's lock, if this run has it."""

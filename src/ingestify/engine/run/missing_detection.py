@@ -120,7 +120,7 @@ def describe_unlisted(progress: JobProgress, missing: MissingDatasets) -> str:
         return f"nothing is listed, and the lake has {theirs}; nothing is marked MISSING yet"
     are = "is" if count == 1 else "are"
     return (
-        f"{count:,} of the {missing.held:,} datasets of it {are} not listed any more ({missing.some_names}); "
+        f"{count:,} of its {missing.held:,} datasets {are} not listed any more ({missing.some_names}); "
         "none is marked MISSING yet"
     )
 

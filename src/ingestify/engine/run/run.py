@@ -126,7 +126,7 @@ class IngestionRun:
             try:
                 self._completion.wait()
             except KeyboardInterrupt as interrupt:
-                logger.debug("Interrupted: keeping what is complete. Interrupt again to leave at once.")
+                logger.debug("Interrupted: complete datasets are kept. Interrupt again to leave at once.")
                 self.stop.stop(interrupt)
                 self._completion.wait()
         except KeyboardInterrupt:
@@ -159,7 +159,7 @@ class IngestionRun:
         """Return a timer that stops the run at its deadline; it has begun. None: there is no deadline."""
         if self._options.deadline is None:
             return None
-        reached = DeadlineReached(f"the deadline of {self._options.deadline} (hours:minutes:seconds) is over")
+        reached = DeadlineReached(f"the deadline of {self._options.deadline} (hours:minutes:seconds) has passed")
         timer = threading.Timer(self._options.deadline.total_seconds(), self.stop.stop, [reached])
         timer.name, timer.daemon = "ingestify-deadline", True
         timer.start()
@@ -310,4 +310,4 @@ def _quietly(act: Callable[[], None]) -> None:
     try:
         act()
     except Exception as error:  # nobody waits for it, and the lake may be closed by now
-        logger.debug("A run that was left at once could not release all that it held", exc_info=error)
+        logger.debug("A run that was ended at once could not release all that it held", exc_info=error)

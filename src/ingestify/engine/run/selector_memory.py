@@ -252,7 +252,7 @@ class SelectorMemory:
         progress.count("unlisted", len(missing.dataset_ids))
         self._tell(
             progress,
-            "%s: %s: %s. The next run that finds the same does, or %s at once.",
+            "%s: %s: %s. The next run that finds the same marks them, or %s at once.",
             progress.job.source_name,
             progress.job.selector.name,
             progress.note,

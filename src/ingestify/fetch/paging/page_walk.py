@@ -251,9 +251,9 @@ class _Walk:
             return False
         why = (
             f"{self._shown} goes on to another page each time, and the last {len(self._idle)} brought nothing, which "
-            f"is taken for its end; there may be more than was read"
+            "is taken as its end; there may be more pages"
         )
-        logger.warning("%s. Name where a page says whether there are more ('more').", why)
+        logger.warning("%s. Set 'more' to the place where a page says whether there are more pages.", why)
         self._gaps.append((Doubt.LACKS, why))
         self._idle = []
         return True
@@ -382,7 +382,9 @@ class _Walk:
             f"{self._shown} answers page 2 as page 1: either it has one page, or it does not know the parameter "
             f"'{pager.param}', and there may be more than was read"
         )
-        logger.warning("%s. Correct the parameter, or name where a page says whether there are more ('more').", why)
+        logger.warning(
+            "%s. Correct the parameter, or set 'more' to the place where a page says whether there are more pages.", why
+        )
         self._gaps.append((Doubt.LACKS, why))
 
     def _end(self) -> None:

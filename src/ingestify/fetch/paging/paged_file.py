@@ -72,13 +72,13 @@ class PagedFile:
                 return result
             if digest in readings and not lacks:
                 # Nothing moved, as it is the same again: two items are equal, or one page has no items.
-                logger.warning("%s, or so it looks; read once more, it is the same, and is taken as it is.", why)
+                logger.warning("%s, it seems. A second reading brought the same, so the file is stored as it is.", why)
                 return result
             readings.append(digest)
         self._sink.restart()
         raise FetchError(
             f"GET {self._shown}: {why}; read {_READINGS} times, and not stored. Run again when the provider is not "
-            f"changing it; if it always is, ask for all of it in one page.",
+            "changing it; if the provider always changes it, ask for all of it in one page.",
             url=self._shown,
         )
 

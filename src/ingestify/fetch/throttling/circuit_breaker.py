@@ -155,7 +155,7 @@ class CircuitBreaker:
                 self.tripped_at = now
             return
         if not self.is_down:
-            logger.info("%s: %s fails, whatever it is asked for: %s", self._name, self._host, why)
+            logger.info("%s: %s fails on every request: %s", self._name, self._host, why)
             self._fails_files = is_file
         self.is_down = True
         self.trip(now, why, status)
@@ -165,11 +165,11 @@ class CircuitBreaker:
     def _reason(self, seconds: float) -> str:
         if self._is_refusal:
             return (
-                f"{self._host} refuses the credentials of the source '{self._name}', whatever it is asked for "
+                f"{self._host} refuses the credentials of the source '{self._name}' on every request "
                 f"({self._last_words}): correct them under sources.{self._name}.configuration, or ask the provider"
             )
         if self.is_down:
-            return f"{self._host} fails, whatever it is asked for ({self._last_words}), for {seconds:.0f} s by now"
+            return f"{self._host} has failed on every request for {seconds:.0f} s ({self._last_words})"
         hint = "lower this source's rate_limit or max_concurrency" if self._last_status == 429 else "it is overloaded"
         return f"{self._host} has refused everything for {seconds:.0f} s ({self._last_words}; {hint})"
 

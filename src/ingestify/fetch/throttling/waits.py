@@ -96,10 +96,10 @@ class Waits:
         try:
             memory.save(wait)
         except LakeNotFound:
-            logger.debug("%s, which no run will know: there is no lake yet", wait.reason)
+            logger.debug("%s. No later run will know that: there is no lake yet", wait.reason)
         except StoreError as error:
             # Another process may have saved the same pause at the same moment.
             with contextlib.suppress(StoreError):
                 if any(kept.host == wait.host for kept in memory.find()):
                     return
-            logger.warning("%s, which the next run will not know: %s", wait.reason, error)
+            logger.warning("%s. The next run will not know that: %s", wait.reason, error)

@@ -147,10 +147,10 @@ def _ask_for(tunnel: Tunnel, sock: socket.socket, until: float) -> None:
         data = sock.recv(1 << 12)
         head += data
         if not data or len(head) > _MOST_HEAD_BYTES:
-            raise ConnectionError("what it answered is not whole" if data else "it closed the connection")
+            raise ConnectionError("its answer is incomplete" if data else "it closed the connection")
     found = _STATUS.match(head)
     if found is None:
-        raise ConnectionError("what it answered is no HTTP")
+        raise ConnectionError("its answer is not HTTP")
     if not found[1].startswith(b"2"):
         said = found[2].decode("latin-1").strip()
         raise ConnectionError(f"it refuses a tunnel to the host: {found[1].decode()}{said and f' {said}'}")

@@ -38,7 +38,7 @@ class Bomb(Exception):
     """
 
     def __init__(self, received_bytes: int, made_bytes: int) -> None:
-        super().__init__(f"{received_bytes:,} bytes that came hold more than {made_bytes:,}")
+        super().__init__(f"{received_bytes:,} received bytes decode to more than {made_bytes:,}")
 
 
 def decoded(chunks: Iterable[bytes], content_encoding: str | None, *, keep_own_gzip: bool = False) -> Iterator[bytes]:

@@ -342,7 +342,7 @@ class HttpClientTransport:
         if proxy.partition(":")[0].lower() != "http":
             raise ConfigurationError(
                 f"The environment names the proxy '{mask_url(proxy)}', which is not supported; it must be http://, "
-                f"also for https: what is sent through it is encrypted all the same."
+                "also for https: ingestify encrypts what it sends through the proxy."
             )
         return proxy
 
@@ -371,7 +371,7 @@ def _proxy_address(proxy: str) -> tuple[tuple[str, int], dict[str, str]]:
     except ValueError:
         at = ("", 0)
     if not at[0]:
-        raise ConfigurationError(f"The environment names the proxy '{mask_url(proxy)}', which is no URL of one.")
+        raise ConfigurationError(f"The proxy '{mask_url(proxy)}' of the environment is not the URL of a proxy.")
     if parts.username is None:
         return at, {}
     pair = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"

@@ -109,7 +109,8 @@ class FilesDeclaration(Section):
         description="The type of a field: int or str. A path whose text is no whole number does not match the pattern.",
     )
     case_sensitive: bool = Field(
-        default=True, description="Whether A is another letter than a in what is no field of a pattern, and in feeds."
+        default=True,
+        description="Whether capital letters matter: in the fixed text of a pattern, and in the names of feeds.",
     )
     dataset_name: Text | None = Field(
         default=None, description="What people call a dataset: 'Match {match_id}'. Left out: its identity."

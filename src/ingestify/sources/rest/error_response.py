@@ -28,7 +28,7 @@ _GRAMMAR = Grammar(
     "answer",
     has_paths=True,
     is_absent_false=True,
-    allowed="Allowed: a path such as error or meta.errors, which says it if there is something; or a condition on keys "
+    allowed="Allowed: a path such as error or meta.errors, where any value means an error; or a condition on keys "
     "of the answer, such as status == 'error' or errors != [], with answer['a key'], numbers, 'text', True, False, "
     "None, and, or, not, ( ), == != < <= > >=, in, not in.",
     shorter="Write a shorter one.",

@@ -163,8 +163,8 @@ def _read_key(path: Path, passphrase: str | None) -> paramiko.PKey:
         except (paramiko.SSHException, ValueError, TypeError):
             continue  # usually a key of another type
     raise ConfigurationError(
-        f"options.private_key: {path} is no private key that can be read (Ed25519, ECDSA or RSA), or its passphrase is "
-        f"another one."
+        f"options.private_key: {path} is no private key that can be read (Ed25519, ECDSA or RSA), or the passphrase "
+        "is wrong."
     )
 
 

@@ -100,10 +100,10 @@ def _repair_rows(store: DatasetStore, damages: Iterable[Damage]) -> Iterator[Rep
     if revisions:
         store.catalogue.row_repair.restore_revisions(list(revisions))
         for where in revisions.values():
-            yield Repaired(where, "its revisions are mended as far as the files' rows tell")
+            yield Repaired(where, "its revisions are repaired as far as the files' rows say")
     if is_dangling:
         count = store.catalogue.row_repair.remove_dangling()
-        yield Repaired("the catalogue", f"{count} rows are removed that belonged to nothing")
+        yield Repaired("the catalogue", f"{count} rows that belonged to nothing are removed")
 
 
 def _is_of_revisions(damage: Damage) -> bool:

@@ -183,8 +183,8 @@ class LakeIdentity:
             return self._find_problem_of_unmarked(lake)
         if found.lake_id != lake.lake_id:
             return (
-                f"{self._named(found)} is another lake's: {self._ours(lake)} is not of it{self._last_place(lake)}. "
-                f"Correct file_url or metadata_url. If that lake's catalogue is lost for good and this one is to take "
+                f"{self._named(found)} belongs to another lake than {self._ours(lake)}{self._last_place(lake)}. "
+                "Correct file_url or metadata_url. If that lake's catalogue is lost for good and this one is to take "
                 f"its place, run {remedy('restored')}."
             )
         if found.mark == lake.mark:

@@ -207,7 +207,7 @@ def test_one_host_of_several_is_away(web, nowhere, caplog, options):
         assert ids(lake, options) == [1]
     served, failed = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
     assert "the lake's 1 dataset is served" in served
-    assert "2 that are listed could not be fetched, and the lake has none before (the first: match " in served
+    assert "2 that are listed could not be fetched, and the lake has no earlier version (the first: match " in served
     assert "1 failed" in failed
     assert "match 3" in failed
     assert "match 2" not in failed

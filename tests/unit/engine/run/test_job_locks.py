@@ -87,7 +87,7 @@ def test_the_second_run_is_skipped_with_a_reason_and_writes_nothing(make_engine,
     assert report.state is RunState.FINISHED
     (job,) = report.jobs
     assert (job.state, job.left_to_another) == (RunState.SKIPPED, True)
-    assert f"another run of this is going on: process {os.getpid()} on host " in job.error
+    assert f"another run of this job is going on: process {os.getpid()} on host " in job.error
     assert "1 of 1 selectors skipped" in caplog.text
     slow.goes_on.set()
     assert running.result.totals.new == 1
@@ -143,7 +143,7 @@ def test_a_reader_waits_and_then_gets_all_of_it(make_engine, caplog, auto_ingest
     assert slow.is_asked.wait(SECONDS)
     with caplog.at_level(logging.INFO, "ingestify"):
         reading = Background(lambda: ids(second.iter_datasets(auto_ingest=auto_ingest)))
-        wait_until(lambda: "waits for its turn: another run of this is going on" in caplog.text)
+        wait_until(lambda: "waits for its turn: another run of this job is going on" in caplog.text)
     assert not reading.is_done
     slow.goes_on.set()
     assert running.result.totals.new == 2

@@ -84,7 +84,7 @@ def test_what_is_not_listed_any_more_is_named(make_lake: Callable[..., Lake], ca
     lake.source.find = listing(*range(2))
     assert counts(lake) == (0, 7)
     shown = ", ".join([name for name in names if name != named][2:7])
-    assert f"7 of the 9 datasets of it are not listed any more ({shown} and 2 more); none is marked" in caplog.text
+    assert f"7 of its 9 datasets are not listed any more ({shown} and 2 more); none is marked" in caplog.text
     assert "load(accept_missing=True)" in caplog.text
 
 

@@ -238,7 +238,7 @@ def test_links_that_go_on_for_ever_and_bring_nothing_end(
 
     listing = Listing(client, server.on("/a", by=serve), pager)
     assert (listing.rows, listing.error) == (ROWS, None)
-    assert "the last 10 brought nothing, which is taken for its end" in listing.gaps
+    assert "the last 10 brought nothing, which is taken as its end" in listing.gaps
     assert "'more'" in caplog.text
     assert len(server.asked) == 13
     assert file_of(client, server.url + "/a", pager)[0] == ROWS
@@ -449,7 +449,7 @@ def test_a_file_of_which_a_page_in_the_middle_is_empty_is_read_once_more(
 
     stored, _ = file_of(client, server.on("/a", by=serve), pager)
     assert stored == (rows if times == 1 else [*rows[:4], *rows[6:]])
-    assert ("is taken as it is" in caplog.text) is (times > 1)
+    assert ("is stored as it is" in caplog.text) is (times > 1)
 
 
 @pytest.mark.parametrize("by", [+1, -1])

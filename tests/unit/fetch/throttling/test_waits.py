@@ -114,7 +114,7 @@ def test_a_catalogue_that_refuses_does_not_end_a_run(clock: Clock, caplog: pytes
     waits.begin_run(ignored=False, writes=True)
     waits.ask("a.example", 7200, 429)
     assert waits.find("a.example") is not None
-    assert "which the next run will not know: read-only" in caplog.text
+    assert "The next run will not know that: read-only" in caplog.text
 
 
 def test_two_processes_that_are_told_the_same_at_once_say_nothing_of_it(
@@ -126,7 +126,7 @@ def test_two_processes_that_are_told_the_same_at_once_say_nothing_of_it(
             raise StoreError("there is one already")
 
     assert Waits(Raced(), clock=clock).ask("a.example", 7200, 429).until == T0 + 2 * HOUR
-    assert "which the next run will not know" not in caplog.text
+    assert "The next run will not know that" not in caplog.text
 
 
 @given(

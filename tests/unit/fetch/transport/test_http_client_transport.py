@@ -510,8 +510,8 @@ def test_abort_ends_a_connection_that_is_being_made(
     ("data", "said"),
     [
         (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "502 Bad Gateway"),
-        (b"SSH-2.0-x\r\n\r\n", "no HTTP"),
-        (b"HTTP/1.1 200 ok\r\nX: " + b"a" * (1 << 17), "not whole"),
+        (b"SSH-2.0-x\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 200 ok\r\nX: " + b"a" * (1 << 17), "incomplete"),
         (b"", "closed the connection"),
     ],
 )
