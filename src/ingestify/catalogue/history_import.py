@@ -1,4 +1,4 @@
-"""The import of whole histories from another lake: of each dataset everything, or nothing."""
+"""The import of histories from another lake: a dataset is imported with all of its revisions, or not at all."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Outbox:
             self._waiting.extend(events)
 
     def publish_all(self) -> None:
-        """Publish all queued events, unless another thread, or a caller of this one, is doing so."""
+        """Publish all queued events, unless another thread, or a caller of this method, is publishing them."""
         with self._lock:
             if self._is_publishing:
                 return

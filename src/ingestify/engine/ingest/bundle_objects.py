@@ -42,10 +42,10 @@ def publish(store: DatasetStore, discovered: Discovered, bundle: LoadedBundle) -
 
 
 def find_lost(store: DatasetStore, bundle: LoadedBundle, moment: dt.datetime) -> list[str]:
-    """Return the ids of files that are wanted, and whose bytes are not there.
+    """Return the ids of files that the bundle needs and whose bytes are not in the storage.
 
-    A file in quarantine may have lost its object, for instance after a discard. A file that was left out may be right
-    by now.
+    A file in quarantine may have lost its object, for instance after a discard. A file that was left out may
+    be correct by now.
     """
     lost = [file_id for file_id, held in bundle.held.items() if not _is_stored(store, held, moment)]
     return lost + wanted_in_full(bundle)

@@ -51,8 +51,8 @@ class ConsistencyCheck:
         self._source_context = source_context
         self._requests = self._listings = 0
         self.found_change = False
-        self._are_files_sure = False  # every file was asked for once more, and none had changed
-        self._is_entry_sure = False  # the entry was read between two such requests, or after them, and is as it was
+        self._are_files_sure = False  # every file was requested once more, and none had changed
+        self._is_entry_sure = False  # the entry was read between two such requests or after them, and had not changed
 
     async def has_changed(self, *, is_suspicious: bool = False) -> bool:
         """Ask the provider once more for whatever is uncertain.
@@ -61,7 +61,7 @@ class ConsistencyCheck:
             is_suspicious: A check of the bundle failed: whatever can be asked for is uncertain.
 
         Returns:
-            Whether the provider changed the dataset meanwhile. Then the bundle is another one: all starts again.
+            Whether the provider changed the dataset meanwhile. Then the bundle is another one: all checks start again.
         """
         fetched = self._fetched
         while True:
@@ -90,9 +90,9 @@ class ConsistencyCheck:
         found = await self._read_index()
         fetched.has_extra = True
         if found.discovered is None:
-            fetched.extra = frozenset()  # with them the dataset is not listed so that it can be read
+            fetched.extra = frozenset()  # with these feeds, the source does not list the dataset
         else:
-            # What came before that is of another entry, then.
+            # Then the files that came before belong to another entry.
             self.found_change |= not is_announced_alike(fetched.resource, found.discovered.resource, with_more=True)
             fetched.take_up(found)
         await LoadFiles(fetched.resource.files.values(), self._load_as_listed)
@@ -212,7 +212,7 @@ class ConsistencyCheck:
         )
 
     def _warn_once(self, kind: str, text: str, argument: object) -> None:
-        """Warn of the first dataset of a type only: the others are alike."""
+        """Warn only of the first dataset of a type."""
         discovered = self._fetched.discovered
         if self._source_context.tells_first(kind, discovered.resource.dataset_type, str(argument)):
             logger.warning(text, discovered.job.source_name, discovered.name, argument)

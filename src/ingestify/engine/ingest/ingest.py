@@ -1,6 +1,6 @@
-"""One dataset, from the decision to its end: loaded, made sure of, validated, published and committed, or nothing.
+"""One dataset, from the decision to its end: its files are loaded, compared, validated, published and committed.
 
-`DatasetIngest.run` is the whole way. It waits for its steps without a thread; see `pipeline`.
+`DatasetIngest.run` is the whole way. No thread waits for a step; see `pipeline`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class DatasetIngest:
         run: The run that it belongs to.
 
     Raises:
-        Exception: Whatever a check raises that has to say for which datasets it is.
+        Exception: A check cannot say for which datasets it is.
     """
 
     def __init__(self, decision: Decision, run: RunContext) -> None:
@@ -112,6 +112,7 @@ class DatasetIngest:
         # 1. Fetch all files, side by side.
         may_skip = entry is not None and not asks_for_each(entry, fetched.resource)
         await self._load(fetched.resource.files.values(), lambda file: self._loading.load(file, may_skip=may_skip))
+        # Each `continue` means: more files came, or the provider changed something. Then the bundle is another one.
         while True:
             bundle = fetched.bundle
             leave_out_broken_files(bundle)
@@ -156,10 +157,10 @@ class DatasetIngest:
         await LoadFiles(files, lambda file: self._fetched.put(file.file_id, load(file)))
 
     async def _load_rest(self, bundle: LoadedBundle) -> bool:
-        """Load what is needed as well, as the files that came show. Returns whether there was anything."""
+        """Load the files that turn out to be needed too. Returns whether there were any."""
         fetched = self._fetched
         if skipped := [file_id for file_id, loaded in fetched.loaded.items() if loaded.skipped]:
-            await self._load(fetched.files(skipped), self._loading.load)  # as another file of the bundle changed
+            await self._load(fetched.files(skipped), self._loading.load)  # another file of the bundle changed
         elif lost := find_lost(self._store, bundle, self._started_at):
             await self._load(fetched.files(lost), self._loading.load_in_full)
         elif fetched.extra and not fetched.has_extra and (_is_other(bundle) or fetched.may_lack_extra):
@@ -169,7 +170,7 @@ class DatasetIngest:
         return True
 
     async def _has_changed(self, bundle: LoadedBundle) -> bool:
-        """Whether the provider changed the dataset while it was being fetched. Only news need to be asked for again."""
+        """Whether the provider changed the dataset while it was fetched. Without news, it is not asked."""
         is_new = bundle.new or bundle.removed or self._consistency.found_change
         if is_new or (self._fetched.has_extra and _is_other(bundle)):
             return await self._consistency.has_changed()
@@ -178,7 +179,7 @@ class DatasetIngest:
     # ---- validation ------------------------------------------------------------------------------------
 
     def _validate(self, bundle: LoadedBundle) -> tuple[str, ...]:
-        """Call `post_load_files`, once, and return why the bundle is rejected. Empty: it is not."""
+        """Call `post_load_files`, once, and return why the bundle is rejected; empty if it is accepted."""
         post_load = None if self._fetched.is_post_loaded else bundle.resource.post_load_files
         if post_load is None and not bundle.new:
             return ()
@@ -254,7 +255,7 @@ class DatasetIngest:
             applied = await Commit(change)
         except HeadMoved:
             return self._overtaken(change)
-        except Exception as error:  # noqa: BLE001 - it is told also if the run is to stop
+        except Exception as error:  # noqa: BLE001 - it is reported even if the run is stopping
             return self._failed(error)
         if applied.entry is not None:
             return self._ended(TaskOutcome.QUARANTINED, existing, "; ".join(applied.entry.reasons))
@@ -286,7 +287,7 @@ class DatasetIngest:
         return Outcome(there, None, current=is_same, again=again)
 
     async def _stays_in_quarantine(self) -> Outcome:
-        """End a dataset of which the provider still serves the bundle in quarantine, or one that was discarded."""
+        """End a dataset if the provider still serves the bundle that is in quarantine, or that was discarded."""
         entry, existing = self._decision.entry, self._decision.existing
         assert entry is not None, "there is something in quarantine"
         feeds = {loaded.feed.file_id: loaded.feed for loaded in self._fetched.loaded.values()}
@@ -317,7 +318,7 @@ class DatasetIngest:
     def _ended(
         self, outcome: TaskOutcome, dataset: Dataset | None, error: str = "", applied: AppliedChange | None = None
     ) -> Outcome:
-        """Return what became of the dataset. Each run tells of a broken file that is left out of it."""
+        """Return what became of the dataset. Each run reports a broken file that is left out of it."""
         if outcome not in (TaskOutcome.FAILED, TaskOutcome.QUARANTINED):
             error = "" if dataset is None else describe_left_out(dataset.feeds, self._fetched.resource.files)
         if outcome is TaskOutcome.UNCHANGED and not error:
@@ -353,7 +354,7 @@ def _was_invalidated_since(existing: Dataset | None, entry: QuarantineEntry | No
     if existing is None or not existing.revisions:
         return False
     is_marked = existing.revisions[-1].state is RevisionState.VALIDATION_FAILED
-    # Not by times, which are of two clocks: with the mark, what waits has to be fetched anew.
+    # Times of two clocks cannot be compared. With the mark, what waits has to be fetched anew.
     return is_marked and (entry is None or entry.retry_requested_at is not None)
 
 

@@ -47,14 +47,14 @@ _LONG_PAUSE_SECONDS = 5.0
 class AdaptiveLimiter:
     """When the next request may be sent to one host. Safe to share between threads.
 
-    As long as the host refuses nothing it only counts. After a 429, or any refusal with Retry-After, all requests pause
-    (`CircuitBreaker`); then they are sent evenly, at a rate below what was accepted before (`AimdLimit`). A 503 without
-    Retry-After limits the number in flight (`ConcurrencyLimiter`), and the rate only if one in flight is already too
-    many. Requests that were in flight at one moment are refused for one reason: if they were sent before a limit was
-    met, and refused after, they count no more.
+    As long as the host refuses nothing, the limiter only counts. After a 429, or any refusal with Retry-After, all
+    requests pause (`CircuitBreaker`); then they are sent evenly, at a rate below what was accepted before
+    (`AimdLimit`). A 503 without Retry-After limits the number in flight (`ConcurrencyLimiter`), and the rate only if
+    one in flight is already too many. Requests that were in flight together are refused for one reason: if they were
+    sent before the limit was found and refused after it, they do not count again.
 
-    If responses say how many more requests are let through, no more are sent until the reset (`Allowance`). A host that
-    asks for a longer wait than anybody waits for is left alone until that is over (`Waits`).
+    If responses say how many more requests are allowed, no more are sent until the reset (`Allowance`). If a host asks
+    for a longer wait than the longest that is allowed, it gets no requests until then (`Waits`).
 
     Args:
         name: The source's, for logs.
@@ -113,7 +113,7 @@ class AdaptiveLimiter:
             is_fresh: Whether this is the first try of the request: only such a request is sent as a probe.
 
         Raises:
-            Stopped: `stop` was set, before or meanwhile.
+            Stopped: `stop` was set before or during the wait.
             LeftAlone: The host gets no requests for now.
         """
         self._check_wait()
@@ -225,16 +225,16 @@ class AdaptiveLimiter:
     # ---- after a request -------------------------------------------------------------------------------
 
     def leave(self) -> None:
-        """A request is over, whatever came of it."""
+        """Count a request as ended, whatever the result."""
         with self._lock:
             self._concurrency.in_flight -= 1
             if self._holding or self._allowance is not None:
                 self._changed.notify()
 
     def announced(self, announced: RateLimitHeaders) -> None:
-        """A response says how many more requests are let through. Called before its request has left."""
+        """Note how many more requests a response allows. Called before its request has left."""
         if announced.reset_seconds > self._options.max_retry_after_seconds:
-            return  # nobody waits for it: the next request is refused, and says so
+            return  # no request waits that long: the next one is refused with this reason
         with self._lock:
             now = self._clock()
             if self._allowance is None:
@@ -246,7 +246,7 @@ class AdaptiveLimiter:
             logger.info("%s: %s lets no more requests through for %.0f s.", self._name, self.host, pause)
 
     def accepted(self, sent: Sent) -> None:
-        """A request was answered, and not refused."""
+        """Note that a request was accepted."""
         with self._lock:
             self._accepted.append(sent.started)
             self._concurrency.accepted(sent)
@@ -254,7 +254,7 @@ class AdaptiveLimiter:
                 self._reset_breaker()
 
     def answered(self, *, is_file: bool = True) -> None:
-        """A request came to its end, with whatever answer: the host is there, for this kind of request at least."""
+        """Note that the host responded, with any status: it is not down for this kind of request."""
         with self._lock:
             self._concurrency.answered()
             if self._breaker.answered(is_file=is_file):
@@ -262,7 +262,7 @@ class AdaptiveLimiter:
                 self._reset_breaker()
 
     def failed(self, sent: Sent, what: str, why: str, status: int | None, *, is_file: bool = True) -> None:
-        """A request failed for no reason of its own that is known, or its credentials were refused.
+        """Note that a request failed without a reason of its own, or that its credentials were refused.
 
         Args:
             sent: The request.
@@ -294,13 +294,13 @@ class AdaptiveLimiter:
         return pause
 
     def asked_to_wait(self, seconds: float, status: int) -> LeftAlone:
-        """A request was refused for longer than anybody waits: the host is left alone until then. Returns that."""
+        """Note that a host asked for too long a wait: it gets no requests until then. Returns the wait."""
         wait = self._waits.ask(self.host, seconds, status)
         logger.info("%s: %s.", self._name, wait.reason)
         return LeftAlone(wait.reason, status, is_wait=True)
 
     def overloaded(self, sent: Sent) -> None:
-        """A request was answered 503, and not told when to come again."""
+        """Note that a request was answered 503 without a Retry-After."""
         with self._lock:
             if self._concurrency.overloaded(sent, self._clock()):
                 if self._rate is None or self._rate.level > _OVERLOADED_PER_SECOND:
@@ -317,7 +317,7 @@ class AdaptiveLimiter:
             window = max(after_seconds or 0.0, _WINDOW_SECONDS)
             if self._rate is None:
                 self._first_refusal = (sent.started, window)
-            elif not self._breaker.rounds:  # else nothing was accepted since: the host is only still closed
+            elif not self._breaker.rounds:  # else nothing was accepted since: the host is still closed
                 self._rate.meet(sent.rate or self._rate.level, self._count_accepted(sent.started, window))
             self._breaker.trip(now, f"status {status}", status, after_seconds)
         elif after_seconds:
@@ -329,7 +329,7 @@ class AdaptiveLimiter:
         return sum(until - window < sent <= until for sent in self._accepted) / window
 
     def _reset_breaker(self) -> None:
-        """One got through: the others are held back by no more than a rate, and their number."""
+        """Note that one request got through: from now on, only the rate and the number in flight limit the others."""
         self._breaker.reset(self._clock())
         self._holding = self._rate is not None or self._concurrency.most is not None
 
