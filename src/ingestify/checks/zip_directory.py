@@ -164,7 +164,7 @@ def _placed(infos: Sequence[zipfile.ZipInfo], directory_start: int) -> list[Memb
         if info.header_offset < 0 or info.header_offset + _LOCAL_HEADER_BYTES + info.compress_size > end:
             raise Problem(
                 f"the ZIP archive's member {excerpt(_name_of(info))} is damaged: its {info.compress_size:,} bytes "
-                "reach into the next member"
+                "reach beyond its place in the archive"
             )
         ends[id(info)] = end
     return [Member(info, _name_of(info), ends[id(info)]) for info in infos]

@@ -214,7 +214,7 @@ def test_a_content_that_takes_all_memory_is_a_problem() -> None:
     def fill() -> io.BytesIO:
         raise MemoryError
 
-    assert "takes more than this computer has" in check_stream(fill, 10, "zip").problem
+    assert "too large, or nested too deeply" in check_stream(fill, 10, "zip").problem
 
 
 def test_secrets_are_not_shown() -> None:

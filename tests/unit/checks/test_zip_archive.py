@@ -181,7 +181,7 @@ def nested(times: int) -> bytes:
 
 @pytest.mark.parametrize("bomb", [overlapping(2), overlapping(1000), nested(2), nested(900)])
 def test_members_that_share_bytes_are_found_before_they_are_read(bomb: bytes) -> None:
-    assert "do not fit where it says they are, before the next one" in problem_of(bomb, "zip")
+    assert "reach beyond its place in the archive" in problem_of(bomb, "zip")
 
 
 def test_a_member_that_says_it_is_larger_than_the_archive_is_found() -> None:
@@ -189,7 +189,7 @@ def test_a_member_that_says_it_is_larger_than_the_archive_is_found() -> None:
         body = bytearray(archive("a.csv"))
         entry = body.index(b"PK\1\2")
         struct.pack_into("<II", body, entry + 20, compressed, size)
-        assert "do not fit where it says they are" in problem_of(bytes(body), "zip")
+        assert "reach beyond its place" in problem_of(bytes(body), "zip")
 
 
 def test_a_member_that_holds_more_than_it_says_is_found_and_no_more_is_made() -> None:

@@ -138,7 +138,8 @@ def test_what_cannot_be_read_is_told_and_a_key_that_is_called_as_a_column_is_the
     assert (found["identifier.name"], found["name"], found["date"]) == (3, "cup=3/name=3", "2024-05-27")
     (warned,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert (
-        warned == "cups: 1 of the index cannot be read, and is left out; the first: entry of cup 3: ValueError: no date"
+        warned == "cups: entries of the index that cannot be read and are left out: 1; "
+        "the first: entry of cup 3: ValueError: no date"
     )
 
 

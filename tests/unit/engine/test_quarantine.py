@@ -398,7 +398,7 @@ def test_a_feed_that_answers_anew_each_time_comes_in_with_a_warning(web: Provide
     files.at = 1
     report = lake.engine.load()
     assert (report.totals.revised, report.totals.failed) == (1, 0)
-    assert "other bytes of events each of three times" in caplog.text
+    assert "different bytes of events each of three times" in caplog.text
     lake.engine.close()
 
 

@@ -481,7 +481,7 @@ def test_a_plan_tells_why_it_would_be_asked_for(lake: Lake, match: Match):
     lake.engine.load(dry_run=True, listener=Listener())
     (one,) = planned
     assert one.action == "refetch"
-    assert one.reasons[0].startswith("frames__v1: what came last is left out: ")
+    assert one.reasons[0].startswith("frames__v1: its newest version is left out: ")
 
 
 # ---- accepted without -----------------------------------------------------------------------------------------

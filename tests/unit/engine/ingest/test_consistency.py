@@ -159,8 +159,8 @@ def test_answers_that_are_made_anew_each_time_come_in_and_move_with_the_provider
 ) -> None:
     lake, season = make(matches=3, etag=False, made_anew=True)
     assert lake.engine.load().totals.new == 3
-    (warning,) = [one.message for one in caplog.records if "other bytes" in one.message]
-    assert "other bytes of events, frames, lineups each of three times" in warning
+    (warning,) = [one.message for one in caplog.records if "different bytes" in one.message]
+    assert "different bytes of events, frames, lineups each of three times" in warning
     season.version[2] = 2
     lake.engine.load()
     assert versions_of(lake, 2) == {"2"}

@@ -196,7 +196,7 @@ TABLE = {
     "a file's row is lost": Case(
         lambda lake: lake.sql(DELETE_ROW.format("file", of_match(1)) + " AND file_id = 'events__v1'"),
         (K.LOST_FILE_ROW, K.ORPHAN),
-        ("it says that events__v1 came, and no revision has it",),
+        ("it says that events__v1 was stored, and no revision has it",),
     ),
     "a dataset's row is lost": Case(
         lambda lake: lake.sql(DELETE_ROW.format("dataset", of_match(1))),
