@@ -141,7 +141,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 values = st.one_of(st.integers(-1, 30), texts, st.lists(st.integers(8, 22), min_size=1, max_size=3), st.booleans())
 conditions = st.sampled_from(
     [
-        "match_id > 10",
+        "competition_id > 10",  # each type has this key; a condition on a key of no dataset is refused
         "metadata.home_score == 1",
         "metadata.x.y[0] == 1",
         "metadata['a b'] != None",
