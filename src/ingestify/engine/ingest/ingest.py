@@ -214,9 +214,45 @@ class DatasetIngest:
         fetched, discovered, existing = self._fetched, self._fetched.discovered, self._decision.existing
         entry = None if keeps_entry else self._decision.entry
         bundle = fetched.bundle
-        resource = discovered.resource
         kept = existing if keeps_description or bundle.keeps_description else None
-        change = DatasetChange(
+        change = self._make_change(bundle, published or {}, rejected, entry, kept)
+        warn_of_missing_feeds(bundle, discovered, self._source_context)
+        if bundle.is_in_doubt:
+            discovered.progress.is_in_doubt = True
+        if not change.is_news:
+            return self._ended(TaskOutcome.UNCHANGED, existing)
+        try:
+            applied = await Commit(change)
+        except HeadMoved:
+            return self._overtaken(change)
+        except Exception as error:  # noqa: BLE001 - it is reported even if the run is stopping
+            return self._failed(error)
+        if applied.entry is not None:
+            return self._ended(TaskOutcome.QUARANTINED, existing, "; ".join(applied.entry.reasons))
+        if applied.revision is not None and applied.revision.removed_file_ids:
+            discovered.progress.took_out = True
+        return self._ended(outcome_of(applied, is_new=existing is None), applied.dataset, applied=applied)
+
+    def _make_change(
+        self,
+        bundle: LoadedBundle,
+        published: dict[str, NewFile],
+        rejected: tuple[str, ...],
+        entry: QuarantineEntry | None,
+        kept: Dataset | None,
+    ) -> DatasetChange:
+        """Return the change of the lake.
+
+        Args:
+            bundle: The files together.
+            published: The new files, by file id.
+            rejected: Why the bundle goes into quarantine; empty if it does not.
+            entry: The entry in the quarantine that this change settles.
+            kept: The dataset in the lake whose name and metadata stay; None: they come from the announcement.
+        """
+        fetched, discovered, existing = self._fetched, self._fetched.discovered, self._decision.existing
+        resource = discovered.resource
+        return DatasetChange(
             bucket=self._store.bucket,
             provider=discovered.provider,
             dataset_type=resource.dataset_type,
@@ -225,7 +261,7 @@ class DatasetIngest:
             state=bundle.state,
             metadata=resource.metadata if kept is None else kept.metadata,
             existing=existing,
-            files=[published[file_id] for file_id in resource.files if file_id in published] if published else [],
+            files=[published[file_id] for file_id in resource.files if file_id in published],
             feeds=[loaded.feed for loaded in fetched.loaded.values()]
             + bundle.feeds_of_withdrawn(rejected=bool(rejected)),
             description="" if existing is None else "; ".join(self._decision.reasons)[:500],
@@ -246,22 +282,6 @@ class DatasetIngest:
             removals_seen=self._removals_seen,
             confirms=self._is_invalidated and not rejected and bundle.is_as_in_lake,
         )
-        warn_of_missing_feeds(bundle, discovered, self._source_context)
-        if bundle.is_in_doubt:
-            discovered.progress.is_in_doubt = True
-        if not change.is_news:
-            return self._ended(TaskOutcome.UNCHANGED, existing)
-        try:
-            applied = await Commit(change)
-        except HeadMoved:
-            return self._overtaken(change)
-        except Exception as error:  # noqa: BLE001 - it is reported even if the run is stopping
-            return self._failed(error)
-        if applied.entry is not None:
-            return self._ended(TaskOutcome.QUARANTINED, existing, "; ".join(applied.entry.reasons))
-        if applied.revision is not None and applied.revision.removed_file_ids:
-            discovered.progress.took_out = True
-        return self._ended(outcome_of(applied, is_new=existing is None), applied.dataset, applied=applied)
 
     def _overtaken(self, change: DatasetChange) -> Outcome:
         """End a dataset of which another writer committed first.

@@ -13,7 +13,7 @@ from ingestify.fetch.throttling.aimd import AimdLimit
 from ingestify.fetch.throttling.circuit_breaker import CircuitBreaker, LeftAlone
 from ingestify.fetch.throttling.concurrency_limiter import ConcurrencyLimiter, Sent
 from ingestify.fetch.throttling.rate_limit import RateLimit, Stopped
-from ingestify.fetch.throttling.rate_limit_headers import Allowance, RateLimitHeaders
+from ingestify.fetch.throttling.rate_limit_headers import RateLimitHeaders, RemainingRequests
 from ingestify.fetch.throttling.waits import Waits
 
 __all__ = ["AdaptiveLimiter"]
@@ -53,8 +53,8 @@ class AdaptiveLimiter:
     one in flight is already too many. Requests that were in flight together are refused for one reason: if they were
     sent before the limit was found and refused after it, they do not count again.
 
-    If responses say how many more requests are allowed, no more are sent until the reset (`Allowance`). If a host asks
-    for a longer wait than the longest that is allowed, it gets no requests until then (`Waits`).
+    If responses say how many more requests are allowed, no more are sent until the reset (`RemainingRequests`). If a
+    host asks for a longer wait than the longest that is allowed, it gets no requests until then (`Waits`).
 
     Args:
         name: The source's, for logs.
@@ -88,7 +88,7 @@ class AdaptiveLimiter:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._concurrency = ConcurrencyLimiter()
-        self._allowance: Allowance | None = None
+        self._allowance: RemainingRequests | None = None
         self._accepted: deque[float] = deque(maxlen=_COUNTED)
         """When those were sent that were accepted."""
         self._forget()
@@ -238,7 +238,7 @@ class AdaptiveLimiter:
         with self._lock:
             now = self._clock()
             if self._allowance is None:
-                self._allowance = Allowance()
+                self._allowance = RemainingRequests()
             before = self._allowance.seconds_to_wait(now)
             self._allowance.learn(announced, now, max(0, self._concurrency.in_flight - 1))
             pause = self._allowance.seconds_to_wait(now)

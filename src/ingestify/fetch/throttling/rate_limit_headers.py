@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-__all__ = ["Allowance", "RateLimitHeaders", "read_rate_limit_headers"]
+__all__ = ["RateLimitHeaders", "RemainingRequests", "read_rate_limit_headers"]
 
 _NUMBER = re.compile(r"\s*(\d{1,12})(?:\.\d*)?\s*(?:[,;].*)?")
 _PARAMETER = re.compile(r"[;,]\s*([a-z]+)\s*=\s*(\d{1,12})")
@@ -55,7 +55,7 @@ def _number(value: str | None) -> int | None:
     return None if found is None else int(found[1])
 
 
-class Allowance:
+class RemainingRequests:
     """Counts the requests that the provider still accepts. Not safe to share between threads.
 
     Before the first response nothing is known. From then on, no request starts that the provider announced to refuse.

@@ -8,7 +8,7 @@ from ingestify.fetch.http import HttpClient
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter
 from ingestify.fetch.throttling.rate_limit import RateLimit
-from ingestify.fetch.throttling.rate_limit_headers import Allowance, RateLimitHeaders, read_rate_limit_headers
+from ingestify.fetch.throttling.rate_limit_headers import RateLimitHeaders, RemainingRequests, read_rate_limit_headers
 from ingestify.fetch.transport.headers import Headers
 from tests.support.scripted_provider import Provider, answer
 
@@ -51,7 +51,7 @@ def test_whatever_a_provider_sends_is_a_number_or_nothing(remaining: str, reset:
 
 
 def test_what_is_used_up_is_waited_for_until_the_reset() -> None:
-    allowance = Allowance()
+    allowance = RemainingRequests()
     allowance.take(0.0)
     allowance.learn(RateLimitHeaders(2, 10.0), 0.0, others_in_flight=1)
     assert allowance.seconds_to_wait(0.0) == 0
@@ -61,14 +61,14 @@ def test_what_is_used_up_is_waited_for_until_the_reset() -> None:
 
 
 def test_answers_that_overtake_each_other_allow_no_more() -> None:
-    allowance = Allowance()
+    allowance = RemainingRequests()
     allowance.learn(RateLimitHeaders(0, 10.0), 0.0, others_in_flight=0)
     allowance.learn(RateLimitHeaders(5, 10.0), 0.1, others_in_flight=0)
     assert allowance.seconds_to_wait(0.2) > 0
 
 
 def test_after_the_reset_the_window_that_was_named_holds() -> None:
-    allowance = Allowance()
+    allowance = RemainingRequests()
     allowance.learn(RateLimitHeaders(0, 1.0, 2, 60.0), 0.0, others_in_flight=0)
     for _ in range(2):
         assert allowance.seconds_to_wait(1.0) == 0
@@ -95,7 +95,7 @@ class _Window:
 
 @given(st.integers(1, 12), st.floats(0.5, 90.0), st.integers(1, 8))
 def test_after_the_first_answer_nothing_is_refused(limit: int, seconds: float, at_once: int) -> None:
-    provider, allowance, now = _Window(limit, seconds), Allowance(), 0.0
+    provider, allowance, now = _Window(limit, seconds), RemainingRequests(), 0.0
     allowance.take(now)
     passed, announced = provider.answer(now)
     assert passed
