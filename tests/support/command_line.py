@@ -83,7 +83,7 @@ class CommandLine:
         self._folder = tempfile.TemporaryDirectory()
         self._number = 0
         self._nursery = subprocess.Popen(
-            [sys.executable, "-m", "tests.end_to_end.command_line"],
+            [sys.executable, "-m", "tests.support.command_line"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
