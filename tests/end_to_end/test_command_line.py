@@ -406,7 +406,7 @@ def test_a_second_interrupt_leaves_the_cursor_visible(project: Project):
     terminal.wait_for(b"finding what there is")
     assert b"\x1b[?25l" in terminal.screen
     terminal.interrupt()
-    terminal.wait_for(b"Once more to leave at once")
+    terminal.wait_for(b"Press Ctrl-C again to leave at once")
     terminal.interrupt()
     assert terminal.wait() == 130
     assert terminal.screen.rindex(b"\x1b[?25h") > terminal.screen.rindex(b"\x1b[?25l")

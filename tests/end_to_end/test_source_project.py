@@ -72,7 +72,9 @@ def test_what_is_there_is_not_written_over(folder: Path):
     source.write_text("# mine\n" + source.read_text())
     assert "exists already" in run("ingestify", "init", "--source", "club_data", cwd=folder, code=1)
     assert source.read_text().startswith("# mine\n")
-    assert "--force goes without --source" in run("ingestify", "init", "--source", "xyz", "--force", cwd=folder, code=2)
+    assert "--force cannot be used with --source" in run(
+        "ingestify", "init", "--source", "xyz", "--force", cwd=folder, code=2
+    )
     assert "a word of Python" in run("ingestify", "init", "--source", "class", cwd=folder, code=1)
 
 

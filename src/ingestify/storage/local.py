@@ -128,7 +128,8 @@ class LocalStorage:
                 # Its folder is not there yet, or a deletion has just removed it because it was empty.
                 if not temporary.exists():
                     raise
-                with contextlib.suppress(FileNotFoundError):  # removed meanwhile; the next try makes it again
+                # Removed meanwhile, or while `mkdir` looked what exists there: the next try makes it again.
+                with contextlib.suppress(FileNotFoundError, FileExistsError):
                     durable_folders.make(Path(folder), lambda: failpoint("publish.folder_made"))
             except OSError as error:
                 if error.errno != errno.EXDEV or temporary.parent != self._staging:
