@@ -7,6 +7,7 @@ folders that were found are synced like folders that were made. Each is remember
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import stat
@@ -97,7 +98,13 @@ class DurableFolders:
         for new in reversed(missing):
             with self._lock:
                 self._inodes.pop(str(new), None)  # the one that was known is gone, and a new one may get its inode
-            new.mkdir(exist_ok=True)
+            try:
+                new.mkdir(exist_ok=True)
+            except FileExistsError:
+                if os.path.lexists(new) and not new.is_dir():
+                    raise
+                # It was removed between `mkdir`, which found it there, and its look at what is there.
+                raise FileNotFoundError(errno.ENOENT, "the folder was removed meanwhile", str(new)) from None
             made()
 
     def _find_unknown(self, folder: str) -> dict[str, int]:

@@ -128,8 +128,7 @@ class LocalStorage:
                 # Its folder is not there yet, or a deletion has just removed it because it was empty.
                 if not temporary.exists():
                     raise
-                # Removed meanwhile, or while `mkdir` looked what exists there: the next try makes it again.
-                with contextlib.suppress(FileNotFoundError, FileExistsError):
+                with contextlib.suppress(FileNotFoundError):  # removed meanwhile; the next try makes it again
                     durable_folders.make(Path(folder), lambda: failpoint("publish.folder_made"))
             except OSError as error:
                 if error.errno != errno.EXDEV or temporary.parent != self._staging:
