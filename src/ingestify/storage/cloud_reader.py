@@ -42,7 +42,7 @@ class CloudReader(PositionedStream):
         self._rest_at = 0
         self._knows_ranges = True
         result = self._get()
-        super().__init__(int(result.meta["size"]))
+        super().__init__(int(result.meta["size"]), path)
         self._stream: Iterator[Any] | None = self._check(result)
 
     def readinto(self, buffer: Any) -> int:

@@ -37,7 +37,7 @@ class DeliveredStream(PositionedStream):
     def __init__(
         self, file: DeliveredFile, raw: RawFile, translate: Callable[[BaseException], SourceError | None]
     ) -> None:
-        super().__init__(file.size)
+        super().__init__(file.size, file.path)
         self._file = file
         self._raw = raw
         self._translate = translate
