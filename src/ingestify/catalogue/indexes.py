@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.retries import retried
-from ingestify.catalogue.tables import Tables
+from ingestify.catalogue.tables import LONGEST_NAME, Tables
 from ingestify.errors import ConfigurationError
 
 __all__ = ["AttributeIndexes"]
@@ -61,6 +61,7 @@ class AttributeIndexes:
         return made, dropped
 
     def _name(self, words: str, body: str) -> str:
-        """Return a safe name, the same for the same definition, below PostgreSQL's 63 characters."""
-        slug = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")[:24]
-        return f"{self._name_start}{slug}_{hashlib.sha256(body.encode()).hexdigest()[:10]}"
+        """Return a safe name, the same for the same definition, that is short enough for every database."""
+        mark = f"_{hashlib.sha256(body.encode()).hexdigest()[:10]}"
+        room = min(24, LONGEST_NAME - len(self._name_start) - len(mark))
+        return self._name_start + re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")[:room] + mark

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import re
 from typing import Any
 
@@ -18,12 +19,18 @@ import sqlalchemy as sa
 from ingestify.domain.identifier import LONGEST_IDENTIFIER
 from ingestify.errors import ConfigurationError
 
-__all__ = ["LONGEST_HOST", "OBJECT_COLUMNS", "Tables", "build_tables"]
+__all__ = ["LONGEST_HOST", "LONGEST_NAME", "OBJECT_COLUMNS", "Tables", "build_tables", "shorten_prefix"]
 
 LONGEST_HOST = 255
 """A name in the DNS has up to 253 characters, and a port may follow it."""
 
-_PREFIX = re.compile(r"[A-Za-z0-9_]{0,16}\Z")
+LONGEST_NAME = 63
+"""The most bytes of a table's, a constraint's or an index's name: PostgreSQL cuts longer ones, MySQL has one more."""
+
+_PREFIX = re.compile(r"[A-Za-z0-9_]{0,255}\Z")
+
+_LONGEST_PREFIX = 40
+"""A prefix up to here stays as it is: `dataset_identity_unique` is the longest name that follows one."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,7 +38,8 @@ class Tables:
     """The tables of one lake.
 
     Attributes:
-        prefix: The beginning of each table, constraint and index name; empty for most lakes.
+        prefix: The beginning of each table, constraint and index name, as `shorten_prefix` returns it; empty for most
+            lakes.
         metadata: SQLAlchemy's collection of these tables.
     """
 
@@ -84,20 +92,40 @@ def _key(name: str, length: int) -> sa.Column[str]:
     return sa.Column(name, sa.String(length), primary_key=True)
 
 
-@functools.lru_cache(maxsize=4)  # they never change, and a process with many lakes makes them once
-def build_tables(prefix: str = "") -> Tables:
-    """Return the tables of a lake.
+def shorten_prefix(prefix: str) -> str:
+    """Return the beginning of a lake's names for a prefix from the settings.
 
     Args:
-        prefix: Up to 16 letters, digits and underscores.
+        prefix: Up to 255 letters, digits and underscores.
+
+    Returns:
+        The prefix, if all names with it are short enough for every database. Otherwise its beginning and its hash, as
+        names that a database cuts by itself could be those of another lake.
 
     Raises:
         ConfigurationError: The prefix has other characters, or too many.
     """
     if not _PREFIX.match(prefix):
         raise ConfigurationError(
-            f"metadata_options: the table_prefix '{prefix}' must be at most 16 letters, digits and underscores."
+            f"metadata_options: the table_prefix '{prefix}' must be at most 255 letters, digits and underscores."
         )
+    if len(prefix) <= _LONGEST_PREFIX:
+        return prefix
+    mark = f"_{hashlib.sha256(prefix.encode()).hexdigest()[:8]}_"
+    return prefix[: _LONGEST_PREFIX - len(mark)] + mark
+
+
+@functools.lru_cache(maxsize=4)  # they never change, and a process with many lakes makes them once
+def build_tables(prefix: str = "") -> Tables:
+    """Return the tables of a lake.
+
+    Args:
+        prefix: As the settings have it.
+
+    Raises:
+        ConfigurationError: See `shorten_prefix`.
+    """
+    prefix = shorten_prefix(prefix)
     metadata = sa.MetaData()
     return Tables(
         prefix=prefix,

@@ -112,8 +112,9 @@ def test_a_lake_of_version_3_remembers_its_selectors_as_ones_to_be_listed_once_m
         catalogue.close()
 
 
-def test_lakes_share_a_database_by_their_prefixes(catalogue: SqlCatalogue, lake_url: str) -> None:
-    other = SqlCatalogue.open(lake_url, table_prefix="Other_")
+@pytest.mark.parametrize("prefix", ["Other_", "o" * 40, "x" * 255])
+def test_lakes_share_a_database_by_their_prefixes(catalogue: SqlCatalogue, lake_url: str, prefix: str) -> None:
+    other = SqlCatalogue.open(lake_url, table_prefix=prefix)
     dataset = apply_one(catalogue, with_file()).dataset
     wanted = [("fake", "match", "match_id")]
     (mine,), _ = catalogue.indexes.sync(wanted)
@@ -124,6 +125,7 @@ def test_lakes_share_a_database_by_their_prefixes(catalogue: SqlCatalogue, lake_
     assert catalogue.indexes.sync([]) == ([], [mine])
     assert (read_all(catalogue), read_all(other)) == ([dataset], [])
     other.close()
+    SqlCatalogue.open(lake_url, table_prefix=prefix).close()
 
 
 def test_tables_of_others_and_of_a_newer_ingestify_are_left_alone(server: Server) -> None:

@@ -46,7 +46,7 @@ def test_the_head_that_is_written_down_is_that_of_the_scripts() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
-@pytest.mark.parametrize("prefix", ["", "lake_"])
+@pytest.mark.parametrize("prefix", ["", "lake_", "x" * 255])
 def test_the_migrations_make_the_tables_that_the_code_knows(tmp_path: Path, prefix: str) -> None:
     SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db", table_prefix=prefix).close()
     tables = build_tables(prefix)

@@ -149,7 +149,7 @@ def test_settings_cannot_be_changed() -> None:
         ({"default_bucket": ".."}, "a name without /"),
         ({"default_bucket": ""}, "a name without /"),
         ({"metadata_options": {"table_prefix": "a-b"}}, "pattern"),
-        ({"metadata_options": {"table_prefix": "a" * 17}}, "at most 16 characters"),
+        ({"metadata_options": {"table_prefix": "a" * 256}}, "at most 255 characters"),
     ],
 )
 def test_a_main_section_that_makes_no_sense_is_refused(main: dict[str, Any], message: str) -> None:

@@ -18,9 +18,9 @@ class MetadataOptions(Section):
     table_prefix: str = Field(
         default="",
         pattern=r"^[A-Za-z0-9_]*$",
-        max_length=16,
-        description="The beginning of each table's name, so that a database can be shared: up to 16 letters, digits "
-        "and _.",
+        max_length=255,
+        description="The beginning of each table's name, so that a database can be shared: up to 255 letters, digits "
+        "and _. Of more than 40, the names have the beginning and a hash.",
     )
 
 
