@@ -27,4 +27,23 @@ html_table, text_table, text                            results as tables, and t
 
 subscriber                 a class that hears of events
 ports                      what the use cases need from catalogue, storage and HTTP
+
+models                     the classes of all these, under the paths of the published package
+
+`from ingestify.domain import Dataset` works too: the classes of `models` are names of this package.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ingestify.domain.models import *  # noqa: F403 - all of its names
+
+
+def __getattr__(name: str) -> Any:
+    # Not at import time: each module of the domain imports this package first. A module's name begins in lower case.
+    if name[:1].isupper():
+        return getattr(importlib.import_module("ingestify.domain.models"), name)
+    raise AttributeError(f"module 'ingestify.domain' has no attribute '{name}'")

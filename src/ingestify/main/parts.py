@@ -69,9 +69,6 @@ CHECKS_GROUP = "ingestify.checks"
 SUBSCRIBERS_GROUP = "ingestify.subscribers"
 """The entry point group of subscribers; `type:` is an entry point's name."""
 
-# Older configurations name this. It does nothing, as every lake has an event log now.
-_EVENT_LOG_SUBSCRIBER = "ingestify.infra.event_log.EventLogSubscriber"
-
 
 def make_source(name: str, settings: SourceSettings) -> Source:
     """Make a source of the settings."""
@@ -148,22 +145,18 @@ def subscribe(store: DatasetStore, settings: Settings) -> None:
     assert isinstance(dispatcher, Dispatcher)
     for one in settings.event_subscribers:
         found = _find_subscriber(one.type)
-        if found is not None:
-            configuration = resolve_configuration(one.configuration)
-            with _accepting("event subscriber", one.type, configuration):
-                dispatcher.add_subscriber(found(store, **configuration))
+        configuration = resolve_configuration(one.configuration)
+        with _accepting("event subscriber", one.type, configuration):
+            dispatcher.add_subscriber(found(store, **configuration))
 
 
 def check_subscriber(settings: SubscriberSettings) -> None:
     """Check a subscriber's configuration. The subscriber is not made, as that needs a lake, and may do anything."""
     found = _find_subscriber(settings.type)
-    if found is not None:
-        _check_arguments(found, "event subscriber", settings.type, settings.configuration, None)
+    _check_arguments(found, "event subscriber", settings.type, settings.configuration, None)
 
 
-def _find_subscriber(type_name: str) -> type[Subscriber] | None:
-    if type_name == _EVENT_LOG_SUBSCRIBER:
-        return None
+def _find_subscriber(type_name: str) -> type[Subscriber]:
     plugin = find_plugin(SUBSCRIBERS_GROUP, type_name)
     if plugin is None and "." not in type_name and ":" not in type_name:
         names = [one.name for one in find_plugins(SUBSCRIBERS_GROUP)]

@@ -103,7 +103,7 @@ def find_source_class(type_name: str) -> type[Source]:
     elif (plugin := find_plugin(ENTRY_POINT_GROUP, type_name)) is not None:
         found = plugin.load()
         title = plugin.title
-    elif type_name.startswith("ingestify.") or "." not in type_name:
+    elif "." not in type_name.removeprefix("ingestify."):
         names = [*BUILT_IN, *(one.name for one in find_plugins(ENTRY_POINT_GROUP))]
         hint = did_you_mean(type_name, names) or f"; there are {', '.join(names)}, or a dotted path."
         raise ConfigurationError(f"There is no source type '{type_name}'{hint}")

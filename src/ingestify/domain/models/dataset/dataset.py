@@ -1,0 +1,5 @@
+"""See `ingestify.domain.dataset`."""
+
+from ingestify.domain.dataset import Dataset as Dataset
+from ingestify.domain.dataset import DatasetCollection as DatasetCollection
+from ingestify.domain.dataset import DatasetSummary as DatasetSummary

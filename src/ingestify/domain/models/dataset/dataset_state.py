@@ -1,0 +1,3 @@
+"""See `ingestify.domain.dataset`."""
+
+from ingestify.domain.dataset import DatasetState as DatasetState

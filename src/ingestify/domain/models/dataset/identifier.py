@@ -1,0 +1,3 @@
+"""See `ingestify.domain.identifier`."""
+
+from ingestify.domain.identifier import Identifier as Identifier

@@ -1,0 +1,3 @@
+"""See `ingestify.domain.selector`."""
+
+from ingestify.domain.selector import Selector as Selector

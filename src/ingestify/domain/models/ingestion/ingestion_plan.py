@@ -1,0 +1,3 @@
+"""See `ingestify.domain.plan`."""
+
+from ingestify.domain.plan import IngestionPlan as IngestionPlan

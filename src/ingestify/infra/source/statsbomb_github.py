@@ -1,0 +1,3 @@
+"""See `ingestify.sources.statsbomb_github`."""
+
+from ingestify.sources.statsbomb_github import StatsBombGithub as StatsBombGithub

@@ -1,0 +1,3 @@
+"""What a source is written with; see `ingestify.domain.models`."""
+
+from ingestify.domain.models import *  # noqa: F403 - all of its names
