@@ -15,16 +15,29 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class Section(BaseModel):
-    """A mapping of keys to values. An unknown key is an error; a key without a value is as if it were not there."""
+    """A mapping of keys to values. An unknown key is an error, unless it begins with `x-`, which is for the user's own.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
+    A key without a value is as if it were not there.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+        json_schema_extra={"patternProperties": {"^x-": {}}},
+    )
 
     @model_validator(mode="before")
     @classmethod
-    def _drop_empty_keys(cls, data: object) -> object:
+    def _drop_keys(cls, data: object) -> object:
         if not isinstance(data, Mapping):
             return data
-        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+        return {
+            key: value
+            for key, value in data.items()
+            if (value is not None or key not in cls.model_fields) and not str(key).startswith("x-")
+        }
 
 
 def wrong(problem: str) -> PydanticCustomError:

@@ -13,7 +13,7 @@ FRAMEWORKS = (
     "*Handler",  # pyexpat calls it
     "*_command",  # click
     "_check_*",  # pydantic
-    "_drop_empty_keys",
+    "_drop_keys",
     "model_config",
     "_repr_html_",  # Jupyter
     "__getattr__",  # a module's

@@ -102,11 +102,16 @@ def check_command(lake: NamedLake, secrets: bool, connect: bool, console: Consol
     Secrets in vaults are looked up only with --secrets, as that needs the network and credentials. With --connect they
     are looked up too; then the database is opened, an object is written to the files, read and removed, and each
     source sends one small request. The exit code is 1 if one of them does not respond.
+
+    Each spelling of the published package in the file gets a line that says what it means.
     """
+    from ingestify.config.reader import describe_older_spellings
     from ingestify.main.configuration import check_config  # heavy: everything
 
     path = lake.place.config_for("what is to be checked")
     _, found = check_config(path, secrets=secrets or connect)
+    for line in describe_older_spellings(path):
+        console.tell(line)
     console.tell(f"{path} is right: {found}.")
     return EXIT_OK if not connect or _tell_connections(path) else EXIT_FAILED
 

@@ -14,7 +14,8 @@ from typing import Any
 from dotenv import dotenv_values, load_dotenv
 from pydantic import ValidationError
 
-from ingestify.config.locations import current_folder, local_path, named_path, resolve_url
+from ingestify.config.locations import current_folder, local_path, named_path
+from ingestify.config.older_spellings import Spelling, in_todays_words
 from ingestify.config.ownership import check_env_file, check_found_config
 from ingestify.config.schema import field_description, known_keys
 from ingestify.config.settings import FileOptions, Settings, find_contradictions
@@ -26,11 +27,11 @@ from ingestify.suggestion import did_you_mean
 __all__ = [
     "CONFIG_FILE_NAME",
     "CONFIG_FILE_VARIABLE",
+    "describe_older_spellings",
     "find_config",
     "local_path",
     "read_file_options",
     "read_settings",
-    "resolve_url",
 ]
 
 CONFIG_FILE_VARIABLE = "INGESTIFY_CONFIG_FILE"
@@ -68,7 +69,7 @@ def find_config(explicit: str | Path | None = None) -> Path | None:
 
 
 def read_settings(path: str | Path) -> Settings:
-    """Read a config file. Relative paths of its URLs are below its folder.
+    """Read a config file. Its URLs are as it has them; `resolve_lake_url` makes their paths absolute.
 
     The variables of the .env files next to it and in the current folder are added to this process's environment, where
     sources and database drivers find them too. A variable that is set already has priority, then the .env file next to
@@ -79,11 +80,7 @@ def read_settings(path: str | Path) -> Settings:
             written one of the .env files.
     """
     path = named_path(path)
-    folder, here = path.absolute().parent, current_folder()
-    _load_env_file(folder, path)
-    if not folder.exists() or not folder.samefile(here):
-        _load_env_file(here)
-    document = read_document(_text_of(path), str(path), os.environ)
+    document, _ = _read_document(path)
     content = document.content
     _hide_secrets(content)
     if content is None and not document.problems:
@@ -93,12 +90,34 @@ def read_settings(path: str | Path) -> Settings:
         if not document.problems:
             raise ConfigurationError(f"{path}: it must begin with keys such as main: and sources:.")
     try:
-        settings = Settings.model_validate(_with_absolute_paths(content, folder))
+        settings = Settings.model_validate(content)
     except ValidationError as error:
         raise _all_problems(path, document, content, error) from error
     if document.problems:
         raise _all_problems(path, document, content, None)
     return settings
+
+
+def describe_older_spellings(path: str | Path) -> list[str]:
+    """Return a line for each spelling of the published package in a config file: where it is, and what it means today.
+
+    They are valid for good, so no run tells of them; `ingestify config check` does.
+
+    Raises:
+        ConfigurationError: The file cannot be read.
+    """
+    path = named_path(path)
+    document, spellings = _read_document(path)
+    return [f"{path}:{document.line_of(one.path)}: {path_text(one.path)}: {one}" for one in spellings]
+
+
+def _read_document(path: Path) -> tuple[Document, tuple[Spelling, ...]]:
+    """Return a config file's content in today's words, and the older spellings. Its .env files are loaded first."""
+    folder, here = path.absolute().parent, current_folder()
+    _load_env_file(folder, path)
+    if not folder.exists() or not folder.samefile(here):
+        _load_env_file(here)
+    return in_todays_words(read_document(_text_of(path), str(path), os.environ))
 
 
 def read_file_options(options: Mapping[str, Any]) -> FileOptions:
@@ -168,16 +187,6 @@ def _hide_secrets(content: object) -> None:
     elif isinstance(content, list):
         for value in content:
             _hide_secrets(value)
-
-
-def _with_absolute_paths(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    main = content.get("main")
-    if not isinstance(main, Mapping):
-        return dict(content)
-    urls = {
-        key: resolve_url(main[key], folder) for key in ("metadata_url", "file_url") if isinstance(main.get(key), str)
-    }
-    return {**content, "main": {**main, **urls}}
 
 
 # Problems -----------------------------------------------------------------------------------------------------------

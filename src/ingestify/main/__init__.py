@@ -2,6 +2,7 @@
 
 place                which lake is meant, and where the nearest one is if it is not there
 opening              opens it: an engine with its plans, or a store for reading
+older_place          refuses relative URLs where the published package has put a lake
 adapters             catalogue, storage and engine, each made when its URL scheme is chosen
 parts                sources, fetch policies, subscribers, checks and layouts that the settings name
 cloud, deliveries    the options of object stores, and what deliveries are read from

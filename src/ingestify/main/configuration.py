@@ -10,6 +10,7 @@ from ingestify.config.secrets import find_vault_urls, resolve_lake_url, with_sec
 from ingestify.engine.report.health import WatchedPlan
 from ingestify.errors import SecretError
 from ingestify.main.adapters import check_catalogue, make_storage
+from ingestify.main.older_place import refuse_lake_by_current_folder
 from ingestify.main.parts import (
     check_fetch_policy,
     check_plugins,
@@ -65,6 +66,7 @@ def check_config(path: Path, *, secrets: bool = False) -> tuple[Path, str]:
     check_plugins()
     check_rules(settings)
     main = settings.main
+    refuse_lake_by_current_folder(main, folder)
     if secrets or not is_vault_url(main.metadata_url):
         check_catalogue(resolve_lake_url(main.metadata_url, "metadata_url", folder, lookup))
     if secrets or not is_vault_url(main.file_url):

@@ -12,6 +12,7 @@ from ingestify.domain.retention import Retention
 from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError, LakeNotFound
 from ingestify.main.adapters import make_engine, memory_store, open_store
+from ingestify.main.older_place import refuse_lake_by_current_folder
 from ingestify.main.parts import make_key_types, make_layout, make_plans, subscribe
 from ingestify.main.place import Place
 from ingestify.progress.printable import PrintableLogger
@@ -64,6 +65,7 @@ def _store_from_settings(settings: Settings, place: Place, bucket: str | None, l
     folder = place.base
     make_importable(str(folder))  # a transformation may be there
     main = settings.main
+    refuse_lake_by_current_folder(main, folder)
     return open_store(
         resolve_lake_url(main.metadata_url, "metadata_url", folder, lookup),
         resolve_lake_url(main.file_url, "file_url", folder, lookup),
@@ -127,6 +129,8 @@ def _empty_in_place_of_none(store: DatasetStore) -> DatasetStore:
 
 def catalogue_address(place: Place, settings: Settings | None, lookup: SecretLookup) -> tuple[str, str]:
     """Return the URL and the table prefix of a place's catalogue."""
+    if settings is not None:
+        refuse_lake_by_current_folder(settings.main, place.base)
     url = place.metadata_url if settings is None else settings.main.metadata_url
     prefix = "" if settings is None else settings.main.metadata_options.table_prefix
     return resolve_lake_url(url, "metadata_url", place.base, lookup), prefix

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from ingestify import get_datastore
 from ingestify.config.reader import find_config, read_settings
 from ingestify.config.settings import Settings
 from ingestify.errors import ConfigurationError
@@ -132,10 +134,8 @@ def test_relative_paths_are_below_the_folder_of_the_config_file(
     (lake / "config.yaml").write_text(MAIN)
     monkeypatch.chdir(lake.parent)
 
-    settings = read_settings("my lake/config.yaml")
-
-    assert settings.main.metadata_url == f"sqlite:///{lake}/database/catalog.db"
-    assert settings.main.file_url == f"file://{lake}/database/files/"
+    with contextlib.closing(get_datastore("my lake/config.yaml")) as store:
+        assert store.where == str(lake / "database")
 
 
 def test_a_section_without_entries_is_as_if_it_were_not_there(read: Read) -> None:

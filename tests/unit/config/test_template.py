@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import yaml
 
@@ -18,11 +17,11 @@ def switched_on(template: str) -> str:
     return text.replace("    fetch_policy: my_package.Cadence\n", "")
 
 
-def test_the_template_works_as_it_is(write_config: WriteConfig, tmp_path: Path) -> None:
+def test_the_template_works_as_it_is(write_config: WriteConfig) -> None:
     settings = read_settings(write_config(config_template()))
 
-    assert settings.main.metadata_url == f"sqlite:///{tmp_path}/database/catalog.db"
-    assert settings.main.file_url == f"file://{tmp_path}/database/files/"
+    assert settings.main.metadata_url == "sqlite:///database/catalog.db"
+    assert settings.main.file_url == "file://database/files/"
     assert {name: source.type for name, source in settings.sources.items()} == {
         "statsbomb": "ingestify.statsbomb_github"
     }

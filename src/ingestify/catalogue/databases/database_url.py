@@ -24,6 +24,7 @@ _DRIVERS = {
     "postgresql": POSTGRESQL,
     "postgres": POSTGRESQL,
     "postgresql+psycopg": POSTGRESQL,
+    "postgresql+psycopg2": POSTGRESQL,
     "mysql": MYSQL,
     "mysql+pymysql": MYSQL,
     "mariadb": MYSQL,
