@@ -64,6 +64,7 @@ class DatasetWriter:
         self._describe = self._update(
             "name", "state", "metadata", "updated_at", "last_modified_at", "feeds", "missing_feeds"
         )
+        self._identify = self._update("identifier", "identifier_key")
         self._move_head = self._update("current_revision_id", "current_created_at", "current_state")
 
     def _update(self, *names: str) -> BulkStatement:
@@ -332,7 +333,7 @@ class DatasetWriter:
     def _write(
         self, connection: sa.Connection, changes: Sequence[DatasetChange], applied: Sequence[AppliedChange]
     ) -> None:
-        new, described, heads, revisions = [], [], [], []
+        new, described, identified, heads, revisions = [], [], [], [], []
         files: list[dict[str, Any]] = []
         for change, one in zip(changes, applied, strict=True):
             dataset, revision = one.dataset, one.revision
@@ -343,6 +344,10 @@ class DatasetWriter:
                 new.append({**fixed_columns(dataset), **row, **head_columns(revision)})
             else:
                 described.append({"which": dataset.dataset_id, **{f"new_{name}": value for name, value in row.items()}})
+                if dataset.identifier != change.existing.identifier:
+                    fixed = fixed_columns(dataset)
+                    identity = {f"new_{name}": fixed[name] for name in ("identifier", "identifier_key")}
+                    identified.append({"which": dataset.dataset_id, **identity})
                 if change.confirms and revision is None:
                     self._set_state(connection, dataset, dataset.revisions[-1])
                 if revision is not None:
@@ -355,6 +360,7 @@ class DatasetWriter:
                 ]
         self.insert(connection, new, revisions, files)
         self._describe.execute(connection, described)
+        self._identify.execute(connection, identified)
         self._move_head.execute(connection, heads)
         self._quarantine.add(connection, [one.entry for one in applied if one.entry is not None])
 

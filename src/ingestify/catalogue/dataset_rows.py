@@ -10,7 +10,7 @@ __all__ = ["description_columns", "fixed_columns", "head_columns", "revision_row
 
 
 def fixed_columns(dataset: Dataset) -> dict[str, object]:
-    """Return the columns of a dataset that never change."""
+    """Return the columns of a dataset that never change; but the identifier of an adopted dataset is completed once."""
     return {
         "dataset_id": dataset.dataset_id,
         "bucket": dataset.bucket,

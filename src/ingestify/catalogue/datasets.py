@@ -107,6 +107,7 @@ class DatasetReader:
                         ),
                         names_from_text(missing_feeds),
                         feed_states.may_have_problems,
+                        feed_states.are_adopted,
                     )
         return found
 

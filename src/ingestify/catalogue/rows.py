@@ -11,7 +11,7 @@ from typing import Any
 from ingestify.clock import as_utc
 from ingestify.domain.announcement import text_of_time
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.file import LONGEST_CONTENT_TYPE, NO_VALIDATORS, FeedState, File, NewFile, Validators
+from ingestify.domain.file import ANY_URL, LONGEST_CONTENT_TYPE, NO_VALIDATORS, FeedState, File, NewFile, Validators
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
@@ -105,6 +105,9 @@ def feeds_to_text(feeds: Mapping[str, FeedState]) -> str:
     )
 
 
+_ADOPTED = f',"{ANY_URL}",'
+
+
 class Feeds(Mapping[str, FeedState]):
     """Feed states that are parsed at their first use: a run uses those of few datasets.
 
@@ -148,6 +151,11 @@ class Feeds(Mapping[str, FeedState]):
     def may_have_problems(self) -> bool:
         """Whether a file may have a problem, from the text without parsing it. False is certain."""
         return ',["' in self.text
+
+    @property
+    def are_adopted(self) -> bool:
+        """Whether a file's state is that of an adopted dataset. Mostly the text shows that none is."""
+        return _ADOPTED in self.text and any(feed.is_adopted for feed in self.values())
 
     def get(self, file_id: str, default: Any = None) -> Any:
         """Return a file's feed state, or `default`."""

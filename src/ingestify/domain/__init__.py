@@ -11,6 +11,7 @@ damage, retention, lake    the kinds of damage, how long history is kept, the id
 
 At the provider:
 source, resource           a source, and the datasets that it announces
+adopted                    what is known of the files of a lake that the published package made
 announcement               announced versions and times
 selector, plan             parts of a provider's data, and the plans that ingest them
 feeds, formats             data feeds and their versions, and serialization formats

@@ -15,7 +15,7 @@ import datetime as dt
 import email.utils
 import functools
 
-__all__ = ["CLOCK_SLACK", "grain_of", "is_settled", "is_time", "read_http_date", "text_of_time"]
+__all__ = ["CLOCK_SLACK", "grain_of", "is_settled", "is_time", "read_http_date", "text_of_time", "text_of_times_until"]
 
 CLOCK_SLACK = dt.timedelta(days=1)
 """The largest difference between the local clock and the clock of an announced time; it is mostly a time zone."""
@@ -29,15 +29,23 @@ def text_of_time(moment: dt.datetime) -> str:
     return (moment if moment.tzinfo is dt.UTC else moment.astimezone(dt.UTC)).isoformat()
 
 
+_UNTIL = "up to "
+
+
+def text_of_times_until(moment: dt.datetime) -> str:
+    """Return a text that stands for each time up to a moment. Only adopted datasets have it (`domain.adopted`)."""
+    return _UNTIL + text_of_time(moment)
+
+
 def is_time(text: str, moment: dt.datetime) -> bool:
-    """Return whether `text_of_time` writes a moment as this text.
+    """Return whether a text stands for a moment: `text_of_time` wrote it, or `text_of_times_until` for a later one.
 
     Parsing takes a tenth of the time of writing, and a run does this for each file.
     """
     try:
         return dt.datetime.fromisoformat(text) == moment
     except ValueError:
-        return False
+        return text.startswith(_UNTIL) and moment <= dt.datetime.fromisoformat(text[len(_UNTIL) :])
 
 
 def grain_of(moment: dt.datetime) -> dt.timedelta:

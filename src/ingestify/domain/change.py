@@ -67,6 +67,7 @@ class DatasetChange:
     """A change to one dataset, which one transaction commits.
 
     Attributes:
+        identifier: Its identity. That of an adopted dataset may lack keys of `existing`'s selector, which it gets so.
         existing: The dataset when the change was computed; None if it is new. If it has got a revision, another
             description or a mark since then, the change is refused and computed again.
         files: The files with new bytes, for one new revision; none: no revision.
@@ -132,7 +133,7 @@ class DatasetChange:
         existing = self.existing
         if existing is None or self.files or self.removed_file_ids or self.rejected or self.settles is not None:
             return True
-        if self.confirms:
+        if self.confirms or self.identifier != existing.identifier:
             return True
         if _description_differs(existing, self):
             return True
@@ -217,7 +218,8 @@ def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
         revisions = (*revisions[:-1], dataclasses.replace(revisions[-1], state=RevisionState.CONFIRMED))
     feeds = {**({} if existing is None else existing.feeds), **{feed.file_id: feed for feed in change.feeds}}
     feeds = {file_id: feed for file_id, feed in feeds.items() if file_id not in change.forgotten_file_ids}
-    differs = existing is None or revision is not None or _description_differs(existing, change)
+    is_described = existing is None or revision is not None or _description_differs(existing, change)
+    differs = existing is None or is_described or change.identifier != existing.identifier
     times = [feed.modified_at for feed in feeds.values() if feed.present and feed.modified_at is not None]
     dataset = dataclasses.replace(
         _described(change, moment),
@@ -231,7 +233,7 @@ def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
         events.append(DatasetCreated(dataset=dataset, occurred_at=moment))
     if revision is not None:
         events.append(RevisionAdded(dataset=dataset, occurred_at=moment))
-    elif existing is not None and differs:
+    elif existing is not None and is_described:
         events.append(MetadataUpdated(dataset=dataset, occurred_at=moment))
     return AppliedChange(dataset, revision, tuple(events))
 
@@ -245,7 +247,8 @@ def _described(change: DatasetChange, moment: dt.datetime) -> Dataset:
         bucket=change.bucket,
         provider=change.provider,
         dataset_type=change.dataset_type,
-        identifier=change.identifier if existing is None else existing.identifier,
+        # As it is spelled, unless the change completes it.
+        identifier=existing.identifier if existing and existing.identifier == change.identifier else change.identifier,
         name=change.name,
         state=change.state,
         metadata=json.loads(change.stored_metadata),

@@ -177,6 +177,11 @@ class Dataset:
         return {file_id: feed.problem for file_id, feed in sorted(self.feeds.items()) if feed.is_broken}
 
     @property
+    def is_adopted(self) -> bool:
+        """Whether the published package made it, and no run has confirmed it yet (`domain.adopted`)."""
+        return any(feed.is_adopted for feed in self.feeds.values())
+
+    @property
     def summary(self) -> DatasetSummary:
         """The summary that a fetch policy sees."""
         last = self.revisions[-1] if self.revisions else None

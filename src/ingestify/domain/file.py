@@ -15,6 +15,7 @@ from ingestify.domain.text import storable
 from ingestify.errors import SourceError
 
 __all__ = [
+    "ANY_URL",
     "LONGEST_CONTENT_TYPE",
     "LONGEST_FILE_ID",
     "NO_VALIDATORS",
@@ -56,6 +57,9 @@ side of its slash."""
 
 NO_VALIDATORS = Validators()
 """The provider sent none, or none is known."""
+
+ANY_URL = "*"
+"""In place of the hash of a URL: for which URL the published package had the file is not known (`domain.adopted`)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -132,7 +136,8 @@ class FeedState:
             fetch policies.
         validators: The validators of the response whose bytes are in the lake.
         checked_at: When the file was last requested.
-        asked_for: A hash of the URL and parameters that the validators belong to; empty if there is no URL.
+        asked_for: A hash of the URL and parameters that the validators belong to; empty if there is no URL; `ANY_URL`
+            until the first run over an adopted dataset.
         announced: The version that the source announced then (`FileResource.announced`); None: none.
         settled: Whether the file cannot have changed since under the same announced version
             (`domain.announcement.is_settled`).
@@ -159,6 +164,15 @@ class FeedState:
     def data_feed_key(self) -> str:
         """The feed of its file."""
         return self.file_id.rpartition("__")[0]
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether it is what the published package knew, and no run has confirmed it yet."""
+        return self.asked_for == ANY_URL
+
+    def is_of(self, asked_for: str) -> bool:
+        """Whether its validators belong to a URL, given as `FileResource.asked_for`."""
+        return self.asked_for in (asked_for, ANY_URL)
 
     @property
     def is_left_out(self) -> bool:

@@ -55,6 +55,8 @@ class Source(abc.ABC):
         reads_index_again: Whether its index may be read once more after files were fetched, to make sure that the name
             and the metadata of a dataset belong to the same moment. Set it to False only if the provider allows very
             few requests.
+        former_versions: Versions under which the published package `ingestify` stored the feeds, where a version is
+            only a label, as the provider has one of each feed. A dataset that has a feed under one of them keeps it.
         licence: The provider's terms for the data, in a few words. Kept with each revision.
         attribution: How a publication has to name the source of the data. Kept with each revision; the command line
             shows both when a provider's first data comes into a lake.
@@ -74,6 +76,7 @@ class Source(abc.ABC):
     lists_everything: bool = True
     follows_changes: bool = False
     reads_index_again: bool = True
+    former_versions: Sequence[str] = ()
     licence: str = ""
     attribution: str = ""
     hosts: Sequence[str] = ()

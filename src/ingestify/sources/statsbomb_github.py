@@ -51,6 +51,7 @@ class StatsBombGithub(OpenDataSource):
     identifier_keys = ("competition_id", "season_id", "match_id")
     bundle_types = (MATCH,)
     bundle_checks = (StatsBombMatchCheck(),)
+    former_versions = ("v1-open-data",)
     licence = "StatsBomb Public Data User Agreement: https://github.com/statsbomb/open-data/blob/master/LICENSE.pdf"
     attribution = "Data by StatsBomb; name it as the source and show its logo in whatever is public."
     hosts = ("raw.githubusercontent.com",)

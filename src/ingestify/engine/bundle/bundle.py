@@ -242,7 +242,8 @@ def find_unannounced(existing: Dataset | None, resource: DatasetResource, plan: 
         file_id
         for file_id, file in existing.files.items()
         if file_id not in resource.files
-        and plan.answers_for(revisions[file.revision_id].source.get("source", plan.source.name))
+        # Which source brought a file of an adopted dataset is not known, so no plan decides that it is lost.
+        and plan.answers_for(revisions[file.revision_id].source.get("source"))
     ]
 
 

@@ -17,6 +17,7 @@ from ingestify.domain.source import collecting
 from ingestify.engine.bundle.broken_files import describe_left_out
 from ingestify.engine.bundle.bundle import find_unannounced, is_known_lost
 from ingestify.engine.bundle.bundle_rules import BundleRules
+from ingestify.engine.decision.adopted_datasets import find_incomplete, keep_versions
 from ingestify.engine.decision.quarantine_view import QuarantineView
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.discovery import LOOK_UP_SIZE, as_exception
@@ -34,6 +35,8 @@ class Action(enum.StrEnum):
     FETCH = "fetch"
     REFETCH = "refetch"
     METADATA = "metadata"
+    CONFIRM = "confirm"
+    """Take over what the published package knew of it; nothing is asked for (`domain.adopted`)."""
     UNCHANGED = "unchanged"
     SKIP = "skip"
     QUARANTINED = "quarantined"
@@ -72,7 +75,11 @@ class Decision:
             dataset_type=discovered.resource.dataset_type,
             identifier=str(discovered.identifier),
             name=discovered.name,
-            action=self.action.value if error is None else "failed",
+            action="failed"
+            if error is not None
+            else "unchanged"
+            if self.action is Action.CONFIRM
+            else self.action.value,
             reasons=self.reasons if error is None else (one_line(error),),
             files=tuple(discovered.resource.files),
         )
@@ -88,10 +95,12 @@ class _Case:
         action: What has to be done. None: not known without the full dataset.
         error: What the fetch policy raised, or the source marked.
         is_asked_for: Whether a person wants it to be fetched in full.
+        is_incomplete: Whether the lake has it under an identity without the selector's attributes. They may be those of
+            another selector, so each file is asked for.
         entry_changes: What the entry of the index changes of name and metadata, for people.
     """
 
-    __slots__ = ("action", "discovered", "entry", "entry_changes", "error", "is_asked_for", "row")
+    __slots__ = ("action", "discovered", "entry", "entry_changes", "error", "is_asked_for", "is_incomplete", "row")
 
     def __init__(self, discovered: Discovered, row: KnownDataset | None, entry: QuarantineEntry | None) -> None:
         self.discovered = discovered
@@ -100,6 +109,7 @@ class _Case:
         self.action: Action | None = None
         self.error: Exception | None = None
         self.is_asked_for = False
+        self.is_incomplete = False
         self.entry_changes: list[str] = []
         if row is not None:
             if discovered.name != row.name:
@@ -139,8 +149,13 @@ def decide(
             some = members[start : start + LOOK_UP_SIZE]
             identifiers = [discovered.identifier for discovered in some]
             known = store.catalogue.datasets.find_known(store.bucket, *kind, identifiers)
+            incomplete = find_incomplete(store, kind, some, known)
+            known |= incomplete
+            keep_versions(some, known)
             entries = quarantine.find(kind, [(one.identifier, one.job) for one in some])
             cases = [_Case(one, known.get(one.identifier), entry) for one, entry in zip(some, entries, strict=True)]
+            for case in cases:
+                case.is_incomplete = case.discovered.identifier in incomplete
             decisions += _decide_known(store, cases, rules, refetch=refetch)
     failpoint("decision.made")
     return decisions
@@ -160,7 +175,7 @@ def _decide_known(store: DatasetStore, cases: Sequence[_Case], rules: BundleRule
     full_ids = [
         case.row.dataset_id
         for case in cases
-        if case.row is not None and case.action in (None, Action.METADATA, Action.REFETCH)
+        if case.row is not None and case.action in (None, Action.METADATA, Action.CONFIRM, Action.REFETCH)
     ]
     full = {dataset.dataset_id: dataset for dataset in store.catalogue.datasets.get(full_ids)} if full_ids else {}
     decisions = []
@@ -202,8 +217,8 @@ def _reasons(case: _Case, existing: Dataset | None, rules: BundleRules) -> tuple
     entry = case.entry
     if case.discovered.resource.postponed is not None:
         return (case.discovered.resource.postponed,)
-    if case.is_asked_for:
-        return ("it is asked for in full",)
+    if case.is_asked_for or case.is_incomplete:
+        return ("it is asked for in full" if case.is_asked_for else "its identity gets the selector's attributes",)
     if case.action is Action.QUARANTINED and entry is not None:
         return tuple(entry.reasons)
     if entry is not None and case.action in (Action.FETCH, Action.REFETCH):
@@ -219,7 +234,7 @@ def _reasons(case: _Case, existing: Dataset | None, rules: BundleRules) -> tuple
         return ("not in the lake",)
     if case.action is Action.METADATA and case.row is not None:
         return tuple(_description_changes(case, case.row, rules))
-    if case.action is Action.UNCHANGED:
+    if case.action in (Action.UNCHANGED, Action.CONFIRM):
         return _left_out(case)
     return ("the fetch policy does not want it",) if case.action is Action.SKIP else ()
 
@@ -254,6 +269,8 @@ def _decide_by_row(case: _Case, rules: BundleRules) -> None:
     try:
         if case.row is None:
             case.action = Action.FETCH if policy.should_fetch(resource) else Action.SKIP
+        elif case.is_incomplete:
+            case.action = Action.REFETCH
         elif (
             policy.can_skip(case.row.summary, resource)
             and not _may_have_lost(case, case.row)
@@ -282,9 +299,10 @@ def _decide_by_dataset(case: _Case, existing: Dataset | None, rules: BundleRules
 def _is_described_anew(case: _Case, row: KnownDataset) -> bool:
     """Whether the entry has another description of a dataset, so that its files are asked for as well.
 
-    Name, score and files belong to one moment. Mostly the provider answers "not modified" for the files.
+    Name, score and files belong to one moment. Mostly the provider answers "not modified" for the files. The
+    description of an adopted dataset was made by another program, so that it says nothing of the files.
     """
-    if not case.entry_changes or not row.summary.has_revisions:
+    if not case.entry_changes or not row.summary.has_revisions or row.is_adopted:
         return False
     discovered = case.discovered
     if _has_own_rule(discovered.job.plan.fetch_policy):
@@ -354,7 +372,9 @@ def wanted_by(discovered: Discovered) -> Callable[[str], bool]:
 
 
 def _without_fetching(case: _Case, row: KnownDataset, rules: BundleRules) -> Action:
-    return Action.METADATA if _description_changes(case, row, rules) else Action.UNCHANGED
+    if _description_changes(case, row, rules):
+        return Action.METADATA
+    return Action.CONFIRM if row.is_adopted else Action.UNCHANGED
 
 
 def _description_changes(case: _Case, row: KnownDataset, rules: BundleRules) -> list[str]:

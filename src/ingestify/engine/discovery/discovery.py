@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
+from ingestify.domain.adopted import keep_former_versions
 from ingestify.domain.change import metadata_text
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
@@ -280,6 +281,7 @@ def list_again(
             if before is not None:
                 there = found.get(again.key)
                 chosen = again if there is None else preferred(there, again)
+                keep_former_versions(chosen.resource, before.resource.files, progress.job.plan.source.former_versions)
                 found[again.key] = dataclasses.replace(before, resource=chosen.resource, metadata=chosen.metadata)
         if len(found) == len(wanted) and not may_repeat:
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -24,11 +25,14 @@ from ingestify.engine.bundle.loaded_file import NOTHING_FOUND, FileKind, LoadedR
 from ingestify.engine.bundle.volatile import Differences, differences_between, differs_each_time_alike
 from ingestify.engine.ingest.consistency_rules import MOST_BYTES_IN_FULL
 from ingestify.engine.ingest.known_files import KnownFiles
-from ingestify.errors import SourceError, StoreError
+from ingestify.errors import IntegrityError, SourceError, StoreError
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.objects.staging import StagedFile
 
 __all__ = ["FileLoading"]
+
+MOST_BYTES_OF_JSON = 64 << 20
+"""Larger files of the lake are not read to compare their JSON with that of a source; then the bytes decide."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -153,15 +157,30 @@ class FileLoading:
 
     def _load_json(self, file: FileResource) -> LoadedResource:
         try:
-            content = json.dumps(file.json_content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            content = _json_text(file.json_content).encode()
         except (TypeError, ValueError) as error:
             raise SourceError(f"the json_content of '{file.file_id}' is not JSON: {error}") from error
         # Just written as JSON, so that need not be checked; but a bundle check may want to have it decoded.
         arrival = _Arrival("application/json", is_checked=bool(self._shapes.get(file.data_feed_key)))
         staged = self._stage(file, file.serialization_format)
         with _DiscardedOnError(staged):
-            staged.write(content.encode())
+            staged.write(self._as_in_lake(file, content))
             return self._complete(file, staged, arrival)
+
+    def _as_in_lake(self, file: FileResource, content: bytes) -> bytes:
+        """Return the lake's bytes, if they have the same JSON and are only spelled otherwise; else `content`.
+
+        The published package wrote JSON with an indent of 4. The order of keys and the numbers have to be the same.
+        """
+        current = self._known.current.get(file.file_id)
+        if current is None or current.size > MOST_BYTES_OF_JSON or current.tag == hashlib.sha256(content).hexdigest():
+            return content
+        try:
+            stored = self._store.opener(current).read()
+            is_same = _json_text(json.loads(stored, parse_constant=lambda _: None)).encode() == content
+        except (ValueError, RecursionError, StoreError, IntegrityError):  # no JSON, or its object is damaged
+            return content
+        return stored if is_same else content
 
     def _load_url(self, file: FileResource, *, in_full: bool, may_skip: bool = False) -> LoadedResource:
         validators = NO_VALIDATORS if in_full else self._known.validators_of(file)
@@ -350,6 +369,10 @@ class _DiscardedOnError:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._staged.discard()
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _arrival_of(result: FetchResult) -> _Arrival:

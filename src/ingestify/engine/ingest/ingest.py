@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Collection
 
 from ingestify.clock import now
+from ingestify.domain.adopted import confirmed_feeds
 from ingestify.domain.change import AppliedChange, DatasetChange, Settlement
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.fetch_policy import is_any_announced_anew
@@ -106,7 +107,7 @@ class DatasetIngest:
     async def _ingest(self) -> Outcome:
         if self._decision.error is not None:
             raise self._decision.error
-        if self._decision.action is Action.METADATA:
+        if self._decision.action in (Action.METADATA, Action.CONFIRM):
             return await self._ingest_description()
         fetched, consistency, entry = self._fetched, self._consistency, self._decision.entry
         # 1. Fetch all files, side by side.
@@ -262,7 +263,8 @@ class DatasetIngest:
             metadata=resource.metadata if kept is None else kept.metadata,
             existing=existing,
             files=[published[file_id] for file_id in resource.files if file_id in published],
-            feeds=[loaded.feed for loaded in fetched.loaded.values()]
+            feeds=confirmed_feeds(existing, resource)
+            + [loaded.feed for loaded in fetched.loaded.values()]
             + bundle.feeds_of_withdrawn(rejected=bool(rejected)),
             description="" if existing is None else "; ".join(self._decision.reasons)[:500],
             source={

@@ -60,7 +60,7 @@ class KnownFiles:
             return NO_VALIDATORS
         if not known.present:
             return NO_VALIDATORS  # those of a response that it is absent are not those of the older bytes
-        if known.asked_for != file.asked_for:
+        if not known.is_of(file.asked_for):
             return NO_VALIDATORS  # they belong to another URL
         if is_announced_anew(file, known):
             # The index says that it changed. A Last-Modified does not refute that: it may be set to any date.

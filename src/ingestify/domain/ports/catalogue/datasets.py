@@ -57,6 +57,7 @@ class KnownDataset(NamedTuple):  # made for each dataset of a run, and a third a
         summary: For the fetch policy's cheap check.
         missing_feeds: The same as `Dataset.missing_feeds`.
         may_have_problems: Whether one of its files may be broken or left out; False is certain.
+        is_adopted: The same as `Dataset.is_adopted`.
     """
 
     dataset_id: str
@@ -66,6 +67,7 @@ class KnownDataset(NamedTuple):  # made for each dataset of a run, and a third a
     summary: DatasetSummary
     missing_feeds: tuple[str, ...] = ()
     may_have_problems: bool = False
+    is_adopted: bool = False
 
 
 class StorageTotals(TypedDict):
