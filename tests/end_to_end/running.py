@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.end_to_end.crashes.audit import MARK
-from tests.support.command_line import Command, CommandLine, Ended
+from tests.support.command_line import Command, Ended, shared_command_line
 
 
 def start(project: Path) -> subprocess.Popen[str]:
@@ -30,22 +29,11 @@ def ingestify(folder: Path, *arguments: str, environment: Mapping[str, str] | No
     Args:
         environment: All of it; None: that of this process.
     """
-    try:
-        (ended,) = _command_line().run_all(
-            [Command(folder, arguments, environment=dict(os.environ if environment is None else environment))]
-        )
-    except BaseException:
-        _command_line.cache_clear()  # what it is at may end whenever it does, and would be taken for the next command's
-        raise
+    given = Command(folder, arguments, environment=dict(os.environ if environment is None else environment))
+    (ended,) = shared_command_line().run_all([given])
     return ended
 
 
 def objects(storage: Path) -> list[Path]:
     """The files in a storage's folder, by path, but for the mark that says whose they are."""
     return sorted(path for path in storage.rglob("*") if path.is_file() and path != storage / MARK)
-
-
-@functools.cache
-def _command_line() -> CommandLine:
-    """One for all tests of a process: it ends when its stdin does."""
-    return CommandLine().__enter__()

@@ -21,7 +21,7 @@ from tests.integration.catalogue.servers import reach
 from tests.integration.lake_servers import SharedLake, shared_lake
 from tests.integration.storage.conftest import credentials, moto  # noqa: F401 - fixtures
 from tests.integration.storage.relay import Relay
-from tests.support.command_line import CommandLine
+from tests.support.command_line import CommandLine, shared_command_line
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 and fork are POSIX")
 
@@ -39,9 +39,8 @@ def season() -> Iterator[ChangingSeason]:
 
 
 @pytest.fixture
-def command_line(credentials: None) -> Iterator[CommandLine]:  # noqa: F811 - with what it puts into the environment
-    with CommandLine() as started:
-        yield started
+def command_line(credentials: None) -> CommandLine:  # noqa: F811 - with what it puts into the environment
+    return shared_command_line()
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.integration.lake_servers import SharedLake, shared_lake
 from tests.integration.storage import servers
 from tests.integration.storage.conftest import credentials, moto  # noqa: F401 - fixtures
 from tests.integration.storage.relay import Exchange, Relay
-from tests.support.command_line import Command, CommandLine, Ended
+from tests.support.command_line import Command, CommandLine, Ended, shared_command_line
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 and fork are POSIX")
 
@@ -50,9 +50,8 @@ def season() -> Iterator[ChangingSeason]:
 
 
 @pytest.fixture
-def command_line(credentials: None) -> Iterator[CommandLine]:  # noqa: F811 - with what it puts into the environment
-    with CommandLine() as started:
-        yield started
+def command_line(credentials: None) -> CommandLine:  # noqa: F811 - with what it puts into the environment
+    return shared_command_line()
 
 
 def make_machines(folder: Path, lake: SharedLake, season: ChangingSeason) -> list[Path]:

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import dataclasses
 import datetime as dt
+import functools
 import importlib
 import json
 import os
@@ -21,11 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from ingestify import clock
+from tests.support import new_lakes
 
 # What commands import by and by.
 _MODULES = (
     "ingestify.cli",
     "ingestify.cli.app",
+    "ingestify.cli.copy",
     "ingestify.cli.garbage",
     "ingestify.cli.lake",
     "ingestify.cli.quarantine",
@@ -35,10 +38,15 @@ _MODULES = (
     "ingestify.catalogue.catalogue",
     "ingestify.catalogue.migrations",
     "ingestify.checks.statsbomb",
+    "ingestify.fetch.transport.http_client_transport",
     "ingestify.main",
+    "ingestify.sources.rest",
     "ingestify.sources.statsbomb_github",
     "alembic.command",
     "msgspec",
+    "psycopg",
+    "sqlalchemy.dialects.sqlite",
+    "urllib.request",
     "zstandard",
 )
 
@@ -64,7 +72,7 @@ class Command:
         folder: Where it runs.
         failpoints: For the environment.
         kill_after: Seconds until it is killed as by kill -9; None: it is not.
-        environment: All of it; None: that of this process when the `with` block began, with 4 threads for fetching.
+        environment: All of it; None: that of this process, with 4 threads for fetching.
         clock_ahead: By how many seconds its clock is ahead of this process's.
     """
 
@@ -82,21 +90,27 @@ class CommandLine:
     def __enter__(self) -> CommandLine:
         self._folder = tempfile.TemporaryDirectory()
         self._number = 0
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+        self._folder.cleanup()
+
+    def _start(self) -> None:
         self._nursery = subprocess.Popen(
             [sys.executable, "-m", "tests.support.command_line"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def _end(self) -> None:
         assert self._nursery.stdin is not None
         self._nursery.stdin.close()
         self._nursery.wait()
         assert self._nursery.stdout is not None
         self._nursery.stdout.close()
-        self._folder.cleanup()
 
     def run(
         self,
@@ -129,6 +143,7 @@ class CommandLine:
         asked = []
         for command in commands:
             self._number += 1
+            environment = {**os.environ, "INGESTIFY_CONCURRENCY": "4"}
             outputs = [str(Path(self._folder.name, f"{self._number}.{name}")) for name in ("out", "err")]
             asked.append(
                 {
@@ -138,18 +153,34 @@ class CommandLine:
                     "failpoints": command.failpoints,
                     "kill_after": command.kill_after,
                     "clock_ahead": command.clock_ahead,
-                    "environment": None if command.environment is None else dict(command.environment),
+                    "environment": environment if command.environment is None else dict(command.environment),
                 }
             )
-        assert self._nursery.stdin is not None
-        assert self._nursery.stdout is not None
-        self._nursery.stdin.write(json.dumps(asked) + "\n")
-        self._nursery.stdin.flush()
-        codes = json.loads(self._nursery.stdout.readline())
+        try:
+            codes = self._ask(asked)
+        except BaseException:
+            self._nursery.kill()  # what it is at may end whenever it does, and would be taken for the next command's
+            self._end()
+            self._start()
+            raise
         return [
             Ended(code, *(_text_of(Path(output)) for output in one["outputs"]))
             for code, one in zip(codes, asked, strict=True)
         ]
+
+    def _ask(self, asked: Sequence[Mapping[str, Any]]) -> list[int]:
+        assert self._nursery.stdin is not None
+        assert self._nursery.stdout is not None
+        self._nursery.stdin.write(json.dumps(asked) + "\n")
+        self._nursery.stdin.flush()
+        codes: list[int] = json.loads(self._nursery.stdout.readline())
+        return codes
+
+
+@functools.cache
+def shared_command_line() -> CommandLine:
+    """One for all tests of a process, as starting it takes half a second of CPU: it ends when its stdin does."""
+    return CommandLine().__enter__()
 
 
 def _text_of(output: Path) -> str:
@@ -161,6 +192,7 @@ def _serve() -> None:
     """Fork a child for each command that comes in, and say how it ended."""
     for module in _MODULES:
         importlib.import_module(module)
+    new_lakes.learn()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     for line in sys.stdin:
         asked = json.loads(line)
@@ -197,11 +229,8 @@ def _start(asked: Mapping[str, Any]) -> int:
 
 def _run(asked: Mapping[str, Any]) -> int:
     os.chdir(asked["folder"])
-    if asked["environment"] is None:
-        os.environ["INGESTIFY_CONCURRENCY"] = "4"
-    else:
-        os.environ.clear()
-        os.environ.update(asked["environment"])
+    os.environ.clear()
+    os.environ.update(asked["environment"])
     if asked["failpoints"]:
         os.environ["INGESTIFY_FAILPOINTS"] = asked["failpoints"]
     for number, path in enumerate([os.devnull, *asked["outputs"]]):

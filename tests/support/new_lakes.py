@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from ingestify.catalogue import schema
+from ingestify.catalogue import SqlCatalogue, schema
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.tables import Tables
 
@@ -32,6 +32,12 @@ def quick_new_lakes() -> Iterator[None]:
 def real_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Migrate also what is new."""
     monkeypatch.setattr(schema, "_migrate", _migrate)
+
+
+def learn() -> None:
+    """Make new lakes at once in this process and in all that are forked from it."""
+    schema._migrate = _copy_or_migrate
+    SqlCatalogue.open("sqlite:///:memory:").close()
 
 
 def _copy_or_migrate(connection: sa.Connection, database: Database, tables: Tables, version: str | None) -> None:

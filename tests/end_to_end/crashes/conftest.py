@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.support.command_line import CommandLine
+from tests.support.command_line import CommandLine, shared_command_line
 
 
-@pytest.fixture(scope="module")
-def command_line() -> Iterator[CommandLine]:
-    with CommandLine() as made:
-        yield made
+@pytest.fixture
+def command_line() -> CommandLine:
+    return shared_command_line()

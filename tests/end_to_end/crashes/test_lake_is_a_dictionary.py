@@ -31,7 +31,7 @@ from ingestify.errors import IntegrityError
 from ingestify.failpoints import NAMES, installed
 from ingestify.store.maintenance.verification import Verification
 from tests.end_to_end.crashes.audit import audit
-from tests.support.command_line import CommandLine
+from tests.support.command_line import shared_command_line
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork and signals of POSIX")
 
@@ -83,15 +83,6 @@ RUNNING = [name for name in NAMES if name.split(".")[0] not in ("delete", "parti
 FALLIBLE = [name for name in NAMES if name.startswith(("staging.", "publish."))] + ["commit.begun", "commit.written"]
 matches = st.integers(1, 4)
 feeds = st.sampled_from(FEEDS)
-
-_command_line: CommandLine
-
-
-@pytest.fixture(scope="module", autouse=True)
-def command_line() -> Iterator[None]:
-    global _command_line
-    with CommandLine() as _command_line:
-        yield
 
 
 class LakeMachine(RuleBasedStateMachine):
@@ -210,7 +201,7 @@ class LakeMachine(RuleBasedStateMachine):
 
     @rule(failpoint=st.sampled_from(RUNNING), number=st.integers(1, 6))
     def a_run_is_killed(self, failpoint: str, number: int) -> None:
-        ended = _command_line.run(self.folder, "run", failpoints=f"{failpoint}=kill@{number}")
+        ended = shared_command_line().run(self.folder, "run", failpoints=f"{failpoint}=kill@{number}")
         assert ended.code in (0, 3, -signal.SIGKILL), ended.err
         self._settle()
 
@@ -255,7 +246,9 @@ class LakeMachine(RuleBasedStateMachine):
 
     @rule(failpoint=st.sampled_from([name for name in NAMES if name.startswith("delete.")]))
     def collecting_is_killed(self, failpoint: str) -> None:
-        ended = _command_line.run(self.folder, "gc", "--yes", "--older-than", "0s", failpoints=f"{failpoint}=kill")
+        ended = shared_command_line().run(
+            self.folder, "gc", "--yes", "--older-than", "0s", failpoints=f"{failpoint}=kill"
+        )
         assert ended.code in (0, -signal.SIGKILL), ended.err
 
     @rule()
