@@ -1,15 +1,69 @@
-"""The only clock: the current moment, in UTC."""
+"""The only clock: the current moment in UTC, and how time passes for what waits."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
 import re
+import time
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
-__all__ = ["as_utc", "now", "reading"]
+__all__ = ["RealTime", "as_utc", "monotonic", "now", "passing", "reading", "sleep", "wait_for"]
 
 _read: Callable[[], dt.datetime] | None = None
+
+
+class _Waiter(Protocol):
+    """A `threading.Event` or `threading.Condition`."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait, and return whether it was told to go on."""
+
+
+class RealTime:
+    """Time as it passes. A test may put another one in its place: see `passing`."""
+
+    def monotonic(self) -> float:
+        """Return seconds that only grow."""
+        return time.monotonic()
+
+    def wait_for(self, waiter: _Waiter, seconds: float) -> bool:
+        """Wait for an event or a condition for so long. Returns whether it came."""
+        return waiter.wait(seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for so long."""
+        time.sleep(seconds)
+
+
+_time = RealTime()
+
+
+def monotonic() -> float:
+    """Return seconds that only grow, as `time.monotonic` does."""
+    return _time.monotonic()
+
+
+def wait_for(waiter: _Waiter, seconds: float) -> bool:
+    """Wait for a `threading.Event` or `threading.Condition` for so long. Returns whether it came."""
+    return _time.wait_for(waiter, seconds)
+
+
+def sleep(seconds: float) -> None:
+    """Wait for so long."""
+    _time.sleep(seconds)
+
+
+@contextlib.contextmanager
+def passing(other: RealTime) -> Iterator[None]:
+    """Let time pass in another way in all threads while the block runs: for tests of what waits."""
+    global _time
+    before, _time = _time, other
+    try:
+        yield
+    finally:
+        _time = before
 
 
 def now() -> dt.datetime:

@@ -85,6 +85,7 @@ def test_each_thing_that_goes_wrong_is_told_in_one_line(cells: list[Any]) -> Non
     assert "did you mean 'competition_id'?" in " ".join(warnings_of(cell_with(cells, "competiton_id")))
 
 
+@pytest.mark.slow
 def test_an_error_shows_the_line_of_the_notebook_and_what_to_do(cells: list[Any]) -> None:
     lines = told(cell_with(cells, 'rename("season-lake")')).strip().splitlines()
     assert lines[0].strip() == 'Cell, line 5: get_engine("lake").list_datasets()'

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from ingestify.clock import monotonic, wait_for
 from ingestify.domain.ports import FileVersion
 
 RESET = object()
@@ -144,7 +145,7 @@ class Provider:
         line = reader.readline().decode("latin-1")  # type: ignore[attr-defined]
         if not line:
             return None
-        at = time.monotonic()
+        at = monotonic()
         headers = {}
         while (header := reader.readline().decode("latin-1").rstrip("\r\n")) != "":  # type: ignore[attr-defined]
             name, _, value = header.partition(":")
@@ -175,7 +176,7 @@ class Provider:
                     if self._stopping.is_set():
                         return False
             elif isinstance(step, float):
-                self._stopping.wait(step)
+                wait_for(self._stopping, step)
             elif step is CLOSE:
                 return False
             elif step is RESET:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
+from ingestify.clock import wait_for
 from ingestify.domain.ports import FetchContext, UnreachableHosts, Usage
 from ingestify.errors import FetchError, HostLeftAlone, IngestifyError, SourceError
 from ingestify.failpoints import failpoint
@@ -174,7 +175,7 @@ class RequestExecutor:
             pause,
         )
         # If the provider asks for a pause, the host's limiter holds all requests back, and this one with them.
-        if not failed.says_slow_down and call.context.stop.wait(pause):
+        if not failed.says_slow_down and wait_for(call.context.stop, pause):
             raise _stopped(request, budget.tries)
 
     # ---- one try ---------------------------------------------------------------------------------------

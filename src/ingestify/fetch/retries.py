@@ -6,9 +6,8 @@ import datetime as dt
 import email.utils
 import random
 import re
-import time
 
-from ingestify.clock import as_utc, now
+from ingestify.clock import as_utc, monotonic, now
 from ingestify.fetch.options import HttpOptions
 
 __all__ = ["RETRIED_STATUSES", "RetryBudget", "TryAgain", "backoff_seconds", "retry_after_seconds"]
@@ -121,7 +120,7 @@ class RetryBudget:
     def __init__(self, options: HttpOptions, answered: int) -> None:
         self._options = options
         self._answered = answered
-        self._began = time.monotonic()
+        self._began = monotonic()
         self._waited = 0.0
         self._stale = self._faults = self._refusals = self._turns = 0
         self.tries = 0
@@ -134,7 +133,7 @@ class RetryBudget:
     @property
     def is_spent_on_unreachable(self) -> bool:
         """Whether there is no further try for a reader who can do without a host that has not answered."""
-        return self.tries >= _UNREACHABLE_TRIES or time.monotonic() - self._began >= _UNREACHABLE_SECONDS
+        return self.tries >= _UNREACHABLE_TRIES or monotonic() - self._began >= _UNREACHABLE_SECONDS
 
     def count(self, failed: TryAgain, answered: int) -> float:
         """Count a try that failed, and return the seconds to wait before the next one.

@@ -12,19 +12,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
 from ingestify import DatasetResource, IngestionEngine, IngestionPlan, get_engine
 from ingestify.catalogue import SqlCatalogue
+from ingestify.catalogue.databases import retries
 from ingestify.domain.run import RunState
 from ingestify.errors import LakeUnwritable
 from tests.support.catalogue_data import apply_one, job, read_all, with_file
 from tests.support.lake_in_memory import FunctionSource
 
 MANY = 30
+
+LOCK_SECONDS = 0.4
+"""How long a call waits for the lock; SQLite itself waits in slices of 0.05 s."""
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def locked(path: Path, *, also_for_readers: bool = False) -> Iterator[None]:
 
 @pytest.fixture
 def catalogue(path: Path) -> Iterator[SqlCatalogue]:
-    opened = SqlCatalogue.open(f"sqlite:///{path}?timeout=1.5")
+    opened = SqlCatalogue.open(f"sqlite:///{path}?timeout={LOCK_SECONDS}")
     yield opened
     opened.close()
 
@@ -75,11 +78,11 @@ def test_a_writer_waits_once_for_all_that_write(
 
     sa.event.listen(catalogue._database._engine, "before_cursor_execute", note)
     with locked(path):
-        assert seconds(acts[0]) >= 1.4
+        assert seconds(acts[0]) >= LOCK_SECONDS
         assert len(tries) > 2
         tries.clear()
         moment = time.monotonic()  # on a machine that is busy, ten tries may take longer than the time-out
-        monkeypatch.setattr("ingestify.catalogue.databases.retries.time", SimpleNamespace(monotonic=lambda: moment))
+        monkeypatch.setattr(retries, "monotonic", lambda: moment)
         for number in range(10):
             seconds(acts[number % 2])
         assert len(tries) == 10
@@ -92,14 +95,14 @@ def test_a_lock_that_was_had_again_is_waited_for_again(catalogue: SqlCatalogue, 
         seconds(lambda: catalogue.jobs.save(job()))
     catalogue.jobs.save(job())
     with locked(path):
-        assert seconds(lambda: catalogue.jobs.save(job())) >= 1.4
+        assert seconds(lambda: catalogue.jobs.save(job())) >= LOCK_SECONDS
 
 
 def test_a_lock_is_waited_for_again_after_a_while(catalogue: SqlCatalogue, path: Path) -> None:
     with locked(path):
         seconds(lambda: catalogue.jobs.save(job()))
-        time.sleep(1.6)
-        assert seconds(lambda: catalogue.jobs.save(job())) >= 1.4
+        time.sleep(LOCK_SECONDS + 0.1)
+        assert seconds(lambda: catalogue.jobs.save(job())) >= LOCK_SECONDS
 
 
 def test_a_writer_has_the_lock_as_soon_as_it_is_free(catalogue: SqlCatalogue, path: Path) -> None:
@@ -119,10 +122,12 @@ def test_a_writer_has_the_lock_as_soon_as_it_is_free(catalogue: SqlCatalogue, pa
 
 def test_readers_wait_no_longer_either(path: Path) -> None:
     with locked(path, also_for_readers=True):
-        assert 0.9 <= seconds(lambda: SqlCatalogue.open(f"sqlite:///{path}?timeout=1")) < 30
+        assert LOCK_SECONDS <= seconds(lambda: SqlCatalogue.open(f"sqlite:///{path}?timeout={LOCK_SECONDS}")) < 30
 
 
-def test_hurry_ends_what_waits_in_a_second_and_calm_waits_again(path: Path) -> None:
+def test_hurry_ends_what_waits_in_a_second_and_calm_waits_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert retries.LIMITED_WAIT_SECONDS == 1
+    monkeypatch.setattr(retries, "LIMITED_WAIT_SECONDS", LOCK_SECONDS)
     catalogue = SqlCatalogue.open(f"sqlite:///{path}?timeout=60")
     took: list[float] = []
     thread = threading.Thread(target=lambda: took.append(seconds(lambda: catalogue.jobs.save(job()))))
@@ -131,12 +136,12 @@ def test_hurry_ends_what_waits_in_a_second_and_calm_waits_again(path: Path) -> N
         time.sleep(0.1)
         catalogue.limit_lock_waits()
         thread.join(30)
-        assert 1 <= took[0] < 20
+        assert LOCK_SECONDS <= took[0] < 20
         assert seconds(lambda: catalogue.jobs.save(job())) < 20
         catalogue.restore_lock_waits()
         again = threading.Thread(target=catalogue.jobs.save, args=(job(),))
         again.start()
-        again.join(1.5)
+        again.join(2 * LOCK_SECONDS)
         assert again.is_alive()
     again.join(30)
     catalogue.close()
@@ -144,7 +149,9 @@ def test_hurry_ends_what_waits_in_a_second_and_calm_waits_again(path: Path) -> N
 
 @pytest.fixture
 def engine(path: Path, tmp_path: Path) -> Iterator[IngestionEngine]:
-    opened = get_engine(metadata_url=f"sqlite:///{path}?timeout=1", file_url=f"file://{tmp_path / 'files'}")
+    opened = get_engine(
+        metadata_url=f"sqlite:///{path}?timeout={LOCK_SECONDS}", file_url=f"file://{tmp_path / 'files'}"
+    )
     yield opened
     opened.close()
 
@@ -167,7 +174,7 @@ def test_a_run_stops_when_a_lock_was_not_had_in_time_and_says_so_once(
         engine.add_ingestion_plan(plan_of(before_each=lambda _: held.enter_context(locks.pop()) if locks else None))
         began = time.monotonic()
         report = engine.run_report()
-        assert time.monotonic() - began < MANY / 2  # not for each of them
+        assert time.monotonic() - began < MANY * LOCK_SECONDS / 2  # not for each of them
     assert isinstance(report.error, LakeUnwritable)
     assert report.state is RunState.FAILED
     assert (report.totals.new, report.totals.failed) == (0, 0)

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ingestify.clock import monotonic
 from ingestify.domain.ports import FetchRequest
 from ingestify.errors import FetchError, HostLeftAlone, SourceError
 from ingestify.fetch.http import HttpClient
@@ -149,7 +149,7 @@ class ShortLived:
     def header(self) -> str:
         with self._lock:
             if self._is_over():
-                self._given_at.append(time.monotonic())
+                self._given_at.append(monotonic())
             return self._header()
 
     def at_hand(self) -> str | None:
@@ -160,16 +160,17 @@ class ShortLived:
         raise AssertionError(f"{refused} was sent too late")
 
     def _is_over(self) -> bool:
-        return not self._given_at or time.monotonic() - self._given_at[-1] > self._seconds
+        return not self._given_at or monotonic() - self._given_at[-1] > self._seconds
 
     def _header(self) -> str:
         return f"Bearer {len(self._given_at) - 1}"
 
     def is_good(self, header: str) -> bool:
         # What was sent at its very end is still on its way.
-        return time.monotonic() - self._given_at[int(header.split()[1])] <= self._seconds + 0.2
+        return monotonic() - self._given_at[int(header.split()[1])] <= self._seconds + 0.2
 
 
+@pytest.mark.usefixtures("passing_time")
 def test_the_token_is_that_of_the_moment_when_a_request_is_let_through(
     server: Provider, make_client: MakeClient
 ) -> None:

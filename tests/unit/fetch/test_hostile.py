@@ -30,12 +30,13 @@ def provider() -> Iterator[HostileProvider]:
 
 @pytest.fixture
 def hostile_client(make_client: MakeClient) -> HttpClient:
-    """One that loses its patience quickly: 0.5 s without a byte, or less than 1 kB/s for 1 s."""
+    """One that loses its patience quickly: 0.3 s without a byte, or less than 1 kB/s for 0.6 s."""
     return make_client(
-        attempts=2, read_timeout_seconds=0.5, least_bytes_per_second=1000, max_file_bytes=8_000_000, max_redirects=5
+        attempts=2, read_timeout_seconds=0.3, least_bytes_per_second=1000, max_file_bytes=8_000_000, max_redirects=5
     )
 
 
+@pytest.mark.usefixtures("passing_time")
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_makes_no_sense_is_refused_in_bounded_time(
     provider: HostileProvider, hostile_client: HttpClient, make_client: MakeClient, name: str

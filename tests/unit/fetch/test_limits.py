@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ingestify.clock import sleep
 from ingestify.domain.ports import FetchRequest, FetchStatus
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.http import HttpClient
@@ -147,6 +148,7 @@ def test_pages_make_no_larger_file_than_its_source_allows(server: Provider, make
 # ---- how long ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("passing_time")
 def test_an_answer_that_trickles_is_given_up(server: Provider, make_client: MakeClient) -> None:
     url = server.on("/a", [*answer(b"x", length=100_000), *([0.02, b"x"] * 2000)])
     client = make_client(attempts=2, read_timeout_seconds=0.3, least_bytes_per_second=1000)
@@ -156,6 +158,7 @@ def test_an_answer_that_trickles_is_given_up(server: Provider, make_client: Make
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.usefixtures("passing_time")
 def test_what_is_slow_and_not_too_slow_comes(server: Provider, make_client: MakeClient) -> None:
     url = server.on("/a", [*answer(b"x" * 200, length=20_200), *([0.02, b"x" * 200] * 100)])
     sink = Sink()
@@ -163,10 +166,11 @@ def test_what_is_slow_and_not_too_slow_comes(server: Provider, make_client: Make
     assert sink.content == b"x" * 20_200
 
 
+@pytest.mark.usefixtures("passing_time")
 def test_a_sink_that_is_slow_is_not_the_providers_fault(server: Provider, make_client: MakeClient) -> None:
     class Slow(Sink):
         def write(self, data: bytes) -> None:
-            time.sleep(0.1)
+            sleep(0.1)
             super().write(data)
 
     url = server.on("/a", answer(chunked=[b"x" * 20_000] * 12))
@@ -176,6 +180,7 @@ def test_a_sink_that_is_slow_is_not_the_providers_fault(server: Provider, make_c
     assert sink.content == b"x" * 240_000
 
 
+@pytest.mark.usefixtures("passing_time")
 def test_all_of_an_answer_may_be_given_a_time(server: Provider, make_client: MakeClient) -> None:
     url = server.on("/a", [*answer(b"x", length=100_000), *([0.02, b"x" * 100] * 900)])
     with pytest.raises(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import random
-import time
 from collections.abc import Callable, Iterator
 from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.databases.database_errors import FileChanged
 from ingestify.catalogue.databases.server_errors import find_server_error
+from ingestify.clock import monotonic, sleep
 from ingestify.errors import OutcomeUnknown, StoreError
 
 __all__ = ["RetryBudget", "may_pass", "retried"]
@@ -64,7 +64,7 @@ class RetryBudget:
             return
         for number in range(ATTEMPTS):
             if number:
-                time.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.05 * 2**number)))  # noqa: S311 - no secret
+                sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.05 * 2**number)))  # noqa: S311 - no secret
             yield number == ATTEMPTS - 1
 
     def seconds_for_lock(self, *, writes: bool, since: float | None = None) -> float:
@@ -74,7 +74,7 @@ class RetryBudget:
             writes: Whether a writer waits, or a reader.
             since: When the wait began, by the monotonic clock; None: now.
         """
-        moment = time.monotonic()
+        moment = monotonic()
         if moment < self._only_tried_until[writes]:
             return 0.0
         until = (moment if since is None else since) + self.lock_seconds
@@ -84,11 +84,11 @@ class RetryBudget:
 
     def note_lock(self, *, writes: bool, was_had: bool) -> None:
         """Note that a call got a lock, or waited for it in vain."""
-        self._only_tried_until[writes] = 0.0 if was_had else time.monotonic() + self.lock_seconds
+        self._only_tried_until[writes] = 0.0 if was_had else monotonic() + self.lock_seconds
 
     def limit_lock_waits(self) -> None:
         """End all waits for locks after a second, until `restore_lock_waits`."""
-        self._limited_until = time.monotonic() + LIMITED_WAIT_SECONDS
+        self._limited_until = monotonic() + LIMITED_WAIT_SECONDS
 
     def restore_lock_waits(self) -> None:
         """Wait for locks as usual again."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 
+from ingestify.clock import monotonic, wait_for
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.throttling.aimd import AimdLimit
 from ingestify.fetch.throttling.circuit_breaker import CircuitBreaker, LeftAlone
@@ -76,7 +76,7 @@ class AdaptiveLimiter:
         limit: RateLimit,
         waits: Waits | None = None,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._name = name
         self.host = host
@@ -130,7 +130,7 @@ class AdaptiveLimiter:
             # There may be a refusal while it waits for the client's own limit.
             while not self.is_due(is_fresh=is_fresh) or (sent := self._start_within_limit(stop)) is None:
                 with self._lock:
-                    self._changed.wait(min(self._seconds_to_wait(self._clock()), _POLL_SECONDS))
+                    wait_for(self._changed, min(self._seconds_to_wait(self._clock()), _POLL_SECONDS))
                 if stop.is_set():
                     raise Stopped
         finally:

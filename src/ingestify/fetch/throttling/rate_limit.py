@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from ingestify.clock import monotonic, wait_for
 
 __all__ = ["RateLimit", "Slots", "Stopped"]
 
@@ -32,9 +33,7 @@ class RateLimit:
         clock: A monotonic clock, in seconds.
     """
 
-    def __init__(
-        self, requests_per_second: float | None = None, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, requests_per_second: float | None = None, *, clock: Callable[[], float] = monotonic) -> None:
         self._interval = 0.0 if requests_per_second is None else _MARGIN / requests_per_second
         self._clock = clock
         self._free_at = float("-inf")
@@ -55,7 +54,7 @@ class RateLimit:
                 raise Stopped
         try:
             while (seconds := self._free_at - self._clock()) > 0:
-                if stop.wait(seconds):
+                if wait_for(stop, seconds):
                     raise Stopped
             self._free_at = self._clock() + self._interval
         finally:

@@ -13,10 +13,10 @@ import re
 import select
 import socket
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ingestify.clock import monotonic
 from ingestify.fetch.transport.headers import Headers
 from ingestify.fetch.transport.transport import TransportError
 
@@ -68,7 +68,7 @@ class Wire(io.RawIOBase):
         self._least = least_bytes_per_second * window_seconds
         self._window_seconds = window_seconds
         self._total_seconds = total_seconds
-        self._began = time.monotonic()
+        self._began = monotonic()
         self._waited = 0.0
         self._before = 0
         self.received = 0
@@ -85,9 +85,9 @@ class Wire(io.RawIOBase):
             TransportError: They come too slowly, or the response takes too long.
             OSError: The connection broke.
         """
-        began = time.monotonic()
+        began = monotonic()
         count = self._sock.recv_into(buffer)
-        now = time.monotonic()
+        now = monotonic()
         self.received += count
         self._waited += now - began
         if self._waited >= self._window_seconds:
@@ -315,13 +315,13 @@ class ResponseReader:
             return reader.read(most), None
         view = memoryview(self._scratch())[:most]
         filled = 0
-        began = time.monotonic()
+        began = monotonic()
         try:
             while filled < len(view):
                 count = reader.readinto1(view[filled:])
                 filled += count
                 # So a slow provider does not delay a stop of the run.
-                if not count or time.monotonic() - began > _CHUNK_SECONDS:
+                if not count or monotonic() - began > _CHUNK_SECONDS:
                     break
         except (OSError, TransportError) as error:
             return bytes(view[:filled]), error

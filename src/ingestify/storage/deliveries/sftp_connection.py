@@ -103,6 +103,10 @@ class SftpConnection:
             if translated is None:
                 raise
             raise translated from error
+        if (transport := client.get_transport()) is not None:
+            # Else each request for a piece of a file may wait 40 ms for the answer to the one before.
+            with contextlib.suppress(OSError):
+                transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return client
 
     def _load_known_hosts(self, client: paramiko.SSHClient) -> None:

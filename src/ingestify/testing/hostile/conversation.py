@@ -8,6 +8,8 @@ import struct
 import threading
 from collections.abc import Mapping
 
+from ingestify.clock import wait_for
+
 __all__ = ["Conversation"]
 
 
@@ -65,7 +67,7 @@ class Conversation:
         """Send bytes one by one, with a pause of `drip_seconds` after each."""
         for byte in data:
             self.send(bytes([byte]))
-            self.wait(self.drip_seconds)
+            self._check(wait_for(self.closing, self.drip_seconds))
 
     def wait(self, seconds: float) -> None:
         """Do nothing for a time.
@@ -73,7 +75,11 @@ class Conversation:
         Raises:
             ConnectionAbortedError: The provider is being closed.
         """
-        if self.closing.wait(seconds):
+        self._check(self.closing.wait(seconds))
+
+    @staticmethod
+    def _check(is_closing: bool) -> None:
+        if is_closing:
             raise ConnectionAbortedError("the provider is being closed")
 
     def reset(self) -> None:

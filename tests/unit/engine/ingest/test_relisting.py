@@ -232,7 +232,7 @@ def test_what_has_come_before_a_deadline_is_kept(web: Provider):
             time.sleep(0.05)
 
     lake = Lake(source_of(find))
-    report = lake.engine.run_report(deadline=dt.timedelta(seconds=4))
+    report = lake.engine.run_report(deadline=dt.timedelta(seconds=2))
     assert report.state is RunState.ABORTED
     assert len(lake.datasets) == 6
     lake.engine.close()

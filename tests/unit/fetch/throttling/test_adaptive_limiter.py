@@ -313,6 +313,7 @@ def test_stop_ends_a_wait_at_once() -> None:
     assert seconds_until_stopped(limiter.enter) < 30
 
 
+@pytest.mark.usefixtures("passing_time")
 def test_the_clients_own_limit_stays_the_upper_bound() -> None:
     limiter = AdaptiveLimiter("provider", "host", HttpOptions(), RateLimit(40))
     never = threading.Event()

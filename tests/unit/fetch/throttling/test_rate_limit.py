@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 
 import pytest
 
+from ingestify.clock import monotonic
 from ingestify.fetch.throttling.rate_limit import RateLimit, Slots, Stopped
 from tests.unit.fetch.stopping import seconds_until_stopped
 
@@ -55,11 +55,12 @@ def test_without_a_limit_nothing_waits() -> None:
     assert fake.now == 1000
 
 
+@pytest.mark.usefixtures("passing_time")
 def test_threads_share_the_spacing() -> None:
     last = threading.local()
 
     def clock() -> float:
-        last.reading = time.monotonic()
+        last.reading = monotonic()
         return last.reading
 
     limit = RateLimit(100, clock=clock)

@@ -138,6 +138,7 @@ def test_a_reset_that_is_too_far_away_is_not_waited_for() -> None:
     assert limiter.start() is not None
 
 
+@pytest.mark.usefixtures("passing_time")
 def test_a_client_waits_for_the_reset(server: Provider, client: HttpClient) -> None:
     used_up = answer(b"[1]", ratelimit_remaining="0", ratelimit_reset="1")
     url = server.on("/a", used_up, answer(b"[2]", ratelimit_remaining="5", ratelimit_reset="1"))

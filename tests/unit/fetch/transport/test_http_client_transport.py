@@ -159,8 +159,8 @@ def test_networks_in_no_proxy_are_those_of_the_address_however_it_is_written(
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "fd00::/8,[::1],127.0.0.0/8")
-    with pytest.raises(FetchError, match="no connection"):
-        make_client(attempts=1).get(url)
+    with pytest.raises(FetchError, match=r"no connection|connecting took too long"):
+        make_client(attempts=1, connect_timeout_seconds=0.2).get(url)
 
 
 @pytest.mark.parametrize("not_exempt", ["10.0.0.0/8", "127.0.0.*", "fd00::/8", "/", "provider.example", "127.0.0.0/99"])
@@ -272,9 +272,9 @@ def test_an_address_that_answers_nothing_leaves_the_next_its_share_of_the_time(
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
         server.on("/a", answer(b"1"))
         began = time.monotonic()
-        client = make_client(attempts=1, connect_timeout_seconds=2)
+        client = make_client(attempts=1, connect_timeout_seconds=0.6)
         assert client.get("http://two-addresses.example/a").content == b"1"
-    assert time.monotonic() - began > 0.8, "the first one had its share"
+    assert time.monotonic() - began > 0.25, "the first one had its share"
 
 
 def test_tls_goes_through_the_proxy_s_tunnel(
@@ -478,7 +478,7 @@ def test_a_connection_that_comes_byte_by_byte_ends_in_time(
         url = "https://provider.example/a" if by_proxy else f"https://127.0.0.1:{port}/a"
         began = time.monotonic()
         with pytest.raises(FetchError, match="connecting took too long"):
-            make_client(attempts=1, connect_timeout_seconds=0.5).get(url)
+            make_client(attempts=1, connect_timeout_seconds=0.2).get(url)
     assert time.monotonic() - began < 30
 
 
