@@ -133,6 +133,22 @@ SPELLINGS: dict[str, tuple[dict[str, Any], list[str]]] = {
         config_of(event_subscribers=[{"type": "ingestify.infra.event_log.EventLogSubscriber"}]),
         ["EventLogSubscriber is not needed any more: every lake has an event log"],
     ),
+    "a published source": (
+        config_of(sources={"mine": {"type": "ingestify.infra.source.statsbomb_github.StatsBombGithub"}}),
+        ["StatsBombGithub is ingestify.statsbomb_github"],
+    ),
+    "a published fetch policy": (
+        config_of(ingestion_plans=[PLAN | {"fetch_policy": "ingestify.domain.models.fetch_policy.FetchPolicy"}]),
+        ["ingestify.domain.models.fetch_policy.FetchPolicy is ingestify.FetchPolicy"],
+    ),
+    "a published fetch policy as a mapping": (
+        config_of(ingestion_plans=[PLAN | {"fetch_policy": {"type": "ingestify.source_base.FetchPolicy"}}]),
+        ["ingestify.source_base.FetchPolicy is ingestify.FetchPolicy"],
+    ),
+    "a published subscriber": (
+        config_of(event_subscribers=[{"type": "ingestify.domain.models.event.Subscriber"}]),
+        ["ingestify.domain.models.event.Subscriber is ingestify.Subscriber"],
+    ),
     "a fetch policy of one's own": (config_of(ingestion_plans=[PLAN | {"fetch_policy": "feed.Policy"}]), []),
     "a fetch policy as a mapping": (config_of(ingestion_plans=[PLAN | {"fetch_policy": {"type": "feed.Policy"}}]), []),
     "a long table prefix": (main_of(metadata_options={"table_prefix": "p" * 255}), []),
@@ -183,6 +199,31 @@ def test_the_folders_are_those_of_the_lake_layout(project: Path, transformation:
 def test_an_empty_selector_is_everything_discovered(project: Path, selectors: object) -> None:
     paths = run(project, config_of(ingestion_plans=[PLAN | {"selectors": selectors}]))
     assert {path.split("/")[4] for path in paths} == {"season_id=2023", "season_id=2024"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "seasons"),
+    [
+        ("competition_id == 7 and season_id > 2023", {2024}),
+        ("_name.startswith('Made Up') and _name.endswith('2024')", {2023}),
+        ("'league 2024' in _name.lower()", {2024}),
+        ("int(_name[-4:]) > 2024", {2024}),
+        ("_name[15:19] == str(season_id)", {2023, 2024}),
+        ("season_id % 2 == 0", {2024}),
+        ("season_id - 2000 + competition_id * 2 == 37", {2023}),
+    ],
+)
+def test_an_expression_is_over_attributes_and_the_name(project: Path, expression: str, seasons: set[int]) -> None:
+    paths = run(project, config_of(ingestion_plans=[PLAN | {"selectors": [expression]}]))
+    assert {int(path.split("/")[4].removeprefix("season_id=")) for path in paths} == seasons
+
+
+@pytest.mark.parametrize(
+    "expression", ["'a' * 10 ** 9 == _name", "__import__('os').getcwd() == _name", "_name.__class__"]
+)
+def test_an_expression_is_never_evaluated_as_python(project: Path, expression: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"config.yaml:\d+: .*selectors\[0\]: (?s:.*)Allowed: "):
+        run(project, config_of(ingestion_plans=[PLAN | {"selectors": [expression]}]))
 
 
 def test_an_older_config_is_run(project: Path) -> None:

@@ -22,9 +22,10 @@ error_response             responses whose body is an error
 json_path, keyed_entries   paths into JSON, and lists in the form of an object by id
 
 Reading:
-expression, expression_syntax, comparison, condition    expressions over selectors and datasets
-listing_order, wording                                  the order and the words of listings
-html_table, text_table, text                            results as tables, and text that can be stored
+expression, expression_syntax, condition    expressions over selectors and datasets
+comparison, operations                      how their values compare, and what they compute
+listing_order, wording                      the order and the words of listings
+html_table, text_table, text                results as tables, and text that can be stored
 
 subscriber                 a class that hears of events
 ports                      what the use cases need from catalogue, storage and HTTP

@@ -17,7 +17,7 @@ import re
 from ingestify.domain.identifier import canonical_value
 from ingestify.errors import SourceError
 
-__all__ = ["Incomparable", "compare", "described", "sign_of"]
+__all__ = ["Incomparable", "as_number", "compare", "described", "sign_of"]
 
 _SIGNS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==",
@@ -92,7 +92,7 @@ def _contains(container: object, value: object) -> bool:
 
 def _order(left: object, right: object) -> int:
     """Return a number below 0 if `left` is the smaller one, 0 if they are the same, above 0 if it is the larger."""
-    left_number, right_number = _number(left), _number(right)
+    left_number, right_number = as_number(left), as_number(right)
     if left_number is not None and right_number is not None:
         return (left_number > right_number) - (left_number < right_number)
     left_text, right_text = _text(left), _text(right)
@@ -101,7 +101,7 @@ def _order(left: object, right: object) -> int:
     raise Incomparable(f"{described(left)} and {described(right)} have no order.")
 
 
-def _number(value: object) -> float | None:
+def as_number(value: object) -> float | None:
     """Return the number that a value is or that its text writes; None if it is neither. Whole ones stay exact."""
     if isinstance(value, bool):
         return None

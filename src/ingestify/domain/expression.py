@@ -7,7 +7,8 @@ An expression may have:
     names of selector attributes, numbers, 'text', True, False and None;
     and, or, not, parentheses;
     == != < <= > >=, chained if you like (`42 < season_id <= 90`);
-    in and not in, with a list of values, a list attribute, or a piece of text (`'Cup' in competition_name`).
+    in and not in, with a list of values, a list attribute, or a piece of text (`'Cup' in competition_name`);
+    + - * %, pieces such as `season_name[:4]`, int(), str(), .startswith(), .endswith() and .lower().
 
 How values compare, so that 11 and "11" are the same season, is in `ingestify.domain.comparison`.
 """
@@ -27,9 +28,11 @@ from ingestify.domain.expression_syntax import (
     SELECTOR,
     Grammar,
     Syntax,
+    bounds_of,
     is_nothing,
     shown,
 )
+from ingestify.domain.operations import calculate, call, piece
 from ingestify.errors import ConfigurationError
 from ingestify.suggestion import did_you_mean
 
@@ -73,7 +76,8 @@ class Expression:
         # YAML's block texts bring line breaks; as blanks they mean the same, outside of quotes.
         line = re.sub(r"[\r\n\t\f]", " ", text).strip()
         tree = Syntax(line, grammar).read()
-        names = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+        called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        names = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in called)
         return cls(line, names, tree, grammar)
 
     def matches(self, attributes: Mapping[str, object]) -> bool:
@@ -109,7 +113,12 @@ class Expression:
                 return not self._holds(operand, attributes)
             case ast.Compare():
                 return self._compare(node, attributes)
-        value = _value(node, attributes)
+        try:
+            value = self._value(node, attributes)
+        except Incomparable as error:
+            raise Undecidable(
+                f"The {self._title} `{self.text}` cannot be decided: in `{shown(node)}`, {error}"
+            ) from error
         if value is None or isinstance(value, bool) or self.grammar.asks_for_something:
             return bool(value)
         raise ConfigurationError(
@@ -120,8 +129,9 @@ class Expression:
     def _compare(self, node: ast.Compare, attributes: Mapping[str, object]) -> bool:
         left_node = node.left
         for operator, right_node in zip(node.ops, node.comparators, strict=True):
-            left, right = _value(left_node, attributes), _value(right_node, attributes)
+            left = right = None
             try:
+                left, right = self._value(left_node, attributes), self._value(right_node, attributes)
                 if self.grammar.asks_for_something and is_nothing(operator, right_node):
                     holds = bool(left) == isinstance(operator, ast.NotEq)
                 elif self.grammar.is_absent_false and _is_of_nothing(operator, left, right):
@@ -138,6 +148,34 @@ class Expression:
                 return False
             left_node = right_node
         return True
+
+    def _value(self, node: ast.expr, attributes: Mapping[str, object]) -> object:
+        match node:
+            case ast.Name():
+                return attributes[node.id]
+            case ast.List() | ast.Tuple() | ast.Set():
+                return [self._value(each, attributes) for each in node.elts]
+            case ast.UnaryOp(operand=ast.Constant(value=int() | float() as number)):
+                return -number
+            case ast.Constant():
+                return node.value
+            case ast.Attribute():
+                return _step(self._value(node.value, attributes), node.attr)
+            case ast.Subscript() if self.grammar.has_operations:
+                return piece(self._value(node.value, attributes), bounds_of(node.slice))
+            case ast.Subscript(slice=ast.Constant(value=str() | int() as step)):
+                return _step(self._value(node.value, attributes), step)
+        return self._computed(node, attributes)
+
+    def _computed(self, node: ast.expr, attributes: Mapping[str, object]) -> object:
+        match node:
+            case ast.BinOp():
+                return calculate(node.op, self._value(node.left, attributes), self._value(node.right, attributes))
+            case ast.Call(func=ast.Attribute(value=text, attr=name)):
+                return call(name, [self._value(each, attributes) for each in (text, *node.args)])
+            case ast.Call(func=ast.Name(id=name)):
+                return call(name, [self._value(each, attributes) for each in node.args])
+        raise AssertionError(f"unchecked node {type(node).__name__}")
 
 
 def _single_value_in(node: ast.expr, value: object) -> str:
@@ -156,23 +194,6 @@ def _is_of_nothing(operator: ast.cmpop, left: object, right: object) -> bool:
         case ast.In() | ast.NotIn():
             return right is None or (left is None and isinstance(right, str))
     return left is None or right is None or left != left or right != right  # NaN is the only value that is not itself
-
-
-def _value(node: ast.expr, attributes: Mapping[str, object]) -> object:
-    match node:
-        case ast.Name():
-            return attributes[node.id]
-        case ast.List() | ast.Tuple() | ast.Set():
-            return [_value(each, attributes) for each in node.elts]
-        case ast.UnaryOp(operand=ast.Constant(value=int() | float() as number)):
-            return -number
-        case ast.Constant():
-            return node.value
-        case ast.Attribute():
-            return _step(_value(node.value, attributes), node.attr)
-        case ast.Subscript(slice=ast.Constant(value=str() | int() as step)):
-            return _step(_value(node.value, attributes), step)
-    raise AssertionError(f"unchecked node {type(node).__name__}")
 
 
 def _step(value: object, step: str | int) -> object:

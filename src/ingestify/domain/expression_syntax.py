@@ -13,9 +13,10 @@ import re
 import warnings
 
 from ingestify.domain.comparison import sign_of
+from ingestify.domain.operations import FUNCTIONS, METHODS, OPERATORS
 from ingestify.errors import ConfigurationError
 
-__all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_NODES", "SELECTOR", "Grammar", "Syntax", "root_of", "shown"]
+__all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_NODES", "SELECTOR", "Grammar", "Syntax", "bounds_of", "root_of", "shown"]
 
 MAX_LENGTH = 2_000
 """Characters that an expression may have."""
@@ -40,6 +41,7 @@ class Grammar:
         shorter: The advice for an expression that is too long.
         asks_for_something: Whether a value alone is a condition. It is true unless it is null, zero or empty. `[]`
             at the right of == and != means an empty value.
+        has_operations: Whether values can be computed: sums, pieces of text, and functions.
     """
 
     title: str
@@ -49,6 +51,7 @@ class Grammar:
     allowed: str
     shorter: str
     asks_for_something: bool = False
+    has_operations: bool = False
 
 
 SELECTOR = Grammar(
@@ -56,9 +59,11 @@ SELECTOR = Grammar(
     "selector",
     has_paths=False,
     is_absent_false=False,
-    allowed="Allowed: attribute names, numbers, 'text', True, False, None, and, or, not, ( ), "
-    "== != < <= > >=, in, not in, lists such as [90, 91].",
+    allowed="Allowed: attribute names, _name, numbers, 'text', True, False, None, and, or, not, ( ), "
+    "== != < <= > >=, in, not in, lists such as [90, 91], + - * %, pieces such as season_name[:4], int(), str(), "
+    ".startswith(), .endswith(), .lower().",
     shorter="Write several expressions; any of them may match.",
+    has_operations=True,
 )
 
 _MEMBERSHIP = (ast.In, ast.NotIn)
@@ -192,11 +197,14 @@ class Syntax:
                 self._check_condition(node.operand)
             case ast.Compare():
                 self._check_comparison(node)
-            case ast.Name() | ast.Attribute() | ast.Subscript():
+            case ast.Call(func=ast.Attribute(attr="startswith" | "endswith")) if self.grammar.has_operations:
+                self._check_call(node)
+            case ast.Name() | ast.Attribute() | ast.Subscript() if not self._is_operation(node):
                 self._check_name(node)
             case ast.Constant(value=bool()):
                 pass
-            case ast.Constant() | ast.UnaryOp(op=ast.USub()):
+            case _ if self._is_operation(node) or isinstance(node, (ast.Constant, ast.UnaryOp)):
+                self._check_operand(node)
                 # `competition_id == 11 or 12` would otherwise be true of everything.
                 raise self.node_error(
                     node,
@@ -226,12 +234,57 @@ class Syntax:
                 self._check_operand(right)
 
     def _check_operand(self, node: ast.expr) -> None:
-        if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
+        if self._is_operation(node):
+            self._check_operation(node)
+        elif isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
             self._check_name(node)
         elif isinstance(node, _LISTS):
             raise self.node_error(node, "a list can stand only to the right of in and not in.")
         else:
             self._check_constant(node)
+
+    def _is_operation(self, node: ast.expr) -> bool:
+        return self.grammar.has_operations and isinstance(node, (ast.BinOp, ast.Call, ast.Subscript))
+
+    def _check_operation(self, node: ast.expr) -> None:
+        match node:
+            case ast.BinOp():
+                if type(node.op) not in OPERATORS:
+                    signs = " ".join(sign for sign, _ in OPERATORS.values())
+                    raise self.node_error(node, f"of the operators there are {signs}.")
+                self._check_operand(node.left)
+                self._check_operand(node.right)
+            case ast.Subscript():
+                self._check_operand(node.value)
+                self._check_bounds(node.slice)
+            case ast.Call():
+                self._check_call(node)
+
+    def _check_bounds(self, node: ast.expr) -> None:
+        for bound in (node.lower, node.upper, node.step) if isinstance(node, ast.Slice) else (node,):
+            if bound is not None and _whole_number(bound) is None:
+                raise self.node_error(bound, "in square brackets stand whole numbers, as in season_name[:4].")
+        if isinstance(node, ast.Slice) and node.step is not None and not _whole_number(node.step):
+            raise self.node_error(node, "the step of a piece cannot be 0.")
+
+    def _check_call(self, node: ast.Call) -> None:
+        called = node.func
+        if isinstance(called, ast.Name) and called.id in FUNCTIONS:
+            name, wanted = f"{called.id}()", 1
+        elif isinstance(called, ast.Attribute) and called.attr in METHODS:
+            self._check_operand(called.value)
+            name, wanted = f".{called.attr}()", 0 if called.attr == "lower" else 1
+        else:
+            there = ", ".join([*(f"{each}()" for each in FUNCTIONS), *(f".{each}()" for each in METHODS)])
+            raise self.node_error(node, f"{shown(called)} cannot be called; there are {there}.")
+        if len(node.args) != wanted or node.keywords:
+            raise self.node_error(node, f"{name} takes {'one value' if wanted else 'no value'} in its parentheses.")
+        for each in node.args:
+            if isinstance(each, ast.Tuple) and isinstance(called, ast.Attribute):
+                for one in each.elts:
+                    self._check_constant(one)
+            else:
+                self._check_operand(each)
 
     def _check_constant(self, node: ast.expr) -> None:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -270,6 +323,25 @@ def root_of(node: ast.expr) -> ast.Name | None:
                 return None
         node = node.value
     return node if isinstance(node, ast.Name) else None
+
+
+def bounds_of(node: ast.expr) -> slice | int:
+    """Return what stands in square brackets, of whole numbers only."""
+    if isinstance(node, ast.Slice):
+        bounds = (node.lower, node.upper, node.step)
+        return slice(*(None if bound is None else _whole_number(bound) for bound in bounds))
+    number = _whole_number(node)
+    assert number is not None, "the syntax was checked"
+    return number
+
+
+def _whole_number(node: ast.expr) -> int | None:
+    match node:
+        case ast.Constant(value=int() as number) if not isinstance(number, bool):
+            return number
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as number)) if not isinstance(number, bool):
+            return -number
+    return None
 
 
 def shown(node: ast.expr) -> str:

@@ -113,6 +113,11 @@ class Selector:
         return str(self.hints.get("_name") or self)
 
     @property
+    def for_expressions(self) -> dict[str, Any]:
+        """What an expression can name: its attributes, and the `_name` hint if it has one."""
+        return {**self.attributes, **{key: value for key, value in self.hints.items() if key == "_name"}}
+
+    @property
     def canonical(self) -> str:
         """The text by which selectors are compared."""
         return canonical_text(self.attributes)

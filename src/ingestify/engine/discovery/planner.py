@@ -149,7 +149,7 @@ def _would_choose(rule: Any, selector: Selector, parse_expression: ParseExpressi
     if isinstance(rule, Mapping):
         return selector.matches({key: value for key, value in rule.items() if not key.startswith("_")})
     try:
-        return _as_expression(rule, parse_expression).matches(selector.attributes)
+        return _as_expression(rule, parse_expression).matches(selector.for_expressions)
     except ConfigurationError:  # the remembered selector lacks an attribute that the rule names
         return False
 
@@ -171,7 +171,7 @@ def _expand_rule(
             return _expand_mapping({}, plan, filters, discovered)
         return discovered.all()
     expression = _as_expression(rule, parse_expression)
-    return [selector for selector in discovered.all() if expression.matches(selector.attributes)]
+    return [selector for selector in discovered.all() if expression.matches(selector.for_expressions)]
 
 
 def _as_expression(rule: Any, parse_expression: ParseExpression | None) -> SelectorExpression:

@@ -135,10 +135,10 @@ def _is_of(job: JobSummary, plan: WatchedPlan, parse_expression: ParseExpression
 
 
 def _chooses(rule: Mapping[str, Any] | str, job: JobSummary, parse_expression: ParseExpression) -> bool:
-    selector = Selector(job.selector)
+    selector = Selector({**job.selector, "_name": job.selector_name})
     if isinstance(rule, Mapping):
         return selector.matches({key: value for key, value in rule.items() if not key.startswith("_")})
     try:
-        return rule == EVERYTHING or parse_expression(rule).matches(selector.attributes)
+        return rule == EVERYTHING or parse_expression(rule).matches(selector.for_expressions)
     except ConfigurationError:  # the selector lacks an attribute that the expression names
         return False
