@@ -202,12 +202,26 @@ class LoadError(IngestifyError):
 
 
 class StopProcessing(IngestifyError):
-    """Raised by a source to stop the run cleanly: what finished is kept, the job is ABORTED."""
+    """Raised by a source to stop the run cleanly: what finished is kept, the job is ABORTED.
+
+    Attributes:
+        exit_code: With which the command line ends then.
+    """
+
+    exit_code: int = 2
 
 
 class DeadlineReached(StopProcessing):
     """The deadline of a run came before it was done: what finished is kept."""
 
+    exit_code = 6
+
 
 class FatalError(IngestifyError):
-    """Raised by a source to stop the run loudly: the job is FAILED."""
+    """Raised by a source to stop the run loudly: the job is FAILED.
+
+    Attributes:
+        exit_code: With which the command line ends then.
+    """
+
+    exit_code: int = 1

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import importlib
 import inspect
+import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import ingestify
+from ingestify import DatasetResource, DataSpecVersionCollection, Identifier, Selector
 
 DOMAIN = """Source, DatasetResource, FileResource, Dataset, DatasetState, DatasetCollection, DatasetSummary, Revision,
 RevisionState, File, DraftFile, NotModifiedFile, Identifier, Selector, DataSpecVersionCollection, FetchPolicy,
@@ -87,3 +91,196 @@ def test_dotted_types_of_published_paths_work_in_a_config(tmp_path: Path):
     with ingestify.get_engine(tmp_path / "config.yaml") as engine:
         (plan,) = engine.ingestion_plans
     assert (plan.source.provider, type(plan.fetch_policy)) == ("statsbomb", ingestify.FetchPolicy)
+
+
+# ---- Names: values -------------------------------------------------------------------------------------------
+
+
+def test_a_selector_is_built_with_its_versions():
+    versions = DataSpecVersionCollection.from_dict({"default": {"v1"}, "events": {"v9", "v8"}})
+    selector = Selector.build({"competition_id": 11, "_name": "La Liga"}, data_spec_versions=versions)
+    assert (selector.attributes, selector.name) == ({"competition_id": 11}, "La Liga")
+    assert selector.data_spec_versions == {"default": ("v1",), "events": ("v8", "v9")}
+    assert Selector.build({"a": 1}, data_spec_versions={"events": "v8"}).data_spec_versions == {"events": ("v8",)}
+    assert Selector.build({"a": 1}).data_spec_versions is None
+
+
+def test_a_source_is_asked_for_the_versions_of_the_selector():
+    asked = []
+
+    class Asked(ingestify.Source):
+        provider = "asked"
+
+        def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **selector):
+            asked.append((selector["season_id"], dict(data_spec_versions)))
+            return []
+
+    selectors = [Selector.build({"season_id": 1}, data_spec_versions={"events": "v8"}), Selector({"season_id": 2})]
+    with ingestify.get_dev_engine(Asked("a"), "match", {"match": "v6"}, selectors=selectors) as engine:
+        engine.load()
+        twice = [Selector.build({"season_id": 1}, data_spec_versions={"events": "v8"}), Selector({"season_id": 1})]
+        engine.add_ingestion_plan(ingestify.IngestionPlan(Asked("b"), "match", selectors=twice))
+        with pytest.raises(ingestify.ConfigurationError, match=r"season_id=1 twice.*all of its feeds in one"):
+            engine.load(source="b")
+    assert sorted(asked) == [(1, {"events": ("v8",)}), (2, {"match": ("v6",)})]
+
+
+def test_an_identifier_is_made_of_keywords_and_is_a_dict():
+    identifier = Identifier(competition_id=1, match_id=2)
+    assert (
+        identifier
+        == Identifier({"competition_id": 1}, match_id="2")
+        == Identifier([("match_id", 2), ("competition_id", 1)])
+    )
+    assert identifier.key == str(identifier) == "competition_id=1/match_id=2"
+    assert json.loads(json.dumps(identifier)) == dict(identifier) == {"competition_id": 1, "match_id": 2}
+    same = {"match_id": "2", "competition_id": 1}
+    assert (identifier != same, identifier != {"match_id": 2}) == (False, True)
+
+
+def test_an_identifier_can_be_copied_and_never_changed():
+    identifier = Identifier(match_id=2)
+    assert copy.deepcopy(identifier) == pickle.loads(pickle.dumps(identifier)) == copy.copy(identifier) == identifier
+    for change in (
+        lambda: identifier.update(match_id=3),
+        lambda: identifier.pop("match_id"),
+        lambda: identifier.setdefault("season_id", 3),
+        lambda: identifier.__setitem__("match_id", 3),
+        lambda: identifier.__ior__({"match_id": 3}),
+        identifier.clear,
+        identifier.popitem,
+    ):
+        with pytest.raises(TypeError, match="cannot be changed"):
+            change()
+    assert identifier == {"match_id": 2}
+
+
+def test_the_version_of_a_feed_that_is_not_wanted_is_none():
+    versions = DataSpecVersionCollection.from_dict({"match": "v6"})
+    assert (versions.get_version("match"), versions.get_version("events")) == ("v6", None)
+    assert versions.get_version("events", default="v1") == "v1"
+    assert DataSpecVersionCollection.from_dict({"default": "v2"}).get_version("events") == "v2"
+
+
+def test_the_errors_that_stop_a_run_have_their_exit_codes():
+    assert (ingestify.StopProcessing.exit_code, ingestify.FatalError("x").exit_code) == (2, 1)
+
+
+# ---- A lake with two matches ---------------------------------------------------------------------------------
+
+
+class Matches(ingestify.Source):
+    """Two matches with events and lineups, and what a test sets besides."""
+
+    provider = "small"
+
+    def __init__(self, name: str = "small") -> None:
+        super().__init__(name)
+        self.listed = [1, 2]
+        self.goals = 0
+        self.error: BaseException | None = None
+
+    def discover_selectors(self, dataset_type):
+        return [{"season_id": 90}]
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, *, season_id, **filters):
+        if self.error is not None:
+            raise self.error
+        at = dt.datetime(2024, 5, 1 + self.goals, tzinfo=dt.UTC)
+        for match_id in self.listed:
+            resource = DatasetResource({"match_id": match_id}, dataset_type, name=f"match {match_id}")
+            resource.add_file(at, "events", json_content={"goals": self.goals, "match_id": match_id})
+            yield resource.add_file(at, "lineups", json_content=["A", "B"])
+
+
+@pytest.fixture
+def engine():
+    with ingestify.get_dev_engine(Matches(), "match") as made:
+        made.load()
+        yield made
+
+
+@pytest.fixture
+def store(engine):
+    return engine.store
+
+
+@pytest.fixture
+def dataset(store):
+    return store.get_dataset_collection(match_id=1).first()
+
+
+# ---- Names: what is read -------------------------------------------------------------------------------------
+
+
+def test_a_dataset_is_dumped_as_values_and_as_json(dataset):
+    dumped = dataset.model_dump()
+    assert (dumped["name"], dumped["identifier"]) == ("match 1", {"season_id": 90, "match_id": 1})
+    assert (dumped["state"], dumped["created_at"]) == (dataset.state, dataset.created_at)
+    assert [file["file_id"] for file in dumped["revisions"][0]["modified_files"]] == ["events__v1", "lineups__v1"]
+    text = json.loads(dataset.model_dump_json())
+    assert (text["state"], text["created_at"]) == ("COMPLETE", dataset.created_at.isoformat())
+    assert text == dataset.model_dump(mode="json")
+    assert dataset.model_dump_json(indent=2).startswith('{\n  "dataset_id"')
+
+
+def test_files_revisions_events_and_resources_are_dumped(store, dataset):
+    revision = dataset.current_revision
+    assert revision.model_dump()["state"] is revision.state
+    assert json.loads(revision.model_dump_json())["revision_id"] == 0
+    file = dataset.files["events"]
+    assert file.model_dump()["tag"] == json.loads(file.model_dump_json())["tag"] == file.tag
+    assert store.load_files(dataset)["events"].model_dump() == file.model_dump()
+    event = ingestify.RevisionAdded(dataset=dataset)
+    assert event.model_dump()["dataset"] == dataset.model_dump()
+    assert event.to_dict() == json.loads(event.model_dump_json())
+    assert event.to_dict()["event_type"] == "revision_added"
+
+
+def test_a_resource_is_dumped_without_secrets():
+    resource = DatasetResource({"match_id": 1}, "match", "small", state="partial").add_file(
+        dt.datetime(2024, 5, 1), "events", url="https://small.test/1?token=hush", http_options={"auth": ("me", "hush")}
+    )
+    dumped = json.loads(resource.model_dump_json())
+    assert (dumped["dataset_resource_id"], dumped["state"]) == ({"match_id": 1}, "PARTIAL")
+    assert dumped["files"]["events__v1"]["last_modified"] == "2024-05-01T00:00:00+00:00"
+    assert "hush" not in str(resource.model_dump())
+
+
+def test_a_revision_has_its_files_by_id(dataset):
+    files = dataset.current_revision.modified_files_map
+    assert {file_id: file.size for file_id, file in files.items()}.keys() == {"events__v1", "lineups__v1"}
+
+
+def test_a_file_collection_is_read_like_a_dict(store, dataset):
+    files = store.load_files(dataset)
+    assert [file_id for file_id, _ in files.items()] == list(files.keys()) == ["events__v1", "lineups__v1"]
+    assert [file.data_feed_key for file in files.values()] == ["events", "lineups"]
+    assert files["events__v1"] is files.get_file("events") is dict(files.items())["events__v1"]
+    assert ("events__v1" in files, "events" in files, files["lineups"] in files) == (True, True, True)
+    assert ("events__v9" in files, "tracking" in files) == (False, False)
+
+
+def test_a_file_that_is_not_there_is_none(store, dataset):
+    files = store.load_files(dataset)
+    assert (files.get_file("tracking"), files.get_file("events", "v9")) == (None, None)
+    with pytest.raises(ingestify.LoadError, match=r"no file of the feed 'tracking'; the files are: events__v1"):
+        _ = files["tracking"]
+
+
+def test_a_stream_is_at_its_beginning_each_time(store, dataset):
+    for lazy in (False, True):
+        files = store.load_files(dataset, lazy=lazy)
+        assert json.load(files.get_file("events").stream) == json.load(files.get_file("events").stream)
+        assert files.get_file("events").stream is files.get_file("events").stream
+        stream = store.load_files(dataset, lazy=lazy, auto_rewind=False).get_file("lineups")
+        assert (stream.stream.read(2), stream.stream.read()) == (b'["', b'A","B"]')
+
+
+def test_a_file_is_the_same_object_within_the_cache(store, dataset):
+    with store.with_file_cache() as cached:
+        first, second = (one.load_files(dataset).get_file("events") for one in (cached, store))
+        assert first is second
+        assert first.stream is second.stream
+        assert cached.load_files(dataset, auto_rewind=False).get_file("events") is not first
+    assert store.load_files(dataset).get_file("events") is not first

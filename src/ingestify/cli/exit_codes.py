@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingestify.domain.run import RunReport, RunState
-from ingestify.errors import DeadlineReached, StopProcessing
+from ingestify.errors import DeadlineReached, FatalError, StopProcessing
 
 __all__ = [
     "EXIT_CODES",
@@ -19,12 +19,12 @@ __all__ = [
 ]
 
 EXIT_OK = 0
-EXIT_FAILED = 1
-EXIT_STOPPED = 2
+EXIT_FAILED = FatalError.exit_code
+EXIT_STOPPED = StopProcessing.exit_code
 EXIT_SOME_FAILED = 3
 EXIT_DAMAGED = 4
 EXIT_OVER_LIMIT = 5
-EXIT_DEADLINE = 6
+EXIT_DEADLINE = DeadlineReached.exit_code
 EXIT_INTERRUPTED = 130
 
 EXIT_CODES = (

@@ -108,12 +108,15 @@ class Bundle(Protocol):
     def find_file(self, data_feed_key: str) -> BundleFile | None:
         """Return the file of a feed in its highest version, or None."""
 
-    def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> BundleFile:
+    def require_file(self, data_feed_key: str, data_spec_version: str | None = None) -> BundleFile:
         """Return the file of a feed; without a version, the highest there is.
 
         Raises:
             LoadError: There is none. A check that raises it rejects the bundle with that message.
         """
+
+    def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> BundleFile:
+        """The same as `require_file`."""
 
 
 class BundleCheck(abc.ABC):

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from ingestify.domain.dump import Dumped
 from ingestify.domain.file import FeedState, File
 from ingestify.domain.html_table import html_table
 from ingestify.domain.identifier import Identifier
@@ -103,7 +104,7 @@ class FileReader(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Dataset:
+class Dataset(Dumped):
     """One dataset of the lake with its history.
 
     Attributes:
@@ -241,9 +242,9 @@ class Dataset:
         if reader is None:
             raise LoadError(
                 f"{self} does not know its lake, because it was not read from one (it was made, copied or unpickled): "
-                f"use store.load_files(dataset).get_file('{data_feed_key}') of the lake that has it."
+                f"use store.load_files(dataset)['{data_feed_key}'] of the lake that has it."
             )
-        return reader.load_files(self, lazy=True).get_file(data_feed_key, data_spec_version)
+        return reader.load_files(self, lazy=True).require_file(data_feed_key, data_spec_version)
 
     def read_from(self, reader: FileReader) -> Dataset:
         """Remember the lake that it was read from; the store calls this. Two datasets are equal without it."""

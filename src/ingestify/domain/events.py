@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from ingestify.clock import now
 from ingestify.domain.dataset import Dataset
+from ingestify.domain.dump import Dumped
 from ingestify.domain.selector import Selector
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DomainEvent:
+class DomainEvent(Dumped):
     """A change in the lake.
 
     Attributes:
@@ -46,6 +47,13 @@ class DomainEvent:
 
     def __init_subclass__(cls) -> None:
         cls.event_type = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the event as JSON values; the same as `model_dump(mode="json")`."""
+        return self.model_dump(mode="json")
+
+    def _dumped_values(self) -> dict[str, object]:
+        return {"event_type": self.event_type, **Dumped._dumped_values(self)}
 
 
 SCHEMA_VERSION = 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 
 from ingestify.errors import ConfigurationError
 
@@ -30,10 +30,12 @@ class DataSpecVersionCollection(Mapping[str, tuple[str, ...]]):
 
     __slots__ = ("_versions",)
 
-    def __init__(self, versions: Mapping[str, str | Sequence[str]] | None = None) -> None:
+    def __init__(self, versions: Mapping[str, str | Collection[str]] | None = None) -> None:
         self._versions: dict[str, tuple[str, ...]] = {}
         for feed, wanted in (versions or {DEFAULT_FEED: "v1"}).items():
-            several = (wanted,) if isinstance(wanted, str) else tuple(wanted)
+            # A set has another order in each process.
+            unordered = sorted(wanted) if isinstance(wanted, (set, frozenset)) else wanted
+            several = (wanted,) if isinstance(wanted, str) else tuple(unordered)
             if not several or not all(isinstance(version, str) and version for version in several):
                 raise ConfigurationError(
                     f"data_spec_versions: '{feed}' has {wanted!r}; write a version such as v1, or a list of them."
@@ -41,7 +43,7 @@ class DataSpecVersionCollection(Mapping[str, tuple[str, ...]]):
             self._versions[str(feed)] = tuple(dict.fromkeys(several))
 
     @classmethod
-    def from_dict(cls, versions: Mapping[str, str | Sequence[str]] | None) -> DataSpecVersionCollection:
+    def from_dict(cls, versions: Mapping[str, str | Collection[str]] | None) -> DataSpecVersionCollection:
         """Return the collection that `versions` describes; the same as calling the class."""
         return cls(versions)
 
@@ -49,13 +51,15 @@ class DataSpecVersionCollection(Mapping[str, tuple[str, ...]]):
         """Return the wanted versions of `feed`, those of `default` if it is not named, or ()."""
         return self._versions.get(feed) or self._versions.get(DEFAULT_FEED, ())
 
-    def get_version(self, feed: str) -> str:
-        """Return the one wanted version of `feed`.
+    def get_version(self, feed: str, default: str | None = None) -> str | None:
+        """Return the one wanted version of `feed`; `default` if the feed is not wanted.
 
         Raises:
-            ConfigurationError: The feed is not wanted, or in more than one version.
+            ConfigurationError: The feed is wanted in more than one version.
         """
         versions = self.versions_of(feed)
+        if not versions:
+            return default
         if len(versions) != 1:
             raise ConfigurationError(
                 f"data_spec_versions wants {len(versions)} versions of '{feed}'; this source needs exactly one."

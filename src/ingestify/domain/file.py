@@ -10,6 +10,7 @@ import operator
 from typing import Any, BinaryIO, cast
 
 from ingestify.clock import as_utc
+from ingestify.domain.dump import Dumped
 from ingestify.domain.feeds import file_id
 from ingestify.domain.text import storable
 from ingestify.errors import SourceError
@@ -63,7 +64,7 @@ ANY_URL = "*"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _StoredFile:
+class _StoredFile(Dumped):
     """What a file of the lake is, whether or not it is part of a revision."""
 
     data_feed_key: str
@@ -81,6 +82,9 @@ class _StoredFile:
     def file_id(self) -> str:
         """`{data_feed_key}__{data_spec_version}`, unique within a dataset."""
         return file_id(self.data_feed_key, self.data_spec_version)
+
+    def _dumped_values(self) -> dict[str, object]:
+        return {"file_id": self.file_id, **Dumped._dumped_values(self)}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

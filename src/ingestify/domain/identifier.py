@@ -9,8 +9,8 @@ import json
 import math
 import numbers
 import uuid
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
 
 from ingestify.domain.text import is_storable
 from ingestify.errors import SourceError
@@ -118,8 +118,8 @@ def _in_order(keys: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple((key, f"{_quoted(key)}:") for key in sorted(keys))
 
 
-class Identifier(Mapping[str, Any]):
-    """An immutable mapping such as `{"competition_id": 11, "season_id": 90, "match_id": 3764440}`.
+class Identifier(dict[str, Any]):
+    """An immutable dict such as `{"competition_id": 11, "season_id": 90, "match_id": 3764440}`.
 
     Two identifiers are equal when they have the same keys, in any order, with the same values, where an
     integer and the string of its digits are the same value: a source that changes `12` to `"12"` does not
@@ -127,21 +127,25 @@ class Identifier(Mapping[str, Any]):
 
     Args:
         attributes: Key to single value. Dates and UUIDs become their text.
+        **keys: The same as keyword arguments: `Identifier(competition_id=11, match_id=12)`.
 
     Raises:
         SourceError: No key at all, an empty key, or a value that is None or not a single value.
     """
 
-    __slots__ = ("_attributes", "_canonical", "_hash")
+    __slots__ = ("_canonical", "_hash")
 
-    def __init__(self, attributes: Mapping[str, object]) -> None:
-        if not attributes:
+    def __init__(self, attributes: Mapping[str, object] | Iterable[tuple[str, object]] = (), /, **keys: object) -> None:
+        given = attributes if type(attributes) is dict and not keys else {**dict(attributes), **keys}
+        if not given:
             raise SourceError("An identifier needs at least one key, such as match_id; this one is empty.")
-        _check_keys(tuple(attributes))
-        self._attributes: dict[str, Scalar] = {
-            key: value if type(value) is int and _SMALLEST <= value <= _LARGEST else _plain(key, value)
-            for key, value in attributes.items()
-        }
+        _check_keys(tuple(given))
+        super().__init__(
+            {
+                key: value if type(value) is int and _SMALLEST <= value <= _LARGEST else _plain(key, value)
+                for key, value in given.items()
+            }
+        )
         self._canonical: str | None = None
         self._hash: int | None = None
 
@@ -149,7 +153,7 @@ class Identifier(Mapping[str, Any]):
     def stored(cls, attributes: dict[str, Scalar]) -> Identifier:
         """Return the identifier of what `to_json` wrote, which was looked at when it was made."""
         identifier = cls.__new__(cls)
-        identifier._attributes = attributes
+        dict.update(identifier, attributes)
         identifier._canonical = None
         identifier._hash = None
         return identifier
@@ -173,8 +177,13 @@ class Identifier(Mapping[str, Any]):
     def canonical(self) -> str:
         """The text that is unique per dataset within (bucket, provider, dataset type)."""
         if self._canonical is None:
-            self._canonical = canonical_text(self._attributes)
+            self._canonical = canonical_text(self)
         return self._canonical
+
+    @property
+    def key(self) -> str:
+        """The same as `str()`: `competition_id=11/match_id=12`."""
+        return str(self)
 
     def check_length(self) -> None:
         """Refuse what no catalogue keeps, as its indexes have an end.
@@ -193,16 +202,7 @@ class Identifier(Mapping[str, Any]):
 
     def to_json(self) -> str:
         """Return the JSON text that keeps key order and value types."""
-        return json.dumps(self._attributes, ensure_ascii=False, separators=(",", ":"))
-
-    def __getitem__(self, key: str) -> Scalar:
-        return self._attributes[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._attributes)
-
-    def __len__(self) -> int:
-        return len(self._attributes)
+        return json.dumps(self, ensure_ascii=False, separators=(",", ":"))
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -216,13 +216,25 @@ class Identifier(Mapping[str, Any]):
                 return False
         return NotImplemented
 
-    def __hash__(self) -> int:
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:  # type: ignore[override] # a dict has none, as it can be changed
         if self._hash is None:
             self._hash = hash(self.canonical)
         return self._hash
 
     def __str__(self) -> str:
-        return "/".join(f"{key}={canonical_value(value)}" for key, value in self._attributes.items())
+        return "/".join(f"{key}={canonical_value(value)}" for key, value in self.items())
 
     def __repr__(self) -> str:
-        return f"Identifier({self._attributes!r})"
+        return f"Identifier({super().__repr__()})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Identifier.stored, (dict(self),)
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("An identifier cannot be changed; make another one: Identifier({**identifier, …}).")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse

@@ -80,6 +80,12 @@ class IngestionPlan:
         self.selectors: tuple[SelectorRule, ...] = tuple(selectors) if selectors else (EVERYTHING,)
         self.fetch_policy = fetch_policy or FetchPolicy()
 
+    def with_versions(self, data_spec_versions: DataSpecVersionCollection) -> IngestionPlan:
+        """Return the same plan with other feeds and versions."""
+        return IngestionPlan(
+            self.source, self.dataset_type, data_spec_versions, self.selectors, self.fetch_policy, self.other_sources
+        )
+
     def answers_for(self, origin: str | None) -> bool:
         """Whether this plan's source decides about datasets that the source `origin` brought."""
         is_ours = origin == self.source.name

@@ -14,13 +14,14 @@ from ingestify.clock import as_utc
 from ingestify.domain import formats
 from ingestify.domain.announcement import is_time, text_of_time
 from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.dump import Dumped
 from ingestify.domain.feeds import file_id
 from ingestify.domain.file import LONGEST_FILE_ID, DraftFile, NotModifiedFile
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.selector import Selector
 from ingestify.domain.text import is_storable
 from ingestify.errors import DuplicateFile, SourceError
-from ingestify.masking import is_secret_key, masked_repr
+from ingestify.masking import is_secret_key, mask_url, masked_repr
 
 __all__ = ["HTTP_OPTIONS", "DatasetResource", "FileLoader", "FileResource", "PostLoadFiles", "UnreadableEntry"]
 
@@ -51,7 +52,7 @@ def _is_passing(key: str) -> bool:
 
 
 @dataclasses.dataclass(slots=True)
-class FileResource:
+class FileResource(Dumped):
     """One file that a provider has. Made by `DatasetResource.add_file`.
 
     Attributes:
@@ -187,6 +188,19 @@ class FileResource:
                 f"{self._where} has last_modified_grain {grain!r}; it must be a timedelta of 0 or more, or None."
             )
 
+    def _dumped_values(self) -> dict[str, object]:
+        # What is announced, and not how it is got: options and arguments of loaders may hold secrets.
+        return {
+            "file_id": self.file_id,
+            "data_feed_key": self.data_feed_key,
+            "data_spec_version": self.data_spec_version,
+            "data_serialization_format": self.data_serialization_format,
+            "last_modified": self.last_modified,
+            "content_version": self.content_version,
+            "url": None if self.url is None else mask_url(self.url),
+            "json_content": self.json_content,
+        }
+
     @property
     def _where(self) -> str:
         return f"The file '{self.data_feed_key}' of {self.dataset_resource}"
@@ -208,7 +222,7 @@ class UnreadableEntry:
     error: BaseException | str
 
 
-class DatasetResource:
+class DatasetResource(Dumped):
     """One dataset that a provider has, as a source announces it.
 
     Args:
@@ -358,6 +372,17 @@ class DatasetResource:
             if not (isinstance(key, str) and key.startswith("_"))
         }
         return Identifier({**selector.attributes, **own})
+
+    def _dumped_values(self) -> dict[str, object]:
+        return {
+            "dataset_resource_id": self.dataset_resource_id,
+            "dataset_type": self.dataset_type,
+            "provider": self.provider,
+            "name": self.name,
+            "metadata": self.metadata,
+            "state": self.state,
+            "files": self.files,
+        }
 
     def __str__(self) -> str:
         parts = "/".join(f"{k}={v}" for k, v in self.dataset_resource_id.items() if not k.startswith("_"))

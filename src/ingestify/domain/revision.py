@@ -7,6 +7,7 @@ import datetime as dt
 import enum
 from collections.abc import Collection, Mapping
 
+from ingestify.domain.dump import Dumped
 from ingestify.domain.file import File
 from ingestify.errors import LoadError
 from ingestify.suggestion import did_you_mean
@@ -25,7 +26,7 @@ class RevisionState(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(Dumped):
     """One committed change of a dataset's files.
 
     Attributes:
@@ -53,6 +54,11 @@ class Revision:
     def files(self) -> FilesById:
         """The same files by file id, or by feed if the feed has one file."""
         return FilesById((file.file_id, file) for file in self.modified_files)
+
+    @property
+    def modified_files_map(self) -> FilesById:
+        """Another name of `files`."""
+        return self.files
 
     def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> File:
         """Return the file of a feed; without a version, the highest version there is.

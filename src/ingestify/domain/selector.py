@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ingestify.clock import as_utc
 from ingestify.domain.announcement import text_of_time
+from ingestify.domain.dump import Dumped
+from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.identifier import canonical_text, canonical_value
 from ingestify.errors import ConfigurationError, SourceError
 
@@ -55,7 +57,7 @@ def _matches(value: object, wanted: object) -> bool:
     return any(canonical_value(alternative) == text for alternative in filter_values(wanted))
 
 
-class Selector:
+class Selector(Dumped):
     """Attributes that identify a part of a provider's data, and hints about it.
 
     Args:
@@ -63,11 +65,15 @@ class Selector:
             are hints and not identity. `_last_modified` (datetime, naive is UTC) and `_version` (any text): if one of
             them differs from before, something in the selector may have changed. `_grain` (timedelta): how long
             `_last_modified` stays the same while things change. `_name`: for people.
+        data_spec_versions: The feeds and versions of this selector, in place of those of its plan; None: the plan's.
     """
 
-    __slots__ = ("attributes", "hints")
+    __slots__ = ("attributes", "data_spec_versions", "hints")
 
-    def __init__(self, attributes: Mapping[str, object]) -> None:
+    def __init__(
+        self, attributes: Mapping[str, object], data_spec_versions: DataSpecVersionCollection | None = None
+    ) -> None:
+        self.data_spec_versions = data_spec_versions
         self.attributes: dict[str, Any] = {k: v for k, v in attributes.items() if not k.startswith("_")}
         self.hints: dict[str, Any] = {k: v for k, v in attributes.items() if k.startswith("_")}
         moment = self.hints.get("_last_modified")
@@ -86,6 +92,17 @@ class Selector:
             raise SourceError(
                 f"The selector {self} has _grain {grain!r}; it must be a timedelta of 0 or more, or be left out."
             )
+
+    @classmethod
+    def build(
+        cls,
+        attributes: Mapping[str, object],
+        data_spec_versions: DataSpecVersionCollection | Mapping[str, str | Collection[str]] | None = None,
+    ) -> Selector:
+        """Return the selector with these attributes; see the class. The versions may be a dict, too."""
+        if data_spec_versions is None or isinstance(data_spec_versions, DataSpecVersionCollection):
+            return cls(attributes, data_spec_versions)
+        return cls(attributes, DataSpecVersionCollection(data_spec_versions))
 
     @property
     def last_modified(self) -> dt.datetime | None:
@@ -127,6 +144,9 @@ class Selector:
         return all(
             key not in self.attributes or _matches(self.attributes[key], wanted) for key, wanted in filters.items()
         )
+
+    def _dumped_values(self) -> dict[str, object]:
+        return {**self.attributes, **self.hints}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Selector) and self.canonical == other.canonical

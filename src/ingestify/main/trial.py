@@ -200,7 +200,7 @@ def _is_wanted(resource: Any, selector: Mapping[str, Any]) -> bool:
 def _iter_files(store: DatasetStore, dataset: Dataset) -> Iterator[TriedFile]:
     files = store.load_files(dataset)
     for file_id, file in sorted(dataset.files.items()):
-        loaded = files.get_file(file.data_feed_key, file.data_spec_version)
+        loaded = files[file_id]
         with loaded.stream as stream:
             beginning = stream.read(BEGINNING_BYTES)
         keys, items = (None, None)

@@ -94,6 +94,8 @@ class DatasetStore(DatasetReader):
     def with_file_cache(self) -> FileCacheScope:
         """Keep what `load_files` reads, so that the next reader does not ask the storage for it.
 
+        A thread that loads a file again while it holds it gets the same object, with the same `stream`.
+
         Returns:
             A store with a cache of its own. In a `with` block this store uses that cache too, and the cache
             is emptied at its end::

@@ -34,5 +34,6 @@ def test_a_feed_needs_a_version(versions):
 def test_one_version_can_be_asked_for():
     versions = DataSpecVersionCollection({"events": ["v8", "v9"], "match": "v6"})
     assert versions.get_version("match") == "v6"
+    assert (versions.get_version("lineups"), versions.get_version("lineups", "v1")) == (None, "v1")
     with pytest.raises(ConfigurationError, match="exactly one"):
         versions.get_version("events")

@@ -97,9 +97,9 @@ def test_files_are_the_providers_bytes_and_the_highest_version_comes_first(store
         assert files.get_file("events").data_spec_version == "v10"
         assert files.get_file("events", "v9").json() == {"v": 9}
         assert files.get_file("lineups").stream.read() == b'["a","b"]'
-        assert files.find_file("360-frames") is None
+        assert files.find_file("360-frames") is files.get_file("360-frames") is None
         with pytest.raises(LoadError, match="'360-frames'; the files are: events__v10, events__v9, lineups__v1"):
-            files.get_file("360-frames")
+            files.require_file("360-frames")
     assert [file.file_id for file in store.load_files(dataset, data_feed_keys=["lineups"])] == ["lineups__v1"]
 
 

@@ -111,6 +111,11 @@ def expand_plan(
         for selector in _expand_rule(rule, plan, filters, discovered, parse_expression):
             if selector.matches(filters):
                 known = selectors.get(selector)
+                if known is not None and known.data_spec_versions != selector.data_spec_versions:
+                    raise ConfigurationError(
+                        f"The plan of the source '{plan.source.name}' has the selector {selector} twice, with "
+                        f"different data_spec_versions: name all of its feeds in one."
+                    )
                 # Two rules gave the same selector: keep the one that has hints.
                 if known is None or (selector.hints and not known.hints):
                     selectors[selector] = selector
@@ -124,6 +129,8 @@ def expand_plan(
 
 def _job(plan: IngestionPlan, selector: Selector, filters: Filters, is_discovered: bool) -> Job:
     rest = {key: value for key, value in filters.items() if key not in selector.attributes}
+    if selector.data_spec_versions is not None:
+        plan = plan.with_versions(selector.data_spec_versions)
     return Job(plan, plan.source.name, plan.source.provider, selector, rest, is_discovered)
 
 

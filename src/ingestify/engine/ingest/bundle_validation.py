@@ -100,12 +100,14 @@ class CheckedBundle:
 
     def find_file(self, data_feed_key: str) -> BundleFile | None:
         """Return the file of a feed in its highest version, or None."""
-        return self.get_file(data_feed_key) if data_feed_key in self.feeds else None
+        return self.require_file(data_feed_key) if data_feed_key in self.feeds else None
 
-    def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> BundleFile:
+    def require_file(self, data_feed_key: str, data_spec_version: str | None = None) -> BundleFile:
         """Return the file of a feed, or raise a LoadError."""
         chosen = pick_file(tuple(one.file for one in self._files.values()), data_feed_key, data_spec_version)
         return cast(BundleFile, self._files[chosen.file_id])
+
+    get_file = require_file
 
     def as_loaded_files(self) -> dict[str, LoadedFile]:
         """Return the same files as `post_load_files` sees them."""

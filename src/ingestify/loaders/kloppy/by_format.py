@@ -77,7 +77,7 @@ def _argument(feed: FormatFeed, files: FeedFiles, folder: Path) -> Any:
     names = feed.find_names(files.feeds)
     if not names and feed.is_optional:
         return None
-    opened = [files.get_file(name) for name in names or [feed.name]]
+    opened = [files.require_file(name) for name in names or [feed.name]]
     if feed.has_parts:
         from kloppy.io import Source  # kloppy would read a stream in a list as a list of lines
 

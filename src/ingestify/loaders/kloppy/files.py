@@ -28,7 +28,7 @@ class FeedFiles(Protocol):
     def feeds(self) -> list[str]:
         """The feeds that are there."""
 
-    def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> OpenedFile:
+    def require_file(self, data_feed_key: str, data_spec_version: str | None = None) -> OpenedFile:
         """Return the file of a feed, or raise a LoadError."""
 
     def find_file(self, data_feed_key: str) -> OpenedFile | None:

@@ -21,8 +21,8 @@ def load_match(files: FeedFiles, kwargs: Mapping[str, Any]) -> KloppyDataset:
 
     squads, players = files.find_file("squads"), files.find_file("players")
     return impect.load(
-        event_data=_data_of(files.get_file("events")),
-        lineup_data=_data_of(files.get_file("lineups")),
+        event_data=_data_of(files.require_file("events")),
+        lineup_data=_data_of(files.require_file("lineups")),
         squads_data=None if squads is None else _data_of(squads),
         players_data=None if players is None else _data_of(players),
         **kwargs,

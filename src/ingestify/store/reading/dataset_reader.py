@@ -242,7 +242,11 @@ class DatasetReader:
         )
 
     def load_files(
-        self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False
+        self,
+        dataset: Dataset,
+        data_feed_keys: Sequence[str] | None = None,
+        lazy: bool = False,
+        auto_rewind: bool = True,
     ) -> FileCollection:
         """Return the files of the dataset's current revision, as `dataset` shows it.
 
@@ -256,6 +260,7 @@ class DatasetReader:
             dataset: The dataset.
             data_feed_keys: Only these feeds; a feed without a file is left out. None: all.
             lazy: Open each file at its first use. Otherwise files of up to 64 MB are read, and checked, now.
+            auto_rewind: Whether a file's `stream` is at its beginning each time it is got.
 
         Raises:
             IntegrityError: An object is missing or damaged.
@@ -265,15 +270,21 @@ class DatasetReader:
         wanted = (
             one for one in dataset.files.values() if data_feed_keys is None or one.data_feed_key in data_feed_keys
         )
-        return self.open_files(wanted, lazy=lazy)
+        return self.open_files(wanted, lazy=lazy, auto_rewind=auto_rewind)
 
-    def open_files(self, files: Iterable[File], *, lazy: bool) -> FileCollection:
+    def open_files(self, files: Iterable[File], *, lazy: bool, auto_rewind: bool = True) -> FileCollection:
         """Return files with their content; see `load_files`."""
-        loaded = [LoadedFile(file, self.opener(file)) for file in files]
+        loaded = [self._open_file(file, auto_rewind) for file in files]
         for one in loaded:
             if not lazy and one.size <= PRELOAD_BYTES:
                 one.preload()
-        return FileCollection(loaded)
+        return FileCollection(loaded, are_shared=self._cache is not None)
+
+    def _open_file(self, file: File, auto_rewind: bool) -> LoadedFile:
+        def make() -> LoadedFile:
+            return LoadedFile(file, self.opener(file), auto_rewind=auto_rewind)
+
+        return make() if self._cache is None else self._cache.share((file, auto_rewind), make)
 
     def opener(self, file: File) -> StoredContent:
         """Return the content of a file, which opens the provider's bytes and checks them; see `StoredContent`."""

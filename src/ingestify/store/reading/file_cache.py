@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 import threading
+import weakref
 from collections import OrderedDict
-from typing import BinaryIO
+from collections.abc import Callable, Hashable
+from typing import Any, BinaryIO, TypeVar
 
 from ingestify.store.reading.stored_content import StoredContent
 
 __all__ = ["FileCache"]
+
+T = TypeVar("T")
 
 
 class FileCache:
@@ -24,6 +28,20 @@ class FileCache:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
+        # Weak: what nobody holds any more must not keep its content in memory.
+        self._shared: weakref.WeakValueDictionary[Hashable, Any] = weakref.WeakValueDictionary()
+
+    def share(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return the object of a key that this thread got before and still holds, or else a new one.
+
+        One thread for each object: two that read one stream would take each other's bytes.
+        """
+        of_thread = threading.get_ident(), key
+        with self._lock:
+            found: T | None = self._shared.get(of_thread)
+            if found is None:
+                found = self._shared[of_thread] = make()
+        return found
 
     def open(self, stored: StoredContent) -> BinaryIO:
         """Return a file's bytes from the cache, or else from the lake; then they are checked and kept."""
@@ -43,6 +61,7 @@ class FileCache:
         """Remove all files from the cache."""
         with self._lock:
             self._kept.clear()
+            self._shared.clear()
             self._size = 0
 
     def _keep(self, tag: str, content: bytes) -> None:

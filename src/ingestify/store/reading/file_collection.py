@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Sequence, ValuesView
 from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
+from ingestify.domain.dump import Dumped
 from ingestify.domain.file import File
 from ingestify.domain.revision import FilesById, pick_file
 from ingestify.store.reading.data_frame import read_pandas, read_polars
@@ -23,19 +24,22 @@ PRELOAD_BYTES = 64 << 20
 """A larger file is streamed from the lake even if `load_files` is not lazy: a video does not fit in memory."""
 
 
-class LoadedFile:
+class LoadedFile(Dumped):
     """A file of the lake, to be read. It has every attribute of `File` too.
 
     Args:
         file: What the catalogue knows of the file.
         open_stream: Opens the provider's bytes from their beginning. The bytes are checked if `DatasetStore.opener`
             returned it; the bytes of any other function are not.
+        auto_rewind: Whether `stream` is at its beginning each time it is got.
     """
 
-    def __init__(self, file: File, open_stream: Callable[[], BinaryIO]) -> None:
+    def __init__(self, file: File, open_stream: Callable[[], BinaryIO], *, auto_rewind: bool = True) -> None:
         self.file = file
         self._content = StoredContent.of(file, open_stream)
         self._stream: BinaryIO | None = None
+        self._auto_rewind = auto_rewind
+        self._is_in_memory = False
 
     @property
     def open_stream(self) -> StoredContent:
@@ -44,18 +48,26 @@ class LoadedFile:
 
     @property
     def stream(self) -> BinaryIO:
-        """A binary file object with exactly the provider's bytes; it can seek. It is the same one each time.
+        """A binary file object with exactly the provider's bytes; it can seek.
+
+        It is the same one each time, and at its beginning; with `load_files(…, auto_rewind=False)` it stays where the
+        last read ended.
 
         If the object in the lake is damaged, reading raises an IntegrityError, at the last bytes at the latest. A first
         read in the middle of the file reads the whole file once to check it.
         """
         if self._stream is None or self._stream.closed:
             self._stream = self._content()
+        elif self._auto_rewind:
+            self._stream.seek(0)
         return self._stream
 
     def preload(self) -> None:
         """Read the file into memory now, and check it."""
+        if self._is_in_memory:
+            return
         content = self._content.read()
+        self._is_in_memory = True
         self._content = StoredContent(self.file, lambda: io.BytesIO(content), is_verified=True)
         self._stream = None
 
@@ -172,6 +184,9 @@ class LoadedFile:
         """The number of the revision that brought the file."""
         return self.file.revision_id
 
+    def _dumped_values(self) -> dict[str, object]:
+        return dict(self.file.model_dump())
+
     def __repr__(self) -> str:
         return f"LoadedFile({self.file_id}, {self.size} bytes)"
 
@@ -179,11 +194,17 @@ class LoadedFile:
 class FileCollection(Sequence[LoadedFile]):
     """The current files of one dataset, all from one moment at the provider.
 
-    Use it in a `with` block, or leave closing the files to the garbage collector.
+    It is a sequence of files, with the methods of a dict from file ids to files. Use it in a `with` block, or leave
+    closing the files to the garbage collector.
+
+    Args:
+        files: The files.
+        are_shared: Whether others may be reading the same files, so that they must not be closed.
     """
 
-    def __init__(self, files: Sequence[LoadedFile]) -> None:
+    def __init__(self, files: Sequence[LoadedFile], *, are_shared: bool = False) -> None:
         self._files = tuple(files)
+        self._are_shared = are_shared
         self._by_id = {loaded.file_id: loaded for loaded in self._files}
 
     @property
@@ -191,7 +212,17 @@ class FileCollection(Sequence[LoadedFile]):
         """The feeds of the files."""
         return list(dict.fromkeys(loaded.data_feed_key for loaded in self._files))
 
-    def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> LoadedFile:
+    def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> LoadedFile | None:
+        """Return the file of a feed, or None; without a version, the highest version there is.
+
+        `files[data_feed_key]` and `require_file` raise an error instead, which names the files that there are.
+        """
+        there = (loaded for loaded in self._files if data_spec_version in (None, loaded.data_spec_version))
+        if data_feed_key not in {loaded.data_feed_key for loaded in there}:
+            return None
+        return self.require_file(data_feed_key, data_spec_version)
+
+    def require_file(self, data_feed_key: str, data_spec_version: str | None = None) -> LoadedFile:
         """Return the file of a feed; without a version, the highest version there is.
 
         Raises:
@@ -202,11 +233,23 @@ class FileCollection(Sequence[LoadedFile]):
 
     def find_file(self, data_feed_key: str) -> LoadedFile | None:
         """Return the file of a feed in its highest version, or None."""
-        return self.get_file(data_feed_key) if data_feed_key in self.feeds else None
+        return self.get_file(data_feed_key)
+
+    def keys(self) -> KeysView[str]:
+        """The file ids."""
+        return self._by_id.keys()
+
+    def values(self) -> ValuesView[LoadedFile]:
+        """The files."""
+        return self._by_id.values()
+
+    def items(self) -> ItemsView[str, LoadedFile]:
+        """File ids with their files."""
+        return self._by_id.items()
 
     def close(self) -> None:
-        """Close every open stream."""
-        for loaded in self._files:
+        """Close every open stream. Within `with_file_cache()` they stay open, as others may be reading them."""
+        for loaded in () if self._are_shared else self._files:
             loaded.close()
 
     def __enter__(self) -> FileCollection:
@@ -220,6 +263,10 @@ class FileCollection(Sequence[LoadedFile]):
 
     def __iter__(self) -> Iterator[LoadedFile]:
         return iter(self._files)
+
+    def __contains__(self, wanted: object) -> bool:
+        """Whether there is a file with an id (`events__v8`), of a feed (`events`), or this very file."""
+        return wanted in self._by_id or wanted in self.feeds or wanted in self._files
 
     @overload
     def __getitem__(self, index: int | str) -> LoadedFile: ...

@@ -32,11 +32,11 @@ class Files:
     def feeds(self) -> list[str]:
         return list(self._contents)
 
-    def get_file(self, feed: str, version: str | None = None) -> Any:
+    def require_file(self, feed: str, version: str | None = None) -> Any:
         return type("Opened", (), {"stream": io.BytesIO(json.dumps(self._contents[feed]).encode())})
 
     def find_file(self, feed: str) -> Any:
-        return self.get_file(feed) if feed in self._contents else None
+        return self.require_file(feed) if feed in self._contents else None
 
 
 def test_a_match_of_the_api_is_that_of_the_open_data():
