@@ -41,10 +41,11 @@ def refuse_lake_by_current_folder(main: MainSettings, folder: Path) -> None:
         found.append(f"file_url: file://{its_files}")
     if found:
         raise ConfigurationError(
-            f"The config file is in {folder}, and nothing is there where its relative URLs point. From the current "
-            f"folder, {here}, they point at a lake of the published package, which took them from there; today they go "
-            f"by the folder of the config file. Nothing was made or changed. To go on with that lake, write where it "
-            f"is, as {' and '.join(found)}, or move it to {folder}. For a new lake, start in another folder."
+            f"The relative URLs of the config file in {folder.resolve()} name a lake that does not exist, and there is "
+            f"one of the published package below the current folder, {here}. That package took relative URLs from the "
+            f"current folder; today they go by the folder of the config file. Nothing was made or changed. To go on "
+            f"with that lake, write {' and '.join(found)} into the config file, or move the file to {here}. For a new "
+            f"lake, start in another folder."
         )
 
 

@@ -298,6 +298,25 @@ def test_over_whole_numbers_it_agrees_with_python(text: str, attributes: dict[st
     assert Expression.parse(text).matches(attributes) is eval(text, {"__builtins__": {}}, attributes)
 
 
+_TERM = st.recursive(
+    _OPERAND,
+    lambda inner: st.tuples(inner, st.sampled_from("+-*%"), inner).map(lambda parts: f"({' '.join(parts)})"),
+    max_leaves=12,
+)
+
+
+@given(_TERM, _TERM, st.fixed_dictionaries(dict.fromkeys("abc", _INTEGER)))
+def test_it_calculates_as_python_does(left: str, right: str, attributes: dict[str, Any]) -> None:
+    text = f"{left} <= {right}"
+    try:
+        expected = eval(text, {"__builtins__": {}}, attributes)
+    except ZeroDivisionError:
+        with pytest.raises(ConfigurationError, match="divides by 0"):
+            Expression.parse(text).matches(attributes)
+    else:
+        assert Expression.parse(text).matches(attributes) is expected
+
+
 @given(st.recursive(_comparisons(), _combined, max_leaves=8), st.fixed_dictionaries(dict.fromkeys("abc", _INTEGER)))
 def test_whether_numbers_are_written_as_text_makes_no_difference(text: str, attributes: dict[str, int]) -> None:
     expression = Expression.parse(text)
