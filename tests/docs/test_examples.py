@@ -1,11 +1,11 @@
-"""The notebook in examples/ runs from top to bottom and tells its story; the project there ingests."""
+"""The notebook in examples/ runs from top to bottom and tells its story.
+
+The project there is what `ingestify init --source` writes (test_reference.py), which end_to_end/test_source_project.py
+lets ingest.
+"""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,39 +92,3 @@ def test_an_error_shows_the_line_of_the_notebook_and_what_to_do(cells: list[Any]
     assert lines[1].startswith("LakeNotFound: There is no lake in ")
     assert 'get_engine("season-lake")' in lines[1]
     assert len(lines) == 2
-
-
-SERVE = """
-import sys
-from my_provider.simulator import MyProviderSimulator
-with MyProviderSimulator() as simulator:
-    print(simulator.base_url, flush=True)
-    sys.stdin.read()
-"""
-
-
-@pytest.mark.slow
-def test_the_project_ingests_from_its_simulated_provider(tmp_path: Path) -> None:
-    """By the real command line; test_reference.py compares it with what `ingestify init --source` writes."""
-    project = tmp_path / "my_provider"
-    shutil.copytree(ROOT / "examples" / "my_provider", project)
-    config = project / "config.yaml"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("INGESTIFY")}
-
-    def ingest() -> str:
-        command = [sys.executable, "-m", "ingestify", "run"]
-        ran = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=60)
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
-
-    provider = subprocess.Popen(
-        [sys.executable, "-c", SERVE], cwd=project, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert provider.stdout is not None
-        url = provider.stdout.readline().strip()
-        config.write_text(config.read_text().replace("http://127.0.0.1:8765/v1", url))
-        assert "8 new" in ingest()
-        assert "8 unchanged" in ingest()
-    finally:
-        provider.communicate(timeout=30)  # its stdin ends, and so does it

@@ -10,7 +10,8 @@ import sys
 import threading
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ingestify import IngestionEngine, get_engine
 from ingestify.domain.run import RunState
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Fault, Simulator
+from tests.support.command_line import Command, shared_command_line
 
 CONFIG = """
 main:
@@ -63,12 +65,22 @@ def start(project: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def end(processes: list[subprocess.Popen[str]], codes: tuple[int, ...] = (0,)) -> str:
-    """Wait for all of them, and return all that they said."""
-    said = [process.communicate(timeout=100)[0] for process in processes]
-    for process, text in zip(processes, said, strict=True):
-        assert process.returncode in codes, text
-    together = "\n".join(said)
+def end(process: subprocess.Popen[str], codes: tuple[int, ...] = (0,)) -> str:
+    """Wait for one, and return all that it said."""
+    said = process.communicate(timeout=100)[0]
+    return check_said([(process.returncode, said)], codes)
+
+
+def run_all(project: Path, *commands: Sequence[str], codes: tuple[int, ...] = (0,)) -> str:
+    """Run commands side by side to their ends, and return all that they said."""
+    ended = shared_command_line().run_all([Command(project, command) for command in commands])
+    return check_said([(one.code, one.out + one.err) for one in ended], codes)
+
+
+def check_said(ended: Sequence[tuple[int, str]], codes: tuple[int, ...] = (0,)) -> str:
+    for code, said in ended:
+        assert code in codes, said
+    together = "\n".join(said for _, said in ended)
     assert "lock" not in together.lower()
     assert "Traceback" not in together
     return together
@@ -138,10 +150,12 @@ def check_everything(engine: IngestionEngine, truth: Truth) -> None:
 
 def test_many_that_make_the_same_new_lake_at_once(project: Path, provider: Simulator):
     makers = [("run",), ("run", "match_id=1"), ("run",), ("sync-indexes",)]
-    processes = [start(project, *command) for command in makers]
+    processes = [start(project, *command) for command in makers]  # real ones, which migrate the lake
     readers = [start(project, *command) for command in (("status",), ("list",))]
-    end(processes)
-    end(readers, codes=(0, 1))  # there may be no lake yet
+    for process in processes:
+        end(process)
+    for process in readers:
+        end(process, codes=(0, 1))  # there may be no lake yet
     with get_engine(project / "config.yaml") as engine:
         check_everything(engine, Truth(provider))
 
@@ -166,10 +180,10 @@ def test_runs_of_the_same_and_readers_beside_them(project: Path, provider: Simul
     reading = threading.Thread(target=read)
     reading.start()
     try:
-        end([start(project, "run") for _ in range(4)])
+        run_all(project, *[["run"]] * 4)
         for match_id in provider.match_ids[::2]:
             truth.correct(match_id)
-        end([start(project, "run") for _ in range(4)])
+        run_all(project, *[["run"]] * 4)
     finally:
         ended.set()
         reading.join()
@@ -192,19 +206,21 @@ def test_overlapping_runs_while_the_provider_corrects_its_files(
         truth.correct(match_id)
     provider.latency_seconds = 0.25  # so that they meet
     provider.clear_requests()
-    processes = [start(project, "run", "--json", *selection) for selection in selections]
-    while not any("events" in path for path in provider.paths()):
-        assert any(process.poll() is None for process in processes)
-        threading.Event().wait(0.01)
+    commands = [["run", "--json", *selection] for selection in selections]
     moving = provider.match_ids[4]
-    truth.correct(moving)  # while they are at it
-    for line in end(processes, codes=(0, 3)).splitlines():
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_all, project, *commands, codes=(0, 3))
+        while not any("events" in path for path in provider.paths()):
+            assert not running.done()
+            threading.Event().wait(0.01)
+        truth.correct(moving)  # while they are at it
+    for line in running.result().splitlines():
         # What moved too often is left to the next run; that others were faster is no reason to fail.
         if line.startswith("{") and (said := json.loads(line)).get("outcome") == "failed":
             assert str(moving) in said["identifier"], said
             assert "changed it while it was being fetched" in said["error"]
     provider.latency_seconds = 0
-    end([start(project, "run")])
+    run_all(project, ["run"])
     check_everything(engine, truth)
 
 
@@ -214,11 +230,11 @@ def test_a_writer_that_takes_its_time_only_delays(project: Path, provider: Simul
     holder.execute("BEGIN IMMEDIATE")
     process = start(project, "run")
     with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(3)
+        process.wait(2)
     assert engine.list_datasets() == []  # readers need not wait
     holder.execute("ROLLBACK")
     holder.close()
-    assert f"{MATCHES} new" in end([process])
+    assert f"{MATCHES} new" in end(process)
     check_everything(engine, Truth(provider))
 
 
@@ -234,12 +250,12 @@ def test_what_another_run_is_at_is_skipped_until_that_one_is_killed(project: Pat
     assert "0 matches: 0 new" in said
     narrow = start(project, "run", "season_id=27")  # the same selector, named by a filter
     assert "lists no" not in end_skipped(narrow)
-    (skipped, *_) = json.loads(end([start(project, "status", "--json")]))["runs"]
+    (skipped, *_) = json.loads(run_all(project, ["status", "--json"]))["runs"]
     assert [job["state"] for job in skipped["jobs"]] == ["SKIPPED"]
     first.kill()
     first.communicate()
     provider.clear_faults()
-    assert f"{MATCHES} new" in end([start(project, "run")])
+    assert f"{MATCHES} new" in run_all(project, ["run"])
     with get_engine(project / "config.yaml") as engine:
         check_everything(engine, Truth(provider))
         states = [job.state for job in engine.store.load_ingestion_job_summaries()]
@@ -247,6 +263,6 @@ def test_what_another_run_is_at_is_skipped_until_that_one_is_killed(project: Pat
 
 
 def end_skipped(process: subprocess.Popen[str]) -> str:
-    said = end([process])
+    said = end(process)
     assert "skipped: statsbomb: " in said
     return said

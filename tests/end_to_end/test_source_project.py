@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.running import ingestify
+
 
 def run(*arguments: str, cwd: Path, code: int = 0) -> str:
     """Run a program and return what it wrote."""
@@ -78,12 +80,12 @@ def test_what_is_there_is_not_written_over(folder: Path):
     assert "a word of Python" in run("ingestify", "init", "--source", "class", cwd=folder, code=1)
 
 
-@pytest.mark.parametrize("name", ["my_provider", "xy", "a" * 30, "source"])
-def test_it_is_lint_clean_whatever_it_is_called(tmp_path: Path, name: str):
+def test_it_is_lint_clean_whatever_it_is_called(tmp_path: Path):
     if importlib.util.find_spec("ruff") is None:
         if os.environ.get("CI") == "true":
             pytest.fail("ruff is not installed; the extra `test` brings it")
         pytest.skip("ruff is not installed; the extra `test` brings it")
-    run("ingestify", "init", "--source", name, str(tmp_path), cwd=tmp_path)
-    run("ruff", "check", "--no-cache", name, cwd=tmp_path)
-    run("ruff", "format", "--no-cache", "--check", name, cwd=tmp_path)
+    for name in ("my_provider", "xy", "a" * 30, "source"):
+        assert ingestify(tmp_path, "init", "--source", name, str(tmp_path)).code == 0
+    run("ruff", "check", "--no-cache", ".", cwd=tmp_path)
+    run("ruff", "format", "--no-cache", "--check", ".", cwd=tmp_path)

@@ -263,7 +263,14 @@ def test_errors(run: Callable[..., IngestionEngine]) -> None:
 def test_buckets_readers_sources_and_plans(lake_url: str, files: Path) -> None:
     kept: dict[str, list[str]] = {"bucket": [], "reader": [], "source": [], "type": [], "provider": []}
     catalogue = SqlCatalogue.open(lake_url)
-    source = FunctionSource(lambda **_: [plain(1)])
+    engine = make_engine(open_store(lake_url, f"file://{files}", "main"), {})
+
+    def add_plan(engine: IngestionEngine, dataset_type: str = "match", **attributes: str) -> None:
+        source = FunctionSource(lambda **_: [plain(1)])
+        for name, text in attributes.items():
+            setattr(source, name, text)
+        engine.add_ingestion_plan(IngestionPlan(source, dataset_type))
+
     for kind, value in VALUES.items():
         with contextlib.suppress(ConfigurationError):
             EventReader(catalogue, value)
@@ -271,20 +278,25 @@ def test_buckets_readers_sources_and_plans(lake_url: str, files: Path) -> None:
             catalogue.event_readers.set_position(value, 1)
             assert catalogue.event_readers.find_position(value) == 1
             kept["reader"].append(kind)
-        for attribute, options in (("bucket", {}), ("source", {"name": value}), ("provider", {"provider": value})):
-            with contextlib.suppress(ConfigurationError):
-                bucket = value if attribute == "bucket" else "main"
-                engine = make_engine(open_store(lake_url, f"file://{files}", bucket), {})
-                source = FunctionSource(lambda **_: [plain(1)])
-                for name, text in options.items():
-                    setattr(source, name, text)
-                engine.add_ingestion_plan(IngestionPlan(source, "match"))
-                assert engine.run_report().error is None
-                kept[attribute].append(kind)
-                engine.close()
         with contextlib.suppress(ConfigurationError):
-            IngestionPlan(source, value)
+            of_bucket = make_engine(open_store(lake_url, f"file://{files}", value), {})
+            add_plan(of_bucket)
+            assert of_bucket.run_report().error is None
+            of_bucket.close()
+            kept["bucket"].append(kind)
+        with contextlib.suppress(ConfigurationError):
+            add_plan(engine, name=value)
+            kept["source"].append(kind)
+        with contextlib.suppress(ConfigurationError):
+            add_plan(engine, name=f"of provider {len(kept['provider'])}", provider=value)
+            kept["provider"].append(kind)
+        with contextlib.suppress(ConfigurationError):
+            IngestionPlan(FunctionSource(lambda **_: [plain(1)]), value)
             kept["type"].append(kind)
+    report = engine.run_report()
+    assert (report.error, report.totals.failed) == (None, 0)
+    assert {dataset.provider for dataset in engine.list_datasets()} == {"fake", *(VALUES[k] for k in kept["provider"])}
+    engine.close()
     catalogue.close()
     short, long = list(those(lambda value: fits(value, 64))), list(those(lambda value: fits(value, 255)))
     assert kept == {"bucket": short, "type": short, "provider": short, "source": long, "reader": long}
