@@ -3,15 +3,59 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-__all__ = ["GZIP_MAGIC", "GZIP_WBITS", "STEP_BYTES", "GzipInflater", "inflate"]
+__all__ = ["GZIP_MAGIC", "GZIP_WBITS", "STEP_BYTES", "BrokenGzip", "GzipInflater", "inflate", "iter_gzip"]
 
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_WBITS = 16 + zlib.MAX_WBITS
 
 STEP_BYTES = 1 << 18
 """How many bytes one step makes at most."""
+
+MOST_BYTES = 20 << 30
+"""The most bytes that a gzip file may hold."""
+MOST_RATIO = 1000
+RATIO_FROM_BYTES = 1 << 30
+"""A file is a bomb if it holds this much, and more than 1,000 times its own size."""
+
+_REASONS = {"incorrect data check": "its CRC does not match", "incorrect length check": "its length does not match"}
+
+
+class BrokenGzip(ValueError):
+    """A gzip file is damaged, incomplete or a bomb. The message says which, for people, without a period."""
+
+
+def iter_gzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the content of all members of a gzip file, in pieces of at most 256 KiB.
+
+    Args:
+        chunks: The file, in parts of any size.
+
+    Raises:
+        BrokenGzip: A member is not complete, or does not inflate to its length and CRC, or something else follows.
+    """
+    gzip = GzipInflater()
+    taken = made = before = 0
+    try:
+        for chunk in chunks:
+            before, taken = taken, taken + len(chunk)
+            for piece in gzip.feed(chunk):
+                made += len(piece)
+                _refuse_bomb(taken, made)
+                yield piece
+    except zlib.error as error:
+        reason = str(error).rpartition(": ")[2]
+        raise BrokenGzip(f"the gzip is damaged near byte {before}: {_REASONS.get(reason, reason)}") from error
+    if gzip.rest:
+        raise BrokenGzip("the gzip is followed by bytes that are not gzip")
+    if gzip.is_cut:
+        raise BrokenGzip(f"the gzip breaks off at byte {taken}")
+
+
+def _refuse_bomb(taken: int, made: int) -> None:
+    if made > MOST_BYTES or (made > RATIO_FROM_BYTES and made > taken * MOST_RATIO):
+        raise BrokenGzip(f"the gzip is a bomb: its first {taken:,} bytes hold more than {made:,}")
 
 
 def inflate(stream: zlib._Decompress, data: bytes) -> Iterator[bytes]:

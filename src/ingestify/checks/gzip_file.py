@@ -3,43 +3,40 @@
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeVar, cast
 
 from ingestify.checks.appearance import mismatch
 from ingestify.checks.content import Content, PieceStream, iter_chunks
 from ingestify.checks.problem import Problem
-from ingestify.inflation import GZIP_MAGIC, STEP_BYTES, GzipInflater
+from ingestify.inflation import GZIP_MAGIC, STEP_BYTES, BrokenGzip, iter_gzip
 
 __all__ = ["check"]
 
-MOST_BYTES = 20 << 30
-"""The most bytes that a gzip file may hold."""
-MOST_RATIO = 1000
-RATIO_FROM_BYTES = 1 << 30
-"""A file is a bomb if it holds this much, and more than 1,000 times its own size."""
 
-_REASONS = {"incorrect data check": "its CRC does not match", "incorrect length check": "its length does not match"}
+T = TypeVar("T")
 
 
-def check(content: Content, check_inner: Callable[[Content], object] | None = None) -> None:
+def check(content: Content, check_inner: Callable[[Content], T]) -> T:
     """Raise a Problem unless every member inflates to its length and CRC, and the file holds at least one byte.
 
     Args:
         content: The file.
-        check_inner: Checks the inflated content; None: the content is only inflated.
+        check_inner: Checks the inflated content.
+
+    Returns:
+        What `check_inner` returned.
     """
     head = content.head()
     if not head.startswith(GZIP_MAGIC[: len(head)]):
         raise mismatch(head, "gzip")
     inside = _Inside(content)
-    if check_inner is not None:
-        check_inner(Content(inside.open, None))
+    found = check_inner(Content(inside.open, None))
     if not inside.was_read_through:
         with inside.open() as stream:
             for _ in iter_chunks(stream):
                 pass
+    return found
 
 
 class _Inside:
@@ -64,26 +61,12 @@ class _Inside:
 
 def _inflate(stream: BinaryIO) -> Iterator[bytes]:
     """Yield the content of all members in pieces of at most 256 KiB, or raise a Problem."""
-    gzip = GzipInflater()
-    taken = made = before = 0
+    is_empty = True
     try:
-        for chunk in iter_chunks(stream):
-            before, taken = taken, taken + len(chunk)
-            for piece in gzip.feed(chunk):
-                made += len(piece)
-                _check_ratio(taken, made)
-                yield piece
-    except zlib.error as error:
-        reason = str(error).rpartition(": ")[2]
-        raise Problem(f"the gzip is damaged near byte {before}: {_REASONS.get(reason, reason)}") from error
-    if gzip.rest:
-        raise Problem("the gzip is followed by bytes that are not gzip")
-    if gzip.is_cut:
-        raise Problem(f"the gzip breaks off at byte {taken}")
-    if not made:
+        for piece in iter_gzip(iter_chunks(stream)):
+            is_empty = False
+            yield piece
+    except BrokenGzip as error:
+        raise Problem(str(error)) from error
+    if is_empty:
         raise Problem("the gzip holds nothing: 0 bytes are inside")
-
-
-def _check_ratio(taken: int, made: int) -> None:
-    if made > MOST_BYTES or (made > RATIO_FROM_BYTES and made > taken * MOST_RATIO):
-        raise Problem(f"the gzip is a bomb: its first {taken:,} bytes hold more than {made:,}")

@@ -36,14 +36,17 @@ class BundleFile(Protocol):
 
     @property
     def stream(self) -> BinaryIO:
-        """A binary file object with exactly the provider's bytes, from their beginning; it can seek."""
+        """A binary file object with the content, from its beginning; it can seek.
+
+        It has the provider's bytes; but of gzip that is declared as JSON or another text, what is inside.
+        """
 
     @property
     def is_new(self) -> bool:
         """Whether this run fetched it, and the lake has not got it."""
 
     def read(self) -> bytes:
-        """Return all of the provider's bytes."""
+        """Return the content, as `stream` has it."""
 
     def json(self) -> Any:
         """Return the content as plain JSON values; parsed once, however many checks ask."""

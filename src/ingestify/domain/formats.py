@@ -13,6 +13,7 @@ __all__ = [
     "find_in_url",
     "is_compressed",
     "is_gzip",
+    "is_text",
     "last_part",
     "of_content_type",
 ]
@@ -31,6 +32,8 @@ _COMPRESSED = GZIP | frozenset(
     | {"m4a", "m4s", "m4v", "mkv", "mov", "mp3", "mp4", "mpeg", "mpg", "ogg", "orc", "parquet", "pdf", "png"}
     | {"rar", "tbz2", "ts", "txz", "webm", "webp", "wmv", "xlsx", "xz", "zip", "zst", "zstd"}
 )
+
+_TEXTS = frozenset({"csv", "geojson", "json", "jsonl", "ndjson", "tsv", "xml"})
 
 # Behind another suffix, these say how the file is packed: `csv.gz`.
 _PACKINGS = frozenset({"bz2", "gz", "xz", "zst"})
@@ -61,6 +64,11 @@ def is_compressed(serialization_format: str | None) -> bool:
 def is_gzip(serialization_format: str | None) -> bool:
     """Return whether a format is gzip, with whatever is inside."""
     return last_part(serialization_format or "") in GZIP
+
+
+def is_text(serialization_format: str | None) -> bool:
+    """Return whether a format is text. If a provider's file of such a format is gzip, a reader gets what is inside."""
+    return last_part(serialization_format or "") in _TEXTS
 
 
 def find_in_name(name: str) -> str | None:

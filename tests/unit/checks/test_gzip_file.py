@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestify.checks import gzip_file
+from ingestify import inflation
 from ingestify.checks.files import check_bytes, check_stream
 from tests.unit.checks.specimens import HTML_PAGE, problem_of
 
@@ -100,7 +100,7 @@ def test_a_gzip_is_read_to_its_end_though_its_csv_is_not(monkeypatch: pytest.Mon
 
 
 def test_a_bomb_does_not_fill_the_memory_and_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gzip_file, "RATIO_FROM_BYTES", 32 << 20)
+    monkeypatch.setattr(inflation, "RATIO_FROM_BYTES", 32 << 20)
     packer = zlib.compressobj(9, wbits=31)
     body = b"".join(packer.compress(bytes(1 << 20)) for _ in range(64)) + packer.flush()
     tracemalloc.start()
@@ -114,5 +114,27 @@ def test_a_bomb_does_not_fill_the_memory_and_is_found(monkeypatch: pytest.Monkey
 
 
 def test_too_much_inside_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gzip_file, "MOST_BYTES", 1000)
+    monkeypatch.setattr(inflation, "MOST_BYTES", 1000)
     assert "is a bomb" in problem_of(WHOLE, "gz")
+
+
+# ---- gzip that a provider calls JSON --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("form", "inside"), [("json", b'[{"id": 1}]'), ("jsonl", b'{"id": 1}\n{"id": 2}\n'), ("csv", CSV), ("xml", b"<a/>")]
+)
+def test_what_is_inside_is_checked_by_the_declared_format(form: str, inside: bytes) -> None:
+    packed = gzip.compress(inside)
+    assert problem_of(packed, form) == ""
+    assert problem_of(packed[:-2], form) == f"the gzip breaks off at byte {len(packed) - 2}"
+    assert form == "csv" or problem_of(gzip.compress(HTML_PAGE), form)
+    assert problem_of(gzip.compress(b""), form)
+
+
+def test_its_json_is_decoded() -> None:
+    assert check_bytes(gzip.compress(b"[1, 2]"), "json", [list[int]]).parsed[list[int]] == [1, 2]
+
+
+def test_gzip_in_gzip_is_not_json() -> None:
+    assert problem_of(gzip.compress(gzip.compress(b"[1]")), "json").startswith("it is gzip, not JSON")

@@ -1,7 +1,8 @@
 """Reading the lake.
 
 - `dataset_reader`: the reading half of the store: datasets by filters, files of a dataset.
-- `file_collection`: the files of one dataset; `stored_content`: their bytes, checked; `file_cache`: a cache of them.
+- `file_collection`: the files of one dataset; `stored_content`: their bytes, checked; `unpacked_content`: what is in
+  gzip; `file_cache`: a cache of the bytes.
 - `data_frame`: a file as a data frame; `records`: its JSON records.
 - `dataset_list`, `entry_list`: datasets and quarantine entries as tables; `table_list`: what both share.
 - `nothing_found`: why filters found nothing; `call_options`: options that were given as filters.

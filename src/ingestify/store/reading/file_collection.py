@@ -13,6 +13,7 @@ from ingestify.domain.file import File
 from ingestify.domain.revision import FilesById, pick_file
 from ingestify.store.reading.data_frame import read_pandas, read_polars
 from ingestify.store.reading.stored_content import StoredContent
+from ingestify.store.reading.unpacked_content import UnpackedContent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,7 @@ class LoadedFile(Dumped):
         self._stream: BinaryIO | None = None
         self._auto_rewind = auto_rewind
         self._is_in_memory = False
+        self._raw_stream: BinaryIO | None = None
 
     @property
     def open_stream(self) -> StoredContent:
@@ -48,7 +50,10 @@ class LoadedFile(Dumped):
 
     @property
     def stream(self) -> BinaryIO:
-        """A binary file object with exactly the provider's bytes; it can seek.
+        """A binary file object with the content; it can seek.
+
+        It has exactly the provider's bytes, but for one case: of a file that is declared as JSON or another text, and
+        that the provider sent as gzip, it has what is inside. `raw_stream` has the provider's bytes in this case, too.
 
         It is the same one each time, and at its beginning; with `load_files(…, auto_rewind=False)` it stays where the
         last read ended.
@@ -57,10 +62,18 @@ class LoadedFile(Dumped):
         read in the middle of the file reads the whole file once to check it.
         """
         if self._stream is None or self._stream.closed:
-            self._stream = self._content()
+            self._stream = UnpackedContent(self._content)()
         elif self._auto_rewind:
             self._stream.seek(0)
         return self._stream
+
+    @property
+    def raw_stream(self) -> BinaryIO:
+        """A binary file object with exactly the provider's bytes, of which `size` and `tag` speak; at its beginning."""
+        if self._raw_stream is None or self._raw_stream.closed:
+            self._raw_stream = self._content()
+        self._raw_stream.seek(0)
+        return self._raw_stream
 
     def preload(self) -> None:
         """Read the file into memory now, and check it."""
@@ -69,15 +82,15 @@ class LoadedFile(Dumped):
         content = self._content.read()
         self._is_in_memory = True
         self._content = StoredContent(self.file, lambda: io.BytesIO(content), is_verified=True)
-        self._stream = None
+        self._stream = self._raw_stream = None
 
     def read(self) -> bytes:
-        """Return all of the provider's bytes.
+        """Return the content, as `stream` has it.
 
         Raises:
             IntegrityError: The object in the lake is missing or damaged.
         """
-        return self._content.read()
+        return UnpackedContent(self._content).read()
 
     def text(self, encoding: str = "utf-8") -> str:
         """Return the content as text."""
@@ -101,7 +114,7 @@ class LoadedFile(Dumped):
             MissingExtraError: polars is not installed.
             LoadError: The file has another format, or no such records.
         """
-        with self._content() as stream:
+        with UnpackedContent(self._content)() as stream:
             return read_polars(stream, self.data_serialization_format, self.data_feed_key, records, encoding, **options)
 
     def to_pandas(self, records: str | None = None, encoding: str | None = None, **options: Any) -> pd.DataFrame:
@@ -111,13 +124,14 @@ class LoadedFile(Dumped):
             MissingExtraError: pandas is not installed.
             LoadError: The file has another format, or no such records.
         """
-        with self._content() as stream:
+        with UnpackedContent(self._content)() as stream:
             return read_pandas(stream, self.data_serialization_format, self.data_feed_key, records, encoding, **options)
 
     def close(self) -> None:
-        """Close the stream, if it is open."""
-        if self._stream is not None:
-            self._stream.close()
+        """Close the streams that are open."""
+        for stream in (self._stream, self._raw_stream):
+            if stream is not None:
+                stream.close()
 
     @property
     def file_id(self) -> str:
